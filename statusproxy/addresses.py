@@ -1,0 +1,247 @@
+"""Where things are: addresses to listen on, the gateway, other HTTP targets, the store's URL, networks.
+
+Each `parse_…` raises ValueError with the end of a sentence that begins `found "…"; `: what is allowed, and
+where it can be guessed what was meant.
+"""
+
+import ipaddress
+import re
+from typing import Literal
+
+import msgspec
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LISTEN_ALLOWED = "host:port, [v6]:port, :port (every interface) or unix:/path"
+GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
+TARGET_ALLOWED = "http://host[:port]/path or https://host[:port]/path"
+STATE_ALLOWED = "memory:, sqlite:///path or redis://host:6379/0"
+NETWORK_ALLOWED = "a network such as 10.0.0.0/8 or fd00::/8, or one address"
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
+_URL = re.compile(r"(?i:(https?)://)([^/?#]*)(/[^?#]*)?(\?[^#]*)?(#.*)?")
+_STORE = re.compile(r"(rediss?)://(?:[^@/]*@)?([^/?#@]*)(?:/(\d{0,5}))?")
+_UNWRITABLE = re.compile(r"[^\x21-\x7e]")  # URLs are ASCII without white space (RFC 3986 §2)
+_UNIX_LONGEST = 107  # sockaddr_un.sun_path less its final NUL, on Linux
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a listener stands: a host and a port, or the path of a Unix socket.
+
+    An empty host means every interface; port 0 lets the system choose one.
+    """
+
+    host: str = ""
+    port: int = 0
+    unix: str | None = None
+
+    def __str__(self) -> str:
+        if self.unix is not None:
+            return f"unix:{self.unix}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_private(self) -> bool:
+        """True when only this machine can reach it: a Unix socket, or a loopback address."""
+        if self.unix is not None or self.host.casefold() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An HTTP server and the path under it, taken apart: what a connection and a request line need."""
+
+    scheme: Literal["http", "https", "unix"]
+    host: str = ""  # a name or an address, an IPv6 one without its brackets; empty for a Unix socket
+    port: int = 0
+    path: str = (
+        ""  # the base path of a gateway, or the path of a `forward_to`; never ends with "/" for a gateway
+    )
+    query: str = ""  # with its "?"; only a `forward_to` has one
+    unix: str | None = None
+
+    @property
+    def authority(self) -> str:
+        """`host[:port]` as a Host header says it: without the port where it is the scheme's own."""
+        if self.unix is not None:
+            return "localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        if self.unix is not None:
+            return f"unix:{self.unix}"
+        return f"{self.scheme}://{self.authority}{self.path}{self.query}"
+
+
+def parse_address(text: str) -> Address:
+    """Read an address to listen on. ValueError says what is allowed."""
+    if text.startswith("unix:"):
+        return Address(unix=_unix_path(text, LISTEN_ALLOWED))
+    scheme = re.match(r"(?i)https?://", text)
+    if scheme:
+        raise _unfit(LISTEN_ALLOWED, text[scheme.end() :].rstrip("/"))
+    if text.isascii() and text.isdigit():
+        raise _unfit(LISTEN_ALLOWED, f":{text}")
+    if text.startswith("*:"):
+        raise _unfit(LISTEN_ALLOWED, text[1:])
+    try:
+        host, port = _host_and_port(text, port=None)
+    except ValueError:
+        raise _unfit(LISTEN_ALLOWED, _bracketed(text)) from None
+    return Address(host=host, port=port)
+
+
+def parse_gateway(text: str) -> Target:
+    """Read the gateway's address. ValueError says what is allowed and, for a near miss, what to write."""
+    if text.startswith("unix:"):
+        return Target(scheme="unix", unix=_unix_path(text, GATEWAY_ALLOWED))
+    target = _parse_url(text, GATEWAY_ALLOWED)
+    if target.query or text.endswith("?"):
+        raise ValueError(
+            'the gateway\'s address takes no query: each request brings its own; remove what follows "?"'
+        )
+    return msgspec.structs.replace(target, path=target.path.rstrip("/"))
+
+
+def parse_target(text: str) -> Target:
+    """Read an http(s) URL that a webhook is forwarded to; a query is kept. ValueError says what is allowed."""
+    target = _parse_url(text, TARGET_ALLOWED)
+    return target if target.path else msgspec.structs.replace(target, path="/")
+
+
+def check_state_url(text: str) -> str:
+    """`text` when it names a store, unchanged. ValueError says what is allowed."""
+    scheme, colon, rest = text.partition(":")
+    if scheme == "memory" and colon and not rest:
+        return text
+    if scheme == "sqlite" and not _UNWRITABLE_PATH.search(rest):
+        if rest.startswith("///") and len(rest) > 3 and rest != "///:memory:":
+            return text
+        path = rest.lstrip("/")
+        raise _unfit(STATE_ALLOWED, "memory:" if path in ("", ":memory:") else f"sqlite:///{path}")
+    match = _STORE.fullmatch(text)
+    if match and not _UNWRITABLE.search(text):
+        try:
+            host, _ = _host_and_port(match[2], port=6379)
+        except ValueError:
+            host = ""
+        if host:
+            return text
+    raise ValueError(f"allowed: {STATE_ALLOWED}")
+
+
+def parse_network(text: str) -> Network:
+    """Read a network, or one address as the network of itself. ValueError says what is allowed."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        meant = None
+    raise _unfit(NETWORK_ALLOWED, meant)
+
+
+def mask_url(text: str, mask: str) -> str:
+    """`text` with the password it carries, and the values of its query, replaced by `mask`."""
+    text = re.sub(
+        r"(?<=://)([^/?#@]*?)(:?)([^/?#@:]*)@", lambda m: f"{m[1] if m[2] else ''}:{mask}@", text, count=1
+    )
+    address, question, query = text.partition("?")
+    if not question:
+        return text
+    masked = (
+        re.sub(r"=.*", f"={mask}", part, flags=re.DOTALL) if "=" in part else mask
+        for part in query.split("&")
+    )
+    return f"{address}?{'&'.join(masked)}"
+
+
+_UNWRITABLE_PATH = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _parse_url(text: str, allowed: str) -> Target:
+    match = _URL.fullmatch(text)
+    if match is None or _UNWRITABLE.search(text):
+        meant = (
+            f"http://{text}"
+            if _URL.fullmatch(f"http://{text}") and _fits(f"http://{text}", allowed)
+            else None
+        )
+        raise _unfit(allowed, None if "://" in text or _UNWRITABLE.search(text) else meant)
+    scheme: Literal["http", "https"] = "https" if match[1].lower() == "https" else "http"
+    authority, path, query, fragment = match[2], match[3] or "", match[4] or "", match[5]
+    if "@" in authority:
+        bare = authority.rpartition("@")[2]
+        raise ValueError(
+            f'a user and password here are never sent; remove what stands before "@": {scheme}://{bare}{path}'
+        )
+    if fragment is not None:
+        raise ValueError('a fragment is never sent; remove what follows "#"')
+    try:
+        host, port = _host_and_port(authority, port=DEFAULT_PORTS[scheme])
+    except ValueError:
+        raise _unfit(allowed, None) from None
+    if not host or port == 0:
+        raise _unfit(allowed, None)
+    return Target(scheme=scheme, host=host, port=port, path=path, query=query)
+
+
+def _fits(text: str, allowed: str) -> bool:
+    try:
+        _parse_url(text, allowed)
+    except ValueError:
+        return False
+    return True
+
+
+def _host_and_port(text: str, port: int | None) -> tuple[str, int]:
+    """`host:port`, `[v6]:port` or `:port`; without a port, `port` serves unless it is None."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or ipaddress.ip_address(host).version != 6:
+            raise ValueError(text)
+    else:
+        host, colon, rest = text.partition(":")
+        rest = colon + rest
+        if host and not _HOST_NAME.fullmatch(host):
+            raise ValueError(text)
+        if re.fullmatch(r"[\d.]+", host):
+            ipaddress.IPv4Address(host)  # 256.0.0.1 is no name, however much it looks like one
+    if not rest and port is not None:
+        return host, port
+    if not re.fullmatch(r":[0-9]{1,5}", rest) or int(rest[1:]) > 65535:
+        raise ValueError(text)
+    return host, int(rest[1:])
+
+
+def _bracketed(text: str) -> str | None:
+    """`[v6]:port` for the address that someone wrote as `v6:port`, if that is what they did."""
+    host, _, port = text.rpartition(":")
+    try:
+        v6 = ipaddress.IPv6Address(host)
+    except ValueError:
+        return None
+    return f"[{v6}]:{port}" if re.fullmatch(r"[0-9]{1,5}", port) else None
+
+
+def _unix_path(text: str, allowed: str) -> str:
+    path = text.removeprefix("unix:")
+    if path.startswith("//"):
+        raise _unfit(allowed, "unix:/" + path.lstrip("/"))
+    if not path.startswith("/") or path.endswith("/") or _UNWRITABLE_PATH.search(path):
+        raise _unfit(allowed, None)
+    if len(path.encode(errors="surrogateescape")) > _UNIX_LONGEST:
+        raise ValueError(f"a Unix socket's path holds at most {_UNIX_LONGEST} bytes; use a shorter one")
+    return path
+
+
+def _unfit(allowed: str, meant: str | None) -> ValueError:
+    return ValueError(f"allowed: {allowed}" + (f'; did you mean "{meant}"?' if meant else ""))

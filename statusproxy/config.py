@@ -1,0 +1,611 @@
+"""Every setting of the proxy, typed and validated: `load` reads them, `dump` shows them.
+
+The structs below are the configuration file: their fields are its keys, in its order, and each field's type says
+how it is read and shown. Values that a preset supplies (webhooks, events, channels, reconnect, language) are
+empty here.
+"""
+
+import functools
+import importlib.resources
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import msgspec
+
+from statusproxy import addresses, certificates, config_dump, templates
+from statusproxy.addresses import Address, Network
+from statusproxy.config_errors import ConfigError, did_you_mean
+from statusproxy.config_reader import (
+    JSON_SCALAR,
+    MASK,
+    Block,
+    Form,
+    JsonScalar,
+    Spot,
+    count,
+    duration,
+    mapping,
+    parsed,
+    same,
+    secret,
+    size,
+    struct,
+    switches,
+    text,
+    texts,
+)
+from statusproxy.config_yaml import Entries, Items, Mark, Node, Scalar, parse, resolve
+from statusproxy.status.fields import fold_word, parse_path
+from statusproxy.status.sessions import Release, SessionRules
+from statusproxy.status.signals import EventRule, Kind, SignalRules
+
+if TYPE_CHECKING:
+    from statusproxy.status.channels import ChannelRule
+
+__all__ = ["Address", "ConfigError", "Settings", "dump", "find_file", "load", "preset_names"]
+
+DEFAULT_PRESET = "gateway-wrapper"
+
+FILE_VARIABLE = "STATUSPROXY_CONFIG"
+SEARCHED = (Path("config.yaml"), Path("/etc/statusproxy/config.yaml"))
+
+PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "::1/128",
+        "10.0.0.0/8",  # RFC 1918, as the two below
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",  # link-local, RFC 3927
+        "fc00::/7",  # unique local, RFC 4193
+        "fe80::/10",  # link-local, RFC 4291
+    )
+)
+
+
+def _check_field_path(path: str) -> str:
+    if path and "" in path.split("."):
+        raise ValueError("allowed: a field, or fields joined by dots, such as session.id")
+    return path
+
+
+def _check_named_field(path: str) -> str:
+    if not path.strip():
+        raise ValueError("allowed: the name of a field, or names joined by dots")
+    return _check_field_path(path)
+
+
+_WORD = text()
+Words = Annotated[tuple[str, ...], texts(_WORD)]
+SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
+Fields = Annotated[tuple[str, ...], texts(parsed(_check_named_field))]
+SomeFields = Annotated[tuple[str, ...], texts(parsed(_check_named_field), at_least=1)]
+ListFields = Annotated[tuple[str, ...], texts(parsed(_check_field_path), at_least=1)]
+Networks = Annotated[
+    tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)
+]
+Routes = Annotated[tuple[str, ...], texts(parsed(templates.check_route), allowed=templates.ROUTE_ALLOWED)]
+SessionRoutes = Annotated[
+    tuple[str, ...],
+    texts(
+        parsed(functools.partial(templates.check_route, session_needed=True)), allowed=templates.ROUTE_ALLOWED
+    ),
+]
+HeaderName = Annotated[str, parsed(templates.check_header_name)]
+SecretText = Annotated[str, secret()]
+Text = Annotated[str, text()]
+Time = Annotated[float, duration()]
+
+
+def _url(parse: Any, allowed: str) -> Form[str]:
+    """An address kept as text, in the one spelling that `parse` gives it."""
+    form = parsed(lambda value: str(parse(value)), lambda value: addresses.mask_url(value, MASK), allowed)
+
+    def read(spot: Spot) -> str:
+        try:
+            return form.read(spot)
+        except ConfigError:
+            if (
+                isinstance(spot.node, Scalar) and "@" in spot.node.text
+            ):  # never show a password, however misplaced
+                masked = Scalar(addresses.mask_url(spot.node.text, MASK))
+                return form.read(msgspec.structs.replace(spot, node=masked))
+            raise
+
+    return Form(read, form.show)
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A header that a webhook's sender must send with this very value."""
+
+    header: HeaderName
+    value: SecretText
+
+
+class Hmac(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A header in which a webhook's sender signs the body."""
+
+    header: HeaderName
+    secret: SecretText
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
+    prefix: Annotated[str, text(empty=True)] = ""  # what stands before the digest, such as "sha256="
+    encoding: Literal["hex", "base64"] = "hex"
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A path on which events come by, where they go on to, and whose word is believed."""
+
+    REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
+
+    path: Annotated[str, parsed(templates.check_path, same)]
+    forward_to: Annotated[str, _url(addresses.parse_target, addresses.TARGET_ALLOWED)] | None = None
+    forward: bool = True
+    from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
+    secret: Secret | None = None
+    hmac: Hmac | None = None
+
+    def check(self, block: Block) -> None:
+        """A tap has nowhere to forward to."""
+        if self.forward_to is not None and not self.forward:
+            raise block.at("forward").error(
+                "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
+            )
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule: which events it is about, where they name session and state, and what that says."""
+
+    REQUIRED: ClassVar[Mapping[str, str]] = {
+        "event": "write the name of the event, or a list of names",
+        "session": "write the fields that may name the session, such as [session.id, session]",
+    }
+
+    event: SomeWords
+    session: SomeFields
+    state: Fields = ()
+    disconnected: Words = ()
+    connected: Words = ()
+    means: Literal["disconnected", "connected", "alive"] | None = None
+    unless: Words = ()
+
+    def check(self, block: Block) -> None:
+        """A rule speaks by its words or by its name, and by one of them only."""
+        speaks_by_words = bool(self.state and (self.disconnected or self.connected))
+        if self.means is None and not speaks_by_words:
+            raise block.spot.error(
+                "this rule can never say anything; allowed: means, or state with disconnected or connected"
+            )
+        if self.means is not None and (self.state or self.disconnected or self.connected):
+            raise block.at("means").error(
+                "found beside state, disconnected or connected; allowed: means alone, or those without means"
+            )
+        both = _folded(self.disconnected) & _folded(self.connected)
+        if both:
+            raise block.at("connected").error(
+                f"found {min(both)} in disconnected too; allowed: each word once"
+            )
+
+    def rule(self) -> EventRule:
+        """The rule as the domain wants it, its names and words folded."""
+        return EventRule(
+            event=_folded(self.event),
+            session=tuple(map(parse_path, self.session)),
+            state=tuple(map(parse_path, self.state)),
+            disconnected=_folded(self.disconnected),
+            connected=_folded(self.connected),
+            means=None if self.means is None else Kind(self.means),
+            unless=_folded(self.unless),
+        )
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How sessions are kept in mind and when an override ends."""
+
+    aliases: Annotated[Mapping[str, str], mapping(_WORD, "a mapping of event id to channel id")] = {}
+    alive_grace: Annotated[float, duration(at_least=0)] = 60.0
+    max_age: Time | None = None
+    max_sessions: Annotated[int, count()] = 10_000
+    releases: Annotated[Mapping[str, bool], switches([release.value for release in Release])] = msgspec.field(
+        default_factory=lambda: {release.value: True for release in Release}
+    )
+    history_days: Annotated[int, count(at_most=36_500)] | None = 90
+
+    def rules(self) -> SessionRules:
+        """The rules as the domain wants them."""
+        return SessionRules(
+            aliases=dict(self.aliases),
+            alive_grace=self.alive_grace,
+            max_age=self.max_age,
+            max_sessions=self.max_sessions,
+            releases=frozenset(Release(name) for name, on in self.releases.items() if on),
+        )
+
+
+class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A route whose answer is corrected, where the channels stand in it, and what is written there."""
+
+    REQUIRED: ClassVar[Mapping[str, str]] = {
+        "path": "write the route's path, such as /api/channels",
+        "list": 'write the fields that may hold the channels, such as [channels, data, ""]',
+        "id": "write the fields that may hold a channel's id, such as [id, name]",
+        "set": "write what a disconnected channel reads, such as {status: disconnected}",
+    }
+
+    path: Annotated[str, parsed(templates.check_template, same)]
+    list: ListFields
+    id: SomeFields
+    set: Annotated[
+        Mapping[str, JsonScalar], mapping(JSON_SCALAR, "a mapping such as {status: disconnected}", at_least=1)
+    ]
+    keep: Words = ()
+    connected: SomeWords = ("connected", "open")
+    share: bool = False
+
+    def check(self, block: Block) -> None:
+        """What counts as connected cannot be kept, or nothing would ever be corrected."""
+        both = _folded(self.keep) & _folded(self.connected)
+        if both:
+            raise block.at("keep").error(
+                f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
+            )
+
+    def rule(self) -> "ChannelRule":
+        """The rule as the domain wants it, its words folded."""
+        from statusproxy.status.channels import ChannelRule
+
+        return ChannelRule(
+            list=tuple(map(parse_path, self.list)),
+            id=tuple(map(parse_path, self.id)),
+            set=dict(self.set),
+            keep=_folded(self.keep),
+            connected=_folded(self.connected),
+        )
+
+
+class Reconnect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests that show, in passing, that the gateway has caught up. Each route is `METHOD /path`."""
+
+    delete: SessionRoutes = ()
+    create: Routes = ()
+    qr: SessionRoutes = ()
+    body: Fields = ("channel",)  # where the body of a `create` names the session, when its path does not
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the map of sessions survives a restart."""
+
+    url: Annotated[str, _url(addresses.check_state_url, addresses.STATE_ALLOWED)] = "sqlite:///state.db"
+
+
+class Admin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The second, private listener; `listen: null` turns it off."""
+
+    listen: Annotated[Address, parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED)] | None = (
+        Address("127.0.0.1", 8091)
+    )
+    token: SecretText | None = None
+
+    def check(self, block: Block) -> None:
+        """What others can reach wants a token."""
+        if self.listen is not None and not self.listen.is_private and self.token is None:
+            raise block.at("listen").error(
+                f'found "{self.listen}", which other machines may reach, and no admin.token; session states and the '
+                "release button are private: write 127.0.0.1 or unix:/path, or set admin.token"
+            )
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long each step may take, in seconds; None is no limit."""
+
+    connect: Time = 5.0
+    request_head: Time = 30.0
+    request_body: Time = 60.0  # between two pieces of it
+    response_head: Time | None = 120.0  # lists have been seen to take 90 s
+    response_body: Time | None = 300.0  # between two pieces of it
+    keep_alive: Time = 75.0
+    upgrade_idle: Time | None = 3600.0
+    drain: Annotated[float, duration(at_least=0)] = 30.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of each thing is taken: bytes, or a number of things."""
+
+    head: Annotated[int, size(1024, 1024**2)] = 32 * 1024
+    headers: Annotated[int, count(8, 10_000)] = 128
+    target: Annotated[int, size(256, 1024**2)] = 16 * 1024
+    corrected: Annotated[int, size(1024, 1024**3)] = 32 * 1024**2
+    tap: Annotated[int, size(1024, 1024**3)] = 1024**2
+    connections: Annotated[int, count()] = 4096
+    upstream_connections: Annotated[int, count()] = 512
+    upstream_idle: Annotated[int, count(at_least=0)] = 64
+    body: Annotated[int, size()] | None = None
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The certificate that the proxied port shows."""
+
+    REQUIRED: ClassVar[Mapping[str, str]] = {
+        "certificate": "write the path of the PEM file that holds the certificate and its chain",
+        "key": "write the path of the PEM file that holds the certificate's private key",
+    }
+
+    certificate: Text
+    key: Text
+
+    def check(self, block: Block) -> None:
+        """Both files can be read and belong together."""
+        _check_pair(block, self.certificate, self.key)
+
+
+class GatewayTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an `https:` gateway is trusted, and what it is shown."""
+
+    ca: Text | None = None
+    certificate: Text | None = None
+    key: Text | None = None
+    server_name: Text | None = None
+    verify: bool = True
+
+    def check(self, block: Block) -> None:
+        """The files can be read, and a client certificate has its key."""
+        if self.ca is not None:
+            try:
+                certificates.check_authorities(self.ca)
+            except certificates.CertificateError as error:
+                raise block.at("ca").error(str(error)) from None
+        if self.certificate is not None and self.key is not None:
+            _check_pair(block, self.certificate, self.key)
+        elif self.certificate is not None:
+            raise block.at("certificate").error("found without gateway_tls.key; allowed: both, or neither")
+        elif self.key is not None:
+            raise block.at("key").error("found without gateway_tls.certificate; allowed: both, or neither")
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is logged, and how. `auto` is text on a terminal and JSON lines elsewhere."""
+
+    format: Literal["auto", "text", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    access: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. Two are equal when all their values are."""
+
+    REQUIRED: ClassVar[Mapping[str, str]] = {
+        "gateway": f"write where requests go, {addresses.GATEWAY_ALLOWED}, or give --gateway"
+    }
+
+    listen: Annotated[
+        tuple[Address, ...],
+        texts(
+            parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED),
+            allowed=addresses.LISTEN_ALLOWED,
+            at_least=1,
+        ),
+    ] = (Address("0.0.0.0", 8090),)
+    gateway: Annotated[str, _url(addresses.parse_gateway, addresses.GATEWAY_ALLOWED)]
+    preset: Text | None = DEFAULT_PRESET
+    host: Literal["preserve", "gateway"] = "preserve"
+    language: Literal["en", "pt-BR"] = "en"
+    webhooks: tuple[Webhook, ...] = ()
+    events: tuple[Event, ...] = ()
+    presence: Literal["ignore", "trust"] = "ignore"
+    sessions: Sessions = Sessions()
+    channels: tuple[Channels, ...] = ()
+    reconnect: Reconnect = Reconnect()
+    trusted_proxies: Networks = PRIVATE_NETWORKS
+    state: State = State()
+    admin: Admin = Admin()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    tls: Tls | None = None
+    gateway_tls: GatewayTls = GatewayTls()
+    log: Log = Log()
+
+    def check(self, block: Block) -> None:
+        """No path and no address serves two purposes."""
+        _check_once(block, "webhooks", [webhook.path for webhook in self.webhooks])
+        _check_once(block, "channels", [channels.path for channels in self.channels])
+        for index, address in enumerate(self.listen):
+            if address in self.listen[:index]:
+                raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
+        if self.admin.listen in self.listen and self.admin.listen != Address(self.admin.listen.host, 0):
+            raise block.at("admin").error(
+                f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
+            )
+
+    def signal_rules(self) -> SignalRules:
+        """How webhooks are read, as the domain wants it."""
+        return SignalRules(
+            rules=tuple(event.rule() for event in self.events), presence_trusted=self.presence == "trust"
+        )
+
+    def session_rules(self) -> SessionRules:
+        """How sessions are kept in mind, as the domain wants it."""
+        return self.sessions.rules()
+
+
+_ROOT = struct(Settings)
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    overrides: Mapping[str, str | Sequence[str]] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    listen: Sequence[str] | None = None,
+    gateway: str | None = None,
+) -> Settings:
+    """Read the settings from a file, its preset, and what the command line says.
+
+    `path` names the file; without it `find_file` looks for one, and where there is none the defaults serve (the
+    gateway must then come from the command line). `listen` and `gateway`, and any key path of `overrides` (such
+    as `{"log.format": "json"}`), beat the file. `environ` fills in `${VAR}`; it defaults to the process's own.
+    Raises ConfigError for the first mistake found.
+    """
+    environ = os.environ if environ is None else environ
+    file = Path(path) if path is not None else find_file(environ)
+    mark, written = (Mark("the defaults"), Entries({})) if file is None else _read_file(file, environ)
+    given: dict[str, str | Sequence[str]] = dict(overrides or {})
+    if listen:
+        given["listen"] = listen
+    if gateway is not None:
+        given["gateway"] = gateway
+    for key, value in given.items():
+        written = _override(written, key.split("."), value, Mark(f"--{key.replace('.', '-')}"))
+    if file is None and "gateway" not in written.nodes:
+        looked = ", ".join(map(str, SEARCHED))
+        raise ConfigError(
+            f"no configuration file found (looked at ${FILE_VARIABLE}, {looked}); write one, or give --gateway"
+        )
+    settings: Settings = _ROOT.read(Spot(_with_preset(written, mark), "", mark))
+    return settings
+
+
+def find_file(environ: Mapping[str, str]) -> Path | None:
+    """The configuration file: what STATUSPROXY_CONFIG names, else the first of `SEARCHED` that exists."""
+    named = environ.get(FILE_VARIABLE)
+    if named:
+        return Path(named)
+    return next((path for path in SEARCHED if path.exists()), None)
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that come with the program."""
+    folder = importlib.resources.files("statusproxy") / "presets"
+    return tuple(
+        sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+    )
+
+
+def dump(settings: Settings) -> str:
+    """The effective settings as YAML, secrets masked.
+
+    Loaded again they are equal but for the masked values: every block is written out, so no preset adds to them.
+    """
+    return config_dump.to_yaml(_ROOT.show(settings))
+
+
+def _read_file(path: Path, environ: Mapping[str, str]) -> tuple[Mark, Entries]:
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{Mark(str(path), line)}: not UTF-8: found the byte 0x{error.object[error.start]:02x}; "
+            "save the file as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{path}: the configuration file cannot be read: {problem}") from None
+    return _block(*parse(content, str(path), environ))
+
+
+def _block(mark: Mark, node: Node) -> tuple[Mark, Entries]:
+    if isinstance(node, Entries):
+        return mark, node
+    if isinstance(node, Scalar) and not node.text:
+        return mark, Entries({})
+    raise Spot(node, "", mark, hidden=True).found(
+        "allowed: a mapping of settings, such as gateway: http://127.0.0.1:3000"
+    )
+
+
+def _override(entries: Entries, keys: Sequence[str], value: str | Sequence[str], mark: Mark) -> Entries:
+    """`entries` with the value at a key path replaced by what the command line says."""
+    key, *rest = keys
+    node: Node
+    if rest:
+        inner = entries.nodes.get(key, (mark, Entries({})))[1]
+        node = _override(inner if isinstance(inner, Entries) else Entries({}), rest, value, mark)
+    elif isinstance(value, str):
+        node = Scalar(value, resolve(value), substituted=True)
+    else:
+        node = Items(tuple((mark, Scalar(each)) for each in value))
+    return Entries(
+        entries.nodes | {key: (entries.nodes[key][0] if rest and key in entries.nodes else mark, node)}
+    )
+
+
+def _with_preset(written: Entries, mark: Mark) -> Entries:
+    """What the user wrote over what the preset says.
+
+    A block that the user wrote replaces the preset's whole; of `sessions` each key does, for its keys have nothing
+    to do with one another.
+    """
+    preset = _preset(written, mark)
+    merged = preset.nodes | written.nodes
+    supplied, own = preset.nodes.get("sessions"), written.nodes.get("sessions")
+    if supplied and own and isinstance(supplied[1], Entries) and isinstance(own[1], Entries):
+        merged["sessions"] = (own[0], Entries(supplied[1].nodes | own[1].nodes))
+    if "channels" in written.nodes:
+        place, node = written.nodes["channels"]
+        merged["channels"] = (place, _as_above(node, _first(preset.nodes.get("channels"))))
+    elif "channels" in preset.nodes:
+        place, node = preset.nodes["channels"]
+        merged["channels"] = (place, _as_above(node, {}))
+    return Entries(merged)
+
+
+def _preset(written: Entries, mark: Mark) -> Entries:
+    place, node = written.nodes.get("preset", (mark, Scalar(DEFAULT_PRESET)))
+    spot = Spot(node, "preset", place)
+    if spot.is_null:
+        return Entries({})
+    names = preset_names()
+    name = spot.text(", ".join(names))
+    if name not in names:
+        raise spot.found(f"allowed: {', '.join(names)}, or null for none{did_you_mean(name, names)}")
+    resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
+    return _block(*parse(resource.read_text("utf-8"), f"preset {name}", None))[1]
+
+
+def _first(channels: tuple[Mark, Node] | None) -> dict[str, tuple[Mark, Node]]:
+    """The entries of the first item of a preset's `channels`."""
+    if channels is None or not isinstance(channels[1], Items) or not channels[1].nodes:
+        return {}
+    first = channels[1].nodes[0][1]
+    return first.nodes if isinstance(first, Entries) else {}
+
+
+def _as_above(channels: Node, above: dict[str, tuple[Mark, Node]]) -> Node:
+    """Give each entry what it leaves out: from the first entry, and that one from the preset's first."""
+    if not isinstance(channels, Items):
+        return channels
+    filled: list[tuple[Mark, Node]] = []
+    for mark, node in channels.nodes:
+        if isinstance(node, Entries):
+            node = Entries({name: above[name] for name in _INHERITED if name in above} | node.nodes)
+            if not filled:
+                above = node.nodes
+        filled.append((mark, node))
+    return Items(tuple(filled))
+
+
+_INHERITED = ("id", "set", "keep", "connected")
+
+
+def _folded(words: Sequence[str]) -> frozenset[str]:
+    return frozenset(map(fold_word, words))
+
+
+def _check_once(block: Block, name: str, paths: Sequence[str]) -> None:
+    """No two entries of a list have the same path, as a gateway tells paths apart."""
+    seen: dict[str, int] = {}
+    for index, path in enumerate(paths):
+        first = seen.setdefault(templates.fold_path(path), index)
+        if first != index:
+            entry = block.at(name).items("a list")[index].entries("a mapping")["path"]
+            raise entry.found(f"{name}[{first}] has the same path; allowed: each path once")
+
+
+def _check_pair(block: Block, certificate: str, key: str) -> None:
+    try:
+        certificates.check_pair(certificate, key)
+    except certificates.CertificateError as error:
+        raise block.at(error.file).error(str(error)) from None

@@ -1,0 +1,45 @@
+"""Plain values -> the YAML of the effective settings: words in one line, blocks below one another."""
+
+from typing import Any
+
+import yaml
+
+
+def to_yaml(values: dict[str, Any]) -> str:
+    """`values` as YAML that `config_yaml.parse` reads back to the same values, in the same order."""
+    return yaml.dump(
+        _escaped(values),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+        default_flow_style=False,
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists of scalars as `[a, b]`, and each value in full (an anchor would be a riddle)."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
+    flow = not any(isinstance(value, dict | list) for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
+
+
+_Dumper.add_representer(list, _list)
+
+
+def _escaped(value: Any) -> Any:
+    """`value` with each dollar of its texts doubled, for a dollar in the file may begin a `${VAR}`. Keys have none."""
+    match value:
+        case str():
+            return value.replace("$", "$$")
+        case dict():
+            return {key: _escaped(each) for key, each in value.items()}
+        case list():
+            return [_escaped(each) for each in value]
+        case _:
+            return value

@@ -1,0 +1,34 @@
+"""The one error of the configuration, and how it words what was found and what was probably meant."""
+
+import difflib
+import json
+from collections.abc import Iterable
+
+_SHOWN = 60  # characters of a value that an error repeats: enough to find it, short enough for one line
+
+
+class ConfigError(Exception):
+    """One mistake in the configuration. `str()` is the whole message, ready for a person to read.
+
+    Its shape is `file:line: key: what was found; what is allowed; did you mean …?`.
+    """
+
+
+def quote(text: str) -> str:
+    """`text` in double quotes, control characters escaped, cut when long."""
+    if len(text) > _SHOWN:
+        text = text[: _SHOWN - 1] + "…"
+    return json.dumps(text, ensure_ascii=False)
+
+
+def nearest(found: str, known: Iterable[str]) -> str | None:
+    """The known word that `found` most likely stands for, or None when none is near."""
+    folded = {word.casefold(): word for word in known}
+    close = difflib.get_close_matches(found[:100].casefold(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """`; did you mean "…"?` when a known word is near, else nothing: the tail of a message."""
+    word = nearest(found, known)
+    return "" if word is None else f"; did you mean {quote(word)}?"
