@@ -59,9 +59,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scheme: Literal["http", "https", "unix"]
     host: str = ""  # a name or an address, an IPv6 one without its brackets; empty for a Unix socket
     port: int = 0
-    path: str = (
-        ""  # the base path of a gateway, or the path of a `forward_to`; never ends with "/" for a gateway
-    )
+    path: str = ""  # the base path of a gateway, or the path of a `forward_to`; never ends with "/" for a gateway
     query: str = ""  # with its "?"; only a `forward_to` has one
     unix: str | None = None
 
@@ -103,9 +101,7 @@ def parse_gateway(text: str) -> Target:
         return Target(scheme="unix", unix=_unix_path(text, GATEWAY_ALLOWED))
     target = _parse_url(text, GATEWAY_ALLOWED)
     if target.query or text.endswith("?"):
-        raise ValueError(
-            'the gateway\'s address takes no query: each request brings its own; remove what follows "?"'
-        )
+        raise ValueError('the gateway\'s address takes no query: each request brings its own; remove what follows "?"')
     return msgspec.structs.replace(target, path=target.path.rstrip("/"))
 
 
@@ -149,32 +145,35 @@ def parse_network(text: str) -> Network:
     raise _unfit(NETWORK_ALLOWED, meant)
 
 
-def mask_url(text: str, mask: str) -> str:
-    """`text` with the password it carries, and the values of its query, replaced by `mask`."""
-    text = re.sub(
-        r"(?<=://)([^/?#@]*?)(:?)([^/?#@:]*)@", lambda m: f"{m[1] if m[2] else ''}:{mask}@", text, count=1
-    )
+def mask_url(url: str, mask: str) -> str:
+    """A valid URL with the password it carries, and the values of its query, replaced by `mask`."""
+    address, question, query = url.partition("?")
+    address = _CREDENTIALS.sub(lambda match: f"{match[1] or ''}:{mask}@", address)
+    return address + question + _mask_query(query, mask)
+
+
+def conceal(text: str, mask: str) -> str:
+    """What an error may repeat of a text that was to be a URL: nothing before its last "@", no query's values."""
     address, question, query = text.partition("?")
-    if not question:
-        return text
-    masked = (
-        re.sub(r"=.*", f"={mask}", part, flags=re.DOTALL) if "=" in part else mask
-        for part in query.split("&")
-    )
-    return f"{address}?{'&'.join(masked)}"
+    start, at, rest = text.rpartition("@")
+    if at:
+        scheme = re.match(r"[A-Za-z]+:/*(?=.)", start) if "://" in start else None
+        return f"{scheme[0] if scheme else ''}{mask}@{conceal(rest, mask)}"
+    return address + question + _mask_query(query, mask)
 
 
+def _mask_query(query: str, mask: str) -> str:
+    return "&".join(f"{part.partition('=')[0]}={mask}" if "=" in part else part and mask for part in query.split("&"))
+
+
+_CREDENTIALS = re.compile(r"(?<=://)(?:([^/?#@:]*):)?[^/?#@]*@")
 _UNWRITABLE_PATH = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _parse_url(text: str, allowed: str) -> Target:
     match = _URL.fullmatch(text)
     if match is None or _UNWRITABLE.search(text):
-        meant = (
-            f"http://{text}"
-            if _URL.fullmatch(f"http://{text}") and _fits(f"http://{text}", allowed)
-            else None
-        )
+        meant = f"http://{text}" if _URL.fullmatch(f"http://{text}") and _fits(f"http://{text}", allowed) else None
         raise _unfit(allowed, None if "://" in text or _UNWRITABLE.search(text) else meant)
     scheme: Literal["http", "https"] = "https" if match[1].lower() == "https" else "http"
     authority, path, query, fragment = match[2], match[3] or "", match[4] or "", match[5]

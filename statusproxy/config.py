@@ -6,18 +6,18 @@ empty here.
 """
 
 import functools
-import importlib.resources
 import ipaddress
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from statusproxy import addresses, certificates, config_dump, templates
+from statusproxy import addresses, certificates, config_dump, config_layers, templates
 from statusproxy.addresses import Address, Network
-from statusproxy.config_errors import ConfigError, did_you_mean
+from statusproxy.config_errors import ConfigError
+from statusproxy.config_layers import DEFAULT_PRESET, find_file, preset_names
 from statusproxy.config_reader import (
     JSON_SCALAR,
     MASK,
@@ -37,20 +37,12 @@ from statusproxy.config_reader import (
     text,
     texts,
 )
-from statusproxy.config_yaml import Entries, Items, Mark, Node, Scalar, parse, resolve
+from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
 from statusproxy.status.signals import EventRule, Kind, SignalRules
 
-if TYPE_CHECKING:
-    from statusproxy.status.channels import ChannelRule
-
-__all__ = ["Address", "ConfigError", "Settings", "dump", "find_file", "load", "preset_names"]
-
-DEFAULT_PRESET = "gateway-wrapper"
-
-FILE_VARIABLE = "STATUSPROXY_CONFIG"
-SEARCHED = (Path("config.yaml"), Path("/etc/statusproxy/config.yaml"))
+__all__ = ["Address", "ConfigError", "Settings", "dump", "find_file", "load", "loads", "preset_names"]
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
@@ -85,15 +77,11 @@ SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
 Fields = Annotated[tuple[str, ...], texts(parsed(_check_named_field))]
 SomeFields = Annotated[tuple[str, ...], texts(parsed(_check_named_field), at_least=1)]
 ListFields = Annotated[tuple[str, ...], texts(parsed(_check_field_path), at_least=1)]
-Networks = Annotated[
-    tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)
-]
+Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
 Routes = Annotated[tuple[str, ...], texts(parsed(templates.check_route), allowed=templates.ROUTE_ALLOWED)]
 SessionRoutes = Annotated[
     tuple[str, ...],
-    texts(
-        parsed(functools.partial(templates.check_route, session_needed=True)), allowed=templates.ROUTE_ALLOWED
-    ),
+    texts(parsed(functools.partial(templates.check_route, session_needed=True)), allowed=templates.ROUTE_ALLOWED),
 ]
 HeaderName = Annotated[str, parsed(templates.check_header_name)]
 SecretText = Annotated[str, secret()]
@@ -101,22 +89,14 @@ Text = Annotated[str, text()]
 Time = Annotated[float, duration()]
 
 
-def _url(parse: Any, allowed: str) -> Form[str]:
-    """An address kept as text, in the one spelling that `parse` gives it."""
-    form = parsed(lambda value: str(parse(value)), lambda value: addresses.mask_url(value, MASK), allowed)
-
-    def read(spot: Spot) -> str:
-        try:
-            return form.read(spot)
-        except ConfigError:
-            if (
-                isinstance(spot.node, Scalar) and "@" in spot.node.text
-            ):  # never show a password, however misplaced
-                masked = Scalar(addresses.mask_url(spot.node.text, MASK))
-                return form.read(msgspec.structs.replace(spot, node=masked))
-            raise
-
-    return Form(read, form.show)
+def _url(parse: Callable[[str], object], allowed: str) -> Form[str]:
+    """An address kept as text, in the one spelling that `parse` gives it; never shown with a password."""
+    return parsed(
+        lambda value: str(parse(value)),
+        lambda value: addresses.mask_url(value, MASK),
+        allowed=allowed,
+        reveal=lambda value: addresses.conceal(value, MASK),
+    )
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,9 +165,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             )
         both = _folded(self.disconnected) & _folded(self.connected)
         if both:
-            raise block.at("connected").error(
-                f"found {min(both)} in disconnected too; allowed: each word once"
-            )
+            raise block.at("connected").error(f"found {min(both)} in disconnected too; allowed: each word once")
 
     def rule(self) -> EventRule:
         """The rule as the domain wants it, its names and words folded."""
@@ -253,10 +231,8 @@ class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
             )
 
-    def rule(self) -> "ChannelRule":
+    def rule(self) -> ChannelRule:
         """The rule as the domain wants it, its words folded."""
-        from statusproxy.status.channels import ChannelRule
-
         return ChannelRule(
             list=tuple(map(parse_path, self.list)),
             id=tuple(map(parse_path, self.id)),
@@ -284,8 +260,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Admin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The second, private listener; `listen: null` turns it off."""
 
-    listen: Annotated[Address, parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED)] | None = (
-        Address("127.0.0.1", 8091)
+    listen: Annotated[Address, parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED)] | None = Address(
+        "127.0.0.1", 8091
     )
     token: SecretText | None = None
 
@@ -415,9 +391,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if address in self.listen[:index]:
                 raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
         if self.admin.listen in self.listen and self.admin.listen != Address(self.admin.listen.host, 0):
-            raise block.at("admin").error(
-                f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
-            )
+            raise block.at("admin").error(f'found "{self.admin.listen}" in listen too; allowed: a port of its own')
 
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, as the domain wants it."""
@@ -450,37 +424,25 @@ def load(
     """
     environ = os.environ if environ is None else environ
     file = Path(path) if path is not None else find_file(environ)
-    mark, written = (Mark("the defaults"), Entries({})) if file is None else _read_file(file, environ)
     given: dict[str, str | Sequence[str]] = dict(overrides or {})
     if listen:
         given["listen"] = listen
     if gateway is not None:
         given["gateway"] = gateway
-    for key, value in given.items():
-        written = _override(written, key.split("."), value, Mark(f"--{key.replace('.', '-')}"))
-    if file is None and "gateway" not in written.nodes:
-        looked = ", ".join(map(str, SEARCHED))
+    if file is not None:
+        return _settings(config_layers.read_file(file, environ), given)
+    if "gateway" not in given:
+        searched = ", ".join(map(str, config_layers.SEARCHED))
         raise ConfigError(
-            f"no configuration file found (looked at ${FILE_VARIABLE}, {looked}); write one, or give --gateway"
+            f"no configuration file found (looked at ${config_layers.FILE_VARIABLE}, {searched}); "
+            "write one, or give --gateway"
         )
-    settings: Settings = _ROOT.read(Spot(_with_preset(written, mark), "", mark))
-    return settings
+    return _settings(config_layers.NOTHING, given)
 
 
-def find_file(environ: Mapping[str, str]) -> Path | None:
-    """The configuration file: what STATUSPROXY_CONFIG names, else the first of `SEARCHED` that exists."""
-    named = environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named)
-    return next((path for path in SEARCHED if path.exists()), None)
-
-
-def preset_names() -> tuple[str, ...]:
-    """The presets that come with the program."""
-    folder = importlib.resources.files("statusproxy") / "presets"
-    return tuple(
-        sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
-    )
+def loads(text: str, environ: Mapping[str, str] | None = None, source: str = "config.yaml") -> Settings:
+    """Read the settings from the text of a configuration file; `source` names it in errors."""
+    return _settings(config_layers.read_text(text, source, environ or {}), {})
 
 
 def dump(settings: Settings) -> str:
@@ -491,103 +453,10 @@ def dump(settings: Settings) -> str:
     return config_dump.to_yaml(_ROOT.show(settings))
 
 
-def _read_file(path: Path, environ: Mapping[str, str]) -> tuple[Mark, Entries]:
-    try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{Mark(str(path), line)}: not UTF-8: found the byte 0x{error.object[error.start]:02x}; "
-            "save the file as UTF-8"
-        ) from None
-    except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{path}: the configuration file cannot be read: {problem}") from None
-    return _block(*parse(content, str(path), environ))
-
-
-def _block(mark: Mark, node: Node) -> tuple[Mark, Entries]:
-    if isinstance(node, Entries):
-        return mark, node
-    if isinstance(node, Scalar) and not node.text:
-        return mark, Entries({})
-    raise Spot(node, "", mark, hidden=True).found(
-        "allowed: a mapping of settings, such as gateway: http://127.0.0.1:3000"
-    )
-
-
-def _override(entries: Entries, keys: Sequence[str], value: str | Sequence[str], mark: Mark) -> Entries:
-    """`entries` with the value at a key path replaced by what the command line says."""
-    key, *rest = keys
-    node: Node
-    if rest:
-        inner = entries.nodes.get(key, (mark, Entries({})))[1]
-        node = _override(inner if isinstance(inner, Entries) else Entries({}), rest, value, mark)
-    elif isinstance(value, str):
-        node = Scalar(value, resolve(value), substituted=True)
-    else:
-        node = Items(tuple((mark, Scalar(each)) for each in value))
-    return Entries(
-        entries.nodes | {key: (entries.nodes[key][0] if rest and key in entries.nodes else mark, node)}
-    )
-
-
-def _with_preset(written: Entries, mark: Mark) -> Entries:
-    """What the user wrote over what the preset says.
-
-    A block that the user wrote replaces the preset's whole; of `sessions` each key does, for its keys have nothing
-    to do with one another.
-    """
-    preset = _preset(written, mark)
-    merged = preset.nodes | written.nodes
-    supplied, own = preset.nodes.get("sessions"), written.nodes.get("sessions")
-    if supplied and own and isinstance(supplied[1], Entries) and isinstance(own[1], Entries):
-        merged["sessions"] = (own[0], Entries(supplied[1].nodes | own[1].nodes))
-    if "channels" in written.nodes:
-        place, node = written.nodes["channels"]
-        merged["channels"] = (place, _as_above(node, _first(preset.nodes.get("channels"))))
-    elif "channels" in preset.nodes:
-        place, node = preset.nodes["channels"]
-        merged["channels"] = (place, _as_above(node, {}))
-    return Entries(merged)
-
-
-def _preset(written: Entries, mark: Mark) -> Entries:
-    place, node = written.nodes.get("preset", (mark, Scalar(DEFAULT_PRESET)))
-    spot = Spot(node, "preset", place)
-    if spot.is_null:
-        return Entries({})
-    names = preset_names()
-    name = spot.text(", ".join(names))
-    if name not in names:
-        raise spot.found(f"allowed: {', '.join(names)}, or null for none{did_you_mean(name, names)}")
-    resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
-    return _block(*parse(resource.read_text("utf-8"), f"preset {name}", None))[1]
-
-
-def _first(channels: tuple[Mark, Node] | None) -> dict[str, tuple[Mark, Node]]:
-    """The entries of the first item of a preset's `channels`."""
-    if channels is None or not isinstance(channels[1], Items) or not channels[1].nodes:
-        return {}
-    first = channels[1].nodes[0][1]
-    return first.nodes if isinstance(first, Entries) else {}
-
-
-def _as_above(channels: Node, above: dict[str, tuple[Mark, Node]]) -> Node:
-    """Give each entry what it leaves out: from the first entry, and that one from the preset's first."""
-    if not isinstance(channels, Items):
-        return channels
-    filled: list[tuple[Mark, Node]] = []
-    for mark, node in channels.nodes:
-        if isinstance(node, Entries):
-            node = Entries({name: above[name] for name in _INHERITED if name in above} | node.nodes)
-            if not filled:
-                above = node.nodes
-        filled.append((mark, node))
-    return Items(tuple(filled))
-
-
-_INHERITED = ("id", "set", "keep", "connected")
+def _settings(written: config_layers.Layer, given: Mapping[str, str | Sequence[str]]) -> Settings:
+    mark, entries = config_layers.with_preset(config_layers.with_overrides(written, given))
+    settings: Settings = _ROOT.read(Spot(entries, "", mark))
+    return settings
 
 
 def _folded(words: Sequence[str]) -> frozenset[str]:

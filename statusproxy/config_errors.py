@@ -18,7 +18,7 @@ def quote(text: str) -> str:
     """`text` in double quotes, control characters escaped, cut when long."""
     if len(text) > _SHOWN:
         text = text[: _SHOWN - 1] + "…"
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def nearest(found: str, known: Iterable[str]) -> str | None:

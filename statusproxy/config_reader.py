@@ -39,7 +39,7 @@ class Spot(msgspec.Struct, frozen=True):
         if not isinstance(self.node, Scalar) or self.node.kind is not Kind.NULL:
             return False
         return not (
-            self.hidden and self.node.text
+            self.hidden and self.node.substituted and self.node.text
         )  # a secret from the environment is text, even one spelt "null"
 
     def error(self, problem: str) -> ConfigError:
@@ -74,19 +74,16 @@ class Spot(msgspec.Struct, frozen=True):
             if self.node.substituted:
                 return self.node.text
             if self.node.kind is Kind.BOOL:
-                raise self.found(
-                    f'allowed: {allowed}; if it is a word, write it in quotes: "{self.node.text}"'
-                )
+                raise self.found(f'allowed: {allowed}; if it is a word, write it in quotes: "{self.node.text}"')
         raise self.found(f"allowed: {allowed}")
 
-    def items(self, allowed: str) -> list["Spot"]:
+    def items(self, allowed: str, *, at_least: int = 0) -> list["Spot"]:
         """The places of a list's items."""
         if not isinstance(self.node, Items):
-            mend = "; write [] for none" if self.is_null else ""
+            mend = "; write [] for none" if self.is_null and not at_least else ""
             raise self.found(f"allowed: {allowed}{mend}")
         return [
-            Spot(node, f"{self.key}[{index}]", mark, self.hidden)
-            for index, (mark, node) in enumerate(self.node.nodes)
+            Spot(node, f"{self.key}[{index}]", mark, self.hidden) for index, (mark, node) in enumerate(self.node.nodes)
         ]
 
     def entries(self, allowed: str) -> dict[str, "Spot"]:
@@ -108,15 +105,24 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
     secret: bool = False
 
 
-def parsed(parse: Callable[[str], T], show: Callable[[T], Any] = str, allowed: str = "text") -> Form[T]:
-    """The form of a text that `parse` understands; its ValueError ends the sentence `found "…"; `."""
+def parsed(
+    parse: Callable[[str], T],
+    show: Callable[[T], Any] = str,
+    *,
+    allowed: str = "text",
+    reveal: Callable[[str], str] = str,
+) -> Form[T]:
+    """The form of a text that `parse` understands; its ValueError ends the sentence `found "…"; `.
+
+    `reveal` gives the text as an error may repeat it.
+    """
 
     def read(spot: Spot) -> T:
         text = spot.text(allowed)
         try:
             return parse(text)
         except ValueError as error:
-            raise spot.found(str(error)) from None
+            raise spot.error(f"found {quote(reveal(text))}; {error}") from None
 
     return Form(read, show)
 
@@ -147,9 +153,7 @@ def secret() -> Form[str]:
         if not value:
             raise spot.error("found an empty secret; allowed: a text that others cannot guess")
         if not _CONTROL.isdisjoint(value):
-            raise spot.error(
-                "found a line break or another control character in it; allowed: one line of text"
-            )
+            raise spot.error("found a line break or another control character in it; allowed: one line of text")
         return value
 
     return Form(read, lambda _: MASK, secret=True)
@@ -164,7 +168,7 @@ def duration(at_least: float = 0.001) -> Form[float]:
             raise ValueError(f"allowed: at least {units.format_duration(at_least)}")
         return seconds
 
-    return parsed(parse, units.format_duration, units.DURATION_ALLOWED)
+    return parsed(parse, units.format_duration, allowed=units.DURATION_ALLOWED)
 
 
 def size(at_least: int = 1, at_most: int = 2**50) -> Form[int]:
@@ -176,7 +180,7 @@ def size(at_least: int = 1, at_most: int = 2**50) -> Form[int]:
             raise ValueError(f"allowed: {units.format_size(at_least)} to {units.format_size(at_most)}")
         return count
 
-    return parsed(parse, units.format_size, units.SIZE_ALLOWED)
+    return parsed(parse, units.format_size, allowed=units.SIZE_ALLOWED)
 
 
 def count(at_least: int = 1, at_most: int = 1_000_000) -> Form[int]:
@@ -199,11 +203,7 @@ def texts(item: Form[T], *, allowed: str = "text", at_least: int = 0) -> Form[tu
     """A list of texts of one form; a single one may stand without the list's brackets."""
 
     def read(spot: Spot) -> tuple[T, ...]:
-        spots = (
-            [spot]
-            if isinstance(spot.node, Scalar) and not spot.is_null
-            else spot.items(f"{allowed} or a list")
-        )
+        spots = [spot] if isinstance(spot.node, Scalar) and not spot.is_null else spot.items(f"{allowed} or a list")
         if len(spots) < at_least:
             raise spot.error("found an empty list; allowed: at least one entry")
         return tuple(item.read(each) for each in spots)
@@ -357,10 +357,7 @@ def struct(kind: type[msgspec.Struct]) -> Form[Any]:
         return value
 
     def show(value: msgspec.Struct) -> dict[str, Any]:
-        return {
-            name: form.show(getattr(value, attribute))
-            for name, (attribute, form, _) in forms_of(kind).items()
-        }
+        return {name: form.show(getattr(value, attribute)) for name, (attribute, form, _) in forms_of(kind).items()}
 
     return Form(read, show)
 

@@ -18,8 +18,7 @@ _TAG = "tag:yaml.org,2002:"
 _TEXT_TAG = f"{_TAG}str"
 _MERGE_TAG = f"{_TAG}merge"
 _KNOWN_TAGS = frozenset(
-    _TAG + name
-    for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "seq", "map")
+    _TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "seq", "map")
 )
 
 _NULL = re.compile(r"~|null|Null|NULL|")
@@ -64,9 +63,7 @@ class Scalar(msgspec.Struct, frozen=True):
 
     text: str
     kind: Kind = Kind.TEXT
-    substituted: bool = (
-        False  # all of it came out of one ${VAR}: it may stand for text whatever it looks like
-    )
+    substituted: bool = False  # all of it came out of one ${VAR}: it may stand for text whatever it looks like
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -102,9 +99,8 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None) -> tuple[Ma
         root = yaml.compose(carried, Loader=yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(
-            f"{Mark(source, line)}: not YAML: the character U+{ord(str(error.character)[:1] or '?'):04X} may not stand in it"
-        ) from None
+        found = f"the character U+{error.character:04X}"
+        raise ConfigError(f"{Mark(source, line)}: not YAML: found {found}, which YAML leaves out") from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_syntax(error, source)) from None
     except yaml.YAMLError as error:
@@ -148,9 +144,7 @@ class _Builder:
         if id(node) in self._open:
             raise self._error(line, key, "this anchor contains itself; allowed: an anchor that ends")
         if node.tag not in _KNOWN_TAGS:
-            raise self._error(
-                line, key, f"found the tag {quote(node.tag)}; allowed: plain YAML, without tags"
-            )
+            raise self._error(line, key, f"found the tag {quote(node.tag)}; allowed: plain YAML, without tags")
         self._open.add(id(node))
         if isinstance(node, yaml.ScalarNode):
             built = self._scalar(node, key, line)
@@ -180,6 +174,7 @@ class _Builder:
                 continue
             name = _restore(key_node.value)
             child = child_key(key, name)
+            self._check_text(name, key, line)
             if name in own:
                 first = own[name][0].line
                 raise self._error(line, child, f"found twice, first in line {first}; allowed: each key once")
@@ -193,14 +188,13 @@ class _Builder:
         merged: dict[str, tuple[Mark, Node]] = {}
         for source in sources:
             if not isinstance(source, Entries):
-                raise self._error(
-                    line, child_key(key, "<<"), "found no mapping; allowed: an alias of a mapping"
-                )
+                raise self._error(line, child_key(key, "<<"), "found no mapping; allowed: an alias of a mapping")
             merged = source.nodes | merged
         return merged
 
     def _scalar(self, node: yaml.ScalarNode, key: str, line: int) -> Scalar:
         written = _restore(node.value)
+        self._check_text(written, key, line)
         kind = Kind.TEXT if node.tag == _TEXT_TAG else resolve(written)
         if kind is not Kind.TEXT or self._environ is None or "$" not in written:
             return Scalar(written, kind)
@@ -228,10 +222,18 @@ class _Builder:
             return value
 
         text = _VARIABLE.sub(fill, written)
+        self._check_text(text, key, line)
         whole = _VARIABLE.fullmatch(written)
         if whole and whole[2]:
             return Scalar(text, resolve(text), substituted=True)
         return Scalar(text)
+
+    def _check_text(self, text: str, key: str, line: int) -> None:
+        """Refuse half a surrogate pair (YAML's "\\ud800", or a byte of the environment): nothing can write it out."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self._error(line, key, "found text that is not Unicode; allowed: UTF-8") from None
 
     def _error(self, line: int, key: str, problem: str) -> ConfigError:
         where = f"{key}: " if key else ""

@@ -5,6 +5,7 @@ Each function gives its text back, tidied, or raises ValueError with the end of 
 """
 
 import re
+from urllib.parse import unquote
 
 PATH_ALLOWED = "a path that begins with /"
 TEMPLATE_ALLOWED = "a path such as /api/channels or /api/channels/{session}"
@@ -19,7 +20,7 @@ _BRACES = re.compile(r"\{[^/]*\}|[{}]")
 
 
 def check_path(text: str) -> str:
-    """A path without placeholders, as it reads after percent-decoding."""
+    """A path without placeholders."""
     _whole_path(text, PATH_ALLOWED)
     if _BRACES.search(text):
         raise ValueError("allowed: a path without placeholders")
@@ -64,7 +65,7 @@ def check_header_name(text: str) -> str:
 
 def fold_path(path: str) -> str:
     """What two paths have in common that a gateway cannot tell apart: Express ignores case and a last slash."""
-    return path.casefold().rstrip("/") or "/"
+    return unquote(path).casefold().rstrip("/") or "/"
 
 
 def _whole_path(text: str, allowed: str) -> None:
