@@ -1,0 +1,135 @@
+"""JSON as JavaScript reads it, and the first field of it that is present: paths, lookups, folding.
+
+The gateway and its engine are JavaScript. What `JSON.parse` accepts must be readable here, so the quick
+decoder (`msgspec`) is followed by the standard library's where the quick one is stricter than JavaScript.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NoReturn, final
+
+import msgspec
+
+Path = tuple[str, ...]
+"""The keys that lead to a field, outermost first; `()` is the document itself."""
+
+LONGEST_TEXT: Final = 512
+"""The longest text, in characters, that can be an id, a word or an event's name.
+
+Real ones stay below 100. What is read here is kept for thousands of sessions, written to disk and to the log,
+so a sender must not decide how much of it there is.
+"""
+
+_LONGEST_INTEGER: Final = 4_000
+"""Digits beyond which an integer is read as JavaScript reads it, as a double. CPython refuses above 4 300."""
+
+
+@final
+class Missing:
+    """The type of `MISSING`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+"""What `lookup` gives for a path that leads nowhere (`None` is a value of its own: JSON's `null`)."""
+
+
+def parse_path(text: str) -> Path:
+    """Read a dotted path of the configuration: `"session.id"` is `("session", "id")`, `""` is `()`."""
+    return tuple(text.split(".")) if text else ()
+
+
+def lookup(document: object, path: Path) -> object:
+    """Follow `path` through JSON objects; `MISSING` where a key is absent or its holder is no object."""
+    for key in path:
+        if type(document) is not dict or key not in document:
+            return MISSING
+        document = document[key]
+    return document
+
+
+def usable_text(value: object) -> str | None:
+    """Give an id, a word or a name as text, or `None` if `value` cannot be one.
+
+    Usable are strings that hold more than white space, and finite numbers (written as JavaScript writes them).
+    Booleans, `null`, objects and arrays are not; nor is a string longer than `LONGEST_TEXT`, or one with half a
+    surrogate pair, which neither a log nor a database can hold. A usable string is given as it came, untrimmed.
+    """
+    if type(value) is str:
+        if len(value) > LONGEST_TEXT or not value or value.isspace():
+            return None
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return None
+        return value
+    if type(value) is float and math.isfinite(value):
+        # JavaScript has one kind of number: it writes 5.0 as "5", and an exponent from 1e21 on.
+        value = int(value) if value.is_integer() and abs(value) < 1e21 else value
+        return str(value)
+    if type(value) is int:
+        # Below 10 ** LONGEST_TEXT in any case, and below the size from which str() refuses.
+        return str(value) if value.bit_length() < LONGEST_TEXT else None
+    return None
+
+
+def first_scalar(document: object, paths: Iterable[Path]) -> str | None:
+    """Give the first of `paths` that is present and usable (see `usable_text`), or `None`."""
+    for path in paths:
+        text = usable_text(lookup(document, path))
+        if text is not None:
+            return text
+    return None
+
+
+def fold_word(text: str) -> str:
+    """Fold a status word or an event's name for comparison: trimmed, case-folded."""
+    return text.strip().casefold()
+
+
+def fold_id(text: str) -> str:
+    """Fold a session or channel id for comparison: case-folded, all white space dropped; `-` and `_` stay."""
+    return "".join(text.casefold().split())
+
+
+def fold_ids(ids: Sequence[str]) -> list[str]:
+    """Fold many ids at once, as `fold_id` does each: one pass over one string, for lists of thousands."""
+    joined = "\0".join(ids)
+    if joined.count("\0") != len(ids) - 1:
+        return [fold_id(text) for text in ids]  # an id holds the separator (or there is no id at all)
+    return "".join(joined.casefold().split()).split("\0")
+
+
+def parse(body: bytes) -> Any:
+    """Decode JSON as JavaScript would: a leading byte-order mark, half surrogate pairs, numbers of any size and
+    bytes that are not UTF-8 are accepted; of a repeated key the last value counts.
+
+    Raises ValueError if `body` is not JSON, and RecursionError if it is nested too deep.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        return _quick.decode(body)
+    except ValueError:  # msgspec's errors, and the UnicodeDecodeError that it lets through
+        return _lenient.decode(body.decode("utf-8", "replace"))
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse `NaN` and `Infinity`, which Python's JSON reader takes and JSON does not have (ValueError)."""
+    raise ValueError(f"{name} is not JSON")
+
+
+_quick: Final = msgspec.json.Decoder()
+_lenient: Final = json.JSONDecoder(parse_int=_integer, parse_constant=refuse_constant)

@@ -1,0 +1,619 @@
+"""The session-state map: what was last known of each session, and which corrections are in force.
+
+Two kinds of time meet here, both in epoch seconds. *Event time* (`at`, `since`, `known_at`, `alive_at`) orders
+what events say: it is the sender's, where the event carries one, else the arrival. *Arrival time* (`began`,
+`heard_at`, `released_at`, every `asked_at` and `now`) is the proxy's own clock, and is what the gateway's answers
+are compared with.
+
+Whatever the order in which the same timed events are delivered, the map ends with the same overrides in force,
+each with the same `at`, and the same `known_at` and `alive_at`. What tells of the delivery itself depends on it:
+`since` (an early part of a run that comes late is dropped), `began`, `heard_at`, `event`, and the changes reported.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from statusproxy.status.fields import fold_id, fold_ids
+from statusproxy.status.signals import Kind, Reading, Signal
+
+TINY_STEP: Final = 0.001
+"""Seconds by which a signal without a time of its own is put after what is known: events carry milliseconds."""
+
+REMEMBERED_EVENTS: Final = 8_192
+"""Event ids remembered to tell a repeated delivery. A sender repeats within minutes; this is hours of events."""
+
+EVICTED: Final = "evicted"
+"""The reason of the one ending that is no rule: the map was full and every session had an override."""
+
+
+class Release(StrEnum):
+    """Why an override ended. Each is a rule that can be switched off."""
+
+    CONNECTED_EVENT = "connected-event"
+    RECONNECTED = "reconnected"
+    DELETED = "deleted"
+    ALIVE = "alive"
+    OPERATOR = "operator"
+    EXPIRED = "expired"
+
+
+class SessionRules(msgspec.Struct, frozen=True):
+    """How the map judges.
+
+    A rule missing from `releases` does nothing. Without `connected-event` a Connected signal still counts as the
+    newest knowledge (an older Disconnected one that comes after it stays late), but ends no override.
+    """
+
+    aliases: Mapping[str, str] = {}
+    """Event id -> channel id, for sessions that folding does not make equal."""
+    alive_grace: float = 60.0
+    """Seconds after a disconnect in which an incoming message is no proof: it may have been under way."""
+    max_age: float | None = None
+    max_sessions: int = 10_000
+    releases: frozenset[Release] = frozenset(Release)
+
+
+class Override(msgspec.Struct, frozen=True):
+    """The correction in force for a session: show it as disconnected."""
+
+    since: float
+    """Event time of the first Disconnected signal of this run."""
+    at: float
+    """Event time of the newest Disconnected signal of this run; `alive_grace` counts from here."""
+    began: float
+    """Arrival time of that newest signal: only what the gateway was asked from here on shows that it has caught
+    up with it, and `max_age` counts from here."""
+    event: str
+    word: str | None = None
+    event_id: str | None = None
+    caught_up: str | None = None
+    """What showed that the gateway knows of the disconnect: `list`, `qr` or `created`."""
+    caught_up_at: float | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What the map holds of one session. Times that never were are 0."""
+
+    session: str
+    """The session's id, exactly as its events spell it."""
+    verdict: Kind | None = None
+    """CONNECTED or DISCONNECTED, whichever is the newest knowledge; `None` if nothing is known (any more)."""
+    known_at: float = 0.0
+    """Event time up to which things are settled: a Connected or Disconnected signal that is older is late."""
+    alive_at: float = 0.0
+    heard_at: float = 0.0
+    event: str | None = None
+    """The last event heard, of whatever kind."""
+    override: Override | None = None
+    channel: str | None = None
+    """The channel of the gateway's list that this session was last found to be. Where several channels fold to
+    the session and none is exactly it, its own id: it is none of them."""
+    gateway_said: str | None = None
+    gateway_said_at: float | None = None
+    released: Release | None = None
+    """How the last override ended."""
+    released_at: float | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One line of a session's history."""
+
+    session: str
+    what: str
+    """`started`, `repeated` (a newer Disconnected signal during an override) or `released`."""
+    reason: str
+    """The `Release` (or `EVICTED`), or the event and state word that caused it."""
+    at: float
+    recorded_at: float
+    gateway_said: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a reading: `applied`, `late`, `duplicate` or `unchanged` (it said nothing), and the changes."""
+
+    verdict: str
+    changes: tuple[Change, ...] = ()
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What an answer of the gateway says of one channel."""
+
+    channel: str
+    word: str | None
+    """The gateway's own word, to be remembered."""
+    keeps: bool
+    """One of its status fields is a word of `keep`: the gateway knows that the session is not connected."""
+    connected: bool
+    """It reads connected, and no status field contradicts."""
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """The channels that are to be shown as disconnected in the answer observed, and what the answer changed."""
+
+    overridden: frozenset[str]
+    changes: tuple[Change, ...]
+
+
+class Store(Protocol):
+    """Where the map survives a restart."""
+
+    async def open(self) -> list[Record]:
+        """Open or create the store; give every record."""
+
+    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        """Write, and return once it is durable. Concurrent callers share one commit."""
+
+    async def history(self, session: str | None, limit: int) -> list[Change]:
+        """The newest changes, of one session or of all, newest first."""
+
+    async def close(self) -> None:
+        """Close; a closed store cannot be used again."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last write succeeded."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, for a person, if the store is not healthy."""
+
+
+class SessionMap:
+    """The one place of state. Every method takes its times as arguments and returns at once."""
+
+    def __init__(self, rules: SessionRules | None = None) -> None:
+        self.version = 0
+        """Counts the changes that could alter a corrected answer."""
+        self._records: dict[str, Record] = {}
+        self._by_fold: dict[str, dict[str, None]] = {}
+        self._overridden: dict[str, None] = {}
+        self._queues: tuple[dict[str, None], ...] = ({}, {}, {})  # by _rank(), each longest untouched first
+        self._unsaved: dict[str, None] = {}
+        self._stale: dict[str, None] = {}
+        self._forgotten: dict[str, None] = {}
+        self._event_ids: dict[tuple[str, str], None] = {}
+        self.configure(rules or SessionRules())
+
+    def configure(self, rules: SessionRules) -> None:
+        """Take new rules. They hold for what comes next; overrides that stand are not judged again."""
+        self._rules = rules
+        self._folded_aliases = {fold_id(event): channel for event, channel in rules.aliases.items()}
+        self._alias_events: dict[str, list[str]] = {}
+        for event, channel in rules.aliases.items():
+            self._alias_events.setdefault(fold_id(channel), []).append(fold_id(event))
+        self.version += 1
+
+    def load(self, records: Iterable[Record]) -> None:
+        """Take over what the store held. Meant for an empty map; the records count as saved."""
+        for record in sorted(records, key=lambda record: record.heard_at):
+            self._put(record)
+        self._unsaved.clear()
+        self._stale.clear()
+        self._evict(0.0)
+
+    # What the map holds
+
+    @property
+    def has_overrides(self) -> bool:
+        """Whether any override is in force."""
+        return bool(self._overridden)
+
+    @property
+    def overrides(self) -> int:
+        """How many overrides are in force."""
+        return len(self._overridden)
+
+    def records(self) -> list[Record]:
+        """Every record, in the order in which the sessions were first heard of."""
+        return list(self._records.values())
+
+    def get(self, session: str) -> Record | None:
+        """The record of the session with exactly this id."""
+        return self._records.get(session)
+
+    # What events say
+
+    def hear(self, reading: Reading, arrival: float) -> Outcome:
+        """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as heard."""
+        if reading.session is None:
+            return Outcome("unchanged")
+        record = self._records.get(reading.session) or Record(reading.session)
+        record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
+        signal = reading.signal
+        changes: list[Change] = []
+        if signal is None:
+            verdict = "unchanged"
+        elif self._heard_before(signal):
+            verdict = "duplicate"
+        else:
+            verdict, record = self._apply(signal, record, arrival, changes)
+        self._put(record, heard=True)
+        changes += self._evict(arrival)
+        return Outcome(verdict, tuple(changes))
+
+    def _heard_before(self, signal: Signal) -> bool:
+        if signal.event_id is None:
+            return False
+        key = (signal.session, signal.event_id)
+        known = key in self._event_ids
+        self._event_ids.pop(key, None)
+        self._event_ids[key] = None
+        if len(self._event_ids) > REMEMBERED_EVENTS:
+            del self._event_ids[next(iter(self._event_ids))]
+        return known
+
+    def _apply(self, signal: Signal, record: Record, arrival: float, changes: list[Change]) -> tuple[str, Record]:
+        at = signal.at
+        if at is None:  # newer than all that was said before
+            at = max(arrival, record.known_at + TINY_STEP, record.alive_at)
+        if signal.kind is Kind.ALIVE:
+            if at <= record.alive_at:
+                return "late", record
+            record = replace(record, alive_at=at)
+            if self._outlived(record.override, at):
+                record = self._end(record, Release.ALIVE, at, arrival, changes)
+            return "applied", record
+        # Of two events of the same moment Connected wins, in whatever order they come: what is shown must not
+        # hang on the order of delivery, and a false "disconnected" destroys a working session.
+        if (at, signal.kind is Kind.CONNECTED) <= (record.known_at, record.verdict is not Kind.DISCONNECTED):
+            return "late", record
+        record = replace(record, known_at=at, verdict=signal.kind)
+        if signal.kind is Kind.CONNECTED:
+            return "applied", self._end(record, Release.CONNECTED_EVENT, at, arrival, changes)
+        return "applied", self._begin(record, signal, at, arrival, changes)
+
+    def _begin(self, record: Record, signal: Signal, at: float, arrival: float, changes: list[Change]) -> Record:
+        standing = record.override
+        override = Override(
+            since=standing.since if standing else at,
+            at=at,
+            began=arrival,
+            event=signal.event,
+            word=signal.word,
+            event_id=signal.event_id,
+        )
+        if self._outlived(override, record.alive_at):  # a message that came in later is already known of
+            return self._end(record, Release.ALIVE, record.alive_at, arrival, changes)
+        reason = signal.event if signal.word is None else f"{signal.event} {signal.word}"
+        what = "repeated" if standing else "started"
+        changes.append(Change(record.session, what, reason, at, arrival, record.gateway_said))
+        return replace(record, override=override)
+
+    def _outlived(self, override: Override | None, alive_at: float) -> bool:
+        return (
+            override is not None
+            and Release.ALIVE in self._rules.releases
+            and alive_at > override.at + self._rules.alive_grace
+        )
+
+    def _end(self, record: Record, reason: Release, at: float, now: float, changes: list[Change]) -> Record:
+        """Give the record without its override, if it has one and the rule is on."""
+        if record.override is None or reason not in self._rules.releases:
+            return record
+        changes.append(Change(record.session, "released", reason.value, at, now, record.gateway_said))
+        record = replace(record, override=None, released=reason, released_at=now)
+        if reason in (Release.RECONNECTED, Release.OPERATOR):
+            # Settled from outside the events: an older Disconnected one that is still under way comes too late.
+            return replace(record, verdict=Kind.CONNECTED, known_at=max(record.known_at, now))
+        if reason is Release.EXPIRED:
+            return replace(record, known_at=max(record.known_at, now))
+        return record
+
+    # What the gateway's answers show
+
+    def assign(self, channels: Collection[str], *, whole: bool) -> dict[str, list[str]]:
+        """Tell which sessions each channel of an answer is; only channels with an override among them are given.
+
+        `whole`: the answer lists all channels, so that an id which several of them fold to is seen to be
+        ambiguous. From such an answer the map learns each session's channel, and goes by it where an answer
+        shows one channel only.
+        """
+        assigned: dict[str, list[str]] = {}
+        owner = self._owner_in(channels, whole)
+        for session in list(self._overridden):
+            channel = owner(session)
+            if channel is not None:
+                assigned.setdefault(channel, []).append(session)
+        for channel, sessions in assigned.items():
+            kin = self._kin(channel)
+            if len(kin) > 1:
+                known = set(sessions)
+                sessions += [one for one in kin if one not in known and owner(one) == channel]
+        return assigned
+
+    def observe(
+        self, said: Iterable[Said], assigned: Mapping[str, Sequence[str]], asked_at: float, now: float
+    ) -> Observed:
+        """Take in an answer of the gateway: asked for at `asked_at`, complete at `now`, channels as `assign` gave.
+
+        Where the records of one channel's sessions disagree (each leg spells the id its own way), the newest
+        knowledge among them decides. A word of `keep` shows that the gateway has caught up; "connected" after
+        that is fresh, and releases.
+        """
+        overridden: set[str] = set()
+        changes: list[Change] = []
+        for one in said:
+            sessions = assigned[one.channel]
+            for session in sessions:
+                if one.word is not None:
+                    record = self._records[session]
+                    self._put(replace(record, gateway_said=one.word, gateway_said_at=now))
+            if len(sessions) > 1:
+                self._supersede(sessions, now, changes)
+            for session in sessions:
+                if one.keeps:
+                    self._catch_up(session, "list", asked_at, now)
+                elif one.connected:
+                    self._reconnect(session, asked_at, now, changes)
+                if session in self._overridden:
+                    overridden.add(one.channel)
+        return Observed(frozenset(overridden), tuple(changes))
+
+    def qr_seen(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
+        """The gateway gave a QR code for this channel: it has caught up. Changes no override."""
+        for session in self._sessions_of(channel):
+            self._catch_up(session, "qr", asked_at, now)
+        return ()
+
+    def created(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
+        """The channel was created or started through the proxy: the gateway has caught up."""
+        for session in self._sessions_of(channel):
+            self._catch_up(session, "created", asked_at, now)
+        return ()
+
+    def said_connected(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
+        """The gateway said of this channel alone that it is connected."""
+        changes: list[Change] = []
+        for session in self._sessions_of(channel):
+            self._reconnect(session, asked_at, now, changes)
+        return tuple(changes)
+
+    def deleted(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
+        """The channel was deleted through the proxy: forget what was known of it.
+
+        The empty record stays for a while, so that a disconnect of before the deletion is late when it comes.
+        `asked_at` does not matter: the engine reports the end of a session while it is being deleted.
+        """
+        changes: list[Change] = []
+        if Release.DELETED not in self._rules.releases:
+            return ()
+        for session in self._sessions_of(channel):
+            ended = self._end(self._records[session], Release.DELETED, now, now, changes)
+            self._put(
+                Record(
+                    session,
+                    known_at=max(ended.known_at, now),
+                    heard_at=ended.heard_at,
+                    event=ended.event,
+                    released=ended.released,
+                    released_at=ended.released_at,
+                )
+            )
+        return tuple(changes)
+
+    def _catch_up(self, session: str, evidence: str, asked_at: float, now: float) -> None:
+        """Note that the gateway knows of the disconnect.
+
+        Evidence counts only if it was asked for once the override had begun: an answer on its way while the
+        session fell says nothing about what came after.
+        """
+        record = self._records[session]
+        override = record.override
+        if override is not None and override.caught_up is None and asked_at >= override.began:
+            self._put(replace(record, override=replace(override, caught_up=evidence, caught_up_at=now)))
+
+    def _reconnect(self, session: str, asked_at: float, now: float, changes: list[Change]) -> None:
+        """Release, if this "connected" is fresh: asked for after the gateway was seen to have caught up.
+
+        The gateway's list is slow, it asks the engine for each session in turn. One asked for before the QR code
+        was shown can come in after it, still with the stale word.
+        """
+        record = self._records[session]
+        override = record.override
+        if override is not None and override.caught_up_at is not None and asked_at >= override.caught_up_at:
+            self._put(self._end(record, Release.RECONNECTED, now, now, changes))
+
+    def _supersede(self, sessions: Sequence[str], now: float, changes: list[Change]) -> None:
+        """Release what another spelling of the same session knows better."""
+        records = [self._records[session] for session in sessions]
+        connected = max((one.known_at for one in records if one.verdict is Kind.CONNECTED), default=0.0)
+        alive = max(one.alive_at for one in records)
+        for record in records:
+            if record.override is not None and connected >= record.override.at:
+                record = self._end(record, Release.CONNECTED_EVENT, connected, now, changes)
+            if self._outlived(record.override, alive):
+                record = self._end(record, Release.ALIVE, alive, now, changes)
+            self._put(record)
+
+    # Which sessions a channel is
+
+    def _owner_in(self, channels: Collection[str], whole: bool) -> Callable[[str], str | None]:
+        """Give the function that finds a session's channel among `channels`: exact, folded, or by alias."""
+        exact = set(channels)
+        folded: dict[str, str] | None = None
+        ambiguous: set[str] = set()
+
+        def by_fold(session: str) -> tuple[str | None, bool]:
+            nonlocal folded, ambiguous
+            if folded is None:  # only now: most answers spell every session as its events do
+                distinct = list(exact)
+                folds = fold_ids(distinct)
+                folded = dict(zip(folds, distinct, strict=True))
+                if len(folded) < len(distinct):
+                    ambiguous = {fold for fold, count in Counter(folds).items() if count > 1}
+            fold = fold_id(session)
+            return (None, True) if fold in ambiguous else (folded.get(fold), False)
+
+        def among_all(session: str) -> str | None:
+            if session in exact:
+                channel: str | None = session
+                unclear = False
+            else:
+                channel, unclear = by_fold(session)
+                alias = self._alias(session) if channel is None else None
+                if alias is not None:
+                    channel = alias if alias in exact else by_fold(alias)[0]
+            learned = channel or (session if unclear else None)
+            record = self._records[session]
+            if learned is not None and learned != record.channel:
+                self._put(replace(record, channel=learned))
+            return channel
+
+        def among_some(session: str) -> str | None:
+            if session in exact:
+                return session
+            learned = self._records[session].channel
+            if learned is not None:
+                return learned if learned in exact else None
+            alias = self._alias(session)
+            return by_fold(session)[0] or (by_fold(alias)[0] if alias is not None else None)
+
+        return among_all if whole else among_some
+
+    def _alias(self, session: str) -> str | None:
+        alias = self._rules.aliases.get(session)
+        return alias if alias is not None else self._folded_aliases.get(fold_id(session))
+
+    def _kin(self, channel: str) -> list[str]:
+        """The sessions that may be this channel: those that fold to the same, and those aliased to it."""
+        fold = fold_id(channel)
+        kin = dict(self._by_fold.get(fold, {}))
+        for event in self._alias_events.get(fold, ()):
+            kin |= self._by_fold.get(event, {})
+        return list(kin)
+
+    def _sessions_of(self, channel: str) -> list[str]:
+        """The sessions that a channel named in a request's path is, but for those known to be another channel."""
+        return [
+            session
+            for session in self._kin(channel)
+            if session == channel or self._records[session].channel in (None, channel)
+        ]
+
+    # What an operator and the clock do
+
+    def release(self, session: str, now: float) -> tuple[Change, ...]:
+        """End the override of a session, named by its own id, its channel's id, or another spelling of these.
+
+        Every record of that session is released. LookupError if there is none, or if the name fits several.
+        """
+        sessions = self._sessions_of(session)
+        if not sessions:
+            sessions = self._kin(session)
+            if not sessions:
+                raise LookupError(f"no session {session!r} is known")
+            names = sorted({self._records[one].channel or one for one in sessions})
+            if len(names) > 1:
+                raise LookupError(f"{session!r} could be any of: {', '.join(names)}")
+        changes: list[Change] = []
+        for one in sessions:
+            self._put(self._end(self._records[one], Release.OPERATOR, now, now, changes))
+        return tuple(changes)
+
+    def expire(self, now: float) -> tuple[Change, ...]:
+        """End the overrides of which nothing new was heard for `max_age`."""
+        max_age = self._rules.max_age
+        if max_age is None:
+            return ()
+        changes: list[Change] = []
+        for session in list(self._overridden):
+            record = self._records[session]
+            if record.override is not None and record.override.began + max_age <= now:
+                self._put(self._end(record, Release.EXPIRED, now, now, changes))
+        return tuple(changes)
+
+    # What is to be saved
+
+    def take_unsaved(self) -> tuple[list[Record], list[str]]:
+        """Give the records that must be durable before anyone is told of their change, and the sessions forgotten.
+
+        They count as saved from now on; if saving fails, hand them to `keep_unsaved`.
+        """
+        records = [self._records[session] for session in self._unsaved]
+        forgotten = list(self._forgotten)
+        self._unsaved.clear()
+        self._forgotten.clear()
+        return records, forgotten
+
+    def keep_unsaved(self, records: Iterable[Record], forgotten: Iterable[str]) -> None:
+        """Take back what could not be saved. What the map holds by now is what the next take gives."""
+        for session in [*(record.session for record in records), *forgotten]:
+            kept = self._unsaved if session in self._records else self._forgotten
+            kept[session] = None
+            self._stale.pop(session, None)
+
+    def take_stale(self) -> list[Record]:
+        """Give the records of which only what is nice to know has changed (when last heard, what the gateway said)."""
+        records = [self._records[session] for session in self._stale]
+        self._stale.clear()
+        return records
+
+    # The one place where records change
+
+    def _put(self, record: Record, *, heard: bool = False) -> None:
+        session = record.session
+        old = self._records.get(session)
+        if old == record and not heard:
+            return
+        self._records[session] = record
+        if old is None:
+            self._by_fold.setdefault(fold_id(session), {})[session] = None
+            self._forgotten.pop(session, None)
+            old = Record(session)
+        self._queue(session, _rank(record), moved=heard or _rank(old) != _rank(record))
+        if record.override is not None:
+            self._overridden[session] = None
+        elif old.override is not None:
+            del self._overridden[session]
+        if _durable(old) != _durable(record):
+            self._unsaved[session] = None
+            self._stale.pop(session, None)
+            self.version += 1
+        elif session not in self._unsaved:
+            self._stale[session] = None
+        if old.channel != record.channel or (old.alive_at != record.alive_at and self._overridden):
+            self.version += 1
+
+    def _queue(self, session: str, rank: int, moved: bool) -> None:
+        if moved:
+            for queue in self._queues:
+                queue.pop(session, None)
+        self._queues[rank][session] = None
+
+    def _evict(self, now: float) -> list[Change]:
+        """Forget sessions until the map is within its bounds: those that matter least, longest untouched first."""
+        changes: list[Change] = []
+        while len(self._records) > self._rules.max_sessions:
+            session = next(iter(next(filter(None, self._queues))))
+            record = self._records.pop(session)
+            for holder in (*self._queues, self._unsaved, self._stale):
+                holder.pop(session, None)
+            fold = fold_id(session)
+            del self._by_fold[fold][session]
+            if not self._by_fold[fold]:
+                del self._by_fold[fold]
+            self._forgotten[session] = None
+            if record.override is not None:
+                del self._overridden[session]
+                self.version += 1
+                changes.append(Change(session, "released", EVICTED, now, now, record.gateway_said))
+        return changes
+
+
+def _rank(record: Record) -> int:
+    """How much would be lost with a record: 0 if it never told of a disconnect (any more), 2 in an override."""
+    if record.override is not None:
+        return 2
+    return 0 if record.verdict is None or record.released is None else 1
+
+
+def _durable(record: Record) -> tuple[object, ...]:
+    """The part of a record that decides what is shown, now or later."""
+    return (record.verdict, record.known_at, record.override, record.released, record.released_at)

@@ -1,0 +1,284 @@
+"""What a webhook says about its session's own connection: JSON in, `Signal` out, or nothing.
+
+Most of what an engine sends says nothing: a contact went offline, a message was read, a QR code was drawn.
+Reading such an event as a disconnect is what destroys working sessions, so each rule compares exactly and the
+doubtful case is always silence.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+import msgspec
+
+from statusproxy.status.fields import MISSING, Path, first_scalar, fold_word, lookup, parse, usable_text
+
+SECONDS_BELOW: Final = 1e11
+"""A bare number below this is a time in seconds, from it on in milliseconds.
+
+In seconds it is the year 5138, in milliseconds March 1973: no event of WhatsApp's lies on the wrong side.
+"""
+
+FURTHEST_AHEAD: Final = 300.0
+"""Seconds by which an event's own time may run ahead of the proxy's clock. Beyond, the sender's clock is wrong,
+and a time believed now would make every later event look late."""
+
+PRESENCE_EVENT: Final = "onpresencechanged"
+PRESENCE_MARKS: Final = ("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants")
+"""Members that the engine writes only where it speaks of a contact or a chat, never of the session."""
+
+PRESENCE_WORDS: Final = frozenset({"available", "unavailable", "composing", "paused"})
+"""What a contact can be doing. `recording…` has variants (`recording audio`), see `_is_presence_word`."""
+
+JID_SERVERS: Final = (
+    "@c.us", "@g.us", "@lid", "@s.whatsapp.net", "@broadcast", "@newsletter", "@hosted", "@hosted.lid", "@bot", "@call",
+)  # fmt: skip
+"""How the address of a contact, group or list ends in WhatsApp. No session is called like that."""
+
+_EVENT: Final[Path] = ("event",)
+_RAW: Final[Path] = ("raw", "payload")
+_RAW_EVENT: Final[Path] = (*_RAW, "event")
+_TIMES: Final[tuple[Path, ...]] = (("timestamp",), (*_RAW, "t"))
+_EVENT_ID: Final[tuple[Path, ...]] = (("event_id",),)
+_OWN_MARK_HOLDERS: Final[tuple[Path, ...]] = (
+    (), ("id",), ("message",), ("message", "id"), _RAW, (*_RAW, "id"),
+)  # fmt: skip
+_MESSAGE_IDS: Final[tuple[Path, ...]] = tuple(
+    path + end for path in (("id",), ("message", "id"), (*_RAW, "id")) for end in ((), ("_serialized",))
+)
+_PRESENCE_IDS: Final[tuple[Path, ...]] = tuple(
+    path + end for path in (("id",), (*_RAW, "id")) for end in ((), ("_serialized",))
+)
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+class Kind(StrEnum):
+    """What a signal says of its session."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTED = "connected"
+    ALIVE = "alive"
+    """Something came in over the connection. Weaker than CONNECTED: it may have been under way for a while."""
+
+
+class Verdict(StrEnum):
+    """What became of a webhook's body."""
+
+    SIGNAL = "signal"
+    NOTHING = "nothing"
+    """A rule names the event, but its state is none of the rule's words."""
+    PRESENCE = "presence"
+    OWN_MESSAGE = "own-message"
+    NO_SESSION = "no-session"
+    UNMATCHED = "unmatched"
+    NOT_JSON = "not-json"
+
+
+class EventRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an event names its session and state, and which words mean what. Names and words compare folded."""
+
+    event: frozenset[str]
+    session: tuple[Path, ...]
+    state: tuple[Path, ...] = ()
+    disconnected: frozenset[str] = frozenset()
+    connected: frozenset[str] = frozenset()
+    means: Kind | None = None
+    """Set where the event says by itself what others say by a word; `state` is then not looked at."""
+    unless: frozenset[str] = frozenset()
+    """Raw events (`event` or `raw.payload.event`) that never count for this rule."""
+
+
+class SignalRules(msgspec.Struct, frozen=True, dict=True):
+    """All rules, in the order in which they are asked; `presence_trusted` takes presence words literally."""
+
+    rules: tuple[EventRule, ...]
+    presence_trusted: bool = False
+
+    @cached_property
+    def by_event(self) -> dict[str, tuple[EventRule, ...]]:
+        """The rules that name an event, by the folded name, each with its own words folded."""
+        table: dict[str, tuple[EventRule, ...]] = {}
+        for rule in map(_fold_rule, self.rules):
+            for name in rule.event:
+                table[name] = (*table.get(name, ()), rule)
+        return table
+
+    @cached_property
+    def session_paths(self) -> tuple[Path, ...]:
+        """Every path under which any rule looks for a session, in the order first seen."""
+        return tuple(dict.fromkeys(path for rule in self.rules for path in rule.session))
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One event's word on its session's connection."""
+
+    kind: Kind
+    session: str
+    at: float | None
+    """The event's own time in epoch seconds; `None` where it has none that can be used."""
+    event: str
+    word: str | None
+    """The state word as it came; `None` where the event itself says it."""
+    event_id: str | None
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What was found in a webhook's body. `signal` is set if and only if `verdict` is SIGNAL."""
+
+    verdict: Verdict
+    event: str | None = None
+    session: str | None = None
+    signal: Signal | None = None
+
+
+def read(body: bytes, rules: SignalRules, now: float) -> Reading:
+    """Read one webhook body, received at `now` (epoch seconds). Never raises, whatever the bytes.
+
+    Of the rules that name the event the first that yields a signal decides; where none does, the first of them
+    says why not.
+    """
+    try:
+        document = parse(body)
+    except (ValueError, RecursionError):
+        return Reading(Verdict.NOT_JSON)
+    if type(document) is not dict:
+        return Reading(Verdict.NOTHING)
+    event = first_scalar(document, (_EVENT,))
+    matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
+    if event is None or not matching:
+        return Reading(Verdict.UNMATCHED, event, first_scalar(document, rules.session_paths))
+    first: Reading | None = None
+    for rule in matching:
+        reading = _apply(rule, document, event, rules.presence_trusted, now)
+        if reading.signal is not None:
+            return reading
+        first = first or reading
+    assert first is not None
+    return first
+
+
+def _apply(rule: EventRule, document: object, event: str, presence_trusted: bool, now: float) -> Reading:
+    session = first_scalar(document, rule.session)
+    if session is None:
+        return Reading(Verdict.NO_SESSION, event)
+    word = None if rule.means is not None else first_scalar(document, rule.state)
+    verdict, kind = _judge(rule, document, event, word, presence_trusted)
+    if kind is None:
+        return Reading(verdict, event, session)
+    signal = Signal(kind, session, _own_time(document, now), event, word, first_scalar(document, _EVENT_ID))
+    return Reading(Verdict.SIGNAL, event, session, signal)
+
+
+def _judge(
+    rule: EventRule, document: object, event: str, word: str | None, presence_trusted: bool
+) -> tuple[Verdict, Kind | None]:
+    if rule.means is Kind.ALIVE and _is_own(document):
+        return Verdict.OWN_MESSAGE, None
+    if rule.unless and not rule.unless.isdisjoint(_event_names(document, event)):
+        return (Verdict.OWN_MESSAGE if rule.means is Kind.ALIVE else Verdict.NOTHING), None
+    if rule.means is not None:
+        return Verdict.SIGNAL, rule.means
+    if word is None:
+        return Verdict.NOTHING, None
+    folded = fold_word(word)
+    if not presence_trusted and _is_presence_word(folded) and _is_presence(document, event):
+        return Verdict.PRESENCE, None
+    if folded in rule.disconnected:
+        return Verdict.SIGNAL, Kind.DISCONNECTED
+    if folded in rule.connected:
+        return Verdict.SIGNAL, Kind.CONNECTED
+    return Verdict.NOTHING, None
+
+
+def _event_names(document: object, event: str) -> Iterator[str]:
+    yield fold_word(event)
+    raw = usable_text(lookup(document, _RAW_EVENT))
+    if raw is not None:
+        yield fold_word(raw)
+
+
+def _is_presence_word(folded: str) -> bool:
+    return folded in PRESENCE_WORDS or folded.startswith("recording")
+
+
+def _is_presence(document: object, event: str) -> bool:
+    """Tell whether an event speaks of a contact or chat, though its name may be that of a connection's event."""
+    if PRESENCE_EVENT in _event_names(document, event):
+        return True
+    for path in ((), _RAW):
+        payload = lookup(document, path)
+        if type(payload) is dict and any(mark in payload for mark in PRESENCE_MARKS):
+            return True
+    ids = (lookup(document, path) for path in _PRESENCE_IDS)
+    return any(type(jid) is str and fold_word(jid).endswith(JID_SERVERS) for jid in ids)
+
+
+def _is_own(document: object) -> bool:
+    """Tell whether a message event is of the session's own making: those arise without a connection too."""
+    for path in _OWN_MARK_HOLDERS:
+        if lookup(document, (*path, "fromMe")) is True or lookup(document, (*path, "from_me")) is True:
+            return True
+    for path in _MESSAGE_IDS:
+        serialised = lookup(document, path)  # "true_<chat>_<id>" is sent, "false_<chat>_<id>" is received
+        if type(serialised) is str and fold_word(serialised).startswith("true_"):
+            return True
+    # The gateway's normalised shape reports the receipts of sent messages under the name of a message.
+    return (
+        lookup(document, ("spec_version",)) is not MISSING
+        and lookup(document, ("ack",)) not in (MISSING, None)
+        and lookup(document, ("message",)) in (MISSING, None)
+    )
+
+
+def _own_time(document: object, now: float) -> float | None:
+    for path in _TIMES:
+        at = _epoch(lookup(document, path))
+        if at is not None and 0 < at <= now + FURTHEST_AHEAD:
+            return at
+    return None
+
+
+def _epoch(value: object) -> float | None:
+    """Read a time (ISO 8601, or a number of seconds or milliseconds) as epoch seconds; `None` if it is none."""
+    if type(value) is str:
+        value = value.strip()
+        if not _NUMBER.fullmatch(value):
+            return _iso_epoch(value)
+    elif type(value) is not int and type(value) is not float:
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return number if number < SECONDS_BELOW else number / 1000
+
+
+def _iso_epoch(text: str) -> float | None:
+    if "T" not in text and " " not in text and "t" not in text:
+        return None  # a date without a time of day orders nothing
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _fold_rule(rule: EventRule) -> EventRule:
+    def folded(words: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(fold_word, words))
+
+    return msgspec.structs.replace(
+        rule,
+        event=folded(rule.event),
+        disconnected=folded(rule.disconnected),
+        connected=folded(rule.connected),
+        unless=folded(rule.unless),
+    )
