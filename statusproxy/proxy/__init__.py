@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: one exchange at a time between a client and the gateway, carried through untouched."""

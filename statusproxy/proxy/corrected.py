@@ -1,0 +1,121 @@
+"""Corrected routes: what the gateway is asked, and the answer's own validator and coding (RFC 9110 §8.8, §13)."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip, encode_gzip
+from statusproxy.proxy.headers import Header, Headers, lower, values
+
+#: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
+#: for a list whose correction has changed), or for a part of it.
+WITHHELD: Final = frozenset(
+    {
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+        b"range",
+        b"accept-encoding",
+        b"a-im",
+        b"want-content-digest",
+        b"want-repr-digest",
+        b"want-digest",
+    }
+)
+
+#: Untrue of a body that was changed.
+UNTRUE: Final = frozenset(
+    {
+        b"accept-ranges",
+        b"content-digest",
+        b"content-encoding",
+        b"content-length",
+        b"content-md5",
+        b"digest",
+        b"etag",
+        b"last-modified",
+        b"repr-digest",
+        b"signature",
+        b"signature-input",
+    }
+)
+
+#: Not sent with a 304 (RFC 9110 §15.4.5).
+_NOT_WITH_304: Final = frozenset(
+    {b"content-encoding", b"content-length", b"content-type", b"content-language", b"content-range"}
+)
+
+
+def ask(headers: Headers) -> list[Header]:
+    """The request's fields as the gateway is asked on a corrected route: for the whole list, uncoded."""
+    asked = [header for header in headers if lower(header[0]) not in WITHHELD]
+    asked.append((b"Accept-Encoding", b"identity"))
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """What the client is answered: status, reason, fields without framing, and the body."""
+
+    status: int
+    reason: bytes
+    headers: list[Header]
+    body: bytes
+
+
+def represent(
+    request: Headers, status: int, reason: bytes, headers: list[Header], body: bytes, *, changed: bool
+) -> Representation:
+    """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
+
+    A changed body gets a validator of its own. An unchanged one keeps the gateway's, so that with no correction in
+    force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2). gzip is applied
+    where the client asked for it, since the gateway was asked for none.
+    """
+    if changed:
+        tag = b'W/"sp-%b"' % blake2b(body, digest_size=12).hexdigest().encode()
+        headers = [header for header in headers if lower(header[0]) not in UNTRUE]
+        headers.append((b"ETag", tag))
+    else:
+        tag = (values(headers, b"etag") or [b""])[0]
+    if status == 200 and tag and _none_match(values(request, b"if-none-match"), tag):
+        return Representation(
+            304, b"Not Modified", [header for header in headers if lower(header[0]) not in _NOT_WITH_304], b""
+        )
+    headers = [header for header in headers if lower(header[0]) != b"content-length"]
+    if len(body) >= WORTHWHILE and not values(headers, b"content-encoding"):
+        accept = values(request, b"accept-encoding")
+        if accept:
+            headers = _vary(headers)
+            if accepts_gzip(accept):
+                body = encode_gzip(body)
+                headers = _weak(headers)
+                headers.append((b"Content-Encoding", b"gzip"))
+    return Representation(status, reason, headers, body)
+
+
+def _none_match(fields: list[bytes], tag: bytes) -> bool:
+    wanted = tag.removeprefix(b"W/")
+    for part in b",".join(fields).split(b","):
+        candidate = part.strip()
+        if candidate == b"*" or (candidate and candidate.removeprefix(b"W/") == wanted):
+            return True
+    return False
+
+
+def _vary(headers: list[Header]) -> list[Header]:
+    for value in values(headers, b"vary"):
+        if any(part.strip().lower() in {b"accept-encoding", b"*"} for part in value.split(b",")):
+            return headers
+    return [*headers, (b"Vary", b"Accept-Encoding")]
+
+
+def _weak(headers: list[Header]) -> list[Header]:
+    """A strong tag names exact bytes, which a coding of ours changes."""
+    return [
+        (name, b"W/" + value) if lower(name) == b"etag" and not value.startswith(b"W/") else (name, value)
+        for name, value in headers
+        if lower(name) not in {b"accept-ranges", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
+    ]

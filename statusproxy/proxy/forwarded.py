@@ -1,0 +1,149 @@
+"""Who is asking: the client's address behind trusted proxies, and what the gateway is told of it (RFC 7239)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from statusproxy.proxy.headers import Header, lower, values
+
+Network = IPv4Network | IPv6Network
+IPAddress = IPv4Address | IPv6Address
+
+#: A peer on a Unix socket has no address: it is on this host, so it counts as loopback.
+LOCAL: Final = "127.0.0.1"
+
+_REWRITTEN: Final = frozenset(
+    {
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-real-ip",
+        b"forwarded",
+    }
+)
+
+#: `for=` of one Forwarded element: a token or a quoted string (RFC 7239 §4).
+_FORWARDED_FOR: Final = re.compile(rb'(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^;,\s]*)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a client's connection: its address as text, and whether `https` was spoken."""
+
+    address: str
+    port: int = 0
+    secure: bool = False
+
+
+@lru_cache(maxsize=4096)
+def parse_address(text: str) -> IPAddress | None:
+    """The address that `text` (an IP, perhaps with a port, brackets or a zone) names; None where it names none.
+
+    An IPv4 address mapped into IPv6 is given as IPv4, so that a dual-stack listener judges both alike.
+    """
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
+    """Whether `address` lies in one of `networks`; no address lies in none."""
+    return address is not None and any(address in network for network in networks)
+
+
+class Trust:
+    """The networks whose proxies are believed when they say whom they speak for (`trusted_proxies`)."""
+
+    __slots__ = ("_networks", "is_trusted")
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        # One client makes many requests: its network is looked up once.
+        self.is_trusted = lru_cache(maxsize=4096)(self._is_trusted)
+
+    def _is_trusted(self, text: str) -> bool:
+        return within(parse_address(text), self._networks)
+
+    def client(self, peer: Peer, headers: Sequence[Header]) -> str:
+        """The real client's address as text: the nearest hop that is not a trusted proxy.
+
+        Read from the right, as each hop appends to it: what stands left of the first untrusted address may be
+        made up. `X-Forwarded-For` rules where present, else `Forwarded`, else `X-Real-IP`. A hop that names no
+        address (`unknown`, `_hidden`) ends the walk and is, itself, nobody we can trust.
+        """
+        if not self.is_trusted(peer.address):
+            return peer.address
+        chain = _chain(headers)
+        for hop in reversed(chain):
+            if not self.is_trusted(hop):
+                return hop
+        return chain[0] if chain else peer.address
+
+    def forward(self, peer: Peer, host: bytes, headers: list[Header]) -> list[Header]:
+        """`headers` with the fields that tell the gateway who asks, put at the end.
+
+        A trusted peer's words are kept and extended by that peer's own address; an untrusted peer's are replaced.
+        `host` is the `Host` the client asked for. `Forwarded` is written only where the sender used it: the
+        `X-Forwarded-*` fields say the same, and this gateway reads those.
+        """
+        said: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            key = lower(name)
+            if key in _REWRITTEN:
+                said.setdefault(key, []).append(value)
+        address = peer.address.encode("ascii", "replace")
+        scheme = b"https" if peer.secure else b"http"
+        forwarded = b"forwarded" in said
+        if said:
+            headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
+            if not self.is_trusted(peer.address):
+                said = {}
+        chain = said.get(b"x-forwarded-for", [])
+        headers += [
+            (b"X-Forwarded-For", b", ".join([*chain, address])),
+            (b"X-Real-IP", said.get(b"x-real-ip", [address])[0]),
+            (b"X-Forwarded-Proto", said.get(b"x-forwarded-proto", [scheme])[0]),
+        ]
+        if host or b"x-forwarded-host" in said:
+            headers.append((b"X-Forwarded-Host", said.get(b"x-forwarded-host", [host])[0]))
+        if b"x-forwarded-port" in said:
+            headers.append((b"X-Forwarded-Port", said[b"x-forwarded-port"][0]))
+        else:
+            headers.append((b"X-Forwarded-Port", _port(host) or (b"443" if peer.secure else b"80")))
+        if forwarded:
+            node = b'"[%b]"' % address if b":" in address else address
+            element = b"for=%b;proto=%b" % (node, scheme)
+            if host:
+                element += b';host="%b"' % host.replace(b"\\", b"").replace(b'"', b"")
+            headers.append((b"Forwarded", b", ".join([*said.get(b"forwarded", []), element])))
+        return headers
+
+
+def _port(host: bytes) -> bytes:
+    port = host.rpartition(b":")[2] if b":" in host else b""
+    return port if port.isdigit() else b""
+
+
+def _chain(headers: Sequence[Header]) -> list[str]:
+    """The addresses the hops before the peer wrote down, farthest first."""
+    chain = [hop.strip() for value in values(headers, b"x-forwarded-for") for hop in value.split(b",")]
+    if not any(chain):
+        elements = (part for value in values(headers, b"forwarded") for part in value.split(b","))
+        matches = (_FORWARDED_FOR.search(element) for element in elements)
+        chain = [match[1].strip(b'"') for match in matches if match]
+    if not any(chain):
+        chain = values(headers, b"x-real-ip")[:1]
+    return [hop.decode("latin-1") for hop in chain if hop]

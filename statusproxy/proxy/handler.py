@@ -1,0 +1,801 @@
+"""One exchange: route it, stream it, watch or correct it on the way, and answer for what fails."""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from statusproxy.proxy import corrected
+from statusproxy.proxy.belief import Case
+from statusproxy.proxy.client import ClientRequest, Finished
+from statusproxy.proxy.codings import CodingError, decode
+from statusproxy.proxy.errors import PROBLEMS, Hop, error_answer
+from statusproxy.proxy.headers import (
+    HOP_BY_HOP,
+    REQUEST_ONLY,
+    Header,
+    end_to_end,
+    first,
+    is_upgrade,
+    lower,
+    values,
+    via,
+    write_head,
+)
+from statusproxy.proxy.routes import Kind, Match
+from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge, Report, Site, WebhookTarget
+from statusproxy.proxy.tap import Tap
+from statusproxy.proxy.upgrade import Tunnel
+from statusproxy.proxy.upstream import Pool, ResponseHead, UpstreamConnection, UpstreamError
+
+log = logging.getLogger("statusproxy.proxy")
+
+#: Methods whose request may be repeated when it met a dying connection (RFC 9110 §9.2.2).
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+#: Methods whose request is given up when the client has gone: nobody wants the answer, nothing is lost.
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+#: Bytes of a small answer's body that are written together with its head.
+_ONE_WRITE: Final = 64 * 1024
+
+#: Bytes of a QR answer or a create request that are looked at.
+_GLANCE: Final = 256 * 1024
+
+_DROPPED: Final = HOP_BY_HOP | REQUEST_ONLY
+
+#: A request id as it may be passed on and logged: printable, short; others are replaced.
+_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def new_request_id() -> str:
+    """A fresh request id."""
+    return secrets.token_hex(8)
+
+
+class Proxy:
+    """The handler of all clients' requests; `site` may be replaced at any time, for the exchanges after."""
+
+    def __init__(self, site: Site, knowledge: Knowledge, report: Callable[[Report], None]) -> None:
+        self.site = site
+        self.knowledge = knowledge
+        self.report = report
+        self.draining = False
+        self.in_flight = 0
+
+    async def handle(self, request: ClientRequest) -> Finished:
+        """Serve one request; never raises but for cancellation."""
+        exchange = Exchange(self, request)
+        self.in_flight += 1
+        try:
+            return await exchange.run()
+        finally:
+            self.in_flight -= 1
+
+
+class Exchange:
+    """One request and its answer."""
+
+    __slots__ = (
+        "_asked_at",
+        "_case",
+        "_client",
+        "_close",
+        "_connection",
+        "_corrected",
+        "_durable",
+        "_gone",
+        "_hop",
+        "_knowledge",
+        "_match",
+        "_problem",
+        "_proxy",
+        "_pump",
+        "_received",
+        "_request",
+        "_request_id",
+        "_sent",
+        "_sent_at",
+        "_site",
+        "_started",
+        "_status",
+        "_tap",
+        "_target",
+        "_upstream_seconds",
+        "_whole_body",
+    )
+
+    def __init__(self, proxy: Proxy, request: ClientRequest) -> None:
+        self._proxy = proxy
+        self._site = proxy.site
+        self._knowledge = proxy.knowledge
+        self._request = request
+        self._started = time.perf_counter()
+        self._asked_at = proxy.knowledge.now()
+        self._target = request.target
+        said = first(request.headers, b"x-request-id")
+        usable = said is not None and _REQUEST_ID.fullmatch(said) is not None
+        self._request_id = said.decode("ascii") if said is not None and usable else new_request_id()
+        self._close = proxy.draining or not request.keep_alive
+        self._connection: UpstreamConnection | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._tap: Tap | None = None
+        self._whole_body = False  # the request's body was all there before anything was sent
+        self._case: Case | None = None
+        self._durable: Awaitable[None] | None = None
+        self._match: Match[Entry] = Match(Kind.PASS)
+        self._client = request.connection.peer.address
+        self._gone = False
+        self._hop: Hop = "gateway"
+        self._status = 0
+        self._problem: str | None = None
+        self._received = self._sent = 0
+        self._sent_at = 0.0
+        self._upstream_seconds: float | None = None
+        self._corrected = 0
+
+    async def run(self) -> Finished:
+        """The exchange from its first line to its last byte."""
+        connection = self._request.connection
+        connection.gone = self._client_gone
+        try:
+            await self._serve()
+        except UpstreamError as error:
+            await self._fail(error.code, str(error))
+        except ConnectionError:
+            self._gone = True
+        except asyncio.CancelledError:
+            self._status = 0
+            raise
+        except Exception:
+            log.exception("exchange failed inside the proxy", extra={"request_id": self._request_id})
+            await self._fail("internal")
+        finally:
+            connection.gone = None
+            await self._tidy()
+            self._proxy.report(self._summary())
+        return Finished(keep_alive=not self._close and not self._gone)
+
+    async def _serve(self) -> None:
+        request = self._request
+        refusal = self._refusal()
+        if refusal is not None:
+            self._close = True
+            await self._fail(refusal)
+            return
+        self._match = match = self._site.routes.match(request.method, self._target)
+        if match.kind is Kind.PASS:
+            await self._pass_on(self._site.pool)
+        elif match.kind is Kind.WEBHOOK:
+            await self._watch(match)
+        elif match.kind is Kind.NOT_FOUND:
+            await self._fail("tap_not_found")
+        elif match.kind is Kind.CHANNELS:
+            await self._correct(match)
+        else:
+            await self._observe(match)
+
+    def _refusal(self) -> str | None:
+        """The code of the problem for which a request is not forwarded at all, or None."""
+        request, limits = self._request, self._site.limits
+        if sum([len(name) + len(value) + 4 for name, value in request.headers]) > limits.head:
+            return "head_too_large"
+        if request.method == "CONNECT":
+            return "method_not_allowed"
+        if b"#" in self._target:
+            return "bad_request"
+        if limits.body is not None:
+            length = first(request.headers, b"content-length")
+            if length is not None and int(length) > limits.body:
+                return "body_too_large"
+        return None
+
+    # ---- the ways of serving ----
+
+    async def _pass_on(self, pool: Pool, target: bytes | None = None) -> None:
+        """Forward the request and stream the answer, both untouched."""
+        upgrade = self._match.kind is Kind.PASS and is_upgrade(self._request.headers) and self._may_upgrade()
+        head = await self._send(pool, self._fields(pool, upgrade=upgrade), target)
+        if upgrade and head.status == 101:
+            await self._tunnel(head)
+        else:
+            await self._stream(head)
+
+    async def _watch(self, match: Match[Entry]) -> None:
+        """Forward a webhook, or answer a tap, and hear what it says once its body is whole."""
+        entry = match.entry
+        assert isinstance(entry, WebhookTarget)
+        coding = first(self._request.headers, b"content-encoding")
+        self._tap = Tap(self._site.limits.tap, coding)
+        self._client = self._site.trust.client(self._request.connection.peer, self._request.headers)
+        self._case = entry.judge.hear(self._client, self._request.headers)
+        if entry.tap:
+            await self._read_to_end()
+            await self._settle()
+            await self._answer(204, b"No Content", [], b"")
+            return
+        pool = entry.pool or self._site.pool
+        if entry.pool is not None:
+            self._hop = "hub"
+        try:
+            await self._pass_on(pool, self._elsewhere(entry))
+        except UpstreamError:
+            # The engine never sends an event twice: what it says counts even when nobody takes it.
+            await self._read_to_end()
+            await self._settle()
+            raise
+
+    async def _correct(self, match: Match[Entry]) -> None:
+        """Answer a channel list as it must read."""
+        entry, request, pool = match.entry, self._request, self._site.pool
+        assert isinstance(entry, ChannelsEntry)
+        fields = corrected.ask(self._fields(pool, upgrade=False))
+        # HEAD must agree with GET, whose body decides: so the gateway is asked for that.
+        head = await self._send(pool, fields, None, method="GET")
+        body = await self._whole(head, self._site.limits.corrected)
+        if body is None:
+            return
+        text, why = self._unfold(head, body)
+        if text is None:
+            if why:
+                self._knowledge.unreadable("channels", why)
+            await self._answer(head.status, head.reason, self._answer_fields(head), body, head)
+            return
+        correction, self._durable = self._knowledge.correct(text, entry.rule, self._asked_at, match.session)
+        await self._settle()
+        if correction.failure is not None:
+            self._knowledge.unreadable("channels", correction.failure)
+        changed = correction.body is not text
+        self._corrected = len(correction.corrected)
+        answer = corrected.represent(
+            request.headers,
+            head.status,
+            head.reason,
+            self._answer_fields(head),
+            correction.body if changed else body,
+            changed=changed,
+        )
+        await self._answer(answer.status, answer.reason, answer.headers, answer.body, head)
+
+    async def _observe(self, match: Match[Entry]) -> None:
+        """Pass on a request whose answer shows whether the gateway has caught up, and draw the conclusion."""
+        knowledge, session = self._knowledge, match.session
+        if match.kind is Kind.CREATE and session is None:
+            self._tap = Tap(_GLANCE, first(self._request.headers, b"content-encoding"))
+        head = await self._send(self._site.pool, self._fields(self._site.pool, upgrade=False), None)
+        if 200 <= head.status < 300:
+            if match.kind is Kind.DELETE and session is not None:
+                self._durable = knowledge.deleted(session, self._asked_at)
+            elif match.kind is Kind.CREATE:
+                session = session if session is not None else self._named_in_body(match)
+                if session is not None:
+                    self._durable = knowledge.created(session, self._asked_at)
+            elif match.kind is Kind.QR and session is not None and knowledge.wants_qr(session):
+                await self._observe_qr(head, session)
+                return
+            await self._settle()
+        await self._stream(head)
+
+    async def _observe_qr(self, head: ResponseHead, session: str) -> None:
+        body = await self._whole(head, _GLANCE)
+        if body is None:
+            return
+        kind = first(head.headers, b"content-type") or b""
+        text, why = self._unfold(head, body)
+        if text is not None:
+            image = kind.lower().startswith(b"image/")
+            self._durable = self._knowledge.qr_answered(session, text, image, self._asked_at)
+            await self._settle()
+        elif why:
+            self._knowledge.unreadable("qr", why)
+        await self._answer(head.status, head.reason, self._answer_fields(head), body, head)
+
+    async def _tunnel(self, head: ResponseHead) -> None:
+        connection, request = self._connection, self._request
+        assert connection is not None
+        self._close = True
+        self._status = head.status
+        fields = self._answer_fields(head)
+        fields.append((b"Connection", b"Upgrade"))
+        fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
+        await self._write(write_head(b"HTTP/1.1 101 %b" % head.reason, fields))
+        tunnel = Tunnel(request.connection, connection, self._site.timeouts.upgrade_idle)
+        await tunnel.run()
+        self._received += tunnel.bytes_up
+        self._sent += tunnel.bytes_down
+
+    # ---- the request's way ----
+
+    def _may_upgrade(self) -> bool:
+        """Whether the protocol asked for may be spoken past us.
+
+        Not HTTP/2: requests inside such a tunnel would pass by the correction and the watching.
+        """
+        offered = b",".join(values(self._request.headers, b"upgrade")).lower()
+        return not any(part.strip().partition(b"/")[0] in {b"h2c", b"h2", b"http"} for part in offered.split(b","))
+
+    def _fields(self, pool: Pool, *, upgrade: bool) -> list[Header]:
+        """The request's fields as the next hop gets them."""
+        request, site = self._request, self._site
+        authority = _authority(self._target)
+        fields = end_to_end(request.headers, _DROPPED)
+        host = authority if authority is not None else first(fields, b"host")
+        self._client = site.trust.client(request.connection.peer, request.headers)
+        fields = site.trust.forward(request.connection.peer, host or b"", fields)
+        replaced = pool.origin.authority if site.host == "gateway" or pool is not site.pool else authority
+        if replaced is not None or host is None:
+            fields = [(b"Host", replaced or pool.origin.authority)] + [
+                header for header in fields if lower(header[0]) != b"host"
+            ]
+        fields.append(via(fields, request.version))
+        if first(fields, b"x-request-id") != (said := self._request_id.encode()):
+            fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
+            fields.append((b"X-Request-Id", said))
+        if request.message.chunked:
+            fields.append((b"Transfer-Encoding", b"chunked"))
+        if upgrade:
+            fields.append((b"Connection", b"Upgrade"))
+            fields += [(name, value) for name, value in request.headers if lower(name) == b"upgrade"]
+        return fields
+
+    async def _send(
+        self, pool: Pool, fields: list[Header], target: bytes | None, method: str | None = None
+    ) -> ResponseHead:
+        """Send the request and wait for the answer's head.
+
+        A request that meets a connection the gateway was closing is sent once more on a fresh one, if not a byte of
+        an answer came and a repeat is harmless. Never a POST, which may have arrived: a customer would get the
+        message twice.
+        """
+        request = self._request
+        start = _request_line(method or request.method, target or self._target, pool)
+        wire = write_head(start, fields)
+        self._whole_body = whole = not request.has_body or request.content.is_eof()
+        if whole and request.has_body:
+            body = request.content.read_nowait()
+            self._took(body)
+            wire += (_chunk(body) if body else b"") + _LAST_CHUNK if request.message.chunked else body
+        repeatable = whole and request.method in IDEMPOTENT
+        self._sent_at = time.perf_counter()
+        fresh = False
+        while True:
+            connection = await pool.acquire(fresh=fresh, probe=not repeatable)
+            if self._gone and request.method in SAFE:
+                pool.release(connection)
+                raise ConnectionResetError
+            self._connection = connection
+            connection.begin(head_only=(method or request.method) == "HEAD", informational=self._informational)
+            connection.write(wire)
+            if whole:
+                connection.request_done = True
+                self._body_whole()
+            elif self._pump is None:
+                self._pump = asyncio.create_task(self._carry_body(connection))
+            try:
+                head = await connection.head()
+            except UpstreamError as error:
+                repeat = error.code == "gateway_closed" and not error.answered and repeatable
+                if not (repeat and not fresh and connection.used > 1) or self._gone:
+                    raise
+                fresh = True
+                continue
+            self._upstream_seconds = time.perf_counter() - self._sent_at
+            if head.status == 101 and not is_upgrade(fields):
+                raise UpstreamError("gateway_bad_answer", "101 to a request that asked for no upgrade", answered=True)
+            return head
+
+    async def _carry_body(self, connection: UpstreamConnection) -> None:
+        """Carry the request's body to the gateway as it comes, at the pace of the slower side."""
+        request = self._request
+        try:
+            async for data in self._pieces():
+                if connection.closed or connection.complete:
+                    if self._tap is None:
+                        return  # answered early, or lost: nobody takes the rest
+                    continue
+                connection.write(_chunk(data) if request.message.chunked else data)
+                if connection.writing_paused:
+                    async with asyncio.timeout(self._site.timeouts.write):
+                        await connection.drain()
+            if request.message.chunked:
+                connection.write(_LAST_CHUNK)
+            connection.request_done = True
+            self._body_whole()
+        except TimeoutError:
+            connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
+        except UpstreamError as error:
+            connection.give_up(error)
+        except Exception as error:  # noqa: BLE001 - the client broke off, or broke its framing
+            connection.give_up(UpstreamError("bad_request", str(error)))
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        """The request's body piece by piece. Raises `UpstreamError` where the client stalls."""
+        content, limit = self._request.content, self._site.limits.body
+        while True:
+            try:
+                async with asyncio.timeout(self._site.timeouts.request_body):
+                    data = await content.readany()
+            except TimeoutError:
+                raise UpstreamError("request_body_too_slow") from None
+            if not data:
+                return
+            self._took(data)
+            if limit is not None and self._received > limit:
+                raise UpstreamError("body_too_large")
+            yield data
+
+    async def _read_to_end(self) -> None:
+        """Read the rest of a webhook's body, which nobody else reads any more."""
+        request = self._request
+        if self._pump is not None:
+            await asyncio.wait([self._pump])
+            return
+        if self._whole_body or not request.has_body:
+            self._body_whole()
+            return
+        if b"100-continue" in [value.lower() for value in values(request.headers, b"expect")]:
+            await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            async for _ in self._pieces():
+                pass
+        except (UpstreamError, ConnectionError):
+            self._close = True
+            return
+        self._body_whole()
+
+    def _took(self, data: bytes) -> None:
+        if data:
+            self._received += len(data)
+            if self._tap is not None:
+                self._tap.feed(data)
+            if self._case is not None:
+                self._case.update(data)
+
+    def _body_whole(self) -> None:
+        """The request's body has arrived to its last byte: what a webhook says counts from here on."""
+        tap, case, knowledge = self._tap, self._case, self._knowledge
+        if tap is None or case is None:
+            return
+        self._case = None  # heard once
+        try:
+            copy = tap.finish()
+            doubt = case.doubt()
+            if copy is None:
+                knowledge.unreadable("webhook", tap.failure or "empty")
+            elif doubt is None:
+                self._durable = knowledge.hear(copy, self._client)
+            else:
+                knowledge.doubt(copy, self._client, doubt)
+        except Exception:
+            log.exception("a webhook could not be read", extra={"request_id": self._request_id})
+
+    def _named_in_body(self, match: Match[Entry]) -> str | None:
+        """The session that a create request names in its body."""
+        copy = self._tap.finish() if self._tap is not None else None
+        if not copy or not isinstance(match.entry, CreateEntry):
+            return None
+        try:
+            document = _decode_object(copy)
+            for key in match.entry.keys:
+                if key in document:
+                    name = msgspec.json.decode(document[key])
+                    if isinstance(name, str) and name.strip():
+                        return name
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            self._knowledge.unreadable("create", "not-json")
+        return None
+
+    def _elsewhere(self, entry: WebhookTarget) -> bytes | None:
+        """The target at another receiver: its own path, with the query that came."""
+        if entry.target is None:
+            return None
+        query = self._target.partition(b"?")
+        if not query[1]:
+            return entry.target
+        return entry.target + (b"&" if b"?" in entry.target else b"?") + query[2]
+
+    # ---- the answer's way ----
+
+    def _answer_fields(self, head: ResponseHead) -> list[Header]:
+        """The answer's fields as the client gets them, but for the framing."""
+        fields = end_to_end(head.headers, HOP_BY_HOP)
+        fields.append(via(fields, head.version))
+        if first(fields, b"x-request-id") is None:
+            fields.append((b"X-Request-Id", self._request_id.encode()))
+        return fields
+
+    async def _stream(self, head: ResponseHead) -> None:
+        """Send the client the answer as it comes."""
+        await self._settle()
+        connection, request = self._connection, self._request
+        assert connection is not None
+        fields = self._answer_fields(head)
+        bodiless = request.method == "HEAD" or head.status in {204, 304}
+        has_length = first(fields, b"content-length") is not None
+        chunked = False
+        if not bodiless and not has_length:
+            chunked = request.version >= (1, 1)
+            if chunked:
+                fields.append((b"Transfer-Encoding", b"chunked"))
+            else:
+                self._close = True
+        self._finish_fields(fields)
+        self._status = head.status
+        wire = write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields)
+        data = connection.ready()
+        if data is not None and len(data) <= _ONE_WRITE:
+            if chunked:
+                data = (_chunk(data) if data else b"") + self._last_chunk(connection)
+            await self._write(wire + data)
+            return
+        await self._write(wire)
+        if data is None:
+            data = await self._body_piece(connection)
+        while data:
+            await self._write(_chunk(data) if chunked else data)
+            data = await self._body_piece(connection)
+        if chunked:
+            await self._write(self._last_chunk(connection))
+
+    async def _body_piece(self, connection: UpstreamConnection) -> bytes:
+        try:
+            return await connection.read()
+        except UpstreamError as error:
+            self._break_off(error)
+            raise ConnectionResetError from error
+
+    def _break_off(self, error: UpstreamError) -> None:
+        """End an answer that cannot be completed so that the client cannot take it for whole."""
+        self._problem = error.code
+        self._close = True
+        log.warning(
+            "the gateway broke off its answer: %s",
+            error,
+            extra={"request_id": self._request_id, "code": error.code},
+        )
+        transport = self._request.connection.transport
+        if transport is not None:
+            transport.abort()
+
+    async def _whole(self, head: ResponseHead, limit: int) -> bytes | None:
+        """The answer's whole body; None when it was beyond `limit` bytes and has been streamed untouched."""
+        connection = self._connection
+        assert connection is not None
+        data = connection.ready()
+        if data is not None and len(data) <= limit:
+            return data
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            piece = data if data is not None else await connection.read()
+            data = None
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                break
+        self._knowledge.unreadable(self._match.kind.name.lower(), "too-large")
+        fields = self._answer_fields(head)
+        chunked = first(fields, b"content-length") is None and self._request.version >= (1, 1)
+        if chunked:
+            fields.append((b"Transfer-Encoding", b"chunked"))
+        elif first(fields, b"content-length") is None:
+            self._close = True
+        self._finish_fields(fields)
+        self._status = head.status
+        await self._write(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields))
+        if self._request.method == "HEAD":
+            connection.abort()
+            return None
+        data = b"".join(pieces)
+        pieces.clear()
+        while data:
+            await self._write(_chunk(data) if chunked else data)
+            data = await self._body_piece(connection)
+        if chunked:
+            await self._write(self._last_chunk(connection))
+        return None
+
+    def _unfold(self, head: ResponseHead, body: bytes) -> tuple[bytes | None, str]:
+        """The body to look at, uncoded; None with the reason (or "" where there is nothing wrong) where not."""
+        if not 200 <= head.status < 300 or head.status == 206 or not body:
+            return None, ""
+        coding = b",".join(values(head.headers, b"content-encoding"))
+        if not coding:
+            return body, ""
+        try:
+            return decode(body, coding, self._site.limits.corrected), ""
+        except CodingError as error:
+            return None, str(error)
+
+    async def _answer(
+        self, status: int, reason: bytes, fields: list[Header], body: bytes, head: ResponseHead | None = None
+    ) -> None:
+        """Send a whole answer in one write."""
+        request = self._request
+        bodiless = status in {204, 304}
+        fields = [header for header in fields if lower(header[0]) != b"content-length"]
+        if not bodiless:
+            fields.append((b"Content-Length", b"%d" % len(body)))
+        if head is None:
+            fields.append((b"X-Request-Id", self._request_id.encode()))
+        self._finish_fields(fields)
+        self._status = status
+        wire = write_head(b"HTTP/1.1 %d %b" % (status, reason), fields)
+        await self._write(wire if request.method == "HEAD" or bodiless else wire + body)
+
+    def _finish_fields(self, fields: list[Header]) -> None:
+        """Add what this connection's own state asks for (RFC 9112 §9)."""
+        if self._pump is not None and not self._pump.done():
+            self._close = True  # answered early: what is still coming of the request is not worth waiting for
+        if self._close or self._proxy.draining:
+            self._close = True
+            fields.append((b"Connection", b"close"))
+        elif self._request.version < (1, 1):
+            fields.append((b"Connection", b"keep-alive"))
+
+    def _last_chunk(self, connection: UpstreamConnection) -> bytes:
+        """The end of a chunked body, with the gateway's trailers (RFC 9112 §7.1.2)."""
+        if not connection.trailers:
+            return _LAST_CHUNK
+        fields = end_to_end(connection.trailers, HOP_BY_HOP | {b"content-length", b"trailer", b"host"})
+        return b"0\r\n" + b"".join([name + b": " + value + b"\r\n" for name, value in fields]) + b"\r\n"
+
+    def _informational(self, head: ResponseHead) -> None:
+        """Pass on a 1xx answer at once (RFC 9110 §15.2); HTTP/1.0 knows none."""
+        transport = self._request.connection.transport
+        if self._request.version < (1, 1) or transport is None or self._status or self._match.kind is Kind.CHANNELS:
+            return
+        fields = end_to_end(head.headers, HOP_BY_HOP)
+        transport.write(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields))
+
+    async def _fail(self, code: str, detail: str = "") -> None:
+        """Answer for a failure, unless an answer is under way already."""
+        self._problem = code
+        problem = PROBLEMS[code]
+        if self._gone:
+            return
+        level = logging.WARNING if problem.status >= 500 else logging.INFO
+        log.log(
+            level,
+            "request failed: %s",
+            detail or code,
+            extra={
+                "request_id": self._request_id,
+                "code": code,
+                "status": problem.status,
+                "method": self._request.method,
+                "client": self._client,
+            },
+        )
+        if self._request.has_body and not self._request.content.is_eof():
+            self._close = True
+        if self._status:
+            self._break_off(UpstreamError(code, detail))
+            return
+        self._status = problem.status
+        answer = error_answer(
+            problem,
+            self._request_id,
+            self._site.language,
+            close=self._close,
+            head_only=self._request.method == "HEAD",
+            hop=self._hop if problem.hop == "gateway" else None,
+        )
+        try:
+            await self._write(answer)
+        except ConnectionError:
+            self._gone = True
+
+    async def _write(self, data: bytes) -> None:
+        """Write to the client, waiting while it takes no more; nothing once it has gone."""
+        self._sent += len(data)
+        if self._gone:
+            return
+        try:
+            connection = self._request.connection
+            await self._request.writer.write(data)
+            if connection.writing_paused:
+                async with asyncio.timeout(self._site.timeouts.write):
+                    await self._request.writer.drain()
+        except TimeoutError:
+            self._problem = "client_stopped_reading"
+            transport = self._request.connection.transport
+            if transport is not None:
+                transport.abort()
+            self._client_gone()
+        except ConnectionError:
+            self._client_gone()
+
+    def _awaits_permission(self) -> bool:
+        """Whether the client holds its body back until told to go on, which now nobody will (RFC 9110 §10.1.1)."""
+        return not self._received and first(self._request.headers, b"expect") is not None
+
+    async def _settle(self) -> None:
+        """Wait until what this exchange changed is on disk; trouble there never costs the answer."""
+        if self._pump is not None and self._match.kind is Kind.WEBHOOK and not self._awaits_permission():
+            await asyncio.wait([self._pump])
+        durable, self._durable = self._durable, None
+        if durable is not None:
+            try:
+                await durable
+            except Exception:
+                log.exception("a change could not be made durable", extra={"request_id": self._request_id})
+
+    # ---- the end ----
+
+    def _client_gone(self) -> None:
+        """The client has left: a request that changes nothing is given up, any other is carried to its end."""
+        self._gone = True
+        connection = self._connection
+        if connection is None or connection.complete:
+            return
+        if self._request.method in SAFE or not connection.request_done:
+            connection.give_up(UpstreamError("gateway_closed", "the client has gone"))
+
+    async def _tidy(self) -> None:
+        if self._pump is not None and not self._pump.done():
+            # aiohttp reads the rest of the body itself now, and two readers at once would clash.
+            self._pump.cancel()
+            await asyncio.wait([self._pump])
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pool.release(connection)
+
+    def _summary(self) -> Report:
+        return Report(
+            kind=self._match.kind,
+            method=self._request.method,
+            status=0 if self._gone and not self._status else self._status,
+            seconds=time.perf_counter() - self._started,
+            upstream_seconds=self._upstream_seconds,
+            received=self._received,
+            sent=self._sent,
+            request_id=self._request_id,
+            client=self._client,
+            path=_public_path(self._target),
+            problem=self._problem,
+            corrected=self._corrected,
+        )
+
+
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+
+_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)(.*)", re.DOTALL)
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _authority(target: bytes) -> bytes | None:
+    """The host that an absolute-form target names, which beats `Host` (RFC 9112 §3.2.2)."""
+    if target.startswith(b"/"):
+        return None
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    return absolute[1].rpartition(b"@")[2] if absolute else None
+
+
+def _request_line(method: str, target: bytes, pool: Pool) -> bytes:
+    """The request line for the gateway: origin-form or `*`, every byte of path and query as it came."""
+    if not target.startswith(b"/"):
+        absolute = _ABSOLUTE_FORM.fullmatch(target)
+        if absolute is not None:
+            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+    base = pool.origin.base_path
+    return b"%b %b%b HTTP/1.1" % (method.encode("ascii"), base if target != b"*" else b"", target)
+
+
+def _public_path(target: bytes) -> str:
+    """As much of a path as may be logged: no query, and at most two segments, so no id of a person or a session."""
+    parts = target.partition(b"?")[0].split(b"/")[1:]
+    shown = "/" + "/".join(part.decode("ascii", "replace") for part in parts[:2])
+    return shown + ("/…" if len(parts) > 2 else "")

@@ -1,0 +1,151 @@
+"""Header fields as raw bytes: which are hop-by-hop, what a proxy adds, how a head is written (RFC 9110 §7.6)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+Header = tuple[bytes, bytes]
+Headers = Sequence[Header]
+
+#: Fields that belong to one connection only (RFC 9110 §7.6.1, RFC 9112 §9.6). `Trailer` is not among them:
+#: an answer's trailers are carried on, so their announcement stays true; a request's are not (see `REQUEST_ONLY`).
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+#: Dropped from requests besides: the client side of this proxy cannot carry a request's trailers.
+REQUEST_ONLY: Final = frozenset({b"trailer"})
+
+#: What a sender may name in `Connection` without our dropping it: naming these there would change what the
+#: message means to the next hop, or hide who sent it, which is an attack and never a need.
+NEVER_HIDDEN: Final = frozenset(
+    {
+        b"accept",
+        b"authorization",
+        b"cache-control",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"date",
+        b"etag",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"location",
+        b"origin",
+        b"range",
+        b"set-cookie",
+        b"user-agent",
+        b"vary",
+        b"via",
+        b"www-authenticate",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-gateway-secret",
+        b"x-real-ip",
+        b"x-request-id",
+        b"x-webhook-secret",
+    }
+)
+
+#: The name this proxy signs `Via` with (RFC 9110 §7.6.3 allows a pseudonym for the host).
+PSEUDONYM: Final = b"statusproxy"
+
+#: Lower-cased names by the spelling seen, so that a spelling costs `bytes.lower` once and not per request.
+_lowered: dict[bytes, bytes] = {}
+
+#: Distinct spellings remembered. Real traffic has some dozens; the bound is against made-up ones.
+_LOWERED_LIMIT: Final = 2048
+
+
+def lower(name: bytes) -> bytes:
+    """The field name in lower case, which is how names compare (RFC 9110 §5.1)."""
+    found = _lowered.get(name)
+    if found is None:
+        found = name.lower()
+        if len(_lowered) < _LOWERED_LIMIT:
+            _lowered[name] = found
+    return found
+
+
+def values(headers: Headers, name: bytes) -> list[bytes]:
+    """Every value of the field `name` (lower case), in order."""
+    return [value for key, value in headers if lower(key) == name]
+
+
+def first(headers: Headers, name: bytes) -> bytes | None:
+    """The first value of the field `name` (lower case), or None where it is absent."""
+    for key, value in headers:
+        if lower(key) == name:
+            return value
+    return None
+
+
+def tokens(headers: Headers, name: bytes) -> list[bytes]:
+    """The comma-separated members of the field `name`, lower-cased, over all its lines (RFC 9110 §5.6.1)."""
+    members = (part.strip().lower() for value in values(headers, name) for part in value.split(b","))
+    return [member for member in members if member]
+
+
+def connection_options(headers: Headers) -> frozenset[bytes]:
+    """The options of `Connection` (and of its old cousin `Proxy-Connection`), lower-cased."""
+    return frozenset(tokens(headers, b"connection"))
+
+
+def end_to_end(headers: Headers, dropped: frozenset[bytes]) -> list[Header]:
+    """`headers` without the names in `dropped` and without all that `Connection` names, order and repeats kept."""
+    named: frozenset[bytes] = frozenset()
+    for key, value in headers:
+        if lower(key) == b"connection":
+            lowered = value.lower()
+            # The three options that are everyday say nothing about other fields: no set need be built.
+            if lowered not in _EVERYDAY_OPTIONS:
+                named = connection_options(headers) - NEVER_HIDDEN
+                break
+    gone = dropped | named if named else dropped
+    return [header for header in headers if lower(header[0]) not in gone]
+
+
+_EVERYDAY_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
+
+
+def write_head(start_line: bytes, headers: Iterable[Header]) -> bytes:
+    """A message head as it goes on the wire: start line, fields, the empty line."""
+    lines = [start_line]
+    lines += [name + b": " + value for name, value in headers]
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def via(headers: list[Header], version: tuple[int, int]) -> Header:
+    """The `Via` field with this hop appended, for a message received as HTTP `version` (RFC 9110 §7.6.3).
+
+    The fields of the same name are taken out of `headers`, so that one field lists all hops in order.
+    """
+    hop = b"%d.%d %b" % (*version, PSEUDONYM)
+    before = values(headers, b"via")
+    if before:
+        headers[:] = [header for header in headers if lower(header[0]) != b"via"]
+        hop = b", ".join([*before, hop])
+    return (b"Via", hop)
+
+
+def is_upgrade(headers: Headers) -> bool:
+    """Whether the message asks for another protocol: `Upgrade` present *and* named in `Connection`.
+
+    nginx is often configured to send `Connection: upgrade` on every request; without the field `Upgrade`
+    that is an ordinary request (RFC 9110 §7.8).
+    """
+    return first(headers, b"upgrade") is not None and b"upgrade" in connection_options(headers)

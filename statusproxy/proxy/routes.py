@@ -1,0 +1,107 @@
+"""What a request is to this proxy: passed on, watched, corrected, or evidence that the gateway has caught up.
+
+Paths compare as Express compares them: each segment percent-decoded, case ignored, one slash at the end allowed,
+the query left aside. A template's `{session}` takes one whole segment, whose own case stays.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+Entry = TypeVar("Entry")
+
+
+class Kind(Enum):
+    """The ways a request can be handled."""
+
+    PASS = auto()
+    WEBHOOK = auto()
+    CHANNELS = auto()
+    QR = auto()
+    CREATE = auto()
+    DELETE = auto()
+    NOT_FOUND = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[Entry]):
+    """One configured route: the methods and path template it serves, and the configuration `entry` behind it."""
+
+    kind: Kind
+    methods: frozenset[str]
+    path: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[Entry]):
+    """What a request was found to be; `session` is the id in the path, decoded, where the template has one."""
+
+    kind: Kind
+    entry: Entry | None = None
+    session: str | None = None
+
+
+#: Answers remembered by method and raw path; the whole memory is dropped when it is full.
+_REMEMBERED: Final = 4096
+
+_ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+class RouteTable(Generic[Entry]):
+    """Finds the route of a request; the first configured that fits wins."""
+
+    __slots__ = ("_memory", "_routes")
+
+    def __init__(self, routes: Sequence[Route[Entry]]) -> None:
+        self._routes = [(route, _template(route.path)) for route in routes]
+        self._memory: dict[tuple[str, bytes], Match[Entry]] = {}
+
+    def match(self, method: str, target: bytes) -> Match[Entry]:
+        """The match for a request line's method and target."""
+        key = (method, target.partition(b"?")[0])
+        found = self._memory.get(key)
+        if found is None:
+            found = self._find(method, segments(key[1]))
+            if len(self._memory) >= _REMEMBERED:
+                self._memory.clear()
+            self._memory[key] = found
+        return found
+
+    def _find(self, method: str, path: tuple[str, ...]) -> Match[Entry]:
+        for route, template in self._routes:
+            if method not in route.methods or len(template) != len(path):
+                continue
+            session = None
+            for wanted, segment in zip(template, path, strict=True):
+                if wanted is None:
+                    if not segment:
+                        break
+                    session = segment
+                elif wanted != segment.casefold():
+                    break
+            else:
+                return Match(route.kind, route.entry, session)
+        return Match(Kind.PASS)
+
+
+def segments(path: bytes) -> tuple[str, ...]:
+    """The decoded segments of a target's path; a `%2F` stays inside its segment."""
+    absolute = _ABSOLUTE.match(path)
+    if absolute is not None:
+        path = path[absolute.end() :]
+    parts = [unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path.split(b"/")[1:]]
+    if parts and not parts[-1]:
+        parts.pop()
+    return tuple(parts)
+
+
+def _template(path: str) -> tuple[str | None, ...]:
+    """A path template's segments, case-folded; None where any one segment fits."""
+    return tuple(
+        None if segment == "{session}" else segment.casefold()
+        for segment in segments(path.encode("utf-8").replace(b"{", b"%7B").replace(b"}", b"%7D"))
+    )

@@ -1,0 +1,135 @@
+"""What the proxy needs to know to serve: one frozen value, replaced whole when the configuration is read again."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from statusproxy.proxy.belief import Judge
+from statusproxy.proxy.errors import Language
+from statusproxy.proxy.forwarded import Trust
+from statusproxy.proxy.routes import Kind, RouteTable
+from statusproxy.proxy.upstream import Pool
+from statusproxy.status.channels import ChannelRule, Correction
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where one watched path's requests go, and who is believed there."""
+
+    judge: Judge
+    pool: Pool | None = None
+    """Another receiver than the gateway; None with `tap` False means the gateway."""
+    target: bytes | None = None
+    """The other receiver's request target, in place of the one that came."""
+    tap: bool = False
+    """Answered by the proxy itself; nothing is forwarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelsEntry:
+    """One corrected route."""
+
+    rule: ChannelRule
+    share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEntry:
+    """A route that creates or starts a session; the id stands in the path, or in the body under one of `keys`."""
+
+    keys: tuple[str, ...] = ("channel",)
+
+
+Entry = WebhookTarget | ChannelsEntry | CreateEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; None means no limit."""
+
+    request_body: float | None = 60.0
+    write: float | None = 300.0
+    upgrade_idle: float | None = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes; None means no limit."""
+
+    head: int = 64 * 1024
+    body: int | None = None
+    corrected: int = 32 * 1024 * 1024
+    tap: int = 1024 * 1024
+
+
+class Knowledge(Protocol):
+    """What the proxy asks of, and tells to, the keeper of the session map."""
+
+    @property
+    def has_overrides(self) -> bool:
+        """Whether any correction is in force."""
+
+    def now(self) -> float:
+        """The time, epoch seconds, never the same twice and never going back."""
+
+    def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
+        """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable."""
+
+    def doubt(self, body: bytes, source: str, why: str) -> None:
+        """A webhook came from a sender that is not believed, and why not."""
+
+    def correct(
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+    ) -> tuple[Correction, Awaitable[None] | None]:
+        """A channel list as it must read now, given when it was asked for; await the second part if there is one."""
+
+    def wants_qr(self, session: str) -> bool:
+        """Whether the answer of the QR route tells anything new about this session."""
+
+    def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
+        """The QR route answered 2xx."""
+
+    def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was created or started through the proxy."""
+
+    def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was deleted through the proxy."""
+
+    def unreadable(self, what: str, why: str) -> None:
+        """Something could not be watched or corrected and passed as it came: counted and logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The site's settings in the form the exchanges use."""
+
+    pool: Pool
+    routes: RouteTable[Entry]
+    trust: Trust
+    language: Language = "en"
+    host: Literal["preserve", "gateway"] = "preserve"
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    """Every pool by its origin's name, for reload and shutdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
+
+    kind: Kind
+    method: str
+    status: int
+    """What the client was sent; 0 when it had gone before."""
+    seconds: float
+    upstream_seconds: float | None
+    """From sending the request to the head of the answer; None when nothing was sent."""
+    received: int
+    sent: int
+    request_id: str
+    client: str
+    path: str
+    """The path's first segments with ids left out."""
+    problem: str | None = None
+    corrected: int = 0

@@ -1,0 +1,116 @@
+"""Tunnels: after a switch of protocols, bytes go both ways untouched until both sides are done (RFC 9110 §7.8)."""
+
+import asyncio
+
+from statusproxy.proxy.client import ClientConnection, TunnelReceiver
+from statusproxy.proxy.upstream import UpstreamConnection
+
+
+class Tunnel:
+    """One tunnel between a client and the gateway.
+
+    Each side's reading is paused while the other takes no more, so that memory stays flat; a side that ends its
+    half is passed on as such; a tunnel silent both ways for `idle` seconds is ended (None: never).
+    """
+
+    __slots__ = (
+        "_client",
+        "_client_ended",
+        "_done",
+        "_gateway",
+        "_gateway_ended",
+        "_idle",
+        "_loop",
+        "_seen",
+        "_timer",
+        "bytes_down",
+        "bytes_up",
+    )
+
+    def __init__(self, client: ClientConnection, gateway: UpstreamConnection, idle: float | None) -> None:
+        self._client = client
+        self._gateway = gateway
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._seen = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._client_ended = self._gateway_ended = False
+        self.bytes_up = self.bytes_down = 0
+
+    async def run(self) -> None:
+        """Carry bytes until both sides have ended, or one is lost."""
+        self._look()
+        self._client.writable = self._client_takes_more
+        self._gateway.writable = self._gateway_takes_more
+        try:
+            self._gateway.tunnel(self._from_gateway)
+            self._client.take_over(TunnelReceiver(self._from_client))
+            await self._done
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._client.writable = self._gateway.writable = None
+            self._gateway.close()
+
+    def _from_client(self, data: bytes | None) -> None:
+        transport = self._gateway.transport
+        if data is None:
+            self._client_ended = True
+            if transport is None or self._gateway.closed or self._client.transport is None:
+                self._finish()
+            elif transport.can_write_eof():
+                transport.write_eof()
+                self._finish_if_both()
+            else:
+                self._finish()
+            return
+        self._seen = self._loop.time()
+        self.bytes_up += len(data)
+        self._gateway.write(data)
+        if self._gateway.writing_paused:
+            self._client.hold()
+
+    def _from_gateway(self, data: bytes | None) -> None:
+        transport = self._client.transport
+        if data is None:
+            self._gateway_ended = True
+            if transport is None or self._gateway.closed:
+                self._finish()
+            elif transport.can_write_eof():
+                transport.write_eof()
+                self._finish_if_both()
+            else:
+                self._finish()
+            return
+        self._seen = self._loop.time()
+        self.bytes_down += len(data)
+        if transport is not None:
+            transport.write(data)
+            if self._client.writing_paused and self._gateway.transport is not None:
+                self._gateway.transport.pause_reading()
+
+    def _client_takes_more(self) -> None:
+        if self._gateway.transport is not None and not self._gateway.closed:
+            self._gateway.transport.resume_reading()
+
+    def _gateway_takes_more(self) -> None:
+        self._client.go_on()
+
+    def _finish_if_both(self) -> None:
+        if self._client_ended and self._gateway_ended:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+    def _look(self) -> None:
+        """End the tunnel if it was silent for too long; else look again when it could be."""
+        if self._idle is None:
+            return
+        left = self._seen + self._idle - self._loop.time()
+        if left <= 0:
+            self._finish()
+        else:
+            self._timer = self._loop.call_later(left, self._look)
