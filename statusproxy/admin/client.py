@@ -1,0 +1,74 @@
+"""Asking a running proxy's admin listener, for the command line."""
+
+import http.client
+import json
+import socket
+from typing import Any
+from urllib.parse import quote as _quote
+from urllib.parse import urlsplit
+
+#: Seconds to wait for an answer: it comes from this host's memory.
+_PATIENCE = 10.0
+
+
+class AdminError(Exception):
+    """The admin listener could not be asked, or said no; the text tells a person what to do."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def quote(session: str) -> str:
+    """A session's id as one segment of a path."""
+    return _quote(session, safe="")
+
+
+def pretty(answer: dict[str, Any]) -> str:
+    """JSON for people and `jq`."""
+    return json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def ask(where: str, method: str, path: str, token: str | None = None) -> dict[str, Any]:
+    """The JSON object that the listener at `where` (`host:port`, a URL or `unix:/path`) answers.
+
+    Raises `AdminError`.
+    """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        connection = _connect(where)
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        raise AdminError(
+            f"the proxy's admin listener at {where} does not answer ({error}); is statusproxy running, "
+            "with this configuration?"
+        ) from error
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise AdminError(f"what answers at {where} is not statusproxy's admin listener")
+    if response.status >= 400:
+        raise AdminError(str(answer.get("error", f"the admin listener answered {response.status}")))
+    return answer
+
+
+def _connect(where: str) -> http.client.HTTPConnection:
+    if where.startswith("unix:"):
+        return _UnixConnection(where.removeprefix("unix:"))
+    url = urlsplit(where if "//" in where else f"//{where}")
+    host = url.hostname or "127.0.0.1"
+    # A listener on all addresses is asked on this one.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return http.client.HTTPConnection(host, url.port or 8091, timeout=_PATIENCE)

@@ -1,0 +1,192 @@
+"""The admin listener: an aiohttp application of its own, on an address the internet does not reach."""
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from statusproxy import __version__
+from statusproxy.admin.report import change_report, moment, session_report
+from statusproxy.config import Settings
+from statusproxy.ledger import Ledger
+from statusproxy.metrics import Metrics
+from statusproxy.proxy.handler import Proxy
+from statusproxy.proxy.upstream import UpstreamError
+
+log = logging.getLogger("statusproxy.admin")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: Seconds for which a look at whether the gateway can be reached counts: checks must not become load.
+_REACHED_FOR: Final = 1.0
+
+#: Lines of history given at most.
+_HISTORY: Final = 1000
+
+
+class AdminListener:
+    """Answers `/healthz`, `/readyz`, `/sessions`, `/metrics` and the release of a session."""
+
+    def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
+        self.settings = settings
+        self._ledger = ledger
+        self._metrics = metrics
+        self._proxy = proxy
+        self._runner: web.AppRunner | None = None
+        self._reached: tuple[float, str | None] = (0.0, None)
+        self._started = time.time()
+
+    async def start(self, inherited: Sequence[socket.socket] = ()) -> str | None:
+        """Listen where the settings say, or on sockets that systemd opened; give the address, None where it is off."""
+        address = self.settings.admin.listen
+        if address is None and not inherited:
+            return None
+        application = web.Application(middlewares=[self._guard])
+        application.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._expose),
+                web.get("/sessions", self._sessions),
+                web.get("/sessions/{session}/history", self._history),
+                web.get("/history", self._history),
+                web.post("/sessions/{session}/release", self._release),
+            ]
+        )
+        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        if inherited:
+            for sock in inherited:
+                sock.setblocking(False)
+                await web.SockSite(self._runner, sock).start()
+        elif address is not None and address.unix is not None:
+            await web.UnixSite(self._runner, address.unix).start()
+        elif address is not None:
+            try:
+                await web.TCPSite(self._runner, address.host or None, address.port, reuse_address=True).start()
+            except OSError as error:
+                raise OSError(
+                    f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
+                    "give it another port, or null to turn it off"
+                ) from error
+        names = [str(site) for site in self._runner.addresses] if address is None or address.unix else []
+        return ", ".join(names or [f"http://{host}:{port}" for host, port, *_ in self._runner.addresses])
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # ---- who may ask ----
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Keep out what does not hold the token, and web pages elsewhere that a browser on this host has open.
+
+        A page's script can send requests to loopback, so a request with a foreign `Origin` is refused, and so is
+        a `Host` that is a name (DNS rebinding): operators and monitors use the address.
+        """
+        token = self.settings.admin.token
+        if token is not None and request.path != "/healthz":
+            given = request.headers.get("Authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+                return _refuse(401, "the admin token is missing or wrong", {"WWW-Authenticate": "Bearer"})
+        if token is None and not _is_address(request.host):
+            return _refuse(403, "ask for the admin listener by its address, not by a name")
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            return _refuse(403, "requests from other sites' pages are refused")
+        response = await handler(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    # ---- answers ----
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        """The process is alive and its loop turns."""
+        return web.json_response({"status": "ok", "version": __version__})
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        """The store takes writes and the gateway can be reached."""
+        store = await self._ledger.works()
+        gateway = await self._gateway_trouble()
+        body = {
+            "status": "ok" if store and gateway is None else "trouble",
+            "store": "ok" if store else (self._ledger.store.trouble or "does not take writes"),
+            "gateway": "ok" if gateway is None else gateway,
+        }
+        return web.json_response(body, status=200 if body["status"] == "ok" else 503)
+
+    async def _gateway_trouble(self) -> str | None:
+        """Why no connection to the gateway can be had, or None; a fresh look at most once a second."""
+        now = time.monotonic()
+        if now - self._reached[0] > _REACHED_FOR:
+            pool = self._proxy.site.pool
+            trouble = None
+            try:
+                connection = await asyncio.wait_for(pool.acquire(fresh=True), 5)
+                connection.abort()
+            except UpstreamError as error:
+                trouble = str(error)
+            except TimeoutError:
+                trouble = "gateway_connect_slow"
+            self._reached = (now, trouble)
+        return self._reached[1]
+
+    async def _expose(self, request: web.Request) -> web.Response:
+        self._metrics.refresh(self._ledger, self._proxy)
+        return web.Response(body=self._metrics.expose(), headers={"Content-Type": self._metrics.content_type})
+
+    async def _sessions(self, request: web.Request) -> web.Response:
+        """Every session something is known of."""
+        records = sorted(self._ledger.records(), key=lambda record: (record.override is None, record.session))
+        return web.json_response(
+            {
+                "now": moment(time.time()),
+                "started": moment(self._started),
+                "webhook_last_heard": moment(self._ledger.heard_at),
+                "disconnected": sum(record.override is not None for record in records),
+                "sessions": [session_report(record) for record in records],
+            }
+        )
+
+    async def _release(self, request: web.Request) -> web.Response:
+        """End the override of one session."""
+        session = request.match_info["session"]
+        try:
+            changes = await self._ledger.release(session)
+        except LookupError as error:
+            return _refuse(404, str(error.args[0] if error.args else error))
+        return web.json_response(
+            {"session": session, "released": bool(changes), "changes": [change_report(change) for change in changes]}
+        )
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """What began and ended, newest first; of one session or of all."""
+        session = request.match_info.get("session")
+        changes = await self._ledger.store.history(session, _HISTORY)
+        return web.json_response({"history": [change_report(change) for change in changes]})
+
+
+def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _is_address(host: str) -> bool:
+    """Whether a `Host` is an IP address or localhost, with or without a port."""
+    name = urlsplit(f"//{host}").hostname or ""
+    if name == "localhost" or not name:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

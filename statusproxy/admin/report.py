@@ -1,0 +1,57 @@
+"""What is known of the sessions, as the JSON that the admin listener and the command line show."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from statusproxy.status.sessions import Change, Record
+
+
+def moment(seconds: float | None) -> str | None:
+    """Epoch seconds as ISO 8601 in UTC with milliseconds; None for a time that never was."""
+    if not seconds:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def session_report(record: Record) -> dict[str, Any]:
+    """One session: what is shown, since when and why, what was last heard, what the gateway last said.
+
+    `shows` is `disconnected` while a correction is in force, else `gateway`: what the gateway says, unchanged.
+    """
+    override = record.override
+    return {
+        "session": record.session,
+        "channel": record.channel,
+        "shows": "disconnected" if override is not None else "gateway",
+        "since": moment(override.since if override is not None else record.released_at),
+        "reason": _reason(record),
+        "caught_up": override.caught_up if override is not None else None,
+        "last_event": record.event,
+        "last_event_at": moment(record.heard_at),
+        "last_message_at": moment(record.alive_at),
+        "known": record.verdict.value if record.verdict is not None else None,
+        "known_at": moment(record.known_at),
+        "gateway_said": record.gateway_said,
+        "gateway_said_at": moment(record.gateway_said_at),
+        "released": record.released.value if record.released is not None else None,
+        "released_at": moment(record.released_at),
+    }
+
+
+def change_report(change: Change) -> dict[str, Any]:
+    """One line of a session's history."""
+    return {
+        "session": change.session,
+        "change": change.what,
+        "reason": change.reason,
+        "at": moment(change.at),
+        "recorded_at": moment(change.recorded_at),
+        "gateway_said": change.gateway_said,
+    }
+
+
+def _reason(record: Record) -> str | None:
+    if record.override is not None:
+        word = record.override.word
+        return record.override.event if word is None else f"{record.override.event} {word}"
+    return record.released.value if record.released is not None else None

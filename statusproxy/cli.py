@@ -1,0 +1,169 @@
+"""The command line: run · check · demo · sessions · history · release."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from statusproxy import __version__, logs
+from statusproxy.admin import client as admin_client
+from statusproxy.config import Settings, dump, load
+from statusproxy.config_errors import ConfigError
+
+#: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
+_EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
+
+_config_option = click.option(
+    "--config",
+    "-c",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="STATUSPROXY_CONFIG",
+    help="The configuration file; STATUSPROXY_CONFIG names it too. [default: ./config.yaml]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="statusproxy", message="%(prog)s %(version)s")
+def main() -> None:
+    """Makes a WhatsApp gateway tell the truth about its sessions.
+
+    statusproxy stands in front of the gateway, passes everything through, and corrects the channel list: a session
+    whose connection is lost reads "disconnected".
+    """
+
+
+@main.command()
+@_config_option
+@click.option("--listen", multiple=True, metavar="ADDRESS", help="Where to listen: host:port, :port or unix:/path.")
+@click.option("--gateway", metavar="URL", help="Where everything is forwarded.")
+@click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: text on a terminal, else JSON.")
+def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_format: str | None) -> None:
+    """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
+    from statusproxy.server import StartError, serve
+
+    overrides = {} if log_format is None else {"log.format": log_format}
+
+    def read() -> Settings:
+        return load(config, overrides, listen=list(listen) or None, gateway=gateway)
+
+    settings = _load(read)
+    logs.set_up(settings.log.format, settings.log.level)
+    try:
+        _run_loop(serve(settings, read))
+    except StartError as error:
+        _fail(f"statusproxy cannot start: {error}", _EXIT_TROUBLE)
+
+
+@main.command()
+@_config_option
+@click.option("--listen", multiple=True, metavar="ADDRESS", hidden=True)
+@click.option("--gateway", metavar="URL", help="As in `run`.")
+def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> None:
+    """Validate the configuration and print the effective settings, secrets masked."""
+    settings = _load(lambda: load(config, listen=list(listen) or None, gateway=gateway))
+    click.echo(dump(settings), nl=False)
+
+
+@main.command()
+@click.option("--serve", is_flag=True, help="Stay up and print the curl lines to play with.")
+def demo(serve: bool) -> None:
+    """Play the story of an unlinked phone against a stand-in gateway."""
+    from statusproxy.demo import story
+
+    if serve:
+        asyncio.run(story.serve())
+        return
+    sys.exit(0 if asyncio.run(story.play()) else 1)
+
+
+_admin_option = click.option(
+    "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The admin listener, if not as the configuration says."
+)
+
+
+@main.command()
+@_config_option
+@_admin_option
+@click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
+def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
+    """Show what the running proxy knows of each session."""
+    answer = _ask(config, admin, "GET", "/sessions")
+    if as_json:
+        click.echo(admin_client.pretty(answer))
+        return
+    from statusproxy.admin.table import sessions_table
+
+    click.echo(sessions_table(answer))
+
+
+@main.command()
+@click.argument("session", required=False)
+@_config_option
+@_admin_option
+@click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
+def history(session: str | None, config: Path | None, admin: str | None, as_json: bool) -> None:
+    """Show when sessions were lost and regained, newest first."""
+    path = "/history" if session is None else f"/sessions/{admin_client.quote(session)}/history"
+    answer = _ask(config, admin, "GET", path)
+    if as_json:
+        click.echo(admin_client.pretty(answer))
+        return
+    from statusproxy.admin.table import history_table
+
+    click.echo(history_table(answer))
+
+
+@main.command()
+@click.argument("session")
+@_config_option
+@_admin_option
+def release(session: str, config: Path | None, admin: str | None) -> None:
+    """End the correction of SESSION by hand: the gateway's own word shows again."""
+    answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/release")
+    if answer.get("released"):
+        click.echo(f"{session}: released; the list shows again what the gateway says")
+    else:
+        click.echo(f"{session}: nothing to release; the list already shows what the gateway says")
+
+
+def _ask(config: Path | None, admin: str | None, method: str, path: str) -> dict[str, Any]:
+    token: str | None = None
+    if admin is None:
+        settings = _load(lambda: load(config))
+        if settings.admin.listen is None:
+            _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_TROUBLE)
+        admin, token = str(settings.admin.listen), settings.admin.token
+    try:
+        return admin_client.ask(admin, method, path, token)
+    except admin_client.AdminError as error:
+        _fail(str(error), _EXIT_TROUBLE)
+
+
+def _load(read: Callable[[], Settings]) -> Settings:
+    try:
+        return read()
+    except ConfigError as error:
+        _fail(str(error), _EXIT_CONFIG)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def _run_loop(main_task: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where it is installed: it halves the time a request costs."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        asyncio.run(main_task)
+        return
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(main_task)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""The session map with its store: what is heard holds at once, and is on disk before anyone is answered.
+
+The proxy tells the ledger what passes by, the ledger asks the domain what it means, logs and counts every change,
+and sees to it that changes are durable. Trouble with the store is told and counted; it never stops the traffic.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from statusproxy.metrics import Metrics
+from statusproxy.status import qr, signals
+from statusproxy.status.channels import ChannelRule, Correction, correct
+from statusproxy.status.sessions import Change, Record, SessionMap, SessionRules, Store
+from statusproxy.status.signals import SignalRules
+
+log = logging.getLogger("statusproxy.sessions")
+
+#: Seconds between two writes of what is only nice to know after a restart (when a session was last heard of).
+LEISURE: Final = 30.0
+
+#: The clock must step at least this much, in seconds, between two readings, so that arrivals have an order.
+_TICK: Final = 1e-6
+
+
+class Ledger:
+    """Keeper of the session map; the one writer of the store."""
+
+    def __init__(
+        self,
+        signal_rules: SignalRules,
+        session_rules: SessionRules,
+        store: Store,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.sessions = SessionMap(session_rules)
+        self.store = store
+        self.started_at = clock()
+        self.heard_at: float | None = None
+        """When the last believed webhook came, epoch seconds."""
+        self.heard_from: dict[str, float] = {}
+        """When each sender of webhooks was last heard, by address; the last few only."""
+        self._signal_rules = signal_rules
+        self._metrics = metrics
+        self._clock = clock
+        self._last = 0.0
+        self._leisure: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[Sequence[Change]], None]] = []
+
+    async def open(self) -> None:
+        """Take over what the store holds, and start the writing at leisure."""
+        records = await self.store.open()
+        self.sessions.load(records)
+        standing = [record.session for record in records if record.override is not None]
+        log.info(
+            "%d sessions known, %d shown as disconnected",
+            len(records),
+            len(standing),
+            extra={"sessions": len(records), "overrides": len(standing)},
+        )
+        self._leisure = asyncio.create_task(self._write_at_leisure())
+
+    async def close(self) -> None:
+        """Write what is left and close the store."""
+        if self._leisure is not None:
+            self._leisure.cancel()
+            await asyncio.wait([self._leisure])
+        try:
+            await self._save((), leisure=True)
+        except Exception:
+            log.exception("the last changes could not be written")
+        await self.store.close()
+
+    def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
+        """Go by other rules from now on."""
+        self._signal_rules = signal_rules
+        self.sessions.configure(session_rules)
+
+    def listen(self, listener: Callable[[Sequence[Change]], None]) -> Callable[[], None]:
+        """Have `listener` called with every batch of changes; call what is returned to end that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # ---- what the proxy asks and tells (proxy.site.Knowledge) ----
+
+    @property
+    def has_overrides(self) -> bool:
+        """Whether any correction is in force."""
+        return self.sessions.has_overrides
+
+    def now(self) -> float:
+        """The time, epoch seconds, never the same twice and never going back."""
+        now = self._clock()
+        if now <= self._last:
+            # A clock set back must not make what comes next look older than what is known.
+            now = self._last + _TICK
+        self._last = now
+        return now
+
+    def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
+        """A believed webhook's body, whole: what it says holds when this returns, and is durable when awaited."""
+        now = self.now()
+        reading = signals.read(body, self._signal_rules, now)
+        self.heard_at = now
+        self._note_sender(source, now)
+        outcome = self.sessions.hear(reading, now)
+        verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
+        self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
+        if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
+            log.info(
+                "%s: %s event left aside: %s",
+                reading.session,
+                reading.event,
+                outcome.verdict,
+                extra={"session": reading.session, "event": reading.event, "verdict": outcome.verdict},
+            )
+        return self._durable(outcome.changes)
+
+    def doubt(self, body: bytes, source: str, why: str) -> None:
+        """A webhook from a sender that is not believed: counted, logged, forgotten."""
+        self._metrics.signal("none", "untrusted")
+        self._note_sender(source, self.now())
+        log.warning(
+            "event not believed: its sender %s fails the %s check", source, why, extra={"client": source, "why": why}
+        )
+
+    def correct(
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+    ) -> tuple[Correction, Awaitable[None] | None]:
+        """A channel list as it must read now."""
+        now = self.now()
+        expired = self.sessions.expire(now)
+        correction = correct(body, rule, self.sessions, asked_at, now, session)
+        if correction.corrected:
+            self._metrics.corrected(len(correction.corrected))
+        return correction, self._durable((*expired, *correction.changes))
+
+    def wants_qr(self, session: str) -> bool:
+        """Whether the QR route's answer for this session can end or change an override."""
+        return self.sessions.has_overrides
+
+    def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
+        """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
+        now = self.now()
+        if image or qr.has_qr(body):
+            return self._durable(self.sessions.qr_seen(session, asked_at, now))
+        if qr.says_connected(body):
+            return self._durable(self.sessions.said_connected(session, asked_at, now))
+        return None
+
+    def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was created or started through the proxy."""
+        return self._durable(self.sessions.created(session, asked_at, self.now()))
+
+    def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was deleted through the proxy."""
+        return self._durable(self.sessions.deleted(session, asked_at, self.now()))
+
+    def unreadable(self, what: str, why: str) -> None:
+        """Something could not be watched or corrected and passed as it came."""
+        self._metrics.unreadable(what, why)
+        log.warning("%s passed untouched: %s", what, why, extra={"what": what, "why": why})
+
+    # ---- what an operator does ----
+
+    async def release(self, session: str) -> tuple[Change, ...]:
+        """End a session's override by hand. LookupError where no such session is known."""
+        changes = self.sessions.release(session, self.now())
+        durable = self._durable(changes)
+        if durable is not None:
+            await durable
+        return changes
+
+    def records(self) -> list[Record]:
+        """What is known of each session now."""
+        durable = self._durable(self.sessions.expire(self.now()))
+        if durable is not None:
+            asyncio.ensure_future(durable).add_done_callback(_swallow)
+        return self.sessions.records()
+
+    async def works(self) -> bool:
+        """Whether the store really takes writes now: asked by writing nothing, through the same one writer."""
+        try:
+            await self.store.save((), (), ())
+        except Exception:  # noqa: BLE001 - whatever it is, it does not work
+            return False
+        return self.store.healthy
+
+    # ---- durability ----
+
+    def _durable(self, changes: Sequence[Change]) -> Awaitable[None] | None:
+        """Tell of the changes; give what to await until all that must be durable is so, None where nothing must."""
+        for change in changes:
+            _tell(change)
+            self._metrics.change(change.what, change.reason)
+        if changes:
+            for listener in list(self._listeners):
+                listener(changes)
+        unsaved, forgotten = self.sessions.take_unsaved()
+        if not unsaved and not forgotten and not changes:
+            return None
+        # Started now, so that it is under way while the gateway answers, and goes on if the waiter is cancelled.
+        return asyncio.ensure_future(self._write(unsaved, forgotten, changes))
+
+    async def _save(self, changes: Sequence[Change], *, leisure: bool) -> None:
+        unsaved, forgotten = self.sessions.take_unsaved()
+        stale = self.sessions.take_stale() if leisure else []
+        if unsaved or forgotten or changes or stale:
+            await self._write([*stale, *unsaved], forgotten, changes)
+
+    async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        try:
+            await self.store.save(records, forgotten, changes)
+        except Exception as error:  # noqa: BLE001
+            # The store keeps what it could not write and goes on trying; the traffic goes on meanwhile.
+            self._metrics.store_failed()
+            log.error("a change is not on disk yet: %s", error, extra={"why": str(error)})
+
+    async def _write_at_leisure(self) -> None:
+        while True:
+            await asyncio.sleep(LEISURE)
+            try:
+                await self._save(self.sessions.expire(self.now()), leisure=True)
+            except Exception:
+                log.exception("writing at leisure failed")
+
+    def _note_sender(self, source: str, now: float) -> None:
+        self.heard_from.pop(source, None)
+        self.heard_from[source] = now
+        if len(self.heard_from) > 16:
+            del self.heard_from[next(iter(self.heard_from))]
+
+
+def _tell(change: Change) -> None:
+    """One log line for one change of a session's state."""
+    words = {
+        "started": "%s: shown as disconnected from now on (%s)",
+        "repeated": "%s: reported disconnected once more (%s)",
+        "released": "%s: no longer shown as disconnected (%s)",
+    }
+    log.info(
+        words.get(change.what, "%s: %s"),
+        change.session,
+        change.reason,
+        extra={"session": change.session, "change": change.what, "reason": change.reason, "at": change.at},
+    )
+
+
+def _swallow(done: "asyncio.Future[None]") -> None:
+    if not done.cancelled():
+        done.exception()

@@ -1,0 +1,282 @@
+"""The service's life: start, serve, reload, drain, stop."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from statusproxy import __version__, service
+from statusproxy.addresses import Address
+from statusproxy.admin.listener import AdminListener
+from statusproxy.config import Settings
+from statusproxy.config_errors import ConfigError
+from statusproxy.ledger import Ledger
+from statusproxy.metrics import Metrics
+from statusproxy.proxy.client import ClientServer
+from statusproxy.proxy.handler import Proxy, new_request_id
+from statusproxy.proxy.site import Report
+from statusproxy.store import open_store
+from statusproxy.wiring import build_site, server_tls
+
+log = logging.getLogger("statusproxy")
+access_log = logging.getLogger("statusproxy.access")
+
+#: Connections the kernel holds for us until they are accepted.
+_BACKLOG: Final = 1024
+
+#: Seconds between two looks at whether the exchanges under way have ended.
+_DRAIN_STEP: Final = 0.05
+
+#: Objects made between two runs of Python's youngest collection: with the default of 700, collections are most of
+#: the slowest hundredth of requests.
+_GC_THRESHOLD: Final = 20_000
+
+
+class StartError(Exception):
+    """The service cannot start; the text says why and what to do."""
+
+
+class Server:
+    """Everything that runs in one process."""
+
+    def __init__(self, settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
+        """`read_settings` reads the configuration again for a reload."""
+        self.settings = settings
+        self.metrics = Metrics()
+        self.addresses: list[str] = []
+        """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
+        self._read_settings = read_settings
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._listeners: list[asyncio.Server] = []
+        self._sockets_of_ours: list[Path] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the store, listen, and tell systemd that we are ready. Raises `StartError`."""
+        settings = self.settings
+        store = open_store(settings.state.url, settings.sessions.history_days)
+        self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics)
+        await self.ledger.open()
+        try:
+            self._tls = server_tls(settings)
+            self.proxy = Proxy(build_site(settings), self.ledger, self._report)
+        except OSError as error:
+            raise StartError(f"a certificate cannot be used: {error}") from error
+        self.clients = ClientServer(
+            self.proxy.handle,
+            language=settings.language,
+            new_request_id=new_request_id,
+            refused=self.metrics.refused,
+            head_timeout=settings.timeouts.request_head,
+            keep_alive=settings.timeouts.keep_alive,
+            max_connections=settings.limits.connections,
+            max_target=settings.limits.target,
+            max_field=settings.limits.head,
+            max_fields=settings.limits.headers,
+        )
+        self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
+        try:
+            await self._listen(settings)
+        except OSError as error:
+            await self._close_listeners()
+            await self.ledger.close()
+            raise StartError(str(error)) from error
+        interval = service.watchdog_interval()
+        if interval is not None:
+            self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
+        # What lives now lives to the end: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
+        service.notify("READY=1", f"STATUS=Serving on {', '.join(self.addresses)}")
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, and stop in order."""
+        await self.start()
+        self._handle_signals()
+        await self._stopping.wait()
+        await self.stop()
+
+    def ask_to_stop(self) -> None:
+        """Begin the end; asked a second time, do not wait for what is under way."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+
+    async def stop(self) -> None:
+        """Accept no more, finish what is under way within `timeouts.drain` seconds, write the state, close."""
+        service.notify("STOPPING=1", "STATUS=Finishing the requests under way")
+        log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
+        self.proxy.draining = True
+        await self._close_listeners()
+        self.clients.close_idle()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.timeouts.drain
+        while self.proxy.in_flight and loop.time() < end and not self._hurry.is_set():
+            await asyncio.sleep(_DRAIN_STEP)
+            self.clients.close_idle()
+        if self.proxy.in_flight:
+            log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
+        await self.clients.shutdown(timeout=0.1 if self.proxy.in_flight else 1.0)
+        await self.admin.stop()
+        for task in self._tasks:
+            task.cancel()
+        for pool in self.proxy.site.pools.values():
+            pool.abort()
+        await self.ledger.close()
+        log.info("stopped")
+
+    def reload(self) -> bool:
+        """Read the configuration again and serve by it from the next request on; a broken one changes nothing."""
+        if self._read_settings is None:
+            return False
+        service.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
+        try:
+            settings = self._read_settings()
+            site = build_site(settings, self.proxy.site.pools)
+            if self._tls is not None and settings.tls is not None:
+                # The same context serves the open listeners: connections from now on get the new certificate.
+                self._tls.load_cert_chain(settings.tls.certificate, settings.tls.key)
+        except (ConfigError, OSError, ValueError) as error:
+            log.error("the configuration was not changed: %s", error, extra={"why": str(error)})
+            service.notify("READY=1", f"STATUS=Serving; the new configuration is refused: {error}")
+            return False
+        for key in ("listen", "state", "admin", "tls"):
+            if getattr(settings, key) != getattr(self.settings, key) and not (
+                key == "tls" and self._tls and settings.tls
+            ):
+                log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
+        before, self.proxy.site = self.proxy.site, site
+        for name, pool in before.pools.items():
+            if site.pools.get(name) is not pool:
+                pool.close()
+        self.ledger.configure(settings.signal_rules(), settings.session_rules())
+        self.clients.language = settings.language
+        self.clients.head_timeout = settings.timeouts.request_head
+        self.clients.max_connections = settings.limits.connections
+        self.admin.settings = self.settings = settings
+        log.info("configuration reloaded")
+        service.notify("READY=1", f"STATUS=Serving on {', '.join(self.addresses)}")
+        return True
+
+    # ---- parts ----
+
+    async def _listen(self, settings: Settings) -> None:
+        loop = asyncio.get_running_loop()
+        inherited = service.inherited_sockets()
+        admin_sockets = [sock for name, sock in inherited if name == "admin"]
+        ours = [sock for name, sock in inherited if name != "admin"]
+        if ours:
+            for sock in ours:
+                sock.setblocking(False)
+                serve = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+                self._listeners.append(await serve(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG))
+        else:
+            for address in settings.listen:
+                self._listeners.append(await self._listen_on(address))
+        for listener in self._listeners:
+            for sock in listener.sockets:
+                name = _name(sock)
+                self.addresses.append(name)
+                log.info("listening on %s, forwarding to %s", name, settings.gateway, extra={"listen": name})
+        admin = await self.admin.start(admin_sockets)
+        if admin:
+            log.info("admin on %s", admin, extra={"admin": admin})
+
+    async def _listen_on(self, address: Address) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            if address.unix is not None:
+                path = Path(address.unix)
+                _remove_dead_socket(path)
+                listener = await loop.create_unix_server(self.clients, path, ssl=self._tls, backlog=_BACKLOG)
+                self._sockets_of_ours.append(path)
+                return listener
+            return await loop.create_server(
+                self.clients, address.host or None, address.port, ssl=self._tls, backlog=_BACKLOG
+            )
+        except OSError as error:
+            raise OSError(
+                f"cannot listen on {address}: {error.strerror or error}; "
+                "is another program there, or statusproxy running already?"
+            ) from error
+
+    async def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for path in self._sockets_of_ours:
+            path.unlink(missing_ok=True)
+        self._sockets_of_ours.clear()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ask_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def _feed_watchdog(self, interval: float) -> None:
+        """Show systemd a sign of life only while the loop turns (we are here) and the store takes writes."""
+        while True:
+            if await self.ledger.works():
+                service.notify("WATCHDOG=1")
+            await asyncio.sleep(interval)
+
+    def _report(self, report: Report) -> None:
+        self.metrics.report(report)
+        if self.settings.log.access:
+            access_log.info(
+                "%s %s %d",
+                report.method,
+                report.path,
+                report.status,
+                extra={
+                    "request_id": report.request_id,
+                    "client": report.client,
+                    "route": report.kind.name.lower(),
+                    "status": report.status,
+                    "ms": round(report.seconds * 1000, 2),
+                    "received": report.received,
+                    "sent": report.sent,
+                    "problem": report.problem,
+                },
+            )
+
+
+def _monotonic_usec() -> int:
+    import time
+
+    return time.monotonic_ns() // 1000
+
+
+def _name(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    if isinstance(name, tuple):
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+    return f"unix:{name}"
+
+
+def _remove_dead_socket(path: Path) -> None:
+    """Remove a socket file that a process before us left behind; one that somebody serves stays."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise FileExistsError(17, "the file is there already and is no socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()
+
+
+async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
+    """Run the service until a signal ends it. Raises `StartError`."""
+    log.info("statusproxy %s", __version__, extra={"version": __version__})
+    await Server(settings, read_settings).run()
