@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond Python: nginx, PHP with cURL, curl, Node.js, and the npm packages of tests/peers.
+# For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
+set -euo pipefail
+cd "$(dirname "$0")/peers"
+
+node_major=20
+
+have() { PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
+node_is_new_enough() { have node && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge "$node_major" ]; }
+# Runs a command silently, and shows all it said only if it fails.
+quietly() {
+  local said
+  if ! said=$("$@" 2>&1 </dev/null); then
+    printf 'install-peers: «%s» failed:\n%s\n' "$*" "$said" >&2
+    return 1
+  fi
+}
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+missing=()
+have nginx || missing+=(nginx)
+have php || missing+=(php-cli)
+{ have php && php -m 2>/dev/null | grep -qx curl; } || missing+=(php-curl)
+have curl || missing+=(curl)
+have node || missing+=(nodejs)
+have npm || missing+=(npm)
+
+if [ "${#missing[@]}" -gt 0 ]; then
+  if ! have apt-get; then
+    echo "install-peers: please install ${missing[*]} (this script knows only apt-get)" >&2
+    exit 1
+  fi
+  echo "install-peers: installing ${missing[*]}"
+  # The tests start their own nginx: the packaged service must neither start nor take port 80.
+  if ! have nginx && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
+    trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
+    as_root chmod 755 /usr/sbin/policy-rc.d
+  fi
+  install=(env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}")
+  if ! as_root "${install[@]}" >/dev/null 2>&1 </dev/null; then
+    quietly as_root apt-get update --quiet
+    quietly as_root "${install[@]}"
+  fi
+fi
+
+if ! node_is_new_enough; then
+  echo "install-peers: Node.js $(node --version 2>/dev/null || echo is missing); the peers need $node_major or newer" >&2
+  exit 1
+fi
+
+# npm keeps its own note of what it installed; the stamp says from which lock file.
+stamp=node_modules/.installed-from
+if ! cmp -s package-lock.json "$stamp"; then
+  echo "install-peers: installing the npm packages of tests/peers"
+  quietly npm ci --no-audit --no-fund
+  cp package-lock.json "$stamp"
+fi
