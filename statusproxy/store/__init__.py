@@ -1,0 +1,56 @@
+"""Where the session map survives a restart: `open_store` picks the store that a `state.url` names.
+
+Each store keeps the `Store` protocol of `statusproxy.status.sessions`: `open`, `save`, `history`, `close`,
+`healthy`, `trouble`. `memory:` keeps nothing, `sqlite:///…` is the default.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from statusproxy.status.sessions import Store
+from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.files import resolve
+from statusproxy.store.memory import MemoryStore
+from statusproxy.store.sqlite import SqliteStore
+
+__all__ = ["StoreError", "StoreInUseError", "open_store"]
+
+_SQLITE: Final = "sqlite:///"
+_ALLOWED: Final = "memory:, sqlite:///state.db (relative) or sqlite:////var/lib/statusproxy/state.db (absolute)"
+
+
+def open_store(
+    url: str,
+    history_days: float | None = 90,
+    log: logging.Logger | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Store:
+    """The store that a `state.url` names; nothing is touched before its `open` is awaited.
+
+    `history_days` bounds the history (None: by rows only), `log` defaults to the logger `statusproxy.store`,
+    `environ` may hold systemd's `STATE_DIRECTORY`, in which a relative path lies (else: the working
+    directory). Raises `ValueError` with what is allowed for a url it cannot serve.
+    """
+    if url in ("memory:", "memory://"):
+        return MemoryStore(history_days=history_days)
+    if url.startswith(_SQLITE):
+        return SqliteStore(resolve(_path(url), environ), history_days=history_days, log=log)
+    scheme = url.partition(":")[0].lower()
+    if scheme == "sqlite":
+        raise ValueError(f"state.url: found {url!r}; a path follows three slashes: {_ALLOWED}")
+    if scheme in ("redis", "rediss", "unix"):
+        raise ValueError(f"state.url: a {scheme} store is not part of this version; allowed: {_ALLOWED}")
+    # The scheme alone: an address may carry a password.
+    raise ValueError(f"state.url: no store is called {scheme!r}; allowed: {_ALLOWED}")
+
+
+def _path(url: str) -> str:
+    path = url.removeprefix(_SQLITE)
+    if path == ":memory:":
+        raise ValueError(f"state.url: found {url!r}; without a file it is written memory:")
+    if not path or path.endswith("/") or any(mark in path for mark in "?#\0"):
+        raise ValueError(f"state.url: found {url!r}; expected the path of a file and nothing after it: {_ALLOWED}")
+    return path

@@ -1,0 +1,361 @@
+"""The SQLite file of the durable state: opening and judging it, its tables, and what is read and written.
+
+Synchronous, and used by one thread only (`sqlite.py` owns that thread). Nothing here retries, sets aside or
+logs: an open that finds useless content raises `UnusableError`, all other trouble is SQLite's own exception.
+"""
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from statusproxy.status.sessions import Change, Record
+from statusproxy.store.codec import RowError, decode_change, decode_record, encode
+from statusproxy.store.errors import is_unusable
+from statusproxy.store.files import create_private
+
+__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "Entry", "UnusableError", "read_only"]
+
+SCHEMA: Final = 1
+"""The number in `PRAGMA user_version`. A database with a higher one was written by a newer statusproxy."""
+
+APPLICATION_ID: Final = 0x73747078  # "stpx": says whose database this is (https://www.sqlite.org/fileformat.html)
+
+# `session` has no declared type on purpose: an id that is Unicode is stored as text, which an operator can
+# read, one with a lone surrogate as a blob of its bytes; SQLite never takes the one for the other.
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS records (
+    session PRIMARY KEY NOT NULL, payload TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS history (
+    id INTEGER PRIMARY KEY, session NOT NULL, recorded_at REAL NOT NULL, payload TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS history_session ON history (session);
+CREATE TABLE IF NOT EXISTS rejected (
+    id INTEGER PRIMARY KEY, session, payload, reason TEXT NOT NULL, rejected_at REAL NOT NULL
+);
+"""
+_TABLE_NAMES: Final = frozenset({b"records", b"history", b"rejected"})
+
+# A program that holds the write lock for longer than this is reported as trouble; saves go on in memory.
+_BUSY_SECONDS: Final = 2.0
+
+# A whole check of 10 000 sessions with 100 000 changes (24 MB) took 0.03 s; a huge file on a slow disk must
+# not delay the start, so the check is given up after this long. What it did not reach shows when the rows are read.
+_CHECK_SECONDS: Final = 0.5
+_CHECK_STEP: Final = 20_000  # virtual machine instructions between two looks at the clock
+
+_WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024  # the WAL is cut back to this after a checkpoint
+
+
+class UnusableError(Exception):
+    """The content of the database is of no use to this version; the message completes "it is …"."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A change on its way into the history, with the row number it was given at the first attempt.
+
+    A commit that reported failure may have reached the disk all the same: at the next attempt the number
+    tells whether the change is there already.
+    """
+
+    change: Change
+    number: int | None = None
+
+
+@dataclass(slots=True)
+class Contents:
+    """What an open found: the readable records, and the ids of rows that could not be read."""
+
+    records: list[Record] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+
+
+class Database:
+    """An open database file, with the exclusive right to write to it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._next_number = 1
+        found = os.stat(path)
+        self._identity = (found.st_dev, found.st_ino)
+
+    @classmethod
+    def open(cls, path: Path, now: float) -> tuple["Database", Contents]:
+        """Open the database, creating it if need be, prove that it can be written, and read its records.
+
+        `now` (epoch seconds) dates the rows that are rejected. Raises `UnusableError` for content of no use,
+        `sqlite3.Error` or `OSError` for everything that may pass (full disk, rights, locks). Whatever is
+        raised, no row that was there before has changed.
+        """
+        if os.path.lexists(path) and not path.is_file():
+            raise UnusableError("not a file")
+        if _size(path) == 0 and _size(Path(f"{path}-wal")) > 0:
+            raise UnusableError("only the -wal of a database that is gone")  # SQLite would delete it
+        create_private(path)
+        connection = _connect(f"file:{quote(str(path))}?mode=rw")
+        try:
+            database = cls(path, connection)
+            database._judge()
+            database._prepare()
+            contents = database._read(now)
+        except BaseException as error:
+            _close_as_it_is(connection)
+            if isinstance(error, sqlite3.Error) and is_unusable(error):
+                raise UnusableError(f"corrupt ({error})") from error
+            raise
+        return database, contents
+
+    def moved(self) -> bool:
+        """Whether the file was deleted or replaced under us: what is written now would be lost with it."""
+        try:
+            there = os.stat(self._path)
+        except FileNotFoundError:
+            return True
+        return (there.st_dev, there.st_ino) != self._identity
+
+    def write(self, records: Mapping[str, Record | None], entries: Sequence[Entry]) -> list[str]:
+        """Put records (None: forget the session) and changes on disk in one transaction.
+
+        On return all of it is durable: COMMIT has synced the WAL. Returns the sessions whose row could not
+        be encoded; raises `sqlite3.Error` with nothing written.
+        """
+        put: list[tuple[str | bytes, str]] = []
+        drop: list[tuple[str | bytes]] = []
+        history: list[tuple[int, str | bytes, float, str]] = []
+        refused: list[str] = []
+        for session, record in records.items():
+            if record is None:
+                drop.append((_key(session),))
+                continue
+            try:
+                put.append((_key(session), encode(record)))
+            except (TypeError, ValueError):
+                refused.append(session)
+        for entry in entries:
+            change = entry.change
+            try:
+                payload = encode(change)
+            except (TypeError, ValueError):
+                refused.append(change.session)
+                continue
+            if entry.number is not None and self._holds(entry.number, payload):
+                continue
+            entry.number = self._next_number
+            self._next_number += 1
+            history.append((entry.number, _key(change.session), change.recorded_at, payload))
+        with _Transaction(self._connection) as cursor:
+            if drop:
+                cursor.executemany("DELETE FROM records WHERE session = ?", drop)
+            if put:
+                cursor.executemany("INSERT OR REPLACE INTO records VALUES (?, ?)", put)
+            if history:
+                cursor.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", history)
+        return refused
+
+    def history(self, session: str | None, limit: int) -> list[Change]:
+        """The newest changes first, of one session or of all; rows that cannot be read are left out."""
+        if session is None:
+            rows = self._connection.execute("SELECT payload FROM history ORDER BY id DESC LIMIT ?", (limit,))
+        else:
+            rows = self._connection.execute(
+                "SELECT payload FROM history WHERE session = ? ORDER BY id DESC LIMIT ?", (_key(session), limit)
+            )
+        changes = []
+        for (payload,) in rows:
+            with suppress(RowError):
+                changes.append(decode_change(payload))
+        return changes
+
+    def prune(self, before: float | None, keep: int, at_most: int) -> bool:
+        """Delete history from before a time (epoch seconds) and beyond a number of rows, `at_most` at once.
+
+        True if there is more to delete: the caller lets waiting saves pass in between.
+        """
+        with _Transaction(self._connection) as cursor:
+            cursor.execute(
+                "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE id <= "
+                "(SELECT max(id) FROM history) - ? OR recorded_at < ? ORDER BY id LIMIT ?)",
+                (keep, before if before is not None else float("-inf"), at_most),
+            )
+            more = cursor.rowcount >= at_most
+            if before is not None:
+                cursor.execute("DELETE FROM rejected WHERE rejected_at < ?", (before,))
+        return more
+
+    def close(self) -> None:
+        """Move the WAL into the database file and close it. Does not raise: the WAL is as durable."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def abandon(self) -> None:
+        """Close without touching the files, where that can be had: they are about to be set aside."""
+        _close_as_it_is(self._connection)
+
+    def _judge(self) -> None:
+        """Raise `UnusableError` unless the file is empty or a sound database of ours that we understand."""
+        version = self._number("PRAGMA user_version")
+        owner = self._number("PRAGMA application_id")
+        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_schema")}
+        if not tables and owner in (0, APPLICATION_ID) and version in (0, SCHEMA):
+            return
+        if owner != APPLICATION_ID:
+            raise UnusableError("not a database of statusproxy")
+        if version > SCHEMA:
+            raise UnusableError(
+                f"of a newer statusproxy (schema {version}, this one knows {SCHEMA}); "
+                "to go on with it, install that version and move the file back"
+            )
+        if version < 1 or not tables >= _TABLE_NAMES:
+            raise UnusableError(f"incomplete (schema {version})")
+        self._check()
+
+    def _check(self) -> None:
+        deadline = time.monotonic() + _CHECK_SECONDS
+        self._connection.set_progress_handler(lambda: time.monotonic() > deadline, _CHECK_STEP)
+        try:
+            answer = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+        else:
+            if answer != (b"ok",):
+                raise UnusableError(f"corrupt ({answer[0].decode('utf-8', 'replace')})")
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+    def _prepare(self) -> None:
+        # In WAL mode NORMAL would sync at checkpoints only, and a power cut could take back commits that
+        # were answered for; FULL syncs the WAL at each COMMIT (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        # Where the file system cannot do WAL, SQLite stays with a rollback journal, and FULL is as durable.
+        self._connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}").fetchall()
+        with _Transaction(self._connection) as cursor:
+            for statement in _TABLES.split(";"):
+                cursor.execute(statement)
+            # Written each time: this proves that the file can be written before anybody relies on it.
+            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            cursor.execute(f"PRAGMA user_version = {SCHEMA}")
+        self._next_number = self._number("SELECT coalesce(max(id), 0) FROM history") + 1
+
+    def _read(self, now: float) -> Contents:
+        contents, broken = _records(self._connection)
+        with _Transaction(self._connection) as cursor:
+            for key, payload, reason in broken:
+                cursor.execute(
+                    "INSERT INTO rejected (session, payload, reason, rejected_at) VALUES (?, ?, ?, ?)",
+                    (_text(key), _text(payload) if isinstance(payload, bytes) else payload, reason, now),
+                )
+                cursor.execute("DELETE FROM records WHERE CAST(session AS BLOB) = ?", (key,))
+        return contents
+
+    def _holds(self, number: int, payload: str) -> bool:
+        found = self._connection.execute("SELECT payload FROM history WHERE id = ?", (number,)).fetchone()
+        return bool(found == (payload.encode("ascii"),))
+
+    def _number(self, statement: str) -> int:
+        value = self._connection.execute(statement).fetchone()[0]
+        return int(value)
+
+
+def read_only(path: Path) -> Contents:
+    """The records of a database that cannot be written now (full disk, read-only file system).
+
+    A restart in that state must not forget what is on disk. Raises `sqlite3.Error` or `OSError` where even
+    reading is not possible, `UnusableError` where there is nothing of ours to read.
+    """
+    # Without a WAL nothing can change under us, and `immutable` spares SQLite the `-shm` it could not create.
+    settled = _size(Path(f"{path}-wal")) == 0
+    connection = _connect(f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if settled else ""))
+    try:
+        database = Database(path, connection)
+        database._judge()
+        return _records(connection)[0]
+    finally:
+        _close_as_it_is(connection)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK if anything raised, a failing COMMIT included."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Cursor:
+        return self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    # Bytes, because one text that is not UTF-8 would otherwise end the reading of all rows after it.
+    connection.text_factory = bytes
+    # Memory-mapped reads would turn an I/O error into a dead process.
+    connection.execute("PRAGMA mmap_size = 0").fetchall()
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _close_as_it_is(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        if sys.version_info >= (3, 12):  # before it, closing moves the WAL into the database
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+    with suppress(sqlite3.Error):
+        connection.close()
+
+
+def _records(connection: sqlite3.Connection) -> tuple[Contents, Iterable[tuple[bytes, object, str]]]:
+    contents = Contents()
+    broken: list[tuple[bytes, object, str]] = []
+    for key, payload in connection.execute("SELECT CAST(session AS BLOB), payload FROM records"):
+        try:
+            record = decode_record(payload)
+            if _encoded(record.session) != key:
+                raise RowError("of another session than its key says")
+        except RowError as error:
+            broken.append((key, payload, str(error)))
+            contents.rejected.append(key.decode("utf-8", "replace"))
+        else:
+            contents.records.append(record)
+    return contents, broken
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _encoded(session: str) -> bytes:
+    return session.encode("utf-8", "surrogatepass")
+
+
+def _key(session: str) -> str | bytes:
+    return session if session.isascii() else _text(_encoded(session))
+
+
+def _text(key: bytes) -> str | bytes:
+    try:
+        return key.decode("utf-8")
+    except UnicodeDecodeError:
+        return key

@@ -1,0 +1,96 @@
+"""What can go wrong with the durable state, in words an operator can act on.
+
+`StoreError` is the one family a caller has to know. `describe` turns what SQLite or the kernel said into
+"what happened: where: how to mend it"; result codes as in https://www.sqlite.org/rescode.html.
+"""
+
+import errno
+import sqlite3
+from pathlib import Path
+
+__all__ = ["StoreError", "StoreInUseError", "describe", "is_unusable", "primary_code"]
+
+
+class StoreError(Exception):
+    """The durable state could not be read or written; the message says why and how to mend it.
+
+    Raised by `save`, it does not mean that the change is lost: it is kept in memory and written as soon as
+    the disk takes it. The caller counts it, logs it and goes on.
+    """
+
+
+class StoreInUseError(StoreError):
+    """Another process holds the database; two writers would overwrite each other's sessions."""
+
+
+_FULL = "disk full"
+_READ_ONLY = "not writable"
+_DENIED = "permission denied"
+_BROKEN = "input/output error"
+_LOCKED = "locked by another program"
+_ABSENT = "cannot be opened"
+_CORRUPT = "corrupt"
+
+_MENDS = {
+    _FULL: "free some space, nothing else is needed",
+    _READ_ONLY: "make the file and its directory writable, or remount the file system",
+    _DENIED: "give the directory to the user that runs statusproxy",
+    _BROKEN: "look at the kernel log (a failing disk?), at quotas and at limits on file sizes",
+    _LOCKED: "close the program that has it open for writing",
+    _ABSENT: "see that its directory exists and is writable",
+    _CORRUPT: "see that no other program writes to it",
+}
+
+# By primary result code: the extended ones (IOERR_FSYNC, READONLY_DBMOVED, …) carry it in their low byte.
+_SQLITE_WORDS = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _DENIED,
+    sqlite3.SQLITE_AUTH: _DENIED,
+    sqlite3.SQLITE_IOERR: _BROKEN,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_CANTOPEN: _ABSENT,
+    sqlite3.SQLITE_CORRUPT: _CORRUPT,
+    sqlite3.SQLITE_NOTADB: _CORRUPT,
+}
+
+_ERRNO_WORDS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EIO: _BROKEN,
+}
+
+# What says that the *content* is of no use, so that setting the file aside helps. All else (a full disk,
+# missing rights, a lock) says nothing about the content: the file stays where it is.
+_UNUSABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+
+
+def primary_code(error: BaseException) -> int | None:
+    """SQLite's primary result code of an error, or None where it carries none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def is_unusable(error: BaseException) -> bool:
+    """Whether an error means that the database's content is broken (and not just out of reach for now)."""
+    return primary_code(error) in _UNUSABLE
+
+
+def describe(error: BaseException, path: Path) -> str:
+    """One line for logs and the health answer: what, where, SQLite's or the kernel's own words, the mend."""
+    if isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, OSError):
+        word = _ERRNO_WORDS.get(error.errno or 0, _ABSENT)
+        detail = error.strerror or type(error).__name__
+    else:
+        word = _SQLITE_WORDS.get(primary_code(error) or 0, "cannot be written")
+        name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        detail = f"{error} [{name}]"
+    mend = _MENDS.get(word)
+    return f"{word}: {path}: {detail}" + (f"; {mend}" if mend else "")

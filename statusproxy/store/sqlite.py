@@ -1,0 +1,534 @@
+"""The default store: one SQLite file, one thread that writes it, one commit for all who wait.
+
+How a save travels: `save` (event loop) adds to the open batch and waits; the writer thread takes the whole
+batch whenever it gets round, writes it in one transaction, and after COMMIT returned all who waited go on
+together. While one commit is being synced the next batch fills: the busier it is, the more share a sync.
+
+When the disk refuses, nothing is lost: the batch becomes the beginning of the next one (the newest record
+of a session wins), those who waited get `StoreError`, and so does each later `save` at once, so that no
+webhook waits for a sick disk; the writer tries again with growing pauses until the disk takes it all.
+
+The lock (`_bell`) is held only to swap references, never during I/O: the event loop does not wait for it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from statusproxy.status.sessions import Change, Record
+from statusproxy.store.database import Contents, Database, Entry, UnusableError, read_only
+from statusproxy.store.errors import StoreError, StoreInUseError, describe, is_unusable, primary_code
+from statusproxy.store.files import FileLock, make_directory, set_aside
+
+__all__ = ["SqliteStore", "Timing"]
+
+_SECONDS_PER_DAY: Final = 86_400
+
+# Beyond the days, a bound in rows: a session that flaps all day must not fill the disk (some 200 bytes each).
+_HISTORY_ROWS: Final = 500_000
+# Deleted at a time: some 25 ms, so that a save in between hardly waits.
+_PRUNE_ROWS: Final = 5_000
+# No single question for the history may keep the writer from its saves for long.
+_HISTORY_LIMIT: Final = 10_000
+# Changes kept in memory while the disk refuses; the oldest go first. Sessions are bounded by the map.
+_WAITING_CHANGES: Final = 100_000
+# How often a process sets a database aside before it takes what it sees for a sick disk and stops littering.
+_SET_ASIDE_TIMES: Final = 5
+
+# After these the connection itself is sound: it is kept, so that the history can still be read meanwhile.
+_PASSING: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+_NOT_OPEN: Final = "not open yet"
+_CLOSED: Final = "closed"
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The store's own times, in seconds. Tests shorten them; nothing else has a reason to."""
+
+    first_retry: float = 0.25
+    """Pause before the first new attempt after the disk refused; it doubles with each failure …"""
+    last_retry: float = 10.0
+    """… up to this: when space is back, that is how long it takes at most until all is on disk."""
+    save_limit: float = 10.0
+    """A save that hears nothing from the disk for this long raises, so that webhooks are not held for ever."""
+    close_limit: float = 5.0
+    """How long `close` waits for the last flush; well under systemd's usual 90 s for a stop."""
+    lock_wait: float = 5.0
+    """How long `open` waits for a predecessor that is just leaving before it says "in use"."""
+    prune_every: float = _SECONDS_PER_DAY
+    """Pause between two looks for history that is past its days."""
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """What is written with one commit, and who waits for it (futures of the event loop)."""
+
+    records: dict[str, Record | None] = field(default_factory=dict)
+    changes: list[Entry] = field(default_factory=list)
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.changes)
+
+
+class SqliteStore:
+    """A `Store` over an SQLite file; see the module's text for how it works.
+
+    `open` first, then `save` and `history` from that event loop, `close` at the end; not to be opened twice.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        history_days: float | None = 90,
+        log: logging.Logger | None = None,
+        clock: Callable[[], float] = time.time,
+        timing: Timing | None = None,
+    ) -> None:
+        """`path` is absolute; `history_days` None keeps all; `clock` gives epoch seconds for names and pruning."""
+        self.commits = 0
+        """Commits that wrote something so far: far fewer than saves when saves come in bursts."""
+        self.path = path
+
+        self._history_days = history_days
+        self._log = log or logging.getLogger("statusproxy.store")
+        self._clock = clock
+        self._timing = timing or Timing()
+
+        # Shared between the event loop and the writer; only touched with the lock of the bell held.
+        self._bell = threading.Condition()
+        self._batch = _Batch()
+        self._flying: _Batch | None = None
+        self._flying_since = 0.0
+        self._questions: list[Callable[[], None]] = []
+        self._trouble: str | None = _NOT_OPEN
+        self._closing = False
+
+        # The event loop's.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._finished: asyncio.Future[None] | None = None
+
+        # The writer's.
+        self._database: Database | None = None
+        self._lock: FileLock | None = None
+        self._on_disk: dict[str, Record] = {}
+        self._rewrite = False
+        self._pause = 0.0
+        self._retry_at = 0.0
+        self._prune_at = 0.0
+        self._may_set_aside = _SET_ASIDE_TIMES
+
+    # The protocol, on the event loop -------------------------------------------------------------------
+
+    async def open(self) -> list[Record]:
+        """Open the file and return the records in it; creates it, or sets it aside, where that is needed.
+
+        Raises `StoreInUseError` if another process holds it. All other trouble (full disk, missing rights)
+        shows in `healthy` and `trouble`, is logged and tried again in the background, with as many records
+        as could be read: the proxy has to forward whatever the disk does.
+        """
+        if self._loop is not None:
+            raise StoreError("this store has been opened before; make a new one")
+        self._loop = asyncio.get_running_loop()
+        self._finished = self._loop.create_future()
+        opened: asyncio.Future[list[Record]] = self._loop.create_future()
+        # A daemon, so that a disk that never answers cannot keep the process from ending.
+        threading.Thread(target=self._work, args=(opened,), name="statusproxy-store", daemon=True).start()
+        try:
+            return await opened
+        except asyncio.CancelledError:
+            await self.close()  # nobody will: the lock must not outlive the attempt
+            raise
+
+    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        """Make records, forgotten sessions and changes durable; returns when COMMIT has synced them.
+
+        Calls apply in their order; within one call, a session both forgotten and in `records` is kept. A
+        call with nothing in it waits for what others have handed in before it. Raises `StoreError` when the
+        disk refuses or does not answer in time: the change is kept and written later. A caller that is
+        cancelled disturbs nobody, and its change is written all the same.
+        """
+        loop = self._loop
+        done: asyncio.Future[None] | None = None
+        with self._bell:
+            if self._closing or loop is None:
+                raise StoreError(f"the state in {self.path} is {_CLOSED if self._closing else _NOT_OPEN}")
+            batch = self._batch
+            for session in forgotten:
+                batch.records[session] = None
+            for record in records:
+                batch.records[record.session] = record
+            batch.changes.extend(map(Entry, changes))
+            if not batch and not self._trouble:
+                if self._flying is None:
+                    return
+                batch = self._flying
+            trouble = self._trouble or self._stuck()
+            if trouble is None:
+                done = loop.create_future()
+                batch.waiters.append(done)
+                if batch.timer is None:
+                    batch.timer = loop.call_later(self._timing.save_limit, self._give_up, batch)
+            else:
+                _shorten(batch.changes)
+            self._bell.notify()
+        if done is None:
+            raise StoreError(f"{trouble} (kept in memory, tried again)")
+        await done
+
+    async def history(self, session: str | None, limit: int) -> list[Change]:
+        """The newest changes first, at most `limit`, of one session or of all, those not yet on disk included.
+
+        Raises `StoreError` where the database cannot be read.
+        """
+        limit = max(0, min(limit, _HISTORY_LIMIT))
+        return await self._ask(lambda: self._look_up(session, limit))
+
+    async def close(self) -> None:
+        """Write what is waiting, one last attempt if the disk refused, within a bounded time; then let go.
+
+        Does not raise: what could not be written is logged.
+        """
+        with self._bell:
+            self._closing = True
+            self._bell.notify()
+        if self._finished is None:
+            return
+        await asyncio.wait([self._finished], timeout=self._timing.close_limit)
+        if not self._finished.done():
+            self._log.error(
+                "state: %s did not answer for %g s at the end: %s",
+                self.path, self._timing.close_limit, self._left_over(),
+            )  # fmt: skip
+            with self._bell:
+                batches = [self._batch, *([self._flying] if self._flying else [])]
+            _settle(batches, StoreError(f"the state in {self.path} is {_CLOSED}"))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded and none hangs."""
+        return self.trouble is None
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the state from being durable, where, and the mend; None if all is well."""
+        if self._closing:
+            return f"the state in {self.path} is {_CLOSED}"
+        return self._trouble or self._stuck()
+
+    @property
+    def backlog(self) -> int:
+        """Sessions and changes handed in that are not on disk yet."""
+        with self._bell:
+            batches = [self._batch, *([self._flying] if self._flying else [])]
+            return sum(len(batch.records) + len(batch.changes) for batch in batches)
+
+    def _stuck(self) -> str | None:
+        if self._flying is None or time.monotonic() - self._flying_since < self._timing.save_limit:
+            return None
+        return f"no answer: {self.path}: the disk has not answered for {self._timing.save_limit:g} s"
+
+    def _give_up(self, batch: _Batch) -> None:
+        error = f"no answer: {self.path}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
+        self._log.error("state: %s", error)
+        _settle([batch], StoreError(error))
+
+    async def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Have the writer thread answer a question between two batches."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Answer] = loop.create_future()
+
+        def work() -> None:
+            try:
+                value = question()
+            except Exception as error:  # noqa: BLE001 - the thread must live on; the one who asked is told
+                self._tell(_fail, answer, StoreError(describe(error, self.path)))
+            else:
+                self._tell(_succeed, answer, value)
+
+        with self._bell:
+            if self._closing or self._loop is None:
+                raise StoreError(f"the state in {self.path} is {_CLOSED if self._closing else _NOT_OPEN}")
+            self._questions.append(work)
+            self._bell.notify()
+        return await answer
+
+    # The writer thread ---------------------------------------------------------------------------------
+
+    def _tell(self, call: Callable[..., None], *arguments: object) -> None:
+        """Run a function in the event loop; if that is gone, nobody is left who waits."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _work(self, opened: "asyncio.Future[list[Record]]") -> None:
+        """The thread: open, write until closed, let go."""
+        try:
+            records = self._start()
+        except StoreError as error:
+            with self._bell:
+                self._closing = True
+            self._tell(_fail, opened, error)
+        else:
+            self._tell(_succeed, opened, records)
+            self._write_until_closed()
+        self._let_go()
+        self._tell(_succeed, self._finished, None)
+
+    def _start(self) -> list[Record]:
+        try:
+            contents = self._open_database()
+        except StoreInUseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the proxy starts, and tells
+            contents = self._read_only()
+            self._failed(_Batch(), error)
+        else:
+            with self._bell:
+                self._trouble = None
+        self._on_disk = {record.session: record for record in contents.records}
+        self._rewrite = False
+        self._prune_at = time.monotonic()
+        return contents.records
+
+    def _write_until_closed(self) -> None:
+        while True:
+            with self._bell:
+                self._bell.wait_for(self._is_due, timeout=self._idle())
+                closing = self._closing
+                questions, self._questions = self._questions, []
+                batch: _Batch | None = None
+                # At the end there is one last attempt, whenever the next one would have been due.
+                if self._has_work() and (closing or not self._trouble or time.monotonic() >= self._retry_at):
+                    batch, self._batch = self._batch, _Batch()
+                    self._flying, self._flying_since = batch, time.monotonic()
+            if batch is not None:
+                self._write(batch)
+            elif not closing and time.monotonic() >= self._prune_at:
+                self._prune()
+            for question in questions:  # after the batch, so that whoever asks finds what was handed in before
+                question()
+            if closing:
+                return
+
+    def _has_work(self) -> bool:
+        return bool(self._batch) or self._trouble is not None
+
+    def _is_due(self) -> bool:
+        if self._closing or self._questions:
+            return True
+        now = time.monotonic()
+        if self._trouble is not None:
+            return now >= self._retry_at
+        return bool(self._batch) or now >= self._prune_at
+
+    def _idle(self) -> float:
+        due = self._retry_at if self._trouble is not None else self._prune_at
+        return max(0.0, due - time.monotonic())
+
+    def _write(self, batch: _Batch) -> None:
+        try:
+            if self._database is None or self._database.moved():
+                self._reopen()
+            self._commit(batch)
+        except Exception as error:  # noqa: BLE001 - the thread must live on, and no change may be lost
+            if self._spoilt(error):
+                self._write(batch)  # into a new file; ends with the times a file may be set aside
+            else:
+                self._failed(batch, error)
+
+    def _commit(self, batch: _Batch) -> None:
+        assert self._database is not None
+        # After a reopening the file may be another one, so all that is known goes in, not the news alone.
+        records = {**self._on_disk, **batch.records} if self._rewrite else batch.records
+        if records or batch.changes:
+            for session in self._database.write(records, batch.changes):
+                self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
+            self.commits += 1
+        self._rewrite = False
+        for session, record in batch.records.items():
+            if record is None:
+                self._on_disk.pop(session, None)
+            else:
+                self._on_disk[session] = record
+        with self._bell:
+            was, self._trouble = self._trouble, None
+            self._flying = None
+        self._pause = 0.0
+        self._tell(_settle, [batch], None)
+        if was is not None:
+            self._log.warning(
+                "state: %s can be written again; all that waited is on disk (%d sessions, %d changes)",
+                self.path, len(batch.records), len(batch.changes),
+            )  # fmt: skip
+
+    def _failed(self, batch: _Batch, error: Exception) -> None:
+        """Keep the batch for the next attempt, tell all who wait, and plan that attempt."""
+        trouble = describe(error, self.path)
+        if primary_code(error) not in _PASSING:
+            self._drop_database()
+        timing = self._timing
+        self._pause = min(self._pause * 2 or timing.first_retry, timing.last_retry)
+        self._retry_at = time.monotonic() + self._pause
+        with self._bell:
+            was, self._trouble = self._trouble, trouble
+            newer, self._flying = self._batch, None
+            self._batch = _Batch({**batch.records, **newer.records}, batch.changes + newer.changes)
+            _shorten(self._batch.changes)
+        self._tell(_settle, [batch, newer], StoreError(f"{trouble} (kept in memory, tried again)"))
+        if was != trouble:
+            known = error if isinstance(error, (sqlite3.Error, OSError, StoreError, UnusableError)) else None
+            self._log.error(
+                "state: %s; changes are kept in memory and tried again", trouble,
+                exc_info=None if known else error,
+            )  # fmt: skip
+
+    def _spoilt(self, error: Exception) -> bool:
+        """Whether the content broke while in use; then its file has been set aside and a new one can serve."""
+        if not isinstance(error, sqlite3.Error) or not is_unusable(error) or self._may_set_aside <= 0:
+            return False
+        if self._database is not None:
+            self._database.abandon()
+            self._database = None
+        try:
+            self._set_aside(f"corrupt ({error})")
+        except OSError:
+            return False
+        return True
+
+    def _open_database(self) -> Contents:
+        """Open the file under the lock, setting aside what is of no use there."""
+        make_directory(self.path.parent)
+        if self._lock is not None and self._lock.lost():
+            self._lock.release()
+            self._lock = None
+        if self._lock is None:
+            self._lock = FileLock.take(self.path, self._timing.lock_wait)
+        try:
+            self._database, contents = Database.open(self.path, self._clock())
+        except UnusableError as useless:
+            if self._may_set_aside <= 0:
+                raise
+            self._set_aside(str(useless))
+            self._database, contents = Database.open(self.path, self._clock())
+        for session in contents.rejected:
+            self._log.error(
+                "state: the row of session %s in %s cannot be read; it was moved to the table `rejected`, "
+                "the session starts afresh",
+                _shown(session), self.path,
+            )  # fmt: skip
+        return contents
+
+    def _reopen(self) -> None:
+        if self._database is not None:
+            self._log.error("state: %s was deleted or replaced; it is opened anew", self.path)
+        self._drop_database()
+        found = self._open_database().records
+        self._rewrite = True
+        unknown = sum(record.session not in self._on_disk for record in found)
+        if unknown:  # it could not be read at the start, or somebody put a backup there
+            self._log.warning(
+                "state: %s holds %d sessions that are not known here; they stay, and count from the next start",
+                self.path, unknown,
+            )  # fmt: skip
+
+    def _set_aside(self, why: str) -> None:
+        self._may_set_aside -= 1
+        target = set_aside(self.path, self._clock())
+        self._log.error("state: %s is %s; it was set aside as %s, a new one is begun", self.path, why, target)
+
+    def _read_only(self) -> Contents:
+        """What can be read of a file that cannot be opened for writing: nothing, if not even that works."""
+        try:
+            return read_only(self.path)
+        except (sqlite3.Error, OSError, UnusableError):
+            return Contents()
+
+    def _look_up(self, session: str | None, limit: int) -> list[Change]:
+        with self._bell:
+            waiting = [entry.change for entry in reversed(self._batch.changes)]
+        found = [change for change in waiting if session is None or change.session == session][:limit]
+        if len(found) < limit:
+            if self._database is None:
+                raise StoreError(self._trouble or f"the state in {self.path} is {_NOT_OPEN}")
+            found += self._database.history(session, limit - len(found))
+        return found
+
+    def _prune(self) -> None:
+        self._prune_at = time.monotonic() + self._timing.prune_every
+        if self._database is None:
+            return
+        days = self._history_days
+        before = None if days is None else self._clock() - days * _SECONDS_PER_DAY
+        try:
+            if self._database.prune(before, _HISTORY_ROWS, _PRUNE_ROWS):
+                self._prune_at = time.monotonic()
+        except (sqlite3.Error, OSError) as error:  # no state is at stake: the next save tells if it is serious
+            self._log.warning("state: old history stays for now: %s", describe(error, self.path))
+
+    def _let_go(self) -> None:
+        with self._bell:
+            questions, self._questions = self._questions, []
+        for question in questions:
+            question()
+        if self._batch:
+            self._log.error("state: %s: %s", self._trouble or self.path, self._left_over())
+        self._drop_database()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _left_over(self) -> str:
+        return f"{self.backlog} sessions and changes could not be written and are lost with this process"
+
+    def _drop_database(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def _succeed(future: "asyncio.Future[_Answer]", value: _Answer) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: "asyncio.Future[_Answer]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _settle(batches: Iterable[_Batch], error: StoreError | None) -> None:
+    """Let all who wait for these batches go on (event loop only); those who left do not matter."""
+    for batch in batches:
+        if batch.timer is not None:
+            batch.timer.cancel()
+            batch.timer = None
+        for waiter in batch.waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                # Each its own: a shared exception would collect the tracebacks of all who raise it.
+                waiter.set_exception(StoreError(str(error)))
+        batch.waiters.clear()
+
+
+def _shorten(entries: list[Entry]) -> None:
+    del entries[: max(0, len(entries) - _WAITING_CHANGES)]
+
+
+def _shown(session: str) -> str:
+    return repr(session if len(session) <= 100 else session[:100] + "…")

@@ -1,0 +1,58 @@
+"""Made-up records and changes, and stores to put them in."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from statusproxy.status.sessions import Change, Override, Record
+from statusproxy.status.signals import Kind
+from statusproxy.store.sqlite import SqliteStore, Timing
+
+NOW = 1_768_504_026.5  # 2026-01-15T19:07:06Z
+DAY = 86_400.0
+
+QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=5, close_limit=5, lock_wait=0)
+
+
+def a_record(session: str, **fields: Any) -> Record:
+    """A session that was heard of, and nothing else."""
+    values: dict[str, Any] = {"known_at": NOW, "heard_at": NOW, "event": "status-find"} | fields
+    return Record(session, **values)
+
+
+def overridden(session: str) -> Record:
+    """A session with every field in use."""
+    override = Override(
+        since=NOW, at=NOW, began=NOW + 1, event="status-find", word="browserClose", event_id="e-1",
+        caught_up="qr", caught_up_at=NOW + 2,
+    )  # fmt: skip
+    return a_record(
+        session, verdict=Kind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
+        gateway_said="connected", gateway_said_at=NOW,
+    )  # fmt: skip
+
+
+def a_change(session: str, at: float = NOW, what: str = "started") -> Change:
+    """A change of a session's override."""
+    return Change(
+        session=session, what=what, reason="status-find browserClose", at=at, recorded_at=at,
+        gateway_said="connected",
+    )  # fmt: skip
+
+
+def sqlite_store(path: Path, **options: Any) -> SqliteStore:
+    """A store with a clock that stands still and short pauses."""
+    values: dict[str, Any] = {"clock": lambda: NOW, "timing": QUICK} | options
+    return SqliteStore(path, **values)
+
+
+async def put(store: SqliteStore, *sessions: str) -> None:
+    """Save plain records of these sessions."""
+    await store.save([a_record(session) for session in sessions], [], [])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop run until the writer thread brought something about (pytest bounds the wait)."""
+    while not condition():  # noqa: ASYNC110 - the condition belongs to another thread
+        await asyncio.sleep(0.002)

@@ -1,0 +1,106 @@
+"""What the session map may expect of any store (`Store` in statusproxy/status/sessions.py)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from statusproxy.status.sessions import Store
+from statusproxy.store import StoreError
+from statusproxy.store.memory import MemoryStore
+
+from .samples import DAY, NOW, a_change, a_record, overridden, sqlite_store
+
+Reopen = Callable[[], Awaitable[list[str]]]
+
+
+class Bench:
+    """A store under test and how it is closed and opened again, as after a restart."""
+
+    def __init__(self, kind: str, path: Path) -> None:
+        self._kind = kind
+        self._path = path
+        self.store = self._make()
+
+    def _make(self) -> Store:
+        return MemoryStore(clock=lambda: NOW) if self._kind == "memory" else sqlite_store(self._path)
+
+    async def restarted(self) -> list[object]:
+        await self.store.close()
+        if self._kind != "memory":
+            self.store = self._make()
+        return list(await self.store.open())
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(request.param, path)
+    assert await bench.store.open() == []
+    yield bench
+    await bench.store.close()
+
+
+async def test_a_new_store_is_empty_and_well(bench: Bench) -> None:
+    assert (bench.store.healthy, bench.store.trouble) == (True, None)
+    assert await bench.store.history(None, 9) == []
+
+
+async def test_what_was_saved_is_there_again_in_every_field(bench: Bench) -> None:
+    await bench.store.save([overridden("sales"), a_record("support")], [], [a_change("sales")])
+    assert sorted(await bench.restarted(), key=str) == sorted([overridden("sales"), a_record("support")], key=str)
+    assert await bench.store.history(None, 9) == [a_change("sales")]
+
+
+async def test_the_newest_record_of_a_session_wins(bench: Bench) -> None:
+    await asyncio.gather(*(bench.store.save([a_record("sales", event=f"e{n}")], [], []) for n in range(20)))
+    assert await bench.restarted() == [a_record("sales", event="e19")]
+
+
+async def test_a_forgotten_session_is_gone_and_its_history_stays(bench: Bench) -> None:
+    await bench.store.save([a_record("sales"), a_record("support")], [], [a_change("sales")])
+    await bench.store.save([], ["sales", "never seen"], [])
+    assert await bench.restarted() == [a_record("support")]
+    assert await bench.store.history("sales", 9) == [a_change("sales")]
+
+
+async def test_a_session_forgotten_and_begun_anew_in_one_call_is_kept(bench: Bench) -> None:
+    await bench.store.save([a_record("sales", event="new")], ["sales"], [])
+    assert await bench.restarted() == [a_record("sales", event="new")]
+
+
+async def test_a_session_forgotten_after_a_save_in_the_same_burst_is_gone(bench: Bench) -> None:
+    await asyncio.gather(bench.store.save([a_record("sales")], [], []), bench.store.save([], ["sales"], []))
+    assert await bench.restarted() == []
+
+
+async def test_a_save_with_nothing_in_it_is_no_error(bench: Bench) -> None:
+    await bench.store.save([], [], [])
+    assert await bench.restarted() == []
+
+
+async def test_history_comes_newest_first_of_one_or_all_up_to_a_limit(bench: Bench) -> None:
+    for n in range(6):
+        await bench.store.save([], [], [a_change("sales" if n % 2 else "support", at=NOW + n)])
+    assert [c.at - NOW for c in await bench.store.history(None, 9)] == [5, 4, 3, 2, 1, 0]
+    assert [c.at - NOW for c in await bench.store.history(None, 2)] == [5, 4]
+    assert [c.at - NOW for c in await bench.store.history("sales", 2)] == [5, 3]
+    assert await bench.store.history("Sales", 9) == []
+    assert await bench.store.history("sales", 0) == []
+
+
+async def test_history_past_its_days_is_pruned(bench: Bench) -> None:
+    await bench.store.save([], [], [a_change("sales", at=NOW - 91 * DAY), a_change("sales", at=NOW - 89 * DAY)])
+    await bench.restarted()
+    await bench.store.save([], [], [])
+    assert [c.at for c in await bench.store.history(None, 9)] == [NOW - 89 * DAY]
+
+
+async def test_a_store_that_is_not_open_says_so(bench: Bench) -> None:
+    await bench.store.close()
+    await bench.store.close()
+    assert not bench.store.healthy
+    assert bench.store.trouble
+    with pytest.raises(StoreError):
+        await bench.store.save([a_record("sales")], [], [])
+    with pytest.raises(StoreError):
+        await bench.store.history(None, 9)

@@ -1,0 +1,645 @@
+"""The SQLite store: durable, one commit for many, and no change lost whatever the disk does."""
+
+# ruff: noqa: ASYNC240 - looking at files is what these tests are for
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statusproxy.status.sessions import Record
+from statusproxy.store import database as database_module
+from statusproxy.store import sqlite as sqlite_module
+from statusproxy.store.database import SCHEMA, Database
+from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.sqlite import SqliteStore
+
+from .samples import DAY, NOW, QUICK, a_change, a_record, put, sqlite_store, until
+
+ASIDE = "state.db.unreadable-20260115T190706Z"
+
+
+@asynccontextmanager
+async def opened(path: Path, **options: Any) -> AsyncIterator[tuple[SqliteStore, list[Record]]]:
+    store = sqlite_store(path, **options)
+    records = await store.open()
+    try:
+        yield store, records
+    finally:
+        await store.close()
+
+
+async def sessions_in(path: Path) -> list[str]:
+    async with opened(path) as (_, records):
+        return sorted(record.session for record in records)
+
+
+class Gate:
+    """Holds the writer at its next write until it is let through, as a slow disk does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._reached = threading.Event()
+        self._free = threading.Event()
+        write = Database.write
+
+        def held(*arguments: Any) -> list[str]:
+            self._reached.set()
+            self._free.wait()
+            return write(*arguments)
+
+        monkeypatch.setattr(Database, "write", held)
+
+    async def reached(self) -> None:
+        await until(self._reached.is_set)
+
+    def open(self) -> None:
+        self._free.set()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate(monkeypatch)
+    yield gate
+    gate.open()
+
+
+class FaultyDisk:
+    """Makes each write raise while `error` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.error: Exception | None = None
+        self.attempts = 0
+        write = Database.write
+
+        def faulty(*arguments: Any) -> list[str]:
+            self.attempts += 1
+            if self.error is not None:
+                raise self.error
+            return write(*arguments)
+
+        monkeypatch.setattr(Database, "write", faulty)
+
+    def breaks(self, code: int, text: str = "disk I/O error") -> None:
+        error = sqlite3.OperationalError(text)
+        error.sqlite_errorcode = code
+        error.sqlite_errorname = "SQLITE_…"
+        self.error = error
+
+    def heals(self) -> None:
+        self.error = None
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> FaultyDisk:
+    return FaultyDisk(monkeypatch)
+
+
+@contextmanager
+def child(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that runs a script and reports on its standard output."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def said(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return (await asyncio.to_thread(process.stdout.readline)).strip()
+
+
+# Durable ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_saved_survives_kill_9(path: Path) -> None:
+    script = """
+        import asyncio, sys
+        from pathlib import Path
+        from tests.store.samples import a_change, a_record, sqlite_store
+
+        async def main():
+            store = sqlite_store(Path(sys.argv[1]))
+            await store.open()
+            await store.save([a_record("sales")], [], [a_change("sales")])
+            print("saved", flush=True)
+            await asyncio.sleep(60)
+
+        asyncio.run(main())
+    """
+    with child(script, path) as process:
+        assert await said(process) == "saved"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    async with opened(path) as (store, records):
+        assert records == [a_record("sales")]
+        assert await store.history(None, 9) == [a_change("sales")]
+
+
+async def test_a_save_returns_only_after_its_commit(store: SqliteStore, path: Path) -> None:
+    await put(store, "sales")
+    with closing(sqlite3.connect(path)) as other:  # reading beside the proxy is allowed
+        assert other.execute("SELECT session FROM records").fetchall() == [("sales",)]
+
+
+async def test_a_burst_of_saves_shares_a_few_commits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[str] = []
+    connect = database_module._connect
+
+    def traced(uri: str) -> sqlite3.Connection:
+        connection = connect(uri)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(database_module, "_connect", traced)
+    monkeypatch.setattr(Database, "prune", lambda *_: False)  # has a transaction of its own
+    async with opened(path) as (store, _):
+        before = statements.count("COMMIT")
+        await asyncio.gather(*(put(store, f"s{number}") for number in range(200)))
+        # 2 as a rule: the first few that the writer sees at once, and all that came meanwhile.
+        assert statements.count("COMMIT") - before == store.commits <= 20
+    assert len(await sessions_in(path)) == 200
+
+
+async def test_an_empty_save_waits_for_what_was_handed_in_before(store: SqliteStore, gate: Gate) -> None:
+    first = asyncio.ensure_future(put(store, "sales"))
+    await gate.reached()
+    empty = asyncio.ensure_future(store.save([], [], []))
+    await asyncio.sleep(0)
+    assert not empty.done()
+    gate.open()
+    await asyncio.gather(first, empty)
+
+
+async def test_the_event_loop_runs_on_while_the_disk_is_slow(store: SqliteStore, gate: Gate) -> None:
+    waiting = [asyncio.ensure_future(put(store, f"s{number}")) for number in range(3)]
+    await gate.reached()
+    for _ in range(100):
+        await asyncio.sleep(0)  # would hang here if anything waited for the writer
+    assert not any(task.done() for task in waiting)
+    gate.open()
+    await asyncio.gather(*waiting)
+
+
+async def test_a_caller_that_leaves_disturbs_nobody_and_its_change_is_written(
+    path: Path, store: SqliteStore, gate: Gate
+) -> None:
+    first, leaving, third = (asyncio.ensure_future(put(store, name)) for name in ("a", "b", "c"))
+    await gate.reached()
+    leaving.cancel()
+    gate.open()
+    await asyncio.gather(first, third)
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await store.close()
+    assert await sessions_in(path) == ["a", "b", "c"]
+
+
+async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate: Gate) -> None:
+    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.05, close_limit=0.01))
+    await store.open()
+    with pytest.raises(StoreError, match="no answer"):
+        await put(store, "sales")
+    assert store.trouble is not None
+    assert "not answered" in store.trouble
+    with pytest.raises(StoreError, match="not answered"):
+        await put(store, "support")
+    await store.close()  # bounded, too
+    gate.open()
+    await until(lambda: not store._lock)
+    assert await sessions_in(path) == ["sales", "support"]
+
+
+# Closing ---------------------------------------------------------------------------------------------------
+
+
+async def test_close_writes_what_is_waiting(path: Path, store: SqliteStore, gate: Gate) -> None:
+    saves = [asyncio.ensure_future(put(store, f"s{number}")) for number in range(5)]
+    await gate.reached()
+    saves.append(asyncio.ensure_future(put(store, "late")))
+    await asyncio.sleep(0)
+    closing_ = asyncio.ensure_future(store.close())
+    await asyncio.sleep(0)
+    with pytest.raises(StoreError, match="closed"):
+        await put(store, "too late")
+    gate.open()
+    await asyncio.gather(closing_, *saves)
+    assert await sessions_in(path) == ["late", "s0", "s1", "s2", "s3", "s4"]
+
+
+async def test_after_closing_all_is_in_one_file(path: Path) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "sales")
+    assert sorted(file.name for file in path.parent.iterdir()) == ["state.db", "state.db.lock"]
+
+
+async def test_closing_with_a_sick_disk_tells_what_is_lost(
+    path: Path, disk: FaultyDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(path, timing=replace(QUICK, first_retry=60, last_retry=60)) as (store, _):
+        disk.breaks(sqlite3.SQLITE_IOERR)
+        with pytest.raises(StoreError):
+            await store.save([a_record("sales")], [], [a_change("sales")])
+    assert disk.attempts == 2  # one last attempt, not waiting for the minute to be over
+    assert "2 sessions and changes could not be written and are lost" in caplog.text
+
+
+async def test_a_store_is_opened_once(store: SqliteStore) -> None:
+    with pytest.raises(StoreError, match="make a new one"):
+        await store.open()
+
+
+async def test_a_store_that_was_never_opened_takes_nothing_and_can_be_closed(path: Path) -> None:
+    store = sqlite_store(path)
+    with pytest.raises(StoreError, match="not open yet"):
+        await put(store, "sales")
+    await store.close()
+    assert not path.exists()
+
+
+async def test_an_open_that_is_cancelled_leaves_no_lock(path: Path) -> None:
+    opening = asyncio.ensure_future(sqlite_store(path).open())
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert await sessions_in(path) == []
+
+
+# Two on one file -------------------------------------------------------------------------------------------
+
+
+async def test_a_second_process_is_refused_and_the_first_undisturbed(path: Path, store: SqliteStore) -> None:
+    second = sqlite_store(path)
+    with pytest.raises(StoreInUseError, match=rf"process {os.getpid()}.*two writers.*state\.url of its own"):
+        await second.open()
+    assert not second.healthy
+    await put(store, "sales")
+    assert store.healthy
+
+
+async def test_a_successor_waits_for_its_predecessor_to_leave(path: Path, store: SqliteStore) -> None:
+    await put(store, "sales")
+    successor = sqlite_store(path, timing=replace(QUICK, lock_wait=10))
+    opening = asyncio.ensure_future(successor.open())
+    await asyncio.sleep(0)
+    await store.close()
+    assert await opening == [a_record("sales")]
+    await successor.close()
+
+
+async def test_a_program_that_holds_the_write_lock_is_trouble_that_passes(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store._ask(lambda: store._database._connection.execute("PRAGMA busy_timeout = 1"))  # type: ignore[union-attr]
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked by another program"):
+            await put(store, "sales")
+        other.execute("ROLLBACK")
+    await until(lambda: store.healthy)
+    await store.close()
+    assert await sessions_in(path) == ["sales"]
+
+
+# Setting aside ---------------------------------------------------------------------------------------------
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"\x00garbage" * 4000)
+
+
+def _cut_short(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE filler AS SELECT randomblob(90000)")
+        connection.commit()
+    os.truncate(path, 9000)
+
+
+def _newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "something").write_text("of somebody")
+
+
+@pytest.mark.parametrize("damage", [_garbage, _cut_short, _newer, _directory])
+async def test_what_cannot_be_used_is_set_aside_and_the_store_begins_anew(
+    path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "sales")
+    damage(path)
+    before = path.read_bytes() if path.is_file() else None
+    async with opened(path) as (store, records):
+        assert records == []
+        assert store.healthy
+        await put(store, "support")
+    aside = path.parent / ASIDE
+    assert (aside.read_bytes() if aside.is_file() else None) == before
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert f"it was set aside as {aside}" in caplog.text
+    assert await sessions_in(path) == ["support"]
+
+
+async def test_a_zero_byte_file_is_new_and_worth_no_word(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.touch()
+    assert await sessions_in(path) == []
+    assert caplog.records == []
+
+
+async def test_a_rejected_row_is_told_by_its_session_only(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "sales", "support")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("""UPDATE records SET payload = '{"secret":"hunter2"}' WHERE session = 'sales'""")
+    assert await sessions_in(path) == ["support"]
+    assert "the row of session 'sales'" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_database_that_breaks_in_use_is_replaced_by_all_that_is_known(path: Path) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "before")
+
+        def spoil() -> None:
+            database = store._database
+            assert database is not None
+            database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            size = path.stat().st_size
+            with path.open("r+b") as file:
+                file.seek(4096)  # leaves the first page, so that nothing shows before the tables are touched
+                file.write(b"\xa5" * (size - 4096))
+            database._connection.execute("PRAGMA shrink_memory").fetchall()
+
+        await store._ask(spoil)
+        await put(store, "after")
+        assert store.healthy
+    assert (path.parent / ASIDE).exists()
+    assert await sessions_in(path) == ["after", "before"]
+
+
+async def test_a_database_that_breaks_again_and_again_is_a_sick_disk(path: Path, disk: FaultyDisk) -> None:
+    async with opened(path) as (store, _):
+        disk.breaks(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
+        with pytest.raises(StoreError, match="corrupt"):
+            await put(store, "sales")
+        asides = [file for file in path.parent.iterdir() if ".unreadable-" in file.name and "-wal" not in file.name]
+        assert len([file for file in asides if not file.name.endswith("-shm")]) == sqlite_module._SET_ASIDE_TIMES
+        disk.heals()
+        await until(lambda: store.healthy)
+    assert await sessions_in(path) == ["sales"]
+
+
+async def test_a_deleted_database_is_written_anew_with_all_that_is_known(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "before")
+        for file in path.parent.iterdir():
+            file.unlink()
+        await store.save([a_record("after")], [], [a_change("after")])
+        assert await store.history(None, 9) == [a_change("after")]
+        with pytest.raises(StoreInUseError):
+            await sqlite_store(path).open()
+    assert "was deleted or replaced" in caplog.text
+    assert await sessions_in(path) == ["after", "before"]
+
+
+async def test_a_backup_put_in_its_place_is_kept_and_told(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path / "backup.db") as (backup, _):
+        await put(backup, "of the backup")
+    async with opened(path) as (store, _):
+        await put(store, "before")
+        (tmp_path / "backup.db").replace(path)
+        await put(store, "after")
+    assert "holds 1 sessions that are not known here" in caplog.text
+    assert await sessions_in(path) == ["after", "before", "of the backup"]
+
+
+# Trouble ---------------------------------------------------------------------------------------------------
+
+
+def _pages(store: SqliteStore, limit: int) -> int:
+    assert store._database is not None
+    row = store._database._connection.execute(f"PRAGMA max_page_count = {limit}").fetchone()
+    return int(row[0])
+
+
+async def test_a_full_disk_loses_nothing(path: Path, store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:
+    await put(store, "before")
+    await store._ask(lambda: _pages(store, 1))  # SQLite then refuses to grow: SQLITE_FULL, as on a full disk
+    with pytest.raises(StoreError, match=f"^disk full: {path}: .*free some space.*kept in memory"):
+        await store.save([a_record("big", event="x" * 20_000)], [], [a_change("big")])
+    assert not store.healthy
+    assert store.trouble is not None
+    assert store.trouble.startswith("disk full: ")
+    with pytest.raises(StoreError, match="disk full"):  # at once: no webhook waits for a full disk
+        await store.save([a_record("sales", event="newest")], ["before"], [a_change("sales", at=NOW + 1)])
+    assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
+    assert store.backlog == 5
+    await store._ask(lambda: _pages(store, 10_000))
+    await until(lambda: store.healthy)
+    assert store.backlog == 0
+    assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert "all that waited is on disk" in caplog.text
+    await store.close()
+    async with opened(path) as (_, records):
+        assert {record.session: record.event for record in records} == {"big": "x" * 20_000, "sales": "newest"}
+
+
+async def test_a_process_that_may_not_write_goes_on_and_catches_up(path: Path) -> None:
+    script = """
+        import asyncio, resource, sys
+        from pathlib import Path
+        from statusproxy.store import StoreError
+        from tests.store.samples import a_record, put, sqlite_store, until
+
+        async def main():
+            store = sqlite_store(Path(sys.argv[1]))
+            await store.open()
+            await put(store, "before")
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))  # every write now fails in the kernel
+            try:
+                await put(store, "kept")
+            except StoreError as error:
+                print(error, flush=True)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            await until(lambda: store.healthy)
+            await store.close()
+
+        asyncio.run(main())
+    """
+    with child(script, path) as process:
+        assert str(path) in await said(process)
+        assert await asyncio.to_thread(process.wait) == 0
+    assert await sessions_in(path) == ["before", "kept"]
+
+
+async def test_a_restart_in_trouble_still_reads_what_is_on_disk(path: Path) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "sales")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    store = sqlite_store(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        records = await store.open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [record.session for record in records] == ["sales"]
+    await until(lambda: store.healthy)
+    await put(store, "support")
+    await store.close()
+    assert await sessions_in(path) == ["sales", "support"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user that can become another one")
+async def test_a_file_that_may_only_be_read_is_read_and_told(path: Path) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "sales")
+    script = """
+        import asyncio, os, sys
+        from pathlib import Path
+        from statusproxy.store import StoreError
+        from tests.store.samples import put, sqlite_store
+
+        async def main():
+            os.setuid(65534)
+            store = sqlite_store(Path(sys.argv[1]))
+            records = await store.open()
+            print([record.session for record in records], store.trouble, flush=True)
+            try:
+                await put(store, "support")
+            except StoreError as error:
+                print(error, flush=True)
+            await store.close()
+
+        asyncio.run(main())
+    """
+    path.chmod(0o444)
+    for directory in (path.parent, *path.parents[1:3]):
+        directory.chmod(0o755)
+    with child(script, path) as process:
+        first = await said(process)
+        assert first.startswith(f"['sales'] permission denied: {path}: ")
+        assert (await said(process)).startswith("permission denied: ")
+
+
+async def test_a_directory_that_cannot_be_made_is_trouble_and_not_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    async with opened(tmp_path / "a" / "state.db") as (store, records):
+        assert records == []
+        assert store.trouble is not None
+        assert store.trouble.startswith("cannot be opened: ")
+        with pytest.raises(StoreError):
+            await put(store, "sales")
+        with pytest.raises(StoreError):
+            await store.history(None, 9)
+        (tmp_path / "a").unlink()
+        await until(lambda: store.healthy)
+    assert await sessions_in(tmp_path / "a" / "state.db") == ["sales"]
+
+
+async def test_the_same_trouble_is_told_once_and_tried_with_growing_pauses(
+    store: SqliteStore, disk: FaultyDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk.breaks(sqlite3.SQLITE_IOERR)
+    with pytest.raises(StoreError, match="input/output error"):
+        await put(store, "sales")
+    await until(lambda: disk.attempts >= 4)
+    assert store._pause == QUICK.last_retry
+    disk.heals()
+    await until(lambda: store.healthy)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+async def test_an_error_nobody_thought_of_loses_nothing_either(
+    path: Path, store: SqliteStore, disk: FaultyDisk
+) -> None:
+    disk.error = RuntimeError("a bug")
+    with pytest.raises(StoreError, match="a bug"):
+        await put(store, "sales")
+    disk.heals()
+    await until(lambda: store.healthy)
+    await store.close()
+    assert await sessions_in(path) == ["sales"]
+
+
+async def test_what_waits_for_a_sick_disk_is_bounded(
+    store: SqliteStore, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "_WAITING_CHANGES", 3)
+    disk.breaks(sqlite3.SQLITE_FULL)
+    for number in range(6):
+        with pytest.raises(StoreError):
+            await store.save([], [], [a_change("sales", at=NOW + number)])
+    assert store.backlog <= 3
+    disk.heals()
+    await until(lambda: store.healthy)
+    assert [c.at - NOW for c in await store.history(None, 9)] == [5, 4, 3]
+
+
+async def test_a_row_that_cannot_be_encoded_is_named_and_left_out(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.save([a_record("bad", event=object())], [], [])
+    assert "a row of session 'bad' could not be encoded" in caplog.text
+    assert store.healthy
+
+
+async def test_a_question_that_fails_is_told_to_the_one_who_asked(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database, "history", lambda *_: 1 / 0)
+    with pytest.raises(StoreError, match="division by zero"):
+        await store.history(None, 9)
+    await put(store, "sales")
+
+
+# History ---------------------------------------------------------------------------------------------------
+
+
+async def test_history_is_pruned_while_it_runs_in_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_module, "_PRUNE_ROWS", 2)
+    now = NOW
+    timing = replace(QUICK, prune_every=0.01)
+    async with opened(path, clock=lambda: now, timing=timing, history_days=90) as (store, _):
+        await store.save([], [], [a_change("sales", at=NOW + number * DAY) for number in range(10)])
+        now += 95 * DAY
+        while len(found := await store.history(None, 99)) > 5:
+            pass
+        assert [change.at for change in found] == [NOW + number * DAY for number in (9, 8, 7, 6, 5)]
+
+
+async def test_pruning_that_fails_is_no_trouble(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*arguments: Any) -> bool:
+        raise sqlite3.OperationalError("no")
+
+    monkeypatch.setattr(Database, "prune", failing)
+    async with opened(path, history_days=None) as (store, _):
+        await until(lambda: bool(caplog.records))
+        assert store.healthy
+    assert caplog.records[0].levelno == logging.WARNING
