@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from statusproxy.store.sqlite import SqliteStore
 
 from .samples import sqlite_store

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from statusproxy.status.signals import Kind
 from statusproxy.store import codec
 from statusproxy.store.codec import FORMAT, RowError, decode_change, decode_record, encode

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from statusproxy.status.sessions import Store
 from statusproxy.store import StoreError
 from statusproxy.store.memory import MemoryStore

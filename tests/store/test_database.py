@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from statusproxy.store import database as database_module
 from statusproxy.store.codec import encode
 from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, Entry, UnusableError, read_only

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from statusproxy.store.errors import StoreError, describe, is_unusable
 
 PATH = Path("/var/lib/example/state.db")

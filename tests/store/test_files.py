@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.files import FileLock, create_private, make_directory, resolve, set_aside
 

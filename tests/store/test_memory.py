@@ -1,6 +1,7 @@
 """The store in memory, beyond what test_contract.py asks of every store."""
 
 import pytest
+
 from statusproxy.store import memory
 from statusproxy.store.memory import MemoryStore
 

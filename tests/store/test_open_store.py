@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+
 from statusproxy.store import open_store
 from statusproxy.store.memory import MemoryStore
 from statusproxy.store.sqlite import SqliteStore

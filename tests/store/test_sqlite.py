@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from statusproxy.status.sessions import Record
 from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
