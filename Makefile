@@ -1,0 +1,52 @@
+# The two commands are `make demo` and `make test`; both set themselves up and touch nothing outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test run lint types unit format bench clean
+
+help:
+	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
+	@echo "make test    lint, type-check and test everything"
+	@echo "make run     run the proxy with ./config.yaml"
+	@echo "make format  format and mend what can be mended by itself"
+	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
+	@echo "make clean   remove what the other commands made"
+
+# The stamp is younger than the pins: then the environment holds just these versions.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: $(VENV)/.ready
+	@$(BIN)/statusproxy demo
+
+run: $(VENV)/.ready
+	@$(BIN)/statusproxy run
+
+test: lint types unit
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+unit: $(VENV)/.ready
+	$(BIN)/python -m pytest --cov=statusproxy --cov-report=term:skip-covered
+	$(BIN)/python -m coverage report --include='statusproxy/status/*' --fail-under=100
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
