@@ -117,7 +117,11 @@ class Ledger:
                 outcome.verdict,
                 extra={"session": reading.session, "event": reading.event, "verdict": outcome.verdict},
             )
-        return self._durable(outcome.changes)
+        durable = self._durable(outcome.changes)
+        if durable is None and outcome.verdict == "duplicate":
+            # The first delivery may still be on its way to the disk: this one is answered no sooner.
+            return asyncio.ensure_future(self._write((), (), ()))
+        return durable
 
     def doubt(self, body: bytes, source: str, why: str) -> None:
         """A webhook from a sender that is not believed: counted, logged, forgotten."""

@@ -22,7 +22,7 @@ from statusproxy.metrics import Metrics
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
 from statusproxy.proxy.site import Report
-from statusproxy.store import open_store
+from statusproxy.store import StoreError, open_store
 from statusproxy.wiring import build_site, server_tls
 
 log = logging.getLogger("statusproxy")
@@ -62,14 +62,18 @@ class Server:
     async def start(self) -> None:
         """Open the store, listen, and tell systemd that we are ready. Raises `StartError`."""
         settings = self.settings
-        store = open_store(settings.state.url, settings.sessions.history_days)
-        self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics)
-        await self.ledger.open()
         try:
             self._tls = server_tls(settings)
-            self.proxy = Proxy(build_site(settings), self.ledger, self._report)
+            site = build_site(settings)
         except OSError as error:
             raise StartError(f"a certificate cannot be used: {error}") from error
+        try:
+            store = open_store(settings.state.url, settings.sessions.history_days)
+            self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics)
+            await self.ledger.open()
+        except (StoreError, ValueError) as error:
+            raise StartError(str(error)) from error
+        self.proxy = Proxy(site, self.ledger, self._report)
         self.clients = ClientServer(
             self.proxy.handle,
             language=settings.language,
