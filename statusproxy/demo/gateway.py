@@ -101,7 +101,7 @@ class StandInGateway:
         """Listen (0: on a free port) and return the base URL, without a slash at its end."""
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
         server = web.Server(self._handle, keepalive_timeout=KEEP_ALIVE, access_log=None)
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
         self.base_url = f"http://{host}:{self._runner.addresses[0][1]}"
