@@ -13,7 +13,7 @@ each with the same `at`, and the same `known_at` and `alive_at`. What tells of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -308,7 +308,7 @@ class SessionMap:
 
     # What the gateway's answers show
 
-    def assign(self, channels: Collection[str], *, whole: bool) -> dict[str, list[str]]:
+    def assign(self, channels: Set[str], *, whole: bool) -> dict[str, list[str]]:
         """Tell which sessions each channel of an answer is; only channels with an override among them are given.
 
         `whole`: the answer lists all channels, so that an id which several of them fold to is seen to be
@@ -434,9 +434,8 @@ class SessionMap:
 
     # Which sessions a channel is
 
-    def _owner_in(self, channels: Collection[str], whole: bool) -> Callable[[str], str | None]:
-        """Give the function that finds a session's channel among `channels`: exact, folded, or by alias."""
-        exact = set(channels)
+    def _owner_in(self, exact: Set[str], whole: bool) -> Callable[[str], str | None]:
+        """Give the function that finds a session's channel among `exact`: exact, folded, or by alias."""
         folded: dict[str, str] | None = None
         ambiguous: set[str] = set()
 
@@ -534,20 +533,13 @@ class SessionMap:
     def take_unsaved(self) -> tuple[list[Record], list[str]]:
         """Give the records that must be durable before anyone is told of their change, and the sessions forgotten.
 
-        They count as saved from now on; if saving fails, hand them to `keep_unsaved`.
+        They count as saved from now on: whoever takes them keeps them until they are.
         """
         records = [self._records[session] for session in self._unsaved]
         forgotten = list(self._forgotten)
         self._unsaved.clear()
         self._forgotten.clear()
         return records, forgotten
-
-    def keep_unsaved(self, records: Iterable[Record], forgotten: Iterable[str]) -> None:
-        """Take back what could not be saved. What the map holds by now is what the next take gives."""
-        for session in [*(record.session for record in records), *forgotten]:
-            kept = self._unsaved if session in self._records else self._forgotten
-            kept[session] = None
-            self._stale.pop(session, None)
 
     def take_stale(self) -> list[Record]:
         """Give the records of which only what is nice to know has changed (when last heard, what the gateway said)."""

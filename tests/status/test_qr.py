@@ -1,0 +1,93 @@
+"""What the QR route's answer shows."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.qr import CODE_FIELDS, has_qr, says_connected
+
+CODE = "data:image/png;base64,iVBORw0KGgo="
+BARE = "2@" + "a1B2" * 40
+
+
+@pytest.mark.parametrize("name", CODE_FIELDS)
+@pytest.mark.parametrize("wrapper", [None, "data", "result"])
+def test_a_code_is_seen_under_each_of_its_names(name: str, wrapper: str | None) -> None:
+    answer = {name: CODE} if wrapper is None else {"success": True, wrapper: {name: CODE}}
+    assert has_qr(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize("code", [CODE, BARE])
+@pytest.mark.parametrize("wrapper", ["data", "result"])
+def test_a_code_is_seen_right_under_a_wrapper(code: str, wrapper: str) -> None:
+    assert has_qr(json.dumps({wrapper: code}).encode())
+
+
+def test_a_code_is_seen_in_an_object_under_its_name() -> None:
+    assert has_qr(json.dumps({"qrcode": {"base64": CODE}}).encode())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"success": True, "qr": None, "status": "CONNECTED"},
+        {"status": "INITIALIZING"},
+        {"data": "INITIALIZING"},
+        {"data": "the session is being started, please wait a little and then ask for the code again"},
+        {"error": "no such session"},
+        {"qr": ""},
+        {"qr": " "},
+        {"qr": {"base64": " "}},
+        {"qr": True, "data": [CODE]},
+        {"other": {"qr": CODE}},
+        [CODE],
+        CODE,
+        None,
+    ],
+)
+def test_no_code_is_seen_where_there_is_none(answer: object) -> None:
+    assert not has_qr(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"success": True, "qr": None, "status": "CONNECTED"},
+        {"status": " open "},
+        {"data": {"state": "connected"}},
+        {"result": {"connection": "open"}},
+        {"connected": True},
+        {"data": "CONNECTED", "status": "CONNECTED"},
+    ],
+)
+def test_connected_is_seen_in_every_status_field(answer: object) -> None:
+    assert says_connected(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "disconnected"},
+        {"status": "not connected"},
+        {"status": ["connected"]},
+        {"connected": "true"},
+        {"connected": 1},
+        {"data": "connected"},
+        {"status": "connected", "qr": CODE},
+        "connected",
+    ],
+)
+def test_connected_is_not_seen_where_it_is_not_said(answer: object) -> None:
+    assert not says_connected(json.dumps(answer).encode())
+
+
+@given(st.binary())
+def test_no_bytes_make_it_raise(body: bytes) -> None:
+    assert not (has_qr(body) and says_connected(body))
+
+
+def test_an_answer_nested_too_deep_shows_nothing() -> None:
+    assert not has_qr(b'{"qr":' * 100_000)
+    assert not says_connected(b'{"qr":' * 100_000)

@@ -1,0 +1,438 @@
+"""What a webhook says about its session, and above all what it does not say."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.fields import Path, parse_path
+from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read
+
+NOW = 1_768_504_030.0
+"""2026-01-15 19:07:10 UTC."""
+
+SESSION_PATHS = tuple(map(parse_path, ("session.id", "session", "sessionId", "channel")))
+UNLESS = frozenset({"onselfmessage", "onack", "onreactionmessage", "onupdatelabel", "onpresencechanged"})
+
+
+def paths(*texts: str) -> tuple[Path, ...]:
+    return tuple(map(parse_path, texts))
+
+
+UPDATE = EventRule(
+    event=frozenset({"connection.update"}),
+    session=SESSION_PATHS,
+    state=paths("connection.status", "raw.payload.state", "state", "status"),
+    disconnected=frozenset({"close", "closed", "disconnected", "unavailable"}),
+    connected=frozenset({"available", "open", "connected"}),
+)
+STATUS_FIND = EventRule(
+    event=frozenset({"status-find"}),
+    session=paths("session"),
+    state=paths("status"),
+    disconnected=frozenset({"disconnectedMobile", "browserClose"}),
+    connected=frozenset({"inChat"}),
+)
+CLOSED = EventRule(
+    event=frozenset({"closesession", "logoutsession"}), session=paths("session"), means=Kind.DISCONNECTED
+)
+ALIVE = EventRule(
+    event=frozenset({"onmessage", "incomingcall", "message"}),
+    session=SESSION_PATHS,
+    means=Kind.ALIVE,
+    unless=UNLESS,
+)
+RULES = SignalRules((UPDATE, STATUS_FIND, CLOSED, ALIVE))
+TRUSTING = SignalRules(RULES.rules, presence_trusted=True)
+
+
+def reading(document: object, rules: SignalRules = RULES) -> Reading:
+    return read(json.dumps(document).encode(), rules, NOW)
+
+
+def kind(document: object, rules: SignalRules = RULES) -> Kind | None:
+    signal = reading(document, rules).signal
+    return signal.kind if signal is not None else None
+
+
+def update(word: object, **more: object) -> dict[str, Any]:
+    return {"event": "connection.update", "session": {"id": "sales"}, "connection": {"status": word}, **more}
+
+
+def presence(status: str = "unavailable", **payload: object) -> dict[str, Any]:
+    raw = {"event": "onpresencechanged", "session": "sales", "isOnline": False, "state": status, **payload}
+    return update(status, spec_version="1.0", raw={"provider": "wppconnect", "payload": raw})
+
+
+def message(**more: object) -> dict[str, Any]:
+    return {"event": "onmessage", "session": "sales", **more}
+
+
+# Words and names
+
+
+@pytest.mark.parametrize("word", ["close", "closed", "disconnected", " CLOSE\n", "unavailable"])
+def test_a_word_of_the_rule_says_disconnected(word: str) -> None:
+    assert kind(update(word)) is Kind.DISCONNECTED
+
+
+@pytest.mark.parametrize("word", ["available", "open", "Connected"])
+def test_a_word_of_the_rule_says_connected(word: str) -> None:
+    assert kind(update(word)) is Kind.CONNECTED
+
+
+@pytest.mark.parametrize("word", ["notconnected", "disconnectedx", "connected!", "reopen", "con nected"])
+def test_a_state_word_matches_exactly_and_never_by_substring(word: str) -> None:
+    assert reading(update(word)) == Reading(Verdict.NOTHING, "connection.update", "sales")
+
+
+@pytest.mark.parametrize("word", ["connecting", "qr", "composing", "isLogged"])
+def test_an_unlisted_word_says_nothing(word: str) -> None:
+    assert reading(update(word)).verdict is Verdict.NOTHING
+
+
+@pytest.mark.parametrize("event", ["status-find", " Status-Find ", "STATUS-FIND"])
+def test_an_event_is_named_whatever_its_case_and_the_space_around_it(event: str) -> None:
+    found = reading({"event": event, "session": "sales", "status": "BrowserClose"})
+    assert found.signal is not None
+    assert (found.signal.kind, found.signal.word, found.event) == (Kind.DISCONNECTED, "BrowserClose", event)
+
+
+def test_a_state_that_is_no_text_falls_through_to_the_next_path() -> None:
+    assert kind(update(True, raw={"payload": {"state": {}}}, state="", status="close")) is Kind.DISCONNECTED
+
+
+def test_an_event_without_any_state_says_nothing() -> None:
+    assert reading({"event": "connection.update", "session": "sales"}).verdict is Verdict.NOTHING
+
+
+@pytest.mark.parametrize("event", ["closesession", "LogoutSession"])
+def test_an_event_that_means_something_needs_no_word(event: str) -> None:
+    signal = reading({"event": event, "session": "sales", "status": "inChat"}).signal
+    assert signal is not None
+    assert (signal.kind, signal.word) == (Kind.DISCONNECTED, None)
+
+
+# Rules
+
+
+def test_of_several_rules_the_first_that_yields_a_signal_decides() -> None:
+    second = EventRule(
+        event=frozenset({"status-find"}),
+        session=paths("session"),
+        state=paths("state"),
+        connected=frozenset({"up"}),
+    )
+    third = EventRule(event=frozenset({"status-find"}), session=paths("session"), means=Kind.DISCONNECTED)
+    rules = SignalRules((STATUS_FIND, second, third))
+    assert kind({"event": "status-find", "session": "sales", "status": "x", "state": "up"}, rules) is Kind.CONNECTED
+
+
+def test_where_no_rule_yields_a_signal_the_first_says_why() -> None:
+    elsewhere = EventRule(event=frozenset({"status-find"}), session=paths("elsewhere"), means=Kind.CONNECTED)
+    rules = SignalRules((STATUS_FIND, elsewhere))
+    found = reading({"event": "status-find", "session": "sales", "status": "isLogged"}, rules)
+    assert found.verdict is Verdict.NOTHING
+
+
+@pytest.mark.parametrize("event", [None, "", "onparticipantschanged", {"name": "x"}, 7])
+def test_an_event_no_rule_names_is_unmatched(event: object) -> None:
+    assert reading({"event": event, "session": "sales"}).verdict is Verdict.UNMATCHED
+
+
+def test_an_unmatched_event_still_tells_which_session_was_heard() -> None:
+    assert reading({"event": "qrcode", "sessionId": "sales"}) == Reading(Verdict.UNMATCHED, "qrcode", "sales")
+    assert reading({"session": {"id": 7}}) == Reading(Verdict.UNMATCHED, None, "7")
+
+
+# Sessions
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"session": {"id": "sales"}}, {"session": "sales"}, {"session": {}, "sessionId": "sales"}, {"channel": "sales"}],
+)
+def test_the_session_is_found_under_each_of_its_paths(where: dict[str, object]) -> None:
+    assert reading({"event": "connection.update", "state": "close", **where}).session == "sales"
+
+
+@pytest.mark.parametrize("session", [None, "", "  ", True, {}, {"id": ""}, ["sales"], "s" * 10_000, "\ud800"])
+def test_an_event_without_a_usable_session_says_nothing(session: object) -> None:
+    found = reading({"event": "closesession", "session": session})
+    assert found == Reading(Verdict.NO_SESSION, "closesession")
+
+
+def test_the_session_is_never_rewritten() -> None:
+    assert reading({"event": "closesession", "session": " Sales  Team "}).session == " Sales  Team "
+
+
+# The presence trap
+
+
+def test_a_contact_going_offline_says_nothing() -> None:
+    assert reading(presence()) == Reading(Verdict.PRESENCE, "connection.update", "sales")
+
+
+@pytest.mark.parametrize(
+    "word", ["available", "unavailable", "composing", "recording", "Recording audio", "paused", " UNAVAILABLE "]
+)
+def test_every_presence_word_says_nothing_in_a_presence_event(word: str) -> None:
+    assert reading(presence(word)).verdict is Verdict.PRESENCE
+
+
+@pytest.mark.parametrize("mark", ["isOnline", "isUser", "isGroup", "isContact", "shortName", "participants"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_one_mark_of_presence_is_enough(mark: str, raw: bool) -> None:
+    marks = {"raw": {"payload": {mark: None}}} if raw else {mark: None}
+    assert reading(update("unavailable", **marks)).verdict is Verdict.PRESENCE
+
+
+@pytest.mark.parametrize(
+    "jid",
+    [
+        "5500000000000@c.us",
+        "1@g.us",
+        "2@lid",
+        "3@s.whatsapp.net ",
+        "status@broadcast",
+        "4@NEWSLETTER",
+        {"_serialized": "5@c.us"},
+    ],
+)
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_id_of_a_contact_is_a_mark_of_presence(jid: object, raw: bool) -> None:
+    ids = {"raw": {"payload": {"id": jid}}} if raw else {"id": jid}
+    assert reading(update("available", **ids)).verdict is Verdict.PRESENCE
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        update("unavailable", raw={"payload": {"event": "OnPresenceChanged"}}),
+        {"event": "onpresencechanged", "session": "sales", "status": "unavailable"},
+    ],
+)
+def test_the_raw_name_is_a_mark_of_presence(document: object) -> None:
+    flat = EventRule(
+        event=frozenset({"onpresencechanged"}),
+        session=paths("session"),
+        state=paths("status"),
+        disconnected=frozenset({"unavailable"}),
+    )
+    assert reading(document, SignalRules((UPDATE, flat))).verdict is Verdict.PRESENCE
+
+
+@pytest.mark.parametrize(("word", "said"), [("close", Kind.DISCONNECTED), ("open", Kind.CONNECTED)])
+def test_a_real_word_counts_in_a_presence_event_too(word: str, said: Kind) -> None:
+    assert kind(presence(word)) is said
+
+
+@pytest.mark.parametrize("more", [{}, {"id": "msg-1"}, {"id": 5}, {"raw": {"payload": "isOnline"}}, {"raw": []}])
+def test_unavailable_counts_where_nothing_marks_presence(more: dict[str, object]) -> None:
+    assert kind(update("unavailable", **more)) is Kind.DISCONNECTED
+
+
+def test_trusted_presence_is_read_literally() -> None:
+    assert kind(presence(), TRUSTING) is Kind.DISCONNECTED
+    assert kind(presence("available"), TRUSTING) is Kind.CONNECTED
+
+
+# Alive, and one's own messages
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        message(),
+        message(fromMe=False, id="false_5500000000000@c.us_ABC"),
+        message(fromMe="yes"),
+        {"event": "incomingcall", "session": "sales"},
+        {"event": "message", "spec_version": "1.0", "session": {"id": "sales"}, "message": {"id": "x"}, "ack": None},
+        {"event": "message", "spec_version": "1.0", "session": {"id": "sales"}, "message": {"id": "x"}, "ack": 3},
+        {"event": "message", "session": "sales", "ack": 3},
+    ],
+)
+def test_what_came_in_says_alive(document: object) -> None:
+    assert kind(document) is Kind.ALIVE
+
+
+@pytest.mark.parametrize("name", ["fromMe", "from_me"])
+@pytest.mark.parametrize("holder", ["", "id", "message", "message.id", "raw.payload", "raw.payload.id"])
+def test_a_message_of_ones_own_says_nothing(name: str, holder: str) -> None:
+    mark: dict[str, Any] = {name: True}
+    for key in reversed(parse_path(holder)):
+        mark = {key: mark}
+    assert reading(message(**mark)) == Reading(Verdict.OWN_MESSAGE, "onmessage", "sales")
+
+
+@pytest.mark.parametrize("holder", ["id", "message.id", "raw.payload.id"])
+@pytest.mark.parametrize("serialised", ["true_5500000000000@c.us_ABC", {"_serialized": "True_1@g.us_ABC"}])
+def test_the_id_of_a_sent_message_says_nothing(holder: str, serialised: object) -> None:
+    document: Any = serialised
+    for key in reversed(parse_path(holder)):
+        document = {key: document}
+    assert reading(message(**document)).verdict is Verdict.OWN_MESSAGE
+
+
+@pytest.mark.parametrize("raw", sorted(UNLESS))
+def test_raw_events_that_need_no_connection_say_nothing(raw: str) -> None:
+    assert reading(message(raw={"payload": {"event": raw.upper()}})).verdict is Verdict.OWN_MESSAGE
+
+
+def test_an_excepted_event_says_nothing_by_its_own_name_either() -> None:
+    rule = EventRule(
+        event=frozenset({"onAny"}), session=paths("session"), means=Kind.ALIVE, unless=frozenset({"ONANY"})
+    )
+    assert reading({"event": "onany", "session": "x"}, SignalRules((rule,))).verdict is Verdict.OWN_MESSAGE
+
+
+def test_an_exception_holds_for_rules_of_any_kind() -> None:
+    rule = EventRule(
+        event=frozenset({"gone"}), session=paths("session"), means=Kind.DISCONNECTED, unless=frozenset({"test"})
+    )
+    document = {"event": "gone", "session": "x", "raw": {"payload": {"event": "test"}}}
+    assert reading(document, SignalRules((rule,))).verdict is Verdict.NOTHING
+
+
+@pytest.mark.parametrize("absent", [{}, {"message": None}])
+def test_a_receipt_under_the_name_of_a_message_says_nothing(absent: dict[str, object]) -> None:
+    document = {"event": "message", "spec_version": "1.0", "session": "sales", "ack": {"status": "read"}, **absent}
+    assert reading(document).verdict is Verdict.OWN_MESSAGE
+
+
+# Times and ids of events
+
+
+def own_time(**more: object) -> float | None:
+    signal = reading(update("close", **more)).signal
+    assert signal is not None
+    return signal.at
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "at"),
+    [
+        ("2026-01-15T19:07:06.497Z", 1_768_504_026.497),
+        ("2026-01-15T16:07:06.497-03:00", 1_768_504_026.497),
+        ("2026-01-15 19:07:06", 1_768_504_026.0),
+        (" 2026-01-15t19:07:06Z ", 1_768_504_026.0),
+        (1_768_504_026, 1_768_504_026.0),
+        (1_768_504_026_490, 1_768_504_026.49),
+        (1_768_504_026.5, 1_768_504_026.5),
+        ("1768504026490", 1_768_504_026.49),
+        ("1768504026.25", 1_768_504_026.25),
+        (99_999_999_999 / 100, 999_999_999.99),
+        (NOW + 300, NOW + 300),
+    ],
+)
+def test_an_events_own_time_is_read(timestamp: object, at: float) -> None:
+    assert own_time(timestamp=timestamp) == pytest.approx(at, abs=1e-6)
+
+
+def test_a_time_without_zone_is_utc() -> None:
+    assert own_time(timestamp="2026-01-15T19:07:06") == datetime(2026, 1, 15, 19, 7, 6, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        None,
+        True,
+        {},
+        "",
+        "now",
+        "2026-01-15",
+        "20260115T99",
+        "nan",
+        "inf",
+        "-5",
+        "1_768_504_026",
+        "٣",
+        0,
+        -5,
+        10**400,
+        "9" * 400,
+        NOW + 301,
+        "0001-01-01T00:00:00",
+        "9999-12-31T23:59:59-23:59",
+    ],
+)
+def test_a_time_that_cannot_be_used_is_none(timestamp: object) -> None:
+    assert own_time(timestamp=timestamp) is None
+
+
+@pytest.mark.parametrize("timestamp", [None, "soon", NOW + 9_999])
+def test_the_raw_time_serves_where_the_events_own_cannot_be_used(timestamp: object) -> None:
+    assert own_time(timestamp=timestamp, raw={"payload": {"t": 1_768_504_026_490}}) == 1_768_504_026.49
+
+
+def test_a_time_that_is_no_finite_number_is_none() -> None:
+    body = b'{"event":"closesession","session":"x","timestamp":1e400}'
+    signal = read(body, RULES, NOW).signal
+    assert signal is not None
+    assert signal.at is None
+
+
+@pytest.mark.parametrize(("given_id", "event_id"), [("a-1", "a-1"), (17, "17"), (None, None), ("", None), ({}, None)])
+def test_the_events_id_is_text_or_number(given_id: object, event_id: str | None) -> None:
+    signal = reading(update("close", event_id=given_id)).signal
+    assert signal is not None
+    assert signal.event_id == event_id
+
+
+# Whatever the bytes
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"event=closesession", b"<html>", b"\x00\xff", b"[" * 200_000])
+def test_what_is_no_json_says_so(body: bytes) -> None:
+    assert read(body, RULES, NOW) == Reading(Verdict.NOT_JSON)
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"closesession"', b"5", b'[{"event":"closesession"}]'])
+def test_json_that_is_no_object_says_nothing(body: bytes) -> None:
+    assert read(body, RULES, NOW) == Reading(Verdict.NOTHING)
+
+
+@pytest.mark.parametrize("extra", [b'"\\ud800"', b"1e400", b"9" * 5000, b'"\xff"'])
+def test_what_only_javascript_accepts_is_read_all_the_same(extra: bytes) -> None:
+    found = read(b'{"event":"closesession","session":"sales","x":' + extra + b"}", RULES, NOW)
+    assert found.verdict is Verdict.SIGNAL
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["true_1", "a@c.us"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "session", "raw", "payload", "message", "fromMe", "t", "event", "_serialized"]),
+            inner,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    event=st.sampled_from(["connection.update", "status-find", "closesession", "message", "other"]) | json_values,
+    members=st.dictionaries(
+        st.sampled_from(["session", "state", "status", "id", "timestamp", "raw", "message", "ack", "spec_version"]),
+        json_values,
+    ),
+    word=st.sampled_from(["close", "open", "unavailable", "inChat"]) | json_values,
+)
+def test_no_json_makes_it_raise(event: object, members: dict[str, object], word: object) -> None:
+    found = read(json.dumps({"status": word, **members, "event": event}).encode(), RULES, NOW)
+    assert (found.signal is not None) == (found.verdict is Verdict.SIGNAL)
+
+
+@given(st.binary())
+def test_no_bytes_make_it_raise(body: bytes) -> None:
+    assert read(body, RULES, NOW).signal is None

@@ -1,0 +1,49 @@
+"""The rooms' import directions: what a room may know of the others."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import statusproxy
+
+ROOT = Path(statusproxy.__file__).parent
+STANDARD = sys.stdlib_module_names
+
+
+def imports(room: str) -> set[str]:
+    """Every module that the files of a room import, wherever in the file."""
+    found: set[str] = set()
+    for file in (ROOT / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file}: relative imports hide what is known"
+                base = node.module or ""
+                found |= {f"{base}.{alias.name}" for alias in node.names} if base == "statusproxy" else {base}
+    return found
+
+
+def test_the_domain_imports_the_standard_library_and_msgspec_only() -> None:
+    foreign = {name for name in imports("status") if not name.startswith("statusproxy.status")}
+    assert {name.partition(".")[0] for name in foreign} - STANDARD == {"msgspec"}
+
+
+@pytest.mark.parametrize("module", ["asyncio", "socket", "time", "logging", "os", "pathlib", "threading"])
+def test_the_domain_has_no_input_no_output_and_no_clock(module: str) -> None:
+    assert module not in {name.partition(".")[0] for name in imports("status")}
+
+
+@pytest.mark.parametrize(
+    ("room", "foreign_rooms"),
+    [
+        ("status", ["admin", "cli", "config", "demo", "proxy", "server", "service", "store"]),
+        ("store", ["admin", "cli", "config", "demo", "proxy", "server", "service"]),
+        ("proxy", ["admin", "cli", "store"]),
+    ],
+)
+def test_a_room_does_not_know_these_others(room: str, foreign_rooms: list[str]) -> None:
+    known = {name.split(".")[1] for name in imports(room) if name.startswith("statusproxy.")}
+    assert known.isdisjoint(foreign_rooms)
