@@ -171,10 +171,11 @@ _UNWRITABLE_PATH = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _parse_url(text: str, allowed: str) -> Target:
+    if "://" not in text and _is_url(f"http://{text}", allowed):
+        raise _unfit(allowed, f"http://{text}")
     match = _URL.fullmatch(text)
     if match is None or _UNWRITABLE.search(text):
-        meant = f"http://{text}" if _URL.fullmatch(f"http://{text}") and _fits(f"http://{text}", allowed) else None
-        raise _unfit(allowed, None if "://" in text or _UNWRITABLE.search(text) else meant)
+        raise _unfit(allowed, None)
     scheme: Literal["http", "https"] = "https" if match[1].lower() == "https" else "http"
     authority, path, query, fragment = match[2], match[3] or "", match[4] or "", match[5]
     if "@" in authority:
@@ -193,7 +194,7 @@ def _parse_url(text: str, allowed: str) -> Target:
     return Target(scheme=scheme, host=host, port=port, path=path, query=query)
 
 
-def _fits(text: str, allowed: str) -> bool:
+def _is_url(text: str, allowed: str) -> bool:
     try:
         _parse_url(text, allowed)
     except ValueError:

@@ -22,9 +22,9 @@ def check_pair(certificate: str, key: str) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise CertificateError("key", f'"{key}" is not the key of "{certificate}"') from None
-        raise CertificateError("certificate", _unusable(certificate, key)) from None
-    except ValueError:
-        raise CertificateError("certificate", _unusable(certificate, key)) from None
+        allowed = "allowed: PEM files, the key unencrypted"
+        problem = f'"{certificate}" and "{key}" are not a certificate and its key; {allowed}'
+        raise CertificateError("certificate", problem) from None
 
 
 def check_authorities(path: str) -> None:
@@ -34,10 +34,6 @@ def check_authorities(path: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
         raise CertificateError("authorities", f'"{path}" holds no certificate; allowed: a PEM file') from None
-
-
-def _unusable(certificate: str, key: str) -> str:
-    return f'"{certificate}" and "{key}" are not a certificate and its key; allowed: PEM files, the key unencrypted'
 
 
 def _read(path: str, file: str) -> None:

@@ -5,7 +5,6 @@ how it is read and shown. Values that a preset supplies (webhooks, events, chann
 empty here.
 """
 
-import functools
 import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +80,7 @@ Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network),
 Routes = Annotated[tuple[str, ...], texts(parsed(templates.check_route), allowed=templates.ROUTE_ALLOWED)]
 SessionRoutes = Annotated[
     tuple[str, ...],
-    texts(parsed(functools.partial(templates.check_route, session_needed=True)), allowed=templates.ROUTE_ALLOWED),
+    texts(parsed(templates.check_session_route), allowed=templates.ROUTE_ALLOWED),
 ]
 HeaderName = Annotated[str, parsed(templates.check_header_name)]
 SecretText = Annotated[str, secret()]
@@ -250,6 +249,14 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     qr: SessionRoutes = ()
     body: Fields = ("channel",)  # where the body of a `create` names the session, when its path does not
 
+    def check(self, block: Block) -> None:
+        """Each `create` names its session somewhere."""
+        for route in self.create:
+            if templates.SESSION not in route and not self.body:
+                raise block.at("body").error(
+                    f'found an empty list, and "{route}" has no {templates.SESSION}; allowed: one of the two'
+                )
+
 
 class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the map of sessions survives a restart."""
@@ -272,6 +279,15 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 f'found "{self.listen}", which other machines may reach, and no admin.token; session states and the '
                 "release button are private: write 127.0.0.1 or unix:/path, or set admin.token"
             )
+
+
+def _read_admin(spot: Spot) -> Admin:
+    """`admin: null` is the short way to turn the whole listener off."""
+    admin: Admin = Admin(listen=None) if spot.is_null else _ADMIN.read(spot)
+    return admin
+
+
+_ADMIN = struct(Admin)
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -352,9 +368,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. Two are equal when all their values are."""
 
-    REQUIRED: ClassVar[Mapping[str, str]] = {
-        "gateway": f"write where requests go, {addresses.GATEWAY_ALLOWED}, or give --gateway"
-    }
+    REQUIRED: ClassVar[Mapping[str, str]] = {"gateway": f"write {addresses.GATEWAY_ALLOWED}, or give --gateway"}
 
     listen: Annotated[
         tuple[Address, ...],
@@ -376,7 +390,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reconnect: Reconnect = Reconnect()
     trusted_proxies: Networks = PRIVATE_NETWORKS
     state: State = State()
-    admin: Admin = Admin()
+    admin: Annotated[Admin, Form(_read_admin, _ADMIN.show)] = Admin()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     tls: Tls | None = None
@@ -391,7 +405,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if address in self.listen[:index]:
                 raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
         if self.admin.listen in self.listen and self.admin.listen != Address(self.admin.listen.host, 0):
-            raise block.at("admin").error(f'found "{self.admin.listen}" in listen too; allowed: a port of its own')
+            raise block.at("admin", "listen").error(
+                f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
+            )
 
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, as the domain wants it."""

@@ -29,7 +29,14 @@ def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    # PyYAML writes some line breaks (U+0085) so that it reads them back as blanks, unless they are escaped.
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 _Dumper.add_representer(list, _list)
+_Dumper.add_representer(str, _text)
 
 
 def _escaped(value: Any) -> Any:

@@ -54,17 +54,16 @@ class Spot(msgspec.Struct, frozen=True):
 
     def describe(self) -> str:
         """What stands here, in words that never give away a secret."""
-        match self.node:
-            case Items():
-                return "a list"
-            case Entries():
-                return "a mapping"
-            case Scalar(text=text, kind=kind):
-                if self.is_null:
-                    return "nothing (null)"
-                if self.hidden:
-                    return "a text" if kind is Kind.TEXT else "a value"
-                return quote(text) if kind is Kind.TEXT else text[:40]
+        if isinstance(self.node, Items):
+            return "a list"
+        if isinstance(self.node, Entries):
+            return "a mapping"
+        if self.is_null:
+            return "nothing (null)"
+        is_text = self.node.kind is Kind.TEXT
+        if self.hidden:
+            return "a text" if is_text else "a value"
+        return quote(self.node.text) if is_text else self.node.text[:40]
 
     def text(self, allowed: str = "text") -> str:
         """The text that stands here; a number counts as the text it is written as."""
@@ -80,7 +79,7 @@ class Spot(msgspec.Struct, frozen=True):
     def items(self, allowed: str, *, at_least: int = 0) -> list["Spot"]:
         """The places of a list's items."""
         if not isinstance(self.node, Items):
-            mend = "; write [] for none" if self.is_null and not at_least else ""
+            mend = "; write [] for none, or remove the line" if self.is_null and not at_least else ""
             raise self.found(f"allowed: {allowed}{mend}")
         return [
             Spot(node, f"{self.key}[{index}]", mark, self.hidden) for index, (mark, node) in enumerate(self.node.nodes)
@@ -122,7 +121,8 @@ def parsed(
         try:
             return parse(text)
         except ValueError as error:
-            raise spot.error(f"found {quote(reveal(text))}; {error}") from None
+            shown = Scalar(reveal(text), spot.node.kind if isinstance(spot.node, Scalar) else Kind.TEXT)
+            raise msgspec.structs.replace(spot, node=shown).found(str(error)) from None
 
     return Form(read, show)
 
@@ -203,7 +203,9 @@ def texts(item: Form[T], *, allowed: str = "text", at_least: int = 0) -> Form[tu
     """A list of texts of one form; a single one may stand without the list's brackets."""
 
     def read(spot: Spot) -> tuple[T, ...]:
-        spots = [spot] if isinstance(spot.node, Scalar) and not spot.is_null else spot.items(f"{allowed} or a list")
+        if isinstance(spot.node, Scalar) and not spot.is_null:
+            return (item.read(spot),)
+        spots = spot.items(f"{allowed}; or a list of them", at_least=at_least)
         if len(spots) < at_least:
             raise spot.error("found an empty list; allowed: at least one entry")
         return tuple(item.read(each) for each in spots)
@@ -374,6 +376,11 @@ class Block(msgspec.Struct, frozen=True):
     spot: Spot
     entries: Mapping[str, Spot]
 
-    def at(self, name: str) -> Spot:
-        """The place of a key, or the block's own where the key is not written."""
-        return self.entries.get(name, self.spot)
+    def at(self, name: str, *further: str) -> Spot:
+        """The place of a key, or as near to it as the file comes where the key is not written."""
+        spot = self.entries.get(name, self.spot)
+        for name in further:
+            if not isinstance(spot.node, Entries) or name not in spot.node.nodes:
+                break
+            spot = spot.entries("a mapping")[name]
+        return spot

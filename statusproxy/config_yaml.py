@@ -14,12 +14,10 @@ import yaml
 
 from statusproxy.config_errors import ConfigError, quote
 
-_TAG = "tag:yaml.org,2002:"
-_TEXT_TAG = f"{_TAG}str"
-_MERGE_TAG = f"{_TAG}merge"
-_KNOWN_TAGS = frozenset(
-    _TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "seq", "map")
-)
+_PLAIN = "plain"
+_MERGE = "merge"
+_TEXT = "tag:yaml.org,2002:str"
+_TAGS = frozenset({_PLAIN, _MERGE, _TEXT, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"})
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
@@ -35,7 +33,7 @@ _BRACES = re.compile(r"\$\{[^{}\n]*\}|\{session\}")
 _STAND_INS = str.maketrans({"{": "\uf8d0", "}": "\uf8d1"})
 _STOOD_FOR = str.maketrans({"\uf8d0": "{", "\uf8d1": "}"})
 
-_PLAIN_KEY = re.compile(r"[\w-]+")
+_PLAIN_KEY = re.compile(r"[\w-]+|<<")
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -94,23 +92,18 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None) -> tuple[Ma
     `source` names the text in errors; without an `environ` dollars are left alone. An empty document is an empty
     mapping. Raises ConfigError for what is not YAML, for duplicate keys, for tags, and for an unset variable.
     """
-    carried = text if set(_STAND_INS.values()) & set(text) else _BRACES.sub(_carry, text)
+    stand_in = re.search("[\uf8d0\uf8d1]", text)
+    if stand_in:
+        raise _unwritable(ord(stand_in[0]), text, stand_in.start(), source)
     try:
-        root = yaml.compose(carried, Loader=yaml.SafeLoader)
+        root = yaml.compose(_BRACES.sub(_carry, text), Loader=_Loader)
+        if root is None:
+            return Mark(source, 1), Entries({})
+        return Mark(source, _line(root)), _Builder(source, environ).build(root, "", _line(root))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        found = f"the character U+{error.character:04X}"
-        raise ConfigError(f"{Mark(source, line)}: not YAML: found {found}, which YAML leaves out") from None
+        raise _unwritable(error.character, text, error.position, source) from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_syntax(error, source)) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not YAML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{source}: not YAML that can be read: nested too deep") from None
-    if root is None:
-        return Mark(source, 1), Entries({})
-    try:
-        return Mark(source, root.start_mark.line + 1), _Builder(source, environ).build(root, "", _line(root))
     except RecursionError:
         raise ConfigError(f"{source}: not YAML that can be read: nested too deep") from None
 
@@ -128,6 +121,16 @@ def resolve(text: str) -> Kind:
     return Kind.TEXT
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's composer, which leaves to us what a plain scalar means."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool] | bool) -> str:
+        """Give the tag of a node that has none written."""
+        if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
+            return _MERGE if value == "<<" else _PLAIN
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+
+
 class _Builder:
     """Turns PyYAML's nodes into ours. An anchor's node is built once and shared by its aliases."""
 
@@ -143,7 +146,7 @@ class _Builder:
             return built
         if id(node) in self._open:
             raise self._error(line, key, "this anchor contains itself; allowed: an anchor that ends")
-        if node.tag not in _KNOWN_TAGS:
+        if node.tag not in _TAGS:
             raise self._error(line, key, f"found the tag {quote(node.tag)}; allowed: plain YAML, without tags")
         self._open.add(id(node))
         if isinstance(node, yaml.ScalarNode):
@@ -168,7 +171,7 @@ class _Builder:
             line = _line(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._error(line, key, "found a list or a mapping as a key; allowed: a word")
-            if key_node.tag == _MERGE_TAG:
+            if key_node.tag == _MERGE:
                 for name, entry in self._merge(value_node, key, line).items():
                     merged.setdefault(name, entry)
                 continue
@@ -195,7 +198,7 @@ class _Builder:
     def _scalar(self, node: yaml.ScalarNode, key: str, line: int) -> Scalar:
         written = _restore(node.value)
         self._check_text(written, key, line)
-        kind = Kind.TEXT if node.tag == _TEXT_TAG else resolve(written)
+        kind = resolve(written) if node.tag == _PLAIN else Kind.TEXT
         if kind is not Kind.TEXT or self._environ is None or "$" not in written:
             return Scalar(written, kind)
         environ = self._environ
@@ -240,6 +243,11 @@ class _Builder:
         return ConfigError(f"{Mark(self._source, line)}: {where}{problem}")
 
 
+def _unwritable(character: int, text: str, position: int, source: str) -> ConfigError:
+    mark = Mark(source, text.count("\n", 0, position) + 1)
+    return ConfigError(f"{mark}: not YAML: found the character U+{character:04X}, which may not stand in it")
+
+
 def _carry(match: re.Match[str]) -> str:
     return match[0].translate(_STAND_INS)
 
@@ -264,6 +272,8 @@ def _syntax(error: yaml.MarkedYAMLError, source: str) -> str:
         mend = '; put quotes around a value that holds ": ", and check the indentation'
     elif "'@'" in problem or "'`'" in problem or "'%'" in problem:
         mend = "; put quotes around the value"
+    elif "another document" in problem:
+        problem = "found a second document; allowed: one in a file"
     elif "expected ',' or" in problem:
         mend = "; close the bracket, and put quotes around values that hold brackets"
     return f"{where}: not YAML: {problem}{mend}"

@@ -21,31 +21,20 @@ _BRACES = re.compile(r"\{[^/]*\}|[{}]")
 
 def check_path(text: str) -> str:
     """A path without placeholders."""
-    _whole_path(text, PATH_ALLOWED)
+    _check_whole(text, PATH_ALLOWED)
     if _BRACES.search(text):
-        raise ValueError("allowed: a path without placeholders")
+        raise ValueError(f"allowed: {PATH_ALLOWED}, without placeholders")
     return text
 
 
-def check_template(text: str, *, session_needed: bool = False) -> str:
-    """A path in which one whole segment may (or, if `session_needed`, must) be `{session}`."""
-    _whole_path(text, TEMPLATE_ALLOWED)
-    for placeholder in _BRACES.findall(text):
-        if placeholder != SESSION:
-            raise ValueError(
-                f'the only placeholder is {SESSION}; did you mean "{_BRACES.sub(SESSION, text, count=1)}"?'
-            )
-    segments = text.split("/")
-    if any(SESSION in segment and segment != SESSION for segment in segments):
-        raise ValueError(f"allowed: {SESSION} as a whole segment between two slashes")
-    if segments.count(SESSION) > 1:
-        raise ValueError(f"allowed: {SESSION} once")
-    if session_needed and SESSION not in segments:
-        raise ValueError(f"{SESSION} has to stand in the path, for nothing else says which session is meant")
+def check_template(text: str) -> str:
+    """A path in which one whole segment may be `{session}`."""
+    _check_whole(text, TEMPLATE_ALLOWED)
+    _check_placeholders(text)
     return text
 
 
-def check_route(text: str, *, session_needed: bool = False) -> str:
+def check_route(text: str) -> str:
     """`METHOD /path/template`, with one space between."""
     method, _, path = text.strip().partition(" ")
     path = path.strip()
@@ -53,7 +42,17 @@ def check_route(text: str, *, session_needed: bool = False) -> str:
         raise ValueError(f"allowed: {ROUTE_ALLOWED}")
     if method != method.upper():
         raise ValueError(f'allowed: {ROUTE_ALLOWED}; did you mean "{method.upper()} {path}"?')
-    return f"{method} {check_template(path, session_needed=session_needed)}"
+    _check_whole(path, ROUTE_ALLOWED, before=f"{method} ")
+    _check_placeholders(path)
+    return f"{method} {path}"
+
+
+def check_session_route(text: str) -> str:
+    """`METHOD /path/template` in which `{session}` has to stand."""
+    route = check_route(text)
+    if SESSION not in route:
+        raise ValueError(f"{SESSION} has to stand in the path, for nothing else says which session is meant")
+    return route
 
 
 def check_header_name(text: str) -> str:
@@ -68,12 +67,29 @@ def fold_path(path: str) -> str:
     return unquote(path).casefold().rstrip("/") or "/"
 
 
-def _whole_path(text: str, allowed: str) -> None:
+def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
+    """Refuse what is not a path; `before` is what stands before it in the file, for the mend to repeat."""
+    meant = None
     if text.startswith(("http://", "https://")):
-        path = "/" + text.split("://", 1)[1].partition("/")[2]
-        raise ValueError(f'allowed: {allowed}; did you mean "{path}"?')
-    if "?" in text:
-        raise ValueError(f'allowed: {allowed}, without a query; did you mean "{text.partition("?")[0]}"?')
-    if not text.startswith("/") or text.startswith("//") or _UNFIT.search(text):
-        bare = re.match(r"[\w.{}-][^\x00-\x20\x7f?#]*\Z", text)
-        raise ValueError(f"allowed: {allowed}" + (f'; did you mean "/{text}"?' if bare else ""))
+        meant = "/" + text.split("://", 1)[1].partition("/")[2]
+    elif "?" in text or "#" in text:
+        meant = re.split(r"[?#]", text)[0]
+        allowed += ", without a query"
+    elif re.match(r"[\w.{}-]", text):
+        meant = f"/{text}"
+    elif text.startswith("//"):
+        meant = "/" + text.lstrip("/")
+    if meant is not None or not text.startswith("/") or _UNFIT.search(text):
+        fits = meant is not None and meant.startswith("/") and not _UNFIT.search(meant)
+        raise ValueError(f"allowed: {allowed}" + (f'; did you mean "{before}{meant}"?' if fits else ""))
+
+
+def _check_placeholders(path: str) -> None:
+    for placeholder in _BRACES.findall(path):
+        if placeholder != SESSION:
+            raise ValueError(f"allowed: {SESSION} as the only placeholder")
+    segments = path.split("/")
+    if any(SESSION in segment and segment != SESSION for segment in segments):
+        raise ValueError(f"allowed: {SESSION} as a whole segment between two slashes")
+    if segments.count(SESSION) > 1:
+        raise ValueError(f"allowed: {SESSION} once")

@@ -2,7 +2,7 @@
 
 import re
 
-_NUMBER = r"(\d{1,12}(?:\.\d{1,9})?)"  # bounded, so that no text makes a number beyond what a clock can hold
+_NUMBER = r"(\d{1,16}(?:\.\d{1,9})?)"  # bounded, so that no text makes a number beyond what a clock can hold
 _WRITTEN = re.compile(rf"\s*{_NUMBER}\s*([A-Za-z]*)\s*", re.ASCII)
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

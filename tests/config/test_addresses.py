@@ -1,0 +1,222 @@
+"""Addresses: what is read, what is refused and with which mend, and what is never shown."""
+
+import pytest
+
+from statusproxy.addresses import (
+    Address,
+    Target,
+    check_state_url,
+    conceal,
+    mask_url,
+    parse_address,
+    parse_gateway,
+    parse_network,
+    parse_target,
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("0.0.0.0:8090", Address("0.0.0.0", 8090)),
+        ("[::1]:80", Address("::1", 80)),
+        (":8090", Address("", 8090)),
+        ("localhost:0", Address("localhost", 0)),
+        ("unix:/run/proxy.sock", Address(unix="/run/proxy.sock")),
+    ],
+)
+def test_an_address_to_listen_on_is_read_and_shown_as_it_was_written(written: str, address: Address) -> None:
+    assert parse_address(written) == address
+    assert str(address) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("8090", ":8090"),
+        ("*:8090", ":8090"),
+        ("::1:80", "[::1]:80"),
+        ("http://0.0.0.0:8090/", "0.0.0.0:8090"),
+        ("unix://run/x.sock", "unix:/run/x.sock"),
+    ],
+)
+def test_a_near_miss_of_an_address_is_mended(written: str, meant: str) -> None:
+    with pytest.raises(ValueError, match="did you mean") as caught:
+        parse_address(written)
+    assert str(caught.value).endswith(f'; did you mean "{meant}"?')
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "host",
+        "host:",
+        "host:x",
+        "host:65536",
+        "a b:80",
+        "[::1:80",
+        "[1.2.3.4]:80",
+        "256.0.0.1:80",
+        "unix:run",
+        "unix:/",
+    ],
+)
+def test_what_is_no_address_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"^allowed: host:port"):
+        parse_address(written)
+
+
+def test_a_socket_path_longer_than_the_system_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 107 bytes"):
+        parse_address("unix:/" + "x" * 107)
+
+
+@pytest.mark.parametrize(
+    ("written", "private"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.9.9.9:1", True),
+        ("[::1]:1", True),
+        ("localhost:1", True),
+        ("unix:/run/x", True),
+        (":1", False),
+        ("0.0.0.0:1", False),
+        ("10.0.0.1:1", False),
+        ("proxy.example:1", False),
+    ],
+)
+def test_private_is_what_only_this_machine_can_reach(written: str, private: bool) -> None:
+    assert parse_address(written).is_private is private
+
+
+@pytest.mark.parametrize(
+    ("written", "target", "shown"),
+    [
+        ("http://gw.example:3000", Target("http", "gw.example", 3000), "http://gw.example:3000"),
+        ("HTTP://gw.example/", Target("http", "gw.example", 80), "http://gw.example"),
+        ("https://gw.example/base/", Target("https", "gw.example", 443, "/base"), "https://gw.example/base"),
+        ("http://[::1]:3000", Target("http", "::1", 3000), "http://[::1]:3000"),
+        ("http://gateway_wrapper:3000", Target("http", "gateway_wrapper", 3000), "http://gateway_wrapper:3000"),
+        ("unix:/run/gw.sock", Target("unix", unix="/run/gw.sock"), "unix:/run/gw.sock"),
+    ],
+)
+def test_a_gateway_is_taken_apart_and_has_one_spelling(written: str, target: Target, shown: str) -> None:
+    assert parse_gateway(written) == target
+    assert str(target) == shown
+
+
+def test_the_authority_leaves_out_the_schemes_own_port() -> None:
+    assert parse_gateway("https://gw.example:443").authority == "gw.example"
+    assert parse_gateway("https://gw.example:80").authority == "gw.example:80"
+    assert parse_gateway("http://[::1]:80").authority == "[::1]"
+    assert parse_gateway("unix:/run/x").authority == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("gw.example:3000", 'did you mean "http://gw.example:3000"'),
+        ("http://u:p@gw.example/x", 'remove what stands before "@": http://gw.example/x'),
+        ("http://gw.example?a=b", 'takes no query: each request brings its own; remove what follows "?"'),
+        ("http://gw.example/?", "takes no query"),
+        ("http://gw.example/#x", 'remove what follows "#"'),
+        ("ftp://gw.example", "allowed: http://host"),
+        ("http://", "allowed: http://host"),
+        ("http://:3000", "allowed: http://host"),
+        ("http://gw.example:0", "allowed: http://host"),
+        ("http://gw.example:x", "allowed: http://host"),
+        ("http://gw exa.mple", "allowed: http://host"),
+        ("http://gw.example/\x00", "allowed: http://host"),
+        ("http://çgw.example", "allowed: http://host"),
+        ("http://[::1", "allowed: http://host"),
+    ],
+)
+def test_what_cannot_be_a_gateway_is_refused_with_the_mend(written: str, message: str) -> None:
+    with pytest.raises(ValueError, match=r"allowed|sent|query") as caught:
+        parse_gateway(written)
+    assert message in str(caught.value)
+
+
+def test_a_target_keeps_its_query_and_always_has_a_path() -> None:
+    assert str(parse_target("https://hub.example/hook?key=1")) == "https://hub.example/hook?key=1"
+    assert str(parse_target("https://hub.example")) == "https://hub.example/"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "memory:",
+        "sqlite:///state.db",
+        "sqlite:////var/lib/state.db",
+        "redis://cache.example:6379/0",
+        "redis://:secret@cache.example",
+        "rediss://user:secret@[::1]:6380/12",
+    ],
+)
+def test_a_stores_url_stays_as_it_is(written: str) -> None:
+    assert check_state_url(written) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "mend"),
+    [
+        ("sqlite://state.db", 'did you mean "sqlite:///state.db"?'),
+        ("sqlite:state.db", 'did you mean "sqlite:///state.db"?'),
+        ("sqlite:///:memory:", 'did you mean "memory:"?'),
+        ("sqlite://", 'did you mean "memory:"?'),
+        ("memory", "redis://host:6379/0"),
+        ("memory:x", "redis://host:6379/0"),
+        ("redis://", "redis://host:6379/0"),
+        ("redis://h:x/0", "redis://host:6379/0"),
+        ("redis://h/zero", "redis://host:6379/0"),
+        ("sqlite:///a\nb", "redis://host:6379/0"),
+        ("postgres://h/db", "redis://host:6379/0"),
+    ],
+)
+def test_what_names_no_store_is_refused(written: str, mend: str) -> None:
+    with pytest.raises(ValueError, match=r"^allowed: memory:") as caught:
+        check_state_url(written)
+    assert str(caught.value).endswith(mend)
+
+
+def test_a_network_may_be_one_address() -> None:
+    assert str(parse_network("10.1.2.3")) == "10.1.2.3/32"
+    assert str(parse_network("fd00::/8")) == "fd00::/8"
+
+
+@pytest.mark.parametrize(
+    ("written", "end"),
+    [("10.0.0.1/8", 'did you mean "10.0.0.0/8"?'), ("lan", "or one address"), ("10.0.0.0/33", "or one address")],
+)
+def test_what_is_no_network_is_refused(written: str, end: str) -> None:
+    with pytest.raises(ValueError, match=r"^allowed: a network") as caught:
+        parse_network(written)
+    assert str(caught.value).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("redis://cache.example/0", "redis://cache.example/0"),
+        ("redis://:secret@cache.example/0", "redis://:***@cache.example/0"),
+        ("redis://user:secret@cache.example", "redis://user:***@cache.example"),
+        ("redis://secret@cache.example", "redis://:***@cache.example"),
+        ("https://hub.example/@me?key=secret&secret&a=", "https://hub.example/@me?key=***&***&a=***"),
+    ],
+)
+def test_a_url_is_shown_without_its_password_and_the_values_of_its_query(url: str, masked: str) -> None:
+    assert mask_url(url, "***") == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:pa@ss/w:rd@gw.example/x", "http://***@gw.example/x"),
+        ("u:secret@gw.example:3000", "***@gw.example:3000"),
+        ("gw.example?key=secret#x", "gw.example?key=***"),
+        ("gw.example", "gw.example"),
+    ],
+)
+def test_an_error_repeats_nothing_that_may_be_a_password(text: str, shown: str) -> None:
+    assert conceal(text, "***") == shown
