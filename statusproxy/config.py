@@ -98,14 +98,21 @@ def _url(parse: Callable[[str], object], allowed: str) -> Form[str]:
     )
 
 
-class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A block of the file. Its `repr` masks secrets, for what is printed in haste ends in a log."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({struct(type(self)).show(self)})"
+
+
+class Secret(Section, frozen=True, kw_only=True):
     """A header that a webhook's sender must send with this very value."""
 
     header: HeaderName
     value: SecretText
 
 
-class Hmac(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Hmac(Section, frozen=True, kw_only=True):
     """A header in which a webhook's sender signs the body."""
 
     header: HeaderName
@@ -115,7 +122,7 @@ class Hmac(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     encoding: Literal["hex", "base64"] = "hex"
 
 
-class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Webhook(Section, frozen=True, kw_only=True):
     """A path on which events come by, where they go on to, and whose word is believed."""
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
@@ -135,7 +142,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Event(Section, frozen=True, kw_only=True):
     """A rule: which events it is about, where they name session and state, and what that says."""
 
     REQUIRED: ClassVar[Mapping[str, str]] = {
@@ -179,7 +186,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         )
 
 
-class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Sessions(Section, frozen=True, kw_only=True):
     """How sessions are kept in mind and when an override ends."""
 
     aliases: Annotated[Mapping[str, str], mapping(_WORD, "a mapping of event id to channel id")] = {}
@@ -202,7 +209,7 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
 
-class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Channels(Section, frozen=True, kw_only=True):
     """A route whose answer is corrected, where the channels stand in it, and what is written there."""
 
     REQUIRED: ClassVar[Mapping[str, str]] = {
@@ -241,7 +248,7 @@ class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
 
-class Reconnect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Reconnect(Section, frozen=True, kw_only=True):
     """Requests that show, in passing, that the gateway has caught up. Each route is `METHOD /path`."""
 
     delete: SessionRoutes = ()
@@ -258,13 +265,13 @@ class Reconnect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 )
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
 
     url: Annotated[str, _url(addresses.check_state_url, addresses.STATE_ALLOWED)] = "sqlite:///state.db"
 
 
-class Admin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Admin(Section, frozen=True, kw_only=True):
     """The second, private listener; `listen: null` turns it off."""
 
     listen: Annotated[Address, parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED)] | None = Address(
@@ -290,7 +297,7 @@ def _read_admin(spot: Spot) -> Admin:
 _ADMIN = struct(Admin)
 
 
-class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Timeouts(Section, frozen=True, kw_only=True):
     """How long each step may take, in seconds; None is no limit."""
 
     connect: Time = 5.0
@@ -303,7 +310,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drain: Annotated[float, duration(at_least=0)] = 30.0
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Limits(Section, frozen=True, kw_only=True):
     """How much of each thing is taken: bytes, or a number of things."""
 
     head: Annotated[int, size(1024, 1024**2)] = 32 * 1024
@@ -317,7 +324,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     body: Annotated[int, size()] | None = None
 
 
-class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Tls(Section, frozen=True, kw_only=True):
     """The certificate that the proxied port shows."""
 
     REQUIRED: ClassVar[Mapping[str, str]] = {
@@ -333,7 +340,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         _check_pair(block, self.certificate, self.key)
 
 
-class GatewayTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GatewayTls(Section, frozen=True, kw_only=True):
     """How an `https:` gateway is trusted, and what it is shown."""
 
     ca: Text | None = None
@@ -357,7 +364,7 @@ class GatewayTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise block.at("key").error("found without gateway_tls.certificate; allowed: both, or neither")
 
 
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Log(Section, frozen=True, kw_only=True):
     """What is logged, and how. `auto` is text on a terminal and JSON lines elsewhere."""
 
     format: Literal["auto", "text", "json"] = "auto"
@@ -365,7 +372,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     access: bool = False
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(Section, frozen=True, kw_only=True):
     """All settings. Two are equal when all their values are."""
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"gateway": f"write {addresses.GATEWAY_ALLOWED}, or give --gateway"}

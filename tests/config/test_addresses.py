@@ -121,6 +121,7 @@ def test_the_authority_leaves_out_the_schemes_own_port() -> None:
         ("http://gw.example?a=b", 'takes no query: each request brings its own; remove what follows "?"'),
         ("http://gw.example/?", "takes no query"),
         ("http://gw.example/#x", 'remove what follows "#"'),
+        ("over there", "allowed: http://host"),
         ("ftp://gw.example", "allowed: http://host"),
         ("http://", "allowed: http://host"),
         ("http://:3000", "allowed: http://host"),

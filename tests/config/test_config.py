@@ -403,8 +403,10 @@ def test_settings_without_a_preset_are_the_same_when_loaded_again() -> None:
 
 
 def test_no_secret_is_ever_shown() -> None:
-    shown = dump(loads(GATEWAY + SECRETS))
+    settings = loads(GATEWAY + SECRETS)
+    shown = dump(settings)
     assert "hidden" not in shown
+    assert "hidden" not in repr(settings)
     again = loads(shown)
     assert again.admin.token == MASK
     assert again.state.url == f"redis://user:{MASK}@cache.example:6379/0"

@@ -121,3 +121,14 @@ def test_an_override_makes_the_block_it_needs() -> None:
     assert isinstance(log, Entries)
     assert set(log.nodes) == {"level"}
     assert set(entries.nodes) == {"log", "a"}
+
+
+@pytest.mark.parametrize("text", ["", "# a comment\n", "---\n"])
+def test_a_file_without_content_is_an_empty_block(text: str) -> None:
+    assert config_layers.read_text(text, "c.yaml", {})[1] == Entries({})
+
+
+@pytest.mark.parametrize("channels", ["x", "[x]", "[[x]]"])
+def test_channels_that_are_no_blocks_are_left_for_the_reader_to_refuse(channels: str) -> None:
+    with pytest.raises(ConfigError, match=r"^config\.yaml:2: channels"):
+        loads(f"{GATEWAY}channels: {channels}")
