@@ -36,6 +36,7 @@ STUBBORN: Final = "Front Desk"
 
 _SLOW: Final = 0.03
 _CONTACTS: Final = 40
+_MOVES: Final = 5
 _POLLS: Final = 24
 
 Say = Callable[[str], None]
@@ -156,14 +157,16 @@ async def _contacts(stage: _Stage, gateway: StandInGateway, proxy: Proxy) -> Non
     stage.scene("Contacts go offline and online, again and again")
     before = await _list(proxy.base_url)
     received, delivered = gateway.counts["received"], gateway.counts["hub_inbox"]
-    bursts = [asyncio.create_task(gateway.contacts_move(session, _CONTACTS, moves=2)) for session in ("support", LOST)]
+    bursts = [
+        asyncio.create_task(gateway.contacts_move(session, _CONTACTS, moves=_MOVES)) for session in ("support", LOST)
+    ]
     looks = []
     while not all(burst.done() for burst in bursts):
         looks.append(await _list(proxy.base_url))
     await asyncio.gather(*bursts)
     await gateway.settled()
     looks.append(await _list(proxy.base_url))
-    sent = 2 * len(bursts) * 2 * _CONTACTS
+    sent = len(bursts) * _MOVES * 2 * _CONTACTS
     arrived = gateway.counts["received"] - received
     passed_on = gateway.counts["hub_inbox"] - delivered
     stage.check(f"{arrived} presence events reached the gateway", held=arrived == sent)

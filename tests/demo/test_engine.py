@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from statusproxy.demo.engine import Dialog, Engine, Line
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
+
 from statusproxy.demo.engine import Dialog, Line
 from statusproxy.demo.gateway import StandInGateway, weak_etag
-from yarl import URL
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
 
 
