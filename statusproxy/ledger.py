@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from statusproxy.metrics import Metrics
@@ -23,6 +24,22 @@ LEISURE: Final = 30.0
 
 #: The clock must step at least this much, in seconds, between two readings, so that arrivals have an order.
 _TICK: Final = 1e-6
+
+
+#: Answers remembered with their corrections: the lists, and the channels that are asked for one by one.
+_MEMOS: Final = 64
+
+
+@dataclass(slots=True)
+class _Memo:
+    """An answer of the gateway and what it was corrected to, good for one version of the map."""
+
+    rule: ChannelRule
+    session: str | None
+    body: bytes
+    correction: Correction
+    asked_at: float
+    at: float
 
 
 class Ledger:
@@ -49,6 +66,9 @@ class Ledger:
         self._last = 0.0
         self._leisure: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
+        self._memos: dict[tuple[int, str | None], _Memo] = {}  # by the rule's identity: it holds a dict
+        self._memo_version = -1
+        self._memo_since = 0.0
 
     async def open(self) -> None:
         """Take over what the store holds, and start the writing at leisure."""
@@ -137,9 +157,23 @@ class Ledger:
         """A channel list as it must read now."""
         now = self.now()
         expired = self.sessions.expire(now)
-        correction = correct(body, rule, self.sessions, asked_at, now, session)
+        sessions = self.sessions
+        if sessions.version != self._memo_version:
+            self._memos.clear()
+            self._memo_version, self._memo_since = sessions.version, now
+        memo = self._memos.get((id(rule), session))
+        if memo is not None and memo.rule is rule and memo.body == body:
+            memo.asked_at, memo.at = asked_at, now
+            self._metrics.corrected(len(memo.correction.corrected))
+            return memo.correction, None
+        correction = correct(body, rule, sessions, asked_at, now, session)
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
+        if sessions.version == self._memo_version and asked_at >= self._memo_since and not correction.failure:
+            # Asked for after the last change of the map: whoever gets the same answer later, it means the same.
+            if len(self._memos) >= _MEMOS:
+                self._memos.clear()
+            self._memos[id(rule), session] = _Memo(rule, session, body, correction, asked_at, now)
         return correction, self._durable((*expired, *correction.changes))
 
     def wants_qr(self, session: str) -> bool:
@@ -180,6 +214,9 @@ class Ledger:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
+        for memo in list(self._memos.values()):
+            # What was answered from memory was said by the gateway all the same: note when.
+            correct(memo.body, memo.rule, self.sessions, memo.asked_at, memo.at, memo.session)
         durable = self._durable(self.sessions.expire(self.now()))
         if durable is not None:
             asyncio.ensure_future(durable).add_done_callback(_swallow)

@@ -23,7 +23,7 @@ from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
 from statusproxy.proxy.site import Report
 from statusproxy.store import StoreError, open_store
-from statusproxy.wiring import build_site, server_tls
+from statusproxy.wiring import build_site, load_certificate, server_tls
 
 log = logging.getLogger("statusproxy")
 access_log = logging.getLogger("statusproxy.access")
@@ -148,7 +148,7 @@ class Server:
             site = build_site(settings, self.proxy.site.pools)
             if self._tls is not None and settings.tls is not None:
                 # The same context serves the open listeners: connections from now on get the new certificate.
-                self._tls.load_cert_chain(settings.tls.certificate, settings.tls.key)
+                load_certificate(self._tls, settings.tls)
         except (ConfigError, OSError, ValueError) as error:
             log.error("the configuration was not changed: %s", error, extra={"why": str(error)})
             service.notify("READY=1", f"STATUS=Serving; the new configuration is refused: {error}")

@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Callable, Mapping
 
 from statusproxy import addresses
-from statusproxy.config import Settings, Webhook
+from statusproxy.config import Settings, Tls, Webhook
 from statusproxy.proxy.belief import Judge, SharedSecret, Signature
 from statusproxy.proxy.forwarded import Trust
 from statusproxy.proxy.routes import Kind, Route, RouteTable
@@ -120,7 +120,7 @@ def _origin(target: addresses.Target, settings: Settings) -> Origin:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if files.certificate is not None:
-            context.load_cert_chain(files.certificate, files.key)
+            context.load_cert_chain(files.certificate, files.key, password=_nobody_to_ask)
     return Origin(
         host=target.host,
         port=target.port,
@@ -139,5 +139,15 @@ def server_tls(settings: Settings) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    load_certificate(context, settings.tls)
     return context
+
+
+def load_certificate(context: ssl.SSLContext, files: Tls) -> None:
+    """Have `context` show the certificate in `files` from the next connection on. Raises `OSError`."""
+    context.load_cert_chain(files.certificate, files.key, password=_nobody_to_ask)
+
+
+def _nobody_to_ask() -> bytes:
+    """The password of an encrypted key: a service must not stop to ask for one at its terminal."""
+    return b""

@@ -1,5 +1,6 @@
 """Corrected routes: what the gateway is asked, and the answer's own validator and coding (RFC 9110 §8.8, §13)."""
 
+from collections import deque
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -48,6 +49,25 @@ _NOT_WITH_304: Final = frozenset(
 )
 
 
+class Validators:
+    """Entity tags for changed bodies. The last few are remembered by the body object itself, so that a list which
+    is corrected once and sent a thousand times is hashed once."""
+
+    __slots__ = ("_recent",)
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=8)
+
+    def tag(self, body: bytes) -> bytes:
+        """The weak tag of `body`: equal for equal bodies, across restarts too."""
+        for known, tag in self._recent:
+            if known is body:
+                return tag
+        tag = b'W/"sp-%b"' % blake2b(body, digest_size=12).hexdigest().encode()
+        self._recent.appendleft((body, tag))
+        return tag
+
+
 def ask(headers: Headers) -> list[Header]:
     """The request's fields as the gateway is asked on a corrected route: for the whole list, uncoded."""
     asked = [header for header in headers if lower(header[0]) not in WITHHELD]
@@ -66,16 +86,16 @@ class Representation:
 
 
 def represent(
-    request: Headers, status: int, reason: bytes, headers: list[Header], body: bytes, *, changed: bool
+    request: Headers, status: int, reason: bytes, headers: list[Header], body: bytes, own_tag: bytes | None
 ) -> Representation:
     """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
 
-    A changed body gets a validator of its own. An unchanged one keeps the gateway's, so that with no correction in
-    force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2). gzip is applied
+    A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
+    correction in force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2). gzip is applied
     where the client asked for it, since the gateway was asked for none.
     """
-    if changed:
-        tag = b'W/"sp-%b"' % blake2b(body, digest_size=12).hexdigest().encode()
+    if own_tag is not None:
+        tag = own_tag
         headers = [header for header in headers if lower(header[0]) not in UNTRUE]
         headers.append((b"ETag", tag))
     else:

@@ -26,6 +26,9 @@ _REWRITTEN: Final = frozenset(
     }
 )
 
+#: The names of `_REWRITTEN`, for callers that look whether a request has any.
+SAID: Final = _REWRITTEN
+
 #: `for=` of one Forwarded element: a token or a quoted string (RFC 7239 §4).
 _FORWARDED_FOR: Final = re.compile(rb'(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^;,\s]*)', re.IGNORECASE)
 
@@ -67,15 +70,20 @@ def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
 class Trust:
     """The networks whose proxies are believed when they say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_networks", "is_trusted")
+    __slots__ = ("_networks", "introduce", "is_trusted")
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
         # One client makes many requests: its network is looked up once.
         self.is_trusted = lru_cache(maxsize=4096)(self._is_trusted)
+        self.introduce = lru_cache(maxsize=4096)(self._introduce)
 
     def _is_trusted(self, text: str) -> bool:
         return within(parse_address(text), self._networks)
+
+    def _introduce(self, peer: Peer, host: bytes) -> tuple[Header, ...]:
+        """What `forward` adds for a request that says nothing itself; remembered, as most requests do not."""
+        return tuple(self.forward(peer, host, []))
 
     def client(self, peer: Peer, headers: Sequence[Header]) -> str:
         """The real client's address as text: the nearest hop that is not a trusted proxy.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import re
 import secrets
 import time
@@ -15,14 +16,18 @@ from statusproxy.proxy.belief import Case
 from statusproxy.proxy.client import ClientRequest, Finished
 from statusproxy.proxy.codings import CodingError, decode
 from statusproxy.proxy.errors import PROBLEMS, Hop, error_answer
+from statusproxy.proxy.forwarded import SAID
 from statusproxy.proxy.headers import (
+    ANSWER_ROLES,
     HOP_BY_HOP,
-    REQUEST_ONLY,
+    REQUEST_ROLES,
     Header,
+    Noted,
     end_to_end,
     first,
     is_upgrade,
     lower,
+    sort_out,
     values,
     via,
     write_head,
@@ -47,17 +52,18 @@ _ONE_WRITE: Final = 64 * 1024
 #: Bytes of a QR answer or a create request that are looked at.
 _GLANCE: Final = 256 * 1024
 
-_DROPPED: Final = HOP_BY_HOP | REQUEST_ONLY
-
 #: A request id as it may be passed on and logged: printable, short; others are replaced.
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
+_random_bits = random.Random(secrets.randbits(128)).getrandbits  # noqa: S311 - an id to find, not to guess
+
+
 def new_request_id() -> str:
-    """A fresh request id."""
-    return secrets.token_hex(8)
+    """A fresh request id: 16 hexadecimal digits."""
+    return f"{_random_bits(64):016x}"
 
 
 class Proxy:
@@ -69,6 +75,7 @@ class Proxy:
         self.report = report
         self.draining = False
         self.in_flight = 0
+        self.validators = corrected.Validators()
 
     async def handle(self, request: ClientRequest) -> Finished:
         """Serve one request; never raises but for cancellation."""
@@ -93,8 +100,11 @@ class Exchange:
         "_durable",
         "_gone",
         "_hop",
+        "_id_usable",
+        "_kept",
         "_knowledge",
         "_match",
+        "_noted",
         "_problem",
         "_proxy",
         "_pump",
@@ -120,9 +130,11 @@ class Exchange:
         self._started = time.perf_counter()
         self._asked_at = proxy.knowledge.now()
         self._target = request.target
-        said = first(request.headers, b"x-request-id")
-        usable = said is not None and _REQUEST_ID.fullmatch(said) is not None
-        self._request_id = said.decode("ascii") if said is not None and usable else new_request_id()
+        self._kept, self._noted = sort_out(request.headers, REQUEST_ROLES)
+        said = self._noted.get(b"x-request-id")
+        usable = said is not None and len(said) == 1 and _REQUEST_ID.fullmatch(said[0]) is not None
+        self._request_id = said[0].decode("ascii") if said is not None and usable else new_request_id()
+        self._id_usable = usable
         self._close = proxy.draining or not request.keep_alive
         self._connection: UpstreamConnection | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -192,8 +204,8 @@ class Exchange:
         if b"#" in self._target:
             return "bad_request"
         if limits.body is not None:
-            length = first(request.headers, b"content-length")
-            if length is not None and int(length) > limits.body:
+            length = self._noted.get(b"content-length")
+            if length is not None and int(length[0]) > limits.body:
                 return "body_too_large"
         return None
 
@@ -201,7 +213,9 @@ class Exchange:
 
     async def _pass_on(self, pool: Pool, target: bytes | None = None) -> None:
         """Forward the request and stream the answer, both untouched."""
-        upgrade = self._match.kind is Kind.PASS and is_upgrade(self._request.headers) and self._may_upgrade()
+        noted = self._noted
+        upgrade = b"upgrade" in noted and b"connection" in noted and is_upgrade(self._request.headers)
+        upgrade = upgrade and self._match.kind is Kind.PASS and self._may_upgrade()
         head = await self._send(pool, self._fields(pool, upgrade=upgrade), target)
         if upgrade and head.status == 101:
             await self._tunnel(head)
@@ -246,7 +260,7 @@ class Exchange:
         if text is None:
             if why:
                 self._knowledge.unreadable("channels", why)
-            await self._answer(head.status, head.reason, self._answer_fields(head), body, head)
+            await self._answer(head.status, head.reason, self._answer_fields(head)[0], body, head)
             return
         correction, self._durable = self._knowledge.correct(text, entry.rule, self._asked_at, match.session)
         await self._settle()
@@ -258,9 +272,9 @@ class Exchange:
             request.headers,
             head.status,
             head.reason,
-            self._answer_fields(head),
+            self._answer_fields(head)[0],
             correction.body if changed else body,
-            changed=changed,
+            self._proxy.validators.tag(correction.body) if changed else None,
         )
         await self._answer(answer.status, answer.reason, answer.headers, answer.body, head)
 
@@ -295,14 +309,14 @@ class Exchange:
             await self._settle()
         elif why:
             self._knowledge.unreadable("qr", why)
-        await self._answer(head.status, head.reason, self._answer_fields(head), body, head)
+        await self._answer(head.status, head.reason, self._answer_fields(head)[0], body, head)
 
     async def _tunnel(self, head: ResponseHead) -> None:
         connection, request = self._connection, self._request
         assert connection is not None
         self._close = True
         self._status = head.status
-        fields = self._answer_fields(head)
+        fields, _ = self._answer_fields(head)
         fields.append((b"Connection", b"Upgrade"))
         fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
         await self._write(write_head(b"HTTP/1.1 101 %b" % head.reason, fields))
@@ -324,20 +338,28 @@ class Exchange:
     def _fields(self, pool: Pool, *, upgrade: bool) -> list[Header]:
         """The request's fields as the next hop gets them."""
         request, site = self._request, self._site
+        fields, noted = self._kept.copy(), self._noted
         authority = _authority(self._target)
-        fields = end_to_end(request.headers, _DROPPED)
-        host = authority if authority is not None else first(fields, b"host")
-        self._client = site.trust.client(request.connection.peer, request.headers)
-        fields = site.trust.forward(request.connection.peer, host or b"", fields)
+        hosts = noted.get(b"host")
+        host = authority if authority is not None else hosts[0] if hosts else b""
+        peer = request.connection.peer
+        if SAID.isdisjoint(noted):
+            self._client = peer.address
+            fields += site.trust.introduce(peer, host)
+        else:
+            self._client = site.trust.client(peer, request.headers)
+            fields = site.trust.forward(peer, host, fields)
         replaced = pool.origin.authority if site.host == "gateway" or pool is not site.pool else authority
-        if replaced is not None or host is None:
-            fields = [(b"Host", replaced or pool.origin.authority)] + [
-                header for header in fields if lower(header[0]) != b"host"
+        if replaced is not None or not hosts:
+            fields = [
+                (b"Host", replaced or pool.origin.authority),
+                *(header for header in fields if lower(header[0]) != b"host"),
             ]
-        fields.append(via(fields, request.version))
-        if first(fields, b"x-request-id") != (said := self._request_id.encode()):
-            fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
-            fields.append((b"X-Request-Id", said))
+        fields.append(via(noted.get(b"via"), request.version))
+        if not self._id_usable:
+            if b"x-request-id" in noted:
+                fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
+            fields.append((b"X-Request-Id", self._request_id.encode()))
         if request.message.chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
         if upgrade:
@@ -366,7 +388,9 @@ class Exchange:
         self._sent_at = time.perf_counter()
         fresh = False
         while True:
-            connection = await pool.acquire(fresh=fresh, probe=not repeatable)
+            connection = None if fresh else pool.take(probe=not repeatable)
+            if connection is None:
+                connection = await pool.acquire(fresh=fresh)
             if self._gone and request.method in SAFE:
                 pool.release(connection)
                 raise ConnectionResetError
@@ -503,22 +527,22 @@ class Exchange:
 
     # ---- the answer's way ----
 
-    def _answer_fields(self, head: ResponseHead) -> list[Header]:
-        """The answer's fields as the client gets them, but for the framing."""
-        fields = end_to_end(head.headers, HOP_BY_HOP)
-        fields.append(via(fields, head.version))
-        if first(fields, b"x-request-id") is None:
+    def _answer_fields(self, head: ResponseHead) -> tuple[list[Header], Noted]:
+        """The answer's fields as the client gets them but for the framing, and those noted on the way."""
+        fields, noted = sort_out(head.headers, ANSWER_ROLES)
+        fields.append(via(noted.get(b"via"), head.version))
+        if b"x-request-id" not in noted:
             fields.append((b"X-Request-Id", self._request_id.encode()))
-        return fields
+        return fields, noted
 
     async def _stream(self, head: ResponseHead) -> None:
         """Send the client the answer as it comes."""
         await self._settle()
         connection, request = self._connection, self._request
         assert connection is not None
-        fields = self._answer_fields(head)
+        fields, noted = self._answer_fields(head)
         bodiless = request.method == "HEAD" or head.status in {204, 304}
-        has_length = first(fields, b"content-length") is not None
+        has_length = b"content-length" in noted
         chunked = False
         if not bodiless and not has_length:
             chunked = request.version >= (1, 1)
@@ -583,11 +607,11 @@ class Exchange:
             if size > limit:
                 break
         self._knowledge.unreadable(self._match.kind.name.lower(), "too-large")
-        fields = self._answer_fields(head)
-        chunked = first(fields, b"content-length") is None and self._request.version >= (1, 1)
+        fields, noted = self._answer_fields(head)
+        chunked = b"content-length" not in noted and self._request.version >= (1, 1)
         if chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
-        elif first(fields, b"content-length") is None:
+        elif b"content-length" not in noted:
             self._close = True
         self._finish_fields(fields)
         self._status = head.status
@@ -702,7 +726,10 @@ class Exchange:
             return
         try:
             connection = self._request.connection
-            await self._request.writer.write(data)
+            transport = connection.transport
+            if transport is None or transport.is_closing():
+                raise ConnectionResetError
+            transport.write(data)
             if connection.writing_paused:
                 async with asyncio.timeout(self._site.timeouts.write):
                     await self._request.writer.drain()
@@ -761,7 +788,7 @@ class Exchange:
             sent=self._sent,
             request_id=self._request_id,
             client=self._client,
-            path=_public_path(self._target),
+            target=self._target,
             problem=self._problem,
             corrected=self._corrected,
         )
@@ -792,10 +819,3 @@ def _request_line(method: str, target: bytes, pool: Pool) -> bytes:
             target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     base = pool.origin.base_path
     return b"%b %b%b HTTP/1.1" % (method.encode("ascii"), base if target != b"*" else b"", target)
-
-
-def _public_path(target: bytes) -> str:
-    """As much of a path as may be logged: no query, and at most two segments, so no id of a person or a session."""
-    parts = target.partition(b"?")[0].split(b"/")[1:]
-    shown = "/" + "/".join(part.decode("ascii", "replace") for part in parts[:2])
-    return shown + ("/…" if len(parts) > 2 else "")

@@ -121,6 +121,55 @@ def end_to_end(headers: Headers, dropped: frozenset[bytes]) -> list[Header]:
 _EVERYDAY_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
 
 
+#: Fields that are noted while a head is sorted out: those dropped from it, and those that stay as well.
+_NOTED_ONLY: Final = HOP_BY_HOP | {b"via"}
+_NOTED_TOO: Final = frozenset({b"content-length", b"x-request-id", b"host", b"expect", b"content-encoding"})
+
+Roles = dict[bytes, bool]
+"""Lower-cased names to note; True where the field also stays."""
+
+REQUEST_ROLES: Final[Roles] = {
+    **dict.fromkeys(_NOTED_ONLY | REQUEST_ONLY, False),
+    **dict.fromkeys(_NOTED_TOO, True),
+    **dict.fromkeys(
+        (
+            b"forwarded",
+            b"x-forwarded-for",
+            b"x-forwarded-host",
+            b"x-forwarded-port",
+            b"x-forwarded-proto",
+            b"x-real-ip",
+        ),
+        True,
+    ),
+}
+ANSWER_ROLES: Final[Roles] = {**dict.fromkeys(_NOTED_ONLY, False), **dict.fromkeys(_NOTED_TOO, True)}
+
+Noted = dict[bytes, list[bytes]]
+
+
+def sort_out(headers: Headers, roles: Roles) -> tuple[list[Header], Noted]:
+    """A head's end-to-end fields, in order, and the values of the fields that `roles` names: in one pass.
+
+    `Via` is taken out and noted, to be written anew; so is all that `Connection` names.
+    """
+    kept: list[Header] = []
+    noted: Noted = {}
+    for header in headers:
+        name = _lowered.get(header[0]) or lower(header[0])
+        stays = roles.get(name)
+        if stays is not None:
+            noted.setdefault(name, []).append(header[1])
+            if not stays:
+                continue
+        kept.append(header)
+    options = noted.get(b"connection")
+    if options is not None and (len(options) > 1 or options[0].lower() not in _EVERYDAY_OPTIONS):
+        named = connection_options(headers) - NEVER_HIDDEN
+        kept = [header for header in kept if lower(header[0]) not in named]
+    return kept, noted
+
+
 def write_head(start_line: bytes, headers: Iterable[Header]) -> bytes:
     """A message head as it goes on the wire: start line, fields, the empty line."""
     lines = [start_line]
@@ -129,17 +178,16 @@ def write_head(start_line: bytes, headers: Iterable[Header]) -> bytes:
     return b"\r\n".join(lines)
 
 
-def via(headers: list[Header], version: tuple[int, int]) -> Header:
-    """The `Via` field with this hop appended, for a message received as HTTP `version` (RFC 9110 §7.6.3).
+def via(before: Sequence[bytes] | None, version: tuple[int, int]) -> Header:
+    """The `Via` field with this hop appended to those `before`, for a message that came as HTTP `version`.
 
-    The fields of the same name are taken out of `headers`, so that one field lists all hops in order.
+    One field lists all hops in order (RFC 9110 §7.6.3).
     """
-    hop = b"%d.%d %b" % (*version, PSEUDONYM)
-    before = values(headers, b"via")
-    if before:
-        headers[:] = [header for header in headers if lower(header[0]) != b"via"]
-        hop = b", ".join([*before, hop])
-    return (b"Via", hop)
+    hop = _HOPS.get(version) or b"%d.%d %b" % (*version, PSEUDONYM)
+    return (b"Via", b", ".join([*before, hop]) if before else hop)
+
+
+_HOPS: Final = {(1, 0): b"1.0 " + PSEUDONYM, (1, 1): b"1.1 " + PSEUDONYM}
 
 
 def is_upgrade(headers: Headers) -> bool:

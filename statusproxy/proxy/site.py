@@ -114,7 +114,7 @@ class Site:
     """Every pool by its origin's name, for reload and shutdown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
 
@@ -129,7 +129,13 @@ class Report:
     sent: int
     request_id: str
     client: str
-    path: str
-    """The path's first segments with ids left out."""
-    problem: str | None = None
-    corrected: int = 0
+    target: bytes
+    problem: str | None
+    corrected: int
+
+    @property
+    def path(self) -> str:
+        """As much of the path as may be logged: at most two segments, so no id of a person or a session."""
+        parts = self.target.partition(b"?")[0].split(b"/")[1:]
+        shown = "/" + "/".join(part.decode("ascii", "replace") for part in parts[:2])
+        return shown + ("/…" if len(parts) > 2 else "")

@@ -469,20 +469,29 @@ class Pool:
         """Connections kept alive and waiting for work."""
         return len(self._idle)
 
-    async def acquire(self, *, fresh: bool = False, probe: bool = False) -> UpstreamConnection:
-        """A connection of this caller's own, until `release`. Raises `UpstreamError`, nothing having been sent.
+    def take(self, *, probe: bool = False) -> UpstreamConnection | None:
+        """An idle connection, to be the caller's own until `release`; None where there is none fit for use.
 
-        `fresh` opens a new one; `probe` looks whether the gateway has closed an idle one already, for requests
-        that cannot be repeated.
+        `probe` looks whether the gateway has closed it already, for requests that cannot be repeated.
         """
-        loop = asyncio.get_running_loop()
-        while not fresh and self._idle:
+        while self._idle:
             connection = self._idle.pop()
             if connection.closed:
                 continue
-            if loop.time() - connection.idle_since > connection.idle_limit or (probe and _readable(connection)):
+            idle = connection._loop.time() - connection.idle_since
+            if idle > connection.idle_limit or (probe and _readable(connection)):
                 connection.abort()
                 continue
+            return connection
+        return None
+
+    async def acquire(self, *, fresh: bool = False, probe: bool = False) -> UpstreamConnection:
+        """A connection of this caller's own, until `release`; `fresh` opens a new one.
+
+        Raises `UpstreamError`, nothing having been sent.
+        """
+        loop = asyncio.get_running_loop()
+        if not fresh and (connection := self.take(probe=probe)) is not None:
             return connection
         if len(self._open) + self._connecting >= self.limits.connections:
             await self._place(loop)
@@ -499,9 +508,10 @@ class Pool:
         promised = first(head.headers, b"keep-alive") if head is not None else None
         if promised is not None:
             connection.idle_limit = _promised_idle(promised)
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = connection._loop.time()
         self._idle.append(connection)
-        self._let_next_in()
+        if self._waiting:
+            self._let_next_in()
 
     def close(self) -> None:
         """Close what is idle and whatever is released from now on."""
