@@ -91,7 +91,8 @@ def represent(
     """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
 
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
-    correction in force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2). gzip is applied
+    correction in force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2).
+    gzip is applied
     where the client asked for it, since the gateway was asked for none.
     """
     if own_tag is not None:
