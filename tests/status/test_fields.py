@@ -107,7 +107,7 @@ def test_what_javascript_accepts_is_read(body: bytes, value: object) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"NaN", b"[Infinity]", b"{'a':1}", b"{} {}", b"<html>", b"\xef\xbb\xbf"])
 def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse(body)
 
 

@@ -1,0 +1,642 @@
+"""Correcting the channel list: the values set, and not one byte beside them."""
+
+import json
+import math
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from statusproxy.status.channels import ChannelRule, Correction, correct
+from statusproxy.status.fields import fold_word, parse_path
+from statusproxy.status.sessions import Release, SessionMap, SessionRules
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+
+IDS = tuple(map(parse_path, ("id", "name", "channel_id", "session_id", "session")))
+LIST = ChannelRule(
+    list=tuple(map(parse_path, ("channels", "data.channels", "data", ""))),
+    id=IDS,
+    set={"status": "disconnected", "connection": "disconnected", "state": "disconnected", "connected": False},
+    keep=frozenset({"disconnected", "qr_required", "QR", "waiting_qr"}),
+)
+ONE = replace(LIST, list=tuple(map(parse_path, ("channel", "data", ""))))
+
+
+def down(*names: str, rules: SessionRules | None = None) -> SessionMap:
+    """A map with an override for each of these sessions, begun at 100."""
+    sessions = SessionMap(rules)
+    for name in names:
+        signal = Signal(Kind.DISCONNECTED, name, 100.0, "status-find", "browserClose", None)
+        sessions.hear(Reading(Verdict.SIGNAL, "status-find", name, signal), 100.0)
+    return sessions
+
+
+def corrected(body: bytes, *names: str, rule: ChannelRule = LIST, path_id: str | None = None) -> Correction:
+    return correct(body, rule, down(*(names or ("sales",))), 200.0, 201.0, path_id)
+
+
+# What is set
+
+
+def test_a_stale_connected_reads_disconnected() -> None:
+    body = (
+        b'{"success":true,"channels":[{"id":"sales","name":"sales","status":"connected"},'
+        b'{"id":"support","name":"support","status":"qr_required"}],"total":2}'
+    )
+    assert corrected(body) == Correction(
+        b'{"success":true,"channels":[{"id":"sales","name":"sales","status":"disconnected"},'
+        b'{"id":"support","name":"support","status":"qr_required"}],"total":2}',
+        ("sales",),
+    )
+
+
+def test_every_status_field_that_is_present_is_set() -> None:
+    body = b'[{"id":"sales","status":"x","connection":null,"state":1,"connected":true,"other":"connected"}]'
+    assert corrected(body).body == (
+        b'[{"id":"sales","status":"disconnected","connection":"disconnected",'
+        b'"state":"disconnected","connected":false,"other":"connected"}]'
+    )
+
+
+@pytest.mark.parametrize("word", ["qr_required", "qr", " QR ", "Waiting_QR", "Disconnected"])
+def test_a_word_that_tells_more_stays(word: str) -> None:
+    body = json.dumps([{"id": "sales", "status": word}]).encode()
+    assert corrected(body).body is body
+
+
+def test_beside_a_word_that_tells_more_no_other_field_may_contradict() -> None:
+    body = b'[{"id":"sales","status":"qr_required","connected":true}]'
+    assert corrected(body).body == b'[{"id":"sales","status":"qr_required","connected":false}]'
+
+
+@pytest.mark.parametrize("value", [["connected"], {"value": "connected"}, [], {}])
+def test_a_container_is_never_replaced(value: object) -> None:
+    body = json.dumps([{"id": "sales", "status": value}]).encode()
+    assert corrected(body).body is body
+
+
+def test_of_a_repeated_field_every_occurrence_is_set() -> None:
+    body = b'[{"id":"sales","status":"connected","status":"unknown"}]'
+    assert corrected(body).body == b'[{"id":"sales","status":"disconnected","status":"disconnected"}]'
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "stays"),
+    [
+        (False, "false", True),
+        (False, "0", False),
+        (0, "0.0", True),
+        (0, "false", False),
+        (None, "null", True),
+        (None, '""', False),
+        ("off\u00e9", '"off\\u00e9"', True),
+        (1.5, "15e-1", True),
+    ],
+)
+def test_a_value_that_is_already_so_is_left_alone(wanted: Any, there: str, stays: bool) -> None:
+    body = f'[{{"id":"sales","status":{there}}}]'.encode()
+    result = corrected(body, rule=replace(LIST, set={"status": wanted}))
+    assert (result.body is body) is stays
+    assert result.corrected == (() if stays else ("sales",))
+
+
+def test_new_values_are_written_in_ascii() -> None:
+    result = corrected(b'[{"id":"sales","status":1}]', rule=replace(LIST, set={"status": "d\u00e9connect\u00e9"}))
+    assert result.body == b'[{"id":"sales","status":"d\\u00e9connect\\u00e9"}]'
+
+
+def test_a_fields_name_is_read_whatever_its_spelling() -> None:
+    rule = replace(LIST, set={"st\u00e4tus": "off"})
+    body = '[{"id":"sales","st\u00e4tus":1,"st\\u00e4tus":2,"stätus2":3}]'.encode()
+    assert (
+        corrected(body, rule=rule).body == '[{"id":"sales","stätus":"off","st\\u00e4tus":"off","stätus2":3}]'.encode()
+    )
+
+
+def test_all_channels_of_one_id_are_treated_alike() -> None:
+    body = b'[{"id":"sales","status":"connected"},{"id":"x"},{"id":"sales","status":"open"}]'
+    result = corrected(body)
+    assert result.body == b'[{"id":"sales","status":"disconnected"},{"id":"x"},{"id":"sales","status":"disconnected"}]'
+    assert result.corrected == ("sales",)
+
+
+def test_a_channel_is_found_though_its_id_is_spelt_differently() -> None:
+    body = b'[{"id":"Sales Team","status":"connected"}]'
+    assert corrected(body, "salesteam").corrected == ("Sales Team",)
+
+
+# Where channels and ids are
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        '{"channels":%s}',
+        '{"data":{"channels":%s}}',
+        '{"data":%s}',
+        "%s",
+        '{"channels":null,"data":{"channels":{},"x":[]},"data":%s}',
+        '{"channels":"none","data":%s}',
+        '{"channels":[{"id":"x"}],"channels":%s,"more":[1,{"a":"}"}]}',
+        '\ufeff{"channels":%s}',
+        ' \n{ "x" : [ ] , "channels" :\t%s\r\n}\n',
+    ],
+)
+def test_the_list_is_found_wherever_the_rule_says(around: str) -> None:
+    element = '{"id":"sales","status":%s}'
+    body = (around % f'[{{"id":"x"}},{element % 1}]').encode()
+    assert corrected(body).body == (around % f'[{{"id":"x"}},{element % json.dumps("disconnected")}]').encode()
+
+
+def test_the_first_path_that_leads_to_an_array_counts() -> None:
+    body = b'{"data":[{"id":"sales","status":1}],"channels":[{"id":"sales","status":2}]}'
+    assert (
+        corrected(body).body
+        == b'{"data":[{"id":"sales","status":1}],"channels":[{"id":"sales","status":"disconnected"}]}'
+    )
+
+
+@pytest.mark.parametrize("body", [b"{}", b"5", b"null", b'{"channels":{"id":"sales"}}', b'"\\ud800"'])
+def test_an_answer_without_list_is_untouched_and_says_why(body: bytes) -> None:
+    result = corrected(body)
+    assert (result.body is body, result.failure) == (True, "no-list")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"id":"sales"',
+        '"name":"sales"',
+        '"id":null,"name":"sales"',
+        '"id":{"x":1},"id":" ","name":"sales"',
+        '"id":"other","id":"sales"',
+        '"\\u0069d":"sales"',
+        '"id":true,"session":"sales"',
+    ],
+)
+def test_the_id_is_the_first_usable_one(members: str) -> None:
+    body = f'[{{{members},"status":1}}]'.encode()
+    assert corrected(body).corrected == ("sales",)
+
+
+@pytest.mark.parametrize(
+    ("id_value", "session"), [("7", "7"), ("7.0", "7"), ("12345678901234567890", "12345678901234567890")]
+)
+def test_an_id_may_be_a_number(id_value: str, session: str) -> None:
+    assert corrected(f'[{{"id":{id_value},"status":1}}]'.encode(), session).corrected == (session,)
+
+
+@pytest.mark.parametrize("value", ['{"id":"sales"}', '"sales"'])
+def test_an_id_may_stand_deeper(value: str) -> None:
+    rule = replace(LIST, id=tuple(map(parse_path, ("session.id", "session"))))
+    assert corrected(f'[{{"session":{value},"status":1}}]'.encode(), rule=rule).corrected == ("sales",)
+
+
+def test_without_any_path_to_an_id_nothing_is_corrected() -> None:
+    body = b'[{"id":"sales","status":1}]'
+    assert corrected(body, rule=replace(LIST, id=())).body is body
+
+
+def test_elements_that_are_no_objects_are_left() -> None:
+    body = b'["sales",null,[{"id":"sales","status":1}],{"id":"sales","status":1},12345678901234567890123]'
+    assert corrected(body).body == body.replace(
+        b'{"id":"sales","status":1},1', b'{"id":"sales","status":"disconnected"},1'
+    )
+
+
+def test_a_list_of_bare_ids_has_nothing_to_set() -> None:
+    rule = replace(LIST, id=((),))
+    body = b'["sales","support"]'
+    assert corrected(body, rule=rule).body is body
+
+
+# One channel
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"success":true,"channel":{"id":"sales","status":1}}',
+        '{"data":{"status":1}}',
+        '{"channel":"sales","status":1,"connection":"disconnected","state":"waiting_qr"}',
+        '{"status":1,"x":"\\ud800"}',
+        '[{"status":1}]',
+        '{"data":[{"id":"x","status":2},{"id":"sales","status":1}]}',
+    ],
+)
+def test_one_channel_is_found_in_each_shape(body: str) -> None:
+    outcome = corrected(body.encode(), rule=ONE, path_id="sales")
+    assert outcome.body == body.replace('"status":1', '"status":"disconnected"').encode()
+    assert outcome.corrected == ("sales",)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"id":"other","status":1}',
+        '{"data":{"id":"other","status":1,"x":"\\ud800"}}',
+        '[{"status":1},{"status":1}]',
+        '[{"status":1,"x":"\\ud800"},{"id":"y"}]',
+    ],
+)
+def test_the_id_in_the_path_names_only_a_single_channel_without_id(body: str) -> None:
+    assert corrected(body.encode(), rule=ONE, path_id="sales").body == body.encode()
+
+
+@pytest.mark.parametrize("body", [b"5", b'"sales"', b'"\\ud800"'])
+def test_an_answer_without_a_channel_says_so(body: bytes) -> None:
+    assert corrected(body, rule=ONE, path_id="sales") == Correction(body, failure="no-list")
+
+
+# What is left alone
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b'{"channels":['])
+def test_without_an_override_nothing_is_parsed(body: bytes) -> None:
+    result = correct(body, LIST, SessionMap(), 200.0, 201.0)
+    assert result == Correction(body)
+    assert result.body is body
+
+
+def test_with_nothing_to_correct_the_same_bytes_go_on() -> None:
+    body = b'{"channels":[{"id":"support","status":"connected"}]}'
+    assert corrected(body).body is body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"channels":[',
+        b'{"channels":[{"id":"sales","status":1}]} x',
+        b'{"channels":[{"id":"sales","status":1,"x":NaN}]}',
+        b'[{"id":"sales","status":1,"x":"\\ud800"}] []',
+        b'[{"id":"sales","status":1},]',
+    ],
+)
+def test_what_is_no_json_is_untouched_and_says_why(body: bytes) -> None:
+    result = corrected(body)
+    assert (result.body is body, result.corrected, result.failure) == (True, (), "not-json")
+
+
+@pytest.mark.parametrize("depth", [100_000])
+@pytest.mark.parametrize("head", ['"status":1', '"status":1,"x":"\\ud800"', '"status":1e400'])
+def test_what_is_nested_too_deep_is_untouched_and_says_why(depth: int, head: str) -> None:
+    body = f'[{{"id":"sales",{head},"deep":{"[" * depth}{"]" * depth}}}]'.encode()
+    result = corrected(body)
+    assert (result.body is body, result.failure) == (True, "too-deep")
+
+
+def test_near_the_end_of_the_stack_it_still_does_not_raise() -> None:
+    body = b'[{"id":"sales","status":"connected","x":[[[[[[[[{"a":"\\ud800"}]]]]]]]]}]'
+    results: list[Correction] = []
+
+    def descend(left: int) -> None:
+        if left:
+            descend(left - 1)
+        else:
+            results.append(corrected(body))
+
+    frame, used = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, used = frame.f_back, used + 1
+    for spare in range(60, 20, -4):
+        try:
+            descend(sys.getrecursionlimit() - used - spare)
+        except RecursionError:
+            break  # not even the call, or the map of the test, has room
+    assert results
+    assert all(one.failure == "too-deep" or one.corrected == ("sales",) for one in results)
+
+
+# What the answer tells the map
+
+
+def test_what_the_gateway_says_is_remembered() -> None:
+    sessions = down("sales")
+    correct(b'[{"id":"sales","connected":true,"status":"unknown"}]', LIST, sessions, 200.0, 201.0)
+    known = sessions.get("sales")
+    assert known is not None
+    assert (known.channel, known.gateway_said, known.gateway_said_at) == ("sales", "unknown", 201.0)
+
+
+@pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ('"connected":true', "connected: true"),
+        ('"connected":false,"state":5', "5"),
+        ('"state":[],"x":1', None),
+        ('"state":null', None),
+        ('"state":"a","status":"b"', "b"),
+    ],
+)
+def test_the_gateways_word_is_its_first_text_or_else_its_boolean(members: str, word: str | None) -> None:
+    sessions = down("sales")
+    correct(f'[{{"id":"sales",{members}}}]'.encode(), LIST, sessions, 200.0, 201.0)
+    known = sessions.get("sales")
+    assert known is not None
+    assert known.gateway_said == word
+
+
+@pytest.mark.parametrize(
+    "says", ['"status":"connected"', '"status":"Open"', '"connected":true', '"connected":true,"status":"unknown"']
+)
+def test_a_connected_after_the_gateway_caught_up_passes_and_releases(says: str) -> None:
+    sessions = down("sales")
+    correct(b'[{"id":"sales","status":"qr_required"}]', LIST, sessions, 200.0, 201.0)
+    body = f'[{{"id":"sales",{says}}}]'.encode()
+    result = correct(body, LIST, sessions, 205.0, 206.0)
+    assert result.body is body
+    assert [change.reason for change in result.changes] == [Release.RECONNECTED]
+    assert not sessions.has_overrides
+
+
+@pytest.mark.parametrize(
+    "says", ['"status":"unknown"', '"connected":false', '"status":"connected","state":"qr_required"', '"x":1']
+)
+def test_nothing_less_than_connected_releases(says: str) -> None:
+    sessions = down("sales")
+    sessions.qr_seen("sales", 200.0, 201.0)
+    correct(f'[{{"id":"sales",{says}}}]'.encode(), LIST, sessions, 205.0, 206.0)
+    assert sessions.has_overrides
+
+
+@pytest.mark.parametrize("says", ['"status":"unknown"', '"connected":false', '"status":null', '"x":"qr_required"'])
+def test_only_a_word_of_keep_shows_that_the_gateway_has_caught_up(says: str) -> None:
+    sessions = down("sales")
+    correct(f'[{{"id":"sales",{says}}}]'.encode(), LIST, sessions, 200.0, 201.0)
+    correct(b'[{"id":"sales","status":"connected"}]', LIST, sessions, 205.0, 206.0)
+    assert sessions.has_overrides
+
+
+def test_of_a_repeated_field_the_last_value_is_what_the_gateway_says() -> None:
+    sessions = down("sales")
+    correct(b'[{"id":"sales","status":"qr_required","status":"connected"}]', LIST, sessions, 200.0, 201.0)
+    known = sessions.get("sales")
+    assert known is not None
+    assert known.override is not None
+    assert (known.gateway_said, known.override.caught_up) == ("connected", None)
+
+
+def test_of_two_channels_of_one_id_a_word_of_keep_outweighs_connected() -> None:
+    sessions = down("sales")
+    sessions.qr_seen("sales", 200.0, 201.0)
+    body = b'[{"id":"sales","status":"connected"},{"id":"sales","status":"qr_required"}]'
+    correct(body, LIST, sessions, 205.0, 206.0)
+    assert sessions.has_overrides
+
+
+# Where elements stand: every layout gives the same result
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '[%s,{"id":"a"},%s]',
+        "[ %s , %s ]",
+        "[\n  %s,\n  %s\n]",
+        "[%s, %s,%s]",
+        "[%s ,%s, %s]",
+        '[{"id":"a","n":12345678901234567890123},%s]',
+        '[%s,{"id":12345678901234567890123},%s]',
+        '{"channels":[%s],"channels":[%s]}',
+        '{"channels":[%s],"channels":[]}',
+        '{"data":{"channels":[%s]},"data":{"channels":[%s,%s]}}',
+        "[%s]",
+        '[{"id":"s"},%s,%s]',
+        '{"channels":[12345678901234567890123,2],"channels":[%s,%s]}',
+        '{"channels":[123456789012345678901 ],"channels":[%s]}',
+    ],
+)
+def test_elements_are_found_in_every_layout(body: str) -> None:
+    count = body.count("%s")
+    before = body % (('{"id":"sales","status":"connected"}',) * count)
+    assert corrected(before.encode()).body == expected(before.encode(), {"sales"})
+
+
+# An oracle: a small JSON reader of its own, byte by byte, that knows where everything stands
+
+
+class Node:
+    def __init__(self, value: object, start: int, end: int) -> None:
+        self.value, self.start, self.end = value, start, end
+
+
+def read_node(body: bytes, at: int) -> Node:
+    """Read the value at `at`: an object as a list of (name, Node), an array as a tuple of Nodes."""
+    space = b" \t\r\n"
+
+    def after_space(at: int) -> int:
+        while body[at : at + 1] in (b" ", b"\t", b"\r", b"\n"):
+            at += 1
+        return at
+
+    def text_end(at: int) -> int:
+        at += 1
+        while body[at] != ord('"'):
+            at += 2 if body[at] == ord("\\") else 1
+        return at + 1
+
+    at = after_space(at)
+    start = at
+    if body[at] == ord('"'):
+        end = text_end(at)
+        return Node(json.loads(body[at:end].decode("utf-8", "replace")), at, end)
+    if body[at] in b"{[":
+        members: list[tuple[str, Node]] = []
+        items: list[Node] = []
+        is_object = body[at] == ord("{")
+        at = after_space(at + 1)
+        while body[at] not in b"}]":
+            name = ""
+            if is_object:
+                key = read_node(body, at)
+                assert isinstance(key.value, str)
+                name, at = key.value, after_space(key.end) + 1
+            item = read_node(body, at)
+            members.append((name, item))
+            items.append(item)
+            at = after_space(item.end)
+            if body[at] == ord(","):
+                at = after_space(at + 1)
+        return Node(members if is_object else tuple(items), start, at + 1)
+    while at < len(body) and body[at] not in b",]}" + space:
+        at += 1
+    word = body[start:at]
+    words: dict[bytes, object] = {b"true": True, b"false": False, b"null": None}
+    return Node(words[word] if word in words else float(word), start, at)
+
+
+def member(node: Node | None, name: str) -> Node | None:
+    if node is None or not isinstance(node.value, list):
+        return None
+    return dict(node.value).get(name)
+
+
+def expected(body: bytes, overridden: set[str]) -> bytes:
+    """What the design says the corrected list is."""
+    root = read_node(body, 3 if body.startswith(b"\xef\xbb\xbf") else 0)
+    data = member(root, "data")
+    places = (member(root, "channels"), member(data, "channels"), data, root)
+    found = next((one for one in places if one is not None and isinstance(one.value, tuple)), None)
+    edits: list[tuple[int, int, bytes]] = []
+    for item in found.value if found is not None and isinstance(found.value, tuple) else ():
+        if not isinstance(item.value, list):
+            continue
+        ids = (member(item, path[0]) for path in IDS)
+        known = next((one.value for one in ids if one is not None and usable(one.value)), None)
+        if known not in overridden:
+            continue
+        for name, value in item.value:
+            wanted = LIST.set.get(name)
+            kept = isinstance(value.value, str) and fold_word(value.value) in set(map(fold_word, LIST.keep))
+            if (
+                name in LIST.set
+                and not kept
+                and not isinstance(value.value, tuple | list)
+                and value.value is not wanted
+            ):
+                edits.append((value.start, value.end, json.dumps(wanted).encode()))
+    for start, end, new in sorted(edits, reverse=True):
+        body = body[:start] + new + body[end:]
+    return body
+
+
+def usable(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip() != "" and not any(0xD800 <= ord(one) <= 0xDFFF for one in value)
+    return isinstance(value, float) and math.isfinite(value)
+
+
+spaces = st.sampled_from(["", "", "", " ", "\n  ", "\t", "\r\n"])
+names = st.sampled_from(
+    [
+        "id",
+        "id",
+        "name",
+        "name",
+        "session",
+        "status",
+        "status",
+        "state",
+        "connection",
+        "connected",
+        "channels",
+        "data",
+        "x",
+        "\\u0069d",
+        "st\\u0061tus",
+        "\\ud800",
+        'a\\"b',
+        "é",
+    ]
+)
+scalars = st.sampled_from(
+    [
+        '"sales"',
+        '"sales"',
+        '"Support"',
+        '"connected"',
+        '"qr_required"',
+        '"\\tQR"',
+        '"disconnected"',
+        "true",
+        "false",
+        "null",
+        "0.5",
+        "1e400",
+        "-0",
+        "1.10",
+        "12345678901234567890123",
+        '"\\ud800"',
+        '"\\u00e9"',
+        '"é]},{"',
+        '"a\\\\"',
+        '""',
+        '"\\u0020"',
+    ]
+)
+
+
+def containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pairs = st.tuples(spaces, names, spaces, spaces, inner, spaces)
+    items = st.tuples(spaces, inner, spaces)
+    return st.lists(pairs, max_size=4).map(
+        lambda some: "{" + ",".join(f'{a}"{b}"{c}:{d}{e}{f}' for a, b, c, d, e, f in some) + "}"
+    ) | st.lists(items, max_size=4).map(lambda some: "[" + ",".join(map("".join, some)) + "]")
+
+
+values = st.recursive(scalars, containers, max_leaves=6)
+channel = st.tuples(
+    st.lists(st.tuples(names, values), max_size=3), spaces, st.lists(st.tuples(names, scalars), max_size=3)
+).map(
+    lambda parts: (
+        "{"
+        + ",".join(
+            f'{parts[1]}"{name}":{parts[1]}{value}'
+            for name, value in [*parts[0], ("id", '"sales"'), ("status", '"connected"'), *parts[2]]
+        )
+        + "}"
+    )
+)
+channel_lists = st.tuples(st.lists(channel | values, max_size=5), spaces, spaces).map(
+    lambda parts: "[" + f"{parts[1]},{parts[2]}".join(parts[0]) + "]"
+)
+documents = st.tuples(
+    st.sampled_from(["%s", '{"channels":%s}', '{"x":[1],"data": {"channels":%s} }', '{"data":%s,"z":{}}', "\ufeff%s"])
+    | names.map(lambda name: '{"channels":%s,"' + name + '":[]}'),
+    channel_lists | values,
+).map(lambda parts: (parts[0] % parts[1]).encode())
+
+
+@given(documents)
+def test_only_the_bytes_of_the_values_set_change(body: bytes) -> None:
+    result = corrected(body)
+    assert result.failure in (None, "no-list")
+    assert result.body == expected(body, {"sales"})
+    assert (result.body is body) is (result.body == body)
+    assert bool(result.corrected) is (result.body != body)
+
+
+@given(documents)
+def test_correcting_twice_is_correcting_once(body: bytes) -> None:
+    once = corrected(body).body
+    assert corrected(once).body is once
+
+
+@given(documents)
+def test_without_an_override_correcting_is_the_identity(body: bytes) -> None:
+    assert correct(body, LIST, SessionMap(), 200.0, 201.0).body is body
+
+
+@given(documents, st.sampled_from(["sales", "Support", "x"]))
+def test_no_json_makes_one_channel_raise(body: bytes, path_id: str) -> None:
+    result = corrected(body, rule=ONE, path_id=path_id)
+    assert result.failure in (None, "no-list")
+    assert corrected(result.body, rule=ONE, path_id=path_id).body is result.body
+
+
+@given(st.integers(1, 3000), st.sampled_from(['"x"', '"\\ud800"', "1e400"]))
+def test_no_depth_makes_it_raise(depth: int, inner: str) -> None:
+    body = f'[{{"id":"sales","status":{inner},"deep":{"[" * depth}{inner}{"]" * depth}}}]'.encode()
+    result = corrected(body)
+    assert result.failure == "too-deep" or result.corrected == ("sales",)
+
+
+@given(st.binary(max_size=40) | st.tuples(documents, st.binary(max_size=3), st.integers(0, 200)).map(
+    lambda parts: parts[0][: parts[2]] + parts[1] + parts[0][parts[2] :]
+))  # fmt: skip
+def test_no_bytes_make_it_raise(body: bytes) -> None:
+    result = corrected(body)
+    assert result.failure is None or result.body is body
+
+
+def test_a_list_of_thousands_is_corrected_in_one_place() -> None:
+    body = json.dumps({"channels": [{"id": f"s{number}", "status": "connected"} for number in range(5000)]}).encode()
+    result = corrected(body, "S 4999", "s1", "nobody")
+    assert result.corrected == ("s1", "s4999")
+    assert result.body == expected(body, {"s1", "s4999"})

@@ -1,0 +1,684 @@
+"""The session-state map: when an override starts, when it ends, and that order of delivery does not matter."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from statusproxy.status.sessions import (
+    EVICTED,
+    REMEMBERED_EVENTS,
+    Change,
+    Override,
+    Record,
+    Release,
+    Said,
+    SessionMap,
+    SessionRules,
+)
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+
+DOWN, UP, ALIVE = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE
+
+
+def without(*releases: Release) -> SessionRules:
+    return SessionRules(releases=frozenset(Release) - set(releases))
+
+
+def reading(session: str, kind: Kind, at: float | None = None, event_id: str | None = None) -> Reading:
+    return Reading(Verdict.SIGNAL, "ev", session, Signal(kind, session, at, "ev", str(kind)[:4], event_id))
+
+
+def hear(
+    sessions: SessionMap,
+    session: str,
+    kind: Kind,
+    *,
+    at: float | None = None,
+    arrival: float | None = None,
+    event_id: str | None = None,
+) -> str:
+    """Hear a signal; `arrival` defaults to its own time. Gives the outcome's verdict."""
+    if arrival is None:
+        assert at is not None
+        arrival = at
+    return sessions.hear(reading(session, kind, at, event_id), arrival).verdict
+
+
+def down(*names: str, rules: SessionRules | None = None, at: float = 100.0) -> SessionMap:
+    """A map with an override for each of these sessions, all saved."""
+    sessions = SessionMap(rules)
+    for name in names:
+        hear(sessions, name, DOWN, at=at)
+    sessions.take_unsaved()
+    sessions.take_stale()
+    return sessions
+
+
+def in_force(sessions: SessionMap) -> set[str]:
+    return {record.session for record in sessions.records() if record.override is not None}
+
+
+def record(sessions: SessionMap, session: str) -> Record:
+    found = sessions.get(session)
+    assert found is not None
+    return found
+
+
+def override(sessions: SessionMap, session: str) -> Override:
+    found = record(sessions, session).override
+    assert found is not None
+    return found
+
+
+def see(
+    sessions: SessionMap,
+    *channels: str,
+    says: str | None = None,
+    keeps: bool = False,
+    connected: bool = False,
+    asked_at: float = 200.0,
+    now: float = 201.0,
+    whole: bool = True,
+) -> tuple[frozenset[str], tuple[Change, ...]]:
+    """Observe an answer with these channels, all of which say the same."""
+    assigned = sessions.assign(set(channels), whole=whole)
+    said = [Said(channel, says, keeps, connected) for channel in channels if channel in assigned]
+    observed = sessions.observe(said, assigned, asked_at, now)
+    return observed.overridden, observed.changes
+
+
+def reasons(changes: Iterable[Change]) -> list[tuple[str, str, str]]:
+    return [(change.session, change.what, change.reason) for change in changes]
+
+
+# Starting
+
+
+def test_a_map_knows_nothing_at_first() -> None:
+    sessions = SessionMap()
+    assert (sessions.has_overrides, sessions.overrides, sessions.records()) == (False, 0, [])
+
+
+def test_a_disconnect_starts_an_override() -> None:
+    sessions = SessionMap()
+    outcome = sessions.hear(reading("sales", DOWN, 100.0, "id-1"), 103.0)
+    assert outcome.verdict == "applied"
+    assert outcome.changes == (Change("sales", "started", "ev disc", 100.0, 103.0),)
+    assert override(sessions, "sales") == Override(100.0, 100.0, 103.0, "ev", "disc", "id-1")
+    assert (sessions.has_overrides, sessions.overrides) == (True, 1)
+
+
+def test_a_disconnect_without_a_word_names_its_event_alone() -> None:
+    signal = Signal(DOWN, "sales", 100.0, "closesession", None, None)
+    outcome = SessionMap().hear(Reading(Verdict.SIGNAL, "closesession", "sales", signal), 100.0)
+    assert outcome.changes[0].reason == "closesession"
+
+
+def test_a_newer_disconnect_repeats_the_override_and_the_gateway_must_catch_up_anew() -> None:
+    sessions = down("sales")
+    sessions.qr_seen("sales", 150.0, 151.0)
+    outcome = sessions.hear(reading("sales", DOWN, 160.0), 162.0)
+    assert reasons(outcome.changes) == [("sales", "repeated", "ev disc")]
+    standing = override(sessions, "sales")
+    assert (standing.since, standing.at, standing.began, standing.caught_up) == (100.0, 160.0, 162.0, None)
+
+
+def test_an_event_about_no_session_changes_nothing() -> None:
+    sessions = SessionMap()
+    assert sessions.hear(Reading(Verdict.NO_SESSION, "ev"), 100.0).verdict == "unchanged"
+    assert sessions.records() == []
+
+
+def test_an_event_that_says_nothing_is_noted_as_heard() -> None:
+    sessions = SessionMap()
+    assert sessions.hear(Reading(Verdict.PRESENCE, "connection.update", "sales"), 100.0).verdict == "unchanged"
+    sessions.hear(Reading(Verdict.UNMATCHED, None, "sales"), 101.0)
+    assert record(sessions, "sales") == Record("sales", heard_at=101.0, event="connection.update")
+
+
+# Order
+
+
+def test_a_timed_event_older_than_what_is_known_is_late() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=100.0)
+    assert hear(sessions, "sales", DOWN, at=99.0, arrival=101.0) == "late"
+    assert not sessions.has_overrides
+
+
+@pytest.mark.parametrize("order", [(DOWN, UP), (UP, DOWN)])
+def test_at_the_same_moment_connected_wins(order: tuple[Kind, Kind]) -> None:
+    sessions = SessionMap()
+    for kind in order:
+        hear(sessions, "sales", kind, at=100.0)
+    assert not sessions.has_overrides
+    assert record(sessions, "sales").verdict is UP
+
+
+@pytest.mark.parametrize("kind", [DOWN, UP, ALIVE])
+def test_the_same_event_again_without_an_id_is_late(kind: Kind) -> None:
+    sessions = SessionMap()
+    assert hear(sessions, "sales", kind, at=100.0) == "applied"
+    assert hear(sessions, "sales", kind, at=100.0) == "late"
+
+
+def test_a_signal_without_a_time_is_never_late() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=300.0, arrival=100.0)  # a sender whose clock is ahead
+    assert hear(sessions, "sales", DOWN, arrival=101.0) == "applied"
+    assert override(sessions, "sales").at > 300.0
+
+
+def test_a_disconnect_without_a_time_is_newer_than_a_message_from_a_clock_ahead() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", ALIVE, at=390.0, arrival=100.0)
+    hear(sessions, "sales", DOWN, arrival=101.0)
+    assert in_force(sessions) == {"sales"}
+
+
+def test_the_same_event_id_counts_once() -> None:
+    sessions = SessionMap()
+    assert hear(sessions, "sales", DOWN, arrival=100.0, event_id="a") == "applied"
+    assert hear(sessions, "sales", UP, arrival=101.0) == "applied"
+    assert hear(sessions, "sales", DOWN, arrival=102.0, event_id="a") == "duplicate"
+    assert not sessions.has_overrides
+    assert record(sessions, "sales").heard_at == 102.0
+
+
+def test_the_same_event_id_of_another_session_is_another_event() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", DOWN, arrival=100.0, event_id="a")
+    assert hear(sessions, "support", DOWN, arrival=100.0, event_id="a") == "applied"
+
+
+def test_event_ids_are_forgotten_oldest_first() -> None:
+    sessions = SessionMap()
+    for number in range(REMEMBERED_EVENTS + 1):
+        hear(sessions, "sales", ALIVE, arrival=100.0 + number, event_id=str(number))
+    assert hear(sessions, "sales", ALIVE, arrival=1e5, event_id="1") == "duplicate"
+    assert hear(sessions, "sales", ALIVE, arrival=1e5, event_id="0") == "applied"
+
+
+timed_events = st.lists(
+    st.tuples(
+        st.sampled_from(["sales", "Sales", "support"]),
+        st.sampled_from([DOWN, UP, ALIVE]),
+        st.integers(1, 9).map(lambda step: step * 25.0),
+    ),
+    max_size=14,
+)
+
+
+@given(timed_events, st.data())
+def test_any_order_of_delivery_ends_in_the_same_map(events: list[tuple[str, Kind, float]], data: st.DataObject) -> None:
+    def end(order: list[tuple[str, Kind, float]]) -> dict[str, tuple[object, ...]]:
+        sessions = SessionMap()
+        for arrival, (session, kind, at) in enumerate(order, start=1000):
+            hear(sessions, session, kind, at=at, arrival=float(arrival))
+        assert sessions.overrides == len(in_force(sessions))
+        return {
+            one.session: (one.override and one.override.at, one.verdict, one.known_at, one.alive_at)
+            for one in sessions.records()
+        }
+
+    shuffled = data.draw(st.permutations([*events, *events[:3]]))
+    assert end(events) == end(shuffled)
+
+
+# Ending: connected-event
+
+
+def test_a_newer_connected_event_ends_it() -> None:
+    sessions = down("sales")
+    outcome = sessions.hear(reading("sales", UP, 110.0), 112.0)
+    assert outcome.changes == (Change("sales", "released", "connected-event", 110.0, 112.0),)
+    assert (record(sessions, "sales").released, record(sessions, "sales").released_at) == ("connected-event", 112.0)
+    assert not sessions.has_overrides
+
+
+def test_an_older_connected_event_does_not() -> None:
+    sessions = down("sales")
+    assert hear(sessions, "sales", UP, at=99.0, arrival=120.0) == "late"
+    assert sessions.has_overrides
+
+
+def test_with_connected_event_off_it_stands_but_an_older_disconnect_is_late() -> None:
+    sessions = down("sales", rules=without(Release.CONNECTED_EVENT))
+    assert hear(sessions, "sales", UP, at=110.0) == "applied"
+    assert hear(sessions, "sales", DOWN, at=105.0, arrival=111.0) == "late"
+    assert override(sessions, "sales").at == 100.0
+
+
+# Ending: reconnected
+
+
+def test_a_stale_connected_ends_nothing() -> None:
+    sessions = down("sales")
+    assert see(sessions, "sales", connected=True) == (frozenset({"sales"}), ())
+
+
+def test_once_the_gateway_has_caught_up_its_connected_ends_it() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", says="qr_required", keeps=True, asked_at=200.0, now=201.0)
+    assert (override(sessions, "sales").caught_up, override(sessions, "sales").caught_up_at) == ("list", 201.0)
+    overridden, changes = see(sessions, "sales", says="connected", connected=True, asked_at=205.0, now=206.0)
+    assert overridden == frozenset()
+    assert changes == (Change("sales", "released", "reconnected", 206.0, 206.0, "connected"),)
+
+
+@pytest.mark.parametrize(("evidence", "name"), [("qr_seen", "qr"), ("created", "created")])
+def test_a_qr_code_and_a_new_session_show_that_the_gateway_has_caught_up(evidence: str, name: str) -> None:
+    sessions = down("sales")
+    assert getattr(sessions, evidence)("sales", 200.0, 201.0) == ()
+    assert override(sessions, "sales").caught_up == name
+    assert reasons(sessions.said_connected("sales", 202.0, 203.0)) == [("sales", "released", "reconnected")]
+
+
+def test_evidence_asked_for_before_the_override_began_shows_nothing() -> None:
+    sessions = down("sales", at=100.0)
+    see(sessions, "sales", keeps=True, asked_at=99.0, now=105.0)
+    sessions.qr_seen("sales", 99.0, 105.0)
+    assert override(sessions, "sales").caught_up is None
+
+
+def test_a_slow_connected_asked_for_before_the_gateway_caught_up_ends_nothing() -> None:
+    sessions = down("sales")
+    sessions.qr_seen("sales", 200.0, 202.0)
+    assert see(sessions, "sales", connected=True, asked_at=201.0, now=230.0)[1] == ()
+    assert sessions.said_connected("sales", 201.0, 230.0) == ()
+    assert see(sessions, "sales", connected=True, asked_at=202.0, now=231.0)[1] != ()
+
+
+def test_the_first_evidence_stays() -> None:
+    sessions = down("sales")
+    sessions.qr_seen("sales", 200.0, 201.0)
+    see(sessions, "sales", keeps=True, asked_at=210.0, now=211.0)
+    assert override(sessions, "sales").caught_up == "qr"
+
+
+def test_after_reconnected_an_older_disconnect_is_late() -> None:
+    sessions = down("sales")
+    sessions.created("sales", 150.0, 151.0)
+    sessions.said_connected("sales", 160.0, 161.0)
+    assert record(sessions, "sales").verdict is UP
+    assert hear(sessions, "sales", DOWN, at=160.5, arrival=170.0) == "late"
+    assert hear(sessions, "sales", DOWN, at=162.0, arrival=170.0) == "applied"
+
+
+def test_connected_of_a_session_without_override_changes_nothing() -> None:
+    sessions = down("support")
+    hear(sessions, "sales", UP, at=100.0)
+    assert sessions.said_connected("sales", 200.0, 201.0) == ()
+    assert sessions.qr_seen("sales", 200.0, 201.0) == ()
+
+
+# Ending: deleted
+
+
+def test_deleting_forgets_what_is_known_and_leaves_an_older_disconnect_late() -> None:
+    sessions = down("sales")
+    hear(sessions, "sales", ALIVE, at=120.0)
+    changes = sessions.deleted("sales", 150.0, 151.0)
+    assert reasons(changes) == [("sales", "released", "deleted")]
+    assert record(sessions, "sales") == Record(
+        "sales", known_at=151.0, heard_at=120.0, event="ev", released=Release.DELETED, released_at=151.0
+    )
+    assert hear(sessions, "sales", DOWN, at=151.0, arrival=160.0) == "late"
+    assert hear(sessions, "sales", DOWN, arrival=161.0) == "applied"
+
+
+def test_a_disconnect_reported_while_the_session_is_deleted_is_forgotten_with_it() -> None:
+    sessions = down("sales", at=100.0)
+    assert sessions.deleted("sales", 99.0, 101.0) != ()
+
+
+def test_deleting_a_session_without_override_is_no_change_of_its_history() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=100.0)
+    assert sessions.deleted("sales", 150.0, 151.0) == ()
+    assert record(sessions, "sales").verdict is None
+
+
+def test_deleting_a_session_never_heard_of_leaves_nothing() -> None:
+    sessions = SessionMap()
+    assert sessions.deleted("sales", 150.0, 151.0) == ()
+    assert sessions.records() == []
+
+
+# Ending: alive
+
+
+def test_a_message_after_the_grace_ends_it() -> None:
+    sessions = down("sales")
+    hear(sessions, "sales", ALIVE, at=160.0)
+    assert sessions.has_overrides
+    outcome = sessions.hear(reading("sales", ALIVE, 160.1), 170.0)
+    assert outcome.changes == (Change("sales", "released", "alive", 160.1, 170.0),)
+
+
+def test_a_message_does_not_move_what_is_known() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", ALIVE, at=150.0)
+    assert hear(sessions, "sales", DOWN, at=100.0, arrival=151.0) == "applied"
+    assert in_force(sessions) == {"sales"}
+
+
+def test_a_disconnect_behind_a_message_that_outlives_it_starts_nothing() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", ALIVE, at=161.0)
+    outcome = sessions.hear(reading("sales", DOWN, 100.0), 162.0)
+    assert (outcome.verdict, outcome.changes) == ("applied", ())
+    assert not sessions.has_overrides
+    assert record(sessions, "sales").known_at == 100.0
+
+
+def test_a_repeated_disconnect_that_a_known_message_outlives_ends_the_override() -> None:
+    sessions = down("sales", rules=without(Release.ALIVE))
+    hear(sessions, "sales", ALIVE, at=300.0)
+    sessions.configure(SessionRules())
+    outcome = sessions.hear(reading("sales", DOWN, 200.0), 301.0)
+    assert reasons(outcome.changes) == [("sales", "released", "alive")]
+
+
+# Ending: operator
+
+
+def test_an_operator_ends_it_by_the_sessions_id() -> None:
+    sessions = down("sales")
+    assert reasons(sessions.release("sales", 150.0)) == [("sales", "released", "operator")]
+    assert hear(sessions, "sales", DOWN, at=149.0, arrival=160.0) == "late"
+
+
+@pytest.mark.parametrize("name", ["Sales Team", "SALESTEAM", " sales team "])
+def test_an_operator_may_spell_it_differently(name: str) -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team")
+    assert reasons(sessions.release(name, 150.0)) == [("salesteam", "released", "operator")]
+
+
+def test_an_operator_ends_it_in_every_spelling_of_the_session() -> None:
+    sessions = down("salesteam", "Sales Team")
+    see(sessions, "Sales Team")
+    assert len(sessions.release("Sales Team", 150.0)) == 2
+
+
+def test_a_session_without_override_is_released_without_change() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=100.0)
+    assert sessions.release("sales", 150.0) == ()
+
+
+def test_an_unknown_session_cannot_be_released() -> None:
+    with pytest.raises(LookupError, match="no session 'nobody' is known"):
+        down("sales").release("nobody", 150.0)
+
+
+def test_a_name_that_fits_several_sessions_releases_none() -> None:
+    sessions = down("salesteam", "SALESTEAM")
+    see(sessions, "salesteam", "SALESTEAM")
+    with pytest.raises(LookupError, match="could be any of: SALESTEAM, salesteam"):
+        sessions.release("Sales Team", 150.0)
+    assert sessions.overrides == 2
+
+
+# Ending: expired
+
+
+def test_an_override_expires_when_nothing_new_was_heard_for_its_age() -> None:
+    sessions = down("sales", rules=SessionRules(max_age=50.0))
+    assert sessions.expire(149.9) == ()
+    assert reasons(sessions.expire(150.0)) == [("sales", "released", "expired")]
+    assert hear(sessions, "sales", DOWN, at=149.0, arrival=160.0) == "late"
+    assert record(sessions, "sales").verdict is DOWN
+
+
+def test_without_an_age_nothing_expires() -> None:
+    assert down("sales").expire(1e12) == ()
+
+
+# Every rule can be off
+
+
+@pytest.mark.parametrize("rule", list(Release))
+def test_a_rule_that_is_off_ends_nothing(rule: Release) -> None:
+    sessions = down("sales", rules=replace(without(rule), max_age=1.0))
+    sessions.qr_seen("sales", 101.0, 102.0)
+    acts: dict[Release, Callable[[], object]] = {
+        Release.CONNECTED_EVENT: lambda: hear(sessions, "sales", UP, at=110.0),
+        Release.RECONNECTED: lambda: sessions.said_connected("sales", 110.0, 111.0),
+        Release.DELETED: lambda: sessions.deleted("sales", 110.0, 111.0),
+        Release.ALIVE: lambda: hear(sessions, "sales", ALIVE, at=1000.0),
+        Release.OPERATOR: lambda: sessions.release("sales", 110.0),
+        Release.EXPIRED: lambda: sessions.expire(1000.0),
+    }
+    acts[rule]()
+    assert in_force(sessions) == {"sales"}
+
+
+# Ids: which session a channel is
+
+
+@pytest.mark.parametrize(
+    ("session", "channels", "owner"),
+    [
+        ("salesteam", ["salesteam", "Sales Team"], "salesteam"),
+        ("salesteam", ["Sales Team", "support"], "Sales Team"),
+        ("salesteam", ["Sales Team", "SalesTeam"], None),
+        ("sales-team", ["salesteam"], None),
+        ("wa1", ["Front Desk"], "Front Desk"),
+        ("WA 1", ["frontdesk"], "frontdesk"),
+        ("wa1", ["FrontDesk", "frontdesk"], None),
+        ("wa1", ["wa1", "Front Desk"], "wa1"),
+        ("gone", ["Front Desk"], None),
+    ],
+)
+def test_a_channel_is_found_exactly_then_folded_then_by_alias(
+    session: str, channels: list[str], owner: str | None
+) -> None:
+    sessions = down(session, rules=SessionRules(aliases={"wa1": "Front Desk"}))
+    assert see(sessions, *channels)[0] == (frozenset() if owner is None else {owner})
+
+
+def test_an_alias_settles_what_folding_leaves_open() -> None:
+    sessions = down("salesteam", rules=SessionRules(aliases={"salesteam": "Sales Team"}))
+    assert see(sessions, "Sales Team", "SALESTEAM")[0] == {"Sales Team"}
+
+
+def test_the_channel_is_remembered_and_what_the_gateway_said_of_it() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team", says="connected", connected=True, now=201.0)
+    known = record(sessions, "salesteam")
+    assert (known.channel, known.gateway_said, known.gateway_said_at) == ("Sales Team", "connected", 201.0)
+
+
+def test_a_session_that_several_channels_fold_to_is_none_of_them_when_one_is_asked_for() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team", "SALESTEAM")
+    assert see(sessions, "Sales Team", whole=False)[0] == frozenset()
+    assert sessions.deleted("Sales Team", 150.0, 151.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("channel", "found"), [("salesteam", True), ("Sales Team", True), ("Front Desk", False), ("other", False)]
+)
+def test_an_answer_about_one_channel_goes_by_folding_while_nothing_is_learned(channel: str, found: bool) -> None:
+    sessions = down("salesteam", rules=SessionRules(aliases={"wa1": "Front Desk"}))
+    assert bool(see(sessions, channel, whole=False)[0]) is found
+
+
+def test_an_answer_about_one_channel_goes_by_aliases_too() -> None:
+    sessions = down("wa1", rules=SessionRules(aliases={"WA1": "Front Desk"}))
+    assert see(sessions, "frontdesk", whole=False)[0] == {"frontdesk"}
+
+
+def test_an_answer_about_one_channel_goes_by_what_was_learned() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team")
+    assert see(sessions, "SALES TEAM", whole=False)[0] == frozenset()
+    assert see(sessions, "Sales Team", whole=False)[0] == {"Sales Team"}
+
+
+def test_what_a_path_names_reaches_sessions_spelt_alike_and_aliased() -> None:
+    sessions = down("salesteam", "wa1", rules=SessionRules(aliases={"wa1": "Sales Team"}))
+    sessions.created("Sales Team", 150.0, 151.0)
+    assert {override(sessions, one).caught_up for one in ("salesteam", "wa1")} == {"created"}
+
+
+def test_what_a_path_names_leaves_sessions_known_to_be_another_channel() -> None:
+    sessions = down("salesteam", "SALESTEAM")
+    see(sessions, "Sales Team", "SALESTEAM")
+    sessions.created("SALESTEAM", 150.0, 151.0)
+    assert override(sessions, "salesteam").caught_up is None
+    assert override(sessions, "SALESTEAM").caught_up == "created"
+
+
+def test_the_newest_knowledge_under_any_spelling_of_a_session_decides() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", UP, at=110.0)
+    overridden, changes = see(sessions, "Sales Team")
+    assert overridden == frozenset()
+    assert reasons(changes) == [("salesteam", "released", "connected-event")]
+
+
+def test_older_knowledge_under_another_spelling_does_not() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", UP, at=90.0)
+    assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
+
+
+def test_a_message_under_another_spelling_counts() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", ALIVE, at=170.0)
+    assert reasons(see(sessions, "Sales Team")[1]) == [("salesteam", "released", "alive")]
+
+
+def test_knowledge_of_another_channel_spelt_alike_does_not_count() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", UP, at=110.0)
+    assert see(sessions, "Sales Team", "salesteam") == (frozenset({"salesteam"}), ())
+
+
+def test_with_connected_event_off_another_spelling_ends_nothing() -> None:
+    sessions = down("salesteam", rules=without(Release.CONNECTED_EVENT))
+    hear(sessions, "Sales Team", UP, at=110.0)
+    assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
+
+
+def test_a_session_without_events_is_never_touched() -> None:
+    assert see(down("sales"), "support") == (frozenset(), ())
+
+
+# Bounds
+
+
+def test_the_map_forgets_those_without_override_first_and_longest_unheard_first() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=4))
+    hear(sessions, "down", DOWN, at=1.0)
+    hear(sessions, "was-down", DOWN, at=2.0)
+    hear(sessions, "was-down", UP, at=3.0)
+    hear(sessions, "idle", UP, at=4.0)
+    hear(sessions, "busy", UP, at=5.0)
+    hear(sessions, "idle", UP, at=6.0)
+    gone = []
+    for number in range(4):
+        hear(sessions, f"new-{number}", DOWN, at=10.0 + number)
+        gone += sessions.take_unsaved()[1]
+    assert gone == ["busy", "idle", "was-down", "down"]
+
+
+def test_a_deleted_session_is_forgotten_before_one_that_was_down() -> None:
+    sessions = down("deleted", "released", rules=SessionRules(max_sessions=2))
+    sessions.release("released", 150.0)
+    sessions.deleted("deleted", 150.0, 151.0)
+    hear(sessions, "new", DOWN, at=160.0)
+    assert sessions.get("deleted") is None
+
+
+def test_an_override_forgotten_for_want_of_room_is_told() -> None:
+    sessions = down("a", "b", rules=SessionRules(max_sessions=2))
+    outcome = sessions.hear(reading("c", DOWN, 200.0), 201.0)
+    assert outcome.changes[1:] == (Change("a", "released", EVICTED, 201.0, 201.0),)
+    assert in_force(sessions) == {"b", "c"}
+
+
+def test_a_forgotten_session_heard_again_is_no_longer_to_be_forgotten() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=1))
+    for session in ("a", "A", "a"):
+        hear(sessions, session, UP, at=100.0)
+    records, forgotten = sessions.take_unsaved()
+    assert ([one.session for one in records], forgotten) == (["a"], ["A"])
+
+
+# Saving and loading
+
+
+def test_what_decides_is_to_be_saved_at_once_and_the_rest_at_leisure() -> None:
+    sessions = SessionMap()
+    sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales"), 100.0)
+    assert sessions.take_unsaved() == ([], [])
+    assert sessions.take_stale() == [record(sessions, "sales")]
+    hear(sessions, "sales", DOWN, at=101.0)
+    see(sessions, "sales", says="connected")
+    assert sessions.take_unsaved() == ([record(sessions, "sales")], [])
+    assert sessions.take_stale() == []
+    see(sessions, "sales", says="unknown")
+    assert sessions.take_stale() == [record(sessions, "sales")]
+
+
+def test_what_is_nice_to_know_is_saved_with_what_decides() -> None:
+    sessions = SessionMap()
+    sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales"), 100.0)
+    hear(sessions, "sales", DOWN, at=101.0)
+    assert len(sessions.take_unsaved()[0]) == 1
+    assert sessions.take_stale() == []
+
+
+def test_a_loaded_map_goes_on_where_the_saved_one_stopped() -> None:
+    saved = down("sales", "support", "third")
+    hear(saved, "support", UP, at=120.0)
+    loaded = SessionMap()
+    loaded.load(saved.records())
+    assert {one.session: one for one in loaded.records()} == {one.session: one for one in saved.records()}
+    assert in_force(loaded) == {"sales", "third"}
+    assert (loaded.take_unsaved(), loaded.take_stale()) == (([], []), [])
+    assert hear(loaded, "support", DOWN, at=119.0, arrival=130.0) == "late"
+
+
+def test_a_map_loaded_into_smaller_bounds_forgets_at_once() -> None:
+    loaded = SessionMap(SessionRules(max_sessions=1))
+    loaded.load([Record("new", heard_at=2.0), Record("old", heard_at=1.0)])
+    assert loaded.take_unsaved() == ([], ["old"])
+
+
+# The version
+
+
+def test_the_version_moves_with_whatever_could_alter_an_answer() -> None:
+    sessions = SessionMap()
+    seen = [sessions.version]
+
+    def moved() -> bool:
+        seen.append(sessions.version)
+        return seen[-1] > seen[-2]
+
+    sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales team"), 99.0)
+    assert not moved()
+    hear(sessions, "sales team", ALIVE, at=100.0)
+    assert not moved()
+    hear(sessions, "sales team", DOWN, at=101.0)
+    assert moved()
+    hear(sessions, "sales team", ALIVE, at=102.0)
+    assert moved()
+    see(sessions, "SalesTeam", says="connected")
+    assert moved()
+    see(sessions, "SalesTeam", says="unknown")
+    assert not moved()
+    sessions.qr_seen("SalesTeam", 103.0, 104.0)
+    assert moved()
+    hear(sessions, "sales team", UP, at=105.0)
+    assert moved()
+    sessions.configure(SessionRules())
+    assert moved()
