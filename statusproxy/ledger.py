@@ -7,10 +7,13 @@ and sees to it that changes are durable. Trouble with the store is told and coun
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
+from statusproxy.hearsay import Hearsay, Word
 from statusproxy.metrics import Metrics
 from statusproxy.status import qr, signals
 from statusproxy.status.channels import ChannelRule, Correction, correct
@@ -61,6 +64,9 @@ class Ledger:
         self.heard_from: dict[str, float] = {}
         """When each sender of webhooks was last heard, by address; the last few only."""
         self._signal_rules = signal_rules
+        self._aliases = session_rules.aliases
+        self._hearsay = Hearsay()
+        self._words: tuple[int, frozenset[str], Mapping[str, Word]] = (0, frozenset(), {})
         self._metrics = metrics
         self._clock = clock
         self._last = 0.0
@@ -97,6 +103,7 @@ class Ledger:
     def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
         """Go by other rules from now on."""
         self._signal_rules = signal_rules
+        self._aliases = session_rules.aliases
         self.sessions.configure(session_rules)
 
     def listen(self, listener: Callable[[Sequence[Change]], None]) -> Callable[[], None]:
@@ -156,6 +163,7 @@ class Ledger:
     ) -> tuple[Correction, Awaitable[None] | None]:
         """A channel list as it must read now."""
         now = self.now()
+        self._hearsay.note(body, rule, session, now)
         expired = self.sessions.expire(now)
         sessions = self.sessions
         if sessions.version != self._memo_version:
@@ -222,6 +230,15 @@ class Ledger:
             asyncio.ensure_future(durable).add_done_callback(_swallow)
         return self.sessions.records()
 
+    async def gateway_words(self) -> Mapping[str, Word]:
+        """What the gateway last said of each session, corrected or not, as far as it passed by since the start."""
+        version, sessions = self._hearsay.version, frozenset(record.session for record in self.sessions.records())
+        if self._words[:2] != (version, sessions):
+            # A list of thousands takes a while to read, which the traffic must not wait for.
+            reader = self._hearsay.reader(self._aliases)
+            self._words = (version, sessions, await asyncio.to_thread(reader.words, sessions))
+        return self._words[2]
+
     async def works(self) -> bool:
         """Whether the store really takes writes now: asked by writing nothing, through the same one writer."""
         try:
@@ -234,6 +251,7 @@ class Ledger:
 
     def _durable(self, changes: Sequence[Change]) -> Awaitable[None] | None:
         """Tell of the changes; give what to await until all that must be durable is so, None where nothing must."""
+        changes = [self._with_word(change) for change in changes]
         for change in changes:
             _tell(change)
             self._metrics.change(change.what, change.reason)
@@ -245,6 +263,15 @@ class Ledger:
             return None
         # Started now, so that it is under way while the gateway answers, and goes on if the waiter is cancelled.
         return asyncio.ensure_future(self._write(unsaved, forgotten, changes))
+
+    def _with_word(self, change: Change) -> Change:
+        """The change with what the gateway claimed at that time, which the map notes of corrected sessions only."""
+        word = self._hearsay.reader(self._aliases).words([change.session]).get(change.session)
+        record = self.sessions.get(change.session)
+        noted_at = record.gateway_said_at if record is not None else None
+        if word is None or (change.gateway_said is not None and (noted_at is None or noted_at >= word.at)):
+            return change
+        return replace(change, gateway_said=word.said)
 
     async def _save(self, changes: Sequence[Change], *, leisure: bool) -> None:
         unsaved, forgotten = self.sessions.take_unsaved()
