@@ -134,10 +134,12 @@ def _correct(
 
 def _said(channel: str, alike: Sequence[_Item]) -> Said:
     """Sum up what an answer says of a channel, which it may list more than once."""
-    keeps = any(item.keeps for item in alike)
-    connected = not keeps and any(item.connected for item in alike)
-    word = next((item.word for item in alike if item.word is not None), None)
-    return Said(channel, word, keeps, connected)
+    return Said(
+        channel,
+        word=next((item.word for item in alike if item.word is not None), None),
+        keeps=any(item.keeps for item in alike),
+        connected=any(item.connected for item in alike),
+    )
 
 
 def _splice(document: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
@@ -171,7 +173,7 @@ class _Item:
                 self.edits.append((first, end, shape.wanted[name]))
         said = [(name, last[name]) for name in rule.set if name in last]
         self.keeps = any(_folds_into(value, shape.keep) for _, value in said)
-        self.connected = not self.keeps and any(
+        self.connected = any(
             _folds_into(value, shape.connected) or (value is True and rule.set[name] is False) for name, value in said
         )
         self.word = _word(said)

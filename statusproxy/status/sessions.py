@@ -131,7 +131,7 @@ class Said(msgspec.Struct, frozen=True):
     keeps: bool
     """One of its status fields is a word of `keep`: the gateway knows that the session is not connected."""
     connected: bool
-    """It reads connected, and no status field contradicts."""
+    """One of its status fields reads connected. Beside a word of `keep` that counts for nothing."""
 
 
 class Observed(msgspec.Struct, frozen=True):

@@ -233,6 +233,11 @@ def test_one_channel_is_found_in_each_shape(body: str) -> None:
     assert outcome.corrected == ("sales",)
 
 
+@pytest.mark.parametrize("body", [b"{}", b"[{}]", b'{"data":{ }}', b'{"channel":{},"x":"\\ud800"}'])
+def test_a_channel_that_says_nothing_has_nothing_to_set(body: bytes) -> None:
+    assert corrected(body, rule=ONE, path_id="sales") == Correction(body)
+
+
 @pytest.mark.parametrize(
     "body",
     [

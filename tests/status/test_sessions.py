@@ -335,6 +335,13 @@ def test_a_disconnect_reported_while_the_session_is_deleted_is_forgotten_with_it
     assert sessions.deleted("sales", 99.0, 101.0) != ()
 
 
+def test_deleting_never_turns_back_what_is_settled() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", DOWN, at=300.0, arrival=100.0)  # a sender whose clock is ahead
+    sessions.deleted("sales", 150.0, 151.0)
+    assert hear(sessions, "sales", DOWN, at=299.0, arrival=152.0) == "late"
+
+
 def test_deleting_a_session_without_override_is_no_change_of_its_history() -> None:
     sessions = SessionMap()
     hear(sessions, "sales", UP, at=100.0)
