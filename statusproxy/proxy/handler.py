@@ -33,6 +33,7 @@ from statusproxy.proxy.headers import (
     write_head,
 )
 from statusproxy.proxy.routes import Kind, Match
+from statusproxy.proxy.sharing import Flight, Flights, Landing
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge, Report, Site, WebhookTarget
 from statusproxy.proxy.tap import Tap
 from statusproxy.proxy.upgrade import Tunnel
@@ -76,6 +77,7 @@ class Proxy:
         self.draining = False
         self.in_flight = 0
         self.validators = corrected.Validators()
+        self.flights = Flights()
 
     async def handle(self, request: ClientRequest) -> Finished:
         """Serve one request; never raises but for cancellation."""
@@ -98,6 +100,8 @@ class Exchange:
         "_connection",
         "_corrected",
         "_durable",
+        "_flight",
+        "_followed",
         "_gone",
         "_hop",
         "_id_usable",
@@ -144,6 +148,8 @@ class Exchange:
         self._durable: Awaitable[None] | None = None
         self._match: Match[Entry] = Match(Kind.PASS)
         self._client = request.connection.peer.address
+        self._flight: Flight | None = None  # the call this exchange makes for others too
+        self._followed = False
         self._gone = False
         self._hop: Hop = "gateway"
         self._status = 0
@@ -197,12 +203,8 @@ class Exchange:
     def _refusal(self) -> str | None:
         """The code of the problem for which a request is not forwarded at all, or None."""
         request, limits = self._request, self._site.limits
-        if sum([len(name) + len(value) + 4 for name, value in request.headers]) > limits.head:
-            return "head_too_large"
         if request.method == "CONNECT":
             return "method_not_allowed"
-        if b"#" in self._target:
-            return "bad_request"
         if limits.body is not None:
             length = self._noted.get(b"content-length")
             if length is not None and int(length[0]) > limits.body:
@@ -248,12 +250,11 @@ class Exchange:
 
     async def _correct(self, match: Match[Entry]) -> None:
         """Answer a channel list as it must read."""
-        entry, request, pool = match.entry, self._request, self._site.pool
+        entry, request = match.entry, self._request
         assert isinstance(entry, ChannelsEntry)
-        fields = corrected.ask(self._fields(pool, upgrade=False))
-        # HEAD must agree with GET, whose body decides: so the gateway is asked for that.
-        head = await self._send(pool, fields, None, method="GET")
-        body = await self._whole(head, self._site.limits.corrected)
+        fields = corrected.ask(self._fields(self._site.pool, upgrade=False))
+        landing = await self._share(fields) if entry.share and not request.has_body else await self._list(fields)
+        head, body = landing.head, landing.body
         if body is None:
             return
         text, why = self._unfold(head, body)
@@ -277,6 +278,37 @@ class Exchange:
             self._proxy.validators.tag(correction.body) if changed else None,
         )
         await self._answer(answer.status, answer.reason, answer.headers, answer.body, head)
+
+    async def _list(self, fields: list[Header]) -> Landing:
+        """Ask the gateway for the list; a body too large to be held has been streamed when this returns."""
+        # HEAD must agree with GET, whose body decides: so the gateway is asked for that.
+        head = await self._send(self._site.pool, fields, None, method="GET")
+        return Landing(head, await self._whole(head, self._site.limits.corrected))
+
+    async def _share(self, fields: list[Header]) -> Landing:
+        """Join the call that asks the gateway the same already, or make it and share it."""
+        flights = self._proxy.flights
+        key = flights.key(self._target, fields)
+        flight = flights.find(key)
+        if flight is not None:
+            # What the answer says was asked for then, not now: that decides whether it is fresh.
+            asked_at = flight.asked_at
+            landing = await flight.follow()
+            if landing.body is not None:
+                self._asked_at, self._followed = asked_at, True
+                return landing
+            return await self._list(fields)
+        self._flight = flight = flights.start(key, self._asked_at)
+        try:
+            landing = await self._list(fields)
+        except BaseException as error:
+            failed = isinstance(error, UpstreamError)
+            flights.end(key, flight, error if failed else UpstreamError("gateway_closed", "the call was given up"))
+            raise
+        finally:
+            self._flight = None
+        flights.end(key, flight, landing)
+        return landing
 
     async def _observe(self, match: Match[Entry]) -> None:
         """Pass on a request whose answer shows whether the gateway has caught up, and draw the conclusion."""
@@ -391,7 +423,7 @@ class Exchange:
             connection = None if fresh else pool.take(probe=not repeatable)
             if connection is None:
                 connection = await pool.acquire(fresh=fresh)
-            if self._gone and request.method in SAFE:
+            if self._gone and request.method in SAFE and not self._awaited_by_others:
                 pool.release(connection)
                 raise ConnectionResetError
             self._connection = connection
@@ -531,6 +563,9 @@ class Exchange:
         """The answer's fields as the client gets them but for the framing, and those noted on the way."""
         fields, noted = sort_out(head.headers, ANSWER_ROLES)
         fields.append(via(noted.get(b"via"), head.version))
+        if self._followed and b"x-request-id" in noted:
+            del noted[b"x-request-id"]  # the gateway gave back the id of the request that made the call
+            fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
         if b"x-request-id" not in noted:
             fields.append((b"X-Request-Id", self._request_id.encode()))
         return fields, noted
@@ -759,11 +794,16 @@ class Exchange:
 
     # ---- the end ----
 
+    @property
+    def _awaited_by_others(self) -> bool:
+        """Whether other clients wait for the call this exchange makes."""
+        return self._flight is not None and self._flight.followers > 0
+
     def _client_gone(self) -> None:
         """The client has left: a request that changes nothing is given up, any other is carried to its end."""
         self._gone = True
         connection = self._connection
-        if connection is None or connection.complete:
+        if connection is None or connection.complete or self._awaited_by_others:
             return
         if self._request.method in SAFE or not connection.request_done:
             connection.give_up(UpstreamError("gateway_closed", "the client has gone"))

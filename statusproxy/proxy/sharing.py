@@ -1,0 +1,83 @@
+"""Identical lists asked for at the same time share one call to the gateway.
+
+The gateway asks its engine for each session in turn, so a list takes seconds to a minute, and polls pile up. Only
+what is in flight is shared: when the answer has come, the flight is over and nothing of it is kept.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from statusproxy.proxy.headers import Header, lower
+from statusproxy.proxy.upstream import ResponseHead
+
+Key = tuple[bytes, tuple[Header, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What a flight brought: the gateway's answer, or nothing where it was too large to be held for others."""
+
+    head: ResponseHead
+    body: bytes | None
+
+
+class Flight:
+    """One call to the gateway, led by the exchange that makes it and followed by those that wait for it."""
+
+    __slots__ = ("_landed", "asked_at", "followers")
+
+    def __init__(self, asked_at: float) -> None:
+        self.asked_at = asked_at
+        """When the gateway was asked, epoch seconds: what the answer says holds for then."""
+        self.followers = 0
+        self._landed: asyncio.Future[Landing] | None = None
+
+    async def follow(self) -> Landing:
+        """Wait for the leader's answer; raises what the leader's call raised."""
+        if self._landed is None:
+            self._landed = asyncio.get_running_loop().create_future()
+        self.followers += 1
+        try:
+            return await asyncio.shield(self._landed)
+        finally:
+            self.followers -= 1
+
+    def land(self, landing: Landing | BaseException) -> None:
+        """Tell the followers what came of it."""
+        if self._landed is None or self._landed.done():
+            return
+        if isinstance(landing, BaseException):
+            self._landed.set_exception(landing)
+            self._landed.exception()  # followers may all have left, and then nobody would look at it
+        else:
+            self._landed.set_result(landing)
+
+
+class Flights:
+    """The flights under way, by what was asked."""
+
+    __slots__ = ("_flights",)
+
+    def __init__(self) -> None:
+        self._flights: dict[Key, Flight] = {}
+
+    @staticmethod
+    def key(target: bytes, fields: Sequence[Header]) -> Key:
+        """What makes two requests the same: target, credentials and every other field but the request's id."""
+        return target, tuple([header for header in fields if lower(header[0]) != b"x-request-id"])
+
+    def find(self, key: Key) -> Flight | None:
+        """The flight that asks the same, if one is under way."""
+        return self._flights.get(key)
+
+    def start(self, key: Key, asked_at: float) -> Flight:
+        """Begin a flight, to be ended with `end`."""
+        flight = self._flights[key] = Flight(asked_at)
+        return flight
+
+    def end(self, key: Key, flight: Flight, landing: Landing | BaseException) -> None:
+        """The flight is over: nobody joins it any more, and its followers learn what it brought."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        flight.land(landing)
