@@ -12,6 +12,7 @@ from statusproxy import __version__, logs
 from statusproxy.admin import client as admin_client
 from statusproxy.config import Settings, dump, load
 from statusproxy.config_errors import ConfigError
+from statusproxy.service import environment
 
 #: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
 _EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
@@ -47,7 +48,7 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
     overrides = {} if log_format is None else {"log.format": log_format}
 
     def read() -> Settings:
-        return load(config, overrides, listen=list(listen) or None, gateway=gateway)
+        return load(config, overrides, environment(), listen=list(listen) or None, gateway=gateway)
 
     settings = _load(read)
     logs.set_up(settings.log.format, settings.log.level)
@@ -63,7 +64,7 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
 @click.option("--gateway", metavar="URL", help="As in `run`.")
 def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> None:
     """Validate the configuration and print the effective settings, secrets masked."""
-    settings = _load(lambda: load(config, listen=list(listen) or None, gateway=gateway))
+    settings = _load(lambda: load(config, None, environment(), listen=list(listen) or None, gateway=gateway))
     click.echo(dump(settings), nl=False)
 
 
@@ -132,7 +133,7 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
 def _ask(config: Path | None, admin: str | None, method: str, path: str) -> dict[str, Any]:
     token: str | None = None
     if admin is None:
-        settings = _load(lambda: load(config))
+        settings = _load(lambda: load(config, None, environment()))
         if settings.admin.listen is None:
             _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_TROUBLE)
         admin, token = str(settings.admin.listen), settings.admin.token

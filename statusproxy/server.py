@@ -8,9 +8,10 @@ import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from statusproxy import __version__, service
 from statusproxy.addresses import Address
@@ -23,13 +24,16 @@ from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
 from statusproxy.proxy.site import Report
 from statusproxy.store import StoreError, open_store
-from statusproxy.wiring import build_site, load_certificate, server_tls
+from statusproxy.wiring import build_site, head_limits, load_certificate, server_tls
 
 log = logging.getLogger("statusproxy")
 access_log = logging.getLogger("statusproxy.access")
 
 #: Connections the kernel holds for us until they are accepted.
 _BACKLOG: Final = 1024
+
+#: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
+_CLOSING: Final = 15.0
 
 #: Seconds between two looks at whether the exchanges under way have ended.
 _DRAIN_STEP: Final = 0.05
@@ -82,9 +86,7 @@ class Server:
             head_timeout=settings.timeouts.request_head,
             keep_alive=settings.timeouts.keep_alive,
             max_connections=settings.limits.connections,
-            max_target=settings.limits.target,
-            max_field=settings.limits.head,
-            max_fields=settings.limits.headers,
+            head_limits=head_limits(settings),
         )
         self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
         try:
@@ -100,12 +102,13 @@ class Server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
-        service.notify("READY=1", f"STATUS=Serving on {', '.join(self.addresses)}")
 
     async def run(self) -> None:
         """Start, serve until told to stop, and stop in order."""
         await self.start()
+        # Ready only once signals are handled: systemd may reload or stop us in the very next moment.
         self._handle_signals()
+        service.notify("READY=1", self._serving())
         await self._stopping.wait()
         await self.stop()
 
@@ -117,7 +120,11 @@ class Server:
 
     async def stop(self) -> None:
         """Accept no more, finish what is under way within `timeouts.drain` seconds, write the state, close."""
-        service.notify("STOPPING=1", "STATUS=Finishing the requests under way")
+        service.notify(
+            "STOPPING=1",
+            service.status("Finishing the requests under way"),
+            service.more_time(self.settings.timeouts.drain + _CLOSING),
+        )
         log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         self.proxy.draining = True
         await self._close_listeners()
@@ -151,7 +158,7 @@ class Server:
                 load_certificate(self._tls, settings.tls)
         except (ConfigError, OSError, ValueError) as error:
             log.error("the configuration was not changed: %s", error, extra={"why": str(error)})
-            service.notify("READY=1", f"STATUS=Serving; the new configuration is refused: {error}")
+            service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {error}"))
             return False
         for key in ("listen", "state", "admin", "tls"):
             if getattr(settings, key) != getattr(self.settings, key) and not (
@@ -166,26 +173,29 @@ class Server:
         self.clients.language = settings.language
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.max_connections = settings.limits.connections
+        self.clients.head_limits = head_limits(settings)
         self.admin.settings = self.settings = settings
         log.info("configuration reloaded")
-        service.notify("READY=1", f"STATUS=Serving on {', '.join(self.addresses)}")
+        service.notify("READY=1", self._serving())
         return True
 
     # ---- parts ----
 
     async def _listen(self, settings: Settings) -> None:
-        loop = asyncio.get_running_loop()
         inherited = service.inherited_sockets()
         admin_sockets = [sock for name, sock in inherited if name == "admin"]
         ours = [sock for name, sock in inherited if name != "admin"]
-        if ours:
-            for sock in ours:
-                sock.setblocking(False)
-                serve = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-                self._listeners.append(await serve(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG))
-        else:
-            for address in settings.listen:
-                self._listeners.append(await self._listen_on(address))
+        for sock in ours:
+            self._listeners.append(await self._listen_inherited(sock))
+        for address in service.not_inherited(settings.listen, ours):
+            if ours:
+                log.warning(
+                    "%s is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
+                    "run install.sh again to bring the two in line",
+                    address,
+                    extra={"listen": str(address)},
+                )
+            self._listeners.append(await self._listen_on(address))
         for listener in self._listeners:
             for sock in listener.sockets:
                 name = _name(sock)
@@ -194,6 +204,15 @@ class Server:
         admin = await self.admin.start(admin_sockets)
         if admin:
             log.info("admin on %s", admin, extra={"admin": admin})
+
+    async def _listen_inherited(self, sock: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG)
+        # Python 3.13 and newer would remove the file at the end: it is systemd's, and outlives us.
+        keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+        return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG, **keep)
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -229,10 +248,18 @@ class Server:
 
     async def _feed_watchdog(self, interval: float) -> None:
         """Show systemd a sign of life only while the loop turns (we are here) and the store takes writes."""
+        well = True
         while True:
             if await self.ledger.works():
-                service.notify("WATCHDOG=1")
+                service.notify("WATCHDOG=1", *([] if well else [self._serving()]))
+                well = True
+            else:
+                well = False
+                service.notify(service.status(f"The store takes no writes: {self.ledger.store.trouble or 'no reason'}"))
             await asyncio.sleep(interval)
+
+    def _serving(self) -> str:
+        return service.status(f"Serving {self.settings.gateway} on {', '.join(self.addresses)}")
 
     def _report(self, report: Report) -> None:
         self.metrics.report(report)
