@@ -172,6 +172,9 @@ class Ledger:
         memo = self._memos.get((id(rule), session))
         if memo is not None and memo.rule is rule and memo.body == body:
             memo.asked_at, memo.at = asked_at, now
+            if memo.correction.body is memo.body:
+                # Nothing to correct is told by giving back the very bytes that came, not others equal to them.
+                memo.body, memo.correction = body, replace(memo.correction, body=body)
             self._metrics.corrected(len(memo.correction.corrected))
             return memo.correction, None
         correction = correct(body, rule, sessions, asked_at, now, session)
