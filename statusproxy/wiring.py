@@ -7,6 +7,7 @@ from statusproxy import addresses
 from statusproxy.config import Settings, Tls, Webhook
 from statusproxy.proxy.belief import Judge, SharedSecret, Signature
 from statusproxy.proxy.forwarded import Trust
+from statusproxy.proxy.requests import HeadLimits
 from statusproxy.proxy.routes import Kind, Route, RouteTable
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Limits, Site, Timeouts, WebhookTarget
 from statusproxy.proxy.upstream import Origin, Pool, UpstreamLimits
@@ -69,7 +70,6 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
             upgrade_idle=settings.timeouts.upgrade_idle,
         ),
         limits=Limits(
-            head=settings.limits.head,
             body=settings.limits.body,
             corrected=settings.limits.corrected,
             tap=settings.limits.tap,
@@ -129,6 +129,11 @@ def _origin(target: addresses.Target, settings: Settings) -> Origin:
         server_name=files.server_name,
         base_path=target.path.rstrip("/").encode(),
     )
+
+
+def head_limits(settings: Settings) -> HeadLimits:
+    """How large requests' heads may be."""
+    return HeadLimits(target=settings.limits.target, head=settings.limits.head, fields=settings.limits.headers)
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -1,8 +1,8 @@
 """The client's side of the proxy: aiohttp's low-level server, with what a faithful proxy needs besides.
 
-`web.Server` parses requests (llhttp, strict) and keeps connections alive. Added here: a request object that is
-only what a proxy reads, error answers the hub understands, time for a request's head, news of a client that has
-gone, a limit on connections, and the raw connection for tunnels.
+`web.Server` takes requests in turn and keeps connections alive. Added here: a parser of our own (`requests.py`), a
+request object that is only what a proxy reads, error answers the hub understands, time for a request's head, news of
+a client that has gone, a limit on connections, and the raw connection for tunnels.
 """
 
 import asyncio
@@ -13,17 +13,19 @@ from typing import Any, Final, cast
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestHandler, _ErrInfo
 
 from statusproxy.proxy.errors import PROBLEMS, Language, error_answer
 from statusproxy.proxy.forwarded import LOCAL, Peer
 from statusproxy.proxy.headers import Header
+from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
 
-#: What aiohttp says when a request has more fields than it may.
-_TOO_MANY_FIELDS: Final = "Too many headers"
+#: Bytes of a body held while its reader is behind; twice that, and the client is told to wait (TCP back-pressure).
+_READ_AHEAD: Final = 256 * 1024
+
+#: Stands for what was refused before it became a request.
+_NO_REQUEST: Final = RequestHead("", b"", (1, 1), ())
 
 
 class ClientRequest:
@@ -43,13 +45,14 @@ class ClientRequest:
         "loop",
         "message",
         "method",
+        "target",
         "version",
         "writer",
     )
 
     def __init__(
         self,
-        message: RawRequestMessage,
+        message: RequestHead,
         content: StreamReader,
         connection: "ClientConnection",
         writer: AbstractStreamWriter,
@@ -57,21 +60,18 @@ class ClientRequest:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.message = message
-        self.method: str = message.method
-        self.headers: tuple[Header, ...] = cast(Any, message.raw_headers)
-        self.version = (message.version.major, message.version.minor)
-        self.keep_alive = not message.should_close
+        self.method = message.method
+        self.target = message.target
+        """The request target, byte for byte as it came (RFC 9112 §3.2)."""
+        self.headers: tuple[Header, ...] = message.headers
+        self.version = message.version
+        self.keep_alive = message.keep_alive
         self.content = content
-        self.has_body = message.chunked or not content.at_eof()
+        self.has_body = message.chunked or bool(message.length)
         self.connection = connection
         self.writer = writer
         self.loop = loop
         self._task = task
-
-    @property
-    def target(self) -> bytes:
-        """The request target, byte for byte as it came (RFC 9112 §3.2)."""
-        return self.message.path.encode("utf-8", "surrogateescape")
 
     @property
     def remote(self) -> str:
@@ -115,6 +115,17 @@ class ClientConnection(RequestHandler):
 
     def __init__(self, server: "ClientServer", **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
+        self._parser = cast(
+            Any,
+            RequestParser(
+                self,
+                self._loop,
+                server.head_limits,
+                refusal=_refusal,
+                at_once=MAX_MSG_QUEUE_SIZE,
+                read_ahead=_READ_AHEAD,
+            ),
+        )
         self.server = server
         self.peer = Peer(LOCAL)
         self.gone: Callable[[], None] | None = None
@@ -205,16 +216,15 @@ class ClientConnection(RequestHandler):
         """The answer to what the parser refused, or to a failure of our own; the connection ends with it."""
         if request.writer.output_size > 0:
             raise ConnectionError("a part of another answer is sent already") from exc
-        code = "internal"
-        if status == HTTPStatus.BAD_REQUEST:
-            code = "bad_request"
-            if isinstance(exc, LineTooLong):
-                code = "target_too_long" if exc.args[1] == self.max_line_size else "head_too_large"
-            elif _TOO_MANY_FIELDS in str(exc):
-                code = "head_too_large"
-        else:
+        code = exc.code if isinstance(exc, RefusedError) else "internal"
+        if code == "internal":
             self.logger.error("request failed inside the proxy", exc_info=exc)
         return Finished(keep_alive=False, answer=self._problem(code), writer=request.writer)
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """What aiohttp could not deal with; a body broken off while its rest was thrown away is no news."""
+        if not isinstance(kwargs.get("exc_info"), BrokenBodyError):
+            super().log_exception(*args, **kwargs)
 
     # ---- tunnels ----
 
@@ -244,6 +254,11 @@ class ClientConnection(RequestHandler):
         super().resume_writing()
         if self.writable is not None:
             self.writable()
+
+
+def _refusal(refused: RefusedError) -> _ErrInfo:
+    """What makes aiohttp call `handle_error` in the refused request's turn."""
+    return _ErrInfo(status=HTTPStatus.BAD_REQUEST, exc=refused, message=str(refused))
 
 
 class TunnelReceiver:
@@ -277,9 +292,7 @@ class ClientServer(web.Server):
         head_timeout: float | None,
         keep_alive: float,
         max_connections: int,
-        max_target: int,
-        max_field: int,
-        max_fields: int,
+        head_limits: HeadLimits,
     ) -> None:
         """`refused` is told the code of each answer given before a handler ran."""
         super().__init__(
@@ -288,11 +301,8 @@ class ClientServer(web.Server):
             keepalive_timeout=keep_alive,
             access_log=None,
             auto_decompress=False,
-            # The two limits tell an over-long target from an over-long field, so they must differ.
-            max_line_size=max_target,
-            max_field_size=max_field if max_field != max_target else max_field + 1,
-            max_headers=max_fields,
         )
+        self.head_limits = head_limits
         self.language: Language = language
         self.new_request_id = new_request_id
         self.refused = refused
@@ -315,10 +325,12 @@ class ClientServer(web.Server):
 
     def _request(
         self,
-        message: RawRequestMessage,
+        message: object,
         content: StreamReader,
         protocol: BaseProtocol,
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> ClientRequest:
+        if not isinstance(message, RequestHead):
+            message = _NO_REQUEST
         return ClientRequest(message, content, cast(ClientConnection, protocol), writer, task, self._loop)

@@ -56,7 +56,6 @@ class Timeouts:
 class Limits:
     """Bytes; None means no limit."""
 
-    head: int = 64 * 1024
     body: int | None = None
     corrected: int = 32 * 1024 * 1024
     tap: int = 1024 * 1024
