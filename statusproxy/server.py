@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -50,9 +51,15 @@ class StartError(Exception):
 class Server:
     """Everything that runs in one process."""
 
-    def __init__(self, settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
-        """`read_settings` reads the configuration again for a reload."""
+    def __init__(
+        self,
+        settings: Settings,
+        read_settings: Callable[[], Settings] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds."""
         self.settings = settings
+        self._clock = clock
         self.metrics = Metrics()
         self.addresses: list[str] = []
         """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
@@ -73,7 +80,7 @@ class Server:
             raise StartError(f"a certificate cannot be used: {error}") from error
         try:
             store = open_store(settings.state.url, settings.sessions.history_days)
-            self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics)
+            self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock)
             await self.ledger.open()
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
@@ -283,8 +290,6 @@ class Server:
 
 
 def _monotonic_usec() -> int:
-    import time
-
     return time.monotonic_ns() // 1000
 
 
