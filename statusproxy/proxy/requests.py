@@ -20,14 +20,17 @@ from statusproxy.proxy.headers import Header, lower
 if TYPE_CHECKING:
     from aiohttp.base_protocol import BaseProtocol
 
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 
 #: Method, target, minor version (RFC 9112 §3). One space each: what else some take for a space, others do not.
 #: A target may hold raw bytes beyond ASCII: the RFC does not know them, clients send them, nginx passes them on.
-_REQUEST_LINE: Final = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])" % _TOKEN)
+_REQUEST_LINE: Final = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]++) HTTP/1\.([01])" % _TOKEN)
 
 #: All field lines of a head (RFC 9112 §5): no space before the colon, no folding, no control but tab in a value.
-_FIELDS: Final = re.compile(rb"(?:%b:[\t\x20-\x7e\x80-\xff]*\r\n)*" % _TOKEN)
+_FIELDS: Final = re.compile(rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+" % _TOKEN)
+
+#: One field line of those, once they are known to be good: its name, and its value but for spaces at the end.
+_FIELD: Final = re.compile(rb"([^:]++):[ \t]*+([^\r]*+)\r\n")
 
 #: What no head may hold, seen before the head is complete: controls, a line feed or a carriage return alone.
 _NEVER: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
@@ -53,8 +56,14 @@ _LENGTH_DIGITS: Final = 18
 #: Names that rule the framing and the connection, the only fields this parser looks at.
 _RULING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
 
+_RULING_LENGTHS: Final = frozenset(map(len, _RULING))
+
 #: Registered methods that matter. One of these in another case is no other method to a lenient reader: refused.
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_METHODS: Final = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+}
+
+_MINOR: Final = {b"1": (1, 1), b"0": (1, 0)}
 
 
 class RefusedError(Exception):
@@ -79,7 +88,7 @@ class RequestHead:
         self.target = target
         self.version = version
         self.headers = headers
-        self.keep_alive = version == (1, 1)
+        self.keep_alive = version[1] == 1
         self.chunked = False
         self.length: int | None = None
         self.upgrade = False
@@ -104,11 +113,9 @@ def parse_head(block: bytes, limits: HeadLimits) -> RequestHead:
         raise RefusedError("head_too_large", f"more than {limits.head} bytes of header fields")
     if _FIELDS.fullmatch(fields) is None:
         raise RefusedError("bad_request", "a header field is malformed")
-    headers: list[Header] = []
-    for written in fields.split(b"\r\n"):
-        if written:
-            name, _, value = written.partition(b":")
-            headers.append((name, value.strip(b" \t")))
+    headers: list[Header] = _FIELD.findall(fields)
+    if b" \r" in fields or b"\t\r" in fields:
+        headers = [(name, value.rstrip(b" \t")) for name, value in headers]
     if len(headers) > limits.fields:
         raise RefusedError("head_too_large", f"more than {limits.fields} header fields")
     head.headers = tuple(headers)
@@ -120,17 +127,21 @@ def _request_line(line: bytes, limits: HeadLimits) -> RequestHead:
     found = _REQUEST_LINE.fullmatch(line)
     if found is None:
         raise RefusedError("bad_request", "the request line is malformed")
-    method, target = found[1].decode("ascii"), found[2]
+    token, target, minor = found.groups()
+    method = _METHODS.get(token)
+    if method is None:
+        method = token.decode("ascii")
+        if token.upper() in _METHODS:
+            raise RefusedError("bad_request", "a method in the wrong case")
     if len(target) > limits.target:
         raise RefusedError("target_too_long", f"a target of more than {limits.target} bytes")
-    if method not in _METHODS and method.upper() in _METHODS:
-        raise RefusedError("bad_request", "a method in the wrong case")
     if b"#" in target:
         raise RefusedError("bad_request", "a fragment in the target")
-    fits = target[:1] == b"/" or (target == b"*" and method == "OPTIONS") or method == "CONNECT"
-    if not fits and _ABSOLUTE.fullmatch(target) is None:
+    if not target.startswith(b"/") and not (
+        _ABSOLUTE.fullmatch(target) or (target == b"*" and method == "OPTIONS") or method == "CONNECT"
+    ):
         raise RefusedError("bad_request", "the target has no known form")
-    return RequestHead(method, target, (1, 1) if found[3] == b"1" else (1, 0), ())
+    return RequestHead(method, target, _MINOR[minor], ())
 
 
 def _obey(head: RequestHead) -> None:
@@ -140,8 +151,7 @@ def _obey(head: RequestHead) -> None:
     options: set[bytes] = set()
     upgrade = False
     for name, value in head.headers:
-        key = lower(name)
-        if key not in _RULING:
+        if len(name) not in _RULING_LENGTHS or (key := lower(name)) not in _RULING:
             continue
         if key == b"host":
             hosts += 1
