@@ -693,7 +693,7 @@ class Exchange:
 
     def _finish_fields(self, fields: list[Header]) -> None:
         """Add what this connection's own state asks for (RFC 9112 §9)."""
-        if self._pump is not None and not self._pump.done():
+        if self._pump is not None and not self._request.content.is_eof():
             self._close = True  # answered early: what is still coming of the request is not worth waiting for
         if self._close or self._proxy.draining:
             self._close = True

@@ -5,6 +5,7 @@ could read differently. It speaks raw bytes both ways: nothing is decoded, renam
 """
 
 import asyncio
+import os
 import select
 import socket
 import ssl
@@ -26,6 +27,10 @@ DEFAULT_IDLE: Final = 4.0
 
 #: Seconds taken off what the gateway promises in `Keep-Alive: timeout=`, for the request's way there.
 IDLE_MARGIN: Final = 1.0
+
+
+#: Bytes read at once from a connection that is lost already.
+_SALVAGE: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +365,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        if exc is not None and self.answering:
+            self._salvage()
         if self._tunnel is not None:
             self._tunnel(None)
         elif self._parser is not None and not self.complete:
@@ -372,6 +379,27 @@ class UpstreamConnection(asyncio.Protocol):
         if self._drain_waiter is not None and not self._drain_waiter.done():
             self._drain_waiter.set_result(None)
         self.pool.lost(self)
+
+    @property
+    def answering(self) -> bool:
+        """Whether an exchange is under way whose answer is not whole."""
+        return self._parser is not None and self._tunnel is None and not self.complete and self.error is None
+
+    def _salvage(self) -> None:
+        """Read the answer that lies in the kernel behind a write that failed.
+
+        A gateway that refuses an upload answers and closes, and what it left unread makes that a reset, which the
+        write of the next piece meets before the answer is read.
+        """
+        transport = self.transport
+        if transport is None or transport.get_extra_info("sslcontext") is not None:
+            return
+        sock = transport.get_extra_info("socket")
+        try:
+            while self.answering and (data := os.read(sock.fileno(), _SALVAGE)):
+                self.data_received(data)
+        except OSError:
+            pass  # nothing (more) is there
 
     def _until_close(self) -> bool:
         """Whether the answer's body ends with the connection (RFC 9112 §6.3, rule 8)."""

@@ -244,6 +244,13 @@ class Running:
             wire.writer.close()
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let everyone else work until `condition` holds: for what tells nobody when it happens."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
 def get(target: str = "/", *fields: str, method: str = "GET", body: bytes = b"") -> bytes:
     """The bytes of a simple request, `Host` included; a body gets its length."""
     lines = [f"{method} {target} HTTP/1.1", "Host: proxy.example", *fields]
