@@ -14,6 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from statusproxy.hearsay import Hearsay, Word
+from statusproxy.logs import public_name
 from statusproxy.metrics import Metrics
 from statusproxy.status import qr, signals
 from statusproxy.status.channels import ChannelRule, Correction, correct
@@ -78,7 +79,8 @@ class Ledger:
 
     async def open(self) -> None:
         """Take over what the store holds, and start the writing at leisure."""
-        records = await self.store.open()
+        now = self.now()
+        records = [_not_after(record, now) for record in await self.store.open()]
         self.sessions.load(records)
         standing = [record.session for record in records if record.override is not None]
         log.info(
@@ -139,10 +141,10 @@ class Ledger:
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
             log.info(
                 "%s: %s event left aside: %s",
-                reading.session,
+                public_name(reading.session or ""),
                 reading.event,
                 outcome.verdict,
-                extra={"session": reading.session, "event": reading.event, "verdict": outcome.verdict},
+                extra={"session": public_name(reading.session or ""), "event": reading.event, "verdict": outcome.verdict},
             )
         durable = self._durable(outcome.changes)
         if durable is None and outcome.verdict == "duplicate":
@@ -305,6 +307,30 @@ class Ledger:
             del self.heard_from[next(iter(self.heard_from))]
 
 
+def _not_after(record: Record, now: float) -> Record:
+    """A stored record without times that are still to come: the clock was wrong when they were written.
+
+    Left as they are, they would make all that is heard and asked until then look older than what is known, and an
+    override would outlive a session's return.
+    """
+    override = record.override
+    if override is not None:
+        override = replace(
+            override,
+            since=min(override.since, now),
+            at=min(override.at, now + signals.FURTHEST_AHEAD),
+            began=min(override.began, now),
+            caught_up_at=None if override.caught_up_at is None else min(override.caught_up_at, now),
+        )
+    return replace(
+        record,
+        override=override,
+        known_at=min(record.known_at, now + signals.FURTHEST_AHEAD),
+        alive_at=min(record.alive_at, now + signals.FURTHEST_AHEAD),
+        heard_at=min(record.heard_at, now),
+    )
+
+
 def _tell(change: Change) -> None:
     """One log line for one change of a session's state."""
     words = {
@@ -312,11 +338,12 @@ def _tell(change: Change) -> None:
         "repeated": "%s: reported disconnected once more (%s)",
         "released": "%s: no longer shown as disconnected (%s)",
     }
+    session = public_name(change.session)
     log.info(
         words.get(change.what, "%s: %s"),
-        change.session,
+        session,
         change.reason,
-        extra={"session": change.session, "change": change.what, "reason": change.reason, "at": change.at},
+        extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
     )
 
 

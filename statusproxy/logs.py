@@ -7,6 +7,7 @@ body, a field's value, a query or a contact.
 import json
 import logging
 import os
+import re
 import sys
 import time
 from typing import Final, Literal, TextIO
@@ -23,6 +24,15 @@ _PRIORITIES: Final = (
     (logging.INFO, 6),
     (logging.DEBUG, 7),
 )
+
+
+#: A session's id may be the phone number it is logged in with: so many digits in a row are one.
+_NUMBER: Final = re.compile(r"\d{6,}(?=\d{4})")
+
+
+def public_name(session: str) -> str:
+    """A session's id as it may be logged: of a phone number in it, only the last four digits."""
+    return _NUMBER.sub("…", session)
 
 
 class TextFormatter(logging.Formatter):
