@@ -139,12 +139,13 @@ class Ledger:
         verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
         self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
+            session = public_name(reading.signal.session)
             log.info(
                 "%s: %s event left aside: %s",
-                public_name(reading.session or ""),
+                session,
                 reading.event,
                 outcome.verdict,
-                extra={"session": public_name(reading.session or ""), "event": reading.event, "verdict": outcome.verdict},
+                extra={"session": session, "event": reading.event, "verdict": outcome.verdict},
             )
         durable = self._durable(outcome.changes)
         if durable is None and outcome.verdict == "duplicate":
