@@ -6,6 +6,7 @@ could read differently. It speaks raw bytes both ways: nothing is decoded, renam
 
 import asyncio
 import os
+import re
 import select
 import socket
 import ssl
@@ -28,9 +29,13 @@ DEFAULT_IDLE: Final = 4.0
 #: Seconds taken off what the gateway promises in `Keep-Alive: timeout=`, for the request's way there.
 IDLE_MARGIN: Final = 1.0
 
-
 #: Bytes read at once from a connection that is lost already.
 _SALVAGE: Final = 64 * 1024
+
+#: A reason phrase (RFC 9112 §4).
+_REASON: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*+")
+
+_CODING_LENGTH: Final = len(b"transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class ResponseHead:
     version: tuple[int, int] = (1, 1)
     headers: list[Header] = field(default_factory=list)
     keep_alive: bool = True
+    coded: bool = False
+    """Whether the body comes in chunks."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -191,6 +198,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.answered = self.complete = self.request_done = self.sent = False
         self.trailers = []
         self.used += 1
+        if self.closed:
+            self.error = UpstreamError("gateway_closed", "closed before the request was sent", sent=False)
 
     def write(self, data: bytes) -> None:
         """Send a part of the request; errors surface in `head()`, since an answer may have come before them."""
@@ -258,7 +267,11 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.abort()
 
     def tunnel(self, receive: Callable[[bytes | None], None]) -> None:
-        """From here on, hand every byte (None at the end) to `receive`: the protocol was switched (RFC 9110 §7.8)."""
+        """From here on, hand every byte (None at the end) to `receive`: the protocol was switched (RFC 9110 §7.8).
+
+        A tunnel may last for days, so it takes no place in the pool away from requests.
+        """
+        self.pool.set_apart(self)
         self._tunnel = receive
         early = b"".join(self._body)
         self._body.clear()
@@ -429,18 +442,34 @@ class UpstreamConnection(asyncio.Protocol):
         self._parsing.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        value = value.rstrip(b" \t")
         if self._in_body:
-            self.trailers.append((name, value.rstrip(b" \t")))
-        else:
-            self._parsing.headers.append((name, value.rstrip(b" \t")))
+            self.trailers.append((name, value))
+            return
+        self._parsing.headers.append((name, value))
+        if len(name) == _CODING_LENGTH and lower(name) == b"transfer-encoding":
+            # llhttp would read `gzip, chunked` as chunks, and what it does not know up to the connection's end.
+            if self._parsing.coded or value.lower() != b"chunked":
+                raise UpstreamError("gateway_bad_answer", "a Transfer-Encoding other than chunked", answered=True)
+            self._parsing.coded = True
 
     def on_headers_complete(self) -> None:
         parser, head = self._parser, self._parsing
         assert parser is not None
         head.status = parser.get_status_code()
+        version = parser.get_http_version()
+        if version != "1.1":
+            if version != "1.0" or head.coded:
+                raise UpstreamError("gateway_bad_answer", f"not an answer in HTTP/{version}", answered=True)
+            head.version = (1, 0)
+        if _REASON.fullmatch(head.reason) is None:
+            raise UpstreamError("gateway_bad_answer", "control characters in the reason", answered=True)
+        # The count takes in what came of the body with the head: beyond the limit it is worth being exact.
+        limit = self._limits.head_bytes
+        if self._head_bytes > limit and sum([len(name) + len(value) for name, value in head.headers]) > limit:
+            raise UpstreamError("gateway_bad_answer", "head too large", answered=True)
         if 100 <= head.status < 200 and head.status != 101:
             return
-        head.version = (1, 0) if parser.get_http_version() == "1.0" else (1, 1)
         head.keep_alive = parser.should_keep_alive()
         self._in_body = True
         self._head = head
@@ -470,8 +499,8 @@ class UpstreamConnection(asyncio.Protocol):
 class Pool:
     """The connections to one origin: those at work, those idle, and the requests waiting for a place.
 
-    State changes in `acquire`, `release` and `lost` only. The connection idle for the shortest time goes first,
-    so that a quiet site keeps few of them open.
+    State changes in `acquire`, `release`, `set_apart` and `lost` only. The connection idle for the shortest time goes
+    first, so that a quiet site keeps few of them open.
     """
 
     def __init__(self, origin: Origin, limits: UpstreamLimits) -> None:
@@ -481,6 +510,7 @@ class Pool:
         """Connections opened since the start."""
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
+        self._apart: set[UpstreamConnection] = set()  # tunnels
         self._connecting = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -490,7 +520,7 @@ class Pool:
     @property
     def in_use(self) -> int:
         """Connections carrying an exchange now."""
-        return len(self._open) - len(self._idle)
+        return len(self._open) + len(self._apart) - len(self._idle)
 
     @property
     def idle(self) -> int:
@@ -519,13 +549,18 @@ class Pool:
         Raises `UpstreamError`, nothing having been sent.
         """
         loop = asyncio.get_running_loop()
-        if not fresh and (connection := self.take(probe=probe)) is not None:
-            return connection
-        if len(self._open) + self._connecting >= self.limits.connections:
-            await self._place(loop)
-            if self._idle and not fresh:
-                return await self.acquire(probe=probe)
-        return await self._connect(loop)
+        until = None if self.limits.connect is None else loop.time() + self.limits.connect
+        while True:
+            if not fresh and (connection := self.take(probe=probe)) is not None:
+                return connection
+            if self._full and self._idle:
+                # A fresh one is asked for since an idle one was dead, and this one has been idle for longer.
+                oldest = self._idle.pop(0)
+                self._open.discard(oldest)
+                oldest.abort()
+            if not self._full:
+                return await self._connect(loop)
+            await self._place(loop, until)
 
     def release(self, connection: UpstreamConnection) -> None:
         """Give a connection back: kept if it may be used again, closed if not."""
@@ -553,17 +588,29 @@ class Pool:
     def abort(self) -> None:
         """Break every connection, also those at work."""
         self.close()
-        for connection in list(self._open):
+        for connection in [*self._open, *self._apart]:
             connection.abort()
 
-    async def _place(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait until a connection is released or lost, as long as connecting may take."""
+    def set_apart(self, connection: UpstreamConnection) -> None:
+        """A connection has become a tunnel: its place is free for another."""
+        self._open.discard(connection)
+        self._apart.add(connection)
+        self._let_next_in()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._open) + self._connecting >= self.limits.connections
+
+    async def _place(self, loop: asyncio.AbstractEventLoop, until: float | None) -> None:
+        """Wait until a connection is released or lost, at most `until`."""
         place: asyncio.Future[None] = loop.create_future()
         self._waiting.append(place)
         try:
-            async with asyncio.timeout(self.limits.connect):
+            async with asyncio.timeout_at(until):
                 await place
         except TimeoutError:
+            if place.done() and not place.cancelled():
+                self._let_next_in()  # called in at the last moment, and too late
             raise UpstreamError("overloaded", "no upstream connection is free", sent=False) from None
         finally:
             if place in self._waiting:
@@ -606,6 +653,9 @@ class Pool:
                 self._let_next_in()
         if connection is None:
             raise UpstreamError(code, detail, sent=False)
+        if connection.closed:
+            self._let_next_in()
+            raise UpstreamError("gateway_unreachable", "closed as soon as it was open", sent=False)
         self.opened += 1
         self._open.add(connection)
         if self._sweeper is None:
@@ -618,6 +668,7 @@ class Pool:
     def lost(self, connection: UpstreamConnection) -> None:
         """A connection has ended, by whoever's hand."""
         self._open.discard(connection)
+        self._apart.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         self._let_next_in()
