@@ -422,7 +422,7 @@ class Exchange:
         while True:
             connection = None if fresh else pool.take(probe=not repeatable)
             if connection is None:
-                connection = await pool.acquire(fresh=fresh)
+                connection = await pool.acquire(fresh=fresh, probe=not repeatable)
             if self._gone and request.method in SAFE and not self._awaited_by_others:
                 pool.release(connection)
                 raise ConnectionResetError

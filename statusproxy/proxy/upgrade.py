@@ -51,7 +51,6 @@ class Tunnel:
             if self._timer is not None:
                 self._timer.cancel()
             self._client.writable = self._gateway.writable = None
-            self._gateway.close()
 
     def _from_client(self, data: bytes | None) -> None:
         transport = self._gateway.transport
@@ -59,11 +58,10 @@ class Tunnel:
             self._client_ended = True
             if transport is None or self._gateway.closed or self._client.transport is None:
                 self._finish()
-            elif transport.can_write_eof():
+            elif transport.can_write_eof() and not self._gateway_ended:
                 transport.write_eof()
-                self._finish_if_both()
             else:
-                self._finish()
+                transport.close()  # sends what is left first, then the gateway's side is lost: that is the end
             return
         self._seen = self._loop.time()
         self.bytes_up += len(data)
@@ -77,11 +75,12 @@ class Tunnel:
             self._gateway_ended = True
             if transport is None or self._gateway.closed:
                 self._finish()
+            elif self._client_ended:
+                self._gateway.close()  # sends what is left first
             elif transport.can_write_eof():
                 transport.write_eof()
-                self._finish_if_both()
             else:
-                self._finish()
+                transport.close()  # TLS has no half to close
             return
         self._seen = self._loop.time()
         self.bytes_down += len(data)
@@ -96,10 +95,6 @@ class Tunnel:
 
     def _gateway_takes_more(self) -> None:
         self._client.go_on()
-
-    def _finish_if_both(self) -> None:
-        if self._client_ended and self._gateway_ended:
-            self._finish()
 
     def _finish(self) -> None:
         if not self._done.done():

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,7 +113,10 @@ class Wire:
         return await self.rest() == b""
 
     def reset(self) -> None:
-        """Break the connection off."""
+        """Break the connection off: the other side gets a reset and not an end."""
+        sock = self.writer.get_extra_info("socket")
+        if not self.writer.is_closing() and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     async def close(self) -> None:

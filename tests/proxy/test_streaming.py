@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from pathlib import Path
 
 import pytest
@@ -337,9 +336,6 @@ async def test_an_answer_that_ends_with_its_connection_is_broken_off_where_the_g
         await wire.head()
         await wire.send(b"HTTP/1.1 200 OK\r\n\r\nhalf")
         await passed.wait()
-        wire.writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00"
-        )
         wire.reset()
 
     origin.script = script
