@@ -16,12 +16,19 @@ class CodingError(ValueError):
     """A body cannot be unfolded; the text says why: `unknown-coding`, `too-large` or `broken-coding`."""
 
 
+#: Codings applied one over another that are undone; one is usual, two were seen.
+_LAYERS: Final = 3
+
+
 def decode(body: bytes, coding: bytes, limit: int) -> bytes:
     """`body` with its `Content-Encoding` undone, all of its layers; never more than `limit` bytes.
 
     Raises `CodingError`, also for a bomb (a body that unfolds beyond `limit`).
     """
-    for name in reversed([part.strip().lower() for part in coding.split(b",") if part.strip()]):
+    names = [part.strip().lower() for part in coding.split(b",") if part.strip()]
+    if len(names) > _LAYERS:
+        raise CodingError("unknown-coding")
+    for name in reversed(names):
         if name == b"identity":
             continue
         unfold = _UNFOLDERS.get(name)
@@ -60,26 +67,48 @@ def encode_gzip(body: bytes) -> bytes:
     return gzip.compress(body, _EFFORT, mtime=0)
 
 
-def _zlib(body: bytes, limit: int, wbits: int) -> bytes:
-    unfolder = zlib.decompressobj(wbits=wbits)
-    data = unfolder.decompress(body, limit + 1)
+def _unfold(body: bytes, limit: int, decompress: Callable[[bytes, int], bytes], unfolder: Any) -> tuple[bytes, bytes]:
+    """One compressed stream at the beginning of `body`, unfolded, and what stands behind it."""
+    data = decompress(body, limit + 1)
     if len(data) > limit:
         raise CodingError("too-large")
     if not unfolder.eof:
         raise CodingError("broken-coding")
+    return data, unfolder.unused_data
+
+
+def _one(body: bytes, limit: int, wbits: int) -> bytes:
+    unfolder = zlib.decompressobj(wbits=wbits)
+    data, behind = _unfold(body, limit, unfolder.decompress, unfolder)
+    if behind:
+        raise CodingError("broken-coding")
     return data
 
 
+def _all(body: bytes, limit: int, begin: Callable[[], tuple[Callable[[bytes, int], bytes], Any]]) -> bytes:
+    """All the streams that make up `body`: gzip's members and zstd's frames may follow one another."""
+    pieces: list[bytes] = []
+    while body:
+        piece, body = _unfold(body, limit, *begin())
+        limit -= len(piece)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def _gzip(body: bytes, limit: int) -> bytes:
-    return _zlib(body, limit, 31)
+    def begin() -> tuple[Callable[[bytes, int], bytes], Any]:
+        unfolder = zlib.decompressobj(wbits=31)
+        return unfolder.decompress, unfolder
+
+    return _all(body, limit, begin)
 
 
 def _deflate(body: bytes, limit: int) -> bytes:
     # "deflate" means zlib's format, and some senders leave its wrapper out.
     try:
-        return _zlib(body, limit, 15)
+        return _one(body, limit, 15)
     except zlib.error:
-        return _zlib(body, limit, -15)
+        return _one(body, limit, -15)
 
 
 def _brotli(body: bytes, limit: int) -> bytes:
@@ -100,13 +129,12 @@ def _zstd(body: bytes, limit: int) -> bytes:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore, no-redef]
     except ImportError:
         from backports import zstd
-    unfolder = zstd.ZstdDecompressor()
-    data: bytes = unfolder.decompress(body, max_length=limit + 1)
-    if len(data) > limit:
-        raise CodingError("too-large")
-    if not unfolder.eof:
-        raise CodingError("broken-coding")
-    return data
+
+    def begin() -> tuple[Callable[[bytes, int], bytes], Any]:
+        unfolder = zstd.ZstdDecompressor()
+        return unfolder.decompress, unfolder
+
+    return _all(body, limit, begin)
 
 
 _UNFOLDERS: Final[dict[bytes, Callable[[bytes, int], bytes]]] = {

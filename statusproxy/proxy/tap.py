@@ -13,9 +13,9 @@ from typing import Final
 #: a rule reads (ids, states, times) comes near it.
 LONG_STRING: Final = 4096
 
-#: What a gzip body may unfold to before it is given up, in bytes: well above the engine's largest media webhook,
-#: and a stop for decompression bombs, whose unfolding costs time on the loop.
-UNFOLDED_LIMIT: Final = 256 * 1024 * 1024
+#: What a gzip body may unfold to before it is given up, in bytes: well above the largest webhook the gateway takes
+#: (10 MB), and a stop for decompression bombs, whose unfolding costs time on the loop.
+UNFOLDED_LIMIT: Final = 64 * 1024 * 1024
 
 _UNFOLD_STEP: Final = 256 * 1024
 
@@ -23,6 +23,10 @@ _QUOTE: Final = ord('"')
 
 #: The inside of a string up to its end: runs without quote or backslash, and whole escapes.
 _INSIDE: Final = re.compile(rb'[^"\\]*(?:\\(?:[^u]|u.{4})[^"\\]*)*', re.DOTALL)
+
+
+#: Bytes that go on with a character of UTF-8.
+_CONTINUED: Final = re.compile(rb"[\x80-\xbf]*")
 
 
 class Tap:
@@ -137,7 +141,11 @@ class Tap:
         if self._kept + len(inside) <= LONG_STRING:
             kept.append(inside)
             self._kept += len(inside)
-        elif self._kept < LONG_STRING:
-            # Cut before any escape, since half an escape would not be JSON; the rest of the string is left out.
-            kept.append(inside[: LONG_STRING - self._kept].partition(b"\\")[0])
-            self._kept = LONG_STRING
+        elif self._kept <= LONG_STRING:
+            # Cut before any escape and behind a whole character, since half of either would not be JSON.
+            stop = LONG_STRING - self._kept
+            escape = inside.find(b"\\", 0, stop)
+            match = _CONTINUED.match(inside, stop)
+            end = escape if escape >= 0 else match.end() if match else stop
+            kept.append(inside[:end])
+            self._kept = LONG_STRING if end == len(inside) else LONG_STRING + 1  # beyond: the rest is left out

@@ -1,0 +1,128 @@
+"""Content codings: undone whole or not at all, never beyond the limit."""
+
+import gzip
+import importlib
+import zlib
+from typing import Any
+
+import brotli
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.proxy.codings import CodingError, accepts_gzip, decode, encode_gzip
+
+LIMIT = 1024 * 1024
+
+
+def zstd() -> Any:
+    """The zstd module of this Python."""
+    try:
+        return importlib.import_module("compression.zstd")
+    except ImportError:
+        return importlib.import_module("backports.zstd")
+
+
+def raw_deflate(body: bytes) -> bytes:
+    """Deflate without zlib's wrapper, which is what some senders mean by the name."""
+    folder = zlib.compressobj(wbits=-15)
+    return folder.compress(body) + folder.flush()
+
+
+FOLD = {
+    b"gzip": gzip.compress,
+    b"x-gzip": gzip.compress,
+    b"GZip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"br": brotli.compress,
+    b"zstd": lambda body: zstd().compress(body),
+}
+
+
+@pytest.mark.parametrize("coding", FOLD)
+@given(body=st.binary(max_size=2000))
+def test_a_coding_is_undone(coding: bytes, body: bytes) -> None:
+    assert decode(FOLD[coding](body), coding, LIMIT) == body
+
+
+@given(body=st.binary(max_size=2000))
+def test_deflate_without_its_wrapper_is_undone(body: bytes) -> None:
+    assert decode(raw_deflate(body), b"deflate", LIMIT) == body
+
+
+def test_codings_over_one_another_are_undone_last_first() -> None:
+    assert decode(brotli.compress(gzip.compress(b"body")), b"gzip, identity, br", LIMIT) == b"body"
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
+def test_members_behind_one_another_are_one_body(coding: bytes) -> None:
+    assert decode(FOLD[coding](b"first ") + FOLD[coding](b"second"), coding, LIMIT) == b"first second"
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
+def test_a_body_cut_short_is_refused(coding: bytes) -> None:
+    whole = FOLD[coding](bytes(range(256)) * 20)
+    with pytest.raises(CodingError, match="broken-coding"):
+        decode(whole[:-3], coding, LIMIT)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
+def test_a_body_with_something_behind_it_is_refused(coding: bytes) -> None:
+    with pytest.raises(CodingError, match="broken-coding"):
+        decode(FOLD[coding](b"{}") + b"behind", coding, LIMIT)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
+def test_a_body_that_is_not_in_its_coding_is_refused(coding: bytes) -> None:
+    with pytest.raises(CodingError, match="broken-coding"):
+        decode(b'{"plain": "json"}', coding, LIMIT)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
+def test_a_bomb_is_refused_at_the_limit(coding: bytes) -> None:
+    bomb = FOLD[coding](bytes(8 * LIMIT))
+    with pytest.raises(CodingError, match="too-large"):
+        decode(bomb, coding, LIMIT)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
+def test_a_body_of_just_the_limit_is_undone(coding: bytes) -> None:
+    assert len(decode(FOLD[coding](bytes(LIMIT)), coding, LIMIT)) == LIMIT
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
+def test_members_count_together_towards_the_limit(coding: bytes) -> None:
+    with pytest.raises(CodingError, match="too-large"):
+        decode(FOLD[coding](bytes(LIMIT)) + FOLD[coding](b"x"), coding, LIMIT)
+
+
+@pytest.mark.parametrize("coding", [b"compress", b"gzip, dcb", b"gzip, gzip, gzip, gzip"])
+def test_other_codings_and_piles_of_them_are_refused(coding: bytes) -> None:
+    with pytest.raises(CodingError, match="unknown-coding"):
+        decode(gzip.compress(b"body"), coding, LIMIT)
+
+
+def test_gzip_of_the_same_body_is_the_same() -> None:
+    assert encode_gzip(b"body") == encode_gzip(b"body")
+    assert gzip.decompress(encode_gzip(b"body")) == b"body"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ([b"gzip"], True),
+        ([b"deflate, GZIP;q=0.5"], True),
+        ([b"br", b"gzip"], True),
+        ([b"x-gzip"], True),
+        ([b"*"], True),
+        ([b"*;q=0"], False),
+        ([b"gzip;q=0, *"], False),
+        ([b"gzip;q=0.000"], False),
+        ([b"gzip;q=nonsense"], False),
+        ([b"identity"], False),
+        ([b""], False),
+        ([], False),
+    ],
+)
+def test_gzip_is_sent_only_to_those_who_take_it(accept: list[bytes], expected: bool) -> None:
+    assert accepts_gzip(accept) is expected
