@@ -9,8 +9,13 @@ import json
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from statusproxy.proxy.headers import date_now
+
 Language = Literal["en", "pt-BR"]
 Hop = Literal["client", "proxy", "gateway", "hub"]
+
+#: What this proxy serves, of the registered methods; others are passed on as well, TRACE is where it may travel on.
+ALLOW: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class Problem:
     hop: Hop = "gateway"
     retry_after: int | None = None
     """Seconds after which trying again makes sense."""
+    allow: bytes | None = None
+    """The methods that are served, which a 405 must name (RFC 9110 §15.5.6)."""
 
 
 def _table(*problems: Problem) -> dict[str, Problem]:
@@ -40,7 +47,7 @@ PROBLEMS: Final = _table(
     Problem(
         "method_not_allowed", 405, b"Method Not Allowed",
         "The proxy does not serve this method.",
-        "O proxy não atende este método.", "client",
+        "O proxy não atende este método.", "client", allow=ALLOW,
     ),
     Problem(
         "tap_not_found", 404, b"Not Found",
@@ -161,6 +168,7 @@ def error_answer(
     body = error_body(problem, request_id, language, hop)
     lines = [
         b"HTTP/1.1 %d %b" % (problem.status, problem.reason),
+        b": ".join(date_now()),
         b"Content-Type: application/json; charset=utf-8",
         b"Content-Length: %d" % len(body),
         b"Cache-Control: no-store",
@@ -168,6 +176,8 @@ def error_answer(
     ]
     if problem.retry_after is not None:
         lines.append(b"Retry-After: %d" % problem.retry_after)
+    if problem.allow is not None:
+        lines.append(b"Allow: %b" % problem.allow)
     if close:
         lines.append(b"Connection: close")
     lines.append(b"\r\n" + (b"" if head_only else body))

@@ -13,9 +13,9 @@ import msgspec
 
 from statusproxy.proxy import corrected
 from statusproxy.proxy.belief import Case
-from statusproxy.proxy.client import ClientRequest, Finished
+from statusproxy.proxy.client import ClientRequest
 from statusproxy.proxy.codings import CodingError, decode
-from statusproxy.proxy.errors import PROBLEMS, Hop, error_answer
+from statusproxy.proxy.errors import ALLOW, PROBLEMS, Hop, error_answer
 from statusproxy.proxy.forwarded import SAID
 from statusproxy.proxy.headers import (
     ANSWER_ROLES,
@@ -23,6 +23,7 @@ from statusproxy.proxy.headers import (
     REQUEST_ROLES,
     Header,
     Noted,
+    date_now,
     end_to_end,
     first,
     is_upgrade,
@@ -46,6 +47,10 @@ IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE
 
 #: Methods whose request is given up when the client has gone: nobody wants the answer, nothing is lost.
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+#: Methods that `Max-Forwards` bounds, and digits beyond which its number is only "many".
+_HOPS_COUNTED: Final = frozenset({"OPTIONS", "TRACE"})
+_MANY_DIGITS: Final = 9
 
 #: Bytes of a small answer's body that are written together with its head.
 _ONE_WRITE: Final = 64 * 1024
@@ -79,8 +84,8 @@ class Proxy:
         self.validators = corrected.Validators()
         self.flights = Flights()
 
-    async def handle(self, request: ClientRequest) -> Finished:
-        """Serve one request; never raises but for cancellation."""
+    async def handle(self, request: ClientRequest) -> bool:
+        """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""
         exchange = Exchange(self, request)
         self.in_flight += 1
         try:
@@ -159,8 +164,8 @@ class Exchange:
         self._upstream_seconds: float | None = None
         self._corrected = 0
 
-    async def run(self) -> Finished:
-        """The exchange from its first line to its last byte."""
+    async def run(self) -> bool:
+        """The exchange from its first line to its last byte; whether the client's connection may go on."""
         connection = self._request.connection
         connection.gone = self._client_gone
         try:
@@ -179,7 +184,7 @@ class Exchange:
             connection.gone = None
             await self._tidy()
             self._proxy.report(self._summary())
-        return Finished(keep_alive=not self._close and not self._gone)
+        return not self._close and not self._gone
 
     async def _serve(self) -> None:
         request = self._request
@@ -187,6 +192,8 @@ class Exchange:
         if refusal is not None:
             self._close = True
             await self._fail(refusal)
+            return
+        if request.method in _HOPS_COUNTED and await self._last_hop():
             return
         self._match = match = self._site.routes.match(request.method, self._target)
         if match.kind is Kind.PASS:
@@ -211,13 +218,28 @@ class Exchange:
                 return "body_too_large"
         return None
 
+    async def _last_hop(self) -> bool:
+        """Answer OPTIONS and TRACE that may travel no further; let others travel one hop less (RFC 9110 §7.6.2)."""
+        said = values(self._kept, b"max-forwards")
+        if len(said) != 1 or not said[0].isdigit():
+            return False
+        left = int(said[0]) if len(said[0]) <= _MANY_DIGITS else 10**_MANY_DIGITS
+        if left:
+            one_less = b"%d" % (left - 1)
+            self._kept = [(n, one_less if lower(n) == b"max-forwards" else value) for n, value in self._kept]
+            return False
+        if self._request.method == "OPTIONS":
+            await self._answer(204, b"No Content", [(b"Allow", ALLOW)], b"")
+        else:
+            # A reflection would show fields that hops before us added, secrets among them.
+            await self._fail("method_not_allowed")
+        return True
+
     # ---- the ways of serving ----
 
     async def _pass_on(self, pool: Pool, target: bytes | None = None) -> None:
         """Forward the request and stream the answer, both untouched."""
-        noted = self._noted
-        upgrade = b"upgrade" in noted and b"connection" in noted and is_upgrade(self._request.headers)
-        upgrade = upgrade and self._match.kind is Kind.PASS and self._may_upgrade()
+        upgrade = self._request.message.upgrade and self._match.kind is Kind.PASS and self._may_upgrade()
         head = await self._send(pool, self._fields(pool, upgrade=upgrade), target)
         if upgrade and head.status == 101:
             await self._tunnel(head)
@@ -392,6 +414,8 @@ class Exchange:
             if b"x-request-id" in noted:
                 fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
             fields.append((b"X-Request-Id", self._request_id.encode()))
+        if b"expect" in noted and request.version < (1, 1):
+            fields = [header for header in fields if lower(header[0]) != b"expect"]
         if request.message.chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
         if upgrade:
@@ -685,7 +709,7 @@ class Exchange:
         if not bodiless:
             fields.append((b"Content-Length", b"%d" % len(body)))
         if head is None:
-            fields.append((b"X-Request-Id", self._request_id.encode()))
+            fields += [(b"X-Request-Id", self._request_id.encode()), date_now()]
         self._finish_fields(fields)
         self._status = status
         wire = write_head(b"HTTP/1.1 %d %b" % (status, reason), fields)
@@ -767,7 +791,7 @@ class Exchange:
             transport.write(data)
             if connection.writing_paused:
                 async with asyncio.timeout(self._site.timeouts.write):
-                    await self._request.writer.drain()
+                    await connection.drain()
         except TimeoutError:
             self._problem = "client_stopped_reading"
             transport = self._request.connection.transport

@@ -1,6 +1,7 @@
 """Header fields as raw bytes: which are hop-by-hop, what a proxy adds, how a head is written (RFC 9110 §7.6)."""
 
 from collections.abc import Iterable, Sequence
+from email.utils import formatdate
 from typing import Final
 
 Header = tuple[bytes, bytes]
@@ -188,6 +189,11 @@ def via(before: Sequence[bytes] | None, version: tuple[int, int]) -> Header:
 
 
 _HOPS: Final = {(1, 0): b"1.0 " + PSEUDONYM, (1, 1): b"1.1 " + PSEUDONYM}
+
+
+def date_now() -> Header:
+    """The `Date` field of an answer made here (RFC 9110 §6.6.1)."""
+    return (b"Date", formatdate(usegmt=True).encode("ascii"))
 
 
 def is_upgrade(headers: Headers) -> bool:

@@ -180,7 +180,8 @@ def _obey(head: RequestHead) -> None:
             head.keep_alive = False
         elif head.version == (1, 0):
             head.keep_alive = b"keep-alive" in options
-        head.upgrade = upgrade and b"upgrade" in options
+        # HTTP/1.0 knows no Upgrade: there the field says nothing (RFC 9110 §7.8).
+        head.upgrade = upgrade and b"upgrade" in options and head.version == (1, 1)
 
 
 class _Part(Enum):
