@@ -80,6 +80,13 @@ class Proxy:
         """The command line of the process."""
         return (self._python, "-m", "statusproxy", "run", "--config", str(self._config))
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs now."""
+        if self._process is None:
+            raise RuntimeError("the proxy was not started")
+        return self._process.pid
+
     async def start(self) -> None:
         """Start the process and wait until requests reach the gateway through it."""
         with contextlib.ExitStack() as files:
