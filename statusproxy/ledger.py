@@ -153,7 +153,7 @@ class Ledger:
             return asyncio.ensure_future(self._write((), (), ()))
         return durable
 
-    def doubt(self, body: bytes, source: str, why: str) -> None:
+    def doubt(self, source: str, why: str) -> None:
         """A webhook from a sender that is not believed: counted, logged, forgotten."""
         self._metrics.signal("none", "untrusted")
         self._note_sender(source, self.now())

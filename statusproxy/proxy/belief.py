@@ -47,6 +47,11 @@ class Case:
         if doubt is None and signature is not None:
             self._mac = hmac.new(signature.secret, digestmod=signature.algorithm)
 
+    @property
+    def open(self) -> bool:
+        """Whether the sender may still come to be believed, so that its body is worth keeping."""
+        return self._doubt is None
+
     def update(self, data: bytes) -> None:
         """The next piece of the body, as it was sent."""
         if self._mac is not None:

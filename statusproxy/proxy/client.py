@@ -24,6 +24,10 @@ from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError
 _READ_AHEAD: Final = 256 * 1024
 
 
+#: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
+_LINGER: Final = 2.0
+
+
 class ClientRequest:
     """One request as the parser gave it: raw target, raw fields, the body as a stream.
 
@@ -101,15 +105,15 @@ class ClientConnection(RequestHandler):
             self.peer = Peer(LOCAL, 0, secure)
         if self.server.full:
             self._refused = True
-            writing = cast(asyncio.Transport, transport)
-            writing.write(self._problem("overloaded"))
-            writing.close()
+            self.transport = cast(asyncio.Transport, transport)
+            self._loop.call_later(_LINGER, self.transport.abort)
             return
         super().connection_made(transport)
         self._start_head_timer()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._refused:
+            self.transport = None
             return
         self._stop_head_timer()
         gone, self.gone = self.gone, None
@@ -119,6 +123,7 @@ class ClientConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            self._turn_away()
             return
         super().data_received(data)
         if self._messages:
@@ -128,7 +133,27 @@ class ClientConnection(RequestHandler):
         elif self._current_request is None and not self._upgraded:
             self._head_begun = True
             if self._head_timer is None:
+                self.keep_alive(True)  # no longer idle: from here on the time for a head counts
                 self._start_head_timer()
+
+    def _turn_away(self) -> None:
+        """Answer one of too many clients, once it has asked for something; `_LINGER` later it is cut off."""
+        transport = self.transport
+        if transport is not None and not self._close:
+            self._close = True
+            transport.write(self._problem("overloaded"))
+            self._end_our_half(transport)
+
+    @staticmethod
+    def _end_our_half(transport: asyncio.Transport) -> None:
+        """End a connection on which more may be coming.
+
+        Closed with unread bytes it would be reset, and the client would see that in place of its answer.
+        """
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
 
     @property
     def idle(self) -> bool:
@@ -182,7 +207,7 @@ class ClientConnection(RequestHandler):
                 self._resume_reading_if_drained()
             server.requests_count += 1
             if isinstance(message, _ErrInfo):
-                self._answer_refused(message.exc)
+                await self._answer_refused(message.exc)
                 break
             request = ClientRequest(cast(RequestHead, message), content, self)
             self._request_in_progress = True
@@ -211,10 +236,16 @@ class ClientConnection(RequestHandler):
             if self.transport is not None:
                 self.transport.close()
 
-    def _answer_refused(self, refused: BaseException | None) -> None:
+    async def _answer_refused(self, refused: BaseException | None) -> None:
         """Answer what the parser refused; the connection ends with it."""
-        if self.transport is not None:
-            self.transport.write(self._problem(refused.code if isinstance(refused, RefusedError) else "internal"))
+        transport = self.transport
+        if transport is None:
+            return
+        transport.write(self._problem(refused.code if isinstance(refused, RefusedError) else "internal"))
+        self._close = True
+        self._end_our_half(transport)
+        self._waiter = self._loop.create_future()  # cancelled when the client has gone
+        await asyncio.wait([self._waiter], timeout=_LINGER)
 
     def _stay_with_http(self) -> None:
         """The upgrade that was asked for was declined: what came behind the request are requests."""
@@ -332,7 +363,7 @@ class ClientServer(web.Server):
         """Close the connections on which nothing is under way."""
         for connection in self.connections:
             if isinstance(connection, ClientConnection) and connection.idle:
-                connection.close()
+                connection.force_close()
 
     def __call__(self) -> RequestHandler:
         return ClientConnection(self, loop=self._loop, **self._kwargs)

@@ -250,10 +250,11 @@ class Exchange:
         """Forward a webhook, or answer a tap, and hear what it says once its body is whole."""
         entry = match.entry
         assert isinstance(entry, WebhookTarget)
-        coding = first(self._request.headers, b"content-encoding")
-        self._tap = Tap(self._site.limits.tap, coding)
         self._client = self._site.trust.client(self._request.connection.peer, self._request.headers)
         self._case = entry.judge.hear(self._client, self._request.headers)
+        # Nothing is unfolded or kept for a sender that is not believed anyway.
+        coding = first(self._request.headers, b"content-encoding") if self._case.open else None
+        self._tap = Tap(self._site.limits.tap if self._case.open else 0, coding)
         if entry.tap:
             await self._read_to_end()
             await self._settle()
@@ -547,12 +548,12 @@ class Exchange:
         try:
             copy = tap.finish()
             doubt = case.doubt()
-            if copy is None:
+            if doubt is not None:
+                knowledge.doubt(self._client, doubt)
+            elif copy is None:
                 knowledge.unreadable("webhook", tap.failure or "empty")
-            elif doubt is None:
-                self._durable = knowledge.hear(copy, self._client)
             else:
-                knowledge.doubt(copy, self._client, doubt)
+                self._durable = knowledge.hear(copy, self._client)
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": self._request_id})
 
@@ -765,6 +766,7 @@ class Exchange:
             self._break_off(UpstreamError(code, detail))
             return
         self._status = problem.status
+        self._close = self._close or self._proxy.draining
         answer = error_answer(
             problem,
             self._request_id,

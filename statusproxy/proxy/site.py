@@ -74,7 +74,7 @@ class Knowledge(Protocol):
     def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable."""
 
-    def doubt(self, body: bytes, source: str, why: str) -> None:
+    def doubt(self, source: str, why: str) -> None:
         """A webhook came from a sender that is not believed, and why not."""
 
     def correct(
