@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import json
+import shutil
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +133,9 @@ async def test_protocols_older_than_tls_1_2_are_refused(origin: Origin, tmp_path
     async with running(tmp_path, origin.url, tls=authority.issue("127.0.0.1")) as proxy:
         context = ssl.create_default_context(cafile=authority.file)
         context.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):
             context.minimum_version = ssl.TLSVersion.TLSv1
+        with pytest.warns(DeprecationWarning, match=r"TLSv1_1 is deprecated"):
             context.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await connect(proxy, authority, context)
@@ -161,8 +163,7 @@ async def test_a_certificate_that_does_not_fit_its_key_changes_nothing(
 ) -> None:
     files = authority.issue("127.0.0.1")
     async with running(tmp_path, origin.url, tls=files) as proxy:
-        other = authority.issue("127.0.0.1", "other")
-        Path(files["key"]).write_bytes(Path(other["key"]).read_bytes())
+        shutil.copy(authority.issue("127.0.0.1", "other")["key"], files["key"])
         assert not proxy.server.reload()
         client = await connect(proxy, authority)
         await client.send(get())
