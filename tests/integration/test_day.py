@@ -1,0 +1,212 @@
+"""A day of traffic lived through over real sockets, in seconds: at no moment does anything read falsely.
+
+The service runs on a clock that the test moves to each event's arrival, so that the events' own times are as far
+from their arrival as they were that day, late deliveries and repeats included; nothing in them is rewritten. Each
+event travels as it would: the engine's to the gateway, the gateway's to the hub, both through the proxy. After each
+one the map is compared with the truth behind the day; now and then the list is asked for, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import uvloop
+
+from statusproxy.config import loads
+from statusproxy.server import Server
+from tests.hub import statuses
+from tests.traffic import MIDNIGHT, PRESENCE_EVENTS, RELINKED_AT, SESSIONS, UNLINKED_AT, UNLINKED_SESSION, Day, day
+
+INBOUND = "/v1/webhooks/receive"
+OUTBOUND = "/hub/webhook"
+
+#: A list is asked for after every so many events.
+POLL_EVERY = 100
+
+#: What the gateway goes on saying, whatever happens to the phones.
+STALE = json.dumps(
+    {"success": True, "channels": [{"id": one, "name": one, "status": "connected"} for one in SESSIONS], "total": 2},
+    separators=(",", ":"),
+).encode()
+
+
+class Clock:
+    """The proxy's clock, in the test's hand."""
+
+    def __init__(self) -> None:
+        self.now = MIDNIGHT - 1
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Receiver(asyncio.Protocol):
+    """The far end of a leg: takes requests, remembers a digest of their bodies in order, answers at once."""
+
+    def __init__(self, seen: hashlib._Hash, counts: Counter[str], name: str) -> None:
+        self.seen = seen
+        self.counts = counts
+        self.name = name
+        self.rest = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are of its own class
+
+    def data_received(self, data: bytes) -> None:
+        self.rest += data
+        head, found, body = self.rest.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = _length(head)
+        if len(body) < length:
+            return
+        assert len(body) == length, "the proxy sends one request at a time on a connection"
+        self.rest = b""
+        if head.startswith(b"GET "):
+            answer = STALE
+        else:
+            self.counts[self.name] += 1
+            self.seen.update(body)
+            answer = b'{"success":true}'
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
+
+
+class Sender(asyncio.Protocol):
+    """One client's connection, one request at a time."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+        self.waiting: asyncio.Future[tuple[bytes, bytes]] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are of its own class
+
+    def data_received(self, data: bytes) -> None:
+        self.rest += data
+        head, found, body = self.rest.partition(b"\r\n\r\n")
+        if found and self.waiting is not None and len(body) >= _length(head):
+            self.rest = b""
+            waiting, self.waiting = self.waiting, None
+            waiting.set_result((head, body))
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send a request; give its answer's body, which must be a success."""
+        self.waiting = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        head, body = await self.waiting
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        return body
+
+
+def _length(head: bytes) -> int:
+    lines = (line.partition(b":") for line in head.split(b"\r\n"))
+    return next((int(value) for name, _, value in lines if name.lower() == b"content-length"), 0)
+
+
+def post(path: str, body: bytes) -> bytes:
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: proxy.example\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+GET_LIST = b"GET /api/channels HTTP/1.1\r\nHost: proxy.example\r\n\r\n"
+
+
+async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> Counter[str]:
+    """Send the whole day through a proxy, comparing what it holds and shows with the truth; give what was counted."""
+    loop = asyncio.get_running_loop()
+    counts: Counter[str] = Counter()
+    arrived = {"inbound": hashlib.sha256(), "outbound": hashlib.sha256()}
+    sent = {"inbound": hashlib.sha256(), "outbound": hashlib.sha256()}
+    far: dict[str, Any] = {}
+    for leg in ("inbound", "outbound"):
+        far[leg] = await loop.create_server(partial(Receiver, arrived[leg], counts, leg), "127.0.0.1", 0)
+    ports = {leg: server.sockets[0].getsockname()[1] for leg, server in far.items()}
+    settings = loads(
+        f"""
+        listen: 127.0.0.1:0
+        gateway: http://127.0.0.1:{ports["inbound"]}
+        webhooks:
+          - path: {INBOUND}
+          - path: {OUTBOUND}
+            forward_to: http://127.0.0.1:{ports["outbound"]}/api/whatsapp/webhook
+        state: {{url: "sqlite:///{folder}/state.db"}}
+        presence: {presence}
+        admin: null
+        """
+    )
+    clock = Clock()
+    server = Server(settings, clock=clock)
+    await server.start()
+    host, _, port = server.addresses[0].rpartition(":")
+    _, sender = await loop.create_connection(Sender, host, int(port))
+    sessions = server.ledger.sessions
+    try:
+        for event in traffic:
+            clock.now = event.at
+            body = event.body
+            sent[event.leg].update(body)
+            await sender.ask(post(INBOUND if event.leg == "inbound" else OUTBOUND, body))
+            counts["events"] += 1
+            for session in SESSIONS:
+                record = sessions.get(session)
+                lost = record is not None and record.override is not None
+                assert lost == traffic.disconnected(session, event.at), (session, event)
+            counts["looks"] += 1
+            if counts["events"] % POLL_EVERY == 0:
+                words = statuses(json.loads(await sender.ask(GET_LIST)))
+                for session in SESSIONS:
+                    truly = "disconnected" if traffic.disconnected(session, event.at) else "connected"
+                    assert words[session] == truly, event
+                    counts[f"polls: {truly}"] += 1
+        assert {leg: digest.hexdigest() for leg, digest in arrived.items()} == {
+            leg: digest.hexdigest() for leg, digest in sent.items()
+        }, "every event arrived, in order, byte for byte"
+        assert {record.session for record in server.ledger.records()} == set(SESSIONS)
+        changes = await server.ledger.store.history(None, 1000)
+        counts["started"] = sum(change.what == "started" for change in changes)
+        counts["released"] = sum(change.what == "released" for change in changes)
+    finally:
+        sender.transport.close()
+        server.ask_to_stop()
+        await server.stop()
+        for listener in far.values():
+            listener.close()
+    return counts
+
+
+def lived(traffic: Day, folder: Path, presence: str = "ignore") -> Counter[str]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the program runs
+        return runner.run(asyncio.wait_for(live_through(traffic, folder, presence), 60))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnected(seed: int, tmp_path: Path) -> None:
+    traffic = day(seed)
+    counts = lived(traffic, tmp_path)
+    assert counts["events"] == counts["inbound"] + counts["outbound"] == len(traffic.events) > 2 * PRESENCE_EVENTS
+    assert counts["started"] == counts["released"] == counts["polls: disconnected"] == 0
+    assert counts["polls: connected"] == len(SESSIONS) * (counts["events"] // POLL_EVERY)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: int, tmp_path: Path) -> None:
+    traffic = day(seed, unlinked=True)
+    counts = lived(traffic, tmp_path)
+    assert counts["started"] == counts["released"] == 1
+    asked = [event.at for event in traffic.events[POLL_EVERY - 1 :: POLL_EVERY]]
+    lost = sum(traffic.disconnected(UNLINKED_SESSION, at) for at in asked)
+    assert lost == sum(UNLINKED_AT <= at < RELINKED_AT for at in asked) == counts["polls: disconnected"] > 10
+
+
+def test_taken_literally_the_same_day_would_cost_working_sessions(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"connection\.update"):  # so the proof above can fail
+        lived(day(1), tmp_path, presence="trust")
