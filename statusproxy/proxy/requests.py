@@ -1,18 +1,17 @@
-"""Requests as they come off the wire: the parser of the client's side (RFC 9112).
+"""Requests as they come off the wire: llhttp reads them, and what two parsers could read differently is refused.
 
-It is strict on purpose: whatever two parsers could read differently is refused, so that nothing reaches the gateway
-in a shape that hides a second request (request smuggling, RFC 9112 §11.2). And it is faithful: any token is a
-method, targets and values are bytes, names keep their case, order and repeats.
-
-The grammar is held in a few regular expressions over the whole head, which is quicker than a call for each field.
+llhttp (through `httptools`) is the grammar of RFC 9112 at its strictest, and gives raw bytes: names keep their case,
+order and repeats, values their bytes. What it leaves open is settled here: any token is a method (RFC 9110 §9.1),
+one `Host`, only `chunked` as a transfer coding, only HTTP/1.0 and 1.1, limits of size. So nothing reaches the gateway
+in a shape that hides a second request (request smuggling, RFC 9112 §11.2).
 """
 
 import asyncio
 import re
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
+import httptools
 from aiohttp import EMPTY_PAYLOAD, StreamReader
 
 from statusproxy.proxy.headers import Header, lower
@@ -20,20 +19,23 @@ from statusproxy.proxy.headers import Header, lower
 if TYPE_CHECKING:
     from aiohttp.base_protocol import BaseProtocol
 
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+#: A request's first token and the one space behind it.
+_METHOD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)( ?)(?! )")
 
-#: Method, target, minor version (RFC 9112 §3). One space each: what else some take for a space, others do not.
-#: A target may hold raw bytes beyond ASCII: the RFC does not know them, clients send them, nginx passes them on.
-_REQUEST_LINE: Final = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]++) HTTP/1\.([01])" % _TOKEN)
+#: Methods that llhttp is given as they are. It knows others, but some of them only in other protocols, and no
+#: extension: those are read in the shape of a POST, and carry their own name on.
+_METHODS: Final = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+}
 
-#: All field lines of a head (RFC 9112 §5): no space before the colon, no folding, no control but tab in a value.
-_FIELDS: Final = re.compile(rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+" % _TOKEN)
+#: How a request line ends. llhttp would wait for the rest of one that names no version (HTTP/0.9).
+_PROTOCOLS: Final = (b" HTTP/1.1", b" HTTP/1.0")
 
-#: One field line of those, once they are known to be good: its name, and its value but for spaces at the end.
-_FIELD: Final = re.compile(rb"([^:]++):[ \t]*+([^\r]*+)\r\n")
+#: Bytes of a request line besides its target: a method and the version.
+_LINE_MARGIN: Final = 80
 
-#: What no head may hold, seen before the head is complete: controls, a line feed or a carriage return alone.
-_NEVER: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+#: Bytes a method may have. The longest registered has 17.
+_LONGEST_METHOD: Final = 64
 
 #: `scheme://authority…` with a host (RFC 9112 §3.2.2).
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[^/?]+(?:[/?].*)?", re.DOTALL)
@@ -41,29 +43,19 @@ _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[^/?]+(?:[/?].*)?", 
 #: A `Host`: what RFC 3986 §3.2 lets an authority hold, without user information. Empty where there is none.
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%\-\[\]:]*")
 
-#: A chunk's size and extensions (RFC 9112 §7.1): bare hexadecimal digits, few enough never to overflow 64 bits.
-_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
+#: Names that rule the framing, the only fields looked at here.
+_RULING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
 
-#: Bytes of a chunk's size line, extensions included. Nobody uses those; 4 KiB is what Go and others allow.
-_CHUNK_LINE: Final = 4096
-
-#: Bytes of a request line besides its target: a method and the version.
-_LINE_MARGIN: Final = 64
+_RULING_LENGTHS: Final = frozenset(map(len, _RULING))
 
 #: Digits of a `Content-Length`: 10^18 bytes are an exabyte, and fit any integer of the next parser.
 _LENGTH_DIGITS: Final = 18
 
-#: Names that rule the framing and the connection, the only fields this parser looks at.
-_RULING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
+#: Bytes of framing between two pieces of a body's data (a chunk's size with its extensions, trailers) before it is
+#: taken for an attack; llhttp bounds the size itself, not what stands behind it.
+_FRAMING: Final = 64 * 1024
 
-_RULING_LENGTHS: Final = frozenset(map(len, _RULING))
-
-#: Registered methods that matter. One of these in another case is no other method to a lenient reader: refused.
-_METHODS: Final = {
-    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
-}
-
-_MINOR: Final = {b"1": (1, 1), b"0": (1, 0)}
+_VERSIONS: Final = {"1.1": (1, 1), "1.0": (1, 0)}
 
 
 class RefusedError(Exception):
@@ -88,7 +80,7 @@ class RequestHead:
         self.target = target
         self.version = version
         self.headers = headers
-        self.keep_alive = version[1] == 1
+        self.keep_alive = False
         self.chunked = False
         self.length: int | None = None
         self.upgrade = False
@@ -105,98 +97,6 @@ class HeadLimits:
         self.fields = fields
 
 
-def parse_head(block: bytes, limits: HeadLimits) -> RequestHead:
-    """The head in `block`, which ends with the last field's CRLF. Raises `RefusedError`."""
-    line, _, fields = block.partition(b"\r\n")
-    head = _request_line(line, limits)
-    if len(fields) > limits.head:
-        raise RefusedError("head_too_large", f"more than {limits.head} bytes of header fields")
-    if _FIELDS.fullmatch(fields) is None:
-        raise RefusedError("bad_request", "a header field is malformed")
-    headers: list[Header] = _FIELD.findall(fields)
-    if b" \r" in fields or b"\t\r" in fields:
-        headers = [(name, value.rstrip(b" \t")) for name, value in headers]
-    if len(headers) > limits.fields:
-        raise RefusedError("head_too_large", f"more than {limits.fields} header fields")
-    head.headers = tuple(headers)
-    _obey(head)
-    return head
-
-
-def _request_line(line: bytes, limits: HeadLimits) -> RequestHead:
-    found = _REQUEST_LINE.fullmatch(line)
-    if found is None:
-        raise RefusedError("bad_request", "the request line is malformed")
-    token, target, minor = found.groups()
-    method = _METHODS.get(token)
-    if method is None:
-        method = token.decode("ascii")
-        if token.upper() in _METHODS:
-            raise RefusedError("bad_request", "a method in the wrong case")
-    if len(target) > limits.target:
-        raise RefusedError("target_too_long", f"a target of more than {limits.target} bytes")
-    if b"#" in target:
-        raise RefusedError("bad_request", "a fragment in the target")
-    if not target.startswith(b"/") and not (
-        _ABSOLUTE.fullmatch(target) or (target == b"*" and method == "OPTIONS") or method == "CONNECT"
-    ):
-        raise RefusedError("bad_request", "the target has no known form")
-    return RequestHead(method, target, _MINOR[minor], ())
-
-
-def _obey(head: RequestHead) -> None:
-    """Set what the ruling fields say of framing and connection (RFC 9112 §6, §9), and refuse what is ambiguous."""
-    hosts = 0
-    coding: bytes | None = None
-    options: set[bytes] = set()
-    upgrade = False
-    for name, value in head.headers:
-        if len(name) not in _RULING_LENGTHS or (key := lower(name)) not in _RULING:
-            continue
-        if key == b"host":
-            hosts += 1
-            if _HOST.fullmatch(value) is None:
-                raise RefusedError("bad_request", "an invalid Host")
-        elif key == b"connection":
-            options.update([part.strip(b" \t") for part in value.lower().split(b",")])
-        elif key == b"content-length":
-            if head.length is not None or not value.isdigit() or len(value) > _LENGTH_DIGITS:
-                raise RefusedError("bad_request", "an invalid or repeated Content-Length")
-            head.length = int(value)
-        elif key == b"upgrade":
-            upgrade = upgrade or bool(value)
-        else:
-            if coding is not None or value.lower() != b"chunked":
-                raise RefusedError("bad_request", "a Transfer-Encoding other than chunked")
-            coding = value
-    if hosts != 1 and (hosts or head.version == (1, 1)):
-        raise RefusedError("bad_request", "Host must stand once")
-    if coding is not None:
-        if head.length is not None or head.version == (1, 0):
-            raise RefusedError("bad_request", "Transfer-Encoding beside Content-Length, or in HTTP/1.0")
-        head.chunked = True
-    if options:
-        if b"close" in options:
-            head.keep_alive = False
-        elif head.version == (1, 0):
-            head.keep_alive = b"keep-alive" in options
-        # HTTP/1.0 knows no Upgrade: there the field says nothing (RFC 9110 §7.8).
-        head.upgrade = upgrade and b"upgrade" in options and head.version == (1, 1)
-
-
-class _Part(Enum):
-    """Where in a request the next byte belongs."""
-
-    HEAD = auto()
-    LENGTH = auto()
-    CHUNK_LINE = auto()
-    CHUNK_DATA = auto()
-    CHUNK_END = auto()
-    TRAILERS = auto()
-    NOTHING = auto()
-    """No request may follow: the connection ends after the last one, or was switched."""
-
-
 class RequestParser:
     """Bytes in, requests out, for one connection; it has the methods that aiohttp's server asks of its parser.
 
@@ -205,19 +105,26 @@ class RequestParser:
     """
 
     __slots__ = (
+        "_apart",
         "_at_once",
-        "_closing",
+        "_ended",
+        "_framing",
+        "_head",
+        "_headers",
+        "_in_head",
         "_left",
         "_limits",
+        "_llhttp",
         "_loop",
-        "_part",
+        "_messages",
+        "_method",
         "_payload",
         "_pending",
         "_protocol",
         "_read_ahead",
         "_refusal",
-        "_switch",
-        "_trailers",
+        "_size",
+        "_target",
         "_waiting",
     )
 
@@ -232,6 +139,7 @@ class RequestParser:
         read_ahead: int,
     ) -> None:
         """`at_once`: requests that may wait to be handled; `read_ahead`: bytes of a body held before TCP waits."""
+        self._llhttp = httptools.HttpRequestParser(self)
         self._protocol = protocol
         self._loop = loop
         self._limits = limits
@@ -239,48 +147,42 @@ class RequestParser:
         self._at_once = at_once
         self._read_ahead = read_ahead
         self._waiting = 0
-        self._pending = b""
-        self._part = _Part.HEAD
+        self._pending = b""  # what waits for a place in the queue, or for the rest of a method
+        self._messages: list[tuple[Any, StreamReader]] = []
+        self._in_head = False  # a head has begun and is not complete
+        self._size = 0  # bytes that have come of that head
+        self._method = ""  # an extension method, while llhttp reads another in its place
+        self._target = b""
+        self._headers: list[Header] = []
+        self._head: RequestHead | None = None
         self._payload: StreamReader | None = None
-        self._left = 0
-        self._trailers = 0
-        self._switch = False  # the request now read asks for another protocol
-        self._closing = False  # the request now read is the connection's last
+        self._left: int | None = 0  # bytes of the body still to come; None where chunks tell
+        self._framing = 0
+        self._apart = False  # a body is read by an llhttp of its own
+        self._ended = False  # no request may follow on this connection
+
+    # ---- aiohttp's side ----
 
     def feed_data(self, data: bytes) -> tuple[list[tuple[Any, StreamReader]], bool, bytes]:
         """The requests that begin in `data`, whether the connection stops being HTTP after them, and what is left."""
-        messages: list[tuple[Any, StreamReader]] = []
         if self._pending:
             data = self._pending + data
             self._pending = b""
-        at = 0
+        switched = False
         try:
-            while at < len(data):
-                if self._part is _Part.HEAD:
+            while data and not self._ended and not switched:
+                if self._payload is None and not self._in_head:
                     if self._waiting >= self._at_once:
-                        self._pending = data[at:]
+                        self._pending = data
                         break
-                    begun = self._feed_head(data, at)
-                    if begun is None:
+                    data = self._translate(data)
+                    if not data:
                         break
-                    message, at = begun
-                    messages.append(message)
-                elif self._part is _Part.NOTHING:
-                    break
-                else:
-                    at = self._feed_body(data, at)
-                if self._switch and self._payload is None and self._part is _Part.HEAD:
-                    self._switch = False
-                    return messages, True, data[at:]
+                data, switched = self._step(data)
         except RefusedError as refused:
-            self._pending = b""
-            self._part = _Part.NOTHING
-            payload, self._payload = self._payload, None
-            if payload is not None:
-                payload.set_exception(BrokenBodyError(str(refused)))
-            else:
-                messages.append((self._refusal(refused), EMPTY_PAYLOAD))
-        return messages, False, b""
+            self._refuse(refused)
+        messages, self._messages = self._messages, []
+        return messages, switched, data if switched else b""
 
     def message_consumed(self) -> None:
         """A request is being handled: another may take its place in the queue."""
@@ -296,82 +198,205 @@ class RequestParser:
     def feed_eof(self) -> None:
         """The connection has ended; its requests learn that from the connection."""
 
-    def _feed_head(self, data: bytes, at: int) -> tuple[tuple[RequestHead, StreamReader], int] | None:
-        """The request whose head begins at `at`, and where its head ends; None while it is incomplete."""
-        while data.startswith(b"\r\n", at):  # RFC 9112 §2.2: empty lines before a request are ignored
-            at += 2
-        end = data.find(b"\r\n\r\n", at)
-        if end < 0:
-            self._pending = data[at:]
-            self._foresee(self._pending)
-            return None
-        head = parse_head(data[at : end + 2], self._limits)
-        self._waiting += 1
-        self._switch = head.upgrade or head.method == "CONNECT"
-        self._closing = not head.keep_alive
-        payload: StreamReader = EMPTY_PAYLOAD
-        if head.chunked or head.length:
-            self._payload = payload = StreamReader(self._protocol, self._read_ahead, loop=self._loop)
-            self._left = head.length or 0
-            self._part = _Part.CHUNK_LINE if head.chunked else _Part.LENGTH
-        elif self._closing and not self._switch:
-            self._part = _Part.NOTHING
-        return (head, payload), end + 4
+    # ---- one request at a time ----
 
-    def _foresee(self, begun: bytes) -> None:
-        """Refuse an incomplete head as soon as it cannot become a good one. Raises `RefusedError`."""
-        line, complete, fields = begun.partition(b"\r\n")
-        if _NEVER.search(begun) is not None:
-            raise RefusedError("bad_request", "control characters in the head")
-        if complete:
-            _request_line(line, self._limits)
-            if len(fields) > self._limits.head:
-                raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
-        elif len(line) > self._limits.target + _LINE_MARGIN:
+    def _translate(self, data: bytes) -> bytes:
+        """`data`, which begins a request, with an extension method in llhttp's terms; b"" until it is all here."""
+        while data.startswith(b"\r\n"):  # RFC 9112 §2.2: empty lines before a request are ignored
+            data = data[2:]
+        end = data.find(b"\r\n")
+        if end >= 0 and not data.endswith(_PROTOCOLS, 0, end):
+            raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
+        found = _METHOD.match(data)
+        if found is None:
+            if data not in {b"", b"\r"}:
+                raise RefusedError("bad_request", "no method where a request should begin")
+            self._pending = data
+            return b""
+        token, space = found.groups()
+        if not space:
+            if found.end() < len(data) or len(token) > _LONGEST_METHOD:
+                raise RefusedError("bad_request", "the method is no token, or too long")
+            self._pending = data
+            return b""
+        if token in _METHODS:
+            self._method = ""
+            return data
+        if token.upper() in _METHODS:
+            # No other method to a lenient reader, and another one to a strict reader.
+            raise RefusedError("bad_request", "a method in the wrong case")
+        self._method = token.decode("ascii")
+        return b"POST" + data[found.end(1) :]
+
+    def _step(self, data: bytes) -> tuple[bytes, bool]:
+        """Read on in one request: at most to the end of its head, or of its body. What is left, and whether switched.
+
+        llhttp cannot be told to stop between two requests, so it is given no more than one where that can be known.
+        """
+        piece, rest = data, b""
+        if self._payload is None:
+            # The head's end may be cut in two: then this piece goes on to the next head's end, which llhttp takes.
+            end = data.find(b"\r\n\r\n")
+            if end >= 0:
+                piece, rest = data[: end + 4], data[end + 4 :]
+            self._size += len(piece)
+        elif self._left is not None and len(data) > self._left:
+            piece, rest = data[: self._left], data[self._left :]
+        else:
+            self._framing += len(piece)
+        try:
+            self._llhttp.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = piece[upgrade.args[0] :] + rest
+            if self._payload is None:
+                return rest, self._switches
+            self._read_body_apart()
+            return rest, False
+        except httptools.HttpParserError as error:
+            if self._ended and self._payload is None:
+                return b"", False  # bytes behind the connection's last request
+            cause = error.__context__
+            raise (cause if isinstance(cause, RefusedError) else RefusedError("bad_request", str(error))) from error
+        if self._in_head:
+            self._foresee()
+        elif self._payload is not None:
+            if self._framing > _FRAMING:
+                raise RefusedError("bad_request", "too much framing for too little body")
+        elif self._apart:
+            self._apart = False
+            return rest, self._switches
+        return rest, False
+
+    @property
+    def _switches(self) -> bool:
+        """Whether the connection may stop being HTTP behind the request that was read last."""
+        head = self._head
+        return head is not None and (head.upgrade or head.method == "CONNECT")
+
+    def _read_body_apart(self) -> None:
+        """Have the body of a request that asks for another protocol read: llhttp leaves that to others.
+
+        A fresh llhttp is told the framing. (curl's `--http2` sends such requests.)
+        """
+        self._apart = True
+        self._llhttp = httptools.HttpRequestParser(self)
+        framing = b"Transfer-Encoding: chunked" if self._left is None else b"Content-Length: %d" % self._left
+        self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+
+    def _foresee(self) -> None:
+        """Refuse a head that is too large before it is complete. Raises `RefusedError`."""
+        if self._size - len(self._target) > self._limits.head + _LINE_MARGIN:
+            raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
+
+    def _refuse(self, refused: RefusedError) -> None:
+        self._ended = True
+        payload, self._payload = self._payload, None
+        if payload is not None:
+            payload.set_exception(BrokenBodyError(str(refused)))
+        else:
+            self._messages.append((self._refusal(refused), EMPTY_PAYLOAD))
+
+    # ---- llhttp's side ----
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        if self._apart:
+            if self._payload is None:
+                raise RefusedError("bad_request", "bytes behind chunks that ask for another protocol")
+            return
+        self._in_head = True
+        self._target = b""
+        self._headers = []
+
+    def on_url(self, part: bytes) -> None:
+        """A part of the target."""
+        self._target += part
+        if len(self._target) > self._limits.target:
             raise RefusedError("target_too_long", f"a target of more than {self._limits.target} bytes")
 
-    def _feed_body(self, data: bytes, at: int) -> int:
-        """Give the body what `data` holds of it from `at` on; where that ends. Raises `RefusedError`."""
-        payload = self._payload
-        assert payload is not None
-        if self._part is _Part.LENGTH or self._part is _Part.CHUNK_DATA:
-            piece = data[at : at + self._left] if at or len(data) > self._left else data
-            payload.feed_data(piece)
-            self._left -= len(piece)
-            if not self._left:
-                if self._part is _Part.LENGTH:
-                    self._end_body(payload)
-                else:
-                    self._part = _Part.CHUNK_END
-            return at + len(piece)
-        end = data.find(b"\r\n", at, at + _CHUNK_LINE)
-        if end < 0:
-            rest = data[at:]
-            if len(rest) >= _CHUNK_LINE or _NEVER.search(rest) or (self._part is _Part.CHUNK_END and rest != b"\r"):
-                raise RefusedError("bad_request", "broken chunked framing")
-            self._pending = rest
-            return len(data)
-        line = data[at:end]
-        if self._part is _Part.CHUNK_LINE:
-            size = _CHUNK.fullmatch(line)
-            if size is None:
-                raise RefusedError("bad_request", "an invalid chunk size")
-            self._left = int(size[1], 16)
-            self._trailers = 0
-            self._part = _Part.CHUNK_DATA if self._left else _Part.TRAILERS
-        elif self._part is _Part.CHUNK_END:
-            if line:
-                raise RefusedError("bad_request", "more data than the chunk's size said")
-            self._part = _Part.CHUNK_LINE
-        elif line:
-            self._trailers += len(line)
-            if self._trailers > self._limits.head or _FIELDS.fullmatch(line + b"\r\n") is None:
-                raise RefusedError("bad_request", "invalid trailers")
-        else:
-            self._end_body(payload)
-        return end + 2
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head, or of the trailers, which are not carried on."""
+        if self._in_head:
+            if len(self._headers) >= self._limits.fields:
+                raise RefusedError("head_too_large", f"more than {self._limits.fields} header fields")
+            self._headers.append((name, value.rstrip(b" \t")))
 
-    def _end_body(self, payload: StreamReader) -> None:
-        self._payload = None
-        self._part = _Part.NOTHING if self._closing and not self._switch else _Part.HEAD
-        payload.feed_eof()
+    def on_headers_complete(self) -> None:
+        """A head is whole: a request begins, or is refused."""
+        if self._apart:
+            return
+        llhttp = self._llhttp
+        version = _VERSIONS.get(llhttp.get_http_version())
+        if version is None:
+            raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
+        size = sum([len(name) + len(value) + 4 for name, value in self._headers])
+        if size > self._limits.head:
+            raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
+        method = self._method or llhttp.get_method().decode("ascii")
+        head = RequestHead(method, self._target, version, tuple(self._headers))
+        head.keep_alive = llhttp.should_keep_alive()
+        _obey(head)
+        # HTTP/1.0 knows no Upgrade: there the field says nothing (RFC 9110 §7.8).
+        head.upgrade = llhttp.should_upgrade() and version == (1, 1) and method != "CONNECT"
+        self._head = head
+        self._in_head = False
+        self._size = 0
+        self._waiting += 1
+        payload: StreamReader = EMPTY_PAYLOAD
+        if (head.chunked or head.length) and method != "CONNECT":
+            self._payload = payload = StreamReader(self._protocol, self._read_ahead, loop=self._loop)
+            self._left = None if head.chunked else head.length
+            self._framing = 0
+        self._messages.append((head, payload))
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        payload = self._payload
+        if payload is not None:
+            payload.feed_data(data)
+            self._framing = 0
+            if self._left is not None:
+                self._left -= len(data)
+
+    def on_message_complete(self) -> None:
+        """A request's last byte."""
+        head = self._head
+        if self._payload is not None and not self._apart and self._llhttp.should_upgrade():
+            return  # its body is still to be read, apart
+        self._ended = head is not None and not (head.keep_alive or head.upgrade or head.method == "CONNECT")
+        payload, self._payload = self._payload, None
+        self._method = ""
+        if payload is not None:
+            payload.feed_eof()
+
+
+def _obey(head: RequestHead) -> None:
+    """Set what the ruling fields say of the framing (RFC 9112 §6), and refuse what llhttp leaves open."""
+    if b"#" in head.target or not (
+        head.target.startswith(b"/")
+        or _ABSOLUTE.fullmatch(head.target)
+        or (head.target == b"*" and head.method == "OPTIONS")
+        or head.method == "CONNECT"
+    ):
+        raise RefusedError("bad_request", "the target has no known form")
+    hosts = 0
+    for name, value in head.headers:
+        if len(name) not in _RULING_LENGTHS or (key := lower(name)) not in _RULING:
+            continue
+        if key == b"host":
+            hosts += 1
+            if _HOST.fullmatch(value) is None:
+                raise RefusedError("bad_request", "an invalid Host")
+        elif key == b"connection":
+            if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
+                head.keep_alive = False  # whatever else it says: llhttp takes the last word
+        elif key == b"content-length":
+            if len(value) > _LENGTH_DIGITS:
+                raise RefusedError("bad_request", "a Content-Length beyond all measure")
+            head.length = int(value)
+        elif value.lower() != b"chunked" or head.version == (1, 0):
+            raise RefusedError("bad_request", "a Transfer-Encoding other than chunked, or in HTTP/1.0")
+        else:
+            head.chunked = True
+    if hosts != 1 and (hosts or head.version == (1, 1)):
+        raise RefusedError("bad_request", "Host must stand once")
