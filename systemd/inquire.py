@@ -1,0 +1,96 @@
+"""What install.sh has to know of a version's configuration and state; run by that version's own Python.
+
+inquire.py listen CONFIG            the drop-in that makes statusproxy.socket listen where CONFIG says
+inquire.py state CONFIG FOLDER      the path of the SQLite state, FOLDER being the service's own; nothing if none
+inquire.py schema DATABASE          the number of its schema
+inquire.py snapshot DATABASE COPY   a whole copy, also while the service writes
+inquire.py restore COPY DATABASE    the copy in the database's place; what stood there is set aside
+"""
+
+import os
+import shutil
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from statusproxy.addresses import Address
+from statusproxy.config import Settings, load
+from statusproxy.service import environment
+
+_SQLITE = "sqlite:///"
+
+
+def listen(settings: Settings) -> str:
+    """The drop-in for the socket unit. The empty assignment first drops the unit's own address."""
+    lines = [_stream(address) for address in settings.listen]
+    known = [f"ListenStream={line}" for line in lines if line is not None]
+    # A name is looked up by the service itself; where there is nothing else, the unit's own address stays.
+    return "\n".join(
+        ["# Written by install.sh from `listen` in config.yaml.", "[Socket]"]
+        + (["ListenStream=", *known] if known else [])
+    )
+
+
+def _stream(address: Address) -> str | None:
+    """An address as `ListenStream=` takes it (systemd.socket(5)); None for a host's name."""
+    if address.unix is not None:
+        return address.unix
+    if not address.host:
+        return str(address.port)
+    if address.host == "localhost":
+        return f"127.0.0.1:{address.port}"
+    return str(address) if address.host.replace(".", "").isdigit() or ":" in address.host else None
+
+
+def state(settings: Settings, folder: str) -> str:
+    """Where the state lies, as the service resolves it; empty for a store that is no file."""
+    if not settings.state.url.startswith(_SQLITE):
+        return ""
+    return os.path.join(folder, settings.state.url.removeprefix(_SQLITE))
+
+
+def schema(database: str) -> int:
+    """`PRAGMA user_version`: the number that a newer version raises when it changes the tables."""
+    with closing(sqlite3.connect(database)) as connection:
+        number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return number
+
+
+def snapshot(database: str, copy: str) -> None:
+    """Copy a database that may be in use."""
+    Path(copy).unlink(missing_ok=True)
+    Path(copy).touch(mode=0o600)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def restore(copy: str, database: str) -> None:
+    """Put a copy in place of a database that nobody uses now; the owner stays."""
+    owner = os.stat(database)
+    for ending in ("-wal", "-shm"):
+        Path(database + ending).unlink(missing_ok=True)
+    os.replace(database, f"{database}.newer")
+    shutil.copyfile(copy, database)
+    os.chmod(database, 0o600)
+    os.chown(database, owner.st_uid, owner.st_gid)
+
+
+def main(action: str, *arguments: str) -> None:
+    """Answer one question."""
+    if action in ("listen", "state"):
+        settings = load(arguments[0], None, environment())
+        answer = listen(settings) if action == "listen" else state(settings, arguments[1])
+        sys.stdout.write(answer + "\n")
+    elif action == "schema":
+        sys.stdout.write(f"{schema(arguments[0])}\n")
+    elif action == "snapshot":
+        snapshot(*arguments)
+    elif action == "restore":
+        restore(*arguments)
+    else:
+        sys.exit(f"inquire.py: unknown: {action}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,448 @@
+#!/usr/bin/env bash
+# Installs statusproxy as a systemd service, upgrades it, takes a version back, removes it. See `usage` below.
+#
+# Each version has a virtual environment of its own, /opt/statusproxy/<version>-<fingerprint>; the link `current` says
+# which one runs. Switching is a matter of the link and of one restart, in both directions, while systemd holds the
+# listening socket: no connection is refused. Safe to run again: where nothing changed, nothing is done.
+set -euo pipefail
+umask 022
+
+readonly PREFIX=/opt/statusproxy
+readonly ETC=/etc/statusproxy
+readonly UNITS=/etc/systemd/system
+readonly COMMAND=/usr/local/bin/statusproxy
+readonly STATE=/var/lib/private/statusproxy
+readonly OLDEST_SYSTEMD=252
+
+# A new version has to be ready within START_WITHIN seconds, and to stay so for STEADY_FOR.
+readonly START_WITHIN=90
+readonly STEADY_FOR=3
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly HERE
+
+usage() {
+  cat <<'TEXT'
+usage: sudo ./systemd/install.sh [--wheels DIR]      install this version, or upgrade to it
+       sudo ./systemd/install.sh --rollback          go back to the version that ran before
+       sudo ./systemd/install.sh --uninstall         remove the service; configuration and state stay
+       sudo ./systemd/install.sh --uninstall --purge remove these too
+
+  --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR on a machine with the same
+                 Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings]'
+
+An upgrade that does not become ready is taken back by itself. PYTHON=/path/to/python3 chooses the interpreter.
+TEXT
+}
+
+say() { printf '%s\n' "$*"; }
+step() { printf '  %-14s %s\n' "$1" "$2"; }
+fail() {
+  printf 'install.sh: %s\n' "$1" >&2
+  shift
+  [ $# -eq 0 ] || printf '  %s\n' "$@" >&2
+  exit 1
+}
+
+# ---- what has to be there ----
+
+need_root() {
+  [ "$(id -u)" -eq 0 ] || fail "this needs root" "run: sudo $0 $*"
+}
+
+systemd_version() { systemctl --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9]*\).*/\1/p'; }
+
+need_systemd() {
+  local version
+  version=$(systemd_version)
+  if [ ! -d /run/systemd/system ] || [ -z "$version" ]; then
+    fail "systemd does not run here" "in a container, run the program itself: docs/docker.md"
+  fi
+  [ "$version" -ge "$OLDEST_SYSTEMD" ] \
+    || fail "systemd $version is too old; $OLDEST_SYSTEMD or newer is needed (Debian 12, Ubuntu 24.04)"
+}
+
+# Prints a Python that can serve: 3.11 or newer, able to make environments, and where the service can read it.
+find_python() {
+  local candidate path reason="no python3 was found"
+  for candidate in ${PYTHON:+"$PYTHON"} /usr/bin/python3 /usr/local/bin/python3 python3.14 python3.13 python3.12 python3.11; do
+    path=$(command -v "$candidate" 2>/dev/null) || continue
+    if ! "$path" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      reason="$path is $("$path" --version 2>&1 || true); 3.11 or newer is needed"
+      continue
+    fi
+    case $("$path" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))') in
+      /root | /root/* | /home/*)
+        reason="$path lies in a home folder, which the service cannot read"
+        continue
+        ;;
+    esac
+    if ! "$path" -c 'import ensurepip, venv' 2>/dev/null; then
+      reason="$path lacks venv"
+      continue
+    fi
+    printf '%s\n' "$path"
+    return
+  done
+  fail "$reason" "install it with: apt-get install python3 python3-venv" \
+    "or name another with: PYTHON=/path/to/python3 $0"
+}
+
+# ---- the versions ----
+
+current() { readlink -e "$PREFIX/current" 2>/dev/null || true; }
+previous() { readlink -e "$PREFIX/previous" 2>/dev/null || true; }
+
+# Points a link of $PREFIX to a version's folder, in one step.
+point() {
+  ln -sfn "$(basename "$2")" "$PREFIX/.$1.new"
+  mv -fT "$PREFIX/.$1.new" "$PREFIX/$1"
+}
+
+# What decides whether a version is installed already: every file that goes into it.
+fingerprint() {
+  local wheel=$1 source=$2 python=$3
+  {
+    "$python" -c 'import sys; print(sys.version, sys.platform)'
+    if [ -n "$wheel" ]; then
+      sha256sum <"$wheel"
+    else
+      (cd "$source" && find statusproxy pyproject.toml constraints.txt README.md -type f ! -name '*.pyc' -print0 2>/dev/null \
+        | LC_ALL=C sort -z | xargs -0 sha256sum)
+    fi
+    cd "$HERE" && sha256sum statusproxy.service statusproxy.socket inquire.py install.sh
+  } | sha256sum | cut -c1-12
+}
+
+# Makes the environment in $1; leaves nothing behind where it fails.
+build() {
+  local folder=$1 python=$2 what=$3 wheels=$4 source=$5 log
+  local pip=(-m pip --disable-pip-version-check --no-input install --quiet)
+  [ -z "$wheels" ] || pip+=(--no-index --find-links "$wheels")
+  [ ! -f "$source/constraints.txt" ] || pip+=(--constraint "$source/constraints.txt")
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  log=$(mktemp)
+  if ! { "$python" -m venv "$folder" && "$folder/bin/python" "${pip[@]}" "$what" && "$folder/bin/statusproxy" --version; } >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -rf "$folder" "$log"
+    rmdir "$PREFIX" 2>/dev/null || true
+    fail "the environment could not be made; nothing was changed" \
+      "without the internet: --wheels DIR (see $0 --help)"
+  fi
+  rm -f "$log"
+  mkdir -p "$folder/share/systemd"
+  cp "$HERE/statusproxy.service" "$HERE/statusproxy.socket" "$HERE/inquire.py" "$HERE/install.sh" "$folder/share/systemd/"
+  for file in README.md config.yaml; do
+    [ ! -f "$source/$file" ] || cp "$source/$file" "$folder/share/"
+  done
+  touch "$folder/.complete"
+}
+
+# Whether the folder holds a version that was installed to the end and still starts (a new Python can break it).
+usable() { [ -f "$1/.complete" ] && "$1/bin/statusproxy" --version >/dev/null 2>&1; }
+
+# Runs a version's own Python on inquire.py, with the secrets that the service will have.
+inquire() {
+  local folder=$1
+  shift
+  CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/python" -P "$folder/share/systemd/inquire.py" "$@"
+}
+
+prune() {
+  local folder
+  for folder in "$PREFIX"/*/; do
+    folder=${folder%/}
+    [ ! -L "$folder" ] || continue
+    case $folder in
+      "$(current)" | "$(previous)") ;;
+      *) rm -rf "$folder" ;;
+    esac
+  done
+}
+
+# ---- the units ----
+
+# Writes standard input to a file, if it is not there already; succeeds where that changed something.
+write() {
+  mkdir -p "$(dirname "$1")"
+  cat >"$1.new"
+  if cmp -s "$1.new" "$1"; then
+    rm -f "$1.new"
+    return 1
+  fi
+  mv -f "$1.new" "$1"
+}
+
+# Puts a version's units in place; sets units_changed and socket_changed.
+place_units() {
+  local folder=$1 listen
+  units_changed=no socket_changed=no
+  listen=$(inquire "$folder" listen "$ETC/config.yaml") || return 1
+  if write "$UNITS/statusproxy.service" <"$folder/share/systemd/statusproxy.service"; then units_changed=yes; fi
+  if write "$UNITS/statusproxy.socket" <"$folder/share/systemd/statusproxy.socket"; then socket_changed=yes; fi
+  if write "$UNITS/statusproxy.socket.d/10-listen.conf" <<<"$listen"; then socket_changed=yes; fi
+  if [ "$(systemd_version)" -ge 254 ]; then
+    # A growing delay between restarts, up to a minute: never given up, never a busy loop.
+    if write "$UNITS/statusproxy.service.d/10-restart.conf" <<<$'[Service]\nRestartSteps=8\nRestartMaxDelaySec=60s'; then
+      units_changed=yes
+    fi
+  fi
+  if write "$COMMAND" <<TEXT; then units_changed=yes; fi
+#!/bin/sh
+# Placed by statusproxy's install.sh: the command, with the service's configuration and, for root, its secrets.
+: "\${STATUSPROXY_CONFIG:=$ETC/config.yaml}"
+export STATUSPROXY_CONFIG
+if [ -z "\${CREDENTIALS_DIRECTORY:-}" ] && [ -r $ETC/secrets ]; then export CREDENTIALS_DIRECTORY=$ETC/secrets; fi
+exec $PREFIX/current/bin/statusproxy "\$@"
+TEXT
+  chmod 755 "$COMMAND"
+}
+
+is_active() { systemctl is-active --quiet "$1"; }
+restarts() { systemctl show --property=NRestarts --value statusproxy.service; }
+
+# Makes the version in $1 the one that runs. Fails, having said why, where it does not become and stay ready.
+activate() {
+  local folder=$1 since began
+  place_units "$folder" || return 1
+  point current "$folder"
+  systemctl daemon-reload
+  systemctl reset-failed statusproxy.service statusproxy.socket 2>/dev/null || true
+  systemctl --quiet enable statusproxy.service statusproxy.socket 2>/dev/null || return 1
+  since=$(date '+%Y-%m-%d %H:%M:%S')
+  if [ "$socket_changed" = yes ] && is_active statusproxy.socket; then
+    systemctl stop statusproxy.socket statusproxy.service
+  fi
+  if ! systemctl start statusproxy.socket 2>/dev/null; then
+    say "the address cannot be listened on; is another program there?  (ss -ltnp shows which)" >&2
+    report_failure statusproxy.socket "$since"
+    return 1
+  fi
+  if ! timeout "$START_WITHIN" systemctl restart statusproxy.service 2>/dev/null || ! is_active statusproxy.service; then
+    report_failure statusproxy.service "$since"
+    return 1
+  fi
+  began=$(restarts)
+  sleep "$STEADY_FOR"
+  if ! is_active statusproxy.service || [ "$(restarts)" != "$began" ]; then
+    report_failure statusproxy.service "$since"
+    return 1
+  fi
+}
+
+report_failure() {
+  say "$1 did not become ready; the journal's last words:" >&2
+  journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat --lines 12 2>/dev/null | sed 's/^/  | /' >&2 || true
+}
+
+# Keeps a copy of the state as it was before the version in $1 first ran: a newer version may write it anew.
+keep_state() {
+  local database
+  database=$(inquire "$1" state "$ETC/config.yaml" "$STATE")
+  [ -n "$database" ] && [ -f "$database" ] || return 0
+  inquire "$1" snapshot "$database" "$1/state-before.db" || say "  (the state could not be copied; going on without a copy)"
+}
+
+# After the version in $1 was left: where it changed the state's schema, the copy from before it comes back.
+restore_state() {
+  local database
+  [ -f "$1/state-before.db" ] || return 0
+  database=$(inquire "$1" state "$ETC/config.yaml" "$STATE")
+  if [ "$(inquire "$1" schema "$database")" -gt "$(inquire "$1" schema "$1/state-before.db")" ]; then
+    systemctl stop statusproxy.service
+    inquire "$1" restore "$1/state-before.db" "$database"
+    step state "restored as it was before that version"
+  fi
+}
+
+# Leaves version $1 for version $2.
+go_back() {
+  restore_state "$1"
+  activate "$2"
+}
+
+# ---- install, upgrade ----
+
+install() {
+  local wheels=$1 source wheel="" python what version folder old new_config=no
+  source=$(dirname "$HERE")
+  if [ -n "$wheels" ]; then
+    wheels=$(cd "$wheels" 2>/dev/null && pwd) || fail "--wheels: no such folder: $1"
+    wheel=$(find "$wheels" -maxdepth 1 -name 'statusproxy-*.whl' | sort -V | tail -n 1)
+  fi
+  python=$(find_python)
+  if [ -n "$wheel" ]; then
+    version=$(basename "$wheel" | cut -d- -f2)
+    what="${wheel}[fast,codings]"
+  elif [ -f "$source/statusproxy/__init__.py" ]; then
+    version=$(sed -n 's/^__version__[^"]*"\([^"]*\)".*/\1/p' "$source/statusproxy/__init__.py")
+    what="${source}[fast,codings]"
+  else
+    fail "there is nothing to install here" "run the install.sh of a checkout, or give --wheels DIR with statusproxy's wheel"
+  fi
+  folder=$PREFIX/$version-$(fingerprint "$wheel" "$source" "$python")
+  old=$(current)
+
+  say "statusproxy $version"
+  if usable "$folder"; then
+    step environment "$folder (there already)"
+  else
+    build "$folder" "$python" "$what" "$wheels" "$source"
+    step environment "$folder ($("$python" --version))"
+  fi
+
+  [ -d "$ETC" ] || mkdir -m 755 "$ETC"
+  [ -d "$ETC/secrets" ] || mkdir -m 700 "$ETC/secrets"
+  if [ -f "$ETC/config.yaml" ]; then
+    step configuration "$ETC/config.yaml (kept)"
+  else
+    [ -f "$source/config.yaml" ] || fail "no config.yaml lies beside this installer"
+    cp "$source/config.yaml" "$ETC/config.yaml"
+    chmod 644 "$ETC/config.yaml"
+    new_config=yes
+    step configuration "$ETC/config.yaml (new)"
+  fi
+  if ! CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null; then
+    [ "$folder" = "$old" ] || rm -rf "$folder"
+    [ -n "$old" ] || remove "$new_config"
+    fail "version $version does not accept the configuration (above); nothing was changed"
+  fi
+
+  if [ "$folder" = "$old" ]; then
+    place_units "$folder" || fail "the units could not be written"
+    if [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
+      step service "active (nothing to do)"
+      return
+    fi
+  elif [ -n "$old" ]; then
+    keep_state "$folder"
+  fi
+
+  if activate "$folder"; then
+    if [ -n "$old" ] && [ "$old" != "$folder" ]; then
+      point previous "$old"
+      step service "active; the version before, $(basename "$old"), is kept: $0 --rollback"
+    else
+      step service "active, and enabled for the next boot"
+    fi
+    prune
+    next_steps
+    return
+  fi
+
+  if [ -z "$old" ]; then
+    remove "$new_config"
+    fail "version $version does not run here; everything is as it was before"
+  fi
+  [ "$old" != "$folder" ] || fail "version $version does not run (any more); there is no other one to go back to"
+  say "going back to $(basename "$old")" >&2
+  go_back "$folder" "$old" || fail "the version before does not run either" "see: journalctl -u statusproxy"
+  rm -rf "$folder"
+  fail "version $version did not become ready; $(basename "$old") runs again, as before"
+}
+
+next_steps() {
+  local listen
+  listen=$(sed -n 's/^ListenStream=\(..*\)/\1/p' "$UNITS/statusproxy.socket.d/10-listen.conf" | paste -sd' ')
+  cat <<TEXT
+
+It listens on $listen. Next:
+  1. $ETC/config.yaml: set \`gateway\` to the gateway's address, then: systemctl reload statusproxy
+     (a changed \`listen\`: run this installer again. Secrets: one file each in $ETC/secrets, \${NAME} in the file.)
+  2. Put it in the way of the hub and of the gateway's webhooks: docs/nginx.md, docs/docker.md
+  3. Watch it:  systemctl status statusproxy · journalctl -fu statusproxy · statusproxy sessions
+TEXT
+}
+
+rollback() {
+  local now before
+  now=$(current) before=$(previous)
+  [ -n "$now" ] || fail "statusproxy is not installed"
+  if [ -z "$before" ] || [ "$before" = "$now" ]; then fail "no version before $(basename "$now") is kept"; fi
+  usable "$before" || fail "$(basename "$before") does not start any more" "install its checkout again"
+  if ! go_back "$now" "$before"; then
+    activate "$now" || true
+    fail "$(basename "$before") did not become ready; $(basename "$now") runs again"
+  fi
+  point previous "$now"
+  say "statusproxy"
+  step service "active: $(basename "$before") runs, $(basename "$now") is kept"
+}
+
+# ---- remove ----
+
+# Removes what install puts in place; the configuration too where $1 is `yes`, for it was made by this very run.
+remove() {
+  local purge_config=$1
+  systemctl --quiet disable --now statusproxy.service statusproxy.socket 2>/dev/null || true
+  rm -f "$UNITS/statusproxy.service" "$UNITS/statusproxy.socket" \
+    "$UNITS/statusproxy.service.d/10-restart.conf" "$UNITS/statusproxy.socket.d/10-listen.conf"
+  rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
+  systemctl daemon-reload
+  systemctl reset-failed statusproxy.service statusproxy.socket 2>/dev/null || true
+  rm -rf "$PREFIX"
+  if grep -qs "Placed by statusproxy's install.sh" "$COMMAND"; then rm -f "$COMMAND"; fi
+  if [ "$purge_config" = yes ]; then rm -f "$ETC/config.yaml"; fi
+  rmdir "$ETC/secrets" "$ETC" 2>/dev/null || true
+}
+
+uninstall() {
+  local purge=$1
+  say "removing statusproxy"
+  remove no
+  step service "stopped and removed"
+  if [ "$purge" = yes ]; then
+    rm -rf "$ETC" "$STATE" /var/lib/statusproxy /run/statusproxy "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d"
+    rmdir /var/lib/private 2>/dev/null || true
+    systemctl daemon-reload
+    step purged "configuration, secrets, state, local changes to the units"
+  else
+    for kept in "$ETC" "$STATE"; do
+      [ ! -d "$kept" ] || step kept "$kept"
+    done
+  fi
+  say "What pointed to it (nginx, the hub, the gateway's webhook URL) has to point to the gateway again."
+}
+
+main() {
+  local action=install wheels="" purge=no
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --wheels)
+        [ $# -gt 1 ] || fail "--wheels wants a folder"
+        wheels=$2
+        shift
+        ;;
+      --wheels=*) wheels=${1#--wheels=} ;;
+      --rollback) action=rollback ;;
+      --uninstall) action=uninstall ;;
+      --purge) purge=yes ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      *)
+        usage >&2
+        fail "unknown: $1"
+        ;;
+    esac
+    shift
+  done
+  [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge goes with --uninstall"
+  need_root "$@"
+  need_systemd
+  # One at a time.
+  exec 9>/run/lock/statusproxy-install.lock
+  flock --nonblock 9 || fail "another install.sh is at work"
+  trap 'rm -f /run/lock/statusproxy-install.lock' EXIT
+  case $action in
+    install) install "$wheels" ;;
+    rollback) rollback ;;
+    uninstall) uninstall "$purge" ;;
+  esac
+}
+
+# Read whole before it runs: --uninstall may remove this very file.
+main "$@"
+exit

@@ -1,0 +1,211 @@
+"""A Debian of its own, booted by systemd-nspawn, for what only a real systemd can show.
+
+The root and the wheels are made once and kept outside the checkout; each machine is a fresh copy.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+CHECKOUT: Final = Path(__file__).parents[2]
+TOOLS: Final = ("systemd-nspawn", "mmdebstrap", "nsenter")
+
+#: What the machine is: Debian 12 is the oldest that the installer supports.
+RELEASE: Final = "bookworm"
+PYTHON: Final = "3.11"
+PACKAGES: Final = ("systemd", "systemd-sysv", "python3", "python3-venv", "ca-certificates", "iproute2")
+
+_BOOT_WITHIN: Final = 30.0
+_STOP_WITHIN: Final = 20.0
+
+
+class BootError(Exception):
+    """The machine did not come up: nspawn cannot do its work here."""
+
+
+def lacking() -> str | None:
+    """Why no machine can be had here and what to do, or None."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        return f"{', '.join(missing)} missing: bash tests/install-peers.sh (mmdebstrap, systemd-container)"
+    if os.geteuid() != 0:
+        return "booting a machine needs root"
+    return None
+
+
+def cache() -> Path:
+    """Where the root and the wheels are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "statusproxy-tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def root_archive() -> Path:
+    """The machine's file system, made by mmdebstrap the first time (half a minute and a mirror of Debian)."""
+    recipe = " ".join((RELEASE, *PACKAGES))
+    archive = cache() / f"{RELEASE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.tar"
+    if not archive.exists():
+        unfinished = archive.with_suffix(".part.tar")
+        subprocess.run(
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                f"--include={','.join(PACKAGES)}",
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*",
+                RELEASE,
+                str(unfinished),
+            ],
+            check=True,
+            timeout=600,
+            stdin=subprocess.DEVNULL,
+        )
+        unfinished.rename(archive)
+    return archive
+
+
+def wheels() -> Path:
+    """Everything that installing needs, for the machine's Python: it has no network."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for extra in ("fast", "codings"):
+        needed += project["project"]["optional-dependencies"][extra]
+    pins = CHECKOUT / "constraints.txt"
+    recipe = "\n".join([PYTHON, *needed, pins.read_text(encoding="utf-8")])
+    folder = cache() / f"wheels-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if not folder.exists():
+        unfinished = folder.with_suffix(".part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+        command += ["--only-binary=:all:", "--python-version", PYTHON, "--constraint", str(pins)]
+        subprocess.run([*command, "--dest", str(unfinished), *needed], check=True, timeout=600)
+        unfinished.rename(folder)
+    return folder
+
+
+class Machine:
+    """A running machine; commands run inside it as root."""
+
+    def __init__(self, folder: Path, log: Path, *, read_only: dict[str, Path]) -> None:
+        """`read_only` names folders of this host that show inside, by their path there."""
+        self.root = folder / "root"
+        self.log = log
+        self._read_only = read_only
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self._init = 0
+        self._began = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Write to the log what happens, with the seconds since the beginning."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"[{time.monotonic() - self._began:6.1f} s] {text.rstrip()}\n")
+
+    def __enter__(self) -> Self:
+        self.root.mkdir()
+        subprocess.run(["tar", "-xf", str(root_archive()), "-C", str(self.root)], check=True, timeout=120)
+        binds = [f"--bind-ro={outside}:{inside}" for inside, outside in self._read_only.items()]
+        with self.log.with_suffix(".console").open("wb") as console:
+            command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot", "--register=no"]
+            command += ["--keep-unit", "--private-network", "--link-journal=no", "--resolv-conf=off", *binds]
+            self._nspawn = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+            )
+        try:
+            self._wait_for_boot()
+        except BaseException:
+            self._stop()
+            raise
+        self.note("booted")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def start(self, command: Sequence[str], **more: str) -> subprocess.Popen[str]:
+        """Start a command inside, its output on a pipe; `more` goes into its environment."""
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+        return subprocess.Popen(
+            ["nsenter", f"--target={self._init}", "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *command],
+            env=environment | more,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, command: str, *, expect: int | None = 0, timeout: float = 90, quiet: bool = False) -> str:
+        """Run a shell command inside and give what it said; `expect` is the exit code that it must have.
+
+        `quiet` keeps a long output out of the log.
+        """
+        began = time.monotonic()
+        running = self.start(["/bin/sh", "-c", command])
+        try:
+            said, _ = running.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            said, _ = running.communicate()
+            self.note(f"$ {command}\n{said}(still running after {timeout} s)")
+            raise
+        shown = f"({len(said.splitlines())} lines)" if quiet else said
+        self.note(f"$ {command}   -> {running.returncode}, {time.monotonic() - began:.1f} s\n{shown}")
+        assert expect is None or running.returncode == expect, f"{command}: exit code {running.returncode}\n{said}"
+        return said
+
+    def _wait_for_boot(self) -> None:
+        assert self._nspawn is not None
+        end = time.monotonic() + _BOOT_WITHIN
+        said = ""
+        while time.monotonic() < end:
+            if self._nspawn.poll() is not None:
+                break
+            self._init = self._init or self._find_init()
+            if self._init:
+                waiting = self.start(["systemctl", "is-system-running", "--wait"])
+                said, _ = waiting.communicate(timeout=_BOOT_WITHIN)
+                if said.strip() in ("running", "degraded"):
+                    return
+            time.sleep(0.1)
+        console = self.log.with_suffix(".console").read_text(encoding="utf-8", errors="replace")
+        raise BootError(f"systemd-nspawn boots nothing here: {said} {console[-500:]}")
+
+    def _find_init(self) -> int:
+        assert self._nspawn is not None
+        pid = self._nspawn.pid
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+            for child in children:
+                # PID 1 of the machine, once nspawn's helper has become it.
+                status = Path(f"/proc/{child}/status").read_text(encoding="ascii")
+                numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
+                if numbers[-1] == "1" and Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() == "systemd":
+                    return int(child)
+        except (OSError, StopIteration):
+            pass
+        return 0
+
+    def _stop(self) -> None:
+        if self._nspawn is None:
+            return
+        if self._nspawn.poll() is None:
+            self._nspawn.send_signal(signal.SIGTERM)
+            try:
+                self._nspawn.wait(_STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                self._nspawn.kill()
+                self._nspawn.wait()
+        shutil.rmtree(self.root, ignore_errors=True)

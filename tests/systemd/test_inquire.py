@@ -1,0 +1,91 @@
+"""What install.sh learns from a configuration and a state file."""
+
+import importlib.util
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from statusproxy.config import loads
+from tests.systemd.machine import CHECKOUT
+
+
+@pytest.fixture(scope="module")
+def inquire() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("inquire", CHECKOUT / "systemd" / "inquire.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("listen", "streams"),
+    [
+        ("127.0.0.1:8090", ["127.0.0.1:8090"]),
+        ("'[::1]:8090'", ["[::1]:8090"]),
+        ("':8090'", ["8090"]),
+        ("localhost:8090", ["127.0.0.1:8090"]),
+        ("unix:/run/statusproxy.sock", ["/run/statusproxy.sock"]),
+        ("[172.17.0.1:8090, 10.0.0.1:8090]", ["172.17.0.1:8090", "10.0.0.1:8090"]),
+    ],
+)
+def test_systemd_listens_where_the_configuration_says(inquire: ModuleType, listen: str, streams: list[str]) -> None:
+    settings = loads(f"gateway: http://127.0.0.1:3000\nlisten: {listen}\n")
+    lines = inquire.listen(settings).splitlines()
+    assert [line.removeprefix("ListenStream=") for line in lines[2:]] == ["", *streams]
+
+
+def test_a_hosts_name_is_left_to_the_service(inquire: ModuleType) -> None:
+    settings = loads("gateway: http://127.0.0.1:3000\nlisten: proxy.example:8090\n")
+    assert "ListenStream" not in inquire.listen(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///state.db", "/var/lib/private/statusproxy/state.db"),
+        ("sqlite:////srv/state.db", "/srv/state.db"),
+        ("memory:", ""),
+    ],
+)
+def test_the_state_is_found_where_the_service_keeps_it(inquire: ModuleType, url: str, path: str) -> None:
+    settings = loads(f"gateway: http://127.0.0.1:3000\nstate: {{url: '{url}'}}\n")
+    assert inquire.state(settings, "/var/lib/private/statusproxy") == path
+
+
+def database(path: Path, schema: int, word: str) -> str:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS said (word)")
+        connection.execute("INSERT INTO said VALUES (?)", (word,))
+        connection.execute(f"PRAGMA user_version = {schema}")
+    return str(path)
+
+
+def words(path: str) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[0] for row in connection.execute("SELECT word FROM said")]
+
+
+def test_a_snapshot_is_whole_while_the_state_is_in_use(inquire: ModuleType, tmp_path: Path) -> None:
+    source = database(tmp_path / "state.db", 1, "before")
+    with closing(sqlite3.connect(source, isolation_level=None)) as user:
+        user.execute("INSERT INTO said VALUES ('in the journal only')")
+        inquire.snapshot(source, str(tmp_path / "copy.db"))
+    assert words(str(tmp_path / "copy.db")) == ["before", "in the journal only"]
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_restored_state_is_the_copys_and_the_newer_one_is_set_aside(inquire: ModuleType, tmp_path: Path) -> None:
+    live = database(tmp_path / "state.db", 1, "before")
+    inquire.snapshot(live, str(tmp_path / "copy.db"))
+    database(tmp_path / "state.db", 2, "by the newer version")
+    assert inquire.schema(live) == 2
+    inquire.restore(str(tmp_path / "copy.db"), live)
+    assert inquire.schema(live) == 1
+    assert words(live) == ["before"]
+    assert words(live + ".newer") == ["before", "by the newer version"]

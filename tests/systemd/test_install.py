@@ -1,0 +1,45 @@
+"""install.sh as far as it can be seen without a machine to install on; test_installed.py has one."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.machine import CHECKOUT
+
+INSTALL = CHECKOUT / "systemd" / "install.sh"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", str(INSTALL), *arguments], capture_output=True, text=True, check=False, timeout=30)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is missing: apt-get install shellcheck")
+def test_shellcheck_finds_nothing() -> None:
+    done = subprocess.run(["shellcheck", str(INSTALL)], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_help_tells_every_use() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ("--wheels", "--rollback", "--uninstall", "--purge"):
+        assert word in done.stdout
+
+
+def test_an_unknown_word_is_refused() -> None:
+    done = run("--force")
+    assert done.returncode == 1
+    assert "unknown: --force" in done.stderr
+
+
+def test_purging_without_uninstalling_is_refused() -> None:
+    done = run("--purge")
+    assert done.returncode == 1
+    assert "--purge goes with --uninstall" in done.stderr
+
+
+def test_the_installer_is_executable(tmp_path: Path) -> None:
+    assert INSTALL.stat().st_mode & 0o111 == 0o111

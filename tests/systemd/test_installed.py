@@ -1,0 +1,254 @@
+"""The life of an installation on a real systemd: installed, used, reloaded, upgraded, taken back, removed.
+
+One machine, one story. What was run and said stands in artifacts/systemd-install.log.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.systemd import machine as machines
+from tests.systemd.machine import CHECKOUT, Machine
+
+LOG = CHECKOUT / "artifacts" / "systemd-install.log"
+HERE = Path(__file__).parent
+
+INSTALL = "bash /checkouts/{}/systemd/install.sh --wheels /wheels"
+PROXY, GATEWAY, OTHER_GATEWAY = 8090, 3000, 3001
+
+#: All that may change on a machine without being a trace of ours.
+FILES = (
+    "find /etc /opt /usr /var/lib /home /root /srv -xdev ! -path '/var/lib/systemd/*' ! -name __pycache__ "
+    "! -path '*/__pycache__/*' ! -path '/etc/resolv.conf' -printf '%y %m %u %p %l\\n' | sort"
+)
+UNLINKED = {"event": "status-find", "session": "sales", "status": "disconnectedMobile"}
+
+#: How a broken new version breaks: by itself, right after its start, having already opened the state.
+BROKEN = '        raise RuntimeError("a new version that does not work")\n'
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(machines.lacking() is not None, reason=machines.lacking() or ""),
+]
+
+
+def copy_checkout(target: Path, version: str) -> Path:
+    """The checkout under another version's name."""
+    target.mkdir(parents=True)
+    for name in ("statusproxy", "systemd"):
+        shutil.copytree(CHECKOUT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "constraints.txt", "config.yaml", "LICENSE"):
+        shutil.copy(CHECKOUT / name, target / name)
+    (target / "README.md").write_text("# statusproxy\n")
+    about = target / "statusproxy" / "__init__.py"
+    about.write_text(re.sub(r'__version__([^"]*)"[^"]*"', rf'__version__\1"{version}"', about.read_text()))
+    return target
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A booted machine with three versions at hand and two stand-in gateways running."""
+    checkouts = tmp_path / "checkouts"
+    copy_checkout(checkouts / "first", "1.0.0")
+    copy_checkout(checkouts / "second", "2.0.0")
+    server = copy_checkout(checkouts / "broken", "3.0.0") / "statusproxy" / "server.py"
+    text = server.read_text()
+    opened = "            await self.ledger.open()\n"
+    assert text.count(opened) == 1
+    server.write_text(text.replace(opened, opened + "    " + BROKEN))
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.unlink(missing_ok=True)
+    try:
+        archive, wheels = machines.root_archive(), machines.wheels()
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"the machine cannot be made here (a Debian mirror and wheels are needed the first time): {error}")
+    assert archive.exists()
+    binds = {"/checkouts": checkouts, "/wheels": wheels, "/stand-ins": HERE}
+    with contextlib.ExitStack() as running:
+        try:
+            machine = running.enter_context(Machine(tmp_path, LOG, read_only=binds))
+        except machines.BootError as error:
+            pytest.skip(str(error))
+        machine.run("mkdir -p /run/test")
+        for port, total in ((GATEWAY, 2), (OTHER_GATEWAY, 3)):
+            gateway = machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), str(total)])
+            running.enter_context(gateway)
+            running.callback(gateway.kill)
+        yield machine
+
+
+def ask(machine: Machine, path: str, body: object = None, port: int = PROXY) -> tuple[int, Any]:
+    """A request from inside; its status and JSON."""
+    script = (
+        "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=20); "
+        "c.request(*(('POST', sys.argv[2], sys.argv[3], {'Content-Type': 'application/json'}) if sys.argv[3] "
+        "else ('GET', sys.argv[2]))); r = c.getresponse(); print(r.status); print(r.read().decode())"
+    )
+    sent = "" if body is None else json.dumps(body)
+    done = machine.start(["/usr/bin/python3", "-c", script, str(port), path, sent])
+    said, _ = done.communicate(timeout=30)
+    assert done.returncode == 0, said
+    status, _, text = said.partition("\n")
+    machine.note(f"{'GET' if body is None else 'POST'} :{port}{path} {sent} -> {status} {text}")
+    return int(status), json.loads(text)
+
+
+def shown(machine: Machine) -> dict[str, str]:
+    """What the list says of each session."""
+    status, document = ask(machine, "/api/channels")
+    assert status == 200, document
+    return {channel["id"]: channel["status"] for channel in document["channels"]}
+
+
+def main_pid(machine: Machine) -> str:
+    return machine.run("systemctl show --property=MainPID --value statusproxy.service").strip()
+
+
+def running_version(machine: Machine) -> str:
+    return machine.run("basename $(readlink /opt/statusproxy/current) | cut -d- -f1").strip()
+
+
+@contextlib.contextmanager
+def under_load(machine: Machine) -> Iterator[None]:
+    """Eight clients that ask all the time; at the end, none of them has seen anything but the true list."""
+    machine.run("rm -f /run/test/enough")
+    clients = machine.start(["/usr/bin/python3", "/stand-ins/load.py", str(PROXY), "8", "/run/test/enough"])
+    try:
+        yield
+    finally:
+        machine.run("touch /run/test/enough")
+        said, _ = clients.communicate(timeout=90)
+        machine.note(f"the clients saw {said}")
+    seen = json.loads(said)["seen"]
+    assert set(seen) == {"200 disconnected/connected"}, seen
+    assert seen["200 disconnected/connected"] > 50
+
+
+def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machine) -> None:
+    before = machine.run(FILES, quiet=True)
+
+    machine.note("---- a machine without statusproxy ----")
+    assert "not installed" in machine.run("bash /checkouts/first/systemd/install.sh --rollback", expect=1)
+
+    machine.note("---- installed ----")
+    said = machine.run(INSTALL.format("first"))
+    assert "active, and enabled for the next boot" in said
+    assert "systemctl reload statusproxy" in said
+    assert machine.run("systemctl is-active statusproxy.service statusproxy.socket").split() == ["active", "active"]
+    assert machine.run("systemctl is-enabled statusproxy.service statusproxy.socket").split() == ["enabled", "enabled"]
+    assert machine.run("systemd-analyze verify statusproxy.service statusproxy.socket") == ""
+    assert "exposure level for statusproxy.service: 1.0" in machine.run(
+        "systemd-analyze security --no-pager statusproxy"
+    )
+    assert machine.run(f"stat --format=%u /proc/{main_pid(machine)}").strip() not in ("0", "65534")
+    assert "Serving http://127.0.0.1:3000 on 0.0.0.0:8090" in machine.run("systemctl status --no-pager statusproxy")
+
+    machine.note("---- a webhook in, a corrected list out ----")
+    assert shown(machine) == {"sales": "connected", "support": "connected"}
+    assert ask(machine, "/v1/webhooks/receive", UNLINKED)[0] == 200
+    assert shown(machine) == {"sales": "disconnected", "support": "connected"}
+    assert re.search(r"sales .*disconnected", machine.run("statusproxy sessions"))
+    assert ask(machine, "/readyz", port=8091)[0] == 200
+
+    machine.note("---- installed again: nothing to do ----")
+    pid = main_pid(machine)
+    assert "nothing to do" in machine.run(INSTALL.format("first"))
+    assert main_pid(machine) == pid
+
+    machine.note("---- reloaded: a new gateway; then a configuration that does not hold ----")
+    machine.run("sed -i 's/^gateway: .*/gateway: http:\\/\\/127.0.0.1:3001/' /etc/statusproxy/config.yaml")
+    with under_load(machine):
+        machine.run("systemctl reload statusproxy")
+        machine.run("sleep 0.5")
+    assert ask(machine, "/api/channels")[1]["total"] == 3
+    machine.run("sed -i 's/^gateway: .*/gateway: 7/' /etc/statusproxy/config.yaml")
+    machine.run("systemctl reload statusproxy", expect=1)
+    assert "config.yaml:" in machine.run("journalctl --no-pager --output=cat --unit=statusproxy --lines=5")
+    assert ask(machine, "/api/channels")[1]["total"] == 3
+    assert main_pid(machine) == pid
+    machine.run("sed -i 's/^gateway: .*/gateway: http:\\/\\/127.0.0.1:3000/' /etc/statusproxy/config.yaml")
+    machine.run("systemctl reload statusproxy")
+
+    machine.note("---- a secret that only root can read ----")
+    machine.run("(umask 077; echo sesame > /etc/statusproxy/secrets/ADMIN_TOKEN)")
+    machine.run("sed -i 's/^  # token:.*/  token: ${ADMIN_TOKEN}/' /etc/statusproxy/config.yaml")
+    machine.run("systemctl restart statusproxy")
+    assert ask(machine, "/sessions", port=8091)[0] == 401
+    assert re.search(r"sales .*disconnected", machine.run("statusproxy sessions"))
+    machine.run("systemctl reload statusproxy")
+
+    machine.note("---- killed: the connections wait for its return ----")
+    with under_load(machine):
+        machine.run("sleep 1; systemctl kill --signal=SIGSTOP statusproxy; sleep 0.2")
+        machine.run("systemctl kill --signal=SIGTERM statusproxy; systemctl kill --signal=SIGCONT statusproxy; sleep 3")
+
+    machine.note("---- upgraded under load ----")
+    pid = main_pid(machine)
+    with under_load(machine):
+        said = machine.run(INSTALL.format("second"))
+    assert "is kept" in said
+    assert "config.yaml (kept)" in said
+    assert running_version(machine) == "2.0.0"
+    assert main_pid(machine) != pid
+    assert shown(machine) == {"sales": "disconnected", "support": "connected"}
+
+    machine.note("---- a new version that does not work is taken back ----")
+    with under_load(machine):
+        said = machine.run(INSTALL.format("broken"), expect=1)
+    assert "a new version that does not work" in said
+    assert "2.0.0" in said.splitlines()[-1]
+    assert "runs again" in said.splitlines()[-1]
+    assert running_version(machine) == "2.0.0"
+    assert "3.0.0" not in machine.run("ls /opt/statusproxy")
+
+    machine.note("---- taken back by hand ----")
+    with under_load(machine):
+        machine.run("/opt/statusproxy/current/share/systemd/install.sh --rollback")
+    assert running_version(machine) == "1.0.0"
+
+    machine.note("---- another address: config.yaml is the one place ----")
+    machine.run("sed -i 's/^listen: .*/listen: 127.0.0.1:9090/' /etc/statusproxy/config.yaml")
+    machine.run(INSTALL.format("first"))
+    assert ask(machine, "/api/channels", port=9090)[0] == 200
+    listening = machine.run("ss -Hltn")
+    assert ":9090" in listening
+    assert ":8090" not in listening
+    machine.run("sed -i 's/^listen: .*/listen: 0.0.0.0:8090/' /etc/statusproxy/config.yaml")
+    machine.run(INSTALL.format("first"))
+
+    machine.note("---- the watchdog is fed; a loop that hangs is ended and started again ----")
+    drop_in = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
+    machine.run(f"mkdir -p $(dirname {drop_in}); printf '[Service]\\nWatchdogSec=2s\\n' > {drop_in}")
+    machine.run("systemctl daemon-reload; systemctl restart statusproxy; sleep 5")
+    assert machine.run("systemctl show --property=NRestarts --value statusproxy").strip() == "0"
+    machine.run("systemctl kill --signal=SIGSTOP statusproxy; sleep 6")
+    assert machine.run("systemctl show --property=NRestarts --value statusproxy").strip() == "1"
+    assert "Watchdog timeout" in machine.run("journalctl --no-pager --unit=statusproxy --lines=40")
+    assert shown(machine) == {"sales": "disconnected", "support": "connected"}
+
+    machine.note("---- removed; configuration and state stay, and serve the next installation ----")
+    machine.run("bash /checkouts/first/systemd/install.sh --uninstall")
+    assert ":8090" not in machine.run("ss -Hltn")
+    machine.run("test -f /etc/statusproxy/config.yaml -a -f /var/lib/private/statusproxy/state.db")
+    machine.run("test ! -e /opt/statusproxy -a ! -e /usr/local/bin/statusproxy")
+    machine.run(INSTALL.format("second"))
+    assert shown(machine) == {"sales": "disconnected", "support": "connected"}
+
+    machine.note("---- removed without a trace ----")
+    machine.run("/opt/statusproxy/current/share/systemd/install.sh --uninstall --purge")
+    assert machine.run("systemctl list-units --all --no-legend 'statusproxy*'") == ""
+    assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
+
+    machine.note("---- a version that does not work is not left behind on a new machine either ----")
+    said = machine.run(INSTALL.format("broken"), expect=1)
+    assert "everything is as it was before" in said
+    machine.run("rm -rf /var/lib/private /var/lib/statusproxy")
+    assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
