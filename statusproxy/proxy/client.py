@@ -224,7 +224,7 @@ class ClientConnection(RequestHandler):
                     self._handler_waiter.set_result(None)  # a shutdown waits for this request
             if self._upgraded and not messages and self._payload_parser is None:
                 self._stay_with_http()
-            if not content.is_eof() and not await self._rest_thrown_away(content):
+            if not content.is_eof() and not await self._rest_thrown_away(request):
                 break
             if not self._keepalive or self._close:
                 break
@@ -256,15 +256,21 @@ class ClientConnection(RequestHandler):
         if self._buffer_paused and len(self._messages) < self._max_msg_queue_size:
             self._resume_reading_if_drained()
 
-    async def _rest_thrown_away(self, content: StreamReader) -> bool:
+    async def _rest_thrown_away(self, request: ClientRequest) -> bool:
         """Read the rest of a body that nobody wants, for a while, so that the client reads its answer before a reset;
         whether another request can follow."""
+        content = request.content
+        if self.transport is None:
+            return False  # nobody is there to send more
+        self._current_request = cast(Any, request)  # whose body is what comes: told when the client goes
         try:
             async with asyncio.timeout(self._lingering_time):
                 while not content.is_eof() and not self._force_close:
                     await content.readany()
         except (TimeoutError, ConnectionError, BrokenBodyError):
             return False
+        finally:
+            self._current_request = None
         return content.is_eof()
 
     # ---- tunnels ----
