@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,12 @@ def list_answer(*fields: str, body: bytes = LIST, status: str = "200 OK") -> byt
 
 
 @pytest.fixture
-async def lost(origin: Origin, proxy: Running) -> AsyncIterator[Running]:
+async def lost(origin: Origin, proxy: Running) -> Running:
     """A proxy that knows that `sales` is disconnected, in front of a gateway that does not."""
     await proxy.ask(get("/v1/webhooks/receive", method="POST", body=LOST))
     origin.requests.clear()
     origin.answer = list_answer('ETag: W/"gateway"')
-    yield proxy
+    return proxy
 
 
 async def test_a_lost_session_reads_disconnected(lost: Running) -> None:
