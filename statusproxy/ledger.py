@@ -72,6 +72,7 @@ class Ledger:
         self._clock = clock
         self._last = 0.0
         self._leisure: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Future[None]] = set()
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self._memos: dict[tuple[int, str | None], _Memo] = {}  # by the rule's identity: it holds a dict
         self._memo_version = -1
@@ -96,6 +97,8 @@ class Ledger:
         if self._leisure is not None:
             self._leisure.cancel()
             await asyncio.wait([self._leisure])
+        if self._writing:
+            await asyncio.wait(self._writing)
         try:
             await self._save((), leisure=True)
         except Exception:
@@ -228,8 +231,10 @@ class Ledger:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
-        for memo in list(self._memos.values()):
-            # What was answered from memory was said by the gateway all the same: note when.
+        # What was answered from memory was said by the gateway all the same: note when. But not for a map that has
+        # changed since: what was answered before a loss says nothing about it.
+        fresh = self._memos.values() if self.sessions.version == self._memo_version else ()
+        for memo in sorted(fresh, key=lambda memo: memo.at):
             correct(memo.body, memo.rule, self.sessions, memo.asked_at, memo.at, memo.session)
         durable = self._durable(self.sessions.expire(self.now()))
         if durable is not None:
@@ -267,8 +272,11 @@ class Ledger:
         unsaved, forgotten = self.sessions.take_unsaved()
         if not unsaved and not forgotten and not changes:
             return None
-        # Started now, so that it is under way while the gateway answers, and goes on if the waiter is cancelled.
-        return asyncio.ensure_future(self._write(unsaved, forgotten, changes))
+        # Started now, so that it is under way while the gateway answers; and it goes on if the waiter is cancelled.
+        writing = asyncio.ensure_future(self._write(unsaved, forgotten, changes))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        return asyncio.shield(writing)
 
     def _with_word(self, change: Change) -> Change:
         """The change with what the gateway claimed at that time, which the map notes of corrected sessions only."""

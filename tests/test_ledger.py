@@ -1,0 +1,619 @@
+"""The ledger: what is heard holds at once and is on disk before anyone is answered, and the memory never misleads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusproxy import ledger as ledger_module
+from statusproxy.config import loads
+from statusproxy.demo.events import message, presence, status_find
+from statusproxy.ledger import Ledger
+from statusproxy.metrics import Metrics
+from statusproxy.status import signals
+from statusproxy.status.channels import correct
+from statusproxy.status.sessions import Change, Override, Record, SessionMap
+from statusproxy.status.signals import Kind
+
+NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
+SETTINGS = loads("gateway: http://127.0.0.1:3000")
+LIST, ONE = (channels.rule() for channels in SETTINGS.channels[:2])
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Disk:
+    """A store that a test can hold up, and break."""
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self.records = list(records)
+        self.saved: dict[str, Record] = {}
+        self.forgotten: list[str] = []
+        self.changes: list[Change] = []
+        self.saves = 0
+        self.broken: Exception | None = None
+        self.free = asyncio.Event()
+        self.free.set()
+        self.closed = False
+        self.written = asyncio.Condition()
+
+    async def open(self) -> list[Record]:
+        return self.records
+
+    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        await self.free.wait()
+        if self.broken is not None:
+            raise self.broken
+        async with self.written:
+            self.saves += 1
+            self.saved |= {record.session: record for record in records}
+            self.forgotten += forgotten
+            self.changes += changes
+            self.written.notify_all()
+
+    async def history(self, session: str | None, limit: int) -> list[Change]:
+        return [change for change in reversed(self.changes) if session in {None, change.session}][:limit]
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def healthy(self) -> bool:
+        return self.broken is None
+
+    @property
+    def trouble(self) -> str | None:
+        return None if self.broken is None else str(self.broken)
+
+
+class Kept:
+    """A ledger with its disk, clock and numbers at hand."""
+
+    def __init__(self, more: str = "", records: Sequence[Record] = ()) -> None:
+        self.settings = loads(f"gateway: http://127.0.0.1:3000\n{more}")
+        self.clock, self.disk, self.metrics = Clock(), Disk(records), Metrics()
+        rules = self.settings.signal_rules(), self.settings.session_rules()
+        self.ledger = Ledger(*rules, self.disk, self.metrics, self.clock)
+
+    async def hear(self, *events: dict[str, Any]) -> None:
+        for event in events:
+            self.clock.now += 1
+            durable = self.ledger.hear(body(event), "10.0.0.9")
+            if durable is not None:
+                await durable
+
+    def look(self, document: object, rule: Any = LIST, session: str | None = None, age: float = 0.0) -> Any:
+        self.clock.now += 1
+        return self.ledger.correct(body(document), rule, self.clock.now - age, session)[0]
+
+    def counted(self, line: str) -> float:
+        for each in self.metrics.expose().decode().splitlines():
+            if each.startswith(line):
+                return float(each.rpartition(" ")[2])
+        return 0.0
+
+
+@asynccontextmanager
+async def kept(more: str = "", records: Sequence[Record] = ()) -> Any:
+    it = Kept(more, records)
+    await it.ledger.open()
+    yield it
+    if not it.disk.closed:
+        await it.ledger.close()
+
+
+def body(document: object) -> bytes:
+    """Bytes of their own each time: equal ones are not the same."""
+    return bytes(bytearray(json.dumps(document).encode()))
+
+
+def channel_list(**words: str) -> dict[str, Any]:
+    return {"success": True, "channels": [{"id": session, "status": word} for session, word in words.items()]}
+
+
+LOST = status_find("sales", "disconnectedMobile")
+BACK = status_find("sales", "inChat")
+
+
+# What is heard, and when it is durable
+
+
+async def test_what_is_heard_holds_at_once_and_is_awaited_until_it_is_on_disk() -> None:
+    async with kept() as it:
+        it.disk.free.clear()
+        durable = it.ledger.hear(body(LOST), "10.0.0.9")
+        assert it.ledger.has_overrides
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",)
+        waiting = asyncio.ensure_future(durable)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert it.disk.saved == {}
+        it.disk.free.set()
+        await waiting
+        assert it.disk.saved["sales"].override is not None
+        assert [change.what for change in it.disk.changes] == ["started"]
+
+
+async def test_what_changes_nothing_is_waited_for_by_nobody() -> None:
+    async with kept() as it:
+        contact = presence("sales", "5500000001000@c.us", "unavailable", NOW)
+        harmless: tuple[object, ...] = (contact, {"event": "onack"}, {}, [], "x")
+        for event in harmless:
+            assert it.ledger.hear(body(event), "10.0.0.9") is None
+        assert it.ledger.hear(b"\xff not JSON", "10.0.0.9") is None
+        assert not it.ledger.has_overrides
+        assert it.disk.saves == 0
+
+
+async def test_a_waiter_that_is_cancelled_takes_no_change_with_it() -> None:
+    async with kept() as it:
+        it.disk.free.clear()
+        waiting = asyncio.ensure_future(it.ledger.hear(body(LOST), "10.0.0.9"))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        closing = asyncio.ensure_future(it.ledger.close())
+        await asyncio.sleep(0)
+        it.disk.free.set()
+        await closing
+        assert it.disk.saved["sales"].override is not None
+
+
+async def test_a_repeated_delivery_is_answered_no_sooner_than_the_first() -> None:
+    async with kept() as it:
+        it.disk.free.clear()
+        twice = {**LOST, "event_id": "e-1"}
+        first = it.ledger.hear(body(twice), "10.0.0.9")
+        again = it.ledger.hear(body(twice), "10.0.0.9")
+        assert again is not None
+        waiting = asyncio.gather(first, again)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        it.disk.free.set()
+        await waiting
+        assert [change.what for change in it.disk.changes] == ["started"]
+        assert it.counted('statusproxy_signals_total{kind="disconnected",verdict="duplicate"}') == 1
+
+
+async def test_a_late_event_is_left_aside_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    async with kept() as it:
+        await it.hear({**BACK, "timestamp": NOW}, {**LOST, "timestamp": NOW - 5})
+        assert not it.ledger.has_overrides
+    assert "sales: status-find event left aside: late" in caplog.messages
+
+
+async def test_every_change_is_logged_counted_stored_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    told: list[tuple[str, str]] = []
+    async with kept() as it:
+        unlisten = it.ledger.listen(lambda changes: told.extend((one.what, one.reason) for one in changes))
+        await it.hear(LOST, status_find("sales", "browserClose"), BACK)
+        unlisten()
+        await it.hear(LOST)
+    seen = [("started", "status-find disconnectedMobile"), ("repeated", "status-find browserClose"),
+            ("released", "connected-event")]  # fmt: skip
+    assert told == seen
+    assert [(change.what, change.reason) for change in it.disk.changes] == [*seen, seen[0]]
+    assert it.counted("statusproxy_overrides_started_total") == 2
+    assert it.counted('statusproxy_releases_total{reason="connected-event"}') == 1
+    assert "sales: shown as disconnected from now on (status-find disconnectedMobile)" in caplog.messages
+    assert "sales: no longer shown as disconnected (connected-event)" in caplog.messages
+
+
+async def test_the_history_tells_what_the_gateway_claimed_meanwhile() -> None:
+    async with kept() as it:
+        it.look(channel_list(sales="CONNECTED", support="connected"))
+        await it.hear(LOST)
+        assert it.disk.changes[-1].gateway_said == "CONNECTED"
+        words = await it.ledger.gateway_words()
+        assert words["sales"].said == "CONNECTED"
+        it.look(channel_list(sales="qr_required"))
+        assert (await it.ledger.gateway_words())["sales"].said == "qr_required"
+
+
+async def test_a_sender_not_believed_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        it.ledger.doubt("203.0.113.7", "network")
+        assert not it.ledger.has_overrides
+        assert it.ledger.heard_at is None
+        assert list(it.ledger.heard_from) == ["203.0.113.7"]
+        assert it.counted('statusproxy_signals_total{kind="none",verdict="untrusted"}') == 1
+    assert "event not believed: its sender 203.0.113.7 fails the network check" in caplog.messages
+
+
+async def test_the_last_few_senders_are_remembered_the_latest_last() -> None:
+    async with kept() as it:
+        for number in range(40):
+            it.ledger.hear(body({}), f"10.0.0.{number}")
+        it.ledger.hear(body({}), "10.0.0.30")
+        assert list(it.ledger.heard_from) == [f"10.0.0.{number}" for number in (*range(24, 30), *range(31, 40), 30)]
+
+
+# The clock
+
+
+async def test_the_time_never_stands_still_and_never_goes_back() -> None:
+    async with kept() as it:
+        moments = [it.ledger.now() for _ in range(5)]
+        it.clock.now -= 3600
+        moments += [it.ledger.now() for _ in range(5)]
+        it.clock.now += 7200
+        moments.append(it.ledger.now())
+        assert moments == sorted(set(moments))
+        assert moments[-1] == it.clock.now
+
+
+async def test_a_clock_set_back_makes_no_later_word_older() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now -= 3600
+        await it.hear(BACK)
+        assert not it.ledger.has_overrides
+        it.clock.now -= 3600
+        await it.hear(LOST)
+        assert it.ledger.has_overrides
+
+
+# Trouble with the store
+
+
+async def test_a_disk_that_refuses_costs_no_webhook(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        assert await it.ledger.works()
+        it.disk.broken = OSError("no space")
+        await it.hear(LOST)
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",)
+        assert not await it.ledger.works()
+        assert it.counted("statusproxy_store_failures_total") == 1
+        await it.ledger.release("sales")
+        assert not it.ledger.has_overrides
+    assert "a change is not on disk yet: no space" in caplog.messages
+
+
+async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_calls() -> None:
+    async with kept() as it:
+        it.disk.__class__ = type("Sick", (Disk,), {"healthy": property(lambda self: False)})
+        assert not await it.ledger.works()
+
+
+# The start and the end
+
+
+async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    override = Override(since=NOW - 9, at=NOW - 9, began=NOW - 9, event="status-find", word="browserClose")
+    records = [Record("sales", Kind.DISCONNECTED, NOW - 9, override=override), Record("support", heard_at=NOW - 1)]
+    async with kept(records=records) as it:
+        assert it.look(channel_list(sales="connected", support="connected")).corrected == ("sales",)
+        assert {record.session for record in it.ledger.records()} == {"sales", "support"}
+    assert "2 sessions known, 1 shown as disconnected" in caplog.messages
+
+
+async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
+    ahead = NOW + 86_400
+    override = Override(since=ahead, at=ahead, began=ahead, event="status-find", caught_up="qr", caught_up_at=ahead)
+    records = [Record("sales", Kind.DISCONNECTED, ahead, ahead, ahead, override=override)]
+    async with kept(records=records) as it:
+        it.clock.now += signals.FURTHEST_AHEAD + 1
+        await it.hear(BACK)
+        assert not it.ledger.has_overrides
+
+
+async def test_what_is_only_nice_to_know_is_written_at_leisure_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ledger_module, "LEISURE", 0.001)
+    async with kept() as it:
+        await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
+        async with asyncio.timeout(10), it.disk.written:
+            await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
+        assert it.disk.saved["sales"].heard_at == it.clock.now
+    monkeypatch.setattr(ledger_module, "LEISURE", 3600.0)
+    async with kept() as it:
+        await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
+        assert it.disk.saved == {}
+    assert it.disk.saved["sales"].heard_at == it.clock.now
+    assert it.disk.closed
+
+
+async def test_the_leisurely_writer_survives_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ledger_module, "LEISURE", 0.001)
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        failing = monkeypatch.context()
+        with failing as patch:
+            patch.setattr(it.ledger.sessions, "expire", lambda now: 1 / 0)
+            async with asyncio.timeout(10):
+                while "writing at leisure failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
+                    await asyncio.sleep(0.001)
+        it.clock.now += 3601
+        async with asyncio.timeout(10), it.disk.written:
+            await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
+
+
+async def test_an_end_in_trouble_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.ledger.sessions.take_stale = lambda: 1 / 0
+        await it.ledger.close()
+        assert it.disk.closed
+    assert "the last changes could not be written" in caplog.messages
+
+
+# What passing answers show
+
+
+async def test_an_answer_in_which_nothing_is_to_correct_comes_back_as_the_very_object_each_time() -> None:
+    async with kept() as it:
+        for lost in (False, True):
+            for words in ({"sales": "connected"}, {"support": "connected"}):
+                if lost and "sales" in words:
+                    continue
+                for _ in range(5):
+                    answer = body(channel_list(**words))
+                    it.clock.now += 1
+                    correction, _ = it.ledger.correct(answer, LIST, it.clock.now, None)
+                    assert correction.body is answer
+            await it.hear(LOST)
+
+
+async def test_the_same_answer_is_corrected_once_and_counted_each_time() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        answers = [it.look(channel_list(sales="connected")).body for _ in range(5)]
+        assert len({id(answer) for answer in answers[2:]}) == 1
+        assert it.counted("statusproxy_channels_corrected_total") == 5
+        assert it.counted("statusproxy_answers_corrected_total") == 5
+
+
+async def test_what_the_gateway_said_last_is_known_though_its_answer_came_from_memory() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        for _ in range(5):
+            it.look(channel_list(sales="connected"))
+        (record,) = it.ledger.records()
+        assert (record.gateway_said, record.gateway_said_at) == ("connected", it.clock.now)
+
+
+@pytest.mark.parametrize("evidence", ["list", "code", "picture", "created"])
+async def test_connected_is_believed_once_the_gateway_was_seen_to_know(evidence: str) -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now += 1
+        at = it.clock.now
+        if evidence == "list":
+            it.look(channel_list(sales="qr_required"))
+        elif evidence == "code":
+            it.ledger.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, at)
+        elif evidence == "picture":
+            it.ledger.qr_answered("sales", b"\x89PNG", True, at)
+        else:
+            it.ledger.created("sales", at)
+        assert it.look(channel_list(sales="connected"), age=3).corrected == ("sales",), "asked for before"
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        assert not it.ledger.has_overrides
+
+
+async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        connected = body({"success": True, "qr": None, "status": "CONNECTED"})
+        it.clock.now += 1
+        assert it.ledger.qr_answered("sales", connected, False, it.clock.now) is None
+        assert it.ledger.has_overrides
+        assert it.ledger.wants_qr("sales")
+        it.clock.now += 1
+        it.ledger.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, it.clock.now)
+        it.clock.now += 1
+        assert it.ledger.qr_answered("sales", connected, False, it.clock.now) is not None
+        assert not it.ledger.has_overrides
+        assert not it.ledger.wants_qr("sales")
+        it.clock.now += 1
+        assert it.ledger.qr_answered("sales", body({"status": "INITIALIZING"}), False, it.clock.now) is None
+
+
+async def test_a_deleted_session_is_forgotten_for_good() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now += 1
+        durable = it.ledger.deleted("sales", it.clock.now)
+        assert durable is not None
+        await durable
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        assert it.disk.changes[-1].reason == "deleted"
+
+
+async def test_what_cannot_be_read_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        it.ledger.unreadable("channels", "not-json")
+        assert it.counted('statusproxy_correction_failures_total{reason="not-json"}') == 1
+    assert "channels passed untouched: not-json" in caplog.messages
+
+
+# The operator and the rules
+
+
+async def test_the_operators_word_is_stored_before_it_is_confirmed() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        (change,) = await it.ledger.release("sales")
+        assert (change.what, change.reason) == ("released", "operator")
+        assert it.disk.saved["sales"].override is None
+        assert await it.ledger.release("sales") == ()
+        with pytest.raises(LookupError, match="nobody"):
+            await it.ledger.release("nobody")
+
+
+async def test_an_override_expires_where_that_is_wanted() -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        it.clock.now += 3601
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        await it.hear(LOST)
+        it.clock.now += 3601
+        assert [record.override for record in it.ledger.records()] == [None]
+        await asyncio.sleep(0)
+        assert [change.reason for change in it.disk.changes if change.what == "released"] == ["expired", "expired"]
+
+
+async def test_new_rules_hold_from_the_next_word_on() -> None:
+    async with kept() as it:
+        await it.hear(status_find("wpp-01", "browserClose"))
+        for _ in range(3):
+            assert it.look(channel_list(sales="connected")).corrected == ()
+        other = loads("gateway: http://127.0.0.1:3000\npresence: trust\nsessions: {aliases: {wpp-01: sales}}")
+        it.ledger.configure(other.signal_rules(), other.session_rules())
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",), "no memory of the old rules"
+        await it.hear({"event": "connection.update", "session": "support", "state": "unavailable", "isOnline": False})
+        assert it.look(channel_list(support="connected")).corrected == ("support",)
+
+
+# The memory of corrections against none
+
+_SESSIONS = ("sales", "Sales Team", "salesteam", "support")
+_WORDS = ("connected", "disconnected", "qr_required", "unknown")
+
+_step = st.one_of(
+    st.tuples(
+        st.just("hear"),
+        st.sampled_from(_SESSIONS),
+        st.sampled_from(["disconnectedMobile", "browserClose", "inChat", "isLogged"]),
+        st.none() | st.integers(0, 90),
+    ),
+    st.tuples(st.just("alive"), st.sampled_from(_SESSIONS), st.none() | st.integers(0, 90)),
+    st.tuples(st.just("list"), st.integers(0, 3), st.integers(0, 6)),
+    st.tuples(st.just("list"), st.integers(0, 3), st.just(0)),
+    st.tuples(st.just("one"), st.sampled_from(_SESSIONS), st.sampled_from(_WORDS), st.integers(0, 6)),
+    st.tuples(st.sampled_from(["code", "said", "created", "deleted"]), st.sampled_from(_SESSIONS), st.integers(0, 6)),
+    st.tuples(st.just("release"), st.sampled_from(_SESSIONS)),
+    st.tuples(st.sampled_from(["records", "rules", "others"])),
+    st.tuples(st.just("wait"), st.integers(30, 4000)),
+)
+
+_LISTS = (
+    channel_list(**{"sales": "connected", "support": "connected", "Sales Team": "connected"}),
+    channel_list(**{"sales": "qr_required", "support": "connected", "Sales Team": "disconnected"}),
+    channel_list(**{"sales": "connected", "Sales Team": "unknown", "salesteam": "connected"}),
+    {"success": False},
+)
+
+_RULES = [
+    loads(f"gateway: http://127.0.0.1:3000\nsessions: {{max_age: 1h, aliases: {aliases}}}")
+    for aliases in ("{}", "{support: sales}")
+]
+_CODE, _SAID = {"qr": "data:image/png;base64,AAAA"}, {"qr": None, "status": "CONNECTED"}
+
+
+class Bare:
+    """What the ledger does, with the domain alone: no memory, no store."""
+
+    def __init__(self) -> None:
+        self.sessions = SessionMap(_RULES[0].session_rules())
+        self.signal_rules = _RULES[0].signal_rules()
+
+    def correct(self, answer: bytes, rule: Any, asked_at: float, now: float, session: str | None) -> Any:
+        self.sessions.expire(now)
+        return correct(answer, rule, self.sessions, asked_at, now, session)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_step, max_size=40))
+def test_with_its_memory_the_ledger_answers_as_the_bare_domain_does(steps: list[tuple[Any, ...]]) -> None:
+    asyncio.run(_side_by_side(steps))
+
+
+async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
+    bare, clock = Bare(), Clock()
+    ledger = Ledger(_RULES[0].signal_rules(), _RULES[0].session_rules(), Disk(), Metrics(), clock)
+    pending: list[Awaitable[None] | None] = []
+    for kind, *given_ in steps:
+        clock.now += 1
+        now = clock.now
+        match kind, given_:
+            case "hear", [session, word, age]:
+                event = status_find(session, word) | ({} if age is None else {"timestamp": now - age})
+                pending.append(ledger.hear(body(event), "10.0.0.9"))
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+            case "alive", [session, age]:
+                event = message(session, "5500000001000@c.us", "hello", now, 1)
+                if age is None:
+                    del event["timestamp"], event["t"]
+                else:
+                    event["timestamp"] = now - age
+                pending.append(ledger.hear(body(event), "10.0.0.9"))
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+            case "list", [which, age]:
+                correction, durable = ledger.correct(body(_LISTS[which]), LIST, now - age, None)
+                pending.append(durable)
+                plain = bare.correct(body(_LISTS[which]), LIST, now - age, now, None)
+                assert (correction.body, correction.corrected) == (plain.body, plain.corrected)
+            case "one", [session, word, age]:
+                answer = {"success": True, "channel": {"id": session, "status": word}}
+                correction, durable = ledger.correct(body(answer), ONE, now - age, session)
+                pending.append(durable)
+                plain = bare.correct(body(answer), ONE, now - age, now, session)
+                assert (correction.body, correction.corrected) == (plain.body, plain.corrected)
+            case "code", [session, age]:
+                pending.append(ledger.qr_answered(session, body(_CODE), False, now - age))
+                bare.sessions.qr_seen(session, now - age, now)
+            case "said", [session, age]:
+                pending.append(ledger.qr_answered(session, body(_SAID), False, now - age))
+                bare.sessions.said_connected(session, now - age, now)
+            case "created", [session, age]:
+                pending.append(ledger.created(session, now - age))
+                bare.sessions.created(session, now - age, now)
+            case "deleted", [session, age]:
+                pending.append(ledger.deleted(session, now - age))
+                bare.sessions.deleted(session, now - age, now)
+            case "release", [session]:
+                outcomes = []
+                for release in (ledger.release(session), _bare_release(bare, session, now)):
+                    try:
+                        outcomes.append(len(await release))
+                    except LookupError:
+                        outcomes.append(-1)
+                assert outcomes[0] == outcomes[1]
+            case "records", _:
+                ledger.records()
+                bare.sessions.expire(now)
+            case "rules" | "others", _:
+                rules = _RULES[kind == "others"]
+                ledger.configure(rules.signal_rules(), rules.session_rules())
+                bare.sessions.configure(rules.session_rules())
+            case "wait", [seconds]:
+                clock.now += seconds
+            case _:
+                raise AssertionError(kind)
+        assert ledger.has_overrides == bare.sessions.has_overrides
+    clock.now += 1
+    bare.sessions.expire(clock.now)
+    assert {_essence(one) for one in ledger.records()} == {_essence(one) for one in bare.sessions.records()}
+    await asyncio.gather(*(one for one in pending if one is not None))
+
+
+async def _bare_release(bare: Bare, session: str, now: float) -> Sequence[Change]:
+    return bare.sessions.release(session, now)
+
+
+def _essence(record: Record) -> tuple[object, ...]:
+    """All of a record but when it was heard of and what the gateway said, which is noted later with a memory."""
+    return (record.session, record.verdict, record.known_at, record.alive_at, record.override, record.channel,
+            record.released, record.released_at)  # fmt: skip
