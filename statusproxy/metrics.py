@@ -173,8 +173,8 @@ class Metrics(Collector):
             self._repeated += 1
 
     def corrected(self, channels: int) -> None:
-        """Count one corrected answer and the channels corrected in it."""
-        self._answers_corrected += 1
+        """Count one answer and the channels corrected in it; none is no correction."""
+        self._answers_corrected += channels > 0
         self._channels_corrected += channels
 
     def unreadable(self, what: str, why: str) -> None:

@@ -1,6 +1,7 @@
 """The admin listener: an aiohttp application of its own, on an address the internet does not reach."""
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 import logging
@@ -13,26 +14,32 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from statusproxy import __version__
+from statusproxy.admin import assets
+from statusproxy.admin.feed import Feed, FeedFullError
+from statusproxy.admin.health import Health
 from statusproxy.admin.report import change_report, moment, session_report
 from statusproxy.config import Settings
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
 from statusproxy.proxy.handler import Proxy
-from statusproxy.proxy.upstream import UpstreamError
+from statusproxy.store import StoreError
 
 log = logging.getLogger("statusproxy.admin")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-#: Seconds for which a look at whether the gateway can be reached counts: checks must not become load.
-_REACHED_FOR: Final = 1.0
+#: Paths that tell nothing of the site, and need no token: a supervisor's check, and the page that asks for the token.
+_OPEN: Final = frozenset({"/healthz", *assets.FILES})
+
+#: Seconds a status page may take none of what it is sent before it is let go.
+_PAGE_PATIENCE: Final = 30.0
 
 #: Lines of history given at most.
 _HISTORY: Final = 1000
 
 
 class AdminListener:
-    """Answers `/healthz`, `/readyz`, `/sessions`, `/metrics` and the release of a session."""
+    """Answers `/healthz`, `/readyz`, `/sessions`, `/history`, `/metrics`, releases, and serves the status page."""
 
     def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
@@ -40,8 +47,8 @@ class AdminListener:
         self._metrics = metrics
         self._proxy = proxy
         self._runner: web.AppRunner | None = None
-        self._reached: tuple[float, str | None] = (0.0, None)
-        self._started = time.time()
+        self._health = Health(ledger, proxy)
+        self._feed = Feed(ledger, self._health, lambda: {"gateway_url": self.settings.gateway})
 
     async def start(self, inherited: Sequence[socket.socket] = ()) -> str | None:
         """Listen where the settings say, or on sockets that systemd opened; give the address, None where it is off."""
@@ -58,6 +65,8 @@ class AdminListener:
                 web.get("/sessions/{session}/history", self._history),
                 web.get("/history", self._history),
                 web.post("/sessions/{session}/release", self._release),
+                web.get("/events", self._events),
+                *assets.routes(),
             ]
         )
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
@@ -66,21 +75,26 @@ class AdminListener:
             for sock in inherited:
                 sock.setblocking(False)
                 await web.SockSite(self._runner, sock).start()
-        elif address is not None and address.unix is not None:
-            await web.UnixSite(self._runner, address.unix).start()
         elif address is not None:
+            site = (
+                web.UnixSite(self._runner, address.unix)
+                if address.unix is not None
+                else web.TCPSite(self._runner, address.host or None, address.port, reuse_address=True)
+            )
             try:
-                await web.TCPSite(self._runner, address.host or None, address.port, reuse_address=True).start()
+                await site.start()
             except OSError as error:
+                await self._runner.cleanup()
                 raise OSError(
                     f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
-                    "give it another port, or null to turn it off"
+                    "give it another address, or null to turn it off"
                 ) from error
         names = [str(site) for site in self._runner.addresses] if address is None or address.unix else []
         return ", ".join(names or [f"http://{host}:{port}" for host, port, *_ in self._runner.addresses])
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and end the streams of open pages."""
+        self._feed.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -94,12 +108,12 @@ class AdminListener:
         a `Host` that is a name (DNS rebinding): operators and monitors use the address.
         """
         token = self.settings.admin.token
-        if token is not None and request.path != "/healthz":
+        if token is not None and request.path not in _OPEN:
             given = request.headers.get("Authorization", "")
             if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
                 return _refuse(401, "the admin token is missing or wrong", {"WWW-Authenticate": "Bearer"})
         if token is None and not _is_address(request.host):
-            return _refuse(403, "ask for the admin listener by its address, not by a name")
+            return _refuse(403, "ask for the admin listener by its address, not by a name, or set admin.token")
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
             return _refuse(403, "requests from other sites' pages are refused")
@@ -116,30 +130,8 @@ class AdminListener:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         """The store takes writes and the gateway can be reached."""
-        store = await self._ledger.works()
-        gateway = await self._gateway_trouble()
-        body = {
-            "status": "ok" if store and gateway is None else "trouble",
-            "store": "ok" if store else (self._ledger.store.trouble or "does not take writes"),
-            "gateway": "ok" if gateway is None else gateway,
-        }
-        return web.json_response(body, status=200 if body["status"] == "ok" else 503)
-
-    async def _gateway_trouble(self) -> str | None:
-        """Why no connection to the gateway can be had, or None; a fresh look at most once a second."""
-        now = time.monotonic()
-        if now - self._reached[0] > _REACHED_FOR:
-            pool = self._proxy.site.pool
-            trouble = None
-            try:
-                connection = await asyncio.wait_for(pool.acquire(fresh=True), 5)
-                connection.abort()
-            except UpstreamError as error:
-                trouble = str(error)
-            except TimeoutError:
-                trouble = "gateway_connect_slow"
-            self._reached = (now, trouble)
-        return self._reached[1]
+        report = await self._health.report()
+        return web.json_response(report, status=200 if report["status"] == "ok" else 503)
 
     async def _expose(self, request: web.Request) -> web.Response:
         self._metrics.refresh(self._ledger, self._proxy)
@@ -147,14 +139,15 @@ class AdminListener:
 
     async def _sessions(self, request: web.Request) -> web.Response:
         """Every session something is known of."""
+        words = await self._ledger.gateway_words()
         records = sorted(self._ledger.records(), key=lambda record: (record.override is None, record.session))
         return web.json_response(
             {
                 "now": moment(time.time()),
-                "started": moment(self._started),
+                "started": moment(self._ledger.started_at),
                 "webhook_last_heard": moment(self._ledger.heard_at),
                 "disconnected": sum(record.override is not None for record in records),
-                "sessions": [session_report(record) for record in records],
+                "sessions": [session_report(record, words.get(record.session)) for record in records],
             }
         )
 
@@ -172,8 +165,36 @@ class AdminListener:
     async def _history(self, request: web.Request) -> web.Response:
         """What began and ended, newest first; of one session or of all."""
         session = request.match_info.get("session")
-        changes = await self._ledger.store.history(session, _HISTORY)
+        try:
+            changes = await self._ledger.store.history(session, _HISTORY)
+        except StoreError as error:
+            return _refuse(503, f"the history cannot be read: {error}")
         return web.json_response({"history": [change_report(change) for change in changes]})
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """What the status page shows, and whatever changes of it, as server-sent events."""
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        async with contextlib.aclosing(self._feed.follow()) as pieces:
+            try:
+                first = await anext(pieces)
+            except FeedFullError:
+                return _refuse(503, "too many status pages are open", {"Retry-After": "10"})
+            try:
+                await response.prepare(request)
+                await response.write(first)
+                async for piece in pieces:
+                    async with asyncio.timeout(_PAGE_PATIENCE):
+                        await response.write(piece)
+            except (ConnectionError, TimeoutError):
+                if request.transport is not None:
+                    request.transport.abort()
+        return response
 
 
 def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from statusproxy.hearsay import Word
 from statusproxy.status.sessions import Change, Record
 
 
@@ -13,12 +14,16 @@ def moment(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def session_report(record: Record) -> dict[str, Any]:
+def session_report(record: Record, word: Word | None = None) -> dict[str, Any]:
     """One session: what is shown, since when and why, what was last heard, what the gateway last said.
 
     `shows` is `disconnected` while a correction is in force, else `gateway`: what the gateway says, unchanged.
+    `word` is what the gateway said of it in an answer that passed without a correction, where that is newer.
     """
     override = record.override
+    said, said_at = record.gateway_said, record.gateway_said_at
+    if word is not None and word.at > (said_at or 0):
+        said, said_at = word
     return {
         "session": record.session,
         "channel": record.channel,
@@ -31,8 +36,8 @@ def session_report(record: Record) -> dict[str, Any]:
         "last_message_at": moment(record.alive_at),
         "known": record.verdict.value if record.verdict is not None else None,
         "known_at": moment(record.known_at),
-        "gateway_said": record.gateway_said,
-        "gateway_said_at": moment(record.gateway_said_at),
+        "gateway_said": said,
+        "gateway_said_at": moment(said_at),
         "released": record.released.value if record.released is not None else None,
         "released_at": moment(record.released_at),
     }

@@ -1,0 +1,57 @@
+"""Whether what the proxy leans on works: the store takes writes, the gateway takes connections."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from statusproxy.ledger import Ledger
+from statusproxy.proxy.handler import Proxy
+from statusproxy.proxy.upstream import UpstreamError
+
+#: Seconds for which a look at whether the gateway can be reached counts: checks must not become load.
+FRESH: Final = 1.0
+
+#: Seconds after which a gateway that does not take a connection counts as not reachable, whatever traffic is given.
+PATIENCE: Final = 5.0
+
+
+class Health:
+    """Looks at store and gateway when asked; those who ask at the same time share one look at the gateway."""
+
+    def __init__(self, ledger: Ledger, proxy: Proxy) -> None:
+        self._ledger = ledger
+        self._proxy = proxy
+        self._looked_at = float("-inf")
+        self._trouble: str | None = None
+        self._looking = asyncio.Lock()
+
+    async def report(self) -> dict[str, Any]:
+        """`status` is `ok` or `trouble`; `store` and `gateway` are `ok` or what is wrong with them."""
+        store, gateway = await asyncio.gather(self._store(), self._gateway())
+        well = store is None and gateway is None
+        return {"status": "ok" if well else "trouble", "store": store or "ok", "gateway": gateway or "ok"}
+
+    async def _store(self) -> str | None:
+        """Why the store takes no writes, or None."""
+        if await self._ledger.works():
+            return None
+        return self._ledger.store.trouble or "does not take writes"
+
+    async def _gateway(self) -> str | None:
+        """Why no connection to the gateway can be had, or None."""
+        async with self._looking:
+            if time.monotonic() - self._looked_at >= FRESH:
+                self._trouble = await self._connect()
+                self._looked_at = time.monotonic()
+            return self._trouble
+
+    async def _connect(self) -> str | None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                connection = await self._proxy.site.pool.acquire(fresh=True)
+        except UpstreamError as error:
+            return str(error)
+        except TimeoutError:
+            return "gateway_connect_slow"
+        connection.abort()
+        return None
