@@ -537,7 +537,7 @@ class Pool:
             if connection.closed:
                 continue
             idle = connection._loop.time() - connection.idle_since
-            if idle > connection.idle_limit or (probe and _readable(connection)):
+            if idle >= connection.idle_limit or (probe and _readable(connection)):
                 connection.abort()
                 continue
             return connection
