@@ -1,7 +1,7 @@
 """Who is asking: the client's address behind trusted proxies, and what the gateway is told of it (RFC 7239)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -89,16 +89,20 @@ class Trust:
         """The real client's address as text: the nearest hop that is not a trusted proxy.
 
         Read from the right, as each hop appends to it: what stands left of the first untrusted address may be
-        made up. `X-Forwarded-For` rules where present, else `Forwarded`, else `X-Real-IP`. A hop that names no
-        address (`unknown`, `_hidden`) ends the walk and is, itself, nobody we can trust.
+        made up. A hop that names no address (`unknown`, `_hidden`) ends the walk and is, itself, nobody we can trust.
+        `X-Forwarded-For`, `Forwarded` and `X-Real-IP` are walked in this order, and the first untrusted hop in any of
+        them counts: a proxy that writes only one of them passes on what a client made up in the others.
         """
         if not self.is_trusted(peer.address):
             return peer.address
-        chain = _chain(headers)
-        for hop in reversed(chain):
-            if not self.is_trusted(hop):
-                return hop
-        return chain[0] if chain else peer.address
+        farthest = peer.address
+        for chain in _chains(headers):
+            for hop in reversed(chain):
+                if not self.is_trusted(hop):
+                    return hop
+            if chain and farthest == peer.address:
+                farthest = chain[0]
+        return farthest
 
     def forward(self, peer: Peer, host: bytes, headers: list[Header]) -> list[Header]:
         """`headers` with the fields that tell the gateway who asks, put at the end.
@@ -115,14 +119,16 @@ class Trust:
         address = peer.address.encode("ascii", "replace")
         scheme = b"https" if peer.secure else b"http"
         forwarded = b"forwarded" in said
+        client = address
         if said:
+            client = self.client(peer, headers).encode("latin-1", "replace")
             headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
             if not self.is_trusted(peer.address):
                 said = {}
         chain = said.get(b"x-forwarded-for", [])
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),
-            (b"X-Real-IP", said.get(b"x-real-ip", [address])[0]),
+            (b"X-Real-IP", said.get(b"x-real-ip", [client])[0]),
             (b"X-Forwarded-Proto", said.get(b"x-forwarded-proto", [scheme])[0]),
         ]
         if host or b"x-forwarded-host" in said:
@@ -145,13 +151,14 @@ def _port(host: bytes) -> bytes:
     return port if port.isdigit() else b""
 
 
-def _chain(headers: Sequence[Header]) -> list[str]:
-    """The addresses the hops before the peer wrote down, farthest first."""
-    chain = [hop.strip() for value in values(headers, b"x-forwarded-for") for hop in value.split(b",")]
-    if not any(chain):
-        elements = (part for value in values(headers, b"forwarded") for part in value.split(b","))
-        matches = (_FORWARDED_FOR.search(element) for element in elements)
-        chain = [match[1].strip(b'"') for match in matches if match]
-    if not any(chain):
-        chain = values(headers, b"x-real-ip")[:1]
-    return [hop.decode("latin-1") for hop in chain if hop]
+def _chains(headers: Sequence[Header]) -> Iterator[list[str]]:
+    """The addresses the hops before the peer wrote down, farthest first, by each of the fields that tell."""
+    yield [hop for value in values(headers, b"x-forwarded-for") for hop in _hops(value.split(b","))]
+    elements = (part for value in values(headers, b"forwarded") for part in value.split(b","))
+    matches = (_FORWARDED_FOR.search(element) for element in elements)
+    yield _hops([match[1].strip(b'"') for match in matches if match])
+    yield _hops(values(headers, b"x-real-ip")[:1])
+
+
+def _hops(written: Iterable[bytes]) -> list[str]:
+    return [hop.decode("latin-1") for hop in map(bytes.strip, written) if hop]

@@ -48,6 +48,9 @@ class Match(Generic[Entry]):
 #: Answers remembered by method and raw path; the whole memory is dropped when it is full.
 _REMEMBERED: Final = 4096
 
+#: Bytes of a path worth remembering: made-up ones, as long as targets may be, would fill the memory.
+_MEMORABLE: Final = 256
+
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
@@ -66,9 +69,10 @@ class RouteTable(Generic[Entry]):
         found = self._memory.get(key)
         if found is None:
             found = self._find(method, segments(key[1]))
-            if len(self._memory) >= _REMEMBERED:
-                self._memory.clear()
-            self._memory[key] = found
+            if len(key[1]) <= _MEMORABLE:
+                if len(self._memory) >= _REMEMBERED:
+                    self._memory.clear()
+                self._memory[key] = found
         return found
 
     def _find(self, method: str, path: tuple[str, ...]) -> Match[Entry]:

@@ -1,0 +1,94 @@
+"""Routes: paths compare as Express compares them."""
+
+import pytest
+
+from statusproxy.proxy import routes
+from statusproxy.proxy.routes import Kind, Match, Route, RouteTable, segments
+
+TABLE = RouteTable(
+    [
+        Route(Kind.CHANNELS, frozenset({"GET", "HEAD"}), "/api/channels", "list"),
+        Route(Kind.CHANNELS, frozenset({"GET"}), "/api/channels/{session}", "one"),
+        Route(Kind.DELETE, frozenset({"DELETE"}), "/api/channels/{session}", "delete"),
+        Route(Kind.QR, frozenset({"GET"}), "/api/channels/{session}/qr", "qr"),
+        Route(Kind.WEBHOOK, frozenset({"POST"}), "/Événement/x y", "hook"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/api/channels",
+        b"/api/channels/",
+        b"/API/Channels",
+        b"/api/%63hannels",
+        b"/%61pi/channels?x=1",
+        b"/api/channels/?",
+        b"http://other.example/api/channels?x",
+        b"HTTP://other.example:80/api/channels/",
+    ],
+)
+def test_the_list_is_found_however_express_lets_it_be_written(target: bytes) -> None:
+    assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "list", None)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/api/channels//",
+        b"//api/channels",
+        b"/api//channels",
+        b"/api%2Fchannels",
+        b"/api/channelsx",
+        b"/x/api/channels",
+        b"/api/./channels",
+        b"/api",
+        b"/",
+        b"*",
+        b"http://other.example",
+        b"/api/channels/a/b/c",
+    ],
+)
+def test_what_express_would_not_route_there_passes(target: bytes) -> None:
+    assert TABLE.match("GET", target).kind is Kind.PASS
+
+
+@pytest.mark.parametrize(
+    ("target", "session"),
+    [
+        (b"/api/channels/Sales%20Team", "Sales Team"),
+        (b"/api/channels/a%2Fb/", "a/b"),
+        (b"/API/CHANNELS/CamelCase?x", "CamelCase"),
+        (b"/api/channels/caf%C3%A9", "café"),
+        (b"/api/channels/%FF", "\udcff"),
+        (b"/api/channels/100%", "100%"),
+    ],
+)
+def test_a_session_takes_one_segment_decoded_in_its_own_case(target: bytes, session: str) -> None:
+    assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "one", session)
+
+
+def test_the_method_decides_among_routes_of_one_path() -> None:
+    assert TABLE.match("DELETE", b"/api/channels/a").entry == "delete"
+    assert TABLE.match("get", b"/api/channels").kind is Kind.PASS
+    assert TABLE.match("POST", b"/api/channels").kind is Kind.PASS
+
+
+def test_a_template_may_hold_any_character() -> None:
+    assert TABLE.match("POST", b"/%C3%89v%C3%A9nement/X%20Y").entry == "hook"
+
+
+def test_segments_are_decoded_one_by_one() -> None:
+    assert segments(b"/a%2Fb/%41//") == ("a/b", "A", "")
+
+
+def test_paths_are_remembered_up_to_a_bound_of_number_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "_REMEMBERED", 3)
+    table = RouteTable([Route(Kind.QR, frozenset({"GET"}), "/q", "q")])
+    for number in range(10):
+        table.match("GET", b"/%d" % number)
+        table.match("GET", b"/" + b"a" * 300 + b"%d" % number)
+    assert len(table._memory) <= 3
+    assert all(len(path) < 300 for _, path in table._memory)
+    assert table.match("GET", b"/q").entry == "q"
