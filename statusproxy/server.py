@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
@@ -59,6 +60,7 @@ class Server:
     ) -> None:
         """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds."""
         self.settings = settings
+        self._started_with = settings
         self._clock = clock
         self.metrics = Metrics()
         self.addresses: list[str] = []
@@ -112,9 +114,9 @@ class Server:
 
     async def run(self) -> None:
         """Start, serve until told to stop, and stop in order."""
-        await self.start()
-        # Ready only once signals are handled: systemd may reload or stop us in the very next moment.
+        # Signals first: a reload or stop that comes while we start must not kill us half-way.
         self._handle_signals()
+        await self.start()
         service.notify("READY=1", self._serving())
         await self._stopping.wait()
         await self.stop()
@@ -154,7 +156,7 @@ class Server:
 
     def reload(self) -> bool:
         """Read the configuration again and serve by it from the next request on; a broken one changes nothing."""
-        if self._read_settings is None:
+        if self._read_settings is None or not self.addresses:
             return False
         service.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
         try:
@@ -168,7 +170,7 @@ class Server:
             service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {error}"))
             return False
         for key in ("listen", "state", "admin", "tls"):
-            if getattr(settings, key) != getattr(self.settings, key) and not (
+            if getattr(settings, key) != getattr(self._started_with, key) and not (
                 key == "tls" and self._tls and settings.tls
             ):
                 log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
@@ -304,12 +306,18 @@ def _remove_dead_socket(path: Path) -> None:
     """Remove a socket file that a process before us left behind; one that somebody serves stays."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise FileExistsError(17, "the file is there already and is no socket")
+            raise FileExistsError(errno.EEXIST, "the file is there already and is no socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
             try:
                 probe.connect(str(path))
             except ConnectionRefusedError:
                 path.unlink()
+                return
+            except TimeoutError:
+                pass  # too busy to answer, but alive
+            # asyncio would remove it, and its owner would go on, deaf.
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:

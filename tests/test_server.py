@@ -1,0 +1,447 @@
+"""The service's life: it starts or says in one line why not, changes its mind without dropping a request, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from statusproxy.config import load
+from statusproxy.demo.events import status_find
+from statusproxy.demo.proxy import free_port
+from statusproxy.server import Server, StartError
+from tests.peers.processes import run
+from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
+
+LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
+
+
+class Site:
+    """A service, its configuration file and its gateway."""
+
+    def __init__(self, folder: Path, origin: Origin, **keys: Any) -> None:
+        self.file = folder / "config.yaml"
+        self.origin = origin
+        self.keys = {
+            "listen": "127.0.0.1:0",
+            "gateway": origin.url,
+            "state": {"url": "memory:"},
+            "admin": {"listen": None},
+            "language": "en",
+            **keys,
+        }
+        self.write()
+        self.server = Server(self.read(), self.read)
+
+    def read(self) -> Any:
+        return load(self.file, environ={})
+
+    def write(self, **keys: Any) -> None:
+        self.keys |= keys
+        self.file.write_text(yaml.safe_dump(self.keys))
+
+    def reload(self, **keys: Any) -> bool:
+        self.write(**keys)
+        return self.server.reload()
+
+    async def connect(self, number: int = 0) -> Wire:
+        address = self.server.addresses[number]
+        if address.startswith("unix:"):
+            return Wire(*await asyncio.open_unix_connection(address.removeprefix("unix:")))
+        host, _, port = address.rpartition(":")
+        return Wire(*await asyncio.open_connection(host.strip("[]"), int(port)))
+
+    async def ask(self, data: bytes, number: int = 0) -> Message:
+        wire = await self.connect(number)
+        await wire.send(data)
+        reply = await wire.message()
+        await wire.close()
+        return reply
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[Origin]:
+    origin = Origin()
+    await origin.start()
+    yield origin
+    await origin.stop()
+
+
+@asynccontextmanager
+async def serving(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Site]:
+    site = Site(folder, origin, **keys)
+    await site.server.start()
+    try:
+        yield site
+    finally:
+        if site.server._listeners:
+            site.server.ask_to_stop()
+            site.server.ask_to_stop()
+            await site.server.stop()
+
+
+@pytest.fixture
+async def site(tmp_path: Path, origin: Origin) -> AsyncIterator[Site]:
+    async with serving(tmp_path, origin) as site:
+        yield site
+
+
+def held(origin: Origin) -> asyncio.Event:
+    """Have the gateway answer only when the event is set."""
+    go = asyncio.Event()
+
+    async def slow(wire: Wire) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await origin.take(wire)
+                await go.wait()
+                await wire.send(OK)
+
+    origin.script = slow
+    return go
+
+
+# Where it listens
+
+
+@pytest.mark.parametrize(
+    ("listen", "begins"),
+    [("127.0.0.1:0", "127.0.0.1:"), ("[::1]:0", "[::1]:"), ("unix:{}/proxy.sock", "unix:")],
+)
+async def test_it_listens_wherever_it_is_told_to(listen: str, begins: str, tmp_path: Path, origin: Origin) -> None:
+    async with serving(tmp_path, origin, listen=listen.format(tmp_path)) as site:
+        (address,) = site.server.addresses
+        assert address.startswith(begins)
+        assert (await site.ask(get("/health"))).status == 200
+        (request,) = origin.requests
+        assert request.target == b"/health"
+
+
+async def test_several_listeners_share_one_map(tmp_path: Path, origin: Origin) -> None:
+    origin.answer = answer(json.dumps(LIST).encode(), "Content-Type: application/json")
+    listen = ["127.0.0.1:0", "[::1]:0", f"unix:{tmp_path}/proxy.sock"]
+    async with serving(tmp_path, origin, listen=listen) as site:
+        event = json.dumps(status_find("sales", "browserClose")).encode()
+        assert (await site.ask(get("/v1/webhooks/receive", method="POST", body=event), 1)).status == 200
+        for number in range(3):
+            assert b'"disconnected"' in (await site.ask(get("/api/channels"), number)).body
+
+
+async def test_a_socket_a_dead_process_left_is_taken_over_and_removed_in_the_end(
+    tmp_path: Path, origin: Origin
+) -> None:
+    path = tmp_path / "proxy.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    async with serving(tmp_path, origin, listen=f"unix:{path}") as site:
+        assert (await site.ask(get())).status == 200
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("there", ["a file", "a living socket"])
+async def test_what_belongs_to_somebody_else_is_not_taken(there: str, tmp_path: Path, origin: Origin) -> None:
+    path = tmp_path / "proxy.sock"
+    with socket.socket(socket.AF_UNIX) as living:
+        if there == "a file":
+            path.write_text("precious")
+        else:
+            living.bind(str(path))
+            living.listen()
+        site = Site(tmp_path, origin, listen=f"unix:{path}")
+        with pytest.raises(StartError, match=r"^cannot listen on unix:.*\n?$"):
+            await site.server.start()
+        assert path.is_file() or stat.S_ISSOCK(path.stat().st_mode)
+        if there == "a file":
+            assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("which", ["listen", "admin"])
+async def test_a_port_in_use_is_told_in_one_line_that_names_it(which: str, tmp_path: Path, origin: Origin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        keys = {"listen": address} if which == "listen" else {"admin": {"listen": address}}
+        site = Site(tmp_path, origin, **keys)
+        with pytest.raises(StartError) as trouble:
+            await site.server.start()
+    told = str(trouble.value)
+    assert address in told
+    assert "\n" not in told
+    assert "address already in use" in told.lower()
+    if which == "admin":
+        assert "admin.listen" in told
+
+
+async def test_the_program_ends_with_one_line_and_exit_code_1_where_its_port_is_taken(
+    tmp_path: Path, origin: Origin
+) -> None:
+    import sys
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        site = Site(tmp_path, origin, listen=f"127.0.0.1:{taken.getsockname()[1]}")
+        code, output, trouble = await run((sys.executable, "-m", "statusproxy", "run", "-c", str(site.file)))
+    assert (code, output) == (1, b"")
+    *logged, last = trouble.decode().splitlines()
+    assert last.startswith("statusproxy cannot start: cannot listen on 127.0.0.1:")
+    assert "Traceback" not in trouble.decode()
+    assert all(line.startswith("{") for line in logged)
+
+
+async def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, origin: Origin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        first, second = free_port(), taken.getsockname()[1]
+        site = Site(tmp_path, origin, listen=[f"127.0.0.1:{first}", f"127.0.0.1:{second}"],
+                    state={"url": f"sqlite:///{tmp_path}/state.db"})  # fmt: skip
+        with pytest.raises(StartError):
+            await site.server.start()
+        assert free_port(first) == first
+    again = Site(tmp_path, origin, state={"url": f"sqlite:///{tmp_path}/state.db"})
+    await again.server.start()  # the lock on the state is free as well
+    await again.server.stop()
+
+
+# Reloading
+
+
+async def test_a_reload_applies_routes_and_rules_from_the_next_request_on(site: Site) -> None:
+    site.origin.answer = answer(json.dumps(LIST).encode(), "Content-Type: application/json")
+    event = json.dumps({"event": "connection.update", "session": "sales", "state": "gone"}).encode()
+    for path in ("/v1/webhooks/receive", "/elsewhere"):
+        await site.ask(get(path, method="POST", body=event))
+    assert not site.server.ledger.has_overrides
+    rule = {"event": "connection.update", "session": ["session"], "state": ["state"], "disconnected": ["gone"]}
+    assert site.reload(webhooks=[{"path": "/elsewhere"}], events=[rule])
+    await site.ask(get("/v1/webhooks/receive", method="POST", body=event))
+    assert not site.server.ledger.has_overrides
+    await site.ask(get("/elsewhere", method="POST", body=event))
+    assert b'"disconnected"' in (await site.ask(get("/api/channels"))).body
+    channels = [{"path": "/v2/list", "list": ["channels"], "id": ["id"], "set": {"status": "down"}}]
+    assert site.reload(channels=channels)
+    assert b'"disconnected"' not in (await site.ask(get("/api/channels"))).body
+    assert b'"down"' in (await site.ask(get("/v2/list"))).body
+
+
+async def test_a_reload_drops_no_request_in_flight_and_no_connection(site: Site, tmp_path: Path) -> None:
+    go = held(site.origin)
+    wire = await site.connect()
+    await wire.send(get("/slow"))
+    await site.origin.received()
+    other = Origin()
+    await other.start()
+    try:
+        assert site.reload(gateway=other.url)
+        assert (await site.ask(get("/new"))).status == 200
+        assert [request.target for request in other.requests] == [b"/new"]
+        go.set()
+        assert (await wire.message()).status == 200
+        await wire.send(get("/again"))
+        assert (await wire.message()).status == 200
+        assert [request.target for request in other.requests] == [b"/new", b"/again"]
+        await wire.close()
+    finally:
+        await other.stop()
+
+
+async def test_a_reload_that_keeps_the_gateway_keeps_its_connections(site: Site) -> None:
+    await site.ask(get("/one"))
+    assert site.reload(language="pt-BR")
+    await site.ask(get("/two"))
+    assert site.origin.connections == 1
+
+
+@pytest.mark.parametrize(
+    "broken", ["gateway: [", "gatway: http://127.0.0.1:1", "gateway: http://127.0.0.1:1\ntls: {certificate: /none}"]
+)
+async def test_a_broken_configuration_is_refused_and_the_old_one_stays(
+    broken: str, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = site.server.settings
+    site.file.write_text(broken)
+    assert not site.server.reload()
+    assert site.server.settings is before
+    assert (await site.ask(get())).status == 200
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage().startswith("the configuration was not changed: ")
+    assert "\n" not in record.getMessage()
+
+
+async def test_a_file_that_is_gone_is_a_broken_configuration(site: Site) -> None:
+    site.file.unlink()
+    assert not site.server.reload()
+    assert (await site.ask(get())).status == 200
+
+
+async def test_a_change_that_needs_a_restart_is_said_to(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    assert site.reload(listen=f"127.0.0.1:{free_port()}", state={"url": "sqlite:///other.db"})
+    told = [record.getMessage() for record in caplog.records]
+    assert "a change of listen takes effect after a restart" in told
+    assert "a change of state takes effect after a restart" in told
+
+
+async def test_what_was_reloaded_once_is_warned_of_each_time_until_the_restart(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert site.reload(state={"url": "sqlite:///other.db"})
+    caplog.clear()
+    assert site.reload(language="pt-BR")
+    assert any("a change of state" in record.getMessage() for record in caplog.records)
+
+
+async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    await site.ask(get("/quiet"))
+    assert site.reload(log={"access": True})
+    await site.ask(get("/api/media/sales/secret-id?token=abc"))
+    told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
+    assert told == ["GET /api/media/… 200"]
+
+
+async def test_a_server_that_cannot_read_its_configuration_again_keeps_what_it_has(
+    tmp_path: Path, origin: Origin
+) -> None:
+    site = Site(tmp_path, origin)
+    site.server = Server(site.read())
+    await site.server.start()
+    assert not site.server.reload()
+    await site.server.stop()
+
+
+# The end
+
+
+async def test_what_is_under_way_is_finished_and_nothing_new_is_taken(tmp_path: Path, origin: Origin) -> None:
+    async with serving(tmp_path, origin) as site:
+        idle = await site.connect()
+        await idle.send(get("/quick"))
+        assert (await idle.message()).status == 200
+        await origin.stop()
+        go = held(origin)
+        await origin.start()
+        wire = await site.connect()
+        await wire.send(get("/slow"))
+        await origin.received(2)
+        stopping = asyncio.create_task(site.server.stop())
+        assert await idle.ended()  # so it is no longer listening
+        with pytest.raises(OSError, match="Connect call failed"):
+            await site.connect()
+        assert not stopping.done()
+        go.set()
+        reply = await wire.message()
+        assert reply.status == 200
+        assert reply.get("Connection") == b"close"
+        await asyncio.wait_for(stopping, PATIENCE)
+        await idle.close()
+        await wire.close()
+
+
+async def test_the_drain_has_an_end(tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(tmp_path, origin, timeouts={"drain": "50ms"}) as site:
+        held(origin)
+        wire = await site.connect()
+        await wire.send(get("/slow"))
+        await origin.received()
+        await asyncio.wait_for(site.server.stop(), PATIENCE)
+        assert await wire.ended()
+        await wire.close()
+    assert "1 requests were cut off" in caplog.messages
+
+
+class Program:
+    """The real program under signals."""
+
+    def __init__(self, process: asyncio.subprocess.Process, site: Site) -> None:
+        self.process = process
+        self.site = site
+        self.said = b""
+
+    async def until(self, words: bytes) -> None:
+        """Read its log up to a line with these words."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            while words not in self.said:
+                line = await self.process.stderr.readline()
+                assert line, self.said.decode()
+                self.said += line
+
+    async def ended(self) -> int:
+        """Its exit code."""
+        async with asyncio.timeout(PATIENCE):
+            assert self.process.stderr is not None
+            self.said += await self.process.stderr.read()
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def program(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Program]:
+    import sys
+
+    port = free_port()
+    site = Site(folder, origin, listen=f"127.0.0.1:{port}", **keys)
+    site.server.addresses.append(f"127.0.0.1:{port}")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "statusproxy", "run", "--config", str(site.file), "--log-format", "text",
+        stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    running = Program(process, site)
+    try:
+        await running.until(b"listening on")
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await running.ended()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_program_in_order(number: signal.Signals, tmp_path: Path, origin: Origin) -> None:
+    go = held(origin)
+    async with program(tmp_path, origin) as running:
+        wire = await running.site.connect()
+        await wire.send(get("/slow"))
+        await origin.received()
+        running.process.send_signal(number)
+        await running.until(b"stopping: 1 requests under way")
+        go.set()
+        assert (await wire.message()).status == 200
+        await wire.close()
+        assert await running.ended() == 0
+    assert b"stopped" in running.said
+    assert b"Traceback" not in running.said
+
+
+async def test_a_second_signal_does_not_wait(tmp_path: Path, origin: Origin) -> None:
+    held(origin)
+    async with program(tmp_path, origin, timeouts={"drain": "1h"}) as running:
+        wire = await running.site.connect()
+        await wire.send(get("/slow"))
+        await origin.received()
+        running.process.send_signal(signal.SIGTERM)
+        await running.until(b"stopping: 1 requests under way")
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+        assert await wire.ended()
+        await wire.close()
+    assert b"1 requests were cut off" in running.said
+
+
+async def test_a_hangup_reloads(tmp_path: Path, origin: Origin) -> None:
+    async with program(tmp_path, origin) as running:
+        running.site.write(language="pt-BR", webhooks=[{"path": "/tap", "forward": False}])
+        running.process.send_signal(signal.SIGHUP)
+        await running.until(b"configuration reloaded")
+        assert (await running.site.ask(get("/tap", method="POST", body=b"{}"))).status == 204
+        running.site.file.write_text("gateway: [")
+        running.process.send_signal(signal.SIGHUP)
+        await running.until(b"the configuration was not changed")
+        assert (await running.site.ask(get("/tap", method="POST", body=b"{}"))).status == 204
