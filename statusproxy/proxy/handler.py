@@ -1,6 +1,7 @@
 """One exchange: route it, stream it, watch or correct it on the way, and answer for what fails."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import re
@@ -33,6 +34,7 @@ from statusproxy.proxy.headers import (
     via,
     write_head,
 )
+from statusproxy.proxy.requests import BrokenBodyError
 from statusproxy.proxy.routes import Kind, Match
 from statusproxy.proxy.sharing import Flight, Flights, Landing
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge, Report, Site, WebhookTarget
@@ -267,7 +269,8 @@ class Exchange:
             await self._pass_on(pool, self._elsewhere(entry))
         except UpstreamError:
             # The engine never sends an event twice: what it says counts even when nobody takes it.
-            await self._read_to_end()
+            with contextlib.suppress(UpstreamError, ConnectionError):
+                await self._read_to_end()
             await self._settle()
             raise
 
@@ -497,7 +500,7 @@ class Exchange:
             connection.give_up(UpstreamError("bad_request", str(error)))
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        """The request's body piece by piece. Raises `UpstreamError` where the client stalls."""
+        """The request's body piece by piece. Raises `UpstreamError` where the client stalls or breaks its framing."""
         content, limit = self._request.content, self._site.limits.body
         while True:
             try:
@@ -505,6 +508,8 @@ class Exchange:
                     data = await content.readany()
             except TimeoutError:
                 raise UpstreamError("request_body_too_slow") from None
+            except BrokenBodyError as error:
+                raise UpstreamError("bad_request", str(error)) from error
             if not data:
                 return
             self._took(data)
@@ -513,7 +518,7 @@ class Exchange:
             yield data
 
     async def _read_to_end(self) -> None:
-        """Read the rest of a webhook's body, which nobody else reads any more."""
+        """Read the rest of a webhook's body, which nobody else reads any more. Raises `UpstreamError`."""
         request = self._request
         if self._pump is not None:
             await asyncio.wait([self._pump])
@@ -523,12 +528,8 @@ class Exchange:
             return
         if b"100-continue" in [value.lower() for value in values(request.headers, b"expect")]:
             await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        try:
-            async for _ in self._pieces():
-                pass
-        except (UpstreamError, ConnectionError):
-            self._close = True
-            return
+        async for _ in self._pieces():
+            pass
         self._body_whole()
 
     def _took(self, data: bytes) -> None:

@@ -1,8 +1,10 @@
 """Framing over real sockets: what is ambiguous reaches no gateway, what the gateway breaks reaches no client."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get
+from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, running
 
 HOST = b"Host: proxy.example\r\n"
 
@@ -88,6 +90,23 @@ async def test_a_body_with_broken_chunks_is_refused_and_never_completed_towards_
     assert (got.status, got.get("Connection")) == (400, b"close")
     assert await client.ended()
     assert origin.requests == []
+
+
+@pytest.mark.parametrize("gateway", ["up", "down"])
+@pytest.mark.parametrize("path", ["/tap", "/hook"])
+async def test_a_webhook_with_broken_chunks_is_refused_and_not_heard(
+    path: str, gateway: str, origin: Origin, tmp_path: Path
+) -> None:
+    hooks = [{"path": "/tap", "forward": False}, {"path": "/hook"}]
+    if gateway == "down":
+        await origin.stop()
+    async with running(tmp_path, origin.url, webhooks=hooks) as proxy:
+        body = b'1f\r\n{"event":"closesession","session":"a"}\r\nx\r\n'
+        got = await proxy.ask(get(path, "Transfer-Encoding: chunked", method="POST") + body)
+        assert got.status in ({400} if gateway == "up" or path == "/tap" else {400, 502})
+        assert got.get("Connection") == b"close"
+        assert not proxy.server.ledger.has_overrides
+        assert origin.requests == []
 
 
 async def test_chunks_reach_the_gateway_without_extensions_and_leading_zeros(origin: Origin, proxy: Running) -> None:

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.proxy.harness import OK, Origin, Running, Wire, get, running
@@ -129,11 +129,13 @@ bounded = settings(
 
 
 @bounded
+@example(data=b"POST /tap HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", at=[], stays=False)
+@example(data=b"HEAD /tap HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n", at=[], stays=False)
 @given(data=from_client, at=cuts, stays=st.sampled_from([False] * 9 + [True]))
 def test_whatever_a_client_sends_it_is_answered_or_closed(
     grounds: Grounds, caplog: pytest.LogCaptureFixture, data: bytes, at: list[int], stays: bool
 ) -> None:
-    async def example() -> None:
+    async def run() -> None:
         client = await grounds.proxy.connect()
         with contextlib.suppress(ConnectionError):
             for piece in pieces(data, at):
@@ -147,7 +149,7 @@ def test_whatever_a_client_sends_it_is_answered_or_closed(
         assert b"HTTP/1.1 500" not in got
         await grounds.still_well(caplog)
 
-    grounds.loop.run_until_complete(example())
+    grounds.loop.run_until_complete(run())
 
 
 @bounded
@@ -165,7 +167,7 @@ def test_whatever_a_gateway_answers_the_client_is_answered_or_cut_off(
         if not ends:
             await wire.rest()
 
-    async def example() -> None:
+    async def run() -> None:
         grounds.origin.script = script
         client = await grounds.proxy.connect()
         await client.send(get(target, "Connection: close"))
@@ -175,4 +177,4 @@ def test_whatever_a_gateway_answers_the_client_is_answered_or_cut_off(
         assert b"HTTP/1.1 500" not in got or b"internal" not in got
         await grounds.still_well(caplog)
 
-    grounds.loop.run_until_complete(example())
+    grounds.loop.run_until_complete(run())
