@@ -145,6 +145,13 @@ async def test_any_token_is_a_method(method: str, origin: Origin, proxy: Running
     assert [r.body for r in origin.requests] == [b"abc", b"abc"]
 
 
+async def test_any_token_is_a_method_behind_another_request_too(origin: Origin, proxy: Running) -> None:
+    client = await proxy.connect()
+    await client.send(get("/1") + get("/2", method="FOO", body=b"abc") + get("/3", method="BAR") + get("/4"))
+    assert [(await client.message()).status for _ in range(4)] == [200] * 4
+    assert [r.start.split()[0] for r in origin.requests] == [b"GET", b"FOO", b"BAR", b"GET"]
+
+
 async def test_connect_is_refused_and_the_answer_names_what_is_served(origin: Origin, proxy: Running) -> None:
     client = await proxy.connect()
     await client.send(b"CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\nbytes for a tunnel")
