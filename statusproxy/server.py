@@ -93,6 +93,7 @@ class Server:
             new_request_id=new_request_id,
             refused=self.metrics.refused,
             head_timeout=settings.timeouts.request_head,
+            write_timeout=settings.timeouts.response_body,
             keep_alive=settings.timeouts.keep_alive,
             max_connections=settings.limits.connections,
             head_limits=head_limits(settings),
@@ -181,6 +182,7 @@ class Server:
         self.ledger.configure(settings.signal_rules(), settings.session_rules())
         self.clients.language = settings.language
         self.clients.head_timeout = settings.timeouts.request_head
+        self.clients.write_timeout = settings.timeouts.response_body
         self.clients.max_connections = settings.limits.connections
         self.clients.head_limits = head_limits(settings)
         self.admin.settings = self.settings = settings

@@ -7,6 +7,7 @@ for tunnels.
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -110,6 +111,11 @@ class ClientConnection(RequestHandler):
             return
         super().connection_made(transport)
         self._start_head_timer()
+        if self.server.write_timeout is not None and isinstance(name, tuple):
+            # The kernel ends what nobody here waits for any more: the last bytes for a client that never reads them.
+            transport.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.server.write_timeout * 1000)
+            )
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._refused:
@@ -341,6 +347,7 @@ class ClientServer(web.Server):
         new_request_id: Callable[[], str],
         refused: Callable[[str], None],
         head_timeout: float | None,
+        write_timeout: float | None,
         keep_alive: float,
         max_connections: int,
         head_limits: HeadLimits,
@@ -358,6 +365,7 @@ class ClientServer(web.Server):
         self.new_request_id = new_request_id
         self.refused = refused
         self.head_timeout = head_timeout
+        self.write_timeout = write_timeout
         self.max_connections = max_connections
 
     @property

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -354,6 +356,34 @@ async def test_an_answer_that_ends_with_its_connection_is_passed_whole(origin: O
     origin.script = script
     got = await proxy.ask(get())
     assert (got.body, got.get("Transfer-Encoding")) == (b"all of it", b"chunked")
+
+
+async def test_a_client_that_never_reads_the_last_bytes_does_not_keep_its_connection(
+    origin: Origin, tmp_path: Path
+) -> None:
+    """Nobody here waits for those: they lie in buffers when the exchange is over, and the kernel counts the time."""
+    origin.answer = answer(b"x" * 60_000)
+    times = {"response_body": "300ms", "keep_alive": "100ms"}
+    async with running(tmp_path, origin.url, timeouts=times) as proxy:
+        unread = socket.socket()
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        unread.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(unread, (proxy.host, proxy.port))
+        with contextlib.suppress(TimeoutError):
+            # Until the kernel's buffers are full and the rest is ours.
+            async with asyncio.timeout(5):
+                while not any(c.transport and c.transport.get_write_buffer_size() for c in connections(proxy)):
+                    await loop.sock_sendall(unread, get())
+                    await asyncio.sleep(0.005)
+        assert connections(proxy)
+        await until(lambda: not connections(proxy))
+        unread.close()
+
+
+def connections(proxy: Running) -> list[Any]:
+    """The proxy's connections to clients."""
+    return list(proxy.server.clients.connections)
 
 
 async def test_a_client_that_stops_reading_is_dropped_after_the_time_it_has(origin: Origin, tmp_path: Path) -> None:
