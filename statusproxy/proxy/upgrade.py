@@ -46,6 +46,8 @@ class Tunnel:
         try:
             self._gateway.tunnel(self._from_gateway)
             self._client.take_over(TunnelReceiver(self._from_client))
+            if self._client.transport is None:
+                self._finish()  # it left before the switch, so nobody will tell us
             await self._done
         finally:
             if self._timer is not None:

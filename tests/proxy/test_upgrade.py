@@ -168,6 +168,27 @@ async def test_a_gateway_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: 
     await until(lambda: proxy.server.proxy.in_flight == 0)
 
 
+async def test_a_client_that_left_before_the_switch_leaves_no_tunnel_behind(origin: Origin, proxy: Running) -> None:
+    left, ended = asyncio.Event(), asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await left.wait()
+        await wire.send(SWITCHED)
+        await wire.rest()
+        ended.set()
+
+    origin.script = script
+    client = await proxy.connect()
+    await client.send(get("/", "Upgrade: echo", "Connection: Upgrade", method="POST", body=b"{}"))
+    await origin.received()
+    client.reset()
+    await until(lambda: not any(connection.connected for connection in proxy.server.clients.connections))
+    left.set()
+    await asyncio.wait_for(ended.wait(), PATIENCE)
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+
+
 async def test_a_silent_tunnel_is_ended(origin: Origin, tmp_path: Path) -> None:
     origin.script = echo
     async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "150ms"}) as proxy:
