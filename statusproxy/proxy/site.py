@@ -1,8 +1,9 @@
 """What the proxy needs to know to serve: one frozen value, replaced whole when the configuration is read again."""
 
+import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from statusproxy.proxy.belief import Judge
 from statusproxy.proxy.errors import Language
@@ -113,6 +114,10 @@ class Site:
     """Every pool by its origin's name, for reload and shutdown."""
 
 
+#: A segment of a path that says nothing of anybody: a word, or an interface's version.
+_PLAIN: Final = re.compile(rb"[A-Za-z][A-Za-z_-]{0,31}|[vV][0-9]{1,2}|")
+
+
 @dataclass(slots=True)
 class Report:
     """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
@@ -134,7 +139,10 @@ class Report:
 
     @property
     def path(self) -> str:
-        """As much of the path as may be logged: at most two segments, so no id of a person or a session."""
+        """As much of the path as may be logged: its first two segments where they are plain words.
+
+        Anything with digits or signs in it may be the id or number of a person, or a token.
+        """
         parts = self.target.partition(b"?")[0].split(b"/")[1:]
-        shown = "/" + "/".join(part.decode("ascii", "replace") for part in parts[:2])
-        return shown + ("/…" if len(parts) > 2 else "")
+        shown = [part.decode("ascii") if _PLAIN.fullmatch(part) else "…" for part in parts[:2]]
+        return "/" + "/".join(shown) + ("/…" if len(parts) > 2 else "")

@@ -152,7 +152,7 @@ def read(body: bytes, rules: SignalRules, now: float) -> Reading:
     event = first_scalar(document, (_EVENT,))
     matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
     if event is None or not matching:
-        return Reading(Verdict.UNMATCHED, event, first_scalar(document, rules.session_paths))
+        return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths))
     first: Reading | None = None
     for rule in matching:
         reading = _apply(rule, document, event, rules.presence_trusted, now)
@@ -163,8 +163,20 @@ def read(body: bytes, rules: SignalRules, now: float) -> Reading:
     return first
 
 
+def _session(document: object, paths: tuple[Path, ...]) -> str | None:
+    """The session's id: the first that is usable, and no address of a contact or chat.
+
+    Some events carry such an address where others name the session. It is private, and never a session's.
+    """
+    for path in paths:
+        text = usable_text(lookup(document, path))
+        if text is not None and not fold_word(text).endswith(JID_SERVERS):
+            return text
+    return None
+
+
 def _apply(rule: EventRule, document: object, event: str, presence_trusted: bool, now: float) -> Reading:
-    session = first_scalar(document, rule.session)
+    session = _session(document, rule.session)
     if session is None:
         return Reading(Verdict.NO_SESSION, event)
     word = None if rule.means is not None else first_scalar(document, rule.state)

@@ -165,6 +165,16 @@ def test_an_event_without_a_usable_session_says_nothing(session: object) -> None
     assert found == Reading(Verdict.NO_SESSION, "closesession")
 
 
+@pytest.mark.parametrize("jid", ["5500000000000@c.us", "550000-1600000000@G.US", " 12@lid ", "99@newsletter"])
+def test_the_address_of_a_contact_or_chat_is_no_session(jid: str) -> None:
+    assert reading({"event": "connection.update", "channel": jid, "state": "close"}) == Reading(
+        Verdict.NO_SESSION, "connection.update"
+    )
+    assert reading({"event": "newsletter", "channel": jid}) == Reading(Verdict.UNMATCHED, "newsletter")
+    named = reading({"event": "message", "session": {"id": jid}, "sessionId": "sales"})
+    assert named.session == "sales"
+
+
 def test_the_session_is_never_rewritten() -> None:
     assert reading({"event": "closesession", "session": " Sales  Team "}).session == " Sales  Team "
 
