@@ -42,17 +42,18 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
     Raises `AdminError`.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    connection = _connect(where)
     try:
-        connection = _connect(where)
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
         body = response.read()
-        connection.close()
     except (OSError, http.client.HTTPException) as error:
         raise AdminError(
             f"the proxy's admin listener at {where} does not answer ({error}); is statusproxy running, "
             "with this configuration?"
         ) from error
+    finally:
+        connection.close()
     try:
         answer = json.loads(body)
     except ValueError:

@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -43,6 +43,8 @@ class AdminListener:
 
     def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
+        self.addresses: list[str] = []
+        """Where it listens, as URLs or `unix:/path`, once started."""
         self._ledger = ledger
         self._metrics = metrics
         self._proxy = proxy
@@ -89,8 +91,8 @@ class AdminListener:
                     f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
                     "give it another address, or null to turn it off"
                 ) from error
-        names = [str(site) for site in self._runner.addresses] if address is None or address.unix else []
-        return ", ".join(names or [f"http://{host}:{port}" for host, port, *_ in self._runner.addresses])
+        self.addresses = [_url(name) for name in self._runner.addresses]
+        return ", ".join(self.addresses)
 
     async def stop(self) -> None:
         """Stop listening, and end the streams of open pages."""
@@ -102,6 +104,20 @@ class AdminListener:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer those who may ask; what is answered is for no cache, and is what it says it is."""
+        response: web.StreamResponse | None = self._refusal(request)
+        if response is None:
+            try:
+                response = await handler(request)
+            except web.HTTPException as error:  # no such path, or not with this method
+                response = _refuse(error.status, error.reason)
+                if "Allow" in error.headers:
+                    response.headers["Allow"] = error.headers["Allow"]
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
         """Keep out what does not hold the token, and web pages elsewhere that a browser on this host has open.
 
         A page's script can send requests to loopback, so a request with a foreign `Origin` is refused, and so is
@@ -110,17 +126,14 @@ class AdminListener:
         token = self.settings.admin.token
         if token is not None and request.path not in _OPEN:
             given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {token}".encode()):
                 return _refuse(401, "the admin token is missing or wrong", {"WWW-Authenticate": "Bearer"})
         if token is None and not _is_address(request.host):
             return _refuse(403, "ask for the admin listener by its address, not by a name, or set admin.token")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and origin.partition("://")[2] != request.host:
             return _refuse(403, "requests from other sites' pages are refused")
-        response = await handler(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        return response
+        return None
 
     # ---- answers ----
 
@@ -201,12 +214,20 @@ def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> w
     return web.json_response({"error": error}, status=status, headers=headers)
 
 
+def _url(name: Any) -> str:
+    """A listening socket's name, as a person or a client uses it."""
+    if isinstance(name, tuple):
+        host, port = name[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"unix:{name}"
+
+
 def _is_address(host: str) -> bool:
     """Whether a `Host` is an IP address or localhost, with or without a port."""
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost" or not name:
-        return True
     try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name == "localhost" or not name:
+            return True
         ipaddress.ip_address(name)
     except ValueError:
         return False

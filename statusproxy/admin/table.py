@@ -52,7 +52,13 @@ def local(moment: str | None) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def visible(text: str) -> str:
+    """Text of an event as a terminal may be sent it: no colours, no cursor moves, no line breaks, no turned order."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head, *rows = [[visible(cell) for cell in row] for row in [head, *rows]]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
     return "\n".join(line.rstrip() for line in lines)

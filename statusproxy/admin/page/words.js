@@ -37,7 +37,6 @@ const english = {
   never: "never",
   notSeen: "not seen yet",
   channel: (id) => `channel: ${id}`,
-  corrected: "corrected",
   caughtUp: {
     list: "the gateway has noticed: its list shows it",
     qr: "the gateway has noticed: it shows a QR code",
@@ -64,7 +63,6 @@ const english = {
     overloaded: "no upstream connection is free",
   },
   none: "No session is known yet. The first event about a session makes it appear here.",
-  noneDown: "None.",
   noMatch: "No session matches.",
   count: (shown, total) => (shown === total ? `${total} sessions` : `${shown} of ${total} sessions`),
   title: (down) => (down ? `${down} disconnected – statusproxy` : "statusproxy"),
@@ -161,7 +159,6 @@ const portuguese = {
   never: "nunca",
   notSeen: "ainda não visto",
   channel: (id) => `canal: ${id}`,
-  corrected: "corrigido",
   caughtUp: {
     list: "o gateway já percebeu: aparece na lista dele",
     qr: "o gateway já percebeu: mostra um QR code",
@@ -188,7 +185,6 @@ const portuguese = {
     overloaded: "nenhuma conexão livre com o gateway",
   },
   none: "Nenhuma sessão conhecida ainda. O primeiro evento de uma sessão faz com que ela apareça aqui.",
-  noneDown: "Nenhuma.",
   noMatch: "Nenhuma sessão encontrada.",
   count: (shown, total) => (shown === total ? `${total} sessões` : `${shown} de ${total} sessões`),
   title: (down) => (down ? `${down} desconectada${down > 1 ? "s" : ""} – statusproxy` : "statusproxy"),

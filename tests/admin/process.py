@@ -1,0 +1,144 @@
+"""The real program as a process, in front of a gateway of one list, for the command line's and the page's tests."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+#: Seconds a start may take. Generous: the machines that run tests are shared.
+PATIENCE = 30.0
+
+
+@dataclass
+class Process:
+    """A running proxy and its gateway."""
+
+    url: str
+    admin_url: str
+    config: Path
+    gateway: "Gateway"
+    popen: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it, and wait until it is healthy."""
+        log = self.config.with_name("proxy.log").open("ab")
+        with log:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "statusproxy", "run", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.config.parent,
+            )  # fmt: skip
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.admin_url}/healthz", timeout=5).close()
+                return
+            except OSError:
+                said = self.config.with_name("proxy.log").read_text()
+                assert self.popen.poll() is None, said
+                assert time.monotonic() < end, said
+                time.sleep(0.03)
+
+    def stop(self) -> None:
+        """End it, politely; not in time, at once."""
+        if self.popen is None:
+            return
+        self.popen.terminate()
+        try:
+            self.popen.wait(15)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+        self.popen = None
+
+    def command(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        """Run `statusproxy …` beside it, with its configuration."""
+        return subprocess.run(
+            [sys.executable, "-m", "statusproxy", *arguments],
+            env={**os.environ, "STATUSPROXY_CONFIG": str(self.config), "TZ": "UTC", **environ},
+            capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=self.config.parent,
+        )  # fmt: skip
+
+
+class Gateway:
+    """Answers every GET with `document`, and takes every POST."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._answer(json.dumps(gateway.document).encode())
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self._answer(b'{"success":true}')
+
+            def _answer(self, body: bytes) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_process(folder: Path, document: Any, **settings: Any) -> Iterator[Process]:
+    """A proxy with its state in SQLite, in front of a gateway that answers `document`."""
+    gateway = Gateway(document)
+    ports = free_port(), free_port()
+    configuration: dict[str, Any] = {
+        "listen": f"127.0.0.1:{ports[0]}",
+        "gateway": gateway.url,
+        "state": {"url": f"sqlite:///{folder / 'state.db'}"},
+        "timeouts": {"drain": "1s"},
+        **settings,
+    }
+    configuration["admin"] = {"listen": f"127.0.0.1:{ports[1]}", **settings.get("admin", {})}
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(configuration))
+    process = Process(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}", config, gateway)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+        gateway.stop()

@@ -1,0 +1,146 @@
+"""The command line against a running proxy, each as a process of its own; and what the client says of trouble."""
+
+import http.server
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from statusproxy.admin.client import AdminError, ask, quote
+from tests.admin.process import Process, free_port, running_process
+
+LIST = {"success": True, "channels": [{"id": "Sales Team", "name": "Sales Team", "status": "connected"}]}
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A running proxy whose admin listener wants a token."""
+    folder = tmp_path_factory.mktemp("proxy")
+    with running_process(folder, LIST, admin={"token": "let-me-in"}) as process:
+        yield process
+
+
+def lose(process: Process, session: str, word: str = "browserClose") -> None:
+    """The engine says that a session is lost."""
+    body = json.dumps({"event": "status-find", "session": session, "status": word}).encode()
+    request = urllib.request.Request(f"{process.url}/v1/webhooks/receive", body, method="POST")
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        answer.read()
+
+
+def test_sessions_shows_a_table_of_what_is_known(process: Process) -> None:
+    with urllib.request.urlopen(f"{process.url}/api/channels", timeout=20) as answer:
+        answer.read()
+    lose(process, "Sales Team")
+    said = process.command("sessions")
+    head, line = said.stdout.splitlines()
+    assert (said.returncode, said.stderr) == (0, "")
+    assert head.startswith("SESSION")
+    assert line.startswith("Sales Team  disconnected")
+    assert "status-find browserClose" in line
+    assert line.endswith("connected")
+
+
+def test_sessions_gives_the_listeners_own_json(process: Process) -> None:
+    lose(process, "Sales Team")
+    (session,) = json.loads(process.command("sessions", "--json").stdout)["sessions"]
+    assert (session["session"], session["shows"]) == ("Sales Team", "disconnected")
+
+
+def test_release_ends_the_correction_and_says_so(process: Process) -> None:
+    lose(process, "Sales Team")
+    said = process.command("release", "Sales Team")
+    assert said.returncode == 0
+    assert said.stdout == "Sales Team: released; the list shows again what the gateway says\n"
+    assert process.command("release", "Sales Team").stdout.startswith("Sales Team: nothing to release")
+
+
+def test_releasing_what_nobody_knows_fails_and_says_which(process: Process) -> None:
+    said = process.command("release", "no/body é")
+    assert (said.returncode, said.stderr) == (1, "no session 'no/body é' is known\n")
+
+
+def test_history_tells_of_one_session_or_of_all(process: Process) -> None:
+    lose(process, "Sales Team", "serverClose")
+    process.command("release", "Sales Team")
+    one, every = process.command("history", "Sales Team"), process.command("history")
+    assert one.returncode == every.returncode == 0
+    head, released, started, *_ = one.stdout.splitlines()
+    assert head.split()[:3] == ["WHEN", "SESSION", "CHANGE"]
+    assert "released" in released
+    assert "operator" in released
+    assert "started" in started
+    assert "status-find serverClose" in started
+    assert every.stdout == one.stdout
+    assert process.command("history", "nobody").stdout.startswith("No session was lost")
+
+
+def test_history_survives_a_restart(process: Process) -> None:
+    lose(process, "Sales Team")
+    before = process.command("history").stdout
+    process.stop()
+    process.start()
+    assert process.command("history").stdout == before
+    assert process.command("sessions").stdout.splitlines()[1].startswith("Sales Team  disconnected")
+
+
+def test_a_wrong_token_is_said(process: Process) -> None:
+    # An address given by hand takes no token from the configuration: it may be another host's.
+    said = process.command("sessions", "--admin", process.admin_url)
+    assert (said.returncode, said.stderr) == (1, "the admin token is missing or wrong\n")
+
+
+def test_a_proxy_that_does_not_run_is_said_with_what_to_look_at(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"gateway: http://127.0.0.1:1\nadmin: {{listen: '127.0.0.1:{free_port()}'}}\n")
+    process = Process("", "", config, None)  # type: ignore[arg-type]
+    said = process.command("sessions")
+    assert said.returncode == 1
+    assert "does not answer" in said.stderr
+    assert "is statusproxy running" in said.stderr
+
+
+def test_an_admin_listener_that_is_turned_off_is_said(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("gateway: http://127.0.0.1:1\nadmin: {listen: null}\n")
+    said = Process("", "", config, None).command("sessions")  # type: ignore[arg-type]
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "turned off (admin.listen)" in said.stderr
+
+
+class _Other(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<h1>something else</h1>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_another_program_on_that_port_is_not_taken_for_ours() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), _Other) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(AdminError, match="is not statusproxy's admin listener"):
+            ask(f"127.0.0.1:{server.server_port}", "GET", "/sessions")
+        thread.join()
+
+
+def test_a_listener_on_all_addresses_is_asked_on_this_host(process: Process) -> None:
+    port = process.admin_url.rpartition(":")[2]
+    assert "sessions" in ask(f"0.0.0.0:{port}", "GET", "/sessions", "let-me-in")
+
+
+def test_a_unix_socket_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    with pytest.raises(AdminError, match="does not answer"):
+        ask(f"unix:{path}", "GET", "/healthz")
+
+
+@pytest.mark.parametrize(("session", "segment"), [("a/b c", "a%2Fb%20c"), ("é", "%C3%A9"), ("50%", "50%25")])
+def test_an_id_is_one_segment_of_a_path(session: str, segment: str) -> None:
+    assert quote(session) == segment

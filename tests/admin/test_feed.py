@@ -1,0 +1,205 @@
+"""The stream to the status page: whole at first, then what changes, for as long as the page is open."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from statusproxy.admin import feed as feed_module
+from statusproxy.status.sessions import Override, Record
+from tests.admin.harness import Admin
+from tests.proxy.harness import PATIENCE, Wire
+
+Event = tuple[str, dict[str, Any]]
+
+
+class Page:
+    """One open page, reading its events."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.seen: list[Event] = []
+
+    async def next(self, name: str) -> dict[str, Any]:
+        """The next event of this name; those before it are passed over."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                line = await self.wire.reader.readline()
+                if line in {b"", b"0\r\n"}:  # the connection's end, or the last chunk
+                    raise EOFError
+                if line.startswith(b"event: "):
+                    event = line[7:].decode().strip()
+                    data = json.loads((await self.wire.reader.readline()).removeprefix(b"data: "))
+                    self.seen.append((event, data))
+                    if event == name:
+                        return dict(data)
+
+    async def session(self, session: str, **wanted: Any) -> dict[str, Any]:
+        """Wait until a session is told with these values."""
+        while True:
+            for report in (await self.next("sessions"))["sessions"]:
+                if report["session"] == session and wanted.items() <= report.items():
+                    return dict(report)
+
+
+@asynccontextmanager
+async def open_page(admin: Admin) -> AsyncIterator[Page]:
+    """A page that follows the stream."""
+    wire = await admin.connect()
+    await wire.send(f"GET /events HTTP/1.1\r\nHost: {admin.netloc}\r\n\r\n".encode())
+    head = await wire.head()
+    assert head.status == 200, head
+    assert head.get("Content-Type") == b"text/event-stream"
+    try:
+        yield Page(wire)
+    finally:
+        wire.reset()
+
+
+async def test_a_page_is_told_everything_first(admin: Admin) -> None:
+    await admin.lose("sales")
+    await admin.event(event="onmessage", session="support", id="x")
+    async with open_page(admin) as page:
+        hello = await page.next("hello")
+        health = await page.next("health")
+        sessions = await page.next("sessions")
+    assert hello["total"] == 2
+    assert hello["gateway_url"] == admin.gateway.url
+    assert (health["gateway"], health["store"]) == ("ok", "ok")
+    assert health["webhook_last_heard"] is not None
+    assert [one["session"] for one in sessions["sessions"]] == ["sales", "support"]
+
+
+async def test_a_loss_and_its_end_are_told_at_once(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "TICK", 3600.0)
+    async with open_page(admin) as page:
+        await page.next("health")
+        await admin.lose("sales")
+        await page.session("sales", shows="disconnected", reason="status-find disconnectedMobile")
+        await admin.ask("/sessions/sales/release", method="POST")
+        await page.session("sales", shows="gateway", released="operator")
+
+
+async def test_what_changes_no_correction_is_told_within_a_tick(admin: Admin) -> None:
+    async with open_page(admin) as page:
+        await page.next("health")
+        await admin.event(event="onmessage", session="sales", id="x")
+        await page.session("sales", shows="gateway", last_event="onmessage")
+
+
+async def test_what_the_gateway_claims_is_told_as_it_passes(admin: Admin) -> None:
+    await admin.event(event="onmessage", session="sales", id="x")
+    async with open_page(admin) as page:
+        await page.session("sales", gateway_said=None)
+        await admin.list_channels(sales="qr_required")
+        await page.session("sales", gateway_said="qr_required")
+
+
+async def test_the_gateway_saying_the_same_again_is_no_news(admin: Admin) -> None:
+    await admin.event(event="onmessage", session="sales", id="x")
+    await admin.list_channels(sales="connected")
+    async with open_page(admin) as page:
+        await page.session("sales", gateway_said="connected")
+        await admin.list_channels(sales="connected")
+        await admin.event(event="onmessage", session="support", id="x")
+        await page.session("support")
+    assert [report["session"] for name, data in page.seen if name == "sessions" for report in data["sessions"]] == [
+        "sales",
+        "support",
+    ]
+
+
+async def test_a_forgotten_session_is_told_as_gone(admin: Admin) -> None:
+    await admin.event(event="onmessage", session="sales", id="x")
+    async with open_page(admin) as page:
+        await page.session("sales")
+        sessions = admin.proxy.server.ledger.sessions
+        sessions.configure(type(sessions._rules)(max_sessions=1))
+        await admin.lose("support")
+        assert (await page.next("gone"))["sessions"] == ["sales"]
+
+
+async def test_trouble_with_the_gateway_is_told(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "HEALTH_EVERY", 0.0)
+    async with open_page(admin) as page:
+        assert (await page.next("health"))["gateway"] == "ok"
+        await admin.gateway.stop()
+        while (health := await page.next("health"))["gateway"] == "ok":
+            pass
+    assert health["gateway"].startswith("gateway_unreachable")
+
+
+async def test_a_quiet_site_shows_that_the_stream_lives(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "CLOCK_EVERY", 0.05)
+    async with open_page(admin) as page:
+        assert (await page.next("clock"))["started"] is not None
+
+
+async def test_thousands_of_sessions_come_in_pieces_the_lost_ones_first(admin: Admin) -> None:
+    names = [f"session-{number}" for number in range(600)]
+    lost = Override(since=1.0, at=1.0, began=1.0, event="closesession")
+    admin.proxy.server.ledger.sessions.load(
+        [Record(name, heard_at=1.0, override=lost if name == "session-599" else None) for name in names]
+    )
+    async with open_page(admin) as page:
+        pieces = [(await page.next("sessions"))["sessions"] for _ in range(3)]
+    assert [len(piece) for piece in pieces] == [250, 250, 100]
+    assert pieces[0][0]["session"] == "session-599"
+    assert sorted(one["session"] for piece in pieces for one in piece) == sorted(names)
+
+
+async def test_ids_that_no_utf8_can_hold_are_told_all_the_same(admin: Admin) -> None:
+    admin.proxy.server.ledger.sessions.load([Record("lone \ud800 line\n\nbreak", heard_at=1.0)])
+    async with open_page(admin) as page:
+        assert (await page.next("sessions"))["sessions"][0]["session"] == "lone \ud800 line\n\nbreak"
+
+
+async def test_pages_beyond_the_limit_are_told_to_come_later(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "PAGES", 1)
+    async with open_page(admin) as page:
+        await page.next("health")
+        answer = await admin.ask("/events")
+    assert (answer.status, answer.get("Retry-After")) == (503, b"10")
+
+
+async def test_nobody_looking_costs_nothing(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "CLOCK_EVERY", 0.02)
+    feed: Any = admin.proxy.server.admin._feed
+    async with open_page(admin) as page:
+        await page.next("health")
+        assert feed._task is not None
+    async with asyncio.timeout(PATIENCE):
+        while feed._task is not None:  # noqa: ASYNC110 - the page's going shows at the next piece
+            await asyncio.sleep(0.01)
+    assert feed._pages == set()
+    assert not feed._ledger._listeners
+
+
+async def test_stopping_ends_every_stream(admin: Admin) -> None:
+    async with open_page(admin) as page:
+        await page.next("health")
+        admin.proxy.server.admin._feed.close()
+        with pytest.raises(EOFError):
+            await page.next("never")
+
+
+async def test_trouble_in_one_look_does_not_end_the_looking(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_page(admin) as page:
+        await page.next("health")
+        ledger = admin.proxy.server.ledger
+        with monkeypatch.context() as patch:
+
+            async def fail() -> None:
+                raise RuntimeError("made up")
+
+            patch.setattr(ledger, "gateway_words", fail)
+            await admin.lose("sales")
+            async with asyncio.timeout(PATIENCE):
+                while "could not be refreshed" not in caplog.text:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        await page.session("sales", shows="disconnected")

@@ -1,0 +1,32 @@
+"""Looking at store and gateway: rarely enough to be no load, and together."""
+
+import asyncio
+
+import pytest
+
+from statusproxy.admin import health as health_module
+from tests.admin.harness import Admin
+
+
+async def test_many_who_ask_at_once_cost_the_gateway_one_connection(admin: Admin) -> None:
+    before = admin.gateway.connections
+    answers = await asyncio.gather(*(admin.ask("/readyz") for _ in range(20)))
+    assert {answer.status for answer in answers} == {200}
+    assert admin.gateway.connections - before <= 1
+
+
+async def test_a_look_counts_for_a_while_and_no_longer(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await admin.ask("/readyz")).status == 200
+    await admin.gateway.stop()
+    assert (await admin.ask("/readyz")).status == 200
+    monkeypatch.setattr(health_module, "FRESH", 0.0)
+    assert (await admin.ask("/readyz")).status == 503
+
+
+async def test_a_gateway_that_never_answers_the_door_is_given_up(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(**_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health_module, "PATIENCE", 0.01)
+    monkeypatch.setattr(admin.proxy.server.proxy.site.pool, "acquire", hang)
+    assert (await admin.json("/readyz"))["gateway"] == "gateway_connect_slow"

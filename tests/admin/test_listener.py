@@ -1,0 +1,253 @@
+"""The admin listener over real sockets: who may ask, what is answered, what a release does."""
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from statusproxy import __version__
+from statusproxy.store import StoreError
+from tests.admin.conftest import Start
+from tests.admin.harness import Admin
+
+ODD_IDS = ["Sales Team", "a/b", "São Paulo", "50%", "salão 😀", "a?b#c", "<img src=x onerror=alert(1)>", "a+b", "a;b=c"]
+
+
+# ---- what is answered ----
+
+
+async def test_health_says_that_the_process_lives(admin: Admin) -> None:
+    answer = await admin.ask("/healthz")
+    assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok", "version": __version__})
+
+
+async def test_ready_means_that_the_store_takes_writes_and_the_gateway_connections(admin: Admin) -> None:
+    answer = await admin.ask("/readyz")
+    assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok", "store": "ok", "gateway": "ok"})
+
+
+async def test_without_a_gateway_it_is_not_ready_and_says_so(admin: Admin) -> None:
+    await admin.gateway.stop()
+    answer = await admin.ask("/readyz")
+    body = json.loads(answer.body)
+    assert answer.status == 503
+    assert body["store"] == "ok"
+    assert body["gateway"].startswith("gateway_unreachable")
+
+
+async def test_with_a_sick_store_it_is_not_ready_and_says_so(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(admin.proxy.server.ledger.store, "save", refuse)
+    answer = await admin.ask("/readyz")
+    body = json.loads(answer.body)
+    assert (answer.status, body["gateway"], body["store"]) == (503, "ok", "does not take writes")
+
+
+async def test_the_sessions_are_told_with_what_is_shown_and_why(admin: Admin) -> None:
+    await admin.event(event="onmessage", session="support", id="x")
+    await admin.lose("sales")
+    body = await admin.json("/sessions")
+    sales, support = body["sessions"]
+    assert body["disconnected"] == 1
+    assert body["webhook_last_heard"] is not None
+    assert (sales["session"], sales["shows"]) == ("sales", "disconnected")
+    assert sales["reason"] == "status-find disconnectedMobile"
+    assert sales["since"] is not None
+    assert (support["session"], support["shows"], support["since"]) == ("support", "gateway", None)
+    assert support["last_event"] == "onmessage"
+    assert support["last_message_at"] is not None
+
+
+async def test_what_the_gateway_claims_is_told_also_of_sessions_that_nothing_corrects(admin: Admin) -> None:
+    await admin.event(event="onmessage", session="sales", id="x")
+    await admin.list_channels(sales="connected")
+    (sales,) = (await admin.json("/sessions"))["sessions"]
+    assert sales["gateway_said"] == "connected"
+    assert sales["gateway_said_at"] is not None
+
+
+async def test_the_history_tells_what_the_gateway_claimed_when_a_session_was_lost_and_regained(admin: Admin) -> None:
+    await admin.list_channels(sales="connected")
+    await admin.lose("sales")
+    await admin.list_channels(sales="qr_required")
+    await admin.regain("sales")
+    end, start = (await admin.json("/sessions/sales/history"))["history"]
+    assert (start["change"], start["reason"]) == ("started", "status-find disconnectedMobile")
+    assert start["gateway_said"] == "connected"
+    assert (end["change"], end["reason"], end["gateway_said"]) == ("released", "connected-event", "qr_required")
+
+
+async def test_the_history_of_all_is_told_newest_first(admin: Admin) -> None:
+    await admin.lose("sales")
+    await admin.lose("support")
+    assert [one["session"] for one in (await admin.json("/history"))["history"]] == ["support", "sales"]
+
+
+async def test_the_history_survives_in_sqlite(start: Start, tmp_path: Path) -> None:
+    state = {"url": f"sqlite:///{tmp_path / 'state.db'}"}
+    async with start(state=state) as admin:
+        await admin.list_channels(sales="connected")
+        await admin.lose("sales")
+        await admin.list_channels(sales="connected")
+    async with start(state=state) as admin:
+        await admin.ask("/sessions/sales/release", method="POST")
+        history = (await admin.json("/sessions/sales/history"))["history"]
+    assert [(one["change"], one["gateway_said"]) for one in history] == [
+        ("released", "connected"),
+        ("started", "connected"),
+    ]
+
+
+async def test_a_history_that_cannot_be_read_is_said_and_not_a_crash(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise StoreError("malformed")
+
+    monkeypatch.setattr(admin.proxy.server.ledger.store, "history", refuse)
+    answer = await admin.ask("/history")
+    assert (answer.status, json.loads(answer.body)) == (503, {"error": "the history cannot be read: malformed"})
+
+
+async def test_the_metrics_are_prometheus_text(admin: Admin) -> None:
+    await admin.lose("sales")
+    answer = await admin.ask("/metrics")
+    assert (answer.get("Content-Type") or b"").startswith(b"text/plain; version=")
+    assert b'statusproxy_override_since_timestamp_seconds{session="sales"}' in answer.body
+
+
+# ---- releasing ----
+
+
+@pytest.mark.parametrize("session", ODD_IDS)
+async def test_a_session_is_released_whatever_its_id_holds(admin: Admin, session: str) -> None:
+    await admin.lose(session)
+    answer = await admin.ask(f"/sessions/{quote(session, safe='')}/release", method="POST")
+    body = json.loads(answer.body)
+    assert answer.status == 200
+    assert (body["session"], body["released"]) == (session, True)
+    assert [change["reason"] for change in body["changes"]] == ["operator"]
+    (record,) = (await admin.json("/sessions"))["sessions"]
+    assert (record["session"], record["shows"], record["released"]) == (session, "gateway", "operator")
+
+
+@pytest.mark.parametrize("session", ODD_IDS)
+async def test_a_sessions_history_is_found_whatever_its_id_holds(admin: Admin, session: str) -> None:
+    await admin.lose(session)
+    (change,) = (await admin.json(f"/sessions/{quote(session, safe='')}/history"))["history"]
+    assert change["session"] == session
+
+
+async def test_after_a_release_the_list_says_again_what_the_gateway_says(admin: Admin) -> None:
+    await admin.lose("sales")
+    assert (await admin.list_channels(sales="connected"))["channels"][0]["status"] == "disconnected"
+    await admin.ask("/sessions/sales/release", method="POST")
+    assert (await admin.list_channels(sales="connected"))["channels"][0]["status"] == "connected"
+
+
+async def test_releasing_what_nobody_knows_is_404_and_says_which(admin: Admin) -> None:
+    answer = await admin.ask("/sessions/nobody/release", method="POST")
+    assert (answer.status, json.loads(answer.body)) == (404, {"error": "no session 'nobody' is known"})
+
+
+async def test_releasing_twice_changes_nothing_the_second_time(admin: Admin) -> None:
+    await admin.lose("sales")
+    await admin.ask("/sessions/sales/release", method="POST")
+    assert (await admin.json("/sessions/sales/release", method="POST"))["released"] is False
+
+
+async def test_a_path_that_is_not_there_is_said_in_json(admin: Admin) -> None:
+    answer = await admin.ask("/nowhere")
+    assert (answer.status, json.loads(answer.body)) == (404, {"error": "Not Found"})
+
+
+async def test_looking_releases_nothing(admin: Admin) -> None:
+    await admin.lose("sales")
+    assert (await admin.ask("/sessions/sales/release")).status == 405
+
+
+# ---- who may ask ----
+
+PRIVATE = ["/sessions", "/history", "/sessions/sales/history", "/metrics", "/readyz", "/events"]
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+async def test_with_a_token_set_nothing_of_the_site_is_told_without_it(start: Start, path: str) -> None:
+    async with start(admin={"token": "let-me-in"}) as admin:
+        for token in ("", "wrong", "let-me-i", "let-me-in2", "ä", "\udcff"):
+            answer = await admin.ask(path, token=token)
+            assert answer.status == 401
+            assert answer.get("WWW-Authenticate") == b"Bearer"
+
+
+async def test_with_a_token_set_no_session_is_released_without_it(start: Start) -> None:
+    async with start(admin={"token": "let-me-in"}) as admin:
+        await admin.lose("sales")
+        assert (await admin.ask("/sessions/sales/release", method="POST", token="wrong")).status == 401
+        assert (await admin.json("/sessions"))["disconnected"] == 1
+
+
+async def test_with_the_token_it_answers_by_any_name(start: Start) -> None:
+    async with start(admin={"token": "ünlock"}) as admin:
+        assert (await admin.ask("/sessions", host="status.example")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/", "/page.js"])
+async def test_a_supervisor_and_the_page_that_asks_for_the_token_need_none(start: Start, path: str) -> None:
+    async with start(admin={"token": "let-me-in"}) as admin:
+        assert (await admin.ask(path, token="")).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8091", "localhost.evil.example", "127.0.0.1.evil.example", "[::1", "@evil.example"],
+)
+async def test_a_host_that_is_a_name_is_refused_so_that_no_site_rebinds_its_own_to_us(admin: Admin, host: str) -> None:
+    for path in ("/", "/sessions", "/events"):
+        assert (await admin.ask(path, host=host)).status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8091", "127.0.0.1", "[::1]:8091", "10.0.0.7:8091"])
+async def test_an_address_and_localhost_are_answered(admin: Admin, host: str) -> None:
+    assert (await admin.ask("/sessions", host=host)).status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1:1", "http://localhost"]
+)
+async def test_another_sites_page_can_release_nothing(admin: Admin, origin: str) -> None:
+    await admin.lose("sales")
+    answer = await admin.ask("/sessions/sales/release", f"Origin: {origin}", method="POST")
+    assert answer.status == 403
+    assert (await admin.json("/sessions"))["disconnected"] == 1
+
+
+async def test_our_own_page_can_release(admin: Admin) -> None:
+    await admin.lose("sales")
+    answer = await admin.ask("/sessions/sales/release", f"Origin: http://{admin.netloc}", method="POST")
+    assert answer.status == 200
+
+
+async def test_what_is_told_is_kept_by_no_cache_and_guessed_to_be_nothing_else(admin: Admin) -> None:
+    for path in ("/sessions", "/healthz", "/metrics", "/nowhere"):
+        answer = await admin.ask(path)
+        assert (answer.get("Cache-Control"), answer.get("X-Content-Type-Options")) == (b"no-store", b"nosniff")
+
+
+# ---- where it listens ----
+
+
+async def test_it_listens_on_a_unix_socket(start: Start, tmp_path: Path) -> None:
+    async with start(admin={"listen": f"unix:{tmp_path / 'admin.sock'}"}) as admin:
+        assert admin.proxy.server.admin.addresses == [f"unix:{tmp_path / 'admin.sock'}"]
+
+
+async def test_a_port_that_is_taken_is_named_with_what_to_do(start: Start, admin: Admin) -> None:
+    from statusproxy.server import StartError
+
+    with pytest.raises(StartError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(admin\.listen\).*give it another"):
+        async with start(admin={"listen": admin.netloc}):
+            pass

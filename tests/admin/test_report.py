@@ -1,0 +1,70 @@
+"""What is told of a session: only what is known."""
+
+from statusproxy.admin.report import change_report, moment, session_report
+from statusproxy.hearsay import Word
+from statusproxy.status.sessions import Change, Override, Record, Release
+from statusproxy.status.signals import Kind
+
+NOW = 1_768_504_026.49
+
+LOST = Record(
+    "sales",
+    verdict=Kind.DISCONNECTED,
+    known_at=NOW,
+    heard_at=NOW + 1,
+    event="status-find",
+    override=Override(since=NOW, at=NOW + 5, began=NOW + 5, event="status-find", word="browserClose", caught_up="qr"),
+    gateway_said="connected",
+    gateway_said_at=NOW + 2,
+)
+
+
+def test_a_moment_is_in_utc_with_milliseconds() -> None:
+    assert moment(NOW) == "2026-01-15T19:07:06.490Z"
+
+
+def test_a_time_that_never_was_is_none() -> None:
+    assert moment(0.0) is moment(None) is None
+
+
+def test_a_lost_session_is_told_since_its_first_loss_and_with_the_events_own_word() -> None:
+    report = session_report(LOST)
+    assert (report["shows"], report["since"], report["reason"], report["caught_up"]) == (
+        "disconnected",
+        moment(NOW),
+        "status-find browserClose",
+        "qr",
+    )
+
+
+def test_an_event_without_a_word_is_a_reason_by_itself() -> None:
+    record = Record("sales", override=Override(since=NOW, at=NOW, began=NOW, event="closesession"))
+    assert session_report(record)["reason"] == "closesession"
+
+
+def test_a_session_that_nothing_corrects_is_never_told_as_connected() -> None:
+    told = session_report(Record("sales", verdict=Kind.CONNECTED, known_at=NOW, heard_at=NOW))
+    assert told["shows"] == "gateway"
+    assert told["gateway_said"] is None
+    assert told["last_message_at"] is None
+
+
+def test_a_released_session_tells_how_and_since_when() -> None:
+    told = session_report(Record("sales", released=Release.ALIVE, released_at=NOW))
+    assert (told["since"], told["reason"], told["released"]) == (moment(NOW), "alive", "alive")
+
+
+def test_the_gateways_newest_word_is_told() -> None:
+    assert session_report(LOST, Word("qr_required", NOW + 3))["gateway_said"] == "qr_required"
+    assert session_report(LOST, Word("qr_required", NOW + 1))["gateway_said"] == "connected"
+
+
+def test_a_change_is_told_with_both_its_times() -> None:
+    assert change_report(Change("sales", "started", "closesession", NOW, NOW + 1, "connected")) == {
+        "session": "sales",
+        "change": "started",
+        "reason": "closesession",
+        "at": moment(NOW),
+        "recorded_at": moment(NOW + 1),
+        "gateway_said": "connected",
+    }

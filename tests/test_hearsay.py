@@ -1,0 +1,97 @@
+"""What the gateway said of sessions that nothing corrects: found when asked for, bounded, never decisive."""
+
+import json
+
+import pytest
+
+from statusproxy import hearsay as hearsay_module
+from statusproxy.hearsay import Hearsay, Word
+from statusproxy.status.channels import ChannelRule
+
+RULE, ONE = (
+    ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))
+    for paths in ((("channels",),), (("channel",),))
+)
+
+
+def a_list(**words: str) -> bytes:
+    """A channel list's body."""
+    return json.dumps({"channels": [{"id": session, "status": word} for session, word in words.items()]}).encode()
+
+
+def words(hearsay: Hearsay, *sessions: str, **aliases: str) -> dict[str, Word]:
+    """What is found of these sessions."""
+    return hearsay.reader(aliases).words(sessions)
+
+
+def test_the_gateways_word_is_found_with_its_time() -> None:
+    hearsay = Hearsay()
+    hearsay.note(a_list(sales="connected", support="qr_required"), RULE, None, 5.0)
+    assert words(hearsay, "sales", "support", "nobody") == {
+        "sales": Word("connected", 5.0),
+        "support": Word("qr_required", 5.0),
+    }
+
+
+def test_ids_match_as_they_do_for_corrections() -> None:
+    hearsay = Hearsay()
+    hearsay.note(a_list(SalesTeam="connected", desk="open"), RULE, None, 5.0)
+    assert words(hearsay, "Sales Team", "Front Desk", **{"Front Desk": "desk"}) == {
+        "Sales Team": Word("connected", 5.0),
+        "Front Desk": Word("open", 5.0),
+    }
+
+
+def test_the_newest_answer_counts_whichever_route_gave_it() -> None:
+    hearsay = Hearsay()
+    hearsay.note(a_list(sales="connected"), RULE, None, 5.0)
+    hearsay.note(b'{"channel":{"id":"sales","status":"close"}}', ONE, "sales", 6.0)
+    assert words(hearsay, "sales") == {"sales": Word("close", 6.0)}
+    hearsay.note(a_list(sales="open"), RULE, None, 7.0)
+    assert words(hearsay, "sales") == {"sales": Word("open", 7.0)}
+
+
+def test_a_session_missing_from_the_newest_list_is_not_told_of_by_an_older_one() -> None:
+    hearsay = Hearsay()
+    hearsay.note(a_list(sales="connected"), RULE, None, 5.0)
+    hearsay.note(a_list(support="connected"), RULE, None, 6.0)
+    assert words(hearsay, "sales") == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"channels":7}', b'{"channels":[{"id":"sales"}]}'])
+def test_an_answer_that_says_nothing_gives_nothing(body: bytes) -> None:
+    hearsay = Hearsay()
+    hearsay.note(body, RULE, None, 5.0)
+    assert words(hearsay, "sales") == {}
+
+
+def test_what_is_kept_is_bounded_and_the_lists_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearsay_module, "KEPT", 3)
+    hearsay = Hearsay()
+    hearsay.note(a_list(sales="connected"), RULE, None, 1.0)
+    for number in range(10):
+        hearsay.note(b'{"channel":{"status":"open"}}', ONE, f"one-{number}", 2.0)
+    assert set(words(hearsay, "sales", *(f"one-{number}" for number in range(10)))) == {"sales", "one-8", "one-9"}
+
+
+def test_a_huge_answer_is_not_kept_and_what_was_before_it_is_no_longer_true() -> None:
+    hearsay = Hearsay()
+    hearsay.note(a_list(sales="connected"), RULE, None, 1.0)
+    hearsay.note(a_list(sales="open") + b" " * hearsay_module.LARGEST, RULE, None, 2.0)
+    assert words(hearsay, "sales") == {}
+
+
+def test_many_lists_of_reloaded_rules_push_out_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearsay_module, "KEPT", 2)
+    hearsay = Hearsay()
+    for number in range(4):
+        rule = ChannelRule(list=(("channels",),), id=(("id",),), set={"status": "disconnected"}, keep=frozenset())
+        hearsay.note(a_list(**{f"s{number}": "connected"}), rule, None, float(number))
+    assert set(words(hearsay, "s0", "s1", "s2", "s3")) == {"s2", "s3"}
+
+
+def test_each_answer_is_a_new_version() -> None:
+    hearsay = Hearsay()
+    before = hearsay.version
+    hearsay.note(a_list(sales="connected"), RULE, None, 1.0)
+    assert hearsay.version > before
