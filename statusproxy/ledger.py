@@ -140,6 +140,9 @@ class Ledger:
         self._note_sender(source, now)
         outcome = self.sessions.hear(reading, now)
         verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
+        if reading.verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
+            # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
+            verdict = signals.Verdict.PRESENCE.value
         self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
             session = public_name(reading.signal.session)

@@ -305,13 +305,14 @@ async def test_a_running_proxy_counts_what_happens(admin: Admin) -> None:
     await admin.lose("sales")
     await admin.event(event="status-find", session="sales", status="desconnectedMobile")
     await admin.event(event="connection.update", session="sales", id="5500000000000@c.us", state="unavailable")
+    await admin.event(event="onpresencechanged", session="sales", id="5500000000000@c.us", state="unavailable")
     await admin.event(event="status-find", status="browserClose")
     await admin.list_channels(sales="connected")
     await admin.regain("sales")
     found = await scraped(admin)
     assert value(found, "requests_total", route="channels", method="GET", status="200") == 2
     assert value(found, "signals_total", kind="disconnected", verdict="applied") == 2
-    assert value(found, "signals_total", kind="none", verdict="presence") == 1
+    assert value(found, "signals_total", kind="none", verdict="presence") == 2
     assert value(found, "signals_total", kind="none", verdict="no-session") == 1
     assert value(found, "overrides_started_total") == value(found, "overrides_repeated_total") == 1
     assert value(found, "releases_total", reason="connected-event") == 1
