@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python: nginx, PHP with cURL, curl, Node.js, and the npm packages of tests/peers.
+# Installs what the tests need beyond Python: nginx, PHP with cURL, curl, Node.js, Chromium, and the npm packages of tests/peers.
 # For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/peers"
@@ -27,6 +27,8 @@ have php || missing+=(php-cli)
 have curl || missing+=(curl)
 have node || missing+=(nodejs)
 have npm || missing+=(npm)
+have chromium || missing+=(chromium)
+have chromedriver || missing+=(chromium-driver)
 
 if [ "${#missing[@]}" -gt 0 ]; then
   if ! have apt-get; then
