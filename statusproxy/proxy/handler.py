@@ -17,23 +17,21 @@ from statusproxy.proxy.belief import Case
 from statusproxy.proxy.client import ClientRequest
 from statusproxy.proxy.codings import CodingError, decode
 from statusproxy.proxy.errors import ALLOW, PROBLEMS, Hop, error_answer
-from statusproxy.proxy.forwarded import SAID
 from statusproxy.proxy.headers import (
     ANSWER_ROLES,
     HOP_BY_HOP,
-    REQUEST_ROLES,
     Header,
     Noted,
     date_now,
     end_to_end,
     first,
-    is_upgrade,
     lower,
     sort_out,
     values,
     via,
     write_head,
 )
+from statusproxy.proxy.onward import Onward, onward
 from statusproxy.proxy.requests import BrokenBodyError
 from statusproxy.proxy.routes import Kind, Match
 from statusproxy.proxy.sharing import Flight, Flights, Landing
@@ -141,7 +139,7 @@ class Exchange:
         self._started = time.perf_counter()
         self._asked_at = proxy.knowledge.now()
         self._target = request.target
-        self._kept, self._noted = sort_out(request.headers, REQUEST_ROLES)
+        self._kept, self._noted = request.message.kept, request.message.noted
         said = self._noted.get(b"x-request-id")
         usable = said is not None and len(said) == 1 and _REQUEST_ID.fullmatch(said[0]) is not None
         self._request_id = said[0].decode("ascii") if said is not None and usable else new_request_id()
@@ -242,7 +240,7 @@ class Exchange:
     async def _pass_on(self, pool: Pool, target: bytes | None = None) -> None:
         """Forward the request and stream the answer, both untouched."""
         upgrade = self._request.message.upgrade and self._match.kind is Kind.PASS and self._may_upgrade()
-        head = await self._send(pool, self._fields(pool, upgrade=upgrade), target)
+        head = await self._send(pool, self._onward(pool, target=target, upgrade=upgrade))
         if upgrade and head.status == 101:
             await self._tunnel(head)
         else:
@@ -278,8 +276,9 @@ class Exchange:
         """Answer a channel list as it must read."""
         entry, request = match.entry, self._request
         assert isinstance(entry, ChannelsEntry)
-        fields = corrected.ask(self._fields(self._site.pool, upgrade=False))
-        landing = await self._share(fields) if entry.share and not request.has_body else await self._list(fields)
+        # HEAD must agree with GET, whose body decides: so the gateway is asked for that.
+        asking = self._onward(self._site.pool, method="GET", listing=True)
+        landing = await self._share(asking) if entry.share and not request.has_body else await self._list(asking)
         head, body = landing.head, landing.body
         if body is None:
             return
@@ -305,16 +304,15 @@ class Exchange:
         )
         await self._answer(answer.status, answer.reason, answer.headers, answer.body, head)
 
-    async def _list(self, fields: list[Header]) -> Landing:
+    async def _list(self, asking: Onward) -> Landing:
         """Ask the gateway for the list; a body too large to be held has been streamed when this returns."""
-        # HEAD must agree with GET, whose body decides: so the gateway is asked for that.
-        head = await self._send(self._site.pool, fields, None, method="GET")
+        head = await self._send(self._site.pool, asking, "GET")
         return Landing(head, await self._whole(head, self._site.limits.corrected))
 
-    async def _share(self, fields: list[Header]) -> Landing:
+    async def _share(self, asking: Onward) -> Landing:
         """Join the call that asks the gateway the same already, or make it and share it."""
         flights = self._proxy.flights
-        key = flights.key(self._target, fields)
+        key = asking.alike
         flight = flights.find(key)
         if flight is not None:
             # What the answer says was asked for then, not now: that decides whether it is fresh.
@@ -323,10 +321,10 @@ class Exchange:
             if landing.body is not None:
                 self._asked_at, self._followed = asked_at, True
                 return landing
-            return await self._list(fields)
+            return await self._list(asking)
         self._flight = flight = flights.start(key, self._asked_at)
         try:
-            landing = await self._list(fields)
+            landing = await self._list(asking)
         except BaseException as error:
             failed = isinstance(error, UpstreamError)
             flights.end(key, flight, error if failed else UpstreamError("gateway_closed", "the call was given up"))
@@ -341,7 +339,7 @@ class Exchange:
         knowledge, session = self._knowledge, match.session
         if match.kind is Kind.CREATE and session is None:
             self._tap = Tap(_GLANCE, first(self._request.headers, b"content-encoding"))
-        head = await self._send(self._site.pool, self._fields(self._site.pool, upgrade=False), None)
+        head = await self._send(self._site.pool, self._onward(self._site.pool))
         if 200 <= head.status < 300:
             if match.kind is Kind.DELETE and session is not None:
                 self._durable = knowledge.deleted(session, self._asked_at)
@@ -393,43 +391,33 @@ class Exchange:
         offered = b",".join(values(self._request.headers, b"upgrade")).lower()
         return not any(part.strip().partition(b"/")[0] in {b"h2c", b"h2", b"http"} for part in offered.split(b","))
 
-    def _fields(self, pool: Pool, *, upgrade: bool) -> list[Header]:
-        """The request's fields as the next hop gets them."""
-        request, site = self._request, self._site
-        fields, noted = self._kept.copy(), self._noted
-        authority = _authority(self._target)
-        hosts = noted.get(b"host")
-        host = authority if authority is not None else hosts[0] if hosts else b""
-        peer = request.connection.peer
-        if SAID.isdisjoint(noted):
-            self._client = peer.address
-            fields += site.trust.introduce(peer, host)
-        else:
-            self._client = site.trust.client(peer, request.headers)
-            fields = site.trust.forward(peer, host, fields)
-        replaced = pool.origin.authority if site.host == "gateway" or pool is not site.pool else authority
-        if replaced is not None or not hosts:
-            fields = [
-                (b"Host", replaced or pool.origin.authority),
-                *(header for header in fields if lower(header[0]) != b"host"),
-            ]
-        fields.append(via(noted.get(b"via"), request.version))
-        if not self._id_usable:
-            if b"x-request-id" in noted:
-                fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
-            fields.append((b"X-Request-Id", self._request_id.encode()))
-        if b"expect" in noted and request.version < (1, 1):
-            fields = [header for header in fields if lower(header[0]) != b"expect"]
-        if request.message.chunked:
-            fields.append((b"Transfer-Encoding", b"chunked"))
-        if upgrade:
-            fields.append((b"Connection", b"Upgrade"))
-            fields += [(name, value) for name, value in request.headers if lower(name) == b"upgrade"]
-        return fields
+    def _onward(
+        self,
+        pool: Pool,
+        *,
+        target: bytes | None = None,
+        method: str | None = None,
+        listing: bool = False,
+        upgrade: bool = False,
+    ) -> Onward:
+        """The request's head as the next hop gets it."""
+        request = self._request
+        made = onward(
+            request.message,
+            self._kept,
+            request.connection.peer,
+            self._site,
+            pool,
+            keep_id=self._id_usable,
+            target=target,
+            method=method,
+            listing=listing,
+            upgrade=upgrade,
+        )
+        self._client = made.client
+        return made
 
-    async def _send(
-        self, pool: Pool, fields: list[Header], target: bytes | None, method: str | None = None
-    ) -> ResponseHead:
+    async def _send(self, pool: Pool, asking: Onward, method: str | None = None) -> ResponseHead:
         """Send the request and wait for the answer's head.
 
         A request that meets a connection the gateway was closing is sent once more on a fresh one, if not a byte of
@@ -437,8 +425,7 @@ class Exchange:
         message twice.
         """
         request = self._request
-        start = _request_line(method or request.method, target or self._target, pool)
-        wire = write_head(start, fields)
+        wire = asking.wire + (b"\r\n" if self._id_usable else b"X-Request-Id: %b\r\n\r\n" % self._request_id.encode())
         self._whole_body = whole = not request.has_body or request.content.is_eof()
         if whole and request.has_body:
             body = request.content.read_nowait()
@@ -471,7 +458,7 @@ class Exchange:
                 fresh = True
                 continue
             self._upstream_seconds = time.perf_counter() - self._sent_at
-            if head.status == 101 and not is_upgrade(fields):
+            if head.status == 101 and not asking.upgrade:
                 raise UpstreamError("gateway_bad_answer", "101 to a request that asked for no upgrade", answered=True)
             return head
 
@@ -863,26 +850,6 @@ class Exchange:
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 
-_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)(.*)", re.DOTALL)
-
 
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def _authority(target: bytes) -> bytes | None:
-    """The host that an absolute-form target names, which beats `Host` (RFC 9112 §3.2.2)."""
-    if target.startswith(b"/"):
-        return None
-    absolute = _ABSOLUTE_FORM.fullmatch(target)
-    return absolute[1].rpartition(b"@")[2] if absolute else None
-
-
-def _request_line(method: str, target: bytes, pool: Pool) -> bytes:
-    """The request line for the gateway: origin-form or `*`, every byte of path and query as it came."""
-    if not target.startswith(b"/"):
-        absolute = _ABSOLUTE_FORM.fullmatch(target)
-        if absolute is not None:
-            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
-    base = pool.origin.base_path
-    return b"%b %b%b HTTP/1.1" % (method.encode("ascii"), base if target != b"*" else b"", target)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import httptools
 from aiohttp import EMPTY_PAYLOAD, StreamReader
 
-from statusproxy.proxy.headers import Header, lower
+from statusproxy.proxy.headers import REQUEST_ROLES, Header, Noted, lower, sort_out
 
 if TYPE_CHECKING:
     from aiohttp.base_protocol import BaseProtocol
+
+    from statusproxy.proxy.onward import Onward
 
 #: A request's first token and the one space behind it.
 _METHOD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)( ?)(?! )")
@@ -70,10 +72,30 @@ class BrokenBodyError(Exception):
     """The framing of a request's body is broken: what its reader gets in place of the rest."""
 
 
-class RequestHead:
-    """A request up to its body; `length` is None where no length was given."""
+#: Heads remembered, and bytes of the largest: what polls, not what browses. Together they bound the memory.
+_REMEMBERED: Final = 256
+_REMEMBERED_SIZE: Final = 2048
 
-    __slots__ = ("chunked", "headers", "keep_alive", "length", "method", "target", "upgrade", "version")
+
+class RequestHead:
+    """A request up to its body; `length` is None where no length was given.
+
+    One object may stand for many requests, as clients that poll repeat their head byte for byte: nobody changes it.
+    """
+
+    __slots__ = (
+        "chunked",
+        "headers",
+        "keep_alive",
+        "kept",
+        "length",
+        "method",
+        "noted",
+        "onward",
+        "target",
+        "upgrade",
+        "version",
+    )
 
     def __init__(self, method: str, target: bytes, version: tuple[int, int], headers: tuple[Header, ...]) -> None:
         self.method = method
@@ -84,17 +106,24 @@ class RequestHead:
         self.chunked = False
         self.length: int | None = None
         self.upgrade = False
+        self.kept: list[Header] = []
+        """The end-to-end fields (`headers.sort_out`)."""
+        self.noted: Noted = {}
+        self.onward: Onward | None = None
+        """What was made of it for the next hop."""
 
 
 class HeadLimits:
     """How large a request's head may be: bytes of the target, bytes of all field lines, and their number."""
 
-    __slots__ = ("fields", "head", "target")
+    __slots__ = ("fields", "head", "known", "target")
 
     def __init__(self, *, target: int, head: int, fields: int) -> None:
         self.target = target
         self.head = head
         self.fields = fields
+        self.known: dict[bytes, RequestHead] = {}
+        """Whole requests that were good under these limits, by their bytes; all are dropped when they are many."""
 
 
 class RequestParser:
@@ -169,16 +198,26 @@ class RequestParser:
             data = self._pending + data
             self._pending = b""
         switched = False
+        begun = data if self._payload is None and not self._in_head else b""
         try:
             while data and not self._ended and not switched:
                 if self._payload is None and not self._in_head:
                     if self._waiting >= self._at_once:
                         self._pending = data
                         break
+                    known = self._limits.known.get(data)
+                    if known is not None:
+                        self._head = known
+                        self._waiting += 1
+                        self._messages.append((known, EMPTY_PAYLOAD))
+                        break
                     data = self._translate(data)
                     if not data:
                         break
                 data, switched = self._step(data)
+            else:
+                if len(self._messages) == 1 and begun:
+                    self._remember(begun, self._messages[0][0])
         except RefusedError as refused:
             self._refuse(refused)
         messages, self._messages = self._messages, []
@@ -197,6 +236,16 @@ class RequestParser:
 
     def feed_eof(self) -> None:
         """The connection has ended; its requests learn that from the connection."""
+
+    def _remember(self, data: bytes, head: RequestHead) -> None:
+        """Spare the reading of `data` when it comes again, if it is just the head of one request without a body."""
+        bodiless = self._payload is None and data.find(b"\r\n\r\n") == len(data) - 4
+        plain = head.keep_alive and not head.upgrade and head.method != "CONNECT"
+        if bodiless and plain and len(data) <= _REMEMBERED_SIZE:
+            known = self._limits.known
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[data] = head
 
     # ---- one request at a time ----
 
@@ -400,3 +449,4 @@ def _obey(head: RequestHead) -> None:
             head.chunked = True
     if hosts != 1 and (hosts or head.version == (1, 1)):
         raise RefusedError("bad_request", "Host must stand once")
+    head.kept, head.noted = sort_out(head.headers, REQUEST_ROLES)

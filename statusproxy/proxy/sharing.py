@@ -5,13 +5,12 @@ what is in flight is shared: when the answer has come, the flight is over and no
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from statusproxy.proxy.headers import Header, lower
 from statusproxy.proxy.upstream import ResponseHead
 
-Key = tuple[bytes, tuple[Header, ...]]
+Key = bytes
+"""What makes two requests the same: the whole head they are sent on with, but for the request's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +24,33 @@ class Landing:
 class Flight:
     """One call to the gateway, led by the exchange that makes it and followed by those that wait for it."""
 
-    __slots__ = ("_landed", "asked_at", "followers")
+    __slots__ = ("_waiting", "asked_at", "followers")
 
     def __init__(self, asked_at: float) -> None:
         self.asked_at = asked_at
         """When the gateway was asked, epoch seconds: what the answer says holds for then."""
         self.followers = 0
-        self._landed: asyncio.Future[Landing] | None = None
+        self._waiting: list[asyncio.Future[Landing]] = []
 
     async def follow(self) -> Landing:
         """Wait for the leader's answer; raises what the leader's call raised."""
-        if self._landed is None:
-            self._landed = asyncio.get_running_loop().create_future()
+        landed: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
+        self._waiting.append(landed)
         self.followers += 1
         try:
-            return await asyncio.shield(self._landed)
+            return await landed
         finally:
             self.followers -= 1
 
     def land(self, landing: Landing | BaseException) -> None:
         """Tell the followers what came of it."""
-        if self._landed is None or self._landed.done():
-            return
-        if isinstance(landing, BaseException):
-            self._landed.set_exception(landing)
-            self._landed.exception()  # followers may all have left, and then nobody would look at it
-        else:
-            self._landed.set_result(landing)
+        for landed in self._waiting:
+            if landed.done():  # its client has left
+                continue
+            if isinstance(landing, BaseException):
+                landed.set_exception(landing)
+            else:
+                landed.set_result(landing)
 
 
 class Flights:
@@ -61,11 +60,6 @@ class Flights:
 
     def __init__(self) -> None:
         self._flights: dict[Key, Flight] = {}
-
-    @staticmethod
-    def key(target: bytes, fields: Sequence[Header]) -> Key:
-        """What makes two requests the same: target, credentials and every other field but the request's id."""
-        return target, tuple([header for header in fields if lower(header[0]) != b"x-request-id"])
 
     def find(self, key: Key) -> Flight | None:
         """The flight that asks the same, if one is under way."""
