@@ -29,6 +29,10 @@ have node || missing+=(nodejs)
 have npm || missing+=(npm)
 have chromium || missing+=(chromium)
 have chromedriver || missing+=(chromium-driver)
+# For tests/systemd: a Debian of its own in which the service is installed.
+have mmdebstrap || missing+=(mmdebstrap)
+have systemd-nspawn || missing+=(systemd-container)
+have shellcheck || missing+=(shellcheck)
 
 if [ "${#missing[@]}" -gt 0 ]; then
   if ! have apt-get; then
