@@ -12,6 +12,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,17 @@ _CLOSING: Final = 15.0
 
 #: Seconds between two looks at whether the exchanges under way have ended.
 _DRAIN_STEP: Final = 0.05
+
+#: Settings that are only looked at when the service starts.
+_AT_START: Final = (
+    "listen",
+    "state",
+    "admin.listen",
+    "tls",
+    "timeouts.keep_alive",
+    "sessions.history_days",
+    "log.format",
+)
 
 #: Objects made between two runs of Python's youngest collection: with the default of 700, collections are most of
 #: the slowest hundredth of requests.
@@ -170,11 +182,12 @@ class Server:
             log.error("the configuration was not changed: %s", error, extra={"why": str(error)})
             service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {error}"))
             return False
-        for key in ("listen", "state", "admin", "tls"):
-            if getattr(settings, key) != getattr(self._started_with, key) and not (
-                key == "tls" and self._tls and settings.tls
-            ):
+        for key in _AT_START:
+            value = attrgetter(key)
+            if value(settings) != value(self._started_with) and not (key == "tls" and self._tls and settings.tls):
                 log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
+        if settings.log.level != self.settings.log.level:
+            log.setLevel(settings.log.level.upper())
         before, self.proxy.site = self.proxy.site, site
         for name, pool in before.pools.items():
             if site.pools.get(name) is not pool:

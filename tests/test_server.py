@@ -24,6 +24,7 @@ from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError
 from tests.peers.processes import run
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
+from tests.test_wiring import make_certificate
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -289,6 +290,24 @@ async def test_a_change_that_needs_a_restart_is_said_to(site: Site, caplog: pyte
     assert "a change of state takes effect after a restart" in told
 
 
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [("timeouts.keep_alive", {"timeouts": {"keep_alive": "9s"}}), ("log.format", {"log": {"format": "json"}}),
+     ("sessions.history_days", {"sessions": {"history_days": 7}}), ("admin.listen", {"admin": {"listen": "[::1]:1"}}),
+     ("tls", {"tls": {"certificate": "{}/certificate.pem", "key": "{}/key.pem"}})],
+)  # fmt: skip
+async def test_each_setting_is_applied_or_said_to_wait(
+    key: str, change: dict[str, Any], site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if key == "tls":
+        make_certificate(tmp_path)
+        change = {"tls": {name: path.format(tmp_path) for name, path in change["tls"].items()}}
+    assert site.reload(**change)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        f"a change of {key} takes effect after a restart"
+    ]
+
+
 async def test_what_was_reloaded_once_is_warned_of_each_time_until_the_restart(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -305,6 +324,9 @@ async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, capl
     await site.ask(get("/api/media/sales/secret-id?token=abc"))
     told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
     assert told == ["GET /api/media/… 200"]
+    caplog.set_level(logging.NOTSET, "statusproxy")  # restored by caplog in the end
+    assert site.reload(log={"level": "warning"})
+    assert logging.getLogger("statusproxy").level == logging.WARNING
 
 
 async def test_a_server_that_cannot_read_its_configuration_again_keeps_what_it_has(

@@ -1,0 +1,235 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from statusproxy import __version__
+from statusproxy.cli import main
+from statusproxy.demo.events import status_find
+from statusproxy.demo.gateway import StandInGateway
+from statusproxy.demo.proxy import free_port
+from tests.integration.stage import INBOUND, tell
+from tests.peers.processes import run
+from tests.proxy.harness import Running, running
+
+
+def call(*arguments: str | Path, **environment: str) -> Result:
+    return CliRunner().invoke(main, list(map(str, arguments)), env=environment, prog_name="statusproxy")
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "config.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_it_tells_its_version() -> None:
+    result = call("--version")
+    assert (result.exit_code, result.stdout) == (0, f"statusproxy {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "-h"], ["check", "-h"], ["sessions", "-h"]])
+def test_it_helps(arguments: list[str]) -> None:
+    result = call(*arguments)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: statusproxy")
+
+
+# check
+
+
+def test_check_prints_settings_that_can_be_loaded_again(tmp_path: Path) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\n")
+    first = call("check", "--config", file)
+    assert (first.exit_code, first.stderr) == (0, "")
+    document = yaml.safe_load(first.stdout)
+    assert document["gateway"] == "http://127.0.0.1:3000"
+    assert {"listen", "webhooks", "events", "channels", "reconnect", "state", "admin"} <= document.keys()
+    again = call("check", "-c", written(tmp_path, first.stdout))
+    assert again.stdout == first.stdout
+
+
+def test_check_masks_every_secret(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        """
+        gateway: http://127.0.0.1:3000
+        webhooks:
+          - {path: /a, secret: {header: X-Secret, value: planted-1}}
+          - {path: /b, hmac: {header: X-Signature, secret: planted-2}}
+          - {path: /c, forward_to: "https://user:planted-3@hub.example/hook?token=planted-4"}
+        admin: {listen: "127.0.0.1:8091", token: "${TOKEN}"}
+        state: {url: "memory:"}
+        """,
+    )
+    result = call("check", "-c", file, TOKEN="planted-5")
+    if result.exit_code == 2:  # credentials in a URL may be refused altogether
+        assert "planted" not in result.stderr
+        file.write_text(file.read_text().replace("user:planted-3@", ""))
+        result = call("check", "-c", file, TOKEN="planted-5")
+    assert result.exit_code == 0, result.stderr
+    assert "planted" not in result.stdout
+    assert result.stdout.count("***") >= 3
+
+
+def test_the_environment_names_the_file_and_the_command_line_beats_it(tmp_path: Path) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\n")
+    result = call("check", "--gateway", "http://gateway.example:3001", STATUSPROXY_CONFIG=str(file))
+    assert yaml.safe_load(result.stdout)["gateway"] == "http://gateway.example:3001"
+
+
+@pytest.mark.parametrize("command", ["check", "run", "sessions"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("gatway: http://127.0.0.1:3000", 'did you mean "gateway"?'), ("gateway: [", "config.yaml"),
+     ("gateway: http://127.0.0.1:3000\nlimits: {head: much}", "limits.head")],
+)  # fmt: skip
+def test_a_broken_configuration_is_one_line_and_exit_code_2(command: str, text: str, says: str, tmp_path: Path) -> None:
+    result = call(command, "--config", written(tmp_path, text))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert says in line
+    assert "config.yaml" in line
+
+
+def test_a_file_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
+    result = call("check", "--config", tmp_path / "none.yaml")
+    assert result.exit_code == 2
+    assert "none.yaml" in result.stderr
+
+
+def test_a_certificate_that_cannot_be_used_is_told_by_check_already(tmp_path: Path) -> None:
+    text = f"gateway: http://127.0.0.1:1\ntls: {{certificate: {tmp_path}/none.pem, key: {tmp_path}/none.key}}"
+    result = call("check", "--config", written(tmp_path, text))
+    assert result.exit_code == 2
+    assert "none.pem" in result.stderr
+
+
+# run
+
+
+@pytest.mark.parametrize(("form", "begins"), [("json", "{"), ("auto", "{"), ("text", None)])
+async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp_path: Path) -> None:
+    file = written(tmp_path, f"gateway: http://127.0.0.1:9\nadmin: null\nstate: {{url: 'sqlite:///{tmp_path}/s.db'}}")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "statusproxy", "run", "-c", str(file), "--listen", f"127.0.0.1:{free_port()}",
+        "--log-format", form, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    lines = []
+    async with asyncio.timeout(20):
+        while b"listening on" not in (line := await process.stderr.readline()):
+            assert line
+            lines.append(line.decode())
+        process.terminate()
+        output, rest = await process.communicate()
+    lines += [line.decode(), *rest.decode().splitlines()]
+    assert (process.returncode, output) == (0, b"")
+    for each in lines:
+        if begins:
+            assert {"time", "level", "logger", "message"} <= json.loads(each).keys()
+        else:
+            assert not each.startswith("{")
+
+
+@pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
+async def test_run_without_a_gateway_says_what_to_do(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("STATUSPROXY")}
+    script = f"import os, sys; os.chdir({str(tmp_path)!r}); from statusproxy.cli import main; main(['run'])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stderr=asyncio.subprocess.PIPE,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )  # fmt: skip
+    _, trouble = await process.communicate()
+    assert process.returncode == 2
+    assert b"--gateway" in trouble
+    assert len(trouble.splitlines()) == 1
+
+
+# sessions, history and release
+
+
+@pytest.fixture
+async def proxy(tmp_path: Path) -> AsyncIterator[Running]:
+    admin = {"listen": f"127.0.0.1:{free_port()}", "token": "s3cret"}
+    async with (
+        StandInGateway(sessions=("sales", "Front Desk")) as gateway,
+        running(tmp_path, gateway.base_url, admin=admin) as proxy,
+    ):
+        yield proxy
+
+
+async def asking(proxy: Running, tmp_path: Path, *arguments: str) -> Result:
+    return await asyncio.to_thread(call, *arguments, "--config", tmp_path / "config.yaml")
+
+
+async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy: Running, tmp_path: Path) -> None:
+    result = await asking(proxy, tmp_path, "sessions")
+    assert result.exit_code == 0
+    assert "No session is known yet" in result.stdout
+    await tell(proxy.url + INBOUND, status_find("Front Desk", "browserClose"), status_find("sales", "inChat"))
+    result = await asking(proxy, tmp_path, "sessions")
+    assert result.exit_code == 0
+    head, first, second = result.stdout.rstrip().splitlines()[:3]
+    assert head.split()[:2] == ["SESSION", "SHOWN"]
+    assert first.startswith("Front Desk  disconnected")
+    assert "status-find browserClose" in first
+    assert second.startswith("sales")
+    document = json.loads((await asking(proxy, tmp_path, "sessions", "--json")).stdout)
+    assert [one["session"] for one in document["sessions"]] == ["Front Desk", "sales"]
+
+    result = await asking(proxy, tmp_path, "release", "Front Desk")
+    assert (result.exit_code, result.stdout.startswith("Front Desk: released")) == (0, True)
+    assert not proxy.server.ledger.has_overrides
+    result = await asking(proxy, tmp_path, "release", "Front Desk")
+    assert (result.exit_code, result.stdout.startswith("Front Desk: nothing to release")) == (0, True)
+    result = await asking(proxy, tmp_path, "release", "nobody")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nobody" in result.stderr
+
+    result = await asking(proxy, tmp_path, "history")
+    assert result.exit_code == 0
+    assert [word for line in result.stdout.splitlines() for word in ("started", "released") if word in line] == [
+        "released",
+        "started",
+    ]
+    one = json.loads((await asking(proxy, tmp_path, "history", "Front Desk", "--json")).stdout)
+    assert [change["change"] for change in one["history"]] == ["released", "started"]
+
+
+async def test_the_wrong_token_is_told(proxy: Running, tmp_path: Path) -> None:
+    address = str(proxy.server.settings.admin.listen)
+    result = await asyncio.to_thread(call, "sessions", "--admin", address)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "token" in result.stderr
+
+
+def test_a_proxy_that_does_not_run_is_told_in_one_line(tmp_path: Path) -> None:
+    file = written(tmp_path, f"gateway: http://127.0.0.1:3000\nadmin: {{listen: '127.0.0.1:{free_port()}'}}")
+    for command in (["sessions"], ["history"], ["release", "sales"]):
+        result = call(*command, "--config", file)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert "is statusproxy running" in line
+
+
+def test_an_admin_listener_that_is_off_cannot_be_asked(tmp_path: Path) -> None:
+    result = call("sessions", "--config", written(tmp_path, "gateway: http://127.0.0.1:3000\nadmin: null"))
+    assert result.exit_code == 1
+    assert "turned off" in result.stderr
+
+
+async def test_the_module_is_the_program() -> None:
+    code, output, _ = await run((sys.executable, "-m", "statusproxy", "--version"))
+    assert (code, output.decode()) == (0, f"statusproxy {__version__}\n")
