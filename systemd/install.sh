@@ -233,7 +233,8 @@ activate() {
 
 report_failure() {
   say "$1 did not become ready; the journal's last words:" >&2
-  journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat --lines 12 2>/dev/null | sed 's/^/  | /' >&2 || true
+  journalctl --sync 2>/dev/null || sleep 1
+  journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat --lines 30 2>/dev/null | sed 's/^/  | /' >&2 || true
 }
 
 # Keeps a copy of the state as it was before the version in $1 first ran: a newer version may write it anew.
