@@ -240,12 +240,12 @@ function byName(a, b) {
   return collator.compare(a.report.session, b.report.session) || (a.report.session < b.report.session ? -1 : 1);
 }
 
-/** Whoever had the focus keeps it, also where his row has moved or his button is gone. */
+/** Whoever had the focus keeps it, also where the row has moved or the button is gone. */
 function keepFocus(focused) {
-  if (!focused || focused === document.activeElement || focused === document.body) return;
-  const row = focused.closest?.("li.session");
+  const row = focused?.closest?.("li.session");
   if (!row?.isConnected) return;
-  (focused.hidden ? row.querySelector("button.history") : focused).focus({ preventScroll: true });
+  if (focused.hidden) row.querySelector("button.history").focus({ preventScroll: true });
+  else if (focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
 function speak() {
@@ -364,7 +364,8 @@ function confirmRelease(one) {
     if (trouble) dialog.querySelector(".trouble").textContent = words.releaseFailed(trouble);
     else dialog.close();
   };
-  dialog.returnValue = "";
+  // Released, its button may be gone by the time the dialog gives the focus back.
+  dialog.onclose = () => keepFocus(one.parts.release);
   dialog.showModal();
 }
 

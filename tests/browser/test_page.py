@@ -1,0 +1,420 @@
+"""The status page as a person meets it: in a real browser, in front of a real proxy.
+
+Pictures of what is seen go to `artifacts/status-page/`.
+"""
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from statusproxy.status.sessions import Record
+from tests.browser.browser import ARTIFACTS, chromium, complaints, picture, prefer, resize
+from tests.browser.site import Site, running_site, until
+
+NOW = time.time()
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+
+AXE = Path(__file__).parents[1] / "peers" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def row(browser: webdriver.Chrome, session: str) -> WebElement | None:
+    """The row of a session, where it is shown."""
+    found = browser.execute_script(
+        "return [...document.querySelectorAll('li.session')]"
+        ".find((one) => one.dataset.session === arguments[0] && !one.hidden) ?? null",
+        session,
+    )
+    return found if isinstance(found, WebElement) else None
+
+
+def text(browser: webdriver.Chrome, session: str) -> str:
+    """What a session's row reads, seen or not; empty where it is not shown."""
+    found = row(browser, session)
+    return "" if found is None else str(found.get_property("textContent"))
+
+
+def names(browser: webdriver.Chrome, part: str) -> list[str]:
+    """The sessions of one of the two lists (`down`, `rest`), as shown, in order."""
+    script = (
+        "return [...document.querySelectorAll(`#${arguments[0]} li.session`)]"
+        ".filter((one) => one.getClientRects().length).map((one) => one.querySelector('h3').textContent)"
+    )
+    return list(browser.execute_script(script, part))
+
+
+def open_page(browser: webdriver.Chrome, site: Site, *sessions: str) -> None:
+    """Open the page, and wait until it is live and shows these sessions."""
+    browser.get(site.page)
+    until(lambda: browser.execute_script("return document.body.dataset.link") == "live", "the page is live")
+    for session in sessions:
+        until(partial(row, browser, session), f"{session} is shown")
+
+
+def press(browser: webdriver.Chrome, session: str, button: str) -> None:
+    """Press a button of a session's row."""
+    found = row(browser, session)
+    assert found is not None
+    found.find_element(By.CSS_SELECTOR, f"button.{button}").click()
+
+
+def dialog(browser: webdriver.Chrome) -> WebElement | None:
+    """The question that is open."""
+    found = browser.find_elements(By.CSS_SELECTOR, "dialog[open]")
+    return found[0] if found else None
+
+
+def focused(browser: webdriver.Chrome) -> str:
+    """What has the focus, by what a screen reader calls it."""
+    script = "const one = document.activeElement; return one.getAttribute('aria-label') || one.textContent || one.id"
+    return str(browser.execute_script(script)).strip()
+
+
+def axe(browser: webdriver.Chrome) -> list[str]:
+    """What axe-core finds wrong with the page as it is now: each rule, with the elements that break it."""
+    if not AXE.exists():
+        pytest.skip("axe-core is missing: bash tests/install-peers.sh")
+    script = AXE.read_text("utf-8") + (
+        "; const done = arguments[arguments.length - 1];"
+        "axe.run(document, { resultTypes: ['violations'] }).then((found) => done(JSON.stringify(found.violations)),"
+        " (error) => done(JSON.stringify([{ id: String(error), nodes: [] }])));"
+    )
+    violations = json.loads(browser.execute_async_script(script))
+    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in violations]
+
+
+# ---- what is shown, live ----
+
+
+def test_a_loss_shows_without_a_reload_and_so_does_its_end(window: webdriver.Chrome, site: Site) -> None:
+    site.presence("sales")
+    site.message("support")
+    site.list_channels()
+    open_page(window, site, "sales", "support")
+    until(lambda: "“connected”" in text(window, "sales") or "connected" in text(window, "sales"), "the claim is shown")
+    assert names(window, "down") == []
+    assert names(window, "rest") == ["sales", "support"]
+    picture(window, "1-before")
+    site.lose("sales")
+    until(lambda: names(window, "down") == ["sales"], "the loss is shown")
+    told = text(window, "sales")
+    assert "disconnected" in told
+    assert "unlinked on the phone" in told
+    assert "status-find disconnectedMobile" in told
+    assert "since" in told
+    assert window.title == "1 disconnected – statusproxy"
+    assert "sales: disconnected, unlinked on the phone" in window.find_element(By.ID, "said").text
+    picture(window, "2-after")
+    site.regain("sales")
+    until(lambda: names(window, "rest") == ["sales", "support"], "the end is shown")
+    assert "an event said connected" in text(window, "sales")
+    assert window.title == "statusproxy"
+    assert complaints(window) == []
+
+
+def test_a_session_that_nothing_corrects_is_never_called_connected_by_us(window: webdriver.Chrome, site: Site) -> None:
+    site.regain("sales")
+    open_page(window, site, "sales")
+    assert "as the gateway says" in text(window, "sales")
+    assert "connected" not in text(window, "sales")
+    site.list_channels()
+    until(lambda: window.find_elements(By.CSS_SELECTOR, ".claim q"), "the gateway's claim is shown as its own words")
+    assert window.find_element(By.CSS_SELECTOR, ".claim q").text == "“connected”".strip("“”")
+
+
+def test_when_the_gateway_has_noticed_it_is_said(window: webdriver.Chrome, site: Site) -> None:
+    site.lose("sales")
+    open_page(window, site, "sales")
+    site.process.gateway.document = {"channels": [{"id": "sales", "status": "qr_required"}]}
+    site.list_channels()
+    until(lambda: "the gateway has noticed" in text(window, "sales"), "the evidence is shown")
+    assert "qr_required" in text(window, "sales")
+
+
+def test_an_id_that_looks_like_markup_is_text(window: webdriver.Chrome, site: Site) -> None:
+    site.lose(HOSTILE, "<b>word</b>")
+    site.event(event="status-find", session=HOSTILE, status="browserClose")
+    site.process.gateway.document = {"channels": [{"id": HOSTILE, "status": "<script>alert(1)</script>"}]}
+    site.list_channels()
+    open_page(window, site, HOSTILE)
+    press(window, HOSTILE, "history")
+    until(lambda: "Lost" in text(window, HOSTILE), "the history is shown")
+    press(window, HOSTILE, "release")
+    until(lambda: dialog(window), "the question is asked")
+    assert HOSTILE in window.find_element(By.ID, "confirm-title").text
+    assert window.execute_script("return document.querySelectorAll('img, b:not(h2 b):not(.outages b)').length") == 0
+    assert window.execute_script("return document.querySelectorAll('script').length") == 1
+    assert "owned" not in window.title
+    picture(window, "hostile-id")
+
+
+def test_trouble_with_the_gateway_and_a_lost_proxy_are_said(window: webdriver.Chrome, site: Site) -> None:
+    site.lose("sales")
+    open_page(window, site, "sales")
+    site.process.gateway.stop()
+    notices = window.find_element(By.ID, "notices")
+    until(lambda: "The gateway cannot be reached" in notices.text, "the gateway's trouble is shown")
+    picture(window, "gateway-down")
+    site.process.stop()
+    until(lambda: "The connection to statusproxy is lost" in notices.text, "the lost proxy is shown")
+    picture(window, "proxy-lost")
+    assert text(window, "sales")
+    site.process.start()
+    until(lambda: "statusproxy is lost" not in notices.text, "the page follows again by itself")
+    assert names(window, "down") == ["sales"]
+
+
+def test_without_any_webhook_the_page_says_that_it_cannot_know(window: webdriver.Chrome, site: Site) -> None:
+    open_page(window, site)
+    notices = window.find_element(By.ID, "notices")
+    until(lambda: "No webhook has come through since the start" in notices.text, "the notice is shown")
+    assert "No session is known yet" in notices.text
+    picture(window, "nothing-yet")
+
+
+# ---- the history ----
+
+
+def test_the_history_of_a_session_is_a_bar_and_a_list(window: webdriver.Chrome, site: Site) -> None:
+    site.list_channels()
+    site.lose("sales", "browserClose")
+    site.lose("sales", "serverClose")
+    site.regain("sales")
+    site.lose("sales")
+    open_page(window, site, "sales")
+    press(window, "sales", "history")
+    until(lambda: len(window.find_elements(By.CSS_SELECTOR, ".outages li")) == 2, "both losses are listed")
+    newest, oldest = (entry.text for entry in window.find_elements(By.CSS_SELECTOR, ".outages li"))
+    assert "still" in newest
+    assert "the gateway said “connected”" in newest
+    assert "the engine’s browser closed" in oldest
+    assert "reported once more" in oldest
+    assert "an event said connected" in oldest
+    strip = window.find_element(By.CSS_SELECTOR, ".strip")
+    assert (strip.get_attribute("aria-label") or "").startswith("Shown as disconnected 2 times in the last 7 days")
+    assert all(gap.size["width"] >= 4 for gap in window.find_elements(By.CSS_SELECTOR, ".gap"))
+    site.regain("sales")
+    until(lambda: "still" not in window.find_element(By.CSS_SELECTOR, ".outages").text, "the open history goes along")
+    picture(window, "history")
+
+
+# ---- releasing ----
+
+
+def test_a_release_is_asked_for_confirmed_and_done(window: webdriver.Chrome, site: Site) -> None:
+    site.lose("sales")
+    open_page(window, site, "sales")
+    press(window, "sales", "release")
+    question = until(lambda: dialog(window), "the question is asked")
+    assert "Release “sales”?" in question.text
+    assert focused(window) == "Cancel"
+    picture(window, "release")
+    question.find_element(By.CSS_SELECTOR, "button[value=no]").click()
+    until(lambda: dialog(window) is None, "the question is gone")
+    assert site.known()["sales"]["shows"] == "disconnected"
+    press(window, "sales", "release")
+    until(lambda: dialog(window), "the question is asked again").find_element(
+        By.CSS_SELECTOR, "button[value=yes]"
+    ).click()
+    until(lambda: names(window, "rest") == ["sales"], "it is released")
+    until(lambda: dialog(window) is None, "the question is gone")
+    assert site.known()["sales"]["released"] == "operator"
+    assert site.list_channels()["channels"][0]["status"] == "connected"
+    assert "released by hand" in text(window, "sales")
+
+
+def test_a_release_that_fails_says_why_and_can_be_tried_again(window: webdriver.Chrome, site: Site) -> None:
+    site.lose("sales")
+    open_page(window, site, "sales")
+    press(window, "sales", "release")
+    question = until(lambda: dialog(window), "the question is asked")
+    site.process.stop()
+    question.find_element(By.CSS_SELECTOR, "button[value=yes]").click()
+    until(lambda: "statusproxy does not answer" in question.text, "the trouble is said")
+    site.process.start()
+    question.find_element(By.CSS_SELECTOR, "button[value=yes]").click()
+    until(lambda: names(window, "rest") == ["sales"], "it is released")
+
+
+# ---- by keyboard and by ear ----
+
+
+def test_the_page_works_by_keyboard_alone(window: webdriver.Chrome, site: Site) -> None:
+    site.lose("sales")
+    site.presence("support")
+    open_page(window, site, "sales", "support")
+    keys = window.switch_to.active_element
+
+    def tab_to(name: str) -> None:
+        for _ in range(20):
+            window.switch_to.active_element.send_keys(Keys.TAB)
+            if focused(window) == name:
+                return
+        pytest.fail(f"Tab never reaches {name}")
+
+    keys.send_keys(Keys.TAB)
+    assert focused(window) == "Skip to the sessions"
+    tab_to("filter")
+    window.switch_to.active_element.send_keys("SALES")
+    until(lambda: row(window, "support") is None, "the filter holds")
+    tab_to("History of sales")
+    window.switch_to.active_element.send_keys(Keys.ENTER)
+    until(lambda: "Lost" in text(window, "sales"), "the history opens")
+    tab_to("Release sales…")
+    outline = window.switch_to.active_element.value_of_css_property("outline-style")
+    assert outline == "solid", "the focus is seen"
+    window.switch_to.active_element.send_keys(Keys.SPACE)
+    until(lambda: dialog(window), "the question is asked")
+    window.switch_to.active_element.send_keys(Keys.ESCAPE)
+    until(lambda: dialog(window) is None, "Escape says no")
+    assert focused(window) == "Release sales…"
+    window.switch_to.active_element.send_keys(Keys.ENTER)
+    until(lambda: dialog(window), "the question is asked again")
+    window.switch_to.active_element.send_keys(Keys.TAB)
+    assert focused(window) == "Release"
+    window.switch_to.active_element.send_keys(Keys.ENTER)
+    until(lambda: names(window, "rest") == ["sales"], "it is released")
+    until(lambda: focused(window) == "History of sales", "the focus stays with the session though its button is gone")
+
+
+def test_the_focus_stays_while_rows_move(window: webdriver.Chrome, site: Site) -> None:
+    for session in ("sales", "support"):
+        site.presence(session)
+    open_page(window, site, "sales", "support")
+    window.execute_script("document.querySelector('li[data-session=sales] button.history').focus()")
+    site.lose("sales")
+    until(lambda: names(window, "down") == ["sales"], "the row has moved")
+    assert focused(window) == "History of sales"
+    site.lose("support")
+    until(lambda: names(window, "down") == ["support", "sales"], "another row came above")
+    assert focused(window) == "History of sales"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(window: webdriver.Chrome, site: Site, scheme: str, width: int) -> None:
+    site.list_channels()
+    site.lose("sales", "browserClose")
+    site.message("support")
+    site.lose("Front Desk")
+    site.release("Front Desk")
+    prefer(window, scheme)
+    resize(window, width, 900, phone=width < 500)
+    open_page(window, site, "sales", "support", "Front Desk")
+    press(window, "sales", "history")
+    until(lambda: "Lost" in text(window, "sales"), "the history opens")
+    picture(window, f"{scheme}-{width}")
+    assert axe(window) == []
+    press(window, "sales", "release")
+    until(lambda: dialog(window), "the question is asked")
+    assert axe(window) == []
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen_and_buttons_fit_a_thumb(
+    window: webdriver.Chrome, site: Site
+) -> None:
+    site.lose("a-rather-long-session-name-without-any-space-in-it-at-all-0123456789")
+    site.lose("sales")
+    resize(window, 320, 640, phone=True)
+    open_page(window, site, "sales")
+    assert window.execute_script("return document.documentElement.scrollWidth") <= 320
+    heights = window.execute_script(
+        "return [...document.querySelectorAll('button, #tools label:has(input)')]"
+        ".filter((one) => one.getClientRects().length).map((one) => one.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 44
+    picture(window, "phone-320")
+
+
+# ---- many ----
+
+
+def test_a_thousand_sessions_are_shown_filtered_and_kept_up_to_date(window: webdriver.Chrome, site: Site) -> None:
+    count = 1000
+    site.remember([Record(f"Loja São {number:04}", heard_at=NOW, alive_at=NOW) for number in range(count)])
+    for number in (7, 500):
+        site.lose(f"Loja São {number:04}")
+    started = time.monotonic()
+    open_page(window, site)
+    counted = window.find_element(By.ID, "count")
+    until(lambda: counted.text == f"{count} sessions", "all are shown")
+    shown_after = time.monotonic() - started
+    assert names(window, "down") == ["Loja São 0500", "Loja São 0007"]
+    box = window.find_element(By.ID, "filter")
+    box.send_keys("SAO 099")
+    until(lambda: counted.text == f"11 of {count} sessions", "the filter folds case and accents")
+    picture(window, "thousand-filtered")
+    box.send_keys(" nothing")
+    until(lambda: counted.text == "No session matches.", "nothing matches")
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(Keys.DELETE)
+    window.find_element(By.CSS_SELECTOR, "input[value=down]").send_keys(Keys.SPACE)
+    until(lambda: counted.text == f"2 of {count} sessions", "only the lost ones")
+    window.find_element(By.CSS_SELECTOR, "input[value=all]").send_keys(Keys.SPACE)
+    site.lose("Loja São 0999")
+    until(lambda: names(window, "down")[:1] == ["Loja São 0999"], "a loss among a thousand shows")
+    took = window.execute_async_script(
+        "const done = arguments[0]; const from = performance.now(); document.getElementById('tools')"
+        ".dispatchEvent(new Event('input'));"
+        "requestAnimationFrame(() => setTimeout(() => done(performance.now() - from)))"
+    )
+    picture(window, "thousand")
+    figures = f"{count} sessions: shown after {shown_after:.2f} s, filtered in {took:.0f} ms\n"
+    (ARTIFACTS / "figures.txt").write_text(figures)
+    assert took < 2000
+
+
+# ---- languages, the token ----
+
+
+def test_a_browser_that_asks_for_portuguese_gets_it(site: Site, tmp_path: Path) -> None:
+    site.list_channels()
+    site.lose("sales")
+    site.message("support")
+    with chromium(tmp_path / "pt", language="pt-BR") as browser:
+        prefer(browser, "light")
+        resize(browser, 1280, 900)
+        open_page(browser, site, "sales", "support")
+        assert browser.execute_script("return document.documentElement.lang") == "pt-BR"
+        assert browser.title == "1 desconectada – statusproxy"
+        assert "desvinculada no celular" in text(browser, "sales")
+        assert "como o gateway diz" in text(browser, "support")
+        press(browser, "sales", "history")
+        until(lambda: "Caiu" in text(browser, "sales"), "the history opens")
+        picture(browser, "portuguese")
+        assert axe(browser) == []
+        assert complaints(browser) == []
+        resize(browser, 390, 844, phone=True)
+        picture(browser, "portuguese-phone")
+
+
+def test_the_token_is_asked_for_once_and_kept_for_the_tab(window: webdriver.Chrome, tmp_path: Path) -> None:
+    with running_site(tmp_path, ["sales"], admin={"token": "chave-é-secreta"}) as site:
+        site.lose("sales")
+        window.get(site.page)
+        question = until(lambda: dialog(window), "the token is asked for")
+        assert "This page is locked" in question.text
+        picture(window, "token")
+        question.find_element(By.ID, "secret").send_keys("wrong", Keys.ENTER)
+        until(lambda: "That is not the token" in question.text, "a wrong one is said")
+        assert axe(window) == []
+        question.find_element(By.ID, "secret").send_keys("chave-é-secreta", Keys.ENTER)
+        until(lambda: row(window, "sales"), "the sessions are shown")
+        window.refresh()
+        until(lambda: row(window, "sales"), "a reload asks no more")
+        assert dialog(window) is None
+        press(window, "sales", "release")
+        until(lambda: dialog(window), "the question is asked").find_element(
+            By.CSS_SELECTOR, "button[value=yes]"
+        ).click()
+        until(lambda: names(window, "rest") == ["sales"], "it is released with the token")
+        stored: dict[str, Any] = window.execute_script("return { ...localStorage }")
+        assert stored == {}
