@@ -167,6 +167,8 @@ def test_trouble_with_the_gateway_and_a_lost_proxy_are_said(window: webdriver.Ch
     until(lambda: "The connection to statusproxy is lost" in notices.text, "the lost proxy is shown")
     picture(window, "proxy-lost")
     assert text(window, "sales")
+    assert "not known now" in window.find_element(By.ID, "gateway").text
+    assert axe(window) == []
     site.process.start()
     until(lambda: "statusproxy is lost" not in notices.text, "the page follows again by itself")
     assert names(window, "down") == ["sales"]

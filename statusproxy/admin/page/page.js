@@ -267,9 +267,11 @@ function drawHealth() {
     place.querySelector("dd").replaceChildren(...told);
   };
   state("link", link === "live" ? true : link === "lost" ? false : null, words[link]);
-  if (health.gateway) {
-    state("gateway", health.gateway === "ok", health.gateway === "ok" ? words.reachable : problem(health.gateway));
-    state("store", health.store === "ok", health.store === "ok" ? words.ok : health.store);
+  if (link === "lost" && hello) {
+    for (const id of ["gateway", "store"]) state(id, null, words.unknown);
+  } else if (health.gateway) {
+    state("gateway", health.gateway === "ok", health.gateway === "ok" ? words.reachable : words.unreachable);
+    state("store", health.store === "ok", health.store === "ok" ? words.ok : words.fails);
   }
   if (hello && heard.started) {
     const last = heard.webhook_last_heard;
