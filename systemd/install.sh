@@ -234,7 +234,7 @@ activate() {
 report_failure() {
   say "$1 did not become ready; the journal's last words:" >&2
   journalctl --sync 2>/dev/null || sleep 1
-  journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat --lines 30 2>/dev/null | sed 's/^/  | /' >&2 || true
+  journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat 2>/dev/null | tail -n 14 | sed 's/^/  | /' >&2 || true
 }
 
 # Keeps a copy of the state as it was before the version in $1 first ran: a newer version may write it anew.
@@ -266,7 +266,7 @@ go_back() {
 # ---- install, upgrade ----
 
 install() {
-  local wheels=$1 source wheel="" python what version folder old new_config=no
+  local wheels=$1 source wheel="" python what version folder old new_config=no new_state=no
   source=$(dirname "$HERE")
   if [ -n "$wheels" ]; then
     wheels=$(cd "$wheels" 2>/dev/null && pwd) || fail "--wheels: no such folder: $1"
@@ -284,6 +284,7 @@ install() {
   fi
   folder=$PREFIX/$version-$(fingerprint "$wheel" "$source" "$python")
   old=$(current)
+  [ -e "$STATE" ] || new_state=yes
 
   say "statusproxy $version"
   if usable "$folder"; then
@@ -306,7 +307,7 @@ install() {
   fi
   if ! CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null; then
     [ "$folder" = "$old" ] || rm -rf "$folder"
-    [ -n "$old" ] || remove "$new_config"
+    [ -n "$old" ] || remove "$new_config" "$new_state"
     fail "version $version does not accept the configuration (above); nothing was changed"
   fi
 
@@ -333,7 +334,7 @@ install() {
   fi
 
   if [ -z "$old" ]; then
-    remove "$new_config"
+    remove "$new_config" "$new_state"
     fail "version $version does not run here; everything is as it was before"
   fi
   [ "$old" != "$folder" ] || fail "version $version does not run (any more); there is no other one to go back to"
@@ -373,9 +374,9 @@ rollback() {
 
 # ---- remove ----
 
-# Removes what install puts in place; the configuration too where $1 is `yes`, for it was made by this very run.
+# Removes what install puts in place; the configuration, $1, and the state, $2, too where this very run made them (`yes`).
 remove() {
-  local purge_config=$1
+  local purge_config=$1 purge_state=$2
   systemctl --quiet disable --now statusproxy.service statusproxy.socket 2>/dev/null || true
   rm -f "$UNITS/statusproxy.service" "$UNITS/statusproxy.socket" \
     "$UNITS/statusproxy.service.d/10-restart.conf" "$UNITS/statusproxy.socket.d/10-listen.conf"
@@ -385,17 +386,17 @@ remove() {
   rm -rf "$PREFIX"
   if grep -qs "Placed by statusproxy's install.sh" "$COMMAND"; then rm -f "$COMMAND"; fi
   if [ "$purge_config" = yes ]; then rm -f "$ETC/config.yaml"; fi
+  if [ "$purge_state" = yes ]; then rm -rf "$STATE" /var/lib/statusproxy; fi
   rmdir "$ETC/secrets" "$ETC" 2>/dev/null || true
 }
 
 uninstall() {
   local purge=$1
   say "removing statusproxy"
-  remove no
+  remove no no
   step service "stopped and removed"
   if [ "$purge" = yes ]; then
     rm -rf "$ETC" "$STATE" /var/lib/statusproxy /run/statusproxy "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d"
-    rmdir /var/lib/private 2>/dev/null || true
     systemctl daemon-reload
     step purged "configuration, secrets, state, local changes to the units"
   else
