@@ -185,7 +185,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert re.search(r"sales .*disconnected", machine.run("statusproxy sessions"))
     machine.run("systemctl reload statusproxy")
 
-    machine.note("---- killed: the connections wait for its return ----")
+    machine.note("---- ended from outside: systemd starts it again, and connections wait meanwhile ----")
     with under_load(machine):
         machine.run("sleep 1; systemctl kill --signal=SIGSTOP statusproxy; sleep 0.2")
         machine.run("systemctl kill --signal=SIGTERM statusproxy; systemctl kill --signal=SIGCONT statusproxy; sleep 3")
