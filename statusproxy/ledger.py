@@ -123,6 +123,11 @@ class Ledger:
         """Whether any correction is in force."""
         return self.sessions.has_overrides
 
+    @property
+    def version(self) -> int:
+        """Counts the changes of what is to be shown."""
+        return self.sessions.version
+
     def now(self) -> float:
         """The time, epoch seconds, never the same twice and never going back."""
         now = self._clock()

@@ -311,9 +311,9 @@ class Exchange:
 
     async def _share(self, asking: Onward) -> Landing:
         """Join the call that asks the gateway the same already, or make it and share it."""
-        flights = self._proxy.flights
+        flights, version = self._proxy.flights, self._knowledge.version
         key = asking.alike
-        flight = flights.find(key)
+        flight = flights.find(key, version)
         if flight is not None:
             # What the answer says was asked for then, not now: that decides whether it is fresh.
             asked_at = flight.asked_at
@@ -322,7 +322,7 @@ class Exchange:
                 self._asked_at, self._followed = asked_at, True
                 return landing
             return await self._list(asking)
-        self._flight = flight = flights.start(key, self._asked_at)
+        self._flight = flight = flights.start(key, self._asked_at, version)
         try:
             landing = await self._list(asking)
         except BaseException as error:

@@ -24,9 +24,11 @@ class Landing:
 class Flight:
     """One call to the gateway, led by the exchange that makes it and followed by those that wait for it."""
 
-    __slots__ = ("_waiting", "asked_at", "followers")
+    __slots__ = ("_waiting", "asked_at", "followers", "version")
 
-    def __init__(self, asked_at: float) -> None:
+    def __init__(self, asked_at: float, version: int) -> None:
+        self.version = version
+        """The version of the session map when it began: nobody joins who knows of something newer."""
         self.asked_at = asked_at
         """When the gateway was asked, epoch seconds: what the answer says holds for then."""
         self.followers = 0
@@ -61,13 +63,17 @@ class Flights:
     def __init__(self) -> None:
         self._flights: dict[Key, Flight] = {}
 
-    def find(self, key: Key) -> Flight | None:
-        """The flight that asks the same, if one is under way."""
-        return self._flights.get(key)
+    def find(self, key: Key, version: int) -> Flight | None:
+        """The flight that asks the same, if one is under way and no session was lost or regained since it began.
 
-    def start(self, key: Key, asked_at: float) -> Flight:
-        """Begin a flight, to be ended with `end`."""
-        flight = self._flights[key] = Flight(asked_at)
+        A poll right after a QR scan must not be given what the gateway said before it.
+        """
+        flight = self._flights.get(key)
+        return flight if flight is not None and flight.version == version else None
+
+    def start(self, key: Key, asked_at: float, version: int) -> Flight:
+        """Begin a flight, to be ended with `end`; one that is older is joined no more."""
+        flight = self._flights[key] = Flight(asked_at, version)
         return flight
 
     def end(self, key: Key, flight: Flight, landing: Landing | BaseException) -> None:

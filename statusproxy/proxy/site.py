@@ -69,6 +69,10 @@ class Knowledge(Protocol):
     def has_overrides(self) -> bool:
         """Whether any correction is in force."""
 
+    @property
+    def version(self) -> int:
+        """Counts the changes of what is to be shown."""
+
     def now(self) -> float:
         """The time, epoch seconds, never the same twice and never going back."""
 

@@ -136,3 +136,17 @@ async def test_without_share_every_poll_asks_the_gateway(slow: SlowOrigin, tmp_p
         for wire in wires:
             await wire.message()
         assert slow.lists == 3
+
+
+async def test_a_poll_after_a_session_changed_does_not_join_a_call_from_before(
+    slow: SlowOrigin, tmp_path: Path
+) -> None:
+    async with running(tmp_path, slow.url) as proxy:
+        (early,) = await ask_all(proxy, [get("/api/channels")])
+        await proxy.ask(get("/v1/webhooks/receive", method="POST", body=LOST))
+        (late,) = await ask_all(proxy, [get("/api/channels")])
+        await slow.received(3)
+        slow.go.set()
+        await early.message()
+        await late.message()
+        assert slow.lists == 2
