@@ -271,7 +271,11 @@ class Server:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
 
     async def _feed_watchdog(self, interval: float) -> None:
-        """Show systemd a sign of life only while the loop turns (we are here) and the store takes writes."""
+        """Show systemd a sign of life while the loop turns (we are here) and the store answers.
+
+        A store that says no, on a full disk, is alive: restarting would cut requests off and lose what waits to be
+        written, and mend nothing. One that says nothing at all is stuck, and then a restart is what helps.
+        """
         well = True
         while True:
             if await self.ledger.works():
@@ -279,7 +283,8 @@ class Server:
                 well = True
             else:
                 well = False
-                service.notify(service.status(f"The store takes no writes: {self.ledger.store.trouble or 'no reason'}"))
+                trouble = self.ledger.store.trouble or "no reason given"
+                service.notify("WATCHDOG=1", service.status(f"Serving, but the store takes no writes: {trouble}"))
             await asyncio.sleep(interval)
 
     def _serving(self) -> str:

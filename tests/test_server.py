@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from statusproxy.config import load
+from statusproxy.config import load, loads
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError
@@ -467,3 +467,33 @@ async def test_a_hangup_reloads(tmp_path: Path, origin: Origin) -> None:
         running.process.send_signal(signal.SIGHUP)
         await running.until(b"the configuration was not changed")
         assert (await running.site.ask(get("/tap", method="POST", body=b"{}"))).status == 204
+
+
+async def test_the_watchdog_is_fed_while_the_store_says_no_and_the_status_tells_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    told = asyncio.Event()
+
+    def notify(*states: str) -> bool:
+        said.extend(states)
+        told.set()
+        return True
+
+    class Refusing:
+        trouble = "disk full"
+
+    class Ledger:
+        store = Refusing()
+
+        async def works(self) -> bool:
+            return False
+
+    monkeypatch.setattr("statusproxy.service.notify", notify)
+    server = Server(loads("gateway: http://127.0.0.1:1"))
+    server.ledger = Ledger()  # type: ignore[assignment]
+    feeding = asyncio.create_task(server._feed_watchdog(3600))
+    await asyncio.wait_for(told.wait(), 10)
+    feeding.cancel()
+    assert said[0] == "WATCHDOG=1"
+    assert "disk full" in said[1]
