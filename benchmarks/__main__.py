@@ -1,0 +1,140 @@
+"""All benchmarks, one after the other: `make bench`, or `python -m benchmarks [--quick] [--only WORD]`.
+
+Peers are installed by `install-peers.sh`; one that cannot be had is skipped with a line that says so. Everything is
+bounded in time, stays on the loopback interface, and ends what it started. The report goes to benchmarks/RESULTS.md.
+"""
+
+import argparse
+import asyncio
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import fleet, memory, polls, rates, start, store, tunnels, units, volumes
+from benchmarks.results import Finding, Goal, Median, Results, Section
+
+HERE = Path(__file__).parent
+
+Step = Callable[[], Sequence[tuple[Section, Sequence[Finding]]]]
+
+
+def main() -> int:
+    """Run, report; 1 where a goal was missed, 0 else."""
+    arguments = _arguments()
+    # Ended from outside, what was started must end too: `finally` runs on an exception only.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if not arguments.no_install:
+        subprocess.run([str(HERE / "install-peers.sh")], check=False, timeout=900)
+    begun = time.monotonic()
+    results = Results(quick=arguments.quick, versions=fleet.versions())
+    with tempfile.TemporaryDirectory(prefix="statusproxy-bench-") as name, fleet.running(Path(name)) as running:
+        results.missing = running.missing
+        for peer, why in running.missing.items():
+            print(f"skipped: {peer}: {why}")
+        for title, step in _steps(running, quick=arguments.quick):
+            if arguments.only and not any(word in title for word in arguments.only):
+                continue
+            print(f"{title} …", flush=True)
+            for section, findings in step():
+                results.add(section, findings)
+    results.seconds = time.monotonic() - begun
+    if not arguments.only:
+        arguments.output.write_text(results.markdown(), encoding="utf-8")
+        print(f"\nwritten: {arguments.output} ({results.seconds:.0f} s)")
+    print(f"{len(results.missed)} goals missed" if results.missed else "every goal met")
+    return 1 if results.missed else 0
+
+
+def _arguments() -> Any:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a minute or two: one short sample of each")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="only the steps whose title has one of these words")
+    parser.add_argument("--no-install", action="store_true", help="take the peers that are there")
+    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    return parser.parse_args()
+
+
+def _steps(running: fleet.Fleet, *, quick: bool) -> list[tuple[str, Step]]:
+    turns, factor = (1, 1) if quick else (5, 2)
+    told = rates.scripts(running.folder)
+
+    def rate(point: rates.Point) -> Step:
+        def measure() -> list[tuple[Section, list[Finding]]]:
+            samples = rates.measure(running, point, told, turns=turns, factor=factor)
+            return [rates.report(point, samples)] if samples else []
+
+        return measure
+
+    steps: list[tuple[str, Step]] = [
+        (f"rates: {point.what}", rate(point)) for point in rates.points() if running.differs or not point.needs_lua
+    ]
+    steps += [
+        ("volumes: 1 GiB down and up", lambda: [volumes.measure(running, turns=1 if quick else 3)]),
+        ("memory: large bodies", lambda: [_memory(quick)]),
+        ("store: durable changes", lambda: [_store(1 if quick else 3)]),
+        ("tunnels: 1 000 WebSockets", lambda: [tunnels.measure(running)]),
+        ("start: READY and memory at rest", lambda: [start.measure(running, turns=2 if quick else 5)]),
+        ("polls: shared listing", lambda: [polls.measure(running)]),
+        ("units: the domain's own costs", units.measure),
+    ]
+    return steps
+
+
+def _store(runs: int) -> tuple[Section, list[Finding]]:
+    """What `benchmarks/store.py` measures, for the report; on the disk of the working directory."""
+    goal = Goal(f"≥ {store.GOAL:,}/s".replace(",", " "), store.GOAL)
+    section = Section(
+        "Durable state changes",
+        "Each sender waits until its change is on disk (SQLite, a real sync), as a webhook does.",
+        ["senders", "changes/s", "commits/s", "p50", "p99"],
+    )
+    reached = Median(0, 0, 0)
+    with tempfile.TemporaryDirectory(dir=".", prefix="bench-store-") as directory:
+        place = Path(directory)
+        syncs = store.syncs_per_second(place / "raw")
+        for senders in store.SENDERS:
+            samples = [
+                asyncio.run(store.changes_per_second(place / f"{senders}-{run}.db", senders)) for run in range(runs)
+            ]
+            reached = Median.of([sample[0] for sample in samples])
+            took = samples[-1][2]
+            p50, p99 = (took[int(len(took) * share)] * 1_000 for share in (0.5, 0.99))
+            commits = Median.of([sample[1] for sample in samples])
+            section.rows.append([str(senders), reached.text(), commits.text(), f"{p50:.2f} ms", f"{p99:.2f} ms"])
+    finding = Finding(
+        f"durable changes, {store.SENDERS[-1]} senders", reached.text("/s"), f"the disk alone: {syncs:,.0f} syncs/s",
+        goal.text, goal.verdict(reached.value),
+    )  # fmt: skip
+    return section, [finding]
+
+
+def _memory(quick: bool) -> tuple[Section, list[Finding]]:
+    """What `benchmarks/memory.py` measures, for the report."""
+    size = 10 if quick else 1
+    passages = asyncio.run(memory.passages(memory.WEBHOOK // size, memory.VOLUME // size))
+    section = Section(
+        "Memory while large bodies pass",
+        "Both ends compare hashes; growth is the peak of resident memory above what it was before.",
+        ["body", "MB", "unchanged", "growth", "MB/s"],
+        [
+            [
+                passage.what, f"{passage.size / 1e6:,.0f}", "yes" if passage.unchanged else "**no**",
+                f"{passage.growth / memory.MIB:.1f} MiB", f"{passage.size / passage.seconds / 1e6:,.0f}",
+            ]
+            for passage in passages
+        ],
+    )  # fmt: skip
+    worst = max(passage.growth for passage in passages) / memory.MIB
+    goal = Goal(f"< {memory.LIMIT // memory.MIB} MiB, every byte as it came", memory.LIMIT / memory.MIB, at_least=False)
+    whole = all(passage.unchanged for passage in passages)
+    verdict = goal.verdict(worst if whole else None)
+    return section, [Finding("memory growth, large bodies", f"{worst:.1f} MiB at most", "", goal.text, verdict)]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

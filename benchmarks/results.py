@@ -1,0 +1,143 @@
+"""What was found: rows of figures, goals and verdicts, as text for the terminal and for RESULTS.md."""
+
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+MET, MISSED, NO_GOAL, UNKNOWN = "met", "**missed**", "", "not measured"
+
+
+@dataclass(frozen=True)
+class Median:
+    """The middle of some measurements, and the least and the greatest of them."""
+
+    value: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Median":
+        """The median of at least one number."""
+        return cls(statistics.median(numbers), min(numbers), max(numbers))
+
+    def text(self, unit: str = "", digits: int = 0) -> str:
+        """`20 000 (19 500 to 21 000) unit`."""
+        middle, least, greatest = (_grouped(n, digits) for n in (self.value, self.least, self.greatest))
+        behind = f" {unit}" if unit else ""
+        return f"{middle} ({least} to {greatest}){behind}" if self.least != self.greatest else f"{middle}{behind}"
+
+
+def _grouped(number: float, digits: int) -> str:
+    return f"{number:,.{digits}f}".replace(",", " ")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A bound that a figure is held against."""
+
+    text: str
+    bound: float
+    at_least: bool = True
+
+    def verdict(self, reached: float | None) -> str:
+        """`met` or `missed`."""
+        if reached is None:
+            return UNKNOWN
+        return MET if (reached >= self.bound if self.at_least else reached <= self.bound) else MISSED
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the overview."""
+
+    what: str
+    figure: str
+    against: str = ""
+    goal: str = ""
+    verdict: str = NO_GOAL
+
+
+@dataclass
+class Section:
+    """A table under a heading, with a sentence on how it was measured."""
+
+    title: str
+    about: str
+    columns: Sequence[str]
+    rows: list[Sequence[str]] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """The section as Markdown."""
+        return f"## {self.title}\n\n{self.about}\n\n{_table(self.columns, self.rows)}"
+
+
+@dataclass
+class Results:
+    """All of one run."""
+
+    quick: bool
+    versions: dict[str, str]
+    findings: list[Finding] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def add(self, section: Section, findings: Sequence[Finding]) -> None:
+        """Keep a section, and show what it found."""
+        self.sections.append(section)
+        self.findings += findings
+        for finding in findings:
+            goal = f" · goal {finding.goal}: {finding.verdict.strip('*')}" if finding.goal else ""
+            print(f"  {finding.what}: {finding.figure}{f' · {finding.against}' if finding.against else ''}{goal}")
+
+    @property
+    def missed(self) -> list[Finding]:
+        """The findings that fall short of their goals."""
+        return [finding for finding in self.findings if finding.verdict == MISSED]
+
+    def markdown(self) -> str:
+        """The whole report."""
+        rows = [[f.what, f.figure, f.against, f.goal, f.verdict] for f in self.findings]
+        overview = _table(["what", "statusproxy", "against", "goal", "verdict"], rows)
+        kind = "a quick run: short samples, large spread" if self.quick else "a full run"
+        about = (
+            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {kind}, {self.seconds:.0f} s."
+            " Medians of alternating runs, with the least and the greatest in brackets; ratios are medians of the"
+            " ratios within one turn, in which each proxy ran once. Why the figures are what they are stands in"
+            " [docs/performance.md](../docs/performance.md)."
+        )
+        parts = [
+            "# What the benchmarks found",
+            about,
+            "## Overview\n\n" + overview,
+            *(section.markdown() for section in self.sections),
+            "## Machine and versions\n\n" + "\n".join(f"- {line}" for line in [*machine(), *self._versions()]),
+        ]
+        if self.missing:
+            lines = [f"- {name}: {why.splitlines()[0]}" for name, why in self.missing.items()]
+            parts.insert(3, "## Skipped\n\n" + "\n".join(lines))
+        return "\n\n".join(parts) + "\n"
+
+    def _versions(self) -> list[str]:
+        return [f"{name}: {version}" for name, version in self.versions.items()]
+
+
+def machine() -> list[str]:
+    """What it ran on."""
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
+    total = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    load = " ".join(Path("/proc/loadavg").read_text().split()[:3])
+    return [
+        f"{len(models)} × {models[0] if models else platform.machine()}, {int(total.split()[1]) // 1024**2} GiB",
+        f"Linux {platform.release()}, Python {platform.python_version()}; load at the end {load}",
+    ]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
