@@ -60,8 +60,9 @@ class ClientRequest:
         self.connection = connection
 
     def _cancel(self, exc: BaseException) -> None:
-        """Called by aiohttp when the client has gone: whoever reads the body learns it."""
-        self.content.set_exception(exc)
+        """Called by aiohttp when the client has gone: whoever reads the body learns it, unless all of it is here."""
+        if not self.content.is_eof():
+            self.content.set_exception(exc)
 
 
 #: Serves one request, and tells whether the connection may go on after it. Raises nothing but for cancellation.

@@ -814,12 +814,15 @@ class Exchange:
         return self._flight is not None and self._flight.followers > 0
 
     def _client_gone(self) -> None:
-        """The client has left: a request that changes nothing is given up, any other is carried to its end."""
+        """The client has left: a request that changes nothing is given up, any other is carried to its end.
+
+        To its end it can be carried only if its body has come whole; it may still be on its way to the gateway.
+        """
         self._gone = True
         connection = self._connection
         if connection is None or connection.complete or self._awaited_by_others:
             return
-        if self._request.method in SAFE or not connection.request_done:
+        if self._request.method in SAFE or not self._request.content.is_eof():
             connection.give_up(UpstreamError("gateway_closed", "the client has gone"))
 
     async def _tidy(self) -> None:

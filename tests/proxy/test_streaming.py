@@ -280,6 +280,36 @@ async def test_a_request_that_changes_something_is_carried_to_its_end_without_it
     assert origin.requests[0].body == b'{"text":"hi"}'
 
 
+async def test_a_body_that_came_whole_is_carried_on_though_its_client_left_before_the_gateway_took_it(
+    origin: Origin, tmp_path: Path
+) -> None:
+    busy = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        while True:
+            request = await origin.take(wire)
+            if request.target == b"/slow":
+                await busy.wait()
+            await wire.send(answer(b"done"))
+
+    origin.script = script
+    event = b'{"event":"status-find","session":"sales","status":"disconnectedMobile"}'
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 1}) as proxy:
+        other = await proxy.connect()
+        await other.send(get("/slow"))
+        await origin.received()
+        client = await proxy.connect()
+        request = get("/v1/webhooks/receive", method="POST", body=event)
+        await client.send(request[: -len(event)])
+        await until(lambda: proxy.server.proxy.in_flight == 2)
+        await client.send(event)
+        await client.close()
+        await until(lambda: sum(connection.connected for connection in proxy.server.clients.connections) == 1)
+        busy.set()
+        assert (await origin.received(2)).body == event
+        await until(lambda: proxy.server.ledger.has_overrides)
+
+
 async def test_an_upload_that_its_client_breaks_off_never_looks_complete_to_the_gateway(
     origin: Origin, proxy: Running
 ) -> None:
