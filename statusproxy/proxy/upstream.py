@@ -29,6 +29,9 @@ DEFAULT_IDLE: Final = 4.0
 #: Seconds taken off what the gateway promises in `Keep-Alive: timeout=`, for the request's way there.
 IDLE_MARGIN: Final = 1.0
 
+#: Bytes of a body's piece that is passed on alone; smaller ones that have come meanwhile go along with it.
+_WORTH_A_WRITE: Final = 64 * 1024
+
 #: Bytes read at once from a connection that is lost already.
 _SALVAGE: Final = 64 * 1024
 
@@ -117,6 +120,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_head_only",
         "_in_body",
         "_informational",
+        "_left",
         "_limits",
         "_loop",
         "_parser",
@@ -156,6 +160,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._head_only = False
         self._in_body = False
+        self._left = 0
+        """Bytes of the body that are taken past llhttp, once its length is known and it is longer than one read."""
         self._informational: Callable[[ResponseHead], None] | None = None
         self._body: list[bytes] = []
         self._size = 0
@@ -191,6 +197,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._head_only = head_only
         self._in_body = False
+        self._left = 0
         self._informational = informational
         self._body.clear()
         self._size = 0
@@ -232,10 +239,11 @@ class UpstreamConnection(asyncio.Protocol):
             if self.complete:
                 return b""
             await self._wait(self._limits.response_body, "gateway_timeout")
-        data = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body.clear()
-        self._size = 0
-        if self._paused:
+        if len(self._body) > 1 and len(self._body[0]) < _WORTH_A_WRITE:
+            self._body = [b"".join(self._body)]
+        data = self._body.pop(0)
+        self._size -= len(data)
+        if self._paused and self._size <= HIGH_WATER:
             self._paused = False
             if self.transport is not None and not self.closed:
                 self.transport.resume_reading()
@@ -344,8 +352,12 @@ class UpstreamConnection(asyncio.Protocol):
             # Bytes that no request asked for: whose answer they are cannot be told, so nobody gets them.
             self.abort()
             return
+        if self._left:
+            self._take_past(data)
+            return
         self.answered = True
-        if not self._in_body:
+        in_head = not self._in_body
+        if in_head:
             self._head_bytes += len(data)
         try:
             parser.feed_data(data)
@@ -358,6 +370,29 @@ class UpstreamConnection(asyncio.Protocol):
         if self._head is None and self._head_bytes > self._limits.head_bytes and self.error is None:
             self._fail(UpstreamError("gateway_bad_answer", "head too large", answered=True))
             self.abort()
+        if in_head and self._head is not None and not self.complete and self.error is None:
+            self._left = self._still_to_come(self._head)
+        self._taken()
+
+    def _still_to_come(self, head: ResponseHead) -> int:
+        """Bytes of the body that follow what has come; 0 where chunks or the connection's end will tell."""
+        length = None if head.coded or head.status == 101 else first(head.headers, b"content-length")
+        return int(length) - self._size if length is not None else 0
+
+    def _take_past(self, data: bytes) -> None:
+        """Take a piece of a body whose length is known: llhttp would only copy it."""
+        if len(data) > self._left:
+            # What follows is an answer that nobody asked for.
+            data = data[: self._left]
+            self.abort()
+        self._body.append(data)
+        self._size += len(data)
+        self._left -= len(data)
+        self.complete = not self._left
+        self._taken()
+
+    def _taken(self) -> None:
+        """Something came: wake who waits for it, and have the gateway wait while too much is held."""
         self._wake()
         if self._size > HIGH_WATER and not self._paused and self.transport is not None and not self.closed:
             self._paused = True
