@@ -24,6 +24,7 @@ from statusproxy.config_reader import (
     Form,
     JsonScalar,
     Spot,
+    boolean_or,
     count,
     duration,
     mapping,
@@ -369,7 +370,7 @@ class Log(Section, frozen=True, kw_only=True):
 
     format: Literal["auto", "text", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
-    access: bool = False
+    access: Annotated[bool | str, boolean_or("json", "combined")] = False
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -265,14 +265,26 @@ def _json_scalar(spot: Spot) -> JsonScalar:
 JSON_SCALAR: Form[JsonScalar] = Form(_json_scalar, same)
 
 
-def _boolean(spot: Spot) -> bool:
+def _boolean(spot: Spot, *words: str) -> bool:
+    allowed = ", ".join(("true", "false", *words))
     if isinstance(spot.node, Scalar):
         if spot.node.kind is Kind.BOOL:
             return spot.node.text.lower() == "true"
         meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(spot.node.text.lower())
         if meant:
-            raise spot.found(f'allowed: true, false; did you mean "{meant}"?')
-    raise spot.found("allowed: true, false")
+            raise spot.found(f'allowed: {allowed}; did you mean "{meant}"?')
+        raise spot.found(f"allowed: {allowed}{did_you_mean(spot.node.text, words)}")
+    raise spot.found(f"allowed: {allowed}")
+
+
+def boolean_or(*words: str) -> Form[bool | str]:
+    """True, false, or one of some words that say more."""
+
+    def read(spot: Spot) -> bool | str:
+        node = spot.node
+        return node.text if isinstance(node, Scalar) and node.text in words else _boolean(spot, *words)
+
+    return Form(read, same)
 
 
 def _choice(words: tuple[str, ...]) -> Form[str]:

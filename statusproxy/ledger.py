@@ -9,13 +9,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from statusproxy.hearsay import Hearsay, Word
-from statusproxy.logs import public_name
+from statusproxy.logs import Repeats, public_name
 from statusproxy.metrics import Metrics
+from statusproxy.seen import Seen
 from statusproxy.status import qr, signals
 from statusproxy.status.channels import ChannelRule, Correction, correct
 from statusproxy.status.sessions import Change, Record, SessionMap, SessionRules, Store
@@ -64,6 +65,9 @@ class Ledger:
         """When the last believed webhook came, epoch seconds."""
         self.heard_from: dict[str, float] = {}
         """When each sender of webhooks was last heard, by address; the last few only."""
+        self.seen = Seen()
+        """What came by on the webhooks' ways since the start."""
+        self._repeats = Repeats()
         self._signal_rules = signal_rules
         self._aliases = session_rules.aliases
         self._hearsay = Hearsay()
@@ -149,6 +153,10 @@ class Ledger:
             # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
             verdict = signals.Verdict.PRESENCE.value
         self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
+        self.seen.heard(source, reading.event, verdict, now)
+        if reading.signal is not None:
+            at = reading.signal.at
+            self.seen.timed(at if at is not None else signals.stated_time(body), now)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
             session = public_name(reading.signal.session)
             log.info(
@@ -167,10 +175,12 @@ class Ledger:
     def doubt(self, source: str, why: str) -> None:
         """A webhook from a sender that is not believed: counted, logged, forgotten."""
         self._metrics.signal("none", "untrusted")
-        self._note_sender(source, self.now())
-        log.warning(
-            "event not believed: its sender %s fails the %s check", source, why, extra={"client": source, "why": why}
-        )
+        now = self.now()
+        self._note_sender(source, now)
+        self.seen.doubted(source, why, now)
+        said = self._repeats.more(("doubt", source, why), ("doubt", "(many)", why), now)
+        if said is not None:
+            _warn(*said)
 
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
@@ -225,7 +235,9 @@ class Ledger:
     def unreadable(self, what: str, why: str) -> None:
         """Something could not be watched or corrected and passed as it came."""
         self._metrics.unreadable(what, why)
-        log.warning("%s passed untouched: %s", what, why, extra={"what": what, "why": why})
+        said = self._repeats.more(("unread", what, why), ("unread", "(many)", why), self.now())
+        if said is not None:
+            _warn(*said)
 
     # ---- what an operator does ----
 
@@ -312,6 +324,8 @@ class Ledger:
     async def _write_at_leisure(self) -> None:
         while True:
             await asyncio.sleep(LEISURE)
+            for about, count in self._repeats.overdue(self.now()):
+                _warn(about, count, over=True)
             try:
                 await self._save(self.sessions.expire(self.now()), leisure=True)
             except Exception:
@@ -362,6 +376,20 @@ def _tell(change: Change) -> None:
         change.reason,
         extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
     )
+
+
+def _warn(about: Any, more: int, *, over: bool = False) -> None:
+    """One line for a warning that may come in floods; `more` came since its last line, `over` without a new one."""
+    kind, who, why = about
+    if kind == "doubt":
+        line, extra = "event not believed: its sender %s fails the %s check", {"client": who, "why": why}
+    else:
+        line, extra = "%s passed untouched: %s", {"what": who, "why": why}
+    if more:
+        line += " (%d more times in the last minutes)" if over else " (and %d times since this was last said)"
+        log.warning(line, who, why, more, extra={**extra, "more": more})
+    else:
+        log.warning(line, who, why, extra=extra)
 
 
 def _swallow(done: "asyncio.Future[None]") -> None:

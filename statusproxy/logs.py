@@ -10,11 +10,13 @@ import os
 import re
 import sys
 import time
+from collections.abc import Hashable
 from typing import Final, Literal, TextIO
 
 Format = Literal["auto", "text", "json"]
 
-_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+#: What a record has besides what its caller gave in `extra`; `form` is the caller's choice of a formatter.
+_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "form"}
 
 #: syslog's severities (RFC 5424 §6.2.1), which journald reads from a `<n>` prefix.
 _PRIORITIES: Final = (
@@ -33,6 +35,46 @@ _NUMBER: Final = re.compile(r"\d{6,}(?=\d{4})")
 def public_name(session: str) -> str:
     """A session's id as it may be logged: of a phone number in it, only the last four digits."""
     return _NUMBER.sub("…", session)
+
+
+#: Seconds in which a warning is logged once for each thing it is about, and how many such things are told apart.
+QUIET: Final = 60.0
+_TOLD_APART: Final = 256
+
+
+class Repeats:
+    """Keeps a warning that comes again and again to one line a minute for each thing it is about, with a count.
+
+    What a flood can make up (senders' addresses) is told apart up to a bound; beyond, all share one line.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[Hashable, float] = {}
+        self._kept_back: dict[Hashable, int] = {}
+
+    def more(self, key: Hashable, others: Hashable, now: float) -> tuple[Hashable, int] | None:
+        """What to log now: `key` (or `others`, where too many are told apart) and how often it came since its last
+        line without being logged. None where it must not be logged now."""
+        if key not in self._since and len(self._since) >= _TOLD_APART:
+            key = others
+        since = self._since.get(key)
+        # A clock that was set back silences nothing.
+        if since is not None and 0 <= now - since < QUIET:
+            self._kept_back[key] = self._kept_back.get(key, 0) + 1
+            return None
+        self._since[key] = now
+        return key, self._kept_back.pop(key, 0)
+
+    def overdue(self, now: float) -> list[tuple[Hashable, int]]:
+        """What came again after its last line, a minute and more ago: to be logged now, each with its count."""
+        owed = []
+        for key in [key for key, since in self._since.items() if not 0 <= now - since < QUIET]:
+            if key in self._kept_back:
+                owed.append((key, self._kept_back.pop(key)))
+                self._since[key] = now
+            else:
+                del self._since[key]
+        return owed
 
 
 class TextFormatter(logging.Formatter):
@@ -68,6 +110,40 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":"))
 
 
+class CombinedFormatter(logging.Formatter):
+    """An exchange as Apache's combined log format has it, then the request's id and the time it took.
+
+    Referer and user agent are always `-`: they may hold anything. A client that had gone before it was answered
+    reads 499, as nginx writes it, for readers of this format take no 0.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One access record as one line."""
+        said = record.__dict__
+        at = time.gmtime(record.created)
+        moment = f"{at.tm_mday:02d}/{_MONTHS[at.tm_mon - 1]}/{time.strftime('%Y:%H:%M:%S', at)} +0000"
+        return (
+            f'{said["client"]} - - [{moment}] "{said["method"]} {said["path"]} HTTP/1.1" {said["status"] or 499} '
+            f'{said["sent"] or "-"} "-" "-" {said["request_id"]} {said["ms"]:.2f}ms'
+        )
+
+
+#: Not by `strftime`, which would write them in the locale's language.
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class _Chosen(logging.Formatter):
+    """The formatter that a record asks for in `form`, else the usual one."""
+
+    def __init__(self, usual: logging.Formatter) -> None:
+        super().__init__()
+        self._usual = usual
+        self._others = {"json": JsonFormatter(), "combined": CombinedFormatter()}
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._others.get(record.__dict__.get("form", ""), self._usual).format(record)
+
+
 class _Journal(logging.Formatter):
     """Puts the severity before each line, as journald wants it on a service's output."""
 
@@ -84,7 +160,7 @@ def set_up(form: Format, level: str, stream: TextIO | None = None) -> None:
     """Send all log records to `stream` (standard error by default) in the form wanted."""
     stream = stream or sys.stderr
     text = form == "text" or (form == "auto" and stream.isatty())
-    formatter: logging.Formatter = TextFormatter() if text else JsonFormatter()
+    formatter: logging.Formatter = _Chosen(TextFormatter() if text else JsonFormatter())
     if _is_journal(stream):
         formatter = _Journal(formatter)
     handler = logging.StreamHandler(stream)
@@ -93,6 +169,8 @@ def set_up(form: Format, level: str, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("statusproxy").setLevel(level.upper())
+    # Whoever wants access lines says so with `log.access`, whatever else is to be heard.
+    logging.getLogger("statusproxy.access").setLevel(logging.INFO)
 
 
 def _is_journal(stream: TextIO) -> bool:

@@ -16,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from statusproxy import __version__, service
+from statusproxy import __version__, access_log, service
 from statusproxy.addresses import Address
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
@@ -25,18 +25,22 @@ from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
+from statusproxy.proxy.routes import Kind
 from statusproxy.proxy.site import Report
 from statusproxy.store import StoreError, open_store
+from statusproxy.templates import fold_path
 from statusproxy.wiring import build_site, head_limits, load_certificate, server_tls
 
 log = logging.getLogger("statusproxy")
-access_log = logging.getLogger("statusproxy.access")
 
 #: Connections the kernel holds for us until they are accepted.
 _BACKLOG: Final = 1024
 
 #: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
 _CLOSING: Final = 15.0
+
+#: Seconds in which a client that had connected when the end began may still ask for something.
+_LAST_CALL: Final = 1.0
 
 #: Seconds between two looks at whether the exchanges under way have ended.
 _DRAIN_STEP: Final = 0.05
@@ -111,6 +115,7 @@ class Server:
             head_limits=head_limits(settings),
         )
         self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
+        self.admin.listening = self.addresses
         try:
             await self._listen(settings)
         except OSError as error:
@@ -152,13 +157,18 @@ class Server:
         await self._close_listeners()
         self.clients.close_idle()
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.settings.timeouts.drain
-        while self.proxy.in_flight and loop.time() < end and not self._hurry.is_set():
+        begun, drain = loop.time(), self.settings.timeouts.drain
+        while not self._hurry.is_set():
+            passed = loop.time() - begun
+            under_way = self.proxy.in_flight or self.clients.sending
+            # Who has connected is about to ask, and an engine asks only once.
+            if passed >= drain or not (under_way or (passed < _LAST_CALL and self.clients.expecting)):
+                break
             await asyncio.sleep(_DRAIN_STEP)
             self.clients.close_idle()
         if self.proxy.in_flight:
             log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
-        await self.clients.shutdown(timeout=0.1 if self.proxy.in_flight else 1.0)
+        await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         for task in self._tasks:
             task.cancel()
@@ -292,23 +302,11 @@ class Server:
 
     def _report(self, report: Report) -> None:
         self.metrics.report(report)
+        if report.kind is Kind.WEBHOOK:
+            path = report.target.partition(b"?")[0].decode("latin-1")
+            self.ledger.seen.passed(fold_path(path), report.status, self._clock())
         if self.settings.log.access:
-            access_log.info(
-                "%s %s %d",
-                report.method,
-                report.path,
-                report.status,
-                extra={
-                    "request_id": report.request_id,
-                    "client": report.client,
-                    "route": report.kind.name.lower(),
-                    "status": report.status,
-                    "ms": round(report.seconds * 1000, 2),
-                    "received": report.received,
-                    "sent": report.sent,
-                    "problem": report.problem,
-                },
-            )
+            access_log.tell(report, self.settings.log.access)
 
 
 def _monotonic_usec() -> int:

@@ -18,6 +18,7 @@ from statusproxy.admin import assets
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import Health
 from statusproxy.admin.report import change_report, moment, session_report
+from statusproxy.admin.selfreport import self_report
 from statusproxy.config import Settings
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
@@ -45,6 +46,8 @@ class AdminListener:
         self.settings = settings
         self.addresses: list[str] = []
         """Where it listens, as URLs or `unix:/path`, once started."""
+        self.listening: list[str] = []
+        """Where the proxy itself listens."""
         self._ledger = ledger
         self._metrics = metrics
         self._proxy = proxy
@@ -68,6 +71,7 @@ class AdminListener:
                 web.get("/history", self._history),
                 web.post("/sessions/{session}/release", self._release),
                 web.get("/events", self._events),
+                web.get("/doctor", self._doctor),
                 *assets.routes(),
             ]
         )
@@ -163,6 +167,11 @@ class AdminListener:
                 "sessions": [session_report(record, words.get(record.session)) for record in records],
             }
         )
+
+    async def _doctor(self, request: web.Request) -> web.Response:
+        """What `statusproxy doctor` asks of a running proxy."""
+        health = await self._health.report()
+        return web.json_response(self_report(self._ledger, self._proxy, self.settings, self.listening, health))
 
     async def _release(self, request: web.Request) -> web.Response:
         """End the override of one session."""

@@ -26,6 +26,9 @@ _REWRITTEN: Final = frozenset(
     }
 )
 
+#: Peers remembered that speak for others without being trusted to.
+_STRANGERS: Final = 16
+
 #: The names of `_REWRITTEN`, for callers that look whether a request has any.
 SAID: Final = _REWRITTEN
 
@@ -70,13 +73,15 @@ def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
 class Trust:
     """The networks whose proxies are believed when they say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_networks", "introduce", "is_trusted")
+    __slots__ = ("_networks", "introduce", "is_trusted", "strangers")
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
         # One client makes many requests: its network is looked up once.
         self.is_trusted = lru_cache(maxsize=4096)(self._is_trusted)
         self.introduce = lru_cache(maxsize=4096)(self._introduce)
+        self.strangers: dict[str, None] = {}
+        """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
 
     def _is_trusted(self, text: str) -> bool:
         return within(parse_address(text), self._networks)
@@ -125,6 +130,8 @@ class Trust:
             headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
             if not self.is_trusted(peer.address):
                 said = {}
+                if len(self.strangers) < _STRANGERS:
+                    self.strangers[peer.address] = None
         chain = said.get(b"x-forwarded-for", [])
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),

@@ -248,6 +248,14 @@ def _is_own(document: object) -> bool:
     )
 
 
+def stated_time(body: bytes) -> float | None:
+    """The time an event gives itself, also where it lies too far ahead to be used; `None` where it gives none."""
+    try:
+        return _own_time(parse(body), math.inf)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _own_time(document: object, now: float) -> float | None:
     for path in _TIMES:
         at = _epoch(lookup(document, path))

@@ -149,7 +149,12 @@ MISTAKES_AFTER_THE_GATEWAY = [
         '2: preset: found "gateway_wrapper"; allowed: gateway-wrapper, or null for none; did you mean "gateway-wrapper"?',
     ),
     ("presence: trsut", '2: presence: found "trsut"; allowed: ignore, trust; did you mean "trust"?'),
-    ("log: {access: yes}", '2: log.access: found "yes"; allowed: true, false; did you mean "true"?'),
+    ("log: {access: yes}", '2: log.access: found "yes"; allowed: true, false, json, combined; did you mean "true"?'),
+    (
+        "log: {access: combine}",
+        '2: log.access: found "combine"; allowed: true, false, json, combined; did you mean "combined"?',
+    ),
+    ("log: {access: [json]}", "2: log.access: found a list; allowed: true, false, json, combined"),
     (
         "admin:\n  listen: 0.0.0.0:8091",
         (

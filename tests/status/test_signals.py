@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.fields import Path, parse_path
-from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read
+from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read, stated_time
 
 NOW = 1_768_504_030.0
 """2026-01-15 19:07:10 UTC."""
@@ -446,3 +446,16 @@ def test_no_json_makes_it_raise(event: object, members: dict[str, object], word:
 @given(st.binary())
 def test_no_bytes_make_it_raise(body: bytes) -> None:
     assert read(body, RULES, NOW).signal is None
+
+
+@pytest.mark.parametrize(
+    ("body", "at"),
+    [
+        (b'{"timestamp":"2999-01-01T00:00:00Z"}', 32472144000.0),  # too far ahead to be used, but stated
+        (b'{"event":"status-find"}', None),
+        (b"not JSON", None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_the_time_an_event_states_is_told_whatever_it_is_worth(body: bytes, at: float | None) -> None:
+    assert stated_time(body) == at

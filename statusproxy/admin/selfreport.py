@@ -1,0 +1,27 @@
+"""What a running proxy tells `statusproxy doctor`: its settings, who sent webhooks, who spoke for others."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from statusproxy import __version__
+from statusproxy.config import Settings, dump
+from statusproxy.ledger import Ledger
+from statusproxy.proxy.handler import Proxy
+
+
+def self_report(
+    ledger: Ledger, proxy: Proxy, settings: Settings, listening: Sequence[str], health: Mapping[str, Any]
+) -> dict[str, Any]:
+    """JSON's types only; times in epoch seconds. No secret: the settings are those that `check` prints, masked."""
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "now": ledger.now(),
+        "started": ledger.started_at,
+        "listening": list(listening),
+        "settings": dump(settings),
+        "health": dict(health),
+        "webhooks": {"last_heard": ledger.heard_at, **ledger.seen.report()},
+        "forwarding_strangers": list(proxy.site.trust.strangers),
+    }
