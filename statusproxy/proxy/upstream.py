@@ -370,13 +370,15 @@ class UpstreamConnection(asyncio.Protocol):
         if self._head is None and self._head_bytes > self._limits.head_bytes and self.error is None:
             self._fail(UpstreamError("gateway_bad_answer", "head too large", answered=True))
             self.abort()
-        if in_head and self._head is not None and not self.complete and self.error is None:
+        if in_head and self._head is not None:
             self._left = self._still_to_come(self._head)
         self._taken()
 
     def _still_to_come(self, head: ResponseHead) -> int:
         """Bytes of the body that follow what has come; 0 where chunks or the connection's end will tell."""
-        length = None if head.coded or head.status == 101 else first(head.headers, b"content-length")
+        if self.complete or self.error is not None or head.coded or head.status == 101:
+            return 0
+        length = first(head.headers, b"content-length")
         return int(length) - self._size if length is not None else 0
 
     def _take_past(self, data: bytes) -> None:
