@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python: nginx, PHP with cURL, curl, Node.js, Chromium, and the npm packages of tests/peers.
+# Installs what the tests need beyond Python: nginx, PHP with cURL, curl, Node.js, Chromium, Redis, and the npm packages of tests/peers.
 # For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/peers"
@@ -29,6 +29,8 @@ have node || missing+=(nodejs)
 have npm || missing+=(npm)
 have chromium || missing+=(chromium)
 have chromedriver || missing+=(chromium-driver)
+# For tests/store: a server of their own in which the state is kept.
+have redis-server || missing+=(redis-server)
 # For tests/systemd: a Debian of its own in which the service is installed.
 have mmdebstrap || missing+=(mmdebstrap)
 have systemd-nspawn || missing+=(systemd-container)
@@ -40,8 +42,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     exit 1
   fi
   echo "install-peers: installing ${missing[*]}"
-  # The tests start their own nginx: the packaged service must neither start nor take port 80.
-  if ! have nginx && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
+  # The tests start their own nginx and Redis: the packaged services must neither start nor take their ports.
+  if { ! have nginx || ! have redis-server; } && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
     trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
     as_root chmod 755 /usr/sbin/policy-rc.d

@@ -1,7 +1,7 @@
 """Where the session map survives a restart: `open_store` picks the store that a `state.url` names.
 
 Each store keeps the `Store` protocol of `statusproxy.status.sessions`: `open`, `save`, `history`, `close`,
-`healthy`, `trouble`. `memory:` keeps nothing, `sqlite:///…` is the default.
+`healthy`, `trouble`. `memory:` keeps nothing, `sqlite:///…` is the default, `redis://…` needs the extra `redis`.
 """
 
 import logging
@@ -13,12 +13,16 @@ from statusproxy.status.sessions import Store
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.files import resolve
 from statusproxy.store.memory import MemoryStore
+from statusproxy.store.place import Place
 from statusproxy.store.sqlite import SqliteStore
 
 __all__ = ["StoreError", "StoreInUseError", "open_store"]
 
 _SQLITE: Final = "sqlite:///"
-_ALLOWED: Final = "memory:, sqlite:///state.db (relative) or sqlite:////var/lib/statusproxy/state.db (absolute)"
+_ALLOWED: Final = (
+    "memory:, sqlite:///state.db (relative), sqlite:////var/lib/statusproxy/state.db (absolute) or "
+    "redis://host:6379/0 (rediss:// for TLS)"
+)
 
 
 def open_store(
@@ -41,10 +45,23 @@ def open_store(
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
         raise ValueError(f"state.url: found {url!r}; a path follows three slashes: {_ALLOWED}")
-    if scheme in ("redis", "rediss", "unix"):
-        raise ValueError(f"state.url: a {scheme} store is not part of this version; allowed: {_ALLOWED}")
+    if scheme in ("redis", "rediss"):
+        return _redis_store(Place.parse(url), history_days, log)
     # The scheme alone: an address may carry a password.
     raise ValueError(f"state.url: no store is called {scheme!r}; allowed: {_ALLOWED}")
+
+
+def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None) -> Store:
+    try:
+        from statusproxy.store.redis import RedisStore
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "redis":
+            raise
+        raise ValueError(
+            "state.url: a state in Redis needs the package redis, which is not installed: "
+            "pip install 'statusproxy[redis]'"
+        ) from error
+    return RedisStore(place, history_days=history_days, log=log)
 
 
 def _path(url: str) -> str:

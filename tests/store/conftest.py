@@ -1,12 +1,13 @@
-"""A path for a database, and a store that is open and closed again."""
+"""A path for a database, a Redis server for all tests, and a store that is open and closed again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from statusproxy.store.sqlite import SqliteStore
 
+from .redis_server import RedisServer, running
 from .samples import sqlite_store
 
 
@@ -21,3 +22,10 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.open()
     yield store
     await store.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server for the tests that leave it as it is; each uses keys of its own."""
+    with running(tmp_path_factory.mktemp("redis")) as server:
+        yield server

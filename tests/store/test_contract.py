@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from statusproxy.status.sessions import Store
 from statusproxy.store import StoreError
 from statusproxy.store.memory import MemoryStore
 
+from .redis_server import RedisServer, redis_store
 from .samples import DAY, NOW, a_change, a_record, overridden, sqlite_store
 
 Reopen = Callable[[], Awaitable[list[str]]]
@@ -18,24 +21,28 @@ Reopen = Callable[[], Awaitable[list[str]]]
 class Bench:
     """A store under test and how it is closed and opened again, as after a restart."""
 
-    def __init__(self, kind: str, path: Path) -> None:
-        self._kind = kind
-        self._path = path
-        self.store = self._make()
-
-    def _make(self) -> Store:
-        return MemoryStore(clock=lambda: NOW) if self._kind == "memory" else sqlite_store(self._path)
+    def __init__(self, make: Callable[[], Store]) -> None:
+        self._make = make
+        self.store = make()
 
     async def restarted(self) -> list[object]:
         await self.store.close()
-        if self._kind != "memory":
+        if not isinstance(self.store, MemoryStore):
             self.store = self._make()
         return list(await self.store.open())
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Bench]:
-    bench = Bench(request.param, path)
+    make: Callable[[], Store]
+    if request.param == "memory":
+        make = partial(MemoryStore, clock=lambda: NOW)
+    elif request.param == "sqlite":
+        make = partial(sqlite_store, path)
+    else:
+        server: RedisServer = request.getfixturevalue("redis_server")
+        make = partial(redis_store, replace(server.place, prefix=f"{path.parent.name}:"))
+    bench = Bench(make)
     assert await bench.store.open() == []
     yield bench
     await bench.store.close()

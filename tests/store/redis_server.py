@@ -1,0 +1,99 @@
+"""A real Redis server for the tests, on a port of its own, and stores that work with it quickly."""
+
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from statusproxy.store.place import Place
+from statusproxy.store.redis import RedisStore, Timing
+
+from .samples import NOW
+
+REDIS_QUICK = Timing(
+    first_retry=0.01, last_retry=0.02, answer_limit=2, save_limit=2, close_limit=2, open_wait=0, lock_wait=0
+)  # fmt: skip
+
+
+class RedisServer:
+    """A server with its files in `folder`; `settings` are those of redis.conf, as the command line takes them."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self._folder = folder
+        self._settings = settings
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            pytest.skip("no redis-server here: apt-get install redis-server (or tests/install-peers.sh)")
+        self._folder.mkdir(exist_ok=True)
+        command = [
+            program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder), "--save", "",
+            "--appendonly", "yes", "--appendfsync", "always", *self._settings,
+        ]  # fmt: skip
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self._process.stdout is not None
+        said = ""
+        for line in self._process.stdout:
+            said += line
+            if "Ready to accept connections" in line:
+                return
+        raise AssertionError(f"redis-server did not start:\n{said}")
+
+    def tell(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        """End it, by default as a power cut of the process would."""
+        if self._process is None:
+            return
+        self.tell(number)
+        self.tell(signal.SIGCONT)
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+
+    def forget(self) -> None:
+        """Delete its files, while it is stopped."""
+        shutil.rmtree(self._folder)
+
+    @property
+    def place(self) -> Place:
+        return Place("127.0.0.1", self.port)
+
+    @contextmanager
+    def client(self, **options: Any) -> Iterator["redis.Redis"]:
+        """Another client of the server: what an operator sees with redis-cli."""
+        client = redis.Redis(port=self.port, **options)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def running(folder: Path, *settings: str) -> Iterator[RedisServer]:
+    server = RedisServer(folder, *settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def redis_store(place: Place, **options: Any) -> RedisStore:
+    """A store with a clock that stands still and short pauses."""
+    values: dict[str, Any] = {"clock": lambda: NOW, "timing": REDIS_QUICK} | options
+    return RedisStore(place, **values)
