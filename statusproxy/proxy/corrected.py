@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip, encode_gzip
-from statusproxy.proxy.headers import Header, Headers, lower, values
+from statusproxy.proxy.headers import Header, Headers, Noted, lower, values
 
 #: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
 #: for a list whose correction has changed), or for a part of it.
@@ -86,10 +86,11 @@ class Representation:
 
 
 def represent(
-    request: Headers, status: int, reason: bytes, headers: list[Header], body: bytes, own_tag: bytes | None
+    asked: Noted, status: int, reason: bytes, headers: list[Header], said: Noted, body: bytes, own_tag: bytes | None
 ) -> Representation:
     """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
 
+    `asked` and `said` are what was noted of the request and of the answer (`headers.sort_out`).
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
     correction in force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2).
     gzip is applied
@@ -100,14 +101,14 @@ def represent(
         headers = [header for header in headers if lower(header[0]) not in UNTRUE]
         headers.append((b"ETag", tag))
     else:
-        tag = (values(headers, b"etag") or [b""])[0]
-    if status == 200 and tag and _none_match(values(request, b"if-none-match"), tag):
+        tag = said.get(b"etag", [b""])[0]
+    if status == 200 and tag and b"if-none-match" in asked and _none_match(asked[b"if-none-match"], tag):
         return Representation(
             304, b"Not Modified", [header for header in headers if lower(header[0]) not in _NOT_WITH_304], b""
         )
-    headers = [header for header in headers if lower(header[0]) != b"content-length"]
-    if len(body) >= WORTHWHILE and not values(headers, b"content-encoding"):
-        accept = values(request, b"accept-encoding")
+    coded = own_tag is None and b"content-encoding" in said
+    if len(body) >= WORTHWHILE and not coded:
+        accept = asked.get(b"accept-encoding")
         if accept:
             headers = _vary(headers)
             if accepts_gzip(accept):

@@ -282,11 +282,12 @@ class Exchange:
         head, body = landing.head, landing.body
         if body is None:
             return
-        text, why = self._unfold(head, body)
+        fields, noted = self._answer_fields(head)
+        text, why = self._unfold(head, noted, body)
         if text is None:
             if why:
                 self._knowledge.unreadable("channels", why)
-            await self._answer(head.status, head.reason, self._answer_fields(head)[0], body, head)
+            await self._answer(head.status, head.reason, fields, body, head)
             return
         correction, self._durable = self._knowledge.correct(text, entry.rule, self._asked_at, match.session)
         await self._settle()
@@ -295,10 +296,11 @@ class Exchange:
         changed = correction.body is not text
         self._corrected = len(correction.corrected)
         answer = corrected.represent(
-            request.headers,
+            self._noted,
             head.status,
             head.reason,
-            self._answer_fields(head)[0],
+            fields,
+            noted,
             correction.body if changed else body,
             self._proxy.validators.tag(correction.body) if changed else None,
         )
@@ -358,14 +360,15 @@ class Exchange:
         if body is None:
             return
         kind = first(head.headers, b"content-type") or b""
-        text, why = self._unfold(head, body)
+        fields, noted = self._answer_fields(head)
+        text, why = self._unfold(head, noted, body)
         if text is not None:
             image = kind.lower().startswith(b"image/")
             self._durable = self._knowledge.qr_answered(session, text, image, self._asked_at)
             await self._settle()
         elif why:
             self._knowledge.unreadable("qr", why)
-        await self._answer(head.status, head.reason, self._answer_fields(head)[0], body, head)
+        await self._answer(head.status, head.reason, fields, body, head)
 
     async def _tunnel(self, head: ResponseHead) -> None:
         connection, request = self._connection, self._request
@@ -676,11 +679,11 @@ class Exchange:
             await self._write(self._last_chunk(connection))
         return None
 
-    def _unfold(self, head: ResponseHead, body: bytes) -> tuple[bytes | None, str]:
+    def _unfold(self, head: ResponseHead, noted: Noted, body: bytes) -> tuple[bytes | None, str]:
         """The body to look at, uncoded; None with the reason (or "" where there is nothing wrong) where not."""
         if not 200 <= head.status < 300 or head.status == 206 or not body:
             return None, ""
-        coding = b",".join(values(head.headers, b"content-encoding"))
+        coding = b",".join(noted.get(b"content-encoding", ()))
         if not coding:
             return body, ""
         try:

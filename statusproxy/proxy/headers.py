@@ -124,7 +124,7 @@ _EVERYDAY_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
 
 #: Fields that are noted while a head is sorted out: those dropped from it, and those that stay as well.
 _NOTED_ONLY: Final = HOP_BY_HOP | {b"via"}
-_NOTED_TOO: Final = frozenset({b"content-length", b"x-request-id", b"host", b"expect", b"content-encoding"})
+_NOTED_TOO: Final = frozenset({b"content-length", b"x-request-id", b"content-encoding"})
 
 Roles = dict[bytes, bool]
 """Lower-cased names to note; True where the field also stays."""
@@ -134,7 +134,11 @@ REQUEST_ROLES: Final[Roles] = {
     **dict.fromkeys(_NOTED_TOO, True),
     **dict.fromkeys(
         (
+            b"accept-encoding",
+            b"expect",
             b"forwarded",
+            b"host",
+            b"if-none-match",
             b"x-forwarded-for",
             b"x-forwarded-host",
             b"x-forwarded-port",
@@ -144,7 +148,11 @@ REQUEST_ROLES: Final[Roles] = {
         True,
     ),
 }
-ANSWER_ROLES: Final[Roles] = {**dict.fromkeys(_NOTED_ONLY, False), **dict.fromkeys(_NOTED_TOO, True)}
+ANSWER_ROLES: Final[Roles] = {
+    **dict.fromkeys(_NOTED_ONLY, False),
+    **dict.fromkeys(_NOTED_TOO, True),
+    b"etag": True,
+}
 
 Noted = dict[bytes, list[bytes]]
 
