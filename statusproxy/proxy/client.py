@@ -164,8 +164,14 @@ class ClientConnection(RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """Whether the client was answered and has not begun to ask for more."""
-        return bool(self._request_count) and not (self._current_request or self._messages or self._head_begun)
+        """Whether the client was answered, to the last byte, and has not begun to ask for more."""
+        asking = self._current_request or self._messages or self._head_begun
+        return bool(self._request_count) and not asking and not self.unsent
+
+    @property
+    def unsent(self) -> bool:
+        """Whether bytes of an answer wait here for the client to take them."""
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0
 
     def _start_head_timer(self) -> None:
         if self.server.head_timeout is not None:
@@ -376,9 +382,23 @@ class ClientServer(web.Server):
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""
-        for connection in self.connections:
-            if isinstance(connection, ClientConnection) and connection.idle:
+        for connection in self._clients:
+            if connection.idle:
                 connection.force_close()
+
+    @property
+    def sending(self) -> bool:
+        """Whether any client has yet to take the rest of its answer."""
+        return any(connection.unsent for connection in self._clients)
+
+    @property
+    def expecting(self) -> bool:
+        """Whether any connection has just been opened to ask for something, or has begun to."""
+        return any(not connection.idle for connection in self._clients)
+
+    @property
+    def _clients(self) -> list["ClientConnection"]:
+        return [connection for connection in self.connections if isinstance(connection, ClientConnection)]
 
     def __call__(self) -> RequestHandler:
         return ClientConnection(self, loop=self._loop, **self._kwargs)

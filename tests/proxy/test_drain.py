@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -97,6 +98,48 @@ async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin
     assert (got.body, got.get("Connection")) == (b"finished", b"close")
     proxy.server._hurry.set()
     await asyncio.wait_for(stop, PATIENCE)
+
+
+@pytest.mark.parametrize("before", [b"", b"POST /v1/webhooks/rec"], ids=["nothing", "a part"])
+async def test_who_had_connected_when_the_end_began_is_still_heard(
+    origin: Origin, proxy: Running, before: bytes
+) -> None:
+    event = b'{"event":"status-find","session":"sales","status":"disconnectedMobile"}'
+    request = get("/v1/webhooks/receive", method="POST", body=event)
+    client = await proxy.connect()
+    await client.send(before)
+    await until(lambda: bool(proxy.server.clients.connections))
+    stop = stopping(proxy)
+    await asyncio.sleep(0.1)
+    await client.send(request.removeprefix(before))
+    assert (await client.message()).get("Connection") == b"close"
+    assert proxy.server.ledger.has_overrides
+    await asyncio.wait_for(stop, PATIENCE)
+
+
+async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answer(
+    origin: Origin, proxy: Running
+) -> None:
+    body = os.urandom(60_000)  # less than what waits here before an exchange waits for its client
+    origin.answer = answer(body)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before it connects: a window never shrinks
+    narrow.connect((proxy.host, proxy.port))
+    client = Wire(*await asyncio.open_connection(sock=narrow))
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await until(lambda: bool(proxy.server.clients.connections))
+    [connection] = proxy.server.clients.connections
+    assert connection.transport is not None
+    connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    await client.send(get("/media"))
+    await until(lambda: proxy.server.proxy.in_flight == 0 and proxy.server.clients.sending)
+    stop = asyncio.ensure_future(stopping(proxy))
+    await asyncio.sleep(1.5)  # longer than anything else is waited for
+    assert not stop.done()
+    client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    assert (await client.message()).body == body
+    await asyncio.wait_for(stop, PATIENCE)
+    await client.close()
 
 
 async def test_what_does_not_end_is_cut_off_after_the_time_for_it(origin: Origin, tmp_path: Path) -> None:
