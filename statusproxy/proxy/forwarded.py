@@ -164,7 +164,7 @@ def _chains(headers: Sequence[Header]) -> Iterator[list[str]]:
     elements = (part for value in values(headers, b"forwarded") for part in value.split(b","))
     matches = (_FORWARDED_FOR.search(element) for element in elements)
     yield _hops([match[1].strip(b'"') for match in matches if match])
-    yield _hops(values(headers, b"x-real-ip")[:1])
+    yield _hops(values(headers, b"x-real-ip"))
 
 
 def _hops(written: Iterable[bytes]) -> list[str]:

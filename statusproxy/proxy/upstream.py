@@ -621,6 +621,7 @@ class Pool:
         self._idle.clear()
         if self._sweeper is not None and not self._open:
             self._sweeper.cancel()
+            self._sweeper = None  # a request that was on its way here when we closed still has its time limits
 
     def abort(self) -> None:
         """Break every connection, also those at work."""

@@ -61,6 +61,12 @@ def test_a_stranger_is_the_client_whatever_it_says() -> None:
     assert TRUST.client(STRANGER, [(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Real-IP", b"127.0.0.1")]) == "203.0.113.9"
 
 
+def test_an_address_made_up_in_front_of_a_proxy_s_own_field_hides_nobody() -> None:
+    fields = [(b"X-Real-IP", b"127.0.0.1"), (b"X-Real-IP", b"203.0.113.9")]
+    assert TRUST.client(NGINX, fields) == "203.0.113.9"
+    assert TRUST.client(NGINX, fields[::-1]) == "203.0.113.9"
+
+
 def told(peer: Peer, *fields: tuple[bytes, bytes], host: bytes = b"a.example") -> dict[bytes, bytes]:
     written = TRUST.forward(peer, host, list(fields))
     assert len(dict(written)) == len(written), "a field twice"

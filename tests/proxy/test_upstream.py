@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy.upstream import DEFAULT_IDLE, IDLE_MARGIN, _promised_idle
+from statusproxy.proxy.upstream import (
+    DEFAULT_IDLE,
+    IDLE_MARGIN,
+    Pool,
+    UpstreamError,
+    UpstreamLimits,
+    _promised_idle,
+)
+from statusproxy.proxy.upstream import Origin as Address
 from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running, until
 
 
@@ -383,3 +391,24 @@ async def test_a_reload_sends_new_requests_elsewhere_and_lets_those_under_way_en
         go.set()
         assert (await before.message()).body == b"old"
     await other.stop()
+
+
+async def test_a_request_that_reaches_a_pool_after_its_last_connection_closed_still_has_its_time_limit(
+    origin: Origin,
+) -> None:
+    async def silent(wire: Wire) -> None:
+        await wire.rest()
+
+    origin.script = silent
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits(response_head=0.2))
+    first = await pool.acquire()
+    pool.release(first)  # nothing was asked on it: it ends
+    await until(lambda: pool.in_use == 0)
+    pool.close()  # a reload named another gateway, while a request was still connecting to this one
+    late = await pool.acquire()
+    late.begin(head_only=False)
+    late.write(get())
+    late.request_done = True
+    with pytest.raises(UpstreamError, match="gateway_timeout"):
+        await asyncio.wait_for(late.head(), PATIENCE)
+    pool.release(late)
