@@ -293,7 +293,8 @@ class Keyspace:
             raise UnsyncedError(f"not synced: {self._place}: the server's disk took longer than {self._sync_limit} ms")
 
     async def _arm(self) -> None:
-        replies = await self._must(*self._guard())
+        # A key that was touched since an earlier WATCH, by ourselves too, spoils the next transaction until UNWATCH.
+        replies = await self._must(("UNWATCH",), *self._guard())
         self._held = replies[-1] == self._mark
 
     def _guard(self) -> tuple[_Command, ...]:
@@ -427,7 +428,7 @@ def describe(error: BaseException, place: Place) -> str:
     """One line for logs and the health answer: what, where, the server's or the kernel's own words, the mend."""
     if isinstance(error, StoreError):
         return str(error)
-    detail = place.conceal(str(error)) or type(error).__name__
+    detail = place.conceal(str(error)).rstrip(".") or "nothing came back"
     code = getattr(error, "status_code", None) or detail.partition(" ")[0]
     if code in _WORDS:
         word, mend = _WORDS[code]

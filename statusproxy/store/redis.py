@@ -202,6 +202,9 @@ class RedisStore:
         self._expect_open()
         limit = max(0, min(limit, _HISTORY_LIMIT))
         waiting = [*self._flying.changes, *self._batch.changes]
+        newest_first = [entry.change for entry in reversed(waiting) if session in (None, entry.change.session)]
+        if len(newest_first) >= limit:
+            return newest_first[:limit]
         try:
             async with asyncio.timeout(self._timing.save_limit):
                 link = await Link.open(self.place, self._timing.answer_limit)

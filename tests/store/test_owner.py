@@ -1,0 +1,68 @@
+"""The mark of a holder: read by others, and telling a dead process from a living one."""
+
+import subprocess
+import sys
+
+import pytest
+from msgspec.structs import replace
+
+from statusproxy.store.owner import Owner
+
+
+@pytest.fixture
+def dead() -> Owner:
+    """The mark of a process that has ended."""
+    script = "import sys; from statusproxy.store.owner import Owner; sys.stdout.buffer.write(Owner.new().encode())"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    return Owner.decode(ran.stdout)
+
+
+def test_a_mark_is_read_again() -> None:
+    mine = Owner.new()
+    assert Owner.decode(mine.encode()) == mine
+    assert str(mine) == f"process {mine.pid} on {mine.host}"
+
+
+def test_two_marks_of_one_process_differ() -> None:
+    assert Owner.new() != Owner.new()
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"worker-7", b"[]", b'{"pid": 1}', b'{"id": "x", "pid": "many"}'])
+def test_what_is_no_mark_is_an_owner_that_cannot_be_known(text: bytes) -> None:
+    stranger = Owner.decode(text)
+    assert not stranger.is_gone()
+    assert str(stranger) == repr(text)
+
+
+def test_a_living_process_is_not_gone() -> None:
+    assert not Owner.new().is_gone()
+
+
+def test_a_process_of_another_user_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", refuse)
+    assert not Owner.new().is_gone()
+
+
+def test_a_process_that_ended_is_gone(dead: Owner) -> None:
+    assert dead.is_gone()
+
+
+def test_a_later_process_with_the_same_number_is_another_one() -> None:
+    assert replace(Owner.new(), started="1").is_gone()
+
+
+def test_nothing_is_known_of_a_process_elsewhere(dead: Owner) -> None:
+    assert not replace(dead, place="another machine").is_gone()
+    assert not replace(dead, place=None).is_gone()
+
+
+def test_without_proc_nothing_is_known(dead: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: str) -> str:
+        raise OSError
+
+    monkeypatch.setattr("os.readlink", refuse)
+    assert Owner.new().place is None
+    assert not dead.is_gone()

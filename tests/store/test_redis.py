@@ -1,0 +1,628 @@
+"""The store in Redis: what was answered for is there again, whatever happens to the server or to another proxy."""
+
+import asyncio
+import datetime
+import ipaddress
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis.exceptions
+
+from statusproxy.status.sessions import Record, SessionMap
+from statusproxy.status.signals import Kind
+from statusproxy.store import redis as redis_module
+from statusproxy.store.codec import encode
+from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.keyspace import Link
+from statusproxy.store.owner import Owner
+from statusproxy.store.place import Place
+from statusproxy.store.redis import RedisStore, newest
+
+from .redis_server import REDIS_QUICK, RedisServer, redis_store, running
+from .samples import DAY, NOW, a_change, a_record, overridden, until
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of the test's own, which it may kill."""
+    with running(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def place(redis_server: RedisServer, tmp_path: Path) -> Place:
+    """Keys of the test's own on the server that all share."""
+    return replace(redis_server.place, prefix=f"{tmp_path.name}:")
+
+
+@asynccontextmanager
+async def opened(place: Place, **options: Any) -> AsyncIterator[tuple[RedisStore, list[Record]]]:
+    store = redis_store(place, **options)
+    records = await store.open()
+    try:
+        yield store, records
+    finally:
+        await store.close()
+
+
+async def sessions_in(place: Place) -> list[str]:
+    async with opened(place) as (_, records):
+        return sorted(record.session for record in records)
+
+
+async def put(store: RedisStore, *sessions: str) -> None:
+    await store.save([a_record(session) for session in sessions], [], [])
+
+
+# Durable ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_saved_survives_kill_9_of_the_server(server: RedisServer) -> None:
+    # The mark lives on with the server, and our process does too.
+    async with opened(server.place, timing=replace(REDIS_QUICK, mark_lifetime=0.2)) as (store, _):
+        await store.save([overridden("sales")], [], [a_change("sales")])
+        server.stop(signal.SIGKILL)
+    server.start()
+    await asyncio.sleep(0.2)
+    async with opened(server.place) as (store, records):
+        assert records == [overridden("sales")]
+        assert await store.history(None, 9) == [a_change("sales")]
+
+
+async def test_what_was_saved_survives_kill_9_of_the_proxy_and_its_mark_is_not_waited_for(place: Place) -> None:
+    script = """if True:
+        import asyncio, os, sys
+        from tests.store.redis_server import redis_store
+        from tests.store.samples import a_record
+        from statusproxy.store.place import Place
+
+        async def main():
+            store = redis_store(Place("127.0.0.1", int(sys.argv[1]), prefix=sys.argv[2]))
+            await store.open()
+            await store.save([a_record("sales")], [], [])
+            os.kill(os.getpid(), 9)
+
+        asyncio.run(main())
+    """
+    command = [sys.executable, "-c", script, str(place.port), place.prefix]
+    ended = await asyncio.to_thread(subprocess.run, command, cwd=Path(__file__).parents[2], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert await sessions_in(place) == ["sales"]
+
+
+async def test_a_burst_of_saves_shares_a_few_round_trips(place: Place) -> None:
+    async with opened(place) as (store, _):
+        await asyncio.gather(*(put(store, f"s{number}") for number in range(200)))
+        assert store.commits <= 3
+    assert len(await sessions_in(place)) == 200
+
+
+async def test_more_than_one_transaction_holds_is_written_and_read_whole(place: Place) -> None:
+    names = sorted(f"s{number}" for number in range(450))
+    async with opened(place) as (store, _):
+        await put(store, *names)
+        assert store.commits == 3
+    assert await sessions_in(place) == names
+
+
+async def test_an_id_that_is_no_unicode_is_kept(place: Place) -> None:
+    async with opened(place) as (store, _):
+        await store.save([a_record("\ud800"), a_record("Vendas São Paulo")], [], [a_change("\ud800")])
+        assert await store.history("\ud800", 9) == [a_change("\ud800")]
+    assert await sessions_in(place) == ["Vendas São Paulo", "\ud800"]
+
+
+async def test_a_row_that_cannot_be_encoded_is_left_out_and_told(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(place) as (store, _):
+        await store.save([a_record("bad", event=object()), a_record("good")], [], [a_change("bad", what=object())])  # type: ignore[arg-type]
+    assert caplog.text.count("row of session 'bad' could not be encoded") == 2
+    assert await sessions_in(place) == ["good"]
+
+
+async def test_a_caller_that_leaves_disturbs_nobody_and_its_change_is_written(place: Place) -> None:
+    async with opened(place) as (store, _):
+        leaving, staying = (asyncio.ensure_future(put(store, name)) for name in ("a", "b"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+    assert await sessions_in(place) == ["a", "b"]
+
+
+async def test_an_empty_save_waits_for_what_was_handed_in_before(server: RedisServer) -> None:
+    async with opened(server.place) as (store, _):
+        await put(store, "before")
+        server.tell(signal.SIGSTOP)
+        first = asyncio.ensure_future(put(store, "sales"))
+        await until(lambda: bool(store._flying))
+        empty = asyncio.ensure_future(store.save([], [], []))
+        await asyncio.sleep(0)
+        assert not empty.done()
+        server.tell(signal.SIGCONT)
+        await asyncio.gather(first, empty)
+
+
+async def test_a_save_whose_answer_was_lost_is_in_the_history_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Link.ask
+    lost: list[object] = []
+
+    async def losing(self: Link, *commands: Any) -> list[Any]:
+        replies = await ask(self, *commands)
+        if any(command[0] == "ZADD" for command in commands) and not lost:
+            lost.append(commands)
+            raise redis.exceptions.ConnectionError("Connection closed by server.")
+        return replies
+
+    monkeypatch.setattr(Link, "ask", losing)
+    async with opened(place) as (store, _):
+        await store.save([], [], [a_change("sales"), a_change("sales")])
+        assert lost
+        assert await store.history(None, 9) == [a_change("sales")] * 2
+
+
+# A server that goes away -----------------------------------------------------------------------------------
+
+
+async def test_while_the_server_is_away_saves_fail_at_once_and_are_made_up_for(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(server.place) as (store, _):
+        await put(store, "before")
+        server.stop()
+        for name in ("a", "b"):
+            with pytest.raises(StoreError, match=r"no connection: .*\(kept in memory, tried again\)"):
+                await store.save([a_record(name)], [], [a_change(name)])
+        assert not store.healthy
+        server.start()
+        await until(lambda: store.healthy)
+        assert store.backlog == 0
+        assert [change.session for change in await store.history(None, 9)] == ["b", "a"]
+    assert await sessions_in(server.place) == ["a", "b", "before"]
+    assert "can be written again; it has all that waited (2 sessions, 2 changes)" in caplog.text
+
+
+async def test_what_waits_is_in_the_history_and_an_unreachable_history_says_why(server: RedisServer) -> None:
+    async with opened(server.place) as (store, _):
+        server.stop()
+        with pytest.raises(StoreError):
+            await store.save([], [], [a_change("sales"), a_change("support")])
+        assert await store.history(None, 2) == [a_change("support"), a_change("sales")]
+        assert await store.history("sales", 1) == [a_change("sales")]
+        with pytest.raises(StoreError, match="no connection"):
+            await store.history("sales", 2)
+
+
+async def test_a_restart_between_two_saves_is_noticed_by_nobody(server: RedisServer) -> None:
+    async with opened(server.place) as (store, _):
+        await put(store, "a")
+        server.stop()
+        server.start()
+        await put(store, "b")
+        assert store.healthy
+    assert await sessions_in(server.place) == ["a", "b"]
+
+
+async def test_a_server_that_lost_its_memory_gets_it_back(server: RedisServer) -> None:
+    async with opened(server.place) as (store, _):
+        await put(store, "a", "b")
+        server.stop()
+        server.forget()
+        server.start()
+        await put(store, "b", "c")
+    assert await sessions_in(server.place) == ["a", "b", "c"]
+
+
+async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer) -> None:
+    quick = replace(REDIS_QUICK, answer_limit=0.05, save_limit=0.1, close_limit=0.05)
+    async with opened(server.place, timing=quick) as (store, _):
+        await put(store, "before")
+        server.tell(signal.SIGSTOP)
+        with pytest.raises(StoreError, match="no answer"):
+            await put(store, "sales")
+        with pytest.raises(StoreError, match=r"no (answer|connection)"):
+            await store.history(None, 9)
+        await store.close()
+    server.tell(signal.SIGCONT)
+
+
+async def test_a_server_without_memory_says_so_and_takes_all_when_it_has_some(server: RedisServer) -> None:
+    async with opened(server.place) as (store, _):
+        with server.client() as client:
+            client.config_set("maxmemory", "1")
+            with pytest.raises(StoreError, match=r"memory full: .*raise the server's maxmemory"):
+                await put(store, "sales")
+            client.config_set("maxmemory", "0")
+        await until(lambda: store.healthy)
+    assert await sessions_in(server.place) == ["sales"]
+
+
+async def test_a_wrong_password_is_trouble_that_can_be_mended_and_is_never_told(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with server.client() as client:
+        client.config_set("requirepass", "another")
+    async with opened(replace(server.place, password="hunter2")) as (store, records):
+        assert records == []
+        assert store.trouble is not None
+        assert store.trouble.startswith("login refused: redis at 127.0.0.1:")
+        with pytest.raises(StoreError, match="login refused"):
+            await put(store, "sales")
+        with server.client(password="another") as client:
+            client.config_set("requirepass", "hunter2")
+        await until(lambda: store.healthy)
+    assert "hunter2" not in caplog.text
+    assert "hunter2" not in repr(store.place)
+    assert await sessions_in(replace(server.place, password="hunter2")) == ["sales"]
+
+
+async def test_what_the_servers_ok_is_not_worth_is_told_once(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with server.client() as client:
+        client.config_set("appendonly", "no")
+    async with opened(server.place) as (store, _):
+        with server.client() as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+        await put(store, "sales")
+    assert caplog.text.count("appendonly is off") == 1
+
+
+# A server that comes late ----------------------------------------------------------------------------------
+
+
+async def stored_then_away(server: RedisServer, *records: Record) -> None:
+    async with opened(server.place) as (store, _):
+        await store.save(records, [], [])
+    server.stop()
+
+
+async def test_without_its_server_the_proxy_starts_and_what_comes_late_is_taken_over(server: RedisServer) -> None:
+    newer = a_record("both", verdict=Kind.CONNECTED, known_at=NOW + 5)
+    await stored_then_away(server, overridden("sales"), overridden("both"))
+    sessions = SessionMap()
+    async with opened(server.place) as (store, records):
+        assert records == []
+        assert store.trouble is not None
+        store.on_late = sessions.load
+        with pytest.raises(StoreError):
+            await store.save([newer, a_record("new")], [], [])
+        server.start()
+        await until(lambda: store.healthy)
+        assert sessions.get("sales") == overridden("sales")
+    async with opened(server.place) as (_, records):
+        found = {record.session: record for record in records}
+        assert found.keys() == {"sales", "both", "new"}
+        assert (found["both"].verdict, found["both"].known_at) == (Kind.CONNECTED, NOW + 5)
+
+
+async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await stored_then_away(server, overridden("sales"), overridden("support"), overridden("gone"))
+    async with opened(server.place) as (store, _):
+        server.start()
+        await until(lambda: store.healthy)
+        message = Record("sales", alive_at=NOW + 9, heard_at=NOW + 9, event="onmessage")
+        await store.save([message, a_record("support", known_at=NOW + 1)], ["gone"], [])
+        await store.save([a_record("support", known_at=NOW)], [], [])  # now it is known, and the map's word counts
+    assert "3 sessions that are not known here; they stay, and count from the next start" in caplog.text
+    async with opened(server.place) as (_, records):
+        found = {record.session: record for record in records}
+        assert found.keys() == {"sales", "support"}
+        assert found["sales"].override is not None
+        assert (found["sales"].alive_at, found["sales"].event) == (NOW + 9, "onmessage")
+        assert found["support"].override is None
+
+
+async def test_a_listener_that_fails_holds_up_no_save(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: list[Record]) -> None:
+        raise RuntimeError("no room")
+
+    await stored_then_away(server, a_record("sales"))
+    async with opened(server.place) as (store, _):
+        store.on_late = fail
+        server.start()
+        await until(lambda: store.healthy)
+    assert "no room" in caplog.text
+
+
+async def test_a_session_forgotten_while_the_server_was_away_stays_forgotten(server: RedisServer) -> None:
+    await stored_then_away(server, a_record("sales"), a_record("support"))
+    async with opened(server.place) as (store, _):
+        with pytest.raises(StoreError):
+            await store.save([], ["sales"], [])
+        server.start()
+        await until(lambda: store.healthy)
+    assert await sessions_in(server.place) == ["support"]
+
+
+async def test_a_server_that_is_just_starting_is_waited_for(server: RedisServer) -> None:
+    await stored_then_away(server, a_record("sales"))
+    store = redis_store(server.place, timing=replace(REDIS_QUICK, open_wait=10))
+    opening = asyncio.ensure_future(store.open())
+    await until(lambda: store._pause > 0)
+    server.start()
+    assert await opening == [a_record("sales")]
+    await store.close()
+
+
+def test_of_two_records_the_newest_knowledge_counts_and_every_sign_of_life() -> None:
+    old = overridden("sales")
+    known = a_record("sales", known_at=NOW + 1, heard_at=NOW - 9, event="inChat")
+    alive = a_record("sales", known_at=0.0, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
+    assert newest(old, known).known_at == newest(known, old).known_at == NOW + 1
+    assert newest(alive, old) == msgspec.structs.replace(old, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
+    same = a_record("sales", override=None)
+    assert newest(same, old).override is None  # of what is equally new, our own
+
+
+# Two on the same keys --------------------------------------------------------------------------------------
+
+
+async def test_a_second_proxy_is_refused_and_the_first_undisturbed(place: Place) -> None:
+    async with opened(place) as (first, _):
+        second = redis_store(place)
+        with pytest.raises(StoreInUseError, match=rf"process {os.getpid()} on .*two writers.*state\.url of its own"):
+            await second.open()
+        assert not second.healthy
+        await put(first, "sales")
+        assert first.healthy
+
+
+async def test_a_successor_waits_for_its_predecessor_to_leave(place: Place) -> None:
+    async with opened(place) as (store, _):
+        await put(store, "sales")
+        successor = redis_store(place, timing=replace(REDIS_QUICK, lock_wait=10))
+        opening = asyncio.ensure_future(successor.open())
+        await asyncio.sleep(0)
+        await store.close()
+        assert await opening == [a_record("sales")]
+        await successor.close()
+
+
+async def test_a_holder_that_died_elsewhere_is_waited_for_until_its_mark_expires(
+    place: Place, redis_server: RedisServer
+) -> None:
+    elsewhere = Owner("x", "other.example", 7, "another kernel", "1")
+    with redis_server.client() as client:
+        client.set(f"{place.prefix}owner", elsewhere.encode(), px=300)
+    async with opened(place, timing=replace(REDIS_QUICK, lock_wait=10)) as (store, _):
+        assert store.healthy
+
+
+async def test_the_mark_is_renewed_while_nothing_happens(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place, timing=replace(REDIS_QUICK, mark_lifetime=0.3)) as (store, _):
+        await asyncio.sleep(0.5)
+        with redis_server.client() as client:
+            assert client.exists(f"{place.prefix}owner")
+        assert store.healthy
+    with redis_server.client() as client:
+        assert not client.exists(f"{place.prefix}owner")
+
+
+async def test_a_proxy_that_lost_the_keys_to_another_writes_nothing_and_says_so(
+    place: Place, redis_server: RedisServer
+) -> None:
+    with redis_server.client() as client:
+        async with opened(place) as (store, _):
+            await put(store, "ours")
+            client.set(f"{place.prefix}owner", Owner("x", "other.example", 7).encode())
+            with pytest.raises(StoreError, match=r"held by another statusproxy \(process 7 on other\.example\)"):
+                await put(store, "more")
+            assert client.hkeys(f"{place.prefix}records") == [b"ours"]
+            theirs = a_record("ours", known_at=NOW + 9)
+            client.hset(f"{place.prefix}records", mapping={"ours": encode(theirs), "new": encode(a_record("new"))})
+            client.delete(f"{place.prefix}owner")
+            late: list[Record] = []
+            store.on_late = late.extend
+            await until(lambda: store.healthy)
+            assert sorted(late, key=str) == [a_record("new"), theirs]
+    assert await sessions_in(place) == ["more", "new", "ours"]
+
+
+@pytest.mark.parametrize("key", ["owner", "records", "history"])
+async def test_a_key_that_vanished_is_put_back_and_nobody_notices(
+    place: Place, redis_server: RedisServer, key: str
+) -> None:
+    async with opened(place) as (store, _):
+        await store.save([a_record("a")], [], [a_change("a")])
+        with redis_server.client() as client:
+            client.delete(f"{place.prefix}{key}")
+        await put(store, "b")
+        assert store.healthy
+    assert await sessions_in(place) == ["a", "b"]
+
+
+# What is not ours ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["owner", "records", "history", "rejected"])
+async def test_a_foreign_value_under_our_key_is_renamed_and_never_deleted(
+    place: Place, redis_server: RedisServer, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis_server.client() as client:
+        client.rpush(f"{place.prefix}{key}", "not ours")
+        async with opened(place) as (store, records):
+            assert records == []
+            await store.save([a_record("sales")], [], [a_change("sales")])
+        (aside,) = client.scan_iter(f"{place.prefix}set-aside:{key}:*")
+        assert client.lrange(aside, 0, -1) == [b"not ours"]
+        assert key == "owner" or str(aside, "ascii") in caplog.text
+    assert await sessions_in(place) == ["sales"]
+
+
+@pytest.mark.parametrize("row", [b"\xff", b"{}", b'{"format": 99}', encode(a_record("another")).encode()])
+async def test_a_row_that_cannot_be_read_is_set_aside_as_it_was(
+    place: Place, redis_server: RedisServer, row: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis_server.client() as client:
+        client.hset(f"{place.prefix}records", mapping={"sales": row, "support": encode(a_record("support"))})
+        assert await sessions_in(place) == ["support"]
+        assert client.hgetall(f"{place.prefix}rejected") == {b"20260115T190706Z sales": row}
+        assert client.hkeys(f"{place.prefix}records") == [b"support"]
+    assert "the row of session 'sales' cannot be read" in caplog.text
+
+
+# History ---------------------------------------------------------------------------------------------------
+
+
+async def test_history_is_bounded_by_number(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_module, "_HISTORY_CHANGES", 3)
+    async with opened(place, history_days=None) as (store, _):
+        for number in range(5):
+            await store.save([], [], [a_change("sales", at=NOW - 999 * DAY + number)])
+        assert [change.at - NOW + 999 * DAY for change in await store.history(None, 9)] == [4, 3, 2]
+
+
+async def test_history_past_its_days_goes_without_a_new_change(place: Place) -> None:
+    now = NOW
+    async with opened(place, clock=lambda: now, timing=replace(REDIS_QUICK, prune_every=0, mark_lifetime=0.05)) as (
+        store,
+        _,
+    ):
+        await store.save([], [], [a_change("sales")])
+        now += 91 * DAY
+        while await store.history(None, 9):  # noqa: ASYNC110 - the writer's next turn brings it about
+            await asyncio.sleep(0.01)
+
+
+async def test_history_of_one_session_is_found_among_many_others(place: Place) -> None:
+    async with opened(place) as (store, _):
+        others = [a_change("support", at=NOW + number) for number in range(1200)]
+        await store.save([], [], [a_change("sales"), *others, a_change("sales", at=NOW + 9999)])
+        assert [change.at - NOW for change in await store.history("sales", 9)] == [9999, 0]
+        assert await store.history(None, 1300) == [
+            a_change("sales", at=NOW + 9999), *reversed(others[1:]), others[0], a_change("sales")
+        ]  # fmt: skip
+
+
+async def test_a_change_that_cannot_be_read_is_left_out_of_the_history(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place) as (store, _):
+        await store.save([], [], [a_change("sales")])
+        with redis_server.client() as client:
+            client.zadd(f"{place.prefix}history", {"no change": NOW + 1})
+        assert await store.history(None, 9) == [a_change("sales")]
+
+
+# Closing ---------------------------------------------------------------------------------------------------
+
+
+async def test_close_writes_what_is_waiting(server: RedisServer) -> None:
+    async with opened(server.place) as (store, _):
+        await put(store, "before")
+        server.tell(signal.SIGSTOP)
+        saves = [asyncio.ensure_future(put(store, "a"))]
+        await until(lambda: bool(store._flying))
+        saves.append(asyncio.ensure_future(put(store, "b")))
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(store.close())
+        await asyncio.sleep(0)
+        with pytest.raises(StoreError, match="closed"):
+            await put(store, "too late")
+        server.tell(signal.SIGCONT)
+        await asyncio.gather(closing, *saves)
+    assert await sessions_in(server.place) == ["a", "b", "before"]
+
+
+async def test_closing_without_a_server_tries_once_more_and_tells_what_is_lost(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(server.place, timing=replace(REDIS_QUICK, first_retry=60, last_retry=60)) as (store, _):
+        server.stop()
+        with pytest.raises(StoreError):
+            await store.save([a_record("sales")], [], [a_change("sales")])
+    assert "2 sessions and changes could not be written and are lost" in caplog.text
+
+
+async def test_those_who_wait_when_closing_takes_too_long_are_told(server: RedisServer) -> None:
+    async with opened(server.place, timing=replace(REDIS_QUICK, close_limit=0.05)) as (store, _):
+        await put(store, "before")
+        server.tell(signal.SIGSTOP)
+        waiting = asyncio.ensure_future(put(store, "sales"))
+        await until(lambda: bool(store._flying))
+        await store.close()
+        with pytest.raises(StoreError, match="closed"):
+            await waiting
+
+
+async def test_a_store_is_opened_once(place: Place) -> None:
+    async with opened(place) as (store, _):
+        with pytest.raises(StoreError, match="make a new one"):
+            await store.open()
+
+
+async def test_a_store_that_was_never_opened_takes_nothing_and_can_be_closed(place: Place) -> None:
+    store = redis_store(place)
+    with pytest.raises(StoreError, match="not open yet"):
+        await put(store, "sales")
+    await store.close()
+
+
+async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place) -> None:
+    async with opened(place):
+        waiting = asyncio.ensure_future(redis_store(place, timing=replace(REDIS_QUICK, lock_wait=60)).open())
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert await sessions_in(place) == []
+
+
+# TLS -------------------------------------------------------------------------------------------------------
+
+
+def _certificate(folder: Path) -> Path:
+    """A key and a certificate for 127.0.0.1, signed by itself, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "cache.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "both.pem"
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+async def test_with_rediss_the_servers_certificate_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = str(_certificate(tmp_path))
+    plain = RedisServer(tmp_path / "unused")
+    tls = ["--port", "0", "--tls-port", str(plain.port), "--tls-cert-file", file, "--tls-key-file", file]
+    server = RedisServer(tmp_path / "redis", *tls, "--tls-auth-clients", "no")
+    server.start()
+    try:
+        place = Place("127.0.0.1", plain.port, tls=True)
+        async with opened(place) as (store, _):
+            assert store.trouble is not None
+            assert "certificate verify failed" in store.trouble
+        monkeypatch.setenv("SSL_CERT_FILE", file)
+        async with opened(place) as (store, _):
+            await put(store, "sales")
+        assert await sessions_in(place) == ["sales"]
+    finally:
+        server.stop()
