@@ -1,20 +1,30 @@
 """How many state changes a second become durable, and how long one takes: `python benchmarks/store.py [directory]`.
 
+With `--redis` the state is kept in a redis-server instead of SQLite, one that is started for it with its files in
+the directory, and that syncs them with each write (`--appendfsync everysec`: each second, which promises less).
+
 Each sender saves one record and one history line, waits until both are on disk (a real sync of the WAL), and
 goes on with the next: what webhooks do. Beside it stands the disk's own speed, one sync after the other.
 The directory (default: the working directory) decides which disk is measured; a RAM disk would measure nothing.
 """
 
+import argparse
 import asyncio
 import os
+import shutil
+import socket
 import statistics
-import sys
+import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from statusproxy.status.sessions import Change, Override, Record
 from statusproxy.status.signals import Kind
+from statusproxy.store.place import Place
+from statusproxy.store.redis import RedisStore
 from statusproxy.store.sqlite import SqliteStore
 
 SENDERS = (1, 8, 64)
@@ -23,10 +33,16 @@ RUNS = 3
 SESSIONS_PER_SENDER = 10
 GOAL = 3_000  # durable changes a second with 64 senders
 
+Make = Callable[[str], SqliteStore | RedisStore]
+"""Gives the store of a name, the same one again for the same name."""
 
-async def changes_per_second(path: Path, senders: int) -> tuple[float, float, list[float]]:
-    """Durable changes a second, commits a second, and the seconds each change took, in order of size."""
-    store = SqliteStore(path)
+
+async def changes_per_second(where: Path | SqliteStore | RedisStore, senders: int) -> tuple[float, float, list[float]]:
+    """Durable changes a second, commits a second, and the seconds each change took, in order of size.
+
+    `where`: the path of an SQLite file, or a store that is not open yet.
+    """
+    store = SqliteStore(where) if isinstance(where, Path) else where
     await store.open()
     if not store.healthy:
         raise SystemExit(store.trouble)
@@ -66,15 +82,15 @@ def syncs_per_second(path: Path) -> float:
         os.close(handle)
 
 
-async def opening(path: Path, sessions: int) -> float:
-    """Seconds to open a database with this many sessions, its check included."""
-    store = SqliteStore(path)
+async def opening(make: Make, sessions: int) -> float:
+    """Seconds to open a store with this many sessions, its check included."""
+    store = make("big")
     await store.open()
     await store.save(
         [Record(f"session-{n}", Kind.CONNECTED, 1.0, event="status-find") for n in range(sessions)], [], []
     )
     await store.close()
-    store = SqliteStore(path)
+    store = make("big")
     begun = time.perf_counter()
     records = await store.open()
     elapsed = time.perf_counter() - begun
@@ -83,25 +99,57 @@ async def opening(path: Path, sessions: int) -> float:
     return elapsed
 
 
-def main() -> int:
+@contextmanager
+def redis_server(directory: Path, fsync: str) -> Iterator[int]:
+    """A redis-server with its files in a directory; its port."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise SystemExit("no redis-server here: apt-get install redis-server")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory), "--save", ""]
+    command += ["--appendonly", "yes", "--appendfsync", fsync]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            if not any("Ready to accept connections" in line for line in process.stdout):
+                raise SystemExit("redis-server did not start")
+            yield port
+        finally:
+            process.kill()
+
+
+def measure(place: Path, make: Make) -> int:
     """Print the figures; 1 if the goal was missed."""
-    where = sys.argv[1] if len(sys.argv) > 1 else "."
     reached = 0.0
-    with tempfile.TemporaryDirectory(dir=where, prefix="bench-store-") as directory:
-        place = Path(directory)
-        print(f"the disk alone: {syncs_per_second(place / 'raw'):,.0f} syncs/s\n")
-        print("senders   changes/s (of runs)          commits/s   p50      p99")
-        for senders in SENDERS:
-            runs = [asyncio.run(changes_per_second(place / f"{senders}-{run}.db", senders)) for run in range(RUNS)]
-            rates = sorted(rate for rate, _, _ in runs)
-            reached = statistics.median(rates)
-            _, commits, took = runs[[rate for rate, _, _ in runs].index(reached)]
-            p50, p99 = (took[int(len(took) * share)] * 1_000 for share in (0.5, 0.99))
-            spread = f"{reached:>8,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})"
-            print(f"{senders:>7}   {spread:<27} {commits:>9,.0f}   {p50:.2f} ms  {p99:.2f} ms")
-        print(f"\nopening with 10 000 sessions: {asyncio.run(opening(place / 'big.db', 10_000)) * 1_000:.0f} ms")
+    print(f"the disk alone: {syncs_per_second(place / 'raw'):,.0f} syncs/s\n")
+    print("senders   changes/s (of runs)          commits/s   p50      p99")
+    for senders in SENDERS:
+        runs = [asyncio.run(changes_per_second(make(f"{senders}-{run}"), senders)) for run in range(RUNS)]
+        rates = sorted(rate for rate, _, _ in runs)
+        reached = statistics.median(rates)
+        _, commits, took = runs[[rate for rate, _, _ in runs].index(reached)]
+        p50, p99 = (took[int(len(took) * share)] * 1_000 for share in (0.5, 0.99))
+        spread = f"{reached:>8,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})"
+        print(f"{senders:>7}   {spread:<27} {commits:>9,.0f}   {p50:.2f} ms  {p99:.2f} ms")
+    print(f"\nopening with 10 000 sessions: {asyncio.run(opening(make, 10_000)) * 1_000:.0f} ms")
     print(f"goal: {GOAL:,} changes/s with {SENDERS[-1]} senders: {'met' if reached >= GOAL else 'MISSED'}")
     return 0 if reached >= GOAL else 1
+
+
+def main() -> int:
+    """Measure the store that the arguments name."""
+    arguments = argparse.ArgumentParser(description="Durable state changes a second.")
+    arguments.add_argument("directory", nargs="?", default=".")
+    arguments.add_argument("--redis", action="store_true")
+    arguments.add_argument("--appendfsync", choices=["always", "everysec", "no"], default="always")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.directory, prefix="bench-store-") as directory:
+        place = Path(directory).resolve()
+        if not given.redis:
+            return measure(place, lambda name: SqliteStore(place / f"{name}.db"))
+        with redis_server(place, given.appendfsync) as port:
+            return measure(place, lambda name: RedisStore(Place("127.0.0.1", port, prefix=f"{name}:")))
 
 
 if __name__ == "__main__":
