@@ -6,6 +6,7 @@ import errno
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import stat
@@ -35,6 +36,10 @@ log = logging.getLogger("statusproxy")
 
 #: Connections the kernel holds for us until they are accepted.
 _BACKLOG: Final = 1024
+
+#: Files and connections a process may have open, where the system leaves the choice to us: two for each of
+#: `limits.connections` by far, and what the systemd unit sets. Shells begin with 1024.
+_OPEN_FILES: Final = 65_536
 
 #: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
 _CLOSING: Final = 15.0
@@ -341,4 +346,14 @@ def _remove_dead_socket(path: Path) -> None:
 async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
     """Run the service until a signal ends it. Raises `StartError`."""
     log.info("statusproxy %s", __version__, extra={"version": __version__})
+    _allow_open_files()
     await Server(settings, read_settings).run()
+
+
+def _allow_open_files() -> None:
+    """Have the limit on connections be ours, which answers 503, and not the kernel's, which breaks them off."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

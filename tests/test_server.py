@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import stat
@@ -423,6 +424,17 @@ async def program(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Pr
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await running.ended()
+
+
+async def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path, origin: Origin) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))  # as a shell hands it on
+    try:
+        async with program(tmp_path, origin) as running:
+            now = resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert now == (min(65_536, hard) if hard != resource.RLIM_INFINITY else 65_536, hard)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
