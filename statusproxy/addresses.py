@@ -20,7 +20,7 @@ NETWORK_ALLOWED = "a network such as 10.0.0.0/8 or fd00::/8, or one address"
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 _URL = re.compile(r"(?i:(https?)://)([^/?#]*)(/[^?#]*)?(\?[^#]*)?(#.*)?")
-_STORE = re.compile(r"(rediss?)://(?:[^@/]*@)?([^/?#@]*)(?:/(\d{0,5}))?")
+_STORE = re.compile(r"(rediss?)://(?:[^@/]*@)?([^/?#@]*)(?:/(\d{0,5}))?(?:\?prefix=[^&#=?]+)?")
 _UNWRITABLE = re.compile(r"[^\x21-\x7e]")  # URLs are ASCII without white space (RFC 3986 §2)
 _UNIX_LONGEST = 107  # sockaddr_un.sun_path less its final NUL, on Linux
 

@@ -47,6 +47,13 @@ class _Memo:
     at: float
 
 
+@runtime_checkable
+class LearnsLate(Protocol):
+    """A store that may be away when it is opened, and gives what it held once it is back."""
+
+    on_late: Callable[[list[Record]], None] | None
+
+
 class Ledger:
     """Keeper of the session map; the one writer of the store."""
 
@@ -84,6 +91,8 @@ class Ledger:
 
     async def open(self) -> None:
         """Take over what the store holds, and start the writing at leisure."""
+        if isinstance(self.store, LearnsLate):
+            self.store.on_late = self._learn_late
         now = self.now()
         records = [_not_after(record, now) for record in await self.store.open()]
         self.sessions.load(records)
@@ -95,6 +104,17 @@ class Ledger:
             extra={"sessions": len(records), "overrides": len(standing)},
         )
         self._leisure = asyncio.create_task(self._write_at_leisure())
+
+    def _learn_late(self, late: list[Record]) -> None:
+        """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
+        now, known = self.now(), self.sessions.get
+        newer = [
+            _not_after(record, now)
+            for record in late
+            if (mine := known(record.session)) is None or mine.known_at < record.known_at
+        ]
+        self.sessions.load(newer)
+        log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
         """Write what is left and close the store."""

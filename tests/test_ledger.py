@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -617,3 +617,21 @@ def _essence(record: Record) -> tuple[object, ...]:
     """All of a record but when it was heard of and what the gateway said, which is noted later with a memory."""
     return (record.session, record.verdict, record.known_at, record.alive_at, record.override, record.channel,
             record.released, record.released_at)  # fmt: skip
+
+
+class AwayDisk(Disk):
+    """A store that was away when it was opened."""
+
+    on_late: Callable[[list[Record]], None] | None = None
+
+
+async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_known() -> None:
+    disk = AwayDisk()
+    ledger = Ledger(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
+    await ledger.open()
+    assert disk.on_late is not None
+    disk.on_late([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))])
+    assert ledger.has_overrides
+    disk.on_late([Record("sales", known_at=0.5)])
+    assert ledger.has_overrides
+    await ledger.close()

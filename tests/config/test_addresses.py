@@ -153,6 +153,7 @@ def test_a_target_keeps_its_query_and_always_has_a_path() -> None:
         "redis://cache.example:6379/0",
         "redis://:secret@cache.example",
         "rediss://user:secret@[::1]:6380/12",
+        "redis://cache.example:6379/0?prefix=site-a:",
     ],
 )
 def test_a_stores_url_stays_as_it_is(written: str) -> None:
@@ -171,6 +172,7 @@ def test_a_stores_url_stays_as_it_is(written: str) -> None:
         ("redis://", "redis://host:6379/0"),
         ("redis://h:x/0", "redis://host:6379/0"),
         ("redis://h/zero", "redis://host:6379/0"),
+        ("redis://h/0?timeout=1", "redis://host:6379/0"),
         ("sqlite:///a\nb", "redis://host:6379/0"),
         ("postgres://h/db", "redis://host:6379/0"),
     ],
