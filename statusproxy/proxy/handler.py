@@ -17,6 +17,7 @@ from statusproxy.proxy.belief import Case
 from statusproxy.proxy.client import ClientRequest
 from statusproxy.proxy.codings import CodingError, decode
 from statusproxy.proxy.errors import ALLOW, PROBLEMS, Hop, error_answer
+from statusproxy.proxy.forwarded import SAID
 from statusproxy.proxy.headers import (
     ANSWER_ROLES,
     HOP_BY_HOP,
@@ -250,10 +251,11 @@ class Exchange:
         """Forward a webhook, or answer a tap, and hear what it says once its body is whole."""
         entry = match.entry
         assert isinstance(entry, WebhookTarget)
-        self._client = self._site.trust.client(self._request.connection.peer, self._request.headers)
+        if not SAID.isdisjoint(self._noted):
+            self._client = self._site.trust.client(self._request.connection.peer, self._request.headers)
         self._case = entry.judge.hear(self._client, self._request.headers)
         # Nothing is unfolded or kept for a sender that is not believed anyway.
-        coding = first(self._request.headers, b"content-encoding") if self._case.open else None
+        coding = self._noted.get(b"content-encoding", [None])[0] if self._case.open else None
         self._tap = Tap(self._site.limits.tap if self._case.open else 0, coding)
         if entry.tap:
             await self._read_to_end()

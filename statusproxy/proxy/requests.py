@@ -123,7 +123,7 @@ class HeadLimits:
         self.head = head
         self.fields = fields
         self.known: dict[bytes, RequestHead] = {}
-        """Whole requests that were good under these limits, by their bytes; all are dropped when they are many."""
+        """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
 
 
 class RequestParser:
@@ -205,18 +205,16 @@ class RequestParser:
                     if self._waiting >= self._at_once:
                         self._pending = data
                         break
-                    known = self._limits.known.get(data)
-                    if known is not None:
-                        self._head = known
-                        self._waiting += 1
-                        self._messages.append((known, EMPTY_PAYLOAD))
-                        break
+                    rest = self._recognise(data)
+                    if rest is not None:
+                        begun, data = b"", rest
+                        continue
                     data = self._translate(data)
                     if not data:
                         break
                 data, switched = self._step(data)
             else:
-                if len(self._messages) == 1 and begun:
+                if begun and len(self._messages) == 1:
                     self._remember(begun, self._messages[0][0])
         except RefusedError as refused:
             self._refuse(refused)
@@ -237,15 +235,36 @@ class RequestParser:
     def feed_eof(self) -> None:
         """The connection has ended; its requests learn that from the connection."""
 
+    def _recognise(self, data: bytes) -> bytes | None:
+        """Take the request that `data` begins with, if its head is known and its body all here; what follows it."""
+        end = data.find(b"\r\n\r\n") + 4
+        known = self._limits.known.get(data if end == len(data) else data[:end])
+        if known is None:
+            return None
+        payload: StreamReader = EMPTY_PAYLOAD
+        if known.length:
+            after = end + known.length
+            if len(data) < after:
+                return None
+            payload = StreamReader(self._protocol, self._read_ahead, loop=self._loop)
+            payload.feed_data(data[end:after])
+            payload.feed_eof()
+            end = after
+        self._head = known
+        self._waiting += 1
+        self._messages.append((known, payload))
+        return data[end:]
+
     def _remember(self, data: bytes, head: RequestHead) -> None:
-        """Spare the reading of `data` when it comes again, if it is just the head of one request without a body."""
-        bodiless = self._payload is None and data.find(b"\r\n\r\n") == len(data) - 4
-        plain = head.keep_alive and not head.upgrade and head.method != "CONNECT"
-        if bodiless and plain and len(data) <= _REMEMBERED_SIZE:
+        """Spare the reading of a head when it comes again: one on which the connection goes on, as HTTP."""
+        end = data.find(b"\r\n\r\n") + 4
+        plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
+        # An empty line before the head is none of it, and must not be taken for its end.
+        if plain and not data.startswith(b"\r") and 4 <= end <= _REMEMBERED_SIZE:
             known = self._limits.known
             if len(known) >= _REMEMBERED:
                 known.clear()
-            known[data] = head
+            known[data[:end]] = head
 
     # ---- one request at a time ----
 

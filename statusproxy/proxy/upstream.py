@@ -126,6 +126,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_parser",
         "_parsing",
         "_paused",
+        "_poll",
         "_size",
         "_tunnel",
         "_waiter",
@@ -169,6 +170,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.writing_paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._drain_waiter: asyncio.Future[None] | None = None
+        self._poll: select.poll | None = None
         self._tunnel: Callable[[bytes | None], None] | None = None
         self._deadline: tuple[float, str] | None = None
         self.closed = False
@@ -300,6 +302,17 @@ class UpstreamConnection(asyncio.Protocol):
             and self._head is not None
             and self._head.keep_alive
         )
+
+    @property
+    def readable(self) -> bool:
+        """Whether the kernel holds something for an idle connection: its end, or bytes that nobody asked for."""
+        if self._poll is None:
+            sock = self.transport.get_extra_info("socket") if self.transport is not None else None
+            if sock is None:
+                return True
+            self._poll = select.poll()
+            self._poll.register(sock.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+        return bool(self._poll.poll(0))
 
     # ---- waiting, with one coarse deadline a connection instead of a timer an exchange ----
 
@@ -574,7 +587,7 @@ class Pool:
             if connection.closed:
                 continue
             idle = connection._loop.time() - connection.idle_since
-            if idle >= connection.idle_limit or (probe and _readable(connection)):
+            if idle >= connection.idle_limit or (probe and connection.readable):
                 connection.abort()
                 continue
             return connection
@@ -726,16 +739,6 @@ class Pool:
         self._sweeper = None
         if self._open:
             self._sweep_later(loop)
-
-
-def _readable(connection: UpstreamConnection) -> bool:
-    """Whether the kernel holds something for an idle connection: its end, or bytes that nobody asked for."""
-    sock = connection.transport.get_extra_info("socket") if connection.transport is not None else None
-    if sock is None:
-        return True
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    return bool(poll.poll(0))
 
 
 def _promised_idle(field_value: bytes) -> float:
