@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
@@ -153,13 +153,24 @@ class Ledger:
         return self.sessions.version
 
     def now(self) -> float:
-        """The time, epoch seconds, never the same twice and never going back."""
+        """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
         now = self._clock()
-        if now <= self._last:
-            # A clock set back must not make what comes next look older than what is known.
+        if now < self._last - signals.FURTHEST_AHEAD:
+            self._set_back(now)
+        elif now <= self._last:
+            # A clock set back a little must not make what comes next look older than what is known.
             now = self._last + _TICK
         self._last = now
         return now
+
+    def _set_back(self, now: float) -> None:
+        """The clock ran far ahead and was put right: what was noted then would make all timed events look late."""
+        ahead = round(self._last - now)
+        log.warning("the clock was set back by %d s; times noted meanwhile count as now", ahead, extra={"ahead": ahead})
+        self.sessions.revise(lambda record: _not_after(record, now))
+        self._memo_version = -1
+        self.started_at = min(self.started_at, now)
+        self.heard_at = None if self.heard_at is None else min(self.heard_at, now)
 
     def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
         """A believed webhook's body, whole: what it says holds when this returns, and is durable when awaited."""
@@ -207,6 +218,7 @@ class Ledger:
     ) -> tuple[Correction, Awaitable[None] | None]:
         """A channel list as it must read now."""
         now = self.now()
+        asked_at = _asked(asked_at, now)
         self._hearsay.note(body, rule, session, now)
         expired = self.sessions.expire(now)
         sessions = self.sessions
@@ -238,6 +250,7 @@ class Ledger:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
+        asked_at = _asked(asked_at, now)
         if image or qr.has_qr(body):
             return self._durable(self.sessions.qr_seen(session, asked_at, now))
         if qr.says_connected(body):
@@ -246,7 +259,8 @@ class Ledger:
 
     def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was created or started through the proxy."""
-        return self._durable(self.sessions.created(session, asked_at, self.now()))
+        now = self.now()
+        return self._durable(self.sessions.created(session, _asked(asked_at, now), now))
 
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
@@ -369,17 +383,27 @@ def _not_after(record: Record, now: float) -> Record:
         override = replace(
             override,
             since=min(override.since, now),
-            at=min(override.at, now + signals.FURTHEST_AHEAD),
+            at=_believable(override.at, now),
             began=min(override.began, now),
             caught_up_at=None if override.caught_up_at is None else min(override.caught_up_at, now),
         )
     return replace(
         record,
         override=override,
-        known_at=min(record.known_at, now + signals.FURTHEST_AHEAD),
-        alive_at=min(record.alive_at, now + signals.FURTHEST_AHEAD),
+        known_at=_believable(record.known_at, now),
+        alive_at=_believable(record.alive_at, now),
         heard_at=min(record.heard_at, now),
     )
+
+
+def _believable(at: float, now: float) -> float:
+    """An event's own time; now where it lies further ahead than a sender's clock may run."""
+    return at if at <= now + signals.FURTHEST_AHEAD else now
+
+
+def _asked(at: float, now: float) -> float:
+    """When the gateway was asked; long ago where that was before the clock was set back, so that nothing is fresh."""
+    return at if at <= now else 0.0
 
 
 def _tell(change: Change) -> None:

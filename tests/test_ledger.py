@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from statusproxy import ledger as ledger_module
 from statusproxy.config import loads
-from statusproxy.demo.events import message, presence, status_find
+from statusproxy.demo.events import iso_time, message, presence, status_find
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
 from statusproxy.status import signals
@@ -251,7 +251,7 @@ async def test_the_last_few_senders_are_remembered_the_latest_last() -> None:
 async def test_the_time_never_stands_still_and_never_goes_back() -> None:
     async with kept() as it:
         moments = [it.ledger.now() for _ in range(5)]
-        it.clock.now -= 3600
+        it.clock.now -= signals.FURTHEST_AHEAD
         moments += [it.ledger.now() for _ in range(5)]
         it.clock.now += 7200
         moments.append(it.ledger.now())
@@ -268,6 +268,50 @@ async def test_a_clock_set_back_makes_no_later_word_older() -> None:
         it.clock.now -= 3600
         await it.hear(LOST)
         assert it.ledger.has_overrides
+
+
+def update(status: str, at: float) -> dict[str, Any]:
+    """The gateway's own event, with its time."""
+    return {
+        "event": "connection.update",
+        "session": {"id": "sales"},
+        "connection": {"status": status},
+        "timestamp": iso_time(at),
+    }
+
+
+@pytest.mark.parametrize(("ahead", "after"), [("open", "close"), ("close", "open")])
+async def test_what_was_heard_while_the_clock_ran_hours_ahead_makes_nothing_late(
+    ahead: str, after: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with kept() as it:
+        it.clock.now += 10_800
+        await it.hear(update(ahead, it.clock.now))
+        it.clock.now -= 10_800
+        await it.hear(update(after, it.clock.now + 1))
+        assert it.ledger.has_overrides == (after == "close")
+        assert it.disk.saved["sales"].known_at < NOW + 60
+    assert "the clock was set back by 10799 s; times noted meanwhile count as now" in caplog.messages
+
+
+async def test_an_answer_asked_for_before_the_clock_was_set_back_shows_nothing_fresh() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now += 10_800
+        asked_at = it.ledger.now()
+        it.clock.now -= 10_800
+        code = body({"qr": "data:image/png;base64,AAAA"})
+        it.ledger.qr_answered("sales", code, False, asked_at)
+        it.ledger.created("sales", asked_at)
+        [record] = it.ledger.records()
+        assert record.override is not None
+        assert record.override.caught_up is None
+        it.clock.now += 1
+        it.ledger.qr_answered("sales", code, False, it.ledger.now())
+        connected = body(channel_list(sales="connected"))
+        assert it.ledger.correct(connected, LIST, asked_at, None)[0].corrected == ("sales",)
+        it.clock.now += 1
+        assert it.ledger.correct(connected, LIST, it.ledger.now(), None)[0].corrected == ()
 
 
 # Trouble with the store
