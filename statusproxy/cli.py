@@ -1,10 +1,11 @@
-"""The command line: run · check · demo · sessions · history · release."""
+"""The command line: run · check · doctor · demo · sessions · history · release."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -128,6 +129,60 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
         click.echo(f"{session}: released; the list shows again what the gateway says")
     else:
         click.echo(f"{session}: nothing to release; the list already shows what the gateway says")
+
+
+@main.command()
+@_config_option
+@_admin_option
+@click.option("--gateway", metavar="URL", help="As in `run`.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the gateway's secret, to look at the channel list; else STATUSPROXY_GATEWAY_SECRET.",
+)
+@click.option("--secret-header", metavar="NAME", default="X-Gateway-Secret", help="The header that carries it.")
+@click.option(
+    "--language",
+    type=click.Choice(["en", "pt-BR"]),
+    help="Of the report. [default: the terminal's, else as configured]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(
+    config: Path | None,
+    admin: str | None,
+    gateway: str | None,
+    secret_file: Path | None,
+    secret_header: str,
+    language: Literal["en", "pt-BR"] | None,
+    as_json: bool,
+) -> None:
+    """Is everything in place? Say what is not, and how to mend it.
+
+    Looks at the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
+    the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.
+
+    The exit code is 0 where all is well, 1 where there are warnings, 2 where there is a problem (or the
+    configuration is not valid).
+    """
+    from statusproxy.doctor import command
+
+    request = command.Request(
+        config=config,
+        admin=admin,
+        gateway=gateway,
+        secret_file=secret_file,
+        secret_header=secret_header,
+        language=language,
+        as_json=as_json,
+    )
+    try:
+        report, code = asyncio.run(command.report(request, os.environ, colours=sys.stdout.isatty()))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    # A terminal that cannot show a sign gets another for it.
+    encoding = sys.stdout.encoding or "ascii"
+    click.echo(report.encode(encoding, "replace").decode(encoding))
+    sys.exit(code)
 
 
 def _ask(config: Path | None, admin: str | None, method: str, path: str) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""Asking the gateway as the proxy itself would: through its own pool, TLS settings and limits."""
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from statusproxy.proxy.codings import CodingError, decode
+from statusproxy.proxy.headers import PSEUDONYM, Header, first, values, write_head
+from statusproxy.proxy.upstream import Pool
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the gateway answered, how long that took (seconds), and when it came (epoch seconds)."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+    seconds: float
+    at: float
+    trouble: str | None = None
+    """Why the body could not be unfolded or was left unread (`too-large`)."""
+
+    def header(self, name: bytes) -> str | None:
+        """A header's first value, as text."""
+        value = first(self.headers, name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def came_through_us(self) -> bool:
+        """Whether a statusproxy stood on the way."""
+        hops = b",".join(values(self.headers, b"via")).lower()
+        return any(hop.split()[-1:] == [PSEUDONYM] for hop in hops.split(b","))
+
+
+class Asker:
+    """Asks one origin."""
+
+    def __init__(self, pool: Pool, limit: int) -> None:
+        """`limit` bounds an answer's body, in bytes."""
+        self._pool = pool
+        self._limit = limit
+
+    async def connect(self) -> float:
+        """Open a connection; give the seconds it took. Raises `UpstreamError`."""
+        started = time.perf_counter()
+        connection = await self._pool.acquire(fresh=True)
+        seconds = time.perf_counter() - started
+        connection.abort()
+        return seconds
+
+    async def get(self, path: str, fields: Iterable[Header] = ()) -> Answer:
+        """GET `path` below the gateway's base path. Raises `UpstreamError`."""
+        origin = self._pool.origin
+        head = write_head(
+            b"GET %b%b HTTP/1.1" % (origin.base_path, path.encode("ascii", "replace")),
+            [(b"Host", origin.authority), (b"Accept", b"application/json"), (b"Connection", b"close"), *fields],
+        )
+        started = time.perf_counter()
+        connection = await self._pool.acquire(fresh=True)
+        try:
+            connection.begin(head_only=False)
+            connection.write(head)
+            connection.request_done = True
+            answer = await connection.head()
+            at = time.time()
+            body, trouble = bytearray(), None
+            while data := await connection.read():
+                body += data
+                if len(body) > self._limit:
+                    trouble = "too-large"
+                    break
+        finally:
+            connection.abort()
+        whole = b"" if trouble else bytes(body)
+        coding = b",".join(values(answer.headers, b"content-encoding"))
+        if coding and whole:
+            try:
+                whole = decode(whole, coding, self._limit)
+            except CodingError as error:
+                trouble = str(error)
+        return Answer(answer.status, answer.headers, whole, time.perf_counter() - started, at, trouble)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._pool.abort()

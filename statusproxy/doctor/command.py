@@ -1,0 +1,81 @@
+"""The `doctor` command behind its options: settings, secret and language found, checks made, report written."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from statusproxy import service
+from statusproxy.config import Settings, find_file, load
+from statusproxy.config_errors import ConfigError
+from statusproxy.doctor.channels import Credentials
+from statusproxy.doctor.examination import examine
+from statusproxy.doctor.findings import problem, worst
+from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text
+from statusproxy.templates import check_header_name
+
+#: The variable that may hold the gateway's secret.
+SECRET_VARIABLE = "STATUSPROXY_GATEWAY_SECRET"  # noqa: S105 - its name
+
+#: Where the installed service finds its secrets; a shell has no credentials of its own.
+_SECRETS = Path("/etc/statusproxy/secrets")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line said."""
+
+    config: Path | None = None
+    admin: str | None = None
+    gateway: str | None = None
+    secret_file: Path | None = None
+    secret_header: str = "X-Gateway-Secret"  # noqa: S105 - its name
+    language: Language | None = None
+    as_json: bool = False
+
+
+async def report(request: Request, environ: Mapping[str, str], *, colours: bool = False) -> tuple[str, int]:
+    """The report, and the exit code. ValueError where the header or the secret cannot be sent."""
+    known = service.environment(_with_credentials(environ))
+    source = request.config or find_file(known)
+    secret = _secret(request.secret_file, known)
+    secrets = [secret] if secret else []
+    settings: Settings | None = None
+    try:
+        settings = load(source, None, known, gateway=request.gateway)
+        secrets += _secrets(settings)
+        credentials = Credentials(check_header_name(request.secret_header), secret)
+        findings = await examine(settings, source, environ, credentials, admin=request.admin)
+    except ConfigError as error:
+        findings = [problem("configuration.broken", error=str(error))]
+    language = request.language or _spoken(environ) or (settings.language if settings is not None else "en")
+    if request.as_json:
+        return as_json(findings, language, secrets), EXIT_CODES[worst(findings)]
+    return as_text(findings, language, colours=colours, secrets=secrets), EXIT_CODES[worst(findings)]
+
+
+def _with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
+    return environ if "CREDENTIALS_DIRECTORY" in environ else {**environ, "CREDENTIALS_DIRECTORY": str(_SECRETS)}
+
+
+def _secret(file: Path | None, environ: Mapping[str, str]) -> str | None:
+    text = environ.get(SECRET_VARIABLE) if file is None else file.read_text(encoding="utf-8", errors="replace")
+    secret = (text or "").strip()
+    if not secret.isprintable():
+        raise ValueError(f"the secret in {file or SECRET_VARIABLE} is not one line of text")
+    return secret or None
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Every secret of the settings: none may show, whatever repeats it."""
+    found = [settings.admin.token]
+    for webhook in settings.webhooks:
+        found.append(webhook.secret.value if webhook.secret is not None else None)
+        found.append(webhook.hmac.secret if webhook.hmac is not None else None)
+    return [each for each in found if each]
+
+
+def _spoken(environ: Mapping[str, str]) -> Language | None:
+    """The language of the terminal, where it is one of ours (locale(7)); None where it is none, such as C."""
+    said = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    code = said[:2].casefold()
+    return "pt-BR" if code == "pt" else "en" if code == "en" else None

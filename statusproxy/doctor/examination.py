@@ -1,0 +1,79 @@
+"""All checks, in order: what each is given, and what is left out where something before it failed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from statusproxy.config import Settings
+from statusproxy.doctor import channels, configuration, disk, gateway, ports, running, service, webhooks
+from statusproxy.doctor.asking import Asker
+from statusproxy.doctor.channels import Credentials
+from statusproxy.doctor.findings import Finding, note, problem
+from statusproxy.wiring import build_site
+
+#: Where the installed service keeps its state, for a doctor that is called from a shell.
+_STATE_DIRECTORY = Path("/var/lib/statusproxy")
+_INSTALLED = Path("/etc/statusproxy")
+
+
+async def examine(
+    settings: Settings,
+    source: Path | None,
+    environ: Mapping[str, str],
+    credentials: Credentials = Credentials(),  # noqa: B008 - a frozen value
+    *,
+    admin: str | None = None,
+    run: service.Run = service.run,
+    booted: bool | None = None,
+) -> list[Finding]:
+    """Examine the site that `settings` (read from `source`) describe. Changes nothing, anywhere."""
+    findings = await configuration.configuration(settings, None if source is None else str(source))
+    report, sessions, said = await running.ask(settings, admin)
+    findings += said
+    serving = None if report is None else [str(each) for each in report["listening"]]
+    findings += await ports.ports(settings.listen, serving)
+    if report is None and settings.admin.listen is not None and admin is None and _is_free(said):
+        findings += await ports.ports([settings.admin.listen], None, admin=True)
+    findings += await _gateway(settings, credentials, sessions)
+    findings += await webhooks.webhooks(settings, report)
+    works = report is not None and report["health"]["store"] == "ok"
+    findings += await disk.disk(settings.state.url, _with_state_directory(environ, source), works=works)
+    return [*findings, *await service.service(run, booted)]
+
+
+def _is_free(said: list[Finding]) -> bool:
+    """Whether nothing answered where the admin listener is to be: what else answers is told already."""
+    return any(finding.code == "proxy.not-running" for finding in said)
+
+
+async def _gateway(settings: Settings, credentials: Credentials, sessions: Mapping[str, Any] | None) -> list[Finding]:
+    try:
+        site = build_site(settings)
+    except (OSError, ValueError) as error:
+        return [problem("gateway.tls-failed", url=settings.gateway, why=str(error))]
+    try:
+        asker = Asker(site.pool, settings.limits.corrected)
+        reached, findings = await gateway.gateway(asker, settings.gateway)
+        if reached:
+            known = None if sessions is None else sessions["sessions"]
+            findings += await channels.lists(settings, asker, credentials, known)
+        else:
+            findings.append(note("channels.not-checked"))
+        hubs = {name: Asker(pool, 0) for name, pool in site.pools.items() if pool is not site.pool}
+        return [*findings, *await gateway.hubs({_url(name): asker for name, asker in hubs.items()})]
+    finally:
+        for pool in site.pools.values():
+            pool.abort()
+
+
+def _url(name: str) -> str:
+    """A pool's name (`hub https hub.example `) as a URL."""
+    _, scheme, authority, *path = name.split(" ")
+    return f"unix:{path[0]}" if scheme == "unix" and path else f"{scheme}://{authority}"
+
+
+def _with_state_directory(environ: Mapping[str, str], source: Path | None) -> Mapping[str, str]:
+    """Give the environment as the service has it, where its own configuration is examined from a shell."""
+    if "STATE_DIRECTORY" not in environ and source is not None and source.parent == _INSTALLED:
+        return {**environ, "STATE_DIRECTORY": str(_STATE_DIRECTORY)}
+    return environ

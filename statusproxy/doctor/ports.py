@@ -1,0 +1,147 @@
+"""The addresses to listen on: free, held by the proxy that runs, or taken by somebody else (Linux's /proc says who)."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from statusproxy.addresses import Address
+from statusproxy.doctor.findings import Finding, ok, problem, warning
+from statusproxy.proxy.errors import ALLOW
+
+#: Addresses that stand for every interface, and where such a listener is reached.
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+
+#: Seconds for a listener on this host to answer: ours does in a few thousandths.
+_PATIENCE = 1.0
+
+#: Answered by statusproxy itself, without a word to the gateway (RFC 9110 §7.6.2).
+_QUESTION = b"OPTIONS * HTTP/1.1\r\nHost: statusproxy\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"
+
+
+async def ports(listen: Sequence[Address], serving: Sequence[str] | None, *, admin: bool = False) -> list[Finding]:
+    """Look at each address; `serving` is where the running proxy says it listens, None where none runs."""
+    return [await _port(address, serving, admin) for address in listen if address.unix or address.port]
+
+
+async def _port(address: Address, serving: Sequence[str] | None, admin: bool) -> Finding:
+    if serving is not None and _is_served(address, serving):
+        return ok("ports.held", address=address)
+    trouble = _try(address)
+    match trouble:
+        case None:
+            return ok("ports.free", address=address) if serving is None else warning("ports.unserved", address=address)
+        case errno.EADDRINUSE:
+            owner = _owner(address)
+            if owner == ("systemd", 1) and not admin:
+                return ok("ports.held-by-systemd", address=address)
+            if not admin and await _is_statusproxy(address):
+                return warning("ports.another-of-us", address=address, who=_who(owner))
+            return problem("ports.taken", address=address, who=_who(owner))
+        case errno.EADDRNOTAVAIL:
+            return problem("ports.not-here", address=address)
+        case errno.EACCES | errno.EPERM:
+            return warning("ports.privileged", address=address)
+        case _:
+            return problem("ports.unusable", address=address, why=os.strerror(trouble) if trouble > 0 else "?")
+
+
+def _is_served(address: Address, serving: Sequence[str]) -> bool:
+    if str(address) in serving:
+        return True
+    everywhere = {name.rpartition(":")[2] for name in serving if name.rpartition(":")[0] in ("0.0.0.0", "[::]")}
+    return address.unix is None and str(address.port) in everywhere
+
+
+def _try(address: Address) -> int | None:
+    """The error number that listening there meets, None where there is none; a name nobody knows is -1."""
+    if address.unix is not None:
+        path = Path(address.unix)
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            return None if not path.parent.is_dir() else errno.EACCES
+        if not path.is_socket():
+            return errno.EEXIST if path.exists() else None
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PATIENCE)
+            try:
+                probe.connect(str(path))
+            except OSError:
+                return None  # left behind by a dead process: the proxy takes it over
+            return errno.EADDRINUSE
+    try:
+        found = socket.getaddrinfo(
+            address.host or "0.0.0.0", address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror:
+        return -1
+    for family, kind, protocol, _, name in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(name)  # listening as well would, for a moment, accept somebody's connection
+            except OSError as error:
+                return error.errno or -1
+    return None
+
+
+async def _is_statusproxy(address: Address) -> bool:
+    """Whether the listener answers as only statusproxy does."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            if address.unix is not None:
+                reader, writer = await asyncio.open_unix_connection(address.unix)
+            else:
+                host = _EVERYWHERE.get(address.host, address.host)
+                reader, writer = await asyncio.open_connection(host, address.port)
+            try:
+                writer.write(_QUESTION)
+                head = await reader.read(2048)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return head.startswith(b"HTTP/1.1 204 ") and b"\r\nAllow: " + ALLOW + b"\r\n" in head
+
+
+def _who(owner: tuple[str, int] | None) -> str:
+    return "?" if owner is None else f"{owner[0]} (pid {owner[1]})"
+
+
+def _owner(address: Address) -> tuple[str, int] | None:
+    """The name and id of the process that listens there, where this user may know."""
+    inodes = _listening(address)
+    for process in Path("/proc").iterdir() if inodes else ():
+        if not process.name.isdigit():
+            continue
+        try:
+            if any(os.readlink(link) in inodes for link in (process / "fd").iterdir()):
+                return (process / "comm").read_text().strip(), int(process.name)
+        except OSError:
+            continue  # gone, or another user's
+    return None
+
+
+def _listening(address: Address) -> set[str]:
+    """What the file descriptors of the sockets that listen there link to."""
+    inodes: set[str] = set()
+    if address.unix is not None:
+        for line in _lines("/proc/net/unix"):
+            columns = line.split()
+            if columns[-1] == address.unix:
+                inodes.add(f"socket:[{columns[6]}]")
+        return inodes
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in _lines(table):
+            columns = line.split()
+            if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == address.port:  # TCP_LISTEN
+                inodes.add(f"socket:[{columns[9]}]")
+    return inodes
+
+
+def _lines(table: str) -> list[str]:
+    try:
+        return Path(table).read_text().splitlines()[1:]
+    except OSError:
+        return []

@@ -1,0 +1,446 @@
+"""The doctor's words in Portuguese (Brazil): the same codes as in `english`, with the same facts."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from statusproxy.doctor.english import Words
+
+GROUPS: Final[Mapping[str, str]] = {
+    "configuration": "Configuração",
+    "proxy": "O proxy em execução",
+    "ports": "Portas",
+    "gateway": "Gateway",
+    "channels": "Lista de canais e correções",
+    "webhooks": "Webhooks",
+    "clock": "Relógios",
+    "disk": "Estado em disco",
+    "service": "Serviço",
+}
+LEVELS: Final[Mapping[str, str]] = {"ok": "ok", "note": "nota", "warning": "aviso", "problem": "PROBLEMA"}
+SUMMARY: Final[Mapping[str, str]] = {
+    "ok": "Está tudo no lugar.",
+    "note": "Está tudo no lugar.",
+    "warning": "Funciona, com {warnings} aviso(s).",
+    "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas.",
+}
+
+_THREE_WAYS: Final = """\
+faça os webhooks passarem pelo proxy, por um dos três caminhos: aquele cuja URL você pode mudar \
+(HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1):
+1. entrada, o melhor: a URL de webhook do motor passa a ser {base}{inbound_path} em vez de {gateway}{inbound_path} \
+(um webhook dado no start-session vale mais que o do ambiente). Onde não dá para mudar, dê ao proxy o nome do \
+gateway na rede do docker.{inbound_lines}
+2. saída: na página de configurações do hub, a URL de webhook do gateway passa a ser {base}{outbound_path}, que segue \
+para {outbound_to}. A palavra do próprio motor sobre uma sessão não vem por aqui.{outbound_lines}
+3. cópia: quem puder enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
+
+WORDS: Final[Words] = {
+    # configuration
+    "configuration.broken": ("{error}", "corrija essa linha; `statusproxy check` diz se está valendo"),
+    "configuration.valid": ("{file} é válido; gateway {gateway}, preset {preset}", None),
+    "configuration.no-file": (
+        "sem arquivo de configuração, valem os padrões; gateway {gateway}, preset {preset}",
+        None,
+    ),
+    "configuration.no-webhooks": (
+        "nenhum caminho de webhook é observado, então nada pode ser corrigido",
+        "escreva `webhooks: [{{path: /v1/webhooks/receive}}]` ou indique um preset",
+    ),
+    "configuration.no-disconnect-rule": (
+        "nenhuma regra de evento diz `disconnected`, então nada pode ser corrigido",
+        "escreva `events` ou deixe por conta do preset",
+    ),
+    "configuration.no-channels": (
+        "nenhuma lista de canais é indicada, então nada é corrigido",
+        "escreva `channels` ou deixe por conta do preset",
+    ),
+    "configuration.admin-off": (
+        "a porta de administração está desligada: sem página e sem `statusproxy sessions`",
+        None,
+    ),
+    "configuration.forgetful": (
+        "state.url é memory: cada reinício esquece quais sessões caíram, e o motor não repete o aviso",
+        "escreva `state: {{url: sqlite:///state.db}}`",
+    ),
+    "configuration.believes-everybody": (
+        "{path} acredita em eventos de qualquer lugar, sem segredo: qualquer um pode declarar uma sessão perdida",
+        "restrinja webhooks[].from à rede do motor, ou defina `secret` ou `hmac`",
+    ),
+    "configuration.trusts-everybody": (
+        "trusted_proxies abrange todos os endereços: qualquer um pode dizer que vem de qualquer endereço",
+        "indique só os proxies que ficam na frente deste, como [127.0.0.0/8]",
+    ),
+    "configuration.presence-trusted": (
+        "presence é `trust`: um contato que fica offline faz a sessão aparecer desconectada",
+        "escreva `presence: ignore`, a menos que o connection.update deste gateway nunca fale de um contato",
+    ),
+    # proxy
+    "proxy.running": ("statusproxy {version} está em execução (pid {pid}) há {since}", None),
+    "proxy.not-running": (
+        "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
+        None,
+    ),
+    "proxy.cannot-be-asked": (
+        "a porta de administração está desligada e o proxy não pôde ser consultado: webhooks e ids não verificados",
+        None,
+    ),
+    "proxy.does-not-tell": (
+        "o que responde em {admin} não fala de um proxy em execução: {why}",
+        (
+            "se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o; "
+            "se faltar um token, defina admin.token como no proxy em execução"
+        ),
+    ),
+    "proxy.other-version": (
+        "o statusproxy {running} ainda está em execução, mas o {installed} está instalado",
+        "reinicie: systemctl restart statusproxy",
+    ),
+    "proxy.reload-pending": (
+        "o proxy em execução usa configurações diferentes das do arquivo: {keys}",
+        "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
+    ),
+    "proxy.restart-pending": (
+        "o proxy em execução usa configurações diferentes das do arquivo: {keys}; algumas exigem reinício",
+        "systemctl restart statusproxy (a menos que `run --listen` ou `--gateway` digam isso de propósito)",
+    ),
+    "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
+    "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
+    # ports
+    "ports.held": ("{address} está com o proxy em execução", None),
+    "ports.held-by-systemd": ("{address} está com o systemd (statusproxy.socket), que o entrega ao proxy", None),
+    "ports.free": ("{address} está livre", None),
+    "ports.unserved": (
+        "o proxy em execução não escuta em {address}, que o arquivo indica",
+        "reinicie: uma mudança de `listen` não vale com um reload",
+    ),
+    "ports.another-of-us": (
+        "{address} está com um statusproxy que não é o consultado: {who}",
+        "pare um dos dois, ou dê a cada um suas portas e sua porta de administração",
+    ),
+    "ports.taken": (
+        "{address} está ocupado por outro programa: {who}",
+        "escolha outra porta em `listen` ou pare esse programa (sudo ss -ltnp mostra qual é)",
+    ),
+    "ports.not-here": (
+        "{address} não é um endereço desta máquina",
+        "escreva 0.0.0.0 com a porta, ou um endereço que `ip -br address` mostre (a bridge surge com o docker)",
+    ),
+    "ports.privileged": (
+        "{address} não pode ser usado por este usuário",
+        "use uma porta a partir de 1024, rode o doctor com sudo, ou deixe a porta com o systemd (statusproxy.socket)",
+    ),
+    "ports.unusable": ("não é possível escutar em {address}: {why}", "corrija `listen`"),
+    # gateway
+    "gateway.reachable": (
+        "{url} responde: conectou em {connect}, GET {path} deu {status} em {answered}",
+        None,
+    ),
+    "gateway.no-health": (
+        "{url} responde (conectou em {connect}), mas não tem rota de saúde: GET {path} deu {status}",
+        None,
+    ),
+    "gateway.slow": (
+        "{url} está lento: conectou em {connect}, GET {path} deu {status} em {answered}",
+        "veja a carga do gateway; o hub espera 15 s na verificação de saúde",
+    ),
+    "gateway.ill": (
+        "{url} não está bem: GET {path} deu {status}",
+        "veja o log do próprio gateway (docker logs)",
+    ),
+    "gateway.unreachable": (
+        "sem conexão com {url}: {why}",
+        (
+            "o gateway está no ar (docker ps)? A porta de um contêiner pode estar publicada só na bridge do docker: "
+            "então `gateway` é http://172.17.0.1:3000, e não 127.0.0.1"
+        ),
+    ),
+    "gateway.name-unknown": (
+        "o nome em {url} não é conhecido aqui: {why}",
+        "o nome de um contêiner só existe na rede docker dele; escreva o endereço em que a porta está publicada",
+    ),
+    "gateway.tls-failed": (
+        "{url} é alcançado, mas o TLS falha: {why}",
+        "defina gateway_tls.ca com o certificado da autoridade, ou gateway_tls.server_name com o nome do certificado",
+    ),
+    "gateway.connect-slow": (
+        "{url} não aceita a conexão a tempo: {why}",
+        "um firewall pode estar descartando: veja se `curl -v` desta máquina passa",
+    ),
+    "gateway.no-http": (
+        "{url} aceita conexões, mas não dá resposta HTTP a GET {path}: {why}",
+        "é mesmo a porta do gateway? Talvez precise de https://",
+    ),
+    "gateway.is-us": (
+        "em {url} responde um statusproxy, e não o gateway",
+        "`gateway` deve indicar o próprio gateway, ou as requisições andam em círculos",
+    ),
+    "gateway.hub-reachable": ("{url} aceita conexões (em {connect})", None),
+    "gateway.hub-unreachable": (
+        "os webhooks seguem para {url}, que não aceita conexão: {why}",
+        "corrija webhooks[].forward_to, ou veja por que o hub não é alcançado",
+    ),
+    # channels
+    "channels.fits": (
+        "{path}: {count} canais em {where}, com o status em {members}; levou {took}",
+        None,
+    ),
+    "channels.empty": ("{path}: há uma lista em {where}, mas vazia: o conteúdo de um canal não foi verificado", None),
+    "channels.secret-wanted": (
+        "{path} exige um segredo ({status}); a lista não foi verificada",
+        (
+            "informe com --secret-file ARQUIVO ou em STATUSPROXY_GATEWAY_SECRET (cabeçalho {header}; outro: "
+            "--secret-header)"
+        ),
+    ),
+    "channels.secret-wrong": (
+        "{path} recusa o segredo dado em {header} ({status}); a lista não foi verificada",
+        (
+            "compare com o do gateway; outro cabeçalho se indica com --secret-header. O proxy em si não precisa de "
+            "nenhum: ele repassa o que o hub envia"
+        ),
+    ),
+    "channels.missing": (
+        "{path} não existe no gateway ({status})",
+        "indique o caminho da lista em channels[].path; {path} fica sob um caminho-base, como http://host:3000/base?",
+    ),
+    "channels.not-served": ("{path} não existe neste gateway ({status}); nada a corrigir ali", None),
+    "channels.refused": ("{path} deu {status}", "veja o log do próprio gateway (docker logs)"),
+    "channels.no-answer": (
+        "{path} não deu resposta: {why}",
+        "a lista consulta o motor sessão por sessão; veja timeouts.response_head e o log do motor",
+    ),
+    "channels.too-large": (
+        "{path} é maior que limits.corrected ({limit} bytes): passa sem correção",
+        "aumente limits.corrected",
+    ),
+    "channels.coded": (
+        "{path} vem numa compressão que não se desfaz ({why}): passa sem correção",
+        "faça o gateway enviar sem compressão, ou instale statusproxy[codings]",
+    ),
+    "channels.not-json": (
+        "{path} não é JSON, e sim {type}: passa sem correção",
+        "é mesmo o caminho da lista, e `gateway` o gateway? Uma página de login em HTML indica que falta o segredo",
+    ),
+    "channels.list-elsewhere": (
+        "{path} não tem lista em {configured}, mas tem em {found}: passa sem correção",
+        "em channels, para {path}, escreva `list: [{found}]`",
+    ),
+    "channels.no-list": (
+        "{path} não tem lista em {configured}: passa sem correção. Seus membros: {members}",
+        "indique o campo da lista em channels[].list, ou outro caminho em channels[].path",
+    ),
+    "channels.no-ids": (
+        "{path}: nenhum canal tem id em {configured}: nada é corrigido. Seus membros: {members}",
+        "em channels, para {path}, escreva `id: [{found}]`",
+    ),
+    "channels.some-nameless": (
+        "{path}: {nameless} de {count} canais não têm id nos campos configurados: esses nunca são corrigidos",
+        "acrescente a channels[].id o campo que o contém",
+    ),
+    "channels.no-status": (
+        "{path}: nenhum canal tem {configured}: nada é corrigido. Seus membros: {members}",
+        "em channels, para {path}, escreva `set: {{{found}: disconnected}}`",
+    ),
+    "channels.some-without-status": (
+        "{path}: {bare} de {count} canais não têm os campos de status configurados: esses nunca são corrigidos",
+        "acrescente a channels[].set o campo que o contém",
+    ),
+    "channels.strange-words": (
+        "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
+        "acrescente a palavra que significa conectado a channels[].connected, e as que dizem mais a channels[].keep",
+    ),
+    "channels.slow": (
+        "{path} levou {took}; a verificação de saúde do hub desiste em 15 s, a página em 90 s",
+        "o gateway consulta o motor sessão por sessão; veja a carga",
+    ),
+    "channels.rehearsal": (
+        "nada é corrigido agora; se {channel} caísse, a lista diria: {change}",
+        None,
+    ),
+    "channels.corrected": ("{session} é corrigida: {change} (desde {since}, {why})", None),
+    "channels.kept": (
+        "{session} está perdida (desde {since}, {why}); o próprio gateway já diz isso, nada é mudado",
+        None,
+    ),
+    "channels.about-to-end": (
+        "{session}: o gateway se atualizou e volta a dizer conectado; a correção acaba na próxima lista",
+        None,
+    ),
+    "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
+    "channels.ids-match": ("todas as {count} sessões que os eventos citam são canais da lista", None),
+    "channels.id-alias": (
+        "os eventos citam {session}, que não é canal da lista; talvez seja {channel}",
+        "se for: `sessions: {{aliases: {{{alias}}}}}`",
+    ),
+    "channels.id-unknown": (
+        "os eventos citam {session}, que não é canal da lista nem se parece com um",
+        "se for um deles: `sessions: {{aliases: {{{session}: CANAL}}}}`; se foi apagado, não há o que fazer",
+    ),
+    "channels.ambiguous": (
+        "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
+        "diga qual é: `sessions: {{aliases: {{{session}: CANAL}}}}`",
+    ),
+    "channels.more-unknown": ("… e mais {count} sessões que não são canais", None),
+    "channels.unheard": ("nenhum evento sobre {channels} ainda: aparece o que o gateway diz deles", None),
+    "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
+    # webhooks
+    "webhooks.not-known": (
+        "só com o proxy em execução se sabe se os webhooks passam; depois pergunte de novo",
+        _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
+    ),
+    "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.seen": (
+        "{count} webhooks aceitos em {up}, o último há {last}, de {senders}; requisições por caminho: {paths}",
+        None,
+    ),
+    "webhooks.silent": (
+        "{count} webhooks aceitos em {up}, mas o último foi há {last} (de {senders}; requisições por caminho: {paths})",
+        (
+            "o motor está no ar? Uma sessão com contatos gera alguns eventos de presença por minuto: veja se a URL de "
+            "webhook ainda indica o proxy"
+        ),
+    ),
+    "webhooks.presence-only": (
+        (
+            "vieram {count} eventos, todos sobre contatos (presença), nenhum sobre uma sessão: uma queda passaria "
+            "despercebida"
+        ),
+        (
+            "espere chegar uma mensagem e pergunte de novo. Se continuar, só os webhooks de saída do gateway passam: "
+            "faça o motor enviar também a {base}{inbound_path}, ou o evento do gateway tem nome que falta em `events`"
+        ),
+    ),
+    "webhooks.outbound-only": (
+        (
+            "os webhooks só vêm no caminho para o hub, onde a palavra do motor sobre a própria sessão (status-find) "
+            "não é repassada"
+        ),
+        "faça o motor enviar também a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
+    ),
+    "webhooks.nothing-said": (
+        "vieram {count} webhooks e nenhum diz algo sobre a conexão de uma sessão (nomes desconhecidos: {events})",
+        "espere chegar uma mensagem e pergunte de novo; depois compare `events` com o que este gateway envia",
+    ),
+    "webhooks.unmatched": ("eventos que nenhuma regra cita e que, por isso, nada dizem: {events}", None),
+    "webhooks.no-session": ("{count} eventos não citaram sessão; não mudam nada", None),
+    "webhooks.not-json": (
+        "{count} webhooks não eram JSON",
+        "veja quem envia aos caminhos observados (`webhooks[].path`)",
+    ),
+    "webhooks.idle-paths": ("nada foi enviado a {paths} desde o início", None),
+    "webhooks.path-unknown": (
+        "{count} de {all} webhooks para {path} foram recusados pelo destino: {statuses}",
+        "o destino não conhece esse caminho: compare com webhooks[].path e forward_to. São ouvidos mesmo assim",
+    ),
+    "webhooks.path-failing": (
+        "{count} de {all} webhooks para {path} não puderam ser entregues: {statuses}",
+        "veja o destino; são ouvidos mesmo assim",
+    ),
+    "webhooks.forged": (
+        "{count} eventos de fora não foram aceitos, como deve ser: {senders}",
+        None,
+    ),
+    "webhooks.doubted-network": (
+        "{count} eventos não foram aceitos, pois os remetentes não estão em webhooks[].from: {senders}",
+        "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from",
+    ),
+    "webhooks.doubted-secret": (
+        "{count} eventos não foram aceitos, pois o cabeçalho do segredo faltava ou estava errado: {senders}",
+        "compare webhooks[].secret com o do remetente",
+    ),
+    "webhooks.doubted-signature": (
+        "{count} eventos não foram aceitos, pois a assinatura faltava ou estava errada: {senders}",
+        "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
+    ),
+    "webhooks.only-doubted-network": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
+        (
+            "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from; se for um proxy na frente, veja "
+            "trusted_proxies"
+        ),
+    ),
+    "webhooks.only-doubted-secret": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: o cabeçalho do segredo falta ou está errado ({senders})",
+        "compare webhooks[].secret com o do remetente; o motor em si não envia nenhum",
+    ),
+    "webhooks.only-doubted-signature": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: a assinatura falta ou está errada ({senders})",
+        "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
+    ),
+    "webhooks.untrusted-proxy": (
+        "{peers} fala por outros (X-Forwarded-For) e não está em trusted_proxies: conta como o próprio cliente",
+        "se for um proxy seu, acrescente {networks} a trusted_proxies",
+    ),
+    "webhooks.claims-from-outside": (
+        (
+            "{peers}, de fora, diz falar por outros (X-Forwarded-For) e não é aceito; se for um proxy seu, acrescente "
+            "a trusted_proxies"
+        ),
+        None,
+    ),
+    # clock
+    "clock.gateway": ("o relógio do gateway confere com o desta máquina", None),
+    "clock.gateway-silent": ("o gateway não diz a hora (sem Date); os relógios não foram comparados", None),
+    "clock.gateway-off": (
+        "o relógio do gateway difere do desta máquina em {seconds} s: eventos podem ser postos na ordem errada",
+        "acerte os dois: timedatectl set-ntp true",
+    ),
+    "clock.events": ("a hora dos eventos confere com o relógio (nos últimos {count} vistos)", None),
+    "clock.events-off": (
+        "a hora dos eventos difere do relógio em {seconds} s, no melhor caso (nos últimos {count} vistos)",
+        "acerte o relógio da máquina do remetente: timedatectl set-ntp true",
+    ),
+    "clock.events-ahead": (
+        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora não foi aceita",
+        "acerte o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
+    ),
+    # disk
+    "disk.works": ("o proxy em execução grava em {path}; {free} livres", None),
+    "disk.in-use": ("o proxy em execução grava em {path}", None),
+    "disk.writable": ("{path} pode ser gravado; {free} livres", None),
+    "disk.not-seen": ("{path} não é visível para este usuário ({why}); rode o doctor com sudo", None),
+    "disk.not-writable": (
+        "{path} não pode ser gravado por este usuário ({needed})",
+        "rode o proxy com o usuário dono, ou corrija state.url; a unidade do systemd cria uma pasta própria",
+    ),
+    "disk.low": ("só {free} livres em {folder}", "libere espaço: com o disco cheio, mudanças ficam só na memória"),
+    "disk.full": (
+        "sem espaço em {folder} ({free} livres): o que for ouvido se perderia num reinício",
+        "libere espaço ali, ou mude o estado de lugar com state.url",
+    ),
+    # service
+    "service.no-systemd": ("esta máquina não usa systemd; quem reinicia o proxy não foi verificado", None),
+    "service.not-installed": (
+        "o statusproxy não está instalado como serviço (sudo ./systemd/install.sh instala)",
+        None,
+    ),
+    "service.active": ("statusproxy.service está {state}: {said}", None),
+    "service.starting": (
+        "statusproxy.service está iniciando ({sub})",
+        "se demorar: journalctl -u statusproxy -n 50",
+    ),
+    "service.failed": (
+        "statusproxy.service falhou ({result})",
+        "journalctl {user}-u statusproxy -n 50 diz por quê; depois systemctl {user}restart statusproxy",
+    ),
+    "service.stopped": (
+        "statusproxy.service não está em execução ({state})",
+        "systemctl {user}start statusproxy",
+    ),
+    "service.not-enabled": (
+        "statusproxy.service não inicia com a máquina",
+        "systemctl {user}enable statusproxy",
+    ),
+    "service.restarts": (
+        "statusproxy.service foi reiniciado {restarts} vez(es) pelo systemd",
+        "journalctl {user}-u statusproxy -p warning diz por quê",
+    ),
+    "service.socket-inactive": (
+        "statusproxy.socket está {state}: um reinício recusa conexões",
+        "systemctl enable --now statusproxy.socket (pare o serviço antes)",
+    ),
+    "service.no-linger": (
+        "o serviço é do usuário {user} e para quando ele sai",
+        "sudo loginctl enable-linger {user}; ou instale para a máquina: sudo ./systemd/install.sh",
+    ),
+}

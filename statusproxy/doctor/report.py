@@ -1,0 +1,119 @@
+"""The findings for people and for programs: text by group with arrows to the mends, or one JSON object."""
+
+import json
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, Final, Literal
+
+import click
+
+from statusproxy import __version__
+from statusproxy.admin.table import visible
+from statusproxy.doctor import english, portuguese
+from statusproxy.doctor.findings import GROUPS, Finding, Level, worst
+
+Language = Literal["en", "pt-BR"]
+
+_LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": english, "pt-BR": portuguese}
+_COLOURS: Final = {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow", Level.PROBLEM: "red"}
+
+#: Columns before a finding's words: two, and the longest name of a level, and two.
+_MARGIN: Final = 2 + max(len(name) for module in _LANGUAGES.values() for name in module.LEVELS.values()) + 2
+
+#: Columns of the report, and of its words where the terminal is narrower still.
+WIDTH: Final = 110
+_NARROWEST: Final = 40
+
+#: Exit codes by the gravest finding.
+EXIT_CODES: Final = {Level.OK: 0, Level.NOTE: 0, Level.WARNING: 1, Level.PROBLEM: 2}
+
+#: A step among several: what follows its first line stands under its words.
+_NUMBERED: Final = re.compile(r"\d\. ")
+
+_HIDDEN: Final = "***"
+
+
+def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> tuple[str, str | None]:
+    """A finding in words, and its mend. Of what came from elsewhere only printable characters show, and no secret."""
+    text, mend = _LANGUAGES[language].WORDS[finding.code]
+    facts = {name: _clean(value, secrets) for name, value in finding.facts.items()}
+    return text.format_map(facts), None if mend is None else mend.format_map(facts)
+
+
+def as_text(
+    findings: Sequence[Finding],
+    language: Language,
+    *,
+    colours: bool = False,
+    secrets: Sequence[str] = (),
+    width: int = WIDTH,
+) -> str:
+    """The report for people, in lines of `width` columns or so: what is to be copied is never broken."""
+    said = _LANGUAGES[language]
+    lines = [f"statusproxy doctor {__version__}"]
+    for group in GROUPS:
+        members = [finding for finding in findings if finding.group == group]
+        if members:
+            lines += ["", _style(said.GROUPS[group], colours, bold=True)]
+        for finding in members:
+            text, mend = words(finding, language, secrets)
+            level = _style(said.LEVELS[finding.level].ljust(_MARGIN - 4), colours, fg=_COLOURS[finding.level])
+            lines += _wrapped(text, f"  {level}  ", " " * _MARGIN, width)
+            for number, line in enumerate((mend or "").splitlines()):
+                lead = "→ " if not number else "  "
+                lines += _wrapped(line, " " * _MARGIN + lead, " " * (_MARGIN + 2), width)
+    counts = Counter(finding.level for finding in findings)
+    summary = said.SUMMARY[worst(findings)]
+    lines += ["", summary.format(problems=counts[Level.PROBLEM], warnings=counts[Level.WARNING])]
+    return "\n".join(lines)
+
+
+def as_json(findings: Sequence[Finding], language: Language, secrets: Sequence[str] = ()) -> str:
+    """The report for programs: `status` is the gravest level; each finding has its code, words and facts."""
+
+    def one(finding: Finding) -> dict[str, Any]:
+        text, mend = words(finding, language, secrets)
+        return {
+            "level": finding.level.value,
+            "code": finding.code,
+            "text": text,
+            "mend": mend,
+            "facts": {name: _plain(value, secrets) for name, value in finding.facts.items()},
+        }
+
+    document = {
+        "status": worst(findings).value,
+        "version": __version__,
+        "language": language,
+        "findings": [one(finding) for finding in sorted(findings, key=lambda each: GROUPS.index(each.group))],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _wrapped(text: str, first: str, other: str, width: int) -> list[str]:
+    """`text` with `first` before its first line and `other` before the rest; its own indentation goes on."""
+    indent = text[: len(text) - len(text.lstrip())]
+    hang = "   " if _NUMBERED.match(text) else ""
+    room = max(width - len(other) - len(indent) - len(hang), _NARROWEST)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return [f"{first}{indent}{lines[0].strip()}", *(f"{other}{indent}{hang}{line}" for line in lines[1:])]
+
+
+def _clean(value: object, secrets: Sequence[str]) -> str:
+    # Line breaks are ours alone: in the lines to be added to a file.
+    text = "\n".join(visible(line) for line in str("–" if value is None else value).split("\n"))
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _plain(value: object, secrets: Sequence[str]) -> object:
+    return value if isinstance(value, int | float | None) else _clean(value, secrets)
+
+
+def _style(text: str, colours: bool, **style: Any) -> str:
+    return click.style(text, **style) if colours else text

@@ -1,0 +1,65 @@
+"""The proxy that runs: what it tells of itself through its admin listener, and whether it is the one we think."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from statusproxy import __version__
+from statusproxy.admin import client
+from statusproxy.admin.client import AdminError
+from statusproxy.config import Settings, dump
+from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+
+Report = Mapping[str, Any]
+
+#: Blocks of the settings that only a restart applies; of `admin` and `log`, a part.
+_AT_START = frozenset({"listen", "state", "admin", "tls"})
+
+
+async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:
+    """The running proxy's report on itself and on its sessions, as far as it gives them, and what that shows.
+
+    `where` is its admin listener, if not as the settings say.
+    """
+    token = settings.admin.token
+    if where is None:
+        if settings.admin.listen is None:
+            return None, None, [note("proxy.cannot-be-asked")]
+        where = str(settings.admin.listen)
+    try:
+        report = await asyncio.to_thread(client.ask, where, "GET", "/doctor", token)
+        sessions = await asyncio.to_thread(client.ask, where, "GET", "/sessions", token)
+    except AdminError as error:
+        if isinstance(error.__cause__, ConnectionRefusedError | FileNotFoundError):
+            return None, None, [note("proxy.not-running", admin=where)]
+        return None, None, [warning("proxy.does-not-tell", admin=where, why=str(error))]
+    return report, sessions, _judge(report, settings)
+
+
+def _judge(report: Report, settings: Settings) -> list[Finding]:
+    now, started = float(report["now"]), float(report["started"])
+    findings = [
+        ok("proxy.running", version=report["version"], pid=report["pid"], since=ago(now - started))
+        if report["version"] == __version__
+        else warning("proxy.other-version", running=report["version"], installed=__version__)
+    ]
+    changed = _differences(str(report["settings"]), dump(settings))
+    if changed:
+        code = "proxy.restart-pending" if _AT_START & set(changed) else "proxy.reload-pending"
+        findings.append(warning(code, keys=listed(changed)))
+    health = report["health"]
+    if health["store"] != "ok":
+        findings.append(problem("proxy.store-trouble", why=health["store"]))
+    if health["gateway"] != "ok":
+        findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
+    return findings
+
+
+def _differences(running: str, written: str) -> list[str]:
+    """The top-level keys in which two dumps differ. Secrets are masked in both: a changed one does not show."""
+    one, other = yaml.safe_load(running), yaml.safe_load(written)
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return []
+    return [key for key in other if one.get(key) != other[key]]

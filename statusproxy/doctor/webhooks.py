@@ -1,0 +1,193 @@
+"""Whether webhooks pass the proxy, from whom, and whether they say what is needed; if not, the ways to put it there."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from statusproxy.addresses import Address
+from statusproxy.config import PRIVATE_NETWORKS, Settings
+from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+from statusproxy.proxy.forwarded import parse_address, within
+from statusproxy.status.signals import PRESENCE_EVENT, Verdict
+from statusproxy.templates import fold_path
+
+#: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
+#: makes some presence events a minute.
+_EARLY = 600.0
+
+#: Seconds of silence after which webhooks may have stopped coming.
+_SILENT = 3600.0
+
+#: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
+_LAG, _AHEAD = 60.0, 5.0
+
+#: What the engine sends that says nothing about a connection, and needs no rule.
+_NEUTRAL = frozenset(
+    {
+        PRESENCE_EVENT, "onack", "onselfmessage", "onreactionmessage", "onupdatelabel", "onpollresponse",
+        "onrevokedmessage", "onparticipantschanged", "onlocation", "qrcode", "phonecode", "location",
+    }
+)  # fmt: skip
+
+#: What a read webhook comes to when it says something about a connection (`Outcome`'s verdicts).
+_SAYS = frozenset({"applied", "late", "duplicate"})
+
+
+async def webhooks(settings: Settings, report: Mapping[str, Any] | None) -> list[Finding]:
+    """Look at what the running proxy counted since its start; `report` is None where it could not be asked."""
+    if not settings.webhooks:
+        return []
+    ways = _ways(settings)
+    if report is None:
+        return [note("webhooks.not-known", **ways)]
+    return [*_arrivals(settings, report, ways), *_clock(report), *_strangers(report)]
+
+
+def _arrivals(settings: Settings, report: Mapping[str, Any], ways: Mapping[str, str]) -> Iterator[Finding]:
+    seen, now = report["webhooks"], float(report["now"])
+    up = now - float(report["started"])
+    believed = {str(one["address"]): one for one in seen["senders"] if one["believed"]}
+    doubts = [one for one in seen["senders"] if one["doubts"]]
+    count = sum(one["believed"] for one in believed.values())
+    if not believed and not doubts:
+        tell = problem if up >= _EARLY else warning
+        yield tell("webhooks.none", up=ago(up), **ways)
+        return
+    yield from _doubted(doubts, alone=not believed)
+    yield from _failing(seen["paths"])
+    if not believed:
+        return
+    silent = now - float(seen["last_heard"] or now)
+    tell_seen = warning if silent > _SILENT else ok
+    yield tell_seen(
+        "webhooks.silent" if silent > _SILENT else "webhooks.seen",
+        count=count, up=ago(up), senders=listed(believed), last=ago(silent),
+        paths=listed(f"{one['path']} ({one['count']})" for one in seen["paths"]),
+    )  # fmt: skip
+    yield from _meanings(seen["events"], ways)
+    used = {one["path"] for one in seen["paths"]}
+    outbound = {fold_path(webhook.path) for webhook in settings.webhooks if webhook.forward_to is not None}
+    if used and used <= outbound:
+        # The gateway passes presence and messages on to the hub, but not the engine's word on the session itself.
+        yield warning("webhooks.outbound-only", **ways)
+    idle = [webhook.path for webhook in settings.webhooks if fold_path(webhook.path) not in used]
+    if idle:
+        yield note("webhooks.idle-paths", paths=listed(idle))
+
+
+def _doubted(doubts: Sequence[Mapping[str, Any]], *, alone: bool) -> Iterator[Finding]:
+    reasons: dict[str, Counter[str]] = {}
+    for one in doubts:
+        for why, count in one["doubts"].items():
+            reasons.setdefault(why, Counter())[str(one["address"])] += count
+    for why, senders in reasons.items():
+        inside = [address for address in senders if _is_private(address)]
+        facts = {
+            "count": senders.total(),
+            "senders": listed(f"{sender} ({count})" for sender, count in senders.most_common()),
+        }
+        if alone:
+            yield problem(f"webhooks.only-doubted-{why}", **facts)
+        elif inside or why != "network":
+            yield warning(f"webhooks.doubted-{why}", **facts)
+        else:
+            yield note("webhooks.forged", **facts)
+
+
+def _failing(paths: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    for one in paths:
+        failed = {int(status): count for status, count in one["statuses"].items() if int(status) >= 400}
+        count = sum(failed.values())
+        if count and count * 10 >= one["count"]:  # a few are what a restart of the gateway leaves
+            statuses = listed(f"{status} ({times})" for status, times in sorted(failed.items()))
+            code = "webhooks.path-unknown" if set(failed) <= {404, 405} else "webhooks.path-failing"
+            yield warning(code, path=one["path"], count=count, all=one["count"], statuses=statuses)
+
+
+def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> Iterator[Finding]:
+    verdicts: Counter[str] = Counter()
+    unmatched: Counter[str] = Counter()
+    for one in events:
+        verdicts[one["verdict"]] += one["count"]
+        if one["verdict"] == Verdict.UNMATCHED and one["event"] and one["event"].casefold() not in _NEUTRAL:
+            unmatched[one["event"]] += one["count"]
+    says = sum(count for verdict, count in verdicts.items() if verdict in _SAYS)
+    quiet = verdicts[Verdict.PRESENCE] + verdicts[Verdict.OWN_MESSAGE] + verdicts[Verdict.UNMATCHED]
+    if not says and verdicts[Verdict.PRESENCE] and quiet == verdicts.total():
+        yield warning("webhooks.presence-only", count=verdicts[Verdict.PRESENCE], **ways)
+    elif not says:
+        yield warning("webhooks.nothing-said", count=verdicts.total(), events=listed(unmatched) or "–")
+    if unmatched:
+        yield note("webhooks.unmatched", events=listed(f"{name} ({n})" for name, n in unmatched.most_common()))
+    if verdicts[Verdict.NO_SESSION]:
+        yield note("webhooks.no-session", count=verdicts[Verdict.NO_SESSION])
+    if verdicts[Verdict.NOT_JSON]:
+        yield warning("webhooks.not-json", count=verdicts[Verdict.NOT_JSON])
+
+
+def _clock(report: Mapping[str, Any]) -> Iterator[Finding]:
+    clock = report["webhooks"]["clock"]
+    lag = clock["lag"]
+    if clock["ahead"]:
+        yield problem("clock.events-ahead", count=clock["ahead"])
+    elif lag is not None and clock["timed"] >= 3 and (lag > _LAG or lag < -_AHEAD):
+        yield warning("clock.events-off", seconds=f"{-lag:+.0f}", count=clock["timed"])
+    elif lag is not None:
+        yield ok("clock.events", count=clock["timed"])
+
+
+def _strangers(report: Mapping[str, Any]) -> Iterator[Finding]:
+    strangers = [str(one) for one in report["forwarding_strangers"]]
+    inside = [one for one in strangers if _is_private(one)]
+    if inside:
+        yield warning("webhooks.untrusted-proxy", peers=listed(inside), networks=listed(inside))
+    outside = [one for one in strangers if one not in inside]
+    if outside:
+        yield note("webhooks.claims-from-outside", peers=listed(outside))
+
+
+def _is_private(text: str) -> bool:
+    return within(parse_address(text), PRIVATE_NETWORKS)
+
+
+# The three ways
+
+#: Before the lines that a way wants in the configuration.
+_ENTRY = "\n   # config.yaml\n   webhooks:\n     "
+_NEXT = "\n       "
+
+
+def _ways(settings: Settings) -> dict[str, str]:
+    """What the mends say of this site: addresses and lines that fit its configuration."""
+    inbound = next((one.path for one in settings.webhooks if one.forward_to is None and one.forward), None)
+    outbound = next((one for one in settings.webhooks if one.forward_to is not None), None)
+    tap = next((one.path for one in settings.webhooks if not one.forward), None)
+    base = _base(settings)
+    inbound_path = inbound or "/v1/webhooks/receive"
+    return {
+        "base": base,
+        "gateway": settings.gateway,
+        "inbound_path": inbound_path,
+        "inbound_lines": "" if inbound else f"{_ENTRY}- path: {inbound_path}",
+        "outbound_path": outbound.path if outbound else "/hub/webhook",
+        "outbound_to": str(outbound.forward_to) if outbound else "https://hub.example/api/whatsapp/webhook",
+        "outbound_lines": ""
+        if outbound
+        else f"{_ENTRY}- path: /hub/webhook{_NEXT}forward_to: https://hub.example/api/whatsapp/webhook",
+        "tap_path": tap or "/tap",
+        "tap_lines": "" if tap else f"{_ENTRY}- path: /tap{_NEXT}forward: false",
+    }
+
+
+def _base(settings: Settings) -> str:
+    """Where others reach the proxy, as a URL; HOST stands for this machine where any of its addresses will do."""
+    scheme = "https" if settings.tls is not None else "http"
+    address = next((one for one in settings.listen if one.unix is None), None)
+    if address is None:
+        return str(settings.listen[0])
+    return f"{scheme}://{_reached(address)}"
+
+
+def _reached(address: Address) -> str:
+    everywhere = address.host in ("", "0.0.0.0", "::")
+    return f"HOST:{address.port}" if everywhere else str(address)

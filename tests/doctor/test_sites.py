@@ -1,0 +1,266 @@
+"""Whole sites before the doctor: a healthy one, and each way in which one can be wrong."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from aiohttp import web
+
+from statusproxy.demo.events import message, presence
+from tests.doctor.conftest import Build
+
+
+async def test_a_healthy_site_is_found_healthy(build: Build) -> None:
+    site = await build()
+    await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
+    verdict = await site.examine()
+    assert verdict.code == 0, verdict.text
+    assert set(verdict.levels.values()) <= {"ok", "note"}
+    assert {
+        "configuration.valid", "proxy.running", "ports.held", "gateway.reachable", "channels.fits",
+        "channels.rehearsal", "channels.ids-match", "webhooks.seen", "clock.gateway", "clock.events", "disk.works",
+    } <= set(verdict.findings)  # fmt: skip
+    assert "1 webhooks believed" in verdict.text
+    assert "Everything is in place." in verdict.text
+
+
+async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: Build) -> None:
+    site = await build(through_proxy=False)
+    await site.gateway.unlink("sales")
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.none"] == "warning"  # it has only just started
+    assert verdict.code == 1
+    assert site.server is not None
+    site.server.ledger.started_at -= 3600
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.none"] == "problem"
+    assert verdict.code == 2
+    mend = verdict.findings["webhooks.none"]["mend"]
+    inbound = f"http://127.0.0.1:{site.port}/v1/webhooks/receive instead of {site.gateway.base_url}/v1/webhooks/receive"
+    assert inbound in mend
+    assert "path: /hub/webhook" in mend
+    assert "path: /tap" in mend
+
+
+async def test_the_ways_that_the_configuration_has_already_are_not_told_to_be_written(build: Build) -> None:
+    hub = "http://127.0.0.1:9/inbox"
+    webhooks = [{"path": "/in"}, {"path": "/out", "forward_to": hub}, {"path": "/copy", "forward": False}]
+    site = await build(running=False, webhooks=webhooks)
+    mend = (await site.examine()).findings["webhooks.not-known"]["mend"]
+    assert "webhooks:" not in mend
+    assert all(path in mend for path in ("/in", "/out", "/copy", hub))
+
+
+async def test_a_wrong_secret_is_told_and_not_shown(build: Build) -> None:
+    site = await build()
+    site.secret = "planted-wrong-secret"
+    verdict = await site.examine()
+    assert verdict.levels["channels.secret-wrong"] == "problem"
+    assert "X-Gateway-Secret" in verdict.findings["channels.secret-wrong"]["text"]
+    assert verdict.code == 2
+
+
+async def test_no_secret_is_asked_for_where_the_gateway_wants_one(build: Build) -> None:
+    site = await build(running=False)
+    site.secret = None
+    verdict = await site.examine()
+    assert verdict.levels["channels.secret-wanted"] == "warning"
+    assert "--secret-file" in verdict.findings["channels.secret-wanted"]["mend"]
+
+
+async def test_a_secret_header_of_another_name_is_sent(build: Build) -> None:
+    site = await build(running=False)
+    verdict = await site.examine(secret_header="X-Other")
+    assert verdict.levels["channels.secret-wrong"] == "problem"
+
+
+async def test_a_wrong_list_shape_is_told_with_the_line_to_write(build: Build) -> None:
+    channels = [{"path": "/api/channels", "list": ["items"], "id": ["id"], "set": {"status": "disconnected"}}]
+    site = await build(channels=channels)
+    verdict = await site.examine()
+    assert verdict.levels["channels.list-elsewhere"] == "problem"
+    assert (
+        verdict.findings["channels.list-elsewhere"]["mend"]
+        == "in channels, for /api/channels, write `list: [channels]`"
+    )
+    for key, value, line in (("id", ["uid"], "`id: [id]`"), ("set", {"phase": "off"}, "`set: {status: disconnected}`")):
+        site.write(channels=[{**channels[0], "list": ["channels"], key: value}])
+        verdict = await site.examine()
+        finding = verdict.findings["channels.no-ids" if key == "id" else "channels.no-status"]
+        assert finding["level"] == "problem"
+        assert finding["mend"].endswith(line)
+
+
+async def test_presence_alone_is_not_enough(build: Build) -> None:
+    site = await build()
+    await site.gateway.contacts_move("sales", contacts=5)
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.presence-only"] == "warning"
+    assert verdict.findings["webhooks.presence-only"]["facts"]["count"] == 10
+    assert "webhooks.none" not in verdict.findings
+
+
+async def test_the_way_to_the_hub_alone_is_not_enough(build: Build) -> None:
+    site = await build(through_proxy=False, webhooks=[{"path": "/v1/webhooks/receive"}])
+    hub = f"{site.gateway.base_url}/demo/hub-inbox"
+    site.write(webhooks=[{"path": "/v1/webhooks/receive"}, {"path": "/hub/webhook", "forward_to": hub}])
+    assert site.server is not None
+    assert site.server.reload()
+    site.gateway.outbox_url = f"http://127.0.0.1:{site.port}/hub/webhook"
+    await site.gateway.post_all([presence("sales", "5500000000000@c.us", "unavailable", time.time())])
+    await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
+    assert await site.gateway.settled()
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.outbound-only"] == "warning"
+    assert verdict.levels["webhooks.idle-paths"] == "note"
+    assert verdict.levels["gateway.hub-reachable"] == "ok"
+
+
+async def test_a_gateway_that_is_down_is_told_and_the_rest_is_checked_all_the_same(build: Build) -> None:
+    site = await build()
+    await site.gateway.stop()
+    verdict = await site.examine()
+    assert verdict.levels["gateway.unreachable"] == "problem"
+    assert verdict.levels["proxy.gateway-trouble"] == "problem"
+    assert verdict.levels["channels.not-checked"] == "note"
+    assert verdict.levels["ports.held"] == verdict.levels["disk.works"] == "ok"
+    assert verdict.code == 2
+
+
+async def test_a_port_that_another_program_has_is_told_with_its_name(build: Build) -> None:
+    site = await build(running=False)
+    with socket.create_server(("127.0.0.1", site.port)):
+        verdict = await site.examine()
+    assert verdict.levels["ports.taken"] == "problem"
+    assert "(pid " in verdict.findings["ports.taken"]["text"]
+
+
+async def test_a_port_that_another_statusproxy_has_is_told_so(build: Build) -> None:
+    site = await build()
+    site.write(admin={"listen": None})
+    verdict = await site.examine()
+    assert verdict.levels["ports.another-of-us"] == "warning"
+    assert verdict.levels["proxy.cannot-be-asked"] == "note"
+
+
+async def test_before_the_installation_all_that_can_be_is_checked(build: Build) -> None:
+    site = await build(running=False)
+    verdict = await site.examine()
+    assert verdict.code == 0, verdict.text
+    assert verdict.levels["proxy.not-running"] == verdict.levels["webhooks.not-known"] == "note"
+    assert verdict.levels["ports.free"] == verdict.levels["disk.writable"] == "ok"
+    assert 'status "connected" → "disconnected"' in verdict.findings["channels.rehearsal"]["text"]
+
+
+async def test_unknown_event_ids_suggest_an_alias(build: Build) -> None:
+    site = await build()
+    site.gateway.engine.link("Front-Desk-2")
+    for session in ("front_desk_2", "warehouse", "FRONTDESK"):
+        await site.gateway.post_all([{"event": "status-find", "session": session, "status": "disconnectedMobile"}])
+    verdict = await site.examine()
+    assert verdict.levels["channels.id-alias"] == "problem"
+    assert "front_desk_2: Front-Desk-2" in verdict.findings["channels.id-alias"]["mend"]
+    assert verdict.findings["channels.id-unknown"]["facts"]["session"] == "warehouse"
+    assert "FRONTDESK is corrected: status" in verdict.text  # folding finds that one
+    site.write(sessions={"aliases": {"front_desk_2": "Front-Desk-2"}})
+    assert "channels.id-alias" not in (await site.examine()).findings
+
+
+async def test_what_is_corrected_now_is_told_member_by_member(build: Build) -> None:
+    site = await build()
+    await site.gateway.unlink("sales")
+    verdict = await site.examine()
+    text = verdict.findings["channels.corrected"]["text"]
+    assert text.startswith('sales is corrected: status "connected" → "disconnected" (since 20')
+    assert text.endswith("status-find disconnectedMobile)")
+
+
+async def test_what_the_gateway_says_better_itself_is_told_to_be_kept(build: Build) -> None:
+    site = await build()
+    site.gateway.engine.wait_for_qr("support")
+    await site.gateway.post_all([{"event": "status-find", "session": "support", "status": "qrReadFail"}])
+    assert (await site.examine()).levels["channels.kept"] == "note"
+
+
+async def test_events_of_senders_that_are_not_believed_are_told(build: Build) -> None:
+    site = await build(webhooks=[{"path": "/v1/webhooks/receive", "from": ["10.99.0.0/16"]}])
+    await site.gateway.unlink("sales")
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.only-doubted-network"] == "problem"
+    assert "127.0.0.1 (1)" in verdict.findings["webhooks.only-doubted-network"]["text"]
+
+
+async def test_a_receiver_that_does_not_know_the_path_is_told(build: Build) -> None:
+    site = await build(webhooks=[{"path": "/elsewhere"}])
+    site.gateway.engine_webhook = f"http://127.0.0.1:{site.port}/elsewhere"
+    await site.gateway.unlink("sales")
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.path-unknown"] == "warning"
+    assert "404 (1)" in verdict.findings["webhooks.path-unknown"]["text"]
+
+
+async def test_a_peer_that_speaks_for_others_without_being_trusted_is_told(build: Build) -> None:
+    site = await build(trusted_proxies=["10.99.0.0/16"])
+    import aiohttp
+
+    headers = {"X-Forwarded-For": "203.0.113.9"}
+    async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{site.port}/health", headers=headers):
+        pass
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.untrusted-proxy"] == "warning"
+    assert "add 127.0.0.1 to trusted_proxies" in verdict.findings["webhooks.untrusted-proxy"]["mend"]
+
+
+async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
+    site = await build()
+    site.write(presence="trust")
+    verdict = await site.examine()
+    assert verdict.findings["proxy.reload-pending"]["facts"]["keys"] == "presence"
+    assert verdict.levels["configuration.presence-trusted"] == "warning"
+    site.write(state={"url": "memory:"})
+    verdict = await site.examine()
+    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "presence, state"
+
+
+async def test_a_gateway_that_is_the_proxy_itself_is_told(build: Build) -> None:
+    site = await build()
+    verdict = await site.examine(gateway=f"http://127.0.0.1:{site.port}")
+    assert verdict.levels["gateway.is-us"] == "problem"
+
+
+async def test_a_wrong_admin_token_is_told(build: Build) -> None:
+    site = await build()
+    site.write(admin={"listen": f"127.0.0.1:{site.admin_port}", "token": "planted-other-token"})
+    verdict = await site.examine()
+    assert verdict.levels["proxy.does-not-tell"] == "warning"
+    assert "planted" not in verdict.text
+
+
+async def test_another_program_on_the_admin_port_is_no_proxy(build: Build) -> None:
+    site = await build(running=False)
+    application = web.Application()
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", site.admin_port).start()
+    try:
+        verdict = await site.examine()
+    finally:
+        await runner.cleanup()
+    assert verdict.levels["proxy.does-not-tell"] == "warning"
+
+
+async def test_a_broken_configuration_is_the_one_finding(build: Build) -> None:
+    site = await build(running=False)
+    site.file.write_text("gatway: http://127.0.0.1:3000\n")
+    verdict = await site.examine()
+    assert list(verdict.findings) == ["configuration.broken"]
+    assert "did you mean" in verdict.text
+    assert verdict.code == 2
+
+
+async def test_it_speaks_portuguese(build: Build) -> None:
+    site = await build()
+    verdict = await site.examine(language="pt-BR")
+    assert "Lista de canais e correções" in verdict.text
+    assert "nenhum webhook passou" in verdict.text
