@@ -81,7 +81,7 @@ class Ledger:
         self._words: tuple[int, frozenset[str], Mapping[str, Word]] = (0, frozenset(), {})
         self._metrics = metrics
         self._clock = clock
-        self._last = 0.0
+        self._last = self._last_steady = 0.0
         self._leisure: asyncio.Task[None] | None = None
         self._writing: set[asyncio.Future[None]] = set()
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
@@ -160,14 +160,14 @@ class Ledger:
         elif now <= self._last:
             # A clock set back a little must not make what comes next look older than what is known.
             now = self._last + _TICK
-        self._last = now
+        self._last, self._last_steady = now, time.monotonic()
         return now
 
     def _set_back(self, now: float) -> None:
         """The clock ran far ahead and was put right: what was noted then would make all timed events look late."""
-        ahead = round(self._last - now)
-        log.warning("the clock was set back by %d s; times noted meanwhile count as now", ahead, extra={"ahead": ahead})
-        self.sessions.revise(lambda record: _not_after(record, now))
+        ahead = self._last + time.monotonic() - self._last_steady - now
+        log.warning("the clock was set back by %d s; what was noted meanwhile is put right", ahead)
+        self.sessions.revise(lambda record: _not_after(record, now, ahead))
         self._memo_version = -1
         self.started_at = min(self.started_at, now)
         self.heard_at = None if self.heard_at is None else min(self.heard_at, now)
@@ -372,8 +372,8 @@ class Ledger:
             del self.heard_from[next(iter(self.heard_from))]
 
 
-def _not_after(record: Record, now: float) -> Record:
-    """A stored record without times that are still to come: the clock was wrong when they were written.
+def _not_after(record: Record, now: float, ahead: float = 0.0) -> Record:
+    """A record without times that are still to come: the clock was wrong when they were noted, by `ahead` if known.
 
     Left as they are, they would make all that is heard and asked until then look older than what is known, and an
     override would outlive a session's return.
@@ -383,22 +383,22 @@ def _not_after(record: Record, now: float) -> Record:
         override = replace(
             override,
             since=min(override.since, now),
-            at=_believable(override.at, now),
+            at=_believable(override.at, now, ahead),
             began=min(override.began, now),
             caught_up_at=None if override.caught_up_at is None else min(override.caught_up_at, now),
         )
     return replace(
         record,
         override=override,
-        known_at=_believable(record.known_at, now),
-        alive_at=_believable(record.alive_at, now),
+        known_at=_believable(record.known_at, now, ahead),
+        alive_at=_believable(record.alive_at, now, ahead),
         heard_at=min(record.heard_at, now),
     )
 
 
-def _believable(at: float, now: float) -> float:
-    """An event's own time; now where it lies further ahead than a sender's clock may run."""
-    return at if at <= now + signals.FURTHEST_AHEAD else now
+def _believable(at: float, now: float, ahead: float) -> float:
+    """An event's own time, put right where it lies further ahead than a sender's clock may run."""
+    return at if at <= now + signals.FURTHEST_AHEAD else min(at - ahead, now)
 
 
 def _asked(at: float, now: float) -> float:

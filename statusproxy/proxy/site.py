@@ -74,7 +74,7 @@ class Knowledge(Protocol):
         """Counts the changes of what is to be shown."""
 
     def now(self) -> float:
-        """The time, epoch seconds, never the same twice and never going back."""
+        """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
 
     def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable."""

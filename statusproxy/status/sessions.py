@@ -198,6 +198,11 @@ class SessionMap:
         self._stale.clear()
         self._evict(0.0)
 
+    def revise(self, revised: Callable[[Record], Record]) -> None:
+        """Replace every record by what `revised` makes of it, its session's id excepted."""
+        for record in self.records():
+            self._put(revised(record))
+
     # What the map holds
 
     @property

@@ -126,6 +126,16 @@ def test_a_newer_disconnect_repeats_the_override_and_the_gateway_must_catch_up_a
     assert (standing.since, standing.at, standing.began, standing.caught_up) == (100.0, 160.0, 162.0, None)
 
 
+def test_what_is_revised_is_to_be_saved_and_other_answers_go_by_it() -> None:
+    sessions = down("sales", "support")
+    sessions.take_unsaved()
+    before = sessions.version
+    sessions.revise(lambda record: replace(record, override=None) if record.session == "sales" else record)
+    assert in_force(sessions) == {"support"}
+    assert [record.session for record in sessions.take_unsaved()[0]] == ["sales"]
+    assert sessions.version > before
+
+
 def test_an_event_about_no_session_changes_nothing() -> None:
     sessions = SessionMap()
     assert sessions.hear(Reading(Verdict.NO_SESSION, "ev"), 100.0).verdict == "unchanged"
