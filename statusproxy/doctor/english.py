@@ -124,6 +124,13 @@ WORDS: Final[Words] = {
         "use a port from 1024 on, run the doctor with sudo, or leave the port to systemd (statusproxy.socket)",
     ),
     "ports.unusable": ("{address} cannot be listened on: {why}", "correct `listen`"),
+    "ports.this-machine-only": (
+        (
+            "only programs on this machine reach the proxy; containers and other machines (the engine, the hub) do not, "
+            "unless something in front passes their requests on"
+        ),
+        None,
+    ),
     # gateway
     "gateway.reachable": (
         "{url} answers: connected in {connect}, GET {path} gave {status} in {answered}",

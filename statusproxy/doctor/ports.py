@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from statusproxy.addresses import Address
-from statusproxy.doctor.findings import Finding, ok, problem, warning
+from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.proxy.errors import ALLOW
 
 #: Addresses that stand for every interface, and where such a listener is reached.
@@ -23,7 +23,10 @@ _QUESTION = b"OPTIONS * HTTP/1.1\r\nHost: statusproxy\r\nMax-Forwards: 0\r\nConn
 
 async def ports(listen: Sequence[Address], serving: Sequence[str] | None, *, admin: bool = False) -> list[Finding]:
     """Look at each address; `serving` is where the running proxy says it listens, None where none runs."""
-    return [await _port(address, serving, admin) for address in listen if address.unix or address.port]
+    findings = [await _port(address, serving, admin) for address in listen if address.unix or address.port]
+    if not admin and findings and all(address.is_private for address in listen):
+        findings.append(note("ports.this-machine-only"))
+    return findings
 
 
 async def _port(address: Address, serving: Sequence[str] | None, admin: bool) -> Finding:

@@ -130,6 +130,13 @@ WORDS: Final[Words] = {
         "use uma porta a partir de 1024, rode o doctor com sudo, ou deixe a porta com o systemd (statusproxy.socket)",
     ),
     "ports.unusable": ("não é possível escutar em {address}: {why}", "corrija `listen`"),
+    "ports.this-machine-only": (
+        (
+            "só programas desta máquina alcançam o proxy; contêineres e outras máquinas (o motor, o hub) não, a menos "
+            "que algo na frente repasse suas requisições"
+        ),
+        None,
+    ),
     # gateway
     "gateway.reachable": (
         "{url} responde: conectou em {connect}, GET {path} deu {status} em {answered}",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from statusproxy.addresses import Address
-from statusproxy.config import PRIVATE_NETWORKS, Settings
+from statusproxy.config import PRIVATE_NETWORKS, Settings, Webhook
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 from statusproxy.proxy.forwarded import parse_address, within
 from statusproxy.status.signals import PRESENCE_EVENT, Verdict
@@ -152,10 +152,6 @@ def _is_private(text: str) -> bool:
 
 # The three ways
 
-#: Before the lines that a way wants in the configuration.
-_ENTRY = "\n   # config.yaml\n   webhooks:\n     "
-_NEXT = "\n       "
-
 
 def _ways(settings: Settings) -> dict[str, str]:
     """What the mends say of this site: addresses and lines that fit its configuration."""
@@ -164,19 +160,28 @@ def _ways(settings: Settings) -> dict[str, str]:
     tap = next((one.path for one in settings.webhooks if not one.forward), None)
     base = _base(settings)
     inbound_path = inbound or "/v1/webhooks/receive"
+    hub = str(outbound.forward_to) if outbound else "https://hub.example/api/whatsapp/webhook"
+    outbound_path = outbound.path if outbound else "/hub/webhook"
     return {
         "base": base,
         "gateway": settings.gateway,
         "inbound_path": inbound_path,
-        "inbound_lines": "" if inbound else f"{_ENTRY}- path: {inbound_path}",
-        "outbound_path": outbound.path if outbound else "/hub/webhook",
-        "outbound_to": str(outbound.forward_to) if outbound else "https://hub.example/api/whatsapp/webhook",
-        "outbound_lines": ""
-        if outbound
-        else f"{_ENTRY}- path: /hub/webhook{_NEXT}forward_to: https://hub.example/api/whatsapp/webhook",
+        "inbound_lines": "" if inbound else _lines(settings, f"- path: {inbound_path}"),
+        "outbound_path": outbound_path,
+        "outbound_to": hub,
+        "outbound_lines": "" if outbound else _lines(settings, f"- path: {outbound_path}", f"  forward_to: {hub}"),
         "tap_path": tap or "/tap",
-        "tap_lines": "" if tap else f"{_ENTRY}- path: /tap{_NEXT}forward: false",
+        "tap_lines": "" if tap else _lines(settings, "- path: /tap", "  forward: false"),
     }
+
+
+def _lines(settings: Settings, *added: str) -> str:
+    """The block `webhooks` with an entry added: whole, for one that is written replaces the preset's."""
+    block = ["# config.yaml", "webhooks:"]
+    for webhook in settings.webhooks:
+        more = webhook != Webhook(path=webhook.path)
+        block.append(f"  - path: {webhook.path}" + ("  # and the rest of this entry, as it is" if more else ""))
+    return "".join(f"\n   {line}" for line in (*block, *(f"  {line}" for line in added)))
 
 
 def _base(settings: Settings) -> str:

@@ -39,7 +39,8 @@ async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: B
     mend = verdict.findings["webhooks.none"]["mend"]
     inbound = f"http://127.0.0.1:{site.port}/v1/webhooks/receive instead of {site.gateway.base_url}/v1/webhooks/receive"
     assert inbound in mend
-    assert "path: /hub/webhook" in mend
+    # Written out whole: a `webhooks` of one's own replaces the preset's.
+    assert "   webhooks:\n     - path: /v1/webhooks/receive\n     - path: /hub/webhook\n       forward_to: " in mend
     assert "path: /tap" in mend
 
 
@@ -120,7 +121,10 @@ async def test_the_way_to_the_hub_alone_is_not_enough(build: Build) -> None:
 async def test_a_gateway_that_is_down_is_told_and_the_rest_is_checked_all_the_same(build: Build) -> None:
     site = await build()
     await site.gateway.stop()
-    verdict = await site.examine()
+    with socket.socket() as kept:  # so that nobody else takes the port meanwhile
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", int(site.gateway.base_url.rpartition(":")[2])))
+        verdict = await site.examine()
     assert verdict.levels["gateway.unreachable"] == "problem"
     assert verdict.levels["proxy.gateway-trouble"] == "problem"
     assert verdict.levels["channels.not-checked"] == "note"
