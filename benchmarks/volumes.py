@@ -39,6 +39,8 @@ def measure(fleet: Fleet, *, turns: int) -> tuple[Section, list[Finding]]:
         ["way", "proxy", "MiB/s", "growth, MiB", "against nginx"],
     )
     findings = []
+    for proxy in fleet.has("statusproxy", "nginx"):
+        _transfer(proxy, "down", fleet.folder / "www/large")  # from here on the kernel holds the file
     for way in ("down", "up"):
         if way == "up" and not fleet.differs:
             continue

@@ -87,7 +87,9 @@ def _make(
     start = _request_line(method or head.method, target or head.target, pool)
     wire = alike = write_head(start, fields)[:-2]
     if b"x-request-id" in noted and keep_id:
-        alike = write_head(start, [header for header in fields if lower(header[0]) != b"x-request-id"])[:-2]
+        for name, value in fields:
+            if lower(name) == b"x-request-id":
+                alike = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
     return Onward(wire, alike, client, upgrade)
 
 
