@@ -277,7 +277,7 @@ async def test_a_list_too_large_to_correct_passes_untouched(
         await proxy.ask(get("/v1/webhooks/receive", method="POST", body=json.dumps(lost).encode()))
         assert (await proxy.ask(get("/api/channels"))).body == body
         assert (await proxy.ask(get("/api/channels", method="HEAD"), bodiless=True)).status == 200
-    assert caplog.messages.count("channels passed untouched: too-large") == 2
+    assert caplog.messages.count("channels passed untouched: too-large") == 1  # floods are held to a line a minute
 
 
 async def test_a_webhook_too_large_to_read_passes_untouched(

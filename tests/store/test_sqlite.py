@@ -571,7 +571,7 @@ async def test_the_same_trouble_is_told_once_and_tried_with_growing_pauses(
     await until(lambda: disk.attempts >= 4)
     assert store._pause == QUICK.last_retry
     disk.heals()
-    await until(lambda: store.healthy)
+    await until(lambda: store.healthy and len(caplog.records) >= 2)
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
