@@ -210,7 +210,7 @@ async def test_a_caller_that_leaves_disturbs_nobody_and_its_change_is_written(
 
 
 async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate: Gate) -> None:
-    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.05, close_limit=0.01))
+    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.4, close_limit=0.1))
     await store.open()
     with pytest.raises(StoreError, match="no answer"):
         await put(store, "sales")
