@@ -177,7 +177,7 @@ def doctor(
     )
     try:
         report, code = asyncio.run(command.report(request, os.environ, colours=sys.stdout.isatty()))
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # of the secret: it cannot be read, or cannot be sent
         raise click.UsageError(str(error)) from None
     # A terminal that cannot show a sign gets another for it.
     encoding = sys.stdout.encoding or "ascii"

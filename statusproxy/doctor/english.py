@@ -126,8 +126,8 @@ WORDS: Final[Words] = {
     "ports.unusable": ("{address} cannot be listened on: {why}", "correct `listen`"),
     "ports.this-machine-only": (
         (
-            "only programs on this machine reach the proxy; containers and other machines (the engine, the hub) do not, "
-            "unless something in front passes their requests on"
+            "only programs on this machine reach the proxy; containers and other machines (the engine, the hub) do "
+            "not, unless something in front passes their requests on"
         ),
         None,
     ),

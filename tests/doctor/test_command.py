@@ -1,0 +1,85 @@
+"""The `doctor` command: its options, its language, its exit codes; and the secret's way in, never out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from statusproxy.cli import main
+from statusproxy.demo.proxy import free_port
+from statusproxy.doctor.command import SECRET_VARIABLE
+
+
+def call(folder: Path, *arguments: str, **environ: str) -> Result:
+    file = folder / "config.yaml"
+    if not file.exists():
+        ports = [free_port() for _ in range(3)]
+        file.write_text(
+            f"listen: 127.0.0.1:{ports[0]}\ngateway: http://127.0.0.1:{ports[1]}\n"
+            f"admin: {{listen: '127.0.0.1:{ports[2]}'}}\nstate: {{url: 'sqlite:///{folder}/state.db'}}\n"
+        )
+    environment = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "C", SECRET_VARIABLE: "", **environ}
+    return CliRunner().invoke(main, ["doctor", "--config", str(file), *arguments], env=environment)
+
+
+def test_a_gateway_that_is_down_ends_it_with_2(tmp_path: Path) -> None:
+    result = call(tmp_path, "--language", "en")
+    assert result.exit_code == 2, result.output
+    assert "no connection to http://127.0.0.1:" in result.stdout
+
+
+def test_json_is_one_object(tmp_path: Path) -> None:
+    document = json.loads(call(tmp_path, "--json").stdout)
+    assert document["status"] == "problem"
+    assert {"level", "code", "text", "mend", "facts"} == set(document["findings"][0])
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({"LANG": "en_GB.UTF-8"}, "en"),
+        ({"LANG": "pt_BR.UTF-8"}, "pt-BR"),
+        ({"LANG": "en_GB.UTF-8", "LC_ALL": "pt_PT"}, "pt-BR"),
+        ({"LANG": "C.UTF-8"}, "pt-BR"),  # the preset's
+        ({"LANG": "de_DE.UTF-8"}, "pt-BR"),
+    ],
+)
+def test_the_terminals_language_beats_the_configurations(
+    environ: dict[str, str], language: str, tmp_path: Path
+) -> None:
+    assert json.loads(call(tmp_path, "--json", **environ).stdout)["language"] == language
+
+
+def test_a_broken_configuration_ends_it_with_2_and_its_line(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("gateway: [")
+    result = call(tmp_path)
+    assert result.exit_code == 2
+    assert "config.yaml:1" in result.stdout
+
+
+@pytest.mark.parametrize("content", ["two\nlines", "bell\x07"])
+def test_a_secret_that_cannot_be_sent_is_refused_unseen(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(content)
+    result = call(tmp_path, "--secret-file", str(file))
+    assert result.exit_code == 2
+    assert "is not one line of text" in result.stderr
+    assert "lines" not in result.output + result.stderr
+
+
+def test_a_header_that_is_none_is_refused(tmp_path: Path) -> None:
+    result = call(tmp_path, "--secret-header", "X Secret:", **{SECRET_VARIABLE: "planted"})
+    assert result.exit_code == 2
+    assert "planted" not in result.output + result.stderr
+
+
+def test_a_secret_in_the_configuration_shows_nowhere(tmp_path: Path) -> None:
+    call(tmp_path)
+    file = tmp_path / "config.yaml"
+    secrets = "secret: {header: X-S, value: planted-1}, hmac: {header: X-H, secret: planted-2}"
+    file.write_text(file.read_text() + f"webhooks: [{{path: /in, {secrets}}}]\n")
+    for form in ((), ("--json",)):
+        assert "planted" not in call(tmp_path, *form, "--secret-header", "planted-1").stdout
