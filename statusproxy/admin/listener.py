@@ -180,6 +180,8 @@ class AdminListener:
             changes = await self._ledger.release(session)
         except LookupError as error:
             return _refuse(404, str(error.args[0] if error.args else error))
+        if not changes and not self.settings.sessions.releases.get("operator", True):
+            return _refuse(409, "releasing by hand is switched off (sessions.releases.operator)")
         return web.json_response(
             {"session": session, "released": bool(changes), "changes": [change_report(change) for change in changes]}
         )

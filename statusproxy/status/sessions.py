@@ -575,8 +575,17 @@ class SessionMap:
             self.version += 1
         elif session not in self._unsaved:
             self._stale[session] = None
-        if old.channel != record.channel or (old.alive_at != record.alive_at and self._overridden):
+        if old.channel != record.channel or (old.alive_at != record.alive_at and self._may_outlive(session)):
             self.version += 1
+
+    def _may_outlive(self, session: str) -> bool:
+        """Whether a message on this session could end an override: its own, or that of another spelling of it.
+
+        Messages come all day: if each made corrected answers outdated, none could be remembered or shared.
+        """
+        if not self._overridden:
+            return False
+        return bool(self._alias_events) or any(one in self._overridden for one in self._by_fold[fold_id(session)])
 
     def _queue(self, session: str, rank: int, moved: bool) -> None:
         if moved:

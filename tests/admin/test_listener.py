@@ -153,6 +153,14 @@ async def test_releasing_what_nobody_knows_is_404_and_says_which(admin: Admin) -
     assert (answer.status, json.loads(answer.body)) == (404, {"error": "no session 'nobody' is known"})
 
 
+async def test_where_releasing_by_hand_is_off_a_release_says_so(start: Start) -> None:
+    async with start(sessions={"releases": {"operator": False}}) as admin:
+        await admin.lose("sales")
+        answer = await admin.ask("/sessions/sales/release", method="POST")
+        assert answer.status == 409
+        assert "sessions.releases.operator" in json.loads(answer.body)["error"]
+
+
 async def test_releasing_twice_changes_nothing_the_second_time(admin: Admin) -> None:
     await admin.lose("sales")
     await admin.ask("/sessions/sales/release", method="POST")

@@ -699,3 +699,18 @@ def test_the_version_moves_with_whatever_could_alter_an_answer() -> None:
     assert moved()
     sessions.configure(SessionRules())
     assert moved()
+
+
+def test_messages_leave_remembered_answers_good_where_they_can_end_nothing() -> None:
+    nothing, sessions = SessionMap(), down("sales")
+    for held in (nothing, sessions):
+        before = held.version
+        hear(held, "support", Kind.ALIVE, at=101.0)
+        assert held.version == before
+
+
+def test_a_message_on_another_spelling_makes_remembered_answers_outdated() -> None:
+    sessions = down("Sales Team")
+    before = sessions.version
+    hear(sessions, "salesteam", Kind.ALIVE, at=500.0)
+    assert sessions.version > before
