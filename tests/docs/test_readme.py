@@ -1,0 +1,172 @@
+"""The README's blocks, and those of its Portuguese twin: run, loaded, or held against the Makefile."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from statusproxy.config import loads
+from tests.docs.machine import Origin, vps
+from tests.docs.pages import PAGES, ROOT, Step, blocks, steps
+from tests.docs.shell import Bash, Shell
+
+README, PORTUGUESE = ROOT / "README.md", ROOT / "docs" / "pt-BR" / "README.md"
+LOG = ROOT / "artifacts" / "readme.log"
+
+#: The link of a page to a file of this checkout, and the heading in it.
+_LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+
+_MAKE = "make "
+_RUN = ".venv/bin/statusproxy run "
+_INSTALL = "sudo ./systemd/install.sh"
+_BY_HAND = ("python3 -m venv .venv", ".venv/bin/pip install ", ".venv/bin/statusproxy demo")
+_CHECKS = ".venv/bin/ruff check . && "
+
+
+def commands(start: str) -> list[Step]:
+    """The README's commands that begin so."""
+    return [step for step in steps(README.read_text()) if step.command.startswith(start)]
+
+
+def test_every_command_is_tried_here() -> None:
+    kinds = (_MAKE, _RUN, _INSTALL, *_BY_HAND, _CHECKS)
+    assert [step.command for step in steps(README.read_text()) if not step.command.startswith(kinds)] == []
+    assert {kind for kind in kinds if commands(kind)} == set(kinds)
+
+
+def test_both_languages_have_the_same_blocks() -> None:
+    english, portuguese = blocks(README.read_text()), blocks(PORTUGUESE.read_text())
+    assert [(block.language, block.text) for block in portuguese] == [(block.language, block.text) for block in english]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_yaml_block_is_a_valid_configuration(page: str) -> None:
+    for block in blocks((ROOT / page).read_text()):
+        if block.language == "yaml":
+            gateway = "" if re.search("^gateway:", block.text, re.MULTILINE) else "gateway: http://127.0.0.1:3000\n"
+            loads(gateway + block.text, source=f"{page}:{block.line}")
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES, *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md"))}))
+def test_every_link_leads_somewhere(page: str) -> None:
+    for path, heading in _LINK.findall((ROOT / page).read_text()):
+        target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        if target.name == "performance.md" and not target.exists():
+            pytest.skip("docs/performance.md is not written yet")
+        assert target.exists(), f"{page}: {path}"
+        if heading:
+            assert heading in {anchor(title) for title in re.findall("^#+ (.+)$", target.read_text(), re.MULTILINE)}
+
+
+def anchor(title: str) -> str:
+    """A heading's anchor, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def test_every_page_that_is_meant_for_readers_is_linked_from_the_readme() -> None:
+    linked = {path for path, _ in _LINK.findall(README.read_text())}
+    pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
+    assert pages - linked == set()
+
+
+def test_what_make_is_asked_for_is_a_target() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {word for page in PAGES for word in re.findall(r"\bmake ([a-z]+)[\n`]", (ROOT / page).read_text())}
+    assert {"demo", "test", "bench"} <= named <= targets
+
+
+def test_the_checks_by_hand_are_those_of_make_test() -> None:
+    recipe = (ROOT / "Makefile").read_text()
+    (step,) = commands(_CHECKS)
+    for part in step.command.split(" && "):
+        assert part.replace(".venv/bin/", "$(BIN)/") in recipe
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_commands_by_hand_work_in_a_fresh_clone(tmp_path: Path) -> None:
+    clone = Origin(tmp_path / "clone").folder
+    environment = {name: os.environ[name] for name in os.environ if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+
+    def bash(script: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["bash", "-c", script],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=400,
+        )
+        return done.returncode, done.stdout
+
+    if bash("python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'")[0]:
+        pytest.skip("python3 is older than 3.11, or lacks venv")
+    shell = Shell(bash, str(tmp_path / "shell"), str(clone))
+    for start in _BY_HAND:
+        (step,) = commands(start)
+        try:
+            said = shell.paste("README.md", step)
+        except AssertionError as error:
+            if re.search("No matching distribution|Temporary failure in name resolution|Connection", str(error)):
+                pytest.skip("no package index can be reached")
+            raise
+        if "demo" in start:
+            # The number stands in both languages' prose.
+            (held,) = re.findall(r"all (\d+) checks held", said)
+            assert f"{held} checks in about five seconds" in README.read_text()
+            assert f"{held} verificações em cerca de cinco segundos" in PORTUGUESE.read_text()
+    runs(clone)
+
+
+def runs(clone: Path) -> None:
+    """`statusproxy run`, on the ports that the README names: in a network of its own."""
+    if subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
+        return  # not root: the ports may be anyone's here
+    (step,) = commands(_RUN)
+    inside = ["unshare", "--net", "sh", "-c", f"ip link set lo up; exec {step.command}"]
+    with subprocess.Popen(inside, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy:
+        said = ""
+        try:
+            assert proxy.stdout is not None
+            for line in proxy.stdout:
+                said += line
+                if "admin on" in line:
+                    break
+        finally:
+            proxy.send_signal(signal.SIGTERM)
+    assert "listening on 0.0.0.0:8090, forwarding to http://127.0.0.1:3000" in said
+    assert "admin on http://127.0.0.1:8091" in said
+    assert proxy.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_installer_does_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (step,) = commands(_INSTALL)
+    with vps(tmp_path, LOG, monkeypatch) as (bash, origin):
+        installs(bash, origin, step)
+
+
+def installs(bash: Bash, origin: Origin, step: Step) -> None:
+    """Installed, upgraded, taken back, removed: by the options that the page names."""
+    shell = Shell(bash, "/run/paste", "/root/statusproxy")
+
+    def say(command: str) -> str:
+        return shell.paste("README.md", Step(command, None, step.line, step.headings))
+
+    say("mkdir -p /etc/statusproxy && printf 'gateway: http://172.17.0.1:3000\\n' >/etc/statusproxy/config.yaml")
+    assert "config.yaml (kept)" in say(step.command)
+    assert "statusproxy 0." in say("statusproxy --version")
+    origin.release("9.9.9")
+    say(f"git pull --quiet && {step.command}")
+    assert "statusproxy 9.9.9" in say("statusproxy --version")
+    say(f"{step.command} --rollback")
+    assert "statusproxy 0." in say("statusproxy --version")
+    say(f"{step.command} --uninstall")
+    say("test -f /etc/statusproxy/config.yaml && test ! -e /opt/statusproxy")
+    say(f"{step.command} --uninstall --purge")
+    say("test ! -e /etc/statusproxy && test ! -e /var/lib/private/statusproxy")

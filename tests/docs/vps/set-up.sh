@@ -1,0 +1,45 @@
+#!/bin/bash
+# Makes a fresh machine the VPS of the runbook, without statusproxy: network, names, certificate, nginx, containers.
+set -euo pipefail
+
+mkdir -p /run/vps /etc/ssl/vps /srv/whatsapp
+install -m 755 /vps/docker /usr/local/bin/docker
+printf '#!/bin/sh\nexec "$@"\n' >/usr/local/bin/sudo
+chmod 755 /usr/local/bin/sudo
+
+# Docker's own bridge and the containers' one; the gateway's container is an address on the latter. And the world.
+for bridge in docker0=172.17.0.1/16 whatsapp=172.18.0.1/16 world=203.0.113.10/24; do
+  ip link add "${bridge%%=*}" type bridge
+  ip address add "${bridge#*=}" dev "${bridge%%=*}"
+  ip link set "${bridge%%=*}" up
+done
+ip address add 172.18.0.2/16 dev whatsapp
+ip address add 203.0.113.20/24 dev world
+printf '203.0.113.10 gateway.example\n203.0.113.20 hub.example\n' >>/etc/hosts
+
+openssl req -quiet -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=a site's own authority" \
+  -addext subjectAltName=DNS:gateway.example,DNS:hub.example \
+  -keyout /etc/ssl/vps/site.key -out /etc/ssl/vps/site.pem 2>/dev/null \
+  || openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=a site's own authority" \
+    -addext subjectAltName=DNS:gateway.example,DNS:hub.example \
+    -keyout /etc/ssl/vps/site.key -out /etc/ssl/vps/site.pem 2>/dev/null
+cp /etc/ssl/vps/site.pem /usr/local/share/ca-certificates/site.crt
+update-ca-certificates >/dev/null 2>&1
+
+rm -f /etc/nginx/sites-enabled/default
+install -m 644 /vps/nginx.conf /etc/nginx/sites-available/gateway
+ln -s ../sites-available/gateway /etc/nginx/sites-enabled/gateway
+install -m 644 /vps/hub.conf /etc/nginx/conf.d/hub.conf
+systemctl restart nginx
+
+# pip finds what it needs in a folder: the machine has no network.
+printf '[global]\nno-index = true\nfind-links = /wheels\n' >/etc/pip.conf
+
+install -m 644 /vps/compose.yaml /srv/whatsapp/compose.yaml
+systemd-run --quiet --unit=gateway-wrapper python3 /vps/gateway.py 3000 example-secret 172.17.0.1 172.18.0.2
+cd /srv/whatsapp && docker compose up -d wppconnect-server
+
+git config --global user.email operator@vps.example
+git config --global user.name operator
+git config --global --add safe.directory '*'
+git clone --quiet /origin /root/statusproxy
