@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.config import loads
+from statusproxy.status.signals import Verdict, read
 from tests.docs.machine import Origin, vps
 from tests.docs.pages import PAGES, ROOT, Step, blocks, steps
 from tests.docs.shell import Bash, Shell
@@ -83,6 +84,16 @@ def test_the_checks_by_hand_are_those_of_make_test() -> None:
     (step,) = commands(_CHECKS)
     for part in step.command.split(" && "):
         assert part.replace(".venv/bin/", "$(BIN)/") in recipe
+
+
+@pytest.mark.parametrize("page", [README, PORTUGUESE], ids=["en", "pt-BR"])
+def test_the_event_shown_as_presence_is_read_as_presence(page: Path) -> None:
+    (shown,) = re.findall(
+        r'^    (\{"event": "connection\.update".*?\}\}\})$', page.read_text(), re.MULTILINE | re.DOTALL
+    )
+    rules = loads("gateway: http://127.0.0.1:3000\npreset: gateway-wrapper\n").signal_rules()
+    reading = read(shown.replace(", …", "").encode(), rules, 1_800_000_000.0)
+    assert reading.verdict is Verdict.PRESENCE
 
 
 @pytest.mark.slow
