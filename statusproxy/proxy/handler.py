@@ -469,20 +469,23 @@ class Exchange:
 
     async def _carry_body(self, connection: UpstreamConnection) -> None:
         """Carry the request's body to the gateway as it comes, at the pace of the slower side."""
-        request = self._request
+        request, whole = self._request, True
         try:
             async for data in self._pieces():
                 if connection.closed or connection.complete:
                     if self._tap is None:
                         return  # answered early, or lost: nobody takes the rest
+                    whole = False  # … but the tap
                     continue
                 connection.write(_chunk(data) if request.message.chunked else data)
                 if connection.writing_paused:
                     async with asyncio.timeout(self._site.timeouts.write):
                         await connection.drain()
-            if request.message.chunked:
-                connection.write(_LAST_CHUNK)
-            connection.request_done = True
+            if whole:
+                # Never said of a request that was not sent whole: the next one's head would be read as its body.
+                if request.message.chunked:
+                    connection.write(_LAST_CHUNK)
+                connection.request_done = True
             self._body_whole()
         except TimeoutError:
             connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from statusproxy.status.sessions import Change, Record
-from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 PATH = "/v1/webhooks/receive"
 
@@ -367,3 +367,25 @@ async def test_nothing_is_unfolded_for_a_doubted_sender(proxy: Running, monkeypa
     monkeypatch.setattr("statusproxy.proxy.tap.zlib.decompressobj", explode)
     fields = ("Content-Encoding: gzip", "X-Forwarded-For: 203.0.113.7")
     assert (await post(proxy, gzip.compress(event()), *fields)).status == 200
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 11", "Transfer-Encoding: chunked"])
+async def test_a_connection_whose_webhook_was_answered_before_it_was_sent_whole_is_not_used_again(
+    framing: str, origin: Origin, proxy: Running
+) -> None:
+    """Its gateway would read the next request's head as the rest of this one's body."""
+
+    async def script(wire: Wire) -> None:
+        while True:
+            await wire.head()
+            await wire.send(OK)
+
+    origin.script = script
+    chunked = "chunked" in framing
+    client = await proxy.connect()
+    await client.send(get("/v1/webhooks/receive", framing, method="POST") + (b"1\r\n{\r\n" if chunked else b"{"))
+    await until(lambda: any(connection.complete for connection in proxy.server.proxy.site.pool._open))
+    await client.send(b'9\r\n"a":"bcd"\r\n1\r\n}\r\n0\r\n\r\n' if chunked else b'"a":"bcd"}')
+    assert (await client.message()).status == 200
+    assert (await proxy.ask(get("/next"))).status == 200
+    assert origin.connections == 2
