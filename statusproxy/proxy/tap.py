@@ -123,8 +123,7 @@ class Tap:
                 kept.append(data[at : quote + 1])
                 at, self._in_string, self._kept = quote + 1, True, 0
                 continue
-            match = _INSIDE.match(data, at)
-            stop = match.end() if match else at
+            stop = _end_of_inside(data, at)
             self._keep(kept, data[at:stop])
             if stop == end:
                 break
@@ -149,3 +148,16 @@ class Tap:
             end = escape if escape >= 0 else match.end() if match else stop
             kept.append(inside[:end])
             self._kept = LONG_STRING if end == len(inside) else LONG_STRING + 1  # beyond: the rest is left out
+
+
+def _end_of_inside(data: bytes, at: int) -> int:
+    """Where what stands inside a string from `at` on ends: at its quote, at an escape cut in two, or with `data`.
+
+    Megabytes of base64 hold no escape: for them two searches of memory do, which are many times quicker than a match.
+    """
+    quote = data.find(b'"', at)
+    end = len(data) if quote < 0 else quote
+    if data.find(b"\\", at, end) < 0:
+        return end
+    match = _INSIDE.match(data, at)
+    return match.end() if match else at
