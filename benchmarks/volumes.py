@@ -31,6 +31,10 @@ def _transfer(proxy: Proxy, way: str, file: Path) -> tuple[float, float]:
     return GIBIBYTE / 1024**2 / elapsed, proxy.process.memory("VmHWM") - before
 
 
+def _both(fleet: Fleet) -> list[Proxy]:
+    return fleet.has("statusproxy", "nginx")
+
+
 def measure(fleet: Fleet, *, turns: int) -> tuple[Section, list[Finding]]:
     """Both ways, both proxies, in turn."""
     section = Section(
@@ -39,18 +43,18 @@ def measure(fleet: Fleet, *, turns: int) -> tuple[Section, list[Finding]]:
         ["way", "proxy", "MiB/s", "growth, MiB", "against nginx"],
     )
     findings = []
-    for proxy in fleet.has("statusproxy", "nginx"):
-        _transfer(proxy, "down", fleet.folder / "www/large")  # from here on the kernel holds the file
+    # From here on the kernel holds the file; the growth of the very first transfer counts all the same.
+    first = {proxy.name: _transfer(proxy, "down", fleet.folder / "www/large")[1] for proxy in _both(fleet)}
     for way in ("down", "up"):
         if way == "up" and not fleet.differs:
             continue
         rates: dict[str, list[float]] = {}
-        growths: dict[str, list[float]] = {}
+        growths = {name: [growth] if way == "down" else [] for name, growth in first.items()}
         for _ in range(turns):
-            for proxy in fleet.has("statusproxy", "nginx"):
+            for proxy in _both(fleet):
                 rate, growth = _transfer(proxy, way, fleet.folder / "www/large")
                 rates.setdefault(proxy.name, []).append(rate)
-                growths.setdefault(proxy.name, []).append(growth)
+                growths[proxy.name].append(growth)
         ratio = Median.of([a / b for a, b in zip(rates["statusproxy"], rates["nginx"], strict=True)])
         for name, seen in rates.items():
             against = ratio.text("×", 2) if name == "statusproxy" else ""
