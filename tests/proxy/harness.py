@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +16,19 @@ from statusproxy.server import Server
 
 #: Seconds after which a test that waits for bytes has failed. Generous: the machines that run tests are shared.
 PATIENCE = 20.0
+
+
+def _most(buffers: str) -> int:
+    """The bytes that the kernel may let one TCP socket's buffer grow to (`tcp_rmem` or `tcp_wmem`)."""
+    return int(Path("/proc/sys/net/ipv4", buffers).read_text().split()[2])
+
+
+#: Bytes that may be under way between a sender and a receiver that does not read: what the kernel keeps on four
+#: sockets (it lets buffers grow with the traffic, differently on each machine), and what the proxy holds.
+UNDER_WAY = 2 * (_most("tcp_rmem") + _most("tcp_wmem")) + 4 * 1024 * 1024
+
+#: Bytes to send where more must be sent than all those buffers hold.
+VOLUME = UNDER_WAY + 32 * 1024 * 1024
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

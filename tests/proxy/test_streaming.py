@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
 
-#: More than all the buffers between two processes hold (kernel, asyncio, llhttp, ours) by far.
-VOLUME = 64 * 1024 * 1024
 PIECE = b"x" * 65536
-
-#: What may be under way between a sender and a receiver that does not read: kernel buffers on four sockets, and ours.
-UNDER_WAY = 24 * 1024 * 1024
 
 #: Seconds without progress after which a sender is taken to be held back.
 HELD_BACK = 0.3

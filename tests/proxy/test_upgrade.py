@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
-
-#: More than kernel and process buffers between two ends of a tunnel hold.
-VOLUME = 64 * 1024 * 1024
-UNDER_WAY = 24 * 1024 * 1024
 
 
 def ask_to_switch(protocol: str = "echo", *fields: str) -> bytes:
