@@ -21,6 +21,7 @@ from statusproxy.status import qr, signals
 from statusproxy.status.channels import ChannelRule, Correction, correct
 from statusproxy.status.sessions import Change, Record, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
+from statusproxy.store.damage import Damage, ReportsDamage
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -311,6 +312,20 @@ class Ledger:
         except Exception:  # noqa: BLE001 - whatever it is, it does not work
             return False
         return self.store.healthy
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """What happened to the stored state and no operator has acknowledged yet, oldest first."""
+        return self.store.damage if isinstance(self.store, ReportsDamage) else ()
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        """How often the stored state was repaired since the start, by cause."""
+        return self.store.repairs if isinstance(self.store, ReportsDamage) else {}
+
+    async def acknowledge_damage(self) -> int:
+        """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
+        return await self.store.acknowledge() if isinstance(self.store, ReportsDamage) else 0
 
     # ---- durability ----
 

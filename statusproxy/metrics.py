@@ -209,6 +209,17 @@ class Metrics(Collector):
                 ledger.now() - (ledger.heard_at or ledger.started_at),
             ),
             _gauge("statusproxy_store_healthy", "Whether the last write succeeded.", float(ledger.store.healthy)),
+            _gauge(
+                "statusproxy_state_damage",
+                "Damages of the stored state that no operator has acknowledged.",
+                len(ledger.damage),
+            ),
+            _counter(
+                "statusproxy_state_repairs",
+                "Repairs of the stored state, by what had happened to its files.",
+                ["cause"],
+                _single(ledger.repairs),
+            ),
             _gauge("statusproxy_requests_in_flight", "Requests under way.", proxy.in_flight),
             *_connections_now(proxy),
         ]

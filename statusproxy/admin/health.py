@@ -1,4 +1,4 @@
-"""Whether what the proxy leans on works: the store takes writes, the gateway takes connections."""
+"""Whether what the proxy needs works: the store takes writes, the gateway takes connections, the state was whole."""
 
 import asyncio
 import time
@@ -26,10 +26,17 @@ class Health:
         self._looking = asyncio.Lock()
 
     async def report(self) -> dict[str, Any]:
-        """`status` is `ok` or `trouble`; `store` and `gateway` are `ok` or what is wrong with them."""
+        """`status` is `ok`, `degraded` or `trouble`; `store` and `gateway` are `ok` or what is wrong with them.
+
+        `degraded`: all works, but the stored state was damaged, and no operator has acknowledged it. Only then is
+        there a `damage`, a list of sentences. A restart would help nothing, so that it counts as ready.
+        """
         store, gateway = await asyncio.gather(self._store(), self._gateway())
-        well = store is None and gateway is None
-        return {"status": "ok" if well else "trouble", "store": store or "ok", "gateway": gateway or "ok"}
+        damage = [str(each) for each in self._ledger.damage]
+        works = store is None and gateway is None
+        status = "trouble" if not works else "degraded" if damage else "ok"
+        report = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}
+        return report | {"damage": damage} if damage else report
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""

@@ -17,7 +17,7 @@ from statusproxy import __version__
 from statusproxy.admin import assets
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import Health
-from statusproxy.admin.report import change_report, moment, session_report
+from statusproxy.admin.report import change_report, damage_report, moment, session_report
 from statusproxy.admin.selfreport import self_report
 from statusproxy.config import Settings
 from statusproxy.ledger import Ledger
@@ -40,7 +40,7 @@ _HISTORY: Final = 1000
 
 
 class AdminListener:
-    """Answers `/healthz`, `/readyz`, `/sessions`, `/history`, `/metrics`, releases, and serves the status page."""
+    """Answers `/healthz`, `/readyz`, `/sessions`, `/history`, `/state`, `/metrics`, and serves the status page."""
 
     def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
@@ -70,6 +70,8 @@ class AdminListener:
                 web.get("/sessions/{session}/history", self._history),
                 web.get("/history", self._history),
                 web.post("/sessions/{session}/release", self._release),
+                web.get("/state", self._state),
+                web.post("/state/acknowledge", self._acknowledge),
                 web.get("/events", self._events),
                 web.get("/doctor", self._doctor),
                 *assets.routes(),
@@ -146,9 +148,9 @@ class AdminListener:
         return web.json_response({"status": "ok", "version": __version__})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        """The store takes writes and the gateway can be reached."""
+        """The store takes writes and the gateway can be reached. Damage that was repaired does not make it unready."""
         report = await self._health.report()
-        return web.json_response(report, status=200 if report["status"] == "ok" else 503)
+        return web.json_response(report, status=503 if report["status"] == "trouble" else 200)
 
     async def _expose(self, request: web.Request) -> web.Response:
         self._metrics.refresh(self._ledger, self._proxy)
@@ -185,6 +187,23 @@ class AdminListener:
         return web.json_response(
             {"session": session, "released": bool(changes), "changes": [change_report(change) for change in changes]}
         )
+
+    async def _state(self, request: web.Request) -> web.Response:
+        """How the stored state is: whether it takes writes, and what damage is not acknowledged."""
+        return web.json_response(
+            {
+                "store": self._ledger.store.trouble or "ok",
+                "damage": [damage_report(damage) for damage in self._ledger.damage],
+                "repairs": dict(self._ledger.repairs),
+            }
+        )
+
+    async def _acknowledge(self, request: web.Request) -> web.Response:
+        """Note that an operator knows of all damage so far."""
+        try:
+            return web.json_response({"acknowledged": await self._ledger.acknowledge_damage()})
+        except StoreError as error:
+            return _refuse(503, f"this cannot be noted now: {error}")
 
     async def _history(self, request: web.Request) -> web.Response:
         """What began and ended, newest first; of one session or of all."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from statusproxy.hearsay import Word
 from statusproxy.status.sessions import Change, Record
+from statusproxy.store.damage import Damage
 
 
 def moment(seconds: float | None) -> str | None:
@@ -52,6 +53,19 @@ def change_report(change: Change) -> dict[str, Any]:
         "at": moment(change.at),
         "recorded_at": moment(change.recorded_at),
         "gateway_said": change.gateway_said,
+    }
+
+
+def damage_report(damage: Damage) -> dict[str, Any]:
+    """What happened to the stored state, and what was saved of it."""
+    return {
+        "at": moment(damage.at),
+        "cause": damage.cause,
+        "sessions": damage.sessions,
+        "changes": damage.changes,
+        "pending": damage.pending,
+        "set_aside": damage.set_aside,
+        "text": str(damage),
     }
 
 

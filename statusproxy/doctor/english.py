@@ -98,6 +98,10 @@ WORDS: Final[Words] = {
         "systemctl restart statusproxy (unless `run --listen` or `--gateway` say so on purpose)",
     ),
     "proxy.store-trouble": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
+    "proxy.state-damaged": (
+        "the stored state was damaged: {what}",
+        "compare `statusproxy sessions` with the phones; look for a failing disk; then: statusproxy state acknowledge",
+    ),
     "proxy.gateway-trouble": ("the running proxy cannot reach the gateway: {why}", "look at the gateway, below"),
     # ports
     "ports.held": ("{address} is held by the running proxy", None),

@@ -104,6 +104,11 @@ WORDS: Final[Words] = {
         "systemctl restart statusproxy (a menos que `run --listen` ou `--gateway` digam isso de propósito)",
     ),
     "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
+    "proxy.state-damaged": (
+        "o estado gravado foi danificado: {what}",
+        "compare `statusproxy sessions` com os telefones; veja se o disco está falhando; depois: "
+        "statusproxy state acknowledge",
+    ),
     "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
     # ports
     "ports.held": ("{address} está com o proxy em execução", None),

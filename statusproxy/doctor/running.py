@@ -52,6 +52,7 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
     health = report["health"]
     if health["store"] != "ok":
         findings.append(problem("proxy.store-trouble", why=health["store"]))
+    findings += [warning("proxy.state-damaged", what=each) for each in health.get("damage", ())]
     if health["gateway"] != "ok":
         findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
     return findings

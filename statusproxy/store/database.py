@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,13 +17,17 @@ from urllib.parse import quote
 
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
+from statusproxy.store.damage import Damage
 from statusproxy.store.errors import is_unusable
-from statusproxy.store.files import create_private
+from statusproxy.store.files import COMPANIONS, create_private
+from statusproxy.store.sqlite_wal import read_wal
 
 __all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "Entry", "UnusableError", "read_only"]
 
 SCHEMA: Final = 1
 """The number in `PRAGMA user_version`. A database with a higher one was written by a newer statusproxy."""
+
+_HIGHEST_SCHEMA: Final = 1000  # a higher number is damage, not a newer version
 
 APPLICATION_ID: Final = 0x73747078  # "stpx": says whose database this is (https://www.sqlite.org/fileformat.html)
 
@@ -40,7 +44,11 @@ CREATE INDEX IF NOT EXISTS history_session ON history (session);
 CREATE TABLE IF NOT EXISTS rejected (
     id INTEGER PRIMARY KEY, session, payload, reason TEXT NOT NULL, rejected_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS damage (
+    id INTEGER PRIMARY KEY, payload TEXT NOT NULL
+);
 """
+# What a database must have to be one of ours; `damage` came later, and an older statusproxy does not mind it.
 _TABLE_NAMES: Final = frozenset({b"records", b"history", b"rejected"})
 
 # A program that holds the write lock for longer than this is reported as trouble; saves go on in memory.
@@ -56,6 +64,11 @@ _WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024  # the WAL is cut back to this after a
 
 class UnusableError(Exception):
     """The content of the database is of no use to this version; the message completes "it is …"."""
+
+    def __init__(self, what: str, *, damaged: bool = True) -> None:
+        """`damaged` is False where the file is whole, but not for this version."""
+        super().__init__(what)
+        self.damaged = damaged
 
 
 @dataclass(slots=True)
@@ -85,8 +98,7 @@ class Database:
         self._path = path
         self._connection = connection
         self._next_number = 1
-        found = os.stat(path)
-        self._identity = (found.st_dev, found.st_ino)
+        self._files = {path: _identity(path)}
 
     @classmethod
     def open(cls, path: Path, now: float) -> tuple["Database", Contents]:
@@ -97,9 +109,12 @@ class Database:
         raised, no row that was there before has changed.
         """
         if os.path.lexists(path) and not path.is_file():
-            raise UnusableError("not a file")
+            raise UnusableError("not a file", damaged=False)
         if _size(path) == 0 and _size(Path(f"{path}-wal")) > 0:
             raise UnusableError("only the -wal of a database that is gone")  # SQLite would delete it
+        wal = read_wal(Path(f"{path}-wal"))
+        if wal is not None and wal.broken is not None:  # SQLite would forget what follows, and say nothing
+            raise UnusableError(f"corrupt (its -wal is damaged from frame {wal.broken} on)")
         create_private(path)
         connection = _connect(f"file:{quote(str(path))}?mode=rw")
         try:
@@ -107,6 +122,9 @@ class Database:
             database._judge()
             database._prepare()
             contents = database._read(now)
+            for ending in COMPANIONS:
+                companion = Path(f"{path}{ending}")
+                database._files[companion] = _identity(companion)
         except BaseException as error:
             _close_as_it_is(connection)
             if isinstance(error, sqlite3.Error) and is_unusable(error):
@@ -114,13 +132,15 @@ class Database:
             raise
         return database, contents
 
-    def moved(self) -> bool:
-        """Whether the file was deleted or replaced under us: what is written now would be lost with it."""
-        try:
-            there = os.stat(self._path)
-        except FileNotFoundError:
-            return True
-        return (there.st_dev, there.st_ino) != self._identity
+    def moved(self) -> str | None:
+        """What was deleted or replaced under us, "the database" or an ending such as "-wal"; None if all is there.
+
+        What is written afterwards would be lost with the process.
+        """
+        for path, identity in self._files.items():
+            if _identity(path) != identity:
+                return "the database" if path == self._path else path.name.removeprefix(self._path.name)
+        return None
 
     def write(self, records: Mapping[str, Record | None], entries: Sequence[Entry]) -> list[str]:
         """Put records (None: forget the session) and changes on disk in one transaction.
@@ -191,6 +211,43 @@ class Database:
                 cursor.execute("DELETE FROM rejected WHERE rejected_at < ?", (before,))
         return more
 
+    def checkpoint(self) -> bool:
+        """Copy the WAL into the database file, as far as no reader needs it; True if the file is whole then.
+
+        Waits for nobody. Raises `sqlite3.Error`.
+        """
+        _, logged, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return bool(logged == copied)
+
+    def copy_to(self, target: Path) -> None:
+        """Write all that is in the database into a new file, also where its own files have been deleted.
+
+        Raises `sqlite3.Error` or `OSError`.
+        """
+        create_private(target)
+        with closing(sqlite3.connect(target)) as copy:
+            self._connection.backup(copy)
+
+    def adopt(self, rows: Iterable[tuple[int, Change]]) -> int:
+        """Take history rows over from another file, with their numbers; give how many were not there yet."""
+        with _Transaction(self._connection) as cursor:
+            before = self._connection.total_changes
+            cursor.executemany(
+                "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)",
+                ((number, _key(change.session), change.recorded_at, encode(change)) for number, change in rows),
+            )
+            return self._connection.total_changes - before
+
+    def notices(self) -> dict[int, Damage]:
+        """What is noted of damage, by number, oldest first."""
+        rows = self._connection.execute("SELECT id, payload FROM damage ORDER BY id")
+        return {number: damage for number, payload in rows if (damage := Damage.decode(payload)) is not None}
+
+    def note(self, damage: Damage, number: int | None = None) -> None:
+        """Note damage, in the place of an earlier note where `number` is given."""
+        with _Transaction(self._connection) as cursor:
+            cursor.execute("INSERT OR REPLACE INTO damage VALUES (?, ?)", (number, damage.encode()))
+
     def close(self) -> None:
         """Move the WAL into the database file and close it. Does not raise: the WAL is as durable."""
         with suppress(sqlite3.Error):
@@ -211,12 +268,13 @@ class Database:
             return
         if owner != APPLICATION_ID:
             raise UnusableError("not a database of statusproxy")
-        if version > SCHEMA:
+        if SCHEMA < version <= _HIGHEST_SCHEMA:
             raise UnusableError(
                 f"of a newer statusproxy (schema {version}, this one knows {SCHEMA}); "
-                "to go on with it, install that version and move the file back"
+                "to go on with it, install that version and move the file back",
+                damaged=False,
             )
-        if version < 1 or not tables >= _TABLE_NAMES:
+        if not 1 <= version <= SCHEMA or not tables >= _TABLE_NAMES:
             raise UnusableError(f"incomplete (schema {version})")
         self._check()
 
@@ -240,6 +298,11 @@ class Database:
         # Where the file system cannot do WAL, SQLite stays with a rollback journal, and FULL is as durable.
         self._connection.execute("PRAGMA journal_mode = WAL").fetchall()
         self._connection.execute("PRAGMA synchronous = FULL")
+        # Deleted rows are overwritten: else those of a freed page could come back when a damaged file is salvaged.
+        self._connection.execute("PRAGMA secure_delete = ON").fetchall()
+        # A log that a crash left is emptied before it is written on: what follows a torn transaction in it would else
+        # look like part of the new one.
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}").fetchall()
         with _Transaction(self._connection) as cursor:
             for statement in _TABLES.split(";"):
@@ -247,7 +310,8 @@ class Database:
             # Written each time: this proves that the file can be written before anybody relies on it.
             cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             cursor.execute(f"PRAGMA user_version = {SCHEMA}")
-        self._next_number = self._number("SELECT coalesce(max(id), 0) FROM history") + 1
+        highest = self._number("SELECT coalesce(max(id), 0) FROM history")
+        self._next_number = max(highest + 1, *(each.numbers_from for each in self.notices().values()), 1)
 
     def _read(self, now: float) -> Contents:
         contents, broken = _records(self._connection)
@@ -337,6 +401,14 @@ def _records(connection: sqlite3.Connection) -> tuple[Contents, Iterable[tuple[b
         else:
             contents.records.append(record)
     return contents, broken
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _size(path: Path) -> int:

@@ -9,6 +9,10 @@ of a session wins), those who waited get `StoreError`, and so does each later `s
 webhook waits for a sick disk; the writer tries again with growing pauses until the disk takes it all.
 
 The lock (`_bell`) is held only to swap references, never during I/O: the event loop does not wait for it.
+
+Around each commit, and now and then, the writer looks whether the files it has open are those that the names lead to.
+Where they were deleted or replaced, it saves what only it can still read (`_rescue`) and writes all that is known
+anew. A damaged file is rebuilt from what can be read of it (`repair.py`); `damage` tells until it is acknowledged.
 """
 
 import asyncio
@@ -22,28 +26,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from statusproxy.status.sessions import Change, Record
+from statusproxy.store import salvage
+from statusproxy.store.damage import Damage
 from statusproxy.store.database import Contents, Database, Entry, UnusableError, read_only
 from statusproxy.store.errors import StoreError, StoreInUseError, describe, is_unusable, primary_code
-from statusproxy.store.files import FileLock, make_directory, set_aside
+from statusproxy.store.files import make_directory
+from statusproxy.store.lease import Lease
+from statusproxy.store.repair import rebuild
+from statusproxy.store.replace import finish_replacement, replace_database, unused_name
+from statusproxy.store.sqlite_images import PageFile
+from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 
 __all__ = ["SqliteStore", "Timing"]
 
-_SECONDS_PER_DAY: Final = 86_400
-
-# Beyond the days, a bound in rows: a session that flaps all day must not fill the disk (some 200 bytes each).
-_HISTORY_ROWS: Final = 500_000
-# Deleted at a time: some 25 ms, so that a save in between hardly waits.
-_PRUNE_ROWS: Final = 5_000
 # No single question for the history may keep the writer from its saves for long.
 _HISTORY_LIMIT: Final = 10_000
 # Changes kept in memory while the disk refuses; the oldest go first. Sessions are bounded by the map.
 _WAITING_CHANGES: Final = 100_000
+# How often in a row the files may be deleted under a batch before it waits for better times.
+_RESCUES: Final = 3
 # How often a process sets a database aside before it takes what it sees for a sick disk and stops littering.
 _SET_ASIDE_TIMES: Final = 5
 
 # After these the connection itself is sound: it is kept, so that the history can still be read meanwhile.
 _PASSING: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+class _MovedError(Exception):
+    """The files were deleted or replaced; the message says which. What was just written may be lost."""
+
+
+# What needs no traceback.
+_EXPECTED: Final = (sqlite3.Error, OSError, StoreError, UnusableError, _MovedError)
 
 _NOT_OPEN: Final = "not open yet"
 _CLOSED: Final = "closed"
@@ -65,8 +82,8 @@ class Timing:
     """How long `close` waits for the last flush; well under systemd's usual 90 s for a stop."""
     lock_wait: float = 5.0
     """How long `open` waits for a predecessor that is just leaving before it says "in use"."""
-    prune_every: float = _SECONDS_PER_DAY
-    """Pause between two looks for history that is past its days."""
+    upkeep: UpkeepTiming = field(default_factory=UpkeepTiming)
+    """Of what is done while nobody waits."""
 
 
 @dataclass(eq=False, slots=True)
@@ -101,8 +118,9 @@ class SqliteStore:
         self.commits = 0
         """Commits that wrote something so far: far fewer than saves when saves come in bursts."""
         self.path = path
+        self.repairs = {"damaged": 0, "deleted": 0, "replaced": 0}
+        """How often the files were repaired, by what had happened to them."""
 
-        self._history_days = history_days
         self._log = log or logging.getLogger("statusproxy.store")
         self._clock = clock
         self._timing = timing or Timing()
@@ -114,6 +132,7 @@ class SqliteStore:
         self._flying_since = 0.0
         self._questions: list[Callable[[], None]] = []
         self._trouble: str | None = _NOT_OPEN
+        self._notices: dict[int, Damage] = {}  # a new value each time
         self._closing = False
 
         # The event loop's.
@@ -122,12 +141,16 @@ class SqliteStore:
 
         # The writer's.
         self._database: Database | None = None
-        self._lock: FileLock | None = None
+        self._lease: Lease | None = None
         self._on_disk: dict[str, Record] = {}
+        self._knows_all = False
         self._rewrite = False
+        self._rescues = 0
+        self._told_of_lock = False
         self._pause = 0.0
         self._retry_at = 0.0
-        self._prune_at = 0.0
+        self._upkeep = Upkeep(path, history_days, clock, self._log, self._timing.upkeep)
+        self._check = Check(path, self._timing.upkeep.check_every, self._report_damage)
         self._may_set_aside = _SET_ASIDE_TIMES
 
     # The protocol, on the event loop -------------------------------------------------------------------
@@ -196,6 +219,15 @@ class SqliteStore:
         limit = max(0, min(limit, _HISTORY_LIMIT))
         return await self._ask(lambda: self._look_up(session, limit))
 
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """What is known of damage to the file and not acknowledged yet, oldest first."""
+        return [each for each in self._notices.values() if not each.acknowledged]
+
+    async def acknowledge(self) -> int:
+        """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
+        return await self._ask(self._acknowledge)
+
     async def close(self) -> None:
         """Write what is waiting, one last attempt if the disk refused, within a bounded time; then let go.
 
@@ -252,7 +284,13 @@ class SqliteStore:
 
         def work() -> None:
             try:
-                value = question()
+                try:
+                    value = question()
+                except sqlite3.DatabaseError as error:
+                    if not self._spoilt(error):
+                        raise
+                    self._write(_Batch())
+                    value = question()
             except Exception as error:  # noqa: BLE001 - the thread must live on; the one who asked is told
                 self._tell(_fail, answer, StoreError(describe(error, self.path)))
             else:
@@ -283,6 +321,7 @@ class SqliteStore:
             self._tell(_fail, opened, error)
         else:
             self._tell(_succeed, opened, records)
+            self._check.start()
             self._write_until_closed()
         self._let_go()
         self._tell(_succeed, self._finished, None)
@@ -296,11 +335,11 @@ class SqliteStore:
             contents = self._read_only()
             self._failed(_Batch(), error)
         else:
+            self._knows_all = True
             with self._bell:
                 self._trouble = None
         self._on_disk = {record.session: record for record in contents.records}
         self._rewrite = False
-        self._prune_at = time.monotonic()
         return contents.records
 
     def _write_until_closed(self) -> None:
@@ -316,8 +355,8 @@ class SqliteStore:
                     self._flying, self._flying_since = batch, time.monotonic()
             if batch is not None:
                 self._write(batch)
-            elif not closing and time.monotonic() >= self._prune_at:
-                self._prune()
+            elif not closing and self._trouble is None and time.monotonic() >= self._upkeep.due_at():
+                self._keep_up()
             for question in questions:  # after the batch, so that whoever asks finds what was handed in before
                 question()
             if closing:
@@ -332,20 +371,25 @@ class SqliteStore:
         now = time.monotonic()
         if self._trouble is not None:
             return now >= self._retry_at
-        return bool(self._batch) or now >= self._prune_at
+        return bool(self._batch) or now >= self._upkeep.due_at()
 
-    def _idle(self) -> float:
-        due = self._retry_at if self._trouble is not None else self._prune_at
-        return max(0.0, due - time.monotonic())
+    def _idle(self) -> float | None:
+        due = self._retry_at if self._trouble is not None else self._upkeep.due_at()
+        return None if due == float("inf") else max(0.0, due - time.monotonic())
 
     def _write(self, batch: _Batch) -> None:
         try:
-            if self._database is None or self._database.moved():
+            if self._database is not None:
+                self._look_after_files(self._database)
+            if self._database is None:
                 self._reopen()
             self._commit(batch)
+            self._rescues = 0
         except Exception as error:  # noqa: BLE001 - the thread must live on, and no change may be lost
-            if self._spoilt(error):
-                self._write(batch)  # into a new file; ends with the times a file may be set aside
+            moved = isinstance(error, _MovedError) and self._rescues < _RESCUES
+            if moved or self._spoilt(error):
+                self._rescues += moved
+                self._write(batch)  # into a new file; ends with the times a file may be rescued or set aside
             else:
                 self._failed(batch, error)
 
@@ -357,6 +401,11 @@ class SqliteStore:
             for session in self._database.write(records, batch.changes):
                 self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
             self.commits += 1
+            self._upkeep.committed()
+        # Nobody is answered for what went into files that are gone. The next attempt finds it in the rescued ones.
+        moved = self._database.moved()
+        if moved is not None:
+            raise _MovedError(f"{moved} was deleted or replaced during a commit")
         self._rewrite = False
         for session, record in batch.records.items():
             if record is None:
@@ -389,7 +438,7 @@ class SqliteStore:
             _shorten(self._batch.changes)
         self._tell(_settle, [batch, newer], StoreError(f"{trouble} (kept in memory, tried again)"))
         if was != trouble:
-            known = error if isinstance(error, (sqlite3.Error, OSError, StoreError, UnusableError)) else None
+            known = error if isinstance(error, _EXPECTED) else None
             self._log.error(
                 "state: %s; changes are kept in memory and tried again", trouble,
                 exc_info=None if known else error,
@@ -399,41 +448,51 @@ class SqliteStore:
         """Whether the content broke while in use; then its file has been set aside and a new one can serve."""
         if not isinstance(error, sqlite3.Error) or not is_unusable(error) or self._may_set_aside <= 0:
             return False
+        self._upkeep.stop()
         if self._database is not None:
             self._database.abandon()
             self._database = None
         try:
-            self._set_aside(f"corrupt ({error})")
-        except OSError:
+            # All sessions are known here; only where the start could not read them, the file may hold more.
+            self._rebuild(f"corrupt ({error})", self._on_disk if self._knows_all else None)
+        except (OSError, sqlite3.Error):
             return False
         return True
 
     def _open_database(self) -> Contents:
-        """Open the file under the lock, setting aside what is of no use there."""
+        """Open the file under the lock, rebuilding what is of no use there."""
         make_directory(self.path.parent)
-        if self._lock is not None and self._lock.lost():
-            self._lock.release()
-            self._lock = None
-        if self._lock is None:
-            self._lock = FileLock.take(self.path, self._timing.lock_wait)
+        if self._lease is None:
+            self._lease = Lease.take(self.path, self._timing.lock_wait)
+        elif not self._lease.renew():
+            self._lease.release()
+            self._lease = None
+            self._lease = Lease.take(self.path, 0.0)
+        finish_replacement(self.path)
+        self._lease.hold(self._timing.lock_wait)
         try:
             self._database, contents = Database.open(self.path, self._clock())
         except UnusableError as useless:
             if self._may_set_aside <= 0:
                 raise
-            self._set_aside(str(useless))
+            self._rebuild(str(useless), self._on_disk if self._knows_all else None, damaged=useless.damaged)
+            self._lease.hold()
             self._database, contents = Database.open(self.path, self._clock())
+        self._lease.hold()
         for session in contents.rejected:
             self._log.error(
                 "state: the row of session %s in %s cannot be read; it was moved to the table `rejected`, "
                 "the session starts afresh",
                 _shown(session), self.path,
             )  # fmt: skip
+        if contents.rejected:
+            cause = f"damaged in {len(contents.rejected)} rows (kept in the table `rejected`)"
+            self._database.note(Damage(self._clock(), cause, None, len(contents.records)))
+        self._notices = self._database.notices()
+        self._upkeep.opened(self._notices)
         return contents
 
     def _reopen(self) -> None:
-        if self._database is not None:
-            self._log.error("state: %s was deleted or replaced; it is opened anew", self.path)
         self._drop_database()
         found = self._open_database().records
         self._rewrite = True
@@ -444,16 +503,120 @@ class SqliteStore:
                 self.path, unknown,
             )  # fmt: skip
 
-    def _set_aside(self, why: str) -> None:
+    def _rebuild(self, cause: str, known: dict[str, Record] | None, *, damaged: bool = True) -> None:
         self._may_set_aside -= 1
-        target = set_aside(self.path, self._clock())
-        self._log.error("state: %s is %s; it was set aside as %s, a new one is begun", self.path, why, target)
+        damage = rebuild(self.path, cause, self._clock(), known, damaged=damaged)
+        self.repairs["damaged"] += 1
+        self._log.error(
+            "state: %s is %s; it was set aside as %s, a new one is begun with %d sessions",
+            self.path, cause, damage.set_aside, damage.sessions,
+        )  # fmt: skip
+
+    # The files -----------------------------------------------------------------------------------------
+
+    def _look_after_files(self, database: Database) -> None:
+        """See that the names still lead to the files that are open, and to our lock."""
+        self._upkeep.watched()
+        moved = database.moved()
+        if moved is not None:
+            self._rescue(database, moved)
+        elif self._lease is not None and self._lease.lost():
+            # The database file itself is locked, too, so that nobody else can have become its writer.
+            renewed = self._lease.renew()
+            if renewed or not self._told_of_lock:
+                made = "it was made anew" if renewed else "another process holds the new one"
+                self._log.warning("state: the lock file of %s was deleted or replaced; %s", self.path, made)
+            self._told_of_lock = not renewed
+
+    def _rescue(self, database: Database, moved: str) -> None:
+        """The files were deleted or replaced: take from the open ones all that is in them, and close them."""
+        replaced = moved == "the database" and self.path.exists()
+        self.repairs["replaced" if replaced else "deleted"] += 1
+        self._log.error(
+            "state: %s of %s was deleted or replaced; all %d sessions are written anew",
+            moved, self.path, len(self._on_disk),
+        )  # fmt: skip
+        ready: Path | None = None
+        try:
+            if moved != "the database":
+                if not database.checkpoint():
+                    self._log.warning("state: another program is reading %s; its log may not be whole", self.path)
+            elif replaced:
+                aside = unused_name(self.path, "replaced", self._clock())
+                database.copy_to(aside)
+                self._log.warning("state: what the replaced file held is kept as %s", aside)
+            else:
+                ready = unused_name(self.path, "rescued", self._clock())
+                database.copy_to(ready)
+        except (sqlite3.Error, OSError) as error:
+            ready = None
+            self._log.error("state: history may be lost with the deleted file: %s", describe(error, self.path))
+        if moved == "the database":
+            self._drop_database()  # empties its log, too, which would else be taken for that of the new file
+        else:
+            self._upkeep.stop()
+            database.abandon()
+            self._database = None
+        if ready is None:
+            return
+        # Another process may have taken the place meanwhile.
+        if self._lease is not None and self._lease.renew() and not self.path.exists():
+            replace_database(self.path, ready, None)
+        else:
+            self._log.warning("state: what the deleted file held is kept as %s", ready)
+
+    def _keep_up(self) -> None:
+        """One step of what is done while nobody waits."""
+        database = self._database
+        if database is None or database.moved() is not None or (self._lease is not None and self._lease.lost()):
+            self._write(_Batch())
+            return
+        self._upkeep.watched()
+        try:
+            if self._upkeep.step(database) is not None:
+                self._notices = database.notices()
+        except sqlite3.Error as error:
+            if self._spoilt(error):
+                self._write(_Batch())
+            else:
+                self._failed(_Batch(), error)
+
+    def _report_damage(self, words: str) -> None:
+        """The check found damage (in its thread): have the writer rebuild the file."""
+
+        def rebuild_it() -> None:
+            error = sqlite3.DatabaseError(words)
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            if self._database is not None and self._spoilt(error):
+                self._write(_Batch())
+
+        with self._bell:
+            self._questions.append(rebuild_it)
+            self._bell.notify()
+
+    def _acknowledge(self) -> int:
+        database = self._database
+        if database is None:
+            raise StoreError(self._trouble or f"the state in {self.path} is {_NOT_OPEN}")
+        known = [number for number, damage in self._notices.items() if not damage.acknowledged]
+        for number in known:
+            database.note(replace(self._notices[number], acknowledged=True), number)
+        self._notices = database.notices()
+        return len(known)
 
     def _read_only(self) -> Contents:
         """What can be read of a file that cannot be opened for writing: nothing, if not even that works."""
         try:
             return read_only(self.path)
-        except (sqlite3.Error, OSError, UnusableError):
+        except UnusableError as useless:
+            if not useless.damaged:
+                return Contents()
+        except (sqlite3.Error, OSError):
+            return Contents()
+        try:
+            with PageFile(self.path) as file:
+                return Contents(salvage.records(file))
+        except OSError:
             return Contents()
 
     def _look_up(self, session: str | None, limit: int) -> list[Change]:
@@ -466,18 +629,6 @@ class SqliteStore:
             found += self._database.history(session, limit - len(found))
         return found
 
-    def _prune(self) -> None:
-        self._prune_at = time.monotonic() + self._timing.prune_every
-        if self._database is None:
-            return
-        days = self._history_days
-        before = None if days is None else self._clock() - days * _SECONDS_PER_DAY
-        try:
-            if self._database.prune(before, _HISTORY_ROWS, _PRUNE_ROWS):
-                self._prune_at = time.monotonic()
-        except (sqlite3.Error, OSError) as error:  # no state is at stake: the next save tells if it is serious
-            self._log.warning("state: old history stays for now: %s", describe(error, self.path))
-
     def _let_go(self) -> None:
         with self._bell:
             questions, self._questions = self._questions, []
@@ -485,15 +636,17 @@ class SqliteStore:
             question()
         if self._batch:
             self._log.error("state: %s: %s", self._trouble or self.path, self._left_over())
+        self._check.stop()
         self._drop_database()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
 
     def _left_over(self) -> str:
         return f"{self.backlog} sessions and changes could not be written and are lost with this process"
 
     def _drop_database(self) -> None:
+        self._upkeep.stop()
         if self._database is not None:
             self._database.close()
             self._database = None

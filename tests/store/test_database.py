@@ -225,9 +225,9 @@ def test_pruning_goes_by_age_and_by_number_some_rows_at_a_time(database: Databas
 
 
 def test_a_deleted_file_is_noticed(path: Path, database: Database) -> None:
-    assert not database.moved()
+    assert database.moved() is None
     path.unlink()
-    assert database.moved()
+    assert database.moved() == "the database"
 
 
 def test_a_closed_database_can_be_read_without_writing_anything(path: Path) -> None:

@@ -1,18 +1,13 @@
-"""Where the state lies, who may read it, who holds it, and how it is set aside."""
+"""Where the state lies, and who may read it."""
 
 import errno
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from statusproxy.store.errors import StoreInUseError
-from statusproxy.store.files import FileLock, create_private, make_directory, resolve, set_aside
-
-from .samples import NOW
+from statusproxy.store.files import create_private, make_directory, resolve, sync_directory
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])
@@ -77,61 +72,6 @@ def test_a_file_that_is_there_is_left_alone(path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-def test_what_is_set_aside_keeps_its_bytes_under_a_name_with_the_time(path: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        Path(f"{path}{ending}").write_text(f"old{ending}")
-    target = set_aside(path, NOW)
-    assert target.name == "state.db.unreadable-20260115T190706Z"
-    assert [Path(f"{target}{ending}").read_text() for ending in ("", "-wal", "-shm")] == ["old", "old-wal", "old-shm"]
-    assert sorted(path.parent.iterdir()) == sorted([target, Path(f"{target}-wal"), Path(f"{target}-shm")])
-
-
-def test_setting_aside_twice_in_a_second_overwrites_nothing(path: Path) -> None:
-    path.write_text("first")
-    first = set_aside(path, NOW)
-    path.write_text("second")
-    second = set_aside(path, NOW)
-    assert (first.read_text(), second.read_text()) == ("first", "second")
-
-
-def test_a_lock_is_held_by_one_only_and_says_by_whom(path: Path) -> None:
-    lock = FileLock.take(path, wait=0)
-    with pytest.raises(StoreInUseError, match=rf"held by another statusproxy \(process {os.getpid()}\)"):
-        FileLock.take(path, wait=0)
-    lock.release()
-    FileLock.take(path, wait=0).release()
-
-
-def test_a_lock_notices_that_its_file_is_gone(path: Path) -> None:
-    lock = FileLock.take(path, wait=0)
-    assert not lock.lost()
-    Path(f"{path}.lock").unlink()
-    assert lock.lost()
-    lock.release()
-
-
-def test_a_lock_waits_for_one_that_leaves_but_not_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = FileLock.take(path, wait=0)
-    monkeypatch.setattr(time, "sleep", lambda _: first.release())
-    FileLock.take(path, wait=60).release()
-
-
-def test_a_lock_on_a_file_deleted_meanwhile_is_taken_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flock = fcntl.flock
-    deleted: list[Path] = []
-
-    def slow(handle: int, how: int) -> None:
-        flock(handle, how)
-        if not deleted:
-            deleted.append(Path(f"{path}.lock"))
-            deleted[0].unlink()
-
-    monkeypatch.setattr(fcntl, "flock", slow)
-    lock = FileLock.take(path, wait=0)
-    assert not lock.lost()
-    lock.release()
-
-
 def test_a_directory_made_by_another_meanwhile_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mkdir = Path.mkdir
 
@@ -148,26 +88,14 @@ def test_a_directory_made_by_another_meanwhile_is_fine(tmp_path: Path, monkeypat
 def test_a_file_system_that_cannot_sync_directories_will_do(
     path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    path.touch()
     monkeypatch.setattr(os, "fsync", lambda _: raise_(OSError(number, "")))
-    assert set_aside(path, NOW).exists()
+    sync_directory(path.parent)
 
 
 def test_a_directory_that_could_not_be_synced_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path.touch()
     monkeypatch.setattr(os, "fsync", lambda _: raise_(OSError(errno.EIO, "")))
     with pytest.raises(OSError, match="5"):
-        set_aside(path, NOW)
-
-
-def test_a_file_system_without_locks_is_an_error_and_leaves_no_open_file(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    monkeypatch.setattr(fcntl, "flock", lambda *_: raise_(OSError(errno.ENOLCK, "no locks available")))
-    with pytest.raises(OSError, match="no locks"):
-        FileLock.take(path, wait=0)
-    assert len(os.listdir("/proc/self/fd")) == before
+        sync_directory(path.parent)
 
 
 def raise_(error: Exception) -> None:

@@ -25,7 +25,9 @@ from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
 from statusproxy.store.database import SCHEMA, Database
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store import upkeep as upkeep_module
 from statusproxy.store.sqlite import SqliteStore
+from statusproxy.store.upkeep import UpkeepTiming
 
 from .samples import DAY, NOW, QUICK, a_change, a_record, put, sqlite_store, until
 
@@ -220,7 +222,7 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate:
         await put(store, "support")
     await store.close()  # bounded, too
     gate.open()
-    await until(lambda: not store._lock)
+    await until(lambda: not store._lease)
     assert await sessions_in(path) == ["sales", "support"]
 
 
@@ -622,9 +624,9 @@ async def test_a_question_that_fails_is_told_to_the_one_who_asked(
 
 
 async def test_history_is_pruned_while_it_runs_in_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_module, "_PRUNE_ROWS", 2)
+    monkeypatch.setattr(upkeep_module, "_PRUNE_ROWS", 2)
     now = NOW
-    timing = replace(QUICK, prune_every=0.01)
+    timing = replace(QUICK, upkeep=UpkeepTiming(prune_every=0.01))
     async with opened(path, clock=lambda: now, timing=timing, history_days=90) as (store, _):
         await store.save([], [], [a_change("sales", at=NOW + number * DAY) for number in range(10)])
         now += 95 * DAY

@@ -271,7 +271,8 @@ function drawHealth() {
     for (const id of ["gateway", "store"]) state(id, null, words.unknown);
   } else if (health.gateway) {
     state("gateway", health.gateway === "ok", health.gateway === "ok" ? words.reachable : words.unreachable);
-    state("store", health.store === "ok", health.store === "ok" ? words.ok : words.fails);
+    const damaged = health.store === "ok" && health.damage;
+    state("store", health.store === "ok" && !damaged, damaged ? words.damaged : health.store === "ok" ? words.ok : words.fails);
   }
   if (hello && heard.started) {
     const last = heard.webhook_last_heard;
@@ -293,6 +294,7 @@ function drawNotices() {
   else if (hello) {
     if (health.gateway && health.gateway !== "ok") notices.push(words.gatewayNotice(problem(health.gateway)));
     if (health.store && health.store !== "ok") notices.push(words.storeNotice(health.store));
+    for (const text of health.damage ?? []) notices.push(words.damageNotice(text));
     if (heard.started && !heard.webhook_last_heard) notices.push(words.noWebhookNotice(at(heard.started)));
     if (!owed && !sessions.size) notices.push(words.none);
   }

@@ -58,6 +58,8 @@ const english = {
   noWebhookNotice: (when) => `No webhook has come through since the start (${when}). If this goes on, the proxy is not on the webhooks’ way, and cannot know when a session is lost.`,
   gatewayNotice: (why) => `The gateway cannot be reached: ${why}`,
   storeNotice: (why) => `What happens now would be forgotten at a restart. The state cannot be written: ${why}`,
+  damaged: "was damaged",
+  damageNotice: (what) => `Some sessions may have been forgotten: ${what}. To remove this notice: statusproxy state acknowledge`,
   problems: {
     gateway_unreachable: "it refuses connections or is not running",
     gateway_connect_slow: "it does not take the connection in time",
@@ -183,6 +185,8 @@ const portuguese = {
   noWebhookNotice: (when) => `Nenhum webhook passou desde o início (${when}). Se continuar assim, o proxy não está no caminho dos webhooks e não tem como saber quando uma sessão cai.`,
   gatewayNotice: (why) => `O gateway não pode ser alcançado: ${why}`,
   storeNotice: (why) => `O que acontecer agora seria esquecido ao reiniciar. O estado não pode ser gravado: ${why}`,
+  damaged: "foi danificado",
+  damageNotice: (what) => `Algumas sessões podem ter sido esquecidas: ${what}. Para remover este aviso: statusproxy state acknowledge`,
   problems: {
     gateway_unreachable: "ele recusa conexões ou não está em execução",
     gateway_connect_slow: "ele não aceita a conexão a tempo",

@@ -1,0 +1,87 @@
+"""Making a sound state file out of a damaged one: sessions at once, then the history a little at a time.
+
+Synchronous; the damaged file may not be open in this process.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from statusproxy.status.sessions import Record
+from statusproxy.store import salvage
+from statusproxy.store.damage import Damage
+from statusproxy.store.database import Database
+from statusproxy.store.files import COMPANIONS
+from statusproxy.store.replace import replace_database, unused_name
+from statusproxy.store.sqlite_images import PageFile
+
+__all__ = ["HistoryRepair", "rebuild"]
+
+_READY: Final = ".ready"
+
+# Pages of history taken over at a time: some 1 000 rows, so that a save in between hardly waits.
+_PAGES: Final = 64
+
+
+def rebuild(
+    path: Path, cause: str, now: float, known: Mapping[str, Record] | None = None, *, damaged: bool = True
+) -> Damage:
+    """Put a sound database in the place of a damaged one, which is set aside; give what is to be told.
+
+    It holds the sessions of `known`, or those that can be read where that is None. `damaged` False: the file is whole,
+    but not for this version, and nothing is read from it. The history is for `HistoryRepair`. Until the new file is
+    complete the damaged one stays where it is. Raises `OSError` or `sqlite3.Error`.
+    """
+    records = dict(known or {})
+    earlier: list[Damage] = []
+    numbers_from = 1
+    if damaged and not path.is_dir():
+        with PageFile(path) as file:
+            if known is None:
+                records = {record.session: record for record in salvage.records(file)}
+            numbers_from = salvage.highest_number(file) + 1
+            earlier = [each for payload in salvage.notices(file) if (each := Damage.decode(payload)) is not None]
+    aside = unused_name(path, "unreadable", now)
+    damage = Damage(now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from)
+    ready = Path(f"{path}{_READY}")
+    for ending in ("", *COMPANIONS):
+        Path(f"{ready}{ending}").unlink(missing_ok=True)
+    database, _ = Database.open(ready, now)
+    try:
+        database.write(records, [])
+        for each in (*earlier, damage):
+            database.note(each)
+    finally:
+        database.close()
+    replace_database(path, ready, aside)
+    return damage
+
+
+class HistoryRepair:
+    """Takes the history over from a file that was set aside, step by step; begun anew after a restart."""
+
+    def __init__(self, number: int, damage: Damage) -> None:
+        """`number` is that of the note in the database. Raises `OSError`."""
+        self._number = number
+        self._damage = msgspec.structs.replace(damage, changes=0)
+        self._file = PageFile(Path(damage.set_aside or ""))
+        self._next = 1
+
+    def step(self, database: Database) -> Damage | None:
+        """Take over the next few pages; the final note once there are no more. Raises `sqlite3.Error`."""
+        rows = [(row.number, row.change) for row in salvage.history(self._file, self._next, _PAGES)]
+        self._next += _PAGES
+        added = database.adopt(rows)
+        self._damage = msgspec.structs.replace(self._damage, changes=self._damage.changes + added)
+        if self._next <= self._file.pages:
+            return None
+        done = msgspec.structs.replace(self._damage, pending=False)
+        database.note(done, self._number)
+        self.close()
+        return done
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

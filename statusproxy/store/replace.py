@@ -1,0 +1,95 @@
+"""Putting another database in a database's place, so that a crash at any moment loses neither.
+
+A database is two files, itself and its `-wal`, and nothing in a log says which database it belongs to: a new database
+beside an old log would be spoilt by it. So the replacement is made ready under a name of its own (`….next`), and from
+then on it is valid: whoever finds that name finishes the work. What stood there before has another name by then
+(`….unreadable-<time>`), by hard links, so that it was never without one.
+"""
+
+import errno
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from statusproxy.store.files import COMPANIONS, sync_directory
+
+__all__ = ["finish_replacement", "keep_aside", "replace_database", "sync_file", "unused_name"]
+
+_NEXT: Final = ".next"
+_FAMILY: Final = ("", *COMPANIONS)
+
+# File systems without hard links say one of these.
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EXDEV})
+
+
+def unused_name(path: Path, word: str, at: float) -> Path:
+    """A name for what `path` and its companions hold, with the time (UTC), that nothing has yet."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
+    name = f"{path}.{word}-{stamp}"
+    target, number = name, 1
+    while any(os.path.lexists(target + ending) for ending in _FAMILY):
+        number += 1
+        target = f"{name}.{number}"
+    return Path(target)
+
+
+def keep_aside(path: Path, target: Path) -> None:
+    """Give a database and its log a second name. Nothing is overwritten; what is not there is passed over.
+
+    Raises `OSError`; then the first names are as they were.
+    """
+    for ending in _FAMILY:
+        with suppress(FileNotFoundError):
+            _link(f"{path}{ending}", f"{target}{ending}")
+    sync_directory(path.parent)
+
+
+def replace_database(path: Path, ready: Path, aside: Path | None) -> None:
+    """Put the database `ready`, one closed file in the same directory, in the place of `path`.
+
+    What stood there is kept as `aside`; None where it need not be kept. Raises `OSError`.
+    """
+    sync_file(ready)
+    if path.is_dir() and aside is not None:
+        os.rename(path, aside)
+    elif aside is not None:
+        keep_aside(path, aside)
+    os.rename(ready, f"{path}{_NEXT}")
+    sync_directory(path.parent)
+    finish_replacement(path)
+
+
+def finish_replacement(path: Path) -> bool:
+    """Finish what `replace_database` began before a crash; False where there is nothing to finish."""
+    if not os.path.lexists(f"{path}{_NEXT}"):
+        return False
+    for ending in COMPANIONS:
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    sync_directory(path.parent)
+    os.replace(f"{path}{_NEXT}", path)
+    sync_directory(path.parent)
+    return True
+
+
+def sync_file(path: Path) -> None:
+    """Have a file's bytes on disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(source, "rb") as old, os.fdopen(handle, "wb") as new:
+            shutil.copyfileobj(old, new)
+        sync_file(Path(target))
