@@ -1,4 +1,4 @@
-"""The command line: run · check · doctor · demo · sessions · history · release."""
+"""The command line: run · check · doctor · demo · sessions · history · release · state · backup."""
 
 import asyncio
 import os
@@ -13,7 +13,9 @@ from statusproxy import __version__, logs
 from statusproxy.admin import client as admin_client
 from statusproxy.config import Settings, dump, load
 from statusproxy.config_errors import ConfigError
-from statusproxy.service import environment
+from statusproxy.config_layers import find_file
+from statusproxy.service import environment, with_state_directory
+from statusproxy.store import state_file
 
 #: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
 _EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
@@ -129,6 +131,63 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
         click.echo(f"{session}: released; the list shows again what the gateway says")
     else:
         click.echo(f"{session}: nothing to release; the list already shows what the gateway says")
+
+
+@main.group()
+def state() -> None:
+    """Look after the stored state of a running proxy."""
+
+
+@state.command("show")
+@_config_option
+@_admin_option
+@click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
+def show_state(config: Path | None, admin: str | None, as_json: bool) -> None:
+    """Show whether the state can be written, and what damage to it is not acknowledged.
+
+    The exit code is 1 where there is any.
+    """
+    answer = _ask(config, admin, "GET", "/state")
+    if as_json:
+        click.echo(admin_client.pretty(answer))
+    else:
+        from statusproxy.admin.table import state_text
+
+        click.echo(state_text(answer))
+    sys.exit(_EXIT_TROUBLE if answer["damage"] or answer["store"] != "ok" else 0)
+
+
+@state.command()
+@_config_option
+@_admin_option
+def acknowledge(config: Path | None, admin: str | None) -> None:
+    """Confirm that you know of the damage to the stored state: `/readyz`, page and doctor stop telling of it."""
+    count = _ask(config, admin, "POST", "/state/acknowledge")["acknowledged"]
+    click.echo(f"{count} acknowledged" if count else "nothing to acknowledge: no damage is known")
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_config_option
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def backup(file: Path, config: Path | None, force: bool) -> None:
+    """Copy the stored state to FILE, also while the proxy runs.
+
+    FILE appears once it is whole and checked. It holds the sessions and their history; its mode is 0600.
+    """
+    from statusproxy.store import StoreError
+    from statusproxy.store.backup import back_up
+
+    known = environment()
+    settings = _load(lambda: load(config, None, known))
+    source = config or find_file(known)
+    try:
+        path = state_file(settings.state.url, with_state_directory(known, source))
+        done = back_up(path, file, force=force)
+    except (ValueError, StoreError) as error:
+        _fail(f"no backup was made: {error}", _EXIT_TROUBLE)
+    size = f"{done.size / 1024**2:.1f} MiB"
+    click.echo(f"{file}: {done.sessions} sessions, {done.changes} changes of the history ({size}), checked")
 
 
 @main.command()

@@ -22,6 +22,10 @@ _STATUS_LENGTH: Final = 400
 #: The unit loads a folder of secrets under this name (`LoadCredential=secrets:…`): systemd puts it before each file's.
 _CREDENTIAL_PREFIX: Final = "secrets_"
 
+#: Where the installed service has its configuration, and keeps its state.
+_INSTALLED: Final = Path("/etc/statusproxy")
+_STATE_DIRECTORY: Final = Path("/var/lib/statusproxy")
+
 #: What can stand in `${…}`.
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -106,6 +110,13 @@ def not_inherited(listen: Iterable[Address], sockets: Iterable[socket.socket]) -
         if not found:
             missing.append(address)
     return missing
+
+
+def with_state_directory(environ: Mapping[str, str], source: Path | None) -> Mapping[str, str]:
+    """The environment as the service has it, where its own configuration `source` is used from a shell."""
+    if "STATE_DIRECTORY" not in environ and source is not None and source.parent == _INSTALLED:
+        return {**environ, "STATE_DIRECTORY": str(_STATE_DIRECTORY)}
+    return environ
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -45,6 +45,17 @@ def history_table(answer: dict[str, Any]) -> str:
     return _table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
 
 
+def state_text(answer: dict[str, Any]) -> str:
+    """`/state` as sentences: whether the state can be written, and each damage that is not acknowledged."""
+    lines = [
+        "The state can be written." if answer["store"] == "ok" else f"The state cannot be written: {answer['store']}"
+    ]
+    lines += [f"Damage: {one['text']}" for one in answer["damage"]]
+    if answer["damage"]:
+        lines.append("When you have looked into it: statusproxy state acknowledge")
+    return "\n".join(visible(line) for line in lines)
+
+
 def local(moment: str | None) -> str:
     """An ISO 8601 moment in this host's time, to the second."""
     if not moment:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.store.database import read_notices
 from statusproxy.store.files import resolve
 
 _SQLITE = "sqlite:///"
@@ -42,6 +43,8 @@ def _look(path: Path, works: bool) -> list[Finding]:
         findings.append(problem("disk.full", **facts))
     elif free < _LOW:
         findings.append(warning("disk.low", **facts))
+    if not works:  # a running proxy tells itself
+        findings += [warning("disk.state-damaged", what=each) for each in read_notices(path)]
     if works:
         return findings or [ok("disk.works", **facts)]
     for needed in (folder, *(each for each in (path,) if each.exists())):

@@ -408,6 +408,10 @@ WORDS: Final[Words] = {
         "{path} cannot be written by this user ({needed})",
         "run the proxy as the user who owns it, or correct state.url; the systemd unit makes a folder of its own",
     ),
+    "disk.state-damaged": (
+        "the stored state was damaged: {what}",
+        "look for a failing disk; once the proxy runs: statusproxy state acknowledge",
+    ),
     "disk.low": ("only {free} free at {folder}", "make room: a full disk keeps changes in memory only"),
     "disk.full": (
         "no room at {folder} ({free} free): what is heard would be lost with a restart",

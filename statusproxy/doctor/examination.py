@@ -9,11 +9,8 @@ from statusproxy.doctor import channels, configuration, disk, gateway, ports, ru
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.channels import Credentials
 from statusproxy.doctor.findings import Finding, note, problem
+from statusproxy.service import with_state_directory
 from statusproxy.wiring import build_site
-
-#: Where the installed service keeps its state, for a doctor that is called from a shell.
-_STATE_DIRECTORY = Path("/var/lib/statusproxy")
-_INSTALLED = Path("/etc/statusproxy")
 
 
 async def examine(
@@ -37,7 +34,7 @@ async def examine(
     findings += await _gateway(settings, credentials, sessions)
     findings += await webhooks.webhooks(settings, report)
     works = report is not None and report["health"]["store"] == "ok"
-    findings += await disk.disk(settings.state.url, _with_state_directory(environ, source), works=works)
+    findings += await disk.disk(settings.state.url, with_state_directory(environ, source), works=works)
     return [*findings, *await service.service(run, booted)]
 
 
@@ -70,10 +67,3 @@ def _url(name: str) -> str:
     """A pool's name (`hub https hub.example `) as a URL."""
     _, scheme, authority, *path = name.split(" ")
     return f"unix:{path[0]}" if scheme == "unix" and path else f"{scheme}://{authority}"
-
-
-def _with_state_directory(environ: Mapping[str, str], source: Path | None) -> Mapping[str, str]:
-    """Give the environment as the service has it, where its own configuration is examined from a shell."""
-    if "STATE_DIRECTORY" not in environ and source is not None and source.parent == _INSTALLED:
-        return {**environ, "STATE_DIRECTORY": str(_STATE_DIRECTORY)}
-    return environ

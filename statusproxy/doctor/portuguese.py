@@ -415,6 +415,10 @@ WORDS: Final[Words] = {
         "{path} não pode ser gravado por este usuário ({needed})",
         "rode o proxy com o usuário dono, ou corrija state.url; a unidade do systemd cria uma pasta própria",
     ),
+    "disk.state-damaged": (
+        "o estado gravado foi danificado: {what}",
+        "veja se o disco está falhando; com o proxy em execução: statusproxy state acknowledge",
+    ),
     "disk.low": ("só {free} livres em {folder}", "libere espaço: com o disco cheio, mudanças ficam só na memória"),
     "disk.full": (
         "sem espaço em {folder} ({free} livres): o que for ouvido se perderia num reinício",

@@ -7,6 +7,7 @@ Each store keeps the `Store` protocol of `statusproxy.status.sessions`: `open`, 
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from statusproxy.status.sessions import Store
@@ -16,7 +17,7 @@ from statusproxy.store.memory import MemoryStore
 from statusproxy.store.place import Place
 from statusproxy.store.sqlite import SqliteStore
 
-__all__ = ["StoreError", "StoreInUseError", "open_store"]
+__all__ = ["StoreError", "StoreInUseError", "open_store", "state_file"]
 
 _SQLITE: Final = "sqlite:///"
 _ALLOWED: Final = (
@@ -49,6 +50,25 @@ def open_store(
         return _redis_store(Place.parse(url), history_days, log)
     # The scheme alone: an address may carry a password.
     raise ValueError(f"state.url: no store is called {scheme!r}; allowed: {_ALLOWED}")
+
+
+def state_file(url: str, environ: Mapping[str, str]) -> Path:
+    """The file that a `state.url` names; `environ` as for `open_store`.
+
+    Raises `ValueError` where the state is not in a file, with how to keep a copy of it then.
+    """
+    if url.startswith(_SQLITE):
+        return resolve(_path(url), environ)
+    scheme = url.partition(":")[0].lower()
+    if scheme == "memory":
+        raise ValueError("the state is kept in memory only (state.url): it is gone with the process")
+    if scheme in ("redis", "rediss"):
+        place = Place.parse(url)
+        raise ValueError(
+            f"the state is in {place}: back up that server, for example with: "
+            f"redis-cli -h {place.host} -p {place.port} --rdb FILE"
+        )
+    raise ValueError(f"state.url: the state is in no file; a file is written: {_SQLITE}state.db")
 
 
 def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None) -> Store:

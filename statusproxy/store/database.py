@@ -22,7 +22,7 @@ from statusproxy.store.errors import is_unusable
 from statusproxy.store.files import COMPANIONS, create_private
 from statusproxy.store.sqlite_wal import read_wal
 
-__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "Entry", "UnusableError", "read_only"]
+__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "Entry", "UnusableError", "read_notices", "read_only"]
 
 SCHEMA: Final = 1
 """The number in `PRAGMA user_version`. A database with a higher one was written by a newer statusproxy."""
@@ -348,6 +348,20 @@ def read_only(path: Path) -> Contents:
         return _records(connection)[0]
     finally:
         _close_as_it_is(connection)
+
+
+def read_notices(path: Path) -> list[Damage]:
+    """The damage that is not acknowledged, from a file that no proxy has open; nothing where it cannot be read.
+
+    Leaves no files behind: a log that a crash left is not looked at.
+    """
+    try:
+        if not path.is_file():
+            return []
+        with closing(_connect(f"file:{quote(str(path))}?mode=ro&immutable=1")) as connection:
+            return [each for each in Database(path, connection).notices().values() if not each.acknowledged]
+    except (sqlite3.Error, OSError):
+        return []
 
 
 class _Transaction:
