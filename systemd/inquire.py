@@ -11,12 +11,14 @@ import os
 import shutil
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 from statusproxy.addresses import Address
 from statusproxy.config import Settings, load
 from statusproxy.service import environment
+from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name
 
 _SQLITE = "sqlite:///"
 
@@ -51,29 +53,40 @@ def state(settings: Settings, folder: str) -> str:
 
 
 def schema(database: str) -> int:
-    """`PRAGMA user_version`: the number that a newer version raises when it changes the tables."""
+    """`PRAGMA user_version`, the number that a newer version raises when it changes the tables; 0 without a file."""
+    if not os.path.exists(database):
+        return 0
     with closing(sqlite3.connect(database)) as connection:
         number: int = connection.execute("PRAGMA user_version").fetchone()[0]
         return number
 
 
 def snapshot(database: str, copy: str) -> None:
-    """Copy a database that may be in use."""
-    Path(copy).unlink(missing_ok=True)
-    Path(copy).touch(mode=0o600)
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+    """Copy a database that may be in use. The copy appears once it is whole: a part of one must not be restored."""
+    part = Path(f"{copy}.part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(part)) as target:
         source.backup(target)
+    sync_file(part)
+    os.replace(part, copy)
 
 
 def restore(copy: str, database: str) -> None:
-    """Put a copy in place of a database that nobody uses now; the owner stays."""
-    owner = os.stat(database)
-    for ending in ("-wal", "-shm"):
-        Path(database + ending).unlink(missing_ok=True)
-    os.replace(database, f"{database}.newer")
-    shutil.copyfile(copy, database)
-    os.chmod(database, 0o600)
-    os.chown(database, owner.st_uid, owner.st_gid)
+    """Put a copy in place of a database that nobody uses now; the owner stays.
+
+    What stood there is kept, log and all, as `DATABASE.newer-<time>`. A crash at any step loses neither; the next
+    start of statusproxy, or of this, finishes what was begun.
+    """
+    path = Path(database)
+    finish_replacement(path)
+    owner = os.stat(path)
+    ready = Path(f"{database}.restoring")
+    ready.unlink(missing_ok=True)
+    ready.touch(mode=0o600)
+    shutil.copyfile(copy, ready)
+    os.chown(ready, owner.st_uid, owner.st_gid)
+    replace_database(path, ready, unused_name(path, "newer", time.time()))
 
 
 def main(action: str, *arguments: str) -> None:

@@ -106,8 +106,7 @@ WORDS: Final[Words] = {
     "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
     "proxy.state-damaged": (
         "o estado gravado foi danificado: {what}",
-        "compare `statusproxy sessions` com os telefones; veja se o disco está falhando; depois: "
-        "statusproxy state acknowledge",
+        "compare `statusproxy sessions` com os telefones; veja o disco; depois: statusproxy state acknowledge",
     ),
     "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
     # ports

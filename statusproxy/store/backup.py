@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from statusproxy.store.codec import RowError, decode_record
 from statusproxy.store.database import APPLICATION_ID
-from statusproxy.store.errors import StoreError, describe
+from statusproxy.store.errors import StoreError, check_words, describe
 from statusproxy.store.files import COMPANIONS, create_private, sync_directory
 from statusproxy.store.replace import sync_file
 
@@ -91,7 +91,7 @@ def _verified(part: Path) -> Backup:
         copy.text_factory = bytes
         answer = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if answer != b"ok":
-            raise sqlite3.DatabaseError(answer.decode("utf-8", "replace"))
+            raise sqlite3.DatabaseError(check_words(answer))
         if copy.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise sqlite3.DatabaseError("it is not a database of statusproxy")
         sessions = 0

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.damage import Damage
-from statusproxy.store.errors import is_unusable
+from statusproxy.store.errors import check_words, is_unusable
 from statusproxy.store.files import COMPANIONS, create_private
 from statusproxy.store.sqlite_wal import read_wal
 
@@ -122,6 +122,10 @@ class Database:
             database._judge()
             database._prepare()
             contents = database._read(now)
+            if wal is not None:
+                # A log that a crash left is emptied before it grows on: what follows a torn transaction in it would
+                # else look like part of the next one.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             for ending in COMPANIONS:
                 companion = Path(f"{path}{ending}")
                 database._files[companion] = _identity(companion)
@@ -288,7 +292,7 @@ class Database:
                 raise
         else:
             if answer != (b"ok",):
-                raise UnusableError(f"corrupt ({answer[0].decode('utf-8', 'replace')})")
+                raise UnusableError(f"corrupt ({check_words(answer[0])})")
         finally:
             self._connection.set_progress_handler(None, 0)
 
@@ -300,9 +304,6 @@ class Database:
         self._connection.execute("PRAGMA synchronous = FULL")
         # Deleted rows are overwritten: else those of a freed page could come back when a damaged file is salvaged.
         self._connection.execute("PRAGMA secure_delete = ON").fetchall()
-        # A log that a crash left is emptied before it is written on: what follows a torn transaction in it would else
-        # look like part of the new one.
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}").fetchall()
         with _Transaction(self._connection) as cursor:
             for statement in _TABLES.split(";"):

@@ -8,7 +8,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-__all__ = ["StoreError", "StoreInUseError", "describe", "is_unusable", "primary_code"]
+__all__ = ["StoreError", "StoreInUseError", "check_words", "describe", "is_unusable", "primary_code"]
 
 
 class StoreError(Exception):
@@ -79,6 +79,12 @@ def primary_code(error: BaseException) -> int | None:
 def is_unusable(error: BaseException) -> bool:
     """Whether an error means that the database's content is broken (and not just out of reach for now)."""
     return primary_code(error) in _UNUSABLE
+
+
+def check_words(answer: bytes | str) -> str:
+    """What `PRAGMA quick_check` or `integrity_check` found, as one line."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return " ".join(text.split()).removeprefix("*** in database main *** ")
 
 
 def describe(error: BaseException, path: Path) -> str:

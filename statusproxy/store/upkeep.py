@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
-from statusproxy.store.errors import describe, is_unusable
+from statusproxy.store.errors import check_words, describe, is_unusable
 from statusproxy.store.repair import HistoryRepair
 
 __all__ = ["Check", "Upkeep", "UpkeepTiming"]
@@ -183,7 +183,7 @@ class Check:
             if self._stop.is_set():
                 return None
             answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            return None if answer == "ok" else answer
+            return None if answer == "ok" else check_words(answer)
         except sqlite3.Error as error:
             return str(error) if is_unusable(error) else None
         finally:

@@ -62,3 +62,69 @@ def test_a_file_system_without_locks_is_an_error_and_leaves_no_open_file(
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+def held(path: Path, wait: float = 0) -> Lease:
+    path.touch()
+    return Lease.take(path, wait)
+
+
+def test_with_its_lock_file_deleted_nobody_else_becomes_the_writer(path: Path) -> None:
+    lease = held(path)
+    Path(f"{path}.lock").unlink()
+    with pytest.raises(StoreInUseError, match="two writers"):
+        Lease.take(path, wait=0)
+    assert lease.renew()
+    assert not lease.lost()
+    with pytest.raises(StoreInUseError, match=f"process {os.getpid()}"):
+        Lease.take(path, wait=0)
+    lease.release()
+    held(path).release()
+
+
+def test_a_lock_file_that_another_holds_is_not_taken_from_it(path: Path) -> None:
+    lease = held(path)
+    Path(f"{path}.lock").unlink()
+    with Path(f"{path}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert not lease.renew()
+    assert lease.renew()
+    lease.release()
+
+
+def test_a_new_database_file_is_held_too(path: Path) -> None:
+    lease = held(path)
+    path.unlink()
+    path.touch()
+    lease.hold()
+    Path(f"{path}.lock").unlink()
+    with pytest.raises(StoreInUseError):
+        Lease.take(path, wait=0)
+    lease.release()
+
+
+def test_holding_again_what_is_held_opens_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = held(path)
+    # Opening and closing the file would end SQLite's own locks on it.
+    monkeypatch.setattr(os, "open", lambda *_: raise_assertion())
+    lease.hold()
+    lease.release()
+
+
+def test_a_file_system_that_cannot_lock_the_database_leaves_the_lock_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.touch()
+    flock, calls = fcntl.flock, iter(range(9))
+
+    def partly(handle: int, how: int) -> None:
+        if next(calls):
+            raise OSError(errno.EBADF, "")
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", partly)
+    Lease.take(path, wait=0).release()
+
+
+def raise_assertion() -> None:
+    raise AssertionError

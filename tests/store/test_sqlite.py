@@ -23,9 +23,9 @@ import pytest
 from statusproxy.status.sessions import Record
 from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
+from statusproxy.store import upkeep as upkeep_module
 from statusproxy.store.database import SCHEMA, Database
 from statusproxy.store.errors import StoreError, StoreInUseError
-from statusproxy.store import upkeep as upkeep_module
 from statusproxy.store.sqlite import SqliteStore
 from statusproxy.store.upkeep import UpkeepTiming
 

@@ -1,0 +1,125 @@
+"""`statusproxy backup`: a whole copy, checked, that overwrites nothing."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from statusproxy.store import backup as backup_module
+from statusproxy.store.backup import Backup, back_up
+from statusproxy.store.database import Database, Entry
+from statusproxy.store.errors import StoreError
+
+from .damaged import SESSIONS, damage_page, filled, noise
+from .samples import NOW, a_change, a_record, overridden
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_copy_is_whole_while_the_state_is_written(path: Path, tmp_path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    database.write({session: overridden(session) for session in SESSIONS}, [Entry(a_change("sales"))])
+    done = back_up(path, tmp_path / "copy.db")
+    database.write({"later": a_record("later")}, [])
+    database.close()
+    assert done == Backup(len(SESSIONS), 1, (tmp_path / "copy.db").stat().st_size)
+    copy, contents = Database.open(tmp_path / "copy.db", NOW)
+    copy.close()
+    assert {record.session for record in contents.records} == set(SESSIONS)
+
+
+def test_a_copy_of_a_stopped_proxys_state_leaves_no_files_beside_it(path: Path, tmp_path: Path) -> None:
+    filled(path)
+    target = tmp_path / "copies" / "copy.db"
+    target.parent.mkdir()
+    assert back_up(path, target).sessions == len(SESSIONS)
+    assert left(path.parent) == ["copies", "state.db"]
+    assert left(target.parent) == ["copy.db"]
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_can_be_read_where_nothing_can_be_written(path: Path, tmp_path: Path) -> None:
+    filled(path, ["sales"])
+    back_up(path, tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_nothing_is_overwritten_unless_asked_for(path: Path, tmp_path: Path) -> None:
+    filled(path, ["sales"])
+    target = tmp_path / "copy.db"
+    target.write_text("mine")
+    with pytest.raises(StoreError, match=r"is there already; .*--force"):
+        back_up(path, target)
+    assert target.read_text() == "mine"
+    back_up(path, target, force=True)
+    assert target.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path, ["sales"])
+    target = tmp_path / "copy.db"
+    verified = backup_module._verified
+
+    def slow(part: Path) -> Backup:
+        target.write_text("mine")
+        return verified(part)
+
+    monkeypatch.setattr(backup_module, "_verified", slow)
+    with pytest.raises(StoreError, match="is there already"):
+        back_up(path, target)
+    assert target.read_text() == "mine"
+    assert left(tmp_path) == ["copy.db", "state.db"]
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", ".lock"])
+def test_the_state_itself_is_never_the_target(path: Path, ending: str, tmp_path: Path) -> None:
+    filled(path, ["sales"])
+    before = path.read_bytes()
+    (tmp_path / "link").symlink_to(f"{path}{ending}")
+    for target in (Path(f"{path}{ending}"), tmp_path / "link"):
+        with pytest.raises(StoreError, match="is the state itself"):
+            back_up(path, target, force=True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("page", [1, 2, 5])
+def test_a_damaged_state_is_told_and_leaves_no_copy(path: Path, page: int, tmp_path: Path) -> None:
+    filled(path)
+    damage_page(path, page, noise)
+    with pytest.raises(StoreError, match=r"nothing was written to .*is damaged.*restart statusproxy"):
+        back_up(path, tmp_path / "copy.db")
+    assert left(tmp_path) == ["state.db"]
+
+
+def test_another_programs_database_is_no_state(path: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE invoices (number)")
+    with pytest.raises(StoreError, match="not a database of statusproxy"):
+        back_up(path, tmp_path / "copy.db")
+
+
+def test_without_a_state_it_says_so_and_makes_none(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no state in"):
+        back_up(path, tmp_path / "copy.db")
+    assert left(tmp_path) == []
+
+
+def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
+    filled(path, ["sales"])
+    with pytest.raises(StoreError, match="nothing was written to"):
+        back_up(path, tmp_path / "nowhere" / "copy.db")
+
+
+def test_a_proxy_that_starts_meanwhile_makes_the_copy_begin_again(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+    state, looks = backup_module._state, iter(range(9))
+    monkeypatch.setattr(backup_module, "_state", lambda each: (*state(each)[:2], min(next(looks), 2)))
+    assert back_up(path, tmp_path / "copy.db").sessions == 1
+    assert os.path.exists(tmp_path / "copy.db")

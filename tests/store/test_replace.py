@@ -1,0 +1,118 @@
+"""One database in the place of another, whatever happens meanwhile."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from statusproxy.store.replace import finish_replacement, keep_aside, replace_database, unused_name
+
+from .crashing import killed_at_each_step
+from .damaged import filled, readable
+from .samples import NOW
+
+STAMP = "20260115T190706Z"
+
+
+def family(path: Path, word: str) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{path}{ending}").write_text(f"{word}{ending}")
+
+
+def told(path: Path) -> list[str]:
+    return [Path(f"{path}{ending}").read_text() for ending in ("", "-wal", "-shm")]
+
+
+def test_what_is_set_aside_keeps_its_bytes_under_a_name_with_the_time(path: Path) -> None:
+    family(path, "old")
+    target = unused_name(path, "unreadable", NOW)
+    keep_aside(path, target)
+    assert target.name == f"state.db.unreadable-{STAMP}"
+    assert told(target) == ["old", "old-wal", "old-shm"] == told(path)
+
+
+def test_a_name_that_anything_has_is_not_given_again(path: Path) -> None:
+    first = unused_name(path, "unreadable", NOW)
+    Path(f"{first}-wal").touch()
+    second = unused_name(path, "unreadable", NOW)
+    second.touch()
+    third = unused_name(path, "unreadable", NOW)
+    assert [each.name for each in (second, third)] == [f"state.db.unreadable-{STAMP}.{n}" for n in (2, 3)]
+
+
+def test_a_replacement_takes_the_place_without_the_log_of_what_stood_there(path: Path, tmp_path: Path) -> None:
+    family(path, "old")
+    ready = tmp_path / "ready"
+    ready.write_text("new")
+    aside = unused_name(path, "unreadable", NOW)
+    replace_database(path, ready, aside)
+    assert path.read_text() == "new"
+    assert told(aside) == ["old", "old-wal", "old-shm"]
+    assert sorted(path.parent.iterdir()) == sorted(
+        [path, *(Path(f"{aside}{ending}") for ending in ("", "-wal", "-shm"))]
+    )
+
+
+def test_a_directory_in_its_place_is_set_aside_as_well(path: Path, tmp_path: Path) -> None:
+    path.mkdir()
+    (path / "something").touch()
+    (tmp_path / "ready").write_text("new")
+    aside = unused_name(path, "unreadable", NOW)
+    replace_database(path, tmp_path / "ready", aside)
+    assert path.read_text() == "new"
+    assert (aside / "something").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_without_hard_links_it_is_copied(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    family(path, "old")
+    target = unused_name(path, "unreadable", NOW)
+    keep_aside(path, target)
+    assert told(target) == ["old", "old-wal", "old-shm"]
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_taken_meanwhile_is_not_overwritten(path: Path) -> None:
+    family(path, "old")
+    target = path.with_name("taken")
+    target.write_text("somebody's")
+    with pytest.raises(FileExistsError):
+        keep_aside(path, target)
+    assert target.read_text() == "somebody's"
+
+
+def test_where_nothing_was_begun_there_is_nothing_to_finish(path: Path) -> None:
+    assert not finish_replacement(path)
+
+
+def test_killed_at_any_step_both_databases_are_whole_and_the_next_start_has_one_of_them(tmp_path: Path) -> None:
+    imports = "from statusproxy.store.replace import replace_database"
+    script = "replace_database(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))"
+    path, ready, aside = (tmp_path / name for name in ("state.db", "ready", "aside"))
+
+    def prepare() -> None:
+        for file in tmp_path.iterdir():
+            file.unlink()
+        filled(path, ["old"])
+        filled(ready, ["new"])
+
+    prepare()
+    steps = 0
+    for _ in killed_at_each_step(imports, script, path, ready, aside):
+        steps += 1
+        finish_replacement(path)
+        assert path.exists()
+        now = readable(path).sessions
+        assert now in ({"old"}, {"new"})
+        if now == {"new"}:
+            assert readable(aside).sessions == {"old"}
+        else:
+            assert readable(ready).sessions == {"new"}
+        prepare()
+    assert steps >= 4
+    assert readable(path).sessions == {"new"}

@@ -1,0 +1,159 @@
+"""Of a damaged state file every row is saved that does not stand on a damaged page."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from statusproxy.status.sessions import Release
+from statusproxy.store.codec import encode
+from statusproxy.store.damage import Damage as Notice
+from statusproxy.store.database import Database, Entry
+from statusproxy.store.salvage import highest_number, notices, records
+from statusproxy.store.sqlite_images import PageFile
+
+from .damaged import (
+    PAGE,
+    SESSIONS,
+    Damage,
+    damage_page,
+    filled,
+    flipped,
+    noise,
+    numbers,
+    pages,
+    readable,
+    rows_by_page,
+    zeros,
+)
+from .samples import NOW, a_change, a_record, overridden
+
+ALL = frozenset(SESSIONS)
+
+
+@pytest.mark.parametrize("how", [flipped, noise, zeros])
+def test_each_page_damaged_in_turn_costs_at_most_the_rows_on_it(path: Path, how: Damage) -> None:
+    filled(path)
+    whole, on = path.read_bytes(), rows_by_page(path)
+    every = numbers(path)
+    assert pages(path) > 20
+    for number in range(1, pages(path) + 1):
+        path.write_bytes(whole)
+        damage_page(path, number, how)
+        found = readable(path)
+        assert ALL - found.sessions <= on[number].sessions, number
+        assert every - found.changes <= on[number].changes, number
+        assert found.sessions <= ALL
+        assert found.changes <= every
+
+
+@pytest.mark.parametrize("bit", range(0, PAGE * 8, 997))
+def test_one_flipped_bit_costs_at_most_the_rows_on_its_page(path: Path, bit: int) -> None:
+    filled(path)
+    on = rows_by_page(path)
+    number = 1 + bit % pages(path)
+
+    def flip(page: bytes) -> bytes:
+        spoilt = bytearray(page)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        return bytes(spoilt)
+
+    damage_page(path, number, flip)
+    assert ALL - readable(path).sessions <= on[number].sessions
+
+
+@pytest.mark.parametrize("kept", [0, 100, 5000, 3 * PAGE, 20 * PAGE + 1])
+def test_of_a_file_cut_short_all_that_is_left_is_read(path: Path, kept: int) -> None:
+    filled(path)
+    on = rows_by_page(path)
+    os.truncate(path, kept)
+    found = readable(path)
+    left = [rows for number, rows in on.items() if number <= kept // PAGE]
+    assert found.sessions >= {session for rows in left for session in rows.sessions}
+    assert found.changes >= {change for rows in left for change in rows.changes}
+
+
+def test_a_file_that_is_not_there_holds_nothing(path: Path) -> None:
+    assert readable(path) == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff" * 50_000, b"\x0d" * 50_000, b"\x0a\x00\x00\xff\xff" * 10_000])
+def test_whatever_the_bytes_are_nothing_is_read_from_noise(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert readable(path) == (frozenset(), frozenset())
+
+
+def test_rows_that_go_on_over_other_pages_are_read_whole_or_not_at_all(path: Path) -> None:
+    long = "x" * 20_000
+    database, _ = Database.open(path, NOW)
+    database.write(
+        {"long": a_record("long", event=long), "short": a_record("short")}, [Entry(a_change("long", what=long))]
+    )
+    database.close()
+    whole = path.read_bytes()
+    with PageFile(path) as file:
+        assert {record.session: record.event for record in records(file)} == {"long": long, "short": "status-find"}
+    for number in range(2, pages(path) + 1):
+        path.write_bytes(whole)
+        damage_page(path, number, noise)
+        with PageFile(path) as file:
+            assert all(record.event in (long, "status-find") for record in records(file))
+
+
+def test_ids_of_every_kind_are_saved(path: Path) -> None:
+    ids = ["são paulo", "\ud800", "a\0b", "", "' OR 1=1 --", "+55 11 90000-0000"]
+    filled(path, ids)
+    damage_page(path, 1, noise)
+    assert readable(path).sessions == frozenset(ids)
+
+
+def test_a_forgotten_session_does_not_come_back(path: Path) -> None:
+    filled(path)
+    database, _ = Database.open(path, NOW)
+    database.write(dict.fromkeys(SESSIONS[:100]), [])
+    database.close()
+    damage_page(path, 1, noise)  # with it, which pages are free is not known any more
+    assert readable(path).sessions == frozenset(SESSIONS[100:])
+
+
+@pytest.mark.parametrize("word", ["released", "repeated"])
+def test_an_older_state_is_used_unless_the_history_contradicts_it(path: Path, word: str) -> None:
+    """The newest version of the page is damaged: the one before it shows "sales" as disconnected."""
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": overridden("sales"), "other": overridden("other")}, [Entry(a_change("sales"))])
+    root = database._connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records'").fetchone()[0]
+    assert database.checkpoint()
+    later = NOW + 60
+    released = a_record("sales", released=Release.OPERATOR, released_at=later, heard_at=later)
+    database.write({"sales": released}, [Entry(a_change("sales", at=later, what=word))])
+    crashed = {ending: Path(f"{path}{ending}").read_bytes() for ending in ("", "-wal")}
+    database.close()
+    wal = bytearray(crashed["-wal"])
+    for at in range(32, len(wal), 24 + PAGE):
+        if int.from_bytes(wal[at : at + 4], "big") == root:
+            wal[at + 24 : at + 24 + PAGE] = noise(bytes(PAGE))
+    path.write_bytes(crashed[""])
+    Path(f"{path}-wal").write_bytes(wal)
+    # Shown as disconnected again, a session that works would be "reconnected", and so destroyed.
+    assert readable(path).sessions == ({"other"} if word == "released" else {"sales", "other"})
+
+
+def test_notices_of_earlier_damage_and_the_highest_number_are_found(path: Path) -> None:
+    filled(path)
+    notice = Notice(NOW, "corrupt", "/x", 7)
+    database, _ = Database.open(path, NOW)
+    database.note(notice)
+    database.close()
+    damage_page(path, 1, noise)
+    with PageFile(path) as file:
+        assert [Notice.decode(payload) for payload in notices(file)] == [notice]
+        assert highest_number(file) == 2 * len(SESSIONS)
+
+
+def test_a_row_whose_key_names_another_session_is_not_taken(path: Path) -> None:
+    filled(path, ["sales", "support"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET payload = ? WHERE session = 'sales'", (encode(a_record("billing")),))
+    assert readable(path).sessions == {"support"}
