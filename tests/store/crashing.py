@@ -44,7 +44,9 @@ def killed_at_each_step(imports: str, script: str, *arguments: object) -> Iterat
     program = _PRELUDE.format(imports=textwrap.dedent(imports)) + textwrap.dedent(script)
     for step in range(200):
         command = [sys.executable, "-c", program, str(step), *map(str, arguments)]
-        result = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60)
+        result = subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False
+        )
         if result.returncode == -SIGKILL:
             yield step
             continue

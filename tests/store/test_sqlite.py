@@ -29,6 +29,8 @@ from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.sqlite import SqliteStore
 from statusproxy.store.upkeep import UpkeepTiming
 
+from .crashing import killed_at_each_step
+from .damaged import SESSIONS, damage_page, filled, noise, pages, readable, rows_by_page
 from .samples import DAY, NOW, QUICK, a_change, a_record, put, sqlite_store, until
 
 ASIDE = "state.db.unreadable-20260115T190706Z"
@@ -352,14 +354,16 @@ async def test_what_cannot_be_used_is_set_aside_and_the_store_begins_anew(
     damage(path)
     before = path.read_bytes() if path.is_file() else None
     async with opened(path) as (store, records):
-        assert records == []
+        assert [record.session for record in records] == (["sales"] if damage is _cut_short else [])
         assert store.healthy
         await put(store, "support")
+        (told,) = store.damage
     aside = path.parent / ASIDE
+    assert told.set_aside == str(aside)
     assert (aside.read_bytes() if aside.is_file() else None) == before
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert caplog.records[0].levelname == "ERROR"
     assert f"it was set aside as {aside}" in caplog.text
-    assert await sessions_in(path) == ["support"]
+    assert "support" in await sessions_in(path)
 
 
 async def test_a_zero_byte_file_is_new_and_worth_no_word(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -404,8 +408,9 @@ async def test_a_database_that_breaks_again_and_again_is_a_sick_disk(path: Path,
         disk.breaks(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
         with pytest.raises(StoreError, match="corrupt"):
             await put(store, "sales")
-        asides = [file for file in path.parent.iterdir() if ".unreadable-" in file.name and "-wal" not in file.name]
-        assert len([file for file in asides if not file.name.endswith("-shm")]) == sqlite_module._SET_ASIDE_TIMES
+        await until(lambda: disk.attempts > 2 * sqlite_module._SET_ASIDE_TIMES)
+        asides = [file for file in path.parent.iterdir() if file.name.partition(".unreadable-")[2].isalnum()]
+        assert len(asides) <= sqlite_module._SET_ASIDE_TIMES
         disk.heals()
         await until(lambda: store.healthy)
     assert await sessions_in(path) == ["sales"]
@@ -437,6 +442,253 @@ async def test_a_backup_put_in_its_place_is_kept_and_told(
         await put(store, "after")
     assert "holds 1 sessions that are not known here" in caplog.text
     assert await sessions_in(path) == ["after", "before", "of the backup"]
+
+
+# Damage ----------------------------------------------------------------------------------------------------
+
+
+async def settled(store: SqliteStore) -> None:
+    """Wait until the history of every damaged file has been read."""
+    await until(lambda: not any(damage.pending for damage in store._notices.values()))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 0.8])
+async def test_a_start_with_a_damaged_page_saves_all_else_and_tells_until_it_is_acknowledged(
+    path: Path, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled(path)
+    on, total = rows_by_page(path), pages(path)
+    number = 1 + int(total * share)
+    damage_page(path, number, noise)
+    async with opened(path) as (store, records):
+        assert set(SESSIONS) - {record.session for record in records} <= on[number].sessions
+        await settled(store)
+        assert len(await store.history(None, 9999)) >= 2 * len(SESSIONS) - len(on[number].changes)
+        (damage,) = store.damage
+        assert (damage.sessions, damage.set_aside) == (len(records), str(path.parent / ASIDE))
+        assert store.repairs["damaged"] == 1
+        await store.save([], [], [a_change("new", at=NOW + 99)])
+    assert "it was set aside as" in caplog.text
+    async with opened(path) as (store, again):
+        assert len(again) == len(records)
+        assert (await store.history(None, 1))[0].session == "new"
+        assert [(each.sessions, each.changes, each.cause) for each in store.damage] == [
+            (len(records), len(await store.history(None, 9999)) - 1, damage.cause)
+        ]
+        assert await store.acknowledge() == 1
+        assert (list(store.damage), await store.acknowledge()) == ([], 0)
+    async with opened(path) as (store, _):
+        assert list(store.damage) == []
+
+
+async def test_killed_at_any_step_of_the_repair_no_session_is_forgotten(path: Path) -> None:
+    imports = """
+        import asyncio
+        from tests.store.samples import sqlite_store, until
+
+        async def main():
+            store = sqlite_store(Path(sys.argv[1]))
+            await store.open()
+            await until(lambda: not any(damage.pending for damage in store.damage))
+            await store.close()
+    """
+    filled(path)
+    number, lost = next((number, rows.sessions) for number, rows in rows_by_page(path).items() if rows.sessions)
+    damage_page(path, number, noise)
+    damaged, kills = path.read_bytes(), 0
+    for _ in killed_at_each_step(imports, "asyncio.run(main())", path):
+        kills += 1
+        async with opened(path) as (store, records):
+            assert {record.session for record in records} >= set(SESSIONS) - lost
+            assert store.damage
+            await settled(store)
+            assert len(await store.history(None, 9999)) == 2 * len(SESSIONS)
+        assert any(file.read_bytes() == damaged for file in path.parent.iterdir() if file.name.startswith(ASIDE))
+        for file in path.parent.iterdir():
+            file.unlink()
+        path.write_bytes(damaged)
+    assert kills > 10
+
+
+async def test_damage_that_a_question_meets_is_repaired_before_it_is_answered(path: Path) -> None:
+    filled(path)
+    damaged = next(number for number, rows in rows_by_page(path).items() if len(rows.changes) > 5)
+    async with opened(path) as (store, records):
+        await store._ask(lambda: store._database._connection.execute("PRAGMA cache_size = 1"))  # type: ignore[union-attr]
+        damage_page(path, damaged, noise)
+        changes = await store.history(None, 9999)
+        assert store.healthy
+        assert [each.sessions for each in store.damage] == [len(records)] == [len(SESSIONS)]
+        await settled(store)
+        assert len(changes) <= len(await store.history(None, 9999)) < 2 * len(SESSIONS)
+
+
+async def test_damage_that_nothing_meets_is_found_by_the_check(path: Path) -> None:
+    filled(path)
+    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(check_every=0.01))) as (store, _):
+        damage_page(path, 4, noise)
+        await until(lambda: bool(store.damage))
+        assert store.healthy
+        await settled(store)
+    assert await sessions_in(path) == sorted(SESSIONS)
+
+
+async def test_a_repair_that_has_no_room_leaves_the_damaged_file_and_what_is_read_of_it(path: Path) -> None:
+    filled(path)
+    damage_page(path, 5, noise)
+    damaged = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    store = sqlite_store(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        records = await store.open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(records) >= len(SESSIONS) - 10
+    assert path.read_bytes() == damaged
+    await until(lambda: store.healthy)
+    assert store.damage
+    await store.close()
+    assert await sessions_in(path) == sorted(record.session for record in records)
+
+
+async def test_a_rejected_row_is_told_until_it_is_acknowledged(path: Path) -> None:
+    async with opened(path) as (store, _):
+        await put(store, "sales", "support")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET payload = '{' WHERE session = 'sales'")
+    for _ in range(2):
+        async with opened(path) as (store, _):
+            assert ["rejected" in str(damage) for damage in store.damage] == [True]
+
+
+# Files that vanish -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("endings", [["-wal"], ["-shm"], ["-wal", "-shm"], [""], ["", "-wal", "-shm"], ["", ".lock"]])
+async def test_files_deleted_at_rest_are_noticed_and_nothing_is_lost_by_a_kill(path: Path, endings: list[str]) -> None:
+    script = """
+        import asyncio, sys
+        from dataclasses import replace
+        from pathlib import Path
+        from statusproxy.store.upkeep import UpkeepTiming
+        from tests.store.samples import QUICK, a_change, a_record, sqlite_store, until
+
+        async def main():
+            timing = replace(QUICK, upkeep=UpkeepTiming(watch_every=0.01, rest=3600))
+            store = sqlite_store(Path(sys.argv[1]), timing=timing)
+            await store.open()
+            await store.save([a_record("sales")], [], [a_change("sales")])
+            print("saved", flush=True)
+            await until(lambda: store.repairs["deleted"] > 0 and store.healthy)
+            await store.history(None, 1)
+            print("repaired", flush=True)
+            await asyncio.sleep(60)
+
+        asyncio.run(main())
+    """
+    with child(script, path) as process:
+        assert await said(process) == "saved"
+        for ending in endings:
+            Path(f"{path}{ending}").unlink()
+        assert await said(process) == "repaired"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    async with opened(path) as (store, records):
+        assert records == [a_record("sales")]
+        assert await store.history(None, 9) == [a_change("sales")]
+
+
+@pytest.mark.parametrize("ending", ["-wal", ""])
+async def test_nobody_is_answered_for_what_was_written_into_files_just_deleted(
+    path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Database.write
+    left = [ending]
+
+    def deleted_meanwhile(database: Database, *arguments: Any) -> list[str]:
+        refused = write(database, *arguments)
+        if left:
+            Path(f"{path}{left.pop()}").unlink()
+        return refused
+
+    async with opened(path) as (store, _):
+        await put(store, "before")
+        monkeypatch.setattr(Database, "write", deleted_meanwhile)
+        await store.save([a_record("sales")], [], [a_change("sales")])
+        crashed = [(name, Path(f"{path}{name}").read_bytes()) for name in ("", "-wal")]
+    for name, content in crashed:
+        Path(f"{path}{name}").write_bytes(content)
+    async with opened(path) as (store, records):
+        assert sorted(record.session for record in records) == ["before", "sales"]
+        assert await store.history(None, 9) == [a_change("sales")]
+
+
+async def test_after_a_rest_the_database_file_alone_is_whole(path: Path, tmp_path: Path) -> None:
+    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(rest=0.01))) as (store, _):
+        await store.save([a_record("sales")], [], [a_change("sales")])
+        await until(lambda: store._upkeep._rest_at == float("inf"))
+        (tmp_path / "copy.db").write_bytes(path.read_bytes())
+        assert not [each for each in store.repairs.values() if each]
+    assert await sessions_in(tmp_path / "copy.db") == ["sales"]
+
+
+async def test_the_rest_comes_well_within_half_a_minute_and_not_with_every_commit() -> None:
+    assert 1 <= UpkeepTiming().rest <= 15
+
+
+async def test_a_reader_does_not_hold_the_checkpoint_up_and_it_is_made_afterwards(path: Path) -> None:
+    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(rest=0.01))) as (store, _):
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM records").fetchall()
+            await put(store, "sales")
+            await put(store, "support")
+            assert store.healthy
+        await until(lambda: store._upkeep._rest_at == float("inf"))
+
+
+async def test_a_replaced_database_is_used_and_what_it_replaced_is_kept(path: Path, tmp_path: Path) -> None:
+    filled(tmp_path / "backup.db", ["of the backup"])
+    async with opened(path) as (store, _):
+        await store.save([a_record("before")], [], [a_change("before")])
+        (tmp_path / "backup.db").replace(path)
+        await put(store, "after")
+        assert store.repairs["replaced"] == 1
+    (kept,) = (file for file in path.parent.iterdir() if ".replaced-" in file.name)
+    assert readable(kept).sessions == {"before"}
+    assert await sessions_in(path) == ["after", "before", "of the backup"]
+
+
+async def test_with_its_lock_file_deleted_a_second_proxy_is_still_refused(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(watch_every=3600))) as (store, _):
+        await put(store, "before")
+        Path(f"{path}.lock").unlink()
+        with pytest.raises(StoreInUseError, match="two writers"):
+            await sqlite_store(path).open()
+        await put(store, "after")
+        with pytest.raises(StoreInUseError, match=f"process {os.getpid()}"):
+            await sqlite_store(path).open()
+    assert "the lock file of" in caplog.text
+    assert await sessions_in(path) == ["after", "before"]
+
+
+async def test_a_proxy_whose_files_another_took_over_stops_writing_and_catches_up_later(path: Path) -> None:
+    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(watch_every=3600))) as (first, _):
+        await put(first, "before")
+        for file in path.parent.iterdir():
+            file.unlink()
+        async with opened(path) as (second, records):
+            assert records == []
+            await put(second, "of the second")
+            with pytest.raises(StoreError, match=r"in use: .*two writers"):
+                await put(first, "meanwhile")
+            assert not first.healthy
+            await put(second, "more")
+        await until(lambda: first.healthy)
+    assert await sessions_in(path) == ["before", "meanwhile", "more", "of the second"]
 
 
 # Trouble ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What install.sh learns from a configuration and a state file."""
 
 import importlib.util
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from statusproxy.config import loads
+from tests.store.crashing import killed_at_each_step
 from tests.systemd.machine import CHECKOUT
 
 
@@ -80,6 +82,33 @@ def test_a_snapshot_is_whole_while_the_state_is_in_use(inquire: ModuleType, tmp_
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_snapshot_that_is_cut_off_is_not_taken_for_a_whole_one(
+    inquire: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, copy = database(tmp_path / "state.db", 1, "before"), tmp_path / "copy.db"
+    inquire.snapshot(source, str(copy))
+    whole = copy.read_bytes()
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inquire, "sync_file", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        inquire.snapshot(source, str(copy))
+    assert copy.read_bytes() == whole
+
+
+def test_looking_for_the_schema_of_a_state_that_is_not_there_makes_none(inquire: ModuleType, tmp_path: Path) -> None:
+    assert inquire.schema(str(tmp_path / "state.db")) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def kept(live: str) -> list[Path]:
+    """What was set aside, the databases only."""
+    files = Path(live).parent.glob("state.db.newer-*")
+    return sorted(file for file in files if not file.name.endswith(("-wal", "-shm")))
+
+
 def test_a_restored_state_is_the_copys_and_the_newer_one_is_set_aside(inquire: ModuleType, tmp_path: Path) -> None:
     live = database(tmp_path / "state.db", 1, "before")
     inquire.snapshot(live, str(tmp_path / "copy.db"))
@@ -88,4 +117,61 @@ def test_a_restored_state_is_the_copys_and_the_newer_one_is_set_aside(inquire: M
     inquire.restore(str(tmp_path / "copy.db"), live)
     assert inquire.schema(live) == 1
     assert words(live) == ["before"]
-    assert words(live + ".newer") == ["before", "by the newer version"]
+    assert [words(str(file)) for file in kept(live)] == [["before", "by the newer version"]]
+    assert Path(live).stat().st_mode & 0o777 == 0o600
+
+
+def test_restoring_again_overwrites_nothing_that_was_set_aside_before(inquire: ModuleType, tmp_path: Path) -> None:
+    live = database(tmp_path / "state.db", 1, "before")
+    inquire.snapshot(live, str(tmp_path / "copy.db"))
+    for word in ("first", "second", "third"):
+        database(tmp_path / "state.db", 2, word)
+        inquire.restore(str(tmp_path / "copy.db"), live)
+    assert sorted(words(str(file))[-1] for file in kept(live)) == ["first", "second", "third"]
+
+
+def crashed(live: Path, schema: int) -> None:
+    """A state as a killed service leaves it: its newest words stand in the log only."""
+    database(live, 1, "before")
+    with closing(sqlite3.connect(live, isolation_level=None)) as user:
+        user.execute(f"PRAGMA user_version = {schema}")
+        user.execute("INSERT INTO said VALUES ('in the log only')")
+        files = {ending: Path(f"{live}{ending}").read_bytes() for ending in ("", "-wal")}
+    for ending, content in files.items():
+        Path(f"{live}{ending}").write_bytes(content)
+
+
+def test_the_log_of_a_killed_service_stays_with_its_database(inquire: ModuleType, tmp_path: Path) -> None:
+    live, copy = tmp_path / "state.db", database(tmp_path / "copy.db", 1, "the copy")
+    crashed(live, 2)
+    inquire.restore(copy, str(live))
+    assert words(str(live)) == ["the copy"]
+    assert [words(str(file)) for file in kept(str(live))] == [["before", "in the log only"]]
+
+
+def test_killed_at_any_step_of_restoring_neither_state_is_lost_and_trying_again_restores(tmp_path: Path) -> None:
+    imports = """
+        import importlib.util
+        spec = importlib.util.spec_from_file_location("inquire", "systemd/inquire.py")
+        inquire = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(inquire)
+    """
+    live, copy, kills = tmp_path / "state.db", tmp_path / "copy.db", 0
+    database(copy, 1, "the copy")
+    crashed(live, 2)
+    script = "inquire.restore(sys.argv[1], sys.argv[2])"
+    for _ in killed_at_each_step(imports, script, copy, live):
+        kills += 1
+        assert live.exists(), "the next start would begin with an empty state"
+        shutil.copytree(tmp_path, tmp_path / "looked at")
+        readable = [words(str(file)) for file in (tmp_path / "looked at").glob("state.db*") if _is_database(file)]
+        assert ["before", "in the log only"] in readable
+        assert words(str(copy)) == ["the copy"]
+        shutil.rmtree(tmp_path / "looked at")
+    assert kills > 5
+    assert words(str(live)) == ["the copy"]
+    assert ["before", "in the log only"] in [words(str(file)) for file in kept(str(live))]
+
+
+def _is_database(file: Path) -> bool:
+    return file.suffix != ".next" and not file.name.endswith(("-wal", "-shm")) and file.read_bytes()[:6] == b"SQLite"

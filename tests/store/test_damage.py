@@ -1,0 +1,40 @@
+"""What an operator is told of a state that was damaged."""
+
+from pathlib import Path
+
+import pytest
+
+from statusproxy.store.damage import Damage, ReportsDamage
+from statusproxy.store.memory import MemoryStore
+
+from .samples import NOW, sqlite_store
+
+
+def test_it_says_when_what_was_saved_and_where_the_damaged_file_lies() -> None:
+    damage = Damage(NOW, "corrupt (x)", "/srv/example/state.db.unreadable-1", 118, changes=30)
+    assert str(damage) == (
+        "2026-01-15T19:07:06Z: the state was corrupt (x); 118 sessions and 30 changes of the history were saved; "
+        "the damaged file is kept as /srv/example/state.db.unreadable-1"
+    )
+    assert "more history is being read" in str(Damage(NOW, "corrupt", None, 1, pending=True))
+    assert "kept as" not in str(Damage(NOW, "corrupt", None, 1))
+
+
+@pytest.mark.parametrize("place", ["/srv/example/x", "/srv/exa\udce9mple", None])
+def test_it_is_read_again_as_it_was_written(place: str | None) -> None:
+    damage = Damage(NOW, "corrupt", place, 1, 2, pending=True, numbers_from=3, acknowledged=True)
+    assert Damage.decode(damage.encode().encode("ascii")) == damage
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"{}", b'{"at":"x"}', b"\xff", b"[" * 100_000])
+def test_anything_else_is_none(payload: bytes) -> None:
+    assert Damage.decode(payload) is None
+
+
+def test_a_field_of_a_later_version_is_ignored() -> None:
+    assert Damage.decode(b'{"at":1,"cause":"x","set_aside":null,"sessions":2,"more":3}') == Damage(1, "x", None, 2)
+
+
+def test_only_the_store_that_can_be_damaged_reports_damage() -> None:
+    assert isinstance(sqlite_store(Path("/srv/example/state.db")), ReportsDamage)
+    assert not isinstance(MemoryStore(), ReportsDamage)

@@ -1,0 +1,78 @@
+"""A sound state file made out of a damaged one."""
+
+from pathlib import Path
+
+import pytest
+
+from statusproxy.store.damage import Damage
+from statusproxy.store.database import Database, Entry
+from statusproxy.store.repair import HistoryRepair, rebuild
+
+from .damaged import SESSIONS, damage_page, filled, noise, numbers, pages, readable, rows_by_page
+from .samples import NOW, a_change, a_record
+
+
+def taken_over(path: Path) -> Damage:
+    """Take the history over, in as many steps as it takes."""
+    database, _ = Database.open(path, NOW)
+    ((number, damage),) = database.notices().items()
+    repair = HistoryRepair(number, damage)
+    while (done := repair.step(database)) is None:
+        database.write({}, [Entry(a_change("meanwhile"))])
+    assert database.notices() == {number: done}
+    database.close()
+    return done
+
+
+def test_the_new_file_has_the_sessions_at_once_and_the_history_after_some_steps(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.store.repair._PAGES", 5)
+    filled(path)
+    on, every, total = rows_by_page(path), numbers(path), pages(path)
+    damage_page(path, total, noise)
+    damage = rebuild(path, "corrupt", NOW)
+    assert damage.pending
+    assert readable(path).sessions >= set(SESSIONS) - on[total].sessions
+    assert numbers(path) == frozenset()
+    done, saved = taken_over(path), every - on[total].changes
+    assert (done.pending, done.changes) == (False, len(saved))
+    meanwhile = numbers(path) - saved
+    assert numbers(path) >= saved
+    assert min(meanwhile) > max(saved), "what was written meanwhile comes after what there was before"
+
+
+def test_what_the_process_knows_goes_before_what_stands_in_the_file(path: Path) -> None:
+    filled(path)
+    damage = rebuild(path, "corrupt", NOW, {"sales": a_record("sales")})
+    assert (damage.sessions, readable(path).sessions) == (1, {"sales"})
+
+
+def test_a_file_of_another_version_is_set_aside_and_not_read(path: Path) -> None:
+    filled(path)
+    damage = rebuild(path, "of a newer statusproxy", NOW, damaged=False)
+    assert (damage.sessions, damage.pending) == (0, False)
+    assert readable(Path(damage.set_aside or "")).sessions == set(SESSIONS)
+
+
+def test_what_was_told_before_is_told_again(path: Path) -> None:
+    filled(path)
+    first = rebuild(path, "corrupt", NOW)
+    second = rebuild(path, "corrupt again", NOW + 1)
+    database, _ = Database.open(path, NOW)
+    assert list(database.notices().values()) == [first, second]
+    database.close()
+
+
+def test_a_file_that_somebody_removed_meanwhile_ends_the_taking_over(path: Path) -> None:
+    filled(path)
+    damage = rebuild(path, "corrupt", NOW)
+    Path(damage.set_aside or "").unlink()
+    assert taken_over(path).changes == 0
+
+
+def test_what_an_earlier_attempt_left_is_no_hindrance(path: Path) -> None:
+    filled(path)
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{path}.ready{ending}").write_bytes(noise(bytes(9000)))
+    assert rebuild(path, "corrupt", NOW).sessions == len(SESSIONS)
