@@ -230,6 +230,8 @@ def now(*records: Record, **more: Any) -> Sample:
     ledger = SimpleNamespace(
         now=lambda: 100.0, records=lambda: list(records), heard_at=None, started_at=40.0,
         store=SimpleNamespace(healthy=more.get("healthy", True)),
+        damage=more.get("damage", ()),
+        repairs={"damaged": 0, "deleted": 2, "replaced": 0},
     )  # fmt: skip
     pools = {"gateway http://g": SimpleNamespace(in_use=2, idle=3, opened=7),
              "hub https h": SimpleNamespace(in_use=1, idle=0, opened=1)}  # fmt: skip
@@ -267,6 +269,13 @@ def test_sessions_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) 
     found = now(*(lost(f"s{number}") for number in range(10)))
     assert value(found, "sessions_without_series") == 7
     assert value(found, "overrides") == 10
+
+
+def test_damage_to_the_state_and_its_repairs_are_told() -> None:
+    found = now(damage=["one", "two"])
+    assert value(found, "state_damage") == 2
+    assert value(found, "state_repairs_total", cause="deleted") == 2
+    assert value(now(), "state_damage") == 0
 
 
 def test_the_proxys_own_state_is_told() -> None:

@@ -199,3 +199,10 @@ def test_files_that_can_be_no_variable_are_passed_over(tmp_path: Path) -> None:
 def test_without_credentials_the_environment_is_all() -> None:
     assert service.environment({"A": "1"}) == {"A": "1"}
     assert service.environment({"CREDENTIALS_DIRECTORY": "/nonexistent"}) == {"CREDENTIALS_DIRECTORY": "/nonexistent"}
+
+
+def test_the_installed_services_state_is_found_from_a_shell() -> None:
+    installed = Path("/etc/statusproxy/config.yaml")
+    assert service.with_state_directory({"A": "b"}, installed) == {"A": "b", "STATE_DIRECTORY": "/var/lib/statusproxy"}
+    for environ, source in (({"STATE_DIRECTORY": "/x"}, installed), ({}, Path("/srv/config.yaml")), ({}, None)):
+        assert service.with_state_directory(environ, source) == environ

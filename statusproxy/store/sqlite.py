@@ -146,6 +146,7 @@ class SqliteStore:
         self._knows_all = False
         self._rewrite = False
         self._rescues = 0
+        self._rescued: str | None = None
         self._told_of_lock = False
         self._pause = 0.0
         self._retry_at = 0.0
@@ -407,6 +408,9 @@ class SqliteStore:
         if moved is not None:
             raise _MovedError(f"{moved} was deleted or replaced during a commit")
         self._rewrite = False
+        if self._rescued is not None:
+            self.repairs[self._rescued] += 1
+            self._rescued = None
         for session, record in batch.records.items():
             if record is None:
                 self._on_disk.pop(session, None)
@@ -531,7 +535,7 @@ class SqliteStore:
     def _rescue(self, database: Database, moved: str) -> None:
         """The files were deleted or replaced: take from the open ones all that is in them, and close them."""
         replaced = moved == "the database" and self.path.exists()
-        self.repairs["replaced" if replaced else "deleted"] += 1
+        self._rescued = "replaced" if replaced else "deleted"
         self._log.error(
             "state: %s of %s was deleted or replaced; all %d sessions are written anew",
             moved, self.path, len(self._on_disk),

@@ -7,9 +7,11 @@ from urllib.parse import quote
 import pytest
 
 from statusproxy import __version__
+from statusproxy.admin import health as health_module
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
+from tests.store.damaged import damage_page, filled, noise
 
 ODD_IDS = ["Sales Team", "a/b", "São Paulo", "50%", "salão 😀", "a?b#c", "<img src=x onerror=alert(1)>", "a+b", "a;b=c"]
 
@@ -34,6 +36,47 @@ async def test_without_a_gateway_it_is_not_ready_and_says_so(admin: Admin) -> No
     assert answer.status == 503
     assert body["store"] == "ok"
     assert body["gateway"].startswith("gateway_unreachable")
+
+
+async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "FRESH", 0.0)
+    path = tmp_path / "state.db"
+    filled(path)
+    damage_page(path, 1, noise)
+    async with start(state={"url": f"sqlite:///{path}"}) as admin:
+        ready = await admin.ask("/readyz")
+        body = json.loads(ready.body)
+        # Not 503: all works, and an orchestrator that takes it out or restarts it would mend nothing.
+        assert (ready.status, body["status"], body["store"], body["gateway"]) == (200, "degraded", "ok", "ok")
+        assert "120 sessions" in body["damage"][0]
+        (damage,) = (await admin.json("/state"))["damage"]
+        assert (damage["sessions"], damage["text"]) == (120, (await admin.json("/readyz"))["damage"][0])
+        assert "unreadable" in damage["set_aside"]
+        assert (await admin.json("/doctor"))["health"]["status"] == "degraded"
+        assert b"statusproxy_state_damage 1.0" in (await admin.ask("/metrics")).body
+        await admin.gateway.stop()
+        assert (await admin.ask("/readyz")).status == 503
+        assert await admin.json("/state/acknowledge", method="POST") == {"acknowledged": 1}
+        assert "damage" not in await admin.json("/readyz")
+        assert await admin.json("/state/acknowledge", method="POST") == {"acknowledged": 0}
+        assert (await admin.json("/state"))["damage"] == []
+
+
+async def test_a_store_that_cannot_be_damaged_has_nothing_to_acknowledge(start: Start) -> None:
+    async with start(state={"url": "memory:"}) as admin:
+        assert await admin.json("/state") == {"store": "ok", "damage": [], "repairs": {}}
+        assert await admin.json("/state/acknowledge", method="POST") == {"acknowledged": 0}
+
+
+async def test_what_cannot_be_noted_is_said(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> int:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(admin.proxy.server.ledger, "acknowledge_damage", refuse)
+    answer = await admin.ask("/state/acknowledge", method="POST")
+    assert (answer.status, b"disk full" in answer.body) == (503, True)
 
 
 async def test_with_a_sick_store_it_is_not_ready_and_says_so(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +222,7 @@ async def test_looking_releases_nothing(admin: Admin) -> None:
 
 # ---- who may ask ----
 
-PRIVATE = ["/sessions", "/history", "/sessions/sales/history", "/metrics", "/readyz", "/events"]
+PRIVATE = ["/sessions", "/history", "/sessions/sales/history", "/metrics", "/readyz", "/events", "/state"]
 
 
 @pytest.mark.parametrize("path", PRIVATE)

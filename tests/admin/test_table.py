@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.admin.table import history_table, local, sessions_table
+from statusproxy.admin.table import history_table, local, sessions_table, state_text
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +63,11 @@ def test_what_a_terminal_would_obey_is_shown_and_not_sent() -> None:
 
 def test_a_time_that_never_was_is_a_dash() -> None:
     assert local(None) == "–"
+
+
+def test_the_state_is_told_in_sentences_with_what_to_do() -> None:
+    assert state_text({"store": "ok", "damage": []}) == "The state can be written."
+    first, second, third = state_text({"store": "disk full", "damage": [{"text": "it\nwas"}]}).splitlines()
+    assert first == "The state cannot be written: disk full"
+    assert second == "Damage: it\N{REPLACEMENT CHARACTER}was"
+    assert third.endswith("statusproxy state acknowledge")

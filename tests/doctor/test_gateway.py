@@ -91,6 +91,8 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
     assert levels(_judge(report, settings)) == {
         "proxy.running": "ok", "proxy.store-trouble": "problem", "proxy.gateway-trouble": "problem",
     }  # fmt: skip
+    report["health"] = {"store": "ok", "gateway": "ok", "damage": ["one", "two"]}
+    assert [each.code for each in _judge(report, settings)][1:] == ["proxy.state-damaged"] * 2
     report |= {"version": "0.0.1", "health": {"store": "ok", "gateway": "ok"}}
     assert levels(_judge(report, settings)) == {"proxy.other-version": "warning"}
     assert levels(_judge(report | {"settings": "[]"}, settings)) == {"proxy.other-version": "warning"}

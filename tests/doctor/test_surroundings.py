@@ -18,6 +18,8 @@ from statusproxy.doctor.disk import disk
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.ports import ports
 from statusproxy.doctor.service import Run, run, service
+from statusproxy.store.repair import rebuild
+from tests.store.damaged import damage_page, filled, noise
 
 
 def levels(findings: list[Finding]) -> dict[str, str]:
@@ -25,6 +27,10 @@ def levels(findings: list[Finding]) -> dict[str, str]:
 
 
 # Disk
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.iterdir()}
 
 
 async def test_a_folder_that_is_still_to_be_made_is_well_where_it_can_be(tmp_path: Path) -> None:
@@ -46,6 +52,18 @@ async def test_a_disk_that_fills_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert levels(await disk(f"sqlite:///{tmp_path}/state.db", {}, works=True)) == {"low": "warning"}
     monkeypatch.setattr(disk_module, "_FULL", 2**62)
     assert levels(await disk(f"sqlite:///{tmp_path}/state.db", {}, works=True)) == {"full": "problem"}
+
+
+async def test_damage_is_told_also_while_no_proxy_runs_and_nothing_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    filled(path)
+    damage_page(path, 5, noise)
+    rebuild(path, "corrupt", 1.0)
+    before = contents(tmp_path)
+    assert levels(await disk(f"sqlite:///{path}", {}, works=False)) == {"state-damaged": "warning"}
+    assert contents(tmp_path) == before
+    path.write_bytes(b"no database")
+    assert levels(await disk(f"sqlite:///{path}", {}, works=False)) == {"writable": "ok"}
 
 
 async def test_memory_has_no_disk() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -83,6 +84,25 @@ async def test_a_disk_that_fills_up_and_is_freed_again_loses_nothing(tmp_path: P
         assert await place.hub.channels() == LOST, "written as soon as there was room"
 
 
+async def deleted(place: Town) -> float:
+    return await metric(place, 'statusproxy_state_repairs_total{cause="deleted"}')
+
+
+@pytest.mark.parametrize("endings", [["-wal"], ["-shm"], [""], ["", "-wal", "-shm", ".lock"]])
+async def test_files_deleted_under_a_running_proxy_lose_nothing(endings: list[str], tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    async with gateway("stand-in") as phones, town_with(phones, tmp_path) as place:
+        await place.phones.unlink("sales")
+        for ending in endings:
+            os.unlink(f"{state}{ending}")
+        async with asyncio.timeout(PATIENCE):
+            while not await deleted(place):  # noqa: ASYNC110 - the event happens in another process
+                await asyncio.sleep(0.02)
+        await place.process.kill()
+        await place.process.start()
+        assert await place.hub.channels() == LOST
+
+
 @pytest.mark.parametrize("damage", ["not a database", "torn in the middle", "empty"])
 async def test_a_damaged_database_is_set_aside_and_the_proxy_starts(damage: str, tmp_path: Path) -> None:
     state = tmp_path / "state.db"
@@ -99,7 +119,10 @@ async def test_a_damaged_database_is_set_aside_and_the_proxy_starts(damage: str,
         spoilt = state.read_bytes()
         async with town_with(phones, tmp_path) as place:
             assert (await place.hub.channels()) == dict.fromkeys(SESSIONS, "connected")
-            assert (await ready(place))[0] == 200
+            status, told = await ready(place)
+            assert (status, told["status"]) == (200, "ok" if damage == "empty" else "degraded")
+            saved = len((await place.admin("/sessions"))[1]["sessions"])
+            assert 0 < saved < 200 if damage == "torn in the middle" else saved == 0
             if damage != "empty":
                 assert spoilt in contents(tmp_path), "nothing is thrown away"
                 assert any("set aside" in entry["message"] for entry in place.log())

@@ -57,7 +57,7 @@ def test_trouble_is_told_and_waits_but_damage_is_raised(
 ) -> None:
     database, _ = Database.open(path, NOW)
     work = upkeep(path)
-    error = sqlite3.OperationalError("locked")
+    error: sqlite3.DatabaseError = sqlite3.OperationalError("locked")
 
     def fail(*_: object) -> bool:
         raise error
