@@ -21,8 +21,8 @@ __all__ = ["HistoryRepair", "rebuild"]
 
 _READY: Final = ".ready"
 
-# Pages of history taken over at a time: some 1 000 rows, so that a save in between hardly waits.
-_PAGES: Final = 64
+# Pages of history taken over at a time: some 500 rows, 20 ms, so that a save in between hardly waits.
+_PAGES: Final = 32
 
 
 def rebuild(

@@ -150,12 +150,18 @@ def _change(values: list[Column]) -> Change | None:
 
 
 def _newest_changes(file: PageFile, sessions: frozenset[str]) -> dict[str, Change]:
-    newest: dict[str, HistoryRow] = {}
-    for row in history(file, 1, file.pages):
-        session = row.change.session
-        if session in sessions and (session not in newest or newest[session].number < row.number):
-            newest[session] = row
-    return {session: row.change for session, row in newest.items()}
+    """The newest change of each of these sessions; only those are decoded, which takes most of the time."""
+    keys = {_key(session) for session in sessions}
+    newest: dict[bytes, tuple[int, list[Column]]] = {}
+    for number in range(1, file.pages + 1):
+        for page in file.versions(number):
+            for rowid, values in file.table_rows(page, number):
+                match values:
+                    case [None, bytes(key), float() | int(), bytes()] if key in keys and rowid < _HIGHEST_NUMBER:
+                        if key not in newest or newest[key][0] < rowid:
+                            newest[key] = rowid, values
+    changes = (_change(values) for _, values in newest.values())
+    return {change.session: change for change in changes if change is not None}
 
 
 def _contradicts(change: Change | None, record: Record) -> bool:

@@ -169,6 +169,8 @@ def _number(page: bytes, at: int) -> int:
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """A variable-length integer and the position after it; position 0 where the data end before it does."""
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
     value = 0
     for place in range(at, min(at + 8, len(data))):
         byte = data[place]
