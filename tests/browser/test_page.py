@@ -15,9 +15,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from statusproxy.admin.client import ask
 from statusproxy.status.sessions import Record
 from tests.browser.browser import ARTIFACTS, chromium, complaints, picture, prefer, resize
 from tests.browser.site import Site, running_site, until
+from tests.store.damaged import damage_page, filled, noise
 
 NOW = time.time()
 
@@ -172,6 +174,25 @@ def test_trouble_with_the_gateway_and_a_lost_proxy_are_said(window: webdriver.Ch
     site.process.start()
     until(lambda: "statusproxy is lost" not in notices.text, "the page follows again by itself")
     assert names(window, "down") == ["sales"]
+
+
+def test_a_damaged_state_is_said_until_it_is_acknowledged(window: webdriver.Chrome, site: Site) -> None:
+    site.process.stop()
+    state = site.process.config.with_name("state.db")
+    state.unlink()
+    filled(state, ["sales"])
+    damage_page(state, 1, noise)
+    site.process.start()
+    open_page(window, site, "sales")
+    notices = window.find_element(By.ID, "notices")
+    until(lambda: "the state was corrupt" in notices.text, "the damage is told")
+    assert "statusproxy state acknowledge" in notices.text
+    assert "was damaged" in window.find_element(By.ID, "store").text
+    picture(window, "state-damaged")
+    assert axe(window) == []
+    ask(site.process.admin_url, "POST", "/state/acknowledge")
+    until(lambda: "the state was corrupt" not in notices.text, "the notice goes")
+    assert "works" in window.find_element(By.ID, "store").text
 
 
 def test_without_any_webhook_the_page_says_that_it_cannot_know(window: webdriver.Chrome, site: Site) -> None:
