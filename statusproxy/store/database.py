@@ -112,9 +112,7 @@ class Database:
             raise UnusableError("not a file", damaged=False)
         if _size(path) == 0 and _size(Path(f"{path}-wal")) > 0:
             raise UnusableError("only the -wal of a database that is gone")  # SQLite would delete it
-        wal = read_wal(Path(f"{path}-wal"))
-        if wal is not None and wal.broken is not None:  # SQLite would forget what follows, and say nothing
-            raise UnusableError(f"corrupt (its -wal is damaged from frame {wal.broken} on)")
+        logged = _check_log(path)
         create_private(path)
         connection = _connect(f"file:{quote(str(path))}?mode=rw")
         try:
@@ -122,7 +120,7 @@ class Database:
             database._judge()
             database._prepare()
             contents = database._read(now)
-            if wal is not None:
+            if logged:
                 # A log that a crash left is emptied before it grows on: what follows a torn transaction in it would
                 # else look like part of the next one.
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -342,6 +340,7 @@ def read_only(path: Path) -> Contents:
     """
     # Without a WAL nothing can change under us, and `immutable` spares SQLite the `-shm` it could not create.
     settled = _size(Path(f"{path}-wal")) == 0
+    _check_log(path)
     connection = _connect(f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if settled else ""))
     try:
         database = Database(path, connection)
@@ -416,6 +415,14 @@ def _records(connection: sqlite3.Connection) -> tuple[Contents, Iterable[tuple[b
         else:
             contents.records.append(record)
     return contents, broken
+
+
+def _check_log(path: Path) -> bool:
+    """Whether a crash left a log of use. `UnusableError` where it is damaged: SQLite would forget what follows."""
+    wal = read_wal(Path(f"{path}-wal"))
+    if wal is not None and wal.broken is not None:
+        raise UnusableError(f"corrupt (its -wal is damaged from frame {wal.broken} on)")
+    return wal is not None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

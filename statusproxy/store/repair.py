@@ -82,6 +82,10 @@ class HistoryRepair:
         self.close()
         return done
 
+    def acknowledge(self) -> None:
+        """The damage was acknowledged meanwhile: the final note must say so."""
+        self._damage = msgspec.structs.replace(self._damage, acknowledged=True)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

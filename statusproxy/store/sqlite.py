@@ -10,9 +10,8 @@ webhook waits for a sick disk; the writer tries again with growing pauses until 
 
 The lock (`_bell`) is held only to swap references, never during I/O: the event loop does not wait for it.
 
-Around each commit, and now and then, the writer looks whether the files it has open are those that the names lead to.
-Where they were deleted or replaced, it saves what only it can still read (`_rescue`) and writes all that is known
-anew. A damaged file is rebuilt from what can be read of it (`repair.py`); `damage` tells until it is acknowledged.
+What happens to the files themselves (deleted, replaced, damaged) is for `sqlite_file.py`; the writer looks around each
+commit, and now and then, and writes all that is known anew where the files are new.
 """
 
 import asyncio
@@ -26,18 +25,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from msgspec.structs import replace
-
 from statusproxy.status.sessions import Change, Record
-from statusproxy.store import salvage
 from statusproxy.store.damage import Damage
-from statusproxy.store.database import Contents, Database, Entry, UnusableError, read_only
-from statusproxy.store.errors import StoreError, StoreInUseError, describe, is_unusable, primary_code
-from statusproxy.store.files import make_directory
-from statusproxy.store.lease import Lease
-from statusproxy.store.repair import rebuild
-from statusproxy.store.replace import finish_replacement, replace_database, unused_name
-from statusproxy.store.sqlite_images import PageFile
+from statusproxy.store.database import Entry, UnusableError
+from statusproxy.store.errors import StoreError, StoreInUseError, describe, primary_code
+from statusproxy.store.sqlite_file import SqliteFile
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 
 __all__ = ["SqliteStore", "Timing"]
@@ -48,8 +40,6 @@ _HISTORY_LIMIT: Final = 10_000
 _WAITING_CHANGES: Final = 100_000
 # How often in a row the files may be deleted under a batch before it waits for better times.
 _RESCUES: Final = 3
-# How often a process sets a database aside before it takes what it sees for a sick disk and stops littering.
-_SET_ASIDE_TIMES: Final = 5
 
 # After these the connection itself is sound: it is kept, so that the history can still be read meanwhile.
 _PASSING: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -118,8 +108,6 @@ class SqliteStore:
         self.commits = 0
         """Commits that wrote something so far: far fewer than saves when saves come in bursts."""
         self.path = path
-        self.repairs = {"damaged": 0, "deleted": 0, "replaced": 0}
-        """How often the files were repaired, by what had happened to them."""
 
         self._log = log or logging.getLogger("statusproxy.store")
         self._clock = clock
@@ -132,7 +120,6 @@ class SqliteStore:
         self._flying_since = 0.0
         self._questions: list[Callable[[], None]] = []
         self._trouble: str | None = _NOT_OPEN
-        self._notices: dict[int, Damage] = {}  # a new value each time
         self._closing = False
 
         # The event loop's.
@@ -140,19 +127,17 @@ class SqliteStore:
         self._finished: asyncio.Future[None] | None = None
 
         # The writer's.
-        self._database: Database | None = None
-        self._lease: Lease | None = None
         self._on_disk: dict[str, Record] = {}
         self._knows_all = False
         self._rewrite = False
         self._rescues = 0
-        self._rescued: str | None = None
-        self._told_of_lock = False
         self._pause = 0.0
         self._retry_at = 0.0
         self._upkeep = Upkeep(path, history_days, clock, self._log, self._timing.upkeep)
+        self._file = SqliteFile(
+            path, lock_wait=self._timing.lock_wait, clock=clock, log=self._log, upkeep=self._upkeep
+        )  # fmt: skip
         self._check = Check(path, self._timing.upkeep.check_every, self._report_damage)
-        self._may_set_aside = _SET_ASIDE_TIMES
 
     # The protocol, on the event loop -------------------------------------------------------------------
 
@@ -223,7 +208,12 @@ class SqliteStore:
     @property
     def damage(self) -> Sequence[Damage]:
         """What is known of damage to the file and not acknowledged yet, oldest first."""
-        return [each for each in self._notices.values() if not each.acknowledged]
+        return [each for each in self._file.notices.values() if not each.acknowledged]
+
+    @property
+    def repairs(self) -> dict[str, int]:
+        """How often the files were repaired since the start: `damaged`, `deleted` or `replaced` ones."""
+        return self._file.repairs
 
     async def acknowledge(self) -> int:
         """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
@@ -288,7 +278,7 @@ class SqliteStore:
                 try:
                     value = question()
                 except sqlite3.DatabaseError as error:
-                    if not self._spoilt(error):
+                    if not self._file.spoilt(error, self._known()):
                         raise
                     self._write(_Batch())
                     value = question()
@@ -329,11 +319,11 @@ class SqliteStore:
 
     def _start(self) -> list[Record]:
         try:
-            contents = self._open_database()
+            contents = self._file.open(None)
         except StoreInUseError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the proxy starts, and tells
-            contents = self._read_only()
+            contents = self._file.read()
             self._failed(_Batch(), error)
         else:
             self._knows_all = True
@@ -380,37 +370,35 @@ class SqliteStore:
 
     def _write(self, batch: _Batch) -> None:
         try:
-            if self._database is not None:
-                self._look_after_files(self._database)
-            if self._database is None:
+            self._file.look_after(len(self._on_disk))
+            if self._file.database is None:
                 self._reopen()
             self._commit(batch)
             self._rescues = 0
         except Exception as error:  # noqa: BLE001 - the thread must live on, and no change may be lost
             moved = isinstance(error, _MovedError) and self._rescues < _RESCUES
-            if moved or self._spoilt(error):
+            if moved or self._file.spoilt(error, self._known()):
                 self._rescues += moved
                 self._write(batch)  # into a new file; ends with the times a file may be rescued or set aside
             else:
                 self._failed(batch, error)
 
     def _commit(self, batch: _Batch) -> None:
-        assert self._database is not None
+        database = self._file.database
+        assert database is not None
         # After a reopening the file may be another one, so all that is known goes in, not the news alone.
         records = {**self._on_disk, **batch.records} if self._rewrite else batch.records
         if records or batch.changes:
-            for session in self._database.write(records, batch.changes):
+            for session in database.write(records, batch.changes):
                 self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
             self.commits += 1
             self._upkeep.committed()
         # Nobody is answered for what went into files that are gone. The next attempt finds it in the rescued ones.
-        moved = self._database.moved()
+        moved = database.moved()
         if moved is not None:
             raise _MovedError(f"{moved} was deleted or replaced during a commit")
         self._rewrite = False
-        if self._rescued is not None:
-            self.repairs[self._rescued] += 1
-            self._rescued = None
+        self._file.written()
         for session, record in batch.records.items():
             if record is None:
                 self._on_disk.pop(session, None)
@@ -431,7 +419,7 @@ class SqliteStore:
         """Keep the batch for the next attempt, tell all who wait, and plan that attempt."""
         trouble = describe(error, self.path)
         if primary_code(error) not in _PASSING:
-            self._drop_database()
+            self._file.close()
         timing = self._timing
         self._pause = min(self._pause * 2 or timing.first_retry, timing.last_retry)
         self._retry_at = time.monotonic() + self._pause
@@ -448,57 +436,13 @@ class SqliteStore:
                 exc_info=None if known else error,
             )  # fmt: skip
 
-    def _spoilt(self, error: Exception) -> bool:
-        """Whether the content broke while in use; then its file has been set aside and a new one can serve."""
-        if not isinstance(error, sqlite3.Error) or not is_unusable(error) or self._may_set_aside <= 0:
-            return False
-        self._upkeep.stop()
-        if self._database is not None:
-            self._database.abandon()
-            self._database = None
-        try:
-            # All sessions are known here; only where the start could not read them, the file may hold more.
-            self._rebuild(f"corrupt ({error})", self._on_disk if self._knows_all else None)
-        except (OSError, sqlite3.Error):
-            return False
-        return True
-
-    def _open_database(self) -> Contents:
-        """Open the file under the lock, rebuilding what is of no use there."""
-        make_directory(self.path.parent)
-        if self._lease is None:
-            self._lease = Lease.take(self.path, self._timing.lock_wait)
-        elif not self._lease.renew():
-            self._lease.release()
-            self._lease = None
-            self._lease = Lease.take(self.path, 0.0)
-        finish_replacement(self.path)
-        self._lease.hold(self._timing.lock_wait)
-        try:
-            self._database, contents = Database.open(self.path, self._clock())
-        except UnusableError as useless:
-            if self._may_set_aside <= 0:
-                raise
-            self._rebuild(str(useless), self._on_disk if self._knows_all else None, damaged=useless.damaged)
-            self._lease.hold()
-            self._database, contents = Database.open(self.path, self._clock())
-        self._lease.hold()
-        for session in contents.rejected:
-            self._log.error(
-                "state: the row of session %s in %s cannot be read; it was moved to the table `rejected`, "
-                "the session starts afresh",
-                _shown(session), self.path,
-            )  # fmt: skip
-        if contents.rejected:
-            cause = f"damaged in {len(contents.rejected)} rows (kept in the table `rejected`)"
-            self._database.note(Damage(self._clock(), cause, None, len(contents.records)))
-        self._notices = self._database.notices()
-        self._upkeep.opened(self._notices)
-        return contents
+    def _known(self) -> dict[str, Record] | None:
+        """All sessions; None where the start could not read them, and the file may hold more."""
+        return self._on_disk if self._knows_all else None
 
     def _reopen(self) -> None:
-        self._drop_database()
-        found = self._open_database().records
+        self._file.close()
+        found = self._file.open(self._known()).records
         self._rewrite = True
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or somebody put a backup there
@@ -507,80 +451,15 @@ class SqliteStore:
                 self.path, unknown,
             )  # fmt: skip
 
-    def _rebuild(self, cause: str, known: dict[str, Record] | None, *, damaged: bool = True) -> None:
-        self._may_set_aside -= 1
-        damage = rebuild(self.path, cause, self._clock(), known, damaged=damaged)
-        self.repairs["damaged"] += 1
-        self._log.error(
-            "state: %s is %s; it was set aside as %s, a new one is begun with %d sessions",
-            self.path, cause, damage.set_aside, damage.sessions,
-        )  # fmt: skip
-
-    # The files -----------------------------------------------------------------------------------------
-
-    def _look_after_files(self, database: Database) -> None:
-        """See that the names still lead to the files that are open, and to our lock."""
-        self._upkeep.watched()
-        moved = database.moved()
-        if moved is not None:
-            self._rescue(database, moved)
-        elif self._lease is not None and self._lease.lost():
-            # The database file itself is locked, too, so that nobody else can have become its writer.
-            renewed = self._lease.renew()
-            if renewed or not self._told_of_lock:
-                made = "it was made anew" if renewed else "another process holds the new one"
-                self._log.warning("state: the lock file of %s was deleted or replaced; %s", self.path, made)
-            self._told_of_lock = not renewed
-
-    def _rescue(self, database: Database, moved: str) -> None:
-        """The files were deleted or replaced: take from the open ones all that is in them, and close them."""
-        replaced = moved == "the database" and self.path.exists()
-        self._rescued = "replaced" if replaced else "deleted"
-        self._log.error(
-            "state: %s of %s was deleted or replaced; all %d sessions are written anew",
-            moved, self.path, len(self._on_disk),
-        )  # fmt: skip
-        ready: Path | None = None
-        try:
-            if moved != "the database":
-                if not database.checkpoint():
-                    self._log.warning("state: another program is reading %s; its log may not be whole", self.path)
-            elif replaced:
-                aside = unused_name(self.path, "replaced", self._clock())
-                database.copy_to(aside)
-                self._log.warning("state: what the replaced file held is kept as %s", aside)
-            else:
-                ready = unused_name(self.path, "rescued", self._clock())
-                database.copy_to(ready)
-        except (sqlite3.Error, OSError) as error:
-            ready = None
-            self._log.error("state: history may be lost with the deleted file: %s", describe(error, self.path))
-        if moved == "the database":
-            self._drop_database()  # empties its log, too, which would else be taken for that of the new file
-        else:
-            self._upkeep.stop()
-            database.abandon()
-            self._database = None
-        if ready is None:
-            return
-        # Another process may have taken the place meanwhile.
-        if self._lease is not None and self._lease.renew() and not self.path.exists():
-            replace_database(self.path, ready, None)
-        else:
-            self._log.warning("state: what the deleted file held is kept as %s", ready)
-
     def _keep_up(self) -> None:
         """One step of what is done while nobody waits."""
-        database = self._database
-        if database is None or database.moved() is not None or (self._lease is not None and self._lease.lost()):
+        if self._file.database is None or self._file.vanished():
             self._write(_Batch())
             return
-        self._upkeep.watched()
         try:
-            if self._upkeep.step(database) is not None:
-                self._notices = database.notices()
+            self._file.keep_up()
         except sqlite3.Error as error:
-            if self._spoilt(error):
+            if self._file.spoilt(error, self._known()):
                 self._write(_Batch())
             else:
                 self._failed(_Batch(), error)
@@ -591,7 +470,7 @@ class SqliteStore:
         def rebuild_it() -> None:
             error = sqlite3.DatabaseError(words)
             error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            if self._database is not None and self._spoilt(error):
+            if self._file.database is not None and self._file.spoilt(error, self._known()):
                 self._write(_Batch())
 
         with self._bell:
@@ -599,38 +478,19 @@ class SqliteStore:
             self._bell.notify()
 
     def _acknowledge(self) -> int:
-        database = self._database
-        if database is None:
+        if self._file.database is None:
             raise StoreError(self._trouble or f"the state in {self.path} is {_NOT_OPEN}")
-        known = [number for number, damage in self._notices.items() if not damage.acknowledged]
-        for number in known:
-            database.note(replace(self._notices[number], acknowledged=True), number)
-        self._notices = database.notices()
-        return len(known)
-
-    def _read_only(self) -> Contents:
-        """What can be read of a file that cannot be opened for writing: nothing, if not even that works."""
-        try:
-            return read_only(self.path)
-        except UnusableError as useless:
-            if not useless.damaged:
-                return Contents()
-        except (sqlite3.Error, OSError):
-            return Contents()
-        try:
-            with PageFile(self.path) as file:
-                return Contents(salvage.records(file))
-        except OSError:
-            return Contents()
+        return self._file.acknowledge()
 
     def _look_up(self, session: str | None, limit: int) -> list[Change]:
         with self._bell:
             waiting = [entry.change for entry in reversed(self._batch.changes)]
         found = [change for change in waiting if session is None or change.session == session][:limit]
         if len(found) < limit:
-            if self._database is None:
+            database = self._file.database
+            if database is None:
                 raise StoreError(self._trouble or f"the state in {self.path} is {_NOT_OPEN}")
-            found += self._database.history(session, limit - len(found))
+            found += database.history(session, limit - len(found))
         return found
 
     def _let_go(self) -> None:
@@ -641,19 +501,11 @@ class SqliteStore:
         if self._batch:
             self._log.error("state: %s: %s", self._trouble or self.path, self._left_over())
         self._check.stop()
-        self._drop_database()
-        if self._lease is not None:
-            self._lease.release()
-            self._lease = None
+        self._file.close()
+        self._file.release()
 
     def _left_over(self) -> str:
         return f"{self.backlog} sessions and changes could not be written and are lost with this process"
-
-    def _drop_database(self) -> None:
-        self._upkeep.stop()
-        if self._database is not None:
-            self._database.close()
-            self._database = None
 
 
 def _succeed(future: "asyncio.Future[_Answer]", value: _Answer) -> None:

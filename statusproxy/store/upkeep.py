@@ -92,6 +92,11 @@ class Upkeep:
         """When the next step is due, as `time.monotonic` counts."""
         return min(self._prune_at, self._rest_at, self._watch_at, time.monotonic() if self._repairs else _NEVER)
 
+    def acknowledged(self) -> None:
+        """The notices were acknowledged, those too whose history is still being read."""
+        for repair in self._repairs:
+            repair.acknowledge()
+
     def watched(self) -> None:
         """The files were looked at."""
         self._watch_at = time.monotonic() + self._timing.watch_every
@@ -121,7 +126,17 @@ class Upkeep:
         self._prune_at = self._rest_at = self._watch_at = _NEVER
 
     def _take_over(self, database: Database) -> Damage | None:
-        done = self._repairs[0].step(database)
+        repair = self._repairs[0]
+        try:
+            done = repair.step(database)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the writer must live on
+            # The note stays as it is, so that the next start tries again.
+            self._log.error("state: the history of a damaged file could not be read", exc_info=error)
+            self._repairs.pop(0)
+            repair.close()
+            return None
         if done is not None:
             self._repairs.pop(0)
             self._log.warning("state: %d changes of the history were saved from %s", done.changes, done.set_aside)

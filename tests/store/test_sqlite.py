@@ -23,6 +23,7 @@ import pytest
 from statusproxy.status.sessions import Record
 from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
+from statusproxy.store import sqlite_file
 from statusproxy.store import upkeep as upkeep_module
 from statusproxy.store.database import SCHEMA, Database
 from statusproxy.store.errors import StoreError, StoreInUseError
@@ -224,7 +225,7 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate:
         await put(store, "support")
     await store.close()  # bounded, too
     gate.open()
-    await until(lambda: not store._lease)
+    await until(lambda: not store._file.held)
     assert await sessions_in(path) == ["sales", "support"]
 
 
@@ -309,7 +310,7 @@ async def test_a_successor_waits_for_its_predecessor_to_leave(path: Path, store:
 async def test_a_program_that_holds_the_write_lock_is_trouble_that_passes(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await store._ask(lambda: store._database._connection.execute("PRAGMA busy_timeout = 1"))  # type: ignore[union-attr]
+    await store._ask(lambda: store._file.database._connection.execute("PRAGMA busy_timeout = 1"))  # type: ignore[union-attr]
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked by another program"):
@@ -387,7 +388,7 @@ async def test_a_database_that_breaks_in_use_is_replaced_by_all_that_is_known(pa
         await put(store, "before")
 
         def spoil() -> None:
-            database = store._database
+            database = store._file.database
             assert database is not None
             database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             size = path.stat().st_size
@@ -408,9 +409,9 @@ async def test_a_database_that_breaks_again_and_again_is_a_sick_disk(path: Path,
         disk.breaks(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
         with pytest.raises(StoreError, match="corrupt"):
             await put(store, "sales")
-        await until(lambda: disk.attempts > 2 * sqlite_module._SET_ASIDE_TIMES)
+        await until(lambda: disk.attempts > 2 * sqlite_file._SET_ASIDE_TIMES)
         asides = [file for file in path.parent.iterdir() if file.name.partition(".unreadable-")[2].isalnum()]
-        assert len(asides) <= sqlite_module._SET_ASIDE_TIMES
+        assert len(asides) <= sqlite_file._SET_ASIDE_TIMES
         disk.heals()
         await until(lambda: store.healthy)
     assert await sessions_in(path) == ["sales"]
@@ -449,7 +450,7 @@ async def test_a_backup_put_in_its_place_is_kept_and_told(
 
 async def settled(store: SqliteStore) -> None:
     """Wait until the history of every damaged file has been read."""
-    await until(lambda: not any(damage.pending for damage in store._notices.values()))
+    await until(lambda: not any(damage.pending for damage in store._file.notices.values()))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 0.8])
@@ -514,7 +515,7 @@ async def test_damage_that_a_question_meets_is_repaired_before_it_is_answered(pa
     filled(path)
     damaged = next(number for number, rows in rows_by_page(path).items() if len(rows.changes) > 5)
     async with opened(path) as (store, records):
-        await store._ask(lambda: store._database._connection.execute("PRAGMA cache_size = 1"))  # type: ignore[union-attr]
+        await store._ask(lambda: store._file.database._connection.execute("PRAGMA cache_size = 1"))  # type: ignore[union-attr]
         damage_page(path, damaged, noise)
         changes = await store.history(None, 9999)
         assert store.healthy
@@ -695,8 +696,8 @@ async def test_a_proxy_whose_files_another_took_over_stops_writing_and_catches_u
 
 
 def _pages(store: SqliteStore, limit: int) -> int:
-    assert store._database is not None
-    row = store._database._connection.execute(f"PRAGMA max_page_count = {limit}").fetchone()
+    assert store._file.database is not None
+    row = store._file.database._connection.execute(f"PRAGMA max_page_count = {limit}").fetchone()
     return int(row[0])
 
 
