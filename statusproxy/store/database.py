@@ -98,7 +98,7 @@ class Database:
         self._path = path
         self._connection = connection
         self._next_number = 1
-        self._files = {path: _identity(path)}
+        self._files = {str(path): _identity(path)}  # text: each commit looks at them
 
     @classmethod
     def open(cls, path: Path, now: float) -> tuple["Database", Contents]:
@@ -126,7 +126,7 @@ class Database:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             for ending in COMPANIONS:
                 companion = Path(f"{path}{ending}")
-                database._files[companion] = _identity(companion)
+                database._files[str(companion)] = _identity(companion)
         except BaseException as error:
             _close_as_it_is(connection)
             if isinstance(error, sqlite3.Error) and is_unusable(error):
@@ -141,7 +141,7 @@ class Database:
         """
         for path, identity in self._files.items():
             if _identity(path) != identity:
-                return "the database" if path == self._path else path.name.removeprefix(self._path.name)
+                return path.removeprefix(str(self._path)) or "the database"
         return None
 
     def write(self, records: Mapping[str, Record | None], entries: Sequence[Entry]) -> list[str]:
@@ -425,7 +425,7 @@ def _check_log(path: Path) -> bool:
     return wal is not None
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path | str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
     except FileNotFoundError:

@@ -49,6 +49,9 @@ class _MovedError(Exception):
     """The files were deleted or replaced; the message says which. What was just written may be lost."""
 
 
+# For so long after a commit the files need no second look before the next one: each is followed by one anyway.
+_LOOK_SECONDS: Final = 0.1
+
 # What needs no traceback.
 _EXPECTED: Final = (sqlite3.Error, OSError, StoreError, UnusableError, _MovedError)
 
@@ -131,6 +134,7 @@ class SqliteStore:
         self._knows_all = False
         self._rewrite = False
         self._rescues = 0
+        self._look_at = 0.0
         self._pause = 0.0
         self._retry_at = 0.0
         self._upkeep = Upkeep(path, history_days, clock, self._log, self._timing.upkeep)
@@ -370,7 +374,8 @@ class SqliteStore:
 
     def _write(self, batch: _Batch) -> None:
         try:
-            self._file.look_after(len(self._on_disk))
+            if time.monotonic() >= self._look_at:
+                self._file.look_after(len(self._on_disk))
             if self._file.database is None:
                 self._reopen()
             self._commit(batch)
@@ -395,7 +400,9 @@ class SqliteStore:
             self._upkeep.committed()
         # Nobody is answered for what went into files that are gone. The next attempt finds it in the rescued ones.
         moved = database.moved()
+        self._look_at = time.monotonic() + _LOOK_SECONDS
         if moved is not None:
+            self._look_at = 0.0
             raise _MovedError(f"{moved} was deleted or replaced during a commit")
         self._rewrite = False
         self._file.written()
@@ -454,6 +461,7 @@ class SqliteStore:
     def _keep_up(self) -> None:
         """One step of what is done while nobody waits."""
         if self._file.database is None or self._file.vanished():
+            self._look_at = 0.0
             self._write(_Batch())
             return
         try:

@@ -656,19 +656,20 @@ async def test_a_replaced_database_is_used_and_what_it_replaced_is_kept(path: Pa
         await put(store, "after")
         assert store.repairs["replaced"] == 1
     (kept,) = (file for file in path.parent.iterdir() if ".replaced-" in file.name)
-    assert readable(kept).sessions == {"before"}
+    assert readable(kept).sessions >= {"before"}
     assert await sessions_in(path) == ["after", "before", "of the backup"]
 
 
 async def test_with_its_lock_file_deleted_a_second_proxy_is_still_refused(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(watch_every=3600))) as (store, _):
+    async with opened(path, timing=replace(QUICK, upkeep=UpkeepTiming(watch_every=0.01))) as (store, _):
         await put(store, "before")
         Path(f"{path}.lock").unlink()
         with pytest.raises(StoreInUseError, match="two writers"):
             await sqlite_store(path).open()
         await put(store, "after")
+        await until(lambda: "it was made anew" in caplog.text)
         with pytest.raises(StoreInUseError, match=f"process {os.getpid()}"):
             await sqlite_store(path).open()
     assert "the lock file of" in caplog.text
