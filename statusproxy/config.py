@@ -397,6 +397,7 @@ class Settings(Section, frozen=True, kw_only=True):
     channels: tuple[Channels, ...] = ()
     reconnect: Reconnect = Reconnect()
     trusted_proxies: Networks = PRIVATE_NETWORKS
+    underscores_in_headers: Literal["pass", "drop"] = "pass"
     state: State = State()
     admin: Annotated[Admin, Form(_read_admin, _ADMIN.show)] = Admin()
     timeouts: Timeouts = Timeouts()
@@ -409,6 +410,8 @@ class Settings(Section, frozen=True, kw_only=True):
         """No path and no address serves two purposes."""
         _check_once(block, "webhooks", [webhook.path for webhook in self.webhooks])
         _check_once(block, "channels", [channels.path for channels in self.channels])
+        if self.underscores_in_headers == "drop":
+            _check_no_underscores(block, self.webhooks)
         for index, address in enumerate(self.listen):
             if address in self.listen[:index]:
                 raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
@@ -495,6 +498,19 @@ def _check_once(block: Block, name: str, paths: Sequence[str]) -> None:
         if first != index:
             entry = block.at(name).items("a list")[index].entries("a mapping")["path"]
             raise entry.found(f"{name}[{first}] has the same path; allowed: each path once")
+
+
+def _check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
+    """No webhook asks its sender for a field that `underscores_in_headers: drop` removes."""
+    for index, webhook in enumerate(webhooks):
+        for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac)):
+            if asked is None or "_" not in asked.header:
+                continue
+            entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
+            raise entry["header"].found(
+                "underscores_in_headers: drop removes this field, so no event would be trusted; "
+                "allowed: a name without _, or underscores_in_headers: pass"
+            )
 
 
 def _check_pair(block: Block, certificate: str, key: str) -> None:

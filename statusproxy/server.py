@@ -212,7 +212,7 @@ class Server:
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.write_timeout = settings.timeouts.response_body
         self.clients.max_connections = settings.limits.connections
-        self.clients.head_limits = head_limits(settings)
+        self.clients.head_limits.change_to(head_limits(settings))
         self.admin.settings = self.settings = settings
         log.info("configuration reloaded")
         service.notify("READY=1", self._serving())
