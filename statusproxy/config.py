@@ -17,6 +17,7 @@ from statusproxy import addresses, certificates, config_dump, config_layers, tem
 from statusproxy.addresses import Address, Network
 from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import DEFAULT_PRESET, find_file, preset_names
+from statusproxy.config_modes import socket_mode
 from statusproxy.config_reader import (
     JSON_SCALAR,
     MASK,
@@ -386,6 +387,7 @@ class Settings(Section, frozen=True, kw_only=True):
             at_least=1,
         ),
     ] = (Address("0.0.0.0", 8090),)
+    listen_mode: Annotated[int, socket_mode()] = 0o666  # of `unix:` sockets; nginx makes its own so
     gateway: Annotated[str, _url(addresses.parse_gateway, addresses.GATEWAY_ALLOWED)]
     preset: Text | None = DEFAULT_PRESET
     host: Literal["preserve", "gateway"] = "preserve"

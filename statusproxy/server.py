@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
-import os
 import resource
 import signal
 import socket
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from statusproxy import __version__, access_log, service
+from statusproxy import __version__, access_log, service, unix_socket
 from statusproxy.addresses import Address
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
@@ -53,6 +50,7 @@ _DRAIN_STEP: Final = 0.05
 #: Settings that are only looked at when the service starts.
 _AT_START: Final = (
     "listen",
+    "listen_mode",
     "state",
     "admin.listen",
     "tls",
@@ -225,7 +223,7 @@ class Server:
         admin_sockets = [sock for name, sock in inherited if name == "admin"]
         ours = [sock for name, sock in inherited if name != "admin"]
         for sock in ours:
-            self._listeners.append(await self._listen_inherited(sock))
+            self._listeners.append(await self._serve_socket(sock))
         for address in service.not_inherited(settings.listen, ours):
             if ours:
                 log.warning(
@@ -244,12 +242,12 @@ class Server:
         if admin:
             log.info("admin on %s", admin, extra={"admin": admin})
 
-    async def _listen_inherited(self, sock: socket.socket) -> asyncio.Server:
+    async def _serve_socket(self, sock: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG)
-        # Python 3.13 and newer would remove the file at the end: it is systemd's, and outlives us.
+        # Python 3.13 and newer would remove the file at the end. systemd's outlives us; ours we remove ourselves.
         keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
         return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG, **keep)
 
@@ -258,10 +256,9 @@ class Server:
         try:
             if address.unix is not None:
                 path = Path(address.unix)
-                _remove_dead_socket(path)
-                listener = await loop.create_unix_server(self.clients, path, ssl=self._tls, backlog=_BACKLOG)
+                sock = unix_socket.bind(path, self.settings.listen_mode)
                 self._sockets_of_ours.append(path)
-                return listener
+                return await self._serve_socket(sock)
             return await loop.create_server(
                 self.clients, address.host or None, address.port, ssl=self._tls, backlog=_BACKLOG
             )
@@ -323,24 +320,6 @@ def _name(sock: socket.socket) -> str:
     if isinstance(name, tuple):
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{name}"
-
-
-def _remove_dead_socket(path: Path) -> None:
-    """Remove a socket file that a process before us left behind; one that somebody serves stays."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "the file is there already and is no socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1.0)
-            try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink()
-                return
-            except TimeoutError:
-                pass  # too busy to answer, but alive
-            # asyncio would remove it, and its owner would go on, deaf.
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:

@@ -15,7 +15,7 @@ from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem,
 Report = Mapping[str, Any]
 
 #: Blocks of the settings that only a restart applies; of `admin` and `log`, a part.
-_AT_START = frozenset({"listen", "state", "admin", "tls"})
+_AT_START = frozenset({"listen", "listen_mode", "state", "admin", "tls"})
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:

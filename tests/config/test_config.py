@@ -34,7 +34,7 @@ def refused(text: str, **environ: str) -> str:
 
 
 KNOWN = (
-    "(known: listen, gateway, preset, host, language, webhooks, events, presence, sessions, channels, reconnect, "
+    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, sessions, channels, reconnect, "
     "trusted_proxies, underscores_in_headers, state, admin, timeouts, limits, tls, gateway_tls, log)"
 )
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
