@@ -20,6 +20,7 @@ from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
 from statusproxy.config_errors import ConfigError
 from statusproxy.ledger import Ledger
+from statusproxy.loop_lag import LoopLag
 from statusproxy.metrics import Metrics
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
@@ -82,6 +83,8 @@ class Server:
         self._started_with = settings
         self._clock = clock
         self.metrics = Metrics()
+        self._loop_lag = LoopLag()
+        self.metrics.registry.register(self._loop_lag)
         self.addresses: list[str] = []
         """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
         self._read_settings = read_settings
@@ -128,6 +131,7 @@ class Server:
         interval = service.watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
+        self._loop_lag.start()
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -173,6 +177,7 @@ class Server:
             log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
+        self._loop_lag.stop()
         for task in self._tasks:
             task.cancel()
         for pool in self.proxy.site.pools.values():
