@@ -7,12 +7,11 @@ import logging
 import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from statusproxy import __version__, access_log, service, unix_socket
 from statusproxy.addresses import Address
@@ -252,9 +251,7 @@ class Server:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG)
-        # Python 3.13 and newer would remove the file at the end. systemd's outlives us; ours we remove ourselves.
-        keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG, **keep)
+        return await unix_socket.serve(self.clients, sock, tls=self._tls, backlog=_BACKLOG)
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         loop = asyncio.get_running_loop()

@@ -1,13 +1,17 @@
 """Unix sockets to listen on: created at the mode they keep, and a file that a dead process left is replaced."""
 
+import asyncio
 import errno
 import os
 import socket
+import ssl
 import stat
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["PRIVATE", "bind"]
+__all__ = ["PRIVATE", "bind", "serve"]
 
 #: For this user (and root) only. To connect to a Unix socket is to write to it (unix(7)).
 PRIVATE: Final = 0o600
@@ -39,6 +43,15 @@ def bind(path: Path, mode: int) -> socket.socket:
             path.unlink(missing_ok=True)
         raise
     return sock
+
+
+async def serve(
+    factory: Callable[[], asyncio.Protocol], sock: socket.socket, *, tls: ssl.SSLContext | None = None, backlog: int
+) -> asyncio.Server:
+    """Listen on a bound socket. Its file stays when the server closes: it may be systemd's, which outlives us."""
+    # Python 3.13 and newer would remove it.
+    keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+    return await asyncio.get_running_loop().create_unix_server(factory, sock=sock, ssl=tls, backlog=backlog, **keep)
 
 
 def _remove_stale(path: Path) -> None:

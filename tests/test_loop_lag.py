@@ -60,21 +60,20 @@ def test_a_callback_that_holds_the_loop_is_seen(loop: Callable[[], asyncio.Abstr
 
 @pytest.mark.parametrize("loop", LOOPS, ids=["asyncio", "uvloop"])
 def test_it_goes_on_measuring_until_it_is_stopped(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    lag = LoopLag()
     noted: list[float] = []
 
-    async def count() -> None:
-        third = asyncio.Event()
-
-        def note(late: float) -> None:
-            noted.append(late)
+    class Three(LoopLag):
+        def note(self, lag: float) -> None:
+            noted.append(lag)
             if len(noted) == 3:
-                lag.stop()
+                self.stop()
                 third.set()
 
-        lag.note = note  # type: ignore[method-assign]
-        lag.start()
+    async def count() -> None:
+        Three().start()
         await third.wait()
+
+    third = asyncio.Event()
 
     on(loop, count)
     assert len(noted) == 3
