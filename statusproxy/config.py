@@ -271,6 +271,7 @@ class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
 
     url: Annotated[str, _url(addresses.check_state_url, addresses.STATE_ALLOWED)] = "sqlite:///state.db"
+    journal: Text | None = "."  # a directory, for what a server's store does not take
 
 
 class Admin(Section, frozen=True, kw_only=True):

@@ -102,7 +102,7 @@ class Server:
         except OSError as error:
             raise StartError(f"a certificate cannot be used: {error}") from error
         try:
-            store = open_store(settings.state.url, settings.sessions.history_days)
+            store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
             self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock)
             await self.ledger.open()
         except (StoreError, ValueError) as error:

@@ -98,6 +98,10 @@ WORDS: Final[Words] = {
         "systemctl restart statusproxy (unless `run --listen` or `--gateway` say so on purpose)",
     ),
     "proxy.store-trouble": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
+    "proxy.no-journal": (
+        "changes that the state's server does not take would be lost with the process: {why}",
+        "name a directory that can be written in state.journal (docs/docker.md), and restart",
+    ),
     "proxy.gateway-trouble": ("the running proxy cannot reach the gateway: {why}", "look at the gateway, below"),
     # ports
     "ports.held": ("{address} is held by the running proxy", None),

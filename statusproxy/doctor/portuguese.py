@@ -104,6 +104,10 @@ WORDS: Final[Words] = {
         "systemctl restart statusproxy (a menos que `run --listen` ou `--gateway` digam isso de propósito)",
     ),
     "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
+    "proxy.no-journal": (
+        "mudanças que o servidor do estado não aceitar se perderiam com o processo: {why}",
+        "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
+    ),
     "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
     # ports
     "ports.held": ("{address} está com o proxy em execução", None),

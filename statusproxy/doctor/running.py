@@ -52,6 +52,8 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
     health = report["health"]
     if health["store"] != "ok":
         findings.append(problem("proxy.store-trouble", why=health["store"]))
+    if health.get("journal", "ok") not in ("ok", "off"):
+        findings.append(warning("proxy.no-journal", why=health["journal"]))
     if health["gateway"] != "ok":
         findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
     return findings

@@ -14,7 +14,7 @@ from typing import Final
 
 from statusproxy.store.errors import StoreInUseError
 
-__all__ = ["COMPANIONS", "FileLock", "create_private", "make_directory", "resolve", "set_aside"]
+__all__ = ["COMPANIONS", "FileLock", "create_private", "make_directory", "resolve", "set_aside", "sync_directory"]
 
 COMPANIONS: Final = ("-wal", "-shm")
 """Endings of the files that belong to a database in WAL mode (https://www.sqlite.org/wal.html)."""
@@ -52,7 +52,7 @@ def make_directory(directory: Path) -> None:
             return
         raise
     directory.chmod(_DIRECTORY_MODE)
-    _sync_directory(directory.parent)
+    sync_directory(directory.parent)
 
 
 def create_private(path: Path) -> bool:
@@ -69,7 +69,7 @@ def create_private(path: Path) -> bool:
         os.fsync(handle)
     finally:
         os.close(handle)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return True
 
 
@@ -88,11 +88,12 @@ def set_aside(path: Path, at: float) -> Path:
     for ending in ("", *COMPANIONS):
         with suppress(FileNotFoundError):
             os.rename(f"{path}{ending}", target + ending)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return Path(target)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Have a directory's names on disk."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
