@@ -38,6 +38,10 @@ _ENDING: Final = ".journal"
 _LOCK_WAIT: Final = 2.0
 _LOCK_POLL: Final = 0.05
 
+# Items encoded without a rest (about a millisecond), and the rest in seconds.
+_SLICE: Final = 50
+_REST: Final = 0.0002
+
 _LINE: Final = re.compile(rb"([0-9a-f]{8}) ((of|put|drop|log) (.*))", re.DOTALL)
 
 
@@ -83,10 +87,13 @@ def file_name(place: str) -> str:
 def encode_items(items: Iterable[Item]) -> tuple[bytes, bytes]:
     """The lines of records and forgotten sessions, and those of changes. What cannot be encoded is left out.
 
-    (The server's writer meets the same item, leaves it out as well, and logs it.)
+    For a thread: it rests between slices, so that the event loop, which wants the interpreter too, waits for none
+    longer than that takes. (The server's writer meets the same item, leaves it out as well, and logs it.)
     """
     states, changes = bytearray(), bytearray()
-    for item in items:
+    for number, item in enumerate(items, 1):
+        if number % _SLICE == 0:
+            time.sleep(_REST)
         with suppress(TypeError, ValueError):
             if isinstance(item, Record):
                 states += _line("put", encode(item))

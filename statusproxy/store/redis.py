@@ -58,6 +58,7 @@ _HISTORY_LIMIT: Final = 10_000
 _WAITING_CHANGES: Final = 100_000
 # Written with one transaction: some milliseconds of encoding, so that the event loop is not held.
 _RECORDS_AT_ONCE: Final = 200
+_CHANGES_AT_ONCE: Final = 400
 
 _LOCK_POLL_SECONDS: Final = 0.1
 
@@ -298,7 +299,7 @@ class RedisStore:
             try:
                 await self._take_up()
                 records = await self._start()
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, `open` must not wait for ever
                 self._closing = True
                 if not opened.done():
                     opened.set_exception(error)
@@ -380,21 +381,10 @@ class RedisStore:
         if self._history_days is not None and (batch.changes or time.monotonic() >= self._prune_at):
             before = self._clock() - self._history_days * _SECONDS_PER_DAY
             self._prune_at = time.monotonic() + self._timing.prune_every
-        left = iter(batch.records.items())
-        changes = batch.changes
-        while True:
-            records = dict(islice(left, _RECORDS_AT_ONCE))
-            for session in await self._keys.write(records, changes, before, _HISTORY_CHANGES):
-                self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
-            self.commits += bool(records or changes)
-            for session, record in records.items():
-                if record is None:
-                    self._known.pop(session, None)
-                else:
-                    self._known[session] = record
-            changes = []
-            if len(records) < _RECORDS_AT_ONCE:
-                break
+        sessions, changes = len(batch.records), len(batch.changes)
+        await self._write_piece(batch, before)
+        while batch:
+            await self._write_piece(batch, None)
         was, self._trouble = self._trouble, None
         self._pause = 0.0
         self._flying = _Batch()
@@ -405,8 +395,24 @@ class RedisStore:
         if was is not None:
             self._log.warning(
                 "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
-                self.place, len(batch.records), len(batch.changes),
+                self.place, sessions, changes,
             )  # fmt: skip
+
+    async def _write_piece(self, batch: _Batch, before: float | None) -> None:
+        """Write as much as one transaction may hold, and take it out of the batch once the server has it."""
+        assert self._keys is not None
+        records = dict(islice(batch.records.items(), _RECORDS_AT_ONCE))
+        changes = batch.changes[:_CHANGES_AT_ONCE]
+        for session in await self._keys.write(records, changes, before, _HISTORY_CHANGES):
+            self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
+        self.commits += bool(records or changes)
+        for session, record in records.items():
+            del batch.records[session]
+            if record is None:
+                self._known.pop(session, None)
+            else:
+                self._known[session] = record
+        del batch.changes[:_CHANGES_AT_ONCE]
 
     async def _failed(self, batch: _Batch, error: Exception) -> None:
         """Keep the batch for the next attempt, on disk too, tell all who wait, and plan that attempt."""

@@ -91,6 +91,9 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
     assert levels(_judge(report, settings)) == {
         "proxy.running": "ok", "proxy.store-trouble": "problem", "proxy.gateway-trouble": "problem",
     }  # fmt: skip
+    for journal, found in (("ok", {}), ("off", {}), ("disk full", {"proxy.no-journal": "warning"})):
+        report["health"] = {"store": "ok", "gateway": "ok", "journal": journal}
+        assert levels(_judge(report, settings)) == {"proxy.running": "ok", **found}
     report |= {"version": "0.0.1", "health": {"store": "ok", "gateway": "ok"}}
     assert levels(_judge(report, settings)) == {"proxy.other-version": "warning"}
     assert levels(_judge(report | {"settings": "[]"}, settings)) == {"proxy.other-version": "warning"}
