@@ -17,6 +17,7 @@ from statusproxy import addresses, certificates, config_dump, config_layers, tem
 from statusproxy.addresses import Address, Network
 from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import DEFAULT_PRESET, find_file, preset_names
+from statusproxy.config_modes import socket_mode
 from statusproxy.config_reader import (
     JSON_SCALAR,
     MASK,
@@ -270,6 +271,7 @@ class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
 
     url: Annotated[str, _url(addresses.check_state_url, addresses.STATE_ALLOWED)] = "sqlite:///state.db"
+    journal: Text | None = "."  # a directory, for what a server's store does not take
 
 
 class Admin(Section, frozen=True, kw_only=True):
@@ -386,6 +388,7 @@ class Settings(Section, frozen=True, kw_only=True):
             at_least=1,
         ),
     ] = (Address("0.0.0.0", 8090),)
+    listen_mode: Annotated[int, socket_mode()] = 0o666  # of `unix:` sockets; nginx makes its own so
     gateway: Annotated[str, _url(addresses.parse_gateway, addresses.GATEWAY_ALLOWED)]
     preset: Text | None = DEFAULT_PRESET
     host: Literal["preserve", "gateway"] = "preserve"
@@ -397,6 +400,7 @@ class Settings(Section, frozen=True, kw_only=True):
     channels: tuple[Channels, ...] = ()
     reconnect: Reconnect = Reconnect()
     trusted_proxies: Networks = PRIVATE_NETWORKS
+    underscores_in_headers: Literal["pass", "drop"] = "pass"
     state: State = State()
     admin: Annotated[Admin, Form(_read_admin, _ADMIN.show)] = Admin()
     timeouts: Timeouts = Timeouts()
@@ -409,6 +413,8 @@ class Settings(Section, frozen=True, kw_only=True):
         """No path and no address serves two purposes."""
         _check_once(block, "webhooks", [webhook.path for webhook in self.webhooks])
         _check_once(block, "channels", [channels.path for channels in self.channels])
+        if self.underscores_in_headers == "drop":
+            _check_no_underscores(block, self.webhooks)
         for index, address in enumerate(self.listen):
             if address in self.listen[:index]:
                 raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
@@ -495,6 +501,19 @@ def _check_once(block: Block, name: str, paths: Sequence[str]) -> None:
         if first != index:
             entry = block.at(name).items("a list")[index].entries("a mapping")["path"]
             raise entry.found(f"{name}[{first}] has the same path; allowed: each path once")
+
+
+def _check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
+    """No webhook asks its sender for a field that `underscores_in_headers: drop` removes."""
+    for index, webhook in enumerate(webhooks):
+        for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac)):
+            if asked is None or "_" not in asked.header:
+                continue
+            entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
+            raise entry["header"].found(
+                "underscores_in_headers: drop removes this field, so no event would be trusted; "
+                "allowed: a name without _, or underscores_in_headers: pass"
+            )
 
 
 def _check_pair(block: Block, certificate: str, key: str) -> None:

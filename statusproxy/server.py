@@ -2,27 +2,24 @@
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
-import os
 import resource
 import signal
 import socket
-import stat
-import sys
 import time
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from statusproxy import __version__, access_log, service
+from statusproxy import __version__, access_log, service, unix_socket
 from statusproxy.addresses import Address
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
 from statusproxy.config_errors import ConfigError
 from statusproxy.ledger import Ledger
+from statusproxy.loop_lag import LoopLag
 from statusproxy.metrics import Metrics
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
@@ -53,6 +50,7 @@ _DRAIN_STEP: Final = 0.05
 #: Settings that are only looked at when the service starts.
 _AT_START: Final = (
     "listen",
+    "listen_mode",
     "state",
     "admin.listen",
     "tls",
@@ -84,6 +82,8 @@ class Server:
         self._started_with = settings
         self._clock = clock
         self.metrics = Metrics()
+        self._loop_lag = LoopLag()
+        self.metrics.registry.register(self._loop_lag)
         self.addresses: list[str] = []
         """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
         self._read_settings = read_settings
@@ -102,7 +102,7 @@ class Server:
         except OSError as error:
             raise StartError(f"a certificate cannot be used: {error}") from error
         try:
-            store = open_store(settings.state.url, settings.sessions.history_days)
+            store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
             self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock)
             await self.ledger.open()
         except (StoreError, ValueError) as error:
@@ -130,6 +130,7 @@ class Server:
         interval = service.watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
+        self._loop_lag.start()
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -175,6 +176,7 @@ class Server:
             log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
+        self._loop_lag.stop()
         for task in self._tasks:
             task.cancel()
         for pool in self.proxy.site.pools.values():
@@ -212,7 +214,7 @@ class Server:
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.write_timeout = settings.timeouts.response_body
         self.clients.max_connections = settings.limits.connections
-        self.clients.head_limits = head_limits(settings)
+        self.clients.head_limits.change_to(head_limits(settings))
         self.admin.settings = self.settings = settings
         log.info("configuration reloaded")
         service.notify("READY=1", self._serving())
@@ -225,7 +227,7 @@ class Server:
         admin_sockets = [sock for name, sock in inherited if name == "admin"]
         ours = [sock for name, sock in inherited if name != "admin"]
         for sock in ours:
-            self._listeners.append(await self._listen_inherited(sock))
+            self._listeners.append(await self._serve_socket(sock))
         for address in service.not_inherited(settings.listen, ours):
             if ours:
                 log.warning(
@@ -244,24 +246,21 @@ class Server:
         if admin:
             log.info("admin on %s", admin, extra={"admin": admin})
 
-    async def _listen_inherited(self, sock: socket.socket) -> asyncio.Server:
+    async def _serve_socket(self, sock: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG)
-        # Python 3.13 and newer would remove the file at the end: it is systemd's, and outlives us.
-        keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG, **keep)
+        return await unix_socket.serve(self.clients, sock, tls=self._tls, backlog=_BACKLOG)
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         try:
             if address.unix is not None:
                 path = Path(address.unix)
-                _remove_dead_socket(path)
-                listener = await loop.create_unix_server(self.clients, path, ssl=self._tls, backlog=_BACKLOG)
+                sock = unix_socket.bind(path, self.settings.listen_mode)
                 self._sockets_of_ours.append(path)
-                return listener
+                return await self._serve_socket(sock)
             return await loop.create_server(
                 self.clients, address.host or None, address.port, ssl=self._tls, backlog=_BACKLOG
             )
@@ -323,24 +322,6 @@ def _name(sock: socket.socket) -> str:
     if isinstance(name, tuple):
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
     return f"unix:{name}"
-
-
-def _remove_dead_socket(path: Path) -> None:
-    """Remove a socket file that a process before us left behind; one that somebody serves stays."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "the file is there already and is no socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1.0)
-            try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink()
-                return
-            except TimeoutError:
-                pass  # too busy to answer, but alive
-            # asyncio would remove it, and its owner would go on, deaf.
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:

@@ -132,8 +132,13 @@ def _origin(target: addresses.Target, settings: Settings) -> Origin:
 
 
 def head_limits(settings: Settings) -> HeadLimits:
-    """How large requests' heads may be."""
-    return HeadLimits(target=settings.limits.target, head=settings.limits.head, fields=settings.limits.headers)
+    """What requests' heads may hold."""
+    return HeadLimits(
+        target=settings.limits.target,
+        head=settings.limits.head,
+        fields=settings.limits.headers,
+        drop_underscores=settings.underscores_in_headers == "drop",
+    )
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -17,20 +17,26 @@ from pathlib import Path
 
 from statusproxy.addresses import Address
 from statusproxy.config import Settings, load
+from statusproxy.config_modes import format_mode
 from statusproxy.service import environment
 from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name
 
 _SQLITE = "sqlite:///"
+
+#: SocketMode= in statusproxy.socket.
+_UNIT_MODE = 0o666
 
 
 def listen(settings: Settings) -> str:
     """The drop-in for the socket unit. The empty assignment first drops the unit's own address."""
     lines = [_stream(address) for address in settings.listen]
     known = [f"ListenStream={line}" for line in lines if line is not None]
+    changed = settings.listen_mode != _UNIT_MODE
     # A name is looked up by the service itself; where there is nothing else, the unit's own address stays.
     return "\n".join(
         ["# Written by install.sh from `listen` in config.yaml.", "[Socket]"]
         + (["ListenStream=", *known] if known else [])
+        + ([f"SocketMode={format_mode(settings.listen_mode)}"] if changed else [])
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.proxy.harness import running
+
 ROOT = Path(__file__).parent.parent
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
@@ -27,3 +29,12 @@ def functions(path: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
+
+
+async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path) -> None:
+    async with running(tmp_path, "http://127.0.0.1:1") as proxy:
+        server = proxy.server
+        server.metrics.refresh(server.ledger, server.proxy)
+        exposed = set(re.findall(r"^# HELP (statusproxy_\w+)", server.metrics.expose().decode(), re.MULTILINE))
+    listed = re.findall(r"^\| `(statusproxy_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(exposed)

@@ -26,7 +26,8 @@ from tests.test_server import LIST, Program, Site, program, serving
 APPLIED = {
     "gateway", "preset", "host", "language", "webhooks", "events", "presence", "sessions.aliases",
     "sessions.alive_grace", "sessions.max_age", "sessions.max_sessions", "sessions.releases", "channels", "reconnect",
-    "trusted_proxies", "admin.token", "timeouts.connect", "timeouts.request_head", "timeouts.request_body",
+    "trusted_proxies", "underscores_in_headers", "admin.token", "timeouts.connect", "timeouts.request_head",
+    "timeouts.request_body",
     "timeouts.response_head", "timeouts.response_body", "timeouts.upgrade_idle", "timeouts.drain", "limits.head",
     "limits.headers", "limits.target", "limits.corrected", "limits.tap", "limits.connections",
     "limits.upstream_connections", "limits.upstream_idle", "limits.body", "gateway_tls", "log.level", "log.access",

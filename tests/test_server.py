@@ -152,6 +152,16 @@ async def test_a_socket_a_dead_process_left_is_taken_over_and_removed_in_the_end
     assert not path.exists()
 
 
+@pytest.mark.parametrize(("setting", "mode"), [({}, 0o666), ({"listen_mode": "0660"}, 0o660)])
+async def test_a_unix_socket_has_the_mode_that_is_configured(
+    setting: dict[str, str], mode: int, tmp_path: Path, origin: Origin
+) -> None:
+    path = tmp_path / "proxy.sock"
+    async with serving(tmp_path, origin, listen=f"unix:{path}", **setting) as site:
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert (await site.ask(get())).status == 200
+
+
 @pytest.mark.parametrize("there", ["a file", "a living socket"])
 async def test_what_belongs_to_somebody_else_is_not_taken(there: str, tmp_path: Path, origin: Origin) -> None:
     path = tmp_path / "proxy.sock"

@@ -167,7 +167,8 @@ language: en
     assert (built.limits.body, built.limits.corrected, built.limits.tap) == (1_000_000, 2_000_000, 3072)
     assert (built.host, built.language) == ("gateway", "en")
     heads = head_limits(settings("limits: {head: 10k, headers: 9, target: 2k}"))
-    assert (heads.head, heads.fields, heads.target) == (10_240, 9, 2048)
+    assert (heads.head, heads.fields, heads.target, heads.drop_underscores) == (10_240, 9, 2048, False)
+    assert head_limits(settings("underscores_in_headers: drop")).drop_underscores
 
 
 def test_a_pool_that_still_fits_is_kept_with_its_connections() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from statusproxy.ledger import Ledger
 from statusproxy.proxy.handler import Proxy
@@ -13,6 +13,15 @@ FRESH: Final = 1.0
 
 #: Seconds after which a gateway that does not take a connection counts as not reachable, whatever traffic is given.
 PATIENCE: Final = 5.0
+
+
+@runtime_checkable
+class KeepsJournal(Protocol):
+    """A store on a server, which keeps on this machine's disk what the server does not take."""
+
+    @property
+    def journal_trouble(self) -> str | None:
+        """Why it cannot, or `off`; None if it can."""
 
 
 class Health:
@@ -30,13 +39,19 @@ class Health:
 
         `degraded`: all works, but the stored state was damaged, and no operator has acknowledged it. Only then is
         there a `damage`, a list of sentences. A restart would help nothing, so that it counts as ready.
+        With a store on a server, `journal` is `ok`, `off`, or why changes would be lost if server and proxy failed
+        together. It does not make the proxy unready: as long as the server is there, nothing is at risk.
         """
         store, gateway = await asyncio.gather(self._store(), self._gateway())
         damage = [str(each) for each in self._ledger.damage]
         works = store is None and gateway is None
         status = "trouble" if not works else "degraded" if damage else "ok"
-        report = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}
-        return report | {"damage": damage} if damage else report
+        report: dict[str, Any] = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}
+        return report | ({"damage": damage} if damage else {}) | self._journal()
+
+    def _journal(self) -> dict[str, str]:
+        store = self._ledger.store
+        return {"journal": store.journal_trouble or "ok"} if isinstance(store, KeepsJournal) else {}
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""

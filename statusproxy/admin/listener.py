@@ -8,13 +8,16 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from statusproxy import __version__
+from statusproxy import __version__, unix_socket
+from statusproxy.addresses import Address
 from statusproxy.admin import assets
+from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import Health
 from statusproxy.admin.report import change_report, damage_report, moment, session_report
@@ -32,8 +35,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Paths that tell nothing of the site, and need no token: a supervisor's check, and the page that asks for the token.
 _OPEN: Final = frozenset({"/healthz", *assets.FILES})
 
-#: Seconds a status page may take none of what it is sent before it is let go.
-_PAGE_PATIENCE: Final = 30.0
+#: Connections the kernel holds for us until they are accepted; asyncio accepts as many in one turn.
+_BACKLOG: Final = 128
 
 #: Lines of history given at most.
 _HISTORY: Final = 1000
@@ -52,6 +55,8 @@ class AdminListener:
         self._metrics = metrics
         self._proxy = proxy
         self._runner: web.AppRunner | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._socket_of_ours: Path | None = None
         self._health = Health(ledger, proxy)
         self._feed = Feed(ledger, self._health, lambda: {"gateway_url": self.settings.gateway})
 
@@ -77,50 +82,76 @@ class AdminListener:
                 *assets.routes(),
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            application, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE
+        )
         await self._runner.setup()
-        if inherited:
-            for sock in inherited:
-                sock.setblocking(False)
-                await web.SockSite(self._runner, sock).start()
-        elif address is not None:
-            site = (
-                web.UnixSite(self._runner, address.unix)
-                if address.unix is not None
-                else web.TCPSite(self._runner, address.host or None, address.port, reuse_address=True)
-            )
-            try:
-                await site.start()
-            except OSError as error:
-                await self._runner.cleanup()
-                raise OSError(
-                    f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
-                    "give it another address, or null to turn it off"
-                ) from error
-        self.addresses = [_url(name) for name in self._runner.addresses]
+        assert self._runner.server is not None
+        self._connections = Connections(self._runner.server)
+        try:
+            if inherited:
+                for sock in inherited:
+                    self._listeners.append(await self._serve_socket(sock))
+            elif address is not None:
+                self._listeners.append(await self._listen_on(address))
+        except OSError as error:
+            await self.stop()
+            raise OSError(
+                f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
+                "give it another address, or null to turn it off"
+            ) from error
+        self.addresses = [_url(sock.getsockname()) for listener in self._listeners for sock in listener.sockets]
         return ", ".join(self.addresses)
 
     async def stop(self) -> None:
         """Stop listening, and end the streams of open pages."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        if self._socket_of_ours is not None:
+            self._socket_of_ours.unlink(missing_ok=True)
+            self._socket_of_ours = None
         self._feed.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _listen_on(self, address: Address) -> asyncio.Server:
+        if address.unix is not None:
+            # Private, whatever the umask: who reaches it may read the state of every session and end corrections.
+            sock = unix_socket.bind(Path(address.unix), unix_socket.PRIVATE)
+            self._socket_of_ours = Path(address.unix)
+            return await self._serve_socket(sock)
+        return await asyncio.get_running_loop().create_server(
+            self._connections, address.host or None, address.port, reuse_address=True, backlog=_BACKLOG
+        )
+
+    async def _serve_socket(self, sock: socket.socket) -> asyncio.Server:
+        sock.setblocking(False)
+        if sock.family == socket.AF_UNIX:
+            return await unix_socket.serve(self._connections, sock, backlog=_BACKLOG)
+        return await asyncio.get_running_loop().create_server(self._connections, sock=sock, backlog=_BACKLOG)
 
     # ---- who may ask ----
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer those who may ask; what is answered is for no cache, and is what it says it is."""
-        response: web.StreamResponse | None = self._refusal(request)
-        if response is None:
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:  # no such path, or not with this method
-                response = _refuse(error.status, error.reason)
-                if "Allow" in error.headers:
-                    response.headers["Allow"] = error.headers["Allow"]
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        with self._connections.serving(request.transport):
+            response: web.StreamResponse | None = self._refusal(request)
+            if response is None:
+                try:
+                    response = await handler(request)
+                except web.HTTPException as error:  # no such path, or not with this method
+                    response = _refuse(error.status, error.reason)
+                    if "Allow" in error.headers:
+                        response.headers["Allow"] = error.headers["Allow"]
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            # Sent here and not by aiohttp afterwards (which then has nothing left to do), so that the connection
+            # knows until when it is serving.
+            with contextlib.suppress(ConnectionError):
+                await response.prepare(request)
+                await response.write_eof()
         return response
 
     def _refusal(self, request: web.Request) -> web.Response | None:
@@ -228,15 +259,11 @@ class AdminListener:
                 first = await anext(pieces)
             except FeedFullError:
                 return _refuse(503, "too many status pages are open", {"Retry-After": "10"})
-            try:
+            with contextlib.suppress(ConnectionError):  # the page was closed, or does not read (`Connections`)
                 await response.prepare(request)
                 await response.write(first)
                 async for piece in pieces:
-                    async with asyncio.timeout(_PAGE_PATIENCE):
-                        await response.write(piece)
-            except (ConnectionError, TimeoutError):
-                if request.transport is not None:
-                    request.transport.abort()
+                    await response.write(piece)
         return response
 
 

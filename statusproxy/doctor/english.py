@@ -102,6 +102,10 @@ WORDS: Final[Words] = {
         "the stored state was damaged: {what}",
         "compare `statusproxy sessions` with the phones; look for a failing disk; then: statusproxy state acknowledge",
     ),
+    "proxy.no-journal": (
+        "changes that the state's server does not take would be lost with the process: {why}",
+        "name a directory that can be written in state.journal (docs/docker.md), and restart",
+    ),
     "proxy.gateway-trouble": ("the running proxy cannot reach the gateway: {why}", "look at the gateway, below"),
     # ports
     "ports.held": ("{address} is held by the running proxy", None),

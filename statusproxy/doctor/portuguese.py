@@ -108,6 +108,10 @@ WORDS: Final[Words] = {
         "o estado gravado foi danificado: {what}",
         "compare `statusproxy sessions` com os telefones; veja o disco; depois: statusproxy state acknowledge",
     ),
+    "proxy.no-journal": (
+        "mudanças que o servidor do estado não aceitar se perderiam com o processo: {why}",
+        "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
+    ),
     "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
     # ports
     "ports.held": ("{address} está com o proxy em execução", None),

@@ -15,7 +15,7 @@ from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem,
 Report = Mapping[str, Any]
 
 #: Blocks of the settings that only a restart applies; of `admin` and `log`, a part.
-_AT_START = frozenset({"listen", "state", "admin", "tls"})
+_AT_START = frozenset({"listen", "listen_mode", "state", "admin", "tls"})
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:
@@ -53,6 +53,8 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
     if health["store"] != "ok":
         findings.append(problem("proxy.store-trouble", why=health["store"]))
     findings += [warning("proxy.state-damaged", what=each) for each in health.get("damage", ())]
+    if health.get("journal", "ok") not in ("ok", "off"):
+        findings.append(warning("proxy.no-journal", why=health["journal"]))
     if health["gateway"] != "ok":
         findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
     return findings

@@ -114,16 +114,31 @@ class RequestHead:
 
 
 class HeadLimits:
-    """How large a request's head may be: bytes of the target, bytes of all field lines, and their number."""
+    """What a request's head may hold: bytes of the target, bytes of all field lines, their number, and which names.
 
-    __slots__ = ("fields", "head", "known", "target")
+    All connections of a server share one object, so that a reload reaches those that are open already.
+    """
 
-    def __init__(self, *, target: int, head: int, fields: int) -> None:
+    __slots__ = ("drop_underscores", "fields", "head", "known", "target")
+
+    def __init__(self, *, target: int, head: int, fields: int, drop_underscores: bool = False) -> None:
+        """`drop_underscores`: fields with `_` in their name are removed before anything reads them.
+
+        A gateway that maps header names to variables (CGI, RFC 3875 §4.1.18; WSGI, Rack, PHP) cannot tell
+        `X_Forwarded_For` from `X-Forwarded-For`. nginx removes such fields unless `underscores_in_headers on`.
+        """
         self.target = target
         self.head = head
         self.fields = fields
+        self.drop_underscores = drop_underscores
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
+
+    def change_to(self, new: "HeadLimits") -> None:
+        """Take the values of `new`, for every head that begins from now on."""
+        self.target, self.head, self.fields = new.target, new.head, new.fields
+        self.drop_underscores = new.drop_underscores
+        self.known.clear()  # read under the old limits
 
 
 class RequestParser:
@@ -400,6 +415,8 @@ class RequestParser:
         size = sum([len(name) + len(value) + 4 for name, value in self._headers])
         if size > self._limits.head:
             raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
+        if self._limits.drop_underscores:
+            self._headers = [header for header in self._headers if b"_" not in header[0]]
         method = self._method or llhttp.get_method().decode("ascii")
         head = RequestHead(method, self._target, version, tuple(self._headers))
         head.keep_alive = llhttp.should_keep_alive()

@@ -31,13 +31,15 @@ def open_store(
     history_days: float | None = 90,
     log: logging.Logger | None = None,
     *,
+    journal: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Store:
     """The store that a `state.url` names; nothing is touched before its `open` is awaited.
 
-    `history_days` bounds the history (None: by rows only), `log` defaults to the logger `statusproxy.store`,
-    `environ` may hold systemd's `STATE_DIRECTORY`, in which a relative path lies (else: the working
-    directory). Raises `ValueError` with what is allowed for a url it cannot serve.
+    `history_days` bounds the history (None: by rows only), `log` defaults to the logger `statusproxy.store`.
+    `journal` is the directory in which changes are kept while a server does not take them (None: nowhere). `environ`
+    may hold systemd's `STATE_DIRECTORY`, in which relative paths lie (else: the working directory). Raises
+    `ValueError` with what is allowed for a url it cannot serve.
     """
     if url in ("memory:", "memory://"):
         return MemoryStore(history_days=history_days)
@@ -47,7 +49,8 @@ def open_store(
     if scheme == "sqlite":
         raise ValueError(f"state.url: found {url!r}; a path follows three slashes: {_ALLOWED}")
     if scheme in ("redis", "rediss"):
-        return _redis_store(Place.parse(url), history_days, log)
+        directory = None if journal is None else resolve(journal, environ)
+        return _redis_store(Place.parse(url), history_days, log, directory)
     # The scheme alone: an address may carry a password.
     raise ValueError(f"state.url: no store is called {scheme!r}; allowed: {_ALLOWED}")
 
@@ -71,7 +74,7 @@ def state_file(url: str, environ: Mapping[str, str]) -> Path:
     raise ValueError(f"state.url: the state is in no file; a file is written: {_SQLITE}state.db")
 
 
-def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None) -> Store:
+def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None, journal: Path | None) -> Store:
     try:
         from statusproxy.store.redis import RedisStore
     except ModuleNotFoundError as error:
@@ -81,7 +84,7 @@ def _redis_store(place: Place, history_days: float | None, log: logging.Logger |
             "state.url: a state in Redis needs the package redis, which is not installed: "
             "pip install 'statusproxy[redis]'"
         ) from error
-    return RedisStore(place, history_days=history_days, log=log)
+    return RedisStore(place, history_days=history_days, log=log, journal=journal)
 
 
 def _path(url: str) -> str:

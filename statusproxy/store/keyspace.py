@@ -28,6 +28,7 @@ from redis.exceptions import TimeoutError as NoAnswerError
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.journal_file import Logged
 from statusproxy.store.owner import Owner
 from statusproxy.store.place import Place
 
@@ -62,12 +63,9 @@ class Durability:
     """What the operator should know, and set."""
 
 
-@dataclass(slots=True)
-class Entry:
-    """A change on its way into the history, with a number that makes writing it twice the same as once."""
-
-    change: Change
-    number: int
+@dataclass(frozen=True, slots=True)
+class Entry(Logged):
+    """A change on its way into the history."""
 
     def member(self) -> bytes:
         """The change as it stands in the sorted set. Raises `TypeError` or `ValueError` if it cannot be encoded."""

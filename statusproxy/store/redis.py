@@ -6,7 +6,9 @@ trip is under way the next batch fills: the busier it is, the more share a round
 
 When the server refuses or is away, nothing is lost: the batch becomes the beginning of the next one (the newest
 record of a session wins), those who waited get `StoreError`, and so does each later `save` at once, so that no webhook
-waits for a sick server; the writer tries again with growing pauses until the server has it all.
+waits for a sick server; the writer tries again with growing pauses until the server has it all. Before anybody gets
+that error, what the server lacks is on this machine's disk (`journal.py`), from where a later process takes it up; the
+journal goes when the server has confirmed all of it.
 
 With each new connection the server's records are read and merged with what is known here: of each session the newest
 knowledge (`known_at`) stands, on both sides. So a server that lost its memory gets it back; and a proxy that had to
@@ -20,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
@@ -27,6 +30,9 @@ from redis.exceptions import RedisError
 
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.fallback import Fallback
+from statusproxy.store.journal import Journal
+from statusproxy.store.journal_file import Dropped, Item
 from statusproxy.store.keyspace import (
     Durability,
     Entry,
@@ -52,6 +58,7 @@ _HISTORY_LIMIT: Final = 10_000
 _WAITING_CHANGES: Final = 100_000
 # Written with one transaction: some milliseconds of encoding, so that the event loop is not held.
 _RECORDS_AT_ONCE: Final = 200
+_CHANGES_AT_ONCE: Final = 400
 
 _LOCK_POLL_SECONDS: Final = 0.1
 
@@ -90,6 +97,8 @@ class _Batch:
     records: dict[str, Record | None] = field(default_factory=dict)
     changes: list[Entry] = field(default_factory=list)
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    mark: int = 0
+    """What the journal had taken in when this batch was closed: with the batch on the server, it has all of that."""
 
     def __bool__(self) -> bool:
         return bool(self.records or self.changes)
@@ -109,8 +118,12 @@ class RedisStore:
         log: logging.Logger | None = None,
         clock: Callable[[], float] = time.time,
         timing: Timing | None = None,
+        journal: Path | None = None,
     ) -> None:
-        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for names and pruning."""
+        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for names and pruning.
+
+        `journal` is the directory in which changes are kept while the server is away; None for none.
+        """
         self.place = place
         self.commits = 0
         """Transactions that wrote something so far: far fewer than saves when saves come in bursts."""
@@ -131,6 +144,10 @@ class RedisStore:
         self._unclaimed: dict[str, Record] = {}
         """What came late and nobody took: it must not be overwritten by what is known less well."""
         self._number = int(clock() * 1_000_000)
+        kept = None if journal is None else Journal(journal, str(place), self._waiting)
+        self._fallback = Fallback(kept, str(place), self._log, self._timing.save_limit)
+        self._replayed: dict[str, float] = {}
+        """Sessions as the journal had them, with the time up to which it knew of them. Others may know more by now."""
         self._trouble: str | None = _NOT_OPEN
         self._told: Durability | None = None
         self._closing = False
@@ -173,17 +190,25 @@ class RedisStore:
         """
         self._expect_open()
         batch = self._batch
+        new = _Batch()
         for session in forgotten:
             self._unclaimed.pop(session, None)
-            batch.records[session] = None
+            new.records[session] = None
         for record in records:
-            batch.records[record.session] = self._with_unclaimed(record)
+            new.records[record.session] = self._with_unclaimed(record)
         for change in changes:
             self._number += 1
-            batch.changes.append(Entry(change, self._number))
+            new.changes.append(Entry(change, self._number))
+        for session in new.records:
+            self._replayed.pop(session, None)
+        batch.records |= new.records
+        batch.changes += new.changes
+        if self._journaling:
+            self._fallback.add(self._items(new))
         if self._trouble is not None:
+            trouble = self._trouble
             _shorten(batch.changes)
-            raise StoreError(f"{self._trouble} (kept in memory, tried again)")
+            raise StoreError(f"{trouble} ({await self._fallback.keep()}, tried again)")
         if not batch:
             if not self._flying:
                 return
@@ -237,10 +262,17 @@ class RedisStore:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps the state from being durable, where, and the mend; None if all is well."""
+        """What keeps the state from being on the server, where changes are kept, and the fix; None if all is well."""
         if self._closing:
             return f"the state in {self.place} is {_CLOSED}"
-        return self._trouble
+        if self._trouble is None or self._trouble == _NOT_OPEN:
+            return self._trouble
+        return f"{self._trouble}; until then changes are kept {self._fallback.where}"
+
+    @property
+    def journal_trouble(self) -> str | None:
+        """Why changes would be in memory only while the server is away (`OFF`: as configured); None if on disk."""
+        return self._fallback.trouble
 
     @property
     def backlog(self) -> int:
@@ -265,8 +297,9 @@ class RedisStore:
         """The task: open, write until closed, let go."""
         try:
             try:
+                await self._take_up()
                 records = await self._start()
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, `open` must not wait for ever
                 self._closing = True
                 if not opened.done():
                     opened.set_exception(error)
@@ -288,20 +321,23 @@ class RedisStore:
             except Exception as error:  # noqa: BLE001 - whatever it is, the proxy starts, and tells
                 self._pause = min(self._pause * 2 or self._timing.first_retry, self._timing.last_retry)
                 if not is_starting(error) or time.monotonic() + self._pause > deadline:
-                    self._failed(_Batch(), error)
-                    return []
+                    await self._failed(_Batch(), error)
+                    return [record for record in self._batch.records.values() if record is not None]
                 await asyncio.sleep(self._pause)
             else:
                 self._trouble = None
                 self._pause = 0.0
                 self._due_at = 0.0  # an empty transaction, right away: shows whether it can be written, and prunes
-                return records
+                # What the journal had and the server did not, or not so new.
+                ours = {session: record for session, record in self._batch.records.items() if record is not None}
+                return list((ours | {record.session: record for record in records}).values())
 
     async def _write_until_closed(self) -> None:
         while True:
             await self._until_due()
             closing = self._closing
             self._flying, self._batch = self._batch, _Batch()
+            self._flying.mark = self._fallback.mark
             # At the end there is one last attempt, whenever the next one would have been due.
             if self._flying or self._trouble is not None or not closing:
                 await self._write()
@@ -332,57 +368,109 @@ class RedisStore:
             except Exception as error:  # noqa: BLE001 - the task must live on, and no change may be lost
                 await self._drop_keys()
                 if not again or not may_pass_at_once(error):
-                    self._failed(batch, error)
+                    await self._failed(batch, error)
                     return
                 again = False
 
     async def _commit(self, batch: _Batch) -> None:
         assert self._keys is not None
+        if self._fallback.holds:
+            # The journal is never behind the server: replayed after a crash, it would take the server back.
+            await self._fallback.keep()
         before = None
         if self._history_days is not None and (batch.changes or time.monotonic() >= self._prune_at):
             before = self._clock() - self._history_days * _SECONDS_PER_DAY
             self._prune_at = time.monotonic() + self._timing.prune_every
-        left = iter(batch.records.items())
-        changes = batch.changes
-        while True:
-            records = dict(islice(left, _RECORDS_AT_ONCE))
-            for session in await self._keys.write(records, changes, before, _HISTORY_CHANGES):
-                self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
-            self.commits += bool(records or changes)
-            for session, record in records.items():
-                if record is None:
-                    self._known.pop(session, None)
-                else:
-                    self._known[session] = record
-            changes = []
-            if len(records) < _RECORDS_AT_ONCE:
-                break
+        sessions, changes = len(batch.records), len(batch.changes)
+        await self._write_piece(batch, before)
+        while batch:
+            await self._write_piece(batch, None)
         was, self._trouble = self._trouble, None
         self._pause = 0.0
         self._flying = _Batch()
         self._due_at = time.monotonic() + self._timing.mark_lifetime / 3
+        self._replayed.clear()
         _settle([batch], None)
+        await self._fallback.confirm(batch.mark)
         if was is not None:
             self._log.warning(
                 "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
-                self.place, len(batch.records), len(batch.changes),
+                self.place, sessions, changes,
             )  # fmt: skip
 
-    def _failed(self, batch: _Batch, error: Exception) -> None:
-        """Keep the batch for the next attempt, tell all who wait, and plan that attempt."""
+    async def _write_piece(self, batch: _Batch, before: float | None) -> None:
+        """Write as much as one transaction may hold, and take it out of the batch once the server has it."""
+        assert self._keys is not None
+        records = dict(islice(batch.records.items(), _RECORDS_AT_ONCE))
+        changes = batch.changes[:_CHANGES_AT_ONCE]
+        for session in await self._keys.write(records, changes, before, _HISTORY_CHANGES):
+            self._log.error("state: a row of session %s could not be encoded and is left out", _shown(session))
+        self.commits += bool(records or changes)
+        for session, record in records.items():
+            del batch.records[session]
+            if record is None:
+                self._known.pop(session, None)
+            else:
+                self._known[session] = record
+        del batch.changes[:_CHANGES_AT_ONCE]
+
+    async def _failed(self, batch: _Batch, error: Exception) -> None:
+        """Keep the batch for the next attempt, on disk too, tell all who wait, and plan that attempt."""
         trouble = describe(error, self.place)
         self._pause = min(self._pause * 2 or self._timing.first_retry, self._timing.last_retry)
         self._due_at = time.monotonic() + self._pause
+        journaled = self._journaling
         was, self._trouble = self._trouble, trouble
         newer, self._flying = self._batch, _Batch()
         self._batch = _Batch({**batch.records, **newer.records}, batch.changes + newer.changes)
         _shorten(self._batch.changes)
-        _settle([batch, newer], StoreError(f"{trouble} (kept in memory, tried again)"))
+        if not journaled:
+            self._fallback.add(self._waiting())
+        kept = "kept in memory"
+        try:
+            kept = await self._fallback.keep()
+        finally:
+            _settle([batch, newer], StoreError(f"{trouble} ({kept}, tried again)"))
         if was != trouble:
             known = isinstance(error, (RedisError, OSError, StoreError))
             self._log.error(
-                "state: %s; changes are kept in memory and tried again", trouble, exc_info=None if known else error
+                "state: %s; changes are %s and tried again", trouble, kept, exc_info=None if known else error
             )
+
+    # What the server lacks ---------------------------------------------------------------------------------------
+
+    @property
+    def _journaling(self) -> bool:
+        """Whether what comes is added to the journal as it comes."""
+        return self._trouble is not None or self._fallback.holds
+
+    def _waiting(self) -> list[Item]:
+        """All that the server has not confirmed yet."""
+        return [*self._items(self._flying), *self._items(self._batch)]
+
+    def _items(self, batch: _Batch) -> list[Item]:
+        now = self._clock()
+        states = [
+            Dropped(session, self._replayed.get(session, now)) if record is None else record
+            for session, record in batch.records.items()
+        ]
+        return [*states, *batch.changes]
+
+    async def _take_up(self) -> None:
+        """Begin with what an earlier process could not give to the server any more."""
+        for item in await self._fallback.open():
+            if isinstance(item, Record):
+                self._batch.records[item.session] = item
+                self._replayed[item.session] = item.heard_at
+            elif isinstance(item, Dropped):
+                self._batch.records[item.session] = None
+                self._replayed[item.session] = item.at
+            else:
+                self._batch.changes.append(Entry(item.change, item.number))
+                self._number = max(self._number, item.number)
+        _shorten(self._batch.changes)
+
+    # Attaching -----------------------------------------------------------------------------------------
 
     async def _attach(self, flying: _Batch, patience: float) -> list[Record]:
         """Connect, become the holder, and merge what is there; gives the records that nobody here knew."""
@@ -435,14 +523,21 @@ class RedisStore:
                 late.append(theirs)
                 continue
             ours = holder[session]
+            outdated = theirs.heard_at > self._replayed.get(session, theirs.heard_at)
             if ours is None:  # forgotten meanwhile
+                if outdated:
+                    del holder[session]
+                    self._known[session] = theirs
+                    late.append(theirs)
                 continue
-            merged = newest(ours, theirs)
+            merged = newest(theirs, ours) if outdated else newest(ours, theirs)
             if merged != ours:
                 holder[session] = merged
                 late.append(merged)
         missing = {session: record for session, record in self._known.items() if found.get(session) != record}
         flying.records = {**missing, **flying.records}
+        if self._journaling:
+            self._fallback.add(missing.values())
         return late
 
     def _deliver(self, late: list[Record]) -> None:
@@ -464,10 +559,11 @@ class RedisStore:
 
     async def _let_go(self) -> None:
         self._closing = True
-        if self.backlog:
+        backlog, kept = self.backlog, await self._fallback.close(() if self._journaling else self._waiting())
+        if backlog:
             self._log.error(
-                "state: %s: %d sessions and changes could not be written and are lost with this process",
-                self._trouble or self.place, self.backlog,
+                "state: %s: %d sessions and changes could not be written and are %s",
+                self._trouble or self.place, backlog, kept,
             )  # fmt: skip
         _settle([self._flying, self._batch], StoreError(f"the state in {self.place} is {_CLOSED}"))
         keys, self._keys = self._keys, None

@@ -1,6 +1,7 @@
 """Looking at store and gateway: rarely enough to be no load, and together."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -30,3 +31,14 @@ async def test_a_gateway_that_never_answers_the_door_is_given_up(admin: Admin, m
     monkeypatch.setattr(health_module, "PATIENCE", 0.01)
     monkeypatch.setattr(admin.proxy.server.proxy.site.pool, "acquire", hang)
     assert (await admin.json("/readyz"))["gateway"] == "gateway_connect_slow"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"), [(None, "ok"), ("off", "off"), ("disk full: /state", "disk full: /state")]
+)
+async def test_a_store_that_keeps_a_journal_tells_of_it_and_stays_ready(
+    admin: Admin, trouble: str | None, told: str
+) -> None:
+    admin.proxy.server.ledger.store.journal_trouble = trouble  # type: ignore[attr-defined]
+    answer = await admin.ask("/readyz")
+    assert (answer.status, json.loads(answer.body)["journal"]) == (200, told)

@@ -1,6 +1,10 @@
 """The admin listener over real sockets: who may ask, what is answered, what a release does."""
 
+import asyncio
 import json
+import os
+import socket
+import stat
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +15,7 @@ from statusproxy.admin import health as health_module
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
+from tests.proxy.harness import Wire
 from tests.store.damaged import damage_page, filled, noise
 
 ODD_IDS = ["Sales Team", "a/b", "São Paulo", "50%", "salão 😀", "a?b#c", "<img src=x onerror=alert(1)>", "a+b", "a;b=c"]
@@ -302,3 +307,36 @@ async def test_a_port_that_is_taken_is_named_with_what_to_do(start: Start, admin
     with pytest.raises(StartError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(admin\.listen\).*give it another"):
         async with start(admin={"listen": admin.netloc}):
             pass
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+async def test_its_unix_socket_is_private_whatever_the_umask_and_is_removed_in_the_end(
+    start: Start, tmp_path: Path, umask: int
+) -> None:
+    path = tmp_path / "admin.sock"
+    before = os.umask(umask)
+    try:
+        async with start(admin={"listen": f"unix:{path}"}, listen_mode="0666") as admin:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            wire = Wire(*await asyncio.open_unix_connection(path))
+            await wire.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await wire.message()).status == 200
+            await wire.close()
+            assert admin.proxy.server.admin.addresses == [f"unix:{path}"]
+    finally:
+        os.umask(before)
+    assert not path.exists()
+
+
+async def test_a_unix_socket_that_somebody_else_serves_is_not_taken(start: Start, tmp_path: Path) -> None:
+    from statusproxy.server import StartError
+
+    path = tmp_path / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as living:
+        living.bind(str(path))
+        living.listen()
+        with pytest.raises(StartError, match=r"admin\.sock \(admin\.listen\).*in use"):
+            async with start(admin={"listen": f"unix:{path}"}):
+                pass
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))

@@ -34,8 +34,8 @@ def refused(text: str, **environ: str) -> str:
 
 
 KNOWN = (
-    "(known: listen, gateway, preset, host, language, webhooks, events, presence, sessions, channels, reconnect, "
-    "trusted_proxies, state, admin, timeouts, limits, tls, gateway_tls, log)"
+    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, sessions, channels, reconnect, "
+    "trusted_proxies, underscores_in_headers, state, admin, timeouts, limits, tls, gateway_tls, log)"
 )
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
 LISTEN_ALLOWED = "host:port, [v6]:port, :port (every interface) or unix:/path"
@@ -108,6 +108,24 @@ MISTAKES_AFTER_THE_GATEWAY = [
     (
         "webhooks: [{path: /a, hmac: {header: X, secret: s, algorithm: sha265}}]",
         '2: webhooks[0].hmac.algorithm: found "sha265"; allowed: sha256, sha1, sha512; did you mean "sha256"?',
+    ),
+    (
+        "underscores_in_headers: off",
+        '2: underscores_in_headers: found "off"; allowed: pass, drop',
+    ),
+    (
+        "underscores_in_headers: drop\nwebhooks:\n  - path: /a\n    secret: {header: X_Secret, value: s}",
+        (
+            '5: webhooks[0].secret.header: found "X_Secret"; underscores_in_headers: drop removes this field, so no event '
+            "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
+        ),
+    ),
+    (
+        "underscores_in_headers: drop\nwebhooks:\n  - path: /a\n  - {path: /b, hmac: {header: X_S, secret: s}}",
+        (
+            '5: webhooks[1].hmac.header: found "X_S"; underscores_in_headers: drop removes this field, so no event '
+            "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
+        ),
     ),
     (
         "reconnect:\n  delete: DELETE /api/channels",

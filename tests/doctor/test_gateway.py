@@ -93,6 +93,9 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
     }  # fmt: skip
     report["health"] = {"store": "ok", "gateway": "ok", "damage": ["one", "two"]}
     assert [each.code for each in _judge(report, settings)][1:] == ["proxy.state-damaged"] * 2
+    for journal, found in (("ok", {}), ("off", {}), ("disk full", {"proxy.no-journal": "warning"})):
+        report["health"] = {"store": "ok", "gateway": "ok", "journal": journal}
+        assert levels(_judge(report, settings)) == {"proxy.running": "ok", **found}
     report |= {"version": "0.0.1", "health": {"store": "ok", "gateway": "ok"}}
     assert levels(_judge(report, settings)) == {"proxy.other-version": "warning"}
     assert levels(_judge(report | {"settings": "[]"}, settings)) == {"proxy.other-version": "warning"}

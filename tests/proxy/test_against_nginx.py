@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy.harness import PATIENCE, Message, Origin, Wire, running
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, running
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
 
@@ -208,12 +208,12 @@ def trials() -> Iterator[Trial]:
 
 
 @contextlib.asynccontextmanager
-async def nginx_before(origin: Origin, folder: Path) -> AsyncIterator[int]:
+async def nginx_before(origin: Origin, folder: Path, config: str = CONFIG) -> AsyncIterator[int]:
     """nginx in front of `origin`; gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, origin=origin.port, port=port))
+    (folder / "nginx.conf").write_text(config.format(folder=folder, origin=origin.port, port=port))
     assert NGINX is not None
     process = await asyncio.create_subprocess_exec(
         NGINX, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")
@@ -366,3 +366,45 @@ async def test_odd_answers_fare_as_the_table_says(origin: Origin, tmp_path: Path
             outcomes = [await undergo(port, origin, trial) for port in (nginx, proxy.port)]
             fared.append((*[str(o.answer and o.answer.status) for o in outcomes], wire))
     assert told(fared) == told(ODD_ANSWERS)
+
+
+async def test_fields_with_underscores_are_dropped_as_nginx_drops_them_by_default(
+    origin: Origin, tmp_path: Path
+) -> None:
+    trial = Trial(
+        b"GET / HTTP/1.1\r\nHost: proxy.example\r\nX_Forwarded_For: 10.0.0.1\r\n"
+        b"X-A: 1\r\n_: 2\r\nX_: 3\r\nX-B: a_b\r\n\r\n"
+    )
+    config = CONFIG.replace("underscores_in_headers on", "underscores_in_headers off")
+    got = []
+    async with (
+        nginx_before(origin, tmp_path, config) as nginx,
+        running(tmp_path, origin.url, underscores_in_headers="drop") as proxy,
+    ):
+        for port in (nginx, proxy.port):
+            outcome = await undergo(port, origin, trial)
+            assert outcome.request is not None
+            got.append([field for field in fields(outcome.request) if field[0] != b"Host"])
+    assert got == [[(b"X-A", b"1"), (b"X-B", b"a_b")]] * 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "compressed"), [("", False), ("gzip_proxied any;", True)], ids=["by-default", "gzip_proxied-any"]
+)
+async def test_an_nginx_behind_us_compresses_only_where_gzip_proxied_lets_it(
+    origin: Origin, tmp_path: Path, setting: str, compressed: bool
+) -> None:
+    origin.answer = answer(b"a" * 5000, "Content-Type: application/json")
+    config = CONFIG.replace("access_log off;", f"access_log off; gzip on; gzip_types application/json; {setting}")
+    asked = get("/", "Accept-Encoding: gzip")
+    async with (
+        nginx_before(origin, tmp_path, config) as nginx,
+        running(tmp_path, f"http://127.0.0.1:{nginx}") as proxy,
+    ):
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", nginx))
+        await wire.send(asked)
+        direct = await wire.message()
+        await wire.close()
+        through_us = await proxy.ask(asked)
+    assert direct.get("Content-Encoding") == b"gzip"
+    assert (through_us.get("Content-Encoding") == b"gzip") is compressed

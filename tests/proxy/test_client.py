@@ -1,6 +1,7 @@
 """The client's side: connections that end, linger, are told off, and go on."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,21 @@ async def test_limits_of_heads_follow_a_reload_for_connections_from_then_on(orig
         file.write_text(file.read_text().replace("target: 1000", "target: 300"))
         assert proxy.server.reload()
         assert (await proxy.ask(asked)).status == 414
+
+
+async def test_dropping_underscores_follows_a_reload_on_connections_that_are_open(
+    origin: Origin, tmp_path: Path
+) -> None:
+    async with running(tmp_path, origin.url, underscores_in_headers="pass") as proxy:
+        client = await proxy.connect()
+        file = tmp_path / "config.yaml"
+        for setting, arrives in (("pass", True), ("drop", False), ("pass", True)):
+            before = file.read_text()
+            file.write_text(re.sub("underscores_in_headers: .*", f"underscores_in_headers: {setting}", before))
+            assert proxy.server.reload()
+            await client.send(get("/", "X_A: 1"))
+            await client.message()
+            assert (origin.requests[-1].get("X_A") is not None) is arrives
 
 
 async def test_a_closed_connection_while_a_get_is_handled_ends_it_at_the_gateway(

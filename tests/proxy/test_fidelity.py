@@ -44,6 +44,19 @@ async def test_nothing_is_added_to_a_request_but_what_a_proxy_owes(origin: Origi
     assert names == {b"host", *ADDED}
 
 
+@pytest.mark.parametrize(
+    ("setting", "arrives"), [({}, [b"X_A", b"X-A", b"X_Forwarded_For"]), ({"underscores_in_headers": "drop"}, [b"X-A"])]
+)
+async def test_fields_with_underscores_pass_or_are_dropped_as_configured(
+    origin: Origin, tmp_path: Path, setting: dict[str, str], arrives: list[bytes]
+) -> None:
+    async with running(tmp_path, origin.url, **setting) as proxy:
+        for _ in range(2):  # the second time the head is remembered
+            await proxy.ask(get("/", "X_A: 1", "X-A: b_c", "X_Forwarded_For: 10.0.0.1"))
+    for request in origin.requests:
+        assert [name for name, _ in own(request) if name != b"Host"] == arrives
+
+
 async def test_an_answer_s_fields_keep_case_order_repeats_and_bytes(origin: Origin, proxy: Running) -> None:
     origin.answer = (
         b'HTTP/1.1 200 OK\r\nset-COOKIE: a=1\r\nETag: "x"\r\nSet-Cookie: b=2\r\nX: \xe9\xff\r\nEmpty:\r\n'

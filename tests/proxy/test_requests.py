@@ -26,11 +26,13 @@ class NoTransport:
 class Reading:
     """What a parser makes of bytes that come in pieces."""
 
-    def __init__(self, *, at_once: int = 10, target: int = 100, head: int = 400, fields: int = 8) -> None:
+    def __init__(
+        self, *, at_once: int = 10, target: int = 100, head: int = 400, fields: int = 8, drop_underscores: bool = False
+    ) -> None:
         self.parser = RequestParser(
             NoTransport(),  # type: ignore[arg-type]
             asyncio.get_running_loop(),
-            HeadLimits(target=target, head=head, fields=fields),
+            HeadLimits(target=target, head=head, fields=fields, drop_underscores=drop_underscores),
             refusal=lambda refused: refused,
             at_once=at_once,
             read_ahead=1024,
@@ -85,6 +87,19 @@ async def test_names_and_values_keep_their_bytes_order_and_repeats() -> None:
         (b"Obs", b"\xe9\xff\x80"),
         (b"x-A", b"b"),
     )
+
+
+async def test_a_field_with_an_underscore_is_removed_before_anything_reads_it() -> None:
+    asked = request(b"X_Forwarded_For: 10.0.0.1", b"_: 1", b"X-A: a_b", b"Content_Length: 5", b"X_: 2")
+    head = Reading(drop_underscores=True).feed(asked).head
+    assert head.headers == ((b"Host", b"proxy.example"), (b"X-A", b"a_b"))
+    assert head.kept == list(head.headers)
+    assert head.length is None
+
+
+async def test_fields_that_are_dropped_count_towards_the_limits() -> None:
+    assert Reading(fields=9, drop_underscores=True).feed(request(*[b"X_A: 1"] * 9)).code == "head_too_large"
+    assert Reading(head=99, drop_underscores=True).feed(request(b"X_A: " + b"x" * 99)).code == "head_too_large"
 
 
 @pytest.mark.parametrize("method", ["GET", "PURGE", "FOO", "M-SEARCH", "x!#$%&'*+-.^_`|~9", "PRI"])

@@ -32,21 +32,22 @@ class RedisServer:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
+    def start(self, *settings: str, until_ready: bool = True) -> None:
+        """Start it, with more settings if need be; wait until it has loaded its data, or only until it answers."""
         program = shutil.which("redis-server")
         if program is None:
             pytest.skip("no redis-server here: apt-get install redis-server (or tests/install-peers.sh)")
         self._folder.mkdir(exist_ok=True)
         command = [
             program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder), "--save", "",
-            "--appendonly", "yes", "--appendfsync", "always", *self._settings,
+            "--appendonly", "yes", "--appendfsync", "always", *self._settings, *settings,
         ]  # fmt: skip
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self._process.stdout is not None
         said = ""
         for line in self._process.stdout:
             said += line
-            if "Ready to accept connections" in line:
+            if "Ready to accept connections" in line or ("Server initialized" in line and not until_ready):
                 return
         raise AssertionError(f"redis-server did not start:\n{said}")
 

@@ -41,6 +41,11 @@ def test_systemd_listens_where_the_configuration_says(inquire: ModuleType, liste
     assert [line.removeprefix("ListenStream=") for line in lines[2:]] == ["", *streams]
 
 
+def test_systemd_gives_the_socket_the_mode_that_the_configuration_says(inquire: ModuleType) -> None:
+    settings = loads("gateway: http://127.0.0.1:3000\nlisten: unix:/run/a.sock\nlisten_mode: 0660\n")
+    assert inquire.listen(settings).splitlines()[2:] == ["ListenStream=", "ListenStream=/run/a.sock", "SocketMode=0660"]
+
+
 def test_a_hosts_name_is_left_to_the_service(inquire: ModuleType) -> None:
     settings = loads("gateway: http://127.0.0.1:3000\nlisten: proxy.example:8090\n")
     assert "ListenStream" not in inquire.listen(settings)

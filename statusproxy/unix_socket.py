@@ -1,0 +1,77 @@
+"""Unix sockets to listen on: created at the mode they keep, and a file that a dead process left is replaced."""
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["PRIVATE", "bind", "serve"]
+
+#: For this user (and root) only. To connect to a Unix socket is to write to it (unix(7)).
+PRIVATE: Final = 0o600
+
+#: Seconds for a probe of an existing socket. A process that does not answer within it is busy, not dead.
+_PROBE: Final = 1.0
+
+
+def bind(path: Path, mode: int) -> socket.socket:
+    """A socket bound to `path` with exactly `mode`, whatever the umask; it does not listen yet.
+
+    A socket file on which nobody listens is replaced. Raises `OSError`: EADDRINUSE where somebody listens, EEXIST
+    where the file is no socket.
+    """
+    _remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    bound = False
+    try:
+        # On Linux the file gets the mode of the socket less the umask, so it is never wider than `mode`. While the
+        # missing bits are added nobody can connect, for the socket does not listen. (Another umask for this moment
+        # would hold for every thread of the process.)
+        os.fchmod(sock.fileno(), mode)
+        sock.bind(str(path))
+        bound = True
+        os.chmod(path, mode)
+    except BaseException:
+        sock.close()
+        if bound:
+            path.unlink(missing_ok=True)
+        raise
+    return sock
+
+
+async def serve(
+    factory: Callable[[], asyncio.Protocol], sock: socket.socket, *, tls: ssl.SSLContext | None = None, backlog: int
+) -> asyncio.Server:
+    """Listen on a bound socket. Its file stays when the server closes: it may be systemd's, which outlives us."""
+    # Python 3.13 and newer would remove it.
+    keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+    return await asyncio.get_running_loop().create_unix_server(factory, sock=sock, ssl=tls, backlog=backlog, **keep)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket file that a dead process left behind; one that somebody serves stays."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise FileExistsError(errno.EEXIST, "the file is there already and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE)
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return  # its owner has just removed it
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except TimeoutError:
+            pass  # too busy to answer, but alive
+        # asyncio would replace the file, and its owner would listen on where nobody can connect.
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
