@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.tap import LONG_STRING, UNFOLDED_LIMIT, Tap
+from statusproxy.proxy.elision import LONG_STRING
+from statusproxy.proxy.tap import DECODED_LIMIT, Tap
 
 
 def tapped(body: bytes, limit: int, cuts: list[int] | None = None, coding: bytes | None = None) -> Tap:
@@ -134,7 +135,7 @@ def test_a_compressed_body_is_shortened_like_any_other() -> None:
 
 
 def test_a_bomb_is_given_up_before_it_has_unfolded() -> None:
-    bomb = gzip.compress(bytes(UNFOLDED_LIMIT + 1024 * 1024), 9)
+    bomb = gzip.compress(bytes(DECODED_LIMIT + 1024 * 1024), 9)
     tap = tapped(b'"' + bomb, 1000, coding=None)  # not compressed as far as anybody said: nothing to unfold
     assert tap.failure is None or tap.failure == "too-large"
     tap = tapped(bomb, 1000, coding=b"gzip")
@@ -144,10 +145,10 @@ def test_a_bomb_is_given_up_before_it_has_unfolded() -> None:
 @pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(b"{}" * 100)[:-4]])
 def test_a_broken_coding_is_a_failure_and_not_an_error(body: bytes) -> None:
     tap = tapped(body, 1000, coding=b"gzip")
-    assert (tap.finish(), tap.failure) == (None, "bad-gzip")
+    assert (tap.finish(), tap.failure) == (None, "broken-coding")
 
 
-@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, br"])
+@pytest.mark.parametrize("coding", [b"compress", b"gzip, br"])
 def test_a_coding_the_tap_does_not_know_is_a_failure_at_once(coding: bytes) -> None:
     assert Tap(1000, coding).failure == "coding"
 
