@@ -7,7 +7,6 @@ The work is done by searches over whole blocks, never by a loop over characters,
 costs about the same whatever it holds.
 """
 
-import re
 from typing import Final
 
 #: A string longer than this, in bytes between its quotes, is shortened. No field that a rule reads (ids, states,
@@ -20,8 +19,8 @@ _ESCAPE_BEGINS: Final = 5
 #: The longest character of UTF-8 has three bytes behind its first.
 _CONTINUATIONS: Final = 3
 
-#: The inside of a string as far as its escapes are whole.
-_WHOLE: Final = re.compile(rb"[^\\]*(?:\\(?:[^u]|u.{4})[^\\]*)*", re.DOTALL)
+_BACKSLASH: Final = ord("\\")
+_U: Final = ord("u")
 
 
 class Elider:
@@ -41,6 +40,9 @@ class Elider:
     def feed(self, block: bytes) -> bytes:
         """Take the next block (64 KiB is a good size), and give what is certain of the shortened document."""
         data = self._open + block if self._open else block
+        if self._dropping and b'"' not in data:
+            self._open = b"\\" * ((len(data) - len(data.rstrip(b"\\"))) % 2)
+            return b""
         marks = _without_escapes(data)
         half = b""
         if marks.endswith(b"\\"):  # the escape goes on in the next block
@@ -105,9 +107,16 @@ def _without_escapes(data: bytes) -> bytes:
 def _cut(data: bytes, start: int) -> int:
     """Where the long string whose inside begins at `start` is cut: behind a whole escape or character."""
     cut = start + LONG_STRING
-    if data.find(b"\\", cut - _ESCAPE_BEGINS, cut) >= 0:
-        match = _WHOLE.match(data, start, cut)
-        cut = match.end() if match else start
+    at = data.find(b"\\", cut - _ESCAPE_BEGINS, cut)
+    if at >= 0:
+        before = data[start:at]
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 1:
+            at += 1  # it is the second of a pair, and begins nothing
+        while at < cut:
+            size = 1 if data[at] != _BACKSLASH else 6 if data[at + 1] == _U else 2
+            if at + size > cut:
+                return at
+            at += size
     for _ in range(_CONTINUATIONS):
         if data[cut] & 0xC0 != 0x80:
             break
