@@ -144,8 +144,10 @@ class Tap:
         yield from self._steps()
         if self._decoder is not None:
             self._decoder.end()
-        if self._elider is not None:
-            self._append(self._elider.feed(bytes(self._waiting)) + self._elider.end())
+            self._decoder = None
+        elider, self._elider = self._elider, None
+        if elider is not None:
+            self._append(elider.feed(bytes(self._waiting)) + elider.end())
 
     def _take(self, data: bytes) -> None:
         """The next piece of the body, decoded."""

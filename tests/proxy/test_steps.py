@@ -8,6 +8,7 @@ import time
 import pytest
 
 from statusproxy.proxy.steps import ON_LOOP, TURN, Steps, Workshop, at_once
+from tests.proxy.harness import until
 
 
 def working(steps: int, seen: list[int] | None = None, seconds: float = 0.0) -> Steps[str]:
@@ -71,8 +72,7 @@ async def test_a_cancelled_work_ends_with_its_turn() -> None:
     seen: list[int] = []
     workshop = Workshop()
     task = asyncio.create_task(workshop.run(working(1000, seen, TURN)))
-    while len(seen) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(seen) >= 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
