@@ -4,6 +4,7 @@ RFC 9110 §8.4, §12.5.3. Each is there at once (`decode`, `encode_gzip`) and in
 """
 
 import gzip
+import io
 import zlib
 from typing import Final
 
@@ -39,13 +40,13 @@ def decoding(body: bytes, coding: bytes, limit: int) -> Steps[bytes]:
     for name in reversed(names):
         decoder = Decoder(name, limit)
         decoder.feed(body)
-        pieces: list[bytes] = []
+        decoded = io.BytesIO()  # which gives what was written without another copy, unlike a join of pieces
         while decoder.behind:
-            pieces.append(decoder.step())
+            decoded.write(decoder.step())
             if decoder.behind:
                 yield
         decoder.end()
-        body = b"".join(pieces)
+        body = decoded.getvalue()
     return body
 
 
