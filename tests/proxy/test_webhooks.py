@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,26 @@ async def test_a_forged_body_is_not_decoded(origin: Origin, tmp_path: Path, monk
     signed = {"header": "X-Signature", "secret": "key"}
     async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "hmac": signed}]) as proxy:
         assert (await post(proxy, gzip.compress(event()), "Content-Encoding: gzip", "X-Signature: 00")).status == 200
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/channels"], ids=["webhook", "create"])
+@pytest.mark.parametrize("inside", [b'\\"', b'","'], ids=["escapes", "strings"])
+async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
+    proxy: Running, path: str, inside: bytes
+) -> None:
+    """60 KB on the wire, 60 MB decoded: the one other client waited for as long as all of them took."""
+    body = gzip.compress(b'{"a":["' + inside * (60_000_000 // len(inside)) + b'"]}')
+    start = time.perf_counter()
+    gzip.decompress(body)
+    alone = time.perf_counter() - start
+    attack = asyncio.gather(*[post(proxy, body, "Content-Encoding: gzip", path=path) for _ in range(6)])
+    slowest = 0.0
+    while not attack.done():
+        asked = time.perf_counter()
+        assert (await proxy.ask(get("/any"))).status == 200
+        slowest = max(slowest, time.perf_counter() - asked)
+    assert [got.status for got in await attack] == [200] * 6
+    assert slowest < 6 * alone / 2
 
 
 async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
