@@ -724,10 +724,8 @@ class Exchange:
         coding = b",".join(noted.get(b"content-encoding", ()))
         if not coding:
             return body, ""
-        workshop = self._proxy.workshop
         try:
-            async with workshop.place(wide=is_wide(coding)):
-                return await workshop.run(decoding(body, coding, limit)), ""
+            return await self._proxy.workshop.run(decoding(body, coding, limit), wide=is_wide(coding)), ""
         except CodingError as error:
             return None, str(error)
         except Exception:

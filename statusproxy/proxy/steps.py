@@ -7,9 +7,8 @@ release the interpreter's lock: the loop goes on meanwhile.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 
@@ -49,18 +48,20 @@ class Workshop:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="statusproxy-work")
         self._wide = asyncio.Semaphore(_WIDE)
 
-    async def run(self, steps: Steps[T]) -> T:
+    async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
         """Do the work and return its result; raises what it raises.
 
         It does not give way to the loop if the work is done within `ON_LOOP` seconds. A cancelled call ends the work
-        after its present turn.
+        after its present turn. `wide` work holds a large window in memory, so little of it is under way at a time.
         """
+        if wide:
+            async with self._wide:
+                return await self.run(steps)
         done, result = _advance(steps, ON_LOOP)
-        loop = asyncio.get_running_loop()
         while not done:
             turn = _Turn(steps)
             try:
-                running = loop.run_in_executor(self._thread, turn)
+                running = asyncio.get_running_loop().run_in_executor(self._thread, turn)
             except RuntimeError:  # no thread can be started: on the loop it is slower, but it gets done
                 turn.void = True
                 await asyncio.sleep(0)
@@ -69,15 +70,6 @@ class Workshop:
                 done, result = await running
         assert not isinstance(result, _Pending)
         return result
-
-    @contextlib.asynccontextmanager
-    async def place(self, *, wide: bool) -> AsyncIterator[None]:
-        """A place to work at. Work that holds a large window in memory waits until one of few is free."""
-        if not wide:
-            yield
-            return
-        async with self._wide:
-            yield
 
 
 class _Pending:

@@ -7,8 +7,8 @@ so that memory stays flat however much media an event carries. A coded body is d
 import logging
 from typing import Final
 
-from statusproxy.proxy.codings import is_wide, layers
-from statusproxy.proxy.decoders import CodingError, Decoder
+from statusproxy.proxy.codings import layers
+from statusproxy.proxy.decoders import WIDE, CodingError, Decoder
 from statusproxy.proxy.elision import Elider
 from statusproxy.proxy.steps import Steps, Workshop, at_once
 
@@ -20,6 +20,8 @@ DECODED_LIMIT: Final = 64 * 1024 * 1024
 
 #: Bytes that are shortened in one step: at most 0.6 ms, and usually a hundredth of that.
 _BLOCK: Final = 64 * 1024
+
+_NOTHING: Final = bytearray()  # never changed
 
 
 class Tap:
@@ -49,9 +51,9 @@ class Tap:
         self.failure: str | None = None if limit > 0 else "too-large"
         self._limit = limit
         self._copy: bytes | bytearray = b""
-        self._coded = bytearray()
+        self._coded: bytes | bytearray = b""  # to be decoded
         self._elider: Elider | None = None
-        self._waiting = bytearray()  # decoded, to be shortened
+        self._waiting = _NOTHING  # decoded, to be shortened
         self._decoder: Decoder | None = None
         self._late = self._wide = False
         if coding:
@@ -61,7 +63,7 @@ class Tap:
         names = layers(coding)
         if not names:
             return
-        self._wide = is_wide(coding)
+        self._wide = not WIDE.isdisjoint(names)
         self._late = late or self._wide
         try:
             if len(names) > 1:
@@ -77,7 +79,7 @@ class Tap:
         if self._decoder is None:
             self._take(data)
             return
-        self._coded += data
+        self._coded = _longer(self._coded, data)
         if self._late and len(self._coded) > self._limit:
             self._fail("too-large")
 
@@ -97,8 +99,7 @@ class Tap:
         if self.failure is None and self._decoder is None and self._elider is None:
             return bytes(self._copy)  # the usual: small and not coded
         if self.failure is None:
-            async with workshop.place(wide=self._wide):
-                await self._work(workshop, self._last_steps())
+            await self._work(workshop, self._last_steps())
         return self._result()
 
     def finish(self) -> bytes | None:
@@ -114,12 +115,12 @@ class Tap:
 
     def _fail(self, why: str) -> None:
         self.failure = why
-        self._copy, self._coded, self._waiting = b"", bytearray(), bytearray()
+        self._copy, self._coded, self._waiting = b"", b"", _NOTHING
         self._decoder = self._elider = None
 
     async def _work(self, workshop: Workshop, steps: Steps[None]) -> None:
         try:
-            await workshop.run(steps)
+            await workshop.run(steps, wide=self._wide)
         except CodingError as error:
             self._fail(str(error))
         except Exception:  # the request goes on all the same
@@ -130,7 +131,7 @@ class Tap:
         """Decode what is there, and shorten whole blocks of it."""
         decoder, coded = self._decoder, self._coded
         if decoder is not None and coded:
-            self._coded = bytearray()
+            self._coded = b""
             decoder.feed(bytes(coded))
             del coded
             while decoder.behind and self.failure is None:
@@ -154,15 +155,10 @@ class Tap:
         if self._elider is not None:
             self._waiting += data
             return
-        if not self._copy:
-            self._copy = data
-        else:
-            if isinstance(self._copy, bytes):
-                self._copy = bytearray(self._copy)
-            self._copy += data
+        self._copy = _longer(self._copy, data)
         if len(self._copy) > self._limit:
             self._elider = Elider()
-            self._waiting, self._copy = bytearray(self._copy), bytearray()
+            self._waiting, self._copy = bytearray(self._copy), b""
 
     def _shorten_blocks(self) -> Steps[None]:
         while self._elider is not None and len(self._waiting) >= _BLOCK:
@@ -173,6 +169,16 @@ class Tap:
             yield
 
     def _append(self, shortened: bytes) -> None:
-        self._copy += shortened
+        self._copy = _longer(self._copy, shortened)
         if len(self._copy) > self._limit:
             self._fail("too-large")
+
+
+def _longer(data: bytes | bytearray, more: bytes) -> bytes | bytearray:
+    """`data` with more behind it; the usual body comes in one piece, which is not copied."""
+    if not data:
+        return more
+    if isinstance(data, bytes):
+        data = bytearray(data)
+    data += more
+    return data

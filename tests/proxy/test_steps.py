@@ -1,7 +1,6 @@
 """Long work: done at once where it is short, in a thread where it is long, and the loop never waits for it."""
 
 import asyncio
-import contextlib
 import threading
 import time
 
@@ -92,25 +91,19 @@ async def test_without_a_thread_the_work_is_done_on_the_loop(monkeypatch: pytest
     assert await workshop.run(working(3, None, ON_LOOP)) == "done"  # what stood in the queue does no harm
 
 
-async def test_places_for_wide_work_are_few() -> None:
-    workshop, most, inside = Workshop(), 0, 0
+async def test_little_wide_work_is_under_way_at_a_time_and_other_work_does_not_wait_for_it() -> None:
+    workshop, begun, ended = Workshop(), set[int](), list[int]()
 
-    async def work() -> None:
-        nonlocal most, inside
-        async with workshop.place(wide=True):
-            inside += 1
-            most = max(most, inside)
-            await workshop.run(working(2, None, ON_LOOP))
-            inside -= 1
+    def wide(number: int) -> Steps[None]:
+        begun.add(number)
+        assert len(begun) - len(ended) <= 4
+        yield from working(2, None, ON_LOOP)
+        ended.append(number)
 
-    await asyncio.gather(*[work() for _ in range(12)])
-    assert most == 4
-
-
-async def test_other_work_needs_no_place() -> None:
-    workshop = Workshop()
-    async with contextlib.AsyncExitStack() as taken:
-        for _ in range(4):
-            await taken.enter_async_context(workshop.place(wide=True))
-        async with asyncio.timeout(5), workshop.place(wide=False):
-            assert await workshop.run(working(2)) == "done"
+    all_wide = asyncio.gather(*[workshop.run(wide(number), wide=True) for number in range(12)])
+    await asyncio.sleep(0)
+    assert begun == {0, 1, 2, 3}
+    assert await workshop.run(working(2)) == "done"
+    assert len(ended) < 12
+    await all_wide
+    assert len(ended) == 12
