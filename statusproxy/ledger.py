@@ -179,6 +179,8 @@ class Ledger:
         reading = signals.read(body, self._signal_rules, now)
         self.heard_at = now
         self._note_sender(source, now)
+        if reading.verdict is signals.Verdict.NOT_JSON:
+            self.unreadable("webhook", "not-json")
         outcome = self.sessions.hear(reading, now)
         verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
         if reading.verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
@@ -252,10 +254,13 @@ class Ledger:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
         asked_at = _asked(asked_at, now)
-        if image or qr.has_qr(body):
+        answer = qr.Answer.CODE if image else qr.read(body)
+        if answer is qr.Answer.CODE:
             return self._durable(self.sessions.qr_seen(session, asked_at, now))
-        if qr.says_connected(body):
+        if answer is qr.Answer.CONNECTED:
             return self._durable(self.sessions.said_connected(session, asked_at, now))
+        if answer is qr.Answer.NOT_JSON:
+            self.unreadable("qr", "not-json")
         return None
 
     def created(self, session: str, asked_at: float) -> Awaitable[None] | None:

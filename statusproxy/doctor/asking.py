@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from statusproxy.proxy.codings import CodingError, decode
+from statusproxy.proxy.codings import decode
+from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.headers import PSEUDONYM, Header, first, values, write_head
 from statusproxy.proxy.upstream import Pool
 

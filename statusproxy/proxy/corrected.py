@@ -1,11 +1,9 @@
 """Corrected routes: what the gateway is asked, and the answer's own validator and coding (RFC 9110 §8.8, §13)."""
 
-from collections import deque
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final
 
-from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip, encode_gzip
+from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
 from statusproxy.proxy.headers import Header, Headers, Noted, lower, values
 
 #: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
@@ -49,25 +47,6 @@ _NOT_WITH_304: Final = frozenset(
 )
 
 
-class Validators:
-    """Entity tags for changed bodies. The last few are remembered by the body object itself, so that a list which
-    is corrected once and sent a thousand times is hashed once."""
-
-    __slots__ = ("_recent",)
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=8)
-
-    def tag(self, body: bytes) -> bytes:
-        """The weak tag of `body`: equal for equal bodies, across restarts too."""
-        for known, tag in self._recent:
-            if known is body:
-                return tag
-        tag = b'W/"sp-%b"' % blake2b(body, digest_size=12).hexdigest().encode()
-        self._recent.appendleft((body, tag))
-        return tag
-
-
 def ask(headers: Headers) -> list[Header]:
     """The request's fields as the gateway is asked on a corrected route: for the whole list, uncoded."""
     asked = [header for header in headers if lower(header[0]) not in WITHHELD]
@@ -83,6 +62,8 @@ class Representation:
     reason: bytes
     headers: list[Header]
     body: bytes
+    gzip: bool = False
+    """Whether the body is still to be compressed, as `headers` say already."""
 
 
 def represent(
@@ -93,8 +74,7 @@ def represent(
     `asked` and `said` are what was noted of the request and of the answer (`headers.sort_out`).
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
     correction in force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2).
-    gzip is applied
-    where the client asked for it, since the gateway was asked for none.
+    Where the client asked for gzip it gets it, since the gateway was asked for none; the caller compresses the body.
     """
     if own_tag is not None:
         tag = own_tag
@@ -107,15 +87,16 @@ def represent(
             304, b"Not Modified", [header for header in headers if lower(header[0]) not in _NOT_WITH_304], b""
         )
     coded = own_tag is None and b"content-encoding" in said
+    gzip = False
     if len(body) >= WORTHWHILE and not coded:
         accept = asked.get(b"accept-encoding")
         if accept:
             headers = _vary(headers)
             if accepts_gzip(accept):
-                body = encode_gzip(body)
+                gzip = True
                 headers = _weak(headers)
                 headers.append((b"Content-Encoding", b"gzip"))
-    return Representation(status, reason, headers, body)
+    return Representation(status, reason, headers, body, gzip)
 
 
 def _none_match(fields: list[bytes], tag: bytes) -> bool:

@@ -15,7 +15,8 @@ import msgspec
 from statusproxy.proxy import corrected
 from statusproxy.proxy.belief import Case
 from statusproxy.proxy.client import ClientRequest
-from statusproxy.proxy.codings import CodingError, decode
+from statusproxy.proxy.codings import decoding, is_wide
+from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.errors import ALLOW, PROBLEMS, Hop, error_answer
 from statusproxy.proxy.forwarded import SAID
 from statusproxy.proxy.headers import (
@@ -33,10 +34,12 @@ from statusproxy.proxy.headers import (
     write_head,
 )
 from statusproxy.proxy.onward import Onward, onward
+from statusproxy.proxy.renditions import Renditions
 from statusproxy.proxy.requests import BrokenBodyError
 from statusproxy.proxy.routes import Kind, Match
 from statusproxy.proxy.sharing import Flight, Flights, Landing
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge, Report, Site, WebhookTarget
+from statusproxy.proxy.steps import Workshop
 from statusproxy.proxy.tap import Tap
 from statusproxy.proxy.upgrade import Tunnel
 from statusproxy.proxy.upstream import Pool, ResponseHead, UpstreamConnection, UpstreamError
@@ -56,8 +59,14 @@ _MANY_DIGITS: Final = 9
 #: Bytes of a small answer's body that are written together with its head.
 _ONE_WRITE: Final = 64 * 1024
 
-#: Bytes of a QR answer or a create request that are looked at.
+#: Bytes of a whole answer that are handed over at once. The loop copies what the client does not take, or encrypts it.
+_ONE_COPY: Final = 512 * 1024
+
+#: Bytes of a QR answer or a create request that are looked at, coded or not.
 _GLANCE: Final = 256 * 1024
+
+#: Bytes that a create request may decode to. What is beyond `_GLANCE` of it must be the insides of long strings.
+_GLANCE_DECODED: Final = 4 * 1024 * 1024
 
 #: A request id as it may be passed on and logged: printable, short; others are replaced.
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -82,7 +91,8 @@ class Proxy:
         self.report = report
         self.draining = False
         self.in_flight = 0
-        self.validators = corrected.Validators()
+        self.workshop = Workshop()
+        self.renditions = Renditions(self.workshop)
         self.flights = Flights()
 
     async def handle(self, request: ClientRequest) -> bool:
@@ -255,8 +265,9 @@ class Exchange:
             self._client = self._site.trust.client(self._request.connection.peer, self._request.headers)
         self._case = entry.judge.hear(self._client, self._request.headers)
         # Nothing is unfolded or kept for a sender that is not believed anyway.
-        coding = self._noted.get(b"content-encoding", [None])[0] if self._case.open else None
-        self._tap = Tap(self._site.limits.tap if self._case.open else 0, coding)
+        believable = self._case.open
+        coding = b",".join(self._noted.get(b"content-encoding", ())) if believable else None
+        self._tap = Tap(self._site.limits.tap if believable else 0, coding)
         if entry.tap:
             await self._read_to_end()
             await self._settle()
@@ -285,7 +296,7 @@ class Exchange:
         if body is None:
             return
         fields, noted = self._answer_fields(head)
-        text, why = self._unfold(head, noted, body)
+        text, why = await self._unfold(head, noted, body, self._site.limits.corrected)
         if text is None:
             if why:
                 self._knowledge.unreadable("channels", why)
@@ -304,9 +315,10 @@ class Exchange:
             fields,
             noted,
             correction.body if changed else body,
-            self._proxy.validators.tag(correction.body) if changed else None,
+            await self._proxy.renditions.tag(correction.body) if changed else None,
         )
-        await self._answer(answer.status, answer.reason, answer.headers, answer.body, head)
+        wire_body = await self._proxy.renditions.gzip(answer.body) if answer.gzip else answer.body
+        await self._answer(answer.status, answer.reason, answer.headers, wire_body, head)
 
     async def _list(self, asking: Onward) -> Landing:
         """Ask the gateway for the list; a body too large to be held has been streamed when this returns."""
@@ -342,20 +354,25 @@ class Exchange:
         """Pass on a request whose answer shows whether the gateway has caught up, and draw the conclusion."""
         knowledge, session = self._knowledge, match.session
         if match.kind is Kind.CREATE and session is None:
-            self._tap = Tap(_GLANCE, first(self._request.headers, b"content-encoding"))
+            coding = b",".join(self._noted.get(b"content-encoding", ()))
+            self._tap = Tap(_GLANCE, coding, decoded_limit=_GLANCE_DECODED, late=True)
         head = await self._send(self._site.pool, self._onward(self._site.pool))
         if 200 <= head.status < 300:
             if match.kind is Kind.DELETE and session is not None:
                 self._durable = knowledge.deleted(session, self._asked_at)
             elif match.kind is Kind.CREATE:
-                session = session if session is not None else self._named_in_body(match)
+                session = session if session is not None else await self._named_in_body(match)
                 if session is not None:
                     self._durable = knowledge.created(session, self._asked_at)
-            elif match.kind is Kind.QR and session is not None and knowledge.wants_qr(session):
+            elif self._shows_qr(match) and session is not None and knowledge.wants_qr(session):
                 await self._observe_qr(head, session)
                 return
             await self._settle()
         await self._stream(head)
+
+    def _shows_qr(self, match: Match[Entry]) -> bool:
+        """Whether the answer has a body that shows what the QR route says; HEAD's has none."""
+        return match.kind is Kind.QR and self._request.method != "HEAD"
 
     async def _observe_qr(self, head: ResponseHead, session: str) -> None:
         body = await self._whole(head, _GLANCE)
@@ -363,7 +380,7 @@ class Exchange:
             return
         kind = first(head.headers, b"content-type") or b""
         fields, noted = self._answer_fields(head)
-        text, why = self._unfold(head, noted, body)
+        text, why = await self._unfold(head, noted, body, _GLANCE)
         if text is not None:
             image = kind.lower().startswith(b"image/")
             self._durable = self._knowledge.qr_answered(session, text, image, self._asked_at)
@@ -451,7 +468,7 @@ class Exchange:
             connection.write(wire)
             if whole:
                 connection.request_done = True
-                self._body_whole()
+                await self._body_whole()
             elif self._pump is None:
                 self._pump = asyncio.create_task(self._carry_body(connection))
             try:
@@ -486,7 +503,7 @@ class Exchange:
                 if request.message.chunked:
                     connection.write(_LAST_CHUNK)
                 connection.request_done = True
-            self._body_whole()
+            await self._body_whole()
         except TimeoutError:
             connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
         except UpstreamError as error:
@@ -511,6 +528,8 @@ class Exchange:
             if limit is not None and self._received > limit:
                 raise UpstreamError("body_too_large")
             yield data
+            if self._tap is not None and self._tap.behind:
+                await self._tap.catch_up(self._proxy.workshop)
 
     async def _read_to_end(self) -> None:
         """Read the rest of a webhook's body, which nobody else reads any more. Raises `UpstreamError`."""
@@ -519,13 +538,13 @@ class Exchange:
             await asyncio.wait([self._pump])
             return
         if self._whole_body or not request.has_body:
-            self._body_whole()
+            await self._body_whole()
             return
         if b"100-continue" in [value.lower() for value in values(request.headers, b"expect")]:
             await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async for _ in self._pieces():
             pass
-        self._body_whole()
+        await self._body_whole()
 
     def _took(self, data: bytes) -> None:
         if data:
@@ -535,38 +554,45 @@ class Exchange:
             if self._case is not None:
                 self._case.update(data)
 
-    def _body_whole(self) -> None:
+    async def _body_whole(self) -> None:
         """The request's body has arrived to its last byte: what a webhook says counts from here on."""
         tap, case, knowledge = self._tap, self._case, self._knowledge
         if tap is None or case is None:
             return
         self._case = None  # heard once
         try:
-            copy = tap.finish()
             doubt = case.doubt()
             if doubt is not None:
                 knowledge.doubt(self._client, doubt)
-            elif copy is None:
+                return
+            copy = await tap.copy(self._proxy.workshop)
+            if copy is None:
                 knowledge.unreadable("webhook", tap.failure or "empty")
             else:
                 self._durable = knowledge.hear(copy, self._client)
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": self._request_id})
+            knowledge.unreadable("webhook", "internal")
 
-    def _named_in_body(self, match: Match[Entry]) -> str | None:
+    async def _named_in_body(self, match: Match[Entry]) -> str | None:
         """The session that a create request names in its body."""
-        copy = self._tap.finish() if self._tap is not None else None
-        if not copy or not isinstance(match.entry, CreateEntry):
+        tap, entry = self._tap, match.entry
+        if tap is None or not isinstance(entry, CreateEntry):
             return None
-        try:
-            document = _decode_object(copy)
-            for key in match.entry.keys:
-                if key in document:
-                    name = msgspec.json.decode(document[key])
-                    if isinstance(name, str) and name.strip():
-                        return name
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            self._knowledge.unreadable("create", "not-json")
+        copy = await tap.copy(self._proxy.workshop)
+        why = tap.failure
+        if copy is not None:
+            try:
+                document = _decode_object(copy)
+                for key in entry.keys:
+                    if key in document:
+                        name = msgspec.json.decode(document[key])
+                        if isinstance(name, str) and name.strip():
+                            return name
+                why = "no-session"
+            except (msgspec.DecodeError, ValueError, RecursionError):
+                why = "not-json"
+        self._knowledge.unreadable("create", why or "empty")
         return None
 
     def _elsewhere(self, entry: WebhookTarget) -> bytes | None:
@@ -684,22 +710,32 @@ class Exchange:
             await self._write(self._last_chunk(connection))
         return None
 
-    def _unfold(self, head: ResponseHead, noted: Noted, body: bytes) -> tuple[bytes | None, str]:
-        """The body to look at, uncoded; None with the reason (or "" where there is nothing wrong) where not."""
-        if not 200 <= head.status < 300 or head.status == 206 or not body:
+    async def _unfold(self, head: ResponseHead, noted: Noted, body: bytes, limit: int) -> tuple[bytes | None, str]:
+        """The body to look at, decoded; None with the reason (or "" where there is nothing wrong) where not.
+
+        `limit`: the most bytes it may have, decoded.
+        """
+        if not 200 <= head.status < 300 or head.status == 204:
             return None, ""
+        if head.status == 206:
+            return None, "partial"
+        if not body:
+            return None, "empty"
         coding = b",".join(noted.get(b"content-encoding", ()))
         if not coding:
             return body, ""
         try:
-            return decode(body, coding, self._site.limits.corrected), ""
+            return await self._proxy.workshop.run(decoding(body, coding, limit), wide=is_wide(coding)), ""
         except CodingError as error:
             return None, str(error)
+        except Exception:
+            log.exception("an answer could not be decoded", extra={"request_id": self._request_id})
+            return None, "internal"
 
     async def _answer(
         self, status: int, reason: bytes, fields: list[Header], body: bytes, head: ResponseHead | None = None
     ) -> None:
-        """Send a whole answer in one write."""
+        """Send a whole answer: a small one in one write, a large one at the client's pace."""
         request = self._request
         bodiless = status in {204, 304}
         fields = [header for header in fields if lower(header[0]) != b"content-length"]
@@ -710,7 +746,14 @@ class Exchange:
         self._finish_fields(fields)
         self._status = status
         wire = write_head(b"HTTP/1.1 %d %b" % (status, reason), fields)
-        await self._write(wire if request.method == "HEAD" or bodiless else wire + body)
+        if request.method == "HEAD" or bodiless:
+            await self._write(wire)
+        elif len(body) <= _ONE_COPY:
+            await self._write(wire + body)
+        else:
+            await self._write(wire)
+            for at in range(0, len(body), _ONE_COPY):
+                await self._write(body[at : at + _ONE_COPY])
 
     def _finish_fields(self, fields: list[Header]) -> None:
         """Add what this connection's own state asks for (RFC 9112 §9)."""

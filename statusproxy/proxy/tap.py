@@ -1,163 +1,184 @@
-"""A bounded copy of a body that streams by, for reading webhooks without delaying them.
+"""A bounded copy of a request's body that streams by, for reading it without delaying it.
 
-Webhooks carry media as base64 inside their JSON, tens of megabytes in one string, while all that says anything
-about a session is short. So the copy is whole as long as it is small; past the bound, the insides of long
-strings are left out of the copy. What remains is still JSON, with the same keys, and memory stays flat.
+The copy is whole as long as it is small. Past the bound, the insides of long strings are left out of it (`elision`),
+so that memory stays flat however much media an event carries. A coded body is decoded for the copy, in steps.
 """
 
-import re
-import zlib
+import logging
 from typing import Final
 
-#: A string longer than this, in bytes, is shortened in the copy once the copy outgrows its bound. No field that
-#: a rule reads (ids, states, times) comes near it.
-LONG_STRING: Final = 4096
+from statusproxy.proxy.codings import layers
+from statusproxy.proxy.decoders import WIDE, CodingError, Decoder
+from statusproxy.proxy.elision import Elider
+from statusproxy.proxy.steps import Steps, Workshop, at_once
 
-#: What a gzip body may unfold to before it is given up, in bytes: well above the largest webhook the gateway takes
-#: (10 MB), and a stop for decompression bombs, whose unfolding costs time on the loop.
-UNFOLDED_LIMIT: Final = 64 * 1024 * 1024
+log = logging.getLogger("statusproxy.proxy")
 
-_UNFOLD_STEP: Final = 256 * 1024
+#: Bytes that a coded webhook may decode to before it is given up: well above the largest that the gateway takes
+#: (10 MB), and a stop for decompression bombs.
+DECODED_LIMIT: Final = 64 * 1024 * 1024
 
-_QUOTE: Final = ord('"')
+#: Bytes that are shortened in one step: at most 0.6 ms, and usually a hundredth of that.
+_BLOCK: Final = 64 * 1024
 
-#: The inside of a string up to its end: runs without quote or backslash, and whole escapes.
-_INSIDE: Final = re.compile(rb'[^"\\]*(?:\\(?:[^u]|u.{4})[^"\\]*)*', re.DOTALL)
-
-
-#: Bytes that go on with a character of UTF-8.
-_CONTINUED: Final = re.compile(rb"[\x80-\xbf]*")
+_NOTHING: Final = bytearray()  # never changed
 
 
 class Tap:
-    """Takes a copy of a body piece by piece; `limit` bounds the copy in bytes.
+    """Takes a copy of a body piece by piece.
 
-    `feed` never raises and never changes what it is given: a body that cannot be copied sets `failure`
-    (`too-large`, `bad-gzip`, `coding`) and the rest is ignored.
+    `feed` only takes in; `catch_up` does the work, without holding the event loop, and is due after each piece while
+    the tap is `behind`. Neither raises. A body that cannot be copied sets `failure`, and the rest of it is ignored:
+
+    - `too-large`: the copy, the coded body that waits to be decoded, or the decoded body is beyond its bound;
+    - `coding`: a coding that is unknown or not installed, or several over one another;
+    - `broken-coding`: not in its coding, cut short, or something stands behind it; `too-many-members` of it;
+    - `internal`: an error of our own, which is logged.
     """
 
-    __slots__ = (
-        "_carry",
-        "_eliding",
-        "_gunzip",
-        "_in_string",
-        "_kept",
-        "_limit",
-        "_pieces",
-        "_size",
-        "_unfolded",
-        "failure",
-    )
+    __slots__ = ("_coded", "_copy", "_decoder", "_elider", "_late", "_limit", "_waiting", "_wide", "failure")
 
-    def __init__(self, limit: int, coding: bytes | None = None) -> None:
-        """`coding`: the body's `Content-Encoding`; gzip and deflate (zlib) are unfolded, others refused."""
-        self.failure: str | None = None
+    def __init__(
+        self, limit: int, coding: bytes | None = None, *, decoded_limit: int = DECODED_LIMIT, late: bool = False
+    ) -> None:
+        """`limit`: bytes of the copy; 0 for none. `coding`: the body's `Content-Encoding`. `decoded_limit`: bytes that
+        a coded body may decode to.
+
+        `late` keeps a coded body as it came, at most `limit` bytes of it, and decodes it in `copy` only: for bodies
+        that perhaps need not be read. Codings with large windows are always decoded late, so that few of those
+        windows are open at a time.
+        """
+        self.failure: str | None = None if limit > 0 else "too-large"
         self._limit = limit
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._unfolded = 0
-        self._eliding = False
-        self._in_string = False  # where the copy stands between two pieces: inside a string, …
-        self._kept = 0  # … of which so many bytes are kept, …
-        self._carry = b""  # … with the beginning of an escape that the next piece completes
-        name = coding.strip().lower() if coding else b"identity"
-        self._gunzip: zlib._Decompress | None = None
-        if name in {b"gzip", b"x-gzip", b"deflate"}:
-            self._gunzip = zlib.decompressobj(wbits=47)  # 32 + 15: the header tells gzip from zlib
-        elif name not in {b"identity", b""}:
+        self._copy: bytes | bytearray = b""
+        self._coded: bytes | bytearray = b""  # to be decoded
+        self._elider: Elider | None = None
+        self._waiting = _NOTHING  # decoded, to be shortened
+        self._decoder: Decoder | None = None
+        self._late = self._wide = False
+        if coding:
+            self._decode_from(coding, decoded_limit, late)
+
+    def _decode_from(self, coding: bytes, decoded_limit: int, late: bool) -> None:
+        names = layers(coding)
+        if not names:
+            return
+        self._wide = not WIDE.isdisjoint(names)
+        self._late = late or self._wide
+        try:
+            if len(names) > 1:
+                raise CodingError("unknown-coding")
+            self._decoder = Decoder(names[0], decoded_limit)
+        except CodingError:
             self.failure = "coding"
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of the body, in the coding it travels in."""
         if self.failure is not None:
             return
-        if self._gunzip is None:
+        if self._decoder is None:
             self._take(data)
             return
-        try:
-            while data and self.failure is None:
-                self._take(self._gunzip.decompress(data, _UNFOLD_STEP))
-                data = self._gunzip.unconsumed_tail
-                if self._unfolded > UNFOLDED_LIMIT:
-                    self._fail("too-large")
-        except zlib.error:
-            self._fail("bad-gzip")
+        self._coded = _longer(self._coded, data)
+        if self._late and len(self._coded) > self._limit:
+            self._fail("too-large")
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is work for `catch_up`."""
+        if self.failure is not None:
+            return False
+        return len(self._waiting) >= _BLOCK or (bool(self._coded) and not self._late)
+
+    async def catch_up(self, workshop: Workshop) -> None:
+        """Work off what was fed so far."""
+        await self._work(workshop, self._steps())
+
+    async def copy(self, workshop: Workshop) -> bytes | None:
+        """The copy, once the body has ended; None where there is none, and `failure` says why."""
+        if self.failure is None and self._decoder is None and self._elider is None:
+            return bytes(self._copy)  # the usual: small and not coded
+        if self.failure is None:
+            await self._work(workshop, self._last_steps())
+        return self._result()
 
     def finish(self) -> bytes | None:
-        """The copy, once the body has ended; None where there is none, and `failure` says why."""
-        if self.failure is None and self._gunzip is not None and not self._gunzip.eof and self._unfolded:
-            self._fail("bad-gzip")
-        return None if self.failure is not None else b"".join(self._pieces)
+        """What `copy` gives, with all that is left to do done at once."""
+        try:
+            at_once(self._last_steps())
+        except CodingError as error:
+            self._fail(str(error))
+        return self._result()
+
+    def _result(self) -> bytes | None:
+        return None if self.failure is not None else bytes(self._copy)
 
     def _fail(self, why: str) -> None:
         self.failure = why
-        self._pieces.clear()
+        self._copy, self._coded, self._waiting = b"", b"", _NOTHING
+        self._decoder = self._elider = None
+
+    async def _work(self, workshop: Workshop, steps: Steps[None]) -> None:
+        try:
+            await workshop.run(steps, wide=self._wide)
+        except CodingError as error:
+            self._fail(str(error))
+        except Exception:  # the request goes on all the same
+            log.exception("the copy of a body could not be made")
+            self._fail("internal")
+
+    def _steps(self) -> Steps[None]:
+        """Decode what is there, and shorten whole blocks of it."""
+        decoder, coded = self._decoder, self._coded
+        if decoder is not None and coded:
+            self._coded = b""
+            decoder.feed(bytes(coded))
+            del coded
+            while decoder.behind and self.failure is None:
+                self._take(decoder.step())
+                yield
+                yield from self._shorten_blocks()
+        yield from self._shorten_blocks()
+
+    def _last_steps(self) -> Steps[None]:
+        """The same, and come to an end."""
+        yield from self._steps()
+        if self._decoder is not None:
+            self._decoder.end()
+            self._decoder = None
+        elider, self._elider = self._elider, None
+        if elider is not None:
+            self._append(elider.feed(bytes(self._waiting)) + elider.end())
 
     def _take(self, data: bytes) -> None:
-        self._unfolded += len(data)
-        if self._eliding:
-            data = self._elide(data)
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size <= self._limit:
+        """The next piece of the body, decoded."""
+        if self._elider is not None:
+            self._waiting += data
             return
-        if not self._eliding:
-            self._eliding = True
-            whole = b"".join(self._pieces)
-            self._pieces = [self._elide(whole)]
-            self._size = len(self._pieces[0])
-        if self._size > self._limit:
+        self._copy = _longer(self._copy, data)
+        if len(self._copy) > self._limit:
+            self._elider = Elider()
+            self._waiting, self._copy = bytearray(self._copy), b""
+
+    def _shorten_blocks(self) -> Steps[None]:
+        while self._elider is not None and len(self._waiting) >= _BLOCK:
+            with memoryview(self._waiting) as waiting:
+                block = bytes(waiting[:_BLOCK])
+            del self._waiting[:_BLOCK]
+            self._append(self._elider.feed(block))
+            yield
+
+    def _append(self, shortened: bytes) -> None:
+        self._copy = _longer(self._copy, shortened)
+        if len(self._copy) > self._limit:
             self._fail("too-large")
 
-    def _elide(self, data: bytes) -> bytes:
-        """`data` without what exceeds `LONG_STRING` in any of its strings, which may span pieces."""
-        data, self._carry = self._carry + data, b""
-        kept: list[bytes] = []
-        at, end = 0, len(data)
-        while at < end:
-            if not self._in_string:
-                quote = data.find(b'"', at)
-                if quote < 0:
-                    kept.append(data[at:])
-                    break
-                kept.append(data[at : quote + 1])
-                at, self._in_string, self._kept = quote + 1, True, 0
-                continue
-            stop = _end_of_inside(data, at)
-            self._keep(kept, data[at:stop])
-            if stop == end:
-                break
-            if data[stop] == _QUOTE:
-                kept.append(b'"')
-                at, self._in_string = stop + 1, False
-            else:  # an escape that the piece cuts in two
-                self._carry = data[stop:]
-                break
-        return b"".join(kept)
 
-    def _keep(self, kept: list[bytes], inside: bytes) -> None:
-        """Keep of `inside`, a part of a string, what that string may still have."""
-        if self._kept + len(inside) <= LONG_STRING:
-            kept.append(inside)
-            self._kept += len(inside)
-        elif self._kept <= LONG_STRING:
-            # Cut before any escape and behind a whole character, since half of either would not be JSON.
-            stop = LONG_STRING - self._kept
-            escape = inside.find(b"\\", 0, stop)
-            match = _CONTINUED.match(inside, stop)
-            end = escape if escape >= 0 else match.end() if match else stop
-            kept.append(inside[:end])
-            self._kept = LONG_STRING if end == len(inside) else LONG_STRING + 1  # beyond: the rest is left out
-
-
-def _end_of_inside(data: bytes, at: int) -> int:
-    """Where what stands inside a string from `at` on ends: at its quote, at an escape cut in two, or with `data`.
-
-    Megabytes of base64 hold no escape: for them two searches of memory do, which are many times quicker than a match.
-    """
-    quote = data.find(b'"', at)
-    end = len(data) if quote < 0 else quote
-    if data.find(b"\\", at, end) < 0:
-        return end
-    match = _INSIDE.match(data, at)
-    return match.end() if match else at
+def _longer(data: bytes | bytearray, more: bytes) -> bytes | bytearray:
+    """`data` with more behind it; the usual body comes in one piece, which is not copied."""
+    if not data:
+        return more
+    if isinstance(data, bytes):
+        data = bytearray(data)
+    data += more
+    return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn, final
 
 import msgspec
@@ -26,6 +26,14 @@ so a sender must not decide how much of it there is.
 
 _LONGEST_INTEGER: Final = 4_000
 """Digits beyond which an integer is read as JavaScript reads it, as a double. CPython refuses above 4 300."""
+
+
+DEEPEST: Final = 16
+"""Objects in one another that `parse_members` decodes. Paths have a handful of keys."""
+
+
+class Array(msgspec.Struct, array_like=True, frozen=True):
+    """An array whose elements were left out."""
 
 
 @final
@@ -115,10 +123,26 @@ def parse(body: bytes) -> Any:
 
     Raises ValueError if `body` is not JSON, and RecursionError if it is nested too deep.
     """
+    return _parse(body, _quick.decode)
+
+
+def parse_members(body: bytes) -> Any:
+    """Decode JSON as `parse` does, but leave out what stands in arrays: each is an `Array` without its elements.
+
+    For looking up paths: none leads into an array. A document of 1 MiB that is mostly arrays takes a fortieth of the
+    time. (Where the quick decoder refuses it, the arrays are whole lists.) Below `DEEPEST` objects in one another,
+    values are left undecoded.
+    """
+    return _parse(body, _members.decode)
+
+
+def _parse(body: bytes, quick: Callable[[bytes], Any]) -> Any:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return _quick.decode(body)
-    except ValueError:  # msgspec's errors, and the UnicodeDecodeError that it lets through
+        return quick(body)
+    except UnicodeDecodeError:  # which msgspec lets through
+        return _parse(body.decode("utf-8", "replace").encode(), quick)
+    except ValueError:
         return _lenient.decode(body.decode("utf-8", "replace"))
 
 
@@ -131,5 +155,14 @@ def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _members_type() -> Any:
+    """The type of any JSON value, with arrays that ignore their elements."""
+    value: Any = msgspec.Raw
+    for _ in range(DEEPEST):
+        value = dict[str, value] | Array | str | int | float | bool | None
+    return value
+
+
 _quick: Final = msgspec.json.Decoder()
+_members: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_members_type())
 _lenient: Final = json.JSONDecoder(parse_int=_integer, parse_constant=refuse_constant)

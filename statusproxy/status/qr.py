@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Final
 
 from statusproxy.status.fields import fold_word, parse
@@ -22,27 +23,42 @@ SHORTEST_BARE_CODE: Final = 64
 words such as "INITIALIZING", while the code itself has some 200 characters and its image thousands."""
 
 
-def has_qr(body: bytes) -> bool:
-    """Tell whether the QR route's answer carries a code to scan. Never raises."""
-    for holder in _holders(body):
-        if isinstance(holder, str):
-            if holder.startswith("data:image/") or (len(holder) >= SHORTEST_BARE_CODE and " " not in holder):
-                return True
-        elif any(_is_code(holder.get(name)) for name in CODE_FIELDS):
-            return True
-    return False
+class Answer(StrEnum):
+    """What the QR route's answer shows."""
+
+    CODE = "code"
+    CONNECTED = "connected"
+    NEITHER = "neither"
+    NOT_JSON = "not-json"
 
 
-def says_connected(body: bytes) -> bool:
-    """Tell whether the QR route's answer says that the session is connected (and shows no code). Never raises."""
-    for holder in _holders(body):
-        if isinstance(holder, dict):
-            words = (holder.get(name) for name in STATUS_FIELDS)
-            if holder.get("connected") is True or any(
-                type(word) is str and fold_word(word) in CONNECTED_WORDS for word in words
-            ):
-                return not has_qr(body)
-    return False
+def read(body: bytes) -> Answer:
+    """Tell what the QR route's answer shows. A code counts more than words beside it. Never raises."""
+    try:
+        document = parse(body)
+    except (ValueError, RecursionError):
+        return Answer.NOT_JSON
+    holders = list(_holders(document))
+    if any(_shows_code(holder) for holder in holders):
+        return Answer.CODE
+    if any(_says_connected(holder) for holder in holders):
+        return Answer.CONNECTED
+    return Answer.NEITHER
+
+
+def _shows_code(holder: dict[str, object] | str) -> bool:
+    if isinstance(holder, str):
+        return holder.startswith("data:image/") or (len(holder) >= SHORTEST_BARE_CODE and " " not in holder)
+    return any(_is_code(holder.get(name)) for name in CODE_FIELDS)
+
+
+def _says_connected(holder: dict[str, object] | str) -> bool:
+    if isinstance(holder, str):
+        return False
+    words = (holder.get(name) for name in STATUS_FIELDS)
+    return holder.get("connected") is True or any(
+        type(word) is str and fold_word(word) in CONNECTED_WORDS for word in words
+    )
 
 
 def _is_code(value: object) -> bool:
@@ -51,12 +67,8 @@ def _is_code(value: object) -> bool:
     return type(value) is str and value.strip() != ""
 
 
-def _holders(body: bytes) -> Iterator[dict[str, object] | str]:
+def _holders(document: object) -> Iterator[dict[str, object] | str]:
     """Give the document, if it is an object, and what stands under its wrappers, if that is an object or text."""
-    try:
-        document = parse(body)
-    except (ValueError, RecursionError):
-        return
     if type(document) is dict:
         yield document
         for name in WRAPPERS:

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.status.fields import MISSING, Path, first_scalar, fold_word, lookup, parse, usable_text
+from statusproxy.status.fields import MISSING, Path, first_scalar, fold_word, lookup, parse_members, usable_text
 
 SECONDS_BELOW: Final = 1e11
 """A bare number below this is a time in seconds, from it on in milliseconds.
@@ -144,7 +144,7 @@ def read(body: bytes, rules: SignalRules, now: float) -> Reading:
     says why not.
     """
     try:
-        document = parse(body)
+        document = parse_members(body)
     except (ValueError, RecursionError):
         return Reading(Verdict.NOT_JSON)
     if type(document) is not dict:
@@ -251,7 +251,7 @@ def _is_own(document: object) -> bool:
 def stated_time(body: bytes) -> float | None:
     """The time an event gives itself, also where it lies too far ahead to be used; `None` where it gives none."""
     try:
-        return _own_time(parse(body), math.inf)
+        return _own_time(parse_members(body), math.inf)
     except (ValueError, RecursionError):
         return None
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.proxy.codings import CodingError, accepts_gzip, decode, encode_gzip
+from statusproxy.proxy.codings import accepts_gzip, decode, encode_gzip
+from statusproxy.proxy.decoders import CodingError
 
 LIMIT = 1024 * 1024
 

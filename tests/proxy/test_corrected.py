@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import random
 import zlib
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import brotli
 import pytest
 
+from statusproxy.proxy.codings import encoding_gzip
+from statusproxy.proxy.steps import Steps
 from tests.proxy.harness import Message, Origin, Running, answer, get, running
 
 LIST = (
@@ -225,6 +228,24 @@ async def test_an_answer_that_cannot_be_unfolded_passes_as_it_came(
     assert f"channels passed untouched: {why}" in caplog.messages
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        (LIST, "206 Partial Content", "partial"),
+        (b"", "200 OK", "empty"),
+        (b"<html>", "200 OK", "not-json"),
+        (gzip.compress(b"") * 3000, "200 OK", "too-many-members"),
+    ],
+)
+async def test_an_answer_that_is_not_read_is_counted_and_logged(
+    origin: Origin, lost: Running, caplog: pytest.LogCaptureFixture, body: bytes, status: str, why: str
+) -> None:
+    coding = ["Content-Encoding: gzip"] if body.startswith(b"\x1f\x8b") else []
+    origin.answer = list_answer(*coding, body=body, status=status)
+    assert (await lost.ask(get("/api/channels"))).body == body
+    assert f"channels passed untouched: {why}" in caplog.messages
+
+
 LONG = LIST.replace(b'"total":2', b'"note":"%b"' % (b"x" * 2000))
 
 
@@ -299,3 +320,44 @@ async def test_polls_on_one_connection_do_not_get_into_each_others_way(lost: Run
     await client.send(get("/api/channels") * 3)
     async with asyncio.timeout(10):
         assert [(await client.message()).body for _ in range(3)] == [CORRECTED] * 3
+
+
+def long_list(channels: int) -> bytes:
+    """A list of so many channels, all connected; the first is the lost one."""
+    noise = random.Random(1)
+    made = [{"id": f"made-up-{n}", "status": "connected", "note": noise.randbytes(12).hex()} for n in range(channels)]
+    made[0]["id"] = "sales"
+    return json.dumps({"success": True, "channels": made}).encode()
+
+
+@pytest.mark.parametrize("fields", [[], ["Accept-Encoding: gzip"]], ids=["identity", "gzip"])
+@pytest.mark.parametrize("coding", [None, "gzip"])
+async def test_a_list_of_megabytes_is_corrected_whole(
+    origin: Origin, lost: Running, coding: str | None, fields: list[str]
+) -> None:
+    body = long_list(20_000)
+    assert len(body) > 1_500_000
+    coded = [f"Content-Encoding: {coding}"] if coding else []
+    origin.answer = list_answer(*coded, body=gzip.compress(body, 1) if coding else body)
+    got = await lost.ask(get("/api/channels", *fields))
+    assert got.get("Content-Encoding") == (b"gzip" if fields else None)
+    read = json.loads(gzip.decompress(got.body) if fields else got.body)
+    assert [channel["status"] for channel in read["channels"]] == ["disconnected"] + 19_999 * ["connected"]
+
+
+async def test_many_who_ask_for_a_long_list_at_once_have_it_compressed_once(
+    origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.answer = list_answer(body=long_list(5_000))
+    for _ in range(2):
+        await lost.ask(get("/api/channels"))  # its correction is remembered from here on
+    compressed: list[int] = []
+
+    def note(body: bytes) -> Steps[bytes]:
+        compressed.append(len(body))
+        return encoding_gzip(body)
+
+    monkeypatch.setattr("statusproxy.proxy.renditions.encoding_gzip", note)
+    answers = await asyncio.gather(*[lost.ask(get("/api/channels", "Accept-Encoding: gzip")) for _ in range(8)])
+    assert len({got.body for got in answers}) == 1
+    assert len(compressed) == 1

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 
 import pytest
 
+from statusproxy.proxy.decoders import Decoder
 from statusproxy.status.sessions import Record
 from tests.proxy.harness import Origin, Running, answer, get, running
 
@@ -132,6 +134,88 @@ async def test_a_compressed_request_to_create_is_read(origin: Origin, lost: Runn
     body = gzip.compress(b'{"channel":"Sales Team"}')
     await lost.ask(get("/api/channels", "Content-Encoding: gzip", method="POST", body=body))
     assert caught_up(lost) == "created"
+
+
+async def test_a_compressed_request_to_create_is_decoded_only_once_the_gateway_has_accepted_it(
+    origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send one. What the gateway refuses costs no more than its bytes on the wire."""
+    body = gzip.compress(b'{"channel":"Sales Team"}')
+    decoded: list[bool] = []
+    step = Decoder.step
+
+    def note(decoder: Decoder) -> bytes:
+        decoded.append(True)
+        return step(decoder)
+
+    monkeypatch.setattr(Decoder, "step", note)
+    for status in ("401 Unauthorized", "413 Content Too Large", "500 Oops"):
+        origin.answer = answer(b"{}", JSON, status=status)
+        await lost.ask(get("/api/channels", "Content-Encoding: gzip", method="POST", body=body))
+    assert decoded == []
+    origin.answer = answer(b"{}", JSON)
+    await lost.ask(get("/api/channels", "Content-Encoding: gzip", method="POST", body=body))
+    assert decoded
+    assert caught_up(lost) == "created"
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "why"),
+    [
+        (gzip.compress(b'{"channel":"Sales Team","a":"%b"}' % bytes(5_000_000)), "gzip", "too-large"),
+        (b'{"channel":"Sales Team","a":[%b""]}' % (b'"",' * 100_000), "identity", "too-large"),
+        (random.Random(1).randbytes(300_000), "gzip", "too-large"),
+        (b'{"channel":"Sales Team"}', "gzip", "broken-coding"),
+        (b'{"channel":"Sales Team"}', "compress", "coding"),
+        (b'{"name":"Sales Team"}', "identity", "no-session"),
+        (b'{"channel":["Sales Team"]}', "identity", "no-session"),
+        (b"channel=Sales+Team", "identity", "not-json"),
+    ],
+    ids=["bomb", "many values", "raw", "not gzip", "unknown", "no name", "a list", "form"],
+)
+async def test_a_request_to_create_that_cannot_be_read_is_counted_and_logged(
+    lost: Running, caplog: pytest.LogCaptureFixture, body: bytes, coding: str, why: str
+) -> None:
+    request = get("/api/channels", f"Content-Encoding: {coding}", method="POST", body=body)
+    assert (await lost.ask(request)).status == 200
+    assert caught_up(lost) is None
+    assert f"create passed untouched: {why}" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "status", "why"),
+    [
+        (gzip.compress(b'{"qr":"%b"}' % (b"A" * 300_000)), ["Content-Encoding: gzip"], "200 OK", "too-large"),
+        (b'{"qr":"' + b"A" * 300_000 + b'"}', [], "200 OK", "too-large"),
+        (QR, ["Content-Encoding: br"], "200 OK", "broken-coding"),
+        (QR, ["Content-Encoding: compress"], "200 OK", "unknown-coding"),
+        (b"<html>", [], "200 OK", "not-json"),
+        (b"", [], "200 OK", "empty"),
+        (QR, ["Content-Range: bytes 0-9/100"], "206 Partial Content", "partial"),
+    ],
+)
+async def test_a_qr_answer_that_cannot_be_read_passes_and_is_counted_and_logged(
+    origin: Origin,
+    lost: Running,
+    caplog: pytest.LogCaptureFixture,
+    body: bytes,
+    fields: list[str],
+    status: str,
+    why: str,
+) -> None:
+    origin.answer = answer(body, JSON, *fields, status=status)
+    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == body
+    assert caught_up(lost) is None
+    assert f"qr passed untouched: {why}" in caplog.messages
+
+
+async def test_head_of_the_qr_route_passes_untouched(
+    origin: Origin, lost: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 123\r\n\r\n"
+    got = await lost.ask(get("/api/channels/Sales%20Team/qr", method="HEAD"), bodiless=True)
+    assert got.get("Content-Length") == b"123"
+    assert not [message for message in caplog.messages if message.startswith("qr")]
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"channel":7e}', b'{"channel":{}}', b'{"channel":" "}', b"", b"[" * 100_000])

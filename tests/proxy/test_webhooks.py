@@ -6,13 +6,17 @@ import gzip
 import hashlib
 import hmac
 import json
+import random
+import time
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 
 from statusproxy.status.sessions import Change, Record
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.test_decoders import FOLD
 
 PATH = "/v1/webhooks/receive"
 
@@ -71,6 +75,108 @@ async def test_a_compressed_event_counts_and_passes_compressed(origin: Origin, p
     await post(proxy, folded, "Content-Encoding: gzip")
     assert lost(proxy) == ["sales"]
     assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (folded, b"gzip")
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "zstd"])
+async def test_an_event_in_another_coding_counts_and_passes_in_it(origin: Origin, proxy: Running, coding: str) -> None:
+    name = {"deflate": "zlib"}.get(coding, coding)
+    folded = FOLD[name][1](event())
+    await post(proxy, folded, f"Content-Encoding: {coding}")
+    assert lost(proxy) == ["sales"]
+    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (folded, coding.encode())
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+async def test_an_event_of_several_members_counts(proxy: Running, coding: str) -> None:
+    """RFC 1952 §2.2: a gzip file is a series of members. All are read."""
+    fold, body = FOLD[coding][1], event()
+    await post(proxy, fold(body[:20]) + fold(b"") + fold(body[20:]), f"Content-Encoding: {coding}")
+    assert lost(proxy) == ["sales"]
+
+
+def counted(proxy: Running, why: str) -> bool:
+    """Whether the metrics say that one event passed unread, and why."""
+    line = f'statusproxy_unread_total{{reason="{why}",what="webhook"}} 1.0'
+    return line in proxy.server.metrics.expose().decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "why"),
+    [
+        (gzip.compress(event()) + b"behind", ["Content-Encoding: gzip"], "broken-coding"),
+        (gzip.compress(event())[:-1], ["Content-Encoding: gzip"], "broken-coding"),
+        (gzip.compress(event())[:5], ["Content-Encoding: gzip"], "broken-coding"),
+        (event(), ["Content-Encoding: gzip"], "broken-coding"),
+        (gzip.compress(b"") * 3000, ["Content-Encoding: gzip"], "too-many-members"),
+        (event(), ["Content-Encoding: compress"], "coding"),
+        (brotli.compress(gzip.compress(event())), ["Content-Encoding: gzip", "Content-Encoding: br"], "coding"),
+        (json.dumps(["short"] * 300_000).encode(), [], "too-large"),
+        (gzip.compress(json.dumps(["short"] * 300_000).encode()), ["Content-Encoding: gzip"], "too-large"),
+        (b"{", [], "not-json"),
+        (b"event=status-find&session=sales", [], "not-json"),
+    ],
+    ids=[
+        "behind",
+        "cut",
+        "cut in the head",
+        "not gzip",
+        "members",
+        "unknown",
+        "two",
+        "many",
+        "many in gzip",
+        "no",
+        "form",
+    ],
+)
+async def test_an_event_that_cannot_be_read_passes_and_is_counted_and_logged(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture, body: bytes, fields: list[str], why: str
+) -> None:
+    assert (await post(proxy, body, *fields)).status == 200
+    assert origin.requests[0].body == body
+    assert lost(proxy) == []
+    assert f"webhook passed untouched: {why}" in caplog.messages
+    assert counted(proxy, why)
+
+
+async def test_a_forged_body_is_not_decoded(origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever cannot sign a body costs no more than its bytes on the wire."""
+
+    def explode(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("statusproxy.proxy.decoders.Decoder.step", explode)
+    signed = {"header": "X-Signature", "secret": "key"}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "hmac": signed}]) as proxy:
+        assert (await post(proxy, gzip.compress(event()), "Content-Encoding: gzip", "X-Signature: 00")).status == 200
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/channels"], ids=["webhook", "create"])
+@pytest.mark.parametrize("inside", [b'\\"', b'","'], ids=["escapes", "strings"])
+async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
+    proxy: Running, path: str, inside: bytes
+) -> None:
+    """60 KB on the wire, 60 MB decoded: the one other client waited for as long as all of them took."""
+    body = gzip.compress(b'{"a":["' + inside * (60_000_000 // len(inside)) + b'"]}')
+    start = time.perf_counter()
+    gzip.decompress(body)
+    alone = time.perf_counter() - start
+    attack = asyncio.gather(*[post(proxy, body, "Content-Encoding: gzip", path=path) for _ in range(6)])
+    slowest = 0.0
+    while not attack.done():
+        asked = time.perf_counter()
+        assert (await proxy.ask(get("/any"))).status == 200
+        slowest = max(slowest, time.perf_counter() - asked)
+    assert [got.status for got in await attack] == [200] * 6
+    assert slowest < 6 * alone / 2
+
+
+async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
+    media = base64.b64encode(random.Random(1).randbytes(4_000_000)).decode()
+    body = gzip.compress(event(media=media), 1)
+    assert (await post(proxy, body, "Content-Encoding: gzip")).status == 200
+    assert lost(proxy) == ["sales"]
+    assert origin.requests[0].body == body
 
 
 async def test_an_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
@@ -364,7 +470,7 @@ async def test_nothing_is_unfolded_for_a_doubted_sender(proxy: Running, monkeypa
     def explode(*_: object) -> None:
         raise AssertionError("unfolded")
 
-    monkeypatch.setattr("statusproxy.proxy.tap.zlib.decompressobj", explode)
+    monkeypatch.setattr("statusproxy.proxy.tap.Decoder", explode)
     fields = ("Content-Encoding: gzip", "X-Forwarded-For: 203.0.113.7")
     assert (await post(proxy, gzip.compress(event()), *fields)).status == 200
 

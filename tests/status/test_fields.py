@@ -1,18 +1,25 @@
 """Paths, lookups, folding, and JSON as JavaScript reads it."""
 
+import json
+import time
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.fields import (
+    DEEPEST,
     LONGEST_TEXT,
     MISSING,
+    Array,
     first_scalar,
     fold_id,
     fold_ids,
     fold_word,
     lookup,
     parse,
+    parse_members,
     parse_path,
     usable_text,
 )
@@ -114,3 +121,64 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
 def test_what_is_nested_too_deep_is_a_recursion_error() -> None:
     with pytest.raises(RecursionError):
         parse(b"[" * 200_000)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def without_elements(value: Any) -> Any:
+    """The same document with each array left empty."""
+    if isinstance(value, dict):
+        return {key: without_elements(inner) for key, inner in value.items()}
+    return Array() if isinstance(value, list) else value
+
+
+@given(document=JSON, ascii_only=st.booleans())
+def test_members_are_read_alike_with_arrays_left_out(document: Any, ascii_only: bool) -> None:
+    body = json.dumps(document, ensure_ascii=ascii_only).encode()
+    assert parse_members(body) in (without_elements(parse(body)), parse(body))
+
+
+@pytest.mark.parametrize("body", [b"", b"NaN", b"{'a':1}", b"{} {}", b'{"a":[1,]}', b'{"a":[}', b'{"a":[1}'])
+def test_what_is_no_json_has_no_members_either(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_members(body)
+
+
+def test_an_array_is_no_value_that_can_be_used() -> None:
+    document = parse_members(b'\xef\xbb\xbf{"a":["b"],"c":{"d":[]},"e":"\xff"}')
+    assert usable_text(lookup(document, ("a",))) is None
+    assert lookup(document, ("a", "0")) is MISSING
+    assert lookup(document, ("a",)) not in (MISSING, None)
+    assert lookup(document, ("e",)) == "\ufffd"
+
+
+def test_members_are_found_as_deep_as_any_path_goes() -> None:
+    keys = ["a"] * (DEEPEST - 1)
+    body = b'{"a":' * (DEEPEST - 1) + b'"deep"' + b"}" * (DEEPEST - 1)
+    assert lookup(parse_members(body), tuple(keys)) == "deep"
+    assert isinstance(parse_members(b'{"a":' * 100 + b"1" + b"}" * 100), dict)
+    with pytest.raises(RecursionError):
+        parse_members(b'{"a":' * 200_000)
+
+
+def seconds(body: bytes) -> float:
+    """The processor's time to read the members of a document, the least of five."""
+    taken = []
+    for _ in range(5):
+        start = time.process_time()
+        parse_members(body)
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+@pytest.mark.parametrize("element", [b"[]", b"{}", b'""', b"1", b'{"a":[{}]}'])
+def test_a_document_of_many_small_values_takes_little_longer_than_one_string(element: bytes) -> None:
+    """Building 350 000 lists to throw them away took 70 times as long."""
+    count = 1_000_000 // (len(element) + 1)
+    many = b'{"event":"x","all":[' + (element + b",") * count + b"0]}"
+    assert seconds(many) < 15 * seconds(b'{"event":"x","all":"' + b"A" * len(many) + b'"}')

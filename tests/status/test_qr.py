@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.qr import CODE_FIELDS, has_qr, says_connected
+from statusproxy.status.qr import CODE_FIELDS, Answer, read
 
 CODE = "data:image/png;base64,iVBORw0KGgo="
 BARE = "2@" + "a1B2" * 40
@@ -16,17 +16,17 @@ BARE = "2@" + "a1B2" * 40
 @pytest.mark.parametrize("wrapper", [None, "data", "result"])
 def test_a_code_is_seen_under_each_of_its_names(name: str, wrapper: str | None) -> None:
     answer = {name: CODE} if wrapper is None else {"success": True, wrapper: {name: CODE}}
-    assert has_qr(json.dumps(answer).encode())
+    assert read(json.dumps(answer).encode()) is Answer.CODE
 
 
 @pytest.mark.parametrize("code", [CODE, BARE])
 @pytest.mark.parametrize("wrapper", ["data", "result"])
 def test_a_code_is_seen_right_under_a_wrapper(code: str, wrapper: str) -> None:
-    assert has_qr(json.dumps({wrapper: code}).encode())
+    assert read(json.dumps({wrapper: code}).encode()) is Answer.CODE
 
 
 def test_a_code_is_seen_in_an_object_under_its_name() -> None:
-    assert has_qr(json.dumps({"qrcode": {"base64": CODE}}).encode())
+    assert read(json.dumps({"qrcode": {"base64": CODE}}).encode()) is Answer.CODE
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_code_is_seen_in_an_object_under_its_name() -> None:
     ],
 )
 def test_no_code_is_seen_where_there_is_none(answer: object) -> None:
-    assert not has_qr(json.dumps(answer).encode())
+    assert read(json.dumps(answer).encode()) is not Answer.CODE
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_no_code_is_seen_where_there_is_none(answer: object) -> None:
     ],
 )
 def test_connected_is_seen_in_every_status_field(answer: object) -> None:
-    assert says_connected(json.dumps(answer).encode())
+    assert read(json.dumps(answer).encode()) is Answer.CONNECTED
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,19 @@ def test_connected_is_seen_in_every_status_field(answer: object) -> None:
     ],
 )
 def test_connected_is_not_seen_where_it_is_not_said(answer: object) -> None:
-    assert not says_connected(json.dumps(answer).encode())
+    assert read(json.dumps(answer).encode()) is not Answer.CONNECTED
 
 
 @given(st.binary())
 def test_no_bytes_make_it_raise(body: bytes) -> None:
-    assert not (has_qr(body) and says_connected(body))
+    assert read(body) in {Answer.NEITHER, Answer.NOT_JSON}
 
 
 def test_an_answer_nested_too_deep_shows_nothing() -> None:
-    assert not has_qr(b'{"qr":' * 100_000)
-    assert not says_connected(b'{"qr":' * 100_000)
+    assert read(b'{"qr":' * 100_000) is Answer.NOT_JSON
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"2@not-quoted"])
+def test_what_is_not_json_is_told_from_json_that_shows_nothing(body: bytes) -> None:
+    assert read(body) is Answer.NOT_JSON
+    assert read(b"{}") is Answer.NEITHER

@@ -1,0 +1,218 @@
+"""Decoding in steps: the same content however the body is cut into pieces and members, and no step that is long."""
+
+import gzip
+import importlib
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import brotli
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusproxy.proxy.decoders import (
+    MEMBERS_FREE,
+    STEP_GIVES,
+    STEP_READS,
+    CodingError,
+    Decoder,
+)
+
+LIMIT = 64 * 1024 * 1024
+
+
+def zstd() -> Any:
+    """The zstd module of this Python."""
+    try:
+        return importlib.import_module("compression.zstd")
+    except ImportError:
+        return importlib.import_module("backports.zstd")
+
+
+def raw_deflate(body: bytes) -> bytes:
+    """Deflate without zlib's wrapper."""
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(body) + stream.flush()
+
+
+FOLD: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
+    "gzip": (b"gzip", gzip.compress),
+    "zlib": (b"deflate", zlib.compress),
+    "bare deflate": (b"deflate", raw_deflate),
+    "br": (b"br", brotli.compress),
+    "zstd": (b"zstd", lambda body: bytes(zstd().compress(body))),
+}
+
+SEVERAL = ["gzip", "zstd"]
+
+CUTS = st.lists(st.integers(0, 10**6), max_size=8)
+
+#: Bodies that compress well, hardly and not at all, around the sizes of a step.
+BODIES = st.one_of(
+    st.binary(max_size=2000),
+    st.builds(lambda unit, size: (unit * size)[:size], st.binary(min_size=1, max_size=5), st.integers(0, 400_000)),
+)
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    """`data` in pieces that end at `cuts`."""
+    ends = [*sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def steps(decoder: Decoder, parts: list[bytes]) -> list[bytes]:
+    """What each step gives when the parts are fed one after another."""
+    given = []
+    for part in parts:
+        decoder.feed(part)
+        while decoder.behind:
+            given.append(decoder.step())
+    decoder.end()
+    return given
+
+
+@pytest.mark.parametrize("name", FOLD)
+@settings(deadline=None)
+@given(body=BODIES, cuts=CUTS)
+def test_the_content_is_the_same_however_the_body_is_cut(name: str, body: bytes, cuts: list[int]) -> None:
+    coding, fold = FOLD[name]
+    assert b"".join(steps(Decoder(coding, LIMIT), pieces(fold(body), cuts))) == body
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+@settings(deadline=None)
+@given(body=BODIES, members=CUTS, cuts=CUTS)
+def test_the_content_is_the_same_however_it_is_divided_into_members(
+    name: str, body: bytes, members: list[int], cuts: list[int]
+) -> None:
+    coding, fold = FOLD[name]
+    coded = b"".join(map(fold, pieces(body, members)))
+    assert b"".join(steps(Decoder(coding, LIMIT), pieces(coded, cuts))) == body
+
+
+@pytest.mark.parametrize("name", FOLD)
+@given(body=st.binary(min_size=1, max_size=200), at=st.integers(1, 10**6))
+def test_a_body_cut_short_anywhere_is_refused(name: str, body: bytes, at: int) -> None:
+    coding, fold = FOLD[name]
+    coded = fold(body)
+    with pytest.raises(CodingError, match="broken-coding"):
+        steps(Decoder(coding, LIMIT), [coded[: 1 + at % (len(coded) - 1)]])
+
+
+@pytest.mark.parametrize("name", FOLD)
+@given(behind=st.binary(min_size=1, max_size=20), apart=st.booleans())
+def test_what_stands_behind_is_refused(name: str, behind: bytes, apart: bool) -> None:
+    coding, fold = FOLD[name]
+    coded = fold(b"content")
+    with pytest.raises(CodingError, match="broken-coding"):
+        steps(Decoder(coding, LIMIT), [coded, behind] if apart else [coded + behind])
+
+
+@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("size", [0, 1, 1000, STEP_GIVES - 1, STEP_GIVES, STEP_GIVES + 1, 3 * STEP_GIVES])
+def test_content_of_just_the_limit_is_given_and_a_byte_more_is_too_large(name: str, size: int) -> None:
+    coding, fold = FOLD[name]
+    assert b"".join(steps(Decoder(coding, size), [fold(bytes(size))])) == bytes(size)
+    with pytest.raises(CodingError, match="too-large"):
+        steps(Decoder(coding, size), [fold(bytes(size + 1))])
+
+
+@pytest.mark.parametrize("name", FOLD)
+def test_no_step_of_a_bomb_gives_much(name: str) -> None:
+    coding, fold = FOLD[name]
+    given = steps(Decoder(coding, LIMIT), [fold(bytes(16 * 1024 * 1024))])
+    # brotli gives at least as much as its own buffer holds.
+    assert max(map(len, given)) <= STEP_GIVES * (1 if name != "br" else 8)
+
+
+#: A megabyte of blocks that hold nothing, and the stream's end.
+EMPTY_BLOCKS = {
+    "gzip": gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 200_000 + b"\3\0" + bytes(8),
+    "zlib": b"\x78\x9c" + b"\0\0\0\xff\xff" * 200_000 + b"\3\0" + b"\0\0\0\1",
+    "br": b"\x0c" + b"\6" * 1_000_000 + b"\3",
+    "zstd": b"\x28\xb5\x2f\xfd\0\x58" + b"\0\0\0" * 300_000 + b"\1\0\0",
+}
+
+
+@pytest.mark.parametrize("name", EMPTY_BLOCKS)
+def test_no_step_reads_much_where_nothing_is_given(name: str) -> None:
+    body = EMPTY_BLOCKS[name]
+    given = steps(Decoder(FOLD[name][0], LIMIT), [body])
+    assert b"".join(given) == b""
+    assert len(given) >= len(body) / STEP_READS
+
+
+def seconds(coding: bytes, body: bytes) -> float:
+    """The processor's time for a body, the least of three."""
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        steps(Decoder(coding, LIMIT), [body])
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize("content", [b"", b"x"])
+def test_a_body_of_members_that_hold_nothing_is_given_up(name: str, content: bytes) -> None:
+    coding, fold = FOLD[name]
+    with pytest.raises(CodingError, match="too-many-members"):
+        steps(Decoder(coding, LIMIT), [fold(content) * 2 * MEMBERS_FREE])
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_as_many_members_as_blocks_may_need_are_read(name: str) -> None:
+    coding, fold = FOLD[name]
+    member = fold(b"a line of a log\n" * 16)
+    assert len(b"".join(steps(Decoder(coding, LIMIT), [member * 4 * MEMBERS_FREE]))) == 256 * 4 * MEMBERS_FREE
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_the_time_for_members_grows_as_their_number(name: str) -> None:
+    """Copying the rest of the body for each member made it grow as the square."""
+    coding, fold = FOLD[name]
+    member = fold(bytes(range(256)))
+    assert seconds(coding, member * 16_000) < 3 * 8 * seconds(coding, member * 2_000)
+
+
+def test_skippable_frames_are_skipped() -> None:
+    coding, fold = FOLD["zstd"]
+    skipped = struct.pack("<II", 0x184D2A50, 5) + b"abcde"
+    assert b"".join(steps(Decoder(coding, LIMIT), [skipped + fold(b"one ") + skipped + fold(b"two") + skipped])) == (
+        b"one two"
+    )
+
+
+def test_a_zstd_frame_may_ask_for_the_window_that_its_coding_allows_and_for_no_more() -> None:
+    """RFC 9659 §3: 8 MiB. A frame of a few bytes could make the library take 128 MiB."""
+    window = zstd().CompressionParameter.window_log
+    coding, _ = FOLD["zstd"]
+
+    def fold(log: int) -> bytes:
+        stream = zstd().ZstdCompressor(options={window: log})
+        return bytes(stream.compress(b"content")) + bytes(stream.flush())
+
+    assert steps(Decoder(coding, LIMIT), [fold(23)]) == [b"content"]
+    with pytest.raises(CodingError, match="broken-coding"):
+        steps(Decoder(coding, LIMIT), [fold(24)])
+
+
+@pytest.mark.parametrize("coding", [b"compress", b"identity", b"", b"GZIP"])
+def test_an_unknown_coding_is_refused_at_once(coding: bytes) -> None:
+    with pytest.raises(CodingError, match="unknown-coding"):
+        Decoder(coding, LIMIT)
+
+
+@pytest.mark.parametrize(("coding", "module"), [(b"br", "brotli"), (b"zstd", "backports.zstd")])
+def test_a_coding_whose_library_is_not_installed_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, coding: bytes, module: str
+) -> None:
+    for name in (module, "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delattr("backports.zstd", raising=False)  # what `from backports import` would find
+    with pytest.raises(CodingError, match="unknown-coding"):
+        Decoder(coding, LIMIT)

@@ -1,0 +1,66 @@
+"""Entity tags and gzip forms: right, the same every time, and computed once for all who ask."""
+
+import asyncio
+import gzip
+from hashlib import blake2b
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.proxy.renditions import Renditions
+from statusproxy.proxy.steps import Workshop
+
+MIB = 1024 * 1024
+
+
+def renditions() -> Renditions:
+    """Renditions with nothing remembered."""
+    return Renditions(Workshop())
+
+
+@given(body=st.binary(max_size=500))
+def test_a_body_is_tagged_by_its_digest(body: bytes) -> None:
+    tag = asyncio.run(renditions().tag(body))
+    assert tag == b'W/"sp-%b"' % blake2b(body, digest_size=12).hexdigest().encode()
+
+
+@pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 5 * MIB])
+async def test_a_large_body_is_tagged_and_compressed_as_a_small_one(size: int) -> None:
+    body, several = (b"0123456789abcdef" * (size // 16 + 1))[:size], renditions()
+    assert await several.tag(body) == b'W/"sp-%b"' % blake2b(body, digest_size=12).hexdigest().encode()
+    assert gzip.decompress(await several.gzip(body)) == body
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB])
+async def test_the_gzip_form_is_the_same_every_time(size: int) -> None:
+    body = bytes(range(250)) * (size // 250)
+    assert await renditions().gzip(body) == await renditions().gzip(bytes(bytearray(body)))
+
+
+async def test_a_body_is_computed_once_though_many_ask_at_once() -> None:
+    several, body = renditions(), bytes(3 * MIB)
+    forms = await asyncio.gather(*[several.gzip(body) for _ in range(5)], *[several.tag(body) for _ in range(5)])
+    assert len({id(form) for form in forms}) == 2
+    assert await several.gzip(body) is forms[0]
+
+
+async def test_who_gives_up_does_not_take_it_from_the_others() -> None:
+    several, body = renditions(), bytes(30 * MIB)
+    first = asyncio.create_task(several.gzip(body))
+    second = asyncio.create_task(several.gzip(body))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert gzip.decompress(await second) == body
+
+
+async def test_what_is_remembered_is_bounded_in_number_and_bytes() -> None:
+    several = renditions()
+    for _ in range(20):
+        await several.tag(bytes(100))
+    assert len(several._recent) == 8
+    for _ in range(5):
+        await several.tag(bytes(6 * MIB))
+    assert sum(len(known.body) for known in several._recent) <= 16 * MIB
+    await several.tag(bytes(20 * MIB))
+    assert [len(known.body) for known in several._recent] == [20 * MIB]
