@@ -59,7 +59,7 @@ def main(
     except LookupError as error:
         click.echo(error.args[0], err=True)
         sys.exit(_USAGE)
-    options = Options(loop=loop) if proxy is None else Options([str(proxy.resolve())], loop)
+    options = Options.of(proxy, loop)
     outcomes = []
     with Gateway() as gateway:
         for fault in chosen:

@@ -9,6 +9,7 @@ import gzip
 import json
 import resource
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -44,9 +45,9 @@ def _paced(sock: socket.socket, block: bytes, *, rate: int, seconds: float) -> i
 
 
 def empty_lines(port: int, seconds: float, rate: int) -> Any:
-    """A connection that sends nothing but empty lines."""
+    """A connection that sends nothing but empty lines, as many at once as the proxy reads at once."""
     with connect(port) as sock:
-        return {"bytes": _paced(sock, b"\r\n" * 8192, rate=rate, seconds=seconds)}
+        return {"bytes": _paced(sock, b"\r\n" * (128 * KIB), rate=rate, seconds=seconds)}
 
 
 def one_byte_chunks(port: int, seconds: float, rate: int) -> Any:
@@ -275,6 +276,32 @@ def _still(sock: socket.socket, drip: bytes, sip: int) -> bool:
         sock.close()
         return False
     return True
+
+
+def crowd(port: int, target: str, clients: int, seconds: float) -> Any:
+    """More clients than there are places, each asking again as soon as it is answered; what each request waited."""
+    waits: list[float] = []
+    failed: dict[str, int] = {}
+    end = time.monotonic() + seconds
+
+    def ask_on() -> None:
+        with Client(port, patience=_PATIENCE) as client:
+            while (begun := time.monotonic()) < end:
+                try:
+                    status = client.ask("GET", target).status
+                    said = "" if status == 200 else str(status)
+                except (OSError, WireError) as error:
+                    said = type(error).__name__
+                if said:
+                    failed[said] = failed.get(said, 0) + 1
+                waits.append(time.monotonic() - begun)
+
+    threads = [threading.Thread(target=ask_on, daemon=True) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds + _PATIENCE)
+    return {"waits": [round(wait, 4) for wait in waits], "failed": failed}
 
 
 # ---- events ----

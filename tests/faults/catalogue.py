@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults import carried_state, large_work
+from tests.faults import carried_state, cut_short, descriptors, held_places, large_work, nothing_lost
 from tests.faults.fault import Fault
 
-FAULTS: Final[tuple[Fault, ...]] = (*carried_state.FAULTS, *large_work.FAULTS)
+FAULTS: Final[tuple[Fault, ...]] = (
+    *carried_state.FAULTS,
+    *large_work.FAULTS,
+    *sorted((*held_places.FAULTS, *descriptors.FAULTS), key=lambda fault: int(fault.item[1:])),
+    *cut_short.FAULTS,
+    *nothing_lost.FAULTS,
+)
 
 
 def named(name: str) -> list[Fault]:

@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
 
     def _write(self, *pieces: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(pieces))
+            self._transport.writelines(pieces)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         self._busy = True

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from tests.faults import attacks, scenes
-from tests.faults.fault import Fault, SkippedError
+from tests.faults.fault import Fault
 from tests.faults.program import Program
 from tests.faults.stage import MIB, WEBHOOK, Stage, escaped, lost
 from tests.faults.wire import Client, WireError, ask, head, request
@@ -27,34 +27,34 @@ def empty_lines(stage: Stage) -> None:
 
 def create_bomb(stage: Stage) -> None:
     """Create requests that unfold to 63 MiB, of nobody known."""
-    _posts(stage, "/api/channels", ("media", "gzip"), senders=8)
+    _posts(stage, "create", "/api/channels", ("media", "gzip"), senders=8)
 
 
 def escapes_bomb(stage: Stage) -> None:
     """Create requests and webhooks that unfold to 60 MiB of escapes in one string."""
-    _posts(stage, "/api/channels", ("backslashes", "gzip"), senders=2)
-    _posts(stage, WEBHOOK, ("quotes", "gzip"), senders=2)
+    _posts(stage, "create", "/api/channels", ("backslashes", "gzip"), senders=2)
+    _posts(stage, "webhook", WEBHOOK, ("quotes", "gzip"), senders=2)
 
 
 def webhook_bomb(stage: Stage) -> None:
     """Webhooks of a trusted sender that unfold to 63 MiB, and plain ones of 10 MiB of escapes."""
-    _posts(stage, WEBHOOK, ("media", "gzip"), senders=4)
-    _posts(stage, WEBHOOK, ("plain-escapes", ""), senders=1)
-    _posts(stage, WEBHOOK, ("empty-members", "gzip"), senders=1)
+    _posts(stage, "unfolding", WEBHOOK, ("media", "gzip"), senders=4)
+    _posts(stage, "plain escapes", WEBHOOK, ("plain-escapes", ""), senders=1)
+    _posts(stage, "empty members", WEBHOOK, ("empty-members", "gzip"), senders=1)
 
 
 def coded_bomb(stage: Stage) -> None:
     """The same in the other codings, and lists that unfold to 31 MiB."""
     for coding in _codings():
-        _posts(stage, WEBHOOK, ("media", coding), senders=4)
+        _posts(stage, f"{coding} webhook", WEBHOOK, ("media", coding), senders=4)
     proxy = stage.proxy()
-    stage.tell(proxy, lost("support"))
+    stage.tell(proxy, lost("c0"))
     for coding in ("gzip", *_codings()):
         target = f"/api/channels?channels=3&blank={31 * MIB}&coding={coding}"
         _warm(stage, target)
-        seconds = stage.size(3.0, 1.0)
+        seconds = stage.size(2.0, 1.0)
         stage.beside(
-            proxy, attacks.gets, at_most=seconds, truthful=False, memory=256 * MIB,
+            proxy, attacks.gets, at_most=seconds, truthful=False, memory=256 * MIB, part=f"{coding} list",
             port=proxy.port, target=target, seconds=seconds, senders=2,
         )  # fmt: skip
 
@@ -70,11 +70,11 @@ def _codings() -> list[str]:
     return found
 
 
-def _posts(stage: Stage, target: str, body: tuple[str, str], *, senders: int) -> None:
+def _posts(stage: Stage, part: str, target: str, body: tuple[str, str], *, senders: int) -> None:
     proxy = stage.proxy()
-    seconds = stage.size(4.0, 1.0)
+    seconds = stage.size(3.0, 1.0)
     stage.beside(
-        proxy, attacks.posts, at_most=seconds,
+        proxy, attacks.posts, at_most=seconds, part=part,
         port=proxy.port, target=target, body=body[0], coding=body[1], seconds=seconds, senders=senders,
     )  # fmt: skip
     proxy.stop()
@@ -101,14 +101,14 @@ def answer_chunks(stage: Stage) -> None:
 def empty_members(stage: Stage) -> None:
     """A list behind 200 000 empty gzip members, and one behind as many zstd frames."""
     proxy = stage.proxy()
-    stage.tell(proxy, lost("support"))
+    stage.tell(proxy, lost("c0"))
     empties = stage.size(200_000, 30_000)
+    seconds = stage.size(3.0, 1.0)
     for coding in ("gzip", *(coding for coding in _codings() if coding == "zstd")):
         target = f"/api/channels?channels=3&coding={coding}&empties={empties}"
         _warm(stage, target)
-        seconds = stage.size(4.0, 1.0)
         stage.beside(
-            proxy, attacks.gets, at_most=seconds + 25, truthful=False,
+            proxy, attacks.gets, at_most=seconds + 25, truthful=False, part=coding,
             port=proxy.port, target=target, seconds=seconds, senders=1,
         )  # fmt: skip
     stage.truthful(proxy)
@@ -123,19 +123,19 @@ def endless_trailers(stage: Stage) -> None:
     """A gateway and a hub whose trailers do not end, and a client whose trailers do not."""
     hub = {"path": "/hub/webhook", "forward_to": f"{stage.gateway.url}/endless/trailers/{stage.size(300, 100) * MIB}"}
     proxy = stage.proxy(webhooks=[{"path": WEBHOOK}, hub])
-    seconds = stage.size(4.0, 1.0)
+    seconds = stage.size(2.0, 1.0)
     target = f"/endless/trailers/{stage.size(300, 100) * MIB}"
     stage.beside(
-        proxy, attacks.gets, at_most=seconds, memory=64 * MIB,
+        proxy, attacks.gets, at_most=seconds, memory=64 * MIB, part="gateway",
         port=proxy.port, target=target, seconds=seconds, senders=2,
     )  # fmt: skip
     other = stage.proxy(webhooks=[{"path": WEBHOOK}, hub])
     stage.beside(
-        other, attacks.posts, at_most=seconds, memory=64 * MIB, port=other.port,
+        other, attacks.posts, at_most=seconds, memory=64 * MIB, part="hub", port=other.port,
         target="/hub/webhook", body="members", coding="gzip", seconds=seconds, senders=2,
     )  # fmt: skip
     stage.beside(
-        other, attacks.endless_upload_trailers, at_most=seconds, memory=64 * MIB,
+        other, attacks.endless_upload_trailers, at_most=seconds, memory=64 * MIB, part="client",
         port=other.port, seconds=seconds, rate=50_000_000,
     )  # fmt: skip
 
@@ -143,15 +143,15 @@ def endless_trailers(stage: Stage) -> None:
 def endless_interim(stage: Stage) -> None:
     """A gateway that sends interim answers without end, to clients that read them and to one that does not."""
     proxy = stage.proxy()
-    seconds = stage.size(4.0, 1.0)
+    seconds = stage.size(2.0, 1.0)
     target = f"/endless/interim/{stage.size(200, 60) * MIB}"
     stage.beside(
-        proxy, attacks.gets, at_most=seconds, memory=64 * MIB,
+        proxy, attacks.gets, at_most=seconds, memory=64 * MIB, part="read",
         port=proxy.port, target=target, seconds=seconds, senders=1,
     )  # fmt: skip
     other = stage.proxy()
     stage.beside(
-        other, attacks.asks_and_never_reads, at_most=seconds, memory=64 * MIB,
+        other, attacks.asks_and_never_reads, at_most=seconds, memory=64 * MIB, part="unread",
         port=other.port, target=target, seconds=seconds,
     )  # fmt: skip
 
@@ -208,11 +208,11 @@ def falling(stage: Stage) -> None:
     """300 sessions that fall at once while large lists are kept."""
     count = stage.size(300, 60)
     for channels in stage.size((1000, 4000), (2000,)):
-        proxy = stage.proxy(webhooks=[{"path": WEBHOOK}])
+        proxy = stage.proxy()
         with Client(proxy.port) as client:
             client.ask("GET", f"/api/channels?channels={channels}")
         stage.beside(
-            proxy, attacks.falling, at_most=15.0,
+            proxy, attacks.falling, at_most=15.0, kinds=("pass", "webhook"), part=f"{channels} channels,",
             port=proxy.port, count=count, connections=count, seconds=15.0,
         )  # fmt: skip
         proxy.stop()

@@ -35,6 +35,9 @@ _LOOK: Final = 0.05
 
 _KIB: Final = 1024
 
+#: What resets a process's peak of resident memory (proc(5), clear_refs).
+_CLEAR_PEAK: Final = "5"
+
 
 class Use(msgspec.Struct, frozen=True):
     """What a process held at one moment, or at most."""
@@ -44,12 +47,27 @@ class Use(msgspec.Struct, frozen=True):
     descriptors: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Options:
     """Which program is tested, and how it runs."""
 
     command: Sequence[str] = (sys.executable, "-m", "statusproxy")
     loop: Loop = "uvloop"
+
+    @classmethod
+    def of(cls, binary: Path | None, loop: Loop) -> Self:
+        """The program `binary` (None: the one installed for this interpreter)."""
+        return cls(loop=loop) if binary is None else cls((str(binary.absolute()),), loop)
+
+    @property
+    def python(self) -> str:
+        """The interpreter that the program runs on."""
+        return sys.executable if len(self.command) > 1 else str(Path(self.command[0]).with_name("python"))
+
+    @property
+    def checkout(self) -> Path:
+        """The folder the program was installed from, where its environment lies in that."""
+        return Path(__file__ if len(self.command) > 1 else self.command[0]).parents[2]
 
 
 @dataclass
@@ -201,8 +219,16 @@ class Program:
         """What the process holds now."""
         return _use(self.pid)
 
+    def watch_anew(self) -> Use:
+        """What the process holds now; `peak` counts from here on."""
+        assert self._watch is not None
+        with contextlib.suppress(OSError):  # where it may not be written, the peak is that since the start
+            Path(f"/proc/{self.pid}/clear_refs").write_text(_CLEAR_PEAK)
+        self._watch.descriptors = 0
+        return self.use()
+
     def peak(self) -> Use:
-        """What it held at most since it started."""
+        """What it held at most since it started, or since `watch_anew`."""
         assert self._watch is not None
         peak = self._watch.descriptors
         return Use(memory=_status(self.pid, "VmHWM"), descriptors=max(peak, _use(self.pid).descriptors))

@@ -11,6 +11,10 @@ import msgspec
 #: Times the idle maximum that a request may wait beside an attack.
 TIMES: Final = 10.0
 
+#: Times the longest wait straight at the gateway that a request may wait beside an attack: on its way through the proxy
+#: it is scheduled in three processes in place of two, and carried twice.
+_TIMES_STRAIGHT: Final = 4.0
+
 #: Seconds below which no wait is too long, whatever the ratio: on a machine with two cores the scheduler alone makes
 #: a request wait for some of its slices when proxy, gateway, attacker and probe all want to run.
 FLOOR: Final = 0.05
@@ -71,5 +75,4 @@ def allowed(idle: Waits, straight: Waits | None = None, *, times: float = TIMES,
     `idle` is the same request without the attack. `straight` is what requests that go straight to the gateway waited
     beside the attack: what the machine itself could not do better, a busy one included.
     """
-    yardstick = max(idle.worst, straight.worst if straight is not None else 0.0)
-    return max(floor, times * yardstick)
+    return max(floor, times * idle.worst, _TIMES_STRAIGHT * straight.worst if straight is not None else 0.0)
