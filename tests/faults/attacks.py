@@ -278,30 +278,26 @@ def _still(sock: socket.socket, drip: bytes, sip: int) -> bool:
     return True
 
 
-def crowd(port: int, target: str, clients: int, seconds: float) -> Any:
-    """More clients than there are places, each asking again as soon as it is answered; what each request waited."""
-    waits: list[float] = []
-    failed: dict[str, int] = {}
+def greedy(port: int, target: str, clients: int, ahead: int, seconds: float) -> Any:
+    """Clients that send `ahead` requests before the first is answered, and one more with each answer (pipelining)."""
+    answered: dict[str, int] = {}
     end = time.monotonic() + seconds
+    sent = request("GET", target)
 
     def ask_on() -> None:
         with Client(port, patience=_PATIENCE) as client:
-            while (begun := time.monotonic()) < end:
-                try:
-                    status = client.ask("GET", target).status
-                    said = "" if status == 200 else str(status)
-                except (OSError, WireError) as error:
-                    said = type(error).__name__
-                if said:
-                    failed[said] = failed.get(said, 0) + 1
-                waits.append(time.monotonic() - begun)
+            client.send(sent * ahead)
+            while time.monotonic() < end:
+                said = str(client.answer().status)
+                answered[said] = answered.get(said, 0) + 1
+                client.send(sent)
 
     threads = [threading.Thread(target=ask_on, daemon=True) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(seconds + _PATIENCE)
-    return {"waits": [round(wait, 4) for wait in waits], "failed": failed}
+    return answered
 
 
 # ---- events ----

@@ -45,14 +45,12 @@ _WEBHOOK: Final = "/v1/webhooks/receive"
 class _Asker:
     """One thread that asks for one kind of thing."""
 
-    def __init__(self, kind: str, port: int, source: str, list_target: str) -> None:
+    def __init__(self, kind: str, port: int) -> None:
         self.kind = kind
         self.samples: list[Sample] = []
         self.acknowledged: list[str] = []
         """Serial numbers of webhooks that were answered with a success."""
         self._port = port
-        self._source = source
-        self._list = list_target
         self._begun = 0.0
         self._client: Client | None = None
         self._serial = 0
@@ -70,7 +68,7 @@ class _Asker:
     def _once(self) -> str:
         try:
             if self._client is None:
-                self._client = Client(self._port, source=self._source, patience=_PATIENCE)
+                self._client = Client(self._port, patience=_PATIENCE)
             outcome = self._ask(self._client)
         except TimeoutError:
             outcome = "timeout"
@@ -92,7 +90,7 @@ class _Asker:
             if answer.status == 200:
                 self.acknowledged.append(serial)
         elif self.kind == "list":
-            answer = client.ask("GET", self._list)
+            answer = client.ask("GET", "/api/channels")
         else:
             answer = client.ask("GET", "/ping")
         return "ok" if answer.status == 200 else str(answer.status)
@@ -118,16 +116,13 @@ class Probe:
         proxy: int,
         gateway: int,
         kinds: Sequence[str] = KINDS,
-        *,
-        source: str = "127.0.0.1",
-        list_target: str = "/api/channels",
     ) -> None:
-        """`proxy` and `gateway` are ports; `source` is the address that the requests come from."""
+        """`proxy` and `gateway` are ports."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.probe"],
             cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
-        arguments = {"proxy": proxy, "gateway": gateway, "kinds": list(kinds), "source": source, "list": list_target}
+        arguments = {"proxy": proxy, "gateway": gateway, "kinds": list(kinds)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(arguments).encode() + b"\n")
@@ -150,8 +145,7 @@ class Probe:
 
 def _probe(arguments: dict[str, Any]) -> Report:
     askers = [
-        _Asker(kind, arguments["gateway" if kind == STRAIGHT else "proxy"], arguments["source"], arguments["list"])
-        for kind in (*arguments["kinds"], STRAIGHT)
+        _Asker(kind, arguments["gateway" if kind == STRAIGHT else "proxy"]) for kind in (*arguments["kinds"], STRAIGHT)
     ]
     for asker in askers:
         asker.thread.start()

@@ -132,8 +132,6 @@ class Stage:
         floor: float = FLOOR,
         memory: int = MEMORY,
         descriptors: int = DESCRIPTORS,
-        source: str = "127.0.0.1",
-        list_target: str = "/api/channels",
         truthful: bool = True,
         refusals: Set[str] = frozenset(),
         part: str = "",
@@ -142,12 +140,12 @@ class Stage:
         """Measure an ordinary client without and then with `attack`, and check what it waits.
 
         `attack` runs with `arguments` in another process and ends by itself within `at_most` seconds; what it gives
-        is returned. `kinds`, `source` and `list_target` are the ordinary client's; `times` and `floor` bound what it
+        is returned. `kinds` are the ordinary client's; `times` and `floor` bound what it
         may wait, `memory` (bytes) and `descriptors` by how much the proxy may grow. `refusals` are answers that count
         as served. `part` names the attack where a fault has several.
         """
         self._report(clear=True)
-        with Probe(proxy.port, self.gateway.port, kinds, source=source, list_target=list_target) as probe:
+        with Probe(proxy.port, self.gateway.port, kinds) as probe:
             idle_from = time.monotonic()
             time.sleep(self.size(*_IDLE))
             before = proxy.watch_anew()
