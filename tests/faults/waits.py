@@ -17,7 +17,7 @@ _TIMES_STRAIGHT: Final = 4.0
 
 #: Seconds below which no wait is too long, whatever the ratio: on a machine with two cores the scheduler alone makes
 #: a request wait for some of its slices when proxy, gateway, attacker and probe all want to run.
-FLOOR: Final = 0.05
+FLOOR: Final = 0.1
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):

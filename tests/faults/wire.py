@@ -98,7 +98,7 @@ class Client:
         if "chunked" in fields.get("transfer-encoding", "").lower():
             return Answer(status, fields, self._chunks())
         if "content-length" in fields:
-            return Answer(status, fields, self._exactly(int(fields["content-length"])))
+            return Answer(status, fields, self.exactly(int(fields["content-length"])))
         return Answer(status, fields, self.rest())
 
     def rest(self) -> bytes:
@@ -150,13 +150,14 @@ class Client:
     def _chunks(self) -> bytes:
         pieces = []
         while size := int(self._line().partition(b";")[0], 16):
-            pieces.append(self._exactly(size))
+            pieces.append(self.exactly(size))
             self._line()
         while self._line():
             pass
         return b"".join(pieces)
 
-    def _exactly(self, size: int) -> bytes:
+    def exactly(self, size: int) -> bytes:
+        """The next `size` bytes. Raises `WireError` where they do not come."""
         pieces, missing = [self._held[:size]], size - len(self._held)
         self._held = self._held[size:]
         while missing > 0:
