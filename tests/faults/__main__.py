@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -17,9 +18,13 @@ from tests.faults.fault import Outcome
 from tests.faults.gateway import Gateway
 from tests.faults.program import Loop, Options
 from tests.faults.stage import play
+from tests.faults.worker import ROOT
 
 #: Exit codes: a fault was found; nothing was run.
 _FOUND, _USAGE = 1, 2
+
+#: The page that shows the tables.
+_PAGE: Final = ROOT / "docs" / "reliability.md"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -34,6 +39,7 @@ _FOUND, _USAGE = 1, 2
     help="Run nothing: compare two results that --json printed, as a Markdown table.",
 )  # fmt: skip
 @click.option("--faults", "fault_table", is_flag=True, help="Run nothing: print the faults as a Markdown table.")
+@click.option("--write", is_flag=True, help="Put such a table into docs/reliability.md in place of printing it.")
 def main(
     names: tuple[str, ...],
     listing: bool,
@@ -43,16 +49,17 @@ def main(
     as_json: bool,
     table: tuple[Path, Path] | None,
     fault_table: bool,
+    write: bool,
 ) -> None:
     """Run the faults of these NAMEs or items (`A1`), or all of them. The exit code is 1 where one is found."""
     if listing:
         click.echo(tables.listing(FAULTS))
         return
-    if fault_table:
-        click.echo(tables.faults(FAULTS))
-        return
-    if table:
-        click.echo(tables.comparison(FAULTS, *(_results(file) for file in table)))
+    if fault_table or table:
+        if fault_table:
+            _give("faults", tables.faults(FAULTS), write=write)
+        if table:
+            _give("figures", tables.comparison(FAULTS, *(_results(file) for file in table)), write=write)
         return
     try:
         chosen = [fault for name in names for fault in named(name)] or list(FAULTS)
@@ -73,6 +80,13 @@ def main(
     else:
         click.echo(tables.summary(outcomes))
     sys.exit(0 if all(outcome.ok for outcome in outcomes) else _FOUND)
+
+
+def _give(mark: str, table: str, *, write: bool) -> None:
+    if write:
+        _PAGE.write_text(tables.replaced(_PAGE.read_text(), mark, table))
+    else:
+        click.echo(table)
 
 
 def _results(file: Path) -> list[Outcome]:

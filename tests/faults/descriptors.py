@@ -34,7 +34,7 @@ _ADMIN_SHARE: Final = 256
 def silent_admin(stage: Stage) -> None:
     """1 100 connections to the admin listener that say nothing."""
     proxy = stage.proxy(descriptors=_LIMIT)
-    seconds = stage.size(6.0, 3.0)
+    seconds = stage.size(6.0, 2.0)
     before = proxy.use().descriptors
     stage.beside(
         proxy, attacks.silent, at_most=seconds, kinds=("pass", "webhook", FRESH),
@@ -63,7 +63,7 @@ def _exhaust(stage: Stage, proxy: Program) -> None:
     warned = any(_WARNING.search(line) for line in proxy.text().splitlines())
     stage.check("warned at start of the low limit", warned, warned, True)
     logged, processor, begun = proxy.log.stat().st_size, proxy.processor(), time.monotonic()
-    seconds = stage.size(6.0, 3.0)
+    seconds = stage.size(6.0, 2.0)
     stage.beside(
         proxy, attacks.silent, at_most=seconds, kinds=("pass", "webhook", FRESH), refusals={"503"},
         port=proxy.port, count=1100, seconds=seconds, source=_ELSEWHERE,

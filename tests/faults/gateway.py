@@ -18,12 +18,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final, Self, cast
 
 import httptools
 
 from tests.faults import scenes
+from tests.faults.worker import ROOT
 
 #: Bytes of a body after which `/stop-reading` reads no more.
 _STOP_AT: Final = 64 * 1024
@@ -314,7 +314,7 @@ class Gateway:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.gateway"],
-            cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())

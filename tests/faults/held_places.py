@@ -34,9 +34,10 @@ _TURNS: Final = 6
 
 def half_sent(stage: Stage) -> None:
     """515 POSTs that are half sent and kept going with 9 bytes a second, from elsewhere and from behind a proxy."""
-    for part, source, said in (("direct", _ELSEWHERE, ""), ("behind nginx", HOST, _STRANGER)):
+    parts = (("behind nginx", HOST, _STRANGER), ("direct", _ELSEWHERE, ""))
+    for part, source, said in parts[: stage.size(2, 1)]:
         proxy = stage.proxy(timeouts=_SHORT)
-        seconds = stage.size(_FREE_WITHIN + 2 if said == "" else 8.0, 5.0)
+        seconds = stage.size(_FREE_WITHIN + 2 if said == "" else 8.0, 3.0)
         found = stage.beside(
             proxy, attacks.half_sent, at_most=seconds, floor=_OPENING, part=part, descriptors=1200,
             port=proxy.port, count=515, seconds=seconds, source=source, said_from=said, drip=9,
@@ -53,7 +54,7 @@ def slow_readers(stage: Stage) -> None:
     And so there are few places here, since five hundred such buffers would be the whole machine's.
     """
     proxy = stage.proxy(timeouts=_SHORT, limits={"upstream_connections": 32})
-    seconds = stage.size(_FREE_WITHIN + 2, 5.0)
+    seconds = stage.size(_FREE_WITHIN + 2, 3.0)
     found = stage.beside(
         proxy, attacks.slow_readers, at_most=seconds, floor=_OPENING, descriptors=300,
         port=proxy.port, count=48, seconds=seconds, source=_ELSEWHERE, size=8 * MIB,
@@ -72,15 +73,12 @@ def idle_connections(stage: Stage) -> None:
     """More idle connections than there may be, while others come and go."""
     limit = stage.size(4096, 400)
     proxy = stage.proxy(limits={"connections": limit})
-    seconds = stage.size(8.0, 3.0)
-    stage.beside(
-        proxy, attacks.idle, at_most=seconds + 5, kinds=("pass", FRESH), floor=_OPENING, part="asked once",
-        port=proxy.port, count=limit + 104, seconds=seconds, source=_ELSEWHERE,
-    )  # fmt: skip
-    stage.beside(
-        proxy, attacks.silent, at_most=seconds + 5, kinds=("pass", FRESH), floor=_OPENING, part="silent",
-        port=proxy.port, count=limit + 104, seconds=seconds, source=_ELSEWHERE,
-    )  # fmt: skip
+    seconds = stage.size(8.0, 2.0)
+    for part, attack in (("asked once", attacks.idle), ("silent", attacks.silent))[: stage.size(2, 1)]:
+        stage.beside(
+            proxy, attack, at_most=seconds + 5, kinds=("pass", FRESH), floor=_OPENING, part=part,
+            port=proxy.port, count=limit + 104, seconds=seconds, source=_ELSEWHERE,
+        )  # fmt: skip
 
 
 def flood(stage: Stage) -> None:
@@ -103,7 +101,7 @@ def flood(stage: Stage) -> None:
 def greedy(stage: Stage) -> None:
     """Eight clients for four places, each with requests waiting behind the one that is served."""
     proxy = stage.proxy(timeouts=_SHORT, limits={"upstream_connections": 4})
-    seconds = stage.size(6.0, 3.0)
+    seconds = stage.size(6.0, 2.5)
     stage.beside(
         proxy, attacks.greedy, at_most=seconds, floor=_TURNS * _SERVED_IN,
         port=proxy.port, target=f"/wait/{_SERVED_IN}", clients=8, ahead=10, seconds=seconds,

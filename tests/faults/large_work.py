@@ -40,16 +40,17 @@ def webhook_bomb(stage: Stage) -> None:
     """Webhooks of a trusted sender that unfold to 63 MiB, and plain ones of 10 MiB of escapes."""
     _posts(stage, "unfolding", WEBHOOK, ("media", "gzip"), senders=4)
     _posts(stage, "plain escapes", WEBHOOK, ("plain-escapes", ""), senders=1)
-    _posts(stage, "empty members", WEBHOOK, ("empty-members", "gzip"), senders=1)
+    if not stage.quick:
+        _posts(stage, "empty members", WEBHOOK, ("empty-members", "gzip"), senders=1)
 
 
 def coded_bomb(stage: Stage) -> None:
     """The same in the other codings, and lists that unfold to 31 MiB."""
-    for coding in _codings():
+    for coding in _codings()[: stage.size(2, 1)]:
         _posts(stage, f"{coding} webhook", WEBHOOK, ("media", coding), senders=4)
     proxy = stage.proxy()
     stage.tell(proxy, lost("c0"))
-    for coding in ("gzip", *_codings()):
+    for coding in ("gzip", *_codings())[-stage.size(3, 1) :]:
         target = f"/api/channels?channels=3&blank={31 * MIB}&coding={coding}"
         _warm(stage, target)
         seconds = stage.size(2.0, 1.0)

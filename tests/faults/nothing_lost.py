@@ -112,7 +112,7 @@ def deleted_wal(stage: Stage) -> None:
     for path in deleted:
         path.unlink()
     stage.check("a write-ahead log was there to delete", bool(deleted), len(deleted), 1)
-    time.sleep(stage.size(4.0, 2.0))
+    time.sleep(stage.size(4.0, 1.0))
     stage.tell(proxy, lost("c5"))
     time.sleep(1.0)
     proxy.kill()

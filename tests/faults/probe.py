@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
 
 from tests.faults.waits import Sample
 from tests.faults.wire import Client, WireError
+from tests.faults.worker import ROOT
 
 #: Kinds of requests: passed on, a corrected list, a webhook, and one on a fresh connection each time.
 KINDS: Final = ("pass", "list", "webhook")
@@ -120,7 +120,7 @@ class Probe:
         """`proxy` and `gateway` are ports."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.probe"],
-            cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         arguments = {"proxy": proxy, "gateway": gateway, "kinds": list(kinds)}
         assert self._process.stdin is not None

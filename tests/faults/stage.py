@@ -35,7 +35,7 @@ MEMORY: Final = 128 * MIB
 DESCRIPTORS: Final = 64 + 16
 
 #: Seconds without an attack, before it: some hundred requests.
-_IDLE: Final = (2.0, 0.8)
+_IDLE: Final = (2.0, 0.6)
 
 #: Seconds after an attack in which what it holds may be given back.
 _SETTLE: Final = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from tests.faults.fault import Fault, Growth, Outcome
+from tests.faults.fault import Fault, Outcome
 
 _MIB: Final = 1024 * 1024
 
@@ -43,66 +43,63 @@ def _verdict(outcome: Outcome) -> str:
 
 def faults(catalogue: Iterable[Fault]) -> str:
     """The faults as a Markdown table."""
-    rows = [
-        (fault.item, fault.what, fault.how, fault.sees, "nothing", f"`{fault.command}`")
-        for fault in catalogue
-    ]  # fmt: skip
-    return _markdown(("", "fault", "how it is made", "what the user sees", "what is lost", "command"), rows)
+    rows = [(fault.item, fault.what, fault.how, fault.sees, "nothing", f"`{fault.command}`") for fault in catalogue]
+    return _markdown(("item", "fault", "how it is made", "what the user sees", "what is lost", "command"), rows)
 
 
 def comparison(catalogue: Iterable[Fault], before: Iterable[Outcome], after: Iterable[Outcome]) -> str:
     """Two runs side by side as a Markdown table: one row for each fault."""
     earlier, later = _by_name(before), _by_name(after)
-    rows = [
-        (
-            f"{fault.item} `{fault.name}`",
-            *(cell for pair in zip(_cells(earlier.get(fault.name)), _cells(later.get(fault.name)), strict=True)
-              for cell in pair),
-        )
-        for fault in catalogue
-    ]  # fmt: skip
-    titles = ("longest wait (times idle)", "memory grew by", "descriptors at most", "what failed")
-    return _markdown(("fault", *(f"{title}, {when}" for title in titles for when in ("before", "after"))), rows)
+    rows = []
+    for fault in catalogue:
+        cells = zip(_cells(earlier.get(fault.name)), _cells(later.get(fault.name)), strict=True)
+        wait, memory, descriptors, lost, failed = (f"{was} → {now}" for was, now in cells)
+        rows.append((f"{fault.item} `{fault.name}`", wait, f"{memory} MiB", descriptors, lost, failed))
+    return _markdown(("fault", "longest wait (times idle)", "memory grew by", "descriptors", "lost", "failed"), rows)
+
+
+def replaced(page: str, mark: str, table: str) -> str:
+    """A page with `table` between the comments `mark` and `end of mark`. `LookupError` where it has none."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    if begin not in page or end not in page:
+        raise LookupError(f"the page has no place for a table: {begin.strip()} … {end}")
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{table}\n\n{end}{rest.partition(end)[2]}"
 
 
 def _by_name(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
     return {outcome.name: outcome for outcome in outcomes}
 
 
-def _cells(outcome: Outcome | None) -> tuple[str, str, str, str]:
+def _cells(outcome: Outcome | None) -> tuple[str, str, str, str, str]:
+    """Wait, memory in MiB, descriptors, what was lost, checks that failed."""
     if outcome is None:
-        return ("", "", "", "")
+        return ("…", "…", "…", "…", "…")
     if outcome.skipped is not None:
-        return ("skipped", "", "", "")
-    failed = [check.what for check in outcome.checks if not check.ok]
+        return ("skipped", "–", "–", "–", "–")
+    failed = sum(not check.ok for check in outcome.checks)
+    memory, descriptors = outcome.memory, outcome.descriptors
     return (
         _longest(outcome),
-        _grown(outcome.memory),
-        _most(outcome.descriptors),
-        outcome.error or "; ".join(failed) or "nothing",
+        "–" if memory is None else f"{(memory.peak - memory.before) / _MIB:.0f}",
+        "–" if descriptors is None else str(descriptors.peak),
+        str(outcome.lost),
+        "could not be run" if outcome.error else f"{failed} of {len(outcome.checks)}",
     )
 
 
 def _longest(outcome: Outcome) -> str:
-    """The worst kind of request: what it waited, and how many times the idle maximum that is."""
+    """The kind of request that waited longest: how long, and how many times the idle maximum that is."""
     if not outcome.waits:
         return "–"
-    kind, worst = max(outcome.waits.items(), key=lambda item: item[1].ratio)
-    failed = sum(worst.beside.failed.values())
-    text = f"{_seconds(worst.beside.worst)} ({worst.ratio:.0f}, {kind})"
-    return f"{text}, {failed} of {worst.beside.count} not served" if failed else text
+    worst = max(outcome.waits.values(), key=lambda measured: measured.beside.worst)
+    failed = sum(sum(measured.beside.failed.values()) for measured in outcome.waits.values())
+    text = _seconds(worst.beside.worst) + (f" ({worst.ratio:.0f} times)" if worst.ratio else "")
+    return f"{text}, {failed} not served" if failed else text
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def _grown(growth: Growth | None) -> str:
-    return "–" if growth is None else f"{(growth.peak - growth.before) / _MIB:.0f} MiB"
-
-
-def _most(growth: Growth | None) -> str:
-    return "–" if growth is None else str(growth.peak)
 
 
 def _markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
