@@ -163,7 +163,7 @@ class Stage:
             limit = allowed(idle, straight, times=times, floor=floor)
             self.waited(f"{part} {kind}".strip(), Measured(idle, beside, limit))
         peak, after = proxy.peak(), self._settled(proxy, before.descriptors + descriptors)
-        self.grew(before, peak, after, memory=memory, descriptors=descriptors)
+        self.grew(before, peak, after, memory=memory, descriptors=descriptors, part=part)
         self._nothing_lost(report.acknowledged)
         if truthful:
             self.truthful(proxy)
@@ -181,16 +181,27 @@ class Stage:
             f"{kind}: all served", not beside.failed and bool(beside.count), beside.failed or beside.count, "all"
         )
 
-    def grew(self, before: Use, peak: Use, after: Use, *, memory: int = MEMORY, descriptors: int = DESCRIPTORS) -> None:
-        """Note what the proxy held, and check it."""
-        self.outcome.memory = Growth(before.memory, max(peak.memory, after.memory), after.memory)
-        self.outcome.descriptors = Growth(
-            before.descriptors, max(peak.descriptors, after.descriptors), after.descriptors
-        )
-        grown = peak.memory - before.memory
-        self.check("memory grew by", grown <= memory, f"{grown / MIB:.0f} MiB", f"{memory / MIB:.0f} MiB")
+    def grew(
+        self,
+        before: Use,
+        peak: Use,
+        after: Use,
+        *,
+        memory: int = MEMORY,
+        descriptors: int = DESCRIPTORS,
+        part: str = "",
+    ) -> None:
+        """Note what the proxy held, and check it. Of several attacks the outcome keeps the one that took most."""
+        outcome, most = self.outcome, max(peak.descriptors, after.descriptors)
+        grown = max(peak.memory, after.memory) - before.memory
+        if outcome.memory is None or grown > outcome.memory.peak - outcome.memory.before:
+            outcome.memory = Growth(before.memory, before.memory + grown, after.memory)
+        if outcome.descriptors is None or most > outcome.descriptors.peak:
+            outcome.descriptors = Growth(before.descriptors, most, after.descriptors)
+        what = f"{part} memory grew by".strip()
+        self.check(what, grown <= memory, f"{grown / MIB:.0f} MiB", f"{memory / MIB:.0f} MiB")
         left = after.descriptors - before.descriptors
-        self.check("descriptors left over", left <= descriptors, left, descriptors)
+        self.check(f"{part} descriptors left over".strip(), left <= descriptors, left, descriptors)
 
     def _settled(self, proxy: Program, descriptors: int) -> Use:
         """What the proxy holds once it has given back what it will give back."""
