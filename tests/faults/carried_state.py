@@ -24,6 +24,9 @@ _QUICK_SIZES: Final = (524_289, 540_000, 600_000, 655_359, 700_000, 1_078_576)
 _HANGS: Final = 3.0
 _ENOUGH: Final = 3
 
+#: Bytes of a body of which more is to come: more than what is waited for before a place at the gateway is taken.
+_BEGUN: Final = 100_000
+
 #: Seconds after which a connection that should have ended counts as held.
 _LET_GO: Final = 5.0
 
@@ -83,8 +86,9 @@ def tunnel_with_body(stage: Stage) -> None:
     proxy = stage.proxy()
     before = proxy.use()
     idle = summary([_tunnel(proxy, []) for _ in range(6)])
-    length = _tunnel(proxy, [("Content-Length", "1000000")], b"body")
-    chunked = _tunnel(proxy, [("Transfer-Encoding", "chunked")], b"4\r\nbody\r\n")
+    part = b"x" * _BEGUN
+    length = _tunnel(proxy, [("Content-Length", "1000000")], part)
+    chunked = _tunnel(proxy, [("Transfer-Encoding", "chunked")], b"%x\r\n%b\r\n" % (len(part), part))
     beside = summary([length, chunked])
     stage.waited("end of the tunnel", Measured(idle, beside, allowed(idle)))
     stage.grew(before, proxy.peak(), proxy.use())
@@ -159,7 +163,7 @@ def _fresh(proxy: Program) -> Sample:
 def _early(proxy: Program) -> Client:
     """An upload that is answered 413 before it has come, and does not go on."""
     client = Client(proxy.port, patience=_HANGS)
-    client.send(head("POST", "/early", [("Content-Length", "1000000")]) + b"x" * 1000)
+    client.send(head("POST", "/early", [("Content-Length", "1000000")]) + b"x" * _BEGUN)
     client.answer()
     return client
 
@@ -193,12 +197,12 @@ def _cancelled(proxy: Program) -> None:
 def _followed(proxy: Program) -> bool:
     """Whether a request behind one that was answered early gets its own answer, or the connection's end."""
     with Client(proxy.port, patience=_HANGS) as client:
-        client.send(head("POST", "/early", [("Content-Length", "100")]) + b"x" * 50)
+        client.send(head("POST", "/early", [("Content-Length", str(2 * _BEGUN))]) + b"x" * _BEGUN)
         early = client.answer()
         if early.status != 413:
             return False
         try:
-            client.send(b"x" * 50 + request("GET", "/ping", fields=[("X-Serial", "mine")]))
+            client.send(b"x" * _BEGUN + request("GET", "/ping", fields=[("X-Serial", "mine")]))
             answer = client.answer()
         except (OSError, WireError):
             return True

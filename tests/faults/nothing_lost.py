@@ -196,7 +196,7 @@ def deleted_lock(stage: Stage) -> None:
         path.unlink()
     second = stage.program(state=_sqlite(state))
     second.launch()
-    code = second.wait(8.0)
+    code = second.wait(15.0)
     stage.check("the second proxy ended", code not in {None, 0}, code, "an exit code other than 0")
     if code is None:
         second.kill()
