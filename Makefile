@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run lint types unit format bench clean
+.PHONY: help demo test run lint types unit format bench faults soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -13,6 +13,8 @@ help:
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format and mend what can be mended by itself"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
+	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
+	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
 	@echo "make clean   remove what the other commands made"
 
 # The stamp is younger than the pins: then the environment holds just these versions.
@@ -46,6 +48,12 @@ format: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.ready
+	$(BIN)/python -m tests.faults
+
+soak: $(VENV)/.ready
+	$(BIN)/python -m tests.soak
 
 clean:
 	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

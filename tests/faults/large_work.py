@@ -1,0 +1,366 @@
+"""Faults B: work that a peer can make large, per byte, per message, per change."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from tests.faults import attacks, scenes
+from tests.faults.fault import Fault
+from tests.faults.program import Program
+from tests.faults.stage import MIB, WEBHOOK, Stage, escaped, lost
+from tests.faults.wire import Client, WireError, ask, head, request
+
+#: Seconds that a fault whose work grows goes on: long enough for the first version to fall behind.
+_LASTS: Final = (5.0, 2.0)
+
+#: Requests that are corrected beside a list of 10 000 channels may wait so long (seconds): what the issue asks for.
+_LARGE_LIST: Final = 0.05
+
+
+def empty_lines(stage: Stage) -> None:
+    """One connection that sends nothing but empty lines."""
+    proxy = stage.proxy()
+    seconds = stage.size(*_LASTS)
+    stage.beside(proxy, attacks.empty_lines, at_most=seconds, port=proxy.port, seconds=seconds, rate=1_200_000)
+
+
+def create_bomb(stage: Stage) -> None:
+    """Create requests that unfold to 63 MiB, of nobody known."""
+    _posts(stage, "create", "/api/channels", ("media", "gzip"), senders=8)
+
+
+def escapes_bomb(stage: Stage) -> None:
+    """Create requests and webhooks that unfold to 60 MiB of escapes in one string."""
+    _posts(stage, "create", "/api/channels", ("backslashes", "gzip"), senders=2)
+    _posts(stage, "webhook", WEBHOOK, ("quotes", "gzip"), senders=2)
+
+
+def webhook_bomb(stage: Stage) -> None:
+    """Webhooks of a trusted sender that unfold to 63 MiB, and plain ones of 10 MiB of escapes."""
+    _posts(stage, "unfolding", WEBHOOK, ("media", "gzip"), senders=4)
+    _posts(stage, "plain escapes", WEBHOOK, ("plain-escapes", ""), senders=1)
+    if not stage.quick:
+        _posts(stage, "empty members", WEBHOOK, ("empty-members", "gzip"), senders=1)
+
+
+def coded_bomb(stage: Stage) -> None:
+    """The same in the other codings, and lists that unfold to 31 MiB."""
+    for coding in _codings()[: stage.size(2, 1)]:
+        _posts(stage, f"{coding} webhook", WEBHOOK, ("media", coding), senders=4)
+    proxy = stage.proxy()
+    stage.tell(proxy, lost("c0"))
+    for coding in ("gzip", *_codings())[-stage.size(3, 1) :]:
+        target = f"/api/channels?channels=3&blank={31 * MIB}&coding={coding}"
+        _warm(stage, target)
+        seconds = stage.size(2.0, 1.0)
+        stage.beside(
+            proxy, attacks.gets, at_most=seconds, truthful=False, memory=256 * MIB, part=f"{coding} list",
+            port=proxy.port, target=target, seconds=seconds, senders=2,
+        )  # fmt: skip
+
+
+def _codings() -> list[str]:
+    found = []
+    for coding in ("br", "zstd"):
+        try:
+            scenes.coded(b"{}", coding)
+        except ImportError:
+            continue
+        found.append(coding)
+    return found
+
+
+def _posts(stage: Stage, part: str, target: str, body: tuple[str, str], *, senders: int) -> None:
+    proxy = stage.proxy()
+    seconds = stage.size(3.0, 1.0)
+    stage.beside(
+        proxy, attacks.posts, at_most=seconds, part=part,
+        port=proxy.port, target=target, body=body[0], coding=body[1], seconds=seconds, senders=senders,
+    )  # fmt: skip
+    proxy.stop()
+
+
+def upload_chunks(stage: Stage) -> None:
+    """One client that uploads in chunks of one byte, at 5 MB/s."""
+    proxy = stage.proxy()
+    seconds = stage.size(*_LASTS)
+    stage.beside(proxy, attacks.one_byte_chunks, at_most=seconds, port=proxy.port, seconds=seconds, rate=5_000_000)
+
+
+def answer_chunks(stage: Stage) -> None:
+    """A gateway that answers in chunks of one byte, as quickly as they are taken."""
+    proxy = stage.proxy()
+    seconds = stage.size(*_LASTS)
+    target = f"/endless/chunks/{stage.size(30, 8) * MIB}"
+    stage.beside(
+        proxy, attacks.gets, at_most=seconds,
+        port=proxy.port, target=target, seconds=seconds, senders=1,
+    )  # fmt: skip
+
+
+def empty_members(stage: Stage) -> None:
+    """A list behind 200 000 empty gzip members, and one behind as many zstd frames."""
+    proxy = stage.proxy()
+    stage.tell(proxy, lost("c0"))
+    empties = stage.size(200_000, 30_000)
+    seconds = stage.size(3.0, 1.0)
+    for coding in ("gzip", *(coding for coding in _codings() if coding == "zstd")):
+        target = f"/api/channels?channels=3&coding={coding}&empties={empties}"
+        _warm(stage, target)
+        stage.beside(
+            proxy, attacks.gets, at_most=seconds + 25, truthful=False, part=coding,
+            port=proxy.port, target=target, seconds=seconds, senders=1,
+        )  # fmt: skip
+    stage.truthful(proxy)
+
+
+def _warm(stage: Stage, target: str) -> None:
+    """Have the gateway make an answer before anything is measured."""
+    ask(stage.gateway.port, "GET", target)
+
+
+def endless_trailers(stage: Stage) -> None:
+    """A gateway and a hub whose trailers do not end, and a client whose trailers do not."""
+    hub = {"path": "/hub/webhook", "forward_to": f"{stage.gateway.url}/endless/trailers/{stage.size(300, 100) * MIB}"}
+    proxy = stage.proxy(webhooks=[{"path": WEBHOOK}, hub])
+    seconds = stage.size(2.0, 1.0)
+    target = f"/endless/trailers/{stage.size(300, 100) * MIB}"
+    stage.beside(
+        proxy, attacks.gets, at_most=seconds, memory=64 * MIB, part="gateway",
+        port=proxy.port, target=target, seconds=seconds, senders=2,
+    )  # fmt: skip
+    other = stage.proxy(webhooks=[{"path": WEBHOOK}, hub])
+    stage.beside(
+        other, attacks.posts, at_most=seconds, memory=64 * MIB, part="hub", port=other.port,
+        target="/hub/webhook", body="members", coding="gzip", seconds=seconds, senders=2,
+    )  # fmt: skip
+    stage.beside(
+        other, attacks.endless_upload_trailers, at_most=seconds, memory=64 * MIB, part="client",
+        port=other.port, seconds=seconds, rate=50_000_000,
+    )  # fmt: skip
+
+
+def endless_interim(stage: Stage) -> None:
+    """A gateway that sends interim answers without end, to clients that read them and to one that does not."""
+    proxy = stage.proxy()
+    seconds = stage.size(2.0, 1.0)
+    target = f"/endless/interim/{stage.size(200, 60) * MIB}"
+    stage.beside(
+        proxy, attacks.gets, at_most=seconds, memory=64 * MIB, part="read",
+        port=proxy.port, target=target, seconds=seconds, senders=1,
+    )  # fmt: skip
+    other = stage.proxy()
+    stage.beside(
+        other, attacks.asks_and_never_reads, at_most=seconds, memory=64 * MIB, part="unread",
+        port=other.port, target=target, seconds=seconds,
+    )  # fmt: skip
+
+
+def bounded_heads(stage: Stage) -> None:
+    """Every part of a head beyond its bound, in one segment and in many: both must be answered alike."""
+    proxy = stage.proxy(limits={"body": 100_000})
+    before = proxy.use()
+    chunks = b"".join([b"%x\r\n%b\r\n" % (30_000, b"x" * 30_000)] * 4) + b"0\r\n\r\n"
+    large: dict[str, tuple[bytes, set[int]]] = {
+        "method": (b"M" * 100_000 + b" / HTTP/1.1\r\nHost: h\r\n\r\n", {400}),
+        "target": (request("GET", "/" + "t" * 40_000), {414}),
+        "fields": (request("GET", "/", fields=[("X-Large", "f" * 60_000)]), {431}),
+        "many fields": (request("GET", "/", fields=[(f"X-{n}", "1") for n in range(400)]), {431}),
+        "chunked body": (head("POST", "/echo", [("Transfer-Encoding", "chunked")]) + chunks, {413}),
+        "trailers": (
+            head("POST", "/echo", [("Transfer-Encoding", "chunked")])
+            + b"1\r\nx\r\n0\r\n" + b"X-Trailer: " + b"t" * 200_000 + b"\r\n\r\n",
+            {400, 431},
+        ),
+    }  # fmt: skip
+    for what, (sent, wanted) in large.items():
+        for segments in (1, 2, 50):
+            found = _status_of(proxy, sent, segments)
+            stage.check(f"{what} in {segments} segments", found in wanted, found, sorted(wanted))
+    for what in ("head", "trailers"):
+        try:
+            status = ask(proxy.port, "GET", f"/endless/{what}/{4 * MIB}").status
+        except (OSError, WireError):
+            status = 0  # broken off in mid-answer
+        allowed = {"head": {502}, "trailers": {0, 502}}[what]
+        stage.check(f"the gateway's {what}", status in allowed, status, sorted(allowed))
+    stage.grew(before, proxy.peak(), proxy.use())
+
+
+def _status_of(proxy: Program, sent: bytes, segments: int) -> int:
+    """The status of the answer to `sent`, which goes in so many segments; 0 where there is none."""
+    step = -(-len(sent) // segments)
+    with Client(proxy.port, patience=5.0) as client:
+        try:
+            for at in range(0, len(sent), step):
+                client.send(sent[at : at + step])
+                if segments > 1:
+                    time.sleep(0.002)
+        except OSError:
+            pass  # refused before all of it was sent
+        try:
+            return client.answer().status
+        except (OSError, WireError):
+            return 0
+
+
+def falling(stage: Stage) -> None:
+    """300 sessions that fall at once while large lists are kept."""
+    count = stage.size(300, 60)
+    for channels in stage.size((1000, 4000), (2000,)):
+        proxy = stage.proxy()
+        with Client(proxy.port) as client:
+            client.ask("GET", f"/api/channels?channels={channels}")
+        stage.beside(
+            proxy, attacks.falling, at_most=15.0, kinds=("pass", "webhook"), part=f"{channels} channels,",
+            port=proxy.port, count=count, connections=count, seconds=15.0,
+        )  # fmt: skip
+        proxy.stop()
+
+
+def large_list(stage: Stage) -> None:
+    """A list of 10 000 channels, half of which are overridden, asked for again and again."""
+    channels = stage.size(10_000, 4000)
+    proxy = stage.proxy(sessions={"max_sessions": 20_000})
+    attacks.falling(proxy.port, channels // 2, 50, 60.0)
+    target = f"/api/channels?channels={channels}"
+    _warm(stage, target)
+    seconds = stage.size(*_LASTS)
+    stage.beside(
+        proxy, attacks.gets, at_most=seconds, floor=_LARGE_LIST, times=5.0,
+        port=proxy.port, target=target, seconds=seconds, senders=1,
+    )  # fmt: skip
+
+
+def scrapes(stage: Stage) -> None:
+    """Scrapes and page refreshes while 64 answers are kept, a list of 10 000 channels among them."""
+    channels = stage.size(10_000, 4000)
+    proxy = stage.proxy(sessions={"max_sessions": 20_000})
+    attacks.falling(proxy.port, channels // 2, 50, 60.0)
+    with Client(proxy.port) as client:
+        client.ask("GET", f"/api/channels?channels={channels}")
+        for number in range(60):
+            client.ask("GET", f"/api/channels/{escaped(f'c{number}')}")
+    seconds = stage.size(*_LASTS)
+    stage.beside(
+        proxy, attacks.scrapes, at_most=seconds, floor=_LARGE_LIST, times=5.0, kinds=("pass", "webhook"),
+        port=proxy.admin_port, seconds=seconds,
+    )  # fmt: skip
+
+
+FAULTS: Final = (
+    Fault(
+        item="B4",
+        name="empty-lines",
+        what="A connection that sent only empty lines took time by their square: others waited 13 to 17 s",
+        how="One connection, `\\r\\n` at 1.2 MB/s",
+        sees="Others are served as without it",
+        run=empty_lines,
+    ),
+    Fault(
+        item="B5",
+        name="create-bomb",
+        what="A create request was unfolded before anything was known of its sender: others waited 4.6 s",
+        how="8 senders of 64 KB gzip that unfold to 63 MiB, to `POST /api/channels`",
+        sees="The gateway's answer; others are served as without it",
+        run=create_bomb,
+    ),
+    Fault(
+        item="B5",
+        name="escapes-bomb",
+        what="60 MiB of escapes in one string held the loop for 2 s",
+        how='Create requests and webhooks of 61 KB gzip, full of `\\\\` and `\\"`',
+        sees="The gateway's answer; others are served as without it",
+        run=escapes_bomb,
+    ),
+    Fault(
+        item="B5",
+        name="webhook-bomb",
+        what="The same from senders that are trusted, and in plain text",
+        how="Webhooks of 64 KB gzip that unfold to 63 MiB, 10 MiB of plain escapes, 50 000 empty gzip members",
+        sees="Webhooks are forwarded and answered; others are served as without it",
+        run=webhook_bomb,
+    ),
+    Fault(
+        item="B5",
+        name="coded-bomb",
+        what="The same in Brotli and zstd, and for lists",
+        how="Webhooks that unfold to 63 MiB, lists that unfold to 31 MiB",
+        sees="Lists are corrected, others are served as without it",
+        run=coded_bomb,
+    ),
+    Fault(
+        item="B6",
+        name="upload-chunks",
+        what="One client that sent chunks of one byte made others wait 3 s",
+        how="One upload, `1\\r\\nx\\r\\n` at 5 MB/s",
+        sees="Others are served as without it",
+        run=upload_chunks,
+    ),
+    Fault(
+        item="B6",
+        name="answer-chunks",
+        what="The same from the gateway's side",
+        how="An answer in chunks of one byte, as quickly as they are taken",
+        sees="Others are served as without it",
+        run=answer_chunks,
+    ),
+    Fault(
+        item="B7",
+        name="empty-members",
+        what="A list of 200 000 empty gzip members or zstd frames took 27 s",
+        how="`Content-Encoding: gzip`, 4 MB of empty members before the list",
+        sees="The list is corrected or passes as it came; others are served as without it",
+        run=empty_members,
+    ),
+    Fault(
+        item="B8",
+        name="endless-trailers",
+        what="Trailers without end took 2.6 GB in 12 s",
+        how="A gateway, a hub and a client that go on sending trailers",
+        sees="That answer breaks off, or is 502; memory stays flat",
+        run=endless_trailers,
+    ),
+    Fault(
+        item="B8",
+        name="endless-interim",
+        what="Interim answers without end, the more so to a client that does not read",
+        how="A gateway that goes on sending `103 Early Hints`",
+        sees="That request is answered 502; memory stays flat",
+        run=endless_interim,
+    ),
+    Fault(
+        item="B8",
+        name="bounded-heads",
+        what="Bounds on a head's parts held or not by how the bytes were cut: a method of 100 000 bytes passed in one "
+        "segment and was refused in two; `limits.body` did not hold for a chunked body that came with its head",
+        how="Each part beyond its bound, in 1, 2 and 50 segments",
+        sees="The same refusal each time",
+        run=bounded_heads,
+    ),
+    Fault(
+        item="B9",
+        name="falling-sessions",
+        what="Each change of state parsed every kept list again: 300 sessions that fell at once cost 5.5 s",
+        how="300 disconnects at once, after a list of 1 000 and of 4 000 channels",
+        sees="Others are served as without it",
+        run=falling,
+    ),
+    Fault(
+        item="B9",
+        name="large-list",
+        what="Correcting a list of 10 000 channels with 5 000 overrides held up all others",
+        how="That list, again and again",
+        sees="Others wait 50 ms at most",
+        run=large_list,
+    ),
+    Fault(
+        item="B9",
+        name="scrapes",
+        what="Each scrape and each refresh of the page corrected up to 64 kept answers again",
+        how="`/metrics`, `/sessions` and `/events`, again and again, after 60 single channels and a list of 10 000",
+        sees="Others wait 50 ms at most",
+        run=scrapes,
+    ),
+)

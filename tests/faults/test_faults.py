@@ -1,0 +1,42 @@
+"""Every fault in its quick variant: an ordinary client must not notice it.
+
+The full variants, with those that only have a long one, are `make faults`. FAULTS_PROXY names another program to test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.faults import tables
+from tests.faults.catalogue import FAULTS
+from tests.faults.fault import Fault
+from tests.faults.gateway import Gateway
+from tests.faults.program import Options
+from tests.faults.stage import play
+
+PROXY: Final = os.environ.get("FAULTS_PROXY")
+QUICK: Final = [fault for fault in FAULTS if fault.quick]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    with Gateway() as gateway:
+        yield gateway
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", QUICK, ids=[fault.name for fault in QUICK])
+def test_an_ordinary_client_does_not_notice(fault: Fault, gateway: Gateway) -> None:
+    options = Options.of(Path(PROXY) if PROXY else None, "uvloop")
+    outcome = play(fault, gateway, options, quick=True)
+    if not outcome.ok:
+        # A machine that was busy for a moment is no fault; one that is there shows each time.
+        outcome = play(fault, gateway, options, quick=True)
+    if outcome.skipped is not None:
+        pytest.skip(outcome.skipped)
+    assert outcome.ok, tables.told(outcome)

@@ -1,0 +1,86 @@
+"""Runs one function of this package in a process of its own: arguments as JSON in, its result as JSON out.
+
+    python -m tests.faults.worker tests.faults.attacks:empty_lines < arguments.json
+
+A process of its own, so that an attacker's work is not charged to who measures. It is made a little less urgent than
+the rest: on two cores the attacker must not win by taking the processor from the proxy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+
+#: How much less urgent than the others an attacker runs: see nice(2).
+_NICENESS: Final = 5
+
+
+class Worker:
+    """A function at work in another process."""
+
+    def __init__(self, function: Callable[..., Any], **arguments: Any) -> None:
+        name = f"{function.__module__}:{function.__qualname__}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.worker", name],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(arguments).encode())
+        self._process.stdin.close()
+        self._process.stdin = None
+
+    def running(self) -> bool:
+        """Whether it is still at work."""
+        return self._process.poll() is None
+
+    def result(self, patience: float) -> Any:
+        """What the function gave. RuntimeError where it raised, or did not end within `patience` seconds."""
+        try:
+            said, _ = self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise RuntimeError(f"the attack did not end within {patience:.0f} s") from None
+        if self._process.returncode:
+            raise RuntimeError(f"the attack failed with exit code {self._process.returncode}")
+        return json.loads(said)
+
+    def stop(self) -> None:
+        """End it now, if it has not ended."""
+        if self.running():
+            self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):
+            self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def working(function: Callable[..., Any], **arguments: Any) -> Iterator[Worker]:
+    """`function(**arguments)` at work in another process, which is ended at the end."""
+    worker = Worker(function, **arguments)
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def main(name: str) -> None:
+    """Run what `name` names with the arguments on standard input."""
+    module, _, function = name.partition(":")
+    arguments = json.load(sys.stdin)
+    os.nice(_NICENESS)
+    result = getattr(importlib.import_module(module), function)(**arguments)
+    json.dump(result, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
