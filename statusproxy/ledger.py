@@ -8,20 +8,24 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
+from statusproxy.changes import ChangeLog
+from statusproxy.correction_cache import CorrectionCache
 from statusproxy.hearsay import Hearsay, Word
-from statusproxy.logs import Repeats, public_name
+from statusproxy.logs import Repeats
 from statusproxy.metrics import Metrics
 from statusproxy.seen import Seen
 from statusproxy.status import qr, signals
-from statusproxy.status.channels import ChannelRule, Correction, correct
-from statusproxy.status.sessions import Change, Record, SessionMap, SessionRules, Store
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
+from statusproxy.status.identity import Aliases
+from statusproxy.status.sessions import SAME_WORD, Change, Record, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
 from statusproxy.store.damage import Damage, ReportsDamage
+from statusproxy.turns import Turns
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -32,20 +36,11 @@ LEISURE: Final = 30.0
 _TICK: Final = 1e-6
 
 
-#: Answers remembered with their corrections: the lists, and the channels that are asked for one by one.
-_MEMOS: Final = 64
+#: Seconds that a long correction goes on before others have their turn. A step may take longer: see `status.channels`.
+_SLICE: Final = 0.001
 
-
-@dataclass(slots=True)
-class _Memo:
-    """An answer of the gateway and what it was corrected to, good for one version of the map."""
-
-    rule: ChannelRule
-    session: str | None
-    body: bytes
-    correction: Correction
-    asked_at: float
-    at: float
+#: Overrides that expire in one go, 5 ms; the others follow when others have had their turn.
+_EXPIRED_AT_ONCE: Final = 128
 
 
 @runtime_checkable
@@ -71,24 +66,28 @@ class Ledger:
         self.started_at = clock()
         self.heard_at: float | None = None
         """When the last believed webhook came, epoch seconds."""
-        self.heard_from: dict[str, float] = {}
-        """When each sender of webhooks was last heard, by address; the last few only."""
         self.seen = Seen()
         """What came by on the webhooks' ways since the start."""
         self._repeats = Repeats()
         self._signal_rules = signal_rules
-        self._aliases = session_rules.aliases
+        self._rules = session_rules
+        self._aliases = Aliases(session_rules.aliases)
         self._hearsay = Hearsay()
-        self._words: tuple[int, frozenset[str], Mapping[str, Word]] = (0, frozenset(), {})
         self._metrics = metrics
+        self._log = ChangeLog()
+        self._evicted = 0
+        self._confirmed_news = -1
+        self._confirming: asyncio.Task[None] | None = None
         self._clock = clock
         self._last = self._last_steady = 0.0
         self._leisure: asyncio.Task[None] | None = None
         self._writing: set[asyncio.Future[None]] = set()
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
-        self._memos: dict[tuple[int, str | None], _Memo] = {}  # by the rule's identity: it holds a dict
-        self._memo_version = -1
-        self._memo_since = 0.0
+        self._cache = CorrectionCache()
+        self._cache_version = -1
+        self._cache_since = 0.0
+        self._step = asyncio.Lock()
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Take over what the store holds, and start the writing at leisure."""
@@ -119,13 +118,14 @@ class Ledger:
 
     async def close(self) -> None:
         """Write what is left and close the store."""
-        if self._leisure is not None:
-            self._leisure.cancel()
-            await asyncio.wait([self._leisure])
+        for task in (self._leisure, self._confirming):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if self._writing:
             await asyncio.wait(self._writing)
         try:
-            await self._save((), leisure=True)
+            await self._save(leisure=True)
         except Exception:
             log.exception("the last changes could not be written")
         await self.store.close()
@@ -133,7 +133,8 @@ class Ledger:
     def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
         """Go by other rules from now on."""
         self._signal_rules = signal_rules
-        self._aliases = session_rules.aliases
+        self._rules = session_rules
+        self._aliases = Aliases(session_rules.aliases)
         self.sessions.configure(session_rules)
 
     def listen(self, listener: Callable[[Sequence[Change]], None]) -> Callable[[], None]:
@@ -169,7 +170,7 @@ class Ledger:
         ahead = self._last + time.monotonic() - self._last_steady - now
         log.warning("the clock was set back by %d s; what was noted meanwhile is put right", ahead)
         self.sessions.revise(lambda record: _not_after(record, now, ahead))
-        self._memo_version = -1
+        self._cache_version = -1
         self.started_at = min(self.started_at, now)
         self.heard_at = None if self.heard_at is None else min(self.heard_at, now)
 
@@ -178,9 +179,10 @@ class Ledger:
         now = self.now()
         reading = signals.read(body, self._signal_rules, now)
         self.heard_at = now
-        self._note_sender(source, now)
         if reading.verdict is signals.Verdict.NOT_JSON:
             self.unreadable("webhook", "not-json")
+        if not self.sessions.has_room:
+            self._confirm()
         outcome = self.sessions.hear(reading, now)
         verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
         if reading.verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
@@ -192,14 +194,9 @@ class Ledger:
             at = reading.signal.at
             self.seen.timed(at if at is not None else signals.stated_time(body), now)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
-            session = public_name(reading.signal.session)
-            log.info(
-                "%s: %s event left aside: %s",
-                session,
-                reading.event,
-                outcome.verdict,
-                extra={"session": session, "event": reading.event, "verdict": outcome.verdict},
-            )
+            self._log.ignored(reading.signal.session, reading.event, outcome.verdict, now)
+        if self.sessions.evicted != self._evicted:
+            self._tell_evicted(now)
         durable = self._durable(outcome.changes)
         if durable is None and outcome.verdict == "duplicate":
             # The first delivery may still be on its way to the disk: this one is answered no sooner.
@@ -210,7 +207,6 @@ class Ledger:
         """A webhook from a sender that is not believed: counted, logged, forgotten."""
         self._metrics.signal("none", "untrusted")
         now = self.now()
-        self._note_sender(source, now)
         self.seen.doubted(source, why, now)
         said = self._repeats.more(("doubt", source, why), ("doubt", "(many)", why), now)
         if said is not None:
@@ -222,29 +218,83 @@ class Ledger:
         """A channel list as it must read now."""
         now = self.now()
         asked_at = _asked(asked_at, now)
-        self._hearsay.note(body, rule, session, now)
-        expired = self.sessions.expire(now)
-        sessions = self.sessions
-        if sessions.version != self._memo_version:
-            self._memos.clear()
-            self._memo_version, self._memo_since = sessions.version, now
-        memo = self._memos.get((id(rule), session))
-        if memo is not None and memo.rule is rule and memo.body == body:
-            memo.asked_at, memo.at = asked_at, now
-            if memo.correction.body is memo.body:
-                # Nothing to correct is told by giving back the very bytes that came, not others equal to them.
-                memo.body, memo.correction = body, replace(memo.correction, body=body)
-            self._metrics.corrected(len(memo.correction.corrected))
-            return memo.correction, None
-        correction = correct(body, rule, sessions, asked_at, now, session)
+        listing = self._hearsay.note(body, rule, session, now)
+        expired = self._expire(now)
+        known = self._remembered(listing, now)
+        if known is not None:
+            return _as_it_came(known, body), self._durable(expired)
+        version = self.sessions.version
+        correction = correct_at_once(listing, self.sessions, asked_at, now)
+        durable = self._corrected(listing, correction, version, asked_at, now, expired)
+        return _as_it_came(correction, body), durable
+
+    async def correct_in_steps(
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+    ) -> tuple[Correction, Awaitable[None] | None]:
+        """A channel list as it must read when this returns; for long lists.
+
+        Others have their turn after each step of some milliseconds. Of all corrections under way one makes a step at
+        a time; of those of one list one is made, and serves the others if the map has not changed meanwhile.
+        """
+        now = self.now()
+        asked_at = _asked(asked_at, now)
+        listing = self._hearsay.note(body, rule, session, now)
+        waits = [self._durable(self._expire(now))]
+        async with self._turns.of((id(rule), session)):
+            known = self._remembered(listing, self.now())
+            if known is not None:
+                return _as_it_came(known, body), _all(waits)
+            version = self.sessions.version
+            steps = correct_in_steps(listing, self.sessions, asked_at, now)
+            correction: Correction | None = None
+            while correction is None:
+                async with self._step:
+                    until = time.perf_counter() + _SLICE
+                    while correction is None and time.perf_counter() < until:
+                        try:
+                            changes = next(steps)
+                        except StopIteration as stop:
+                            correction = stop.value
+                        else:
+                            # At once, for the one who waits for all of it may be gone before it is done.
+                            waits.append(self._durable(changes, worded=True) if changes else None)
+                    if correction is None:
+                        await asyncio.sleep(0)
+            waits.append(self._corrected(listing, correction, version, asked_at, now))
+        return _as_it_came(correction, body), _all(waits)
+
+    def _remembered(self, listing: ChannelList, now: float) -> Correction | None:
+        """The correction of the same answer, if the map has not changed since.
+
+        One is made anew once a minute, for the map notes what the gateway said, and when.
+        """
+        if self.sessions.version != self._cache_version:
+            self._cache.clear()
+            self._cache_version, self._cache_since = self.sessions.version, now
+        known = self._cache.find(listing, now - SAME_WORD)
+        if known is not None:
+            self._metrics.corrected(len(known.corrected))
+        return known
+
+    def _corrected(
+        self,
+        listing: ChannelList,
+        correction: Correction,
+        version: int,
+        asked_at: float,
+        now: float,
+        expired: Sequence[Change] = (),
+    ) -> Awaitable[None] | None:
+        """An answer was corrected that was begun on at `version`: count it, remember it, tell what it changed."""
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
-        if sessions.version == self._memo_version and asked_at >= self._memo_since and not correction.failure:
+        current = self.sessions.version == version == self._cache_version
+        if current and asked_at >= self._cache_since and not correction.failure:
             # Asked for after the last change of the map: whoever gets the same answer later, it means the same.
-            if len(self._memos) >= _MEMOS:
-                self._memos.clear()
-            self._memos[id(rule), session] = _Memo(rule, session, body, correction, asked_at, now)
-        return correction, self._durable((*expired, *correction.changes))
+            self._cache.put(listing, correction, now)
+        if expired:
+            return self._durable([*map(self._with_word, expired), *correction.changes], worded=True)
+        return self._durable(correction.changes, worded=True)
 
     def wants_qr(self, session: str) -> bool:
         """Whether the QR route's answer for this session can end or change an override."""
@@ -291,24 +341,19 @@ class Ledger:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
-        # What was answered from memory was said by the gateway all the same: note when. But not for a map that has
-        # changed since: what was answered before a loss says nothing about it.
-        fresh = self._memos.values() if self.sessions.version == self._memo_version else ()
-        for memo in sorted(fresh, key=lambda memo: memo.at):
-            correct(memo.body, memo.rule, self.sessions, memo.asked_at, memo.at, memo.session)
-        durable = self._durable(self.sessions.expire(self.now()))
+        durable = self._durable(self._expire(self.now()))
         if durable is not None:
             asyncio.ensure_future(durable).add_done_callback(_swallow)
         return self.sessions.records()
 
-    async def gateway_words(self) -> Mapping[str, Word]:
-        """What the gateway last said of each session, corrected or not, as far as it passed by since the start."""
-        version, sessions = self._hearsay.version, frozenset(record.session for record in self.sessions.records())
-        if self._words[:2] != (version, sessions):
-            # A list of thousands takes a while to read, which the traffic must not wait for.
-            reader = self._hearsay.reader(self._aliases)
-            self._words = (version, sessions, await asyncio.to_thread(reader.words, sessions))
-        return self._words[2]
+    def gateway_word(self, session: str) -> Word | None:
+        """What the gateway last said of a session, corrected or not, as far as it passed by since the start."""
+        return self._hearsay.word(session, self._aliases)
+
+    @property
+    def gateway_versions(self) -> tuple[int, int]:
+        """Two counts: of the gateway's answers that differed from the one before, and of all of them."""
+        return self._hearsay.news, self._hearsay.version
 
     async def works(self) -> bool:
         """Whether the store really takes writes now: asked by writing nothing, through the same one writer."""
@@ -334,15 +379,20 @@ class Ledger:
 
     # ---- durability ----
 
-    def _durable(self, changes: Sequence[Change]) -> Awaitable[None] | None:
-        """Tell of the changes; give what to await until all that must be durable is so, None where nothing must."""
-        changes = [self._with_word(change) for change in changes]
-        for change in changes:
-            _tell(change)
-            self._metrics.change(change.what, change.reason)
+    def _durable(self, changes: Sequence[Change], *, worded: bool = False) -> Awaitable[None] | None:
+        """Tell of the changes; give what to await until all that must be durable is so, None where nothing must.
+
+        `worded`: they tell what the gateway says already, since they come from its answer.
+        """
         if changes:
+            if not worded:
+                changes = list(map(self._with_word, changes))
+            self._log.changed(changes, self._last)
+            for change in changes:
+                self._metrics.change(change.what, change.reason)
             for listener in list(self._listeners):
                 listener(changes)
+            changes = self._lasting(changes)
         unsaved, forgotten = self.sessions.take_unsaved()
         if not unsaved and not forgotten and not changes:
             return None
@@ -354,18 +404,61 @@ class Ledger:
 
     def _with_word(self, change: Change) -> Change:
         """The change with what the gateway claimed at that time, which the map notes of corrected sessions only."""
-        word = self._hearsay.reader(self._aliases).words([change.session]).get(change.session)
+        word = self.gateway_word(change.session)
         record = self.sessions.get(change.session)
         noted_at = record.gateway_said_at if record is not None else None
         if word is None or (change.gateway_said is not None and (noted_at is None or noted_at >= word.at)):
             return change
         return replace(change, gateway_said=word.said)
 
-    async def _save(self, changes: Sequence[Change], *, leisure: bool) -> None:
+    def _lasting(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """The changes that go into the history: in a map that is full, none of sessions that may be made up.
+
+        A flood of them would push out of the history what happened to real ones.
+        """
+        if not self.sessions.is_full:
+            return changes
+        known = self.sessions.get
+        return [change for change in changes if (record := known(change.session)) is not None and record.confirmed]
+
+    # ---- sessions that matter less ----
+
+    def _confirm(self) -> None:
+        """The map may soon be full: tell it which sessions the gateway's own lists name, for these must stay."""
+        if self._confirmed_news == self._hearsay.news or (self._confirming and not self._confirming.done()):
+            return
+        self._confirmed_news = self._hearsay.news
+        self._confirming = asyncio.ensure_future(self._confirm_in_steps())
+
+    async def _confirm_in_steps(self) -> None:
+        for listing in self._hearsay.lists():
+            for _ in listing.steps():
+                await asyncio.sleep(0)
+            for _ in self.sessions.confirm(listing.ids):
+                await asyncio.sleep(0)
+
+    def _tell_evicted(self, now: float) -> None:
+        count, self._evicted = self.sessions.evicted - self._evicted, self.sessions.evicted
+        self._metrics.evicted(count)
+        self._log.evicted(count, self._rules.max_sessions, now)
+
+    def _expire(self, now: float) -> Sequence[Change]:
+        """End the overrides that are too old: some now, the others soon."""
+        changes = self.sessions.expire(now, _EXPIRED_AT_ONCE)
+        if len(changes) >= _EXPIRED_AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._expire_more)
+        return changes
+
+    def _expire_more(self) -> None:
+        durable = self._durable(self._expire(self.now()))
+        if durable is not None:
+            asyncio.ensure_future(durable).add_done_callback(_swallow)
+
+    async def _save(self, *, leisure: bool) -> None:
         unsaved, forgotten = self.sessions.take_unsaved()
         stale = self.sessions.take_stale() if leisure else []
-        if unsaved or forgotten or changes or stale:
-            await self._write([*stale, *unsaved], forgotten, changes)
+        if unsaved or forgotten or stale:
+            await self._write([*stale, *unsaved], forgotten, ())
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
         try:
@@ -380,16 +473,14 @@ class Ledger:
             await asyncio.sleep(LEISURE)
             for about, count in self._repeats.overdue(self.now()):
                 _warn(about, count, over=True)
+            self._log.overdue(self._rules.max_sessions, self.now())
             try:
-                await self._save(self.sessions.expire(self.now()), leisure=True)
+                durable = self._durable(self._expire(self.now()))
+                if durable is not None:
+                    await durable
+                await self._save(leisure=True)
             except Exception:
                 log.exception("writing at leisure failed")
-
-    def _note_sender(self, source: str, now: float) -> None:
-        self.heard_from.pop(source, None)
-        self.heard_from[source] = now
-        if len(self.heard_from) > 16:
-            del self.heard_from[next(iter(self.heard_from))]
 
 
 def _not_after(record: Record, now: float, ahead: float = 0.0) -> Record:
@@ -426,20 +517,22 @@ def _asked(at: float, now: float) -> float:
     return at if at <= now else 0.0
 
 
-def _tell(change: Change) -> None:
-    """One log line for one change of a session's state."""
-    words = {
-        "started": "%s: shown as disconnected from now on (%s)",
-        "repeated": "%s: reported disconnected once more (%s)",
-        "released": "%s: no longer shown as disconnected (%s)",
-    }
-    session = public_name(change.session)
-    log.info(
-        words.get(change.what, "%s: %s"),
-        session,
-        change.reason,
-        extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
-    )
+def _as_it_came(correction: Correction, body: bytes) -> Correction:
+    """Nothing to correct is told by giving back the very bytes that came, not others equal to them."""
+    return correction if correction.corrected else replace(correction, body=body)
+
+
+async def _each(waits: Sequence[Awaitable[None]]) -> None:
+    for one in waits:
+        await one
+
+
+def _all(waits: Sequence[Awaitable[None] | None]) -> Awaitable[None] | None:
+    """What to await for all of these; None where there is nothing to wait for."""
+    awaited = [one for one in waits if one is not None]
+    if len(awaited) < 2:
+        return awaited[0] if awaited else None
+    return asyncio.ensure_future(_each(awaited))
 
 
 def _warn(about: Any, more: int, *, over: bool = False) -> None:

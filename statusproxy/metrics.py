@@ -109,6 +109,7 @@ class Metrics(Collector):
         self._answers_corrected = 0
         self._channels_corrected = 0
         self._store_failures = 0
+        self._evicted = 0
         self._problems: dict[str, int] = {}
         self._signals: dict[tuple[str, str], int] = {}
         self._started = 0
@@ -187,6 +188,10 @@ class Metrics(Collector):
             key = (OTHER, OTHER)
         self._unread[key] = self._unread.get(key, 0) + 1
 
+    def evicted(self, sessions: int) -> None:
+        """Count sessions forgotten for want of room."""
+        self._evicted += sessions
+
     def store_failed(self) -> None:
         """Count a write that failed."""
         self._store_failures += 1
@@ -247,6 +252,10 @@ class Metrics(Collector):
             [],
             [((), self._repeated)],
         )
+        yield _counter(
+            "statusproxy_sessions_evicted", "Sessions forgotten for want of room (sessions.max_sessions).", [],
+            [((), self._evicted)],
+        )  # fmt: skip
         yield _counter("statusproxy_releases", "Corrections that ended.", ["reason"], _single(self._releases))
         yield _counter(
             "statusproxy_answers_corrected", "Answers in which something was corrected.", [],
@@ -309,16 +318,15 @@ class Metrics(Collector):
 def worth_telling(records: Iterable[Record]) -> list[Record]:
     """The sessions that get series of their own, `SESSION_SERIES` at most.
 
-    Those shown as disconnected come first, then those that ever told of their own connection, then the others;
-    among equals the one known longest, so that a flood of made-up ids pushes no known session out.
+    Those shown as disconnected come first, then those that ever told of their own connection, then the others; in each
+    of these those that the gateway's own list has named, then the one known longest, so that a flood of made-up ids
+    pushes no known session out.
     """
-    ranks: tuple[list[Record], list[Record], list[Record]] = ([], [], [])
+    ranks: tuple[list[Record], ...] = ([], [], [], [], [], [])
     for record in records:
-        if record.override is not None:
-            ranks[0].append(record)
-        else:
-            ranks[1 if record.verdict is not None or record.alive_at else 2].append(record)
-    return [*ranks[0], *ranks[1], *ranks[2]][:SESSION_SERIES]
+        rank = 0 if record.override is not None else 2 if record.verdict is not None or record.alive_at else 4
+        ranks[rank + (not record.confirmed)].append(record)
+    return [record for rank in ranks for record in rank][:SESSION_SERIES]
 
 
 def _sessions_now(now: float, records: list[Record], told: list[Record]) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ import pytest
 from statusproxy import hearsay as hearsay_module
 from statusproxy.hearsay import Hearsay, Word
 from statusproxy.status.channels import ChannelRule
+from statusproxy.status.identity import Aliases
 
 RULE, ONE = (
     ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))
@@ -21,7 +22,8 @@ def a_list(**words: str) -> bytes:
 
 def words(hearsay: Hearsay, *sessions: str, **aliases: str) -> dict[str, Word]:
     """What is found of these sessions."""
-    return hearsay.reader(aliases).words(sessions)
+    known = Aliases(aliases)
+    return {session: word for session in sessions if (word := hearsay.word(session, known)) is not None}
 
 
 def test_the_gateways_word_is_found_with_its_time() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import json
 import logging
 import socket
 import time
@@ -20,7 +21,7 @@ from statusproxy.admin import assets
 from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import Health
-from statusproxy.admin.report import change_report, damage_report, moment, session_report
+from statusproxy.admin.report import change_report, damage_report, moment, session_text
 from statusproxy.admin.selfreport import self_report
 from statusproxy.config import Settings
 from statusproxy.ledger import Ledger
@@ -37,6 +38,9 @@ _OPEN: Final = frozenset({"/healthz", *assets.FILES})
 
 #: Connections the kernel holds for us until they are accepted; asyncio accepts as many in one turn.
 _BACKLOG: Final = 128
+
+#: Reports of sessions written before others have their turn; some 20 µs each.
+_AT_ONCE: Final = 100
 
 #: Lines of history given at most.
 _HISTORY: Final = 1000
@@ -57,6 +61,7 @@ class AdminListener:
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._socket_of_ours: Path | None = None
+        self._writing = asyncio.Lock()
         self._health = Health(ledger, proxy)
         self._feed = Feed(ledger, self._health, lambda: {"gateway_url": self.settings.gateway})
 
@@ -189,17 +194,25 @@ class AdminListener:
 
     async def _sessions(self, request: web.Request) -> web.Response:
         """Every session something is known of."""
-        words = await self._ledger.gateway_words()
         records = sorted(self._ledger.records(), key=lambda record: (record.override is None, record.session))
-        return web.json_response(
+        head = json.dumps(
             {
                 "now": moment(time.time()),
                 "started": moment(self._ledger.started_at),
                 "webhook_last_heard": moment(self._ledger.heard_at),
                 "disconnected": sum(record.override is not None for record in records),
-                "sessions": [session_report(record, words.get(record.session)) for record in records],
             }
         )
+        reports: list[str] = []
+        for start in range(0, len(records), _AT_ONCE):
+            async with self._writing:  # thousands take a while, which the traffic must not wait for
+                reports += [
+                    session_text(record, self._ledger.gateway_word(record.session))
+                    for record in records[start : start + _AT_ONCE]
+                ]
+                await asyncio.sleep(0)
+        text = f'{head[:-1]}, "sessions": [{", ".join(reports)}]}}'
+        return web.Response(text=text, content_type="application/json")
 
     async def _doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""

@@ -1,5 +1,6 @@
 """What is known of the sessions, as the JSON that the admin listener and the command line show."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +43,11 @@ def session_report(record: Record, word: Word | None = None) -> dict[str, Any]:
         "released": record.released.value if record.released is not None else None,
         "released_at": moment(record.released_at),
     }
+
+
+def session_text(record: Record, word: Word | None = None) -> str:
+    """The report of one session as JSON text, in ASCII (JSON's escapes take what UTF-8 cannot, a lone surrogate)."""
+    return json.dumps(session_report(record, word), separators=(",", ":"))
 
 
 def change_report(change: Change) -> dict[str, Any]:

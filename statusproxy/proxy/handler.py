@@ -68,6 +68,9 @@ _GLANCE: Final = 256 * 1024
 #: Bytes that a create request may decode to. What is beyond `_GLANCE` of it must be the insides of long strings.
 _GLANCE_DECODED: Final = 4 * 1024 * 1024
 
+#: Bytes of a list, some hundred channels, from which on it is corrected step by step.
+_LONG_LIST: Final = 16 * 1024
+
 #: A request id as it may be passed on and logged: printable, short; others are replaced.
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -302,7 +305,12 @@ class Exchange:
                 self._knowledge.unreadable("channels", why)
             await self._answer(head.status, head.reason, fields, body, head)
             return
-        correction, self._durable = self._knowledge.correct(text, entry.rule, self._asked_at, match.session)
+        if len(text) > _LONG_LIST:
+            correction, self._durable = await self._knowledge.correct_in_steps(
+                text, entry.rule, self._asked_at, match.session
+            )
+        else:
+            correction, self._durable = self._knowledge.correct(text, entry.rule, self._asked_at, match.session)
         await self._settle()
         if correction.failure is not None:
             self._knowledge.unreadable("channels", correction.failure)

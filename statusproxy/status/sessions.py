@@ -12,25 +12,29 @@ each with the same `at`, and the same `known_at` and `alive_at`. What tells of t
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from statusproxy.status.fields import fold_id, fold_ids
+from statusproxy.status.event_ids import EventIds
+from statusproxy.status.fields import fold_id
+from statusproxy.status.identity import Aliases, ChannelIds
 from statusproxy.status.signals import Kind, Reading, Signal
 
 TINY_STEP: Final = 0.001
 """Seconds by which a signal without a time of its own is put after what is known: events carry milliseconds."""
 
-REMEMBERED_EVENTS: Final = 8_192
-"""Event ids remembered to tell a repeated delivery. A sender repeats within minutes; this is hours of events."""
+SAME_WORD: Final = 60.0
+"""Seconds after which it is noted again that the gateway still says the same of a session."""
+
+SPELLINGS: Final = 16
+"""Sessions whose ids fold to the same that are told apart. A site has one or two: each leg has its own spelling."""
 
 EVICTED: Final = "evicted"
-"""The reason of the one ending that is no rule: the map was full and every session had an override."""
+"""The reason of the one ending that is no rule: there was no room for the session in the map."""
 
 
 class Release(StrEnum):
@@ -100,6 +104,8 @@ class Record(msgspec.Struct, frozen=True):
     released: Release | None = None
     """How the last override ended."""
     released_at: float | None = None
+    confirmed: bool = False
+    """The gateway's own list has named this session. Without that the id may be made up, and is forgotten first."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -141,6 +147,25 @@ class Observed(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
+class Watch:
+    """What changed in a map since it was last looked at: at most one entry for each session."""
+
+    __slots__ = ("changed", "gone")
+
+    def __init__(self) -> None:
+        self.changed: dict[str, None] = {}
+        """Sessions whose records are new or different."""
+        self.gone: dict[str, None] = {}
+        """Sessions that were forgotten."""
+
+    def take(self) -> tuple[list[str], list[str]]:
+        """The sessions changed and those gone; from now on others are collected."""
+        taken = list(self.changed), list(self.gone)
+        self.changed.clear()
+        self.gone.clear()
+        return taken
+
+
 class Store(Protocol):
     """Where the map survives a restart."""
 
@@ -174,26 +199,30 @@ class SessionMap:
         self._records: dict[str, Record] = {}
         self._by_fold: dict[str, dict[str, None]] = {}
         self._overridden: dict[str, None] = {}
-        self._queues: tuple[dict[str, None], ...] = ({}, {}, {})  # by _rank(), each longest untouched first
+        self._queues: tuple[dict[str, None], ...] = tuple({} for _ in range(_RANKS))  # each longest untouched first
         self._unsaved: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         self._forgotten: dict[str, None] = {}
-        self._event_ids: dict[tuple[str, str], None] = {}
+        self._event_ids = EventIds()
+        self._crowded: dict[str, None] = {}  # folded ids with too many spellings
+        self._watches: list[Watch] = []
+        self._expires_from = 0.0  # no override expires before
+        self.evicted = 0
+        """Counts the sessions forgotten for want of room."""
         self.configure(rules or SessionRules())
 
     def configure(self, rules: SessionRules) -> None:
         """Take new rules. They hold for what comes next; overrides that stand are not judged again."""
         self._rules = rules
-        self._folded_aliases = {fold_id(event): channel for event, channel in rules.aliases.items()}
-        self._alias_events: dict[str, list[str]] = {}
-        for event, channel in rules.aliases.items():
-            self._alias_events.setdefault(fold_id(channel), []).append(fold_id(event))
+        self._aliases = Aliases(rules.aliases)
+        self._expires_from = 0.0
         self.version += 1
 
     def load(self, records: Iterable[Record]) -> None:
         """Take over what the store held. Meant for an empty map; the records count as saved."""
         for record in sorted(records, key=lambda record: record.heard_at):
             self._put(record)
+        self._expires_from = 0.0
         self._unsaved.clear()
         self._stale.clear()
         self._evict(0.0)
@@ -202,6 +231,7 @@ class SessionMap:
         """Replace every record by what `revised` makes of it, its session's id excepted."""
         for record in self.records():
             self._put(revised(record))
+        self._expires_from = 0.0
 
     # What the map holds
 
@@ -223,6 +253,30 @@ class SessionMap:
         """The record of the session with exactly this id."""
         return self._records.get(session)
 
+    def any_overridden(self, sessions: Iterable[str]) -> bool:
+        """Whether an override is in force for any of these sessions."""
+        return any(session in self._overridden for session in sessions)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a quarter of the map is free. Where not, it should be told which sessions are real (`confirm`)."""
+        return len(self._records) * 4 < self._rules.max_sessions * 3
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another session would push one out."""
+        return len(self._records) >= self._rules.max_sessions
+
+    def watch(self) -> Watch:
+        """Collect what changes, until `unwatch`."""
+        watch = Watch()
+        self._watches.append(watch)
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Collect no longer."""
+        self._watches.remove(watch)
+
     # What events say
 
     def hear(self, reading: Reading, arrival: float) -> Outcome:
@@ -235,24 +289,15 @@ class SessionMap:
         changes: list[Change] = []
         if signal is None:
             verdict = "unchanged"
-        elif self._heard_before(signal):
+        elif signal.event_id is not None and self._event_ids.heard_before(
+            signal.session, signal.event_id, state=signal.kind is not Kind.ALIVE, confirmed=record.confirmed
+        ):
             verdict = "duplicate"
         else:
             verdict, record = self._apply(signal, record, arrival, changes)
         self._put(record, heard=True)
         changes += self._evict(arrival)
         return Outcome(verdict, tuple(changes))
-
-    def _heard_before(self, signal: Signal) -> bool:
-        if signal.event_id is None:
-            return False
-        key = (signal.session, signal.event_id)
-        known = key in self._event_ids
-        self._event_ids.pop(key, None)
-        self._event_ids[key] = None
-        if len(self._event_ids) > REMEMBERED_EVENTS:
-            del self._event_ids[next(iter(self._event_ids))]
-        return known
 
     def _apply(self, signal: Signal, record: Record, arrival: float, changes: list[Change]) -> tuple[str, Record]:
         at = signal.at
@@ -313,7 +358,7 @@ class SessionMap:
 
     # What the gateway's answers show
 
-    def assign(self, channels: Set[str], *, whole: bool) -> dict[str, list[str]]:
+    def assign(self, channels: ChannelIds, *, whole: bool) -> dict[str, list[str]]:
         """Tell which sessions each channel of an answer is; only channels with an override among them are given.
 
         `whole`: the answer lists all channels, so that an id which several of them fold to is seen to be
@@ -321,17 +366,32 @@ class SessionMap:
         shows one channel only.
         """
         assigned: dict[str, list[str]] = {}
-        owner = self._owner_in(channels, whole)
-        for session in list(self._overridden):
-            channel = owner(session)
+        owner = self._learn_channel if whole else self._known_channel
+        exact, overridden = channels.exact, self._overridden
+        if len(exact) < len(overridden):
+            # A short answer: look for its channels among the sessions, not for all sessions among its channels.
+            overridden = {one: None for channel in exact for one in self._kin(channel) if one in self._overridden}
+        for session in list(overridden):
+            channel = owner(session, channels)
             if channel is not None:
                 assigned.setdefault(channel, []).append(session)
-        for channel, sessions in assigned.items():
-            kin = self._kin(channel)
-            if len(kin) > 1:
-                known = set(sessions)
-                sessions += [one for one in kin if one not in known and owner(one) == channel]
+        if self._aliases or len(self._by_fold) < len(self._records):
+            for channel, sessions in assigned.items():
+                kin = self._kin(channel)
+                if len(kin) > 1:
+                    known = set(sessions)
+                    sessions += [one for one in kin if one not in known and owner(one, channels) == channel]
         return assigned
+
+    def confirm(self, channels: ChannelIds) -> Iterator[None]:
+        """Note which sessions the gateway's own list, which has these channels, names; yields now and then."""
+        for number, fold in enumerate(channels.folds, 1):
+            for event_fold in (fold, *self._aliases.sessions(fold)):
+                for session in list(self._by_fold.get(event_fold, ())):
+                    if not self._records[session].confirmed:
+                        self._learn_channel(session, channels)
+            if number % _CONFIRMED_AT_ONCE == 0:
+                yield
 
     def observe(
         self, said: Iterable[Said], assigned: Mapping[str, Sequence[str]], asked_at: float, now: float
@@ -344,15 +404,17 @@ class SessionMap:
         """
         overridden: set[str] = set()
         changes: list[Change] = []
+        records = self._records
         for one in said:
-            sessions = assigned[one.channel]
+            # One of them may have been forgotten since it was assigned.
+            sessions = [session for session in assigned[one.channel] if session in records]
             for session in sessions:
-                if one.word is not None:
-                    record = self._records[session]
-                    self._put(replace(record, gateway_said=one.word, gateway_said_at=now))
+                self._note_word(records[session], one.word, now)
             if len(sessions) > 1:
                 self._supersede(sessions, now, changes)
             for session in sessions:
+                if session not in self._overridden:
+                    continue
                 if one.keeps:
                     self._catch_up(session, "list", asked_at, now)
                 elif one.connected:
@@ -399,6 +461,7 @@ class SessionMap:
                     event=ended.event,
                     released=ended.released,
                     released_at=ended.released_at,
+                    confirmed=ended.confirmed,
                 )
             )
         return tuple(changes)
@@ -439,59 +502,37 @@ class SessionMap:
 
     # Which sessions a channel is
 
-    def _owner_in(self, exact: Set[str], whole: bool) -> Callable[[str], str | None]:
-        """Give the function that finds a session's channel among `exact`: exact, folded, or by alias."""
-        folded: dict[str, str] | None = None
-        ambiguous: set[str] = set()
+    def _learn_channel(self, session: str, channels: ChannelIds) -> str | None:
+        """A session's channel in an answer that lists all channels; noted, for answers that show one."""
+        record = self._records[session]
+        if session in channels.exact:
+            channel: str | None = session
+            learned: str | None = session
+        else:
+            match = channels.match(session, self._aliases)
+            channel = match.channel
+            learned = channel or (session if match.ambiguous else None)
+        confirmed = record.confirmed or channel is not None
+        if (learned is not None and learned != record.channel) or confirmed != record.confirmed:
+            self._put(replace(record, channel=learned, confirmed=confirmed))
+        return channel
 
-        def by_fold(session: str) -> tuple[str | None, bool]:
-            nonlocal folded, ambiguous
-            if folded is None:  # only now: most answers spell every session as its events do
-                distinct = list(exact)
-                folds = fold_ids(distinct)
-                folded = dict(zip(folds, distinct, strict=True))
-                if len(folded) < len(distinct):
-                    ambiguous = {fold for fold, count in Counter(folds).items() if count > 1}
-            fold = fold_id(session)
-            return (None, True) if fold in ambiguous else (folded.get(fold), False)
-
-        def among_all(session: str) -> str | None:
-            if session in exact:
-                channel: str | None = session
-                unclear = False
-            else:
-                channel, unclear = by_fold(session)
-                alias = self._alias(session) if channel is None else None
-                if alias is not None:
-                    channel = alias if alias in exact else by_fold(alias)[0]
-            learned = channel or (session if unclear else None)
-            record = self._records[session]
-            if learned is not None and learned != record.channel:
-                self._put(replace(record, channel=learned))
-            return channel
-
-        def among_some(session: str) -> str | None:
-            if session in exact:
-                return session
-            learned = self._records[session].channel
-            if learned is not None:
-                return learned if learned in exact else None
-            alias = self._alias(session)
-            return by_fold(session)[0] or (by_fold(alias)[0] if alias is not None else None)
-
-        return among_all if whole else among_some
-
-    def _alias(self, session: str) -> str | None:
-        alias = self._rules.aliases.get(session)
-        return alias if alias is not None else self._folded_aliases.get(fold_id(session))
+    def _known_channel(self, session: str, channels: ChannelIds) -> str | None:
+        """A session's channel in an answer that shows one: the one it was last found to be, where that is known."""
+        if session in channels.exact:
+            return session
+        learned = self._records[session].channel
+        if learned is not None:
+            return learned if learned in channels.exact else None
+        return channels.match(session, self._aliases).channel
 
     def _kin(self, channel: str) -> list[str]:
         """The sessions that may be this channel: those that fold to the same, and those aliased to it."""
         fold = fold_id(channel)
-        kin = dict(self._by_fold.get(fold, {}))
-        for event in self._alias_events.get(fold, ()):
-            kin |= self._by_fold.get(event, {})
-        return list(kin)
+        kin = list(self._by_fold.get(fold, ()))
+        for event in self._aliases.sessions(fold):
+            kin += [session for session in self._by_fold.get(event, ()) if session not in kin]
+        return kin
 
     def _sessions_of(self, channel: str) -> list[str]:
         """The sessions that a channel named in a request's path is, but for those known to be another channel."""
@@ -521,16 +562,23 @@ class SessionMap:
             self._put(self._end(self._records[one], Release.OPERATOR, now, now, changes))
         return tuple(changes)
 
-    def expire(self, now: float) -> tuple[Change, ...]:
-        """End the overrides of which nothing new was heard for `max_age`."""
+    def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
+        """End the overrides of which nothing new was heard for `max_age`; `at_most` so many at once."""
         max_age = self._rules.max_age
-        if max_age is None:
+        if max_age is None or now < self._expires_from:
             return ()
         changes: list[Change] = []
+        first = now  # arrival of what expires next: overrides only ever begin later
         for session in list(self._overridden):
             record = self._records[session]
-            if record.override is not None and record.override.began + max_age <= now:
+            assert record.override is not None
+            if record.override.began + max_age > now:
+                first = min(first, record.override.began)
+            elif at_most is not None and len(changes) >= at_most:
+                return tuple(changes)
+            else:
                 self._put(self._end(record, Release.EXPIRED, now, now, changes))
+        self._expires_from = first + max_age
         return tuple(changes)
 
     # What is to be saved
@@ -560,11 +608,17 @@ class SessionMap:
         if old == record and not heard:
             return
         self._records[session] = record
+        for watch in self._watches:
+            watch.changed[session] = None
         if old is None:
-            self._by_fold.setdefault(fold_id(session), {})[session] = None
+            spellings = self._by_fold.setdefault(fold_id(session), {})
+            spellings[session] = None
+            if len(spellings) > SPELLINGS:
+                self._crowded[fold_id(session)] = None
             self._forgotten.pop(session, None)
             old = Record(session)
-        self._queue(session, _rank(record), moved=heard or _rank(old) != _rank(record))
+        rank = _rank(record)
+        self._queue(session, rank, moved=heard or _rank(old) != rank)
         if record.override is not None:
             self._overridden[session] = None
         elif old.override is not None:
@@ -578,6 +632,18 @@ class SessionMap:
         if old.channel != record.channel or (old.alive_at != record.alive_at and self._may_outlive(session)):
             self.version += 1
 
+    def _note_word(self, record: Record, word: str | None, now: float) -> None:
+        """Note what the gateway said; the same again only once a minute, for a list of thousands is asked often."""
+        at = record.gateway_said_at
+        if word is None or (word == record.gateway_said and at is not None and 0 <= now - at < SAME_WORD):
+            return
+        session = record.session
+        self._records[session] = replace(record, gateway_said=word, gateway_said_at=now)
+        if session not in self._unsaved:
+            self._stale[session] = None
+        for watch in self._watches:
+            watch.changed[session] = None
+
     def _may_outlive(self, session: str) -> bool:
         """Whether a message on this session could end an override: its own, or that of another spelling of it.
 
@@ -585,7 +651,7 @@ class SessionMap:
         """
         if not self._overridden:
             return False
-        return bool(self._alias_events) or any(one in self._overridden for one in self._by_fold[fold_id(session)])
+        return bool(self._aliases) or any(one in self._overridden for one in self._by_fold[fold_id(session)])
 
     def _queue(self, session: str, rank: int, moved: bool) -> None:
         if moved:
@@ -596,28 +662,58 @@ class SessionMap:
     def _evict(self, now: float) -> list[Change]:
         """Forget sessions until the map is within its bounds: those that matter least, longest untouched first."""
         changes: list[Change] = []
+        for fold in list(self._crowded):
+            del self._crowded[fold]
+            while len(spellings := self._by_fold[fold]) > SPELLINGS:
+                records = [self._records[session] for session in spellings]
+                least = min(records, key=lambda record: (_rank(record), record.heard_at))
+                self._forget(least, now, changes)
         while len(self._records) > self._rules.max_sessions:
             session = next(iter(next(filter(None, self._queues))))
-            record = self._records.pop(session)
-            for holder in (*self._queues, self._unsaved, self._stale):
-                holder.pop(session, None)
-            fold = fold_id(session)
-            del self._by_fold[fold][session]
-            if not self._by_fold[fold]:
-                del self._by_fold[fold]
-            self._forgotten[session] = None
-            if record.override is not None:
-                del self._overridden[session]
-                self.version += 1
-                changes.append(Change(session, "released", EVICTED, now, now, record.gateway_said))
+            self._forget(self._records[session], now, changes)
         return changes
+
+    def _forget(self, record: Record, now: float, changes: list[Change]) -> None:
+        session = record.session
+        del self._records[session]
+        for holder in (*self._queues, self._unsaved, self._stale):
+            holder.pop(session, None)
+        fold = fold_id(session)
+        del self._by_fold[fold][session]
+        if not self._by_fold[fold]:
+            del self._by_fold[fold]
+        self._forgotten[session] = None
+        self.evicted += 1
+        for watch in self._watches:
+            watch.changed.pop(session, None)
+            watch.gone[session] = None
+        if record.override is not None:
+            del self._overridden[session]
+            self.version += 1
+            changes.append(Change(session, "released", EVICTED, now, now, record.gateway_said))
+
+
+_CONFIRMED_AT_ONCE: Final = 256
+"""Sessions confirmed between two yields: some 2 ms."""
+
+_RANKS: Final = 8
 
 
 def _rank(record: Record) -> int:
-    """How much would be lost with a record: 0 if it never told of a disconnect (any more), 2 in an override."""
+    """How late a record is forgotten when the map is full.
+
+    Last go sessions that the gateway's own list has named, whatever is known of them: the others may be made up by
+    whoever sends events. Among either, those shown as disconnected go last; before them those that once were; before
+    them those that were deleted, whose record only keeps an event of before that from counting; first those that
+    never told of a disconnect.
+    """
     if record.override is not None:
-        return 2
-    return 0 if record.verdict is None or record.released is None else 1
+        rank = 3
+    elif record.released is Release.DELETED and record.verdict is None:
+        rank = 1
+    else:
+        rank = 0 if record.verdict is None or record.released is None else 2
+    return rank + 4 * record.confirmed
 
 
 def _durable(record: Record) -> tuple[object, ...]:

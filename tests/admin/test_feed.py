@@ -193,10 +193,10 @@ async def test_trouble_in_one_look_does_not_end_the_looking(
         ledger = admin.proxy.server.ledger
         with monkeypatch.context() as patch:
 
-            async def fail() -> None:
+            def fail(session: str) -> None:
                 raise RuntimeError("made up")
 
-            patch.setattr(ledger, "gateway_words", fail)
+            patch.setattr(ledger, "gateway_word", fail)
             await admin.lose("sales")
             async with asyncio.timeout(PATIENCE):
                 while "could not be refreshed" not in caplog.text:  # noqa: ASYNC110

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from statusproxy.status.event_ids import EACH
+from statusproxy.status.identity import ChannelIds
 from statusproxy.status.sessions import (
     EVICTED,
-    REMEMBERED_EVENTS,
     Change,
     Override,
     Record,
@@ -84,7 +85,7 @@ def see(
     whole: bool = True,
 ) -> tuple[frozenset[str], tuple[Change, ...]]:
     """Observe an answer with these channels, all of which say the same."""
-    assigned = sessions.assign(set(channels), whole=whole)
+    assigned = sessions.assign(ChannelIds(set(channels)), whole=whole)
     said = [Said(channel, says, keeps, connected) for channel in channels if channel in assigned]
     observed = sessions.observe(said, assigned, asked_at, now)
     return observed.overridden, observed.changes
@@ -206,7 +207,7 @@ def test_the_same_event_id_of_another_session_is_another_event() -> None:
 
 def test_event_ids_are_forgotten_oldest_first() -> None:
     sessions = SessionMap()
-    for number in range(REMEMBERED_EVENTS + 1):
+    for number in range(EACH + 1):
         hear(sessions, "sales", ALIVE, arrival=100.0 + number, event_id=str(number))
     assert hear(sessions, "sales", ALIVE, arrival=1e5, event_id="1") == "duplicate"
     assert hear(sessions, "sales", ALIVE, arrival=1e5, event_id="0") == "applied"

@@ -1,0 +1,77 @@
+"""Corrections remembered: an answer that comes again while the map is the same is corrected as it was.
+
+Whoever gets the same answer, asked for after the last change of the map, is told the same. Bounded by count and by
+bytes; an answer about one channel goes before a list, and among either the one that has not been asked for longest.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.channels import Correction
+
+#: Answers remembered: the lists, and the channels that are asked for one by one.
+REMEMBERED: Final = 64
+
+#: Bytes remembered, as they came and as they were corrected: a list of 10 000 channels takes 4 MB.
+TOTAL: Final = 32 * 1024 * 1024
+
+Key = tuple[int, str | None]
+"""The rule's identity (it holds a dict), and the id in the request's path."""
+
+
+@dataclass(slots=True)
+class _Remembered:
+    rule: ChannelRule
+    body: bytes
+    correction: Correction
+    since: float
+
+    @property
+    def size(self) -> int:
+        """Bytes kept for it; what was not changed is kept once."""
+        corrected = self.correction.body
+        return len(self.body) + (len(corrected) if corrected is not self.body else 0)
+
+
+class CorrectionCache:
+    """The corrections of one version of the map."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Key, _Remembered] = OrderedDict()
+        self._size = 0
+
+    def find(self, listing: ChannelList, since: float) -> Correction | None:
+        """The correction of an answer with the same bytes, if it was made at `since` (epoch seconds) or later."""
+        key = id(listing.rule), listing.path_id
+        entry = self._entries.get(key)
+        if entry is None or entry.since < since or entry.rule is not listing.rule:
+            return None
+        if entry.body is not listing.body and entry.body != listing.body:
+            return None
+        self._entries.move_to_end(key)
+        return entry.correction
+
+    def put(self, listing: ChannelList, correction: Correction, now: float) -> None:
+        """Remember a correction made at `now`."""
+        key = id(listing.rule), listing.path_id
+        self._drop(key)
+        entry = _Remembered(listing.rule, listing.body, correction, now)
+        if entry.size > TOTAL:
+            return
+        self._entries[key] = entry
+        self._size += entry.size
+        while len(self._entries) > REMEMBERED or self._size > TOTAL:
+            single = next((key for key in self._entries if key[1] is not None), None)
+            self._drop(single or next(iter(self._entries)))
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._entries.clear()
+        self._size = 0
+
+    def _drop(self, key: Key) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._size -= entry.size

@@ -1,0 +1,172 @@
+"""Read one channel's object: what it says of the channel's status, and the edits that make it read disconnected."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from statusproxy.status.fields import fold_word, parse, usable_text
+from statusproxy.status.places import after_space, after_value, member_name
+from statusproxy.status.splice import Edit
+
+Scalar = str | bool | int | float | None
+
+_LONGEST_KNOWN: Final = 64
+"""Characters of the longest value that is remembered with what it means. Status words are short."""
+
+_MOST_KNOWN: Final = 256
+"""Values remembered for each member. A gateway has some ten words; beyond, values are read each time."""
+
+
+class ChannelObject(msgspec.Struct, frozen=True, gc=False):
+    """What one channel's object says."""
+
+    word: str | None
+    """The gateway's own word: the first status that is text or a number, else the first that is a boolean."""
+    keeps: bool
+    """One of the status members is a word of `keep`."""
+    connected: bool
+    """One of the status members reads connected."""
+    edits: tuple[Edit, ...]
+    """What must change in the document so that the channel reads disconnected."""
+
+
+class ObjectReader:
+    """Reads channels' objects for one rule; holds its words folded, its values encoded, its patterns compiled."""
+
+    def __init__(self, values: Mapping[str, Scalar], keep: Iterable[str], connected: Iterable[str]) -> None:
+        self._values = values
+        self._encoded = {name: json.dumps(value).encode() for name, value in values.items()}
+        self._keep = frozenset(map(fold_word, keep))
+        self._connected = frozenset(map(fold_word, connected))
+        self._known: dict[str, dict[str, _Value]] = {name: {} for name in values}
+        names = "|".join(map(re.escape, values))
+        others = _OTHERS % f'(?!(?:{names})")'
+        self._others = re.compile(others, re.DOTALL).match
+        self._usual = re.compile(
+            rf'\{{{others}(?:{_SPACE}"({names})"{_SPACE}:{_SPACE}({_SCALAR}){_SPACE}(?:,|(?=\}})){others})?+{_SPACE}\}}\Z',
+            re.DOTALL,
+        ).match
+
+    def read(self, text: str, start: int) -> ChannelObject:
+        """Read the JSON value `text` (Latin-1), which stands at `start` in its document and is known to be JSON.
+
+        A value that is no object says nothing.
+        """
+        usual = self._usual(text)
+        if usual is not None:
+            name = usual[1]
+            if name is None:
+                return _NOTHING
+            value = self._known[name].get(usual[2]) or self._value(name, usual[2])
+            if not value.differs:
+                return value.alone
+            first, end = usual.span(2)
+            edit = start + first, start + end, self._encoded[name]
+            return ChannelObject(value.alone.word, value.alone.keeps, value.alone.connected, (edit,))
+        return self._read(text, start) if text[0] == "{" else _NOTHING
+
+    def _read(self, text: str, start: int) -> ChannelObject:
+        """Read an object of any form: names with escapes, several status members, one of them more than once."""
+        last: dict[str, _Value] = {}
+        edits: list[Edit] = []
+        position = 1
+        while True:
+            others = self._others(text, position)
+            assert others is not None
+            member = _MEMBER(text, others.end())
+            if member is None:
+                break
+            first, end = member.span(2)
+            if end < 0:  # an object or array
+                first = member.end()
+                end = after_value(text, first)
+                position = after_space(text, end)
+                position += text[position] == ","
+            else:
+                position = member.end()
+            name = member_name(member[1])
+            if name not in self._values:
+                continue
+            value = self._value(name, text[first:end])
+            last[name] = value  # of a repeated key JavaScript sees the last
+            if value.differs:
+                edits.append((start + first, start + end, self._encoded[name]))
+        if not last:
+            return _NOTHING
+        said = [last[name] for name in self._values if name in last]
+        return ChannelObject(
+            _word(said),
+            any(value.alone.keeps for value in said),
+            any(value.alone.connected for value in said),
+            tuple(edits),
+        )
+
+    def _value(self, name: str, written: str) -> _Value:
+        known = self._known[name]
+        value = known.get(written)
+        if value is None:
+            value = self._judge(name, parse(written.encode("latin-1")))
+            if len(written) <= _LONGEST_KNOWN and len(known) < _MOST_KNOWN:
+                known[written] = value
+        return value
+
+    def _judge(self, name: str, value: object) -> _Value:
+        wanted = self._values[name]
+        keeps = _folds_into(value, self._keep)
+        text = usable_text(value)
+        truth = f"{name}: {str(value).lower()}" if isinstance(value, bool) else None
+        connected = _folds_into(value, self._connected) or (value is True and wanted is False)
+        return _Value(
+            text=text,
+            truth=truth,
+            alone=ChannelObject(text if text is not None else truth, keeps, connected, ()),
+            # Clients crash on a status that is no scalar, but also on one that is no longer there.
+            differs=not keeps and not isinstance(value, dict | list) and not _equal(value, wanted),
+        )
+
+
+class _Value(msgspec.Struct, frozen=True, gc=False):
+    """What one value of a status member means."""
+
+    text: str | None
+    truth: str | None
+    alone: ChannelObject
+    """What an object says in which it is the only status member; without edits."""
+    differs: bool
+    """It is to be replaced where the channel is disconnected."""
+
+
+def _word(said: Iterable[_Value]) -> str | None:
+    return next(
+        (value.text for value in said if value.text is not None),
+        next((value.truth for value in said if value.truth is not None), None),
+    )
+
+
+def _folds_into(value: object, words: frozenset[str]) -> bool:
+    return isinstance(value, str) and fold_word(value) in words
+
+
+def _equal(value: object, wanted: Scalar) -> bool:
+    """Compare as JSON values: 1 and 1.0 are the same number, 1 and true are not."""
+    return isinstance(value, bool) is isinstance(wanted, bool) and value == wanted
+
+
+_NOTHING: Final = ChannelObject(None, False, False, ())
+
+# Possessive quantifiers (`*+`) never go back, so that no input makes a match take more than one pass.
+_SPACE: Final = r"[ \t\n\r]*+"
+_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_SCALAR: Final = rf"(?:{_STRING}|[-+.\w]++)"
+_FLAT: Final = rf'(?:[^"{{}}\[\]]++|{_STRING})*+'
+_VALUE: Final = rf"(?:{_SCALAR}|\{{{_FLAT}\}}|\[{_FLAT}\])"
+_OTHERS: Final = rf'(?:{_SPACE}"%s[ !#-\[\]-~]*+"{_SPACE}:{_SPACE}{_VALUE}{_SPACE}(?:,|(?=\}})))*+'
+"""All members in a row that nobody asks for, if their names are plain and their values hold nothing nested."""
+_MEMBER: Final = re.compile(
+    rf'{_SPACE}"([^"\\]*+(?:\\.[^"\\]*+)*+)"{_SPACE}:{_SPACE}(?:({_SCALAR}){_SPACE},?)?', re.DOTALL
+).match

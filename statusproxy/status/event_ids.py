@@ -1,0 +1,71 @@
+"""The ids of events heard, to tell a repeated delivery; bounded so that a flood of some pushes out no others.
+
+A delivery without a time of its own that is taken for a new event can show a living session as disconnected. What
+goes first when there is no room, and among equals the one whose session has been quiet longest:
+
+1. ids of sessions that the gateway's own list has not named: anybody who may send can make those up;
+2. ids of messages, which are many;
+3. ids of what says "connected" or "disconnected", which are few, and count.
+
+One session keeps `EACH` ids of either kind, so that it can push out only its own. Nothing of this is saved: after a
+restart the first repeated delivery counts as new. A standing override is only begun again by it, and an event that
+carries a time is told apart by that.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REMEMBERED_EVENTS: Final = 8_192
+"""Event ids remembered in all. A sender repeats within minutes; this is hours of events."""
+
+EACH: Final = 1_024
+"""Event ids remembered for one session, of messages and of states each."""
+
+_Key = tuple[str, bool]
+_Ids = dict[str, None]
+
+
+class EventIds:
+    """The ids remembered."""
+
+    __slots__ = ("_count", "_each", "_limit", "_tiers")
+
+    def __init__(self, limit: int = REMEMBERED_EVENTS, each: int = EACH) -> None:
+        self._limit = limit
+        self._each = each
+        self._count = 0
+        # What goes first stands first, in each tier the session that has been quiet longest.
+        self._tiers: tuple[dict[_Key, _Ids], ...] = ({}, {}, {})
+
+    def heard_before(self, session: str, event_id: str, *, state: bool, confirmed: bool) -> bool:
+        """Whether this event was heard before; it is remembered from now on.
+
+        `state`: it says "connected" or "disconnected". `confirmed`: the gateway's own list has named the session.
+        """
+        key = session, state
+        ids = next((found for tier in self._tiers if (found := tier.pop(key, None)) is not None), {})
+        self._tiers[0 if not confirmed else 2 if state else 1][key] = ids
+        known = event_id in ids
+        if known:
+            del ids[event_id]
+        else:
+            self._count += 1
+        ids[event_id] = None
+        if len(ids) > self._each:
+            del ids[next(iter(ids))]
+            self._count -= 1
+        while self._count > self._limit:
+            self._forget_one()
+        return known
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _forget_one(self) -> None:
+        tier = next(filter(None, self._tiers))
+        key, ids = next(iter(tier.items()))
+        del ids[next(iter(ids))]
+        self._count -= 1
+        if not ids:
+            del tier[key]
