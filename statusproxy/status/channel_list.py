@@ -176,6 +176,15 @@ class ChannelList:
                 yield
         self._places, self._repeated = places, repeated
 
+    def locate(self, channels: Iterable[str]) -> Generator[None, None, None]:
+        """Find where these channels stand, so that reading them is quick; yields after each step if there are more."""
+        if len(self.body) <= _SMALL:
+            return
+        wanted = dict.fromkeys(self._part(self.place(channel)) for channel in channels)
+        for part in wanted:
+            part.span(0)
+            yield
+
     def said(self, channel: str) -> Said:
         """What the answer says of one of its channels, which it may list more than once."""
         objects = self.objects(channel)
@@ -214,10 +223,13 @@ class ChannelList:
         return len(self.ids.exact)
 
     def _object(self, index: int) -> ChannelObject:
-        parts = self._parts
-        part = parts[0] if len(parts) == 1 else parts[bisect_right(parts, index, key=lambda part: part.first) - 1]
+        part = self._part(index)
         start, end = part.span(index - part.first)
         return self._read_object(as_text(self.body[start:end]), start)
+
+    def _part(self, index: int) -> Part:
+        parts = self._parts
+        return parts[0] if len(parts) == 1 else parts[bisect_right(parts, index, key=lambda part: part.first) - 1]
 
 
 class Spans:

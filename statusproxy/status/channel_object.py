@@ -44,7 +44,7 @@ class ObjectReader:
         self._keep = frozenset(map(fold_word, keep))
         self._connected = frozenset(map(fold_word, connected))
         self._known: dict[str, dict[str, _Value]] = {name: {} for name in values}
-        names = "|".join(map(re.escape, values))
+        names = "|".join(map(re.escape, values)) or "(?!)"
         others = _OTHERS % f'(?!(?:{names})")'
         self._others = re.compile(others, re.DOTALL).match
         self._usual = re.compile(

@@ -86,12 +86,17 @@ def correct_in_steps(
         assigned = sessions.assign(answer.ids, whole=answer.whole)
         channels = list(assigned)
         observed: set[str] = set()
+        given_way = False
+        for _ in answer.locate(channels):
+            yield ()
+            given_way = True
         for start in range(0, len(channels) - _STEP, _STEP):
             yield ()
             step = channels[start : start + _STEP]
             yield sessions.observe(map(answer.said, step), assigned, asked_at, now).changes
             observed.update(step)
-        if observed:
+            given_way = True
+        if given_way:
             assigned = sessions.assign(answer.ids, whole=answer.whole)
             channels = [channel for channel in assigned if channel not in observed]
         if not assigned:

@@ -75,23 +75,26 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
     depth = 0  # 0 outside of arrays, 1 between the elements of one
     begun = 0  # where the present array or piece began
     quoted = False  # within a string that is longer than a window
+    window = max(2, min(_WINDOW, piece))  # an escape has two bytes
     position, spent, end = 0, 0, len(document)
     while position < end:
         before = position
         if quoted:
-            position = _end(_IN_STRING, document, position)
+            position = _end(_IN_STRING, document, position, window)
             if document.startswith(b'"', position):
                 quoted = False
                 position += 1
         elif depth == 0:
-            position = _end(_AROUND, document, position)
+            position = _end(_AROUND, document, position, window)
         else:
             if depth == 1:
-                position = _end(_ELEMENTS, document, position)
+                position = _end(_ELEMENTS, document, position, window)
                 if position > before and position - begun > piece:
                     arrays[-1].commas.append(position - 1)
                     begun = position
-            position = _end(_PLAIN, document, position)
+            position = _end(_PLAIN, document, position, window)
+        if (position - begun if depth else size + position - framed) > largest:
+            raise TooLargeError
         here = document[position : position + 1]
         if quoted or not here:
             pass
@@ -118,8 +121,6 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
             position += 1
         if position == before and depth + quoted:
             raise ValueError("a string does not end")
-        if (position - begun if depth else size + position - framed) > largest:
-            raise TooLargeError
         spent += position - before + _TURN
         if spent > _STEP:
             spent = 0
@@ -130,8 +131,8 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
     return Cut(b"".join(frame), arrays)
 
 
-def _end(pattern: re.Pattern[bytes], document: bytes, position: int) -> int:
-    match = pattern.match(document, position, position + _WINDOW)
+def _end(pattern: re.Pattern[bytes], document: bytes, position: int, window: int) -> int:
+    match = pattern.match(document, position, position + window)
     assert match is not None
     return match.end()
 

@@ -1,0 +1,139 @@
+"""Reading a list: short or long, in one go or in steps, the ids and the objects are the same."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status import channel_list as module
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.pieces import cut
+from tests.status.test_channels import LIST, ONE, documents
+
+
+@contextmanager
+def everything_is_long(piece: int = 16) -> Iterator[None]:
+    """Read even the shortest document as if it were many megabytes."""
+    with (
+        mock.patch.multiple(module, _SMALL=0, _OBJECTS=-1, _STEP=2, _LOOKED_AT=2, _FEW=1),
+        mock.patch.object(module, "cut", partial(cut, piece=piece)),
+    ):
+        yield
+
+
+def listing(count: int, **more: object) -> bytes:
+    channels = [{"id": f"s{number}", "status": "connected", **more} for number in range(count)]
+    return json.dumps({"success": True, "channels": channels, "total": count}).encode()
+
+
+def read(body: bytes, path_id: str | None = None) -> ChannelList:
+    found = ChannelList(body, ONE if path_id is not None else LIST, path_id)
+    found.read()
+    return found
+
+
+def essence(found: ChannelList) -> tuple[object, ...]:
+    ids = list(found.ids.exact)
+    return found.failure, ids, list(map(found.place, ids)), list(map(found.objects, ids)), list(map(found.said, ids))
+
+
+def test_ids_are_read_once_and_objects_when_asked_for() -> None:
+    found = read(listing(3))
+    assert list(found.ids.exact) == ["s0", "s1", "s2"]
+    assert (len(found), found.place("s2"), found.whole, found.failure) == (3, 2, True, None)
+    assert found.objects("s1") is found.objects("s1")
+    assert found.said("s1").word == "connected"
+
+
+@given(documents, st.integers(1, 60))
+def test_cut_into_pieces_a_document_reads_the_same(body: bytes, piece: int) -> None:
+    at_once = essence(read(body))
+    with everything_is_long(piece):
+        assert essence(read(body)) == at_once
+
+
+@given(
+    st.tuples(documents, st.binary(max_size=3), st.integers(0, 200)).map(
+        lambda parts: parts[0][: parts[2]] + parts[1] + parts[0][parts[2] :]
+    )
+)
+def test_cut_into_pieces_what_is_no_json_is_still_none(body: bytes) -> None:
+    at_once = read(body).failure
+    with everything_is_long():
+        assert read(body).failure == at_once
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 50])
+def test_each_channel_is_found_whether_few_or_many_are_asked_for(count: int) -> None:
+    found = read(listing(100))
+    for number in range(count):
+        at, end, _ = found.objects(f"s{number}")[0].edits[0]
+        assert found.body[at:end] == b'"connected"'
+        assert found.body[:at].count(b'"status"') == number + 1
+
+
+def test_a_list_in_which_not_all_elements_are_objects_is_read_without_the_slow_way() -> None:
+    body = b'[1,"sales",{"id":"sales","status":1},[{"id":"no"}],null,{"id":"support"}]'
+    with mock.patch.object(module.Shape, "_find_slowly", side_effect=AssertionError):
+        found = read(body)
+    assert list(found.ids.exact) == ["sales", "support"]
+
+
+def test_an_id_listed_twice_has_both_objects() -> None:
+    found = read(b'[{"id":"a","status":1},{"id":"b"},{"id":"a","status":2}]')
+    assert [one.word for one in found.objects("a")] == ["1", "2"]
+    assert (found.said("a").word, found.place("b")) == ("1", 1)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_an_answer_about_one_channel_is_never_cut_but_bounded(extra: int) -> None:
+    frame = b'{"channel":{"status":"connected","about":"%b"}}'
+    body = frame % (b"x" * (module.LARGEST - len(frame) + 2 + extra))
+    assert read(body, "sales").failure == ("too-large" if extra else None)
+
+
+def test_a_channel_of_megabytes_is_too_large() -> None:
+    body = listing(3, about="x" * module.LARGEST)
+    assert read(body).failure == "too-large"
+
+
+def test_more_channels_than_anybody_has_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHANNELS", 20)
+    with everything_is_long():
+        assert read(listing(20)).failure is None
+        assert read(listing(21)).failure == "too-large"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        listing(60_000),
+        b"[" + b",".join([b"{}"] * 200_000) + b"]",
+        b"[" + b",".join([b'{"id":"\\ud800"}'] * 40_000) + b"]",
+        b"[" + b",".join([b"0"] * 400_000) + b"]",
+    ],
+    ids=["channels", "empty objects", "half surrogates", "numbers"],
+)
+def test_a_long_list_is_read_in_many_steps(body: bytes) -> None:
+    found = ChannelList(body, LIST)
+    assert sum(1 for _ in found.steps()) >= 8
+    assert found.is_read
+    assert found.failure is None
+
+
+def test_two_who_read_the_same_list_step_by_step_do_not_disturb_each_other() -> None:
+    body = b'[{"id":"a","status":1},{"id":"a","status":2},{"id":"b","status":3}]'
+    expected = essence(read(body))
+    with everything_is_long(piece=1):
+        found = ChannelList(body, LIST)
+        one, other = found.steps(), found.steps()
+        for _ in one:
+            next(other, None)
+        for _ in other:
+            pass
+        assert essence(found) == expected

@@ -1,0 +1,78 @@
+"""One channel's object: the quick reading and the thorough one say the same, and only status values are edited."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.channel_object import ChannelObject, ObjectReader
+from statusproxy.status.places import as_text
+from tests.status.test_channels import channel, values
+
+SET: dict[str, Any] = {"status": "disconnected", "state": "disconnected", "connected": False}
+
+
+def reader(values: dict[str, Any] = SET) -> ObjectReader:
+    return ObjectReader(values, {"qr", "disconnected"}, {"connected"})
+
+
+def read(text: str, start: int = 0) -> ChannelObject:
+    return reader().read(as_text(text.encode()), start)
+
+
+def test_the_usual_object_is_read() -> None:
+    text = '{"id":"sales","status":"connected","profile":{"name":"a"},"tags":["x","y"]}'
+    at = text.index('"connected"')
+    assert read(text, 100) == ChannelObject("connected", False, True, ((100 + at, 111 + at, b'"disconnected"'),))
+
+
+@pytest.mark.parametrize("text", ["{}", '{"id":"sales"}', "5", '"sales"', "[]", '{"profile":{"a":{"b":[1]}}}'])
+def test_what_has_no_status_says_nothing(text: str) -> None:
+    assert read(text) == ChannelObject(None, False, False, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"status":"connected","a":{"b":{"c":[{}]}}}',
+        '{"a":{"status":"qr"},"status":"connected"}',
+        '{"a":"\\"status\\":1","status":"connected"}',
+        '{"st\\u0061tus":"connected"}',
+        '{ "status" : "connected" }',
+        '{"é":1,"status":"connected"}',
+    ],
+)
+def test_only_the_objects_own_members_count(text: str) -> None:
+    found = read(text)
+    assert (found.word, found.connected, len(found.edits)) == ("connected", True, 1)
+    start, end, _ = found.edits[0]
+    assert text.encode()[start:end] == b'"connected"'
+
+
+def test_of_a_repeated_member_the_last_is_said_and_each_is_edited() -> None:
+    found = read('{"status":"connected","status":"unknown"}')
+    assert (found.word, found.connected, len(found.edits)) == ("unknown", False, 2)
+
+
+@given(channel | values, st.booleans())
+def test_both_ways_of_reading_say_the_same(text: str, known: bool) -> None:
+    one = reader()
+    if known:  # values met before are remembered with what they mean
+        one.read(as_text(text.encode()), 0)
+    written = as_text(text.encode())
+    thorough = one._read(written, 7) if text.startswith("{") else ChannelObject(None, False, False, ())
+    assert one.read(written, 7) == thorough
+
+
+def test_a_gateway_that_makes_up_words_fills_no_memory() -> None:
+    one = reader()
+    for number in range(1_000):
+        one.read(json.dumps({"status": f"word {number}"}), 0)
+    one.read(json.dumps({"status": "x" * 100}), 0)
+    assert len(one._known["status"]) == 256
+
+
+def test_a_rule_that_sets_nothing_edits_nothing() -> None:
+    assert reader({}).read('{"status":"connected","":1}', 0).edits == ()
