@@ -8,7 +8,7 @@ again are the same answer; only its time moves.
 """
 
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Final, NamedTuple
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
@@ -111,15 +111,15 @@ class Hearsay:
             if not listing.is_read or listing.failure is not None:
                 continue
             exact = listing.ids.exact
-            if session in exact:
-                channel: str | None = session
-            elif listing.whole:
+            channel: str | None = session
+            if session not in exact:
                 channel = listing.ids.match(session, aliases).channel
-            else:
-                # An answer about one channel says by itself less than a list: two channels may fold to the session.
-                known = self._learned(session, aliases, [older for _, older in answers[number + 1 :]])
-                channel = listing.ids.match(session, aliases).channel if known is None else known
-                channel = channel if channel in exact else None
+                if channel is not None and not listing.whole:
+                    # By its fold alone it could be another channel: a list tells.
+                    for older in answers[number + 1 :]:
+                        steps = self._read(*older, steps)
+                    learned = self._learned(session, aliases, (older for _, older in answers[number + 1 :]))
+                    channel = channel if learned in (None, channel) else None
             said = listing.said(channel).word if channel is not None else None
             if said is not None:
                 return Word(said, answer.at)
@@ -137,7 +137,7 @@ class Hearsay:
         return steps
 
     @staticmethod
-    def _learned(session: str, aliases: Aliases, older: list[_Answer]) -> str | None:
+    def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
         """The channel that a list before showed this session to be; its own id where several channels fold to it."""
         for answer in older:
             if answer.listing.whole and answer.listing.is_read and answer.listing.failure is None:

@@ -1,17 +1,19 @@
 """What the gateway said of sessions that nothing corrects: found when asked for, bounded, never decisive."""
 
 import json
+from typing import Any
 
 import pytest
 
 from statusproxy import hearsay as hearsay_module
 from statusproxy.hearsay import Hearsay, Word
+from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.identity import Aliases
 
-RULE, ONE = (
+RULE, ONE, FLAT = (
     ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))
-    for paths in ((("channels",),), (("channel",),))
+    for paths in ((("channels",),), (("channel",),), ((),))
 )
 
 
@@ -97,3 +99,78 @@ def test_each_answer_is_a_new_version() -> None:
     before = hearsay.version
     hearsay.note(a_list(sales="connected"), RULE, None, 1.0)
     assert hearsay.version > before
+
+
+def test_the_same_answer_again_is_not_read_again() -> None:
+    hearsay = Hearsay()
+    first = hearsay.note(a_list(sales="connected"), RULE, None, 5.0)
+    words(hearsay, "sales")
+    news = hearsay.news
+    assert hearsay.note(a_list(sales="connected"), RULE, None, 9.0) is first
+    assert hearsay.news == news
+    assert words(hearsay, "sales") == {"sales": Word("connected", 9.0)}
+    assert hearsay.note(a_list(sales="open"), RULE, None, 10.0) is not first
+    assert hearsay.news == news + 1
+
+
+def test_an_answer_is_read_once_however_many_sessions_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    find = Shape.find
+
+    def counted(shape: Shape, body: bytes, *, one: bool) -> Any:
+        decoded.append(body)
+        return find(shape, body, one=one)
+
+    monkeypatch.setattr(Shape, "find", counted)
+    hearsay = Hearsay()
+    hearsay.note(a_list(**{f"s{number}": "connected" for number in range(300)}), RULE, None, 5.0)
+    assert decoded == []
+    assert len(words(hearsay, *(f"s{number}" for number in range(300)))) == 300
+    assert len(decoded) == 1
+
+
+@pytest.mark.parametrize("body", [a_list(), a_list(sales="connected"), b"<html>"])
+def test_a_session_that_no_answer_names_has_no_word(body: bytes) -> None:
+    hearsay = Hearsay()
+    hearsay.note(body, RULE, None, 5.0)
+    assert words(hearsay, "nobody") == {}
+
+
+def test_a_list_tells_which_of_two_spellings_an_answer_about_one_channel_is_about() -> None:
+    hearsay = Hearsay()
+    hearsay.note(a_list(Sales="connected", SALES="open"), RULE, None, 5.0)
+    hearsay.note(b'{"channel":{"status":"close"}}', ONE, "Sales", 6.0)
+    assert words(hearsay, "sales", "Sales") == {"Sales": Word("close", 6.0)}
+
+
+def test_all_that_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearsay_module, "TOTAL", 1_000)
+    hearsay = Hearsay()
+    hearsay.note(a_list(sales="connected"), RULE, None, 1.0)
+    for number in range(10):
+        answer = {"channel": {"status": "open", "about": "x" * 200}}
+        hearsay.note(json.dumps(answer).encode(), ONE, f"one-{number}", 2.0)
+        assert hearsay._size == sum(len(one.listing.body) for one in hearsay._answers.values()) <= 1_000
+    assert words(hearsay, "sales") == {"sales": Word("connected", 1.0)}
+    hearsay.note(b"{}" + b" " * hearsay_module.LARGEST_SINGLE, ONE, "one-9", 3.0)
+    assert words(hearsay, "one-9") == {}
+
+
+def test_a_list_of_next_to_nothing_but_ids_is_not_kept_as_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearsay_module, "LONGEST", 3)
+    hearsay = Hearsay()
+    hearsay.note(a_list(**{f"s{number}": "open" for number in range(4)}), RULE, None, 1.0)
+    words(hearsay, "s0")
+    assert hearsay.lists() == []
+
+
+def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearsay_module, "_STEPS", 2)
+    channels = ",".join(f'{{"id":"\\ud800{number}"}}' for number in range(5_000))  # half a surrogate pair: the slow way
+    hearsay = Hearsay()
+    hearsay.note(f'[{channels},{{"id":"sales","status":"open"}}]'.encode(), FLAT, None, 5.0)
+    looks = 0
+    while not words(hearsay, "sales"):
+        looks += 1
+        assert looks < 50
+    assert looks > 3

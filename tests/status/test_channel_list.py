@@ -1,9 +1,6 @@
 """Reading a list: short or long, in one go or in steps, the ids and the objects are the same."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from unittest import mock
 
 import pytest
@@ -12,18 +9,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status import channel_list as module
 from statusproxy.status.channel_list import ChannelList
-from statusproxy.status.pieces import cut
-from tests.status.test_channels import LIST, ONE, documents
-
-
-@contextmanager
-def everything_is_long(piece: int = 16) -> Iterator[None]:
-    """Read even the shortest document as if it were many megabytes."""
-    with (
-        mock.patch.multiple(module, _SMALL=0, _OBJECTS=-1, _STEP=2, _LOOKED_AT=2, _FEW=1),
-        mock.patch.object(module, "cut", partial(cut, piece=piece)),
-    ):
-        yield
+from tests.status.test_channels import LIST, ONE, documents, everything_is_long
 
 
 def listing(count: int, **more: object) -> bytes:

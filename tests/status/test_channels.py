@@ -3,16 +3,24 @@
 import json
 import math
 import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status.channels import ChannelRule, Correction, correct
+from statusproxy.status import channel_list
+from statusproxy.status import channels as module
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channels import ChannelRule, Correction, correct, correct_in_steps
 from statusproxy.status.fields import fold_word, parse_path
-from statusproxy.status.sessions import Release, SessionMap, SessionRules
+from statusproxy.status.pieces import cut
+from statusproxy.status.sessions import Change, Release, SessionMap, SessionRules
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 IDS = tuple(map(parse_path, ("id", "name", "channel_id", "session_id", "session")))
@@ -23,6 +31,16 @@ LIST = ChannelRule(
     keep=frozenset({"disconnected", "qr_required", "QR", "waiting_qr"}),
 )
 ONE = replace(LIST, list=tuple(map(parse_path, ("channel", "data", ""))))
+
+
+@contextmanager
+def everything_is_long(piece: int = 16) -> Iterator[None]:
+    """Read even the shortest document as if it were many megabytes."""
+    with (
+        mock.patch.multiple(channel_list, _SMALL=0, _OBJECTS=-1, _STEP=2, _LOOKED_AT=2, _FEW=1),
+        mock.patch.object(channel_list, "cut", partial(cut, piece=piece)),
+    ):
+        yield
 
 
 def down(*names: str, rules: SessionRules | None = None) -> SessionMap:
@@ -645,3 +663,118 @@ def test_a_list_of_thousands_is_corrected_in_one_place() -> None:
     result = corrected(body, "S 4999", "s1", "nobody")
     assert result.corrected == ("s1", "s4999")
     assert result.body == expected(body, {"s1", "s4999"})
+
+
+# In steps
+
+NAMES = tuple(f"s{number}" for number in range(12))
+
+happening = st.lists(
+    st.tuples(
+        st.integers(0, 30),  # before which step
+        st.sampled_from(["lost", "back", "deleted", "qr", "released"]),
+        st.sampled_from(NAMES),
+    ),
+    max_size=8,
+)
+said = st.lists(st.sampled_from(["connected", "connected", "qr_required", "unknown"]), min_size=12, max_size=12)
+
+
+def signal(sessions: SessionMap, session: str, kind: Kind, at: float) -> None:
+    sessions.hear(Reading(Verdict.SIGNAL, "ev", session, Signal(kind, session, at, "ev", None, None)), at)
+
+
+def happen(sessions: SessionMap, what: str, session: str, at: float) -> None:
+    if what == "lost":
+        signal(sessions, session, Kind.DISCONNECTED, at)
+    elif what == "back":
+        signal(sessions, session, Kind.CONNECTED, at)
+    elif what == "deleted":
+        sessions.deleted(session, at, at)
+    elif what == "qr":
+        sessions.qr_seen(session, at, at)
+    elif sessions.get(session) is not None:
+        sessions.release(session, at)
+
+
+@given(said, st.sets(st.sampled_from(NAMES), min_size=1), happening, st.booleans())
+def test_in_steps_it_shows_what_is_in_force_when_it_is_done(
+    words: list[str], lost: set[str], events: list[tuple[int, str, str]], caught_up: bool
+) -> None:
+    body = json.dumps([{"id": name, "status": word} for name, word in zip(NAMES, words, strict=True)]).encode()
+    sessions = down(*sorted(lost))
+    if caught_up:
+        for name in NAMES[::2]:
+            sessions.qr_seen(name, 150.0, 150.0)
+    with mock.patch.object(module, "_STEP", 2):
+        steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+        step = 0
+        while True:
+            for number, (when, what, session) in enumerate(events):
+                if when == step:
+                    happen(sessions, what, session, 202.0 + step + number / 100)
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result: Correction = stop.value
+                break
+            step += 1
+    in_force = {one.session for one in sessions.records() if one.override is not None}
+    keeps = {name for name, word in zip(NAMES, words, strict=True) if word == "qr_required"}
+    assert set(result.corrected) == in_force - keeps
+    assert list(result.corrected) == sorted(result.corrected, key=NAMES.index)
+    assert result.body == expected(body, in_force)
+
+
+@given(documents, st.sampled_from(["sales", "Support", "x"]), st.integers(1, 60))
+def test_in_steps_and_in_pieces_nothing_comes_out_different(body: bytes, lost: str, piece: int) -> None:
+    one, other = down(lost, "sales"), down(lost, "sales")
+    at_once = correct(body, LIST, one, 200.0, 201.0)
+    with everything_is_long(piece), mock.patch.object(module, "_STEP", 1):
+        assert in_steps(body, other) == (at_once.body, at_once.corrected, at_once.failure, at_once.changes)
+    assert one.records() == other.records()
+
+
+def in_steps(body: bytes, sessions: SessionMap) -> tuple[bytes, tuple[str, ...], str | None, tuple[Change, ...]]:
+    done, changes = to_the_end(correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0))
+    return done.body, done.corrected, done.failure, (*changes, *done.changes)
+
+
+def to_the_end(steps: Generator[Sequence[Change], None, Correction]) -> tuple[Correction, list[Change]]:
+    changes: list[Change] = []
+    while True:
+        try:
+            changes += next(steps)
+        except StopIteration as stop:
+            return stop.value, changes
+
+
+def test_a_session_forgotten_between_two_steps_is_left_out() -> None:
+    sessions = down(*NAMES, rules=SessionRules(max_sessions=12))
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    with mock.patch.object(module, "_STEP", 1):
+        steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+        for _ in range(3):
+            next(steps)
+        for number in range(12):
+            signal(sessions, f"new-{number}", Kind.DISCONNECTED, 300.0 + number)
+        done = to_the_end(steps)[0]
+    assert set(done.corrected) == {one.session for one in sessions.records()} & set(NAMES)
+
+
+def test_thousands_that_return_at_once_are_told_step_by_step() -> None:
+    names = [f"s{number}" for number in range(1_000)]
+    sessions = down(*names)
+    for name in names:
+        sessions.qr_seen(name, 150.0, 150.0)
+    body = json.dumps([{"id": name, "status": "connected"} for name in names]).encode()
+    told = [len(changes) for changes in correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)]
+    assert max(told) <= 128
+    assert sum(told) >= 1_000 - 128
+    assert not sessions.has_overrides
+
+
+def test_with_no_override_in_force_nothing_is_read_in_steps_either() -> None:
+    answer = ChannelList(b"not json", LIST)
+    assert list(correct_in_steps(answer, SessionMap(), 200.0, 201.0)) == []
+    assert not answer.is_read

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from statusproxy.status import pieces
 from statusproxy.status.pieces import Cut, TooLargeError, cut

@@ -11,6 +11,7 @@ from statusproxy.status.event_ids import EACH
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.sessions import (
     EVICTED,
+    SPELLINGS,
     Change,
     Override,
     Record,
@@ -453,6 +454,32 @@ def test_an_override_expires_when_nothing_new_was_heard_for_its_age() -> None:
     assert record(sessions, "sales").verdict is DOWN
 
 
+def test_many_expire_some_at_a_time_and_none_is_forgotten() -> None:
+    names = [f"s{number}" for number in range(5)]
+    sessions = down(*names, rules=SessionRules(max_age=50.0))
+    hear(sessions, "later", DOWN, at=120.0)
+    expired = [[change.session for change in sessions.expire(150.0, at_most=2)] for _ in range(4)]
+    assert expired == [names[:2], names[2:4], names[4:], []]
+    assert sessions.expire(169.9, at_most=2) == ()
+    assert [change.session for change in sessions.expire(170.0, at_most=2)] == ["later"]
+
+
+@pytest.mark.parametrize("what", ["configure", "load", "revise"])
+def test_what_could_make_an_override_older_makes_it_looked_at_again(what: str) -> None:
+    sessions = down("sales", rules=SessionRules(max_age=1_000.0))
+    assert sessions.expire(200.0) == ()
+    standing = record(sessions, "sales").override
+    assert standing is not None
+    older = Record("support", override=replace(standing, began=1.0))
+    if what == "configure":
+        sessions.configure(SessionRules(max_age=50.0))
+    elif what == "load":
+        sessions.load([replace(older, override=replace(standing, began=-900.0))])
+    else:
+        sessions.revise(lambda one: replace(one, override=replace(standing, began=-900.0)))
+    assert len(sessions.expire(201.0)) == 1
+
+
 def test_without_an_age_nothing_expires() -> None:
     assert down("sales").expire(1e12) == ()
 
@@ -628,6 +655,189 @@ def test_a_forgotten_session_heard_again_is_no_longer_to_be_forgotten() -> None:
         hear(sessions, session, UP, at=100.0)
     records, forgotten = sessions.take_unsaved()
     assert ([one.session for one in records], forgotten) == (["a"], ["A"])
+
+
+NAMES = [f"real-{number}" for number in range(6)]
+LISTED = ChannelIds({"real-0", "real-1", "real-2", "REAL-3"})
+
+
+def confirm(sessions: SessionMap, channels: ChannelIds = LISTED) -> None:
+    for _ in sessions.confirm(channels):
+        pass
+
+
+def test_sessions_that_the_gateways_list_names_are_forgotten_last_then_those_shown_as_disconnected() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=4))
+    hear(sessions, "real-0", UP, at=1.0)
+    hear(sessions, "real-1", DOWN, at=2.0)
+    hear(sessions, "lost", DOWN, at=3.0)
+    hear(sessions, "idle", UP, at=4.0)
+    confirm(sessions)
+    gone = []
+    for number in range(4):
+        hear(sessions, f"made-up-{number}", UP, at=10.0 + number)
+        gone += sessions.take_unsaved()[1]
+    assert gone == ["idle", "made-up-0", "made-up-1", "made-up-2"]
+    assert in_force(sessions) == {"real-1", "lost"}
+    for number in range(4):
+        hear(sessions, f"made-up-{number}", DOWN, at=20.0 + number)
+    assert [one.session for one in sessions.records()] == ["real-0", "real-1", "made-up-2", "made-up-3"]
+
+
+events_of_a_flood = st.lists(
+    st.tuples(st.integers(0, 40), st.sampled_from([DOWN, UP, ALIVE, None]), st.integers(1, 500).map(float)), max_size=80
+)
+
+
+@given(events_of_a_flood, st.lists(st.sampled_from([DOWN, UP, ALIVE]), min_size=4, max_size=4), st.booleans())
+def test_no_flood_of_made_up_sessions_changes_what_is_known_of_real_ones(
+    flood: list[tuple[int, Kind | None, float]], known: list[Kind], restarted: bool
+) -> None:
+    sessions = SessionMap(SessionRules(max_sessions=6))
+    for number, (name, kind) in enumerate(zip(NAMES, known, strict=False)):
+        hear(sessions, name, kind, at=100.0 + number)
+    confirm(sessions)
+    before = {name: sessions.get(name) for name in NAMES[:4]}
+    if restarted:
+        loaded = SessionMap(SessionRules(max_sessions=6))
+        loaded.load(sessions.records())
+        sessions = loaded
+    for number, kind, at in flood:
+        session = f"made-up-{number}"
+        if kind is None:
+            sessions.hear(Reading(Verdict.UNMATCHED, "ev", session), 1_000.0)
+        else:
+            hear(sessions, session, kind, at=at, arrival=1_000.0 + number, event_id=str(number))
+    assert {name: sessions.get(name) for name in NAMES[:4]} == before
+    assert len(sessions.records()) <= 6
+    assert sessions.overrides == len(in_force(sessions))
+
+
+def test_a_list_that_is_corrected_confirms_the_sessions_it_corrects() -> None:
+    sessions = down("sales", "support")
+    see(sessions, "sales")
+    assert (record(sessions, "sales").confirmed, record(sessions, "support").confirmed) == (True, False)
+
+
+def test_an_answer_about_one_channel_confirms_nothing() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", whole=False)
+    assert not record(sessions, "sales").confirmed
+
+
+def test_another_spelling_and_an_alias_are_confirmed_but_not_what_could_be_two_channels() -> None:
+    sessions = down("Sales Team", "wpp-01", "front desk", rules=SessionRules(aliases={"wpp-01": "support"}))
+    confirm(sessions, ChannelIds({"salesteam", "support", "FrontDesk", "frontdesk"}))
+    assert [one.session for one in sessions.records() if one.confirmed] == ["Sales Team", "wpp-01"]
+
+
+def test_a_deleted_session_keeps_that_it_was_real_and_an_older_disconnect_stays_late() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=2))
+    hear(sessions, "real-0", DOWN, at=100.0)
+    confirm(sessions)
+    sessions.deleted("real-0", 150.0, 151.0)
+    for number in range(20):
+        hear(sessions, f"made-up-{number}", DOWN, at=200.0 + number)
+    assert hear(sessions, "real-0", DOWN, at=149.0, arrival=300.0) == "late"
+
+
+def test_the_map_asks_to_be_told_which_sessions_are_real_before_it_is_full() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=4))
+    asked = []
+    for number in range(4):
+        asked.append((sessions.has_room, sessions.is_full))
+        hear(sessions, f"s{number}", UP, at=1.0)
+    assert [*asked, (sessions.has_room, sessions.is_full)] == [
+        (True, False), (True, False), (True, False), (False, False), (False, True),
+    ]  # fmt: skip
+
+
+def test_spellings_of_one_session_push_out_only_each_other() -> None:
+    sessions = down("sales", "support")
+    confirm(sessions, ChannelIds({"sales", "support"}))
+    for number in range(200):
+        hear(sessions, "sales" + " " * (number + 1), DOWN, at=200.0 + number)
+    left = [one.session for one in sessions.records()]
+    assert len(left) == SPELLINGS + 1
+    assert left[:2] == ["sales", "support"]
+    assert sessions.evicted == 200 + 1 - SPELLINGS
+    assert sessions.overrides == len(in_force(sessions)) == SPELLINGS + 1
+
+
+def test_forgotten_sessions_are_counted() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=1))
+    for number in range(5):
+        hear(sessions, f"s{number}", UP, at=1.0)
+    assert sessions.evicted == 4
+
+
+# What changed
+
+
+def test_a_watch_names_what_changed_and_what_is_gone_once() -> None:
+    sessions = down("sales", rules=SessionRules(max_sessions=3))
+    hear(sessions, "support", UP, at=150.0)
+    watch = sessions.watch()
+    assert watch.take() == ([], [])
+    see(sessions, "sales", says="connected")
+    hear(sessions, "new", UP, at=201.0)
+    hear(sessions, "newer", UP, at=202.0)
+    assert watch.take() == (["sales", "new", "newer"], ["support"])
+    assert watch.take() == ([], [])
+    see(sessions, "sales", says="connected")
+    assert watch.take() == ([], [])
+    see(sessions, "sales", says="unknown")
+    assert watch.take() == (["sales"], [])
+    sessions.unwatch(watch)
+    hear(sessions, "new", UP, at=203.0)
+    assert watch.take() == ([], [])
+
+
+def test_a_session_that_came_and_went_is_only_gone() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=1))
+    watch = sessions.watch()
+    hear(sessions, "a", UP, at=1.0)
+    hear(sessions, "b", UP, at=2.0)
+    assert watch.take() == (["b"], ["a"])
+
+
+def test_the_same_word_is_noted_once_a_minute_and_another_at_once() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", says="connected", now=201.0)
+    see(sessions, "sales", says="connected", now=260.9)
+    assert record(sessions, "sales").gateway_said_at == 201.0
+    see(sessions, "sales", says="unknown", now=260.95)
+    assert (record(sessions, "sales").gateway_said, record(sessions, "sales").gateway_said_at) == ("unknown", 260.95)
+    see(sessions, "sales", says="unknown", now=320.95)
+    assert record(sessions, "sales").gateway_said_at == 320.95
+
+
+def test_a_word_noted_before_the_clock_was_set_back_is_noted_anew() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", says="connected", now=10_000.0)
+    see(sessions, "sales", says="connected", now=201.0)
+    assert record(sessions, "sales").gateway_said_at == 201.0
+
+
+# One channel among many
+
+
+@given(
+    st.sets(st.sampled_from(["sales", "Sales", "sales team", "salesteam", "x", "y", "wpp-01"]), min_size=1),
+    st.sets(st.sampled_from(["sales", "Sales", "SalesTeam", "Sales Team", "x", "z", "desk"]), min_size=1),
+    st.booleans(),
+)
+def test_a_short_answer_finds_the_same_sessions_as_a_long_one(lost: set[str], listed: set[str], whole: bool) -> None:
+    rules = SessionRules(aliases={"wpp-01": "desk"})
+    few, many = down(*sorted(lost), rules=rules), down(*sorted(lost), rules=rules)
+    for number in range(20):  # more overrides than channels
+        hear(many, f"other-{number}", DOWN, at=100.0)
+    for sessions in (few, many):
+        sessions.assign(ChannelIds({"Sales Team", "y"}), whole=True)  # something was learned before
+    short = {name: sorted(found) for name, found in many.assign(ChannelIds(set(listed)), whole=whole).items()}
+    padded = ChannelIds(listed | {f"unknown-{number}" for number in range(50)})
+    assert {name: sorted(found) for name, found in few.assign(padded, whole=whole).items()} == short
+    assert [one for one in many.records() if not one.session.startswith("other")] == few.records()
 
 
 # Saving and loading

@@ -1,0 +1,70 @@
+"""The ids of events heard: a repeated delivery is told, and a flood pushes out only what may be made up."""
+
+from statusproxy.status.event_ids import EventIds
+
+
+def heard(ids: EventIds, session: str, event_id: str, *, state: bool = True, confirmed: bool = False) -> bool:
+    return ids.heard_before(session, event_id, state=state, confirmed=confirmed)
+
+
+def test_the_same_id_of_the_same_session_was_heard_before() -> None:
+    ids = EventIds()
+    assert [heard(ids, "sales", "a"), heard(ids, "sales", "a"), heard(ids, "support", "a")] == [False, True, False]
+    assert len(ids) == 2
+
+
+def test_an_id_is_known_though_the_session_was_named_by_the_gateways_list_meanwhile() -> None:
+    ids = EventIds()
+    heard(ids, "sales", "a")
+    assert heard(ids, "sales", "a", confirmed=True)
+    assert heard(ids, "sales", "a")
+
+
+def test_a_flood_of_made_up_sessions_pushes_out_no_id_of_a_real_one() -> None:
+    ids = EventIds(limit=10)
+    heard(ids, "real", "state", confirmed=True)
+    heard(ids, "real", "message", state=False, confirmed=True)
+    for number in range(100):
+        heard(ids, f"made-up-{number}", "a", state=number % 2 == 0)
+    assert len(ids) == 10
+    assert heard(ids, "real", "state", confirmed=True)
+    assert heard(ids, "real", "message", state=False, confirmed=True)
+    assert heard(ids, "made-up-99", "a", state=False)
+    assert not heard(ids, "made-up-0", "a")
+
+
+def test_messages_go_before_what_says_connected_or_disconnected() -> None:
+    ids = EventIds(limit=10)
+    heard(ids, "busy", "state", confirmed=True)
+    heard(ids, "sales", "state", confirmed=True)
+    for number in range(100):
+        heard(ids, "busy", f"message-{number}", state=False, confirmed=True)
+    assert heard(ids, "busy", "state", confirmed=True)
+    assert heard(ids, "sales", "state", confirmed=True)
+    assert not heard(ids, "busy", "message-0", state=False, confirmed=True)
+
+
+def test_one_session_pushes_out_only_its_own_the_oldest_first() -> None:
+    ids = EventIds(each=3)
+    heard(ids, "quiet", "a", confirmed=True)
+    for number in range(4):
+        heard(ids, "looping", str(number), confirmed=True)
+    assert heard(ids, "quiet", "a", confirmed=True)
+    assert heard(ids, "looping", "1", confirmed=True)
+    assert not heard(ids, "looping", "0", confirmed=True)
+
+
+def test_an_id_heard_again_is_forgotten_later() -> None:
+    ids = EventIds(each=2)
+    for event_id in ("a", "b", "a", "c"):
+        heard(ids, "sales", event_id)
+    assert heard(ids, "sales", "a")
+    assert not heard(ids, "sales", "b")
+
+
+def test_what_is_emptied_takes_no_room() -> None:
+    ids = EventIds(limit=1)
+    for number in range(10):
+        heard(ids, f"s{number}", "a")
+    assert len(ids) == 1
+    assert sum(map(len, ids._tiers)) == 1

@@ -1,0 +1,45 @@
+"""Where things stand in a JSON document."""
+
+import json
+from functools import partial
+
+import pytest
+from hypothesis import given
+
+from statusproxy.status.fields import parse_path
+from statusproxy.status.places import after_value, as_text, elements, locate, member_name, walk
+from tests.status.test_channels import values
+
+
+@given(values)
+def test_every_element_and_member_is_where_it_is_said_to_be(value: str) -> None:
+    text = as_text(value.encode())
+    document = json.loads(value)
+    if isinstance(document, list):
+        found = [json.loads(value.encode()[first:end]) for first, end in elements(text, 0)]
+        assert json.dumps(found) == json.dumps(document)
+    if isinstance(document, dict):
+        members: dict[str, object] = {}
+
+        def member(name: str, position: int) -> int:
+            end = after_value(text, position)
+            members[name] = json.loads(value.encode()[position:end])
+            return end
+
+        assert walk(text, 0, member) == len(text)
+        assert json.dumps(members) == json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"), [("a.b", "[1]"), ("a", '{"b":[1]}'), ("", None), ("a.x", None), ("z", "2"), ("a.b.c", None)]
+)
+def test_a_path_leads_to_the_last_member_of_each_name(path: str, found: str | None) -> None:
+    text = '{"a":{"b":0},"z":2,"a":{"b":[1]}}'
+    span, end = locate(text, 0, parse_path(path), partial(after_value, text))
+    assert end == len(text)
+    assert (span and text[slice(*span)]) == (text if path == "" else found)
+
+
+@pytest.mark.parametrize(("written", "name"), [("id", "id"), ("\\u0069d", "id"), ("st\\\\", "st\\"), ("Ã©", "é")])
+def test_a_name_is_read_whatever_its_spelling(written: str, name: str) -> None:
+    assert member_name(written) == name

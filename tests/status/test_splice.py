@@ -1,0 +1,24 @@
+"""Editing byte spans."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.splice import splice
+
+
+def test_new_values_stand_between_what_was_there() -> None:
+    assert splice(b"0123456789", [(8, 9, b""), (2, 4, b"<long>"), (4, 5, b"=")]) == b"01<long>=5679"
+
+
+def test_without_edits_it_is_the_same() -> None:
+    assert splice(b"abc", []) == b"abc"
+
+
+@given(st.binary(max_size=40), st.lists(st.integers(0, 40), max_size=8), st.binary(max_size=5))
+def test_it_does_what_slicing_from_the_end_does(document: bytes, cuts: list[int], value: bytes) -> None:
+    edges = sorted({min(cut, len(document)) for cut in cuts})
+    edits = [(first, last, value) for first, last in zip(edges[::2], edges[1::2], strict=False)]
+    slowly = document
+    for first, last, new in reversed(edits):
+        slowly = slowly[:first] + new + slowly[last:]
+    assert splice(document, reversed(edits)) == slowly
