@@ -1,7 +1,7 @@
 """Corrections remembered: an answer that comes again while the map is the same is corrected as it was.
 
 Whoever gets the same answer, asked for after the last change of the map, is told the same. Bounded by count and by
-bytes; an answer about one channel goes before a list, and among either the one that has not been asked for longest.
+bytes: an answer about one channel goes before a list, and among either the one that has not been asked for longest.
 """
 
 from collections import OrderedDict
@@ -26,6 +26,7 @@ class _Remembered:
     rule: ChannelRule
     body: bytes
     correction: Correction
+    asked_by: float | None
     since: float
 
     @property
@@ -42,22 +43,25 @@ class CorrectionCache:
         self._entries: OrderedDict[Key, _Remembered] = OrderedDict()
         self._size = 0
 
-    def find(self, listing: ChannelList, since: float) -> Correction | None:
-        """The correction of an answer with the same bytes, if it was made at `since` (epoch seconds) or later."""
+    def find(self, listing: ChannelList, asked_at: float, since: float) -> Correction | None:
+        """The correction of an answer with the same bytes, if it is good for one asked for at `asked_at` and was made
+        at `since` or later (epoch seconds)."""
         key = id(listing.rule), listing.path_id
         entry = self._entries.get(key)
         if entry is None or entry.since < since or entry.rule is not listing.rule:
+            return None
+        if entry.asked_by is not None and asked_at > entry.asked_by:
             return None
         if entry.body is not listing.body and entry.body != listing.body:
             return None
         self._entries.move_to_end(key)
         return entry.correction
 
-    def put(self, listing: ChannelList, correction: Correction, now: float) -> None:
-        """Remember a correction made at `now`."""
+    def put(self, listing: ChannelList, correction: Correction, asked_by: float | None, now: float) -> None:
+        """Remember a correction made at `now`, good for answers asked for at `asked_by` or before; None: for any."""
         key = id(listing.rule), listing.path_id
         self._drop(key)
-        entry = _Remembered(listing.rule, listing.body, correction, now)
+        entry = _Remembered(listing.rule, listing.body, correction, asked_by, now)
         if entry.size > TOTAL:
             return
         self._entries[key] = entry

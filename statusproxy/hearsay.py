@@ -25,8 +25,8 @@ TOTAL: Final = 8 * 1024 * 1024
 #: Channels of the longest list kept as an index: for lists of next to nothing else, whose index outgrows them.
 LONGEST: Final = 50_000
 
-#: Steps of reading that one look-up may take, of a millisecond mostly. What is not read by then counts as unknown; the
-#: next look-up goes on with it.
+#: Steps of reading lists that one look-up may take, of a millisecond mostly. What is not read by then counts as
+#: unknown; the next look-up goes on with it.
 _STEPS: Final = 12
 
 
@@ -130,7 +130,9 @@ class Hearsay:
         return [answer.listing for answer in reversed(self._answers.values()) if answer.listing.whole]
 
     def _read(self, key: tuple[int, str | None], answer: _Answer, steps: int) -> int:
-        if not answer.listing.is_read:
+        if not answer.listing.whole:
+            answer.listing.read()
+        elif not answer.listing.is_read:
             steps = answer.read(steps)
             if len(answer.listing) > LONGEST:
                 self._drop(key)

@@ -7,7 +7,7 @@ and sees to it that changes are durable. Trouble with the store is told and coun
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from msgspec.structs import replace
@@ -220,7 +220,7 @@ class Ledger:
         asked_at = _asked(asked_at, now)
         listing = self._hearsay.note(body, rule, session, now)
         expired = self._expire(now)
-        known = self._remembered(listing, now)
+        known = self._remembered(listing, asked_at, now)
         if known is not None:
             return _as_it_came(known, body), self._durable(expired)
         version = self.sessions.version
@@ -241,7 +241,7 @@ class Ledger:
         listing = self._hearsay.note(body, rule, session, now)
         waits = [self._durable(self._expire(now))]
         async with self._turns.of((id(rule), session)):
-            known = self._remembered(listing, self.now())
+            known = self._remembered(listing, asked_at, self.now())
             if known is not None:
                 return _as_it_came(known, body), _all(waits)
             version = self.sessions.version
@@ -249,32 +249,45 @@ class Ledger:
             correction: Correction | None = None
             while correction is None:
                 async with self._step:
-                    until = time.perf_counter() + _SLICE
-                    while correction is None and time.perf_counter() < until:
-                        try:
-                            changes = next(steps)
-                        except StopIteration as stop:
-                            correction = stop.value
-                        else:
-                            # At once, for the one who waits for all of it may be gone before it is done.
-                            waits.append(self._durable(changes, worded=True) if changes else None)
+                    correction = self._advance(steps, waits)
                     if correction is None:
                         await asyncio.sleep(0)
             waits.append(self._corrected(listing, correction, version, asked_at, now))
         return _as_it_came(correction, body), _all(waits)
 
-    def _remembered(self, listing: ChannelList, now: float) -> Correction | None:
+    def _advance(
+        self, steps: Generator[Sequence[Change], None, Correction], waits: list[Awaitable[None] | None]
+    ) -> Correction | None:
+        """Go on with a correction for one slice of time; what is there when it is done."""
+        until = time.perf_counter() + _SLICE
+        while True:
+            try:
+                changes = next(steps)
+            except StopIteration as stop:
+                correction: Correction = stop.value
+                return correction
+            if changes:
+                # Told at once: whoever waits for the answer may be gone before it is done.
+                waits.append(self._durable(changes, worded=True))
+            if time.perf_counter() >= until:
+                return None
+
+    def _remembered(self, listing: ChannelList, asked_at: float, now: float) -> Correction | None:
         """The correction of the same answer, if the map has not changed since.
 
         One is made anew once a minute, for the map notes what the gateway said, and when.
         """
-        if self.sessions.version != self._cache_version:
-            self._cache.clear()
-            self._cache_version, self._cache_since = self.sessions.version, now
-        known = self._cache.find(listing, now - SAME_WORD)
+        self._notice_version(now)
+        known = self._cache.find(listing, asked_at, now - SAME_WORD)
         if known is not None:
             self._metrics.corrected(len(known.corrected))
         return known
+
+    def _notice_version(self, now: float) -> None:
+        """What was remembered for another version of the map counts no longer."""
+        if self.sessions.version != self._cache_version:
+            self._cache.clear()
+            self._cache_version, self._cache_since = self.sessions.version, now
 
     def _corrected(
         self,
@@ -288,10 +301,12 @@ class Ledger:
         """An answer was corrected that was begun on at `version`: count it, remember it, tell what it changed."""
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
-        current = self.sessions.version == version == self._cache_version
-        if current and asked_at >= self._cache_since and not correction.failure:
-            # Asked for after the last change of the map: whoever gets the same answer later, it means the same.
-            self._cache.put(listing, correction, now)
+        # Asked for after the last change of the map: whoever gets the same answer later, it means the same. Of an
+        # answer asked for before, that is true only for those who asked no later: they share one call to the gateway.
+        current = self.sessions.version == version == self._cache_version and asked_at >= self._cache_since
+        self._notice_version(now)
+        if not correction.failure:
+            self._cache.put(listing, correction, None if current else asked_at, now)
         if expired:
             return self._durable([*map(self._with_word, expired), *correction.changes], worded=True)
         return self._durable(correction.changes, worded=True)
@@ -393,6 +408,7 @@ class Ledger:
             for listener in list(self._listeners):
                 listener(changes)
             changes = self._lasting(changes)
+        self._notice_version(self._last)
         unsaved, forgotten = self.sessions.take_unsaved()
         if not unsaved and not forgotten and not changes:
             return None

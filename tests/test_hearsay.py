@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statusproxy import hearsay as hearsay_module
 from statusproxy.hearsay import Hearsay, Word
 from statusproxy.status.channel_list import Shape
-from statusproxy.status.channels import ChannelRule
+from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
+from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
 
 RULE, ONE, FLAT = (
     ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))
@@ -99,6 +102,38 @@ def test_each_answer_is_a_new_version() -> None:
     before = hearsay.version
     hearsay.note(a_list(sales="connected"), RULE, None, 1.0)
     assert hearsay.version > before
+
+
+spellings = st.sampled_from(["sales", "Sales", "sales team", "SalesTeam", "wpp-01", "desk"])
+said = st.dictionaries(spellings, st.sampled_from(["connected", "open", "qr_required", None]), max_size=4)
+notes = st.lists(
+    said | st.tuples(spellings, spellings | st.none(), st.sampled_from(["connected", "close", None])), max_size=6
+)
+
+
+@given(notes, st.lists(spellings, min_size=1, unique=True))
+def test_what_is_found_is_what_a_map_would_have_noted_of_sessions_that_nothing_releases(
+    answers: list[Any], sessions: list[str]
+) -> None:
+    aliases = {"wpp-01": "desk"}
+    override = Override(since=1e3, at=1e3, began=1e3, event="")
+    listening = SessionMap(SessionRules(aliases=aliases, releases=frozenset()))
+    listening.load([Record(session, override=override) for session in sessions])
+    hearsay = Hearsay()
+    kept: dict[object, tuple[bytes, ChannelRule, str | None, float]] = {}
+    for at, answer in enumerate(answers, start=1):
+        if isinstance(answer, dict):
+            note = json.dumps({"channels": [{"id": one, "status": word} for one, word in answer.items()]}), RULE, None
+        else:
+            path, session, word = answer
+            note = json.dumps({"channel": {"id": session, "status": word}}), ONE, path
+        kept.pop(note[2], None)
+        kept[note[2]] = (note[0].encode(), *note[1:], float(at))
+        hearsay.note(*kept[note[2]])
+    for number, (body, rule, path, _) in enumerate(kept.values()):
+        correct(body, rule, listening, 0.0, 1e4 + 100.0 * number, path)  # as the map notes the same word once a minute
+    expected = {one.session: one.gateway_said for one in listening.records() if one.gateway_said is not None}
+    assert {session: word.said for session, word in words(hearsay, *sessions, **aliases).items()} == expected
 
 
 def test_the_same_answer_again_is_not_read_again() -> None:

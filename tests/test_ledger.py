@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +20,8 @@ from statusproxy.demo.events import iso_time, message, presence, status_find
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
 from statusproxy.status import signals
-from statusproxy.status.channels import correct
+from statusproxy.status.channel_list import Shape
+from statusproxy.status.channels import correct, correct_in_steps
 from statusproxy.status.sessions import Change, Override, Record, SessionMap
 from statusproxy.status.signals import Kind
 
@@ -490,6 +492,235 @@ async def test_what_cannot_be_read_is_counted_and_said(caplog: pytest.LogCapture
         it.ledger.unreadable("channels", "not-json")
         assert it.counted('statusproxy_correction_failures_total{reason="not-json"}') == 1
     assert "channels passed untouched: not-json" in caplog.messages
+
+
+# Long lists
+
+
+def long_list(count: int, word: str = "connected") -> bytes:
+    return body(channel_list(**{f"s{number}": word for number in range(count)}))
+
+
+def lose(it: Kept, count: int) -> None:
+    """That many sessions fall, and nobody waits for the disk."""
+    for number in range(count):
+        it.clock.now += 0.001
+        it.ledger.hear(body(status_find(f"s{number}", "disconnectedMobile")), "10.0.0.9")
+
+
+async def turns_while(work: Awaitable[Any]) -> tuple[Any, int]:
+    """What `work` gives, and how many turns others had meanwhile."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    try:
+        return await work, turns
+    finally:
+        task.cancel()
+
+
+async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 2_000)
+        answer = long_list(4_000)
+        (correction, durable), turns = await turns_while(
+            it.ledger.correct_in_steps(answer, LIST, it.ledger.now(), None)
+        )
+        assert turns > 15
+        assert len(correction.corrected) == 2_000
+        again = it.ledger.correct(answer, LIST, it.ledger.now(), None)[0]
+        assert (again.body, again.corrected) == (correction.body, correction.corrected)
+        assert durable is None
+        assert it.counted("statusproxy_channels_corrected_total") == 4_000
+
+
+async def test_what_is_heard_while_a_long_list_is_corrected_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 1_000)
+        asking = asyncio.create_task(it.ledger.correct_in_steps(long_list(2_000), LIST, it.ledger.now(), None))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not asking.done()
+        await it.hear(status_find("s0", "inChat"), status_find("s1999", "disconnectedMobile"))
+        correction = (await asking)[0]
+        assert set(correction.corrected) == {f"s{number}" for number in (*range(1, 1_000), 1_999)}
+
+
+async def test_with_nothing_to_correct_a_long_list_is_the_very_bytes_that_came() -> None:
+    async with kept() as it:
+        for _ in range(2):
+            answer = long_list(1_000)
+            assert (await it.ledger.correct_in_steps(answer, LIST, it.ledger.now(), None))[0].body is answer
+        await it.hear(LOST)
+        for _ in range(2):
+            answer = long_list(1_000)
+            it.clock.now += 1
+            assert (await it.ledger.correct_in_steps(answer, LIST, it.ledger.now(), None))[0].body is answer
+            it.clock.now += 1
+            assert it.ledger.correct(long_list(1_000), LIST, it.ledger.now(), None)[0].corrected == ()
+
+
+async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(*given: Any) -> Any:
+        made.append(given)
+        return correct_in_steps(*given)
+
+    monkeypatch.setattr(ledger_module, "correct_in_steps", counted)
+    monkeypatch.setattr(ledger_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 500)
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(500)}))  # channels are learned
+        it.clock.now += 1
+        asked_at = it.ledger.now()
+        many = (it.ledger.correct_in_steps(long_list(1_000), LIST, asked_at, None) for _ in range(8))
+        answers = {id(correction.body) for correction, _ in await asyncio.gather(*many)}
+        assert (len(answers), len(made)) == (1, 1)
+
+
+async def test_what_a_long_list_changed_is_stored_though_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 1_000)
+        for number in range(1_000):
+            it.ledger.created(f"s{number}", it.ledger.now())
+        asking = asyncio.create_task(it.ledger.correct_in_steps(long_list(1_000), LIST, it.ledger.now(), None))
+        for _ in range(8):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        returned = 1_000 - it.ledger.sessions.overrides
+        assert 0 < returned < 1_000
+        assert it.counted('statusproxy_releases_total{reason="reconnected"}') == returned
+        await it.ledger.close()
+        assert sum(change.reason == "reconnected" for change in it.disk.changes) == returned
+        it.disk.closed = False
+        assert (await it.ledger.correct_in_steps(long_list(1_000), LIST, it.ledger.now(), None))[0].corrected == ()
+
+
+async def test_overrides_that_expire_by_the_thousand_do_so_some_at_a_time() -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        lose(it, 300)
+        it.clock.now += 7_200
+        it.ledger.records()
+        assert it.ledger.sessions.overrides == 300 - 128
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert not it.ledger.has_overrides
+        assert it.counted('statusproxy_releases_total{reason="expired"}') == 300
+
+
+# What a change, a scrape and a look cost
+
+
+@pytest.fixture
+def lists_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the answers that were parsed."""
+    read: list[int] = []
+    find = Shape.find
+
+    def counted(shape: Shape, answer: bytes, *, one: bool) -> Any:
+        read.append(len(answer))
+        return find(shape, answer, one=one)
+
+    monkeypatch.setattr(Shape, "find", counted)
+    return read
+
+
+async def test_sessions_that_fall_at_once_have_each_kept_answer_read_once(lists_read: list[int]) -> None:
+    async with kept() as it:
+        it.ledger.correct(long_list(1_000), LIST, it.ledger.now(), None)
+        for number in range(10):
+            it.look({"channel": {"status": "connected"}}, ONE, f"s{number}")
+        assert lists_read == [], "with nothing to correct no answer is read"
+        lose(it, 300)
+        assert len(lists_read) == 11
+        await it.ledger.close()
+        assert [change.gateway_said for change in it.disk.changes] == ["connected"] * 300
+
+
+async def test_a_scrape_and_a_look_read_nothing_again(lists_read: list[int]) -> None:
+    async with kept() as it:
+        lose(it, 100)
+        for _ in range(2):
+            it.ledger.correct(long_list(1_000), LIST, it.ledger.now(), None)
+            it.look({"channel": {"status": "connected"}}, ONE, "s1")
+        lists_read.clear()
+        for _ in range(5):
+            it.ledger.records()
+            assert it.ledger.gateway_word("s1") is not None
+            assert it.ledger.gateway_word("s99") is not None
+        assert lists_read == []
+
+
+async def test_what_a_fall_costs_does_not_grow_with_the_lists_kept() -> None:
+    """Ratios of processor time within one run: with lists of 4 000 kept it was forty times as much."""
+
+    async def falls(channels: int) -> float:
+        async with kept() as it:
+            it.ledger.correct(long_list(channels), LIST, it.ledger.now(), None)
+            lose(it, 1)  # the list is read now
+            begun = time.process_time()
+            lose(it, 300)
+            return time.process_time() - begun
+
+    none, many = [min([await falls(channels) for _ in range(3)]) for channels in (1, 4_000)]
+    assert many < 3 * none
+
+
+# A flood of made-up sessions
+
+
+async def test_a_flood_of_made_up_sessions_ends_no_correction_of_one_that_the_list_names() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        lose(it, 10)
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(10)}))
+        for number in range(500):
+            it.ledger.hear(body(status_find(f"made-up-{number}", "disconnectedMobile")), "10.0.0.9")
+            await asyncio.sleep(0)
+        assert len(it.look(channel_list(**{f"s{number}": "connected" for number in range(10)})).corrected) == 10
+
+
+async def test_before_the_map_is_full_it_learns_from_the_kept_list_which_sessions_are_real() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(10)}))
+        for number in range(10):
+            await it.hear(status_find(f"s{number}", "inChat"))
+        for number in range(500):
+            it.ledger.hear(body(status_find(f"made-up-{number}", "inChat")), "10.0.0.9")
+            await asyncio.sleep(0)
+        known = {record.session for record in it.ledger.records()}
+        assert known >= {f"s{number}" for number in range(10)}
+
+
+async def test_a_flood_of_made_up_sessions_pushes_nothing_out_of_the_history() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        lose(it, 10)
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(10)}))
+        for number in range(500):
+            it.ledger.hear(body(status_find(f"made-up-{number}", "disconnectedMobile")), "10.0.0.9")
+            await asyncio.sleep(0)
+        await it.hear(status_find("s1", "inChat"))
+        await it.ledger.close()
+        told = [change.session for change in it.disk.changes]
+        assert len(told) < 60
+        assert told[-1] == "s1"
+
+
+async def test_forgotten_sessions_are_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept("sessions: {max_sessions: 4}") as it:
+        lose(it, 10)
+        assert it.counted("statusproxy_sessions_evicted_total") == 6
+    assert "1 sessions forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
 
 
 # The operator and the rules

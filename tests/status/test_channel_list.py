@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status import channel_list as module
 from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.pieces import LARGEST
 from tests.status.test_channels import LIST, ONE, documents, everything_is_long
 
 
@@ -79,12 +80,12 @@ def test_an_id_listed_twice_has_both_objects() -> None:
 @pytest.mark.parametrize("extra", [0, 1])
 def test_an_answer_about_one_channel_is_never_cut_but_bounded(extra: int) -> None:
     frame = b'{"channel":{"status":"connected","about":"%b"}}'
-    body = frame % (b"x" * (module.LARGEST - len(frame) + 2 + extra))
+    body = frame % (b"x" * (LARGEST - len(frame) + 2 + extra))
     assert read(body, "sales").failure == ("too-large" if extra else None)
 
 
 def test_a_channel_of_megabytes_is_too_large() -> None:
-    body = listing(3, about="x" * module.LARGEST)
+    body = listing(3, about="x" * LARGEST)
     assert read(body).failure == "too-large"
 
 

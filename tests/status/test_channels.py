@@ -708,16 +708,16 @@ def test_in_steps_it_shows_what_is_in_force_when_it_is_done(
             sessions.qr_seen(name, 150.0, 150.0)
     with mock.patch.object(module, "_STEP", 2):
         steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+        result: Correction | None = None
         step = 0
-        while True:
+        while result is None:
             for number, (when, what, session) in enumerate(events):
                 if when == step:
                     happen(sessions, what, session, 202.0 + step + number / 100)
             try:
                 next(steps)
             except StopIteration as stop:
-                result: Correction = stop.value
-                break
+                result = stop.value
             step += 1
     in_force = {one.session for one in sessions.records() if one.override is not None}
     keeps = {name for name, word in zip(NAMES, words, strict=True) if word == "qr_required"}

@@ -694,8 +694,8 @@ def test_no_flood_of_made_up_sessions_changes_what_is_known_of_real_ones(
     flood: list[tuple[int, Kind | None, float]], known: list[Kind], restarted: bool
 ) -> None:
     sessions = SessionMap(SessionRules(max_sessions=6))
-    for number, (name, kind) in enumerate(zip(NAMES, known, strict=False)):
-        hear(sessions, name, kind, at=100.0 + number)
+    for number, (name, real) in enumerate(zip(NAMES, known, strict=False)):
+        hear(sessions, name, real, at=100.0 + number)
     confirm(sessions)
     before = {name: sessions.get(name) for name in NAMES[:4]}
     if restarted:
