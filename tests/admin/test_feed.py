@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from statusproxy.admin import feed as feed_module
+from statusproxy.admin.report import session_text
+from statusproxy.hearsay import Word
 from statusproxy.status.sessions import Override, Record
 from tests.admin.harness import Admin
 from tests.proxy.harness import PATIENCE, Wire
@@ -202,3 +205,92 @@ async def test_trouble_in_one_look_does_not_end_the_looking(
                 while "could not be refreshed" not in caplog.text:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         await page.session("sales", shows="disconnected")
+
+
+# Many sessions, many pages
+
+
+async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def counted(record: Record, word: Word | None) -> str:
+        written.append(record.session)
+        return session_text(record, word)
+
+    monkeypatch.setattr(feed_module, "session_text", counted)
+    names = [f"session-{number}" for number in range(600)]
+    admin.proxy.server.ledger.sessions.load([Record(name, heard_at=1.0) for name in names])
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(open_page(admin)) for _ in range(5)]
+        for page in pages:
+            told = [one["session"] for _ in range(3) for one in (await page.next("sessions"))["sessions"]]
+            assert sorted(told) == sorted(names)
+    assert sorted(written) == sorted(names)
+
+
+async def test_a_look_costs_what_changed_and_not_what_is_known(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = admin.proxy.server.ledger
+    ledger.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(600)])
+    async with open_page(admin) as page:
+        for _ in range(3):
+            await page.next("sessions")
+        looked_at: list[str] = []
+        gateway_word = ledger.gateway_word
+
+        def counted(session: str) -> Word | None:
+            looked_at.append(session)
+            return gateway_word(session)
+
+        monkeypatch.setattr(ledger, "gateway_word", counted)
+        await admin.lose("sales")
+        await page.session("sales", shows="disconnected")
+    assert set(looked_at) == {"sales"}
+
+
+async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the number of sessions and pages: counted between two turns that somebody else has."""
+    done, most = Counter[str](), Counter[str]()
+    ledger = admin.proxy.server.ledger
+    gateway_word = ledger.gateway_word
+
+    def text(record: Record, word: Word | None) -> str:
+        done["written"] += 1
+        return session_text(record, word)
+
+    def word(session: str) -> Word | None:
+        done["looked at"] += 1
+        return gateway_word(session)
+
+    async def somebody_else() -> None:
+        while True:
+            await asyncio.sleep(0)
+            most.update({name: max(0, count - most[name]) for name, count in done.items()})
+            done.clear()
+
+    monkeypatch.setattr(feed_module, "session_text", text)
+    monkeypatch.setattr(ledger, "gateway_word", word)
+    ledger.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
+    other = asyncio.create_task(somebody_else())
+    async with AsyncExitStack() as stack:
+        for page in [await stack.enter_async_context(open_page(admin)) for _ in range(5)]:
+            for _ in range(4):
+                await page.next("sessions")
+    other.cancel()
+    assert most == {"written": feed_module.BATCH, "looked at": feed_module.LOOKED_AT}
+
+
+async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = admin.proxy.server.ledger
+    ledger.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
+    feed: Any = admin.proxy.server.admin._feed
+    follow = feed.follow()
+    first = asyncio.ensure_future(anext(follow))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    await follow.aclose()
+    assert (ledger.sessions._watches, feed._task, feed._shown) == ([], None, {})
+    async with open_page(admin) as page:
+        assert (await page.next("hello"))["total"] == 1_000

@@ -12,6 +12,10 @@ import pytest
 
 from statusproxy import __version__
 from statusproxy.admin import health as health_module
+from statusproxy.admin import listener as listener_module
+from statusproxy.admin.report import session_text
+from statusproxy.hearsay import Word
+from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
@@ -340,3 +344,30 @@ async def test_a_unix_socket_that_somebody_else_serves_is_not_taken(start: Start
                 pass
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
+
+
+async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"session-{number:04d}" for number in range(1_000)]
+    admin.proxy.server.ledger.sessions.load([Record(name, heard_at=1.0) for name in names])
+    await admin.lose("sales")
+    in_this_turn = most = 0
+
+    def counted(record: Record, word: Word | None) -> str:
+        nonlocal in_this_turn, most
+        in_this_turn += 1
+        most = max(most, in_this_turn)
+        return session_text(record, word)
+
+    async def somebody_else() -> None:
+        nonlocal in_this_turn
+        while True:
+            await asyncio.sleep(0)
+            in_this_turn = 0
+
+    monkeypatch.setattr(listener_module, "session_text", counted)
+    other = asyncio.create_task(somebody_else())
+    told = await admin.json("/sessions")
+    other.cancel()
+    assert [one["session"] for one in told["sessions"]] == ["sales", *names]
+    assert told["disconnected"] == 1
+    assert most == 100
