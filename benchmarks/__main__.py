@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fleet, memory, polls, rates, start, store, tunnels, units, volumes
+from benchmarks import changes, fleet, memory, polls, rates, start, store, tunnels, units, volumes
 from benchmarks.results import Finding, Goal, Median, Results, Section
 
 HERE = Path(__file__).parent
@@ -81,6 +81,7 @@ def _steps(running: fleet.Fleet, *, quick: bool) -> list[tuple[str, Step]]:
         ("start: READY and memory at rest", lambda: [start.measure(running, turns=2 if quick else 5)]),
         ("polls: shared listing", lambda: [polls.measure(running)]),
         ("units: the domain's own costs", units.measure),
+        ("changes: many at once, beside large lists", changes.measure),
     ]
     return steps
 

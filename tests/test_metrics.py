@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from statusproxy import __version__
@@ -218,6 +219,21 @@ def test_sessions_worth_telling_of_come_first_and_a_flood_pushes_no_known_one_ou
     assert [record.session for record in told[:3]] == ["lost", "known", "heard"]
     assert told[3] is flood[0]
     assert len(told) == SESSION_SERIES
+
+
+def test_no_flood_of_made_up_losses_pushes_out_a_session_that_the_gateways_list_names() -> None:
+    flood = [lost(f"made-up-{number}") for number in range(SESSION_SERIES)]
+    real = replace(lost("real"), confirmed=True)
+    told = worth_telling([*flood, real])
+    assert told[:2] == [real, flood[0]]
+    assert len(told) == SESSION_SERIES
+
+
+def test_sessions_forgotten_for_want_of_room_are_counted() -> None:
+    metrics = Metrics()
+    metrics.evicted(3)
+    metrics.evicted(1)
+    assert value(samples(metrics), "statusproxy_sessions_evicted_total") == 4
 
 
 def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:

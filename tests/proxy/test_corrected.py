@@ -66,6 +66,25 @@ async def test_other_routes_pass_untouched(lost: Running, target: str) -> None:
     assert (await lost.ask(get(target))).body == LIST
 
 
+async def test_a_long_list_is_corrected_in_steps_while_others_are_answered(origin: Origin, lost: Running) -> None:
+    for number in range(0, 4_000, 2):
+        event = {"event": "status-find", "session": f"s{number}", "status": "browserClose"}
+        lost.server.ledger.hear(json.dumps(event).encode(), "127.0.0.1")
+    channels = [{"id": f"s{number}", "status": "connected"} for number in range(4_000)]
+    origin.answer = list_answer(body=json.dumps({"channels": channels}).encode())
+    targets = ["/api/channels", *["/other"] * 20]
+    got, *others = await asyncio.gather(*(lost.ask(get(target)) for target in targets))
+    words = [channel["status"] for channel in json.loads(got.body)["channels"]]
+    assert words == ["disconnected", "connected"] * 2_000
+    assert {other.body for other in others} == {origin_body(origin)}
+
+
+def origin_body(origin: Origin) -> bytes:
+    """The body that the gateway gives to every request."""
+    assert isinstance(origin.answer, bytes)
+    return origin.answer.partition(b"\r\n\r\n")[2]
+
+
 async def test_one_channel_is_corrected_by_the_id_in_its_path(origin: Origin, lost: Running) -> None:
     origin.answer = list_answer(body=b'{"success":true,"status":"connected"}')
     assert (await lost.ask(get("/api/channels/sales"))).body == b'{"success":true,"status":"disconnected"}'

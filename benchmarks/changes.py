@@ -1,0 +1,136 @@
+"""What changes of state, scrapes, look-ups and long lists cost beside large lists, without sockets."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from benchmarks.fleet import channels
+from benchmarks.results import Finding, Goal, Median, Section
+from statusproxy.config import load
+from statusproxy.ledger import Ledger
+from statusproxy.logs import JsonFormatter
+from statusproxy.metrics import Metrics
+from statusproxy.status.channels import ChannelRule
+from statusproxy.store.memory import MemoryStore
+
+_FALLS = 300
+_TURNS = 5
+_FELL = Goal("≤ 60 ms with a list of 1 000 kept", 60.0, at_least=False)
+_WAITS = Goal("≤ 20 ms in one turn", 20.0, at_least=False)
+
+
+def measure() -> list[tuple[Section, list[Finding]]]:
+    """All of them; logging as a service does, into nothing."""
+    handler = logging.NullHandler()
+    handler.handle = lambda record: bool(JsonFormatter().format(record))  # type: ignore[method-assign]
+    log = logging.getLogger("statusproxy")
+    before = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        return [asyncio.run(_falls()), asyncio.run(_long_lists())]
+    finally:
+        log.removeHandler(handler)
+        log.level, log.propagate = before
+
+
+def _ledger() -> tuple[Ledger, ChannelRule]:
+    settings = load(None, {}, {}, gateway="http://gateway.example")
+    ledger = Ledger(settings.signal_rules(), settings.session_rules(), MemoryStore(), Metrics())
+    return ledger, settings.channels[0].rule()
+
+
+def _list(count: int) -> bytes:
+    return json.dumps(channels(count), separators=(",", ":")).encode()
+
+
+def _lose(ledger: Ledger, number: int) -> None:
+    event = {"event": "status-find", "session": f"session-{number:05d}", "status": "desconnectedMobile"}
+    ledger.hear(json.dumps(event).encode(), "127.0.0.1")
+
+
+async def _falls() -> tuple[Section, list[Finding]]:
+    section = Section(
+        f"{_FALLS} sessions falling at once",
+        "Processor time for all of them, logged as JSON, beside a kept list; then for one scrape's look at all"
+        " sessions, and for one look-up of what the gateway said.",
+        ["list kept", "all falls", "scrape", "look-up"],
+    )
+    findings = []
+    for count in (0, 1_000, 4_000, 10_000):
+        falls, scrapes, lookups = [], [], []
+        for _ in range(_TURNS):
+            ledger, rule = _ledger()
+            await ledger.store.open()
+            if count:
+                ledger.correct(_list(count), rule, ledger.now(), None)
+            begun = time.process_time()
+            for number in range(_FALLS):
+                _lose(ledger, number)
+            falls.append((time.process_time() - begun) * 1e3)
+            await asyncio.sleep(0)
+            begun = time.process_time()
+            for _ in range(100):
+                ledger.records()
+            scrapes.append((time.process_time() - begun) * 1e4)
+            begun = time.process_time()
+            for number in range(_FALLS):
+                ledger.gateway_word(f"session-{number:05d}")
+            lookups.append((time.process_time() - begun) * 1e6 / _FALLS)
+        fell = Median.of(falls)
+        section.rows.append(
+            [f"{count:,}", fell.text("ms", 1), Median.of(scrapes).text("µs"), Median.of(lookups).text("µs", 1)]
+        )
+        if count == 1_000:
+            finding = f"{_FALLS} sessions falling, 1 000 channels"
+            findings.append(Finding(finding, fell.text("ms"), "", _FELL.text, _FELL.verdict(fell.least)))
+    return section, findings
+
+
+async def _longest_turn(work: Awaitable[Any]) -> float:
+    """The most processor time, in ms, that passed between two turns of somebody else."""
+    longest = 0.0
+
+    async def somebody_else() -> None:
+        nonlocal longest
+        while True:
+            begun = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - begun)
+
+    task = asyncio.create_task(somebody_else())
+    await work
+    task.cancel()
+    return longest * 1e3
+
+
+async def _long_lists() -> tuple[Section, list[Finding]]:
+    section = Section(
+        "Long lists with many corrections",
+        "Processor time for one correction that nothing is remembered of, and the longest that others wait for a turn.",
+        ["channels", "corrected", "all of it", "longest turn"],
+    )
+    findings = []
+    for count, lost in ((1_000, 300), (10_000, 1), (10_000, 5_000), (10_000, 10_000)):
+        took, waited = [], []
+        ledger, rule = _ledger()
+        await ledger.store.open()
+        for number in range(lost):
+            _lose(ledger, number)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        for turn in range(_TURNS + 1):
+            body = _list(count) + b" " * turn
+            begun = time.process_time()
+            waited.append(await _longest_turn(ledger.correct_in_steps(body, rule, ledger.now(), None)))
+            took.append((time.process_time() - begun) * 1e3)
+        turns = Median.of(waited[1:])
+        section.rows.append([f"{count:,}", f"{lost:,}", Median.of(took[1:]).text("ms", 1), turns.text("ms", 1)])
+        if lost == 5_000:
+            finding = "10 000 channels, 5 000 corrected: others wait"
+            findings.append(Finding(finding, turns.text("ms", 1), "", _WAITS.text, _WAITS.verdict(turns.value)))
+    return section, findings
