@@ -220,9 +220,11 @@ class Ledger:
         asked_at = _asked(asked_at, now)
         listing = self._hearsay.note(body, rule, session, now)
         expired = self._expire(now)
+        if not expired and not self.sessions.has_overrides:
+            return Correction(body), None
         known = self._remembered(listing, asked_at, now)
         if known is not None:
-            return _as_it_came(known, body), self._durable(expired)
+            return _as_it_came(known, body), self._durable(expired) if expired else None
         version = self.sessions.version
         correction = correct_at_once(listing, self.sessions, asked_at, now)
         durable = self._corrected(listing, correction, version, asked_at, now, expired)
@@ -409,9 +411,9 @@ class Ledger:
                 listener(changes)
             changes = self._lasting(changes)
         self._notice_version(self._last)
-        unsaved, forgotten = self.sessions.take_unsaved()
-        if not unsaved and not forgotten and not changes:
+        if not changes and not self.sessions.has_unsaved:
             return None
+        unsaved, forgotten = self.sessions.take_unsaved()
         # Started now, so that it is under way while the gateway answers; and it goes on if the waiter is cancelled.
         writing = asyncio.ensure_future(self._write(unsaved, forgotten, changes))
         self._writing.add(writing)

@@ -233,7 +233,7 @@ def test_sessions_forgotten_for_want_of_room_are_counted() -> None:
     metrics = Metrics()
     metrics.evicted(3)
     metrics.evicted(1)
-    assert value(samples(metrics), "statusproxy_sessions_evicted_total") == 4
+    assert value(samples(metrics), "sessions_evicted_total") == 4
 
 
 def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:

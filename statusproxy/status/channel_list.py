@@ -73,6 +73,10 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return Shape(self)
 
 
+_NO_IDS: Final = ChannelIds(frozenset())
+_NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
+
+
 class ChannelList:
     """One answer of the gateway, read as far as somebody asked: the ids once, each channel's object once.
 
@@ -85,7 +89,6 @@ class ChannelList:
         "_objects",
         "_parts",
         "_places",
-        "_read_object",
         "_repeated",
         "body",
         "failure",
@@ -103,15 +106,14 @@ class ChannelList:
         """Whether the ids have been read."""
         self.failure: str | None = None
         """Why the answer could not be read: `not-json`, `no-list`, `too-deep` or `too-large`."""
-        self.ids = ChannelIds(frozenset())
+        self.ids = _NO_IDS
         """The ids of the channels."""
         self._all: Sequence[str | None] = ()
         self._places: dict[str, int] | None = None  # made when some have been asked for
         self._asked = 0
-        self._repeated: dict[str, list[int]] = {}
-        self._parts: list[Part] = []
+        self._repeated: Mapping[str, list[int]] = _NONE_REPEATED
+        self._parts: Sequence[Part] = ()
         self._objects: dict[str, tuple[ChannelObject, ...]] = {}
-        self._read_object = rule.shape.reader.read
 
     @property
     def whole(self) -> bool:
@@ -225,7 +227,7 @@ class ChannelList:
     def _object(self, index: int) -> ChannelObject:
         part = self._part(index)
         start, end = part.span(index - part.first)
-        return self._read_object(as_text(self.body[start:end]), start)
+        return self.rule.shape.reader.read(as_text(self.body[start:end]), start)
 
     def _part(self, index: int) -> Part:
         parts = self._parts

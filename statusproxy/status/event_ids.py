@@ -44,20 +44,23 @@ class EventIds:
         `state`: it says "connected" or "disconnected". `confirmed`: the gateway's own list has named the session.
         """
         key = session, state
-        ids = next((found for tier in self._tiers if (found := tier.pop(key, None)) is not None), {})
-        self._tiers[0 if not confirmed else 2 if state else 1][key] = ids
-        known = event_id in ids
-        if known:
+        tier = self._tiers[(2 if state else 1) if confirmed else 0]
+        ids = tier.pop(key, None)
+        if ids is None:  # the session's first, or it was not confirmed before
+            ids = next((found for other in self._tiers if (found := other.pop(key, None)) is not None), {})
+        tier[key] = ids
+        if event_id in ids:
             del ids[event_id]
-        else:
-            self._count += 1
+            ids[event_id] = None
+            return True
         ids[event_id] = None
+        self._count += 1
         if len(ids) > self._each:
             del ids[next(iter(ids))]
             self._count -= 1
-        while self._count > self._limit:
+        elif self._count > self._limit:
             self._forget_one()
-        return known
+        return False
 
     def __len__(self) -> int:
         return self._count

@@ -594,6 +594,11 @@ class SessionMap:
         self._forgotten.clear()
         return records, forgotten
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether `take_unsaved` would give anything."""
+        return bool(self._unsaved or self._forgotten)
+
     def take_stale(self) -> list[Record]:
         """Give the records of which only what is nice to know has changed (when last heard, what the gateway said)."""
         records = [self._records[session] for session in self._stale]
@@ -709,11 +714,13 @@ def _rank(record: Record) -> int:
     """
     if record.override is not None:
         rank = 3
-    elif record.released is Release.DELETED and record.verdict is None:
-        rank = 1
+    elif record.released is None:
+        rank = 0
+    elif record.verdict is None:
+        rank = 1 if record.released is Release.DELETED else 0
     else:
-        rank = 0 if record.verdict is None or record.released is None else 2
-    return rank + 4 * record.confirmed
+        rank = 2
+    return rank + 4 if record.confirmed else rank
 
 
 def _durable(record: Record) -> tuple[object, ...]:
