@@ -6,7 +6,6 @@ import errno
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import stat
@@ -24,6 +23,7 @@ from statusproxy.config import Settings
 from statusproxy.config_errors import ConfigError
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
+from statusproxy.proxy import descriptors
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
 from statusproxy.proxy.routes import Kind
@@ -34,12 +34,10 @@ from statusproxy.wiring import build_site, head_limits, load_certificate, server
 
 log = logging.getLogger("statusproxy")
 
-#: Connections the kernel holds for us until they are accepted.
+#: Connections the kernel holds for us until they are accepted, and how many asyncio accepts in one callback. With the
+#: first number for both, a rush of clients would keep everyone else waiting, and use up all descriptors at once.
 _BACKLOG: Final = 1024
-
-#: Files and connections a process may have open, where the system leaves the choice to us: two for each of
-#: `limits.connections` by far, and what the systemd unit sets. Shells begin with 1024.
-_OPEN_FILES: Final = 65_536
+_ACCEPTED_AT_ONCE: Final = 32
 
 #: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
 _CLOSING: Final = 15.0
@@ -108,6 +106,8 @@ class Server:
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
         self.proxy = Proxy(site, self.ledger, self._report)
+        reserve = descriptors.Reserve(descriptors.allowed(), settings.limits.upstream_connections)
+        asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
         self.clients = ClientServer(
             self.proxy.handle,
             language=settings.language,
@@ -118,6 +118,7 @@ class Server:
             keep_alive=settings.timeouts.keep_alive,
             max_connections=settings.limits.connections,
             head_limits=head_limits(settings),
+            reserve=reserve,
         )
         self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
         self.admin.listening = self.addresses
@@ -236,6 +237,7 @@ class Server:
                 )
             self._listeners.append(await self._listen_on(address))
         for listener in self._listeners:
+            _widen_backlog(listener)
             for sock in listener.sockets:
                 name = _name(sock)
                 self.addresses.append(name)
@@ -248,10 +250,10 @@ class Server:
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
-            return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG)
+            return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE)
         # Python 3.13 and newer would remove the file at the end: it is systemd's, and outlives us.
         keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG, **keep)
+        return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE, **keep)
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -259,11 +261,11 @@ class Server:
             if address.unix is not None:
                 path = Path(address.unix)
                 _remove_dead_socket(path)
-                listener = await loop.create_unix_server(self.clients, path, ssl=self._tls, backlog=_BACKLOG)
+                listener = await loop.create_unix_server(self.clients, path, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE)
                 self._sockets_of_ours.append(path)
                 return listener
             return await loop.create_server(
-                self.clients, address.host or None, address.port, ssl=self._tls, backlog=_BACKLOG
+                self.clients, address.host or None, address.port, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE
             )
         except OSError as error:
             raise OSError(
@@ -314,6 +316,13 @@ class Server:
             access_log.tell(report, self.settings.log.access)
 
 
+def _widen_backlog(listener: asyncio.Server) -> None:
+    """Have the kernel hold more connections than asyncio accepts at once: it takes one number for both."""
+    for sock in listener.sockets:
+        with socket.socket(fileno=os.dup(sock.fileno())) as same:
+            same.listen(_BACKLOG)
+
+
 def _monotonic_usec() -> int:
     return time.monotonic_ns() // 1000
 
@@ -346,14 +355,6 @@ def _remove_dead_socket(path: Path) -> None:
 async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
     """Run the service until a signal ends it. Raises `StartError`."""
     log.info("statusproxy %s", __version__, extra={"version": __version__})
-    _allow_open_files()
+    descriptors.raise_limit()
+    descriptors.warn_if_too_few(settings.limits.connections, settings.limits.upstream_connections)
     await Server(settings, read_settings).run()
-
-
-def _allow_open_files() -> None:
-    """Have the limit on connections be ours, which answers 503, and not the kernel's, which breaks them off."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

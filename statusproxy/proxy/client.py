@@ -7,19 +7,24 @@ for tunnels.
 """
 
 import asyncio
+import select
 import socket
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 from aiohttp import web
-from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestHandler, _ErrInfo
 
+from statusproxy.proxy.descriptors import Reserve
 from statusproxy.proxy.errors import PROBLEMS, Language, error_answer
 from statusproxy.proxy.forwarded import LOCAL, Peer
 from statusproxy.proxy.headers import Header
+from statusproxy.proxy.places import Places
+from statusproxy.proxy.request_body import Intake, RequestBody
 from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
+from statusproxy.proxy.turns import Turns
 
 #: Bytes of a body held while its reader is behind; twice that, and the client is told to wait (TCP back-pressure).
 _READ_AHEAD: Final = 256 * 1024
@@ -27,6 +32,9 @@ _READ_AHEAD: Final = 256 * 1024
 
 #: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
 _LINGER: Final = 2.0
+
+#: Places that one newcomer may have others give up: two, so that a limit lowered by a reload is reached in time.
+_ROOM_MADE: Final = 2
 
 
 class ClientRequest:
@@ -47,7 +55,7 @@ class ClientRequest:
         "version",
     )
 
-    def __init__(self, message: RequestHead, content: StreamReader, connection: "ClientConnection") -> None:
+    def __init__(self, message: RequestHead, content: RequestBody, connection: "ClientConnection") -> None:
         self.message = message
         self.method = message.method
         self.target = message.target
@@ -72,21 +80,30 @@ Handler = Callable[[ClientRequest], Awaitable[bool]]
 class ClientConnection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_begun", "_head_timer", "_receiver", "_refused", "gone", "peer", "server", "writable")
+    __slots__ = (
+        "_head_begun",
+        "_head_timer",
+        "_in_line",
+        "_receiver",
+        "_refused",
+        "_requests",
+        "gone",
+        "peer",
+        "server",
+        "writable",
+    )
 
     def __init__(self, server: "ClientServer", **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
-        self._parser = cast(
-            Any,
-            RequestParser(
-                self,
-                self._loop,
-                server.head_limits,
-                refusal=_refusal,
-                at_once=MAX_MSG_QUEUE_SIZE,
-                read_ahead=_READ_AHEAD,
-            ),
+        self._requests = RequestParser(
+            self._loop,
+            server.head_limits,
+            intake=Intake(self, _READ_AHEAD),
+            turns=server.turns,
+            refusal=_refusal,
+            at_once=MAX_MSG_QUEUE_SIZE,
         )
+        self._parser = cast(Any, self._requests)
         self.server = server
         self.peer = Peer(LOCAL)
         self.gone: Callable[[], None] | None = None
@@ -95,8 +112,9 @@ class ClientConnection(RequestHandler):
         """Called when the client takes more after it did not."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_begun = False
+        self._in_line = False  # more is here to be read, in a later turn
         self._receiver: TunnelReceiver | None = None
-        self._refused = False
+        self._refused: asyncio.TimerHandle | None = None  # the client has no place, and is cut off then
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         name = transport.get_extra_info("peername")
@@ -105,31 +123,46 @@ class ClientConnection(RequestHandler):
             self.peer = Peer(name[0], name[1], secure)
         else:
             self.peer = Peer(LOCAL, 0, secure)
-        if self.server.full:
-            self._refused = True
-            self.transport = cast(asyncio.Transport, transport)
-            self._loop.call_later(_LINGER, self.transport.abort)
-            return
+        self.transport = cast(asyncio.Transport, transport)
+        if self.server.make_room(self):
+            self._admit(self.transport)
+        elif self.server.let_wait(self):
+            self._refused = self._loop.call_later(_LINGER, self.transport.abort)
+        else:
+            self.transport.write(self._problem("overloaded"))
+            self.transport.close()
+            self._refused = self._loop.call_later(_LINGER, self.transport.abort)
+
+    def _admit(self, transport: asyncio.Transport) -> None:
+        self.server.places.rest(self)
         super().connection_made(transport)
         self._start_head_timer()
-        if self.server.write_timeout is not None and isinstance(name, tuple):
+        if self.server.write_timeout is not None and self.peer.port:
             # The kernel ends what nobody here waits for any more: the last bytes for a client that never reads them.
             transport.get_extra_info("socket").setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.server.write_timeout * 1000)
             )
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._refused:
+        if self._refused is not None:
+            self._refused.cancel()
+            self.server.waiting.pop(self, None)
             self.transport = None
             return
         self._stop_head_timer()
         gone, self.gone = self.gone, None
+        task = self._task_handler
         super().connection_lost(exc)
+        if task is None or task.done():
+            self.server.places.leave(self)
+        else:
+            # A request that changes something is carried to its end without its client, and takes its place till then.
+            task.add_done_callback(lambda _: self.server.places.leave(self))
         if gone is not None:
             gone()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._refused is not None and not self._got_a_place():
             self._turn_away()
             return
         super().data_received(data)
@@ -137,11 +170,51 @@ class ClientConnection(RequestHandler):
             self._head_begun = False
             if self._head_timer is not None:
                 self._stop_head_timer()
+            self.server.places.work(self)
         elif self._current_request is None and not self._upgraded:
+            self._look_at_head()
+        if self._requests.behind and not (self._in_line or self._close or self._force_close):
+            self._in_line = True
+            self._pause_reading_for_buffer()
+            self.server.turns.wait(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Read on in what has come already (see `turns.py`)."""
+        self._in_line = False
+        if self.transport is None or self._close:
+            return
+        self.data_received(b"")
+        if self._buffer_paused and not self._in_line and len(self._messages) < self._max_msg_queue_size:
+            self._resume_reading_for_buffer()
+
+    def _look_at_head(self) -> None:
+        """Start the time for a head that has begun, if one has."""
+        if self._requests.in_head and not self._head_begun:
             self._head_begun = True
+            self.server.places.begin(self)
+            self.keep_alive(True)  # no longer idle: from here on the time for a head counts
             if self._head_timer is None:
-                self.keep_alive(True)  # no longer idle: from here on the time for a head counts
                 self._start_head_timer()
+
+    # ---- clients without a place ----
+
+    def give_way(self) -> None:
+        """Give this connection's place to another: it has no request under way."""
+        self.server.places.leave(self)
+        if self._head_begun and self.transport is not None:
+            self.transport.write(self._problem("overloaded"))
+        self.force_close()
+
+    def _got_a_place(self) -> bool:
+        """Whether a place has become free for a client that waits to be refused."""
+        transport, timer = self.transport, self._refused
+        if transport is None or timer is None or self._close or not self.server.make_room(self):
+            return False
+        timer.cancel()
+        self._refused = None
+        self.server.waiting.pop(self, None)
+        self._admit(transport)
+        return True
 
     def _turn_away(self) -> None:
         """Answer one of too many clients, once it has asked for something; `_LINGER` later it is cut off."""
@@ -167,6 +240,20 @@ class ClientConnection(RequestHandler):
         """Whether the client was answered, to the last byte, and has not begun to ask for more."""
         asking = self._current_request or self._messages or self._head_begun
         return bool(self._request_count) and not asking and not self.unsent
+
+    @property
+    def may_go(self) -> bool:
+        """Whether nothing is lost by closing this connection now: no byte of an answer, and none that came unread."""
+        transport = self.transport
+        if transport is None:
+            return True
+        if self.unsent:
+            return False
+        if self._head_begun:
+            return True
+        poll = select.poll()
+        poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     @property
     def unsent(self) -> bool:
@@ -213,11 +300,8 @@ class ClientConnection(RequestHandler):
                     await self._waiter
                 finally:
                     self._waiter = None
-            message, content = messages.popleft()
-            if self._parser is not None:
-                self._parser.message_consumed()
-            if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
-                self._resume_reading_if_drained()
+            message, body = messages.popleft()
+            content = cast(RequestBody, body)
             server.requests_count += 1
             if isinstance(message, _ErrInfo):
                 await self._answer_refused(message.exc)
@@ -225,6 +309,9 @@ class ClientConnection(RequestHandler):
             request = ClientRequest(cast(RequestHead, message), content, self)
             self._request_in_progress = True
             self._current_request = cast(Any, request)
+            self._requests.message_consumed()
+            if self._buffer_paused and not self._in_line and len(messages) <= self._msg_queue_resume_size:
+                self._resume_reading_if_drained()
             try:
                 self._keepalive = await server.handler(request)
             except Exception:
@@ -235,19 +322,34 @@ class ClientConnection(RequestHandler):
                 self._request_in_progress = False
                 if self._handler_waiter is not None and not self._handler_waiter.done():
                     self._handler_waiter.set_result(None)  # a shutdown waits for this request
-            if self._upgraded and not messages and self._payload_parser is None:
-                self._stay_with_http()
-            if not content.is_eof() and not await self._rest_thrown_away(request):
+            if self._receiver is not None or not await self._exchange_over(request):
                 break
-            if not self._keepalive or self._close:
-                break
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-            if self._keepalive_handle is None:
-                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+            if messages:
+                await asyncio.sleep(0)  # of many requests sent at once, one a turn: others wait too
         if not self._force_close:
             self._task_handler = None
             if self.transport is not None:
                 self.transport.close()
+
+    async def _exchange_over(self, request: ClientRequest) -> bool:
+        """Leave nothing of an exchange behind; whether another may follow on this connection."""
+        content = request.content
+        if not content.is_eof() and not await self._rest_thrown_away(request):
+            return False
+        content.discard()  # whole, and not read: its sender would wait for its reader for ever
+        if not self._keepalive or self._close or self._force_close:
+            return False
+        if self._upgraded and not self._messages and self._payload_parser is None:
+            self._stay_with_http()
+        if not self._messages:
+            self.server.places.rest(self)
+            self._head_begun = False
+            self._look_at_head()
+        if not self._head_begun:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            if self._keepalive_handle is None:
+                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        return True
 
     async def _answer_refused(self, refused: BaseException | None) -> None:
         """Answer what the parser refused; the connection ends with it."""
@@ -266,7 +368,7 @@ class ClientConnection(RequestHandler):
         tail, self._message_tail = self._message_tail, b""
         if tail:
             self.data_received(tail)
-        if self._buffer_paused and len(self._messages) < self._max_msg_queue_size:
+        if self._buffer_paused and not self._in_line and len(self._messages) < self._max_msg_queue_size:
             self._resume_reading_if_drained()
 
     async def _rest_thrown_away(self, request: ClientRequest) -> bool:
@@ -358,6 +460,7 @@ class ClientServer(web.Server):
         keep_alive: float,
         max_connections: int,
         head_limits: HeadLimits,
+        reserve: Reserve,
     ) -> None:
         """`refused` is told the code of each answer given before a handler ran."""
         super().__init__(
@@ -374,11 +477,33 @@ class ClientServer(web.Server):
         self.head_timeout = head_timeout
         self.write_timeout = write_timeout
         self.max_connections = max_connections
+        self.turns = Turns(self._loop)
+        self.places: Places[ClientConnection] = Places()
+        self.waiting: OrderedDict[ClientConnection, None] = OrderedDict()
+        """Clients that got no place and have not asked for anything yet."""
+        self._reserve = reserve
 
-    @property
-    def full(self) -> bool:
-        """Whether as many clients are connected as may be."""
-        return len(self._connections) >= self.max_connections
+    def make_room(self, newcomer: ClientConnection) -> bool:
+        """Whether `newcomer` may have a place, for which others that have no request under way may have to go."""
+        transport = newcomer.transport
+        assert transport is not None
+        short = self._reserve.touched(transport.get_extra_info("socket").fileno())
+        for _ in range(_ROOM_MADE):
+            if not short and len(self.places) < self.max_connections:
+                return True
+            leaving = self.places.first_to_go(lambda client: client.may_go)
+            if leaving is None:
+                return False
+            leaving.give_way()
+            short = False
+        return True
+
+    def let_wait(self, newcomer: ClientConnection) -> bool:
+        """Whether a client without a place may wait until it can read why; too many that wait take all descriptors."""
+        if len(self.waiting) >= self._reserve.refused_at_once:
+            return False
+        self.waiting[newcomer] = None
+        return True
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""

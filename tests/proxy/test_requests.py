@@ -4,39 +4,41 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import StreamReader
 
+from statusproxy.proxy.request_body import Intake, RequestBody
 from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
+from statusproxy.proxy.turns import Turns
 
 HOST = b"Host: proxy.example\r\n"
 
 
 class NoTransport:
-    """The little that a body's reader asks of its connection."""
-
-    connected = True
+    """The little that a body asks of its connection."""
 
     def pause_reading(self) -> None:
         """Nothing to pause."""
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
+    def resume_reading(self) -> None:
         """Nothing to resume."""
 
 
 class Reading:
     """What a parser makes of bytes that come in pieces."""
 
-    def __init__(self, *, at_once: int = 10, target: int = 100, head: int = 400, fields: int = 8) -> None:
+    def __init__(
+        self, *, at_once: int = 10, target: int = 100, head: int = 400, fields: int = 8, read_ahead: int = 2**20
+    ) -> None:
+        loop = asyncio.get_running_loop()
         self.parser = RequestParser(
-            NoTransport(),  # type: ignore[arg-type]
-            asyncio.get_running_loop(),
+            loop,
             HeadLimits(target=target, head=head, fields=fields),
+            intake=Intake(NoTransport(), read_ahead),
+            turns=Turns(loop),
             refusal=lambda refused: refused,
             at_once=at_once,
-            read_ahead=1024,
         )
         self.messages: list[Any] = []
-        self.payloads: list[StreamReader] = []
+        self.payloads: list[RequestBody] = []
         self.tail = b""
         self.switched = False
 
