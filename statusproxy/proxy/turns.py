@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-#: Chunks read in one turn of the loop, over all connections: about a millisecond.
-SHARE: Final = 1024
+#: Chunks read in one turn of the loop, over all connections: about a quarter of a millisecond.
+SHARE: Final = 256
 
 #: Chunks that any connection may read at once without a share: ordinary uploads never wait.
 FREE: Final = 16
