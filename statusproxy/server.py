@@ -37,7 +37,7 @@ log = logging.getLogger("statusproxy")
 #: Connections the kernel holds for us until they are accepted, and how many asyncio accepts in one callback. With the
 #: first number for both, a rush of clients would keep everyone else waiting, and use up all descriptors at once.
 _BACKLOG: Final = 1024
-_ACCEPTED_AT_ONCE: Final = 32
+_ACCEPTED_AT_ONCE: Final = 16
 
 #: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
 _CLOSING: Final = 15.0
@@ -246,14 +246,22 @@ class Server:
         if admin:
             log.info("admin on %s", admin, extra={"admin": admin})
 
+    def _listening(self) -> dict[str, Any]:
+        """What all listeners are opened with: the handshake of TLS has the time that a head has, for nobody is served
+        before it, and no place in `limits.connections` is taken."""
+        timeout = self.settings.timeouts.request_head
+        return {"ssl": self._tls, "backlog": _ACCEPTED_AT_ONCE} | (
+            {} if self._tls is None else {"ssl_handshake_timeout": timeout}
+        )
+
     async def _listen_inherited(self, sock: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
-            return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE)
+            return await loop.create_server(self.clients, sock=sock, **self._listening())
         # Python 3.13 and newer would remove the file at the end: it is systemd's, and outlives us.
         keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        return await loop.create_unix_server(self.clients, sock=sock, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE, **keep)
+        return await loop.create_unix_server(self.clients, sock=sock, **self._listening(), **keep)
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -261,12 +269,10 @@ class Server:
             if address.unix is not None:
                 path = Path(address.unix)
                 _remove_dead_socket(path)
-                listener = await loop.create_unix_server(self.clients, path, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE)
+                listener = await loop.create_unix_server(self.clients, path, **self._listening())
                 self._sockets_of_ours.append(path)
                 return listener
-            return await loop.create_server(
-                self.clients, address.host or None, address.port, ssl=self._tls, backlog=_ACCEPTED_AT_ONCE
-            )
+            return await loop.create_server(self.clients, address.host or None, address.port, **self._listening())
         except OSError as error:
             raise OSError(
                 f"cannot listen on {address}: {error.strerror or error}; "

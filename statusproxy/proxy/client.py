@@ -33,6 +33,9 @@ _READ_AHEAD: Final = 256 * 1024
 #: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
 _LINGER: Final = 2.0
 
+#: Seconds for which the rest of a body that nobody wants is thrown away, so that the client can read its answer.
+_UNWANTED: Final = 10.0
+
 #: Places that one newcomer may have others give up: two, so that a limit lowered by a reload is reached in time.
 _ROOM_MADE: Final = 2
 
@@ -379,7 +382,7 @@ class ClientConnection(RequestHandler):
             return False  # nobody is there to send more
         self._current_request = cast(Any, request)  # whose body is what comes: told when the client goes
         try:
-            async with asyncio.timeout(self._lingering_time):
+            async with asyncio.timeout(_UNWANTED):
                 while not content.is_eof() and not self._force_close:
                     await content.readany()
         except (TimeoutError, ConnectionError, BrokenBodyError):
@@ -487,7 +490,7 @@ class ClientServer(web.Server):
         """Whether `newcomer` may have a place, for which others that have no request under way may have to go."""
         transport = newcomer.transport
         assert transport is not None
-        short = self._reserve.touched(transport.get_extra_info("socket").fileno())
+        short = self._reserve.short(transport.get_extra_info("socket").fileno())
         for _ in range(_ROOM_MADE):
             if not short and len(self.places) < self.max_connections:
                 return True
@@ -495,6 +498,7 @@ class ClientServer(web.Server):
             if leaving is None:
                 return False
             leaving.give_way()
+            self._reserve.freed()
             short = False
         return True
 

@@ -108,9 +108,9 @@ def silent_connections(seconds: float, port: int) -> None:
 
 def hold_connections(seconds: float, port: int, count: int) -> None:
     """Connect and say nothing."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 10_000), hard))
-    held = []
+    held: list[socket.socket] = []
     until = time.monotonic() + seconds
     with contextlib.suppress(OSError):
         while len(held) < count and time.monotonic() < until:
@@ -219,9 +219,8 @@ def resident(pid: int) -> float:
 async def measure(path: str, seconds: float, only: str | None, loop: str) -> None:
     server = await asyncio.start_server(gateway, HOST, 0, limit=2**20)
     gateway_port = server.sockets[0].getsockname()[1]
-    print(
-        f"{'attack':22}{'median':>10}{'99 %':>10}{'longest':>10}{'99 %/idle':>11}{'longest/idle':>14}{'cpu':>7}{'MiB':>7}"
-    )
+    columns = ["median", "99 %", "longest", "99 %/idle", "longest/idle", "cpu", "MiB"]
+    sys.stdout.write(f"{'attack':22}" + "".join(f"{column:>14}" for column in columns) + "\n")
     for name, attack in ATTACKS.items():
         if only is not None and name != only:
             continue
@@ -237,11 +236,10 @@ async def measure(path: str, seconds: float, only: str | None, loop: str) -> Non
             attacker.kill()
             attacker.join()
             middle, most, last = statistics.median(found), found[int(len(found) * 0.99)], found[-1]
-            print(
-                f"{name:22}{middle * 1000:8.1f}ms{most * 1000:8.1f}ms{last * 1000:8.1f}ms{most / idle:11.1f}"
-                f"{last / idle:14.1f}{used / (seconds + 1):7.0%}{resident(pid):7.0f}",
-                flush=True,
-            )
+            times = "".join(f"{value * 1000:12.1f}ms" for value in (middle, most, last))
+            ratios = f"{most / idle:14.1f}{last / idle:14.1f}"
+            sys.stdout.write(f"{name:22}{times}{ratios}{used / (seconds + 1):14.0%}{resident(pid):14.0f}\n")
+            sys.stdout.flush()
     server.close()
 
 
