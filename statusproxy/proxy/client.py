@@ -325,8 +325,17 @@ class ClientConnection(RequestHandler):
                 self._request_in_progress = False
                 if self._handler_waiter is not None and not self._handler_waiter.done():
                     self._handler_waiter.set_result(None)  # a shutdown waits for this request
-            if self._receiver is not None or not await self._exchange_over(request):
+            if self._receiver is not None:
+                break  # a tunnel was all that came after its request
+            if not content.is_eof() and not await self._rest_thrown_away(request):
                 break
+            if content.size:
+                content.discard()  # whole, and not read: its client would wait for a reader for ever
+            if not self._keepalive or self._close or self.transport is None:
+                break
+            if self._upgraded and not messages and self._payload_parser is None:
+                self._stay_with_http()
+            self._await_next()
             if messages:
                 await asyncio.sleep(0)  # of many requests sent at once, one a turn: others wait too
         if not self._force_close:
@@ -334,25 +343,17 @@ class ClientConnection(RequestHandler):
             if self.transport is not None:
                 self.transport.close()
 
-    async def _exchange_over(self, request: ClientRequest) -> bool:
-        """Leave nothing of an exchange behind; whether another may follow on this connection."""
-        content = request.content
-        if not content.is_eof() and not await self._rest_thrown_away(request):
-            return False
-        content.discard()  # whole, and not read: its sender would wait for its reader for ever
-        if not self._keepalive or self._close or self._force_close:
-            return False
-        if self._upgraded and not self._messages and self._payload_parser is None:
-            self._stay_with_http()
+    def _await_next(self) -> None:
+        """Be idle, or give the next head its time where it has begun already."""
         if not self._messages:
             self.server.places.rest(self)
             self._head_begun = False
-            self._look_at_head()
-        if not self._head_begun:
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-            if self._keepalive_handle is None:
-                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
-        return True
+            if self._requests.in_head:
+                self._look_at_head()
+                return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
 
     async def _answer_refused(self, refused: BaseException | None) -> None:
         """Answer what the parser refused; the connection ends with it."""

@@ -29,11 +29,9 @@ class Places(Generic[ClientT]):
         return len(self._idle) + len(self._begun) + len(self._at_work)
 
     def rest(self, client: ClientT) -> None:
-        """`client` takes a place, or its request was answered: it is idle from now on."""
+        """`client`, which is new or was at work, is idle from now on."""
         self._at_work.discard(client)
-        self._begun.pop(client, None)
         self._idle[client] = None
-        self._idle.move_to_end(client)
 
     def begin(self, client: ClientT) -> None:
         """`client` has sent the first bytes of a head."""
@@ -43,10 +41,11 @@ class Places(Generic[ClientT]):
 
     def work(self, client: ClientT) -> None:
         """A request of `client` is whole up to its body."""
-        if client not in self._at_work:
-            self._idle.pop(client, None)
-            self._begun.pop(client, None)
-            self._at_work.add(client)
+        if client in self._idle:
+            del self._idle[client]
+        elif client in self._begun:
+            del self._begun[client]
+        self._at_work.add(client)
 
     def leave(self, client: ClientT) -> None:
         """`client` is gone, or goes. It may have no place any more."""

@@ -196,11 +196,19 @@ class RequestParser:
 
     def feed_data(self, data: bytes) -> tuple[list[tuple[Any, RequestBody]], bool, bytes]:
         """The requests that begin in `data`, whether the connection stops being HTTP after them, and what is left."""
+        self.behind = False
         if self._rest:
             data = self._rest + data if data else self._rest
             self._rest = b""
+        elif self._waiting == 0 and self._body is None and not self._in_head and not self._ended:
+            # What polls: one known head without a body, and nothing before or behind it.
+            known = self._limits.known.get(data)
+            if known is not None and not known.length and not self._intake.full:
+                self._empty_lines = 0
+                self._head = known
+                self._waiting = 1
+                return [(known, NO_BODY)], False, b""
         at, switched = 0, False
-        self.behind = False
         try:
             while at < len(data) and not self._ended and not switched and not self._intake.full:
                 before = at
