@@ -5,6 +5,7 @@ sub-delimiters (`,`, `;`, `=`, …) in a host name, zones, future IP versions, a
 """
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
 
@@ -37,6 +38,11 @@ class Absolute(NamedTuple):
 
 def is_authority(text: bytes) -> bool:
     """Whether `text` is a host, perhaps with a port. Empty text is none."""
+    return len(text) <= _LONGEST_HOST + len(":65535") and _parses(text)
+
+
+@lru_cache(maxsize=256)  # a site is asked for by few names
+def _parses(text: bytes) -> bool:
     match = _AUTHORITY.fullmatch(text)
     if match is None or len(match["host"]) > _LONGEST_HOST:
         return False

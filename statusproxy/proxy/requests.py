@@ -272,12 +272,10 @@ class RequestParser:
         method, target = line.groups()
         if len(target) > self._limits.target:
             raise RefusedError("target_too_long", f"a target of more than {self._limits.target} bytes")
-        begun = line[0]
-        if method not in _METHODS:
-            if method.upper() in _METHODS:
-                # No other method to a lenient reader, and another one to a strict reader.
-                raise RefusedError("bad_request", "a method in the wrong case")
-            begun = b"POST" + begun[len(method) :]
+        known_to_llhttp = method in _METHODS
+        if not known_to_llhttp and method.upper() in _METHODS:
+            # No other method to a lenient reader, and another one to a strict reader.
+            raise RefusedError("bad_request", "a method in the wrong case")
         self._empty_lines = 0
         self._method, self._target = method.decode("ascii"), target
         self._headers = []
@@ -286,11 +284,15 @@ class RequestParser:
         self._tail = b"\r\n"
         # A fresh one for each head: it then knows nothing of what came before.
         self._llhttp = httptools.HttpRequestParser(self)
-        self._feed_llhttp(begun)
-        stop, switched = self._read_head(data, line.end())
-        if stop == end and self._head is not None:
-            self._remember(data[at:end], self._head)
-        return stop, switched
+        if not line.end() <= end <= line.end() + self._allowed:
+            self._feed_llhttp(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :])
+            return self._read_head(data, line.end())
+        whole = data[at:end]
+        self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :])
+        self._check_end(whole=True)
+        if self._head is not None:
+            self._remember(whole, self._head)
+        return end, self._after_head()
 
     def _judge_line(self, data: bytes, at: int) -> None:
         """Refuse a request line that cannot become a good one (its first fault decides); else wait for more of it."""
@@ -349,13 +351,17 @@ class RequestParser:
             raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
         piece = data[at:end]
         self._feed_llhttp(piece)
-        if self._in_head is whole:
-            raise RefusedError("bad_request", "the head does not end with an empty line")
+        self._check_end(whole=whole)
         if not whole:
             self._allowed -= len(piece)
             self._tail = (self._tail + piece)[-3:]
             return end, False
         return end, self._after_head()
+
+    def _check_end(self, *, whole: bool) -> None:
+        """llhttp must take a head for complete just where we do."""
+        if self._in_head is whole:
+            raise RefusedError("bad_request", "the head does not end with an empty line")
 
     def _head_end(self, data: bytes, at: int) -> int:
         """The place behind the empty line that ends the head, which may be cut in two; -1 where it is still to come."""
