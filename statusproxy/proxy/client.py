@@ -9,7 +9,6 @@ for tunnels.
 import asyncio
 import select
 import socket
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -25,13 +24,11 @@ from statusproxy.proxy.places import Places
 from statusproxy.proxy.request_body import Intake, RequestBody
 from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
 from statusproxy.proxy.turns import Turns
+from statusproxy.proxy.unplaced import LINGER, Unplaced, end_our_half
 
 #: Bytes of a body held while its reader is behind; twice that, and the client is told to wait (TCP back-pressure).
 _READ_AHEAD: Final = 256 * 1024
 
-
-#: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
-_LINGER: Final = 2.0
 
 #: Seconds for which the rest of a body that nobody wants is thrown away, so that the client can read its answer.
 _UNWANTED: Final = 10.0
@@ -88,7 +85,6 @@ class ClientConnection(RequestHandler):
         "_head_timer",
         "_in_line",
         "_receiver",
-        "_refused",
         "_requests",
         "gone",
         "peer",
@@ -117,7 +113,6 @@ class ClientConnection(RequestHandler):
         self._head_begun = False
         self._in_line = False  # more is here to be read, in a later turn
         self._receiver: TunnelReceiver | None = None
-        self._refused: asyncio.TimerHandle | None = None  # the client has no place, and is cut off then
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         name = transport.get_extra_info("peername")
@@ -126,17 +121,13 @@ class ClientConnection(RequestHandler):
             self.peer = Peer(name[0], name[1], secure)
         else:
             self.peer = Peer(LOCAL, 0, secure)
-        self.transport = cast(asyncio.Transport, transport)
-        if self.server.make_room(self):
-            self._admit(self.transport)
-        elif self.server.let_wait(self):
-            self._refused = self._loop.call_later(_LINGER, self.transport.abort)
+        if self.server.make_room(transport):
+            self.admit(transport)
         else:
-            self.transport.write(self._problem("overloaded"))
-            self.transport.close()
-            self._refused = self._loop.call_later(_LINGER, self.transport.abort)
+            Unplaced(self, transport, wait=self.server.may_wait)
 
-    def _admit(self, transport: asyncio.Transport) -> None:
+    def admit(self, transport: asyncio.BaseTransport) -> None:
+        """Serve this client: it has a place."""
         self.server.places.rest(self)
         super().connection_made(transport)
         self._start_head_timer()
@@ -147,11 +138,6 @@ class ClientConnection(RequestHandler):
             )
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._refused is not None:
-            self._refused.cancel()
-            self.server.waiting.pop(self, None)
-            self.transport = None
-            return
         self._stop_head_timer()
         gone, self.gone = self.gone, None
         task = self._task_handler
@@ -165,9 +151,6 @@ class ClientConnection(RequestHandler):
             gone()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused is not None and not self._got_a_place():
-            self._turn_away()
-            return
         super().data_received(data)
         if self._messages:
             self._head_begun = False
@@ -199,44 +182,12 @@ class ClientConnection(RequestHandler):
             if self._head_timer is None:
                 self._start_head_timer()
 
-    # ---- clients without a place ----
-
     def give_way(self) -> None:
         """Give this connection's place to another: it has no request under way."""
         self.server.places.leave(self)
         if self._head_begun and self.transport is not None:
-            self.transport.write(self._problem("overloaded"))
+            self.transport.write(self.server.problem("overloaded"))
         self.force_close()
-
-    def _got_a_place(self) -> bool:
-        """Whether a place has become free for a client that waits to be refused."""
-        transport, timer = self.transport, self._refused
-        if transport is None or timer is None or self._close or not self.server.make_room(self):
-            return False
-        timer.cancel()
-        self._refused = None
-        self.server.waiting.pop(self, None)
-        self._admit(transport)
-        return True
-
-    def _turn_away(self) -> None:
-        """Answer one of too many clients, once it has asked for something; `_LINGER` later it is cut off."""
-        transport = self.transport
-        if transport is not None and not self._close:
-            self._close = True
-            transport.write(self._problem("overloaded"))
-            self._end_our_half(transport)
-
-    @staticmethod
-    def _end_our_half(transport: asyncio.Transport) -> None:
-        """End a connection on which more may be coming.
-
-        Closed with unread bytes it would be reset, and the client would see that in place of its answer.
-        """
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            transport.close()
 
     @property
     def idle(self) -> bool:
@@ -252,11 +203,7 @@ class ClientConnection(RequestHandler):
             return True
         if self.unsent:
             return False
-        if self._head_begun:
-            return True
-        poll = select.poll()
-        poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return self._head_begun or not _readable(transport)
 
     @property
     def unsent(self) -> bool:
@@ -281,13 +228,8 @@ class ClientConnection(RequestHandler):
         self._head_timer = None
         if self.transport is not None and self._current_request is None and not self._messages:
             if self._head_begun:
-                self.transport.write(self._problem("request_head_too_slow"))
+                self.transport.write(self.server.problem("request_head_too_slow"))
             self.force_close()
-
-    def _problem(self, code: str) -> bytes:
-        server = self.server
-        server.refused(code)
-        return error_answer(PROBLEMS[code], server.new_request_id(), server.language, close=True)
 
     async def start(self) -> None:
         """Serve this connection's requests in turn.
@@ -360,11 +302,11 @@ class ClientConnection(RequestHandler):
         transport = self.transport
         if transport is None:
             return
-        transport.write(self._problem(refused.code if isinstance(refused, RefusedError) else "internal"))
+        transport.write(self.server.problem(refused.code if isinstance(refused, RefusedError) else "internal"))
         self._close = True
-        self._end_our_half(transport)
+        end_our_half(transport)
         self._waiter = self._loop.create_future()  # cancelled when the client has gone
-        await asyncio.wait([self._waiter], timeout=_LINGER)
+        await asyncio.wait([self._waiter], timeout=LINGER)
 
     def _stay_with_http(self) -> None:
         """The upgrade that was asked for was declined: what came behind the request are requests."""
@@ -426,6 +368,13 @@ class ClientConnection(RequestHandler):
             self.writable()
 
 
+def _readable(transport: asyncio.BaseTransport) -> bool:
+    """Whether the kernel holds bytes for us, or the client's end."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _refusal(refused: RefusedError) -> _ErrInfo:
     """What stands in the queue for the refused request, to be answered in its turn."""
     return _ErrInfo(status=HTTPStatus.BAD_REQUEST, exc=refused, message=str(refused))
@@ -483,14 +432,12 @@ class ClientServer(web.Server):
         self.max_connections = max_connections
         self.turns = Turns(self._loop)
         self.places: Places[ClientConnection] = Places()
-        self.waiting: OrderedDict[ClientConnection, None] = OrderedDict()
+        self.waiting: set[Unplaced] = set()
         """Clients that got no place and have not asked for anything yet."""
         self._reserve = reserve
 
-    def make_room(self, newcomer: ClientConnection) -> bool:
-        """Whether `newcomer` may have a place, for which others that have no request under way may have to go."""
-        transport = newcomer.transport
-        assert transport is not None
+    def make_room(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a newcomer may have a place, for which others that have no request under way may have to go."""
         short = self._reserve.short(transport.get_extra_info("socket").fileno())
         for _ in range(_ROOM_MADE):
             if not short and len(self.places) < self.max_connections:
@@ -503,12 +450,15 @@ class ClientServer(web.Server):
             short = False
         return True
 
-    def let_wait(self, newcomer: ClientConnection) -> bool:
-        """Whether a client without a place may wait until it can read why; too many that wait take all descriptors."""
-        if len(self.waiting) >= self._reserve.refused_at_once:
-            return False
-        self.waiting[newcomer] = None
-        return True
+    @property
+    def may_wait(self) -> bool:
+        """Whether another client without a place may wait for its refusal: too many would take all descriptors."""
+        return len(self.waiting) < self._reserve.refused_at_once
+
+    def problem(self, code: str) -> bytes:
+        """The answer to a client whose request was not handled, counted; its connection ends with it."""
+        self.refused(code)
+        return error_answer(PROBLEMS[code], self.new_request_id(), self.language, close=True)
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""

@@ -121,6 +121,15 @@ class HeadLimits:
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
 
+    def remember(self, data: bytes, head: RequestHead) -> None:
+        """Spare the reading of a good head when it comes again: one on which the connection goes on, as HTTP."""
+        plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
+        if plain and len(data) <= _REMEMBERED_SIZE:
+            known = self.known
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[data] = head
+
 
 class RequestParser:
     """Bytes in, requests out, for one connection; it has the methods that aiohttp's server asks of its parser.
@@ -267,7 +276,7 @@ class RequestParser:
             return at, False
         line = _LINE.match(data, at)
         if line is None:
-            self._judge_line(data, at)
+            _judge_line(data, at, self._limits.target)
             return at, False
         method, target = line.groups()
         if len(target) > self._limits.target:
@@ -285,36 +294,13 @@ class RequestParser:
         # A fresh one for each head: it then knows nothing of what came before.
         self._llhttp = httptools.HttpRequestParser(self)
         if not line.end() <= end <= line.end() + self._allowed:
-            self._feed_llhttp(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :])
+            self._feed_llhttp(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :], ends=False)
             return self._read_head(data, line.end())
         whole = data[at:end]
-        self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :])
-        self._check_end(whole=True)
+        self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :], ends=True)
         if self._head is not None:
-            self._remember(whole, self._head)
+            self._limits.remember(whole, self._head)
         return end, self._after_head()
-
-    def _judge_line(self, data: bytes, at: int) -> None:
-        """Refuse a request line that cannot become a good one (its first fault decides); else wait for more of it."""
-        token = _TOKEN.match(data, at)
-        assert token is not None
-        if token.end() - at > _LONGEST_METHOD:
-            raise RefusedError("bad_request", "a method of more than 64 bytes")
-        if token.end() == len(data):
-            return
-        if token.end() == at or data[token.end()] != 0x20:
-            raise RefusedError("bad_request", "no method where a request should begin")
-        target = _TARGET.match(data, token.end() + 1)
-        assert target is not None
-        if len(target[0]) > self._limits.target:
-            raise RefusedError("target_too_long", f"a target of more than {self._limits.target} bytes")
-        if target.end() == len(data):
-            return
-        if not target[0] or data[target.end()] != 0x20:
-            raise RefusedError("bad_request", "the target has no known form")
-        version = data[target.end() + 1 : target.end() + 11]
-        if not any(line_end.startswith(version) for line_end in _LINE_ENDS):
-            raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
 
     def _take_known(self, data: bytes, end: int, known: RequestHead) -> int:
         """Take the request whose head, which ends at `end`, is known, and whose body is all here."""
@@ -331,47 +317,25 @@ class RequestParser:
         self._messages.append((known, body))
         return end
 
-    def _remember(self, data: bytes, head: RequestHead) -> None:
-        """Spare the reading of a head when it comes again: one on which the connection goes on, as HTTP."""
-        plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
-        if plain and len(data) <= _REMEMBERED_SIZE:
-            known = self._limits.known
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            known[data] = head
-
     def _read_head(self, data: bytes, at: int) -> tuple[int, bool]:
         """Read on in a head, at most to its end: behind that, llhttp would go on with the next."""
-        end = self._head_end(data, at)
+        end = _head_end(self._tail, data, at)
         whole = end >= 0
         if not whole:
             end = len(data)
         if end - at > self._allowed:
-            self._feed_llhttp(data[at : at + self._allowed])  # a fault in what is allowed comes first
+            self._feed_llhttp(data[at : at + self._allowed], ends=False)  # a fault in what is allowed comes first
             raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
         piece = data[at:end]
-        self._feed_llhttp(piece)
-        self._check_end(whole=whole)
+        self._feed_llhttp(piece, ends=whole)
         if not whole:
             self._allowed -= len(piece)
             self._tail = (self._tail + piece)[-3:]
             return end, False
         return end, self._after_head()
 
-    def _check_end(self, *, whole: bool) -> None:
-        """llhttp must take a head for complete just where we do."""
-        if self._in_head is whole:
-            raise RefusedError("bad_request", "the head does not end with an empty line")
-
-    def _head_end(self, data: bytes, at: int) -> int:
-        """The place behind the empty line that ends the head, which may be cut in two; -1 where it is still to come."""
-        cut = (self._tail + data[at : at + 3]).find(b"\r\n\r\n")
-        if cut >= 0:
-            return at + cut + 4 - len(self._tail)
-        found = data.find(b"\r\n\r\n", at)
-        return found + 4 if found >= 0 else -1
-
-    def _feed_llhttp(self, piece: bytes) -> None:
+    def _feed_llhttp(self, piece: bytes, *, ends: bool) -> None:
+        """Give llhttp a piece of a head, which ends with it or not: llhttp must see the end just where we do."""
         assert self._llhttp is not None
         try:
             self._llhttp.feed_data(piece)
@@ -380,6 +344,8 @@ class RequestParser:
         except httptools.HttpParserError as error:
             cause = error.__context__
             raise (cause if isinstance(cause, RefusedError) else RefusedError("bad_request", str(error))) from error
+        if self._in_head is ends:
+            raise RefusedError("bad_request", "the head does not end with an empty line")
 
     def _after_head(self) -> bool:
         """Begin the body that a complete head announces; whether the connection stops being HTTP here."""
@@ -464,6 +430,38 @@ class RequestParser:
         self._head = head
         self._in_head = False
         self._waiting += 1
+
+
+def _head_end(tail: bytes, data: bytes, at: int) -> int:
+    """The place behind the empty line that ends the head, which may be cut in two; -1 where it is still to come."""
+    cut = (tail + data[at : at + 3]).find(b"\r\n\r\n")
+    if cut >= 0:
+        return at + cut + 4 - len(tail)
+    found = data.find(b"\r\n\r\n", at)
+    return found + 4 if found >= 0 else -1
+
+
+def _judge_line(data: bytes, at: int, longest_target: int) -> None:
+    """Refuse a request line that cannot become a good one (its first fault decides); else wait for more of it."""
+    token = _TOKEN.match(data, at)
+    assert token is not None
+    if token.end() - at > _LONGEST_METHOD:
+        raise RefusedError("bad_request", "a method of more than 64 bytes")
+    if token.end() == len(data):
+        return
+    if token.end() == at or data[token.end()] != 0x20:
+        raise RefusedError("bad_request", "no method where a request should begin")
+    target = _TARGET.match(data, token.end() + 1)
+    assert target is not None
+    if len(target[0]) > longest_target:
+        raise RefusedError("target_too_long", f"a target of more than {longest_target} bytes")
+    if target.end() == len(data):
+        return
+    if not target[0] or data[target.end()] != 0x20:
+        raise RefusedError("bad_request", "the target has no known form")
+    version = data[target.end() + 1 : target.end() + 11]
+    if not any(line_end.startswith(version) for line_end in _LINE_ENDS):
+        raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
 
 
 def _obey(head: RequestHead) -> None:
