@@ -1,17 +1,16 @@
 """The service's life: start, serve, reload, drain, stop."""
 
 import asyncio
-import contextlib
 import gc
 import logging
-import resource
+import os
 import signal
 import socket
 import time
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from statusproxy import __version__, access_log, service, unix_socket
 from statusproxy.addresses import Address
@@ -21,6 +20,7 @@ from statusproxy.config_errors import ConfigError
 from statusproxy.ledger import Ledger
 from statusproxy.loop_lag import LoopLag
 from statusproxy.metrics import Metrics
+from statusproxy.proxy import descriptors
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
 from statusproxy.proxy.routes import Kind
@@ -31,12 +31,10 @@ from statusproxy.wiring import build_site, head_limits, load_certificate, server
 
 log = logging.getLogger("statusproxy")
 
-#: Connections the kernel holds for us until they are accepted.
+#: Connections the kernel holds for us until they are accepted, and how many asyncio accepts in one callback. With the
+#: first number for both, a rush of clients would keep everyone else waiting, and use up all descriptors at once.
 _BACKLOG: Final = 1024
-
-#: Files and connections a process may have open, where the system leaves the choice to us: two for each of
-#: `limits.connections` by far, and what the systemd unit sets. Shells begin with 1024.
-_OPEN_FILES: Final = 65_536
+_ACCEPTED_AT_ONCE: Final = 16
 
 #: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
 _CLOSING: Final = 15.0
@@ -108,6 +106,8 @@ class Server:
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
         self.proxy = Proxy(site, self.ledger, self._report)
+        reserve = descriptors.Reserve(descriptors.allowed(), settings.limits.upstream_connections)
+        asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
         self.clients = ClientServer(
             self.proxy.handle,
             language=settings.language,
@@ -118,6 +118,7 @@ class Server:
             keep_alive=settings.timeouts.keep_alive,
             max_connections=settings.limits.connections,
             head_limits=head_limits(settings),
+            reserve=reserve,
         )
         self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
         self.admin.listening = self.addresses
@@ -238,6 +239,7 @@ class Server:
                 )
             self._listeners.append(await self._listen_on(address))
         for listener in self._listeners:
+            _widen_backlog(listener)
             for sock in listener.sockets:
                 name = _name(sock)
                 self.addresses.append(name)
@@ -246,12 +248,19 @@ class Server:
         if admin:
             log.info("admin on %s", admin, extra={"admin": admin})
 
+    def _listening(self) -> dict[str, Any]:
+        """What all listeners are opened with: the handshake of TLS has the time that a head has, for nobody is served
+        before it, and no place in `limits.connections` is taken."""
+        timeout = self.settings.timeouts.request_head
+        return {"ssl": self._tls, "backlog": _ACCEPTED_AT_ONCE} | (
+            {} if self._tls is None else {"ssl_handshake_timeout": timeout}
+        )
+
     async def _serve_socket(self, sock: socket.socket) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            return await loop.create_server(self.clients, sock=sock, ssl=self._tls, backlog=_BACKLOG)
-        return await unix_socket.serve(self.clients, sock, tls=self._tls, backlog=_BACKLOG)
+        if sock.family == socket.AF_UNIX:
+            return await unix_socket.serve(self.clients, sock, **self._listening())
+        return await asyncio.get_running_loop().create_server(self.clients, sock=sock, **self._listening())
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -261,9 +270,7 @@ class Server:
                 sock = unix_socket.bind(path, self.settings.listen_mode)
                 self._sockets_of_ours.append(path)
                 return await self._serve_socket(sock)
-            return await loop.create_server(
-                self.clients, address.host or None, address.port, ssl=self._tls, backlog=_BACKLOG
-            )
+            return await loop.create_server(self.clients, address.host or None, address.port, **self._listening())
         except OSError as error:
             raise OSError(
                 f"cannot listen on {address}: {error.strerror or error}; "
@@ -313,6 +320,13 @@ class Server:
             access_log.tell(report, self.settings.log.access)
 
 
+def _widen_backlog(listener: asyncio.Server) -> None:
+    """Have the kernel hold more connections than asyncio accepts at once: it takes one number for both."""
+    for sock in listener.sockets:
+        with socket.socket(fileno=os.dup(sock.fileno())) as same:
+            same.listen(_BACKLOG)
+
+
 def _monotonic_usec() -> int:
     return time.monotonic_ns() // 1000
 
@@ -327,14 +341,6 @@ def _name(sock: socket.socket) -> str:
 async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
     """Run the service until a signal ends it. Raises `StartError`."""
     log.info("statusproxy %s", __version__, extra={"version": __version__})
-    _allow_open_files()
+    descriptors.raise_limit()
+    descriptors.warn_if_too_few(settings.limits.connections, settings.limits.upstream_connections)
     await Server(settings, read_settings).run()
-
-
-def _allow_open_files() -> None:
-    """Have the limit on connections be ours, which answers 503, and not the kernel's, which breaks them off."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import socket
-import ssl
 import stat
 import sys
 from collections.abc import Callable
@@ -45,13 +44,14 @@ def bind(path: Path, mode: int) -> socket.socket:
     return sock
 
 
-async def serve(
-    factory: Callable[[], asyncio.Protocol], sock: socket.socket, *, tls: ssl.SSLContext | None = None, backlog: int
-) -> asyncio.Server:
-    """Listen on a bound socket. Its file stays when the server closes: it may be systemd's, which outlives us."""
+async def serve(factory: Callable[[], asyncio.Protocol], sock: socket.socket, **listening: Any) -> asyncio.Server:
+    """Listen on a bound socket. Its file stays when the server closes: it may be systemd's, which outlives us.
+
+    `listening` is what asyncio's `create_unix_server` takes besides: `backlog`, `ssl` and others.
+    """
     # Python 3.13 and newer would remove it.
     keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-    return await asyncio.get_running_loop().create_unix_server(factory, sock=sock, ssl=tls, backlog=backlog, **keep)
+    return await asyncio.get_running_loop().create_unix_server(factory, sock=sock, **listening, **keep)
 
 
 def _remove_stale(path: Path) -> None:

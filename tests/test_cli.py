@@ -236,6 +236,18 @@ async def test_the_module_is_the_program() -> None:
     assert (code, output.decode()) == (0, f"statusproxy {__version__}\n")
 
 
+def test_an_error_on_asyncio_s_own_loop_is_not_told_as_a_missing_uvloop(monkeypatch: pytest.MonkeyPatch) -> None:
+    from statusproxy.cli import _run_loop
+
+    async def fail() -> None:
+        raise RuntimeError("the real error")
+
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # as where it is not installed
+    with pytest.raises(RuntimeError, match="the real error") as raised:
+        _run_loop(fail())
+    assert raised.value.__context__ is None
+
+
 # state and backup
 
 

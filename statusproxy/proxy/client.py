@@ -7,26 +7,34 @@ for tunnels.
 """
 
 import asyncio
+import select
 import socket
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 from aiohttp import web
-from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestHandler, _ErrInfo
 
+from statusproxy.proxy.descriptors import Reserve
 from statusproxy.proxy.errors import PROBLEMS, Language, error_answer
 from statusproxy.proxy.forwarded import LOCAL, Peer
 from statusproxy.proxy.headers import Header
+from statusproxy.proxy.places import Places
+from statusproxy.proxy.request_body import Intake, RequestBody
 from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
+from statusproxy.proxy.turns import Turns
+from statusproxy.proxy.unplaced import LINGER, Unplaced, end_our_half
 
 #: Bytes of a body held while its reader is behind; twice that, and the client is told to wait (TCP back-pressure).
 _READ_AHEAD: Final = 256 * 1024
 
 
-#: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
-_LINGER: Final = 2.0
+#: Seconds for which the rest of a body that nobody wants is thrown away, so that the client can read its answer.
+_UNWANTED: Final = 10.0
+
+#: Places that one newcomer may have others give up: two, so that a limit lowered by a reload is reached in time.
+_ROOM_MADE: Final = 2
 
 
 class ClientRequest:
@@ -47,7 +55,7 @@ class ClientRequest:
         "version",
     )
 
-    def __init__(self, message: RequestHead, content: StreamReader, connection: "ClientConnection") -> None:
+    def __init__(self, message: RequestHead, content: RequestBody, connection: "ClientConnection") -> None:
         self.message = message
         self.method = message.method
         self.target = message.target
@@ -72,21 +80,29 @@ Handler = Callable[[ClientRequest], Awaitable[bool]]
 class ClientConnection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_begun", "_head_timer", "_receiver", "_refused", "gone", "peer", "server", "writable")
+    __slots__ = (
+        "_head_begun",
+        "_head_timer",
+        "_in_line",
+        "_receiver",
+        "_requests",
+        "gone",
+        "peer",
+        "server",
+        "writable",
+    )
 
     def __init__(self, server: "ClientServer", **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
-        self._parser = cast(
-            Any,
-            RequestParser(
-                self,
-                self._loop,
-                server.head_limits,
-                refusal=_refusal,
-                at_once=MAX_MSG_QUEUE_SIZE,
-                read_ahead=_READ_AHEAD,
-            ),
+        self._requests = RequestParser(
+            self._loop,
+            server.head_limits,
+            intake=Intake(self, _READ_AHEAD),
+            turns=server.turns,
+            refusal=_refusal,
+            at_once=MAX_MSG_QUEUE_SIZE,
         )
+        self._parser = cast(Any, self._requests)
         self.server = server
         self.peer = Peer(LOCAL)
         self.gone: Callable[[], None] | None = None
@@ -95,8 +111,8 @@ class ClientConnection(RequestHandler):
         """Called when the client takes more after it did not."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_begun = False
+        self._in_line = False  # more is here to be read, in a later turn
         self._receiver: TunnelReceiver | None = None
-        self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         name = transport.get_extra_info("peername")
@@ -105,68 +121,89 @@ class ClientConnection(RequestHandler):
             self.peer = Peer(name[0], name[1], secure)
         else:
             self.peer = Peer(LOCAL, 0, secure)
-        if self.server.full:
-            self._refused = True
-            self.transport = cast(asyncio.Transport, transport)
-            self._loop.call_later(_LINGER, self.transport.abort)
-            return
+        if self.server.make_room(transport):
+            self.admit(transport)
+        else:
+            Unplaced(self, transport, wait=self.server.may_wait)
+
+    def admit(self, transport: asyncio.BaseTransport) -> None:
+        """Serve this client: it has a place."""
+        self.server.places.rest(self)
         super().connection_made(transport)
         self._start_head_timer()
-        if self.server.write_timeout is not None and isinstance(name, tuple):
+        if self.server.write_timeout is not None and self.peer.port:
             # The kernel ends what nobody here waits for any more: the last bytes for a client that never reads them.
             transport.get_extra_info("socket").setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.server.write_timeout * 1000)
             )
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._refused:
-            self.transport = None
-            return
         self._stop_head_timer()
         gone, self.gone = self.gone, None
+        task = self._task_handler
         super().connection_lost(exc)
+        if task is None or task.done():
+            self.server.places.leave(self)
+        else:
+            # A request that changes something is carried to its end without its client, and takes its place till then.
+            task.add_done_callback(lambda _: self.server.places.leave(self))
         if gone is not None:
             gone()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            self._turn_away()
-            return
         super().data_received(data)
         if self._messages:
             self._head_begun = False
             if self._head_timer is not None:
                 self._stop_head_timer()
+            self.server.places.work(self)
         elif self._current_request is None and not self._upgraded:
+            self._look_at_head()
+        if self._requests.behind and not (self._in_line or self._close or self._force_close):
+            self._in_line = True
+            self._pause_reading_for_buffer()
+            self.server.turns.wait(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Read on in what has come already (see `turns.py`)."""
+        self._in_line = False
+        if self.transport is None or self._close:
+            return
+        self.data_received(b"")
+        if self._buffer_paused and not self._in_line and len(self._messages) < self._max_msg_queue_size:
+            self._resume_reading_for_buffer()
+
+    def _look_at_head(self) -> None:
+        """Start the time for a head that has begun, if one has."""
+        if self._requests.in_head and not self._head_begun:
             self._head_begun = True
+            self.server.places.begin(self)
+            self.keep_alive(True)  # no longer idle: from here on the time for a head counts
             if self._head_timer is None:
-                self.keep_alive(True)  # no longer idle: from here on the time for a head counts
                 self._start_head_timer()
 
-    def _turn_away(self) -> None:
-        """Answer one of too many clients, once it has asked for something; `_LINGER` later it is cut off."""
-        transport = self.transport
-        if transport is not None and not self._close:
-            self._close = True
-            transport.write(self._problem("overloaded"))
-            self._end_our_half(transport)
-
-    @staticmethod
-    def _end_our_half(transport: asyncio.Transport) -> None:
-        """End a connection on which more may be coming.
-
-        Closed with unread bytes it would be reset, and the client would see that in place of its answer.
-        """
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            transport.close()
+    def give_way(self) -> None:
+        """Give this connection's place to another: it has no request under way."""
+        self.server.places.leave(self)
+        if self._head_begun and self.transport is not None:
+            self.transport.write(self.server.problem("overloaded"))
+        self.force_close()
 
     @property
     def idle(self) -> bool:
         """Whether the client was answered, to the last byte, and has not begun to ask for more."""
         asking = self._current_request or self._messages or self._head_begun
         return bool(self._request_count) and not asking and not self.unsent
+
+    @property
+    def may_go(self) -> bool:
+        """Whether nothing is lost by closing this connection now: no byte of an answer, and none that came unread."""
+        transport = self.transport
+        if transport is None:
+            return True
+        if self.unsent:
+            return False
+        return self._head_begun or not _readable(transport)
 
     @property
     def unsent(self) -> bool:
@@ -191,13 +228,8 @@ class ClientConnection(RequestHandler):
         self._head_timer = None
         if self.transport is not None and self._current_request is None and not self._messages:
             if self._head_begun:
-                self.transport.write(self._problem("request_head_too_slow"))
+                self.transport.write(self.server.problem("request_head_too_slow"))
             self.force_close()
-
-    def _problem(self, code: str) -> bytes:
-        server = self.server
-        server.refused(code)
-        return error_answer(PROBLEMS[code], server.new_request_id(), server.language, close=True)
 
     async def start(self) -> None:
         """Serve this connection's requests in turn.
@@ -213,11 +245,8 @@ class ClientConnection(RequestHandler):
                     await self._waiter
                 finally:
                     self._waiter = None
-            message, content = messages.popleft()
-            if self._parser is not None:
-                self._parser.message_consumed()
-            if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
-                self._resume_reading_if_drained()
+            message, body = messages.popleft()
+            content = cast(RequestBody, body)
             server.requests_count += 1
             if isinstance(message, _ErrInfo):
                 await self._answer_refused(message.exc)
@@ -225,6 +254,9 @@ class ClientConnection(RequestHandler):
             request = ClientRequest(cast(RequestHead, message), content, self)
             self._request_in_progress = True
             self._current_request = cast(Any, request)
+            self._requests.message_consumed()
+            if self._buffer_paused and not self._in_line and len(messages) <= self._msg_queue_resume_size:
+                self._resume_reading_if_drained()
             try:
                 self._keepalive = await server.handler(request)
             except Exception:
@@ -235,30 +267,46 @@ class ClientConnection(RequestHandler):
                 self._request_in_progress = False
                 if self._handler_waiter is not None and not self._handler_waiter.done():
                     self._handler_waiter.set_result(None)  # a shutdown waits for this request
-            if self._upgraded and not messages and self._payload_parser is None:
-                self._stay_with_http()
+            if self._receiver is not None:
+                break  # a tunnel was all that came after its request
             if not content.is_eof() and not await self._rest_thrown_away(request):
                 break
-            if not self._keepalive or self._close:
+            if content.size:
+                content.discard()  # whole, and not read: its client would wait for a reader for ever
+            if not self._keepalive or self._close or self.transport is None:
                 break
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-            if self._keepalive_handle is None:
-                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+            if self._upgraded and not messages and self._payload_parser is None:
+                self._stay_with_http()
+            self._await_next()
+            if messages:
+                await asyncio.sleep(0)  # of many requests sent at once, one a turn: others wait too
         if not self._force_close:
             self._task_handler = None
             if self.transport is not None:
                 self.transport.close()
+
+    def _await_next(self) -> None:
+        """Be idle, or give the next head its time where it has begun already."""
+        if not self._messages:
+            self.server.places.rest(self)
+            self._head_begun = False
+            if self._requests.in_head:
+                self._look_at_head()
+                return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
 
     async def _answer_refused(self, refused: BaseException | None) -> None:
         """Answer what the parser refused; the connection ends with it."""
         transport = self.transport
         if transport is None:
             return
-        transport.write(self._problem(refused.code if isinstance(refused, RefusedError) else "internal"))
+        transport.write(self.server.problem(refused.code if isinstance(refused, RefusedError) else "internal"))
         self._close = True
-        self._end_our_half(transport)
+        end_our_half(transport)
         self._waiter = self._loop.create_future()  # cancelled when the client has gone
-        await asyncio.wait([self._waiter], timeout=_LINGER)
+        await asyncio.wait([self._waiter], timeout=LINGER)
 
     def _stay_with_http(self) -> None:
         """The upgrade that was asked for was declined: what came behind the request are requests."""
@@ -266,7 +314,7 @@ class ClientConnection(RequestHandler):
         tail, self._message_tail = self._message_tail, b""
         if tail:
             self.data_received(tail)
-        if self._buffer_paused and len(self._messages) < self._max_msg_queue_size:
+        if self._buffer_paused and not self._in_line and len(self._messages) < self._max_msg_queue_size:
             self._resume_reading_if_drained()
 
     async def _rest_thrown_away(self, request: ClientRequest) -> bool:
@@ -277,7 +325,7 @@ class ClientConnection(RequestHandler):
             return False  # nobody is there to send more
         self._current_request = cast(Any, request)  # whose body is what comes: told when the client goes
         try:
-            async with asyncio.timeout(self._lingering_time):
+            async with asyncio.timeout(_UNWANTED):
                 while not content.is_eof() and not self._force_close:
                     await content.readany()
         except (TimeoutError, ConnectionError, BrokenBodyError):
@@ -320,6 +368,13 @@ class ClientConnection(RequestHandler):
             self.writable()
 
 
+def _readable(transport: asyncio.BaseTransport) -> bool:
+    """Whether the kernel holds bytes for us, or the client's end."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _refusal(refused: RefusedError) -> _ErrInfo:
     """What stands in the queue for the refused request, to be answered in its turn."""
     return _ErrInfo(status=HTTPStatus.BAD_REQUEST, exc=refused, message=str(refused))
@@ -358,6 +413,7 @@ class ClientServer(web.Server):
         keep_alive: float,
         max_connections: int,
         head_limits: HeadLimits,
+        reserve: Reserve,
     ) -> None:
         """`refused` is told the code of each answer given before a handler ran."""
         super().__init__(
@@ -374,11 +430,35 @@ class ClientServer(web.Server):
         self.head_timeout = head_timeout
         self.write_timeout = write_timeout
         self.max_connections = max_connections
+        self.turns = Turns(self._loop)
+        self.places: Places[ClientConnection] = Places()
+        self.waiting: set[Unplaced] = set()
+        """Clients that got no place and have not asked for anything yet."""
+        self._reserve = reserve
+
+    def make_room(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a newcomer may have a place, for which others that have no request under way may have to go."""
+        short = self._reserve.short(transport.get_extra_info("socket").fileno())
+        for _ in range(_ROOM_MADE):
+            if not short and len(self.places) < self.max_connections:
+                return True
+            leaving = self.places.first_to_go(lambda client: client.may_go)
+            if leaving is None:
+                return False
+            leaving.give_way()
+            self._reserve.freed()
+            short = False
+        return True
 
     @property
-    def full(self) -> bool:
-        """Whether as many clients are connected as may be."""
-        return len(self._connections) >= self.max_connections
+    def may_wait(self) -> bool:
+        """Whether another client without a place may wait for its refusal: too many would take all descriptors."""
+        return len(self.waiting) < self._reserve.refused_at_once
+
+    def problem(self, code: str) -> bytes:
+        """The answer to a client whose request was not handled, counted; its connection ends with it."""
+        self.refused(code)
+        return error_answer(PROBLEMS[code], self.new_request_id(), self.language, close=True)
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""

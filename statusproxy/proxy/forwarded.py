@@ -1,12 +1,12 @@
 """Who is asking: the client's address behind trusted proxies, and what the gateway is told of it (RFC 7239)."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+from statusproxy.proxy.forwarded_field import forwarded_for
 from statusproxy.proxy.headers import Header, lower, values
 
 Network = IPv4Network | IPv6Network
@@ -32,8 +32,11 @@ _STRANGERS: Final = 16
 #: The names of `_REWRITTEN`, for callers that look whether a request has any.
 SAID: Final = _REWRITTEN
 
-#: `for=` of one Forwarded element: a token or a quoted string (RFC 7239 §4).
-_FORWARDED_FOR: Final = re.compile(rb'(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^;,\s]*)', re.IGNORECASE)
+#: What RFC 7239 §6.2 calls a node that cannot be named: the client behind a `Forwarded` that breaks the grammar.
+_UNKNOWN: Final = "unknown"
+
+#: Characters of an address as text, with port, brackets and zone. Longer text is no address, and is not remembered.
+_LONGEST_ADDRESS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,21 @@ def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
 class Trust:
     """The networks whose proxies are believed when they say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_networks", "introduce", "is_trusted", "strangers")
+    __slots__ = ("_looked_up", "_networks", "introduce", "strangers")
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
         # One client makes many requests: its network is looked up once.
-        self.is_trusted = lru_cache(maxsize=4096)(self._is_trusted)
+        self._looked_up = lru_cache(maxsize=4096)(self._is_within)
         self.introduce = lru_cache(maxsize=4096)(self._introduce)
         self.strangers: dict[str, None] = {}
         """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
 
-    def _is_trusted(self, text: str) -> bool:
+    def is_trusted(self, text: str) -> bool:
+        """Whether `text` is the address of a trusted proxy."""
+        return len(text) <= _LONGEST_ADDRESS and self._looked_up(text)
+
+    def _is_within(self, text: str) -> bool:
         return within(parse_address(text), self._networks)
 
     def _introduce(self, peer: Peer, host: bytes) -> tuple[Header, ...]:
@@ -97,16 +104,18 @@ class Trust:
         made up. A hop that names no address (`unknown`, `_hidden`) ends the walk and is, itself, nobody we can trust.
         `X-Forwarded-For`, `Forwarded` and `X-Real-IP` are walked in this order, and the first untrusted hop in any of
         them counts: a proxy that writes only one of them passes on what a client made up in the others.
+        A `Forwarded` that breaks the grammar names an unknown client: who wrote which part of it cannot be told.
         """
         if not self.is_trusted(peer.address):
             return peer.address
         farthest = peer.address
         for chain in _chains(headers):
-            for hop in reversed(chain):
+            hop = None
+            for hop in chain:
                 if not self.is_trusted(hop):
                     return hop
-            if chain and farthest == peer.address:
-                farthest = chain[0]
+            if hop is not None and farthest == peer.address:
+                farthest = hop
         return farthest
 
     def forward(self, peer: Peer, host: bytes, headers: list[Header]) -> list[Header]:
@@ -114,7 +123,8 @@ class Trust:
 
         A trusted peer's words are kept and extended by that peer's own address; an untrusted peer's are replaced.
         `host` is the `Host` the client asked for. `Forwarded` is written only where the sender used it: the
-        `X-Forwarded-*` fields say the same, and this gateway reads those.
+        `X-Forwarded-*` fields say the same, and this gateway reads those. One that breaks the grammar is not carried
+        on: `for=unknown` stands in its place (RFC 7239 §6.2).
         """
         said: dict[bytes, list[bytes]] = {}
         for name, value in headers:
@@ -149,7 +159,10 @@ class Trust:
             element = b"for=%b;proto=%b" % (node, scheme)
             if host:
                 element += b';host="%b"' % host.replace(b"\\", b"").replace(b'"', b"")
-            headers.append((b"Forwarded", b", ".join([*said.get(b"forwarded", []), element])))
+            before = [value for value in said.get(b"forwarded", []) if value]
+            if forwarded_for(before) is None:
+                before = [b"for=" + _UNKNOWN.encode()]
+            headers.append((b"Forwarded", b", ".join([*before, element])))
         return headers
 
 
@@ -158,14 +171,24 @@ def _port(host: bytes) -> bytes:
     return port if port.isdigit() else b""
 
 
-def _chains(headers: Sequence[Header]) -> Iterator[list[str]]:
-    """The addresses the hops before the peer wrote down, farthest first, by each of the fields that tell."""
-    yield [hop for value in values(headers, b"x-forwarded-for") for hop in _hops(value.split(b","))]
-    elements = (part for value in values(headers, b"forwarded") for part in value.split(b","))
-    matches = (_FORWARDED_FOR.search(element) for element in elements)
-    yield _hops([match[1].strip(b'"') for match in matches if match])
-    yield _hops(values(headers, b"x-real-ip"))
+def _chains(headers: Sequence[Header]) -> Iterator[Iterator[str]]:
+    """The addresses that the hops before the peer wrote down, nearest first, by each of the fields that tell."""
+    yield _hops(part for value in reversed(values(headers, b"x-forwarded-for")) for part in _from_the_right(value))
+    said = values(headers, b"forwarded")
+    if said:
+        nodes = forwarded_for(said)
+        yield iter([_UNKNOWN]) if nodes is None else _hops(reversed(nodes))
+    yield _hops(reversed(values(headers, b"x-real-ip")))
 
 
-def _hops(written: Iterable[bytes]) -> list[str]:
-    return [hop.decode("latin-1") for hop in map(bytes.strip, written) if hop]
+def _from_the_right(value: bytes) -> Iterator[bytes]:
+    """The members of a comma-separated list, last first, without looking at more of it than is asked for."""
+    end = len(value)
+    while end >= 0:
+        comma = value.rfind(b",", 0, end)
+        yield value[comma + 1 : end]
+        end = comma
+
+
+def _hops(written: Iterable[bytes]) -> Iterator[str]:
+    return (hop.decode("latin-1") for hop in map(bytes.strip, written) if hop)

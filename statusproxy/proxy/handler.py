@@ -407,7 +407,7 @@ class Exchange:
         fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
         await self._write(write_head(b"HTTP/1.1 101 %b" % head.reason, fields))
         tunnel = Tunnel(request.connection, connection, self._site.timeouts.upgrade_idle)
-        await tunnel.run()
+        await tunnel.run(self._pump)
         self._received += tunnel.bytes_up
         self._sent += tunnel.bytes_down
 
@@ -458,6 +458,10 @@ class Exchange:
         wire = asking.wire + (b"\r\n" if self._id_usable else b"X-Request-Id: %b\r\n\r\n" % self._request_id.encode())
         self._whole_body = whole = not request.has_body or request.content.is_eof()
         if whole and request.has_body:
+            limit = self._site.limits.body
+            if limit is not None and request.content.size > limit:
+                self._whole_body = False
+                raise UpstreamError("body_too_large")
             body = request.content.read_nowait()
             self._took(body)
             wire += (_chunk(body) if body else b"") + _LAST_CHUNK if request.message.chunked else body

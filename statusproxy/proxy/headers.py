@@ -67,8 +67,10 @@ PSEUDONYM: Final = b"statusproxy"
 #: Lower-cased names by the spelling seen, so that a spelling costs `bytes.lower` once and not per request.
 _lowered: dict[bytes, bytes] = {}
 
-#: Distinct spellings remembered. Real traffic has some dozens; the bound is against made-up ones.
+#: Distinct spellings remembered, and bytes of the longest. Real traffic has some dozens; the bounds are against
+#: made-up ones, which would fill memory.
 _LOWERED_LIMIT: Final = 2048
+_LOWERED_LENGTH: Final = 64
 
 
 def lower(name: bytes) -> bytes:
@@ -76,7 +78,7 @@ def lower(name: bytes) -> bytes:
     found = _lowered.get(name)
     if found is None:
         found = name.lower()
-        if len(_lowered) < _LOWERED_LIMIT:
+        if len(_lowered) < _LOWERED_LIMIT and len(name) <= _LOWERED_LENGTH:
             _lowered[name] = found
     return found
 

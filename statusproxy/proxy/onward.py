@@ -4,17 +4,13 @@ Clients that poll repeat themselves: the parser gives the same `RequestHead` for
 it stays with it. Only the request's id differs from one to the next, and so stands at the end.
 """
 
-import re
-from typing import Final
-
 from statusproxy.proxy import corrected
+from statusproxy.proxy.authority import absolute
 from statusproxy.proxy.forwarded import SAID, Peer
 from statusproxy.proxy.headers import Header, Noted, lower, via, write_head
 from statusproxy.proxy.requests import RequestHead
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream import Pool
-
-_ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)(.*)", re.DOTALL)
 
 
 class Onward:
@@ -122,15 +118,19 @@ def _authority(target: bytes) -> bytes | None:
     """The host that an absolute-form target names, which beats `Host` (RFC 9112 §3.2.2)."""
     if target.startswith(b"/"):
         return None
-    absolute = _ABSOLUTE_FORM.fullmatch(target)
-    return absolute[1].rpartition(b"@")[2] if absolute else None
+    parts = absolute(target)
+    return parts.authority if parts is not None else None
 
 
 def _request_line(method: str, target: bytes, pool: Pool) -> bytes:
-    """The request line for the gateway: origin-form or `*`, every byte of path and query as it came."""
+    """The request line for the gateway: origin-form or `*`, every byte of path and query as it came.
+
+    `OPTIONS http://a.example` asks about the server itself, and becomes `*` (RFC 9112 §3.2.4).
+    """
     if not target.startswith(b"/"):
-        absolute = _ABSOLUTE_FORM.fullmatch(target)
-        if absolute is not None:
-            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+        parts = absolute(target)
+        if parts is not None:
+            whole_server = method == "OPTIONS" and not parts.path
+            target = b"*" if whole_server else parts.path if parts.path.startswith(b"/") else b"/" + parts.path
     base = pool.origin.base_path
     return b"%b %b%b HTTP/1.1" % (method.encode("ascii"), base if target != b"*" else b"", target)

@@ -1,9 +1,11 @@
 """Requests as they come off the wire: llhttp reads them, and what two parsers could read differently is refused.
 
 llhttp (through `httptools`) is the grammar of RFC 9112 at its strictest, and gives raw bytes: names keep their case,
-order and repeats, values their bytes. What it leaves open is settled here: any token is a method (RFC 9110 §9.1),
-one `Host`, only `chunked` as a transfer coding, only HTTP/1.0 and 1.1, limits of size. So nothing reaches the gateway
-in a shape that hides a second request (request smuggling, RFC 9112 §11.2).
+order and repeats, values their bytes. It reads heads only. What it leaves open is settled here: any token is a method
+(RFC 9110 §9.1), one `Host`, only `chunked` as a transfer coding, only HTTP/1.0 and 1.1, limits of size. So nothing
+reaches the gateway in a shape that hides a second request (request smuggling, RFC 9112 §11.2).
+
+Each limit holds to the byte, wherever the network cuts the bytes: the verdict on a message never depends on that.
 """
 
 import asyncio
@@ -12,17 +14,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import httptools
-from aiohttp import EMPTY_PAYLOAD, StreamReader
 
+from statusproxy.proxy.authority import absolute, is_authority
+from statusproxy.proxy.chunked import ChunkError, ChunkReader
 from statusproxy.proxy.headers import REQUEST_ROLES, Header, Noted, lower, sort_out
+from statusproxy.proxy.request_body import NO_BODY, Intake, RequestBody
+from statusproxy.proxy.turns import FREE, Turns
 
 if TYPE_CHECKING:
-    from aiohttp.base_protocol import BaseProtocol
-
     from statusproxy.proxy.onward import Onward
 
-#: A request's first token and the one space behind it.
-_METHOD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)( ?)(?! )")
+#: Bytes a method may have. The longest registered has 17.
+_LONGEST_METHOD: Final = 64
+
+#: A request line (RFC 9112 §3): a token, a target without white space, controls or bytes beyond ASCII, a version.
+_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}+) ([\x21-\x7e]++) HTTP/1\.[01]\r\n")
+
+#: Its parts, for the judgement of one that is not whole, or broken.
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*+")
+_TARGET: Final = re.compile(rb"[\x21-\x7e]*+")
+_LINE_ENDS: Final = (b"HTTP/1.1\r\n", b"HTTP/1.0\r\n")
 
 #: Methods that llhttp is given as they are. It knows others, but some of them only in other protocols, and no
 #: extension: those are read in the shape of a POST, and carry their own name on.
@@ -30,20 +41,8 @@ _METHODS: Final = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 }
 
-#: How a request line ends. llhttp would wait for the rest of one that names no version (HTTP/0.9).
-_PROTOCOLS: Final = (b" HTTP/1.1", b" HTTP/1.0")
-
-#: Bytes of a request line besides its target: a method and the version.
-_LINE_MARGIN: Final = 80
-
-#: Bytes a method may have. The longest registered has 17.
-_LONGEST_METHOD: Final = 64
-
-#: `scheme://authority…` with a host (RFC 9112 §3.2.2).
-_ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[^/?]+(?:[/?].*)?", re.DOTALL)
-
-#: A `Host`: what RFC 3986 §3.2 lets an authority hold, without user information. Empty where there is none.
-_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%\-\[\]:]*")
+#: Empty lines before a request (RFC 9112 §2.2). Old clients send one behind a POST.
+_MOST_EMPTY_LINES: Final = 8
 
 #: Names that rule the framing, the only fields looked at here.
 _RULING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
@@ -52,10 +51,6 @@ _RULING_LENGTHS: Final = frozenset(map(len, _RULING))
 
 #: Digits of a `Content-Length`: 10^18 bytes are an exabyte, and fit any integer of the next parser.
 _LENGTH_DIGITS: Final = 18
-
-#: Bytes of framing between two pieces of a body's data (a chunk's size with its extensions, trailers) before it is
-#: taken for an attack; llhttp bounds the size itself, not what stands behind it.
-_FRAMING: Final = 64 * 1024
 
 _VERSIONS: Final = {"1.1": (1, 1), "1.0": (1, 0)}
 
@@ -114,7 +109,8 @@ class RequestHead:
 
 
 class HeadLimits:
-    """What a request's head may hold: bytes of the target, bytes of all field lines, their number, and which names.
+    """What a request's head may hold: bytes of the target, bytes of all field lines with their line ends, their number,
+    and which names. Trailers may have as many bytes and fields again.
 
     All connections of a server share one object, so that a reload reaches those that are open already.
     """
@@ -140,101 +136,124 @@ class HeadLimits:
         self.drop_underscores = new.drop_underscores
         self.known.clear()  # read under the old limits
 
+    def remember(self, data: bytes, head: RequestHead) -> None:
+        """Spare the reading of a good head when it comes again: one on which the connection goes on, as HTTP."""
+        plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
+        if plain and len(data) <= _REMEMBERED_SIZE:
+            known = self.known
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[data] = head
+
 
 class RequestParser:
     """Bytes in, requests out, for one connection; it has the methods that aiohttp's server asks of its parser.
 
-    A body is a `StreamReader` that is fed as bytes come; broken framing is an exception in it. What cannot be a
-    request ends the parsing: `refusal` makes the message that stands for it.
+    A body is fed as its bytes come; broken framing is an exception in it. What cannot be a request ends the parsing:
+    `refusal` makes the message that stands for it. Bytes that cannot be taken yet are kept and come first in the next
+    `feed_data`, which may bring none.
     """
 
     __slots__ = (
-        "_apart",
+        "_allowed",
         "_at_once",
+        "_body",
+        "_chunks",
+        "_empty_lines",
         "_ended",
-        "_framing",
         "_head",
         "_headers",
         "_in_head",
+        "_intake",
         "_left",
         "_limits",
         "_llhttp",
         "_loop",
         "_messages",
         "_method",
-        "_payload",
-        "_pending",
-        "_protocol",
-        "_read_ahead",
         "_refusal",
-        "_size",
+        "_rest",
+        "_tail",
         "_target",
+        "_turns",
         "_waiting",
+        "behind",
     )
 
     def __init__(
         self,
-        protocol: "BaseProtocol",
         loop: asyncio.AbstractEventLoop,
         limits: HeadLimits,
         *,
+        intake: Intake,
+        turns: Turns,
         refusal: Callable[[RefusedError], Any],
         at_once: int,
-        read_ahead: int,
     ) -> None:
-        """`at_once`: requests that may wait to be handled; `read_ahead`: bytes of a body held before TCP waits."""
-        self._llhttp = httptools.HttpRequestParser(self)
-        self._protocol = protocol
+        """`at_once`: requests that may wait to be handled."""
+        self._llhttp: httptools.HttpRequestParser | None = None
         self._loop = loop
         self._limits = limits
+        self._intake = intake
+        self._turns = turns
         self._refusal = refusal
         self._at_once = at_once
-        self._read_ahead = read_ahead
         self._waiting = 0
-        self._pending = b""  # what waits for a place in the queue, or for the rest of a method
-        self._messages: list[tuple[Any, StreamReader]] = []
-        self._in_head = False  # a head has begun and is not complete
-        self._size = 0  # bytes that have come of that head
-        self._method = ""  # an extension method, while llhttp reads another in its place
+        self._rest = b""  # what came and was not read
+        self._messages: list[tuple[Any, RequestBody]] = []
+        self._empty_lines = 0
+        self._in_head = False  # a request line was read, and the head is not complete
+        self._allowed = 0  # bytes that may still come of that head
+        self._tail = b""  # its last bytes: its end may be cut in two
+        self._method = ""
         self._target = b""
         self._headers: list[Header] = []
         self._head: RequestHead | None = None
-        self._payload: StreamReader | None = None
-        self._left: int | None = 0  # bytes of the body still to come; None where chunks tell
-        self._framing = 0
-        self._apart = False  # a body is read by an llhttp of its own
+        self._body: RequestBody | None = None
+        self._left = 0  # bytes of the body still to come, where a length tells
+        self._chunks: ChunkReader | None = None
         self._ended = False  # no request may follow on this connection
+        self.behind = False
+        """More could be read at once of what is here, but other connections go first: feed again in a later turn."""
 
     # ---- aiohttp's side ----
 
-    def feed_data(self, data: bytes) -> tuple[list[tuple[Any, StreamReader]], bool, bytes]:
+    def feed_data(self, data: bytes) -> tuple[list[tuple[Any, RequestBody]], bool, bytes]:
         """The requests that begin in `data`, whether the connection stops being HTTP after them, and what is left."""
-        if self._pending:
-            data = self._pending + data
-            self._pending = b""
-        switched = False
-        begun = data if self._payload is None and not self._in_head else b""
+        self.behind = False
+        if self._rest:
+            data = self._rest + data if data else self._rest
+            self._rest = b""
+        elif self._waiting == 0 and self._body is None and not self._in_head and not self._ended:
+            # What polls: one known head without a body, and nothing before or behind it.
+            known = self._limits.known.get(data)
+            if known is not None and not known.length and not self._intake.full:
+                self._empty_lines = 0
+                self._head = known
+                self._waiting = 1
+                return [(known, NO_BODY)], False, b""
+        at, switched = 0, False
         try:
-            while data and not self._ended and not switched:
-                if self._payload is None and not self._in_head:
-                    if self._waiting >= self._at_once:
-                        self._pending = data
-                        break
-                    rest = self._recognise(data)
-                    if rest is not None:
-                        begun, data = b"", rest
-                        continue
-                    data = self._translate(data)
-                    if not data:
-                        break
-                data, switched = self._step(data)
-            else:
-                if begun and len(self._messages) == 1:
-                    self._remember(begun, self._messages[0][0])
+            while at < len(data) and not self._ended and not switched and not self._intake.full:
+                before = at
+                if self._chunks is not None:
+                    at, switched = self._read_chunks(data, at, self._chunks)
+                elif self._body is not None:
+                    at, switched = self._read_sized(data, at, self._body)
+                elif self._in_head:
+                    at, switched = self._read_head(data, at)
+                elif self._waiting < self._at_once:
+                    at, switched = self._begin(data, at)
+                if at == before or self.behind:
+                    break
         except RefusedError as refused:
             self._refuse(refused)
         messages, self._messages = self._messages, []
-        return messages, switched, data if switched else b""
+        if switched:
+            return messages, True, data[at:]
+        if at < len(data) and not self._ended:
+            self._rest = data[at:]
+        return messages, False, b""
 
     def message_consumed(self) -> None:
         """A request is being handled: another may take its place in the queue."""
@@ -242,7 +261,7 @@ class RequestParser:
             self._waiting -= 1
 
     def pause_reading(self) -> None:
-        """The body's reader is behind. The transport is told to wait; what has come already is held by the reader."""
+        """The reader of a body is behind: `Intake` says so, and stops the reading here."""
 
     def set_upgraded(self, val: bool) -> None:
         """The server goes on after an upgrade that was declined: there is nothing to undo."""
@@ -250,218 +269,225 @@ class RequestParser:
     def feed_eof(self) -> None:
         """The connection has ended; its requests learn that from the connection."""
 
-    def _recognise(self, data: bytes) -> bytes | None:
-        """Take the request that `data` begins with, if its head is known and its body all here; what follows it."""
-        end = data.find(b"\r\n\r\n") + 4
-        known = self._limits.known.get(data if end == len(data) else data[:end])
-        if known is None:
-            return None
-        payload: StreamReader = EMPTY_PAYLOAD
-        if known.length:
-            after = end + known.length
-            if len(data) < after:
-                return None
-            payload = StreamReader(self._protocol, self._read_ahead, loop=self._loop)
-            payload.feed_data(data[end:after])
-            payload.feed_eof()
-            end = after
-        self._head = known
-        self._waiting += 1
-        self._messages.append((known, payload))
-        return data[end:]
+    @property
+    def in_head(self) -> bool:
+        """Whether a request has begun whose head is not complete. Empty lines before it are nothing of it."""
+        return self._in_head or (self._body is None and self._rest not in {b"", b"\r"})
 
-    def _remember(self, data: bytes, head: RequestHead) -> None:
-        """Spare the reading of a head when it comes again: one on which the connection goes on, as HTTP."""
-        end = data.find(b"\r\n\r\n") + 4
-        plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
-        # An empty line before the head is none of it, and must not be taken for its end.
-        if plain and not data.startswith(b"\r") and 4 <= end <= _REMEMBERED_SIZE:
-            known = self._limits.known
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            known[data[:end]] = head
+    # ---- heads ----
 
-    # ---- one request at a time ----
-
-    def _translate(self, data: bytes) -> bytes:
-        """`data`, which begins a request, with an extension method in llhttp's terms; b"" until it is all here."""
-        while data.startswith(b"\r\n"):  # RFC 9112 §2.2: empty lines before a request are ignored
-            data = data[2:]
-        end = data.find(b"\r\n")
-        if end >= 0 and not data.endswith(_PROTOCOLS, 0, end):
-            raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
-        found = _METHOD.match(data)
-        if found is None:
-            if data not in {b"", b"\r"}:
-                raise RefusedError("bad_request", "no method where a request should begin")
-            self._pending = data
-            return b""
-        token, space = found.groups()
-        if not space:
-            if found.end() < len(data) or len(token) > _LONGEST_METHOD:
-                raise RefusedError("bad_request", "the method is no token, or too long")
-            self._pending = data
-            return b""
-        if token in _METHODS:
-            self._method = ""
-            return data
-        if token.upper() in _METHODS:
+    def _begin(self, data: bytes, at: int) -> tuple[int, bool]:
+        """Take what stands between two requests, and the head of the next as far as it is here."""
+        while data.startswith(b"\r\n", at):  # RFC 9112 §2.2: empty lines before a request are ignored
+            at += 2
+            self._empty_lines += 1
+            if self._empty_lines > _MOST_EMPTY_LINES:
+                raise RefusedError("bad_request", "too many empty lines where a request should begin")
+        end = data.find(b"\r\n\r\n", at) + 4
+        known = self._limits.known.get(data if not at and end == len(data) else data[at:end])
+        if known is not None and len(data) >= end + (known.length or 0):
+            return self._take_known(data, end, known), False
+        if data.startswith(b"\r", at) and at + 1 == len(data):
+            return at, False
+        line = _LINE.match(data, at)
+        if line is None:
+            _judge_line(data, at, self._limits.target)
+            return at, False
+        method, target = line.groups()
+        if len(target) > self._limits.target:
+            raise RefusedError("target_too_long", f"a target of more than {self._limits.target} bytes")
+        known_to_llhttp = method in _METHODS
+        if not known_to_llhttp and method.upper() in _METHODS:
             # No other method to a lenient reader, and another one to a strict reader.
             raise RefusedError("bad_request", "a method in the wrong case")
-        self._method = token.decode("ascii")
-        return b"POST" + data[found.end(1) :]
+        self._empty_lines = 0
+        self._method, self._target = method.decode("ascii"), target
+        self._headers = []
+        self._in_head = True
+        self._allowed = self._limits.head + 2
+        self._tail = b"\r\n"
+        # A fresh one for each head: it then knows nothing of what came before.
+        self._llhttp = httptools.HttpRequestParser(self)
+        if not line.end() <= end <= line.end() + self._allowed:
+            self._feed_llhttp(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :], ends=False)
+            return self._read_head(data, line.end())
+        whole = data[at:end]
+        self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :], ends=True)
+        if self._head is not None:
+            self._limits.remember(whole, self._head)
+        return end, self._after_head()
 
-    def _step(self, data: bytes) -> tuple[bytes, bool]:
-        """Read on in one request: at most to the end of its head, or of its body. What is left, and whether switched.
+    def _take_known(self, data: bytes, end: int, known: RequestHead) -> int:
+        """Take the request whose head, which ends at `end`, is known, and whose body is all here."""
+        body = NO_BODY
+        if known.length:
+            after = end + known.length
+            body = RequestBody(self._intake, self._loop)
+            body.feed_data(data[end:after])
+            body.feed_eof()
+            end = after
+        self._empty_lines = 0
+        self._head = known
+        self._waiting += 1
+        self._messages.append((known, body))
+        return end
 
-        llhttp cannot be told to stop between two requests, so it is given no more than one where that can be known.
-        """
-        piece, rest = data, b""
-        if self._payload is None:
-            # The head's end may be cut in two: then this piece goes on to the next head's end, which llhttp takes.
-            end = data.find(b"\r\n\r\n")
-            if end >= 0:
-                piece, rest = data[: end + 4], data[end + 4 :]
-            self._size += len(piece)
-        elif self._left is not None and len(data) > self._left:
-            piece, rest = data[: self._left], data[self._left :]
-        else:
-            self._framing += len(piece)
+    def _read_head(self, data: bytes, at: int) -> tuple[int, bool]:
+        """Read on in a head, at most to its end: behind that, llhttp would go on with the next."""
+        end = _head_end(self._tail, data, at)
+        whole = end >= 0
+        if not whole:
+            end = len(data)
+        if end - at > self._allowed:
+            self._feed_llhttp(data[at : at + self._allowed], ends=False)  # a fault in what is allowed comes first
+            raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
+        piece = data[at:end]
+        self._feed_llhttp(piece, ends=whole)
+        if not whole:
+            self._allowed -= len(piece)
+            self._tail = (self._tail + piece)[-3:]
+            return end, False
+        return end, self._after_head()
+
+    def _feed_llhttp(self, piece: bytes, *, ends: bool) -> None:
+        """Give llhttp a piece of a head, which ends with it or not: llhttp must see the end just where we do."""
+        assert self._llhttp is not None
         try:
             self._llhttp.feed_data(piece)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = piece[upgrade.args[0] :] + rest
-            if self._payload is None:
-                return rest, self._switches
-            self._read_body_apart()
-            return rest, False
+        except httptools.HttpParserUpgrade:
+            pass  # the end of a head that asks for another protocol
         except httptools.HttpParserError as error:
-            if self._ended and self._payload is None:
-                return b"", False  # bytes behind the connection's last request
             cause = error.__context__
             raise (cause if isinstance(cause, RefusedError) else RefusedError("bad_request", str(error))) from error
-        if self._in_head:
-            self._foresee()
-        elif self._payload is not None:
-            if self._framing > _FRAMING:
-                raise RefusedError("bad_request", "too much framing for too little body")
-        elif self._apart:
-            self._apart = False
-            return rest, self._switches
-        return rest, False
+        if self._in_head is ends:
+            raise RefusedError("bad_request", "the head does not end with an empty line")
 
-    @property
-    def _switches(self) -> bool:
-        """Whether the connection may stop being HTTP behind the request that was read last."""
+    def _after_head(self) -> bool:
+        """Begin the body that a complete head announces; whether the connection stops being HTTP here."""
         head = self._head
-        return head is not None and (head.upgrade or head.method == "CONNECT")
+        assert head is not None
+        if (head.chunked or head.length) and head.method != "CONNECT":
+            self._body = RequestBody(self._intake, self._loop)
+            self._messages.append((head, self._body))
+            if head.chunked:
+                self._chunks = ChunkReader(self._limits.head, self._limits.fields)
+            else:
+                self._left = head.length or 0
+            return False
+        self._messages.append((head, NO_BODY))
+        return self._after_message(head)
 
-    def _read_body_apart(self) -> None:
-        """Have the body of a request that asks for another protocol read: llhttp leaves that to others.
+    def _after_message(self, head: RequestHead) -> bool:
+        switched = head.upgrade or head.method == "CONNECT"
+        self._ended = not (head.keep_alive or switched)
+        return switched
 
-        A fresh llhttp is told the framing. (curl's `--http2` sends such requests.)
-        """
-        self._apart = True
-        self._llhttp = httptools.HttpRequestParser(self)
-        framing = b"Transfer-Encoding: chunked" if self._left is None else b"Content-Length: %d" % self._left
-        self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+    # ---- bodies ----
 
-    def _foresee(self) -> None:
-        """Refuse a head that is too large before it is complete. Raises `RefusedError`."""
-        if self._size - len(self._target) > self._limits.head + _LINE_MARGIN:
-            raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
+    def _read_sized(self, data: bytes, at: int, body: RequestBody) -> tuple[int, bool]:
+        piece = data[at : at + self._left]
+        self._left -= len(piece)
+        body.feed_data(piece)
+        return at + len(piece), self._end_body(body) if not self._left else False
+
+    def _read_chunks(self, data: bytes, at: int, chunks: ChunkReader) -> tuple[int, bool]:
+        body, pieces, before = self._body, list[bytes](), chunks.chunks
+        assert body is not None
+        try:
+            at = chunks.read(data, at, pieces, max(FREE, self._turns.left))
+        except ChunkError as error:
+            raise RefusedError("bad_request", str(error)) from error
+        finally:
+            self._turns.spend(chunks.chunks - before)
+            if pieces:
+                body.feed_data(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if chunks.done:
+            self._chunks = None
+            return at, self._end_body(body)
+        self.behind = not chunks.hungry
+        return at, False
+
+    def _end_body(self, body: RequestBody) -> bool:
+        self._body = None
+        body.feed_eof()
+        assert self._head is not None
+        return self._after_message(self._head)
 
     def _refuse(self, refused: RefusedError) -> None:
         self._ended = True
-        payload, self._payload = self._payload, None
-        if payload is not None:
-            payload.set_exception(BrokenBodyError(str(refused)))
+        self._in_head = False
+        body, self._body, self._chunks = self._body, None, None
+        if body is not None:
+            body.set_exception(BrokenBodyError(str(refused)))
         else:
-            self._messages.append((self._refusal(refused), EMPTY_PAYLOAD))
+            self._messages.append((self._refusal(refused), NO_BODY))
 
     # ---- llhttp's side ----
 
-    def on_message_begin(self) -> None:
-        """A request's first byte."""
-        if self._apart:
-            if self._payload is None:
-                raise RefusedError("bad_request", "bytes behind chunks that ask for another protocol")
-            return
-        self._in_head = True
-        self._target = b""
-        self._headers = []
-
-    def on_url(self, part: bytes) -> None:
-        """A part of the target."""
-        self._target += part
-        if len(self._target) > self._limits.target:
-            raise RefusedError("target_too_long", f"a target of more than {self._limits.target} bytes")
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or of the trailers, which are not carried on."""
-        if self._in_head:
-            if len(self._headers) >= self._limits.fields:
-                raise RefusedError("head_too_large", f"more than {self._limits.fields} header fields")
-            self._headers.append((name, value.rstrip(b" \t")))
+        """A field of the head."""
+        if len(self._headers) >= self._limits.fields:
+            raise RefusedError("head_too_large", f"more than {self._limits.fields} header fields")
+        self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """A head is whole: a request begins, or is refused."""
-        if self._apart:
-            return
         llhttp = self._llhttp
+        assert llhttp is not None
         version = _VERSIONS.get(llhttp.get_http_version())
         if version is None:
             raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
-        size = sum([len(name) + len(value) + 4 for name, value in self._headers])
-        if size > self._limits.head:
-            raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
         if self._limits.drop_underscores:
             self._headers = [header for header in self._headers if b"_" not in header[0]]
-        method = self._method or llhttp.get_method().decode("ascii")
-        head = RequestHead(method, self._target, version, tuple(self._headers))
+        head = RequestHead(self._method, self._target, version, tuple(self._headers))
         head.keep_alive = llhttp.should_keep_alive()
         _obey(head)
         # HTTP/1.0 knows no Upgrade: there the field says nothing (RFC 9110 §7.8).
-        head.upgrade = llhttp.should_upgrade() and version == (1, 1) and method != "CONNECT"
+        head.upgrade = llhttp.should_upgrade() and version == (1, 1) and self._method != "CONNECT"
         self._head = head
         self._in_head = False
-        self._size = 0
         self._waiting += 1
-        payload: StreamReader = EMPTY_PAYLOAD
-        if (head.chunked or head.length) and method != "CONNECT":
-            self._payload = payload = StreamReader(self._protocol, self._read_ahead, loop=self._loop)
-            self._left = None if head.chunked else head.length
-            self._framing = 0
-        self._messages.append((head, payload))
 
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        payload = self._payload
-        if payload is not None:
-            payload.feed_data(data)
-            self._framing = 0
-            if self._left is not None:
-                self._left -= len(data)
 
-    def on_message_complete(self) -> None:
-        """A request's last byte."""
-        head = self._head
-        if self._payload is not None and not self._apart and self._llhttp.should_upgrade():
-            return  # its body is still to be read, apart
-        self._ended = head is not None and not (head.keep_alive or head.upgrade or head.method == "CONNECT")
-        payload, self._payload = self._payload, None
-        self._method = ""
-        if payload is not None:
-            payload.feed_eof()
+def _head_end(tail: bytes, data: bytes, at: int) -> int:
+    """The place behind the empty line that ends the head, which may be cut in two; -1 where it is still to come."""
+    cut = (tail + data[at : at + 3]).find(b"\r\n\r\n")
+    if cut >= 0:
+        return at + cut + 4 - len(tail)
+    found = data.find(b"\r\n\r\n", at)
+    return found + 4 if found >= 0 else -1
+
+
+def _judge_line(data: bytes, at: int, longest_target: int) -> None:
+    """Refuse a request line that cannot become a good one (its first fault decides); else wait for more of it."""
+    token = _TOKEN.match(data, at)
+    assert token is not None
+    if token.end() - at > _LONGEST_METHOD:
+        raise RefusedError("bad_request", "a method of more than 64 bytes")
+    if token.end() == len(data):
+        return
+    if token.end() == at or data[token.end()] != 0x20:
+        raise RefusedError("bad_request", "no method where a request should begin")
+    target = _TARGET.match(data, token.end() + 1)
+    assert target is not None
+    if len(target[0]) > longest_target:
+        raise RefusedError("target_too_long", f"a target of more than {longest_target} bytes")
+    if target.end() == len(data):
+        return
+    if not target[0] or data[target.end()] != 0x20:
+        raise RefusedError("bad_request", "the target has no known form")
+    version = data[target.end() + 1 : target.end() + 11]
+    if not any(line_end.startswith(version) for line_end in _LINE_ENDS):
+        raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
 
 
 def _obey(head: RequestHead) -> None:
     """Set what the ruling fields say of the framing (RFC 9112 §6), and refuse what llhttp leaves open."""
     if b"#" in head.target or not (
         head.target.startswith(b"/")
-        or _ABSOLUTE.fullmatch(head.target)
         or (head.target == b"*" and head.method == "OPTIONS")
         or head.method == "CONNECT"
+        or absolute(head.target) is not None
     ):
         raise RefusedError("bad_request", "the target has no known form")
     hosts = 0
@@ -470,7 +496,7 @@ def _obey(head: RequestHead) -> None:
             continue
         if key == b"host":
             hosts += 1
-            if _HOST.fullmatch(value) is None:
+            if value and not is_authority(value):
                 raise RefusedError("bad_request", "an invalid Host")
         elif key == b"connection":
             if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
@@ -479,6 +505,10 @@ def _obey(head: RequestHead) -> None:
             if len(value) > _LENGTH_DIGITS:
                 raise RefusedError("bad_request", "a Content-Length beyond all measure")
             head.length = int(value)
+            if value.startswith(b"0") and len(value) > 1:
+                # RFC 9110 §8.6 allows leading zeros; a parser that reads them as octal would see another length.
+                plain = (name, b"%d" % head.length)
+                head.headers = tuple(plain if header == (name, value) else header for header in head.headers)
         elif value.lower() != b"chunked" or head.version == (1, 0):
             raise RefusedError("bad_request", "a Transfer-Encoding other than chunked, or in HTTP/1.0")
         else:

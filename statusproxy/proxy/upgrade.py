@@ -38,14 +38,21 @@ class Tunnel:
         self._client_ended = self._gateway_ended = False
         self.bytes_up = self.bytes_down = 0
 
-    async def run(self) -> None:
-        """Carry bytes until both sides have ended, or one is lost."""
+    async def run(self, upload: asyncio.Future[None] | None = None) -> None:
+        """Carry bytes until both sides have ended, or one is lost.
+
+        `upload` carries the body of the request that asked for the tunnel, where that was still coming: what the client
+        sends up to its end is no part of the tunnel (RFC 9110 §7.8), and goes first.
+        """
         self._look()
         self._client.writable = self._client_takes_more
         self._gateway.writable = self._gateway_takes_more
         try:
             self._gateway.tunnel(self._from_gateway)
-            self._client.take_over(TunnelReceiver(self._from_client))
+            if upload is not None and not upload.done():
+                await asyncio.wait([upload, self._done], return_when=asyncio.FIRST_COMPLETED)
+            if not self._done.done():
+                self._client.take_over(TunnelReceiver(self._from_client))
             if self._client.transport is None:
                 self._finish()  # it left before the switch, so nobody will tell us
             await self._done

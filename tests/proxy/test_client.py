@@ -129,3 +129,37 @@ async def test_a_closed_connection_while_a_get_is_handled_ends_it_at_the_gateway
     async with asyncio.timeout(PATIENCE):
         await ended.wait()
     await gone(proxy)
+
+
+async def test_a_declined_upgrade_whose_body_nobody_read_leaves_an_ordinary_connection(
+    origin: Origin, proxy: Running
+) -> None:
+    client = await proxy.connect()
+    await client.send(
+        get("*", "Max-Forwards: 0", "Connection: Upgrade", "Upgrade: echo", "Content-Length: 10", method="OPTIONS")
+    )
+    assert (await client.message(bodiless=True)).status == 204
+    await client.send(b"0123456789" + get("/next"))
+    assert (await client.message()).body == b"ok"
+
+
+async def test_a_body_that_was_whole_and_nobody_read_holds_up_nothing(origin: Origin, proxy: Running) -> None:
+    """More of it than a connection may hold: its client would wait for a reader for ever."""
+    client = await proxy.connect()
+    for _ in range(3):
+        await client.send(get("*", "Max-Forwards: 0", method="OPTIONS", body=b"x" * 600_000))
+        assert (await client.message(bodiless=True)).status == 204
+    await client.send(get("/next"))
+    assert (await client.message()).body == b"ok"
+
+
+async def test_many_requests_sent_at_once_let_others_in_between(origin: Origin, proxy: Running) -> None:
+    flood, other = await proxy.connect(), await proxy.connect()
+    requests = proxy.server.clients.requests_count
+    await flood.send(get("*", "Max-Forwards: 0", method="OPTIONS") * 2000)
+    await flood.message(bodiless=True)
+    await other.send(get("*", "Max-Forwards: 0", method="OPTIONS"))
+    await other.message(bodiless=True)
+    assert proxy.server.clients.requests_count - requests < 1000
+    for _ in range(1999):
+        assert (await flood.message(bodiless=True)).status == 204

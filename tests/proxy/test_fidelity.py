@@ -148,6 +148,22 @@ async def test_options_asks_for_the_server_itself(origin: Origin, proxy: Running
     assert origin.requests[0].start == b"OPTIONS * HTTP/1.1"
 
 
+@pytest.mark.parametrize(
+    ("target", "passed"),
+    [
+        (b"http://other.example", b"*"),
+        (b"http://other.example:81", b"*"),
+        (b"http://other.example/", b"/"),
+        (b"http://other.example?a", b"/?a"),
+    ],
+)
+async def test_options_of_a_whole_host_asks_for_the_server_itself(
+    target: bytes, passed: bytes, origin: Origin, proxy: Running
+) -> None:
+    await proxy.ask(b"OPTIONS " + target + b" HTTP/1.1\r\nHost: proxy.example\r\n\r\n")
+    assert origin.requests[0].start == b"OPTIONS " + passed + b" HTTP/1.1"
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PROPFIND", "PURGE", "QUERY", "FOO", "x!#$%&'*+-.^_`|~9"])
 async def test_any_token_is_a_method(method: str, origin: Origin, proxy: Running) -> None:
     client = await proxy.connect()

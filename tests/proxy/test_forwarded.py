@@ -48,6 +48,10 @@ def test_what_is_no_address_is_none_and_lies_nowhere(text: str) -> None:
         ([(b"X-Forwarded-For", b" , ")], "10.0.0.1"),
         ([(b"Forwarded", b'for="[2001:db8::1]:80";proto=https, for=10.0.0.3')], "[2001:db8::1]:80"),
         ([(b"Forwarded", b"proto=https;For=198.51.100.7")], "198.51.100.7"),
+        ([(b"Forwarded", b'proto=http;host="a;for=10.0.0.1";for=203.0.113.5')], "203.0.113.5"),
+        ([(b"Forwarded", b'for=203.0.113.5;host="a, for=10.0.0.1"')], "203.0.113.5"),
+        ([(b"Forwarded", b"for=203.0.113.5"), (b"Forwarded", b"for=10.0.0.3")], "203.0.113.5"),
+        ([(b"Forwarded", b"for=_hidden, for=10.0.0.3")], "_hidden"),
         ([(b"X-Real-IP", b"198.51.100.7")], "198.51.100.7"),
         ([(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Real-IP", b"198.51.100.7")], "198.51.100.7"),
         ([(b"X-Forwarded-For", b"127.0.0.1"), (b"Forwarded", b"for=198.51.100.7")], "198.51.100.7"),
@@ -55,6 +59,20 @@ def test_what_is_no_address_is_none_and_lies_nowhere(text: str) -> None:
 )
 def test_the_client_is_the_nearest_hop_that_is_no_trusted_proxy(fields: list[tuple[bytes, bytes]], client: str) -> None:
     assert TRUST.client(NGINX, fields) == client
+
+
+@pytest.mark.parametrize("line", [b'for="', b'for=203.0.113.5;host="a, for=10.0.0.1', b"for=a for=b", b"for=a;for=b"])
+def test_behind_a_forwarded_that_breaks_the_grammar_is_an_unknown_client(line: bytes) -> None:
+    """Passed over, it would make the proxy that appended to it the client: one of our own network."""
+    assert TRUST.client(NGINX, [(b"Forwarded", line), (b"X-Real-IP", b"10.0.0.2")]) == "unknown"
+    assert not TRUST.is_trusted("unknown")
+
+
+def test_what_is_too_long_for_an_address_is_not_remembered() -> None:
+    trust = Trust([ip_network("10.0.0.0/8")])
+    fields = [(b"X-Forwarded-For", b"10.0.0.2" + b" " * 100 + b"x" * 100)]
+    assert trust.client(NGINX, fields) == fields[0][1].decode()
+    assert trust._looked_up.cache_info().currsize == 1
 
 
 def test_a_stranger_is_the_client_whatever_it_says() -> None:
@@ -99,6 +117,15 @@ def test_a_trusted_proxy_s_words_are_kept_and_its_own_address_added() -> None:
         b"X-Forwarded-For": b"198.51.100.7, 10.0.0.1",
         b"Forwarded": b'for=198.51.100.7, for=10.0.0.1;proto=http;host="a.example"',
     }
+
+
+def test_a_forwarded_that_breaks_the_grammar_is_not_carried_on() -> None:
+    written = told(NGINX, (b"Forwarded", b'for=203.0.113.5;host="a'))[b"Forwarded"]
+    assert written == b'for=unknown, for=10.0.0.1;proto=http;host="a.example"'
+
+
+def test_an_empty_forwarded_adds_nothing_to_ours() -> None:
+    assert told(NGINX, (b"Forwarded", b""))[b"Forwarded"] == b'for=10.0.0.1;proto=http;host="a.example"'
 
 
 def test_the_real_client_is_told_where_a_trusted_proxy_only_wrote_the_chain() -> None:

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusproxy.proxy import requests
+from statusproxy.proxy.request_body import Intake
 from statusproxy.proxy.requests import HeadLimits, RequestHead, RequestParser
+from statusproxy.proxy.turns import Turns
 from tests.proxy.test_requests import NoTransport
 
 HOST = b"Host: proxy.example\r\n"
@@ -46,12 +48,12 @@ def limits() -> HeadLimits:
 async def read(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
     """What a fresh connection makes of these pieces: each request with its body, or what was refused."""
     parser = RequestParser(
-        NoTransport(),  # type: ignore[arg-type]
         asyncio.get_running_loop(),
         under,
+        intake=Intake(NoTransport(), 2**20),
+        turns=Turns(asyncio.get_running_loop()),
         refusal=lambda refused: refused,
         at_once=1000,
-        read_ahead=1024,
     )
     found: list[Any] = []
     payloads = []
@@ -94,12 +96,12 @@ def test_a_parser_that_knows_heads_reads_what_one_that_knows_none_reads(
 async def test_a_head_that_comes_again_is_the_same_object() -> None:
     under = limits()
     parser = RequestParser(
-        NoTransport(),  # type: ignore[arg-type]
         asyncio.get_running_loop(),
         under,
+        intake=Intake(NoTransport(), 2**20),
+        turns=Turns(asyncio.get_running_loop()),
         refusal=lambda refused: refused,
         at_once=10,
-        read_ahead=1024,
     )
     [(first, _)], _, _ = parser.feed_data(GET)
     [(second, _)], _, _ = parser.feed_data(GET)

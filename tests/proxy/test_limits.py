@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from statusproxy.proxy.client import ClientConnection
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 SHORT = "150ms"
@@ -60,6 +62,26 @@ async def test_the_head_of_a_later_request_has_its_time_too(origin: Origin, tmp_
         await client.message()
         await client.send(b"GET / HTTP/1.1\r\n")
         assert problem(await client.message())[0] == 408
+
+
+async def test_a_head_begun_behind_another_request_has_its_time_too(origin: Origin, tmp_path: Path) -> None:
+    held = Held(origin)
+    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT, "keep_alive": "1h"}) as proxy:
+        client = await proxy.connect()
+        await client.send(get("/held") + b"GET / HTTP/1.1\r\nHost")
+        await origin.received()
+        held.let_go.set()
+        assert (await client.message()).status == 200
+        assert problem(await client.message()) == (408, "request_head_too_slow", "client")
+        assert await client.ended()
+
+
+async def test_an_empty_line_behind_a_request_is_no_slow_head(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT, "keep_alive": "600ms"}) as proxy:
+        client = await proxy.connect()
+        await client.send(get() + b"\r\n")
+        assert (await client.message()).status == 200
+        assert await client.ended()  # after its time as an idle connection, without a word
 
 
 async def test_a_head_begun_just_before_the_connection_got_too_old_is_still_served(
@@ -223,22 +245,127 @@ async def test_a_chunked_body_is_cut_off_where_it_grows_too_large(origin: Origin
         assert problem(await client.message()) == (413, "body_too_large", "client")
 
 
-async def test_a_client_too_many_is_told_so_once_it_asks(origin: Origin, tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_chunked_body_is_too_large_whether_or_not_it_came_with_its_head(
+    together: bool, origin: Origin, tmp_path: Path
+) -> None:
+    tap = [{"path": "/tap", "forward": False}]
+    async with running(tmp_path, origin.url, limits={"body": "1k"}, webhooks=tap) as proxy:
+        for target, size, status in (("/", 1024, 200), ("/", 1025, 413), ("/tap", 1024, 204), ("/tap", 1025, 413)):
+            client = await proxy.connect()
+            head = get(target, "Transfer-Encoding: chunked", method="POST")
+            body = b"%x\r\n" % size + b"a" * size + b"\r\n0\r\n\r\n"
+            if together:
+                await client.send(head + body)
+            else:
+                await client.send(head)
+                await until(lambda: proxy.server.proxy.in_flight == 1)
+                await client.send(body)
+            assert (await client.message()).status == status, (target, size)
+            await client.close()
+            await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert len(origin.requests) == 1
+
+
+async def test_a_newcomer_takes_the_place_of_the_client_that_was_idle_longest(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
+        silent, served = await proxy.connect(), await proxy.connect()
+        await served.send(get())
+        await served.message()
+        assert (await proxy.ask(get())).status == 200
+        assert await silent.ended()
+        await served.send(get())
+        assert (await served.message()).status == 200
+
+
+async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(origin: Origin, tmp_path: Path) -> None:
+    held = Held(origin)
+    async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
+        at_work, begun = await proxy.connect(), await proxy.connect()
+        await at_work.send(get("/held"))
+        await begun.send(b"GET / HTTP/1.1\r\nHost")
+        await origin.received()
+        await until(lambda: any(getattr(c, "_head_begun", False) for c in proxy.server.clients.connections))
+        newcomer = await proxy.connect()
+        await newcomer.send(get())
+        assert (await newcomer.message()).status == 200
+        assert problem(await begun.message()) == (503, "overloaded", "proxy")
+        assert await begun.ended()
+        held.let_go.set()
+        assert (await at_work.message()).status == 200
+
+
+async def test_a_newcomer_is_refused_only_where_all_others_have_a_request_under_way(
+    origin: Origin, tmp_path: Path
+) -> None:
+    held = Held(origin)
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         first, second = await proxy.connect(), await proxy.connect()
         for client in (first, second):
-            await client.send(get())
-            await client.message()
-        third = await proxy.connect()
+            await client.send(get("/held"))
+        await origin.received(2)
+        third, fourth = await proxy.connect(), await proxy.connect()
         await third.send(get("/", method="POST", body=b"x" * 100_000))
         got = await third.message()
         assert problem(got) == (503, "overloaded", "proxy")
         assert (got.get("Retry-After"), got.get("Connection")) == (b"1", b"close")
         assert await third.ended()
-        await first.close()
-        await until(lambda: len(proxy.server.clients.connections) == 1)
-        assert (await proxy.ask(get())).status == 200
+        held.let_go.set()
+        for client in (first, second):
+            await client.message()
+        await fourth.send(get())  # it came while all places were taken, and asks when one is free
+        assert (await fourth.message()).status == 200
     assert len(origin.requests) == 3
+
+
+async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
+        client = await proxy.connect()
+        await until(lambda: len(proxy.server.clients.places) == 1)
+        [connection] = proxy.server.clients.connections
+        assert isinstance(connection, ClientConnection)
+        before = connection.may_go
+        os.write(client.writer.get_extra_info("socket").fileno(), get())  # it is in the kernel, and the loop stands
+        assert (before, connection.may_go) == (True, False)
+        assert (await client.message()).status == 200
+
+
+async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors_for(
+    origin: Origin, tmp_path: Path
+) -> None:
+    held = Held(origin)
+    async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
+        clients = proxy.server.clients
+        clients._reserve.refused_at_once = 2
+        first = await proxy.connect()
+        await first.send(get("/held"))
+        await origin.received()
+        waiting = [await proxy.connect() for _ in range(2)]
+        await until(lambda: len(clients.waiting) == 2)
+        third = await proxy.connect()
+        assert problem(await third.message()) == (503, "overloaded", "proxy")
+        assert await third.ended()
+        await waiting[0].send(get())
+        assert problem(await waiting[0].message()) == (503, "overloaded", "proxy")
+        held.let_go.set()
+        await first.message()
+
+
+class Held:
+    """A gateway that holds back what it answers to `/held`."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.let_go = asyncio.Event()
+        self._origin = origin
+        origin.script = self.serve
+
+    async def serve(self, wire: Wire) -> None:
+        """Answer request after request."""
+        while True:
+            request = await self._origin.take(wire)
+            if request.target == b"/held":
+                await self.let_go.wait()
+            await wire.send(answer(b"ok"))
 
 
 async def test_requests_wait_for_a_place_and_are_told_when_none_comes_free(origin: Origin, tmp_path: Path) -> None:

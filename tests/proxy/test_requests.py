@@ -4,22 +4,22 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import StreamReader
 
+from statusproxy.proxy.chunked import LONGEST_LINE
+from statusproxy.proxy.request_body import Intake, RequestBody
 from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
+from statusproxy.proxy.turns import FREE, SHARE, Turns
 
 HOST = b"Host: proxy.example\r\n"
 
 
 class NoTransport:
-    """The little that a body's reader asks of its connection."""
-
-    connected = True
+    """The little that a body asks of its connection."""
 
     def pause_reading(self) -> None:
         """Nothing to pause."""
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
+    def resume_reading(self) -> None:
         """Nothing to resume."""
 
 
@@ -27,27 +27,40 @@ class Reading:
     """What a parser makes of bytes that come in pieces."""
 
     def __init__(
-        self, *, at_once: int = 10, target: int = 100, head: int = 400, fields: int = 8, drop_underscores: bool = False
+        self,
+        *,
+        at_once: int = 10,
+        target: int = 100,
+        head: int = 400,
+        fields: int = 8,
+        drop_underscores: bool = False,
+        read_ahead: int = 2**20,
+        turns: Turns | None = None,
     ) -> None:
+        loop = asyncio.get_running_loop()
+        self.turns = turns or Turns(loop)
         self.parser = RequestParser(
-            NoTransport(),  # type: ignore[arg-type]
-            asyncio.get_running_loop(),
+            loop,
             HeadLimits(target=target, head=head, fields=fields, drop_underscores=drop_underscores),
+            intake=Intake(NoTransport(), read_ahead),
+            turns=self.turns,
             refusal=lambda refused: refused,
             at_once=at_once,
-            read_ahead=1024,
         )
         self.messages: list[Any] = []
-        self.payloads: list[StreamReader] = []
+        self.payloads: list[RequestBody] = []
         self.tail = b""
         self.switched = False
 
     def feed(self, *pieces: bytes) -> "Reading":
         for piece in pieces:
+            if self.switched:
+                self.tail += piece
+                continue
             messages, switched, tail = self.parser.feed_data(piece)
             self.messages += [message for message, _ in messages]
             self.payloads += [payload for _, payload in messages]
-            self.switched = self.switched or switched
+            self.switched = switched
             self.tail += tail
         return self
 
@@ -140,6 +153,11 @@ async def test_options_may_ask_for_the_server_itself() -> None:
         b"GET ?a HTTP/1.1",
         b"GET http:///a HTTP/1.1",
         b"GET http:/a HTTP/1.1",
+        b"GET http://user@/x HTTP/1.1",
+        b"GET http://a:9000:80/ HTTP/1.1",
+        b"GET http://[::1/ HTTP/1.1",
+        b"GET http://a,b/ HTTP/1.1",
+        b"GET http://%zz/ HTTP/1.1",
         b"GET /a#b HTTP/1.1",
         b"GET /a b HTTP/1.1",
         b"GET  /a HTTP/1.1",
@@ -209,7 +227,13 @@ async def test_a_head_that_two_parsers_could_read_differently_is_refused(line: b
     assert Reading().feed(request(line, start=b"POST / HTTP/1.1")).code == "bad_request"
 
 
-@pytest.mark.parametrize("host", [b"a b", b"a/b", b"a,b\xe9", b"user@a", b"a?b", b"a#b", b"a\\b", b'"a"', b"<a>"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *[b"a b", b"a/b", b"a,b\xe9", b"user@a", b"a?b", b"a#b", b"a\\b", b'"a"', b"<a>"],
+        *[b"a:9000:80", b"h:80x", b"[::1", b"a,b", b":80", b"h;x", b"%zz", b"h:65536"],
+    ],
+)
 async def test_an_invalid_host_is_refused(host: bytes) -> None:
     assert Reading().feed(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n").code == "bad_request"
 
@@ -344,9 +368,19 @@ async def test_broken_chunks_are_an_error_to_who_reads_them_and_end_the_connecti
         got.payloads[0].read_nowait()
 
 
-@pytest.mark.parametrize("size", [b"3", b"003", b"3;a=b", b'3;a="b;c"', b"000000000000003"])
+@pytest.mark.parametrize("size", [b"3", b"003", b"3;a=b", b'3;a="b;c"', b"000000000000003", b"3 ; a = b", b"3\t;\ta"])
 async def test_chunk_sizes_may_have_zeros_and_extensions(size: bytes) -> None:
     assert Reading().feed(chunked(size + b"\r\nabc\r\n0\r\n\r\n")).body() == b"abc"
+
+
+@pytest.mark.parametrize(("written", "plain"), [(b"005", b"5"), (b"00", b"0"), (b"000000000000000005", b"5")])
+async def test_leading_zeros_of_a_length_are_dropped(written: bytes, plain: bytes) -> None:
+    got = Reading().feed(request(b"content-length: " + written, start=b"POST / HTTP/1.1") + b"abcde")
+    head = got.messages[0]
+    assert head.headers[1] == (b"content-length", plain)
+    assert (b"content-length", plain) in head.kept
+    assert head.noted[b"content-length"] == [plain]
+    assert head.length == int(plain)
 
 
 async def test_a_body_of_length_zero_is_no_body() -> None:
@@ -378,6 +412,127 @@ async def test_the_limits_of_a_head_hold_exactly() -> None:
 )
 async def test_a_head_is_refused_as_soon_as_it_cannot_become_a_good_one(begun: bytes, code: str) -> None:
     assert Reading().feed(begun).code == code
+
+
+def verdict(pieces: list[bytes]) -> list[Any]:
+    """What is made of bytes that come in these pieces: each request with its body, and what was refused."""
+    got = Reading(target=100, head=400, fields=8).feed(*pieces)
+    found: list[Any] = [got.switched, got.tail]
+    for message, body in zip(got.messages, got.payloads, strict=True):
+        if isinstance(message, RefusedError):
+            found.append(message.code)
+            continue
+        try:
+            read: Any = (body.read_nowait(), body.is_eof())
+        except BrokenBodyError:
+            read = "broken"
+        found.append((message.method, message.target, message.headers, read))
+    return found
+
+
+ROOM = 400 - len(HOST)
+BORDERS = {
+    "method": [b"M" * 64 + b" / HTTP/1.1\r\n" + HOST + b"\r\n", b"M" * 65 + b" / HTTP/1.1\r\n" + HOST + b"\r\n"],
+    "target": [request(start=b"GET /" + b"t" * 99 + b" HTTP/1.1"), request(start=b"GET /" + b"t" * 100 + b" HTTP/1.1")],
+    "head": [request(b"X: " + b"x" * (ROOM - 5)), request(b"X: " + b"x" * (ROOM - 4))],
+    "white space": [request(b"X:" + b" " * (ROOM - 5) + b"x"), request(b"X:" + b" " * (ROOM - 4) + b"x")],
+    "fields": [request(*[b"X: y"] * 7), request(*[b"X: y"] * 8)],
+    "empty lines": [b"\r\n" * 8 + request(), b"\r\n" * 9 + request()],
+    "extensions": [
+        chunked(b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\nabc\r\n0\r\n\r\n"),
+        chunked(b"3;" + b"x" * (LONGEST_LINE - 3) + b"\r\nabc\r\n0\r\n\r\n"),
+    ],
+    "trailers": [
+        chunked(b"0\r\nT: " + b"x" * 395 + b"\r\n\r\n"),
+        chunked(b"0\r\nT: " + b"x" * 396 + b"\r\n\r\n"),
+    ],
+    "trailer fields": [
+        chunked(b"0\r\n" + b"T: x\r\n" * 8 + b"\r\n"),
+        chunked(b"0\r\n" + b"T: x\r\n" * 9 + b"\r\n"),
+    ],
+}
+
+
+@pytest.mark.parametrize("part", BORDERS)
+async def test_each_limit_holds_to_the_byte_wherever_the_bytes_are_cut(part: str) -> None:
+    within, beyond = BORDERS[part]
+    assert verdict([within])[-1][-1] in {(b"", True), (b"abc", True)}
+    assert verdict([beyond])[-1] in {"bad_request", "target_too_long", "head_too_large"} or (
+        verdict([beyond])[-1][-1] == "broken"
+    )
+    for wire in (within, beyond):
+        whole = verdict([wire])
+        for cut in range(len(wire) + 1):
+            assert verdict([wire[:cut], wire[cut:]]) == whole, cut
+        assert verdict([wire[i : i + 1] for i in range(len(wire))]) == whole
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        request() + request(start=b"PURGE /2 HTTP/1.1") + request(start=b"FOO /3 HTTP/1.0"),
+        chunked(b"3 ;a\r\nabc\r\n0\r\nT: x\r\n\r\n") + request(start=b"GET /2 HTTP/1.1"),
+        request(b"Content-Length: 3", start=b"PUT / HTTP/1.1") + b"abc\r\n" + request(start=b"GET /2 HTTP/1.1"),
+        request(b"Connection: upgrade", b"Upgrade: foo", b"Content-Length: 2", start=b"POST / HTTP/1.1")
+        + b"ab\r\n\r\n",
+        request() + b"get / HTTP/1.1\r\n" + HOST + b"\r\n",
+        request() + request(b"A: b\nC: d"),
+        request() + request(b"Transfer-Encoding: chunked", start=b"POST / HTTP/1.1") + b"3\r\nabc0\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"\r\n\n" + request(),
+        b"GET / HTTP/1.1\n\n" + request(),
+        b"GET /\xe9 HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET / HTTP/1.2\r\n" + HOST + b"\r\n",
+        b"GET /\r\n\r\n",
+    ],
+)
+async def test_the_verdict_on_messages_does_not_depend_on_where_they_are_cut(wire: bytes) -> None:
+    whole = verdict([wire])
+    for cut in range(len(wire) + 1):
+        assert verdict([wire[:cut], wire[cut:]]) == whole, cut
+    assert verdict([wire[i : i + 1] for i in range(len(wire))]) == whole
+
+
+async def test_a_head_that_is_too_large_is_told_before_it_is_complete() -> None:
+    begun = b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"x" * ROOM
+    assert Reading().feed(*[begun[i : i + 1] for i in range(len(begun))]).code == "head_too_large"
+
+
+async def test_empty_lines_alone_are_no_head() -> None:
+    got = Reading()
+    states = [got.feed(piece).parser.in_head for piece in (b"\r\n\r\n", b"\r", b"\n", b"G", b"ET / HTTP/1.1\r\n", HOST)]
+    assert states == [False, False, False, True, True, True]
+    assert not got.feed(b"\r\n").parser.in_head
+
+
+async def test_many_tiny_chunks_are_read_in_several_turns() -> None:
+    body = b"x" * (3 * SHARE)
+    got = Reading().feed(chunked(b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"))
+    assert got.parser.behind
+    assert len(got.payloads[0].read_nowait()) == SHARE
+    for _ in range(3):
+        await asyncio.sleep(0)  # the next turn of the loop
+        got.feed(b"")
+    assert got.body() == b"x" * (2 * SHARE)
+
+
+async def test_connections_share_the_chunks_of_a_turn() -> None:
+    first = Reading()
+    second = Reading(turns=first.turns)
+    many = chunked(b"1\r\nx\r\n" * (2 * SHARE))
+    first.feed(many)
+    second.feed(many)
+    assert len(first.payloads[0].read_nowait()) == SHARE
+    assert len(second.payloads[0].read_nowait()) == FREE
+
+
+async def test_nothing_more_is_read_while_bodies_that_nobody_reads_fill_the_room_for_them() -> None:
+    got = Reading(read_ahead=1000)
+    post = request(b"Content-Length: 900", start=b"POST / HTTP/1.1") + b"x" * 900
+    got.feed(post * 6)
+    assert len(got.messages) == 3
+    got.payloads[0].discard()
+    got.payloads[1].discard()
+    assert len(got.feed(b"").messages) == 5
 
 
 async def test_no_more_requests_are_read_than_may_wait() -> None:

@@ -317,3 +317,44 @@ async def test_http2_is_not_spoken_past_the_proxy(origin: Origin, proxy: Running
     got = await proxy.ask(get("/", f"Upgrade: {protocol}", "Connection: Upgrade"))
     assert got.body == b"ok"
     assert origin.requests[0].all("Upgrade") == []
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_a_body_that_was_still_coming_at_the_switch_goes_first_and_in_its_framing(
+    framing: str, origin: Origin, proxy: Running
+) -> None:
+    got = asyncio.Event()
+    seen = b""
+
+    async def script(wire: Wire) -> None:
+        nonlocal seen
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED)
+        while data := await wire.reader.read(2**20):
+            seen += data
+            if seen.endswith(b"tunnel"):
+                got.set()
+
+    origin.script = script
+    field = "Content-Length: 6" if framing == "length" else "Transfer-Encoding: chunked"
+    client = await switched(proxy, ask_to_switch("echo", field) + (b"abc" if framing == "length" else b"3\r\nabc\r\n"))
+    await client.send((b"def" if framing == "length" else b"3;x\r\ndef\r\n0\r\n\r\n") + b"tunnel")
+    await asyncio.wait_for(got.wait(), PATIENCE)
+    assert seen == (b"abcdeftunnel" if framing == "length" else b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\ntunnel")
+
+
+async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_when_it_ends(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.proxy.client._UNWANTED", 3600.0)  # the time for a body nobody wants
+
+    async def script(wire: Wire) -> None:
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED + b"bye")
+
+    origin.script = script
+    client = await switched(proxy, ask_to_switch("echo", "Content-Length: 100") + b"abc")
+    assert await client.rest() == b"bye"
+    client.writer.write_eof()
+    await until(lambda: not proxy.server.clients.connections)
+    assert proxy.server.proxy.in_flight == 0
