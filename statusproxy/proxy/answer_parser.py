@@ -12,14 +12,14 @@ from typing import Final
 import httptools
 
 from statusproxy.proxy.answer_chunks import ChunkDecoder, ChunkError
-from statusproxy.proxy.headers import Header, lower, tokens
+from statusproxy.proxy.headers import Header, tokens
 
 #: Chunks read in one go: about a quarter of a millisecond. The rest waits until other connections had their turn.
 CHUNKS_AT_ONCE: Final = 256
 
-#: Fields that an answer's heads (interim ones included) may have, and its trailers again. Each costs about 2 µs on its
-#: way through the proxy. Node reads 2000 lines at most, other servers send some dozen.
-MOST_FIELDS: Final = 1000
+#: Lines that an answer's heads (interim ones included) may have, and its trailers again. Each field costs about 2 µs on
+#: its way through the proxy. Node reads 2000 fields at most, other servers send some dozen.
+MOST_LINES: Final = 1000
 
 #: Interim answers (1xx) before the final one. A gateway that says each second that it is still at work (102) reaches
 #: the limit only after the two minutes that an answer's head may take by default.
@@ -31,9 +31,14 @@ _PIECE: Final = 64
 #: A reason phrase (RFC 9112 §4).
 _REASON: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*+")
 
+#: How a body begins and ends that is one chunk, the everyday case, which is told at a glance.
+_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
+_LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
+
 _HEAD_END: Final = b"\r\n\r\n"
 _CODING_LENGTH: Final = len(b"transfer-encoding")
 _LENGTH_LENGTH: Final = len(b"content-length")
+_KEEP_LENGTH: Final = len(b"keep-alive")
 
 #: Statuses whose answers have no body, whatever their fields say (RFC 9112 §6.3).
 _BODILESS: Final = frozenset({204, 304})
@@ -80,13 +85,14 @@ class Answer:
     __slots__ = (
         "_before",
         "_chunks",
-        "_fields",
         "_head_only",
+        "_headers",
         "_informational",
         "_interim",
         "_left",
         "_length",
         "_limit",
+        "_lines",
         "_llhttp",
         "_parsing",
         "_size",
@@ -96,21 +102,22 @@ class Answer:
         "complete",
         "head",
         "held",
+        "kept",
         "trailers",
     )
 
     def __init__(
-        self, *, limit: int, head_only: bool, informational: Callable[[ResponseHead], None] | None = None
+        self, limit: int, head_only: bool, informational: Callable[[ResponseHead], None] | None = None
     ) -> None:
         """`head_only` for HEAD, whose answer has no body whatever it says; `informational` is called with each 1xx."""
         self._llhttp: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._limit = limit
         self._head_only = head_only
         self._informational = informational
-        self._parsing = ResponseHead()
-        self._size = 0  # bytes of the heads so far, or of the trailers
+        self._parsing = parsing = ResponseHead()
+        self._headers = parsing.headers
+        self._size = self._lines = 0  # bytes and lines of the heads so far, or of the trailers
         self._before = b""  # the last bytes of an incomplete head, or of incomplete trailers
-        self._fields = MOST_FIELDS  # fields that may still come
         self._interim = 0
         self._length = -1  # what the head says of the body's length; -1: nothing
         self._left = 0  # bytes of the body that are still to come, where its length is known
@@ -122,6 +129,8 @@ class Answer:
         """The pieces of the body that have come and were not taken."""
         self.held = 0
         """Bytes in memory for `body`, its small pieces counted with what they cost."""
+        self.kept: bytes | None = None
+        """The value of `Keep-Alive`, if there was one."""
         self.trailers: list[Header] = []
         self.complete = False
         """The answer's last byte was read."""
@@ -208,15 +217,17 @@ class Answer:
 
     def _read_section(self, data: bytes) -> bytes:
         """Read on in one head, or in the trailers; give the bytes behind its end. Raises `BadAnswerError`."""
-        end = head_end(self._before, data)
-        piece, rest = (data, b"") if end in {-1, len(data)} else (data[:end], data[end:])
-        room = self._limit - self._size
-        too_large = len(piece) > room
-        if too_large:
-            piece = piece[:room]  # what is wrong within the limit is told first
-        self._size += len(piece)
         llhttp = self._llhttp
         assert llhttp is not None
+        end = head_end(self._before, data) if self._before else data.find(_HEAD_END)
+        if end >= 0 and not self._before:
+            end += len(_HEAD_END)
+        piece, rest = (data[:end], data[end:]) if 0 <= end < len(data) else (data, b"")
+        self._size += len(piece)
+        self._lines += piece.count(b"\n")
+        refused = ""
+        if self._size > self._limit or self._lines > MOST_LINES:
+            piece, refused = self._within_limits(piece)
         try:
             llhttp.feed_data(piece)
         except httptools.HttpParserUpgrade:
@@ -224,10 +235,25 @@ class Answer:
         except httptools.HttpParserError as error:
             cause = error.__context__
             raise (cause if isinstance(cause, BadAnswerError) else BadAnswerError(str(error))) from None
-        if too_large:
-            raise BadAnswerError("trailers too large" if self._trailing else "head too large")
-        self._before = b"" if end >= 0 else (self._before + piece[-3:])[-3:]
+        if refused:
+            raise BadAnswerError(refused)
+        if end < 0:
+            self._before = (self._before + piece[-3:])[-3:]
+        elif self._before:
+            self._before = b""
         return rest
+
+    def _within_limits(self, piece: bytes) -> tuple[bytes, str]:
+        """What of `piece` is within the limits, as what is wrong with it is told first; and which limit it passed."""
+        part = "trailers" if self._trailing else "head"
+        small = piece[: self._limit - self._size + len(piece)]  # the count holds all of the piece already
+        lines = MOST_LINES - self._lines + piece.count(b"\n")
+        if small.count(b"\n") <= lines:
+            return small, f"{part} too large"
+        end = 0
+        for _ in range(lines + 1):
+            end = small.index(b"\n", end) + 1
+        return small[: end - 1], f"more than {MOST_LINES} lines in the {part}"
 
     def _begin_body(self, head: ResponseHead, data: bytes) -> None:
         """The final head is whole: settle how the body is framed (RFC 9112 §6.3), and read what came of it."""
@@ -237,9 +263,18 @@ class Answer:
         elif self._head_only or head.status in _BODILESS or self._length == 0:
             self.complete = True
         elif head.coded:
+            if data.endswith(_LAST_CHUNK) and (line := _CHUNK_LINE.match(data)) is not None:
+                end = line.end() + int(line[1], 16)
+                if end + len(_LAST_CHUNK) == len(data):
+                    self._hold(data[line.end() : end])
+                    self.complete = True
+                    return
             self._chunks = ChunkDecoder()
         elif self._length > 0:
             self._left = self._length
+            if data:
+                self._take_known(data)
+            return
         if data:
             self.feed(data)
 
@@ -247,11 +282,14 @@ class Answer:
 
     def _take_known(self, data: bytes) -> None:
         """Take a piece of a body whose length is known."""
-        if len(data) > self._left:
-            data = data[: self._left]
+        size = len(data)
+        if size > self._left:
+            size = self._left
+            data = data[:size]
             self.behind = True
-        self._hold(data)
-        self._left -= len(data)
+        self.body.append(data)
+        self.held += size + _PIECE
+        self._left -= size
         self.complete = not self._left
 
     def _begin_trailers(self, data: bytes) -> None:
@@ -262,11 +300,12 @@ class Answer:
             return
         # Trailers are read as the fields of a head are, by an llhttp of their own.
         self._trailing = True
+        self._parsing = ResponseHead()
+        self._headers = self.trailers
         self._llhttp = httptools.HttpResponseParser(self)
         self._llhttp.feed_data(b"HTTP/1.1 200 OK\r\n")
-        self._size = 0
+        self._size = self._lines = 0
         self._before = b"\r\n"
-        self._fields = MOST_FIELDS
         if data:
             self._read_trailers(data)
 
@@ -277,11 +316,6 @@ class Answer:
 
     # ---- llhttp's side ----
 
-    def on_message_begin(self) -> None:
-        """A head begins: of an interim answer, of the final one, or the line that stands before trailers."""
-        self._parsing = ResponseHead()
-        self._length = -1
-
     def on_status(self, reason: bytes) -> None:
         """A part of the reason phrase."""
         self._parsing.reason += reason
@@ -289,20 +323,18 @@ class Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of a head, or of the trailers."""
         value = value.rstrip(b" \t")
-        fields = self.trailers if self._trailing else self._parsing.headers
-        if len(fields) >= self._fields:
-            raise BadAnswerError(f"more than {MOST_FIELDS} fields")
-        fields.append((name, value))
-        if self._trailing:
-            return
+        self._headers.append((name, value))
         size = len(name)
-        if size == _CODING_LENGTH and lower(name) == b"transfer-encoding":
+        if size == _LENGTH_LENGTH:
+            if name.lower() == b"content-length":
+                self._length = int(value)  # llhttp lets digits through only
+        elif size == _CODING_LENGTH and name.lower() == b"transfer-encoding" and not self._trailing:
             # llhttp would read `gzip, chunked` as chunks, and what it does not know up to the connection's end.
             if self._parsing.coded or value.lower() != b"chunked":
                 raise BadAnswerError("a Transfer-Encoding other than chunked")
             self._parsing.coded = True
-        elif size == _LENGTH_LENGTH and lower(name) == b"content-length":
-            self._length = int(value)  # llhttp lets digits through only
+        elif size == _KEEP_LENGTH and name.lower() == b"keep-alive":
+            self.kept = value
 
     def on_headers_complete(self) -> None:
         """A head is whole, or the trailers are."""
@@ -319,7 +351,7 @@ class Answer:
             head.version = (1, 0)
         if head.coded and self._length >= 0:
             raise BadAnswerError("both a length and a Transfer-Encoding")
-        if _REASON.fullmatch(head.reason) is None:
+        if head.reason != b"OK" and _REASON.fullmatch(head.reason) is None:
             raise BadAnswerError("control characters in the reason")
         if 100 <= head.status < 200 and head.status != _SWITCHING:
             self._pass_interim(head)
@@ -336,6 +368,7 @@ class Answer:
         self._interim += 1
         if self._interim > MOST_INTERIM:
             raise BadAnswerError(f"more than {MOST_INTERIM} interim answers")
-        self._fields -= len(head.headers)
+        self._parsing, self._length = ResponseHead(), -1
+        self._headers = self._parsing.headers
         if self._informational is not None:
             self._informational(head)
