@@ -29,7 +29,8 @@ APPLIED = {
     "trusted_proxies", "admin.token", "timeouts.connect", "timeouts.request_head", "timeouts.request_body",
     "timeouts.response_head", "timeouts.response_body", "timeouts.upgrade_idle", "timeouts.drain", "limits.head",
     "limits.headers", "limits.target", "limits.corrected", "limits.tap", "limits.connections",
-    "limits.upstream_connections", "limits.upstream_idle", "limits.body", "gateway_tls", "log.level", "log.access",
+    "limits.upstream_connections", "limits.upstream_idle", "limits.reserved", "limits.per_client", "limits.body",
+    "gateway_tls", "log.level", "log.access",
 }  # fmt: skip
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")

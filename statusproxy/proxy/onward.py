@@ -10,9 +10,9 @@ from typing import Final
 from statusproxy.proxy import corrected
 from statusproxy.proxy.forwarded import SAID, Peer
 from statusproxy.proxy.headers import Header, Noted, lower, via, write_head
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.requests import RequestHead
 from statusproxy.proxy.site import Site
-from statusproxy.proxy.upstream import Pool
 
 _ABSOLUTE_FORM: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)(.*)", re.DOTALL)
 

@@ -56,9 +56,13 @@ class UpstreamPlaces:
 
     def take(self, client: str, reserved: bool) -> bool:
         """Take a place at once, if one is free and nobody waits; else ask `wait`."""
-        if self.waiting or not self._free(reserved) or self._held.get(client, 0) >= self._shares[reserved]:
+        held = self._held.get(client, 0)
+        if self.waiting or held >= self._shares[reserved] or not self._free(reserved):
             return False
-        self._grant(client, reserved)
+        self.taken += 1
+        if not reserved:
+            self._ordinary += 1
+        self._held[client] = held + 1
         return True
 
     def give_back(self, client: str, reserved: bool) -> None:
@@ -99,7 +103,10 @@ class UpstreamPlaces:
         while (waiter := self._next()) is not None:
             waiter.gone = True
             self.waiting -= 1
-            self._grant(waiter.client, waiter.reserved)
+            self.taken += 1
+            if not waiter.reserved:
+                self._ordinary += 1
+            self._held[waiter.client] = self._held.get(waiter.client, 0) + 1
             waiter.serve()
 
     def _next(self) -> Waiter | None:
@@ -135,12 +142,6 @@ class UpstreamPlaces:
     def _free(self, reserved: bool) -> bool:
         """Whether a request of this class may have a place, whoever its client is."""
         return self.taken < self._total[True] and (reserved or self._ordinary < self._total[False])
-
-    def _grant(self, client: str, reserved: bool) -> None:
-        self.taken += 1
-        if not reserved:
-            self._ordinary += 1
-        self._held[client] = self._held.get(client, 0) + 1
 
     def _sweep(self) -> None:
         """Drop the entries of those who stopped waiting, once they are most of what is kept."""

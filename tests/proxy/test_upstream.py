@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.upstream import (
     DEFAULT_IDLE,
     IDLE_MARGIN,
-    Pool,
     UpstreamError,
     UpstreamLimits,
-    _promised_idle,
+    promised_idle,
 )
 from statusproxy.proxy.upstream import Origin as Address
 from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running, until
@@ -241,7 +241,7 @@ async def test_bytes_behind_an_answer_end_its_connection_and_reach_nobody(origin
     ],
 )
 def test_a_connection_is_kept_for_less_than_the_gateway_promises(promised: bytes, expected: float) -> None:
-    assert _promised_idle(promised) == expected
+    assert promised_idle(promised) == expected
 
 
 async def test_a_connection_the_gateway_will_not_keep_is_not_used_again(origin: Origin, proxy: Running) -> None:
