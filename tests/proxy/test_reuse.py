@@ -191,3 +191,54 @@ def test_a_body_just_above_the_high_water_mark_leaves_the_connection_reading(loo
     """The everyday size that once made the next request wait for two minutes. The kernel has it all at once only when
     the connection is warm, so it is asked for again and again."""
     run(loop, LARGE * 4)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_tunnel_whose_first_bytes_came_in_a_burst_goes_on(loop: str) -> None:
+    """Bytes behind the 101 that make the gateway wait are handed on, and then it must not wait any more."""
+    size = 3_000_000
+
+    def script(peer: Peer) -> None:
+        while head := peer.head():
+            if b"/switch" in head:
+                peer.send(
+                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + bytes(size)
+                )
+                return
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 700000\r\n\r\n" + bytes(700_000))
+
+    async def drive(gateway: BlockingGateway) -> None:
+        pool = Pool(Origin("127.0.0.1", gateway.port), UpstreamLimits())
+        for _ in range(10):  # the kernel holds a burst for a warm connection only
+            connection = await pool.acquire()
+            connection.begin(head_only=False)
+            connection.write(b"GET / HTTP/1.1\r\n\r\n")
+            connection.request_done = True
+            await connection.head()
+            while await connection.read():
+                pass
+            pool.release(connection)
+        connection = await pool.acquire()
+        connection.begin(head_only=False)
+        gateway.burst.clear()
+        connection.write(b"GET /switch HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+        await asyncio.sleep(0)
+        gateway.burst.wait(BUSY)
+        assert (await connection.head()).status == 101
+        got, ended = 0, asyncio.Event()
+
+        def receive(data: bytes | None) -> None:
+            nonlocal got
+            got += len(data or b"")
+            if data is None:
+                ended.set()
+
+        connection.tunnel(receive)
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        assert got == size
+        pool.release(connection)
+        await asyncio.sleep(0)
+
+    with blocking_gateway(script) as gateway, asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(drive(gateway))
