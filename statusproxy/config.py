@@ -324,7 +324,27 @@ class Limits(Section, frozen=True, kw_only=True):
     connections: Annotated[int, count()] = 4096
     upstream_connections: Annotated[int, count()] = 512
     upstream_idle: Annotated[int, count(at_least=0)] = 64
+    reserved: Annotated[int, count(at_least=0)] | None = None  # an eighth of upstream_connections
+    per_client: Annotated[int, count()] | None = None  # half of upstream_connections
     body: Annotated[int, size()] | None = None
+
+    def check(self, block: Block) -> None:
+        """Ordinary requests have places too."""
+        if self.reserved is not None and self.reserved >= self.upstream_connections:
+            raise block.at("reserved").error(
+                f"found {self.reserved}, and upstream_connections is {self.upstream_connections}; "
+                "allowed: fewer than that, so that other requests have places too"
+            )
+
+    @property
+    def places_reserved(self) -> int:
+        """Connections to the gateway that are kept for webhooks and corrected lists."""
+        return self.upstream_connections // 8 if self.reserved is None else self.reserved
+
+    @property
+    def places_per_client(self) -> int:
+        """Connections to the gateway that one client address may hold at a time."""
+        return (self.upstream_connections + 1) // 2 if self.per_client is None else self.per_client
 
 
 class Tls(Section, frozen=True, kw_only=True):

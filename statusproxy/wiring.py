@@ -7,10 +7,11 @@ from statusproxy import addresses
 from statusproxy.config import Settings, Tls, Webhook
 from statusproxy.proxy.belief import Judge, SharedSecret, Signature
 from statusproxy.proxy.forwarded import Trust
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.requests import HeadLimits
 from statusproxy.proxy.routes import Kind, Route, RouteTable
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Limits, Site, Timeouts, WebhookTarget
-from statusproxy.proxy.upstream import Origin, Pool, UpstreamLimits
+from statusproxy.proxy.upstream import Origin, UpstreamLimits
 
 #: Room for the answer's head beyond what requests get: gateways set cookies and policies that clients do not send.
 _ANSWER_HEAD = 2
@@ -28,6 +29,8 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         head_bytes=settings.limits.head * _ANSWER_HEAD,
         connections=settings.limits.upstream_connections,
         idle=settings.limits.upstream_idle,
+        reserved=settings.limits.places_reserved,
+        per_client=settings.limits.places_per_client,
     )
     built: dict[str, Pool] = {}
 

@@ -30,7 +30,8 @@ APPLIED = {
     "timeouts.request_body",
     "timeouts.response_head", "timeouts.response_body", "timeouts.upgrade_idle", "timeouts.drain", "limits.head",
     "limits.headers", "limits.target", "limits.corrected", "limits.tap", "limits.connections",
-    "limits.upstream_connections", "limits.upstream_idle", "limits.body", "gateway_tls", "log.level", "log.access",
+    "limits.upstream_connections", "limits.upstream_idle", "limits.reserved", "limits.per_client", "limits.body",
+    "gateway_tls", "log.level", "log.access",
 }  # fmt: skip
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
@@ -221,6 +222,38 @@ async def _corrected_limit(site: Site) -> None:
     assert b'"disconnected"' not in (await site.ask(get("/api/channels"))).body
 
 
+async def _per_client(site: Site) -> None:
+    limits = {"upstream_connections": 4, "reserved": 0, "per_client": 1}
+    assert await _second_beside_one_that_hangs(site, limits, get("/x")) == 503
+    assert await _second_beside_one_that_hangs(site, {**limits, "per_client": 2}, get("/x")) == 200
+
+
+async def _reserved(site: Site) -> None:
+    limits = {"upstream_connections": 2, "reserved": 1, "per_client": 2}
+    assert await _second_beside_one_that_hangs(site, limits, get("/x")) == 503
+    event = get("/v1/webhooks/receive", method="POST", body=b"{}")
+    assert await _second_beside_one_that_hangs(site, limits, event) == 200
+
+
+async def _second_beside_one_that_hangs(site: Site, limits: dict[str, int], second: bytes) -> int:
+    assert site.reload(limits=limits, timeouts={"connect": "200ms"})
+
+    async def script(wire: Any) -> None:
+        request = await site.origin.take(wire)
+        if request.target == b"/hangs":
+            await asyncio.Event().wait()
+        await wire.send(answer(b"ok"))
+
+    site.origin.script = script
+    before = len(site.origin.requests)
+    wire = await site.connect()
+    await wire.send(get("/hangs"))
+    await site.origin.received(before + 1)
+    status = (await site.ask(second)).status
+    await wire.close()
+    return status
+
+
 async def _response_head(site: Site) -> None:
     assert site.reload(timeouts={"response_head": "50ms"})
 
@@ -258,7 +291,7 @@ async def _log(site: Site) -> None:
 CASES = [
     _webhook_networks, _webhook_secret, _presence, _aliases, _max_age, _releases, _reconnect, _trusted_proxies,
     _language, _host, _body_limit, _target_limit, _head_limit, _tap_limit, _corrected_limit, _response_head,
-    _request_body, _request_head, _log,
+    _request_body, _request_head, _log, _per_client, _reserved,
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import msgspec
 from statusproxy.proxy.codings import decode
 from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.headers import PSEUDONYM, Header, first, values, write_head
-from statusproxy.proxy.upstream import Pool
+from statusproxy.proxy.pool import Pool
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.proxy import corrected
+from statusproxy.proxy.answer_parser import ResponseHead
 from statusproxy.proxy.belief import Case
 from statusproxy.proxy.client import ClientRequest
 from statusproxy.proxy.codings import decoding, is_wide
@@ -34,6 +35,7 @@ from statusproxy.proxy.headers import (
     write_head,
 )
 from statusproxy.proxy.onward import Onward, onward
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.renditions import Renditions
 from statusproxy.proxy.requests import BrokenBodyError
 from statusproxy.proxy.routes import Kind, Match
@@ -42,7 +44,7 @@ from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge,
 from statusproxy.proxy.steps import Workshop
 from statusproxy.proxy.tap import Tap
 from statusproxy.proxy.upgrade import Tunnel
-from statusproxy.proxy.upstream import Pool, ResponseHead, UpstreamConnection, UpstreamError
+from statusproxy.proxy.upstream import UpstreamConnection, UpstreamError
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -466,12 +468,16 @@ class Exchange:
             self._took(body)
             wire += (_chunk(body) if body else b"") + _LAST_CHUNK if request.message.chunked else body
         repeatable = whole and request.method in IDEMPOTENT
+        kind = self._match.kind
+        reserved = kind is Kind.WEBHOOK or kind is Kind.CHANNELS  # what `limits.reserved` keeps places for
         self._sent_at = time.perf_counter()
         fresh = False
         while True:
-            connection = None if fresh else pool.take(probe=not repeatable)
+            connection = None if fresh else pool.take(probe=not repeatable, client=asking.client, reserved=reserved)
             if connection is None:
-                connection = await pool.acquire(fresh=fresh, probe=not repeatable)
+                connection = await pool.acquire(
+                    fresh=fresh, probe=not repeatable, client=asking.client, reserved=reserved
+                )
             if self._gone and request.method in SAFE and not self._awaited_by_others:
                 pool.release(connection)
                 raise ConnectionResetError

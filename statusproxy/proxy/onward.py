@@ -8,9 +8,9 @@ from statusproxy.proxy import corrected
 from statusproxy.proxy.authority import absolute
 from statusproxy.proxy.forwarded import SAID, Peer
 from statusproxy.proxy.headers import Header, Noted, lower, via, write_head
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.requests import RequestHead
 from statusproxy.proxy.site import Site
-from statusproxy.proxy.upstream import Pool
 
 
 class Onward:

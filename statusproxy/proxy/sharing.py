@@ -7,7 +7,7 @@ what is in flight is shared: when the answer has come, the flight is over and no
 import asyncio
 from dataclasses import dataclass
 
-from statusproxy.proxy.upstream import ResponseHead
+from statusproxy.proxy.answer_parser import ResponseHead
 
 Key = bytes
 """What makes two requests the same: the whole head they are sent on with, but for the request's id."""

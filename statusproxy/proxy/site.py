@@ -8,8 +8,8 @@ from typing import Final, Literal, Protocol
 from statusproxy.proxy.belief import Judge
 from statusproxy.proxy.errors import Language
 from statusproxy.proxy.forwarded import Trust
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.routes import Kind, RouteTable
-from statusproxy.proxy.upstream import Pool
 from statusproxy.status.channels import ChannelRule, Correction
 
 

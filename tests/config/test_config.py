@@ -64,6 +64,14 @@ MISTAKES_AFTER_THE_GATEWAY = [
     ("limits: {head: 12}", "2: limits.head: found 12; allowed: 1KiB to 1MiB"),
     ("limits: {headers: many}", '2: limits.headers: found "many"; allowed: a whole number from 8 to 10000'),
     ("limits: {headers: 2}", "2: limits.headers: found 2; allowed: a whole number from 8 to 10000"),
+    (
+        "limits: {upstream_connections: 8, reserved: 8}",
+        (
+            "2: limits.reserved: found 8, and upstream_connections is 8; allowed: fewer than that, so that other requests "
+            "have places too"
+        ),
+    ),
+    ("limits: {per_client: 0}", "2: limits.per_client: found 0; allowed: a whole number from 1 to 1000000"),
     ("listen: 8090", f'2: listen: found 8090; allowed: {LISTEN_ALLOWED}; did you mean ":8090"?'),
     ("listen: null", f"2: listen: found nothing (null); allowed: {LISTEN_ALLOWED}; or a list of them"),
     ("listen: []", "2: listen: found an empty list; allowed: at least one entry"),
@@ -318,6 +326,23 @@ def test_everything_but_the_gateway_has_a_default() -> None:
     assert settings.limits.head == 32768
     assert settings.limits.body is None
     assert settings.tls is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "reserved", "per_client"),
+    [
+        ("{}", 64, 256),
+        ("{upstream_connections: 9}", 1, 5),
+        ("{upstream_connections: 1}", 0, 1),
+        ("{upstream_connections: 8, reserved: 0, per_client: 8}", 0, 8),
+        ("{reserved: null, per_client: null}", 64, 256),
+    ],
+)
+def test_an_eighth_of_the_places_is_reserved_and_a_client_has_half_unless_said_otherwise(
+    limits: str, reserved: int, per_client: int
+) -> None:
+    found = loads(GATEWAY + f"limits: {limits}").limits
+    assert (found.places_reserved, found.places_per_client) == (reserved, per_client)
 
 
 def test_the_shipped_file_works_and_says_nothing_but_the_defaults() -> None:

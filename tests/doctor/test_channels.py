@@ -12,8 +12,9 @@ from statusproxy.doctor import channels, shapes
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.channels import Credentials, corrections, event_ids, nearest
 from statusproxy.doctor.findings import Finding
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.upstream import Origin as Place
-from statusproxy.proxy.upstream import Pool, UpstreamLimits
+from statusproxy.proxy.upstream import UpstreamLimits
 from tests.proxy.harness import Message, Origin, answer
 
 SITE = loads("gateway: http://127.0.0.1:3000")

@@ -16,8 +16,9 @@ from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.gateway import gateway, hubs
 from statusproxy.doctor.running import _judge
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.upstream import Origin as Place
-from statusproxy.proxy.upstream import Pool, UpstreamLimits
+from statusproxy.proxy.upstream import UpstreamLimits
 from tests.proxy.harness import Message, Origin, answer
 
 Look = Callable[..., Awaitable[dict[str, str]]]

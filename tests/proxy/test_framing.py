@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, running
+from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, running, until
 
 HOST = b"Host: proxy.example\r\n"
 
@@ -230,6 +230,7 @@ BROKEN_ANSWERS = {
     "a name that is no token": b"HTTP/1.1 200 OK\r\nX(a): b\r\nContent-Length: 2\r\n\r\nok",
     "no colon": b"HTTP/1.1 200 OK\r\nX\r\nContent-Length: 2\r\n\r\nok",
     "a head too large": b"HTTP/1.1 200 OK\r\n" + b"X: %b\r\n" % (b"a" * 8000) * 10 + b"\r\n",
+    "a head of too many lines": b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 1000 + b"\r\n",
     "codings behind chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
     "an unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "gzip and chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -287,8 +288,35 @@ async def test_a_status_without_body_has_none_whatever_the_fields_say(
     assert (await client.message()).body == b"ok"
 
 
-async def test_an_answer_with_broken_chunks_breaks_off_and_is_not_completed(origin: Origin, proxy: Running) -> None:
-    origin.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nnonsense\r\n0\r\n\r\n"
+@pytest.mark.parametrize(
+    "interim",
+    [b"HTTP/1.1 103 Early Hints\r\nX: %b\r\n\r\n" % (b"a" * 8000) * 10, b"HTTP/1.1 102 Processing\r\n\r\n" * 129],
+    ids=["of too many bytes", "too many"],
+)
+async def test_interim_answers_without_end_are_a_502(interim: bytes, origin: Origin, proxy: Running) -> None:
+    origin.answer = interim + OK
+    client = await proxy.connect()
+    await client.send(get())
+    while (got := await client.head()).status < 200:
+        pass
+    assert got.status == 502
+    await until(lambda: proxy.server.proxy.site.pool.idle + proxy.server.proxy.site.pool.in_use == 0)
+
+
+BROKEN_ANSWER_CHUNKS = {
+    "no size": b"nonsense\r\n0\r\n\r\n",
+    "an endless extension": b"1;" + b"e" * 5000 + b"\r\nx\r\n0\r\n\r\n",
+    "extensions that outweigh the body": (b"1;" + b"e" * 4000 + b"\r\nx\r\n") * 5 + b"0\r\n\r\n",
+    "trailers larger than a head may be": b"0\r\n" + b"X: %b\r\n" % (b"a" * 8000) * 10 + b"\r\n",
+    "too many trailers": b"0\r\n" + b"a:\r\n" * 1000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_ANSWER_CHUNKS.values(), ids=BROKEN_ANSWER_CHUNKS.keys())
+async def test_an_answer_with_broken_chunks_breaks_off_and_is_not_completed(
+    broken: bytes, origin: Origin, proxy: Running
+) -> None:
+    origin.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + broken
     client = await proxy.connect()
     await client.send(get())
     assert not (await client.rest()).endswith(b"0\r\n\r\n")

@@ -4,20 +4,24 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from statusproxy.proxy.answer_parser import CHUNKS_AT_ONCE
+from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.upstream import (
     DEFAULT_IDLE,
     IDLE_MARGIN,
-    Pool,
+    UpstreamConnection,
     UpstreamError,
     UpstreamLimits,
-    _promised_idle,
+    promised_idle,
 )
 from statusproxy.proxy.upstream import Origin as Address
+from tests.proxy.blocking_gateway import Peer, blocking_gateway
 from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running, until
 
 
@@ -241,7 +245,7 @@ async def test_bytes_behind_an_answer_end_its_connection_and_reach_nobody(origin
     ],
 )
 def test_a_connection_is_kept_for_less_than_the_gateway_promises(promised: bytes, expected: float) -> None:
-    assert _promised_idle(promised) == expected
+    assert promised_idle(promised) == expected
 
 
 async def test_a_connection_the_gateway_will_not_keep_is_not_used_again(origin: Origin, proxy: Running) -> None:
@@ -412,3 +416,182 @@ async def test_a_request_that_reaches_a_pool_after_its_last_connection_closed_st
     with pytest.raises(UpstreamError, match="gateway_timeout"):
         await asyncio.wait_for(late.head(), PATIENCE)
     pool.release(late)
+
+
+# ---- much work for few bytes ----
+
+#: A head, and chunks of one byte each: as much work as bytes can make.
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+TINY = 20_000
+TINY_ANSWER = CHUNKED + b"1\r\nx\r\n" * TINY + b"0\r\n\r\n"
+
+
+def asked(connection: UpstreamConnection) -> None:
+    """A GET was sent on `connection`."""
+    connection.begin(head_only=False)
+    connection.write(get())
+    connection.request_done = True
+
+
+async def body_of(connection: UpstreamConnection) -> bytes:
+    """The whole body."""
+    body = b""
+    async with asyncio.timeout(PATIENCE):
+        assert (await connection.head()).status == 200
+        while piece := await connection.read():
+            body += piece
+    return body
+
+
+async def test_chunks_of_a_byte_leave_the_loop_to_others_every_few_of_them(origin: Origin) -> None:
+    """One connection's chunks once kept everybody waiting for as long as they came."""
+    origin.answer = TINY_ANSWER
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits())
+    connection = await pool.acquire()
+    asked(connection)
+    most = turns = parsed = 0
+
+    def watch() -> None:
+        nonlocal most, turns, parsed
+        answer = connection._answer
+        now = sum(map(len, answer.body)) if answer is not None else 0
+        most, parsed = max(most, now - parsed), now
+        turns += 1
+        if not connection.complete:
+            asyncio.get_running_loop().call_soon(watch)
+
+    watch()
+    await until(lambda: connection.complete)
+    assert most <= 2 * CHUNKS_AT_ONCE, "chunks between two turns of another's"
+    assert turns >= TINY // (2 * CHUNKS_AT_ONCE)
+    assert await body_of(connection) == b"x" * TINY
+    pool.abort()
+
+
+async def test_an_answer_that_came_whole_before_the_end_of_its_connection_is_whole(origin: Origin) -> None:
+    """The end is seen while chunks still wait for their turn."""
+
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await wire.send(TINY_ANSWER.replace(b"0\r\n\r\n", b"0\r\nX-Sum: 1\r\n\r\n"))
+
+    origin.script = script
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits())
+    connection = await pool.acquire()
+    asked(connection)
+    assert await body_of(connection) == b"x" * TINY
+    assert connection.trailers == [(b"X-Sum", b"1")]
+    pool.release(connection)
+
+
+async def test_an_answer_cut_off_among_chunks_that_wait_for_their_turn_is_not_whole(origin: Origin) -> None:
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await wire.send(TINY_ANSWER[:-6])
+
+    origin.script = script
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits())
+    connection = await pool.acquire()
+    asked(connection)
+    with pytest.raises(UpstreamError, match="gateway_bad_answer"):
+        await body_of(connection)
+    pool.release(connection)
+
+
+def test_chunks_behind_a_write_that_failed_are_read_to_the_last_in_turns() -> None:
+    """The gateway answers an upload, leaves the rest of it unread and goes: our next write fails before we read."""
+    gone = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(TINY_ANSWER)
+        peer.sock.close()  # with unread bytes: a reset
+        gone.set()
+
+    async def drive(port: int) -> None:
+        pool = Pool(Address("127.0.0.1", port), UpstreamLimits())
+        connection = await pool.acquire()
+        connection.begin(head_only=False)
+        assert connection.transport is not None
+        connection.transport.pause_reading()  # as if the loop were busy: it reads nothing before the write fails
+        connection.write(get("/", "Content-Length: 1000000000", method="POST"))
+        async with asyncio.timeout(PATIENCE):
+            while not connection.closed:
+                connection.write(bytes(65536))
+                await asyncio.sleep(0)
+        assert gone.wait(PATIENCE)
+        answer = connection._answer
+        assert answer is not None
+        assert not answer.complete, "all of it was parsed in one go"
+        assert await body_of(connection) == b"x" * TINY
+        pool.release(connection)
+
+    with blocking_gateway(script) as gateway:
+        asyncio.run(drive(gateway.port))
+
+
+async def test_single_bytes_make_the_gateway_wait_before_they_fill_the_memory(origin: Origin) -> None:
+    """Each piece counts with what it costs, not with its one byte."""
+    sent = 0
+
+    async def script(wire: Wire) -> None:
+        nonlocal sent
+        await wire.head()
+        await wire.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await wire.send(b"x")
+            sent += 1
+            if not sent % 100:
+                await asyncio.sleep(0)
+
+    origin.script = script
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits())
+    connection = await pool.acquire()
+    asked(connection)
+    await connection.head()
+    await until(lambda: connection._paused)
+    answer = connection._answer
+    assert answer is not None
+    assert len(answer.body) < 10_000
+    pool.abort()
+
+
+async def test_the_time_promised_by_one_answer_is_not_that_of_the_next(origin: Origin, proxy: Running) -> None:
+    """A promise holds until the next answer: what follows may come from elsewhere, or the gateway thought again."""
+    origin.answer = answer(b"ok", "Keep-Alive: timeout=60")
+    await proxy.ask(get())
+    (connection,) = proxy.server.proxy.site.pool._idle
+    assert connection.idle_limit == 60 - IDLE_MARGIN
+    origin.answer = OK
+    await proxy.ask(get())
+    assert connection.idle_limit == DEFAULT_IDLE
+
+
+async def test_a_connection_whose_request_was_not_taken_is_not_used_again(origin: Origin) -> None:
+    """The gateway answered an upload it did not read: the next request would stand behind it for ever."""
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(OK)
+        wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.Event().wait()
+
+    origin.script = script
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits())
+    connection = await pool.acquire()
+    connection.begin(head_only=False)
+    connection.write(get("/", "Content-Length: 50000000", method="POST"))
+    connection.write(bytes(50_000_000))
+    connection.request_done = True
+    assert await body_of(connection) == b"ok"
+    pool.release(connection)
+    assert (connection.closed, pool.idle) == (True, 0)
+
+
+async def test_an_exchange_cannot_begin_before_the_one_before_it_was_ended(origin: Origin) -> None:
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits())
+    connection = await pool.acquire()
+    asked(connection)
+    with pytest.raises(RuntimeError):
+        connection.begin(head_only=False)
+    pool.release(connection)

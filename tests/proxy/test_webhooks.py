@@ -490,7 +490,7 @@ async def test_a_connection_whose_webhook_was_answered_before_it_was_sent_whole_
     chunked = "chunked" in framing
     client = await proxy.connect()
     await client.send(get("/v1/webhooks/receive", framing, method="POST") + (b"1\r\n{\r\n" if chunked else b"{"))
-    await until(lambda: any(connection.complete for connection in proxy.server.proxy.site.pool._open))
+    await until(lambda: any(connection.complete for connection in proxy.server.proxy.site.pool._busy))
     await client.send(b'9\r\n"a":"bcd"\r\n1\r\n}\r\n0\r\n\r\n' if chunked else b'"a":"bcd"}')
     assert (await client.message()).status == 200
     assert (await proxy.ask(get("/next"))).status == 200
