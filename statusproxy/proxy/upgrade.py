@@ -23,6 +23,7 @@ class Tunnel:
         "_loop",
         "_seen",
         "_timer",
+        "_upload",
         "bytes_down",
         "bytes_up",
     )
@@ -36,6 +37,7 @@ class Tunnel:
         self._seen = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._client_ended = self._gateway_ended = False
+        self._upload: asyncio.Future[None] | None = None
         self.bytes_up = self.bytes_down = 0
 
     async def run(self, upload: asyncio.Future[None] | None = None) -> None:
@@ -44,15 +46,16 @@ class Tunnel:
         `upload` carries the body of the request that asked for the tunnel, where that was still coming: what the client
         sends up to its end is no part of the tunnel (RFC 9110 §7.8), and goes first.
         """
+        self._upload = upload
         self._look()
         self._client.writable = self._client_takes_more
         self._gateway.writable = self._gateway_takes_more
         try:
             self._gateway.tunnel(self._from_gateway)
-            if upload is not None and not upload.done():
+            if upload is not None and not self._uploaded:
                 await asyncio.wait([upload, self._done], return_when=asyncio.FIRST_COMPLETED)
-            if not self._done.done():
-                self._client.take_over(TunnelReceiver(self._from_client))
+            # Also where the tunnel has ended already: the rest of the request's body is nobody's, and not waited for.
+            self._client.take_over(TunnelReceiver(self._from_client))
             if self._client.transport is None:
                 self._finish()  # it left before the switch, so nobody will tell us
             await self._done
@@ -82,8 +85,8 @@ class Tunnel:
         transport = self._client.transport
         if data is None:
             self._gateway_ended = True
-            if transport is None or self._gateway.closed:
-                self._finish()
+            if transport is None or self._gateway.closed or not self._uploaded:
+                self._finish()  # a gateway that ends before it has the request wants no more of it
             elif self._client_ended:
                 self._gateway.close()  # sends what is left first
             elif transport.can_write_eof():
@@ -97,6 +100,10 @@ class Tunnel:
             transport.write(data)
             if self._client.writing_paused and self._gateway.transport is not None:
                 self._gateway.transport.pause_reading()
+
+    @property
+    def _uploaded(self) -> bool:
+        return self._upload is None or self._upload.done()
 
     def _client_takes_more(self) -> None:
         if self._gateway.transport is not None and not self._gateway.closed:

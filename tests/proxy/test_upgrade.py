@@ -358,3 +358,28 @@ async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_wh
     client.writer.write_eof()
     await until(lambda: not proxy.server.clients.connections)
     assert proxy.server.proxy.in_flight == 0
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("behind", [b"", b"bye"])
+async def test_a_gateway_that_ends_the_tunnel_before_the_request_is_whole_frees_the_client_s_connection(
+    framing: str, behind: bytes, origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.proxy.client._UNWANTED", 3600.0)
+    ended = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED + behind)
+        if behind:
+            await ended.wait()  # the tunnel stands before the gateway ends it
+
+    origin.script = script
+    client = await switched(
+        proxy, ask_to_switch("echo", framing) + (b"abc" if "Length" in framing else b"3\r\nabc\r\n")
+    )
+    assert await asyncio.wait_for(client.reader.readexactly(len(behind)), PATIENCE) == behind
+    ended.set()
+    # The client's own half stays open all the while.
+    await until(lambda: not proxy.server.clients.connections)
+    assert proxy.server.proxy.in_flight == 0
