@@ -30,17 +30,19 @@ _PATIENCE: Final = 10.0
 def _paced(sock: socket.socket, block: bytes, *, rate: int, seconds: float) -> int:
     """Send `block` again and again at `rate` bytes a second; the bytes sent until the time is over or it is refused."""
     sock.settimeout(0.2)
-    begun, sent = time.monotonic(), 0
+    begun, sent, left = time.monotonic(), 0, b""
     while (passed := time.monotonic() - begun) < seconds:
         if sent > rate * passed:
             time.sleep(0.005)
             continue
+        left = left or block
         try:
-            sent += sock.send(block)
+            done = sock.send(left)
         except TimeoutError:
             continue
         except OSError:
             break
+        sent, left = sent + done, left[done:]
     return sent
 
 
@@ -50,11 +52,42 @@ def empty_lines(port: int, seconds: float, rate: int) -> Any:
         return {"bytes": _paced(sock, b"\r\n" * (128 * KIB), rate=rate, seconds=seconds)}
 
 
-def one_byte_chunks(port: int, seconds: float, rate: int) -> Any:
-    """An upload in chunks of one byte."""
+def one_byte_chunks(port: int, seconds: float, rate: int, senders: int) -> Any:
+    """Uploads in chunks of one byte, `rate` bytes a second in all."""
+    sent: list[int] = []
+
+    def send() -> None:
+        with connect(port) as sock:
+            sock.sendall(head("POST", "/upload", [("Transfer-Encoding", "chunked")]))
+            sent.append(_paced(sock, b"1\r\nx\r\n" * 2048, rate=rate // senders, seconds=seconds))
+
+    threads = [threading.Thread(target=send) for _ in range(senders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {"bytes": sum(sent)}
+
+
+def pipelined(port: int, seconds: float, rate: int) -> Any:
+    """Requests that the proxy answers by itself, one behind the other; a thread reads the answers."""
     with connect(port) as sock:
-        sock.sendall(head("POST", "/upload", [("Transfer-Encoding", "chunked")]))
-        return {"bytes": _paced(sock, b"1\r\nx\r\n" * 2048, rate=rate, seconds=seconds)}
+
+        def read() -> None:
+            try:
+                while sock.recv(65536):
+                    pass
+            except OSError:
+                pass
+
+        reader = threading.Thread(target=read)
+        small = head("OPTIONS", "*", [("Max-Forwards", "0")])
+        sock.settimeout(_PATIENCE)
+        reader.start()
+        sent = _paced(sock, small * 512, rate=rate, seconds=seconds)
+        sock.shutdown(socket.SHUT_RDWR)
+        reader.join()
+        return {"bytes": sent}
 
 
 def endless_upload_trailers(port: int, seconds: float, rate: int) -> Any:

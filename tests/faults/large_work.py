@@ -82,10 +82,21 @@ def _posts(stage: Stage, part: str, target: str, body: tuple[str, str], *, sende
 
 
 def upload_chunks(stage: Stage) -> None:
-    """One client that uploads in chunks of one byte, at 5 MB/s."""
+    """Clients that upload in chunks of one byte, at 5 MB/s in all."""
     proxy = stage.proxy()
     seconds = stage.size(*_LASTS)
-    stage.beside(proxy, attacks.one_byte_chunks, at_most=seconds, port=proxy.port, seconds=seconds, rate=5_000_000)
+    for part, senders in (("one client", 1), ("fifty", 50)):
+        stage.beside(
+            proxy, attacks.one_byte_chunks, at_most=seconds, part=part,
+            port=proxy.port, seconds=seconds, rate=5_000_000, senders=senders,
+        )  # fmt: skip
+
+
+def tiny_requests(stage: Stage) -> None:
+    """One client that sends small requests without waiting for an answer, at 5 MB/s."""
+    proxy = stage.proxy()
+    seconds = stage.size(*_LASTS)
+    stage.beside(proxy, attacks.pipelined, at_most=seconds, port=proxy.port, seconds=seconds, rate=5_000_000)
 
 
 def answer_chunks(stage: Stage) -> None:
@@ -294,9 +305,17 @@ FAULTS: Final = (
         item="B6",
         name="upload-chunks",
         what="One client that sent chunks of one byte made others wait 3 s",
-        how="One upload, `1\\r\\nx\\r\\n` at 5 MB/s",
+        how="`1\\r\\nx\\r\\n` at 5 MB/s, in one upload and in fifty",
         sees="Others are served as without it",
         run=upload_chunks,
+    ),
+    Fault(
+        item="B6",
+        name="tiny-requests",
+        what="One client that sent requests without waiting for their answers made others wait 3 s",
+        how="Pipelined `OPTIONS *` with `Max-Forwards: 0` at 5 MB/s",
+        sees="Others are served as without it",
+        run=tiny_requests,
     ),
     Fault(
         item="B6",
