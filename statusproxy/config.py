@@ -310,6 +310,7 @@ class Timeouts(Section, frozen=True, kw_only=True):
     response_body: Time | None = 300.0  # between two pieces of it
     keep_alive: Time = 75.0
     upgrade_idle: Time | None = 3600.0
+    min_rate_grace: Time = 5.0  # of waiting for a client, before limits.min_rate is asked of it
     drain: Annotated[float, duration(at_least=0)] = 30.0
 
 
@@ -327,6 +328,7 @@ class Limits(Section, frozen=True, kw_only=True):
     reserved: Annotated[int, count(at_least=0)] | None = None  # an eighth of upstream_connections
     per_client: Annotated[int, count()] | None = None  # half of upstream_connections
     body: Annotated[int, size()] | None = None
+    min_rate: Annotated[int, size(1, 1024**2)] | None = 240  # bytes per second a client must send or read
 
     def check(self, block: Block) -> None:
         """Ordinary requests have places too."""

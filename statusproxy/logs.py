@@ -113,8 +113,8 @@ class JsonFormatter(logging.Formatter):
 class CombinedFormatter(logging.Formatter):
     """An exchange as Apache's combined log format has it, then the request's id and the time it took.
 
-    Referer and user agent are always `-`: they may hold anything. A client that had gone before it was answered
-    reads 499, as nginx writes it, for readers of this format take no 0.
+    Referer and user agent are always `-`: they may hold anything. An exchange that a stop cut off reads
+    499, as one whose client left does: readers of this format take no 0.
     """
 
     def format(self, record: logging.LogRecord) -> str:

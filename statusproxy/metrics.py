@@ -287,7 +287,7 @@ class Metrics(Collector):
     def _requests(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "statusproxy_requests",
-            "Requests finished; status 0 is one whose client had gone.",
+            "Requests finished; status 499: the client left before its answer was whole; 0: a stop cut it off.",
             labels=["route", "method", "status"],
         )
         for kind, route in self._routes.items():

@@ -71,11 +71,13 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
             request_body=settings.timeouts.request_body,
             write=settings.timeouts.response_body,
             upgrade_idle=settings.timeouts.upgrade_idle,
+            min_rate_grace=settings.timeouts.min_rate_grace,
         ),
         limits=Limits(
             body=settings.limits.body,
             corrected=settings.limits.corrected,
             tap=settings.limits.tap,
+            min_rate=settings.limits.min_rate,
         ),
         pools=built,
     )

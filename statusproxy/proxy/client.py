@@ -23,6 +23,7 @@ from statusproxy.proxy.headers import Header
 from statusproxy.proxy.places import Places
 from statusproxy.proxy.request_body import Intake, RequestBody
 from statusproxy.proxy.requests import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
+from statusproxy.proxy.reset import reset
 from statusproxy.proxy.turns import Turns
 from statusproxy.proxy.unplaced import LINGER, Unplaced, end_our_half
 
@@ -84,11 +85,14 @@ class ClientConnection(RequestHandler):
         "_head_begun",
         "_head_timer",
         "_in_line",
+        "_lost",
         "_receiver",
         "_requests",
         "gone",
         "peer",
         "server",
+        "unfinished",
+        "was_reset",
         "writable",
     )
 
@@ -109,6 +113,11 @@ class ClientConnection(RequestHandler):
         """Called once when the client leaves while its request is handled."""
         self.writable: Callable[[], None] | None = None
         """Called when the client takes more after it did not."""
+        self.unfinished = False
+        """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
+        self.was_reset = False
+        """Whether the client broke the connection off, and did not end it in order."""
+        self._lost = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_begun = False
         self._in_line = False  # more is here to be read, in a later turn
@@ -139,6 +148,8 @@ class ClientConnection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
+        self._lost = True
+        self.was_reset = exc is not None
         gone, self.gone = self.gone, None
         task = self._task_handler
         super().connection_lost(exc)
@@ -188,6 +199,15 @@ class ClientConnection(RequestHandler):
         if self._head_begun and self.transport is not None:
             self.transport.write(self.server.problem("overloaded"))
         self.force_close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - its signature is aiohttp's
+        """Called by aiohttp's server when it stops: an answer that is cut off then is visibly cut off."""
+        transport = self.transport
+        await super().shutdown(timeout)
+        # aiohttp has just closed the transport; it is lost in the loop's next turn at the earliest.
+        cut_off = transport is not None and (self.unfinished or transport.get_write_buffer_size() > 0)
+        if transport is not None and cut_off and not self._lost:
+            reset(transport)
 
     @property
     def idle(self) -> bool:

@@ -73,29 +73,26 @@ def represent(
 
     `asked` and `said` are what was noted of the request and of the answer (`headers.sort_out`).
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
-    correction in force nothing differs. Either is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2).
-    Where the client asked for gzip it gets it, since the gateway was asked for none; the caller compresses the body.
+    correction in force nothing differs but `Vary`. Where the client asked for gzip it gets it, since the gateway was
+    asked for none; the caller compresses the body. So the answer depends on what the client accepts, and says so to
+    those too that accept nothing. The tag is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2), and a 304
+    carries the fields that its 200 would carry (RFC 9110 §15.4.5).
     """
     if own_tag is not None:
-        tag = own_tag
         headers = [header for header in headers if lower(header[0]) not in UNTRUE]
-        headers.append((b"ETag", tag))
-    else:
-        tag = said.get(b"etag", [b""])[0]
+        headers.append((b"ETag", own_tag))
+    tag = own_tag or said.get(b"etag", [b""])[0]
+    gzip = False
+    if len(body) >= WORTHWHILE and (own_tag is not None or b"content-encoding" not in said):
+        headers = _vary(headers)
+        gzip = b"accept-encoding" in asked and accepts_gzip(asked[b"accept-encoding"])
+        if gzip:
+            headers = _weak(headers)
+            headers.append((b"Content-Encoding", b"gzip"))
     if status == 200 and tag and b"if-none-match" in asked and _none_match(asked[b"if-none-match"], tag):
         return Representation(
             304, b"Not Modified", [header for header in headers if lower(header[0]) not in _NOT_WITH_304], b""
         )
-    coded = own_tag is None and b"content-encoding" in said
-    gzip = False
-    if len(body) >= WORTHWHILE and not coded:
-        accept = asked.get(b"accept-encoding")
-        if accept:
-            headers = _vary(headers)
-            if accepts_gzip(accept):
-                gzip = True
-                headers = _weak(headers)
-                headers.append((b"Content-Encoding", b"gzip"))
     return Representation(status, reason, headers, body, gzip)
 
 

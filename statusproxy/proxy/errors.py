@@ -64,6 +64,11 @@ PROBLEMS: Final = _table(
         "The body of the request stopped arriving, so the request was given up (timeout).",
         "O corpo da requisição parou de chegar e a requisição foi abandonada (timeout).", "client",
     ),
+    Problem(  # counted and logged, never sent; the number is nginx's
+        "client_gone", 499, b"Client Closed Request",
+        "The client left before its answer was complete.",
+        "O cliente saiu antes de receber a resposta completa.", "client",
+    ),
     Problem(
         "body_too_large", 413, b"Content Too Large",
         "The body of the request is larger than the proxy accepts.",

@@ -7,12 +7,13 @@ import random
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
 from statusproxy.proxy import corrected
+from statusproxy.proxy.answer_body import SMALL, AnswerBody, Room
 from statusproxy.proxy.answer_parser import ResponseHead
 from statusproxy.proxy.belief import Case
 from statusproxy.proxy.client import ClientRequest
@@ -34,16 +35,19 @@ from statusproxy.proxy.headers import (
     via,
     write_head,
 )
+from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.onward import Onward, onward
 from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.renditions import Renditions
-from statusproxy.proxy.requests import BrokenBodyError
+from statusproxy.proxy.reset import reset
 from statusproxy.proxy.routes import Kind, Match
 from statusproxy.proxy.sharing import Flight, Flights, Landing
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge, Report, Site, WebhookTarget
+from statusproxy.proxy.slow_reader import SlowReader
 from statusproxy.proxy.steps import Workshop
 from statusproxy.proxy.tap import Tap
 from statusproxy.proxy.upgrade import Tunnel
+from statusproxy.proxy.upload import LAST_CHUNK, Upload, chunk
 from statusproxy.proxy.upstream import UpstreamConnection, UpstreamError
 
 log = logging.getLogger("statusproxy.proxy")
@@ -58,8 +62,9 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _HOPS_COUNTED: Final = frozenset({"OPTIONS", "TRACE"})
 _MANY_DIGITS: Final = 9
 
-#: Bytes of a small answer's body that are written together with its head.
-_ONE_WRITE: Final = 64 * 1024
+#: Bytes of whole answers that may wait for slow clients without a place at the gateway: as many as 256 connections held
+#: at most when each answer kept its own (`upstream.HIGH_WATER`).
+_ROOM: Final = 128 * 1024 * 1024
 
 #: Bytes of a whole answer that are handed over at once. The loop copies what the client does not take, or encrypts it.
 _ONE_COPY: Final = 512 * 1024
@@ -76,6 +81,12 @@ _LONG_LIST: Final = 16 * 1024
 #: A request id as it may be passed on and logged: printable, short; others are replaced.
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
+#: Dropped from interim answers: a 1xx has no body, so it may not announce one (RFC 9110 §8.6).
+_NOT_IN_1XX: Final = HOP_BY_HOP | {b"content-length"}
+
+#: The status that is reported where the client left before its answer was whole, as nginx does; it is never sent.
+_CLIENT_GONE: Final = PROBLEMS["client_gone"].status
+
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -85,6 +96,10 @@ _random_bits = random.Random(secrets.randbits(128)).getrandbits  # noqa: S311 - 
 def new_request_id() -> str:
     """A fresh request id: 16 hexadecimal digits."""
     return f"{_random_bits(64):016x}"
+
+
+class _BrokenOffError(Exception):
+    """The answer was begun and cannot be completed; its connection has been reset."""
 
 
 class Proxy:
@@ -99,6 +114,7 @@ class Proxy:
         self.workshop = Workshop()
         self.renditions = Renditions(self.workshop)
         self.flights = Flights()
+        self.room = Room(_ROOM)
 
     async def handle(self, request: ClientRequest) -> bool:
         """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""
@@ -114,6 +130,7 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
+        "_answer_body",
         "_asked_at",
         "_case",
         "_client",
@@ -132,7 +149,7 @@ class Exchange:
         "_noted",
         "_problem",
         "_proxy",
-        "_pump",
+        "_reader",
         "_received",
         "_request",
         "_request_id",
@@ -143,8 +160,8 @@ class Exchange:
         "_status",
         "_tap",
         "_target",
+        "_upload",
         "_upstream_seconds",
-        "_whole_body",
     )
 
     def __init__(self, proxy: Proxy, request: ClientRequest) -> None:
@@ -162,9 +179,10 @@ class Exchange:
         self._id_usable = usable
         self._close = proxy.draining or not request.keep_alive
         self._connection: UpstreamConnection | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._upload: Upload | None = None  # from the moment that anything of the body is asked for
+        self._answer_body: AnswerBody | None = None
+        self._reader: SlowReader | None = None  # from the first time that the client takes no more
         self._tap: Tap | None = None
-        self._whole_body = False  # the request's body was all there before anything was sent
         self._case: Case | None = None
         self._durable: Awaitable[None] | None = None
         self._match: Match[Entry] = Match(Kind.PASS)
@@ -190,16 +208,20 @@ class Exchange:
             await self._fail(error.code, str(error))
         except ConnectionError:
             self._gone = True
+        except _BrokenOffError:
+            pass  # told already
         except asyncio.CancelledError:
-            self._status = 0
+            self._status, self._gone = 0, False
             raise
         except Exception:
             log.exception("exchange failed inside the proxy", extra={"request_id": self._request_id})
             await self._fail("internal")
         finally:
             connection.gone = None
-            await self._tidy()
-            self._proxy.report(self._summary())
+            try:
+                await self._tidy()
+            finally:
+                self._proxy.report(self._summary())
         return not self._close and not self._gone
 
     async def _serve(self) -> None:
@@ -283,10 +305,11 @@ class Exchange:
             self._hop = "hub"
         try:
             await self._pass_on(pool, self._elsewhere(entry))
-        except UpstreamError:
+        except UpstreamError as error:
             # The engine never sends an event twice: what it says counts even when nobody takes it.
-            with contextlib.suppress(UpstreamError, ConnectionError):
-                await self._read_to_end()
+            if PROBLEMS[error.code].hop != "client":
+                with contextlib.suppress(UpstreamError, ConnectionError):
+                    await self._read_to_end()
             await self._settle()
             raise
 
@@ -299,6 +322,7 @@ class Exchange:
         landing = await self._share(asking) if entry.share and not request.has_body else await self._list(asking)
         head, body = landing.head, landing.body
         if body is None:
+            await self._stream(head)
             return
         fields, noted = self._answer_fields(head)
         text, why = await self._unfold(head, noted, body, self._site.limits.corrected)
@@ -331,9 +355,9 @@ class Exchange:
         await self._answer(answer.status, answer.reason, answer.headers, wire_body, head)
 
     async def _list(self, asking: Onward) -> Landing:
-        """Ask the gateway for the list; a body too large to be held has been streamed when this returns."""
+        """Ask the gateway for the list; a body too large to be held is still to be streamed when this returns."""
         head = await self._send(self._site.pool, asking, "GET")
-        return Landing(head, await self._whole(head, self._site.limits.corrected))
+        return Landing(head, await self._collect(self._site.limits.corrected))
 
     async def _share(self, asking: Onward) -> Landing:
         """Join the call that asks the gateway the same already, or make it and share it."""
@@ -343,7 +367,13 @@ class Exchange:
         if flight is not None:
             # What the answer says was asked for then, not now: that decides whether it is fresh.
             asked_at = flight.asked_at
-            landing = await flight.follow()
+            try:
+                landing = await flight.follow()
+            except UpstreamError as error:
+                if PROBLEMS[error.code].hop == "gateway":
+                    raise
+                # What failed was the other client's: it left, or its share of the places was used up.
+                return await (self._share(asking) if error.code == "client_gone" else self._list(asking))
             if landing.body is not None:
                 self._asked_at, self._followed = asked_at, True
                 return landing
@@ -353,7 +383,7 @@ class Exchange:
             landing = await self._list(asking)
         except BaseException as error:
             failed = isinstance(error, UpstreamError)
-            flights.end(key, flight, error if failed else UpstreamError("gateway_closed", "the call was given up"))
+            flights.end(key, flight, error if failed else UpstreamError("client_gone", "the call was given up"))
             raise
         finally:
             self._flight = None
@@ -385,8 +415,9 @@ class Exchange:
         return match.kind is Kind.QR and self._request.method != "HEAD"
 
     async def _observe_qr(self, head: ResponseHead, session: str) -> None:
-        body = await self._whole(head, _GLANCE)
+        body = await self._collect(_GLANCE)
         if body is None:
+            await self._stream(head)
             return
         kind = first(head.headers, b"content-type") or b""
         fields, noted = self._answer_fields(head)
@@ -408,8 +439,10 @@ class Exchange:
         fields.append((b"Connection", b"Upgrade"))
         fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
         await self._write(write_head(b"HTTP/1.1 101 %b" % head.reason, fields))
+        request.connection.gone = None  # the tunnel looks after both its sides
         tunnel = Tunnel(request.connection, connection, self._site.timeouts.upgrade_idle)
-        await tunnel.run(self._pump)
+        await tunnel.run(self._upload.carried if self._upload is not None else None)
+        self._problem = tunnel.broken
         self._received += tunnel.bytes_up
         self._sent += tunnel.bytes_down
 
@@ -458,15 +491,10 @@ class Exchange:
         """
         request = self._request
         wire = asking.wire + (b"\r\n" if self._id_usable else b"X-Request-Id: %b\r\n\r\n" % self._request_id.encode())
-        self._whole_body = whole = not request.has_body or request.content.is_eof()
-        if whole and request.has_body:
-            limit = self._site.limits.body
-            if limit is not None and request.content.size > limit:
-                self._whole_body = False
-                raise UpstreamError("body_too_large")
-            body = request.content.read_nowait()
-            self._took(body)
-            wire += (_chunk(body) if body else b"") + _LAST_CHUNK if request.message.chunked else body
+        upload = self._begin_upload() if request.has_body else None
+        if upload is not None:
+            wire += await upload.begin()
+        whole = upload is None or upload.whole
         repeatable = whole and request.method in IDEMPOTENT
         kind = self._match.kind
         reserved = kind is Kind.WEBHOOK or kind is Kind.CHANNELS  # what `limits.reserved` keeps places for
@@ -478,17 +506,17 @@ class Exchange:
                 connection = await pool.acquire(
                     fresh=fresh, probe=not repeatable, client=asking.client, reserved=reserved
                 )
-            if self._gone and request.method in SAFE and not self._awaited_by_others:
+            if self._gone and (request.method in SAFE or not whole) and not self._awaited_by_others:
                 pool.release(connection)
                 raise ConnectionResetError
             self._connection = connection
             connection.begin(head_only=(method or request.method) == "HEAD", informational=self._informational)
             connection.write(wire)
-            if whole:
+            if upload is None or whole:
                 connection.request_done = True
                 await self._body_whole()
-            elif self._pump is None:
-                self._pump = asyncio.create_task(self._carry_body(connection))
+            elif upload.carried is None:
+                upload.carry(connection, self._body_whole)
             try:
                 head = await connection.head()
             except UpstreamError as error:
@@ -498,79 +526,50 @@ class Exchange:
                 fresh = True
                 continue
             self._upstream_seconds = time.perf_counter() - self._sent_at
-            if head.status == 101 and not asking.upgrade:
+            if head.status != 101:
+                self._answer_body = AnswerBody(connection, self._release, self._proxy.room)
+            elif not asking.upgrade:
                 raise UpstreamError("gateway_bad_answer", "101 to a request that asked for no upgrade", answered=True)
             return head
 
-    async def _carry_body(self, connection: UpstreamConnection) -> None:
-        """Carry the request's body to the gateway as it comes, at the pace of the slower side."""
-        request, whole = self._request, True
-        try:
-            async for data in self._pieces():
-                if connection.closed or connection.complete:
-                    if self._tap is None:
-                        return  # answered early, or lost: nobody takes the rest
-                    whole = False  # … but the tap
-                    continue
-                connection.write(_chunk(data) if request.message.chunked else data)
-                if connection.writing_paused:
-                    async with asyncio.timeout(self._site.timeouts.write):
-                        await connection.drain()
-            if whole:
-                # Never said of a request that was not sent whole: the next one's head would be read as its body.
-                if request.message.chunked:
-                    connection.write(_LAST_CHUNK)
-                connection.request_done = True
-            await self._body_whole()
-        except TimeoutError:
-            connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
-        except UpstreamError as error:
-            connection.give_up(error)
-        except Exception as error:  # noqa: BLE001 - the client broke off, or broke its framing
-            connection.give_up(UpstreamError("bad_request", str(error)))
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        """The request's body piece by piece. Raises `UpstreamError` where the client stalls or breaks its framing."""
-        content, limit = self._request.content, self._site.limits.body
-        while True:
-            try:
-                async with asyncio.timeout(self._site.timeouts.request_body):
-                    data = await content.readany()
-            except TimeoutError:
-                raise UpstreamError("request_body_too_slow") from None
-            except BrokenBodyError as error:
-                raise UpstreamError("bad_request", str(error)) from error
-            if not data:
-                return
-            self._took(data)
-            if limit is not None and self._received > limit:
-                raise UpstreamError("body_too_large")
-            yield data
-            if self._tap is not None and self._tap.behind:
-                await self._tap.catch_up(self._proxy.workshop)
+    def _begin_upload(self) -> Upload:
+        """What carries the request's body."""
+        if self._upload is None:
+            request = self._request
+            expected = self._noted.get(b"expect", ()) if request.version >= (1, 1) else ()
+            self._upload = Upload(
+                request,
+                self._site,
+                self._took if self._tap is not None else None,
+                self._behind,
+                at_once=b"100-continue" in [value.lower() for value in expected],
+            )
+        return self._upload
 
     async def _read_to_end(self) -> None:
         """Read the rest of a webhook's body, which nobody else reads any more. Raises `UpstreamError`."""
-        request = self._request
-        if self._pump is not None:
-            await asyncio.wait([self._pump])
-            return
-        if self._whole_body or not request.has_body:
-            await self._body_whole()
-            return
-        if b"100-continue" in [value.lower() for value in values(request.headers, b"expect")]:
-            await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        async for _ in self._pieces():
-            pass
+        if self._request.has_body:
+            upload = self._begin_upload()
+            if upload.withheld and upload.unread:
+                await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                upload.permitted()
+            if upload.carried is not None:
+                await asyncio.wait([upload.carried])
+                return
+            await upload.finish()
         await self._body_whole()
 
     def _took(self, data: bytes) -> None:
-        if data:
-            self._received += len(data)
-            if self._tap is not None:
-                self._tap.feed(data)
-            if self._case is not None:
-                self._case.update(data)
+        """A piece of the body of a request that is watched."""
+        if self._tap is not None:
+            self._tap.feed(data)
+        if self._case is not None:
+            self._case.update(data)
+
+    def _behind(self) -> Awaitable[None] | None:
+        """The work that the copy of the body is behind with."""
+        tap = self._tap
+        return tap.catch_up(self._proxy.workshop) if tap is not None and tap.behind else None
 
     async def _body_whole(self) -> None:
         """The request's body has arrived to its last byte: what a webhook says counts from here on."""
@@ -633,13 +632,16 @@ class Exchange:
             fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
         if b"x-request-id" not in noted:
             fields.append((b"X-Request-Id", self._request_id.encode()))
+        if b"content-length" in noted and (head.status < 200 or head.status == 204):
+            del noted[b"content-length"]  # such an answer may not have one (RFC 9110 §8.6)
+            fields = [header for header in fields if lower(header[0]) != b"content-length"]
         return fields, noted
 
     async def _stream(self, head: ResponseHead) -> None:
         """Send the client the answer as it comes."""
         await self._settle()
-        connection, request = self._connection, self._request
-        assert connection is not None
+        answer, request = self._answer_body, self._request
+        assert answer is not None
         fields, noted = self._answer_fields(head)
         bodiless = request.method == "HEAD" or head.status in {204, 304}
         has_length = b"content-length" in noted
@@ -653,80 +655,57 @@ class Exchange:
         self._finish_fields(fields)
         self._status = head.status
         wire = write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields)
-        data = connection.ready()
-        if data is not None and len(data) <= _ONE_WRITE:
+        if bodiless:
+            await self._write(wire)
+            return
+        data = answer.ready()
+        if data is not None and len(data) <= SMALL:
             if chunked:
-                data = (_chunk(data) if data else b"") + self._last_chunk(connection)
+                data = (chunk(data) if data else b"") + self._last_chunk(answer)
             await self._write(wire + data)
             return
+        request.connection.unfinished = True
         await self._write(wire)
         if data is None:
-            data = await self._body_piece(connection)
+            data = await self._body_piece(answer)
         while data:
-            await self._write(_chunk(data) if chunked else data)
-            data = await self._body_piece(connection)
+            await self._write(chunk(data) if chunked else data)
+            data = await self._body_piece(answer)
         if chunked:
-            await self._write(self._last_chunk(connection))
+            await self._write(self._last_chunk(answer))
+        request.connection.unfinished = False
 
-    async def _body_piece(self, connection: UpstreamConnection) -> bytes:
+    async def _body_piece(self, answer: AnswerBody) -> bytes:
         try:
-            return await connection.read()
+            return await answer.read()
         except UpstreamError as error:
+            if self._gone:
+                raise ConnectionResetError from error  # given up for that very reason
             self._break_off(error)
-            raise ConnectionResetError from error
+            raise _BrokenOffError from error
 
     def _break_off(self, error: UpstreamError) -> None:
         """End an answer that cannot be completed so that the client cannot take it for whole."""
         self._problem = error.code
         self._close = True
-        log.warning(
-            "the gateway broke off its answer: %s",
+        by_client = PROBLEMS[error.code].hop == "client"
+        log.log(
+            logging.INFO if by_client else logging.WARNING,
+            "the client broke off its request: %s" if by_client else "the gateway broke off its answer: %s",
             error,
             extra={"request_id": self._request_id, "code": error.code},
         )
         transport = self._request.connection.transport
         if transport is not None:
-            transport.abort()
+            reset(transport)
 
-    async def _whole(self, head: ResponseHead, limit: int) -> bytes | None:
-        """The answer's whole body; None when it was beyond `limit` bytes and has been streamed untouched."""
-        connection = self._connection
-        assert connection is not None
-        data = connection.ready()
-        if data is not None and len(data) <= limit:
-            return data
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            piece = data if data is not None else await connection.read()
-            data = None
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                break
-        self._knowledge.unreadable(self._match.kind.name.lower(), "too-large")
-        fields, noted = self._answer_fields(head)
-        chunked = b"content-length" not in noted and self._request.version >= (1, 1)
-        if chunked:
-            fields.append((b"Transfer-Encoding", b"chunked"))
-        elif b"content-length" not in noted:
-            self._close = True
-        self._finish_fields(fields)
-        self._status = head.status
-        await self._write(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields))
-        if self._request.method == "HEAD":
-            connection.abort()
-            return None
-        data = b"".join(pieces)
-        pieces.clear()
-        while data:
-            await self._write(_chunk(data) if chunked else data)
-            data = await self._body_piece(connection)
-        if chunked:
-            await self._write(self._last_chunk(connection))
-        return None
+    async def _collect(self, limit: int) -> bytes | None:
+        """The answer's whole body; None where it is beyond `limit` bytes, so that it can only be streamed untouched."""
+        assert self._answer_body is not None
+        body = await self._answer_body.collect(limit)
+        if body is None:
+            self._knowledge.unreadable(self._match.kind.name.lower(), "too-large")
+        return body
 
     async def _unfold(self, head: ResponseHead, noted: Noted, body: bytes, limit: int) -> tuple[bytes | None, str]:
         """The body to look at, decoded; None with the reason (or "" where there is nothing wrong) where not.
@@ -769,13 +748,15 @@ class Exchange:
         elif len(body) <= _ONE_COPY:
             await self._write(wire + body)
         else:
+            request.connection.unfinished = True
             await self._write(wire)
             for at in range(0, len(body), _ONE_COPY):
                 await self._write(body[at : at + _ONE_COPY])
+            request.connection.unfinished = False
 
     def _finish_fields(self, fields: list[Header]) -> None:
         """Add what this connection's own state asks for (RFC 9112 §9)."""
-        if self._pump is not None and not self._request.content.is_eof():
+        if self._upload is not None and self._upload.unread:
             self._close = True  # answered early: what is still coming of the request is not worth waiting for
         if self._close or self._proxy.draining:
             self._close = True
@@ -783,11 +764,11 @@ class Exchange:
         elif self._request.version < (1, 1):
             fields.append((b"Connection", b"keep-alive"))
 
-    def _last_chunk(self, connection: UpstreamConnection) -> bytes:
+    def _last_chunk(self, answer: AnswerBody) -> bytes:
         """The end of a chunked body, with the gateway's trailers (RFC 9112 §7.1.2)."""
-        if not connection.trailers:
-            return _LAST_CHUNK
-        fields = end_to_end(connection.trailers, HOP_BY_HOP | {b"content-length", b"trailer", b"host"})
+        if not answer.trailers:
+            return LAST_CHUNK
+        fields = end_to_end(answer.trailers, HOP_BY_HOP | {b"content-length", b"trailer", b"host"})
         return b"0\r\n" + b"".join([name + b": " + value + b"\r\n" for name, value in fields]) + b"\r\n"
 
     def _informational(self, head: ResponseHead) -> None:
@@ -795,7 +776,9 @@ class Exchange:
         transport = self._request.connection.transport
         if self._request.version < (1, 1) or transport is None or self._status or self._match.kind is Kind.CHANNELS:
             return
-        fields = end_to_end(head.headers, HOP_BY_HOP)
+        if head.status == 100 and self._upload is not None:
+            self._upload.permitted()
+        fields = end_to_end(head.headers, _NOT_IN_1XX)
         transport.write(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields))
 
     async def _fail(self, code: str, detail: str = "") -> None:
@@ -839,35 +822,34 @@ class Exchange:
 
     async def _write(self, data: bytes) -> None:
         """Write to the client, waiting while it takes no more; nothing once it has gone."""
-        self._sent += len(data)
         if self._gone:
             return
-        try:
-            connection = self._request.connection
-            transport = connection.transport
-            if transport is None or transport.is_closing():
-                raise ConnectionResetError
-            transport.write(data)
-            if connection.writing_paused:
-                async with asyncio.timeout(self._site.timeouts.write):
-                    await connection.drain()
-        except TimeoutError:
-            self._problem = "client_stopped_reading"
-            transport = self._request.connection.transport
-            if transport is not None:
-                transport.abort()
+        connection = self._request.connection
+        transport = connection.transport
+        if transport is None or transport.is_closing():
             self._client_gone()
+            return
+        self._sent += len(data)
+        transport.write(data)
+        if not connection.writing_paused:
+            return
+        if self._reader is None:
+            limits, times = self._site.limits, self._site.timeouts
+            pace = None if limits.min_rate is None else Pace(limits.min_rate, times.min_rate_grace)
+            self._reader = SlowReader(connection, pace, times.write)
+        try:
+            await self._reader.wait()
         except ConnectionError:
             self._client_gone()
-
-    def _awaits_permission(self) -> bool:
-        """Whether the client holds its body back until told to go on, which now nobody will (RFC 9110 §10.1.1)."""
-        return not self._received and first(self._request.headers, b"expect") is not None
+        if self._reader.stopped:
+            self._problem = "client_stopped_reading"
+            self._client_gone()
 
     async def _settle(self) -> None:
         """Wait until what this exchange changed is on disk; trouble there never costs the answer."""
-        if self._pump is not None and self._match.kind is Kind.WEBHOOK and not self._awaits_permission():
-            await asyncio.wait([self._pump])
+        upload = self._upload
+        if self._match.kind is Kind.WEBHOOK and upload is not None and upload.carried and not upload.withheld:
+            await asyncio.wait([upload.carried])
         durable, self._durable = self._durable, None
         if durable is not None:
             try:
@@ -892,25 +874,40 @@ class Exchange:
         if connection is None or connection.complete or self._awaited_by_others:
             return
         if self._request.method in SAFE or not self._request.content.is_eof():
-            connection.give_up(UpstreamError("gateway_closed", "the client has gone"))
+            connection.give_up(UpstreamError("client_gone"))
 
     async def _tidy(self) -> None:
-        if self._pump is not None and not self._pump.done():
-            # aiohttp reads the rest of the body itself now, and two readers at once would clash.
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
+        """Leave nothing behind: no task, no place in the pool, no room taken."""
+        try:
+            if self._upload is not None:
+                await self._upload.stop()
+        finally:
+            if self._answer_body is not None and (self._connection is not None or self._answer_body.room_taken):
+                self._answer_body.close()
+            if self._connection is not None:
+                self._release()
+
+    def _release(self) -> None:
+        """Give the connection to the gateway back, as soon as nothing more is to come of it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.pool.release(connection)
 
     def _summary(self) -> Report:
+        if self._gone:
+            self._problem = self._problem or "client_gone"
+            log.info(
+                "the client left before its answer was whole",
+                extra={"request_id": self._request_id, "code": self._problem, "client": self._client},
+            )
+        upload = self._upload
         return Report(
             kind=self._match.kind,
             method=self._request.method,
-            status=0 if self._gone and not self._status else self._status,
+            status=_CLIENT_GONE if self._gone else self._status,
             seconds=time.perf_counter() - self._started,
             upstream_seconds=self._upstream_seconds,
-            received=self._received,
+            received=self._received + (upload.received if upload is not None else 0),
             sent=self._sent,
             request_id=self._request_id,
             client=self._client,
@@ -918,10 +915,3 @@ class Exchange:
             problem=self._problem,
             corrected=self._corrected,
         )
-
-
-_LAST_CHUNK: Final = b"0\r\n\r\n"
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)

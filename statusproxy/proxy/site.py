@@ -51,6 +51,8 @@ class Timeouts:
     request_body: float | None = 60.0
     write: float | None = 300.0
     upgrade_idle: float | None = 3600.0
+    min_rate_grace: float = 5.0
+    """Waiting for a peer before its minimum rate is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Limits:
     body: int | None = None
     corrected: int = 32 * 1024 * 1024
     tap: int = 1024 * 1024
+    min_rate: int | None = 240
+    """Bytes per second that a client must send or read on average while it is waited for (`min_rate.Pace`)."""
 
 
 class Knowledge(Protocol):
@@ -134,7 +138,7 @@ class Report:
     kind: Kind
     method: str
     status: int
-    """What the client was sent; 0 when it had gone before."""
+    """What the client was sent; 499 where it left before its answer was whole, 0 where a stop cut the exchange off."""
     seconds: float
     upstream_seconds: float | None
     """From sending the request to the head of the answer; None when nothing was sent."""

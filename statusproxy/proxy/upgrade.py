@@ -3,6 +3,7 @@
 import asyncio
 
 from statusproxy.proxy.client import ClientConnection, TunnelReceiver
+from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream import UpstreamConnection
 
 
@@ -10,7 +11,8 @@ class Tunnel:
     """One tunnel between a client and the gateway.
 
     Each side's reading is paused while the other takes no more, so that memory stays flat; a side that ends its
-    half is passed on as such; a tunnel silent both ways for `idle` seconds is ended (None: never).
+    half is passed on as such, and one that breaks off as a break; a tunnel silent both ways for `idle` seconds is ended
+    (None: never).
     """
 
     __slots__ = (
@@ -24,6 +26,7 @@ class Tunnel:
         "_seen",
         "_timer",
         "_upload",
+        "broken",
         "bytes_down",
         "bytes_up",
     )
@@ -38,6 +41,8 @@ class Tunnel:
         self._timer: asyncio.TimerHandle | None = None
         self._client_ended = self._gateway_ended = False
         self._upload: asyncio.Future[None] | None = None
+        self.broken: str | None = None
+        """The code of the problem (`errors.PROBLEMS`) where one side broke off; None where both ended in order."""
         self.bytes_up = self.bytes_down = 0
 
     async def run(self, upload: asyncio.Future[None] | None = None) -> None:
@@ -63,14 +68,18 @@ class Tunnel:
             if self._timer is not None:
                 self._timer.cancel()
             self._client.writable = self._gateway.writable = None
+            if not self._gateway.closed and self._gateway.unsent:
+                self._gateway.reset()  # it has not taken all that the client said, so this is no end
 
     def _from_client(self, data: bytes | None) -> None:
         transport = self._gateway.transport
         if data is None:
-            self._client_ended = True
-            if transport is None or self._gateway.closed or self._client.transport is None:
+            ended, self._client_ended = self._client_ended, True
+            if self._client.was_reset:
+                self._break_off(None if ended else "client_gone")
+            elif transport is None or self._gateway.closed:
                 self._finish()
-            elif transport.can_write_eof() and not self._gateway_ended:
+            elif transport.can_write_eof() and not self._gateway_ended and self._client.transport is not None:
                 transport.write_eof()
             else:
                 transport.close()  # sends what is left first, then the gateway's side is lost: that is the end
@@ -84,8 +93,10 @@ class Tunnel:
     def _from_gateway(self, data: bytes | None) -> None:
         transport = self._client.transport
         if data is None:
-            self._gateway_ended = True
-            if transport is None or self._gateway.closed or not self._uploaded:
+            ended, self._gateway_ended = self._gateway_ended, True
+            if self._gateway.was_reset:
+                self._break_off(None if ended else "gateway_closed")
+            elif transport is None or self._gateway.closed or not self._uploaded:
                 self._finish()  # a gateway that ends before it has the request wants no more of it
             elif self._client_ended:
                 self._gateway.close()  # sends what is left first
@@ -111,6 +122,16 @@ class Tunnel:
 
     def _gateway_takes_more(self) -> None:
         self._client.go_on()
+
+    def _break_off(self, why: str | None) -> None:
+        """One side broke off: the other is reset too, since an end would say that all has been said."""
+        if self._done.done():
+            return
+        self.broken = why
+        self._gateway.reset()
+        if self._client.transport is not None:
+            reset(self._client.transport)
+        self._finish()
 
     def _finish(self) -> None:
         if not self._done.done():

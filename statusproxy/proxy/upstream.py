@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from statusproxy.proxy.answer_parser import Answer, BadAnswerError, ResponseHead
 from statusproxy.proxy.headers import Header
+from statusproxy.proxy.reset import reset
 
 if TYPE_CHECKING:
     from statusproxy.proxy.pool import Pool
@@ -119,6 +120,7 @@ class UpstreamConnection(asyncio.Protocol):
         "sent",
         "transport",
         "used",
+        "whole",
         "writable",
         "writing_paused",
     )
@@ -150,6 +152,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.used = 0
         self.writable: Callable[[], None] | None = None
         """Called when the gateway takes more after it did not."""
+        self.whole: Callable[[], None] | None = None
+        """Called when the answer's last byte has come."""
 
     # ---- the exchange, as its handler drives it ----
 
@@ -176,7 +180,7 @@ class UpstreamConnection(asyncio.Protocol):
         answer, self._answer = self._answer, None
         transport = self.transport
         self._deadline = None
-        self.writable = None
+        self.writable = self.whole = None
         if transport is None or self.closed or transport.is_closing():
             return False
         if answer is None:  # nothing was asked since it was taken
@@ -252,10 +256,34 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """Give the connection up at once; it is never used again."""
+        """Give the connection up at once; it is never used again. A half-sent request ends with a reset."""
+        if self.sent and not self.request_done:
+            self.reset()
+            return
         self.closed = True
         if self.transport is not None:
             self.transport.abort()
+
+    def reset(self) -> None:
+        """Break the connection off so that the gateway does not take it for an end; nothing where it is lost."""
+        self.closed = True
+        if self.transport is not None and self._lost is None:
+            reset(self.transport)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether bytes wait here for the gateway to take them."""
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the connection was lost by a reset or another failure, and not ended in order."""
+        return self._lost is not None and self._lost[0] is not None
+
+    @property
+    def held(self) -> int:
+        """Bytes that the part of the answer takes which waits here to be read."""
+        return self._answer.held if self._answer is not None else 0
 
     def tunnel(self, receive: Callable[[bytes | None], None]) -> None:
         """From here on, hand every byte (None at the end) to `receive`: the protocol was switched (RFC 9110 §7.8).
@@ -378,6 +406,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._loop.call_soon(self._go_on)
         if self._paused or not answer.complete:
             self._set_reading(answer)
+        if answer.complete and self.whole is not None:
+            self.whole()
 
     def _set_reading(self, answer: Answer) -> None:
         """Have the gateway wait while enough is held here; never once the answer is whole.
@@ -429,6 +459,8 @@ class UpstreamConnection(asyncio.Protocol):
             code = "gateway_closed" if answer.head is None else "gateway_bad_answer"
             self._fail(UpstreamError(code, str(exc or ""), sent=self.sent, answered=self.answered))
         self._wake()
+        if answer.complete and self.whole is not None:
+            self.whole()
 
     def _salvage(self, answer: Answer) -> None:
         """Read the answer that lies in the kernel behind a write that failed.

@@ -58,10 +58,18 @@ MISTAKES_AFTER_THE_GATEWAY = [
         "timeouts:",
         (
             "2: timeouts: found nothing (null); allowed: a mapping of connect, request_head, request_body, response_head, "
-            "response_body, keep_alive, upgrade_idle, drain; write {} for none, or remove the line"
+            "response_body, keep_alive, upgrade_idle, min_rate_grace, drain; write {} for none, or remove the line"
         ),
     ),
     ("limits: {head: 12}", "2: limits.head: found 12; allowed: 1KiB to 1MiB"),
+    ("limits: {min_rate: 0}", "2: limits.min_rate: found 0; allowed: 1 to 1MiB"),
+    (
+        "timeouts: {min_rate_grace: null}",
+        (
+            "2: timeouts.min_rate_grace: found nothing (null); allowed: a duration such as 500ms, 60s, 2m, 1h or 1d "
+            "(a bare number is seconds)"
+        ),
+    ),
     ("limits: {headers: many}", '2: limits.headers: found "many"; allowed: a whole number from 8 to 10000'),
     ("limits: {headers: 2}", "2: limits.headers: found 2; allowed: a whole number from 8 to 10000"),
     (

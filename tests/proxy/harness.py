@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from statusproxy.config import load
+from statusproxy.proxy.site import Report
 from statusproxy.server import Server
 
 #: Seconds after which a test that waits for bytes has failed. Generous: the machines that run tests are shared.
@@ -121,6 +122,16 @@ class Wire:
                 while data := await self.reader.read(65536):
                     got += data
         return got
+
+    async def ending(self) -> str:
+        """Wait for the end of the connection, whatever comes before it; `end` when it was orderly, else `reset`."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                while await self.reader.read(65536):
+                    pass
+            except ConnectionResetError:
+                return "reset"
+        return "end"
 
     async def ended(self) -> bool:
         """Wait for the other side to end the connection; True when it does, with not a byte more."""
@@ -268,6 +279,19 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+def reports(proxy: Running) -> list[Report]:
+    """What the proxy reports of each exchange from now on."""
+    seen: list[Report] = []
+    told = proxy.server.proxy.report
+
+    def report(report: Report) -> None:
+        seen.append(report)
+        told(report)
+
+    proxy.server.proxy.report = report
+    return seen
 
 
 def get(target: str = "/", *fields: str, method: str = "GET", body: bytes = b"") -> bytes:

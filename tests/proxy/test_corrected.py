@@ -292,6 +292,50 @@ async def test_a_client_that_does_not_take_gzip_gets_none(origin: Origin, lost: 
     assert json.loads(got.body)["channels"][0]["status"] == "disconnected"
 
 
+ACCEPTS = [[], ["Accept-Encoding: identity"], ["Accept-Encoding: gzip"]]
+
+
+@pytest.mark.parametrize("fields", ACCEPTS)
+@pytest.mark.parametrize("correcting", [True, False])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("body", [LIST, LONG], ids=["short", "long"])
+async def test_a_304_carries_the_fields_its_200_would_carry(
+    origin: Origin, proxy: Running, fields: list[str], correcting: bool, method: str, body: bytes
+) -> None:
+    """RFC 9110 §15.4.5: a cache would otherwise serve its gzip to a client that cannot read it."""
+    if correcting:
+        await proxy.ask(get("/v1/webhooks/receive", method="POST", body=LOST))
+    cached = ("Vary: Origin", "Cache-Control: no-cache", "Expires: 0", "Content-Location: /here", 'ETag: "strong"')
+    origin.answer = list_answer(*cached, body=body)
+    head = method == "HEAD"
+    full = await proxy.ask(get("/api/channels", *fields, method=method), bodiless=head)
+    tag = (full.get("ETag") or b"").decode()
+    got = await proxy.ask(get("/api/channels", *fields, f"If-None-Match: {tag}", method=method), bodiless=head)
+    assert (full.status, got.status) == (200, 304)
+    for name in ("ETag", "Vary", "Cache-Control", "Expires", "Content-Location"):
+        assert got.all(name) == full.all(name), name
+    varies = b"Accept-Encoding" in full.all("Vary")
+    assert varies == (body is LONG)
+
+
+@pytest.mark.parametrize("fields", ACCEPTS)
+@pytest.mark.parametrize("correcting", [True, False])
+async def test_every_answer_that_could_have_been_compressed_says_so(
+    origin: Origin, proxy: Running, fields: list[str], correcting: bool
+) -> None:
+    if correcting:
+        await proxy.ask(get("/v1/webhooks/receive", method="POST", body=LOST))
+    origin.answer = list_answer(body=LONG)
+    assert (await proxy.ask(get("/api/channels", *fields))).all("Vary") == [b"Accept-Encoding"]
+    origin.answer = list_answer("Vary: Accept-Encoding, Origin", body=LONG)
+    assert (await proxy.ask(get("/api/channels", *fields))).all("Vary") == [b"Accept-Encoding, Origin"]
+
+
+async def test_an_answer_that_the_gateway_coded_does_not_depend_on_us(origin: Origin, proxy: Running) -> None:
+    origin.answer = list_answer("Content-Encoding: gzip", body=gzip.compress(LONG))
+    assert (await proxy.ask(get("/api/channels"))).get("Vary") is None
+
+
 async def test_a_short_answer_is_not_compressed(lost: Running) -> None:
     assert (await lost.ask(get("/api/channels", "Accept-Encoding: gzip"))).body == CORRECTED
 

@@ -312,6 +312,31 @@ BROKEN_ANSWER_CHUNKS = {
 }
 
 
+@pytest.mark.parametrize("target", ["/", "/api/channels", "/v1/webhooks/receive"])
+async def test_a_length_where_there_may_be_none_is_not_passed_on(origin: Origin, proxy: Running, target: str) -> None:
+    """RFC 9110 §8.6. A reader that believed it would wait for a body, or take the next answer for one."""
+    empty = b"Content-Length: 0\r\nX-Kept: yes\r\n\r\n"
+    origin.answer = b"HTTP/1.1 103 Early Hints\r\n" + empty + b"HTTP/1.1 204 No Content\r\n" + empty
+    client = await proxy.connect()
+    await client.send(get(target, method="GET" if "webhook" not in target else "POST"))
+    got = await client.head()
+    if got.status == 103:  # none is passed on from a corrected route
+        assert got.headers == [(b"X-Kept", b"yes")]
+        got = await client.head()
+    assert (got.status, got.get("Content-Length"), got.get("X-Kept")) == (204, None, b"yes")
+    origin.answer = OK
+    await client.send(get("/next"))
+    assert (await client.message()).body == b"ok"
+
+
+async def test_a_length_with_a_switch_of_protocols_is_not_passed_on(origin: Origin, proxy: Running) -> None:
+    origin.answer = (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n"
+    )
+    got = await proxy.ask(get("/", "Upgrade: echo", "Connection: Upgrade"))
+    assert (got.status, got.get("Content-Length")) == (101, None)
+
+
 @pytest.mark.parametrize("broken", BROKEN_ANSWER_CHUNKS.values(), ids=BROKEN_ANSWER_CHUNKS.keys())
 async def test_an_answer_with_broken_chunks_breaks_off_and_is_not_completed(
     broken: bytes, origin: Origin, proxy: Running

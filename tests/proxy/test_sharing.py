@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running
+from statusproxy.proxy.upstream import UpstreamError
+from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running, until
 
 LIST = b'{"success":true,"channels":[{"id":"sales","status":"connected"}],"total":1}'
 LOST = json.dumps({"event": "status-find", "session": "sales", "status": "browserClose"}).encode()
@@ -150,3 +151,49 @@ async def test_a_poll_after_a_session_changed_does_not_join_a_call_from_before(
         await early.message()
         await late.message()
         assert slow.lists == 2
+
+
+async def test_a_leader_that_leaves_just_as_another_joins_takes_nobody_along(slow: SlowOrigin, tmp_path: Path) -> None:
+    """Its call is given up in the moment it leaves, and can be joined until its task has ended it."""
+    async with running(tmp_path, slow.url) as proxy:
+        flights = proxy.server.proxy.flights
+        await ask_all(proxy, [get("/api/channels")])
+        await slow.received()
+        ((key, flight),) = flights._flights.items()
+        followers = await ask_all(proxy, [get("/api/channels")] * 2)
+        await until(lambda: flight.followers == 2)
+        flights.end(key, flight, UpstreamError("client_gone"))
+        await slow.received(2)
+        slow.go.set()
+        assert [(await follower.message()).body for follower in followers] == [LIST] * 2
+        assert slow.lists == 2  # the first of them leads, the other follows
+
+
+@pytest.mark.parametrize("code", ["overloaded", "internal"])
+async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others(
+    slow: SlowOrigin, tmp_path: Path, code: str
+) -> None:
+    """The leader's client may have used up its share of the places; the others have theirs."""
+    async with running(tmp_path, slow.url) as proxy:
+        (leader,) = await ask_all(proxy, [get("/api/channels")])
+        await slow.received()
+        follower = await proxy.connect()
+        await follower.send(get("/api/channels"))
+        (flight,) = proxy.server.proxy.flights._flights.values()
+        await until(lambda: flight.followers == 1)
+        flight.land(UpstreamError(code, sent=False))
+        await slow.received(2)
+        slow.go.set()
+        assert (await follower.message()).body == LIST
+        assert (await leader.message()).body == LIST
+
+
+async def test_a_leader_that_reads_slowly_does_not_make_the_others_wait(slow: SlowOrigin, tmp_path: Path) -> None:
+    """A list too large to be held is streamed to its leader, at the leader's pace."""
+    size = 32 * 1024 * 1024
+    slow.list_answer = answer(b"[" + b" " * (size - 2) + b"]")
+    async with running(tmp_path, slow.url, limits={"corrected": 2048}) as proxy:
+        leader, follower = await ask_all(proxy, [get("/api/channels")] * 2)
+        leader.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        slow.go.set()
+        assert len((await follower.message()).body) == size

@@ -96,12 +96,12 @@ async def test_memory_stays_flat_while_a_gigabyte_passes_both_ways(origin: Origi
         await wire.send(b"0\r\n\r\n")
 
     async def send(wire: Wire) -> None:
-        for _ in range(size // len(piece)):
+        for _ in range(size // len(piece) - 1):
             await wire.send(piece)
 
     origin.script = script
     client = await proxy.connect()
-    await client.send(get("/mirror", f"Content-Length: {size}", method="POST"))
+    await client.send(get("/mirror", f"Content-Length: {size}", method="POST") + piece)
     await client.head()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sending = asyncio.create_task(send(client))
@@ -155,14 +155,14 @@ async def test_an_upload_reaches_the_gateway_while_it_is_still_being_sent(origin
 
     async def script(wire: Wire) -> None:
         await wire.head()
-        await wire.reader.readexactly(5)
+        await wire.reader.readexactly(len(PIECE))
         arrived.set()
         await wire.reader.readexactly(5)
         await wire.send(answer(b"both"))
 
     origin.script = script
     client = await proxy.connect()
-    await client.send(get("/upload", "Content-Length: 10", method="POST") + b"first")
+    await client.send(get("/upload", f"Content-Length: {len(PIECE) + 5}", method="POST") + PIECE)
     await asyncio.wait_for(arrived.wait(), PATIENCE)
     await client.send(b"other")
     assert (await client.message()).body == b"both"
@@ -171,12 +171,12 @@ async def test_an_upload_reaches_the_gateway_while_it_is_still_being_sent(origin
 async def test_an_early_413_is_passed_at_once_and_the_connection_ends_with_it(origin: Origin, proxy: Running) -> None:
     async def script(wire: Wire) -> None:
         await wire.head()
-        await wire.reader.readexactly(1000)
+        await wire.reader.readexactly(len(PIECE))
         await wire.send(answer(b'{"error":"too large"}', "Connection: close", status="413 Payload Too Large"))
 
     origin.script = script
     client = await proxy.connect()
-    await client.send(get("/upload", f"Content-Length: {VOLUME}", method="POST") + b"x" * 1000)
+    await client.send(get("/upload", f"Content-Length: {VOLUME}", method="POST") + PIECE)
     got = await client.message()
     assert (got.status, got.body, got.get("Connection")) == (413, b'{"error":"too large"}', b"close")
     await client.close()
@@ -208,7 +208,7 @@ async def test_a_connection_whose_request_was_answered_early_is_not_used_again(o
 
     origin.script = script
     client = await proxy.connect()
-    await client.send(get("/first", "Content-Length: 100000", method="POST") + b"x" * 10)
+    await client.send(get("/first", "Content-Length: 100000", method="POST") + PIECE)
     assert (await client.message()).body == b"/first"
     assert (await proxy.ask(get("/second"))).body == b"/second"
     assert origin.connections == 2

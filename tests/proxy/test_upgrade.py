@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.proxy.upload import ENOUGH, LAST_CHUNK, chunk
 from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
@@ -336,11 +337,13 @@ async def test_a_body_that_was_still_coming_at_the_switch_goes_first_and_in_its_
                 got.set()
 
     origin.script = script
-    field = "Content-Length: 6" if framing == "length" else "Transfer-Encoding: chunked"
-    client = await switched(proxy, ask_to_switch("echo", field) + (b"abc" if framing == "length" else b"3\r\nabc\r\n"))
+    field = f"Content-Length: {ENOUGH + 3}" if framing == "length" else "Transfer-Encoding: chunked"
+    begun = bytes(ENOUGH)
+    client = await switched(proxy, ask_to_switch("echo", field) + (begun if framing == "length" else chunk(begun)))
     await client.send((b"def" if framing == "length" else b"3;x\r\ndef\r\n0\r\n\r\n") + b"tunnel")
     await asyncio.wait_for(got.wait(), PATIENCE)
-    assert seen == (b"abcdeftunnel" if framing == "length" else b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\ntunnel")
+    framed = begun + b"def" if framing == "length" else chunk(begun) + chunk(b"def") + LAST_CHUNK
+    assert seen == framed + b"tunnel"
 
 
 async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_when_it_ends(
@@ -353,14 +356,14 @@ async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_wh
         await wire.send(SWITCHED + b"bye")
 
     origin.script = script
-    client = await switched(proxy, ask_to_switch("echo", "Content-Length: 100") + b"abc")
+    client = await switched(proxy, ask_to_switch("echo", "Content-Length: 100000") + bytes(ENOUGH))
     assert await client.rest() == b"bye"
     client.writer.write_eof()
     await until(lambda: not proxy.server.clients.connections)
     assert proxy.server.proxy.in_flight == 0
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("behind", [b"", b"bye"])
 async def test_a_gateway_that_ends_the_tunnel_before_the_request_is_whole_frees_the_client_s_connection(
     framing: str, behind: bytes, origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
@@ -376,7 +379,7 @@ async def test_a_gateway_that_ends_the_tunnel_before_the_request_is_whole_frees_
 
     origin.script = script
     client = await switched(
-        proxy, ask_to_switch("echo", framing) + (b"abc" if "Length" in framing else b"3\r\nabc\r\n")
+        proxy, ask_to_switch("echo", framing) + (bytes(ENOUGH) if "Length" in framing else chunk(bytes(ENOUGH)))
     )
     assert await asyncio.wait_for(client.reader.readexactly(len(behind)), PATIENCE) == behind
     ended.set()

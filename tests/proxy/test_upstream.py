@@ -12,6 +12,7 @@ import pytest
 
 from statusproxy.proxy.answer_parser import CHUNKS_AT_ONCE
 from statusproxy.proxy.pool import Pool
+from statusproxy.proxy.upload import ENOUGH
 from statusproxy.proxy.upstream import (
     DEFAULT_IDLE,
     IDLE_MARGIN,
@@ -153,7 +154,7 @@ async def test_a_request_whose_body_was_still_coming_is_not_repeated(origin: Ori
     Dying(origin, "closed behind an unseen request")
     await proxy.ask(get("/first"))
     client = await proxy.connect()
-    await client.send(get("/second", "Content-Length: 1000000", method="PUT") + b"part")
+    await client.send(get("/second", "Content-Length: 1000000", method="PUT") + b"x" * ENOUGH)
     got = await client.message()
     assert (got.status, origin.connections) == (502, 1)
 

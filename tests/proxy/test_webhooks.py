@@ -14,6 +14,7 @@ from typing import Any
 import brotli
 import pytest
 
+from statusproxy.proxy.upload import ENOUGH, LAST_CHUNK, chunk
 from statusproxy.status.sessions import Change, Record
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.test_decoders import FOLD
@@ -220,9 +221,9 @@ async def test_an_event_the_gateway_refuses_unread_is_read_to_its_end(origin: Or
     origin.script = script
     client = await proxy.connect()
     body = event(media="A" * 500_000)
-    await client.send(get(PATH, f"Content-Length: {len(body)}", method="POST") + body[:1000])
+    await client.send(get(PATH, f"Content-Length: {len(body)}", method="POST") + body[:ENOUGH])
     await until(lambda: origin.connections == 1)
-    await client.send(body[1000:])
+    await client.send(body[ENOUGH:])
     assert (await client.message()).status == 413
     assert lost(proxy) == ["sales"]
 
@@ -475,7 +476,7 @@ async def test_nothing_is_unfolded_for_a_doubted_sender(proxy: Running, monkeypa
     assert (await post(proxy, gzip.compress(event()), *fields)).status == 200
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 11", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("framing", ["Content-Length: 70000", "Transfer-Encoding: chunked"])
 async def test_a_connection_whose_webhook_was_answered_before_it_was_sent_whole_is_not_used_again(
     framing: str, origin: Origin, proxy: Running
 ) -> None:
@@ -489,9 +490,11 @@ async def test_a_connection_whose_webhook_was_answered_before_it_was_sent_whole_
     origin.script = script
     chunked = "chunked" in framing
     client = await proxy.connect()
-    await client.send(get("/v1/webhooks/receive", framing, method="POST") + (b"1\r\n{\r\n" if chunked else b"{"))
-    await until(lambda: any(connection.complete for connection in proxy.server.proxy.site.pool._busy))
-    await client.send(b'9\r\n"a":"bcd"\r\n1\r\n}\r\n0\r\n\r\n' if chunked else b'"a":"bcd"}')
+    body = b'{"a":"bcd"' + b" " * 69_989 + b"}"
+    begun, rest = body[:ENOUGH], body[ENOUGH:]
+    await client.send(get("/v1/webhooks/receive", framing, method="POST") + (chunk(begun) if chunked else begun))
+    await until(lambda: proxy.server.proxy.site.pool.opened == 1 and not proxy.server.proxy.site.pool.in_use)
+    await client.send(chunk(rest) + LAST_CHUNK if chunked else rest)
     assert (await client.message()).status == 200
     assert (await proxy.ask(get("/next"))).status == 200
     assert origin.connections == 2
