@@ -1,6 +1,7 @@
 """The unit files, as systemd itself reads them, without a running systemd."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from tests.systemd.machine import CHECKOUT
 
 UNITS = CHECKOUT / "systemd"
+UNIT_FILES = ("statusproxy.service", "statusproxy.socket")
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing: apt-get install systemd"
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 def units(tmp_path: Path) -> list[str]:
     """The units, calling a program that is here: `verify` wants the one of ExecStart= to exist."""
     placed = []
-    for unit in ("statusproxy.service", "statusproxy.socket"):
+    for unit in UNIT_FILES:
         text = (UNITS / unit).read_text(encoding="utf-8")
         (tmp_path / unit).write_text(text.replace("/opt/statusproxy/current/bin/statusproxy", sys.executable))
         placed.append(str(tmp_path / unit))
@@ -35,6 +37,17 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_systemd_has_nothing_to_say_about_the_units(units: list[str]) -> None:
     done = analyze("verify", *units)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("unit", ["statusproxy.service", "statusproxy.socket"])
+def test_there_is_no_number_of_failed_starts_after_which_systemd_gives_up(unit: str) -> None:
+    assert "\nStartLimitIntervalSec=0\n" in (UNITS / unit).read_text().partition("\n[S")[0]
+
+
+def test_the_installer_takes_every_unit_along() -> None:
+    listed = re.search(r"UNIT_FILES=\((.*?)\)", (UNITS / "install.sh").read_text())
+    assert listed is not None
+    assert sorted(listed[1].split()) == sorted(UNIT_FILES) == sorted(f.name for f in UNITS.glob("statusproxy*"))
 
 
 def test_the_services_exposure_is_at_most_one(units: list[str]) -> None:
@@ -52,5 +65,6 @@ def test_what_exposes_the_service_is_what_a_proxy_needs(units: list[str]) -> Non
         "RestrictAddressFamilies=~AF_UNIX",
         "RootDirectory=/RootImage=",
         "IPAddressDeny=",
+        "ProcSubset=",  # the processor's time and the machine's start, for metrics and for the mark of a Redis state
         "DeviceAllow=",  # ProtectClock= itself allows reading the clock's device
     }
