@@ -17,6 +17,7 @@ from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import find_file
 from statusproxy.service import environment, with_state_directory
 from statusproxy.store import state_file
+from statusproxy.store.extras import missing_package
 
 #: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
 _EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
@@ -68,7 +69,12 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
 @click.option("--gateway", metavar="URL", help="As in `run`.")
 def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> None:
     """Validate the configuration and print the effective settings, secrets masked."""
-    settings = _load(lambda: load(config, None, environment(), listen=list(listen) or None, gateway=gateway))
+    known = environment()
+    settings = _load(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
+    missing = missing_package(settings.state.url)
+    if missing is not None:
+        source = config or find_file(known)
+        _fail(f"{source}: {missing}" if source else missing, _EXIT_CONFIG)
     click.echo(dump(settings), nl=False)
 
 

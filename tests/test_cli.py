@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import sys
@@ -87,6 +88,19 @@ def test_the_environment_names_the_file_and_the_command_line_beats_it(tmp_path: 
     file = written(tmp_path, "gateway: http://127.0.0.1:3000\n")
     result = call("check", "--gateway", "http://gateway.example:3001", STATUSPROXY_CONFIG=str(file))
     assert yaml.safe_load(result.stdout)["gateway"] == "http://gateway.example:3001"
+
+
+def test_check_refuses_a_state_whose_package_is_missing_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\nstate: {url: 'redis://:planted-6@redis.example/0'}\n")
+    assert call("check", "-c", file).exit_code == 0
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    result = call("check", "-c", file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{file}: state.url: a state in Redis needs the package redis")
+    assert "-m pip install 'redis<9,>=8.1'" in result.stderr
+    assert "planted-6" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "run", "sessions"])

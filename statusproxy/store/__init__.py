@@ -12,6 +12,7 @@ from typing import Final
 
 from statusproxy.status.sessions import Store
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve
 from statusproxy.store.memory import MemoryStore
 from statusproxy.store.place import Place
@@ -75,15 +76,11 @@ def state_file(url: str, environ: Mapping[str, str]) -> Path:
 
 
 def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None, journal: Path | None) -> Store:
-    try:
-        from statusproxy.store.redis import RedisStore
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "redis":
-            raise
-        raise ValueError(
-            "state.url: a state in Redis needs the package redis, which is not installed: "
-            "pip install 'statusproxy[redis]'"
-        ) from error
+    missing = missing_package("redis:")
+    if missing is not None:
+        raise ValueError(missing)
+    from statusproxy.store.redis import RedisStore
+
     return RedisStore(place, history_days=history_days, log=log, journal=journal)
 
 

@@ -1,0 +1,46 @@
+"""The package that a `state.url` needs: asked for only where it is missing, with a command that installs it."""
+
+import importlib.util
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from statusproxy.store.extras import missing_package, needed_packages
+
+
+@pytest.fixture
+def without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///state.db", "sqlite:////srv/redis.db"])
+@pytest.mark.usefixtures("without_redis")
+def test_a_state_in_a_file_or_in_memory_needs_nothing(url: str) -> None:
+    assert needed_packages(url) == []
+    assert missing_package(url) is None
+
+
+@pytest.mark.parametrize("url", ["redis://redis.example/0", "rediss://redis.example/0"])
+def test_nothing_is_asked_for_where_the_package_is_installed(url: str) -> None:
+    assert needed_packages(url) == []
+
+
+@pytest.mark.parametrize("url", ["redis://redis.example/0", "REDISS://redis.example/0"])
+@pytest.mark.usefixtures("without_redis")
+def test_what_is_missing_is_asked_for_in_the_versions_that_the_project_names(url: str) -> None:
+    assert needed_packages(url) == ["redis<9,>=8.1"]
+
+
+@pytest.mark.usefixtures("without_redis")
+def test_the_command_that_is_named_can_be_pasted_and_no_password_is_repeated() -> None:
+    text = missing_package("redis://:hush-hush@redis.example/0")
+    assert text is not None
+    assert "hush" not in text
+    command = text.partition("install it with: ")[2].partition(" (")[0]
+    assert shlex.split(command) == [sys.executable, "-m", "pip", "install", "redis<9,>=8.1"]
+    dry = subprocess.run(
+        ["sh", "-c", f"{command} --dry-run --no-index --quiet"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert dry.returncode == 0, dry.stderr
