@@ -13,7 +13,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "channels": "Channel list and corrections",
     "webhooks": "Webhooks",
     "clock": "Clocks",
-    "disk": "State on disk",
+    "disk": "Stored state",
     "service": "Service",
 }
 LEVELS: Final[Mapping[str, str]] = {"ok": "ok", "note": "note", "warning": "warning", "problem": "PROBLEM"}
@@ -421,6 +421,33 @@ WORDS: Final[Words] = {
         "no room at {folder} ({free} free): what is heard would be lost with a restart",
         "make room there, or move the state with state.url",
     ),
+    "disk.redis-works": ("the running proxy writes to {place}", None),
+    "disk.redis-reachable": ("{place}: the server can be reached", None),
+    "disk.redis-package": ("{why}", "run that command; then start the proxy"),
+    "disk.redis-unreachable": (
+        "{why}",
+        "until the server can be used, the proxy keeps changes in its journal (docs/redis.md)",
+    ),
+    "disk.redis-not-seen": (
+        "the running proxy writes its state, but from here: {why}",
+        "compare state.url, with the secrets in it, with what the running proxy has; run the doctor as root",
+    ),
+    "disk.redis-risk": (
+        "{place}: {what}",
+        "on that server: appendonly yes, appendfsync always, maxmemory-policy noeviction (docs/redis.md)",
+    ),
+    "disk.journal-writable": (
+        "{directory}: the journal for changes that the server does not take can be written",
+        None,
+    ),
+    "disk.journal-off": (
+        "state.journal is null: changes that the server does not take are lost with the process",
+        "remove `journal: null`; the journal then lies in the directory where a state.db would",
+    ),
+    "disk.journal-not-writable": (
+        "the journal cannot be written in {directory} by this user",
+        "name a directory that the proxy can write in state.journal; the systemd unit has one of its own",
+    ),
     # service
     "service.no-systemd": ("systemd does not run this machine; who starts the proxy again was not checked", None),
     "service.not-installed": ("statusproxy is not installed as a service (sudo ./systemd/install.sh does it)", None),
@@ -447,7 +474,7 @@ WORDS: Final[Words] = {
     ),
     "service.socket-inactive": (
         "statusproxy.socket is {state}: a restart refuses connections",
-        "systemctl enable --now statusproxy.socket (stop the service first)",
+        "systemctl enable statusproxy.socket; systemctl restart statusproxy",
     ),
     "service.no-linger": (
         "the service is {user}'s own, and stops when {user} logs out",

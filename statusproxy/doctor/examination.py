@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from statusproxy.config import Settings
-from statusproxy.doctor import channels, configuration, disk, gateway, ports, running, service, webhooks
+from statusproxy.doctor import channels, configuration, disk, gateway, ports, running, service, state_server, webhooks
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.channels import Credentials
 from statusproxy.doctor.findings import Finding, note, problem
@@ -34,7 +34,9 @@ async def examine(
     findings += await _gateway(settings, credentials, sessions)
     findings += await webhooks.webhooks(settings, report)
     works = report is not None and report["health"]["store"] == "ok"
-    findings += await disk.disk(settings.state.url, with_state_directory(environ, source), works=works)
+    known = with_state_directory(environ, source)
+    findings += await disk.disk(settings.state.url, known, works=works)
+    findings += await state_server.state_server(settings.state, known, works=works)
     return [*findings, *await service.service(run, booted)]
 
 

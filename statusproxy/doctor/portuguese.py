@@ -13,7 +13,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "channels": "Lista de canais e correções",
     "webhooks": "Webhooks",
     "clock": "Relógios",
-    "disk": "Estado em disco",
+    "disk": "Estado gravado",
     "service": "Serviço",
 }
 LEVELS: Final[Mapping[str, str]] = {"ok": "ok", "note": "nota", "warning": "aviso", "problem": "PROBLEMA"}
@@ -427,6 +427,33 @@ WORDS: Final[Words] = {
         "sem espaço em {folder} ({free} livres): o que for ouvido se perderia num reinício",
         "libere espaço ali, ou mude o estado de lugar com state.url",
     ),
+    "disk.redis-works": ("o proxy em execução grava em {place}", None),
+    "disk.redis-reachable": ("{place}: o servidor responde", None),
+    "disk.redis-package": ("{why}", "rode esse comando; depois inicie o proxy"),
+    "disk.redis-unreachable": (
+        "{why}",
+        "enquanto o servidor não puder ser usado, o proxy guarda as mudanças no seu diário (docs/redis.md)",
+    ),
+    "disk.redis-not-seen": (
+        "o proxy em execução grava o estado, mas daqui: {why}",
+        "compare state.url, com os segredos que ele usa, com o que o proxy em execução tem; rode o doctor como root",
+    ),
+    "disk.redis-risk": (
+        "{place}: {what}",
+        "nesse servidor: appendonly yes, appendfsync always, maxmemory-policy noeviction (docs/redis.md)",
+    ),
+    "disk.journal-writable": (
+        "o diário, para as mudanças que o servidor não aceita, pode ser gravado em {directory}",
+        None,
+    ),
+    "disk.journal-off": (
+        "state.journal é null: mudanças que o servidor não aceita se perdem com o processo",
+        "remova `journal: null`; o diário fica então na pasta onde estaria um state.db",
+    ),
+    "disk.journal-not-writable": (
+        "o diário não pode ser gravado em {directory} por este usuário",
+        "indique em state.journal uma pasta em que o proxy possa gravar; a unidade do systemd tem a sua",
+    ),
     # service
     "service.no-systemd": ("esta máquina não usa systemd; quem reinicia o proxy não foi verificado", None),
     "service.not-installed": (
@@ -456,7 +483,7 @@ WORDS: Final[Words] = {
     ),
     "service.socket-inactive": (
         "statusproxy.socket está {state}: um reinício recusa conexões",
-        "systemctl enable --now statusproxy.socket (pare o serviço antes)",
+        "systemctl enable statusproxy.socket; systemctl restart statusproxy",
     ),
     "service.no-linger": (
         "o serviço é do usuário {user} e para quando ele sai",

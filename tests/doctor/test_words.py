@@ -73,7 +73,7 @@ def test_text_groups_what_belongs_together_with_arrows_to_the_mends() -> None:
         "  ok        :1 is free",
         "  ok        :2 is free",
         "",
-        "State on disk",
+        "Stored state",
         "  warning   only 3 MiB free at /var/lib/statusproxy",
         "            → make room: a full disk keeps changes in memory only",
         "",
