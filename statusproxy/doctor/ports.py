@@ -9,6 +9,7 @@ from pathlib import Path
 
 from statusproxy.addresses import Address
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.doctor.port_owner import port_owner
 from statusproxy.proxy.errors import ALLOW
 
 #: Addresses that stand for every interface, and where such a listener is reached.
@@ -37,7 +38,7 @@ async def _port(address: Address, serving: Sequence[str] | None, admin: bool) ->
         case None:
             return ok("ports.free", address=address) if serving is None else warning("ports.unserved", address=address)
         case errno.EADDRINUSE:
-            owner = _owner(address)
+            owner = port_owner(address.port, address.unix)
             if owner == ("systemd", 1) and not admin:
                 return ok("ports.held-by-systemd", address=address)
             if not admin and await _is_statusproxy(address):
@@ -110,41 +111,3 @@ async def _is_statusproxy(address: Address) -> bool:
 
 def _who(owner: tuple[str, int] | None) -> str:
     return "?" if owner is None else f"{owner[0]} (pid {owner[1]})"
-
-
-def _owner(address: Address) -> tuple[str, int] | None:
-    """The name and id of the process that listens there, where this user may know."""
-    inodes = _listening(address)
-    for process in Path("/proc").iterdir() if inodes else ():
-        if not process.name.isdigit():
-            continue
-        try:
-            if any(os.readlink(link) in inodes for link in (process / "fd").iterdir()):
-                return (process / "comm").read_text().strip(), int(process.name)
-        except OSError:
-            continue  # gone, or another user's
-    return None
-
-
-def _listening(address: Address) -> set[str]:
-    """What the file descriptors of the sockets that listen there link to."""
-    inodes: set[str] = set()
-    if address.unix is not None:
-        for line in _lines("/proc/net/unix"):
-            columns = line.split()
-            if columns[-1] == address.unix:
-                inodes.add(f"socket:[{columns[6]}]")
-        return inodes
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in _lines(table):
-            columns = line.split()
-            if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == address.port:  # TCP_LISTEN
-                inodes.add(f"socket:[{columns[9]}]")
-    return inodes
-
-
-def _lines(table: str) -> list[str]:
-    try:
-        return Path(table).read_text().splitlines()[1:]
-    except OSError:
-        return []

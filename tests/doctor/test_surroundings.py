@@ -102,7 +102,7 @@ async def test_a_living_unix_socket_is_taken_and_a_dead_one_is_free(tmp_path: Pa
 
 
 async def test_a_port_of_systemds_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statusproxy.doctor.ports._owner", lambda _: ("systemd", 1))
+    monkeypatch.setattr("statusproxy.doctor.ports.port_owner", lambda *_: ("systemd", 1))
     with socket.create_server(("127.0.0.1", 0)) as held:
         address = Address("127.0.0.1", held.getsockname()[1])
         assert levels(await ports([address], None)) == {

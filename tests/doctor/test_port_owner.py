@@ -1,0 +1,33 @@
+"""Who listens: found by port or by path, and nobody where nobody does."""
+
+import os
+import socket
+from pathlib import Path
+
+from statusproxy.doctor.port_owner import port_owner
+
+
+def me() -> tuple[str, int]:
+    return Path("/proc/self/comm").read_text().strip(), os.getpid()
+
+
+def test_the_process_that_listens_on_a_port_is_found() -> None:
+    for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
+        with socket.create_server((host, 0), family=family) as held:
+            port = held.getsockname()[1]
+            assert port_owner(port) == me()
+        assert port_owner(port) is None
+
+
+def test_the_process_that_listens_on_a_unix_socket_is_found(tmp_path: Path) -> None:
+    path = str(tmp_path / "it.sock")
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(path)
+        held.listen()
+        assert port_owner(0, path) == me()
+    assert port_owner(0, path) is None
+
+
+def test_a_connection_from_a_port_is_no_listener() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held, socket.create_connection(held.getsockname()) as connection:
+        assert port_owner(connection.getsockname()[1]) is None
