@@ -1,24 +1,30 @@
 """What install.sh has to know of a version's configuration and state; run by that version's own Python.
 
 inquire.py listen CONFIG            the drop-in that makes statusproxy.socket listen where CONFIG says
+inquire.py ports CONFIG             the addresses to listen on, as lines "KEY ADDRESS"
+inquire.py reachable CONFIG         those of `listen` that other machines can reach
+inquire.py packages CONFIG          the Python packages that CONFIG needs and that are not installed, for pip
 inquire.py state CONFIG FOLDER      the path of the SQLite state, FOLDER being the service's own; nothing if none
 inquire.py schema DATABASE          the number of its schema
 inquire.py snapshot DATABASE COPY   a whole copy, also while the service writes
 inquire.py restore COPY DATABASE    the copy in the database's place; what stood there is set aside
 """
 
+import ipaddress
 import os
 import shutil
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from statusproxy.addresses import Address
-from statusproxy.config import Settings, load
+from statusproxy.config import PRIVATE_NETWORKS, Settings, load
 from statusproxy.config_modes import format_mode
 from statusproxy.service import environment
+from statusproxy.store.extras import needed_packages
 from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name
 
 _SQLITE = "sqlite:///"
@@ -49,6 +55,28 @@ def _stream(address: Address) -> str | None:
     if address.host == "localhost":
         return f"127.0.0.1:{address.port}"
     return str(address) if address.host.replace(".", "").isdigit() or ":" in address.host else None
+
+
+def ports(settings: Settings) -> str:
+    """Where the service will listen, each with the key that says so; a port that the system chooses is left out."""
+    lines = [f"listen {address}" for address in settings.listen if address.unix or address.port]
+    admin = settings.admin.listen
+    return "\n".join(lines + ([f"admin.listen {admin}"] if admin and (admin.unix or admin.port) else []))
+
+
+def reachable(settings: Settings) -> str:
+    """The addresses of `listen` that are neither this machine's alone nor in a private network; each on a line."""
+    return "\n".join(str(address) for address in settings.listen if _is_reachable(address))
+
+
+def _is_reachable(address: Address) -> bool:
+    if address.is_private:
+        return False
+    try:
+        host = ipaddress.ip_address(address.host)
+    except ValueError:
+        return True  # every interface, or a name
+    return host.is_unspecified or not any(host in network for network in PRIVATE_NETWORKS)
 
 
 def state(settings: Settings, folder: str) -> str:
@@ -97,10 +125,15 @@ def restore(copy: str, database: str) -> None:
 
 def main(action: str, *arguments: str) -> None:
     """Answer one question."""
-    if action in ("listen", "state"):
-        settings = load(arguments[0], None, environment())
-        answer = listen(settings) if action == "listen" else state(settings, arguments[1])
-        sys.stdout.write(answer + "\n")
+    about: dict[str, Callable[[Settings], str]] = {
+        "listen": listen,
+        "ports": ports,
+        "reachable": reachable,
+        "packages": lambda settings: "\n".join(needed_packages(settings.state.url)),
+        "state": lambda settings: state(settings, arguments[1]),
+    }
+    if action in about:
+        sys.stdout.write(about[action](load(arguments[0], None, environment())) + "\n")
     elif action == "schema":
         sys.stdout.write(f"{schema(arguments[0])}\n")
     elif action == "snapshot":

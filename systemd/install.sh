@@ -14,9 +14,16 @@ readonly COMMAND=/usr/local/bin/statusproxy
 readonly STATE=/var/lib/private/statusproxy
 readonly OLDEST_SYSTEMD=252
 
+# What a version takes along from this folder.
+readonly UNIT_FILES=(statusproxy.service statusproxy.socket)
+readonly OURS=("${UNIT_FILES[@]}" inquire.py ports.py install.sh)
+
 # A new version has to be ready within START_WITHIN seconds, and to stay so for STEADY_FOR.
 readonly START_WITHIN=90
 readonly STEADY_FOR=3
+
+# What to say of a failure's traces, until something was changed.
+UNCHANGED="nothing was changed"
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
@@ -28,10 +35,12 @@ usage: sudo ./systemd/install.sh [--wheels DIR]      install this version, or up
        sudo ./systemd/install.sh --uninstall         remove the service; configuration and state stay
        sudo ./systemd/install.sh --uninstall --purge remove these too
 
-  --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR on a machine with the same
-                 Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings]'
+  --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR, in a checkout on a machine with
+                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings,redis]'
 
 An upgrade that does not become ready is taken back by itself. PYTHON=/path/to/python3 chooses the interpreter.
+To stop the service without removing it: systemctl stop statusproxy.socket statusproxy.service
+It stays stopped until the next boot, or until: systemctl start statusproxy
 TEXT
 }
 
@@ -44,10 +53,23 @@ fail() {
   exit 1
 }
 
+# This installer as a command that can be pasted into any folder, for root, with the arguments given here. A user other
+# than root gets it with sudo.
+command_line() {
+  local words=()
+  [ "$(id -u)" -eq 0 ] || words+=(sudo)
+  [ -z "${PYTHON:-}" ] || words+=("PYTHON=$PYTHON")
+  [ -x "$HERE/install.sh" ] || words+=(bash)
+  printf '%q ' "${words[@]}" "$HERE/install.sh" "$@" | sed 's/ $//'
+}
+
+# The same, with the arguments that this very run was given.
+again() { command_line ${GIVEN[@]+"${GIVEN[@]}"}; }
+
 # ---- what has to be there ----
 
 need_root() {
-  [ "$(id -u)" -eq 0 ] || fail "this needs root" "run: sudo $0 $*"
+  [ "$(id -u)" -eq 0 ] || fail "this needs root" "run: $(again)"
 }
 
 systemd_version() { systemctl --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9]*\).*/\1/p'; }
@@ -56,7 +78,7 @@ need_systemd() {
   local version
   version=$(systemd_version)
   if [ ! -d /run/systemd/system ] || [ -z "$version" ]; then
-    fail "systemd does not run here" "in a container, run the program itself: docs/docker.md"
+    fail "systemd does not run here" "in a container, run the program itself; docs/docker.md of the checkout says how"
   fi
   [ "$version" -ge "$OLDEST_SYSTEMD" ] \
     || fail "systemd $version is too old; $OLDEST_SYSTEMD or newer is needed (Debian 12, Ubuntu 24.04)"
@@ -85,7 +107,7 @@ find_python() {
     return
   done
   fail "$reason" "install it with: apt-get install python3 python3-venv" \
-    "or name another with: PYTHON=/path/to/python3 $0"
+    "or name another with: PYTHON=/path/to/python3 $(PYTHON="" again)"
 }
 
 # ---- the versions ----
@@ -110,29 +132,54 @@ fingerprint() {
       (cd "$source" && find statusproxy pyproject.toml constraints.txt README.md -type f ! -name '*.pyc' -print0 2>/dev/null \
         | LC_ALL=C sort -z | xargs -0 sha256sum)
     fi
-    cd "$HERE" && sha256sum statusproxy.service statusproxy.socket inquire.py install.sh
+    cd "$HERE" && sha256sum "${OURS[@]}"
   } | sha256sum | cut -c1-12
+}
+
+# Installs packages, $4 and on, into the environment in $1: from the wheels in $2 if that is a folder, and in the versions
+# that the source in $3 names.
+fetch() {
+  local folder=$1 wheels=$2 source=$3
+  local pip=(-m pip --disable-pip-version-check --no-input install --quiet)
+  [ -z "$wheels" ] || pip+=(--no-index --find-links "$wheels")
+  [ ! -f "$source/constraints.txt" ] || pip+=(--constraint "$source/constraints.txt")
+  shift 3
+  "$folder/bin/python" "${pip[@]}" "$@"
+}
+
+# Adds to the environment in $1 the packages that the configuration needs, such as the one for `state.url: redis://…`;
+# sets added to what was missing. A configuration that cannot be read is left to `check`.
+add_packages() {
+  local folder=$1 wheels=$2 source=$3 packages log
+  added=""
+  mapfile -t packages < <(inquire "$folder" packages "$ETC/config.yaml" 2>/dev/null | grep . || true)
+  [ "${#packages[@]}" -gt 0 ] || return 0
+  log=$(mktemp)
+  if ! fetch "$folder" "$wheels" "$source" "${packages[@]}" >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+  added="${packages[*]}"
 }
 
 # Makes the environment in $1; leaves nothing behind where it fails.
 build() {
-  local folder=$1 python=$2 what=$3 wheels=$4 source=$5 log
-  local pip=(-m pip --disable-pip-version-check --no-input install --quiet)
-  [ -z "$wheels" ] || pip+=(--no-index --find-links "$wheels")
-  [ ! -f "$source/constraints.txt" ] || pip+=(--constraint "$source/constraints.txt")
+  local folder=$1 python=$2 what=$3 wheels=$4 source=$5 log file
   rm -rf "$folder"
   mkdir -p "$folder"
   log=$(mktemp)
-  if ! { "$python" -m venv "$folder" && "$folder/bin/python" "${pip[@]}" "$what" && "$folder/bin/statusproxy" --version; } >"$log" 2>&1; then
+  if ! { "$python" -m venv "$folder" && fetch "$folder" "$wheels" "$source" "$what" && "$folder/bin/statusproxy" --version; } >"$log" 2>&1; then
     tail -n 15 "$log" >&2
     rm -rf "$folder" "$log"
     rmdir "$PREFIX" 2>/dev/null || true
-    fail "the environment could not be made; nothing was changed" \
-      "without the internet: --wheels DIR (see $0 --help)"
+    fail "the environment could not be made; $UNCHANGED" \
+      "without the internet, fill a folder with wheels (this tells how: $(command_line --help)), then: $(command_line --wheels DIR)"
   fi
   rm -f "$log"
   mkdir -p "$folder/share/systemd"
-  cp "$HERE/statusproxy.service" "$HERE/statusproxy.socket" "$HERE/inquire.py" "$HERE/install.sh" "$folder/share/systemd/"
+  (cd "$HERE" && cp "${OURS[@]}" "$folder/share/systemd/")
   for file in README.md config.yaml; do
     [ ! -f "$source/$file" ] || cp "$source/$file" "$folder/share/"
   done
@@ -147,6 +194,20 @@ inquire() {
   local folder=$1
   shift
   CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/python" -P "$folder/share/systemd/inquire.py" "$@"
+}
+
+# Of the lines "KEY ADDRESS" in $3 those that another program holds, as "KEY ADDRESS PROGRAM". $1 is the Python to use,
+# $2 where it finds statusproxy's modules, if they are not its own.
+taken() { PYTHONPATH=$2 "$1" -B "$HERE/ports.py" taken <<<"$3" 2>/dev/null || true; }
+
+# Fails for the lines that `taken` gave: names each program, and the key to change.
+fail_taken() {
+  local key address program advice=()
+  while read -r key address program; do
+    advice+=("$address (\`$key\` in $ETC/config.yaml) is held by $program")
+  done <<<"$1"
+  fail "an address to listen on is not free; $UNCHANGED" "${advice[@]}" \
+    "stop that program, or write another address into that key; then: $(again)"
 }
 
 prune() {
@@ -215,7 +276,7 @@ activate() {
     systemctl stop statusproxy.socket statusproxy.service
   fi
   if ! systemctl start statusproxy.socket 2>/dev/null; then
-    say "the address cannot be listened on; is another program there?  (ss -ltnp shows which)" >&2
+    say "the address in \`listen\` cannot be listened on; which programs listen where: ss -ltnp" >&2
     report_failure statusproxy.socket "$since"
     return 1
   fi
@@ -251,7 +312,8 @@ restore_state() {
   [ -f "$1/state-before.db" ] || return 0
   database=$(inquire "$1" state "$ETC/config.yaml" "$STATE")
   if [ "$(inquire "$1" schema "$database")" -gt "$(inquire "$1" schema "$1/state-before.db")" ]; then
-    systemctl stop statusproxy.service
+    # With the socket: a connection would start the service, which must not write now.
+    systemctl stop statusproxy.socket statusproxy.service
     inquire "$1" restore "$1/state-before.db" "$database"
     step state "restored as it was before that version"
   fi
@@ -266,7 +328,7 @@ go_back() {
 # ---- install, upgrade ----
 
 install() {
-  local wheels=$1 source wheel="" python what version folder old new_config=no new_state=no
+  local wheels=$1 source wheel="" python what version folder built="" old new_state=no config written held
   source=$(dirname "$HERE")
   if [ -n "$wheels" ]; then
     wheels=$(cd "$wheels" 2>/dev/null && pwd) || fail "--wheels: no such folder: $1"
@@ -280,40 +342,57 @@ install() {
     version=$(sed -n 's/^__version__[^"]*"\([^"]*\)".*/\1/p' "$source/statusproxy/__init__.py")
     what="${source}[fast,codings]"
   else
-    fail "there is nothing to install here" "run the install.sh of a checkout, or give --wheels DIR with statusproxy's wheel"
+    fail "there is nothing to install here: this is neither in a checkout, nor is there a wheel of statusproxy" \
+      "in a checkout: sudo ./systemd/install.sh" "with a folder that holds the wheels: $(command_line --wheels DIR)"
   fi
   folder=$PREFIX/$version-$(fingerprint "$wheel" "$source" "$python")
   old=$(current)
   [ -e "$STATE" ] || new_state=yes
 
   say "statusproxy $version"
+  [ -d "$ETC" ] || mkdir -m 755 "$ETC"
+  [ -d "$ETC/secrets" ] || mkdir -m 700 "$ETC/secrets"
+  if [ -f "$ETC/config.yaml" ]; then
+    config="$ETC/config.yaml (kept)"
+  else
+    [ -f "$source/config.yaml" ] || fail "no configuration is there, and none lies beside this installer to begin with" \
+      "write $ETC/config.yaml (one line is enough, such as: gateway: http://127.0.0.1:3000), then: $(again)"
+    cp "$source/config.yaml" "$ETC/config.yaml"
+    chmod 644 "$ETC/config.yaml"
+    config="$ETC/config.yaml (new)"
+    UNCHANGED="nothing was changed, only $ETC/config.yaml is new"
+  fi
+  # Before the long part, as far as the file can be read without the program; after it, exactly.
+  written=$(PYTHONPATH=${wheel:-$source} "$python" -B "$HERE/ports.py" written "$ETC/config.yaml" 2>/dev/null || true)
+  held=$(taken "$python" "${wheel:-$source}" "$written")
+  [ -z "$held" ] || fail_taken "$held"
   if usable "$folder"; then
     step environment "$folder (there already)"
   else
     build "$folder" "$python" "$what" "$wheels" "$source"
+    built=$folder
     step environment "$folder ($("$python" --version))"
   fi
-
-  [ -d "$ETC" ] || mkdir -m 755 "$ETC"
-  [ -d "$ETC/secrets" ] || mkdir -m 700 "$ETC/secrets"
-  if [ -f "$ETC/config.yaml" ]; then
-    step configuration "$ETC/config.yaml (kept)"
-  else
-    [ -f "$source/config.yaml" ] || fail "no config.yaml lies beside this installer"
-    cp "$source/config.yaml" "$ETC/config.yaml"
-    chmod 644 "$ETC/config.yaml"
-    new_config=yes
-    step configuration "$ETC/config.yaml (new)"
+  if ! add_packages "$folder" "$wheels" "$source"; then
+    abandon "$built" "$old" "$new_state"
+    fail "what \`state.url\` in $ETC/config.yaml needs could not be installed; $UNCHANGED" \
+      "without the internet, fill a folder with wheels (this tells how: $(command_line --help)), then: $(command_line --wheels DIR)"
   fi
+  [ -z "$added" ] || step packages "$added, for \`state.url\`"
+  step configuration "$config"
   if ! CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null; then
-    [ "$folder" = "$old" ] || rm -rf "$folder"
-    [ -n "$old" ] || remove "$new_config" "$new_state"
-    fail "version $version does not accept the configuration (above); nothing was changed"
+    abandon "$built" "$old" "$new_state"
+    fail "version $version does not accept the configuration (above); $UNCHANGED" "correct it, then: $(again)"
+  fi
+  held=$(taken "$folder/bin/python" "" "$(inquire "$folder" ports "$ETC/config.yaml")")
+  if [ -n "$held" ]; then
+    abandon "$built" "$old" "$new_state"
+    fail_taken "$held"
   fi
 
   if [ "$folder" = "$old" ]; then
     place_units "$folder" || fail "the units could not be written"
-    if [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
+    if [ -z "$added" ] && [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
       step service "active (nothing to do)"
       return
     fi
@@ -324,45 +403,69 @@ install() {
   if activate "$folder"; then
     if [ -n "$old" ] && [ "$old" != "$folder" ]; then
       point previous "$old"
-      step service "active; the version before, $(basename "$old"), is kept: $0 --rollback"
+      step service "active; the version before, $(basename "$old"), is kept: $PREFIX/current/share/systemd/install.sh --rollback"
     else
       step service "active, and enabled for the next boot"
     fi
     prune
-    next_steps
+    next_steps "$folder" "$source"
     return
   fi
 
   if [ -z "$old" ]; then
-    remove "$new_config" "$new_state"
-    fail "version $version does not run here; everything is as it was before"
+    remove "$new_state"
+    fail "version $version does not run here, and was removed again; the configuration stays in $ETC" \
+      "fix what the journal names above, then: $(again)"
   fi
-  [ "$old" != "$folder" ] || fail "version $version does not run (any more); there is no other one to go back to"
+  [ "$old" != "$folder" ] || fail "version $version does not run (any more); there is no other one to go back to" \
+    "fix what the journal names above, then: systemctl restart statusproxy"
   say "going back to $(basename "$old")" >&2
   go_back "$folder" "$old" || fail "the version before does not run either" "see: journalctl -u statusproxy"
   rm -rf "$folder"
   fail "version $version did not become ready; $(basename "$old") runs again, as before"
 }
 
+# Removes the version in $1, which this run has built for nothing; "" if it has built none. Where no other one runs, $2,
+# nothing of an installation stays but the configuration; nor the state, if $3 is `yes`: this run made it.
+abandon() {
+  [ -z "$1" ] || rm -rf "$1"
+  [ -n "$2" ] || remove "$3"
+}
+
 next_steps() {
-  local listen
+  local listen reachable docs
   listen=$(sed -n 's/^ListenStream=\(..*\)/\1/p' "$UNITS/statusproxy.socket.d/10-listen.conf" | paste -sd' ')
+  reachable=$(inquire "$1" reachable "$ETC/config.yaml" | paste -sd' ')
+  docs=$2/docs
+  [ -d "$docs" ] || docs=docs
   cat <<TEXT
 
 It listens on $listen. Next:
   1. $ETC/config.yaml: set \`gateway\` to the gateway's address, then: systemctl reload statusproxy
      (a changed \`listen\`: run this installer again. Secrets: one file each in $ETC/secrets, \${NAME} in the file.)
-  2. Put it in the way of the hub and of the gateway's webhooks: docs/nginx.md, docs/docker.md
+  2. Put it in the way of the hub and of the gateway's webhooks: $docs/nginx.md, $docs/docker.md
   3. Watch it:  systemctl status statusproxy · journalctl -fu statusproxy · statusproxy sessions
 TEXT
+  if [ -n "$reachable" ]; then
+    cat <<TEXT
+
+Other machines can reach $reachable, unless a firewall stands in front. If only nginx on this machine is to reach
+statusproxy, write \`listen: 127.0.0.1:8090\` into $ETC/config.yaml, then: $(again)
+TEXT
+  fi
 }
 
 rollback() {
   local now before
   now=$(current) before=$(previous)
-  [ -n "$now" ] || fail "statusproxy is not installed"
-  if [ -z "$before" ] || [ "$before" = "$now" ]; then fail "no version before $(basename "$now") is kept"; fi
-  usable "$before" || fail "$(basename "$before") does not start any more" "install its checkout again"
+  [ -n "$now" ] || fail "statusproxy is not installed; to install it: $(command_line)"
+  if [ -z "$before" ] || [ "$before" = "$now" ]; then
+    fail "no version before $(basename "$now") is kept" "in a checkout of the version that you want: sudo ./systemd/install.sh"
+  fi
+  usable "$before" || fail "$(basename "$before") does not start any more; nothing was changed" \
+    "in a checkout of that version: sudo ./systemd/install.sh"
+  CREDENTIALS_DIRECTORY=$ETC/secrets "$before/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null \
+    || fail "$(basename "$before") does not accept the configuration (above); nothing was changed" "correct it, then: $(again)"
   if ! go_back "$now" "$before"; then
     activate "$now" || true
     fail "$(basename "$before") did not become ready; $(basename "$now") runs again"
@@ -374,26 +477,23 @@ rollback() {
 
 # ---- remove ----
 
-# Removes what install puts in place; the configuration, $1, and the state, $2, too where this very run made them (`yes`).
+# Removes what install puts in place, but never the configuration; the state too if $1 is `yes`: this very run made it.
 remove() {
-  local purge_config=$1 purge_state=$2
   systemctl --quiet disable --now statusproxy.service statusproxy.socket 2>/dev/null || true
-  rm -f "$UNITS/statusproxy.service" "$UNITS/statusproxy.socket" \
-    "$UNITS/statusproxy.service.d/10-restart.conf" "$UNITS/statusproxy.socket.d/10-listen.conf"
+  (cd "$UNITS" && rm -f "${UNIT_FILES[@]}" statusproxy.service.d/10-restart.conf statusproxy.socket.d/10-listen.conf)
   rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
   systemctl daemon-reload
-  systemctl reset-failed statusproxy.service statusproxy.socket 2>/dev/null || true
+  systemctl reset-failed "${UNIT_FILES[@]}" 2>/dev/null || true
   rm -rf "$PREFIX"
   if grep -qs "Placed by statusproxy's install.sh" "$COMMAND"; then rm -f "$COMMAND"; fi
-  if [ "$purge_config" = yes ]; then rm -f "$ETC/config.yaml"; fi
-  if [ "$purge_state" = yes ]; then rm -rf "$STATE" /var/lib/statusproxy; fi
+  if [ "$1" = yes ]; then rm -rf "$STATE" /var/lib/statusproxy; fi
   rmdir "$ETC/secrets" "$ETC" 2>/dev/null || true
 }
 
 uninstall() {
   local purge=$1
   say "removing statusproxy"
-  remove no no
+  remove no
   step service "stopped and removed"
   if [ "$purge" = yes ]; then
     rm -rf "$ETC" "$STATE" /var/lib/statusproxy /run/statusproxy "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d"
@@ -409,6 +509,7 @@ uninstall() {
 
 main() {
   local action=install wheels="" purge=no
+  GIVEN=("$@")
   while [ $# -gt 0 ]; do
     case $1 in
       --wheels)
@@ -431,12 +532,12 @@ main() {
     esac
     shift
   done
-  [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge goes with --uninstall"
-  need_root "$@"
+  [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge goes with --uninstall: $(command_line --uninstall --purge)"
+  need_root
   need_systemd
   # One at a time.
   exec 9>/run/lock/statusproxy-install.lock
-  flock --nonblock 9 || fail "another install.sh is at work"
+  flock --nonblock 9 || fail "another install.sh is at work; when it has ended: $(again)"
   trap 'rm -f /run/lock/statusproxy-install.lock' EXIT
   case $action in
     install) install "$wheels" ;;

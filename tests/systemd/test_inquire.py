@@ -51,6 +51,39 @@ def test_a_hosts_name_is_left_to_the_service(inquire: ModuleType) -> None:
     assert "ListenStream" not in inquire.listen(settings)
 
 
+def test_each_address_is_named_with_its_key(inquire: ModuleType) -> None:
+    listen = "listen: [127.0.0.1:8090, unix:/run/a.sock]"
+    settings = loads(f"gateway: http://127.0.0.1:3000\n{listen}\nadmin: {{listen: '[::1]:9000'}}\n")
+    assert inquire.ports(settings).splitlines() == [
+        "listen 127.0.0.1:8090",
+        "listen unix:/run/a.sock",
+        "admin.listen [::1]:9000",
+    ]
+    assert inquire.ports(loads("gateway: http://127.0.0.1:3000\nlisten: 127.0.0.1:0\nadmin: null\n")) == ""
+
+
+@pytest.mark.parametrize(
+    ("listen", "reachable"),
+    [
+        ("0.0.0.0:8090", "0.0.0.0:8090"),
+        (":8090", ":8090"),
+        ("[::]:8090", "[::]:8090"),
+        ("8.8.8.8:8090", "8.8.8.8:8090"),
+        ("proxy.example:8090", "proxy.example:8090"),
+        ("127.0.0.1:8090", ""),
+        ("localhost:8090", ""),
+        ("[::1]:8090", ""),
+        ("172.17.0.1:8090", ""),
+        ("unix:/run/a.sock", ""),
+    ],
+)
+def test_a_listener_that_more_than_private_networks_reach_is_told(
+    inquire: ModuleType, listen: str, reachable: str
+) -> None:
+    settings = loads(f"gateway: http://127.0.0.1:3000\nlisten: '{listen}'\n")
+    assert inquire.reachable(settings) == reachable
+
+
 @pytest.mark.parametrize(
     ("url", "path"),
     [

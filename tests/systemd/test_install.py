@@ -1,7 +1,10 @@
 """install.sh as far as it can be seen without a machine to install on; test_installed.py has one."""
 
+import os
+import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,27 @@ def test_purging_without_uninstalling_is_refused() -> None:
     done = run("--purge")
     assert done.returncode == 1
     assert "--purge goes with --uninstall" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--rollback"], ["--uninstall", "--purge"], ["--wheels", "/srv/my wheels"], []])
+def test_without_root_it_names_the_whole_command_to_paste(arguments: list[str], tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user needs root")
+    folder = Path(tempfile.mkdtemp(prefix="statusproxy of a user "))
+    try:
+        folder.chmod(0o755)
+        installer = Path(shutil.copy(INSTALL, folder))
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--clear-groups", "bash", installer.name, *arguments],
+            cwd=folder, env={**os.environ, "PYTHON": "/usr/bin/python3"}, capture_output=True, text=True, check=False,
+            timeout=30,
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 1
+    _, command = done.stderr.splitlines()
+    said = shlex.split(command.removeprefix("  run: "))
+    assert said == ["sudo", "PYTHON=/usr/bin/python3", str(installer), *arguments]
 
 
 def test_the_installer_is_executable(tmp_path: Path) -> None:

@@ -30,6 +30,20 @@ FILES = (
 )
 UNLINKED = {"event": "status-find", "session": "sales", "status": "disconnectedMobile"}
 
+UNITS = "statusproxy.service statusproxy.socket"
+DROP_IN = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
+FETCH = "/usr/bin/python3 -c \"import urllib.request; print(urllib.request.urlopen('{}', timeout=20).read().decode())\""
+
+#: A state on a server that is not there: the service starts all the same, with its journal.
+TO_REDIS = "sed -i 's#^  url: sqlite:.*#  url: redis://127.0.0.1:6399/0#' /etc/statusproxy/config.yaml"
+
+#: A service that fails at once, again and again, and limits that two failures meet, unless the units switch them off.
+FAILS = "[Service]\\nExecStart=\\nExecStart=/bin/false\\nRestartSec=5ms\\n"
+LIMITS = {
+    "service": "[Unit]\\nStartLimitBurst=2\\n",
+    "socket": "[Unit]\\nStartLimitBurst=2\\n[Socket]\\nTriggerLimitBurst=2\\n",
+}
+
 #: How a broken new version breaks: by itself, right after its start, having already opened the state.
 BROKEN = '        raise RuntimeError("a new version that does not work")\n'
 
@@ -108,6 +122,60 @@ def shown(machine: Machine) -> dict[str, str]:
     return {channel["id"]: channel["status"] for channel in document["channels"]}
 
 
+@contextlib.contextmanager
+def another_program(machine: Machine, port: int) -> Iterator[None]:
+    """A program that is not ours and listens on a port."""
+    with machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), "7"]):
+        try:
+            machine.run(f"until ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
+            yield
+        finally:
+            machine.run(f"kill $(ss -Hltnp 'sport = :{port}' | grep -o 'pid=[0-9]*' | cut -d= -f2)")
+
+
+def stops_and_stays_stopped(machine: Machine) -> None:
+    """`systemctl stop` alone: the address is closed, so no connection starts the service again."""
+    machine.note("---- stopped: it stays stopped, however many connections come, and starts again at once ----")
+    machine.run("rm -f /run/test/enough")
+    clients = machine.start(["/usr/bin/python3", "/stand-ins/load.py", str(PROXY), "4", "/run/test/enough"])
+    machine.run("systemctl stop statusproxy")
+    machine.run("while systemctl is-active --quiet statusproxy.socket; do sleep 0.05; done", timeout=20)
+    machine.run("sleep 1; touch /run/test/enough")
+    clients.communicate(timeout=90)
+    assert machine.run(f"systemctl is-active {UNITS}", expect=3).split() == ["inactive"] * 2
+    machine.run("systemctl start statusproxy; systemctl stop statusproxy; systemctl start statusproxy")
+    assert machine.run(f"systemctl is-active {UNITS}").split() == ["active"] * 2
+    assert shown(machine) == {"sales": "disconnected", "support": "connected"}
+
+
+def never_gives_up(machine: Machine) -> None:
+    """The service tries for ever to start, and `systemctl restart` is enough once the cause is gone."""
+    machine.note("---- many failed starts while a client knocks: they can be ended; a restart is enough ----")
+    limits = {f"/etc/systemd/system/statusproxy.{unit}.d/40-test.conf": text for unit, text in LIMITS.items()}
+    for path, text in {**limits, DROP_IN: FAILS}.items():
+        machine.run(f"mkdir -p $(dirname {path}); printf '{text}' > {path}")
+    machine.run("systemctl daemon-reload; rm -f /run/test/enough")
+    clients = machine.start(["/usr/bin/python3", "/stand-ins/load.py", str(PROXY), "1", "/run/test/enough"])
+    failing = "systemctl restart --no-block statusproxy; until [ $(systemctl show -P NRestarts statusproxy) -gt 9 ]; "
+    machine.run(f"{failing} do sleep 0.2; done; systemctl stop statusproxy.socket; sleep 1")
+    states = machine.run(f"systemctl is-active {UNITS}", expect=3).split()
+    assert set(states) <= {"inactive", "failed"}
+    machine.run(f"{failing} do sleep 0.2; done")
+    machine.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl restart statusproxy")
+    machine.run("touch /run/test/enough")
+    clients.communicate(timeout=90)
+    assert machine.run(f"systemctl is-active {UNITS}").split() == ["active"] * 2
+    machine.run(f"rm {' '.join(limits)}; systemctl daemon-reload")
+
+    machine.note("---- another program has the port at the start: it waits until the port is free ----")
+    machine.run("systemctl stop statusproxy; while systemctl is-active --quiet statusproxy.socket; do sleep 0.05; done")
+    with another_program(machine, PROXY):
+        machine.run("systemctl start statusproxy", expect=1)
+        assert f"cannot listen on 0.0.0.0:{PROXY}" in machine.run("journalctl --no-pager --unit=statusproxy --lines=20")
+    machine.run(f'until [ "$(systemctl is-active {UNITS} | sort -u)" = active ]; do sleep 0.2; done')
+    assert shown(machine) == {"sales": "disconnected", "support": "connected"}
+
+
 def main_pid(machine: Machine) -> str:
     return machine.run("systemctl show --property=MainPID --value statusproxy.service").strip()
 
@@ -138,13 +206,24 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     machine.note("---- a machine without statusproxy ----")
     assert "not installed" in machine.run("bash /checkouts/first/systemd/install.sh --rollback", expect=1)
 
+    machine.note("---- another program has the port: named before anything is built ----")
+    with another_program(machine, PROXY):
+        said = machine.run(INSTALL.format("first"), expect=1)
+        assert re.search(
+            r"0\.0\.0\.0:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is held by python3 \(pid \d+\)", said
+        )
+        assert f"then: {INSTALL.format('first').removeprefix('bash ')}\n" in said
+        machine.run("test ! -e /opt/statusproxy -a -f /etc/statusproxy/config.yaml")
+
     machine.note("---- installed ----")
     said = machine.run(INSTALL.format("first"))
     assert "active, and enabled for the next boot" in said
+    assert "config.yaml (kept)" in said
     assert "systemctl reload statusproxy" in said
+    assert "Other machines can reach 0.0.0.0:8090" in said
     assert machine.run("systemctl is-active statusproxy.service statusproxy.socket").split() == ["active", "active"]
     assert machine.run("systemctl is-enabled statusproxy.service statusproxy.socket").split() == ["enabled", "enabled"]
-    assert machine.run("systemd-analyze verify statusproxy.service statusproxy.socket") == ""
+    assert machine.run(f"systemd-analyze verify {UNITS}") == ""
     assert "exposure level for statusproxy.service: 1.0" in machine.run(
         "systemd-analyze security --no-pager statusproxy"
     )
@@ -157,6 +236,12 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
     assert re.search(r"sales .*disconnected", machine.run("statusproxy sessions"))
     assert ask(machine, "/readyz", port=8091)[0] == 200
+
+    machine.note("---- the service sees what it tells of itself and of this machine's start ----")
+    metrics = machine.run(FETCH.format("http://127.0.0.1:8091/metrics"), quiet=True)
+    assert re.search(r"^process_cpu_seconds_total \d", metrics, re.MULTILINE)
+    assert re.search(r"^process_start_time_seconds \d", metrics, re.MULTILINE)
+    machine.run(f"nsenter --target {main_pid(machine)} --mount cat /proc/sys/kernel/random/boot_id")
 
     machine.note("---- installed again: nothing to do ----")
     pid = main_pid(machine)
@@ -190,6 +275,9 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
         machine.run("sleep 1; systemctl kill --signal=SIGSTOP statusproxy; sleep 0.2")
         machine.run("systemctl kill --signal=SIGTERM statusproxy; systemctl kill --signal=SIGCONT statusproxy; sleep 3")
 
+    stops_and_stays_stopped(machine)
+    never_gives_up(machine)
+
     machine.note("---- upgraded under load ----")
     pid = main_pid(machine)
     with under_load(machine):
@@ -222,11 +310,18 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert ":9090" in listening
     assert ":8090" not in listening
     machine.run("sed -i 's/^listen: .*/listen: 0.0.0.0:8090/' /etc/statusproxy/config.yaml")
-    machine.run(INSTALL.format("first"))
+
+    machine.note("---- a state in Redis: the installer brings what it needs, and `check` says so until then ----")
+    machine.run(f"cp /etc/statusproxy/config.yaml /run/test/sqlite.yaml; {TO_REDIS}")
+    said = machine.run("statusproxy check", expect=2)
+    assert "/bin/python -m pip install 'redis" in said
+    machine.run("systemctl reload statusproxy", expect=1)
+    assert re.search("packages .*redis.*, for `state.url`", machine.run(INSTALL.format("first")))
+    assert "redis at 127.0.0.1:6399/0" in machine.run("statusproxy state show", expect=1)
+    machine.run("cp /run/test/sqlite.yaml /etc/statusproxy/config.yaml")
 
     machine.note("---- the watchdog is fed; a loop that hangs is ended and started again ----")
-    drop_in = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
-    machine.run(f"mkdir -p $(dirname {drop_in}); printf '[Service]\\nWatchdogSec=2s\\n' > {drop_in}")
+    machine.run(f"mkdir -p $(dirname {DROP_IN}); printf '[Service]\\nWatchdogSec=2s\\n' > {DROP_IN}")
     machine.run("systemctl daemon-reload; systemctl restart statusproxy; sleep 5")
     assert machine.run("systemctl show --property=NRestarts --value statusproxy").strip() == "0"
     machine.run("systemctl kill --signal=SIGSTOP statusproxy; sleep 6")
@@ -239,7 +334,9 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert ":8090" not in machine.run("ss -Hltn")
     machine.run("test -f /etc/statusproxy/config.yaml -a -f /var/lib/private/statusproxy/state.db")
     machine.run("test ! -e /opt/statusproxy -a ! -e /usr/local/bin/statusproxy")
-    machine.run(INSTALL.format("second"))
+    machine.run(TO_REDIS)
+    assert re.search("packages .*redis.*, for `state.url`", machine.run(INSTALL.format("second")))
+    machine.run("cp /run/test/sqlite.yaml /etc/statusproxy/config.yaml; systemctl restart statusproxy")
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
     machine.note("---- removed without a trace ----")
@@ -249,7 +346,8 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert [unit for unit in units if "not-found" not in unit] == []
     assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
 
-    machine.note("---- a version that does not work is not left behind on a new machine either ----")
+    machine.note("---- a version that does not work is not left behind on a new machine; the configuration is ----")
     said = machine.run(INSTALL.format("broken"), expect=1)
-    assert "everything is as it was before" in said
+    assert "the configuration stays in /etc/statusproxy" in said
+    machine.run("cmp /checkouts/broken/config.yaml /etc/statusproxy/config.yaml && rm -r /etc/statusproxy")
     assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
