@@ -11,22 +11,36 @@ help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
 	@echo "make test    lint, type-check and test everything"
 	@echo "make run     run the proxy with ./config.yaml"
-	@echo "make format  format and mend what can be mended by itself"
+	@echo "make format  format, and fix what can be fixed automatically"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
 	@echo "make clean   remove what the other commands made"
 
-# The stamp is younger than the pins: then the environment holds just these versions.
-$(VENV)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+# One stamp for each set of packages. It is younger than the pins: then the environment holds just these versions.
+# pip says what it does while it does it, and keeps no cache outside this folder.
+install = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -c constraints.txt -e
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	@echo "Installing what the demo needs into $(VENV), once: about 5 MB to download"
+	@$(install) .
 	@touch $@
 
-demo: $(VENV)/.ready
+$(VENV)/.run: pyproject.toml constraints.txt
+	@echo "Installing what the proxy needs into $(VENV), once: about 11 MB to download"
+	@$(install) '.[fast,codings]'
+	@touch $(VENV)/.demo $@
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "Installing what the tests need into $(VENV), once: about 60 MB to download"
+	@$(install) '.[test]'
+	@touch $(VENV)/.demo $(VENV)/.run $@
+
+demo: $(VENV)/.demo
 	@$(BIN)/statusproxy demo
 
-run: $(VENV)/.ready
+run: $(VENV)/.run
 	@$(BIN)/statusproxy run
 
 test: lint types unit
