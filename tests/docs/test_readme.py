@@ -23,7 +23,13 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 _MAKE = "make "
 _RUN = ".venv/bin/statusproxy run "
 _INSTALL = "sudo ./systemd/install.sh"
-_BY_HAND = ("python3 -m venv .venv", ".venv/bin/pip install ", ".venv/bin/statusproxy demo")
+_BY_HAND = (
+    "python3 -m venv .venv",
+    ".venv/bin/pip install -c constraints.txt -e .",
+    ".venv/bin/statusproxy demo",
+    ".venv/bin/pip install -c constraints.txt -e '.[test]'",
+)
+_NO_INDEX = "No matching distribution|Temporary failure in name resolution|Connection"
 _CHECKS = ".venv/bin/ruff check . && "
 
 
@@ -98,9 +104,11 @@ def test_the_event_shown_as_presence_is_read_as_presence(page: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_commands_by_hand_work_in_a_fresh_clone(tmp_path: Path) -> None:
-    clone = Origin(tmp_path / "clone").folder
-    environment = {name: os.environ[name] for name in os.environ if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: Path) -> None:
+    clone, home = Origin(tmp_path / "clone").folder, tmp_path / "home"
+    home.mkdir()
+    inherited = {name: os.environ[name] for name in os.environ if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    environment = {**inherited, "HOME": str(home)}
 
     def bash(script: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -116,13 +124,14 @@ def test_the_commands_by_hand_work_in_a_fresh_clone(tmp_path: Path) -> None:
 
     if bash("python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'")[0]:
         pytest.skip("python3 is older than 3.11, or lacks venv")
+    demonstrates(bash, clone, home)
     shell = Shell(bash, str(tmp_path / "shell"), str(clone))
     for start in _BY_HAND:
         (step,) = commands(start)
         try:
             said = shell.paste("README.md", step)
         except AssertionError as error:
-            if re.search("No matching distribution|Temporary failure in name resolution|Connection", str(error)):
+            if re.search(_NO_INDEX, str(error)):
                 pytest.skip("no package index can be reached")
             raise
         if "demo" in start:
@@ -130,7 +139,22 @@ def test_the_commands_by_hand_work_in_a_fresh_clone(tmp_path: Path) -> None:
             (held,) = re.findall(r"all (\d+) checks held", said)
             assert f"{held} checks in about five seconds" in README.read_text()
             assert f"{held} verificações em cerca de cinco segundos" in PORTUGUESE.read_text()
+    code, said = bash(f"make -C {clone} lint")
+    assert (code, "All checks passed!" in said) == (0, True), said
     runs(clone)
+
+
+def demonstrates(bash: Bash, clone: Path, home: Path) -> None:
+    """`make demo`, first of all: it installs what the proxy needs, says so meanwhile, and writes nothing elsewhere."""
+    code, said = bash(f"make -C {clone} demo")
+    if code and re.search(_NO_INDEX, said):
+        pytest.skip("no package index can be reached")
+    assert (code, "checks held" in said) == (0, True), said
+    assert said.index("Installing what the demo needs") < said.index("Collecting aiohttp") < said.index("checks held")
+    installed = {path.name for path in (clone / ".venv").glob("lib/*/site-packages/*")}
+    assert {"aiohttp", "msgspec"} <= installed
+    assert not installed & {"mypy", "ruff", "selenium", "pytest", "hypothesis", "uvloop"}
+    assert not (home / ".cache").exists()
 
 
 def runs(clone: Path) -> None:
