@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from statusproxy import addresses, certificates, config_dump, config_layers, templates
+from statusproxy import addresses, certificates, config_dump, config_layers, state_url, templates
 from statusproxy.addresses import Address, Network
 from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import DEFAULT_PRESET, find_file, preset_names
@@ -94,10 +94,27 @@ def _url(parse: Callable[[str], object], allowed: str) -> Form[str]:
     """An address kept as text, in the one spelling that `parse` gives it; never shown with a password."""
     return parsed(
         lambda value: str(parse(value)),
-        lambda value: addresses.mask_url(value, MASK),
+        lambda value: addresses.mask_query(value, MASK),
         allowed=allowed,
-        reveal=lambda value: addresses.conceal(value, MASK),
+        reveal=lambda value: addresses.conceal_url(value, MASK),
     )
+
+
+def _check_state_url(text: str) -> str:
+    state_url.parse_state_url(text)
+    return text
+
+
+StateUrl = Annotated[
+    str,
+    parsed(
+        _check_state_url,
+        lambda value: state_url.mask_state_url(value, MASK),
+        allowed=state_url.STATE_ALLOWED,
+        reveal=lambda value: state_url.reveal_state_url(value, MASK),
+        secret=True,
+    ),
+]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,7 +287,7 @@ class Reconnect(Section, frozen=True, kw_only=True):
 class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
 
-    url: Annotated[str, _url(addresses.check_state_url, addresses.STATE_ALLOWED)] = "sqlite:///state.db"
+    url: StateUrl = "sqlite:///state.db"
     journal: Text | None = "."  # a directory, for what a server's store does not take
 
 
@@ -424,7 +441,7 @@ class Settings(Section, frozen=True, kw_only=True):
     trusted_proxies: Networks = PRIVATE_NETWORKS
     underscores_in_headers: Literal["pass", "drop"] = "pass"
     state: State = State()
-    admin: Annotated[Admin, Form(_read_admin, _ADMIN.show)] = Admin()
+    admin: Annotated[Admin, msgspec.structs.replace(_ADMIN, read=_read_admin)] = Admin()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     tls: Tls | None = None
@@ -482,7 +499,7 @@ def load(
     if gateway is not None:
         given["gateway"] = gateway
     if file is not None:
-        return _settings(config_layers.read_file(file, environ), given)
+        return _settings(config_layers.read_file(file, environ, _ROOT.keys), given)
     if "gateway" not in given:
         searched = ", ".join(map(str, config_layers.SEARCHED))
         raise ConfigError(
@@ -494,7 +511,7 @@ def load(
 
 def loads(text: str, environ: Mapping[str, str] | None = None, source: str = "config.yaml") -> Settings:
     """Read the settings from the text of a configuration file; `source` names it in errors."""
-    return _settings(config_layers.read_text(text, source, environ or {}), {})
+    return _settings(config_layers.read_text(text, source, environ or {}, _ROOT.keys), {})
 
 
 def dump(settings: Settings) -> str:
@@ -532,8 +549,8 @@ def _check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
             if asked is None or "_" not in asked.header:
                 continue
             entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
-            raise entry["header"].found(
-                "underscores_in_headers: drop removes this field, so no event would be trusted; "
+            raise entry["header"].error(
+                "found a name with _; underscores_in_headers: drop removes this field, so no event would be trusted; "
                 "allowed: a name without _, or underscores_in_headers: pass"
             )
 

@@ -19,9 +19,8 @@ from statusproxy.addresses import Address
 from statusproxy.config import Settings, load
 from statusproxy.config_modes import format_mode
 from statusproxy.service import environment
+from statusproxy.state_url import SqliteFile, parse_state_url
 from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name
-
-_SQLITE = "sqlite:///"
 
 #: SocketMode= in statusproxy.socket.
 _UNIT_MODE = 0o666
@@ -53,9 +52,8 @@ def _stream(address: Address) -> str | None:
 
 def state(settings: Settings, folder: str) -> str:
     """Where the state lies, as the service resolves it; empty for a store that is no file."""
-    if not settings.state.url.startswith(_SQLITE):
-        return ""
-    return os.path.join(folder, settings.state.url.removeprefix(_SQLITE))
+    place = parse_state_url(settings.state.url)
+    return os.path.join(folder, place.path) if isinstance(place, SqliteFile) else ""
 
 
 def schema(database: str) -> int:

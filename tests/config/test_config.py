@@ -123,7 +123,7 @@ MISTAKES_AFTER_THE_GATEWAY = [
     ),
     (
         "webhooks: [{path: /a, hmac: {header: X, secret: s, algorithm: sha265}}]",
-        '2: webhooks[0].hmac.algorithm: found "sha265"; allowed: sha256, sha1, sha512; did you mean "sha256"?',
+        '2: webhooks[0].hmac.algorithm: found a text; allowed: sha256, sha1, sha512; did you mean "sha256"?',
     ),
     (
         "underscores_in_headers: off",
@@ -132,7 +132,7 @@ MISTAKES_AFTER_THE_GATEWAY = [
     (
         "underscores_in_headers: drop\nwebhooks:\n  - path: /a\n    secret: {header: X_Secret, value: s}",
         (
-            '5: webhooks[0].secret.header: found "X_Secret"; underscores_in_headers: drop removes this field, so no event '
+            '5: webhooks[0].secret.header: found a name with _; underscores_in_headers: drop removes this field, so no event '
             "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
         ),
     ),
@@ -219,8 +219,9 @@ MISTAKES_AFTER_THE_GATEWAY = [
     (
         "state: {url: 'postgres://u:hunter2@h.example/db'}",
         (
-            '2: state.url: found "postgres://********@h.example/db"; '
-            "allowed: memory:, sqlite:///path or redis://host:6379/0"
+            '2: state.url: found "postgres://********"; allowed: memory:, sqlite:///path or '
+            "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS); in a user or password, also one from a "
+            "variable, write / as %2F, ? as %3F, # as %23, [ as %5B, ] as %5D, @ as %40, % as %25"
         ),
     ),
     (

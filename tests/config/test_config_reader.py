@@ -67,11 +67,20 @@ def test_a_secret_is_read_as_text_and_shown_as_a_mask() -> None:
     assert refused(form, "null") == "found nothing (null); allowed: text"
 
 
-def test_an_optional_secret_from_the_environment_is_absent_only_when_empty() -> None:
+def test_an_optional_secret_is_absent_only_where_the_file_says_that_it_may_be() -> None:
     form = form_of(Annotated[str, secret()] | None)
     assert form.read(spot("null")) is None
-    assert form.read(spot("${A}", A="")) is None
+    assert form.read(spot("${A:-}")) is None
+    assert form.read(spot("${A:-}", A="")) is None
+    assert form.read(spot("${A:-}", A="null")) == "null"
     assert form.read(spot("${A}", A="null")) == "null"
+    assert refused(form, "${A}", A="") == "found an empty secret; allowed: a text that others cannot guess"
+
+
+@pytest.mark.parametrize("written", ["", "#hunter2", " #hunter2", "&hunter2"])
+def test_what_yaml_takes_for_nothing_is_not_taken_for_no_secret(written: str) -> None:
+    message = refused(form_of(Annotated[str, secret()] | None), written)
+    assert message == "found nothing; write null for none, or put quotes around a value that begins with # or &"
     assert (form.show(None), form.show("x")) == (None, MASK)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.state_url import Place
 from statusproxy.store import open_store
 from statusproxy.store.memory import MemoryStore
-from statusproxy.store.place import Place
 from statusproxy.store.redis import RedisStore
 from statusproxy.store.sqlite import SqliteStore
 

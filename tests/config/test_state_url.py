@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.store.place import Place
+from statusproxy.state_url import Place, parse_state_url
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from statusproxy.store.place import Place
     ],
 )
 def test_a_url_is_read(url: str, place: Place) -> None:
-    assert Place.parse(url) == place
+    assert parse_state_url(url) == place
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_a_url_is_read(url: str, place: Place) -> None:
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_without_repeating_a_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"^state\.url: .*allowed: redis://") as refused:
-        Place.parse(url)
+        parse_state_url(url)
     assert "hunter2" not in str(refused.value)
     assert refused.value.__cause__ is None
 
 
 def test_a_place_shows_where_and_not_the_password() -> None:
-    place = Place.parse("redis://user:hunter2@[::1]:6380/1?prefix=a:")
+    place = parse_state_url("redis://user:hunter2@[::1]:6380/1?prefix=a:")
     assert str(place) == "redis at [::1]:6380/1, keys a:*"
     assert "hunter2" not in repr(place)
 
