@@ -24,7 +24,8 @@ def check_pair(certificate: str, key: str) -> None:
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise CertificateError("key", "found the key of another certificate; allowed: the certificate's own") from None
+            problem = "found the key of another certificate; allowed: the certificate's own"
+            raise CertificateError("key", problem) from None
         problem = "found no certificate with its key; allowed: PEM files, the key unencrypted"
         raise CertificateError("certificate", problem) from None
 

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from statusproxy import addresses, certificates, config_dump, config_layers, state_url, templates
+from statusproxy import addresses, certificates, config_dump, config_effect, config_layers, state_url, templates
 from statusproxy.addresses import Address, Network
 from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import DEFAULT_PRESET, find_file, preset_names
@@ -38,6 +38,7 @@ from statusproxy.config_reader import (
     text,
     texts,
 )
+from statusproxy.config_yaml import Items
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
@@ -60,24 +61,20 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
-def _check_field_path(path: str) -> str:
-    if path and "" in path.split("."):
-        raise ValueError("allowed: a field, or fields joined by dots, such as session.id")
-    return path
+_TEXT = text()
 
 
-def _check_named_field(path: str) -> str:
-    if not path.strip():
-        raise ValueError("allowed: the name of a field, or names joined by dots")
-    return _check_field_path(path)
+def _read_word(spot: Spot) -> str:
+    _TEXT.read(spot)
+    return parsed(config_effect.check_word).read(spot)
 
 
-_WORD = text()
+_WORD = Form(_read_word, same)
 Words = Annotated[tuple[str, ...], texts(_WORD)]
 SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
-Fields = Annotated[tuple[str, ...], texts(parsed(_check_named_field))]
-SomeFields = Annotated[tuple[str, ...], texts(parsed(_check_named_field), at_least=1)]
-ListFields = Annotated[tuple[str, ...], texts(parsed(_check_field_path), at_least=1)]
+Fields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_named_field))]
+SomeFields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_named_field), at_least=1)]
+ListFields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_field_path), at_least=1)]
 Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
 Routes = Annotated[tuple[str, ...], texts(parsed(templates.check_route), allowed=templates.ROUTE_ALLOWED)]
 SessionRoutes = Annotated[
@@ -154,10 +151,21 @@ class Webhook(Section, frozen=True, kw_only=True):
     hmac: Hmac | None = None
 
     def check(self, block: Block) -> None:
-        """A tap has nowhere to forward to."""
+        """A tap has nowhere to forward to; and some event can be trusted, or the entry would do nothing."""
         if self.forward_to is not None and not self.forward:
             raise block.at("forward").error(
                 "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
+            )
+        if not self.from_ and self.forward_to is None:
+            raise block.at("from").error(
+                "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
+                "or no from for private networks"
+            )
+        headers = [each.header.casefold() for each in (self.secret, self.hmac) if each is not None]
+        if len(headers) > len(set(headers)):
+            raise block.at("hmac", "header").error(
+                "found the header of secret, which cannot hold both, so that no event is ever trusted; "
+                "allowed: another header"
             )
 
 
@@ -191,6 +199,12 @@ class Event(Section, frozen=True, kw_only=True):
         both = _folded(self.disconnected) & _folded(self.connected)
         if both:
             raise block.at("connected").error(f"found {min(both)} in disconnected too; allowed: each word once")
+        silent = _folded(self.event) & _folded(self.unless)
+        if silent:
+            raise block.at("unless").error(
+                f"found {min(silent)}, which event lists too, so that the rule never says anything about it; "
+                "allowed: events other than the rule's own"
+            )
 
     def rule(self) -> EventRule:
         """The rule as the domain wants it, its names and words folded."""
@@ -208,7 +222,7 @@ class Event(Section, frozen=True, kw_only=True):
 class Sessions(Section, frozen=True, kw_only=True):
     """How sessions are kept in mind and when an override ends."""
 
-    aliases: Annotated[Mapping[str, str], mapping(_WORD, "a mapping of event id to channel id")] = {}
+    aliases: Annotated[Mapping[str, str], mapping(_TEXT, "a mapping of event id to channel id")] = {}
     alive_grace: Annotated[float, duration(at_least=0)] = 60.0
     max_age: Time | None = None
     max_sessions: Annotated[int, count()] = 10_000
@@ -216,6 +230,18 @@ class Sessions(Section, frozen=True, kw_only=True):
         default_factory=lambda: {release.value: True for release in Release}
     )
     history_days: Annotated[int, count(at_most=36_500)] | None = 90
+
+    def check(self, block: Block) -> None:
+        """Each alias leads elsewhere, and a bound in time has its release."""
+        for event, channel in self.aliases.items():
+            if event == channel:
+                raise block.at("aliases", event).error(
+                    "found an alias of an id onto itself; allowed: event id: channel id, where they differ"
+                )
+        if self.max_age is not None and not self.releases[Release.EXPIRED.value]:
+            raise block.at("max_age").error(
+                "found beside releases.expired: false, so that nothing ever expires; allowed: one of the two"
+            )
 
     def rules(self) -> SessionRules:
         """The rules as the domain wants them."""
@@ -242,7 +268,13 @@ class Channels(Section, frozen=True, kw_only=True):
     list: ListFields
     id: SomeFields
     set: Annotated[
-        Mapping[str, JsonScalar], mapping(JSON_SCALAR, "a mapping such as {status: disconnected}", at_least=1)
+        Mapping[str, JsonScalar],
+        mapping(
+            JSON_SCALAR,
+            "a mapping such as {status: disconnected}",
+            at_least=1,
+            check_name=config_effect.check_set_name,
+        ),
     ]
     keep: Words = ()
     connected: SomeWords = ("connected", "open")
@@ -255,6 +287,16 @@ class Channels(Section, frozen=True, kw_only=True):
             raise block.at("keep").error(
                 f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
             )
+        connected = _folded(self.connected)
+        for name, value in self.set.items():
+            try:
+                config_effect.check_set_value(value)
+            except ValueError as error:
+                raise block.at("set", name).found(str(error)) from None
+            if isinstance(value, str) and fold_word(value) in connected:
+                raise block.at("set", name).found(
+                    "connected lists this word too, so that a lost session would read connected; allowed: another word"
+                )
 
     def rule(self) -> ChannelRule:
         """The rule as the domain wants it, its words folded."""
@@ -449,7 +491,7 @@ class Settings(Section, frozen=True, kw_only=True):
     log: Log = Log()
 
     def check(self, block: Block) -> None:
-        """No path and no address serves two purposes."""
+        """No path and no address serves two purposes, and nothing is written that cannot have an effect."""
         _check_once(block, "webhooks", [webhook.path for webhook in self.webhooks])
         _check_once(block, "channels", [channels.path for channels in self.channels])
         if self.underscores_in_headers == "drop":
@@ -461,6 +503,8 @@ class Settings(Section, frozen=True, kw_only=True):
             raise block.at("admin", "listen").error(
                 f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
             )
+        _check_reached(block, self)
+        _check_gateway(block, self)
 
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, as the domain wants it."""
@@ -540,6 +584,53 @@ def _check_once(block: Block, name: str, paths: Sequence[str]) -> None:
         if first != index:
             entry = block.at(name).items("a list")[index].entries("a mapping")["path"]
             raise entry.found(f"{name}[{first}] has the same path; allowed: each path once")
+
+
+def _check_gateway(block: Block, settings: Settings) -> None:
+    """The gateway is not this proxy itself, and TLS is set up for one that speaks it."""
+    gateway = addresses.parse_gateway(settings.gateway)
+    spot = block.at("gateway")
+    if config_effect.leads_back(gateway, settings.listen):
+        raise spot.found("listen has it too, so that requests would come back here; allowed: the gateway's own address")
+    files = settings.gateway_tls
+    written = [name for name in ("ca", "certificate", "key", "server_name") if getattr(files, name) is not None]
+    if written and gateway.scheme != "https" and not spot.is_from_command_line:
+        raise block.at("gateway_tls", written[0]).error(
+            "found beside a gateway that is no https:// one, so that it has no effect; allowed: gateway: https://…, or "
+            f"no gateway_tls.{written[0]}"
+        )
+
+
+def _check_reached(block: Block, settings: Settings) -> None:
+    """Each route that the user wrote gets requests: none before it takes them all. In the order in which they serve."""
+    places: list[tuple[str, int, str]] = []
+    reach: list[config_effect.Reach] = []
+    for index, webhook in enumerate(settings.webhooks):
+        places.append(("webhooks", index, f"webhooks[{index}]"))
+        reach.append((_POSTED if webhook.forward else _EVERY, webhook.path))
+    for index, channels in enumerate(settings.channels):
+        places.append(("channels", index, f"channels[{index}]"))
+        reach.append((_READ, channels.path))
+    for name in ("delete", "create", "qr"):
+        for index, route in enumerate(getattr(settings.reconnect, name)):
+            method, _, path = route.partition(" ")
+            places.append((name, index, f"reconnect.{name}"))
+            reach.append((frozenset({method}), path))
+    for late, early in config_effect.never_reached(reach):
+        name, index, _ = places[late]
+        spot = block.at(name) if name in ("webhooks", "channels") else block.at("reconnect", name)
+        if isinstance(spot.node, Items):
+            spot = spot.items("a list")[index]
+        # What a preset brings is not the user's to correct.
+        if spot.mark.source == block.spot.mark.source:
+            raise spot.error(
+                f"it gets no request, since {places[early][2]} takes them first; allowed: routes that differ"
+            )
+
+
+_POSTED = frozenset({"POST", "PUT", "PATCH"})
+_READ = frozenset({"GET", "HEAD"})
+_EVERY = _POSTED | _READ | {"DELETE", "OPTIONS", "TRACE"}
 
 
 def _check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:

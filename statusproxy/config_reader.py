@@ -41,10 +41,14 @@ class Spot(msgspec.Struct, frozen=True):
         # A secret from the environment is text, even one spelt "null". An empty one is a mistake, unless `${VAR:-}`.
         return not (self.hidden and self.node.substituted and not (self.node.may_be_empty and not self.node.text))
 
+    @property
+    def is_from_command_line(self) -> bool:
+        """An option says it, not the file."""
+        return self.mark.line is None and self.mark.source.startswith("--")
+
     def error(self, problem: str) -> ConfigError:
         """The error that `problem` is about this place."""
-        on_command_line = self.mark.line is None and self.mark.source.startswith("--")
-        where = f"{self.mark}: " if on_command_line or not self.key else f"{self.mark}: {self.key}: "
+        where = f"{self.mark}: " if self.is_from_command_line or not self.key else f"{self.mark}: {self.key}: "
         return ConfigError(where + problem)
 
     def found(self, rest: str) -> ConfigError:
@@ -235,8 +239,10 @@ def texts(item: Form[T], *, allowed: str = "text", at_least: int = 0) -> Form[tu
     return Form(read, lambda values: [item.show(value) for value in values])
 
 
-def mapping(value: Form[T], allowed: str, *, at_least: int = 0) -> Form[Mapping[str, T]]:
-    """A mapping with keys of the user's choice."""
+def mapping(
+    value: Form[T], allowed: str, *, at_least: int = 0, check_name: Callable[[str], str] = str
+) -> Form[Mapping[str, T]]:
+    """A mapping with keys of the user's choice; `check_name` refuses one with a ValueError, as `parsed` takes it."""
 
     def read(spot: Spot) -> dict[str, T]:
         entries = spot.entries(allowed)
@@ -245,6 +251,10 @@ def mapping(value: Form[T], allowed: str, *, at_least: int = 0) -> Form[Mapping[
         for name, entry in entries.items():
             if not name.strip():
                 raise entry.error("found an empty key; allowed: a text that is not empty")
+            try:
+                check_name(name)
+            except ValueError as error:
+                raise entry.error(str(error)) from None
         return {name: value.read(entry) for name, entry in entries.items()}
 
     return Form(read, lambda values: {name: value.show(each) for name, each in values.items()})
@@ -399,9 +409,7 @@ def struct(kind: type[msgspec.Struct]) -> Form[Any]:
                 where = child_key(spot.key, name)
                 raise ConfigError(f"{spot.mark}: {where}: missing; {missing(kind, name)}")
         values = {
-            attribute: form.read(entries[name])
-            for name, (attribute, form, _) in forms.items()
-            if name in entries
+            attribute: form.read(entries[name]) for name, (attribute, form, _) in forms.items() if name in entries
         }
         value = kind(**values)
         check = getattr(value, "check", None)

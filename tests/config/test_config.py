@@ -132,14 +132,14 @@ MISTAKES_AFTER_THE_GATEWAY = [
     (
         "underscores_in_headers: drop\nwebhooks:\n  - path: /a\n    secret: {header: X_Secret, value: s}",
         (
-            '5: webhooks[0].secret.header: found a name with _; underscores_in_headers: drop removes this field, so no event '
+            "5: webhooks[0].secret.header: found a name with _; underscores_in_headers: drop removes this field, so no event "
             "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
         ),
     ),
     (
         "underscores_in_headers: drop\nwebhooks:\n  - path: /a\n  - {path: /b, hmac: {header: X_S, secret: s}}",
         (
-            '5: webhooks[1].hmac.header: found "X_S"; underscores_in_headers: drop removes this field, so no event '
+            "5: webhooks[1].hmac.header: found a name with _; underscores_in_headers: drop removes this field, so no event "
             "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
         ),
     ),
@@ -230,9 +230,12 @@ MISTAKES_AFTER_THE_GATEWAY = [
     ),
     (
         "tls: {certificate: /nowhere.pem, key: /nowhere.key}",
-        '2: tls.certificate: "/nowhere.pem" cannot be read: No such file or directory',
+        "2: tls.certificate: the file cannot be read: No such file or directory; allowed: the path of a PEM file",
     ),
-    ("gateway_tls: {ca: /nowhere.pem}", '2: gateway_tls.ca: "/nowhere.pem" cannot be read: No such file or directory'),
+    (
+        "gateway_tls: {ca: /nowhere.pem}",
+        "2: gateway_tls.ca: the file cannot be read: No such file or directory; allowed: the path of a PEM file",
+    ),
     (
         "gateway_tls: {certificate: /a}",
         "2: gateway_tls.certificate: found without gateway_tls.key; allowed: both, or neither",

@@ -124,7 +124,13 @@ DOLLAR = "found ${ without a variable's name and }; allowed: ${VAR}, ${VAR:-defa
                 'put quotes around a value that holds ": ", and check the indentation'
             ),
         ),
-        ("a: @b", "c.yaml:1: not YAML: found a character that cannot begin a value, such as @ or %; put quotes around the value"),
+        (
+            "a: @b",
+            (
+                "c.yaml:1: not YAML: found a character that cannot begin a value, such as @ or %; "
+                "put quotes around the value"
+            ),
+        ),
         (
             "a: [b\nc: d",
             (
@@ -134,8 +140,10 @@ DOLLAR = "found ${ without a variable's name and }; allowed: ${VAR}, ${VAR:-defa
         ),
         (
             "a: *b",
-            "c.yaml:1: not YAML: found a value that begins with *, which in YAML refers to another value; "
-            "put quotes around the value",
+            (
+                "c.yaml:1: not YAML: found a value that begins with *, which in YAML refers to another value; "
+                "put quotes around the value"
+            ),
         ),
         ("a: 1\n---\nb: 2", "c.yaml:2: not YAML: found a second document; allowed: one in a file"),
         ("a: \x01", "c.yaml:1: not YAML: found the character U+0001, which may not stand in it"),
