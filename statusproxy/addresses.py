@@ -17,6 +17,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LISTEN_ALLOWED = "host:port, [v6]:port, :port (every interface) or unix:/path"
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
 TARGET_ALLOWED = "http://host[:port]/path or https://host[:port]/path"
+ADMIN_ALLOWED = "host:port, http://host:port or unix:/path"
 NETWORK_ALLOWED = "a network such as 10.0.0.0/8 or fd00::/8, or one address"
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
@@ -25,6 +26,9 @@ _UNWRITABLE = re.compile(r"[^\x21-\x7e]")  # URLs are ASCII without white space 
 _UNIX_LONGEST = 107  # sockaddr_un.sun_path less its final NUL, on Linux
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+ADMIN_PORT = 8091
+"""The admin listener's own, where `--admin` names none."""
 
 
 class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +97,22 @@ def parse_address(text: str) -> Address:
     except ValueError:
         raise _unfit(LISTEN_ALLOWED, _bracketed(text)) from None
     return Address(host=host, port=port)
+
+
+def parse_admin(text: str) -> Address:
+    """Read where a running proxy's admin listener can be asked. ValueError says what is allowed."""
+    if text.startswith("unix:"):
+        return Address(unix=_unix_path(text, ADMIN_ALLOWED))
+    written = re.sub(r"(?i)^http://", "", text)
+    try:
+        host, port = parse_host_and_port(written.rstrip("/"), port=ADMIN_PORT)
+    except ValueError:
+        host, port = "", 0
+        if "@" in text:
+            raise ValueError(f"allowed: {ADMIN_ALLOWED}, without a user; the token is admin.token") from None
+    if not port:
+        raise _unfit(ADMIN_ALLOWED, _bracketed(written))
+    return Address(host=host or "127.0.0.1", port=port)
 
 
 def parse_gateway(text: str) -> Target:

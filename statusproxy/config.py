@@ -337,7 +337,7 @@ class Admin(Section, frozen=True, kw_only=True):
     """The second, private listener; `listen: null` turns it off."""
 
     listen: Annotated[Address, parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED)] | None = Address(
-        "127.0.0.1", 8091
+        "127.0.0.1", addresses.ADMIN_PORT
     )
     token: SecretText | None = None
 

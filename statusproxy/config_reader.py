@@ -74,12 +74,10 @@ class Spot(msgspec.Struct, frozen=True):
         It may be one where secrets belong (`guarded`), and where a comma in a value without quotes has cut it:
         `{value: abc,def}` has a key `def`.
         """
-        hint = f"{did_you_mean(name, known)} (known: {', '.join(known)})"
         cut = entry.mark.in_braces and entry.is_null
-        if not guarded and not cut:
-            return entry.error(f"unknown key{hint}")
-        where = msgspec.structs.replace(self, mark=entry.mark)
-        return where.error(f"unknown key{'; put quotes around a value that holds a comma' if cut else ''}{hint}")
+        hint = "; put quotes around a value that holds a comma" if cut else did_you_mean(name, known)
+        where = msgspec.structs.replace(self, mark=entry.mark) if guarded or cut else entry
+        return where.error(f"unknown key{hint} (known: {', '.join(known)})")
 
     def text(self, allowed: str = "text") -> str:
         """The text that stands here; a number counts as the text it is written as."""

@@ -40,9 +40,12 @@ _PROBLEMS: Final = (
     (r"end of stream|document separator", "a quote or a bracket is not closed; close it"),
     (r"expected the node content", "found a sign where a value is expected" + _QUOTE),
     (r"expected <block end>", "this line does not continue the block above it; check indentation, quotes and brackets"),
-    (r"block sequence entries", "found a list's - where none can stand; begin it on a line of its own, indented"),
+    (
+        r"sequence entries",
+        "found a list's - where none can stand; write it on a line of its own, or put quotes around the value",
+    ),
     (r"mapping keys are not allowed", "found a value that begins with ?" + _QUOTE),
-    (r"directive|YAML document", "found a line that begins with %" + _QUOTE),
+    (r"directive|document start|YAML document", "found a line that begins with %" + _QUOTE),
 )
 _OTHER: Final = "it cannot be read; check indentation, quotes and brackets"
 

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from statusproxy.addresses import Address
-from statusproxy.config import Settings, load
+from statusproxy.config import ConfigError, Settings, load
 from statusproxy.config_modes import format_mode
 from statusproxy.service import environment
 from statusproxy.state_url import SqliteFile, parse_state_url
@@ -96,7 +96,10 @@ def restore(copy: str, database: str) -> None:
 def main(action: str, *arguments: str) -> None:
     """Answer one question."""
     if action in ("listen", "state"):
-        settings = load(arguments[0], None, environment())
+        try:
+            settings = load(arguments[0], None, environment())
+        except ConfigError as error:
+            sys.exit(str(error))
         answer = listen(settings) if action == "listen" else state(settings, arguments[1])
         sys.stdout.write(answer + "\n")
     elif action == "schema":
