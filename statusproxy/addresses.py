@@ -87,11 +87,12 @@ def parse_address(text: str) -> Address:
         return Address(unix=_unix_path(text, LISTEN_ALLOWED))
     scheme = re.match(r"(?i)https?://", text)
     if scheme:
-        raise _unfit(LISTEN_ALLOWED, text[scheme.end() :].rstrip("/"))
+        rest = text[scheme.end() :].rstrip("/")
+        raise _unfit(LISTEN_ALLOWED, rest if _is_host_and_port(rest) else None)
     if text.isascii() and text.isdigit():
         raise _unfit(LISTEN_ALLOWED, f":{text}")
     if text.startswith("*:"):
-        raise _unfit(LISTEN_ALLOWED, text[1:])
+        raise _unfit(LISTEN_ALLOWED, text[1:] if _is_host_and_port(text[1:]) else None)
     try:
         host, port = parse_host_and_port(text, port=None)
     except ValueError:
@@ -226,6 +227,14 @@ def _parse_url(text: str, allowed: str) -> Target:
     if not host or port == 0:
         raise _unfit(allowed, None)
     return Target(scheme=scheme, host=host, port=port, path=path, query=query)
+
+
+def _is_host_and_port(text: str) -> bool:
+    try:
+        parse_host_and_port(text, port=None)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_url(text: str, allowed: str) -> bool:

@@ -84,6 +84,7 @@ SessionRoutes = Annotated[
 HeaderName = Annotated[str, parsed(templates.check_header_name)]
 SecretText = Annotated[str, secret()]
 Text = Annotated[str, text()]
+PemFile = Annotated[str, text(private=True)]  # the key itself may have been written in place of its path
 Time = Annotated[float, duration()]
 
 
@@ -109,7 +110,7 @@ StateUrl = Annotated[
         lambda value: state_url.mask_state_url(value, MASK),
         allowed=state_url.STATE_ALLOWED,
         reveal=lambda value: state_url.reveal_state_url(value, MASK),
-        secret=True,
+        private=True,
     ),
 ]
 
@@ -416,8 +417,8 @@ class Tls(Section, frozen=True, kw_only=True):
         "key": "write the path of the PEM file that holds the certificate's private key",
     }
 
-    certificate: Text
-    key: Text
+    certificate: PemFile
+    key: PemFile
 
     def check(self, block: Block) -> None:
         """Both files can be read and belong together."""
@@ -427,9 +428,9 @@ class Tls(Section, frozen=True, kw_only=True):
 class GatewayTls(Section, frozen=True, kw_only=True):
     """How an `https:` gateway is trusted, and what it is shown."""
 
-    ca: Text | None = None
-    certificate: Text | None = None
-    key: Text | None = None
+    ca: PemFile | None = None
+    certificate: PemFile | None = None
+    key: PemFile | None = None
     server_name: Text | None = None
     verify: bool = True
 

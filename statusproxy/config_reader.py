@@ -71,12 +71,12 @@ class Spot(msgspec.Struct, frozen=True):
     def unknown_key(self, name: str, entry: "Spot", known: Collection[str], *, guarded: bool = False) -> ConfigError:
         """The error about a key that this mapping does not have. The key is repeated where it cannot be a secret.
 
-        It may be one where secrets belong (`guarded`), and where a comma in a value without quotes has cut it:
-        `{value: abc,def}` has a key `def`.
+        It may be one where secrets belong (`guarded`), and in braces, where a comma in a value without quotes has cut
+        it: `{value: abc,def}` has a key `def`.
         """
         cut = entry.mark.in_braces and entry.is_null
         hint = "; put quotes around a value that holds a comma" if cut else did_you_mean(name, known)
-        where = msgspec.structs.replace(self, mark=entry.mark) if guarded or cut else entry
+        where = msgspec.structs.replace(self, mark=entry.mark) if guarded or entry.mark.in_braces else entry
         return where.error(f"unknown key{hint} (known: {', '.join(known)})")
 
     def text(self, allowed: str = "text") -> str:
@@ -115,14 +115,15 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
 
     read: Callable[[Spot], T]
     show: Callable[[T], Any]
-    secret: bool = False  # it is a secret, or may carry one
-    holds_secrets: bool = False  # a key in it, or below, is `secret`
+    secret: bool = False
+    private: bool = False  # no secret, but one may stand in it, or in its place: errors never repeat it
+    holds_secrets: bool = False  # a key in it, or below, is one of the two
     keys: frozenset[str] = frozenset()  # those that it has, and those below, but for keys of the user's choice
 
     @property
     def guarded(self) -> bool:
         """Whether errors repeat nothing of what stands in its place: a secret may."""
-        return self.secret or self.holds_secrets
+        return self.secret or self.private or self.holds_secrets
 
 
 def parsed(
@@ -131,7 +132,7 @@ def parsed(
     *,
     allowed: str = "text",
     reveal: Callable[[str], str] | None = None,
-    secret: bool = False,
+    private: bool = False,
 ) -> Form[T]:
     """The form of a text that `parse` understands; its ValueError ends the sentence `found "…"; `.
 
@@ -148,7 +149,7 @@ def parsed(
                 spot = msgspec.structs.replace(spot, node=shown, hidden=False)
             raise spot.found(str(error)) from None
 
-    return Form(read, show, secret)
+    return Form(read, show, private=private)
 
 
 def same(value: T) -> T:
@@ -156,7 +157,7 @@ def same(value: T) -> T:
     return value
 
 
-def text(*, empty: bool = False) -> Form[str]:
+def text(*, empty: bool = False, private: bool = False) -> Form[str]:
     """A text, of at least one character unless `empty`."""
 
     def read(spot: Spot) -> str:
@@ -165,7 +166,7 @@ def text(*, empty: bool = False) -> Form[str]:
             raise spot.found("allowed: a text that is not empty")
         return value
 
-    return Form(read, same)
+    return Form(read, same, private=private)
 
 
 def secret() -> Form[str]:
@@ -342,7 +343,7 @@ def _optional(form: Form[T]) -> Form[T | None]:
     def show(value: T | None) -> Any:
         return None if value is None else form.show(value)
 
-    return Form(read, show, form.secret, form.holds_secrets, form.keys)
+    return Form(read, show, form.secret, form.private, form.holds_secrets, form.keys)
 
 
 def _structs(form: Form[T]) -> Form[tuple[T, ...]]:
@@ -385,7 +386,7 @@ def forms_of(kind: type[msgspec.Struct]) -> dict[str, tuple[str, Form[Any], bool
 def struct(kind: type[msgspec.Struct]) -> Form[Any]:
     """The form of a block: a mapping with the fields of `kind` as its keys, and the struct's own check."""
     fields = {name: form for name, (_, form, _) in forms_of(kind).items()}
-    own_secret = any(form.secret for form in fields.values())
+    own_secret = any(form.secret or form.private for form in fields.values())
     holds_secrets = any(form.guarded for form in fields.values())
 
     def read(spot: Spot) -> msgspec.Struct:

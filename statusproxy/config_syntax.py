@@ -31,7 +31,7 @@ _PROBLEMS: Final = (
     (r"duplicate anchor", "found & with the same name twice, which in YAML names a value" + _QUOTE),
     (r"while scanning an? (alias|anchor)|alphabetic or numeric", "found a value that begins with * or &" + _QUOTE),
     (r"tag|URI|expected '[!>]'", "found a value that begins with !, which in YAML is a tag" + _QUOTE),
-    (r"chomping|indentation indicator", "found a value that begins with | or >" + _QUOTE),
+    (r"block scalar", "found a value that begins with | or >" + _QUOTE),
     (
         r"escape",
         r"found a backslash in double quotes that begins no escape sequence; write \\, or use single quotes",

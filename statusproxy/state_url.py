@@ -112,8 +112,8 @@ def mask_state_url(url: str, mask: str) -> str:
     match = _REDIS.fullmatch(url)
     if match is None or match["user"] is None:
         return url
-    # What stands alone before "@" is the password.
-    user = "" if match["password"] is None else match["user"]
+    # What stands alone before "@" is the password, or meant as one.
+    user = match["user"] if match["password"] else ""
     return f"{match['scheme']}://{user}:{mask}{url[match.start('host') - 1 :]}"
 
 

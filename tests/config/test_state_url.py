@@ -137,6 +137,7 @@ def test_what_check_accepts_run_accepts_and_neither_shows_the_password(password:
         ("redis://:secret@h.example/0", "redis://:***@h.example/0"),
         ("rediss://user:secret@[::1]:1", "rediss://user:***@[::1]:1"),
         ("redis://secret@h.example", "redis://:***@h.example"),
+        ("redis://secret:@h.example", "redis://:***@h.example"),
         ("redis://:secret@h.example?prefix=site-a:", "redis://:***@h.example?prefix=site-a:"),
     ],
 )
