@@ -152,6 +152,23 @@ def parse_host_and_port(text: str, port: int | None) -> tuple[str, int]:
     return host, int(rest[1:])
 
 
+def check_host(text: str) -> str:
+    """The name or the address of a host, without a port. ValueError says what is allowed."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(text):
+            raise ValueError("allowed: a host's name, such as gw.example, or its address") from None
+    return text
+
+
+def check_path(text: str) -> str:
+    """The path of a file or directory. ValueError says what is allowed."""
+    if not text.strip() or _UNWRITABLE_PATH.search(text):
+        raise ValueError("allowed: a path, in one line of text")
+    return text
+
+
 def parse_network(text: str) -> Network:
     """Read a network, or one address as the network of itself. ValueError says what is allowed."""
     try:
@@ -191,7 +208,7 @@ def conceal(text: str, mask: str) -> str:
 
 def conceal_url(text: str, mask: str) -> str:
     """As `conceal`, of a text that was surely meant as a URL, even where its scheme is missing."""
-    if "://" in text or text.startswith("unix:"):
+    if _SCHEME.match(text) or text.startswith("unix:"):
         return conceal(text, mask)
     return conceal(f"http://{text}", mask).removeprefix("http://")
 
@@ -199,6 +216,8 @@ def conceal_url(text: str, mask: str) -> str:
 def _mask_query(query: str, mask: str) -> str:
     return "&".join(f"{part.partition('=')[0]}={mask}" if "=" in part else part and mask for part in query.split("&"))
 
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 #: The beginning of a URL up to the colon after its host, where no port follows.
 _NO_PORT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+(?:\[[^\]/?#]*\]|[^\[:/?#]*):(?![0-9]{0,5}(?:[/?#]|$))")

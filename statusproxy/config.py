@@ -84,6 +84,7 @@ SessionRoutes = Annotated[
 HeaderName = Annotated[str, parsed(templates.check_header_name)]
 SecretText = Annotated[str, secret()]
 Text = Annotated[str, text()]
+FilePath = Annotated[str, parsed(addresses.check_path)]
 PemFile = Annotated[str, text(private=True)]  # the key itself may have been written in place of its path
 Time = Annotated[float, duration()]
 
@@ -127,6 +128,14 @@ class Secret(Section, frozen=True, kw_only=True):
 
     header: HeaderName
     value: SecretText
+
+    def check(self, block: Block) -> None:
+        """A header can carry it: white space around a field's value is dropped (RFC 9110 §5.5)."""
+        if self.value != self.value.strip(" "):
+            raise block.at("value").error(
+                "found a space at the beginning or the end, which no header carries, so that no event is ever trusted; "
+                "allowed: a secret without it"
+            )
 
 
 class Hmac(Section, frozen=True, kw_only=True):
@@ -331,7 +340,7 @@ class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
 
     url: StateUrl = "sqlite:///state.db"
-    journal: Text | None = "."  # a directory, for what a server's store does not take
+    journal: FilePath | None = "."  # a directory, for what a server's store does not take
 
 
 class Admin(Section, frozen=True, kw_only=True):
@@ -343,7 +352,12 @@ class Admin(Section, frozen=True, kw_only=True):
     token: SecretText | None = None
 
     def check(self, block: Block) -> None:
-        """What others can reach wants a token."""
+        """What others can reach wants a token, and a header can carry it (RFC 9110 §5.5)."""
+        if self.token is not None and self.token.endswith(" "):
+            raise block.at("token").error(
+                "found a space at the end, which no header carries, so that nobody is let in; "
+                "allowed: a token without it"
+            )
         if self.listen is not None and not self.listen.is_private and self.token is None:
             raise block.at("listen").error(
                 f'found "{self.listen}", which other machines may reach, and no admin.token; session states and the '
@@ -431,7 +445,7 @@ class GatewayTls(Section, frozen=True, kw_only=True):
     ca: PemFile | None = None
     certificate: PemFile | None = None
     key: PemFile | None = None
-    server_name: Text | None = None
+    server_name: Annotated[str, parsed(addresses.check_host)] | None = None
     verify: bool = True
 
     def check(self, block: Block) -> None:

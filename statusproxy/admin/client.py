@@ -42,7 +42,8 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
 
     Raises `AdminError`.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    # As bytes: http.client encodes texts in Latin-1, which does not have every character of a token.
+    headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
     try:
         address = parse_admin(where)
     except ValueError as error:

@@ -7,10 +7,13 @@ import pytest
 from statusproxy.addresses import (
     Address,
     Target,
+    check_host,
+    check_path,
     conceal,
     conceal_url,
     mask_query,
     parse_address,
+    parse_admin,
     parse_gateway,
     parse_network,
     parse_target,
@@ -211,3 +214,50 @@ def test_no_correction_repeats_a_password_or_a_token(parse: Callable[[str], obje
     with pytest.raises(ValueError, match="allowed") as caught:
         parse(written)
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("127.0.0.1:1", Address("127.0.0.1", 1)),
+        ("http://127.0.0.1:1/", Address("127.0.0.1", 1)),
+        ("HTTP://[::1]", Address("::1", 8091)),
+        ("proxy.example", Address("proxy.example", 8091)),
+        (":1", Address("127.0.0.1", 1)),
+        ("unix:/run/admin.sock", Address(unix="/run/admin.sock")),
+    ],
+)
+def test_where_the_admin_listener_is_asked_is_read(written: str, address: Address) -> None:
+    assert parse_admin(written) == address
+
+
+@pytest.mark.parametrize(
+    ("written", "end"),
+    [
+        ("http://u:hidden@127.0.0.1:1", "without a user; the token is admin.token"),
+        ("h:hidden", "or unix:/path"),
+        ("https://h:1", "or unix:/path"),
+        ("h:0", "or unix:/path"),
+        ("::1:1", 'did you mean "[::1]:1"?'),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(written: str, end: str) -> None:
+    with pytest.raises(ValueError, match=r"^allowed: host:port, http://host:port or unix:/path") as caught:
+        parse_admin(written)
+    assert str(caught.value).endswith(end)
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_host_is_a_name_or_an_address() -> None:
+    for written in ("gw.example", "gateway_wrapper", "10.0.0.1", "::1"):
+        assert check_host(written) == written
+    for written in ("", "a b", "gw.example:1", "a..b", "é.example"):
+        with pytest.raises(ValueError, match=r"^allowed: a host's name"):
+            check_host(written)
+
+
+def test_a_path_is_one_line_of_text() -> None:
+    assert check_path("/var/lib/é x") == "/var/lib/é x"
+    for written in ("", " ", "a\0b", "a\nb"):
+        with pytest.raises(ValueError, match=r"^allowed: a path"):
+            check_path(written)

@@ -160,15 +160,15 @@ def test_no_spelling_of_a_secret_is_repeated(place: str) -> None:
 
 
 @given(
-    st.sampled_from(PLACES),
+    # Before a ":" in a URL it would be the user, who is no secret.
+    st.sampled_from([place for place in PLACES if "redis://@@" not in place]),
     st.lists(
-        st.sampled_from(
-            [MARK, *"*&!|>%@`?-#,:[]{}'\"\\/$ \n", ": ", " #", "${", "<<", "redis://", "http://", "é", "\t"]
-        ),
+        st.sampled_from([*"*&!|>%@`?-#,:[]{}'\"\\/$ \n", ": ", " #", "${", "<<", "redis://", "http://", "é", "\t"]),
         max_size=8,
     ),
 )
-@example("webhooks: [{path: /a, secret: {header: X-S, value: @@}}]", [MARK, ":", "[", MARK, "]"])
+@example("gateway: u:@@@gw.example", ["redis://", " #"])
+@example("webhooks: [{path: /a, secret: {header: X-S, value: @@}}]", [":", "[", "]"])
 @settings(max_examples=400, deadline=None)
 def test_no_mixture_of_a_secret_and_the_signs_of_yaml_and_urls_is_repeated(place: str, pieces: list[str]) -> None:
     assert MARK not in said_about(place.replace("@@", MARK + "".join(pieces)), MARK)
