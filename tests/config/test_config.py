@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusproxy import config_layers
@@ -300,6 +300,7 @@ def settings_or_one_line(text: str) -> bool:
         return len(str(error).encode().splitlines()) == 1
 
 
+@settings(deadline=None)
 @given(st.text() | st.text("abgpw:[]{}&*!|>-?,'\"#%@`\n\t $\\<~0", max_size=40) | st.binary().map(repr))
 def test_any_text_whatever_gives_settings_or_a_config_error(text: str) -> None:
     for document in (text, GATEWAY + text, f"{GATEWAY}sessions:\n  aliases:\n    {text}"):

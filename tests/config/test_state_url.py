@@ -1,7 +1,7 @@
 """The forms of `state.url`: what each says, what is refused with which fix, and what is never shown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusproxy.config import ConfigError, dump, loads
@@ -112,18 +112,19 @@ def test_a_password_that_ends_the_user_info_is_refused_with_the_way_to_write_it(
         assert "den" not in str(error.value).replace("hidden", "")
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("aA1:/?#[]@%. é+&="), max_size=12), st.sampled_from(["redis", "rediss"]))
 def test_what_check_accepts_run_accepts_and_neither_shows_the_password(password: str, scheme: str) -> None:
     url = f"{scheme}://:MARK{password}KRAM@h.example/0"
     try:
-        settings = loads(f"gateway: http://gw.example\nstate: {{url: '{url}'}}", {})
+        read = loads(f"gateway: http://gw.example\nstate: {{url: '{url}'}}", {})
     except ConfigError as error:
         shown = str(error)
         with pytest.raises(ValueError, match=r"^state\.url: "):
             open_store(url)
     else:
-        store = open_store(settings.state.url)
-        shown = dump(settings) + repr(settings) + str(store.trouble)
+        store = open_store(read.state.url)
+        shown = dump(read) + repr(read) + str(store.trouble)
     assert "MARK" not in shown
     assert "KRAM" not in shown
 
