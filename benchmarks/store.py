@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from statusproxy.state_url import Place
 from statusproxy.status.sessions import Change, Override, Record
 from statusproxy.status.signals import Kind
-from statusproxy.store.place import Place
 from statusproxy.store.redis import RedisStore
 from statusproxy.store.sqlite import SqliteStore
 

@@ -1,4 +1,4 @@
-"""Where things are: addresses to listen on, the gateway, other HTTP targets, the store's URL, networks.
+"""Where things are: addresses to listen on, the gateway, other HTTP targets, networks.
 
 Each `parse_…` raises ValueError with the end of a sentence that begins `found "…"; `: what is allowed, and
 where it can be guessed what was meant.
@@ -10,21 +10,25 @@ from typing import Literal
 
 import msgspec
 
+from statusproxy.config_errors import suggest
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LISTEN_ALLOWED = "host:port, [v6]:port, :port (every interface) or unix:/path"
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
 TARGET_ALLOWED = "http://host[:port]/path or https://host[:port]/path"
-STATE_ALLOWED = "memory:, sqlite:///path or redis://host:6379/0"
+ADMIN_ALLOWED = "host:port, http://host:port or unix:/path"
 NETWORK_ALLOWED = "a network such as 10.0.0.0/8 or fd00::/8, or one address"
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 _URL = re.compile(r"(?i:(https?)://)([^/?#]*)(/[^?#]*)?(\?[^#]*)?(#.*)?")
-_STORE = re.compile(r"(rediss?)://(?:[^@/]*@)?([^/?#@]*)(?:/(\d{0,5}))?(?:\?prefix=[^&#=?]+)?")
 _UNWRITABLE = re.compile(r"[^\x21-\x7e]")  # URLs are ASCII without white space (RFC 3986 §2)
 _UNIX_LONGEST = 107  # sockaddr_un.sun_path less its final NUL, on Linux
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+ADMIN_PORT = 8091
+"""The admin listener's own, where `--admin` names none."""
 
 
 class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,16 +87,33 @@ def parse_address(text: str) -> Address:
         return Address(unix=_unix_path(text, LISTEN_ALLOWED))
     scheme = re.match(r"(?i)https?://", text)
     if scheme:
-        raise _unfit(LISTEN_ALLOWED, text[scheme.end() :].rstrip("/"))
+        rest = text[scheme.end() :].rstrip("/")
+        raise _unfit(LISTEN_ALLOWED, rest if _is_host_and_port(rest) else None)
     if text.isascii() and text.isdigit():
         raise _unfit(LISTEN_ALLOWED, f":{text}")
     if text.startswith("*:"):
-        raise _unfit(LISTEN_ALLOWED, text[1:])
+        raise _unfit(LISTEN_ALLOWED, text[1:] if _is_host_and_port(text[1:]) else None)
     try:
-        host, port = _host_and_port(text, port=None)
+        host, port = parse_host_and_port(text, port=None)
     except ValueError:
         raise _unfit(LISTEN_ALLOWED, _bracketed(text)) from None
     return Address(host=host, port=port)
+
+
+def parse_admin(text: str) -> Address:
+    """Read where a running proxy's admin listener can be asked. ValueError says what is allowed."""
+    if text.startswith("unix:"):
+        return Address(unix=_unix_path(text, ADMIN_ALLOWED))
+    written = re.sub(r"(?i)^http://", "", text)
+    try:
+        host, port = parse_host_and_port(written.rstrip("/"), port=ADMIN_PORT)
+    except ValueError:
+        host, port = "", 0
+        if "@" in text:
+            raise ValueError(f"allowed: {ADMIN_ALLOWED}, without a user; the token is admin.token") from None
+    if not port:
+        raise _unfit(ADMIN_ALLOWED, _bracketed(written))
+    return Address(host=host or "127.0.0.1", port=port)
 
 
 def parse_gateway(text: str) -> Target:
@@ -111,25 +132,41 @@ def parse_target(text: str) -> Target:
     return target if target.path else msgspec.structs.replace(target, path="/")
 
 
-def check_state_url(text: str) -> str:
-    """`text` when it names a store, unchanged. ValueError says what is allowed."""
-    scheme, colon, rest = text.partition(":")
-    if scheme == "memory" and colon and not rest:
-        return text
-    if scheme == "sqlite" and not _UNWRITABLE_PATH.search(rest):
-        if rest.startswith("///") and len(rest) > 3 and rest != "///:memory:":
-            return text
-        path = rest.lstrip("/")
-        raise _unfit(STATE_ALLOWED, "memory:" if path in ("", ":memory:") else f"sqlite:///{path}")
-    match = _STORE.fullmatch(text)
-    if match and not _UNWRITABLE.search(text):
-        try:
-            host, _ = _host_and_port(match[2], port=6379)
-        except ValueError:
-            host = ""
-        if host:
-            return text
-    raise ValueError(f"allowed: {STATE_ALLOWED}")
+def parse_host_and_port(text: str, port: int | None) -> tuple[str, int]:
+    """`host:port`, `[v6]:port` or `:port`; without a port, `port` serves unless it is None. Else ValueError."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or ipaddress.ip_address(host).version != 6:
+            raise ValueError(text)
+    else:
+        host, colon, rest = text.partition(":")
+        rest = colon + rest
+        if host and not _HOST_NAME.fullmatch(host):
+            raise ValueError(text)
+        if re.fullmatch(r"[\d.]+", host):
+            ipaddress.IPv4Address(host)  # 256.0.0.1 is no name, however much it looks like one
+    if not rest and port is not None:
+        return host, port
+    if not re.fullmatch(r":[0-9]{1,5}", rest) or int(rest[1:]) > 65535:
+        raise ValueError(text)
+    return host, int(rest[1:])
+
+
+def check_host(text: str) -> str:
+    """The name or the address of a host, without a port. ValueError says what is allowed."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(text):
+            raise ValueError("allowed: a host's name, such as gw.example, or its address") from None
+    return text
+
+
+def check_path(text: str) -> str:
+    """The path of a file or directory. ValueError says what is allowed."""
+    if not text.strip() or _UNWRITABLE_PATH.search(text):
+        raise ValueError("allowed: a path, in one line of text")
+    return text
 
 
 def parse_network(text: str) -> Network:
@@ -145,28 +182,45 @@ def parse_network(text: str) -> Network:
     raise _unfit(NETWORK_ALLOWED, meant)
 
 
-def mask_url(url: str, mask: str) -> str:
-    """A valid URL with the password it carries, and the values of its query, replaced by `mask`."""
+def mask_query(url: str, mask: str) -> str:
+    """A valid URL with the values of its query replaced by `mask`."""
     address, question, query = url.partition("?")
-    address = _CREDENTIALS.sub(lambda match: f"{match[1] or ''}:{mask}@", address)
     return address + question + _mask_query(query, mask)
 
 
 def conceal(text: str, mask: str) -> str:
-    """What an error may repeat of a text that was to be a URL: nothing before its last "@", no query's values."""
-    address, question, query = text.partition("?")
+    """What an error may repeat of a text that may be a URL, or was meant to be one.
+
+    Left out are: all before the last "@", all that stands after the colon of a URL's host and is no port (a password
+    whose "@" is missing), the values of a query, a fragment.
+    """
     start, at, rest = text.rpartition("@")
     if at:
         scheme = re.match(r"[A-Za-z]+:/*(?=.)", start) if "://" in start else None
         return f"{scheme[0] if scheme else ''}{mask}@{conceal(rest, mask)}"
-    return address + question + _mask_query(query, mask)
+    no_port = _NO_PORT.match(text)
+    if no_port:
+        return f"{no_port[0]}{mask}"
+    text, fragment, _ = text.partition("#")
+    address, question, query = text.partition("?")
+    return address + question + _mask_query(query, mask) + (fragment and f"#{mask}")
+
+
+def conceal_url(text: str, mask: str) -> str:
+    """As `conceal`, of a text that was surely meant as a URL, even where its scheme is missing."""
+    if _SCHEME.match(text) or text.startswith("unix:"):
+        return conceal(text, mask)
+    return conceal(f"http://{text}", mask).removeprefix("http://")
 
 
 def _mask_query(query: str, mask: str) -> str:
     return "&".join(f"{part.partition('=')[0]}={mask}" if "=" in part else part and mask for part in query.split("&"))
 
 
-_CREDENTIALS = re.compile(r"(?<=://)(?:([^/?#@:]*):)?[^/?#@]*@")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+
+#: The beginning of a URL up to the colon after its host, where no port follows.
+_NO_PORT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+(?:\[[^\]/?#]*\]|[^\[:/?#]*):(?![0-9]{0,5}(?:[/?#]|$))")
 _UNWRITABLE_PATH = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -186,12 +240,20 @@ def _parse_url(text: str, allowed: str) -> Target:
     if fragment is not None:
         raise ValueError('a fragment is never sent; remove what follows "#"')
     try:
-        host, port = _host_and_port(authority, port=DEFAULT_PORTS[scheme])
+        host, port = parse_host_and_port(authority, port=DEFAULT_PORTS[scheme])
     except ValueError:
         raise _unfit(allowed, None) from None
     if not host or port == 0:
         raise _unfit(allowed, None)
     return Target(scheme=scheme, host=host, port=port, path=path, query=query)
+
+
+def _is_host_and_port(text: str) -> bool:
+    try:
+        parse_host_and_port(text, port=None)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_url(text: str, allowed: str) -> bool:
@@ -200,26 +262,6 @@ def _is_url(text: str, allowed: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _host_and_port(text: str, port: int | None) -> tuple[str, int]:
-    """`host:port`, `[v6]:port` or `:port`; without a port, `port` serves unless it is None."""
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        if not bracket or ipaddress.ip_address(host).version != 6:
-            raise ValueError(text)
-    else:
-        host, colon, rest = text.partition(":")
-        rest = colon + rest
-        if host and not _HOST_NAME.fullmatch(host):
-            raise ValueError(text)
-        if re.fullmatch(r"[\d.]+", host):
-            ipaddress.IPv4Address(host)  # 256.0.0.1 is no name, however much it looks like one
-    if not rest and port is not None:
-        return host, port
-    if not re.fullmatch(r":[0-9]{1,5}", rest) or int(rest[1:]) > 65535:
-        raise ValueError(text)
-    return host, int(rest[1:])
 
 
 def _bracketed(text: str) -> str | None:
@@ -244,4 +286,4 @@ def _unix_path(text: str, allowed: str) -> str:
 
 
 def _unfit(allowed: str, meant: str | None) -> ValueError:
-    return ValueError(f"allowed: {allowed}" + (f'; did you mean "{meant}"?' if meant else ""))
+    return ValueError(f"allowed: {allowed}{suggest(meant)}")

@@ -1,4 +1,7 @@
-"""Certificate files: can they be read, are they what they should be, do they belong together."""
+"""Certificate files: can they be read, are they what they should be, do they belong together.
+
+The errors name the setting and never the path: a password or the key itself may have been written in its place.
+"""
 
 import ssl
 
@@ -21,9 +24,9 @@ def check_pair(certificate: str, key: str) -> None:
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise CertificateError("key", f'"{key}" is not the key of "{certificate}"') from None
-        allowed = "allowed: PEM files, the key unencrypted"
-        problem = f'"{certificate}" and "{key}" are not a certificate and its key; {allowed}'
+            problem = "found the key of another certificate; allowed: the certificate's own"
+            raise CertificateError("key", problem) from None
+        problem = "found no certificate with its key; allowed: PEM files, the key unencrypted"
         raise CertificateError("certificate", problem) from None
 
 
@@ -33,7 +36,7 @@ def check_authorities(path: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
-        raise CertificateError("authorities", f'"{path}" holds no certificate; allowed: a PEM file') from None
+        raise CertificateError("authorities", "found no certificate in the file; allowed: a PEM file") from None
 
 
 def _read(path: str, file: str) -> None:
@@ -41,5 +44,5 @@ def _read(path: str, file: str) -> None:
         with open(path, "rb") as stream:
             stream.read(1)
     except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else str(error)
-        raise CertificateError(file, f'"{path}" cannot be read: {problem}') from None
+        problem = error.strerror if isinstance(error, OSError) else "it holds a character that no path has"
+        raise CertificateError(file, f"the file cannot be read: {problem}; allowed: the path of a PEM file") from None

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from statusproxy import addresses, certificates, config_dump, config_layers, templates
+from statusproxy import addresses, certificates, config_dump, config_effect, config_layers, state_url, templates
 from statusproxy.addresses import Address, Network
 from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import DEFAULT_PRESET, find_file, preset_names
@@ -38,6 +38,7 @@ from statusproxy.config_reader import (
     text,
     texts,
 )
+from statusproxy.config_yaml import Items
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
@@ -60,24 +61,20 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
-def _check_field_path(path: str) -> str:
-    if path and "" in path.split("."):
-        raise ValueError("allowed: a field, or fields joined by dots, such as session.id")
-    return path
+_TEXT = text()
 
 
-def _check_named_field(path: str) -> str:
-    if not path.strip():
-        raise ValueError("allowed: the name of a field, or names joined by dots")
-    return _check_field_path(path)
+def _read_word(spot: Spot) -> str:
+    _TEXT.read(spot)
+    return parsed(config_effect.check_word).read(spot)
 
 
-_WORD = text()
+_WORD = Form(_read_word, same)
 Words = Annotated[tuple[str, ...], texts(_WORD)]
 SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
-Fields = Annotated[tuple[str, ...], texts(parsed(_check_named_field))]
-SomeFields = Annotated[tuple[str, ...], texts(parsed(_check_named_field), at_least=1)]
-ListFields = Annotated[tuple[str, ...], texts(parsed(_check_field_path), at_least=1)]
+Fields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_named_field))]
+SomeFields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_named_field), at_least=1)]
+ListFields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_field_path), at_least=1)]
 Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
 Routes = Annotated[tuple[str, ...], texts(parsed(templates.check_route), allowed=templates.ROUTE_ALLOWED)]
 SessionRoutes = Annotated[
@@ -87,6 +84,8 @@ SessionRoutes = Annotated[
 HeaderName = Annotated[str, parsed(templates.check_header_name)]
 SecretText = Annotated[str, secret()]
 Text = Annotated[str, text()]
+FilePath = Annotated[str, parsed(addresses.check_path)]
+PemFile = Annotated[str, text(private=True)]  # the key itself may have been written in place of its path
 Time = Annotated[float, duration()]
 
 
@@ -94,10 +93,27 @@ def _url(parse: Callable[[str], object], allowed: str) -> Form[str]:
     """An address kept as text, in the one spelling that `parse` gives it; never shown with a password."""
     return parsed(
         lambda value: str(parse(value)),
-        lambda value: addresses.mask_url(value, MASK),
+        lambda value: addresses.mask_query(value, MASK),
         allowed=allowed,
-        reveal=lambda value: addresses.conceal(value, MASK),
+        reveal=lambda value: addresses.conceal_url(value, MASK),
     )
+
+
+def _check_state_url(text: str) -> str:
+    state_url.parse_state_url(text)
+    return text
+
+
+StateUrl = Annotated[
+    str,
+    parsed(
+        _check_state_url,
+        lambda value: state_url.mask_state_url(value, MASK),
+        allowed=state_url.STATE_ALLOWED,
+        reveal=lambda value: state_url.reveal_state_url(value, MASK),
+        private=True,
+    ),
+]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,6 +128,14 @@ class Secret(Section, frozen=True, kw_only=True):
 
     header: HeaderName
     value: SecretText
+
+    def check(self, block: Block) -> None:
+        """A header can carry it: white space around a field's value is dropped (RFC 9110 §5.5)."""
+        if self.value != self.value.strip(" "):
+            raise block.at("value").error(
+                "found a space at the beginning or the end, which no header carries, so that no event is ever trusted; "
+                "allowed: a secret without it"
+            )
 
 
 class Hmac(Section, frozen=True, kw_only=True):
@@ -137,10 +161,21 @@ class Webhook(Section, frozen=True, kw_only=True):
     hmac: Hmac | None = None
 
     def check(self, block: Block) -> None:
-        """A tap has nowhere to forward to."""
+        """A tap has nowhere to forward to; and some event can be trusted, or the entry would do nothing."""
         if self.forward_to is not None and not self.forward:
             raise block.at("forward").error(
                 "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
+            )
+        if not self.from_ and self.forward_to is None:
+            raise block.at("from").error(
+                "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
+                "or no from for private networks"
+            )
+        headers = [each.header.casefold() for each in (self.secret, self.hmac) if each is not None]
+        if len(headers) > len(set(headers)):
+            raise block.at("hmac", "header").error(
+                "found the header of secret, which cannot hold both, so that no event is ever trusted; "
+                "allowed: another header"
             )
 
 
@@ -174,6 +209,12 @@ class Event(Section, frozen=True, kw_only=True):
         both = _folded(self.disconnected) & _folded(self.connected)
         if both:
             raise block.at("connected").error(f"found {min(both)} in disconnected too; allowed: each word once")
+        silent = _folded(self.event) & _folded(self.unless)
+        if silent:
+            raise block.at("unless").error(
+                f"found {min(silent)}, which event lists too, so that the rule never says anything about it; "
+                "allowed: events other than the rule's own"
+            )
 
     def rule(self) -> EventRule:
         """The rule as the domain wants it, its names and words folded."""
@@ -191,7 +232,7 @@ class Event(Section, frozen=True, kw_only=True):
 class Sessions(Section, frozen=True, kw_only=True):
     """How sessions are kept in mind and when an override ends."""
 
-    aliases: Annotated[Mapping[str, str], mapping(_WORD, "a mapping of event id to channel id")] = {}
+    aliases: Annotated[Mapping[str, str], mapping(_TEXT, "a mapping of event id to channel id")] = {}
     alive_grace: Annotated[float, duration(at_least=0)] = 60.0
     max_age: Time | None = None
     max_sessions: Annotated[int, count()] = 10_000
@@ -199,6 +240,18 @@ class Sessions(Section, frozen=True, kw_only=True):
         default_factory=lambda: {release.value: True for release in Release}
     )
     history_days: Annotated[int, count(at_most=36_500)] | None = 90
+
+    def check(self, block: Block) -> None:
+        """Each alias leads elsewhere, and a bound in time has its release."""
+        for event, channel in self.aliases.items():
+            if event == channel:
+                raise block.at("aliases", event).error(
+                    "found an alias of an id onto itself; allowed: event id: channel id, where they differ"
+                )
+        if self.max_age is not None and not self.releases[Release.EXPIRED.value]:
+            raise block.at("max_age").error(
+                "found beside releases.expired: false, so that nothing ever expires; allowed: one of the two"
+            )
 
     def rules(self) -> SessionRules:
         """The rules as the domain wants them."""
@@ -225,7 +278,13 @@ class Channels(Section, frozen=True, kw_only=True):
     list: ListFields
     id: SomeFields
     set: Annotated[
-        Mapping[str, JsonScalar], mapping(JSON_SCALAR, "a mapping such as {status: disconnected}", at_least=1)
+        Mapping[str, JsonScalar],
+        mapping(
+            JSON_SCALAR,
+            "a mapping such as {status: disconnected}",
+            at_least=1,
+            check_name=config_effect.check_set_name,
+        ),
     ]
     keep: Words = ()
     connected: SomeWords = ("connected", "open")
@@ -238,6 +297,16 @@ class Channels(Section, frozen=True, kw_only=True):
             raise block.at("keep").error(
                 f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
             )
+        connected = _folded(self.connected)
+        for name, value in self.set.items():
+            try:
+                config_effect.check_set_value(value)
+            except ValueError as error:
+                raise block.at("set", name).found(str(error)) from None
+            if isinstance(value, str) and fold_word(value) in connected:
+                raise block.at("set", name).found(
+                    "connected lists this word too, so that a lost session would read connected; allowed: another word"
+                )
 
     def rule(self) -> ChannelRule:
         """The rule as the domain wants it, its words folded."""
@@ -270,20 +339,25 @@ class Reconnect(Section, frozen=True, kw_only=True):
 class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
 
-    url: Annotated[str, _url(addresses.check_state_url, addresses.STATE_ALLOWED)] = "sqlite:///state.db"
-    journal: Text | None = "."  # a directory, for what a server's store does not take
+    url: StateUrl = "sqlite:///state.db"
+    journal: FilePath | None = "."  # a directory, for what a server's store does not take
 
 
 class Admin(Section, frozen=True, kw_only=True):
     """The second, private listener; `listen: null` turns it off."""
 
     listen: Annotated[Address, parsed(addresses.parse_address, allowed=addresses.LISTEN_ALLOWED)] | None = Address(
-        "127.0.0.1", 8091
+        "127.0.0.1", addresses.ADMIN_PORT
     )
     token: SecretText | None = None
 
     def check(self, block: Block) -> None:
-        """What others can reach wants a token."""
+        """What others can reach wants a token, and a header can carry it (RFC 9110 §5.5)."""
+        if self.token is not None and self.token.endswith(" "):
+            raise block.at("token").error(
+                "found a space at the end, which no header carries, so that nobody is let in; "
+                "allowed: a token without it"
+            )
         if self.listen is not None and not self.listen.is_private and self.token is None:
             raise block.at("listen").error(
                 f'found "{self.listen}", which other machines may reach, and no admin.token; session states and the '
@@ -357,8 +431,8 @@ class Tls(Section, frozen=True, kw_only=True):
         "key": "write the path of the PEM file that holds the certificate's private key",
     }
 
-    certificate: Text
-    key: Text
+    certificate: PemFile
+    key: PemFile
 
     def check(self, block: Block) -> None:
         """Both files can be read and belong together."""
@@ -368,10 +442,10 @@ class Tls(Section, frozen=True, kw_only=True):
 class GatewayTls(Section, frozen=True, kw_only=True):
     """How an `https:` gateway is trusted, and what it is shown."""
 
-    ca: Text | None = None
-    certificate: Text | None = None
-    key: Text | None = None
-    server_name: Text | None = None
+    ca: PemFile | None = None
+    certificate: PemFile | None = None
+    key: PemFile | None = None
+    server_name: Annotated[str, parsed(addresses.check_host)] | None = None
     verify: bool = True
 
     def check(self, block: Block) -> None:
@@ -424,7 +498,7 @@ class Settings(Section, frozen=True, kw_only=True):
     trusted_proxies: Networks = PRIVATE_NETWORKS
     underscores_in_headers: Literal["pass", "drop"] = "pass"
     state: State = State()
-    admin: Annotated[Admin, Form(_read_admin, _ADMIN.show)] = Admin()
+    admin: Annotated[Admin, msgspec.structs.replace(_ADMIN, read=_read_admin)] = Admin()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     tls: Tls | None = None
@@ -432,7 +506,7 @@ class Settings(Section, frozen=True, kw_only=True):
     log: Log = Log()
 
     def check(self, block: Block) -> None:
-        """No path and no address serves two purposes."""
+        """No path and no address serves two purposes, and nothing is written that cannot have an effect."""
         _check_once(block, "webhooks", [webhook.path for webhook in self.webhooks])
         _check_once(block, "channels", [channels.path for channels in self.channels])
         if self.underscores_in_headers == "drop":
@@ -444,6 +518,8 @@ class Settings(Section, frozen=True, kw_only=True):
             raise block.at("admin", "listen").error(
                 f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
             )
+        _check_reached(block, self)
+        _check_gateway(block, self)
 
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, as the domain wants it."""
@@ -482,7 +558,7 @@ def load(
     if gateway is not None:
         given["gateway"] = gateway
     if file is not None:
-        return _settings(config_layers.read_file(file, environ), given)
+        return _settings(config_layers.read_file(file, environ, _ROOT.keys), given)
     if "gateway" not in given:
         searched = ", ".join(map(str, config_layers.SEARCHED))
         raise ConfigError(
@@ -494,7 +570,7 @@ def load(
 
 def loads(text: str, environ: Mapping[str, str] | None = None, source: str = "config.yaml") -> Settings:
     """Read the settings from the text of a configuration file; `source` names it in errors."""
-    return _settings(config_layers.read_text(text, source, environ or {}), {})
+    return _settings(config_layers.read_text(text, source, environ or {}, _ROOT.keys), {})
 
 
 def dump(settings: Settings) -> str:
@@ -525,6 +601,53 @@ def _check_once(block: Block, name: str, paths: Sequence[str]) -> None:
             raise entry.found(f"{name}[{first}] has the same path; allowed: each path once")
 
 
+def _check_gateway(block: Block, settings: Settings) -> None:
+    """The gateway is not this proxy itself, and TLS is set up for one that speaks it."""
+    gateway = addresses.parse_gateway(settings.gateway)
+    spot = block.at("gateway")
+    if config_effect.leads_back(gateway, settings.listen):
+        raise spot.found("listen has it too, so that requests would come back here; allowed: the gateway's own address")
+    files = settings.gateway_tls
+    written = [name for name in ("ca", "certificate", "key", "server_name") if getattr(files, name) is not None]
+    if written and gateway.scheme != "https" and not spot.is_from_command_line:
+        raise block.at("gateway_tls", written[0]).error(
+            "found beside a gateway that is no https:// one, so that it has no effect; allowed: gateway: https://…, or "
+            f"no gateway_tls.{written[0]}"
+        )
+
+
+def _check_reached(block: Block, settings: Settings) -> None:
+    """Each route that the user wrote gets requests: none before it takes them all. In the order in which they serve."""
+    places: list[tuple[str, int, str]] = []
+    reach: list[config_effect.Reach] = []
+    for index, webhook in enumerate(settings.webhooks):
+        places.append(("webhooks", index, f"webhooks[{index}]"))
+        reach.append((_POSTED if webhook.forward else _EVERY, webhook.path))
+    for index, channels in enumerate(settings.channels):
+        places.append(("channels", index, f"channels[{index}]"))
+        reach.append((_READ, channels.path))
+    for name in ("delete", "create", "qr"):
+        for index, route in enumerate(getattr(settings.reconnect, name)):
+            method, _, path = route.partition(" ")
+            places.append((name, index, f"reconnect.{name}"))
+            reach.append((frozenset({method}), path))
+    for late, early in config_effect.never_reached(reach):
+        name, index, _ = places[late]
+        spot = block.at(name) if name in ("webhooks", "channels") else block.at("reconnect", name)
+        if isinstance(spot.node, Items):
+            spot = spot.items("a list")[index]
+        # What a preset brings is not the user's to correct.
+        if spot.mark.source == block.spot.mark.source:
+            raise spot.error(
+                f"it gets no request, since {places[early][2]} takes them first; allowed: routes that differ"
+            )
+
+
+_POSTED = frozenset({"POST", "PUT", "PATCH"})
+_READ = frozenset({"GET", "HEAD"})
+_EVERY = _POSTED | _READ | {"DELETE", "OPTIONS", "TRACE"}
+
+
 def _check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
     """No webhook asks its sender for a field that `underscores_in_headers: drop` removes."""
     for index, webhook in enumerate(webhooks):
@@ -532,8 +655,8 @@ def _check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
             if asked is None or "_" not in asked.header:
                 continue
             entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
-            raise entry["header"].found(
-                "underscores_in_headers: drop removes this field, so no event would be trusted; "
+            raise entry["header"].error(
+                "found a name with _; underscores_in_headers: drop removes this field, so no event would be trusted; "
                 "allowed: a name without _, or underscores_in_headers: pass"
             )
 

@@ -2,9 +2,13 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 
 _SHOWN = 60  # characters of a value that an error repeats: enough to find it, short enough for one line
+
+
+_MAY_HOLD_A_SECRET = re.compile(r"[@?#]")
 
 
 class ConfigError(Exception):
@@ -26,6 +30,14 @@ def nearest(found: str, known: Iterable[str]) -> str | None:
     folded = {word.casefold(): word for word in known}
     close = difflib.get_close_matches(found[:100].casefold(), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else None
+
+
+def suggest(meant: str | None) -> str:
+    """`; did you mean "…"?` for a correction made from what was found: the tail of a message.
+
+    Nothing where there is none, and where it may hold a password or a token (a user before "@", a query, a fragment).
+    """
+    return "" if not meant or _MAY_HOLD_A_SECRET.search(meant) else f"; did you mean {quote(meant)}?"
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ came from.
 
 import importlib.resources
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from statusproxy.config_errors import ConfigError, did_you_mean
@@ -33,8 +33,11 @@ def find_file(environ: Mapping[str, str]) -> Path | None:
     return Path(named) if named else next(filter(_is_there, SEARCHED), None)
 
 
-def read_file(path: Path, environ: Mapping[str, str]) -> Layer:
-    """The tree of a configuration file. ConfigError where it cannot be read, is not UTF-8 or not YAML."""
+def read_file(path: Path, environ: Mapping[str, str], keys: Collection[str] | None = None) -> Layer:
+    """The tree of a configuration file. ConfigError where it cannot be read, is not UTF-8 or not YAML.
+
+    `keys` are those that an error may repeat (None: any).
+    """
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -44,12 +47,12 @@ def read_file(path: Path, environ: Mapping[str, str]) -> Layer:
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{path}: the configuration file cannot be read: {problem}") from None
-    return read_text(content, str(path), environ)
+    return read_text(content, str(path), environ, keys)
 
 
-def read_text(text: str, source: str, environ: Mapping[str, str] | None) -> Layer:
-    """The tree of a configuration file's text."""
-    mark, node = parse(text, source, environ)
+def read_text(text: str, source: str, environ: Mapping[str, str] | None, keys: Collection[str] | None = None) -> Layer:
+    """The tree of a configuration file's text; `keys` as for `read_file`."""
+    mark, node = parse(text, source, environ, keys)
     if isinstance(node, Entries):
         return mark, node
     if isinstance(node, Scalar) and not node.text:

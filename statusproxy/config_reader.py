@@ -8,12 +8,12 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from statusproxy import units
+from statusproxy import addresses, units
 from statusproxy.config_errors import ConfigError, did_you_mean, quote
 from statusproxy.config_yaml import Entries, Items, Kind, Mark, Node, Scalar, child_key
 
@@ -38,14 +38,17 @@ class Spot(msgspec.Struct, frozen=True):
         """Nothing is written here: `null`, `~`, no value at all, or a variable that is one of these."""
         if not isinstance(self.node, Scalar) or self.node.kind is not Kind.NULL:
             return False
-        return not (
-            self.hidden and self.node.substituted and self.node.text
-        )  # a secret from the environment is text, even one spelt "null"
+        # A secret from the environment is text, even one spelt "null". An empty one is a mistake, unless `${VAR:-}`.
+        return not (self.hidden and self.node.substituted and not (self.node.may_be_empty and not self.node.text))
+
+    @property
+    def is_from_command_line(self) -> bool:
+        """An option says it, not the file."""
+        return self.mark.line is None and self.mark.source.startswith("--")
 
     def error(self, problem: str) -> ConfigError:
         """The error that `problem` is about this place."""
-        on_command_line = self.mark.line is None and self.mark.source.startswith("--")
-        where = f"{self.mark}: " if on_command_line or not self.key else f"{self.mark}: {self.key}: "
+        where = f"{self.mark}: " if self.is_from_command_line or not self.key else f"{self.mark}: {self.key}: "
         return ConfigError(where + problem)
 
     def found(self, rest: str) -> ConfigError:
@@ -63,7 +66,18 @@ class Spot(msgspec.Struct, frozen=True):
         is_text = self.node.kind is Kind.TEXT
         if self.hidden:
             return "a text" if is_text else "a value"
-        return quote(self.node.text) if is_text else self.node.text[:40]
+        return quote(addresses.conceal(self.node.text, MASK)) if is_text else self.node.text[:40]
+
+    def unknown_key(self, name: str, entry: "Spot", known: Collection[str], *, guarded: bool = False) -> ConfigError:
+        """The error about a key that this mapping does not have. The key is repeated where it cannot be a secret.
+
+        It may be one where secrets belong (`guarded`), and in braces, where a comma in a value without quotes has cut
+        it: `{value: abc,def}` has a key `def`.
+        """
+        cut = entry.mark.in_braces and entry.is_null
+        hint = "; put quotes around a value that holds a comma" if cut else did_you_mean(name, known)
+        where = msgspec.structs.replace(self, mark=entry.mark) if guarded or entry.mark.in_braces else entry
+        return where.error(f"unknown key{hint} (known: {', '.join(known)})")
 
     def text(self, allowed: str = "text") -> str:
         """The text that stands here; a number counts as the text it is written as."""
@@ -102,6 +116,14 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
     read: Callable[[Spot], T]
     show: Callable[[T], Any]
     secret: bool = False
+    private: bool = False  # no secret, but one may stand in it, or in its place: errors never repeat it
+    holds_secrets: bool = False  # a key in it, or below, is one of the two
+    keys: frozenset[str] = frozenset()  # those that it has, and those below, but for keys of the user's choice
+
+    @property
+    def guarded(self) -> bool:
+        """Whether errors repeat nothing of what stands in its place: a secret may."""
+        return self.secret or self.private or self.holds_secrets
 
 
 def parsed(
@@ -109,11 +131,12 @@ def parsed(
     show: Callable[[T], Any] = str,
     *,
     allowed: str = "text",
-    reveal: Callable[[str], str] = str,
+    reveal: Callable[[str], str] | None = None,
+    private: bool = False,
 ) -> Form[T]:
     """The form of a text that `parse` understands; its ValueError ends the sentence `found "…"; `.
 
-    `reveal` gives the text as an error may repeat it.
+    `reveal` gives the text as an error may repeat it, in any place; without it errors repeat it where they may.
     """
 
     def read(spot: Spot) -> T:
@@ -121,10 +144,12 @@ def parsed(
         try:
             return parse(text)
         except ValueError as error:
-            shown = Scalar(reveal(text), spot.node.kind if isinstance(spot.node, Scalar) else Kind.TEXT)
-            raise msgspec.structs.replace(spot, node=shown).found(str(error)) from None
+            if reveal is not None:
+                shown = Scalar(reveal(text), spot.node.kind if isinstance(spot.node, Scalar) else Kind.TEXT)
+                spot = msgspec.structs.replace(spot, node=shown, hidden=False)
+            raise spot.found(str(error)) from None
 
-    return Form(read, show)
+    return Form(read, show, private=private)
 
 
 def same(value: T) -> T:
@@ -132,7 +157,7 @@ def same(value: T) -> T:
     return value
 
 
-def text(*, empty: bool = False) -> Form[str]:
+def text(*, empty: bool = False, private: bool = False) -> Form[str]:
     """A text, of at least one character unless `empty`."""
 
     def read(spot: Spot) -> str:
@@ -141,7 +166,7 @@ def text(*, empty: bool = False) -> Form[str]:
             raise spot.found("allowed: a text that is not empty")
         return value
 
-    return Form(read, same)
+    return Form(read, same, private=private)
 
 
 def secret() -> Form[str]:
@@ -213,8 +238,10 @@ def texts(item: Form[T], *, allowed: str = "text", at_least: int = 0) -> Form[tu
     return Form(read, lambda values: [item.show(value) for value in values])
 
 
-def mapping(value: Form[T], allowed: str, *, at_least: int = 0) -> Form[Mapping[str, T]]:
-    """A mapping with keys of the user's choice."""
+def mapping(
+    value: Form[T], allowed: str, *, at_least: int = 0, check_name: Callable[[str], str] = str
+) -> Form[Mapping[str, T]]:
+    """A mapping with keys of the user's choice; `check_name` refuses one with a ValueError, as `parsed` takes it."""
 
     def read(spot: Spot) -> dict[str, T]:
         entries = spot.entries(allowed)
@@ -223,6 +250,10 @@ def mapping(value: Form[T], allowed: str, *, at_least: int = 0) -> Form[Mapping[
         for name, entry in entries.items():
             if not name.strip():
                 raise entry.error("found an empty key; allowed: a text that is not empty")
+            try:
+                check_name(name)
+            except ValueError as error:
+                raise entry.error(str(error)) from None
         return {name: value.read(entry) for name, entry in entries.items()}
 
     return Form(read, lambda values: {name: value.show(each) for name, each in values.items()})
@@ -235,10 +266,10 @@ def switches(names: Sequence[str]) -> Form[Mapping[str, bool]]:
         entries = spot.entries(f"a mapping of {', '.join(names)} to true or false")
         for name, entry in entries.items():
             if name not in names:
-                raise entry.error(f"unknown key{did_you_mean(name, names)} (known: {', '.join(names)})")
+                raise spot.unknown_key(name, entry, names)
         return {name: _boolean(entries[name]) if name in entries else True for name in names}
 
-    return Form(read, dict)
+    return Form(read, dict, keys=frozenset(names))
 
 
 JsonScalar = str | int | float | bool | None
@@ -302,16 +333,25 @@ def _optional(form: Form[T]) -> Form[T | None]:
     def read(spot: Spot) -> T | None:
         if form.secret:
             spot = msgspec.structs.replace(spot, hidden=True)
+            if isinstance(spot.node, Scalar) and spot.node == Scalar("", Kind.NULL):
+                # `token: #abc` is a comment and `token: &abc` a name: nobody may take these for a password.
+                raise spot.error(
+                    "found nothing; write null for none, or put quotes around a value that begins with # or &"
+                )
         return None if spot.is_null else form.read(spot)
 
-    return Form(read, lambda value: None if value is None else form.show(value), form.secret)
+    def show(value: T | None) -> Any:
+        return None if value is None else form.show(value)
+
+    return Form(read, show, form.secret, form.private, form.holds_secrets, form.keys)
 
 
 def _structs(form: Form[T]) -> Form[tuple[T, ...]]:
     def read(spot: Spot) -> tuple[T, ...]:
-        return tuple(form.read(each) for each in spot.items("a list"))
+        items = msgspec.structs.replace(spot, hidden=spot.hidden or form.guarded).items("a list")
+        return tuple(form.read(msgspec.structs.replace(each, hidden=spot.hidden)) for each in items)
 
-    return Form(read, lambda values: [form.show(value) for value in values])
+    return Form(read, lambda values: [form.show(value) for value in values], holds_secrets=form.guarded, keys=form.keys)
 
 
 def form_of(hint: Any) -> Form[Any]:
@@ -345,24 +385,30 @@ def forms_of(kind: type[msgspec.Struct]) -> dict[str, tuple[str, Form[Any], bool
 
 def struct(kind: type[msgspec.Struct]) -> Form[Any]:
     """The form of a block: a mapping with the fields of `kind` as its keys, and the struct's own check."""
-    hidden = any(form.secret for _, form, _ in forms_of(kind).values())
+    fields = {name: form for name, (_, form, _) in forms_of(kind).items()}
+    own_secret = any(form.secret or form.private for form in fields.values())
+    holds_secrets = any(form.guarded for form in fields.values())
 
     def read(spot: Spot) -> msgspec.Struct:
         forms = forms_of(kind)
         known = ", ".join(forms)
         # A secret put where its block belongs (`secret: hunter2`) is not to be repeated.
-        entries = msgspec.structs.replace(spot, hidden=spot.hidden or hidden).entries(f"a mapping of {known}")
+        block = msgspec.structs.replace(spot, hidden=spot.hidden or holds_secrets)
+        # Beside a secret no value is repeated either: the two may have been swapped.
+        hidden = spot.hidden or own_secret
+        entries = {
+            name: msgspec.structs.replace(entry, hidden=hidden)
+            for name, entry in block.entries(f"a mapping of {known}").items()
+        }
         for name, entry in entries.items():
             if name not in forms:
-                raise entry.error(f"unknown key{did_you_mean(name, forms)} (known: {known})")
+                raise spot.unknown_key(name, entry, forms, guarded=hidden)
         for name, (_, _, required) in forms.items():
             if required and name not in entries:
                 where = child_key(spot.key, name)
                 raise ConfigError(f"{spot.mark}: {where}: missing; {missing(kind, name)}")
         values = {
-            attribute: form.read(msgspec.structs.replace(entries[name], hidden=spot.hidden))
-            for name, (attribute, form, _) in forms.items()
-            if name in entries
+            attribute: form.read(entries[name]) for name, (attribute, form, _) in forms.items() if name in entries
         }
         value = kind(**values)
         check = getattr(value, "check", None)
@@ -373,7 +419,8 @@ def struct(kind: type[msgspec.Struct]) -> Form[Any]:
     def show(value: msgspec.Struct) -> dict[str, Any]:
         return {name: form.show(getattr(value, attribute)) for name, (attribute, form, _) in forms_of(kind).items()}
 
-    return Form(read, show)
+    keys = frozenset(fields).union(*(form.keys for form in fields.values()))
+    return Form(read, show, holds_secrets=holds_secrets, keys=keys)
 
 
 def missing(kind: type[msgspec.Struct], name: str) -> str:

@@ -3,15 +3,18 @@
 PyYAML composes the tree (it never constructs objects); what a plain scalar means is decided here after YAML 1.2,
 so that `on`, `no` and `12:30` stay the words they look like. Variables are filled in after parsing: whatever
 stands in the environment, it can never change the structure of the file.
+
+Errors repeat neither values nor keys that are no setting's name: a secret may stand there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 import msgspec
 import yaml
 
+from statusproxy import config_syntax
 from statusproxy.config_errors import ConfigError, quote
 
 _PLAIN = "plain"
@@ -33,7 +36,17 @@ _BRACES = re.compile(r"\$\{[^{}\n]*\}|\{session\}")
 _STAND_INS = str.maketrans({"{": "\uf8d0", "}": "\uf8d1"})
 _STOOD_FOR = str.maketrans({"\uf8d0": "{", "\uf8d1": "}"})
 
-_PLAIN_KEY = re.compile(r"[\w-]+|<<")
+_PLAIN_KEY = re.compile(r"[\w-]+|<<|…")
+
+#: A variable without the braces that would have it filled in. In capitals, as variables are: a password may begin
+#: with a dollar too.
+_BARE_VARIABLE = re.compile(r"\$[A-Z_][A-Z0-9_]+")
+
+#: The name of a variable that an error may repeat: `${…}` in a password that nobody meant as one has others.
+_SURELY_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+_TAG = "found a tag (a value that begins with !); allowed: plain YAML without tags, or quotes around the value"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -41,6 +54,7 @@ class Mark(msgspec.Struct, frozen=True):
 
     source: str
     line: int | None = None
+    in_braces: bool = False  # a key of a `{…}`: it may be the rest of a value that a comma has cut
 
     def __str__(self) -> str:
         return self.source if self.line is None else f"{self.source}:{self.line}"
@@ -62,6 +76,7 @@ class Scalar(msgspec.Struct, frozen=True):
     text: str
     kind: Kind = Kind.TEXT
     substituted: bool = False  # all of it came out of one ${VAR}: it may stand for text whatever it looks like
+    may_be_empty: bool = False  # it was written ${VAR:-}: that nothing stands here is what the user said
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -86,11 +101,14 @@ def child_key(key: str, child: str) -> str:
     return f"{key}.{child}" if key else child
 
 
-def parse(text: str, source: str, environ: Mapping[str, str] | None) -> tuple[Mark, Node]:
+def parse(
+    text: str, source: str, environ: Mapping[str, str] | None, keys: Collection[str] | None = None
+) -> tuple[Mark, Node]:
     """Read one YAML document and fill in its variables.
 
-    `source` names the text in errors; without an `environ` dollars are left alone. An empty document is an empty
-    mapping. Raises ConfigError for what is not YAML, for duplicate keys, for tags, and for an unset variable.
+    `source` names the text in errors; without an `environ` dollars are left alone. `keys` are those that an error may
+    repeat (None: any); others are shown as `…`. An empty document is an empty mapping. Raises ConfigError for what is
+    not YAML, for duplicate keys, for tags, and for an unset variable.
     """
     stand_in = re.search("[\uf8d0\uf8d1]", text)
     if stand_in:
@@ -99,11 +117,13 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None) -> tuple[Ma
         root = yaml.compose(_BRACES.sub(_carry, text), Loader=_Loader)
         if root is None:
             return Mark(source, 1), Entries({})
-        return Mark(source, _line(root)), _Builder(source, environ).build(root, "", _line(root))
+        return Mark(source, _line(root)), _Builder(source, environ, keys).build(root, "", _line(root))
     except yaml.reader.ReaderError as error:
         raise _unwritable(error.character, text, error.position, source) from None
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(_syntax(error, source)) from None
+        mark = error.problem_mark or error.context_mark
+        where = Mark(source, mark.line + 1 if mark is not None else None)
+        raise ConfigError(f"{where}: not YAML: {config_syntax.describe(error, text)}") from None
     except RecursionError:
         raise ConfigError(f"{source}: not YAML that can be read: nested too deep") from None
 
@@ -134,9 +154,10 @@ class _Loader(yaml.SafeLoader):
 class _Builder:
     """Turns PyYAML's nodes into ours. An anchor's node is built once and shared by its aliases."""
 
-    def __init__(self, source: str, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, source: str, environ: Mapping[str, str] | None, keys: Collection[str] | None) -> None:
         self._source = source
         self._environ = environ
+        self._keys = keys
         self._built: dict[int, Node] = {}
         self._open: set[int] = set()
 
@@ -147,7 +168,7 @@ class _Builder:
         if id(node) in self._open:
             raise self._error(line, key, "this anchor contains itself; allowed: an anchor that ends")
         if node.tag not in _TAGS:
-            raise self._error(line, key, f"found the tag {quote(node.tag)}; allowed: plain YAML, without tags")
+            raise self._error(line, key, f"{_TAG}")
         self._open.add(id(node))
         if isinstance(node, yaml.ScalarNode):
             built = self._scalar(node, key, line)
@@ -167,6 +188,7 @@ class _Builder:
     def _entries(self, node: yaml.Node, key: str) -> dict[str, tuple[Mark, Node]]:
         merged: dict[str, tuple[Mark, Node]] = {}
         own: dict[str, tuple[Mark, Node]] = {}
+        in_braces = isinstance(node, yaml.MappingNode) and bool(node.flow_style)
         for key_node, value_node in node.value:
             line = _line(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
@@ -176,12 +198,12 @@ class _Builder:
                     merged.setdefault(name, entry)
                 continue
             name = _restore(key_node.value)
-            child = child_key(key, name)
+            child = child_key(key, name if self._keys is None or name in self._keys else "…")
             self._check_text(name, key, line)
             if name in own:
                 first = own[name][0].line
                 raise self._error(line, child, f"found twice, first in line {first}; allowed: each key once")
-            own[name] = (Mark(self._source, line), self.build(value_node, child, line))
+            own[name] = (Mark(self._source, line, in_braces), self.build(value_node, child, line))
         return merged | own
 
     def _merge(self, node: yaml.Node, key: str, line: int) -> dict[str, tuple[Mark, Node]]:
@@ -202,6 +224,10 @@ class _Builder:
         if kind is not Kind.TEXT or self._environ is None or "$" not in written:
             return Scalar(written, kind)
         environ = self._environ
+        if _BARE_VARIABLE.fullmatch(written):
+            raise self._error(
+                line, key, "found $ and a name without braces; allowed: ${VAR} for a variable, or $$ for a dollar"
+            )
 
         def fill(match: re.Match[str]) -> str:
             dollar, name, default, odd = match.groups()
@@ -211,24 +237,25 @@ class _Builder:
                 raise self._error(
                     line,
                     key,
-                    f"found {quote('$' + odd)}; allowed: ${{VAR}}, ${{VAR:-default}}, or $$ for a dollar",
+                    "found ${ without a variable's name and }; allowed: ${VAR}, ${VAR:-default}, or $$ for a dollar",
                 )
             value = environ.get(name)
             if default is not None:
                 return value or default
             if value is None:
-                raise self._error(
-                    line,
-                    key,
-                    f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}",
+                problem = (
+                    f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
+                    if _SURELY_VARIABLE.fullmatch(name)
+                    else "the environment variable in ${…} is not set; set it, or write $$ for a dollar"
                 )
+                raise self._error(line, key, problem)
             return value
 
         text = _VARIABLE.sub(fill, written)
         self._check_text(text, key, line)
         whole = _VARIABLE.fullmatch(written)
         if whole and whole[2]:
-            return Scalar(text, resolve(text), substituted=True)
+            return Scalar(text, resolve(text), substituted=True, may_be_empty=whole[3] == "")
         return Scalar(text)
 
     def _check_text(self, text: str, key: str, line: int) -> None:
@@ -258,22 +285,3 @@ def _restore(text: str) -> str:
 
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
-
-
-def _syntax(error: yaml.MarkedYAMLError, source: str) -> str:
-    """One line for what PyYAML says in several, with the mend for the mistakes that people make most."""
-    mark = error.problem_mark or error.context_mark
-    where = Mark(source, mark.line + 1 if mark is not None else None)
-    problem = " ".join(_restore(str(error.problem or error.context or "it cannot be read")).split())
-    mend = ""
-    if "'\\t'" in problem:
-        problem, mend = "found a tab where YAML wants spaces", "; indent with spaces"
-    elif "mapping values are not allowed" in problem:
-        mend = '; put quotes around a value that holds ": ", and check the indentation'
-    elif "'@'" in problem or "'`'" in problem or "'%'" in problem:
-        mend = "; put quotes around the value"
-    elif "another document" in problem:
-        problem = "found a second document; allowed: one in a file"
-    elif "expected ',' or" in problem:
-        mend = "; close the bracket, and put quotes around values that hold brackets"
-    return f"{where}: not YAML: {problem}{mend}"

@@ -7,6 +7,8 @@ Each function gives its text back, tidied, or raises ValueError with the end of 
 import re
 from urllib.parse import unquote
 
+from statusproxy.config_errors import suggest
+
 PATH_ALLOWED = "a path that begins with /"
 TEMPLATE_ALLOWED = "a path such as /api/channels or /api/channels/{session}"
 ROUTE_ALLOWED = "a method and a path, such as DELETE /api/channels/{session}"
@@ -16,6 +18,7 @@ SESSION = "{session}"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _UNFIT = re.compile(r"[\x00-\x20\x7f?#]")
+_EXPRESS = re.compile(r"/:[A-Za-z_]\w*(?=/|$)")  # `/:session`, as Express writes a placeholder
 _BRACES = re.compile(r"\{[^/]*\}|[{}]")
 
 
@@ -41,7 +44,7 @@ def check_route(text: str) -> str:
     if not path.startswith("/") or not _TOKEN.fullmatch(method):
         raise ValueError(f"allowed: {ROUTE_ALLOWED}")
     if method != method.upper():
-        raise ValueError(f'allowed: {ROUTE_ALLOWED}; did you mean "{method.upper()} {path}"?')
+        raise ValueError(f"allowed: {ROUTE_ALLOWED}" + suggest(f"{method.upper()} {path}"))
     _check_whole(path, ROUTE_ALLOWED, before=f"{method} ")
     _check_placeholders(path)
     return f"{method} {path}"
@@ -67,11 +70,18 @@ def fold_path(path: str) -> str:
     return unquote(path).casefold().rstrip("/") or "/"
 
 
+def covers(template: str, path: str) -> bool:
+    """Whether every request that `path` takes, `template` takes too; both may hold a placeholder."""
+    wide, narrow = ([fold_path(part) for part in each.rstrip("/").split("/")] for each in (template, path))
+    return len(wide) == len(narrow) and all(one in (SESSION, other) for one, other in zip(wide, narrow, strict=True))
+
+
 def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
     """Refuse what is not a path; `before` is what stands before it in the file, for the mend to repeat."""
     meant = None
     if text.startswith(("http://", "https://")):
-        meant = "/" + text.split("://", 1)[1].partition("/")[2]
+        # With a "@" there may be a password, and no one can tell where it ends.
+        meant = None if "@" in text else "/" + text.split("://", 1)[1].partition("/")[2]
     elif "?" in text or "#" in text:
         meant = re.split(r"[?#]", text)[0]
         allowed += ", without a query"
@@ -81,7 +91,13 @@ def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
         meant = "/" + text.lstrip("/")
     if meant is not None or not text.startswith("/") or _UNFIT.search(text):
         fits = meant is not None and meant.startswith("/") and not _UNFIT.search(meant)
-        raise ValueError(f"allowed: {allowed}" + (f'; did you mean "{before}{meant}"?' if fits else ""))
+        raise ValueError(f"allowed: {allowed}" + (suggest(f"{before}{meant}") if fits else ""))
+    if "*" in text:
+        raise ValueError(
+            f"allowed: {allowed}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)"
+        )
+    if _EXPRESS.search(text):
+        raise ValueError(f"allowed: {allowed}; a placeholder is written {SESSION}")
 
 
 def _check_placeholders(path: str) -> None:

@@ -21,13 +21,12 @@ from contextlib import closing
 from pathlib import Path
 
 from statusproxy.addresses import Address
-from statusproxy.config import PRIVATE_NETWORKS, Settings, load
+from statusproxy.config import PRIVATE_NETWORKS, ConfigError, Settings, load
 from statusproxy.config_modes import format_mode
 from statusproxy.service import environment
+from statusproxy.state_url import SqliteFile, parse_state_url
 from statusproxy.store.extras import needed_packages
 from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name
-
-_SQLITE = "sqlite:///"
 
 #: SocketMode= in statusproxy.socket.
 _UNIT_MODE = 0o666
@@ -81,9 +80,8 @@ def _is_reachable(address: Address) -> bool:
 
 def state(settings: Settings, folder: str) -> str:
     """Where the state lies, as the service resolves it; empty for a store that is no file."""
-    if not settings.state.url.startswith(_SQLITE):
-        return ""
-    return os.path.join(folder, settings.state.url.removeprefix(_SQLITE))
+    place = parse_state_url(settings.state.url)
+    return os.path.join(folder, place.path) if isinstance(place, SqliteFile) else ""
 
 
 def schema(database: str) -> int:
@@ -133,7 +131,11 @@ def main(action: str, *arguments: str) -> None:
         "state": lambda settings: state(settings, arguments[1]),
     }
     if action in about:
-        sys.stdout.write(about[action](load(arguments[0], None, environment())) + "\n")
+        try:
+            settings = load(arguments[0], None, environment())
+        except ConfigError as error:
+            sys.exit(str(error))
+        sys.stdout.write(about[action](settings) + "\n")
     elif action == "schema":
         sys.stdout.write(f"{schema(arguments[0])}\n")
     elif action == "snapshot":

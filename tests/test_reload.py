@@ -27,7 +27,7 @@ APPLIED = {
     "gateway", "preset", "host", "language", "webhooks", "events", "presence", "sessions.aliases",
     "sessions.alive_grace", "sessions.max_age", "sessions.max_sessions", "sessions.releases", "channels", "reconnect",
     "trusted_proxies", "underscores_in_headers", "admin.token", "timeouts.connect", "timeouts.request_head",
-    "timeouts.request_body",
+    "timeouts.request_body", "timeouts.min_rate_grace", "limits.min_rate",
     "timeouts.response_head", "timeouts.response_body", "timeouts.upgrade_idle", "timeouts.drain", "limits.head",
     "limits.headers", "limits.target", "limits.corrected", "limits.tap", "limits.connections",
     "limits.upstream_connections", "limits.upstream_idle", "limits.reserved", "limits.per_client", "limits.body",
@@ -273,6 +273,14 @@ async def _request_body(site: Site) -> None:
     await wire.close()
 
 
+async def _min_rate(site: Site) -> None:
+    assert site.reload(limits={"min_rate": 1_000_000}, timeouts={"min_rate_grace": "20ms"})
+    wire = await site.connect()
+    await wire.send(b"POST /x HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 5\r\n\r\nx")
+    assert (await wire.message()).status == 408
+    await wire.close()
+
+
 async def _request_head(site: Site) -> None:
     assert site.reload(timeouts={"request_head": "50ms"})
     wire = await site.connect()
@@ -291,7 +299,7 @@ async def _log(site: Site) -> None:
 CASES = [
     _webhook_networks, _webhook_secret, _presence, _aliases, _max_age, _releases, _reconnect, _trusted_proxies,
     _language, _host, _body_limit, _target_limit, _head_limit, _tap_limit, _corrected_limit, _response_head,
-    _request_body, _request_head, _log, _per_client, _reserved,
+    _request_body, _min_rate, _request_head, _log, _per_client, _reserved,
 ]  # fmt: skip
 
 

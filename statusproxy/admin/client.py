@@ -5,7 +5,8 @@ import json
 import socket
 from typing import Any
 from urllib.parse import quote as _quote
-from urllib.parse import urlsplit
+
+from statusproxy.addresses import Address, parse_admin
 
 #: Seconds to wait for an answer: it comes from this host's memory.
 _PATIENCE = 10.0
@@ -41,8 +42,15 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
 
     Raises `AdminError`.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    connection = _connect(where)
+    # As bytes: http.client encodes texts in Latin-1, which does not have every character of a token.
+    headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
+    try:
+        address = parse_admin(where)
+    except ValueError as error:
+        # What was written is not repeated: a password may stand in it.
+        raise AdminError(f"the admin listener's address cannot be read; {error}") from None
+    where = str(address)
+    connection = _connect(address)
     try:
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
@@ -65,11 +73,9 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
     return answer
 
 
-def _connect(where: str) -> http.client.HTTPConnection:
-    if where.startswith("unix:"):
-        return _UnixConnection(where.removeprefix("unix:"))
-    url = urlsplit(where if "//" in where else f"//{where}")
-    host = url.hostname or "127.0.0.1"
+def _connect(address: Address) -> http.client.HTTPConnection:
+    if address.unix is not None:
+        return _UnixConnection(address.unix)
     # A listener on all addresses is asked on this one.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return http.client.HTTPConnection(host, url.port or 8091, timeout=_PATIENCE)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    return http.client.HTTPConnection(host, address.port, timeout=_PATIENCE)

@@ -12,6 +12,7 @@ from statusproxy.doctor.channels import Credentials
 from statusproxy.doctor.examination import examine
 from statusproxy.doctor.findings import problem, worst
 from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text
+from statusproxy.state_url import Place, parse_state_url
 from statusproxy.templates import check_header_name
 
 #: The variable that may hold the gateway's secret.
@@ -71,6 +72,8 @@ def _secrets(settings: Settings) -> list[str]:
     for webhook in settings.webhooks:
         found.append(webhook.secret.value if webhook.secret is not None else None)
         found.append(webhook.hmac.secret if webhook.hmac is not None else None)
+    place = parse_state_url(settings.state.url)
+    found.append(place.password if isinstance(place, Place) else None)
     return [each for each in found if each]
 
 

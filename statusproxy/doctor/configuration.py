@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from statusproxy.addresses import Network
 from statusproxy.config import Settings
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.state_url import Memory, parse_state_url
 from statusproxy.status.signals import Kind
 
 
@@ -29,7 +30,7 @@ def _gaps(settings: Settings) -> Iterator[Finding]:
         yield problem("configuration.no-channels")
     if settings.admin.listen is None:
         yield note("configuration.admin-off")
-    if settings.state.url.startswith("memory:"):
+    if isinstance(parse_state_url(settings.state.url), Memory):
         yield warning("configuration.forgetful")
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.state_url import SqliteFile, parse_state_url
 from statusproxy.store.database import read_notices
 from statusproxy.store.files import resolve
-
-_SQLITE = "sqlite:///"
 
 #: Bytes free below which the state may soon not be written any more; it is small, but shares its disk.
 _LOW, _FULL = 256 * 1024**2, 8 * 1024**2
@@ -20,10 +19,10 @@ async def disk(url: str, environ: Mapping[str, str], *, works: bool) -> list[Fin
 
     `environ` may hold `STATE_DIRECTORY`, in which a relative path lies.
     """
-    if not url.startswith(_SQLITE):
+    place = parse_state_url(url)
+    if not isinstance(place, SqliteFile):
         return []
-    path = resolve(url.removeprefix(_SQLITE), environ)
-    return await asyncio.to_thread(_look, path, works)
+    return await asyncio.to_thread(_look, resolve(place.path, environ), works)
 
 
 def _look(path: Path, works: bool) -> list[Finding]:

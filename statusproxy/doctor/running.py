@@ -7,9 +7,11 @@ from typing import Any
 import yaml
 
 from statusproxy import __version__
+from statusproxy.addresses import conceal_url
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.config import Settings, dump
+from statusproxy.config_reader import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 
 Report = Mapping[str, Any]
@@ -32,6 +34,7 @@ async def ask(settings: Settings, where: str | None = None) -> tuple[Report | No
         report = await asyncio.to_thread(client.ask, where, "GET", "/doctor", token)
         sessions = await asyncio.to_thread(client.ask, where, "GET", "/sessions", token)
     except AdminError as error:
+        where = conceal_url(where, MASK)
         if isinstance(error.__cause__, ConnectionRefusedError | FileNotFoundError):
             return None, None, [note("proxy.not-running", admin=where)]
         return None, None, [warning("proxy.does-not-tell", admin=where, why=str(error))]

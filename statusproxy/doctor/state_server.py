@@ -8,9 +8,9 @@ from typing import Final
 
 from statusproxy.config import State
 from statusproxy.doctor.findings import Finding, ok, problem, warning
+from statusproxy.state_url import Place, parse_state_url
 from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve
-from statusproxy.store.place import Place
 
 #: Seconds for each answer of the server.
 _PATIENCE: Final = 3.0
@@ -34,7 +34,8 @@ async def state_server(state: State, environ: Mapping[str, str], *, works: bool)
 
 
 def _place(url: str) -> Place | None:
-    return Place.parse(url) if url.partition(":")[0].lower() in ("redis", "rediss") else None
+    state = parse_state_url(url)
+    return state if isinstance(state, Place) else None
 
 
 async def _server(place: Place, *, works: bool) -> list[Finding]:

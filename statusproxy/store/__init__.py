@@ -8,23 +8,16 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
+from statusproxy.state_url import Memory, Place, SqliteFile, StateUrl, parse_state_url
 from statusproxy.status.sessions import Store
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve
 from statusproxy.store.memory import MemoryStore
-from statusproxy.store.place import Place
 from statusproxy.store.sqlite import SqliteStore
 
 __all__ = ["StoreError", "StoreInUseError", "open_store", "state_file"]
-
-_SQLITE: Final = "sqlite:///"
-_ALLOWED: Final = (
-    "memory:, sqlite:///state.db (relative), sqlite:////var/lib/statusproxy/state.db (absolute) or "
-    "redis://host:6379/0 (rediss:// for TLS)"
-)
 
 
 def open_store(
@@ -42,18 +35,14 @@ def open_store(
     may hold systemd's `STATE_DIRECTORY`, in which relative paths lie (else: the working directory). Raises
     `ValueError` with what is allowed for a url it cannot serve.
     """
-    if url in ("memory:", "memory://"):
-        return MemoryStore(history_days=history_days)
-    if url.startswith(_SQLITE):
-        return SqliteStore(resolve(_path(url), environ), history_days=history_days, log=log)
-    scheme = url.partition(":")[0].lower()
-    if scheme == "sqlite":
-        raise ValueError(f"state.url: found {url!r}; a path follows three slashes: {_ALLOWED}")
-    if scheme in ("redis", "rediss"):
-        directory = None if journal is None else resolve(journal, environ)
-        return _redis_store(Place.parse(url), history_days, log, directory)
-    # The scheme alone: an address may carry a password.
-    raise ValueError(f"state.url: no store is called {scheme!r}; allowed: {_ALLOWED}")
+    match _parse(url):
+        case Memory():
+            return MemoryStore(history_days=history_days)
+        case SqliteFile(path):
+            return SqliteStore(resolve(path, environ), history_days=history_days, log=log)
+        case Place() as place:
+            directory = None if journal is None else resolve(journal, environ)
+            return _redis_store(place, history_days, log, directory)
 
 
 def state_file(url: str, environ: Mapping[str, str]) -> Path:
@@ -61,18 +50,23 @@ def state_file(url: str, environ: Mapping[str, str]) -> Path:
 
     Raises `ValueError` where the state is not in a file, with how to keep a copy of it then.
     """
-    if url.startswith(_SQLITE):
-        return resolve(_path(url), environ)
-    scheme = url.partition(":")[0].lower()
-    if scheme == "memory":
-        raise ValueError("the state is kept in memory only (state.url): it is gone with the process")
-    if scheme in ("redis", "rediss"):
-        place = Place.parse(url)
-        raise ValueError(
-            f"the state is in {place}: back up that server, for example with: "
-            f"redis-cli -h {place.host} -p {place.port} --rdb FILE"
-        )
-    raise ValueError(f"state.url: the state is in no file; a file is written: {_SQLITE}state.db")
+    match _parse(url):
+        case Memory():
+            raise ValueError("the state is kept in memory only (state.url): it is gone with the process")
+        case SqliteFile(path):
+            return resolve(path, environ)
+        case Place() as place:
+            raise ValueError(
+                f"the state is in {place}: back up that server, for example with: "
+                f"redis-cli -h {place.host} -p {place.port} --rdb FILE"
+            )
+
+
+def _parse(url: str) -> StateUrl:
+    try:
+        return parse_state_url(url)
+    except ValueError as error:
+        raise ValueError(f"state.url: {error}") from None
 
 
 def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None, journal: Path | None) -> Store:
@@ -82,12 +76,3 @@ def _redis_store(place: Place, history_days: float | None, log: logging.Logger |
     from statusproxy.store.redis import RedisStore
 
     return RedisStore(place, history_days=history_days, log=log, journal=journal)
-
-
-def _path(url: str) -> str:
-    path = url.removeprefix(_SQLITE)
-    if path == ":memory:":
-        raise ValueError(f"state.url: found {url!r}; without a file it is written memory:")
-    if not path or path.endswith("/") or any(mark in path for mark in "?#\0"):
-        raise ValueError(f"state.url: found {url!r}; expected the path of a file and nothing after it: {_ALLOWED}")
-    return path

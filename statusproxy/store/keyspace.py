@@ -25,12 +25,12 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import TimeoutError as NoAnswerError
 
+from statusproxy.state_url import Place
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.journal_file import Logged
 from statusproxy.store.owner import Owner
-from statusproxy.store.place import Place
 
 __all__ = [
     "Contents", "Durability", "Entry", "Keyspace", "Link", "LostError", "UnsyncedError",

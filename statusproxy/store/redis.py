@@ -28,6 +28,7 @@ from typing import Final
 from msgspec.structs import replace
 from redis.exceptions import RedisError
 
+from statusproxy.state_url import Place
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback
@@ -44,7 +45,6 @@ from statusproxy.store.keyspace import (
     may_pass_at_once,
 )
 from statusproxy.store.owner import Owner
-from statusproxy.store.place import Place
 
 __all__ = ["RedisStore", "Timing", "newest"]
 

@@ -19,7 +19,7 @@ LIST = {"success": True, "channels": [{"id": "Sales Team", "name": "Sales Team",
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A running proxy whose admin listener wants a token."""
     folder = tmp_path_factory.mktemp("proxy")
-    with running_process(folder, LIST, admin={"token": "let-me-in"}) as process:
+    with running_process(folder, LIST, admin={"token": "let-mę-in"}) as process:
         yield process
 
 
@@ -132,7 +132,7 @@ def test_another_program_on_that_port_is_not_taken_for_ours() -> None:
 
 def test_a_listener_on_all_addresses_is_asked_on_this_host(process: Process) -> None:
     port = process.admin_url.rpartition(":")[2]
-    assert "sessions" in ask(f"0.0.0.0:{port}", "GET", "/sessions", "let-me-in")
+    assert "sessions" in ask(f"0.0.0.0:{port}", "GET", "/sessions", "let-mę-in")
 
 
 def test_a_unix_socket_is_asked(tmp_path: Path) -> None:
@@ -144,3 +144,10 @@ def test_a_unix_socket_is_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("session", "segment"), [("a/b c", "a%2Fb%20c"), ("é", "%C3%A9"), ("50%", "50%25")])
 def test_an_id_is_one_segment_of_a_path(session: str, segment: str) -> None:
     assert quote(session) == segment
+
+
+@pytest.mark.parametrize("where", ["http://u:hidden@127.0.0.1:1", "127.0.0.1:hidden", "[hidden"])
+def test_an_address_that_cannot_be_read_is_said_and_not_repeated(where: str) -> None:
+    with pytest.raises(AdminError, match="the admin listener's address cannot be read; allowed: host:port") as caught:
+        ask(where, "GET", "/sessions")
+    assert "hidden" not in str(caught.value)

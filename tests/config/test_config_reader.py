@@ -67,12 +67,21 @@ def test_a_secret_is_read_as_text_and_shown_as_a_mask() -> None:
     assert refused(form, "null") == "found nothing (null); allowed: text"
 
 
-def test_an_optional_secret_from_the_environment_is_absent_only_when_empty() -> None:
+def test_an_optional_secret_is_absent_only_where_the_file_says_that_it_may_be() -> None:
     form = form_of(Annotated[str, secret()] | None)
     assert form.read(spot("null")) is None
-    assert form.read(spot("${A}", A="")) is None
+    assert form.read(spot("${A:-}")) is None
+    assert form.read(spot("${A:-}", A="")) is None
+    assert form.read(spot("${A:-}", A="null")) == "null"
     assert form.read(spot("${A}", A="null")) == "null"
+    assert refused(form, "${A}", A="") == "found an empty secret; allowed: a text that others cannot guess"
     assert (form.show(None), form.show("x")) == (None, MASK)
+
+
+@pytest.mark.parametrize("written", ["", "#hunter2", " #hunter2", "&hunter2"])
+def test_what_yaml_takes_for_nothing_is_not_taken_for_no_secret(written: str) -> None:
+    message = refused(form_of(Annotated[str, secret()] | None), written)
+    assert message == "found nothing; write null for none, or put quotes around a value that begins with # or &"
 
 
 def test_errors_about_a_hidden_place_never_repeat_the_value() -> None:
@@ -119,7 +128,7 @@ def test_a_mapping_has_keys_of_the_users_choice() -> None:
 def test_switches_are_on_unless_turned_off() -> None:
     form = switches(["one", "two"])
     assert form.read(spot("{two: false}")) == {"one": True, "two": False}
-    with pytest.raises(ConfigError, match=r'key\.tow: unknown key; did you mean "two"\? \(known: one, two\)'):
+    with pytest.raises(ConfigError, match=r'key: unknown key; did you mean "two"\? \(known: one, two\)'):
         form.read(spot("{tow: false}"))
 
 
@@ -206,7 +215,7 @@ def test_a_struct_is_read_from_its_block_and_shown_as_one() -> None:
         ("{inner: {}}", "c.yaml:1: key.inner.name: missing; write a name"),
         (
             "{inner: {name: a}, moer: []}",
-            'c.yaml:1: key.moer: unknown key; did you mean "more"? (known: inner, more, bare)',
+            'unknown key; did you mean "more"? (known: inner, more, bare)',
         ),
         ("{inner: {name: a, from: 2}}", "c.yaml:1: key.inner.from: not two"),
         ("{inner: {name: one}}", "c.yaml:1: key.inner: not the default"),

@@ -107,6 +107,10 @@ def test_a_bomb_of_aliases_is_built_once_for_each_anchor() -> None:
     assert len(node.nodes) == 60
 
 
+TAG = "found a tag (a value that begins with !); allowed: plain YAML without tags, or quotes around the value"
+DOLLAR = "found ${ without a variable's name and }; allowed: ${VAR}, ${VAR:-default}, or $$ for a dollar"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -120,23 +124,35 @@ def test_a_bomb_of_aliases_is_built_once_for_each_anchor() -> None:
                 'put quotes around a value that holds ": ", and check the indentation'
             ),
         ),
-        ("a: @b", "c.yaml:1: not YAML: found character '@' that cannot start any token; put quotes around the value"),
+        (
+            "a: @b",
+            (
+                "c.yaml:1: not YAML: found a character that cannot begin a value, such as @ or %; "
+                "put quotes around the value"
+            ),
+        ),
         (
             "a: [b\nc: d",
             (
-                "c.yaml:2: not YAML: expected ',' or ']', but got ':'; "
+                "c.yaml:2: not YAML: expected ',' or ']'; "
                 "close the bracket, and put quotes around values that hold brackets"
             ),
         ),
-        ("a: *b", "c.yaml:1: not YAML: found undefined alias 'b'"),
+        (
+            "a: *b",
+            (
+                "c.yaml:1: not YAML: found a value that begins with *, which in YAML refers to another value; "
+                "put quotes around the value"
+            ),
+        ),
         ("a: 1\n---\nb: 2", "c.yaml:2: not YAML: found a second document; allowed: one in a file"),
         ("a: \x01", "c.yaml:1: not YAML: found the character U+0001, which may not stand in it"),
         ("\na: \uf8d0", "c.yaml:2: not YAML: found the character U+F8D0, which may not stand in it"),
         ("a: &a [*a]", "c.yaml:1: a[0]: this anchor contains itself; allowed: an anchor that ends"),
         ("<<: 1", "c.yaml:1: <<: found no mapping; allowed: an alias of a mapping"),
         ("? [a]\n: b", "c.yaml:1: found a list or a mapping as a key; allowed: a word"),
-        ("a: !b c", 'c.yaml:1: a: found the tag "!b"; allowed: plain YAML, without tags'),
-        ("a: !!set {b}", 'c.yaml:1: a: found the tag "tag:yaml.org,2002:set"; allowed: plain YAML, without tags'),
+        ("a: !b c", f"c.yaml:1: a: {TAG}"),
+        ("a: !!set {b}", f"c.yaml:1: a: {TAG}"),
         ('a: "\\ud800"', "c.yaml:1: a: found text that is not Unicode; allowed: UTF-8"),
         ('"\\ud800": a', "c.yaml:1: found text that is not Unicode; allowed: UTF-8"),
         ("[" * 5000, "c.yaml: not YAML that can be read: nested too deep"),
@@ -145,9 +161,14 @@ def test_a_bomb_of_aliases_is_built_once_for_each_anchor() -> None:
             "a:\n- x\n- y ${B} z",
             "c.yaml:3: a[1]: the environment variable B is not set; set it, or write ${B:-default}",
         ),
-        ("a: ${B-c}", 'c.yaml:1: a: found "${B-c}"; allowed: ${VAR}, ${VAR:-default}, or $$ for a dollar'),
-        ("a: ${B", 'c.yaml:1: a: found "${B"; allowed: ${VAR}, ${VAR:-default}, or $$ for a dollar'),
-        ("a: ${1}", 'c.yaml:1: a: found "${1}"; allowed: ${VAR}, ${VAR:-default}, or $$ for a dollar'),
+        ("a: ${b}", "c.yaml:1: a: the environment variable in ${…} is not set; set it, or write $$ for a dollar"),
+        ("a: ${B-c}", f"c.yaml:1: a: {DOLLAR}"),
+        ("a: ${B", f"c.yaml:1: a: {DOLLAR}"),
+        ("a: ${1}", f"c.yaml:1: a: {DOLLAR}"),
+        (
+            "a: $SECRET",
+            "c.yaml:1: a: found $ and a name without braces; allowed: ${VAR} for a variable, or $$ for a dollar",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_one_line_that_says_where_and_why(text: str, message: str) -> None:
@@ -206,3 +227,14 @@ def test_placeholders_may_stand_in_brackets_without_quotes() -> None:
         "create": ["POST /api", "POST /api/{session}/start"],
         "flow": {"path": "/a/{session}", "to": "one", "or": "x"},
     }
+
+
+def test_a_dollar_and_a_name_is_text_where_it_may_be_a_password() -> None:
+    for written, text in (("$ecret", "$ecret"), ("$$SECRET", "$SECRET"), ("a$SECRET", "a$SECRET"), ("$5", "$5")):
+        assert parse(f"a: {written}", "c.yaml", {})[1] == parse(f"a: '{text}'", "c.yaml", None)[1]
+
+
+def test_a_key_that_is_not_among_the_known_ones_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("a:\n  - {b: x,hunter2,hunter2}", "c.yaml", {}, {"a", "b"})
+    assert str(caught.value) == "c.yaml:2: a[0].…: found twice, first in line 2; allowed: each key once"

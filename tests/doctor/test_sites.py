@@ -229,7 +229,7 @@ async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
 
 async def test_a_gateway_that_is_the_proxy_itself_is_told(build: Build) -> None:
     site = await build()
-    verdict = await site.examine(gateway=f"http://127.0.0.1:{site.port}")
+    verdict = await site.examine(gateway=f"http://localhost:{site.port}")
     assert verdict.levels["gateway.is-us"] == "problem"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from statusproxy.store.place import Place
+from statusproxy.state_url import Place
 from statusproxy.store.redis import RedisStore, Timing
 
 from .samples import NOW

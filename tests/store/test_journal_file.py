@@ -256,9 +256,9 @@ def test_what_cannot_be_encoded_is_left_out(tmp_path: Path) -> None:
 
 
 def test_no_secret_stands_in_it(tmp_path: Path) -> None:
-    from statusproxy.store.place import Place
+    from statusproxy.state_url import parse_state_url
 
-    place = Place.parse("redis://user:hidden-1@redis.example:6379/0")
+    place = parse_state_url("redis://user:hidden-1@redis.example:6379/0")
     with opened(tmp_path, str(place)) as (journal, _):
         journal.append(lines(a_record("a")))
         assert b"hidden" not in journal.path.read_bytes()

@@ -8,6 +8,7 @@ import pytest
 import redis.exceptions
 from msgspec.structs import replace
 
+from statusproxy.state_url import Place
 from statusproxy.store import keyspace as keyspace_module
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.keyspace import (
@@ -22,7 +23,6 @@ from statusproxy.store.keyspace import (
     may_pass_at_once,
 )
 from statusproxy.store.owner import Owner
-from statusproxy.store.place import Place
 
 from .redis_server import RedisServer, running
 from .samples import NOW, a_change, a_record

@@ -1,0 +1,199 @@
+"""No secret shows in anything that is said about a configuration, however wrong it is written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from statusproxy.config import ConfigError, dump, loads
+from statusproxy.store import open_store
+
+#: What stands for the secret: nothing else in a configuration, and no known word, is like it.
+MARK = "zq7wxk3vj9"
+
+#: Places for a secret, rightly or wrongly, as the lines of a file; `@@` is where it stands.
+PLACES = [
+    "admin:\n  token: @@",
+    "admin:\n  listen: @@\n  token: x",
+    "admin: @@",
+    "admin: {token: @@}",
+    "admin: {token: x, @@}",
+    "admin: {@@: x}",
+    "admin:\n  @@",
+    "admin:\n  <<: @@",
+    "admin:\n  <<: {token: @@}",
+    "state: @@",
+    "state: {@@}",
+    "state:\n  @@",
+    "state:\n  url: @@",
+    "state:\n  url: redis://:@@@h.example/0",
+    "state:\n  url: rediss://user:a@@b@h.example:6379/0",
+    "state:\n  url: 'redis://@@@h.example?prefix=a'",
+    "state:\n  url: redis://:@@",
+    "state: {url: redis://:a,@@@h.example}",
+    "state: {url: 'redis://:@@@h.example/0?prefx=a'}",
+    "state: {journal: ., url: @@}",
+    "webhooks: @@",
+    "webhooks: [@@]",
+    "webhooks: [{path: /a, secret: @@}]",
+    "webhooks: [{path: /a, secret: x,@@}]",
+    "webhooks: [{path: /a, secret: [@@]}]",
+    "webhooks: [{path: /a, secret: {@@}}]",
+    "webhooks: [{path: /a, secret: {header: X-S, value: @@}}]",
+    "webhooks: [{path: /a, secret: {header: X-S, value: x,@@}}]",
+    "webhooks: [{path: /a, secret: {header: X-S, value: x,@@,@@}}]",
+    "webhooks: [{path: /a, secret: {header: X-S, @@: value}}]",
+    "webhooks:\n  - path: /a\n    secret:\n      header: '@@ x'\n      value: X-S",
+    "webhooks:\n  - path: /a\n    secret:\n      header: X-S\n      value: @@",
+    "webhooks:\n  - path: /a\n    <<: {secret: x,@@}",
+    "webhooks:\n  - path: /a\n    secret: {header: X-S, value: x}\n    hmac: @@",
+    "webhooks:\n  - path: /a\n    hmac: {header: X-S, secret: @@}",
+    "webhooks:\n  - path: /a\n    hmac: {header: X-S, secret: s, algorithm: @@}",
+    "webhooks:\n  - path: /a\n    hmac: {header: X-S, secret: s, encoding: x,@@}",
+    "webhooks:\n  - path: /a\n    hmac:\n      header: X-S\n      @@",
+    "webhooks: [{path: /a, forward_to: 'http://u:@@@hub.example/x'}]",
+    "webhooks: [{path: /a, forward_to: 'u:@@@hub.example/x'}]",
+    "webhooks: [{path: /a, forward_to: 'http://u:@@'}]",
+    "webhooks: [{path: /a, forward_to: 'https://hub.example/x?key=@@'}]",
+    "webhooks: [{path: /a, forward_to: 'https://hub.example/x y?key=@@'}]",
+    "webhooks: [{path: '/a?key=@@'}]",
+    "webhooks: [{path: 'http://u:@@@hub.example/x'}]",
+    "reconnect: {create: ['post http://u:@@@gw.example/x']}",
+    "gateway: http://u:@@@gw.example",
+    "gateway: u:@@@gw.example",
+    "gateway: http://u:@@",
+    "gateway: 'gw.example:3000?key=@@'",
+    "gateway: 'http://gw.example:3000/#@@'",
+    "gateway: 'http://u:x/@@@gw.example'",
+    "listen: http://u:@@@h.example:80",
+    "tls: @@",
+    "tls: {certificate: @@, key: /k}",
+    "tls: {certificate: /c, key: x,@@}",
+    "tls:\n  certificate: |\n    @@\n  key: /k",
+    "gateway_tls: {ca: x,@@}",
+    "timeouts: {connect: x,@@}",
+    "sessions: {releases: {alive: x,@@}}",
+    "{state: x,@@}",
+]
+
+#: Ways to write it, all of which somebody has in a password or takes for YAML.
+SPELLINGS = [
+    "@@",
+    "'@@'",
+    '"@@"',
+    "*@@",
+    "&@@",
+    "&@@ x",
+    "!@@",
+    "!!@@ x",
+    "!<@@> x",
+    "!a!@@ x",
+    "${@@}",
+    "${@@-x}",
+    "${x.@@}",
+    "${@@",
+    "$@@",
+    "$${@@}",
+    "x,@@",
+    "x,@@,@@",
+    "x: @@",
+    "@@: x",
+    "@@:",
+    "x:@@",
+    "[@@",
+    "{@@",
+    "]@@",
+    "}@@",
+    "'@@",
+    '"@@',
+    "'x'@@",
+    '"x"@@',
+    "|@@",
+    ">@@",
+    "%@@",
+    "`@@",
+    "? @@",
+    "- @@",
+    "#@@",
+    "x #@@",
+    "@@ #x",
+    '"\\@@"',
+    '"\\x@@"',
+    '"\\u@@"',
+    "x\n@@",
+    "x\n  @@: y",
+    "x\n  @@\n  y",
+    "x\n\t@@",
+    "x\\n@@",
+    "redis://:@@",
+    "redis:@@",
+    "sqlite:@@@h",
+    "<<: @@",
+    "*a @@",
+    "[*@@]",
+    "{<<: *@@}",
+    "@@\n---\nx",
+]
+
+
+def said_about(text: str, mark: str) -> str:
+    """Everything that `check`, `run` and the log say of a configuration: its one error, or its settings and store."""
+    before = "preset: null\n" + "gateway: http://gw.example\n" * ("gateway:" not in text)
+    if text.startswith("{"):
+        before = ""
+    try:
+        settings = loads(f"{before}{text}", {"PLAIN": mark})
+    except ConfigError as error:
+        return str(error)
+    store = open_store(settings.state.url)
+    return "\n".join([dump(settings), repr(settings), str(store.trouble), str(getattr(store, "place", ""))])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_spelling_of_a_secret_is_repeated(place: str) -> None:
+    for spelling in [*SPELLINGS, "${PLAIN}", "${PLAIN}#x", "x${PLAIN}"]:
+        text = place.replace("@@", spelling.replace("@@", MARK))
+        assert MARK not in said_about(text, MARK), text
+
+
+@given(
+    # Before a ":" in a URL it would be the user, who is no secret.
+    st.sampled_from([place for place in PLACES if "redis://@@" not in place]),
+    st.lists(
+        st.sampled_from([*"*&!|>%@`?-#,:[]{}'\"\\/$ \n", ": ", " #", "${", "<<", "redis://", "http://", "é", "\t"]),
+        max_size=8,
+    ),
+)
+@example("gateway: u:@@@gw.example", ["redis://", " #"])
+@example("webhooks: [{path: /a, secret: {header: X-S, value: @@}}]", [":", "[", "]"])
+@settings(max_examples=400, deadline=None)
+def test_no_mixture_of_a_secret_and_the_signs_of_yaml_and_urls_is_repeated(place: str, pieces: list[str]) -> None:
+    assert MARK not in said_about(place.replace("@@", MARK + "".join(pieces)), MARK)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"state: {{url: 'redis://:pa#{MARK}@127.0.0.1:1/0'}}",
+        f"admin: {{token: *{MARK}}}",
+        f"webhooks: [{{path: /a, secret: {{header: X-S, value: 'a,b', {MARK}}}}}]",
+        f"tls: {{certificate: '{MARK}', key: '{MARK}'}}",
+    ],
+)
+@pytest.mark.parametrize("command", [["check"], ["run"], ["doctor"], ["doctor", "--json"], ["sessions"]])
+def test_no_command_prints_it(text: str, command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"gateway: http://127.0.0.1:1\n{text}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "statusproxy", *command, "--config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert str(file) in done.stdout + done.stderr
+    assert MARK not in done.stdout + done.stderr

@@ -1,0 +1,175 @@
+"""The forms of `state.url`: what each says, what is refused with which fix, and what is never shown."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusproxy.config import ConfigError, dump, loads
+from statusproxy.state_url import (
+    STATE_ALLOWED,
+    Memory,
+    Place,
+    SqliteFile,
+    StateUrl,
+    mask_state_url,
+    parse_state_url,
+    reveal_state_url,
+)
+from statusproxy.store import open_store
+
+ENCODE = "write / as %2F, ? as %3F, # as %23, [ as %5B, ] as %5D, @ as %40, % as %25"
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("memory:", Memory()),
+        ("sqlite:///state.db", SqliteFile("state.db")),
+        ("sqlite:////var/lib/state.db", SqliteFile("/var/lib/state.db")),
+        ("redis://h.example", Place("h.example")),
+        ("redis://H.example/", Place("h.example")),
+        ("redis://h.example:6380/12", Place("h.example", 6380, 12)),
+        ("rediss://[::1]:6380/1", Place("::1", 6380, 1, tls=True)),
+        ("redis://:p%40ss@h.example", Place("h.example", password="p@ss")),
+        ("redis://:%2F%3F%23%5B%5D%40%25@h.example", Place("h.example", password="/?#[]@%")),
+        ("redis://user:pa:ss@h.example", Place("h.example", user="user", password="pa:ss")),
+        ("redis://user:100%@h.example", Place("h.example", user="user", password="100%")),
+        ("redis://pass@h.example", Place("h.example", password="pass")),  # as redis-cli reads it
+        ("redis://user:@h.example", Place("h.example", user="user")),
+        ("redis://h.example/0?prefix=site-a:", Place("h.example", prefix="site-a:")),
+        ("redis://h.example/0?prefix=%7Bsite%7D+1:", Place("h.example", prefix="{site} 1:")),
+    ],
+)
+def test_a_url_is_read(url: str, place: StateUrl) -> None:
+    assert parse_state_url(url) == place
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("sqlite://state.db", "sqlite:///state.db"),
+        ("sqlite:state.db", "sqlite:///state.db"),
+        ("sqlite:///:memory:", "memory:"),
+        ("sqlite://", "memory:"),
+        ("memory://", "memory:"),
+    ],
+)
+def test_a_near_miss_is_told_with_the_correction(url: str, meant: str) -> None:
+    with pytest.raises(ValueError, match="did you mean") as refused:
+        parse_state_url(url)
+    assert str(refused.value) == f'allowed: {STATE_ALLOWED}; did you mean "{meant}"?'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///",
+        "sqlite:///state/",
+        "sqlite:///a/..",
+        "sqlite:///.",
+        "sqlite:///a\nb",
+        "sqlite:///state.db?mode=ro",
+        "sqlite:///state.db#x",
+    ],
+)
+def test_what_is_no_file_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="the path of a file, and nothing after it"):
+        parse_state_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "memory", "memory:x", "state.db", "postgres://h.example/db", "REDIS://h.example", "redis://",
+        "redis://:hidden@", "redis://:hidden@h.example:port", "redis://:hidden@h.example:0",
+        "redis://:hidden@h.example:65536", "redis://:hidden@h.example/zero", "redis://:hidden@h.example/-1",
+        "redis://:hidden@h.example/0#x", "redis://:hidden@h.example?prefix=", "redis://:hidden@h.example?prefix=%00",
+        "redis://:hidden@h.example?prefix=%FF", "redis://:hidden%FF@h.example", "redis://:hidden@h.example?prefix=a&prefix=b",
+        "redis://:hidden@h.example?prefx=a", "redis://:hidden@h.example?a", "redis://:hidden@[h.example",
+        "redis://:hidden@[h.example]", "redis://:hid den@h.example", "redis://:hiddené@h.example",
+        "http://:hidden@h.example",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_served_is_refused_without_repeating_a_password(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^allowed: ") as refused:
+        parse_state_url(url)
+    assert "hidden" not in str(refused.value)
+    assert "hid" not in reveal_state_url(url, "***")
+
+
+@pytest.mark.parametrize("sign", list("/?#[]@"))
+@pytest.mark.parametrize("before", ["redis://:", "rediss://:", "redis://user:", "redis://"])
+def test_a_password_that_ends_the_user_info_is_refused_with_the_way_to_write_it(before: str, sign: str) -> None:
+    url = f"{before}hid{sign}den@h.example/0"
+    with pytest.raises(ValueError, match=r"^allowed: ") as refused:
+        parse_state_url(url)
+    assert ENCODE in str(refused.value)
+    for value, environ in ((url, {}), ("${URL}", {"URL": url}), (url.replace("hid", "${PART}"), {"PART": "hid"})):
+        with pytest.raises(ConfigError) as error:
+            loads(f"gateway: http://gw.example\nstate: {{url: '{value}'}}", environ)
+        assert ENCODE in str(error.value)
+        assert "hid" not in str(error.value)
+        assert "den" not in str(error.value).replace("hidden", "")
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("aA1:/?#[]@%. é+&="), max_size=12), st.sampled_from(["redis", "rediss"]))
+def test_what_check_accepts_run_accepts_and_neither_shows_the_password(password: str, scheme: str) -> None:
+    url = f"{scheme}://:MARK{password}KRAM@h.example/0"
+    try:
+        read = loads(f"gateway: http://gw.example\nstate: {{url: '{url}'}}", {})
+    except ConfigError as error:
+        shown = str(error)
+        with pytest.raises(ValueError, match=r"^state\.url: "):
+            open_store(url)
+    else:
+        store = open_store(read.state.url)
+        shown = dump(read) + repr(read) + str(store.trouble)
+    assert "MARK" not in shown
+    assert "KRAM" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("memory:", "memory:"),
+        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
+        ("redis://h.example/0", "redis://h.example/0"),
+        ("redis://:secret@h.example/0", "redis://:***@h.example/0"),
+        ("rediss://user:secret@[::1]:1", "rediss://user:***@[::1]:1"),
+        ("redis://secret@h.example", "redis://:***@h.example"),
+        ("redis://secret:@h.example", "redis://:***@h.example"),
+        ("redis://:secret@h.example?prefix=site-a:", "redis://:***@h.example?prefix=site-a:"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, masked: str) -> None:
+    assert mask_state_url(url, "***") == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sqlite:state.db", "sqlite:state.db"),
+        ("memory:x", "memory:x"),
+        ("redis://h.example:x", "redis://***"),
+        ("sqlite://u:hidden@h", "sqlite://***"),
+        ("hidden", "***"),
+    ],
+)
+def test_an_error_repeats_of_a_servers_address_the_scheme_only(text: str, shown: str) -> None:
+    assert reveal_state_url(text, "***") == shown
+
+
+def test_a_place_shows_where_and_not_the_password() -> None:
+    place = parse_state_url("redis://user:hunter2@[::1]:6380/1?prefix=a:")
+    assert str(place) == "redis at [::1]:6380/1, keys a:*"
+    assert "hunter2" not in repr(place)
+
+
+def test_a_servers_words_are_told_without_the_password_it_was_sent() -> None:
+    place = Place("h.example", password="hunter2")
+    assert (
+        place.conceal("ERR unknown command 'AUTH', with args beginning with: 'hunter2'") == "ERR unknown command 'AUTH'"
+    )
+    assert place.conceal("hunter2 is wrong") == "*** is wrong"
+    assert Place("h.example").conceal("no password") == "no password"
