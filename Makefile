@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run lint types unit format bench faults soak clean
+.PHONY: help demo test run lint types unit format bench bench-before faults soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -13,6 +13,7 @@ help:
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
+	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
 	@echo "make clean   remove what the other commands made"
@@ -62,6 +63,9 @@ format: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
+
+bench-before: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.before $(BEFORE)
 
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.faults

@@ -136,15 +136,21 @@ def start_statusproxy(
     share: bool = True,
     gateway_port: int | None = None,
     python: str = sys.executable,
+    checkout: Path | None = None,
     tell: bool = True,
 ) -> Proxy:
-    """One more statusproxy; with `tell`, the one correction is in force."""
+    """One more statusproxy; with `tell`, the one correction is in force.
+
+    `checkout` names another one to start it from, by the interpreter of its `.venv`.
+    """
+    if checkout is not None:
+        python = str(checkout / ".venv/bin/python")
     port = free_port()
     slug = f"statusproxy-{port}"
     path = fleet.folder / f"{slug}.yaml"
     path.write_text(yaml.safe_dump(settings(fleet, port, f"{slug}.db", share=share, gateway_port=gateway_port)))
     command = [python, "-m", "statusproxy", "run", "--config", str(path)]
-    environment = {"PYTHONPATH": str(HERE.parent)}
+    environment = {"PYTHONPATH": str(checkout or HERE.parent)}
     proxy = _add(fleet, stack, name, command, port, environment=environment)
     if tell:
         disconnect(port)
