@@ -45,7 +45,7 @@ def main() -> None:
 @_config_option
 @click.option("--listen", multiple=True, metavar="ADDRESS", help="Where to listen: host:port, :port or unix:/path.")
 @click.option("--gateway", metavar="URL", help="Where everything is forwarded.")
-@click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: text on a terminal, else JSON.")
+@click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: as README says.")
 def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_format: str | None) -> None:
     """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
     from statusproxy.server import StartError, serve
@@ -57,6 +57,7 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
 
     settings = _load(read)
     logs.set_up(settings.log.format, settings.log.level)
+    logs.take_over()
     try:
         _run_loop(serve(settings, read))
     except StartError as error:

@@ -464,10 +464,10 @@ class GatewayTls(Section, frozen=True, kw_only=True):
 
 
 class Log(Section, frozen=True, kw_only=True):
-    """What is logged, and how. `auto` is text on a terminal and JSON lines elsewhere."""
+    """What is logged, and how. `auto` is text on a terminal, `message key=value` in the journal, JSON lines elsewhere."""
 
     format: Literal["auto", "text", "json"] = "auto"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "notice", "warning", "error"] = "info"
     access: Annotated[bool | str, boolean_or("json", "combined")] = False
 
 

@@ -97,6 +97,7 @@ def test_access_lines_carry_the_journals_priority(tmp_path: Path, monkeypatch: p
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
         logs.set_up("auto", "info", stream)
         access_log.tell(exchange(), "combined")
+        logs.flush()
         stream.seek(0)
         assert stream.read().startswith("<6>10.0.0.7 - - [")
 
