@@ -464,7 +464,10 @@ class GatewayTls(Section, frozen=True, kw_only=True):
 
 
 class Log(Section, frozen=True, kw_only=True):
-    """What is logged, and how. `auto` is text on a terminal, `message key=value` in the journal, JSON lines elsewhere."""
+    """What is logged, and how.
+
+    `auto` is text on a terminal, `message key=value` in systemd's journal, and JSON lines elsewhere.
+    """
 
     format: Literal["auto", "text", "json"] = "auto"
     level: Literal["debug", "info", "notice", "warning", "error"] = "info"
@@ -512,12 +515,16 @@ class Settings(Section, frozen=True, kw_only=True):
         if self.underscores_in_headers == "drop":
             _check_no_underscores(block, self.webhooks)
         for index, address in enumerate(self.listen):
-            if address in self.listen[:index]:
-                raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
-        if self.admin.listen in self.listen and self.admin.listen != Address(self.admin.listen.host, 0):
-            raise block.at("admin", "listen").error(
-                f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
-            )
+            for other in self.listen[:index]:
+                if address == other:
+                    raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
+                if address.clashes_with(other):
+                    raise block.at("listen").error(f'found "{other}" and "{address}", of which only one can be opened')
+            if self.admin.listen is not None and self.admin.listen.clashes_with(address):
+                raise block.at("admin", "listen").error(
+                    f'admin.listen "{self.admin.listen}" and listen "{address}" are the same port; '
+                    "give admin.listen another"
+                )
         _check_reached(block, self)
         _check_gateway(block, self)
 

@@ -20,6 +20,7 @@ from statusproxy.config_errors import ConfigError
 from statusproxy.ledger import Ledger
 from statusproxy.loop_lag import LoopLag
 from statusproxy.metrics import Metrics
+from statusproxy.network_errors import in_words
 from statusproxy.proxy import descriptors
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
@@ -98,7 +99,7 @@ class Server:
             self._tls = server_tls(settings)
             site = build_site(settings)
         except OSError as error:
-            raise StartError(f"a certificate cannot be used: {error}") from error
+            raise StartError(f"a certificate cannot be used: {in_words(error)}") from error
         try:
             store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
             self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock)
@@ -197,8 +198,9 @@ class Server:
                 # The same context serves the open listeners: connections from now on get the new certificate.
                 load_certificate(self._tls, settings.tls)
         except (ConfigError, OSError, ValueError) as error:
-            log.error("the configuration was not changed: %s", error, extra={"why": str(error)})
-            service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {error}"))
+            why = in_words(error) if isinstance(error, OSError) else str(error)
+            log.error("the configuration was not changed: %s", why, extra={"why": why})
+            service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {why}"))
             return False
         for key in _AT_START:
             value = attrgetter(key)
@@ -273,8 +275,8 @@ class Server:
             return await loop.create_server(self.clients, address.host or None, address.port, **self._listening())
         except OSError as error:
             raise OSError(
-                f"cannot listen on {address}: {error.strerror or error}; "
-                "is another program there, or statusproxy running already?"
+                f"cannot listen on {address} (listen): {in_words(error)}; "
+                "is statusproxy running already, or another program there?"
             ) from error
 
     async def _close_listeners(self) -> None:

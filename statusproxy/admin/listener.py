@@ -26,6 +26,7 @@ from statusproxy.admin.selfreport import self_report
 from statusproxy.config import Settings
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
+from statusproxy.network_errors import in_words
 from statusproxy.proxy.handler import Proxy
 from statusproxy.store import StoreError
 
@@ -102,8 +103,8 @@ class AdminListener:
         except OSError as error:
             await self.stop()
             raise OSError(
-                f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
-                "give it another address, or null to turn it off"
+                f"cannot listen on {address} (admin.listen): {in_words(error)}; "
+                "give admin.listen another address, or null to turn it off"
             ) from error
         self.addresses = [_url(sock.getsockname()) for listener in self._listeners for sock in listener.sockets]
         return ", ".join(self.addresses)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from statusproxy.observe.visible import visible
+
 
 def sessions_table(answer: dict[str, Any]) -> str:
     """`/sessions` as a table: one line a session, those shown as disconnected first."""
@@ -61,11 +63,6 @@ def local(moment: str | None) -> str:
     if not moment:
         return "–"
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def visible(text: str) -> str:
-    """Text of an event as a terminal may be sent it: no colours, no cursor moves, no line breaks, no turned order."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -153,15 +153,17 @@ def test_what_a_full_disk_refuses_is_written_when_it_has_room(monkeypatch: pytes
     monkeypatch.setattr(log_writer, "_RETRY", 0.01)
     refused, write = threading.Event(), os.write
     full = True
+    ours: list[int] = []
 
     def write_to_full_disk(descriptor: int, data: bytes) -> int:
-        if descriptor == pipe.handler._descriptor and full:
+        if descriptor in ours and full:
             refused.set()
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(descriptor, data)
 
     monkeypatch.setattr("os.write", write_to_full_disk)
     pipe = Pipe()
+    ours.append(pipe.handler._descriptor)
     pipe.log.info("first")
     assert refused.wait(PATIENCE)
     pipe.log.info("second")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from statusproxy.observe.visible import json_visible, quoted, visible
@@ -29,6 +29,7 @@ def test_what_does_not_print_is_an_escape(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
+@settings(deadline=None)
 @given(some.text(some.characters(max_codepoint=sys.maxunicode)))
 def test_whatever_comes_is_one_printable_line_that_every_encoding_takes(text: str) -> None:
     assert visible(text).isprintable()
@@ -39,6 +40,7 @@ def test_between_quotes_no_quote_ends_the_field() -> None:
     assert quoted('a" 200 5 "b\\\n') == r"a\x22 200 5 \x22b\x5c\n"
 
 
+@settings(deadline=None)
 @given(some.text(some.characters(exclude_categories=["Cs"])))
 def test_json_keeps_its_value_and_its_one_line(text: str) -> None:
     document = json_visible(json.dumps({"session": text}, ensure_ascii=False))
@@ -50,6 +52,7 @@ def test_half_a_character_is_still_json() -> None:
     assert json_visible('"a\udc80"') == r'"a\udc80"'
 
 
+@settings(deadline=None)
 @given(some.text(some.characters(exclude_categories=["Cs"])))
 def test_an_escape_is_one_of_yamls_as_well(text: str) -> None:
     inner = text.replace("\\", "\\\\").replace('"', '\\"')
