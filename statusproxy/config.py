@@ -9,7 +9,7 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -44,7 +44,10 @@ from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
 from statusproxy.status.signals import EventRule, Kind, SignalRules
 
-__all__ = ["Address", "ConfigError", "Settings", "dump", "find_file", "load", "loads", "preset_names"]
+#: The end of an error that an option of the command line helps against, where the command has it.
+OR_GATEWAY: Final = ", or give --gateway"
+
+__all__ = ["OR_GATEWAY", "Address", "ConfigError", "Settings", "dump", "find_file", "load", "loads", "preset_names"]
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
@@ -477,7 +480,7 @@ class Log(Section, frozen=True, kw_only=True):
 class Settings(Section, frozen=True, kw_only=True):
     """All settings. Two are equal when all their values are."""
 
-    REQUIRED: ClassVar[Mapping[str, str]] = {"gateway": f"write {addresses.GATEWAY_ALLOWED}, or give --gateway"}
+    REQUIRED: ClassVar[Mapping[str, str]] = {"gateway": f"write {addresses.GATEWAY_ALLOWED}{OR_GATEWAY}"}
 
     listen: Annotated[
         tuple[Address, ...],
@@ -569,8 +572,7 @@ def load(
     if "gateway" not in given:
         searched = ", ".join(map(str, config_layers.SEARCHED))
         raise ConfigError(
-            f"no configuration file found (looked at ${config_layers.FILE_VARIABLE}, {searched}); "
-            "write one, or give --gateway"
+            f"no configuration file found (looked at ${config_layers.FILE_VARIABLE}, {searched}); write one{OR_GATEWAY}"
         )
     return _settings(config_layers.NOTHING, given)
 
