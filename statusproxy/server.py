@@ -17,6 +17,7 @@ from statusproxy.addresses import Address
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
 from statusproxy.config_errors import ConfigError
+from statusproxy.gateway_watch import UNREACHED, GatewayWatch
 from statusproxy.ledger import Ledger
 from statusproxy.loop_lag import LoopLag
 from statusproxy.metrics import Metrics
@@ -91,6 +92,10 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._sockets_of_ours: list[Path] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._gateway = GatewayWatch(lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._tell_status)
+        self._store_trouble: str | None = None
+        self._refused: str | None = None
+        """Why the last reload was refused."""
 
     async def start(self) -> None:
         """Open the store, listen, and tell systemd that we are ready. Raises `StartError`."""
@@ -132,6 +137,7 @@ class Server:
         interval = service.watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
+        self._gateway.start()
         self._loop_lag.start()
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
@@ -179,6 +185,7 @@ class Server:
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         self._loop_lag.stop()
+        self._gateway.close()
         for task in self._tasks:
             task.cancel()
         for pool in self.proxy.site.pools.values():
@@ -200,7 +207,8 @@ class Server:
         except (ConfigError, OSError, ValueError) as error:
             why = in_words(error) if isinstance(error, OSError) else str(error)
             log.error("the configuration was not changed: %s", why, extra={"why": why})
-            service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {why}"))
+            self._refused = why
+            service.notify("READY=1", self._serving())
             return False
         for key in _AT_START:
             value = attrgetter(key)
@@ -219,6 +227,8 @@ class Server:
         self.clients.max_connections = settings.limits.connections
         self.clients.head_limits.change_to(head_limits(settings))
         self.admin.settings = self.settings = settings
+        self._refused = None
+        self._gateway.failed()  # it may be another one
         log.info("configuration reloaded")
         service.notify("READY=1", self._serving())
         return True
@@ -299,22 +309,30 @@ class Server:
         A store that says no, on a full disk, is alive: restarting would cut requests off and lose what waits to be
         written, and mend nothing. One that says nothing at all is stuck, and then a restart is what helps.
         """
-        well = True
         while True:
-            if await self.ledger.works():
-                service.notify("WATCHDOG=1", *([] if well else [self._serving()]))
-                well = True
-            else:
-                well = False
-                trouble = self.ledger.store.trouble or "no reason given"
-                service.notify("WATCHDOG=1", service.status(f"Serving, but the store takes no writes: {trouble}"))
+            before, works = self._store_trouble, await self.ledger.works()
+            self._store_trouble = None if works else self.ledger.store.trouble or "no reason given"
+            service.notify("WATCHDOG=1", *([] if before == self._store_trouble else [self._serving()]))
             await asyncio.sleep(interval)
 
     def _serving(self) -> str:
-        return service.status(f"Serving {self.settings.gateway} on {', '.join(self.addresses)}")
+        """The status line: what is served and, where something is wrong, what."""
+        wrong = (
+            ("the gateway cannot be reached", self._gateway.trouble),
+            ("the store takes no writes", self._store_trouble),
+            ("the new configuration is refused", self._refused),
+        )
+        serving = f"Serving {self.settings.gateway} on {', '.join(self.addresses)}"
+        return service.status("; ".join([serving, *(f"{what}: {why}" for what, why in wrong if why)]))
+
+    def _tell_status(self) -> None:
+        if not self._stopping.is_set():
+            service.notify(self._serving())
 
     def _report(self, report: Report) -> None:
         self.metrics.report(report)
+        if report.problem in UNREACHED:
+            self._gateway.failed()
         if report.kind is Kind.WEBHOOK:
             path = report.target.partition(b"?")[0].decode("latin-1")
             self.ledger.seen.passed(fold_path(path), report.status, self._clock())
