@@ -48,7 +48,11 @@ def main() -> None:
 @_config_option
 @click.option("--listen", multiple=True, metavar="ADDRESS", help="Where to listen: host:port, :port or unix:/path.")
 @click.option("--gateway", metavar="URL", help="Where everything is forwarded.")
-@click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: as README says.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    help="auto: text on a terminal, `message key=value` in systemd's journal, JSON elsewhere.",
+)
 def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_format: str | None) -> None:
     """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
     from statusproxy.server import StartError, serve

@@ -92,7 +92,9 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._sockets_of_ours: list[Path] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._gateway = GatewayWatch(lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._tell_status)
+        self.gateway_watch = GatewayWatch(
+            lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._tell_status
+        )
         self._store_trouble: str | None = None
         self._refused: str | None = None
         """Why the last reload was refused."""
@@ -137,7 +139,6 @@ class Server:
         interval = service.watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
-        self._gateway.start()
         self._loop_lag.start()
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
@@ -149,6 +150,7 @@ class Server:
         # Signals first: a reload or stop that comes while we start must not kill us half-way.
         self._handle_signals()
         await self.start()
+        self.gateway_watch.start()
         service.notify("READY=1", self._serving())
         await self._stopping.wait()
         await self.stop()
@@ -185,7 +187,7 @@ class Server:
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         self._loop_lag.stop()
-        self._gateway.close()
+        self.gateway_watch.close()
         for task in self._tasks:
             task.cancel()
         for pool in self.proxy.site.pools.values():
@@ -228,7 +230,7 @@ class Server:
         self.clients.head_limits.change_to(head_limits(settings))
         self.admin.settings = self.settings = settings
         self._refused = None
-        self._gateway.failed()  # it may be another one
+        self.gateway_watch.failed()  # it may be another one
         log.info("configuration reloaded")
         service.notify("READY=1", self._serving())
         return True
@@ -318,7 +320,7 @@ class Server:
     def _serving(self) -> str:
         """The status line: what is served and, where something is wrong, what."""
         wrong = (
-            ("the gateway cannot be reached", self._gateway.trouble),
+            ("the gateway cannot be reached", self.gateway_watch.trouble),
             ("the store takes no writes", self._store_trouble),
             ("the new configuration is refused", self._refused),
         )
@@ -332,7 +334,7 @@ class Server:
     def _report(self, report: Report) -> None:
         self.metrics.report(report)
         if report.problem in UNREACHED:
-            self._gateway.failed()
+            self.gateway_watch.failed()
         if report.kind is Kind.WEBHOOK:
             path = report.target.partition(b"?")[0].decode("latin-1")
             self.ledger.seen.passed(fold_path(path), report.status, self._clock())

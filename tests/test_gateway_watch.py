@@ -44,7 +44,8 @@ async def test_a_gateway_that_is_down_at_start_is_told_and_so_is_its_return(
     await origin.start()
     url = origin.url
     await origin.stop()
-    async with running(tmp_path, url):
+    async with running(tmp_path, url) as proxy:
+        proxy.server.gateway_watch.start()
         status = (await asyncio.get_running_loop().sock_recv(manager, 4096)).decode()
         assert status.startswith(f"STATUS=Serving {url} on ")
         assert status.endswith("; the gateway cannot be reached: connection refused")
@@ -65,6 +66,7 @@ async def test_a_gateway_that_goes_down_later_is_told_by_the_first_request_that_
     origin = Origin()
     await origin.start()
     async with running(tmp_path, origin.url) as proxy:
+        proxy.server.gateway_watch.start()
         assert (await proxy.ask(get())).status == 200
         await origin.stop()
         assert about(caplog) == []
@@ -82,6 +84,7 @@ async def test_a_gateway_that_works_is_asked_once_and_nothing_is_told(
     origin = Origin()
     await origin.start()
     async with running(tmp_path, origin.url) as proxy:
+        proxy.server.gateway_watch.start()
         for _ in range(3):
             assert (await proxy.ask(get())).status == 200
         assert origin.connections <= 2

@@ -23,6 +23,10 @@ ROOM: Final = 4 * 1024 * 1024
 #: One part in so many of the room is kept for warnings and worse: access lines must not push them out.
 _KEPT_FOR_WARNINGS: Final = 4
 
+#: Seconds for which lines below a warning may wait for others, to be written together: waking the thread for each of a
+#: thousand access lines a second would cost more than writing them.
+_GATHER: Final = 0.01
+
 #: Seconds between two attempts while writing fails (a full disk, a pipe without a reader).
 _RETRY: Final = 1.0
 
@@ -50,6 +54,8 @@ class LogWriter(logging.Handler):
         self._written = 0
         self._dropped = 0
         self._dropped_since = 0.0
+        self._hurry = False
+        """Whether what waits is to be written now."""
         self._ends = False
         self._changed = threading.Condition(threading.Lock())
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
@@ -65,13 +71,15 @@ class LogWriter(logging.Handler):
                     self._dropped_since = time.monotonic()
                 self._dropped += 1
             else:
-                self._add(line)
+                self._add(line, hurry=record.levelno >= logging.WARNING)
 
     def flush(self) -> None:
         """Wait until all lines are written, as long as the reader takes some: `END_PATIENCE`, `END_LIMIT`."""
         with self._changed:
             written, now = self._written, time.monotonic()
             patience, limit = now + END_PATIENCE, now + END_LIMIT
+            self._hurry = True
+            self._changed.notify_all()
             while self._waiting and self._thread.is_alive() and now < min(patience, limit):
                 self._changed.wait(min(patience, limit) - now)
                 now = time.monotonic()
@@ -98,9 +106,10 @@ class LogWriter(logging.Handler):
             text = f"a log line of {record.name} could not be formatted: {type(error).__name__}"
         return (text + "\n").encode(self._encoding, "backslashreplace")
 
-    def _add(self, line: bytes) -> None:
+    def _add(self, line: bytes, *, hurry: bool = False) -> None:
         self._lines.append(line)
-        if not self._waiting:
+        if not self._waiting or hurry > self._hurry:
+            self._hurry = hurry
             self._changed.notify_all()
         self._waiting += len(line)
 
@@ -117,6 +126,8 @@ class LogWriter(logging.Handler):
         """Wait for lines and take them; none at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ends)
+            self._changed.wait_for(lambda: self._hurry or self._ends, _GATHER)
+            self._hurry = False
             lines, self._lines = self._lines, deque()
             return lines
 
