@@ -105,12 +105,13 @@ class TextFormatter(logging.Formatter):
 class JournalFormatter(logging.Formatter):
     """`Front Desk: no longer shown as disconnected change=released`, for systemd's journal.
 
-    Time, severity and program are the journal's own fields. What the caller gave in `extra` follows, as in logfmt.
+    Time, severity and program are the journal's own fields. What the caller gave in `extra` follows, as in logfmt, less
+    the time of an event (`at`), which would be a second time in the line; JSON and the history have it.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as one line; a traceback follows on lines of its own."""
-        pairs = [f"{key}={_value(value)}" for key, value in _extra(record).items() if value is not None]
+        pairs = [f"{key}={_value(value)}" for key, value in _extra(record).items() if value is not None and key != "at"]
         return "\n".join([visible(" ".join([record.getMessage(), *pairs])), *_traceback(self, record)])
 
 

@@ -161,7 +161,7 @@ def test_the_text_of_an_error_cannot_look_like_a_line_of_the_log(
 def test_in_the_journal_a_line_is_the_message_and_what_the_caller_gave_and_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extra = {"session": "Front Desk", "reason": "alive", "none": None, "said": 'a "b" = c', "empty": ""}
+    extra = {"session": "Front Desk", "reason": "alive", "none": None, "at": 1.5, "said": 'a "b" = c', "empty": ""}
     line = written("journal", tmp_path, monkeypatch, lambda: log.log(logs.NOTICE, "hello", extra=extra))
     assert line == '<5>hello session="Front Desk" reason=alive said="a \\"b\\" = c" empty=""\n'
 
