@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["natural_key", "near_ids"]
 
-_DIGITS: Final = re.compile(r"([0-9]+)")
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 #: Ids that are suggested at most.
 _NEAR: Final = 3
@@ -19,14 +19,18 @@ _COMPARED: Final = 100
 _ALIKE: Final = 0.65
 
 
-def natural_key(session: str) -> tuple[list[str | tuple[int, str]], str]:
-    """Sorts "unit 2" before "unit 10", whatever the case; ids that are equal but for case or zeros by their text."""
-    parts: list[str | tuple[int, str]] = []
-    for index, part in enumerate(_DIGITS.split(session.casefold())):
-        digits = part.lstrip("0")
-        # Not as a number: Python refuses to read one of thousands of digits.
-        parts.append((len(digits), digits) if index % 2 else part)
-    return parts, session
+def natural_key(session: str) -> str:
+    """Sorts "unit 2" before "unit 10", whatever the case; ids that are equal but for case or zeros by their text.
+
+    One string, so that ten thousand are compared in some milliseconds.
+    """
+    return f"{_DIGITS.sub(_counted, session.casefold())}\0{session}"
+
+
+def _counted(digits: re.Match[str]) -> str:
+    """A number with its length before it, less leading zeros. (Python refuses to read one of thousands of digits.)"""
+    number = digits[0].lstrip("0")
+    return f"{len(number):06}{number}"
 
 
 def near_ids(session: str, known: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -44,6 +45,9 @@ _BACKLOG: Final = 128
 
 #: Reports of sessions written before others have their turn; some 20 µs each.
 _AT_ONCE: Final = 100
+
+#: Sessions whose place in the order is determined before others have their turn; some 2 µs each.
+_KEYS_AT_ONCE: Final = 1_000
 
 #: Lines of history given at most.
 _HISTORY: Final = 1000
@@ -197,8 +201,7 @@ class AdminListener:
 
     async def _sessions(self, request: web.Request) -> web.Response:
         """Every session something is known of: those shown as disconnected first, in natural order."""
-        # In a thread, for of thousands it takes a while, which the traffic must not wait for.
-        records = await asyncio.to_thread(sorted, self._ledger.records(), key=_order)
+        records = await _in_order(self._ledger.records())
         head = json.dumps(
             {
                 "now": moment(time.time()),
@@ -287,8 +290,14 @@ class AdminListener:
         return response
 
 
-def _order(record: Record) -> tuple[bool, Any]:
-    return record.override is None, natural_key(record.session)
+async def _in_order(records: Sequence[Record]) -> list[Record]:
+    """Those shown as disconnected first, each part in natural order; others have their turn meanwhile."""
+    parts: tuple[list[tuple[str, Record]], list[tuple[str, Record]]] = ([], [])
+    for start in range(0, len(records), _KEYS_AT_ONCE):
+        for record in records[start : start + _KEYS_AT_ONCE]:
+            parts[record.override is None].append((natural_key(record.session), record))
+        await asyncio.sleep(0)
+    return [record for part in parts for _, record in sorted(part, key=itemgetter(0))]
 
 
 def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> web.Response:
