@@ -1,4 +1,7 @@
-"""One line for each request, where `log.access` wants it: never a query, an id in a path, or a field's value."""
+"""One line for each request, where `log.access` wants it: never a query, an id in a path, or a field's value.
+
+Of the path, the template of the route that matched; else the first segment only.
+"""
 
 import logging
 from typing import Final

@@ -25,6 +25,8 @@ _URL = re.compile(r"(?i:(https?)://)([^/?#]*)(/[^?#]*)?(\?[^#]*)?(#.*)?")
 _UNWRITABLE = re.compile(r"[^\x21-\x7e]")  # URLs are ASCII without white space (RFC 3986 §2)
 _UNIX_LONGEST = 107  # sockaddr_un.sun_path less its final NUL, on Linux
 
+_WILDCARDS = {"0.0.0.0", "::"}
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 ADMIN_PORT = 8091
@@ -55,6 +57,23 @@ class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    def clashes_with(self, other: "Address") -> bool:
+        """Whether the two cannot be listened on together. Names other than localhost are not looked up."""
+        if self.unix is not None or other.unix is not None:
+            return self.unix == other.unix
+        if self.port != other.port or not self.port:
+            return False
+        return any(
+            mine == theirs or ((":" in mine) == (":" in theirs) and not {mine, theirs}.isdisjoint(_WILDCARDS))
+            for mine in self._bound()
+            for theirs in other._bound()
+        )
+
+    def _bound(self) -> tuple[str, ...]:
+        """The addresses that are bound for this host: an IPv6 wildcard takes IPv6 only."""
+        host = self.host.casefold()
+        return {"": ("0.0.0.0", "::"), "localhost": ("127.0.0.1", "::1")}.get(host, (host,))
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from statusproxy.logs import public_name
+from statusproxy.logs import NOTICE, public_name
 from statusproxy.status.sessions import Change
 
 log = logging.getLogger("statusproxy.sessions")
@@ -22,6 +22,9 @@ _WORDS: Final = {
     "repeated": "%s: reported disconnected once more (%s)",
     "released": "%s: no longer shown as disconnected (%s)",
 }
+
+#: A loss asks for somebody to act; its end is worth a look; its repetition is neither.
+_LEVELS: Final = {"started": logging.WARNING, "released": NOTICE}
 
 
 class ChangeLog:
@@ -39,7 +42,8 @@ class ChangeLog:
         for change in changes:
             if self._may(now):
                 session = public_name(change.session)
-                log.info(
+                log.log(
+                    _LEVELS.get(change.what, logging.INFO),
                     _WORDS.get(change.what, "%s: %s"),
                     session,
                     change.reason,

@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -12,12 +13,14 @@ import click
 
 from statusproxy import __version__, logs
 from statusproxy.admin import client as admin_client
-from statusproxy.config import Settings, dump, load
+from statusproxy.config import OR_GATEWAY, Settings, dump, load
 from statusproxy.config_errors import ConfigError
 from statusproxy.config_layers import find_file
+from statusproxy.observe.visible import visible
 from statusproxy.service import environment, with_state_directory
 from statusproxy.store import state_file
 from statusproxy.store.extras import missing_package
+from statusproxy.terminal import colours
 
 #: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
 _EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
@@ -45,7 +48,11 @@ def main() -> None:
 @_config_option
 @click.option("--listen", multiple=True, metavar="ADDRESS", help="Where to listen: host:port, :port or unix:/path.")
 @click.option("--gateway", metavar="URL", help="Where everything is forwarded.")
-@click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: text on a terminal, else JSON.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    help="auto: text on a terminal, `message key=value` in systemd's journal, JSON elsewhere.",
+)
 def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_format: str | None) -> None:
     """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
     from statusproxy.server import StartError, serve
@@ -57,9 +64,11 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
 
     settings = _load(read)
     logs.set_up(settings.log.format, settings.log.level)
+    logs.take_over()
     try:
         _run_loop(serve(settings, read))
     except StartError as error:
+        logs.flush()
         _fail(f"statusproxy cannot start: {error}", _EXIT_TROUBLE)
 
 
@@ -118,13 +127,13 @@ def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
 def history(session: str | None, config: Path | None, admin: str | None, as_json: bool) -> None:
     """Show when sessions were lost and regained, newest first."""
     path = "/history" if session is None else f"/sessions/{admin_client.quote(session)}/history"
-    answer = _ask(config, admin, "GET", path)
+    answer = _ask(config, admin, "GET", path, session)
     if as_json:
         click.echo(admin_client.pretty(answer))
         return
     from statusproxy.admin.table import history_table
 
-    click.echo(history_table(answer))
+    click.echo(history_table(answer, session))
 
 
 @main.command()
@@ -133,11 +142,11 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
 @_admin_option
 def release(session: str, config: Path | None, admin: str | None) -> None:
     """End the correction of SESSION by hand: the gateway's own word shows again."""
-    answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/release")
+    answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/release", session)
     if answer.get("released"):
-        click.echo(f"{session}: released; the list shows again what the gateway says")
+        click.echo(f"{visible(session)}: released; the list shows again what the gateway says")
     else:
-        click.echo(f"{session}: nothing to release; the list already shows what the gateway says")
+        click.echo(f"{visible(session)}: nothing to release; the list already shows what the gateway says")
 
 
 @main.group()
@@ -186,7 +195,7 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
     from statusproxy.store.backup import back_up
 
     known = environment()
-    settings = _load(lambda: load(config, None, known))
+    settings = _load(lambda: load(config, None, known), instead="")
     source = config or find_file(known)
     try:
         path = state_file(settings.state.url, with_state_directory(known, source))
@@ -242,37 +251,53 @@ def doctor(
         as_json=as_json,
     )
     try:
-        report, code = asyncio.run(command.report(request, os.environ, colours=sys.stdout.isatty()))
+        report, code = asyncio.run(command.report(request, os.environ, colours=colours(sys.stdout, os.environ)))
     except (ValueError, OSError) as error:  # of the secret: it cannot be read, or cannot be sent
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(visible(str(error))) from None
     # A terminal that cannot show a sign gets another for it.
     encoding = sys.stdout.encoding or "ascii"
     click.echo(report.encode(encoding, "replace").decode(encoding))
     sys.exit(code)
 
 
-def _ask(config: Path | None, admin: str | None, method: str, path: str) -> dict[str, Any]:
+def _ask(config: Path | None, admin: str | None, method: str, path: str, session: str | None = None) -> dict[str, Any]:
+    """What the running proxy answers; where it knows no `session` of that id, fail with the ids that are like it."""
     token: str | None = None
     if admin is None:
-        settings = _load(lambda: load(config, None, environment()))
+        settings = _load(lambda: load(config, None, environment()), instead=", or give --admin")
         if settings.admin.listen is None:
             _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_TROUBLE)
         admin, token = str(settings.admin.listen), settings.admin.token
     try:
         return admin_client.ask(admin, method, path, token)
     except admin_client.AdminError as error:
-        _fail(str(error), _EXIT_TROUBLE)
+        near = _near(admin, token, session) if session is not None and error.status == HTTPStatus.NOT_FOUND else []
+        _fail(f"{error}; did you mean {' or '.join(near)}?" if near else str(error), _EXIT_TROUBLE)
 
 
-def _load(read: Callable[[], Settings]) -> Settings:
+def _near(admin: str, token: str | None, session: str) -> list[str]:
+    from statusproxy.admin.ids import near_ids
+
+    try:
+        known = admin_client.ask(admin, "GET", "/sessions", token)["sessions"]
+    except admin_client.AdminError:
+        return []
+    return [f'"{one}"' for one in near_ids(session, [str(each["session"]) for each in known])]
+
+
+def _load(read: Callable[[], Settings], instead: str = OR_GATEWAY) -> Settings:
+    """The settings; `instead` ends an error for a command that has no option `--gateway`."""
     try:
         return read()
     except ConfigError as error:
-        _fail(str(error), _EXIT_CONFIG)
+        text = str(error)
+        if text.endswith(OR_GATEWAY):
+            text = text.removesuffix(OR_GATEWAY) + instead
+        _fail(text, _EXIT_CONFIG)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(message, err=True)
+    click.echo(visible(message), err=True)
     sys.exit(code)
 
 

@@ -9,7 +9,7 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -44,7 +44,10 @@ from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
 from statusproxy.status.signals import EventRule, Kind, SignalRules
 
-__all__ = ["Address", "ConfigError", "Settings", "dump", "find_file", "load", "loads", "preset_names"]
+#: The end of an error that an option of the command line helps against, where the command has it.
+OR_GATEWAY: Final = ", or give --gateway"
+
+__all__ = ["OR_GATEWAY", "Address", "ConfigError", "Settings", "dump", "find_file", "load", "loads", "preset_names"]
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
@@ -464,17 +467,20 @@ class GatewayTls(Section, frozen=True, kw_only=True):
 
 
 class Log(Section, frozen=True, kw_only=True):
-    """What is logged, and how. `auto` is text on a terminal and JSON lines elsewhere."""
+    """What is logged, and how.
+
+    `auto` is text on a terminal, `message key=value` in systemd's journal, and JSON lines elsewhere.
+    """
 
     format: Literal["auto", "text", "json"] = "auto"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "notice", "warning", "error"] = "info"
     access: Annotated[bool | str, boolean_or("json", "combined")] = False
 
 
 class Settings(Section, frozen=True, kw_only=True):
     """All settings. Two are equal when all their values are."""
 
-    REQUIRED: ClassVar[Mapping[str, str]] = {"gateway": f"write {addresses.GATEWAY_ALLOWED}, or give --gateway"}
+    REQUIRED: ClassVar[Mapping[str, str]] = {"gateway": f"write {addresses.GATEWAY_ALLOWED}{OR_GATEWAY}"}
 
     listen: Annotated[
         tuple[Address, ...],
@@ -512,12 +518,16 @@ class Settings(Section, frozen=True, kw_only=True):
         if self.underscores_in_headers == "drop":
             _check_no_underscores(block, self.webhooks)
         for index, address in enumerate(self.listen):
-            if address in self.listen[:index]:
-                raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
-        if self.admin.listen in self.listen and self.admin.listen != Address(self.admin.listen.host, 0):
-            raise block.at("admin", "listen").error(
-                f'found "{self.admin.listen}" in listen too; allowed: a port of its own'
-            )
+            for other in self.listen[:index]:
+                if address == other:
+                    raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
+                if address.clashes_with(other):
+                    raise block.at("listen").error(f'found "{other}" and "{address}", of which only one can be opened')
+            if self.admin.listen is not None and self.admin.listen.clashes_with(address):
+                raise block.at("admin", "listen").error(
+                    f'admin.listen "{self.admin.listen}" and listen "{address}" are the same port; '
+                    "give admin.listen another"
+                )
         _check_reached(block, self)
         _check_gateway(block, self)
 
@@ -562,8 +572,7 @@ def load(
     if "gateway" not in given:
         searched = ", ".join(map(str, config_layers.SEARCHED))
         raise ConfigError(
-            f"no configuration file found (looked at ${config_layers.FILE_VARIABLE}, {searched}); "
-            "write one, or give --gateway"
+            f"no configuration file found (looked at ${config_layers.FILE_VARIABLE}, {searched}); write one{OR_GATEWAY}"
         )
     return _settings(config_layers.NOTHING, given)
 

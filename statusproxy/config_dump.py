@@ -4,10 +4,12 @@ from typing import Any
 
 import yaml
 
+from statusproxy.observe.visible import visible
+
 
 def to_yaml(values: dict[str, Any]) -> str:
     """`values` as YAML that `config_yaml.parse` reads back to the same values, in the same order."""
-    return yaml.dump(
+    text: str = yaml.dump(
         _escaped(values),
         Dumper=_Dumper,
         sort_keys=False,
@@ -15,6 +17,8 @@ def to_yaml(values: dict[str, Any]) -> str:
         width=110,
         default_flow_style=False,
     )
+    # What does not print stands in double quotes (`_text`), where these escapes are YAML's own.
+    return "\n".join(map(visible, text.split("\n")))
 
 
 class _Dumper(yaml.SafeDumper):

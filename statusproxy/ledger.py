@@ -484,7 +484,9 @@ class Ledger:
         except Exception as error:  # noqa: BLE001
             # The store keeps what it could not write and goes on trying; the traffic goes on meanwhile.
             self._metrics.store_failed()
-            log.error("a change is not on disk yet: %s", error, extra={"why": str(error)})
+            said = self._repeats.more(("write", "", str(error)), ("write", "", "(many)"), self.now())
+            if said is not None:
+                _warn(*said)
 
     async def _write_at_leisure(self) -> None:
         while True:
@@ -557,14 +559,16 @@ def _warn(about: Any, more: int, *, over: bool = False) -> None:
     """One line for a warning that may come in floods; `more` came since its last line, `over` without a new one."""
     kind, who, why = about
     if kind == "doubt":
-        line, extra = "event not believed: its sender %s fails the %s check", {"client": who, "why": why}
+        line, extra = f"event not believed: its sender {who} fails the {why} check", {"client": who, "why": why}
+    elif kind == "write":
+        line, extra = "a change was" if over else "a change is", {"why": why}
+        line += f" not on disk {'at once' if over else 'yet'}: {why}"
     else:
-        line, extra = "%s passed untouched: %s", {"what": who, "why": why}
+        line, extra = f"{who} passed untouched: {why}", {"what": who, "why": why}
     if more:
-        line += " (%d more times in the last minutes)" if over else " (and %d times since this was last said)"
-        log.warning(line, who, why, more, extra={**extra, "more": more})
-    else:
-        log.warning(line, who, why, extra=extra)
+        line += f" ({more} more times in the last minutes)" if over else f" (and {more} times since this was last said)"
+        extra["more"] = more
+    log.log(logging.ERROR if kind == "write" else logging.WARNING, "%s", line, extra=extra)
 
 
 def _swallow(done: "asyncio.Future[None]") -> None:

@@ -1,7 +1,8 @@
-"""Log lines: friendly text on a terminal, one JSON object a line otherwise, with syslog priorities for journald.
+"""Log lines: text on a terminal, `message key=value` in systemd's journal, one JSON object a line elsewhere.
 
 Nothing personal goes through here: callers log ids of sessions, codes, counts and addresses of peers, never a
-body, a field's value, a query or a contact.
+body, a field's value, a query or a contact. Whatever an id holds, a record is one line, and nothing in it reaches a
+terminal as a command (`observe.visible`). Whoever logs never waits (`observe.log_writer`).
 """
 
 import json
@@ -9,11 +10,21 @@ import logging
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Hashable
-from typing import Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
+
+from statusproxy.observe.log_writer import LogWriter
+from statusproxy.observe.visible import json_visible, quoted, visible
+
+_log: Final = logging.getLogger("statusproxy.log")
 
 Format = Literal["auto", "text", "json"]
+
+#: Between info and warning: normal, but worth a look, as syslog has it (RFC 5424 §6.2.1). Python's logging lacks it.
+NOTICE: Final = 25
+logging.addLevelName(NOTICE, "NOTICE")
 
 #: What a record has besides what its caller gave in `extra`; `form` is the caller's choice of a formatter.
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "form"}
@@ -23,6 +34,7 @@ _PRIORITIES: Final = (
     (logging.CRITICAL, 2),
     (logging.ERROR, 3),
     (logging.WARNING, 4),
+    (NOTICE, 5),
     (logging.INFO, 6),
     (logging.DEBUG, 7),
 )
@@ -87,9 +99,20 @@ class TextFormatter(logging.Formatter):
         line = f"{clock} {level}{record.getMessage()}"
         if "request_id" in record.__dict__:
             line += f"  [{record.__dict__['request_id']}]"
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+        return "\n".join([visible(line), *_traceback(self, record)])
+
+
+class JournalFormatter(logging.Formatter):
+    """`Front Desk: no longer shown as disconnected change=released`, for systemd's journal.
+
+    Time, severity and program are the journal's own fields. What the caller gave in `extra` follows, as in logfmt, less
+    the time of an event (`at`), which would be a second time in the line; JSON and the history have it.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as one line; a traceback follows on lines of its own."""
+        pairs = [f"{key}={_value(value)}" for key, value in _extra(record).items() if value is not None and key != "at"]
+        return "\n".join([visible(" ".join([record.getMessage(), *pairs])), *_traceback(self, record)])
 
 
 class JsonFormatter(logging.Formatter):
@@ -104,10 +127,10 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        fields |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        fields |= _extra(record)
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":"))
+        return json_visible(json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":")))
 
 
 class CombinedFormatter(logging.Formatter):
@@ -122,10 +145,33 @@ class CombinedFormatter(logging.Formatter):
         said = record.__dict__
         at = time.gmtime(record.created)
         moment = f"{at.tm_mday:02d}/{_MONTHS[at.tm_mon - 1]}/{time.strftime('%Y:%H:%M:%S', at)} +0000"
+        client, request_id = quoted(said["client"]), quoted(said["request_id"])
+        request = quoted(f"{said['method']} {said['path']} HTTP/1.1")
         return (
-            f'{said["client"]} - - [{moment}] "{said["method"]} {said["path"]} HTTP/1.1" {said["status"] or 499} '
-            f'{said["sent"] or "-"} "-" "-" {said["request_id"]} {said["ms"]:.2f}ms'
+            f'{client} - - [{moment}] "{request}" {said["status"] or 499} {said["sent"] or "-"} "-" "-" '
+            f"{request_id} {said['ms']:.2f}ms"
         )
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    """What the caller gave in `extra`."""
+    return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+
+
+def _value(value: object) -> str:
+    """A value of logfmt: in double quotes where it has spaces, quotes or an equals sign."""
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+_PLAIN: Final = re.compile(r'[^\s"=]+')
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    """The lines of a record's traceback, set in: text of the error cannot look like a line of the log."""
+    if not record.exc_info:
+        return []
+    return ["    " + visible(line) for line in formatter.formatException(record.exc_info).split("\n")]
 
 
 #: Not by `strftime`, which would write them in the locale's language.
@@ -153,24 +199,70 @@ class _Journal(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
-        return "\n".join(f"<{priority}>{line}" for line in self._inner.format(record).splitlines())
+        return "\n".join(f"<{priority}>{line}" for line in self._inner.format(record).split("\n"))
 
 
 def set_up(form: Format, level: str, stream: TextIO | None = None) -> None:
     """Send all log records to `stream` (standard error by default) in the form wanted."""
     stream = stream or sys.stderr
-    text = form == "text" or (form == "auto" and stream.isatty())
-    formatter: logging.Formatter = _Chosen(TextFormatter() if text else JsonFormatter())
-    if _is_journal(stream):
+    journal = _is_journal(stream)
+    formatter: logging.Formatter = _Chosen(_usual(form, journal=journal, terminal=stream.isatty()))
+    if journal:
         formatter = _Journal(formatter)
-    handler = logging.StreamHandler(stream)
+    handler = _handler(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    before, root.handlers[:] = root.handlers[:], [handler]
+    for one in before:
+        if isinstance(one, LogWriter):
+            one.flush()
+            one.close()
     root.setLevel(logging.WARNING)
     logging.getLogger("statusproxy").setLevel(level.upper())
     # Whoever wants access lines says so with `log.access`, whatever else is to be heard.
     logging.getLogger("statusproxy.access").setLevel(logging.INFO)
+
+
+def take_over() -> None:
+    """Log what Python itself would write to standard error, where a full pipe would stop the process.
+
+    That is: warnings, and errors in threads and destructors.
+    """
+    logging.captureWarnings(True)
+    threading.excepthook = _log_thread_error
+    sys.unraisablehook = _log_unraisable
+
+
+def flush() -> None:
+    """Wait until what was logged is written, a few seconds at most."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def _usual(form: Format, *, journal: bool, terminal: bool) -> logging.Formatter:
+    if form == "auto":
+        return JournalFormatter() if journal else TextFormatter() if terminal else JsonFormatter()
+    return TextFormatter() if form == "text" else JsonFormatter()
+
+
+def _handler(stream: TextIO) -> logging.Handler:
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):  # in memory: it has none, and keeps nobody waiting
+        return logging.StreamHandler(stream)
+    stream.flush()
+    return LogWriter(descriptor, stream.encoding)
+
+
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    if error.exc_value is not None and not isinstance(error.exc_value, SystemExit):
+        name = error.thread.name if error.thread is not None else "?"
+        _log.error("a thread ended with an error: %s", name, exc_info=error.exc_value)
+
+
+def _log_unraisable(error: "sys.UnraisableHookArgs") -> None:
+    where = getattr(error.object, "__qualname__", type(error.object).__qualname__)
+    _log.error("%s: %s", error.err_msg or "an error that could not be raised", where, exc_info=error.exc_value)
 
 
 def _is_journal(stream: TextIO) -> bool:

@@ -87,6 +87,14 @@ class Seen:
         way.last = now
         way.statuses[status] += 1
 
+    def totals(self) -> dict[str, Any]:
+        """How many webhooks came, how many from trusted senders, and why the others were not trusted."""
+        doubts: Counter[str] = Counter()
+        for one in self._senders.values():
+            doubts.update(one.doubts)
+        trusted = sum(one.believed for one in self._senders.values())
+        return {"came": trusted + doubts.total(), "trusted": trusted, "untrusted": dict(doubts)}
+
     def report(self) -> dict[str, Any]:
         """All of it as JSON's types; times in epoch seconds."""
         return {

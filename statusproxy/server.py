@@ -17,9 +17,11 @@ from statusproxy.addresses import Address
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
 from statusproxy.config_errors import ConfigError
+from statusproxy.gateway_watch import UNREACHED, GatewayWatch
 from statusproxy.ledger import Ledger
 from statusproxy.loop_lag import LoopLag
 from statusproxy.metrics import Metrics
+from statusproxy.network_errors import in_words
 from statusproxy.proxy import descriptors
 from statusproxy.proxy.client import ClientServer
 from statusproxy.proxy.handler import Proxy, new_request_id
@@ -90,6 +92,12 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._sockets_of_ours: list[Path] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self.gateway_watch = GatewayWatch(
+            lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._tell_status
+        )
+        self._store_trouble: str | None = None
+        self._refused: str | None = None
+        """Why the last reload was refused."""
 
     async def start(self) -> None:
         """Open the store, listen, and tell systemd that we are ready. Raises `StartError`."""
@@ -98,7 +106,7 @@ class Server:
             self._tls = server_tls(settings)
             site = build_site(settings)
         except OSError as error:
-            raise StartError(f"a certificate cannot be used: {error}") from error
+            raise StartError(f"a certificate cannot be used: {in_words(error)}") from error
         try:
             store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
             self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock)
@@ -142,6 +150,7 @@ class Server:
         # Signals first: a reload or stop that comes while we start must not kill us half-way.
         self._handle_signals()
         await self.start()
+        self.gateway_watch.start()
         service.notify("READY=1", self._serving())
         await self._stopping.wait()
         await self.stop()
@@ -178,6 +187,7 @@ class Server:
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         self._loop_lag.stop()
+        self.gateway_watch.close()
         for task in self._tasks:
             task.cancel()
         for pool in self.proxy.site.pools.values():
@@ -197,8 +207,10 @@ class Server:
                 # The same context serves the open listeners: connections from now on get the new certificate.
                 load_certificate(self._tls, settings.tls)
         except (ConfigError, OSError, ValueError) as error:
-            log.error("the configuration was not changed: %s", error, extra={"why": str(error)})
-            service.notify("READY=1", service.status(f"Serving; the new configuration is refused: {error}"))
+            why = in_words(error) if isinstance(error, OSError) else str(error)
+            log.error("the configuration was not changed: %s", why, extra={"why": why})
+            self._refused = why
+            service.notify("READY=1", self._serving())
             return False
         for key in _AT_START:
             value = attrgetter(key)
@@ -217,6 +229,8 @@ class Server:
         self.clients.max_connections = settings.limits.connections
         self.clients.head_limits.change_to(head_limits(settings))
         self.admin.settings = self.settings = settings
+        self._refused = None
+        self.gateway_watch.failed()  # it may be another one
         log.info("configuration reloaded")
         service.notify("READY=1", self._serving())
         return True
@@ -273,8 +287,8 @@ class Server:
             return await loop.create_server(self.clients, address.host or None, address.port, **self._listening())
         except OSError as error:
             raise OSError(
-                f"cannot listen on {address}: {error.strerror or error}; "
-                "is another program there, or statusproxy running already?"
+                f"cannot listen on {address} (listen): {in_words(error)}; "
+                "is statusproxy running already, or another program there?"
             ) from error
 
     async def _close_listeners(self) -> None:
@@ -297,22 +311,30 @@ class Server:
         A store that says no, on a full disk, is alive: restarting would cut requests off and lose what waits to be
         written, and mend nothing. One that says nothing at all is stuck, and then a restart is what helps.
         """
-        well = True
         while True:
-            if await self.ledger.works():
-                service.notify("WATCHDOG=1", *([] if well else [self._serving()]))
-                well = True
-            else:
-                well = False
-                trouble = self.ledger.store.trouble or "no reason given"
-                service.notify("WATCHDOG=1", service.status(f"Serving, but the store takes no writes: {trouble}"))
+            before, works = self._store_trouble, await self.ledger.works()
+            self._store_trouble = None if works else self.ledger.store.trouble or "no reason given"
+            service.notify("WATCHDOG=1", *([] if before == self._store_trouble else [self._serving()]))
             await asyncio.sleep(interval)
 
     def _serving(self) -> str:
-        return service.status(f"Serving {self.settings.gateway} on {', '.join(self.addresses)}")
+        """The status line: what is served and, where something is wrong, what."""
+        wrong = (
+            ("the gateway cannot be reached", self.gateway_watch.trouble),
+            ("the store takes no writes", self._store_trouble),
+            ("the new configuration is refused", self._refused),
+        )
+        serving = f"Serving {self.settings.gateway} on {', '.join(self.addresses)}"
+        return service.status("; ".join([serving, *(f"{what}: {why}" for what, why in wrong if why)]))
+
+    def _tell_status(self) -> None:
+        if not self._stopping.is_set():
+            service.notify(self._serving())
 
     def _report(self, report: Report) -> None:
         self.metrics.report(report)
+        if report.problem in UNREACHED:
+            self.gateway_watch.failed()
         if report.kind is Kind.WEBHOOK:
             path = report.target.partition(b"?")[0].decode("latin-1")
             self.ledger.seen.passed(fold_path(path), report.status, self._clock())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from statusproxy.addresses import Address
+from statusproxy.observe.visible import visible
 
 #: The first file descriptor that systemd passes on (SD_LISTEN_FDS_START).
 _FIRST_FD: Final = 3
@@ -54,7 +55,7 @@ def notify(*states: str) -> bool:
 
 def status(text: str) -> str:
     """A `STATUS=` line for `notify`: one line, of bounded length."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return "STATUS=" + (line if len(line) <= _STATUS_LENGTH else line[: _STATUS_LENGTH - 1] + "…")
 
 

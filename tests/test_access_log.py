@@ -8,7 +8,9 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,15 +36,17 @@ def _as_it_was() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def exchange(status: int = 200, sent: int = 512) -> Report:
-    return Report(
+def exchange(
+    status: int = 200, sent: int = 512, target: bytes = b"/api/media/5500000000001/x?token=planted", **keys: Any
+) -> Report:
+    report = Report(
         kind=Kind.PASS, method="GET", status=status, seconds=0.01234, upstream_seconds=0.01, received=0, sent=sent,
-        request_id="abc-1", client="10.0.0.7", target=b"/api/media/5500000000001/x?token=planted", problem=None,
-        corrected=0,
+        request_id="abc-1", client="10.0.0.7", target=target, problem=None, corrected=0,
     )  # fmt: skip
+    return replace(report, **keys)
 
 
-def said(access: bool | str, form: logs.Format = "text", level: str = "info", **keys: int) -> str:
+def said(access: bool | str, form: logs.Format = "text", level: str = "info", **keys: Any) -> str:
     stream = io.StringIO()
     logs.set_up(form, level, stream)
     access_log.tell(exchange(**keys), access)
@@ -53,14 +57,14 @@ def said(access: bool | str, form: logs.Format = "text", level: str = "info", **
 
 
 def test_true_follows_the_form_of_all_other_lines() -> None:
-    assert said(True).endswith(" GET /api/media/… 200  [abc-1]\n")
-    assert json.loads(said(True, "json"))["message"] == "GET /api/media/… 200"
+    assert said(True).endswith(" GET /api/… 200  [abc-1]\n")
+    assert json.loads(said(True, "json"))["message"] == "GET /api/… 200"
 
 
 def test_json_is_json_whatever_the_others_are() -> None:
     line = json.loads(said("json", "text"))
     assert {key: line[key] for key in ("request_id", "client", "method", "path", "status", "ms", "sent")} == {
-        "request_id": "abc-1", "client": "10.0.0.7", "method": "GET", "path": "/api/media/…", "status": 200,
+        "request_id": "abc-1", "client": "10.0.0.7", "method": "GET", "path": "/api/…", "status": 200,
         "ms": 12.34, "sent": 512,
     }  # fmt: skip
     assert "form" not in line
@@ -68,7 +72,7 @@ def test_json_is_json_whatever_the_others_are() -> None:
 
 def test_combined_is_apaches_with_the_requests_id() -> None:
     assert re.fullmatch(
-        r'10\.0\.0\.7 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /api/media/… HTTP/1\.1" 200 512 '
+        r'10\.0\.0\.7 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /api/… HTTP/1\.1" 200 512 '
         r'"-" "-" abc-1 12\.34ms\n',
         said("combined", "json"),
     )
@@ -87,6 +91,48 @@ def test_no_form_tells_a_query_or_an_id_in_a_path() -> None:
             assert "5500000000001" not in line
 
 
+FORMS: list[tuple[bool | str, logs.Format]] = [(True, "text"), (True, "json"), ("json", "text"), ("combined", "text")]
+
+
+@pytest.mark.parametrize(("access", "form"), FORMS)
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/api/abcdefplanted/x", "/api/…"),  # a secret of letters only
+        (b"/api/abcdefplanted", "/api/…"),
+        (b"/webhook-planted1/x", "/…/…"),
+        (b"/health", "/health"),
+        (b"/api/", "/api/"),
+        (b"/", "/"),
+        (b"//planted", "//…"),
+        (b"http://planted.example/api/planted", "/api/…"),
+        (b"*", "/…"),
+    ],
+)
+def test_of_a_path_without_a_route_only_a_first_word_shows(
+    target: bytes, path: str, access: bool | str, form: logs.Format
+) -> None:
+    line = said(access, form, target=target)
+    assert f"GET {path} " in line
+    assert "planted" not in line
+
+
+@pytest.mark.parametrize(("access", "form"), FORMS)
+def test_of_a_route_its_template_shows(access: bool | str, form: logs.Format) -> None:
+    line = said(access, form, target=b"/api/channels/planted/qr", template="/api/channels/{session}/qr")
+    assert "GET /api/channels/{session}/qr " in line
+    assert "planted" not in line
+
+
+@pytest.mark.parametrize(("access", "form"), [*FORMS, ("combined", "json")])
+def test_whatever_an_exchange_holds_it_is_one_line_with_its_fields(access: bool | str, form: logs.Format) -> None:
+    line = said(access, form, client="a\n\x1b", request_id='x"y', method="GE\u202eT")
+    assert line[:-1].isprintable()
+    if access == "combined":
+        assert r"x\x22y" in line
+        assert line.count('"') == 6
+
+
 def test_access_lines_come_whatever_else_is_to_be_heard() -> None:
     assert said("combined", level="error")
 
@@ -97,6 +143,7 @@ def test_access_lines_carry_the_journals_priority(tmp_path: Path, monkeypatch: p
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
         logs.set_up("auto", "info", stream)
         access_log.tell(exchange(), "combined")
+        logs.flush()
         stream.seek(0)
         assert stream.read().startswith("<6>10.0.0.7 - - [")
 
@@ -106,6 +153,8 @@ async def test_each_request_has_its_line(tmp_path: Path, caplog: pytest.LogCaptu
     async with running(tmp_path, "http://127.0.0.1:9", log={"access": "combined"}) as proxy:
         await proxy.ask(get("/health"))
         await until(lambda: "GET /health 502" in caplog.messages)
+        await proxy.ask(get("/api/channels/sales/qr"))
+        await until(lambda: "GET /api/channels/{session}/qr 502" in caplog.messages)
 
 
 # Floods

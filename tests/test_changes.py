@@ -6,6 +6,7 @@ import pytest
 
 from statusproxy import changes as module
 from statusproxy.changes import ChangeLog
+from statusproxy.logs import NOTICE
 from statusproxy.status.sessions import Change
 
 
@@ -24,6 +25,11 @@ def test_each_change_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
         "sales: shown as disconnected from now on (close)",
         "sales: no longer shown as disconnected (alive)",
     ]
+
+
+def test_a_loss_is_a_warning_a_return_is_a_notice_and_a_repetition_is_news(caplog: pytest.LogCaptureFixture) -> None:
+    ChangeLog().changed([Change("sales", what, "", 1.0, 1.0) for what in ("started", "repeated", "released")], 1_000.0)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.INFO, NOTICE]
 
 
 def test_three_hundred_sessions_that_fall_at_once_have_a_line_each(caplog: pytest.LogCaptureFixture) -> None:

@@ -215,12 +215,81 @@ async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy:
 
     result = await asking(proxy, tmp_path, "history")
     assert result.exit_code == 0
-    assert [word for line in result.stdout.splitlines() for word in ("started", "released") if word in line] == [
-        "released",
-        "started",
+    assert [word for line in result.stdout.splitlines() for word in ("lost", "released by hand") if word in line] == [
+        "released by hand",
+        "lost",
     ]
     one = json.loads((await asking(proxy, tmp_path, "history", "Front Desk", "--json")).stdout)
     assert [change["change"] for change in one["history"]] == ["released", "started"]
+
+
+async def test_a_session_that_nobody_knows_is_an_error_with_the_ids_that_are_like_it(
+    proxy: Running, tmp_path: Path
+) -> None:
+    await tell(proxy.url + INBOUND, status_find("Front Desk", "inChat"), status_find("sales", "inChat"))
+    for command in ("history", "release"):
+        result = await asking(proxy, tmp_path, command, "front-desk")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("no session 'front-desk' is known")
+        assert result.stderr.endswith('; did you mean "Front Desk"?\n')
+        result = await asking(proxy, tmp_path, command, "marketing\x1b[31m")
+        assert "did you mean" not in result.stderr
+        assert result.stderr[:-1].isprintable()
+    result = await asking(proxy, tmp_path, "history", "sales")
+    assert (result.exit_code, result.stdout) == (0, "sales was not lost in the time that is kept.\n")
+
+
+async def test_the_ids_are_shown_in_the_order_in_which_people_count(proxy: Running, tmp_path: Path) -> None:
+    ids = ["unit 10", "unit 9", "Unit 2", "unit 1"]
+    await tell(proxy.url + INBOUND, *(status_find(session, "inChat") for session in ids))
+    _, *lines = (await asking(proxy, tmp_path, "sessions")).stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["unit 1", "Unit 2", "unit 9", "unit 10"]
+
+
+async def test_an_id_reaches_no_terminal_as_a_command_and_stays_itself_in_json(proxy: Running, tmp_path: Path) -> None:
+    session = "a\n12:00:00 error: FORGED \x1b[31m\u202e\x9b"
+    await tell(proxy.url + INBOUND, status_find(session, "browserClose"))
+    for command in (["sessions"], ["history"], ["history", session], ["release", session]):
+        result = await asking(proxy, tmp_path, *command)
+        assert result.exit_code == 0
+        assert all(line.isprintable() for line in result.stdout.split("\n"))
+        assert r"a\n12:00:00 error: FORGED \x1b[31m\u202e\x9b" in result.stdout
+        if command != ["release", session]:
+            result = await asking(proxy, tmp_path, *command, "--json")
+            assert all(line.isprintable() for line in result.stdout.split("\n"))
+            (one,) = next(value for value in json.loads(result.stdout).values() if isinstance(value, list))
+            assert one["session"] == session
+
+
+async def test_webhooks_of_which_none_is_trusted_are_said(tmp_path: Path) -> None:
+    admin = {"listen": f"127.0.0.1:{free_port()}"}
+    hooks = [{"path": INBOUND, "forward": False, "from": ["192.0.2.0/24"]}]
+    async with running(tmp_path, "http://127.0.0.1:9", admin=admin, webhooks=hooks) as proxy:
+        await tell(proxy.url + INBOUND, *[status_find("sales", "browserClose")] * 6)
+        result = await asking(proxy, tmp_path, "sessions")
+    assert result.stdout.startswith(
+        "No session is known yet: 6 webhooks came since the start, none trusted (network: 6)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "ends"),
+    [("sessions", "write one, or give --admin"), ("history", "write one, or give --admin"),
+     ("release x", "write one, or give --admin"), ("state show", "write one, or give --admin"),
+     ("backup x", "write one"), ("check", "write one, or give --gateway"), ("run", "write one, or give --gateway")],
+)  # fmt: skip
+@pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
+def test_no_command_advises_an_option_that_it_lacks(
+    command: str, ends: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STATUSPROXY_CONFIG", raising=False)
+    result = call(*command.split())
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"; {ends}\n")
+    result = call(*command.split(), "-c", written(tmp_path, "language: en"))
+    assert result.exit_code == 2
+    assert ("--gateway" in result.stderr) == (command in ("check", "run"))
 
 
 async def test_the_wrong_token_is_told(proxy: Running, tmp_path: Path) -> None:
@@ -236,7 +305,7 @@ def test_a_proxy_that_does_not_run_is_told_in_one_line(tmp_path: Path) -> None:
         result = call(*command, "--config", file)
         assert result.exit_code == 1
         (line,) = result.stderr.splitlines()
-        assert "is statusproxy running" in line
+        assert "does not answer (connection refused); is statusproxy running" in line
 
 
 def test_an_admin_listener_that_is_off_cannot_be_asked(tmp_path: Path) -> None:

@@ -322,6 +322,21 @@ async def test_a_disk_that_refuses_costs_no_webhook(caplog: pytest.LogCaptureFix
     assert "a change is not on disk yet: no space" in caplog.messages
 
 
+async def test_a_disk_that_stays_full_is_one_line_a_minute_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    def lines() -> list[str]:
+        return [line for line in caplog.messages if "no space" in line]
+
+    async with kept() as it:
+        it.disk.broken = OSError("no space")
+        for number in range(20):
+            await it.hear(status_find(f"s{number}", "browserClose"))
+        assert lines() == ["a change is not on disk yet: no space"]
+        it.clock.now += 60
+        await it.hear(LOST)
+        assert lines()[1:] == ["a change is not on disk yet: no space (and 19 times since this was last said)"]
+    assert {record.levelno for record in caplog.records if "no space" in record.message} == {logging.ERROR}
+
+
 async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_calls() -> None:
     async with kept() as it:
         it.disk.__class__ = type("Sick", (Disk,), {"healthy": property(lambda self: False)})

@@ -66,3 +66,13 @@ def test_the_quickest_delivery_tells_how_the_clocks_differ() -> None:
     seen.timed(98.0, 100.0)
     seen.timed(1000.0, 100.0)
     assert seen.report()["clock"] == {"timed": 2, "lag": 2.0, "ahead": 1}
+
+
+def test_the_totals_lose_no_webhook_whoever_sent_it() -> None:
+    seen = Seen()
+    assert seen.totals() == {"came": 0, "trusted": 0, "untrusted": {}}
+    for number in range(100):
+        seen.doubted(f"203.0.113.{number}", "network", 1.0)
+    seen.doubted("10.0.0.2", "secret", 1.0)
+    seen.heard("10.0.0.2", "e", "unmatched", 1.0)
+    assert seen.totals() == {"came": 102, "trusted": 1, "untrusted": {"network": 100, "secret": 1}}

@@ -190,7 +190,7 @@ async def test_a_port_in_use_is_told_in_one_line_that_names_it(which: str, tmp_p
     told = str(trouble.value)
     assert address in told
     assert "\n" not in told
-    assert "address already in use" in told.lower()
+    assert "the address is already in use" in told
     if which == "admin":
         assert "admin.listen" in told
 
@@ -334,7 +334,7 @@ async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, capl
     assert site.reload(log={"access": True})
     await site.ask(get("/api/media/sales/secret-id?token=abc"))
     told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
-    assert told == ["GET /api/media/… 200"]
+    assert told == ["GET /api/… 200"]
     caplog.set_level(logging.NOTSET, "statusproxy")  # restored by caplog in the end
     assert site.reload(log={"level": "warning"})
     assert logging.getLogger("statusproxy").level == logging.WARNING

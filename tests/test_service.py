@@ -55,6 +55,11 @@ def test_a_status_is_one_line() -> None:
     assert service.status("config.yaml:3: gateway:\n  found 7") == "STATUS=config.yaml:3: gateway: found 7"
 
 
+def test_a_status_holds_nothing_that_a_terminal_would_obey_and_can_always_be_sent(manager: socket.socket) -> None:
+    assert service.notify(service.status("why: \x1b[31m\u202e\udc80"))
+    assert manager.recv(4096) == rb"STATUS=why: \x1b[31m\u202e\udc80"
+
+
 def test_a_long_status_is_cut() -> None:
     line = service.status("x" * 5000)
     assert len(line) < 500

@@ -34,6 +34,7 @@ FILES: Final = {
     "/feed.js": "feed.js",
     "/timeline.js": "timeline.js",
     "/moments.js": "moments.js",
+    "/visible.js": "visible.js",
     "/words.js": "words.js",
     "/icon.svg": "icon.svg",
     "/icon-down.svg": "icon-down.svg",

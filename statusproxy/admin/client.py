@@ -7,13 +7,22 @@ from typing import Any
 from urllib.parse import quote as _quote
 
 from statusproxy.addresses import Address, parse_admin
+from statusproxy.network_errors import in_words
+from statusproxy.observe.visible import json_visible
 
 #: Seconds to wait for an answer: it comes from this host's memory.
 _PATIENCE = 10.0
 
 
 class AdminError(Exception):
-    """The admin listener could not be asked, or said no; the text tells a person what to do."""
+    """The admin listener could not be asked, or said no; the text tells a person what to do.
+
+    `status` is the code of its answer, None where there was none.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -33,8 +42,8 @@ def quote(session: str) -> str:
 
 
 def pretty(answer: dict[str, Any]) -> str:
-    """JSON for people and `jq`."""
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+    """JSON for people and `jq`; what a terminal would obey stands in it as an escape."""
+    return "\n".join(map(json_visible, json.dumps(answer, indent=2, ensure_ascii=False).split("\n")))
 
 
 def ask(where: str, method: str, path: str, token: str | None = None) -> dict[str, Any]:
@@ -57,7 +66,7 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
         body = response.read()
     except (OSError, http.client.HTTPException) as error:
         raise AdminError(
-            f"the proxy's admin listener at {where} does not answer ({error}); is statusproxy running, "
+            f"the proxy's admin listener at {where} does not answer ({in_words(error)}); is statusproxy running, "
             "with this configuration?"
         ) from error
     finally:
@@ -67,9 +76,12 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise AdminError(f"what answers at {where} is not statusproxy's admin listener")
+        raise AdminError(
+            f"what answers at {where} is not statusproxy's admin listener; give admin.listen an address that no other "
+            "program has"
+        )
     if response.status >= 400:
-        raise AdminError(str(answer.get("error", f"the admin listener answered {response.status}")))
+        raise AdminError(str(answer.get("error", f"the admin listener answered {response.status}")), response.status)
     return answer
 
 

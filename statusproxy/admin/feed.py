@@ -201,6 +201,7 @@ class Feed:
     def _heard(self) -> dict[str, Any]:
         return {
             "webhook_last_heard": moment(self._ledger.heard_at),
+            "webhooks": self._ledger.seen.totals(),
             "started": moment(self._ledger.started_at),
         }
 

@@ -9,6 +9,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,12 +22,15 @@ from statusproxy.admin import assets
 from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import Health
+from statusproxy.admin.ids import natural_key
 from statusproxy.admin.report import change_report, damage_report, moment, session_text
 from statusproxy.admin.selfreport import self_report
 from statusproxy.config import Settings
 from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
+from statusproxy.network_errors import in_words
 from statusproxy.proxy.handler import Proxy
+from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
 
 log = logging.getLogger("statusproxy.admin")
@@ -41,6 +45,9 @@ _BACKLOG: Final = 128
 
 #: Reports of sessions written before others have their turn; some 20 µs each.
 _AT_ONCE: Final = 100
+
+#: Sessions whose place in the order is determined before others have their turn; some 2 µs each.
+_KEYS_AT_ONCE: Final = 1_000
 
 #: Lines of history given at most.
 _HISTORY: Final = 1000
@@ -102,8 +109,8 @@ class AdminListener:
         except OSError as error:
             await self.stop()
             raise OSError(
-                f"cannot listen on {address} (admin.listen): {error.strerror or error}; "
-                "give it another address, or null to turn it off"
+                f"cannot listen on {address} (admin.listen): {in_words(error)}; "
+                "give admin.listen another address, or null to turn it off"
             ) from error
         self.addresses = [_url(sock.getsockname()) for listener in self._listeners for sock in listener.sockets]
         return ", ".join(self.addresses)
@@ -193,13 +200,14 @@ class AdminListener:
         return web.Response(body=self._metrics.expose(), headers={"Content-Type": self._metrics.content_type})
 
     async def _sessions(self, request: web.Request) -> web.Response:
-        """Every session something is known of."""
-        records = sorted(self._ledger.records(), key=lambda record: (record.override is None, record.session))
+        """Every session something is known of: those shown as disconnected first, in natural order."""
+        records = await _in_order(self._ledger.records())
         head = json.dumps(
             {
                 "now": moment(time.time()),
                 "started": moment(self._ledger.started_at),
                 "webhook_last_heard": moment(self._ledger.heard_at),
+                "webhooks": self._ledger.seen.totals(),
                 "disconnected": sum(record.override is not None for record in records),
             }
         )
@@ -256,6 +264,8 @@ class AdminListener:
             changes = await self._ledger.store.history(session, _HISTORY)
         except StoreError as error:
             return _refuse(503, f"the history cannot be read: {error}")
+        if session is not None and not changes and self._ledger.sessions.get(session) is None:
+            return _refuse(404, f"no session {session!r} is known, and the history has none of that name")
         return web.json_response({"history": [change_report(change) for change in changes]})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -278,6 +288,16 @@ class AdminListener:
                 async for piece in pieces:
                     await response.write(piece)
         return response
+
+
+async def _in_order(records: Sequence[Record]) -> list[Record]:
+    """Those shown as disconnected first, each part in natural order; others have their turn meanwhile."""
+    parts: tuple[list[tuple[str, Record]], list[tuple[str, Record]]] = ([], [])
+    for start in range(0, len(records), _KEYS_AT_ONCE):
+        for record in records[start : start + _KEYS_AT_ONCE]:
+            parts[record.override is None].append((natural_key(record.session), record))
+        await asyncio.sleep(0)
+    return [record for part in parts for _, record in sorted(part, key=itemgetter(0))]
 
 
 def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> web.Response:

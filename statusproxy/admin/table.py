@@ -1,8 +1,10 @@
 """The command line's tables: what is known of each session, and its history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from statusproxy.observe.visible import visible
 
 
 def sessions_table(answer: dict[str, Any]) -> str:
@@ -19,30 +21,56 @@ def sessions_table(answer: dict[str, Any]) -> str:
         )
         for one in answer["sessions"]
     ]
+    untrusted = _untrusted(answer.get("webhooks"))
     if not rows:
         heard = answer.get("webhook_last_heard")
         if heard:
             return "No session is known yet; events have been seen, but none about a session."
-        return "No session is known yet: no webhook has come through since the start."
+        return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
     head = ("SESSION", "SHOWN", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
-    return _table(head, rows)
+    return _table(head, rows) + (f"\n\nWarning: {untrusted}" if untrusted else "")
 
 
-def history_table(answer: dict[str, Any]) -> str:
-    """`/history` as a table: one line a change, newest first."""
+def _untrusted(webhooks: Mapping[str, Any] | None) -> str | None:
+    """What to say where webhooks came since the start, and not one from a sender that is trusted."""
+    if not webhooks or webhooks["trusted"] or not webhooks["came"]:
+        return None
+    count = webhooks["came"]
+    reasons = ", ".join(f"{why}: {number}" for why, number in webhooks["untrusted"].items())
+    return (
+        f"{count} {'webhook' if count == 1 else 'webhooks'} came since the start, none trusted ({reasons}). "
+        "`statusproxy doctor` says which senders, and what to change."
+    )
+
+
+def history_table(answer: dict[str, Any], session: str | None = None) -> str:
+    """`/history` as a table, of one `session` or of all: one line a change, newest first."""
     rows = [
         (
             local(one["at"]),
             str(one["session"]),
-            str(one["change"]),
+            _change(str(one["change"]), str(one["reason"])),
             str(one["reason"]),
             str(one["gateway_said"] or "–"),
         )
         for one in answer["history"]
     ]
     if not rows:
-        return "No session was lost or regained in the time that is kept."
+        if session is not None:
+            return f"{visible(session)} was not lost in the time that is kept."
+        return "No session was lost in the time that is kept."
     return _table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
+
+
+#: What ended a correction without the session being back, in words.
+_ENDS: Final = {"deleted": "deleted", "operator": "released by hand", "expired": "expired", "evicted": "forgotten"}
+
+
+def _change(what: str, reason: str) -> str:
+    """A change as people say it: `back` only where something showed that the session is."""
+    if what == "released":
+        return _ENDS.get(reason, "back")
+    return {"started": "lost", "repeated": "still lost"}.get(what, what)
 
 
 def state_text(answer: dict[str, Any]) -> str:
@@ -61,11 +89,6 @@ def local(moment: str | None) -> str:
     if not moment:
         return "–"
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def visible(text: str) -> str:
-    """Text of an event as a terminal may be sent it: no colours, no cursor moves, no line breaks, no turned order."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from yarl import URL
 from statusproxy.demo.engine import Dialog
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
+from statusproxy.terminal import colours
 
 PROXY_PORT: Final = 8090
 GATEWAY_PORT: Final = 3000
@@ -48,7 +50,7 @@ Words = Mapping[str, str]
 def speak(line: str) -> None:
     """Print a line on standard output, with nothing in it that cannot be shown there."""
     encoding = sys.stdout.encoding or "ascii"
-    click.echo(line.encode(encoding, "replace").decode(encoding))
+    click.echo(line.encode(encoding, "replace").decode(encoding), color=colours(sys.stdout, os.environ))
 
 
 async def play(*, say: Say = speak, python: str = sys.executable) -> bool:

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 import click
 
 from statusproxy import __version__
-from statusproxy.admin.table import visible
 from statusproxy.doctor import english, portuguese
 from statusproxy.doctor.findings import GROUPS, Finding, Level, worst
+from statusproxy.observe.visible import visible
 
 Language = Literal["en", "pt-BR"]
 

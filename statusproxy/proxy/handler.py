@@ -914,4 +914,5 @@ class Exchange:
             target=self._target,
             problem=self._problem,
             corrected=self._corrected,
+            template=self._match.template,
         )

@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 
+from statusproxy.network_errors import in_words
 from statusproxy.proxy.upstream import Origin, UpstreamConnection, UpstreamError, UpstreamLimits
 from statusproxy.proxy.upstream_places import UpstreamPlaces, Waiter
 
@@ -214,11 +215,11 @@ class Pool:
         except TimeoutError:
             raise UpstreamError("gateway_connect_slow", sent=False) from None
         except ssl.SSLError as error:
-            raise UpstreamError("gateway_tls_failed", str(error), sent=False) from None
+            raise UpstreamError("gateway_tls_failed", in_words(error), sent=False) from None
         except socket.gaierror as error:
-            raise UpstreamError("gateway_name_unknown", str(error), sent=False) from None
+            raise UpstreamError("gateway_name_unknown", in_words(error), sent=False) from None
         except OSError as error:
-            raise UpstreamError("gateway_unreachable", str(error), sent=False) from None
+            raise UpstreamError("gateway_unreachable", in_words(error), sent=False) from None
         if connection.closed:
             raise UpstreamError("gateway_unreachable", "closed as soon as it was open", sent=False)
         return connection

@@ -38,11 +38,15 @@ class Route(Generic[Entry]):
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Entry]):
-    """What a request was found to be; `session` is the id in the path, decoded, where the template has one."""
+    """What a request was found to be; `session` is the id in the path, decoded, where the template has one.
+
+    `template` is the route's path as the configuration has it, None where no route fits.
+    """
 
     kind: Kind
     entry: Entry | None = None
     session: str | None = None
+    template: str | None = None
 
 
 #: Answers remembered by method and raw path; the whole memory is dropped when it is full.
@@ -88,16 +92,20 @@ class RouteTable(Generic[Entry]):
                 elif wanted != segment.casefold():
                     break
             else:
-                return Match(route.kind, route.entry, session)
+                return Match(route.kind, route.entry, session, route.path)
         return Match(Kind.PASS)
+
+
+def path_of(target: bytes) -> bytes:
+    """A request target without its query and, in absolute form (RFC 9112 §3.2.2), without scheme and authority."""
+    path = target.partition(b"?")[0]
+    absolute = _ABSOLUTE.match(path)
+    return path if absolute is None else path[absolute.end() :]
 
 
 def segments(path: bytes) -> tuple[str, ...]:
     """The decoded segments of a target's path; a `%2F` stays inside its segment."""
-    absolute = _ABSOLUTE.match(path)
-    if absolute is not None:
-        path = path[absolute.end() :]
-    parts = [unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path.split(b"/")[1:]]
+    parts = [unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path_of(path).split(b"/")[1:]]
     if parts and not parts[-1]:
         parts.pop()
     return tuple(parts)

@@ -9,7 +9,7 @@ from statusproxy.proxy.belief import Judge
 from statusproxy.proxy.errors import Language
 from statusproxy.proxy.forwarded import Trust
 from statusproxy.proxy.pool import Pool
-from statusproxy.proxy.routes import Kind, RouteTable
+from statusproxy.proxy.routes import Kind, RouteTable, path_of
 from statusproxy.status.channels import ChannelRule, Correction
 
 
@@ -127,7 +127,7 @@ class Site:
     """Every pool by its origin's name, for reload and shutdown."""
 
 
-#: A segment of a path that says nothing of anybody: a word, or an interface's version.
+#: A first segment of a path that says nothing of anybody: a word, or an interface's version.
 _PLAIN: Final = re.compile(rb"[A-Za-z][A-Za-z_-]{0,31}|[vV][0-9]{1,2}|")
 
 
@@ -149,13 +149,17 @@ class Report:
     target: bytes
     problem: str | None
     corrected: int
+    template: str | None = None
+    """The path of the route that served it, as configured; None where the request was only passed on."""
 
     @property
     def path(self) -> str:
-        """As much of the path as may be logged: its first two segments where they are plain words.
+        """As much of the path as may be logged: the route's template, else the first segment where it is a word.
 
-        Anything with digits or signs in it may be the id or number of a person, or a token.
+        Anything else may be the id or number of a person, or a token: also a word, which a secret may be as well.
         """
-        parts = self.target.partition(b"?")[0].split(b"/")[1:]
-        shown = [part.decode("ascii") if _PLAIN.fullmatch(part) else "…" for part in parts[:2]]
-        return "/" + "/".join(shown) + ("/…" if len(parts) > 2 else "")
+        if self.template is not None:
+            return self.template
+        first, slash, rest = path_of(self.target).removeprefix(b"/").partition(b"/")
+        shown = first.decode("ascii") if _PLAIN.fullmatch(first) else "…"
+        return f"/{shown}" + ("/…" if rest else slash.decode())

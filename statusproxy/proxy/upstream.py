@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from statusproxy.network_errors import in_words
 from statusproxy.proxy.answer_parser import Answer, BadAnswerError, ResponseHead
 from statusproxy.proxy.headers import Header
 from statusproxy.proxy.reset import reset
@@ -457,7 +458,7 @@ class UpstreamConnection(asyncio.Protocol):
             answer.complete = True
         elif not answer.complete:
             code = "gateway_closed" if answer.head is None else "gateway_bad_answer"
-            self._fail(UpstreamError(code, str(exc or ""), sent=self.sent, answered=self.answered))
+            self._fail(UpstreamError(code, in_words(exc) if exc else "", sent=self.sent, answered=self.answered))
         self._wake()
         if answer.complete and self.whole is not None:
             self.whole()

@@ -25,6 +25,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import TimeoutError as NoAnswerError
 
+from statusproxy.network_errors import in_words
 from statusproxy.state_url import Place
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
@@ -436,6 +437,9 @@ def describe(error: BaseException, place: Place) -> str:
         word, mend = "no answer", "see that the server runs and is not overloaded"
     elif isinstance(error, (NoConnectionError, OSError)):
         word, mend = "no connection", "see that the server runs and can be reached from here"
+        origin = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+        if isinstance(origin, OSError):
+            detail = in_words(origin)
     else:
         word, mend = "cannot be written", ""
     return f"{word}: {place}: {detail}" + (f"; {mend}" if mend else "")

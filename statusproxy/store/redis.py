@@ -45,6 +45,7 @@ from statusproxy.store.keyspace import (
     may_pass_at_once,
 )
 from statusproxy.store.owner import Owner
+from statusproxy.store.trouble_log import TroubleLog, times
 
 __all__ = ["RedisStore", "Timing", "newest"]
 
@@ -149,6 +150,7 @@ class RedisStore:
         self._replayed: dict[str, float] = {}
         """Sessions as the journal had them, with the time up to which it knew of them. Others may know more by now."""
         self._trouble: str | None = _NOT_OPEN
+        self._troubles = TroubleLog()
         self._told: Durability | None = None
         self._closing = False
         self._bell = asyncio.Event()
@@ -385,14 +387,14 @@ class RedisStore:
         await self._write_piece(batch, before)
         while batch:
             await self._write_piece(batch, None)
-        was, self._trouble = self._trouble, None
+        self._trouble = None
         self._pause = 0.0
         self._flying = _Batch()
         self._due_at = time.monotonic() + self._timing.mark_lifetime / 3
         self._replayed.clear()
         _settle([batch], None)
         await self._fallback.confirm(batch.mark)
-        if was is not None:
+        if self._troubles.works():
             self._log.warning(
                 "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
                 self.place, sessions, changes,
@@ -420,7 +422,7 @@ class RedisStore:
         self._pause = min(self._pause * 2 or self._timing.first_retry, self._timing.last_retry)
         self._due_at = time.monotonic() + self._pause
         journaled = self._journaling
-        was, self._trouble = self._trouble, trouble
+        self._trouble = trouble
         newer, self._flying = self._batch, _Batch()
         self._batch = _Batch({**batch.records, **newer.records}, batch.changes + newer.changes)
         _shorten(self._batch.changes)
@@ -431,11 +433,13 @@ class RedisStore:
             kept = await self._fallback.keep()
         finally:
             _settle([batch, newer], StoreError(f"{trouble} ({kept}, tried again)"))
-        if was != trouble:
+        said = self._troubles.fails(trouble)
+        if said is not None:
             known = isinstance(error, (RedisError, OSError, StoreError))
             self._log.error(
-                "state: %s; changes are %s and tried again", trouble, kept, exc_info=None if known else error
-            )
+                "state: %s; changes are %s and tried again%s", trouble, kept, times(said),
+                exc_info=None if known else error,
+            )  # fmt: skip
 
     # What the server lacks ---------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.database import Entry, UnusableError
 from statusproxy.store.errors import StoreError, StoreInUseError, describe, primary_code
 from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.trouble_log import TroubleLog, times
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 
 __all__ = ["SqliteStore", "Timing"]
@@ -123,6 +124,7 @@ class SqliteStore:
         self._flying_since = 0.0
         self._questions: list[Callable[[], None]] = []
         self._trouble: str | None = _NOT_OPEN
+        self._troubles = TroubleLog()
         self._closing = False
 
         # The event loop's.
@@ -269,7 +271,9 @@ class SqliteStore:
 
     def _give_up(self, batch: _Batch) -> None:
         error = f"no answer: {self.path}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
-        self._log.error("state: %s", error)
+        said = self._troubles.fails(error)
+        if said is not None:
+            self._log.error("state: %s%s", error, times(said))
         _settle([batch], StoreError(error))
 
     async def _ask(self, question: Callable[[], _Answer]) -> _Answer:
@@ -412,11 +416,11 @@ class SqliteStore:
             else:
                 self._on_disk[session] = record
         with self._bell:
-            was, self._trouble = self._trouble, None
+            self._trouble = None
             self._flying = None
         self._pause = 0.0
         self._tell(_settle, [batch], None)
-        if was is not None:
+        if self._troubles.works():
             self._log.warning(
                 "state: %s can be written again; all that waited is on disk (%d sessions, %d changes)",
                 self.path, len(batch.records), len(batch.changes),
@@ -431,15 +435,16 @@ class SqliteStore:
         self._pause = min(self._pause * 2 or timing.first_retry, timing.last_retry)
         self._retry_at = time.monotonic() + self._pause
         with self._bell:
-            was, self._trouble = self._trouble, trouble
+            self._trouble = trouble
             newer, self._flying = self._batch, None
             self._batch = _Batch({**batch.records, **newer.records}, batch.changes + newer.changes)
             _shorten(self._batch.changes)
         self._tell(_settle, [batch, newer], StoreError(f"{trouble} (kept in memory, tried again)"))
-        if was != trouble:
+        said = self._troubles.fails(trouble)
+        if said is not None:
             known = error if isinstance(error, _EXPECTED) else None
             self._log.error(
-                "state: %s; changes are kept in memory and tried again", trouble,
+                "state: %s; changes are kept in memory and tried again%s", trouble, times(said),
                 exc_info=None if known else error,
             )  # fmt: skip
 

@@ -68,14 +68,16 @@ def test_history_tells_of_one_session_or_of_all(process: Process) -> None:
     process.command("release", "Sales Team")
     one, every = process.command("history", "Sales Team"), process.command("history")
     assert one.returncode == every.returncode == 0
-    head, released, started, *_ = one.stdout.splitlines()
+    head, released, lost, *_ = one.stdout.splitlines()
     assert head.split()[:3] == ["WHEN", "SESSION", "CHANGE"]
-    assert "released" in released
+    assert "released by hand" in released
     assert "operator" in released
-    assert "started" in started
-    assert "status-find serverClose" in started
+    assert "  lost  " in lost
+    assert "status-find serverClose" in lost
     assert every.stdout == one.stdout
-    assert process.command("history", "nobody").stdout.startswith("No session was lost")
+    unknown = process.command("history", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.startswith("no session 'nobody' is known")
 
 
 def test_history_survives_a_restart(process: Process) -> None:

@@ -308,7 +308,9 @@ async def test_it_listens_on_a_unix_socket(start: Start, tmp_path: Path) -> None
 async def test_a_port_that_is_taken_is_named_with_what_to_do(start: Start, admin: Admin) -> None:
     from statusproxy.server import StartError
 
-    with pytest.raises(StartError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(admin\.listen\).*give it another"):
+    with pytest.raises(
+        StartError, match=r"cannot listen on 127\.0\.0\.1:\d+ \(admin\.listen\).*give admin\.listen another"
+    ):
         async with start(admin={"listen": admin.netloc}):
             pass
 

@@ -1,5 +1,7 @@
 """The command line's tables."""
 
+import re
+
 import pytest
 
 from statusproxy.admin.table import history_table, local, sessions_table, state_text
@@ -40,6 +42,22 @@ def test_without_sessions_it_says_whether_webhooks_pass_at_all() -> None:
     assert "none about a session" in sessions_table(heard)
 
 
+UNTRUSTED = {"came": 6, "trusted": 0, "untrusted": {"network": 5, "secret": 1}}
+
+
+def test_webhooks_that_came_and_are_not_trusted_are_not_passed_over() -> None:
+    said = "6 webhooks came since the start, none trusted (network: 5, secret: 1)."
+    assert said in sessions_table({"sessions": [], "webhook_last_heard": None, "webhooks": UNTRUSTED})
+    assert f"\n\nWarning: {said}" in sessions_table({"sessions": [session()], "webhooks": UNTRUSTED})
+    for some in ({"came": 6, "trusted": 1, "untrusted": {"network": 5}}, {"came": 0, "trusted": 0, "untrusted": {}}):
+        assert "none trusted" not in sessions_table({"sessions": [session()], "webhooks": some})
+
+
+def test_a_single_untrusted_webhook_is_one() -> None:
+    one = {"came": 1, "trusted": 0, "untrusted": {"network": 1}}
+    assert "1 webhook came since" in sessions_table({"sessions": [], "webhooks": one})
+
+
 def test_the_history_is_a_line_a_change() -> None:
     change = {
         "session": "sales", "change": "started", "reason": "closesession", "at": "2026-01-15T19:07:06.490Z",
@@ -48,11 +66,34 @@ def test_the_history_is_a_line_a_change() -> None:
     head, line = history_table({"history": [change]}).splitlines()
     assert head.split() == ["WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY", "SAID"]
     assert line.split("  ")[0] == "2026-01-15 19:07:06"
+    assert re.split("  +", line)[2] == "lost"
     assert line.endswith("–")
 
 
+@pytest.mark.parametrize(
+    ("change", "reason", "word"),
+    [
+        ("started", "status-find browserClose", "lost"),
+        ("repeated", "status-find browserClose", "still lost"),
+        ("released", "connected-event", "back"),
+        ("released", "reconnected", "back"),
+        ("released", "alive", "back"),
+        ("released", "deleted", "deleted"),
+        ("released", "operator", "released by hand"),
+        ("released", "expired", "expired"),
+        ("released", "evicted", "forgotten"),
+    ],
+)
+def test_a_session_is_lost_and_back_and_back_only_where_something_showed_it(
+    change: str, reason: str, word: str
+) -> None:
+    line = {"session": "a", "change": change, "reason": reason, "at": "2026-01-15T19:07:06.490Z", "gateway_said": None}
+    assert re.split("  +", history_table({"history": [line]}).splitlines()[1])[2] == word
+
+
 def test_an_empty_history_is_said_in_words() -> None:
-    assert history_table({"history": []}).startswith("No session was lost or regained")
+    assert history_table({"history": []}) == "No session was lost in the time that is kept."
+    assert history_table({"history": []}, "sa\nles") == r"sa\nles was not lost in the time that is kept."
 
 
 def test_what_a_terminal_would_obey_is_shown_and_not_sent() -> None:
@@ -69,5 +110,5 @@ def test_the_state_is_told_in_sentences_with_what_to_do() -> None:
     assert state_text({"store": "ok", "damage": []}) == "The state can be written."
     first, second, third = state_text({"store": "disk full", "damage": [{"text": "it\nwas"}]}).splitlines()
     assert first == "The state cannot be written: disk full"
-    assert second == "Damage: it\N{REPLACEMENT CHARACTER}was"
+    assert second == r"Damage: it\nwas"
     assert third.endswith("statusproxy state acknowledge")

@@ -158,6 +158,35 @@ def test_an_id_that_looks_like_markup_is_text(window: webdriver.Chrome, site: Si
     picture(window, "hostile-id")
 
 
+def test_what_does_not_print_in_an_id_is_shown_as_an_escape(window: webdriver.Chrome, site: Site) -> None:
+    session, shown = "a\u202eselas\n\x1b", r"a\u202eselas\n\x1b"
+    site.lose(session)
+    site.process.gateway.document = {"channels": [{"id": session, "status": "\u2066odd"}]}
+    site.list_channels()
+    open_page(window, site, session)
+    until(lambda: names(window, "down") == [shown], "the id is shown")
+    until(lambda: r"\u2066odd" in text(window, session), "the gateway's word is shown")
+    press(window, session, "history")
+    until(lambda: "Lost" in text(window, session), "the history is shown")
+    press(window, session, "release")
+    until(lambda: dialog(window), "the question is asked")
+    assert f"“{shown}”" in window.find_element(By.ID, "confirm-title").text
+    assert window.execute_script(r"return /(?![\n ])[\p{C}\p{Z}]/u.test(document.body.innerText)") is False
+    window.find_element(By.CSS_SELECTOR, "dialog[open] button[value=yes]").click()
+    until(lambda: names(window, "rest") == [shown], "it is released by its own id")
+
+
+def test_webhooks_of_which_none_is_trusted_are_said(window: webdriver.Chrome, tmp_path: Path) -> None:
+    webhooks = [{"path": "/v1/webhooks/receive", "from": ["192.0.2.0/24"]}]
+    with running_site(tmp_path, ["sales"], webhooks=webhooks) as site:
+        for _ in range(6):
+            site.lose("sales")
+        open_page(window, site)
+        notices = window.find_element(By.ID, "notices")
+        until(lambda: "6 webhooks came since the start, none trusted." in notices.text, "that is said")
+        assert "No webhook has come" not in notices.text
+
+
 def test_trouble_with_the_gateway_and_a_lost_proxy_are_said(window: webdriver.Chrome, site: Site) -> None:
     site.lose("sales")
     open_page(window, site, "sales")

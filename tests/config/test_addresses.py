@@ -261,3 +261,29 @@ def test_a_path_is_one_line_of_text() -> None:
     for written in ("", " ", "a\0b", "a\nb"):
         with pytest.raises(ValueError, match=r"^allowed: a path"):
             check_path(written)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1", True),
+        ("127.0.0.1:1", "0.0.0.0:1", True),
+        ("127.0.0.1:1", ":1", True),
+        ("[::1]:1", ":1", True),
+        ("[::1]:1", "[::]:1", True),
+        ("localhost:1", "127.0.0.1:1", True),
+        ("LOCALHOST:1", "[::1]:1", True),
+        ("unix:/a", "unix:/a", True),
+        ("127.0.0.1:1", "127.0.0.1:2", False),
+        ("127.0.0.1:1", "127.0.0.2:1", False),
+        ("127.0.0.1:1", "[::]:1", False),
+        ("[::1]:1", "0.0.0.0:1", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+        ("unix:/a", "unix:/b", False),
+        ("unix:/a", ":1", False),
+    ],
+)
+def test_two_addresses_clash_where_the_system_would_refuse_the_second(one: str, other: str, clash: bool) -> None:
+    first, second = parse_address(one), parse_address(other)
+    assert first.clashes_with(second) is clash
+    assert second.clashes_with(first) is clash

@@ -198,7 +198,21 @@ MISTAKES_AFTER_THE_GATEWAY = [
     ),
     (
         "admin: {listen: 0.0.0.0:8090, token: x}",
-        '2: admin.listen: found "0.0.0.0:8090" in listen too; allowed: a port of its own',
+        (
+            '2: admin.listen: admin.listen "0.0.0.0:8090" and listen "0.0.0.0:8090" are the same port; '
+            "give admin.listen another"
+        ),
+    ),
+    *(
+        (
+            f"listen: '{listen}'",
+            f'2: listen: admin.listen "127.0.0.1:8091" and listen "{listen}" are the same port; give admin.listen another',
+        )
+        for listen in ("127.0.0.1:8091", "0.0.0.0:8091", ":8091", "localhost:8091")
+    ),
+    (
+        "listen: ['0.0.0.0:9000', '127.0.0.1:9000']",
+        '2: listen: found "0.0.0.0:9000" and "127.0.0.1:9000", of which only one can be opened',
     ),
     (
         "admin: {token: '${TOKEN}'}",

@@ -106,7 +106,7 @@ def test_no_secret_shows_whatever_repeats_it() -> None:
 
 def test_what_others_wrote_cannot_steer_the_terminal() -> None:
     text, _ = words(Finding(Level.NOTE, "channels.unheard", {"channels": "a\x1b[31mb\u202ec"}), "en")
-    assert text.startswith("no event was heard about a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}c")
+    assert text.startswith(r"no event was heard about a\x1b[31mb\u202ec")
 
 
 def test_spans_and_lists_read_the_same_in_both_languages() -> None:

@@ -30,7 +30,7 @@ TABLE = RouteTable(
     ],
 )
 def test_the_list_is_found_however_express_lets_it_be_written(target: bytes) -> None:
-    assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "list", None)
+    assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "list", None, "/api/channels")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_express_would_not_route_there_passes(target: bytes) -> None:
     ],
 )
 def test_a_session_takes_one_segment_decoded_in_its_own_case(target: bytes, session: str) -> None:
-    assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "one", session)
+    assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "one", session, "/api/channels/{session}")
 
 
 def test_the_method_decides_among_routes_of_one_path() -> None:

@@ -4,6 +4,7 @@
 import { ask, follow, setToken } from "./feed.js";
 import { at, growing, setClock, tick, timeElement, zone } from "./moments.js";
 import { element, reason, showTimeline, spoken } from "./timeline.js";
+import { visible } from "./visible.js";
 import { language, words } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -64,7 +65,7 @@ function take(report) {
   if (!known) {
     sessions.set(report.session, { report, row: null, folded: fold(`${report.session} ${report.channel ?? ""}`) });
     moved = true;
-    if (settled && report.shows === "disconnected") announcements.push(words.saidDown(report.session, spoken(report.reason)));
+    if (settled && report.shows === "disconnected") announcements.push(words.saidDown(visible(report.session), spoken(report.reason)));
     return;
   }
   const was = known.report;
@@ -77,7 +78,7 @@ function take(report) {
   }
   if (was.shows !== report.shows) {
     const say = report.shows === "disconnected" ? words.saidDown : words.saidUp;
-    announcements.push(say(report.session, spoken(report.reason)));
+    announcements.push(say(visible(report.session), spoken(report.reason)));
   }
 }
 
@@ -132,7 +133,7 @@ function fill(one) {
   const { parts, row } = one;
   const down = report.shows === "disconnected";
   row.classList.toggle("lost", down);
-  setText(parts.channel, report.channel && report.channel !== report.session ? words.channel(report.channel) : "");
+  setText(parts.channel, report.channel && report.channel !== report.session ? words.channel(visible(report.channel)) : "");
   setText(parts.pill, down ? words.pillDown : words.pillRest);
   setParts(parts.since, report, ["shows", "since"], () =>
     down && report.since ? [`${words.since} `, timeElement(report.since, "at"), " · ", growing(report.since)] : [],
@@ -147,7 +148,7 @@ function fill(one) {
     const told = [];
     if (report.gateway_said === null) told.push(element("span", { className: "quiet" }, words.notSeen));
     else {
-      told.push(element("q", {}, report.gateway_said), " ");
+      told.push(element("q", {}, visible(report.gateway_said)), " ");
       if (report.gateway_said_at) told.push(quiet(timeElement(report.gateway_said_at, "ago")));
     }
     if (down && report.caught_up) told.push(element("span", { className: "note" }, words.caughtUp[report.caught_up] ?? ""));
@@ -155,7 +156,7 @@ function fill(one) {
   });
   setParts(parts.event, report, ["last_event", "last_event_at"], () =>
     report.last_event_at
-      ? [timeElement(report.last_event_at, "ago"), " ", element("code", {}, report.last_event ?? "")]
+      ? [timeElement(report.last_event_at, "ago"), " ", element("code", {}, visible(report.last_event ?? ""))]
       : [element("span", { className: "quiet" }, words.never)],
   );
   setParts(parts.message, report, ["last_message_at"], () =>
@@ -186,9 +187,9 @@ function newRow(one) {
     history: part("button.history"),
     release: part("button.release"),
   };
-  part("h3").textContent = session;
-  one.parts.history.setAttribute("aria-label", words.historyOf(session));
-  one.parts.release.setAttribute("aria-label", words.releaseOf(session));
+  part("h3").textContent = visible(session);
+  one.parts.history.setAttribute("aria-label", words.historyOf(visible(session)));
+  one.parts.release.setAttribute("aria-label", words.releaseOf(visible(session)));
   row.dataset.session = session;
   return row;
 }
@@ -276,7 +277,7 @@ function drawHealth() {
   }
   if (hello && heard.started) {
     const last = heard.webhook_last_heard;
-    state("webhooks", last ? null : false, last ? timeElement(last, "ago") : words.noWebhook);
+    state("webhooks", last ? null : false, last ? timeElement(last, "ago") : heard.webhooks.came ? words.noneTrusted : words.noWebhook);
     setText(byId("about"), words.about(hello.version, at(heard.started), zone));
     byId("gateway").title = hello.gateway_url;
   }
@@ -285,7 +286,7 @@ function drawHealth() {
 /** What is wrong with the gateway, in words where the code is known. */
 function problem(text) {
   const code = text.split(":")[0];
-  return Object.hasOwn(words.problems, code) ? words.problems[code] : text;
+  return Object.hasOwn(words.problems, code) ? words.problems[code] : visible(text);
 }
 
 function drawNotices() {
@@ -293,9 +294,12 @@ function drawNotices() {
   if (link === "lost") notices.push(heardAt ? words.lostNotice(at(heardAt)) : words.neverNotice);
   else if (hello) {
     if (health.gateway && health.gateway !== "ok") notices.push(words.gatewayNotice(problem(health.gateway)));
-    if (health.store && health.store !== "ok") notices.push(words.storeNotice(health.store));
-    for (const text of health.damage ?? []) notices.push(words.damageNotice(text));
-    if (heard.started && !heard.webhook_last_heard) notices.push(words.noWebhookNotice(at(heard.started)));
+    if (health.store && health.store !== "ok") notices.push(words.storeNotice(visible(health.store)));
+    for (const text of health.damage ?? []) notices.push(words.damageNotice(visible(text)));
+    if (heard.started && !heard.webhook_last_heard) {
+      const { came } = heard.webhooks;
+      notices.push(came ? words.untrustedNotice(came) : words.noWebhookNotice(at(heard.started)));
+    }
     if (!owed && !sessions.size) notices.push(words.none);
   }
   const place = byId("notices");
@@ -354,7 +358,7 @@ function toggleTimeline(one) {
 function confirmRelease(one) {
   const dialog = byId("confirm");
   const { session } = one.report;
-  byId("confirm-title").textContent = words.confirmTitle(session);
+  byId("confirm-title").textContent = words.confirmTitle(visible(session));
   dialog.querySelector(".trouble").textContent = "";
   dialog.querySelector("form").onsubmit = async (event) => {
     event.preventDefault();
@@ -365,7 +369,7 @@ function confirmRelease(one) {
     event.submitter.disabled = true;
     const trouble = await release(session);
     event.submitter.disabled = false;
-    if (trouble) dialog.querySelector(".trouble").textContent = words.releaseFailed(trouble);
+    if (trouble) dialog.querySelector(".trouble").textContent = words.releaseFailed(visible(trouble));
     else dialog.close();
   };
   // Released, its button may be gone by the time the dialog gives the focus back.

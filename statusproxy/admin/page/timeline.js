@@ -2,6 +2,7 @@
 
 import { ask } from "./feed.js";
 import { growing, now, span, timeElement } from "./moments.js";
+import { visible } from "./visible.js";
 import { words } from "./words.js";
 
 const DAY = 86400000;
@@ -100,7 +101,7 @@ function entry(outage) {
   began.append(element("b", {}, words.began), " ");
   if (outage.from) {
     began.append(timeElement(outage.from, "at"), ": ", reason(outage.why));
-    if (outage.said) began.append("; ", words.gatewaySaid(outage.said));
+    if (outage.said) began.append("; ", words.gatewaySaid(visible(outage.said)));
     if (outage.repeated) began.append("; ", words.repeated(outage.repeated));
   } else {
     began.append(words.beginningGone);
@@ -109,7 +110,7 @@ function entry(outage) {
   if (outage.to) {
     const ended = element("p");
     ended.append(element("b", {}, words.ended), " ", timeElement(outage.to, "at"), ": ", reason(outage.back));
-    if (outage.saidAtEnd) ended.append("; ", words.gatewaySaid(outage.saidAtEnd));
+    if (outage.saidAtEnd) ended.append("; ", words.gatewaySaid(visible(outage.saidAtEnd)));
     one.append(ended);
   }
   return one;
@@ -123,14 +124,14 @@ export function reason(text) {
   if (said) whole.append(said);
   if (!(text in words.reasons)) {
     if (said) whole.append(" ");
-    whole.append(element("code", {}, text));
+    whole.append(element("code", {}, visible(text)));
   }
   return whole;
 }
 
 /** A reason in words alone, for a voice; the event's own writing where no words are known. */
 export function spoken(text) {
-  return inWords(text ?? "") ?? words.cause(text ?? "");
+  return inWords(text ?? "") ?? words.cause(visible(text ?? ""));
 }
 
 function inWords(text) {

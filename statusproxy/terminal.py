@@ -1,0 +1,15 @@
+"""What a terminal may be sent: colours only to one that shows them, and whose user has not refused them."""
+
+from collections.abc import Mapping
+from typing import TextIO
+
+__all__ = ["colours"]
+
+
+def colours(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether text on `stream` may have colours and bold type.
+
+    Not in a file or a pipe, not where `NO_COLOR` holds anything (https://no-color.org), and not on a terminal that
+    knows no commands (`TERM=dumb`, terminfo(5)).
+    """
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
