@@ -19,7 +19,7 @@ from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
-from tests.proxy.harness import PATIENCE, Wire
+from tests.proxy.harness import Wire, until
 from tests.store.damaged import damage_page, filled, noise
 
 ODD_IDS = ["Sales Team", "a/b", "São Paulo", "50%", "salão 😀", "a?b#c", "<img src=x onerror=alert(1)>", "a+b", "a;b=c"]
@@ -60,9 +60,9 @@ async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
         # Not 503: all works, and an orchestrator that takes it out or restarts it would mend nothing.
         assert (ready.status, body["status"], body["store"], body["gateway"]) == (200, "degraded", "ok", "ok")
         assert "120 sessions" in body["damage"][0]
-        async with asyncio.timeout(PATIENCE):
-            while (damage := (await admin.json("/state"))["damage"][0])["pending"]:  # history is saved bit by bit
-                await asyncio.sleep(0.01)
+        ledger = admin.proxy.server.ledger
+        await until(lambda: not any(each.pending for each in ledger.damage))  # history is saved bit by bit
+        (damage,) = (await admin.json("/state"))["damage"]
         assert (damage["sessions"], damage["text"]) == (120, (await admin.json("/readyz"))["damage"][0])
         assert "unreadable" in damage["set_aside"]
         assert (await admin.json("/doctor"))["health"]["status"] == "degraded"
