@@ -80,14 +80,12 @@ class AnswerBody:
         return self._trailers
 
     def ready(self) -> bytes | None:
-        """All that is left to read, if it is here; None while any of it is to come."""
-        connection = self._connection
-        rest = self._rest if connection is None else connection.ready()
-        if rest is None:
-            return None
+        """All that is left to read, if it is here; None while any of it is to come, or where it is much."""
         if self._begun:
-            rest, self._begun = b"".join([*self._begun, rest]), []
-        self._rest = b""
+            return None
+        if self._connection is not None:
+            return self._connection.ready()
+        rest, self._rest = self._rest, b""
         return rest
 
     async def read(self) -> bytes:

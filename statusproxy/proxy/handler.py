@@ -47,7 +47,7 @@ from statusproxy.proxy.slow_reader import SlowReader
 from statusproxy.proxy.steps import Workshop
 from statusproxy.proxy.tap import Tap
 from statusproxy.proxy.upgrade import Tunnel
-from statusproxy.proxy.upload import LAST_CHUNK, Upload, chunk
+from statusproxy.proxy.upload import LAST_CHUNK, Upload, chunk, read_whole
 from statusproxy.proxy.upstream import UpstreamConnection, UpstreamError
 
 log = logging.getLogger("statusproxy.proxy")
@@ -491,9 +491,16 @@ class Exchange:
         """
         request = self._request
         wire = asking.wire + (b"\r\n" if self._id_usable else b"X-Request-Id: %b\r\n\r\n" % self._request_id.encode())
-        upload = self._begin_upload() if request.has_body else None
-        if upload is not None:
-            wire += await upload.begin()
+        upload: Upload | None = None
+        if request.has_body:
+            if request.content.is_eof():
+                body = read_whole(request.content, self._site.limits.body)
+                self._received += len(body)
+                self._took(body)
+                wire += (chunk(body) if body else b"") + LAST_CHUNK if request.message.chunked else body
+            else:
+                upload = self._begin_upload()
+                wire += await upload.begin()
         whole = upload is None or upload.whole
         repeatable = whole and request.method in IDEMPOTENT
         kind = self._match.kind
@@ -533,7 +540,7 @@ class Exchange:
             return head
 
     def _begin_upload(self) -> Upload:
-        """What carries the request's body."""
+        """What carries a body that is still coming."""
         if self._upload is None:
             request = self._request
             expected = self._noted.get(b"expect", ()) if request.version >= (1, 1) else ()
@@ -896,8 +903,9 @@ class Exchange:
     def _summary(self) -> Report:
         if self._gone:
             self._problem = self._problem or "client_gone"
+            stopped = self._problem == "client_stopped_reading"
             log.info(
-                "the client left before its answer was whole",
+                "the client read its answer too slowly" if stopped else "the client left before its answer was whole",
                 extra={"request_id": self._request_id, "code": self._problem, "client": self._client},
             )
         upload = self._upload

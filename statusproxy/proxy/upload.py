@@ -11,6 +11,7 @@ from typing import Final
 
 from statusproxy.proxy.client import ClientRequest
 from statusproxy.proxy.min_rate import Pace
+from statusproxy.proxy.request_body import RequestBody
 from statusproxy.proxy.requests import BrokenBodyError
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream import UpstreamConnection, UpstreamError
@@ -33,8 +34,15 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def read_whole(content: RequestBody, limit: int | None) -> bytes:
+    """A body that is all here already. Raises `UpstreamError` where it has more than `limit` bytes."""
+    if limit is not None and content.size > limit:
+        raise UpstreamError("body_too_large", sent=False)
+    return content.read_nowait()
+
+
 class Upload:
-    """The body of one request; made for requests that have one.
+    """The body of one request that is still coming.
 
     Use: `begin()`, send what it gave; `carry()` unless `whole`; `stop()` at the end. `finish()` reads what is left
     where nobody carries it.
@@ -102,17 +110,11 @@ class Upload:
         return self._pump
 
     async def begin(self) -> bytes:
-        """The part of the body to send together with the head, framed.
+        """The part of the body to send together with the head, framed, once that is here.
 
         Raises `UpstreamError` where the client is too slow, sends too much or breaks the framing, and `ConnectionError`
         where it has gone; nothing has been sent to the gateway then.
         """
-        content = self._content
-        if content.is_eof():
-            self._check(content.size)
-            data = content.read_nowait()
-            self._count(data)
-            return self._frame(data)
         pieces: list[bytes] = []
         hold: float | None = None
         while not (self._at_once or self.whole or self.received >= ENOUGH):
@@ -167,20 +169,28 @@ class Upload:
                 if connection.writing_paused and not self.whole:
                     await self._taken(connection)
         except UpstreamError as error:
-            connection.give_up(error)
+            self._give_up(connection, error)
         except ConnectionError as error:
-            connection.give_up(UpstreamError("client_gone", str(error)))
+            self._give_up(connection, UpstreamError("client_gone", str(error)))
         except Exception:
             log.exception("a request's body could not be carried")
-            connection.give_up(UpstreamError("internal"))
+            self._give_up(connection, UpstreamError("internal"))
         else:
             await done()
 
+    def _give_up(self, connection: UpstreamConnection, error: UpstreamError) -> None:
+        """The request stays incomplete. Once it is complete the connection may serve another exchange already."""
+        if not self.whole:
+            connection.give_up(error)
+
     async def _watched(self) -> None:
-        """Let the observer work off what it was given."""
-        behind = self._catch_up()
-        if behind is not None:
-            await behind
+        """Let the observer work off what it was given; an error of its own costs no request."""
+        try:
+            behind = self._catch_up()
+            if behind is not None:
+                await behind
+        except Exception:
+            log.exception("a request's body could not be watched")
 
     async def _taken(self, connection: UpstreamConnection) -> None:
         """Wait until the gateway takes more; give it up when it does not."""
@@ -212,16 +222,13 @@ class Upload:
 
     def _count(self, data: bytes) -> None:
         """Take note of what was read. Raises `UpstreamError` when that is more than a body may have."""
-        self._check(len(data))
+        limit = self._site.limits.body
+        if limit is not None and self.received + len(data) > limit:
+            raise UpstreamError("body_too_large", sent=self._pump is not None)
         self.whole = self._content.is_eof()
         self.received += len(data)
         if data and self._observe is not None:
             self._observe(data)
-
-    def _check(self, more: int) -> None:
-        limit = self._site.limits.body
-        if limit is not None and self.received + more > limit:
-            raise UpstreamError("body_too_large", sent=self._pump is not None)
 
     async def _wait(self, hold: float | None) -> bytes | None:
         """Wait for the client to send more, for as long as it may take; None when nothing came until `hold`."""

@@ -299,6 +299,8 @@ def _hold(
 def _still(sock: socket.socket, drip: bytes, sip: int) -> bool:
     """Whether a held connection is still open, after sending and reading a little."""
     try:
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise ConnectionResetError  # `recv` would tell only behind what lies in the buffer
         if drip:
             sock.send(drip)
         if sip and not sock.recv(sip):

@@ -354,3 +354,22 @@ async def test_half_an_event_says_nothing_however_slowly_it_came(origin: Origin,
         await client.send(posted(WEBHOOK, f"Content-Length: {len(LOST) + 1}") + LOST)
         assert code(await client.message()) == (408, "request_body_too_slow")
         assert lost(proxy) == []
+
+
+async def test_an_error_of_the_observer_costs_no_request_its_connection(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while the body is on its way, nor behind its last byte, where another exchange may have it already."""
+
+    async def broken() -> None:
+        raise RuntimeError("an error of the observer's own")
+
+    monkeypatch.setattr("statusproxy.proxy.handler.Exchange._behind", lambda _: broken())
+    client = await proxy.connect()
+    await client.send(posted("/", "Content-Length: 200000") + bytes(ENOUGH))
+    await until(lambda: origin.connections == 1)
+    await client.send(bytes(ENOUGH))
+    await client.send(bytes(200_000 - 2 * ENOUGH))
+    assert (await client.message()).status == 200
+    assert (await proxy.ask(get("/next"))).status == 200
+    assert (origin.connections, len(origin.requests[0].body)) == (1, 200_000)
