@@ -152,11 +152,15 @@ class Hmac(Section, frozen=True, kw_only=True):
 
 
 class Webhook(Section, frozen=True, kw_only=True):
-    """A path on which events come by, where they go on to, and whose word is believed."""
+    """A path on which events come by, where they go on to, and whose word is believed.
+
+    `{session}` in the path names the session of events that name none themselves. The same in the path of
+    `forward_to` is replaced by what stood there, byte for byte.
+    """
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
 
-    path: Annotated[str, parsed(templates.check_path, same)]
+    path: Annotated[str, parsed(templates.check_template, same)]
     forward_to: Annotated[str, _url(addresses.parse_target, addresses.TARGET_ALLOWED)] | None = None
     forward: bool = True
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
@@ -164,7 +168,9 @@ class Webhook(Section, frozen=True, kw_only=True):
     hmac: Hmac | None = None
 
     def check(self, block: Block) -> None:
-        """A tap has nowhere to forward to; and some event can be trusted, or the entry would do nothing."""
+        """A tap has nowhere to forward to; only a session that came can be passed on; and some event can be trusted."""
+        if self.forward_to is not None:
+            self._check_placeholder(self.forward_to, block)
         if self.forward_to is not None and not self.forward:
             raise block.at("forward").error(
                 "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
@@ -179,6 +185,17 @@ class Webhook(Section, frozen=True, kw_only=True):
             raise block.at("hmac", "header").error(
                 "found the header of secret, which cannot hold both, so that no event is ever trusted; "
                 "allowed: another header"
+            )
+
+    def _check_placeholder(self, forward_to: str, block: Block) -> None:
+        path = addresses.parse_target(forward_to).path
+        if templates.SESSION not in forward_to:
+            return
+        if path.split("/").count(templates.SESSION) != 1 or forward_to.count(templates.SESSION) != 1:
+            raise block.at("forward_to").error(f"allowed: {templates.SESSION} once, as a whole segment of the path")
+        if templates.SESSION not in self.path:
+            raise block.at("forward_to").error(
+                f"{templates.SESSION} stands here, but not in path; allowed: in both, or in path alone"
             )
 
 
@@ -319,6 +336,7 @@ class Channels(Section, frozen=True, kw_only=True):
             set=dict(self.set),
             keep=_folded(self.keep),
             connected=_folded(self.connected),
+            source=self.path,
         )
 
 
