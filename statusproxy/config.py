@@ -39,6 +39,7 @@ from statusproxy.config_reader import (
     texts,
 )
 from statusproxy.config_yaml import Items
+from statusproxy.status import dialect as status_dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
@@ -247,6 +248,16 @@ class Event(Section, frozen=True, kw_only=True):
             means=None if self.means is None else Kind(self.means),
             unless=_folded(self.unless),
         )
+
+
+class Dialect(Section, frozen=True, kw_only=True):
+    """Where this gateway's events name things, beside what is known of all gateways."""
+
+    own: Fields = ()  # members that are true in messages of the session's own making
+
+    def value(self) -> status_dialect.Dialect:
+        """The dialect as the domain wants it."""
+        return status_dialect.Dialect(own=(*status_dialect.OWN, *map(parse_path, self.own)))
 
 
 class Sessions(Section, frozen=True, kw_only=True):
@@ -516,6 +527,7 @@ class Settings(Section, frozen=True, kw_only=True):
     webhooks: tuple[Webhook, ...] = ()
     events: tuple[Event, ...] = ()
     presence: Literal["ignore", "trust"] = "ignore"
+    dialect: Dialect = Dialect()
     sessions: Sessions = Sessions()
     channels: tuple[Channels, ...] = ()
     reconnect: Reconnect = Reconnect()
@@ -552,7 +564,9 @@ class Settings(Section, frozen=True, kw_only=True):
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, as the domain wants it."""
         return SignalRules(
-            rules=tuple(event.rule() for event in self.events), presence_trusted=self.presence == "trust"
+            rules=tuple(event.rule() for event in self.events),
+            presence_trusted=self.presence == "trust",
+            dialect=self.dialect.value(),
         )
 
     def session_rules(self) -> SessionRules:

@@ -34,7 +34,7 @@ def refused(text: str, **environ: str) -> str:
 
 
 KNOWN = (
-    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, sessions, channels, reconnect, "
+    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, dialect, sessions, channels, reconnect, "
     "trusted_proxies, underscores_in_headers, state, admin, timeouts, limits, tls, gateway_tls, log)"
 )
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
@@ -101,6 +101,22 @@ MISTAKES_AFTER_THE_GATEWAY = [
             "4: webhooks[0].forward: found false beside forward_to; "
             "allowed: forward_to (events go there) or forward: false (a tap)"
         ),
+    ),
+    (
+        'webhooks: [{path: /a, forward_to: "http://h.example/{session}"}]',
+        "2: webhooks[0].forward_to: {session} stands here, but not in path; allowed: in both, or in path alone",
+    ),
+    (
+        'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/x{session}"}]',
+        "2: webhooks[0].forward_to: allowed: {session} once, as a whole segment of the path",
+    ),
+    (
+        'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/{session}?s={session}"}]',
+        "2: webhooks[0].forward_to: allowed: {session} once, as a whole segment of the path",
+    ),
+    (
+        'webhooks: [{path: "/a/{name}"}]',
+        '2: webhooks[0].path: found "/a/{name}"; allowed: {session} as the only placeholder',
     ),
     ("webhooks: [{}]", "2: webhooks[0].path: missing; write the path that events are posted to"),
     ("webhooks: {path: /a}", "2: webhooks: found a mapping; allowed: a list"),
