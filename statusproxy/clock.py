@@ -7,6 +7,7 @@ moments on this clock. What people are shown and what is stored is in the system
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 #: The least step between two readings, in seconds, so that arrivals have an order.
@@ -16,15 +17,16 @@ _TICK: Final = 1e-6
 _NOTICEABLE: Final = 1.0
 
 
-def steady() -> float:
-    """Seconds that go on evenly, also while the machine is suspended (where the system can count those)."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+steady: Final[Callable[[], float]] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+"""Seconds that go on evenly, also while the machine is suspended (where the system can count those)."""
 
 
 class OwnClock:
     """One process's clock."""
 
-    __slots__ = ("_base", "_steady", "_wall", "last")
+    __slots__ = ("_base", "_steady", "last", "wall")
 
     def __init__(self, wall: Callable[[], float] = time.time, even: Callable[[], float] | None = None) -> None:
         """`wall` gives the system's epoch seconds, `even` counts on steadily; it defaults to `steady`.
@@ -33,7 +35,8 @@ class OwnClock:
         """
         if even is None:
             even = steady if wall is time.time else wall
-        self._wall = wall
+        self.wall = wall
+        """The system's time, epoch seconds."""
         self._steady = even
         self._base = wall() - even()
         self.last = 0.0
@@ -47,12 +50,8 @@ class OwnClock:
         self.last = now
         return now
 
-    def wall(self) -> float:
-        """The system's time, epoch seconds."""
-        return self._wall()
-
     @property
     def shift(self) -> float:
         """Seconds to be added to a moment on this clock for the system's time; 0 while they agree."""
-        shift = self._wall() - self._base - self._steady()
+        shift = self.wall() - self._base - self._steady()
         return shift if abs(shift) >= _NOTICEABLE else 0.0

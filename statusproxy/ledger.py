@@ -174,7 +174,7 @@ class Ledger:
         in that path.
         """
         now, wall = self.clock.now(), self.clock.wall()
-        if abs(wall - now - self._moved) >= _MOVED:
+        if not -_MOVED < wall - now - self._moved < _MOVED:
             self._clock_moved(wall - now)
         reading = signals.read(body, self._signal_rules, wall, path_session)
         self.heard_at = wall

@@ -83,30 +83,28 @@ class Translated(msgspec.Struct, frozen=True, gc=False):
 class Difference:
     """The smallest difference between arrival and own time that was observed of one sender, in two windows."""
 
-    __slots__ = ("_before", "_begun", "_count", "_least", "looked_at")
+    __slots__ = ("_begun", "_count", "_window", "least", "looked_at")
 
     def __init__(self, now: float, stored: float = math.inf) -> None:
-        self._before = stored
-        self._least = math.inf
+        self.least = stored
+        """Seconds to be added to the sender's times: the least of this window and the one before; at first infinite."""
+        self._window = math.inf
         self._count = 0
         self._begun = now
         self.looked_at = now
 
-    @property
-    def least(self) -> float:
-        """Seconds to be added to the sender's times; infinite where none was observed."""
-        return min(self._before, self._least)
-
     def take(self, difference: float, now: float) -> None:
         """One more observation."""
-        if not self._count:
-            self._begun = now
-        if difference < self._least:
-            self._least = difference
-        self._count += 1
+        if difference < self._window:
+            self._window = difference
+            if difference < self.least:
+                self.least = difference
         self.looked_at = now
-        if self._count >= ENOUGH and now - self._begun >= WINDOW:
-            self._before, self._least = self._least, math.inf
+        count = self._count = self._count + 1
+        if count == 1:
+            self._begun = now
+        elif count >= ENOUGH and now - self._begun >= WINDOW:
+            self.least, self._window = self._window, math.inf
             self._count = 0
 
 
@@ -139,7 +137,7 @@ class Clocks:
         first = one.least == math.inf
         difference = now - at
         one.take(difference, now)
-        stamp = Stamp(at, sender, difference if first else one.least)
+        stamp = Stamp(at, sender, one.least)
         if first and difference <= LATE:
             return Translated(stamp, Stamp(at, sender, min(difference, 0.0)))
         return Translated(stamp, stamp)

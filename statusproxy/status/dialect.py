@@ -6,7 +6,7 @@ a known gateway marks them, whatever the gateway at hand: a mark that is missed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
@@ -50,15 +50,18 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""
-        return _any(document, self._own_tree, is_true) or _any(document, self._id_tree, _is_own_id)
+        return _any(document, self._tree)
 
     @cached_property
-    def _own_tree(self) -> _Tree:
-        return _tree(self.own)
-
-    @cached_property
-    def _id_tree(self) -> _Tree:
-        return _tree(self.own_ids)
+    def _tree(self) -> _Tree:
+        root = _Tree()
+        for paths, holds in ((self.own_ids, _is_own_id), (self.own, is_true)):
+            for path in paths:
+                node = root
+                for step in path:
+                    node = node.setdefault(step, _Tree())
+                node.holds = holds
+        return root
 
 
 def is_true(value: object) -> bool:
@@ -74,42 +77,29 @@ _TRUE: Final = frozenset({"true", "1"})
 
 
 def _is_own_id(value: object) -> bool:
-    return type(value) is str and fold_word(value[:32]).startswith("true_")
-
-
-_Test = Callable[[object], bool]
+    return type(value) is str and "_" in value and fold_word(value[:32]).startswith("true_")
 
 
 class _Tree(dict[str, "_Tree"]):
-    """Paths by their steps; `ends` where one of them ends here."""
+    """Paths by their steps; `holds` judges the value where one of them ends here."""
 
-    __slots__ = ("ends",)
+    __slots__ = ("holds",)
 
     def __init__(self) -> None:
-        self.ends = False
+        self.holds: Callable[[object], bool] | None = None
 
 
-def _tree(paths: Iterable[Path]) -> _Tree:
-    root = _Tree()
-    for path in paths:
-        node = root
-        for step in path:
-            node = node.setdefault(step, _Tree())
-        node.ends = True
-    return root
-
-
-def _any(value: object, tree: _Tree, holds: _Test) -> bool:
-    """Whether any of the paths leads from `value` to something that `holds`."""
-    if tree.ends and holds(value):
-        return True
+def _any(value: object, tree: _Tree) -> bool:
+    """Whether any of the paths leads from `value` to something that its test holds of."""
     if type(value) is dict:
-        for step in tree.keys() & value.keys():
-            if _any(value[step], tree[step], holds):
+        for step, inner in value.items():
+            node = tree.get(step)
+            if node is not None and ((node.holds is not None and node.holds(inner)) or (node and _any(inner, node))):
                 return True
-    elif "0" in tree:
+        return False
+    if "0" in tree:
         if isinstance(value, Array):
-            return _any(value.first, tree["0"], holds)
+            return _any({"0": value.first}, tree)
         if type(value) is list and value:
-            return _any(value[0], tree["0"], holds)
+            return _any({"0": value[0]}, tree)
     return False

@@ -69,7 +69,7 @@ class SessionRules(msgspec.Struct, frozen=True):
     releases: frozenset[Release] = frozenset(Release)
 
 
-class Override(msgspec.Struct, frozen=True):
+class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     """The correction in force for a session: show it as disconnected."""
 
     since: float
@@ -113,7 +113,7 @@ class Override(msgspec.Struct, frozen=True):
         return next((moment for seen_on, moment in self.seen_on if seen_on == source), None)
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the map holds of one session. Times that never were are 0."""
 
     session: str

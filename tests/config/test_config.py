@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statusproxy import config_layers
 from statusproxy.config import Address, ConfigError, Settings, dump, load, loads
 from statusproxy.config_reader import MASK
+from statusproxy.status.dialect import OWN
 from statusproxy.status.sessions import Release
 from statusproxy.status.signals import Kind, read
 
@@ -563,6 +564,18 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
     for body, kind in events.items():
         signal = read(body, rules, 0.0).signal
         assert (signal.kind if signal else None) is kind
+
+
+def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
+    own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
+    assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))
+    assert loads(GATEWAY).signal_rules().dialect.own == OWN
+
+
+def test_a_corrected_route_is_named_by_its_path() -> None:
+    assert [channels.rule().source for channels in loads(GATEWAY).channels] == [
+        "/api/channels", "/api/channels/{session}", "/api/available-sessions",
+    ]  # fmt: skip
 
 
 def test_the_settings_give_the_domain_its_rules() -> None:
