@@ -18,7 +18,7 @@ LINES: Final = 1_000
 PERIOD: Final = 60.0
 
 _WORDS: Final = {
-    "started": "%s: shown as disconnected from now on (%s)",
+    "started": "%s: disconnected (%s); will be shown as disconnected",
     "repeated": "%s: reported disconnected once more (%s)",
     "released": "%s: no longer shown as disconnected (%s)",
 }
@@ -49,6 +49,12 @@ class ChangeLog:
                     change.reason,
                     extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
                 )
+
+    def first_shown(self, session: str, now: float) -> None:
+        """One line when an answer was first changed for a session."""
+        if self._may(now):
+            session = public_name(session)
+            log.info("%s: shown as disconnected from now on", session, extra={"session": session, "change": "shown"})
 
     def ignored(self, session: str, event: str | None, verdict: str, now: float) -> None:
         """One line for an event that is late, or was heard before."""

@@ -85,6 +85,10 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
         source = config or find_file(known)
         _fail(f"{source}: {missing}" if source else missing, _EXIT_CONFIG)
     click.echo(dump(settings), nl=False)
+    from statusproxy.config_warnings import warnings
+
+    for warning in warnings(settings):
+        click.echo(f"warning: {warning}", err=True)
 
 
 @main.command()

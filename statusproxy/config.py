@@ -39,6 +39,7 @@ from statusproxy.config_reader import (
     texts,
 )
 from statusproxy.config_yaml import Items
+from statusproxy.status import dialect as status_dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.sessions import Release, SessionRules
@@ -152,11 +153,15 @@ class Hmac(Section, frozen=True, kw_only=True):
 
 
 class Webhook(Section, frozen=True, kw_only=True):
-    """A path on which events come by, where they go on to, and whose word is believed."""
+    """A path on which events come by, where they go on to, and whose word is believed.
+
+    `{session}` in the path names the session of events that name none themselves. The same in the path of
+    `forward_to` is replaced by what stood there, byte for byte.
+    """
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
 
-    path: Annotated[str, parsed(templates.check_path, same)]
+    path: Annotated[str, parsed(templates.check_template, same)]
     forward_to: Annotated[str, _url(addresses.parse_target, addresses.TARGET_ALLOWED)] | None = None
     forward: bool = True
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
@@ -164,7 +169,9 @@ class Webhook(Section, frozen=True, kw_only=True):
     hmac: Hmac | None = None
 
     def check(self, block: Block) -> None:
-        """A tap has nowhere to forward to; and some event can be trusted, or the entry would do nothing."""
+        """A tap has nowhere to forward to; only a session that came can be passed on; and some event can be trusted."""
+        if self.forward_to is not None:
+            self._check_placeholder(self.forward_to, block)
         if self.forward_to is not None and not self.forward:
             raise block.at("forward").error(
                 "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
@@ -179,6 +186,17 @@ class Webhook(Section, frozen=True, kw_only=True):
             raise block.at("hmac", "header").error(
                 "found the header of secret, which cannot hold both, so that no event is ever trusted; "
                 "allowed: another header"
+            )
+
+    def _check_placeholder(self, forward_to: str, block: Block) -> None:
+        path = addresses.parse_target(forward_to).path
+        if templates.SESSION not in forward_to:
+            return
+        if path.split("/").count(templates.SESSION) != 1 or forward_to.count(templates.SESSION) != 1:
+            raise block.at("forward_to").error(f"allowed: {templates.SESSION} once, as a whole segment of the path")
+        if templates.SESSION not in self.path:
+            raise block.at("forward_to").error(
+                f"{templates.SESSION} stands here, but not in path; allowed: in both, or in path alone"
             )
 
 
@@ -230,6 +248,16 @@ class Event(Section, frozen=True, kw_only=True):
             means=None if self.means is None else Kind(self.means),
             unless=_folded(self.unless),
         )
+
+
+class Dialect(Section, frozen=True, kw_only=True):
+    """Where this gateway's events name things, beside what is known of all gateways."""
+
+    own: Fields = ()  # members that are true in messages of the session's own making
+
+    def value(self) -> status_dialect.Dialect:
+        """The dialect as the domain wants it."""
+        return status_dialect.Dialect(own=(*status_dialect.OWN, *map(parse_path, self.own)))
 
 
 class Sessions(Section, frozen=True, kw_only=True):
@@ -319,6 +347,7 @@ class Channels(Section, frozen=True, kw_only=True):
             set=dict(self.set),
             keep=_folded(self.keep),
             connected=_folded(self.connected),
+            source=self.path,
         )
 
 
@@ -498,6 +527,7 @@ class Settings(Section, frozen=True, kw_only=True):
     webhooks: tuple[Webhook, ...] = ()
     events: tuple[Event, ...] = ()
     presence: Literal["ignore", "trust"] = "ignore"
+    dialect: Dialect = Dialect()
     sessions: Sessions = Sessions()
     channels: tuple[Channels, ...] = ()
     reconnect: Reconnect = Reconnect()
@@ -534,7 +564,9 @@ class Settings(Section, frozen=True, kw_only=True):
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, as the domain wants it."""
         return SignalRules(
-            rules=tuple(event.rule() for event in self.events), presence_trusted=self.presence == "trust"
+            rules=tuple(event.rule() for event in self.events),
+            presence_trusted=self.presence == "trust",
+            dialect=self.dialect.value(),
         )
 
     def session_rules(self) -> SessionRules:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from msgspec.structs import replace
 
 from statusproxy.changes import ChangeLog
+from statusproxy.clock import OwnClock
 from statusproxy.correction_cache import CorrectionCache
 from statusproxy.hearsay import Hearsay, Word
 from statusproxy.logs import Repeats
@@ -24,6 +25,7 @@ from statusproxy.status.channels import ChannelRule, Correction, correct_at_once
 from statusproxy.status.identity import Aliases
 from statusproxy.status.sessions import SAME_WORD, Change, Record, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
+from statusproxy.status.stored_times import moved, moved_change, not_after
 from statusproxy.store.damage import Damage, ReportsDamage
 from statusproxy.turns import Turns
 
@@ -32,12 +34,14 @@ log = logging.getLogger("statusproxy.sessions")
 #: Seconds between two writes of what is only nice to know after a restart (when a session was last heard of).
 LEISURE: Final = 30.0
 
-#: The clock must step at least this much, in seconds, between two readings, so that arrivals have an order.
-_TICK: Final = 1e-6
-
+#: Seconds by which the system's clock must have moved against our own for it to be told.
+_MOVED: Final = 60.0
 
 #: Seconds that a long correction goes on before others have their turn. A step may take longer: see `status.channels`.
 _SLICE: Final = 0.001
+
+#: What cannot be read at all, and is counted and logged as that.
+_UNREAD: Final = frozenset({signals.Verdict.NOT_JSON, signals.Verdict.BATCH})
 
 #: Overrides that expire in one go, 5 ms; the others follow when others have had their turn.
 _EXPIRED_AT_ONCE: Final = 128
@@ -60,9 +64,13 @@ class Ledger:
         store: Store,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
+        even: Callable[[], float] | None = None,
     ) -> None:
+        """`clock` gives the system's epoch seconds, `even` counts on steadily (see `OwnClock`)."""
         self.sessions = SessionMap(session_rules)
         self.store = store
+        self.clock = OwnClock(clock, even)
+        """The clock by which the map goes. `started_at`, `heard_at` and `seen` are in the system's time."""
         self.started_at = clock()
         self.heard_at: float | None = None
         """When the last believed webhook came, epoch seconds."""
@@ -78,8 +86,7 @@ class Ledger:
         self._evicted = 0
         self._confirmed_news = -1
         self._confirming: asyncio.Task[None] | None = None
-        self._clock = clock
-        self._last = self._last_steady = 0.0
+        self._moved = 0.0
         self._leisure: asyncio.Task[None] | None = None
         self._writing: set[asyncio.Future[None]] = set()
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
@@ -94,11 +101,11 @@ class Ledger:
         if isinstance(self.store, LearnsLate):
             self.store.on_late = self._learn_late
         now = self.now()
-        records = [_not_after(record, now) for record in await self.store.open()]
+        records = [not_after(record, now) for record in await self.store.open()]
         self.sessions.load(records)
         standing = [record.session for record in records if record.override is not None]
         log.info(
-            "%d sessions known, %d shown as disconnected",
+            "%d sessions known, %d of them disconnected",
             len(records),
             len(standing),
             extra={"sessions": len(records), "overrides": len(standing)},
@@ -109,9 +116,9 @@ class Ledger:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
         now, known = self.now(), self.sessions.get
         newer = [
-            _not_after(record, now)
+            not_after(record, now)
             for record in late
-            if (mine := known(record.session)) is None or mine.known_at < record.known_at
+            if (mine := known(record.session)) is None or mine.known.here < record.known.here
         ]
         self.sessions.load(newer)
         log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
@@ -155,44 +162,39 @@ class Ledger:
         return self.sessions.version
 
     def now(self) -> float:
-        """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
-        now = self._clock()
-        if now < self._last - signals.FURTHEST_AHEAD:
-            self._set_back(now)
-        elif now <= self._last:
-            # A clock set back a little must not make what comes next look older than what is known.
-            now = self._last + _TICK
-        self._last, self._last_steady = now, time.monotonic()
-        return now
+        """The time on our own clock, epoch seconds, never the same twice and never less than before."""
+        return self.clock.now()
 
-    def _set_back(self, now: float) -> None:
-        """The clock ran far ahead and was put right: what was noted then would make all timed events look late."""
-        ahead = self._last + time.monotonic() - self._last_steady - now
-        log.warning("the clock was set back by %d s; what was noted meanwhile is put right", ahead)
-        self.sessions.revise(lambda record: _not_after(record, now, ahead))
-        self._cache_version = -1
-        self.started_at = min(self.started_at, now)
-        self.heard_at = None if self.heard_at is None else min(self.heard_at, now)
+    def hear(
+        self, body: bytes, source: str, sender: str = "", path_session: str | None = None
+    ) -> Awaitable[None] | None:
+        """A believed webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
-    def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
-        """A believed webhook's body, whole: what it says holds when this returns, and is durable when awaited."""
-        now = self.now()
-        reading = signals.read(body, self._signal_rules, now)
-        self.heard_at = now
-        if reading.verdict is signals.Verdict.NOT_JSON:
-            self.unreadable("webhook", "not-json")
+        `sender` names who keeps the clock of the event's own time (the webhook's path), `path_session` the session
+        in that path.
+        """
+        now, wall = self.clock.now(), self.clock.wall()
+        if not -_MOVED < wall - now - self._moved < _MOVED:
+            self._clock_moved(wall - now)
+        reading = signals.read(body, self._signal_rules, wall, path_session)
+        self.heard_at = wall
+        if reading.verdict in _UNREAD:
+            self.unreadable("webhook", reading.verdict.value)
         if not self.sessions.has_room:
             self._confirm()
-        outcome = self.sessions.hear(reading, now)
+        at, clocks = None, self.sessions.clocks
+        if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
+            at = signals.stated_time(body, wall)
+        outcome = self.sessions.hear(reading, now, sender, at)
         verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
         if reading.verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
             # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
             verdict = signals.Verdict.PRESENCE.value
         self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
-        self.seen.heard(source, reading.event, verdict, now)
+        self.seen.heard(source, reading.event, verdict, wall)
         if reading.signal is not None:
             at = reading.signal.at
-            self.seen.timed(at if at is not None else signals.stated_time(body), now)
+            self.seen.timed(at if at is not None else signals.stated_time(body), wall)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
             self._log.ignored(reading.signal.session, reading.event, outcome.verdict, now)
         if self.sessions.evicted != self._evicted:
@@ -206,9 +208,8 @@ class Ledger:
     def doubt(self, source: str, why: str) -> None:
         """A webhook from a sender that is not believed: counted, logged, forgotten."""
         self._metrics.signal("none", "untrusted")
-        now = self.now()
-        self.seen.doubted(source, why, now)
-        said = self._repeats.more(("doubt", source, why), ("doubt", "(many)", why), now)
+        self.seen.doubted(source, why, self.clock.wall())
+        said = self._repeats.more(("doubt", source, why), ("doubt", "(many)", why), self.now())
         if said is not None:
             _warn(*said)
 
@@ -217,7 +218,6 @@ class Ledger:
     ) -> tuple[Correction, Awaitable[None] | None]:
         """A channel list as it must read now."""
         now = self.now()
-        asked_at = _asked(asked_at, now)
         listing = self._hearsay.note(body, rule, session, now)
         expired = self._expire(now)
         if not expired and not self.sessions.has_overrides:
@@ -239,7 +239,6 @@ class Ledger:
         a time; of those of one list one is made, and serves the others if the map has not changed meanwhile.
         """
         now = self.now()
-        asked_at = _asked(asked_at, now)
         listing = self._hearsay.note(body, rule, session, now)
         waits = [self._durable(self._expire(now))]
         async with self._turns.of((id(rule), session)):
@@ -303,6 +302,8 @@ class Ledger:
         """An answer was corrected that was begun on at `version`: count it, remember it, tell what it changed."""
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
+            for session in self.sessions.take_first_shown():
+                self._log.first_shown(session, now)
         # Asked for after the last change of the map: whoever gets the same answer later, it means the same. Of an
         # answer asked for before, that is true only for those who asked no later: they share one call to the gateway.
         current = self.sessions.version == version == self._cache_version and asked_at >= self._cache_since
@@ -320,7 +321,6 @@ class Ledger:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        asked_at = _asked(asked_at, now)
         answer = qr.Answer.CODE if image else qr.read(body)
         if answer is qr.Answer.CODE:
             return self._durable(self.sessions.qr_seen(session, asked_at, now))
@@ -333,7 +333,7 @@ class Ledger:
     def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was created or started through the proxy."""
         now = self.now()
-        return self._durable(self.sessions.created(session, _asked(asked_at, now), now))
+        return self._durable(self.sessions.created(session, asked_at, now))
 
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
@@ -354,18 +354,26 @@ class Ledger:
         durable = self._durable(changes)
         if durable is not None:
             await durable
-        return changes
+        shift = self.clock.shift
+        return tuple(moved_change(change, shift) for change in changes) if shift else changes
 
     def records(self) -> list[Record]:
-        """What is known of each session now."""
+        """What is known of each session now, in the system's time."""
         durable = self._durable(self._expire(self.now()))
         if durable is not None:
             asyncio.ensure_future(durable).add_done_callback(_swallow)
-        return self.sessions.records()
+        records, shift = self.sessions.records(), self.clock.shift
+        return [moved(record, shift) for record in records] if shift else records
+
+    def in_system_time(self, record: Record) -> Record:
+        """A record as it is stored and shown; the same object while the system's clock goes as ours does."""
+        shift = self.clock.shift
+        return moved(record, shift) if shift else record
 
     def gateway_word(self, session: str) -> Word | None:
         """What the gateway last said of a session, corrected or not, as far as it passed by since the start."""
-        return self._hearsay.word(session, self._aliases)
+        word, shift = self._hearsay.word(session, self._aliases), self.clock.shift
+        return Word(word.said, word.at + shift) if word is not None and shift else word
 
     @property
     def gateway_versions(self) -> tuple[int, int]:
@@ -404,13 +412,13 @@ class Ledger:
         if changes:
             if not worded:
                 changes = list(map(self._with_word, changes))
-            self._log.changed(changes, self._last)
+            self._log.changed(changes, self.clock.last)
             for change in changes:
                 self._metrics.change(change.what, change.reason)
             for listener in list(self._listeners):
                 listener(changes)
             changes = self._lasting(changes)
-        self._notice_version(self._last)
+        self._notice_version(self.clock.last)
         if not changes and not self.sessions.has_unsaved:
             return None
         unsaved, forgotten = self.sessions.take_unsaved()
@@ -422,7 +430,7 @@ class Ledger:
 
     def _with_word(self, change: Change) -> Change:
         """The change with what the gateway claimed at that time, which the map notes of corrected sessions only."""
-        word = self.gateway_word(change.session)
+        word = self._hearsay.word(change.session, self._aliases)
         record = self.sessions.get(change.session)
         noted_at = record.gateway_said_at if record is not None else None
         if word is None or (change.gateway_said is not None and (noted_at is None or noted_at >= word.at)):
@@ -460,6 +468,14 @@ class Ledger:
         self._metrics.evicted(count)
         self._log.evicted(count, self._rules.max_sessions, now)
 
+    def _clock_moved(self, shift: float) -> None:
+        """The system's clock was set. What is known goes by our own; only what it says of senders' clocks is void."""
+        moved_by, self._moved = shift - self._moved, shift
+        log.warning(
+            "the system clock was moved by %+d s; corrections do not depend on it", moved_by, extra={"moved": moved_by}
+        )
+        self.sessions.clock_was_moved()
+
     def _expire(self, now: float) -> Sequence[Change]:
         """End the overrides that are too old: some now, the others soon."""
         changes = self.sessions.expire(now, _EXPIRED_AT_ONCE)
@@ -479,6 +495,10 @@ class Ledger:
             await self._write([*stale, *unsaved], forgotten, ())
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        shift = self.clock.shift
+        if shift:
+            records = [moved(record, shift) for record in records]
+            changes = [moved_change(change, shift) for change in changes]
         try:
             await self.store.save(records, forgotten, changes)
         except Exception as error:  # noqa: BLE001
@@ -501,40 +521,6 @@ class Ledger:
                 await self._save(leisure=True)
             except Exception:
                 log.exception("writing at leisure failed")
-
-
-def _not_after(record: Record, now: float, ahead: float = 0.0) -> Record:
-    """A record without times that are still to come: the clock was wrong when they were noted, by `ahead` if known.
-
-    Left as they are, they would make all that is heard and asked until then look older than what is known, and an
-    override would outlive a session's return.
-    """
-    override = record.override
-    if override is not None:
-        override = replace(
-            override,
-            since=min(override.since, now),
-            at=_believable(override.at, now, ahead),
-            began=min(override.began, now),
-            caught_up_at=None if override.caught_up_at is None else min(override.caught_up_at, now),
-        )
-    return replace(
-        record,
-        override=override,
-        known_at=_believable(record.known_at, now, ahead),
-        alive_at=_believable(record.alive_at, now, ahead),
-        heard_at=min(record.heard_at, now),
-    )
-
-
-def _believable(at: float, now: float, ahead: float) -> float:
-    """An event's own time, put right where it lies further ahead than a sender's clock may run."""
-    return at if at <= now + signals.FURTHEST_AHEAD else min(at - ahead, now)
-
-
-def _asked(at: float, now: float) -> float:
-    """When the gateway was asked; long ago where that was before the clock was set back, so that nothing is fresh."""
-    return at if at <= now else 0.0
 
 
 def _as_it_came(correction: Correction, body: bytes) -> Correction:

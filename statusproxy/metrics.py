@@ -207,11 +207,11 @@ class Metrics(Collector):
         records = ledger.records()
         told = worth_telling(records)
         self._now = [
-            *_sessions_now(ledger.now(), records, told),
+            *_sessions_now(ledger.clock.wall(), records, told),
             _gauge(
                 "statusproxy_seconds_since_webhook",
                 "Seconds since a believed webhook was heard, or since the start.",
-                ledger.now() - (ledger.heard_at or ledger.started_at),
+                max(0.0, ledger.clock.wall() - (ledger.heard_at or ledger.started_at)),
             ),
             _gauge("statusproxy_store_healthy", "Whether the last write succeeded.", float(ledger.store.healthy)),
             _gauge(
@@ -335,10 +335,17 @@ def _sessions_now(now: float, records: list[Record], told: list[Record]) -> Iter
     yield _gauge(
         "statusproxy_sessions_without_series", "Sessions beyond those that have series.", len(records) - len(told)
     )
-    yield _gauge("statusproxy_overrides", "Sessions shown as disconnected now.", len(overridden))
+    yield _gauge(
+        "statusproxy_overrides", "Sessions whose next answer reads disconnected: corrections in force.", len(overridden)
+    )
+    yield _gauge(
+        "statusproxy_overrides_shown",
+        "Sessions that an answer has shown as disconnected, of those with a correction in force.",
+        sum(record.shown_at is not None for record in overridden),
+    )
     since = GaugeMetricFamily(
         "statusproxy_override_since_timestamp_seconds",
-        "When a session now shown as disconnected was disconnected, epoch seconds.",
+        "When a session with a correction in force was disconnected, epoch seconds.",
         labels=["session"],
     )
     heard = GaugeMetricFamily(
@@ -362,7 +369,7 @@ def _sessions_now(now: float, records: list[Record], told: list[Record]) -> Iter
         if record.heard_at:
             heard.add_metric([label], max(0.0, now - record.heard_at))
         if record.alive_at:
-            alive.add_metric([label], max(0.0, now - record.alive_at))
+            alive.add_metric([label], max(0.0, now - record.alive.here))
     yield from (since, heard, alive)
 
 

@@ -336,8 +336,7 @@ class Server:
         if report.problem in UNREACHED:
             self.gateway_watch.failed()
         if report.kind is Kind.WEBHOOK:
-            path = report.target.partition(b"?")[0].decode("latin-1")
-            self.ledger.seen.passed(fold_path(path), report.status, self._clock())
+            self.ledger.seen.passed(fold_path(report.template or ""), report.status, self._clock())
         if self.settings.log.access:
             access_log.tell(report, self.settings.log.access)
 

@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 from statusproxy.config_errors import suggest
 
-PATH_ALLOWED = "a path that begins with /"
 TEMPLATE_ALLOWED = "a path such as /api/channels or /api/channels/{session}"
 ROUTE_ALLOWED = "a method and a path, such as DELETE /api/channels/{session}"
 HEADER_ALLOWED = "a header's name, such as X-Webhook-Secret"
@@ -20,14 +19,6 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _UNFIT = re.compile(r"[\x00-\x20\x7f?#]")
 _EXPRESS = re.compile(r"/:[A-Za-z_]\w*(?=/|$)")  # `/:session`, as Express writes a placeholder
 _BRACES = re.compile(r"\{[^/]*\}|[{}]")
-
-
-def check_path(text: str) -> str:
-    """A path without placeholders."""
-    _check_whole(text, PATH_ALLOWED)
-    if _BRACES.search(text):
-        raise ValueError(f"allowed: {PATH_ALLOWED}, without placeholders")
-    return text
 
 
 def check_template(text: str) -> str:

@@ -12,6 +12,9 @@ from statusproxy.proxy.requests import HeadLimits
 from statusproxy.proxy.routes import Kind, Route, RouteTable
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Limits, Site, Timeouts, WebhookTarget
 from statusproxy.proxy.upstream import Origin, UpstreamLimits
+from statusproxy.status.fields import fold_word
+from statusproxy.status.qr import CONNECTED_WORDS
+from statusproxy.templates import SESSION
 
 #: Room for the answer's head beyond what requests get: gateways set cookies and policies that clients do not send.
 _ANSWER_HEAD = 2
@@ -52,7 +55,8 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         Route(Kind.CHANNELS, _READ, channels.path, ChannelsEntry(channels.rule(), channels.share))
         for channels in settings.channels
     ]
-    create = CreateEntry(settings.reconnect.body)
+    connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
+    create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS)
     for kind, written, entry in (
         (Kind.DELETE, settings.reconnect.delete, None),
         (Kind.CREATE, settings.reconnect.create, create),
@@ -104,7 +108,7 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         else None,
     )
     if webhook.forward_to is None:
-        return WebhookTarget(judge, tap=not webhook.forward)
+        return WebhookTarget(judge, tap=not webhook.forward, sender=webhook.path)
     target = addresses.parse_target(webhook.forward_to)
     origin = Origin(
         host=target.host,
@@ -113,7 +117,10 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         tls=ssl.create_default_context() if target.scheme == "https" else None,
     )
     name = f"hub {target.scheme} {target.authority} {target.unix or ''}"
-    return WebhookTarget(judge, pool=pool(name, origin), target=(target.path + target.query).encode() or b"/")
+    onward = (target.path + target.query).encode() or b"/"
+    segments = webhook.path.split("/")
+    place = segments.index(SESSION) if SESSION.encode() in onward else None
+    return WebhookTarget(judge, pool=pool(name, origin), target=onward, sender=webhook.path, session_at=place)
 
 
 def _origin(target: addresses.Target, settings: Settings) -> Origin:

@@ -22,7 +22,7 @@ def lost(session: str) -> Change:
 def test_each_change_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
     ChangeLog().changed([lost("sales"), Change("sales", "released", "alive", 1.0, 1.0)], 1_000.0)
     assert caplog.messages == [
-        "sales: shown as disconnected from now on (close)",
+        "sales: disconnected (close); will be shown as disconnected",
         "sales: no longer shown as disconnected (alive)",
     ]
 

@@ -189,6 +189,16 @@ async def asking(proxy: Running, tmp_path: Path, *arguments: str) -> Result:
     return await asyncio.to_thread(call, *arguments, "--config", tmp_path / "config.yaml")
 
 
+def test_check_warns_where_two_routes_may_draw_on_two_sources(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("gateway: http://127.0.0.1:3000\n")
+    assert CliRunner().invoke(main, ["check", "--config", str(file)]).stderr == ""
+    file.write_text("gateway: http://127.0.0.1:3000\nchannels: [{path: /a, list: [x]}, {path: /b, list: [x]}]\n")
+    result = CliRunner().invoke(main, ["check", "--config", str(file)])
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: channels: /a and /b may show the same sessions from different sources.")
+
+
 async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy: Running, tmp_path: Path) -> None:
     result = await asking(proxy, tmp_path, "sessions")
     assert result.exit_code == 0
@@ -198,7 +208,7 @@ async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy:
     assert result.exit_code == 0
     head, first, second = result.stdout.rstrip().splitlines()[:3]
     assert head.split()[:2] == ["SESSION", "SHOWN"]
-    assert first.startswith("Front Desk  disconnected")
+    assert first.startswith("Front Desk  will be disconnected")
     assert "status-find browserClose" in first
     assert second.startswith("sales")
     document = json.loads((await asking(proxy, tmp_path, "sessions", "--json")).stdout)

@@ -244,7 +244,7 @@ def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:
 def now(*records: Record, **more: Any) -> Sample:
     """The gauges of a proxy that knows these sessions."""
     ledger = SimpleNamespace(
-        now=lambda: 100.0, records=lambda: list(records), heard_at=None, started_at=40.0,
+        clock=SimpleNamespace(wall=lambda: 100.0), records=lambda: list(records), heard_at=None, started_at=40.0,
         store=SimpleNamespace(healthy=more.get("healthy", True)),
         damage=more.get("damage", ()),
         repairs={"damaged": 0, "deleted": 2, "replaced": 0},
@@ -338,7 +338,7 @@ async def test_a_running_proxy_counts_what_happens(admin: Admin) -> None:
     assert value(found, "requests_total", route="channels", method="GET", status="200") == 2
     assert value(found, "signals_total", kind="disconnected", verdict="applied") == 2
     assert value(found, "signals_total", kind="none", verdict="presence") == 2
-    assert value(found, "signals_total", kind="none", verdict="no-session") == 1
+    assert value(found, "signals_total", kind="none", verdict="nameless") == 1
     assert value(found, "overrides_started_total") == value(found, "overrides_repeated_total") == 1
     assert value(found, "releases_total", reason="connected-event") == 1
     assert value(found, "channels_corrected_total") == 1

@@ -24,7 +24,7 @@ from tests.test_server import LIST, Program, Site, program, serving
 #: Keys whose change is served by from the next request on. Each new key must be put here, with a case below that
 #: proves it, or into `server._AT_START`.
 APPLIED = {
-    "gateway", "preset", "host", "language", "webhooks", "events", "presence", "sessions.aliases",
+    "gateway", "preset", "host", "language", "webhooks", "events", "presence", "dialect", "sessions.aliases",
     "sessions.alive_grace", "sessions.max_age", "sessions.max_sessions", "sessions.releases", "channels", "reconnect",
     "trusted_proxies", "underscores_in_headers", "admin.token", "timeouts.connect", "timeouts.request_head",
     "timeouts.request_body", "timeouts.min_rate_grace", "limits.min_rate",

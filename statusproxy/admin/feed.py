@@ -57,9 +57,11 @@ PAGES: Final = 64
 class _Shown:
     """What pages are told of one session."""
 
-    __slots__ = ("_text", "record", "word")
+    __slots__ = ("_shown", "_text", "record", "word")
 
-    def __init__(self, record: Record, word: Word | None) -> None:
+    def __init__(self, record: Record, word: Word | None, shown: Callable[[Record], Record]) -> None:
+        """`shown` gives a record in the system's time."""
+        self._shown = shown
         self.record = record
         self.word = word
         self._text = ""
@@ -68,7 +70,7 @@ class _Shown:
     def text(self) -> str:
         """The report as JSON, written when the first page is told."""
         if not self._text:
-            self._text = session_text(self.record, self.word)
+            self._text = session_text(self._shown(self.record), self.word)
         return self._text
 
 
@@ -271,7 +273,7 @@ class Feed:
         # Records and words are values that are replaced, so that the same object means that nothing is new.
         if before is not None and before.record is record and before.word is word:
             return False
-        self._shown[session] = _Shown(record, word)
+        self._shown[session] = _Shown(record, word, self._ledger.in_system_time)
         return True
 
 

@@ -20,7 +20,10 @@ def session_report(record: Record, word: Word | None = None) -> dict[str, Any]:
     """One session: what is shown, since when and why, what was last heard, what the gateway last said.
 
     `shows` is `disconnected` while a correction is in force, else `gateway`: what the gateway says, unchanged.
-    `word` is what the gateway said of it in an answer that passed without a correction, where that is newer.
+    `shown_at` is when an answer was first changed because of it; until then the session only will be shown so.
+    `caught_up_on` names the corrected routes on which the gateway was seen to know of the disconnect, where `caught_up`
+    is `list`; other evidence counts for all. `word` is what the gateway said of it in an answer that passed without a
+    correction, where that is newer.
     """
     override = record.override
     said, said_at = record.gateway_said, record.gateway_said_at
@@ -30,14 +33,16 @@ def session_report(record: Record, word: Word | None = None) -> dict[str, Any]:
         "session": record.session,
         "channel": record.channel,
         "shows": "disconnected" if override is not None else "gateway",
+        "shown_at": moment(record.shown_at),
         "since": moment(override.since if override is not None else record.released_at),
         "reason": _reason(record),
         "caught_up": override.caught_up if override is not None else None,
+        "caught_up_on": [route for route, _ in override.seen_on] if override is not None else [],
         "last_event": record.event,
         "last_event_at": moment(record.heard_at),
-        "last_message_at": moment(record.alive_at),
+        "last_message_at": moment(record.alive.here),
         "known": record.verdict.value if record.verdict is not None else None,
-        "known_at": moment(record.known_at),
+        "known_at": moment(record.known.here),
         "gateway_said": said,
         "gateway_said_at": moment(said_at),
         "released": record.released.value if record.released is not None else None,

@@ -17,7 +17,7 @@ def self_report(
     return {
         "version": __version__,
         "pid": os.getpid(),
-        "now": ledger.now(),
+        "now": ledger.clock.wall(),
         "started": ledger.started_at,
         "listening": list(listening),
         "settings": dump(settings),

@@ -12,7 +12,7 @@ def sessions_table(answer: dict[str, Any]) -> str:
     rows = [
         (
             str(one["session"]),
-            "disconnected" if one["shows"] == "disconnected" else "as gateway says",
+            _shown(one),
             local(one["since"]),
             str(one["reason"] or "–"),
             str(one["last_event"] or "–"),
@@ -41,6 +41,13 @@ def _untrusted(webhooks: Mapping[str, Any] | None) -> str | None:
         f"{count} {'webhook' if count == 1 else 'webhooks'} came since the start, none trusted ({reasons}). "
         "`statusproxy doctor` says which senders, and what to change."
     )
+
+
+def _shown(one: dict[str, Any]) -> str:
+    """What the channel list shows; what no answer has shown yet only will be shown."""
+    if one["shows"] != "disconnected":
+        return "as gateway says"
+    return "disconnected" if one.get("shown_at") else "will be disconnected"
 
 
 def history_table(answer: dict[str, Any], session: str | None = None) -> str:

@@ -170,7 +170,7 @@ def corrections(
         facts = {"session": session, "channel": channel, "change": change, "since": one["since"], "why": one["reason"]}
         if not change:
             findings.append(note("channels.kept", **facts))
-        elif one["caught_up"]:
+        elif one["caught_up"] in ("qr", "created") or rule.source in one.get("caught_up_on", ()):
             findings.append(note("channels.about-to-end", **facts))
         else:
             findings.append(note("channels.corrected", **facts))

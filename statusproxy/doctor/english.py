@@ -328,6 +328,21 @@ WORDS: Final[Words] = {
         "wait for a message to come in, and ask again; then compare `events` with what this gateway sends",
     ),
     "webhooks.unmatched": ("events that no rule names, and that say nothing therefore: {events}", None),
+    "webhooks.nameless": (
+        (
+            "{count} events with a state that a rule knows named no session: {events}. Nobody can tell whose state it "
+            "is: a lost session goes on reading connected, or a session that is back goes on reading disconnected "
+            "until a message comes in"
+        ),
+        (
+            "give each session an address of its own to post to, such as {base}{session_path} with its id in place of "
+            "{placeholder} (for wppconnect-server: `webhook` of start-session), and watch that path:{session_lines}"
+        ),
+    ),
+    "webhooks.batch": (
+        "{count} webhooks held several events in one body (an array, or one a line), which are not read",
+        "let the relay send one event in each request; they are forwarded all the same",
+    ),
     "webhooks.no-session": ("{count} events named no session; they change nothing", None),
     "webhooks.not-json": (
         "{count} webhooks were not JSON",

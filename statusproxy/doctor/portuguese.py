@@ -337,6 +337,21 @@ WORDS: Final[Words] = {
         "espere chegar uma mensagem e pergunte de novo; depois compare `events` com o que este gateway envia",
     ),
     "webhooks.unmatched": ("eventos que nenhuma regra cita e que, por isso, nada dizem: {events}", None),
+    "webhooks.nameless": (
+        (
+            "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
+            "quem é o estado: uma sessão que caiu continua como conectada, ou uma sessão que voltou continua como "
+            "desconectada até chegar uma mensagem"
+        ),
+        (
+            "dê a cada sessão um endereço próprio para enviar, como {base}{session_path} com o id dela no lugar de "
+            "{placeholder} (no wppconnect-server: `webhook` de start-session), e observe esse caminho:{session_lines}"
+        ),
+    ),
+    "webhooks.batch": (
+        "{count} webhooks traziam vários eventos em um só corpo (um array, ou um por linha), que não são lidos",
+        "faça o intermediário enviar um evento por requisição; todos são encaminhados mesmo assim",
+    ),
     "webhooks.no-session": ("{count} eventos não citaram sessão; não mudam nada", None),
     "webhooks.not-json": (
         "{count} webhooks não eram JSON",

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from statusproxy.addresses import Address
+from statusproxy.addresses import Address, parse_gateway, parse_target
 from statusproxy.config import PRIVATE_NETWORKS, Settings, Webhook
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 from statusproxy.proxy.forwarded import parse_address, within
 from statusproxy.status.signals import PRESENCE_EVENT, Verdict
-from statusproxy.templates import fold_path
+from statusproxy.templates import SESSION, fold_path
 
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
 #: makes some presence events a minute.
@@ -66,7 +66,7 @@ def _arrivals(settings: Settings, report: Mapping[str, Any], ways: Mapping[str, 
     )  # fmt: skip
     yield from _meanings(seen["events"], ways)
     used = {one["path"] for one in seen["paths"]}
-    outbound = {fold_path(webhook.path) for webhook in settings.webhooks if webhook.forward_to is not None}
+    outbound = {fold_path(webhook.path) for webhook in settings.webhooks if _to_hub(webhook, settings)}
     if used and used <= outbound:
         # The gateway passes presence and messages on to the hub, but not the engine's word on the session itself.
         yield warning("webhooks.outbound-only", **ways)
@@ -119,10 +119,20 @@ def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> I
         yield warning("webhooks.nothing-said", count=verdicts.total(), events=listed(unmatched) or "–")
     if unmatched:
         yield note("webhooks.unmatched", events=listed(f"{name} ({n})" for name, n in unmatched.most_common()))
+    nameless = Counter({one["event"]: one["count"] for one in events if one["verdict"] == Verdict.NAMELESS})
+    if nameless:
+        yield warning(
+            "webhooks.nameless",
+            count=nameless.total(),
+            events=listed(f"{name} ({count})" for name, count in nameless.most_common()),
+            **_with_session(ways),
+        )
     if verdicts[Verdict.NO_SESSION]:
         yield note("webhooks.no-session", count=verdicts[Verdict.NO_SESSION])
     if verdicts[Verdict.NOT_JSON]:
         yield warning("webhooks.not-json", count=verdicts[Verdict.NOT_JSON])
+    if verdicts[Verdict.BATCH]:
+        yield warning("webhooks.batch", count=verdicts[Verdict.BATCH])
 
 
 def _clock(report: Mapping[str, Any]) -> Iterator[Finding]:
@@ -155,8 +165,9 @@ def _is_private(text: str) -> bool:
 
 def _ways(settings: Settings) -> dict[str, str]:
     """What the mends say of this site: addresses and lines that fit its configuration."""
-    inbound = next((one.path for one in settings.webhooks if one.forward_to is None and one.forward), None)
-    outbound = next((one for one in settings.webhooks if one.forward_to is not None), None)
+    to_gateway = (one.path for one in settings.webhooks if one.forward and not _to_hub(one, settings))
+    inbound = min(to_gateway, key=lambda path: SESSION in path, default=None)
+    outbound = next((one for one in settings.webhooks if _to_hub(one, settings)), None)
     tap = next((one.path for one in settings.webhooks if not one.forward), None)
     base = _base(settings)
     inbound_path = inbound or "/v1/webhooks/receive"
@@ -170,9 +181,44 @@ def _ways(settings: Settings) -> dict[str, str]:
         "outbound_path": outbound_path,
         "outbound_to": hub,
         "outbound_lines": "" if outbound else _lines(settings, f"- path: {outbound_path}", f"  forward_to: {hub}"),
+        "session_lines": _session_lines(settings, inbound_path),
         "tap_path": tap or "/tap",
         "tap_lines": "" if tap else _lines(settings, "- path: /tap", "  forward: false"),
     }
+
+
+def _session_lines(settings: Settings, inbound_path: str) -> str:
+    """The block `webhooks` with an entry that has the session in its path; empty where one has."""
+    if any(SESSION in webhook.path for webhook in settings.webhooks):
+        return f" `webhooks[].path` with {SESSION} is configured"
+    gateway = settings.gateway.rstrip("/")
+    onward = [] if gateway.startswith("unix:") else [f"  forward_to: {gateway}{inbound_path}"]
+    return _lines(settings, f"- path: {inbound_path.rstrip('/')}/{SESSION}", *onward)
+
+
+def _with_session(ways: Mapping[str, str]) -> dict[str, str]:
+    """How a session's id comes to stand in the path, in the words of this site."""
+    path = f"{ways['inbound_path'].rstrip('/')}"
+    path = path if SESSION in path else f"{path}/{SESSION}"
+    return {
+        "base": ways["base"],
+        "session_path": path,
+        "placeholder": SESSION,
+        "session_lines": ways["session_lines"],
+    }
+
+
+def _to_hub(webhook: Webhook, settings: Settings) -> bool:
+    """Whether events go on to somebody else than the gateway.
+
+    The gateway is named in `forward_to` where the session in the path must not reach it.
+    """
+    if webhook.forward_to is None:
+        return False
+    if SESSION not in webhook.path:
+        return True
+    gateway, target = parse_gateway(settings.gateway), parse_target(webhook.forward_to)
+    return (gateway.scheme, gateway.authority) != (target.scheme, target.authority)
 
 
 def _lines(settings: Settings, *added: str) -> str:

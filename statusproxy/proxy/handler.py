@@ -40,7 +40,7 @@ from statusproxy.proxy.onward import Onward, onward
 from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.renditions import Renditions
 from statusproxy.proxy.reset import reset
-from statusproxy.proxy.routes import Kind, Match
+from statusproxy.proxy.routes import Kind, Match, raw_segment
 from statusproxy.proxy.sharing import Flight, Flights, Landing
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Knowledge, Report, Site, WebhookTarget
 from statusproxy.proxy.slow_reader import SlowReader
@@ -49,6 +49,7 @@ from statusproxy.proxy.tap import Tap
 from statusproxy.proxy.upgrade import Tunnel
 from statusproxy.proxy.upload import LAST_CHUNK, Upload, chunk, read_whole
 from statusproxy.proxy.upstream import UpstreamConnection, UpstreamError
+from statusproxy.status.created import claims_connected
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -402,8 +403,9 @@ class Exchange:
                 self._durable = knowledge.deleted(session, self._asked_at)
             elif match.kind is Kind.CREATE:
                 session = session if session is not None else await self._named_in_body(match)
-                if session is not None:
-                    self._durable = knowledge.created(session, self._asked_at)
+                if session is not None and knowledge.has_overrides:
+                    await self._observe_create(head, session, match)
+                    return
             elif self._shows_qr(match) and session is not None and knowledge.wants_qr(session):
                 await self._observe_qr(head, session)
                 return
@@ -428,6 +430,23 @@ class Exchange:
             await self._settle()
         elif why:
             self._knowledge.unreadable("qr", why)
+        await self._answer(head.status, head.reason, fields, body, head)
+
+    async def _observe_create(self, head: ResponseHead, session: str, match: Match[Entry]) -> None:
+        """Conclude that the gateway has caught up, unless the answer itself repeats the stale word."""
+        body = await self._whole(head, _GLANCE)
+        if body is None:
+            return
+        fields, noted = self._answer_fields(head)
+        text, why = await self._unfold(head, noted, body, _GLANCE)
+        if text is None and why not in ("", "empty"):
+            self._knowledge.unreadable("create", why)
+        else:
+            entry = match.entry
+            words = entry.connected if isinstance(entry, CreateEntry) else frozenset()
+            if text is None or not claims_connected(text, words):
+                self._durable = self._knowledge.created(session, self._asked_at)
+        await self._settle()
         await self._answer(head.status, head.reason, fields, body, head)
 
     async def _tunnel(self, head: ResponseHead) -> None:
@@ -593,7 +612,9 @@ class Exchange:
             if copy is None:
                 knowledge.unreadable("webhook", tap.failure or "empty")
             else:
-                self._durable = knowledge.hear(copy, self._client)
+                entry, session = self._match.entry, self._match.session
+                sender = entry.sender if isinstance(entry, WebhookTarget) else ""
+                self._durable = knowledge.hear(copy, self._client, sender, session)
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": self._request_id})
             knowledge.unreadable("webhook", "internal")
@@ -621,12 +642,15 @@ class Exchange:
 
     def _elsewhere(self, entry: WebhookTarget) -> bytes | None:
         """The target at another receiver: its own path, with the query that came."""
-        if entry.target is None:
+        target = entry.target
+        if target is None:
             return None
+        if entry.session_at is not None:
+            target = target.replace(b"{session}", raw_segment(self._target, entry.session_at), 1)
         query = self._target.partition(b"?")
         if not query[1]:
-            return entry.target
-        return entry.target + (b"&" if b"?" in entry.target else b"?") + query[2]
+            return target
+        return target + (b"&" if b"?" in target else b"?") + query[2]
 
     # ---- the answer's way ----
 

@@ -55,6 +55,9 @@ _REMEMBERED: Final = 4096
 #: Bytes of a path worth remembering: made-up ones, as long as targets may be, would fill the memory.
 _MEMORABLE: Final = 256
 
+#: Segments that name nothing, but say where a path leads (RFC 3986 §3.3).
+_NO_SESSIONS: Final = frozenset({"", ".", ".."})
+
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
@@ -86,7 +89,7 @@ class RouteTable(Generic[Entry]):
             session = None
             for wanted, segment in zip(template, path, strict=True):
                 if wanted is None:
-                    if not segment:
+                    if segment in _NO_SESSIONS:
                         break
                     session = segment
                 elif wanted != segment.casefold():
@@ -109,6 +112,15 @@ def segments(path: bytes) -> tuple[str, ...]:
     if parts and not parts[-1]:
         parts.pop()
     return tuple(parts)
+
+
+def raw_segment(target: bytes, index: int) -> bytes:
+    """A segment of a target's path as it came, percent-encoded or not; index 1 is the first after the slash."""
+    path = target.partition(b"?")[0]
+    absolute = _ABSOLUTE.match(path)
+    if absolute is not None:
+        path = path[absolute.end() :]
+    return path.split(b"/")[index]
 
 
 def _template(path: str) -> tuple[str | None, ...]:

@@ -24,6 +24,10 @@ class WebhookTarget:
     """The other receiver's request target, in place of the one that came."""
     tap: bool = False
     """Answered by the proxy itself; nothing is forwarded."""
+    sender: str = ""
+    """The path as configured: who keeps the clock of these events' own times."""
+    session_at: int | None = None
+    """Which segment of the path replaces `{session}` in `target`; None where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class CreateEntry:
     """A route that creates or starts a session; the id stands in the path, or in the body under one of `keys`."""
 
     keys: tuple[str, ...] = ("channel",)
+    connected: frozenset[str] = frozenset({"connected", "open"})
+    """Words (folded) by which an answer claims that the session is connected: then it is evidence of nothing."""
 
 
 Entry = WebhookTarget | ChannelsEntry | CreateEntry | None
@@ -80,8 +86,13 @@ class Knowledge(Protocol):
     def now(self) -> float:
         """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
 
-    def hear(self, body: bytes, source: str) -> Awaitable[None] | None:
-        """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable."""
+    def hear(
+        self, body: bytes, source: str, sender: str = "", path_session: str | None = None
+    ) -> Awaitable[None] | None:
+        """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
+
+        `sender` names whose clock its own time is of, `path_session` the session in its path, where there is one.
+        """
 
     def doubt(self, source: str, why: str) -> None:
         """A webhook came from a sender that is not believed, and why not."""
@@ -103,7 +114,7 @@ class Knowledge(Protocol):
         """The QR route answered 2xx."""
 
     def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
-        """A session was created or started through the proxy."""
+        """A session was created or started through the proxy, and the answer did not claim that it is connected."""
 
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""

@@ -66,6 +66,9 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """Words that tell the user more than "disconnected": a member that says one of them stays as it is."""
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words by which the gateway says that a session is connected."""
+    source: str = ""
+    """Names where the answers come from: the path of the configured entry. What one source shows is no evidence
+    about another, for one may be live and the other stale."""
 
     @cached_property
     def shape(self) -> Shape:

@@ -93,7 +93,7 @@ def correct_in_steps(
         for start in range(0, len(channels) - _STEP, _STEP):
             yield ()
             step = channels[start : start + _STEP]
-            yield sessions.observe(map(answer.said, step), assigned, asked_at, now).changes
+            yield sessions.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
             observed.update(step)
             given_way = True
         if given_way:
@@ -115,7 +115,7 @@ def _finish(
     now: float,
 ) -> Correction:
     """Observe what has not been observed yet, and write what is to be shown."""
-    changes = sessions.observe(map(answer.said, unobserved), assigned, asked_at, now).changes
+    changes = sessions.observe(map(answer.said, unobserved), assigned, asked_at, now, answer.rule.source).changes
     shown = [channel for channel, known in assigned.items() if sessions.any_overridden(known)]
     if len(shown) > 1:
         shown.sort(key=answer.place)
@@ -128,4 +128,5 @@ def _finish(
             corrected.append(channel)
     if not edits:
         return Correction(answer.body, (), changes)
+    sessions.answer_changed(corrected, assigned, now)
     return Correction(splice(answer.body, edits), tuple(corrected), changes)

@@ -1,24 +1,26 @@
 """The session-state map: what was last known of each session, and which corrections are in force.
 
-Two kinds of time meet here, both in epoch seconds. *Event time* (`at`, `since`, `known_at`, `alive_at`) orders
-what events say: it is the sender's, where the event carries one, else the arrival. *Arrival time* (`began`,
-`heard_at`, `released_at`, every `asked_at` and `now`) is the proxy's own clock, and is what the gateway's answers
-are compared with.
+Two kinds of time meet here, both in epoch seconds. *Event time* (`at`, `known_at`, `alive_at`) orders what events
+say: it is the sender's, where the event carries one, else the arrival. *Our own time* (`since`, `began`, `heard_at`,
+`released_at`, every `asked_at` and `now`) is the proxy's own clock, and is what the gateway's answers are compared
+with. An event's time is compared with that of the same sender's events as it is, and with anything else only after
+translation to our own clock (`clocks`).
 
-Whatever the order in which the same timed events are delivered, the map ends with the same overrides in force,
-each with the same `at`, and the same `known_at` and `alive_at`. What tells of the delivery itself depends on it:
-`since` (an early part of a run that comes late is dropped), `began`, `heard_at`, `event`, and the changes reported.
+Whatever the order in which the same timed events of one sender are delivered, the map ends with the same overrides in
+force, each with the same `at`, and the same `known_at` and `alive_at`. What tells of the delivery itself depends on
+it: `since` (an early part of a run that comes late is dropped), `began`, `heard_at`, `event`, and the changes reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
+from statusproxy.status.clocks import Clocks, Lags, Stamp, Translated, later_by, with_lag
 from statusproxy.status.event_ids import EventIds
 from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, ChannelIds
@@ -29,6 +31,9 @@ TINY_STEP: Final = 0.001
 
 SAME_WORD: Final = 60.0
 """Seconds after which it is noted again that the gateway still says the same of a session."""
+
+SOURCES: Final = 16
+"""Corrected routes that are told apart as evidence. A site has a handful; reloads may bring others."""
 
 SPELLINGS: Final = 16
 """Sessions whose ids fold to the same that are told apart. A site has one or two: each leg has its own spelling."""
@@ -64,11 +69,11 @@ class SessionRules(msgspec.Struct, frozen=True):
     releases: frozenset[Release] = frozenset(Release)
 
 
-class Override(msgspec.Struct, frozen=True):
+class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     """The correction in force for a session: show it as disconnected."""
 
     since: float
-    """Event time of the first Disconnected signal of this run."""
+    """When the first Disconnected signal of this run happened, on our own clock."""
     at: float
     """Event time of the newest Disconnected signal of this run; `alive_grace` counts from here."""
     began: float
@@ -78,11 +83,37 @@ class Override(msgspec.Struct, frozen=True):
     word: str | None = None
     event_id: str | None = None
     caught_up: str | None = None
-    """What showed that the gateway knows of the disconnect: `list`, `qr` or `created`."""
+    """What showed that the gateway knows of the disconnect: `list`, `qr` or `created`.
+
+    `qr` and `created` count for all routes. `list` counts for the routes in `seen_on` only: two routes may draw on two
+    sources, of which one is live and the other stale. Rows of 0.1 do not say which route it was: what they call `list`
+    counts for none. The gateway shows its word again while it holds, and a session's return ends the override in other
+    ways too; but a stale "connected" would end it for a dead session, and nothing would bring it back.
+    """
     caught_up_at: float | None = None
+    clock: str | None = None
+    """Whose clock `at` is of: the sender's name; `None` for our own."""
+    lag: float = 0.0
+    """What is added to `at` for our own clock."""
+    seen_on: tuple[tuple[str, float], ...] = ()
+    """Corrected routes on which a word of `keep` was seen, and when: what they say from then on is fresh."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """The moment of the newest Disconnected signal."""
+        return Stamp(self.at, self.clock, self.lag)
+
+    def fresh_from(self, source: str | None) -> float | None:
+        """From when on "connected" is fresh where it comes from this route; `None` where it never is.
+
+        `source` is `None` for an answer that is no corrected route's.
+        """
+        if self.caught_up in _FOR_ALL_ROUTES:
+            return self.caught_up_at
+        return next((moment for seen_on, moment in self.seen_on if seen_on == source), None)
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the map holds of one session. Times that never were are 0."""
 
     session: str
@@ -92,6 +123,7 @@ class Record(msgspec.Struct, frozen=True):
     known_at: float = 0.0
     """Event time up to which things are settled: a Connected or Disconnected signal that is older is late."""
     alive_at: float = 0.0
+    """Event time of the newest message."""
     heard_at: float = 0.0
     event: str | None = None
     """The last event heard, of whatever kind."""
@@ -106,6 +138,26 @@ class Record(msgspec.Struct, frozen=True):
     released_at: float | None = None
     confirmed: bool = False
     """The gateway's own list has named this session. Without that the id may be made up, and is forgotten first."""
+    known_clock: str | None = None
+    known_lag: float = 0.0
+    """Whose clock `known_at` is of (`None`: our own), and what is added to it for ours. Rows of 0.1 have neither:
+    what they hold was compared with our own clock."""
+    alive_clock: str | None = None
+    alive_lag: float = 0.0
+    lags: Lags = ()
+    """The differences of the clocks of this session's senders, so that they are known after a restart."""
+    shown_at: float | None = None
+    """When an answer was first changed because of the override in force; `None` while it only will be."""
+
+    @property
+    def known(self) -> Stamp:
+        """The moment up to which things are settled."""
+        return Stamp(self.known_at, self.known_clock, self.known_lag)
+
+    @property
+    def alive(self) -> Stamp:
+        """The moment of the newest message."""
+        return Stamp(self.alive_at, self.alive_clock, self.alive_lag)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -204,8 +256,11 @@ class SessionMap:
         self._stale: dict[str, None] = {}
         self._forgotten: dict[str, None] = {}
         self._event_ids = EventIds()
+        self.clocks = Clocks()
+        """The differences of the senders' clocks from ours."""
         self._crowded: dict[str, None] = {}  # folded ids with too many spellings
         self._watches: list[Watch] = []
+        self._first_shown: dict[str, None] = {}
         self._expires_from = 0.0  # no override expires before
         self.evicted = 0
         """Counts the sessions forgotten for want of room."""
@@ -222,16 +277,11 @@ class SessionMap:
         """Take over what the store held. Meant for an empty map; the records count as saved."""
         for record in sorted(records, key=lambda record: record.heard_at):
             self._put(record)
+            self.clocks.load(record.session, record.lags)
         self._expires_from = 0.0
         self._unsaved.clear()
         self._stale.clear()
         self._evict(0.0)
-
-    def revise(self, revised: Callable[[Record], Record]) -> None:
-        """Replace every record by what `revised` makes of it, its session's id excepted."""
-        for record in self.records():
-            self._put(revised(record))
-        self._expires_from = 0.0
 
     # What the map holds
 
@@ -277,15 +327,34 @@ class SessionMap:
         """Collect no longer."""
         self._watches.remove(watch)
 
+    def clock_was_moved(self) -> None:
+        """The system's clock was moved. Our own goes on evenly, but senders on the same machine moved with it."""
+        self.clocks.begin_anew()
+        for session, record in self._records.items():
+            if record.lags:
+                self._records[session] = replace(record, lags=())
+
     # What events say
 
-    def hear(self, reading: Reading, arrival: float) -> Outcome:
-        """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as heard."""
+    def hear(self, reading: Reading, arrival: float, sender: str = "", at: float | None = None) -> Outcome:
+        """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as heard.
+
+        `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is no signal, where
+        somebody looked for it: it tells about the clock only.
+        """
         if reading.session is None:
             return Outcome("unchanged")
         record = self._records.get(reading.session) or Record(reading.session)
         record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
         signal = reading.signal
+        if signal is not None:
+            at = signal.at
+        when: Translated | None = None
+        if at is not None:
+            when = self.clocks.observe(reading.session, sender, at, arrival)
+            lags = with_lag(record.lags, when.stamp)
+            if lags is not record.lags:
+                record = replace(record, lags=lags)
         changes: list[Change] = []
         if signal is None:
             verdict = "unchanged"
@@ -294,53 +363,62 @@ class SessionMap:
         ):
             verdict = "duplicate"
         else:
-            verdict, record = self._apply(signal, record, arrival, changes)
+            verdict, record = self._apply(signal, when, record, arrival, changes)
         self._put(record, heard=True)
         changes += self._evict(arrival)
         return Outcome(verdict, tuple(changes))
 
-    def _apply(self, signal: Signal, record: Record, arrival: float, changes: list[Change]) -> tuple[str, Record]:
-        at = signal.at
-        if at is None:  # newer than all that was said before
-            at = max(arrival, record.known_at + TINY_STEP, record.alive_at)
+    def _apply(
+        self, signal: Signal, when: Translated | None, record: Record, arrival: float, changes: list[Change]
+    ) -> tuple[str, Record]:
+        if when is None:  # newer than all that was said before
+            stamp = judged = Stamp(max(arrival, record.known.here + TINY_STEP, record.alive.here))
+        else:
+            stamp, judged = when.stamp, when.judged
         if signal.kind is Kind.ALIVE:
-            if at <= record.alive_at:
+            if later_by(judged, record.alive) <= 0:
                 return "late", record
-            record = replace(record, alive_at=at)
-            if self._outlived(record.override, at):
-                record = self._end(record, Release.ALIVE, at, arrival, changes)
+            record = replace(record, alive_at=stamp.at, alive_clock=stamp.clock, alive_lag=judged.lag)
+            if self._outlived(record.override, judged):
+                record = self._end(record, Release.ALIVE, judged.here, arrival, changes)
             return "applied", record
         # Of two events of the same moment Connected wins, in whatever order they come: what is shown must not
         # hang on the order of delivery, and a false "disconnected" destroys a working session.
-        if (at, signal.kind is Kind.CONNECTED) <= (record.known_at, record.verdict is not Kind.DISCONNECTED):
+        known = (0.0, record.verdict is not Kind.DISCONNECTED)
+        if (later_by(judged, record.known), signal.kind is Kind.CONNECTED) <= known:
             return "late", record
-        record = replace(record, known_at=at, verdict=signal.kind)
+        record = replace(record, known_at=stamp.at, known_clock=stamp.clock, known_lag=stamp.lag, verdict=signal.kind)
         if signal.kind is Kind.CONNECTED:
-            return "applied", self._end(record, Release.CONNECTED_EVENT, at, arrival, changes)
-        return "applied", self._begin(record, signal, at, arrival, changes)
+            return "applied", self._end(record, Release.CONNECTED_EVENT, judged.here, arrival, changes)
+        return "applied", self._begin(record, signal, stamp, judged.here, arrival, changes)
 
-    def _begin(self, record: Record, signal: Signal, at: float, arrival: float, changes: list[Change]) -> Record:
+    def _begin(
+        self, record: Record, signal: Signal, stamp: Stamp, at: float, arrival: float, changes: list[Change]
+    ) -> Record:
         standing = record.override
         override = Override(
             since=standing.since if standing else at,
-            at=at,
+            at=stamp.at,
             began=arrival,
             event=signal.event,
             word=signal.word,
             event_id=signal.event_id,
+            clock=stamp.clock,
+            lag=stamp.lag,
         )
-        if self._outlived(override, record.alive_at):  # a message that came in later is already known of
-            return self._end(record, Release.ALIVE, record.alive_at, arrival, changes)
+        # A message that came in later may be known of already.
+        if Release.ALIVE in self._rules.releases and -later_by(stamp, record.alive) > self._rules.alive_grace:
+            return self._end(record, Release.ALIVE, record.alive.here, arrival, changes)
         reason = signal.event if signal.word is None else f"{signal.event} {signal.word}"
         what = "repeated" if standing else "started"
         changes.append(Change(record.session, what, reason, at, arrival, record.gateway_said))
-        return replace(record, override=override)
+        return replace(record, override=override, shown_at=record.shown_at if standing else None)
 
-    def _outlived(self, override: Override | None, alive_at: float) -> bool:
+    def _outlived(self, override: Override | None, alive: Stamp) -> bool:
         return (
             override is not None
             and Release.ALIVE in self._rules.releases
-            and alive_at > override.at + self._rules.alive_grace
+            and later_by(alive, override.stamp) > self._rules.alive_grace
         )
 
     def _end(self, record: Record, reason: Release, at: float, now: float, changes: list[Change]) -> Record:
@@ -348,13 +426,11 @@ class SessionMap:
         if record.override is None or reason not in self._rules.releases:
             return record
         changes.append(Change(record.session, "released", reason.value, at, now, record.gateway_said))
-        record = replace(record, override=None, released=reason, released_at=now)
+        record = replace(record, override=None, released=reason, released_at=now, shown_at=None)
         if reason in (Release.RECONNECTED, Release.OPERATOR):
             # Settled from outside the events: an older Disconnected one that is still under way comes too late.
-            return replace(record, verdict=Kind.CONNECTED, known_at=max(record.known_at, now))
-        if reason is Release.EXPIRED:
-            return replace(record, known_at=max(record.known_at, now))
-        return record
+            return _settled(replace(record, verdict=Kind.CONNECTED), now)
+        return _settled(record, now) if reason is Release.EXPIRED else record
 
     # What the gateway's answers show
 
@@ -394,13 +470,13 @@ class SessionMap:
                 yield
 
     def observe(
-        self, said: Iterable[Said], assigned: Mapping[str, Sequence[str]], asked_at: float, now: float
+        self, said: Iterable[Said], assigned: Mapping[str, Sequence[str]], asked_at: float, now: float, source: str = ""
     ) -> Observed:
         """Take in an answer of the gateway: asked for at `asked_at`, complete at `now`, channels as `assign` gave.
 
-        Where the records of one channel's sessions disagree (each leg spells the id its own way), the newest
-        knowledge among them decides. A word of `keep` shows that the gateway has caught up; "connected" after
-        that is fresh, and releases.
+        `source` names the corrected route it came on. Where the records of one channel's sessions disagree (each leg
+        spells the id its own way), the newest knowledge among them decides. A word of `keep` shows that this source
+        has caught up; "connected" from it after that is fresh, and releases.
         """
         overridden: set[str] = set()
         changes: list[Change] = []
@@ -416,12 +492,29 @@ class SessionMap:
                 if session not in self._overridden:
                     continue
                 if one.keeps:
-                    self._catch_up(session, "list", asked_at, now)
+                    self._catch_up(session, "list", asked_at, now, source)
                 elif one.connected:
-                    self._reconnect(session, asked_at, now, changes)
+                    self._reconnect(session, asked_at, now, changes, source)
                 if session in self._overridden:
                     overridden.add(one.channel)
         return Observed(frozenset(overridden), tuple(changes))
+
+    def answer_changed(self, channels: Iterable[str], assigned: Mapping[str, Sequence[str]], now: float) -> None:
+        """Note that an answer was really changed in these channels. Until then, overrides only will be shown."""
+        for channel in channels:
+            for session in assigned[channel]:
+                record = self._records.get(session)
+                if record is not None and record.override is not None and record.shown_at is None:
+                    self._put(replace(record, shown_at=now))
+                    self._first_shown[session] = None
+
+    def take_first_shown(self) -> list[str]:
+        """The sessions whose override changed an answer for the first time since this was last asked."""
+        if not self._first_shown:
+            return []
+        taken = list(self._first_shown)
+        self._first_shown.clear()
+        return taken
 
     def qr_seen(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
         """The gateway gave a QR code for this channel: it has caught up. Changes no override."""
@@ -436,7 +529,7 @@ class SessionMap:
         return ()
 
     def said_connected(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
-        """The gateway said of this channel alone that it is connected."""
+        """The gateway said of this channel alone, in an answer that is not corrected, that it is connected."""
         changes: list[Change] = []
         for session in self._sessions_of(channel):
             self._reconnect(session, asked_at, now, changes)
@@ -456,48 +549,63 @@ class SessionMap:
             self._put(
                 Record(
                     session,
-                    known_at=max(ended.known_at, now),
+                    known_at=max(ended.known.here, now),
                     heard_at=ended.heard_at,
                     event=ended.event,
                     released=ended.released,
                     released_at=ended.released_at,
                     confirmed=ended.confirmed,
+                    lags=ended.lags,
                 )
             )
         return tuple(changes)
 
-    def _catch_up(self, session: str, evidence: str, asked_at: float, now: float) -> None:
-        """Note that the gateway knows of the disconnect.
+    def _catch_up(self, session: str, evidence: str, asked_at: float, now: float, source: str | None = None) -> None:
+        """Note that the gateway knows of the disconnect; `source`: that only this corrected route shows it.
 
         Evidence counts only if it was asked for once the override had begun: an answer on its way while the
         session fell says nothing about what came after.
         """
         record = self._records[session]
         override = record.override
-        if override is not None and override.caught_up is None and asked_at >= override.began:
-            self._put(replace(record, override=replace(override, caught_up=evidence, caught_up_at=now)))
+        if override is None or asked_at < override.began or override.caught_up in _FOR_ALL_ROUTES:
+            return
+        if source is None:
+            override = replace(override, caught_up=evidence, caught_up_at=now)
+        elif override.fresh_from(source) is not None:
+            return
+        else:
+            seen_on = (*override.seen_on[1 - SOURCES :], (source, now))
+            override = replace(override, caught_up=evidence, caught_up_at=now, seen_on=seen_on)
+        self._put(replace(record, override=override))
 
-    def _reconnect(self, session: str, asked_at: float, now: float, changes: list[Change]) -> None:
-        """Release, if this "connected" is fresh: asked for after the gateway was seen to have caught up.
+    def _reconnect(
+        self, session: str, asked_at: float, now: float, changes: list[Change], source: str | None = None
+    ) -> None:
+        """Release, if this "connected" is fresh: asked for after its source was seen to have caught up.
 
         The gateway's list is slow, it asks the engine for each session in turn. One asked for before the QR code
         was shown can come in after it, still with the stale word.
         """
         record = self._records[session]
-        override = record.override
-        if override is not None and override.caught_up_at is not None and asked_at >= override.caught_up_at:
+        fresh_from = record.override.fresh_from(source) if record.override is not None else None
+        if fresh_from is not None and asked_at >= fresh_from:
             self._put(self._end(record, Release.RECONNECTED, now, now, changes))
 
     def _supersede(self, sessions: Sequence[str], now: float, changes: list[Change]) -> None:
         """Release what another spelling of the same session knows better."""
         records = [self._records[session] for session in sessions]
-        connected = max((one.known_at for one in records if one.verdict is Kind.CONNECTED), default=0.0)
-        alive = max(one.alive_at for one in records)
+        connected = [one.known for one in records if one.verdict is Kind.CONNECTED]
         for record in records:
-            if record.override is not None and connected >= record.override.at:
-                record = self._end(record, Release.CONNECTED_EVENT, connected, now, changes)
-            if self._outlived(record.override, alive):
-                record = self._end(record, Release.ALIVE, alive, now, changes)
+            override = record.override
+            if override is None:
+                continue
+            later = [known.here for known in connected if later_by(known, override.stamp) >= 0]
+            if later:
+                record = self._end(record, Release.CONNECTED_EVENT, max(later), now, changes)
+            alive = [one.alive.here for one in records if self._outlived(record.override, one.alive)]
+            if alive:
+                record = self._end(record, Release.ALIVE, max(alive), now, changes)
             self._put(record)
 
     # Which sessions a channel is
@@ -681,6 +789,7 @@ class SessionMap:
     def _forget(self, record: Record, now: float, changes: list[Change]) -> None:
         session = record.session
         del self._records[session]
+        self.clocks.forget(session)
         for holder in (*self._queues, self._unsaved, self._stale):
             holder.pop(session, None)
         fold = fold_id(session)
@@ -697,6 +806,14 @@ class SessionMap:
             self.version += 1
             changes.append(Change(session, "released", EVICTED, now, now, record.gateway_said))
 
+
+def _settled(record: Record, now: float) -> Record:
+    """The record with things settled up to `now`, on our own clock."""
+    return replace(record, known_at=max(record.known.here, now), known_clock=None, known_lag=0.0)
+
+
+_FOR_ALL_ROUTES: Final = frozenset({"qr", "created"})
+"""Evidence that does not depend on where an answer draws its words from."""
 
 _CONFIRMED_AT_ONCE: Final = 256
 """Sessions confirmed between two yields: some 2 ms."""

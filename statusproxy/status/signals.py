@@ -10,14 +10,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
 import msgspec
 
-from statusproxy.status.fields import MISSING, Path, first_scalar, fold_word, lookup, parse_members, usable_text
+from statusproxy.status.dialect import Dialect
+from statusproxy.status.fields import (
+    MISSING,
+    Array,
+    Path,
+    first_scalar,
+    fold_word,
+    lookup,
+    parse_members,
+    usable_text,
+)
 
 SECONDS_BELOW: Final = 1e11
 """A bare number below this is a time in seconds, from it on in milliseconds.
@@ -46,12 +56,11 @@ _RAW: Final[Path] = ("raw", "payload")
 _RAW_EVENT: Final[Path] = (*_RAW, "event")
 _TIMES: Final[tuple[Path, ...]] = (("timestamp",), (*_RAW, "t"))
 _EVENT_ID: Final[tuple[Path, ...]] = (("event_id",),)
-_OWN_MARK_HOLDERS: Final[tuple[Path, ...]] = (
-    (), ("id",), ("message",), ("message", "id"), _RAW, (*_RAW, "id"),
-)  # fmt: skip
-_MESSAGE_IDS: Final[tuple[Path, ...]] = tuple(
-    path + end for path in (("id",), ("message", "id"), (*_RAW, "id")) for end in ((), ("_serialized",))
-)
+_BATCHES: Final = ("events", "batch", "items", "data", "messages")
+"""Members under which a relay may send several events in one body."""
+
+_LONGEST_LINE: Final = 64 * 1024
+"""Bytes of the first line of a body that are read to tell whether it is one JSON document a line."""
 _PRESENCE_IDS: Final[tuple[Path, ...]] = tuple(
     path + end for path in (("id",), (*_RAW, "id")) for end in ((), ("_serialized",))
 )
@@ -76,8 +85,12 @@ class Verdict(StrEnum):
     PRESENCE = "presence"
     OWN_MESSAGE = "own-message"
     NO_SESSION = "no-session"
+    NAMELESS = "nameless"
+    """Names no session either, but its state is a word that a rule knows: somebody's loss or return goes unnoticed."""
     UNMATCHED = "unmatched"
     NOT_JSON = "not-json"
+    BATCH = "batch"
+    """Several events in one body, which are not read: an array, one document a line, an array under `events`."""
 
 
 class EventRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +112,7 @@ class SignalRules(msgspec.Struct, frozen=True, dict=True):
 
     rules: tuple[EventRule, ...]
     presence_trusted: bool = False
+    dialect: Dialect = Dialect()
 
     @cached_property
     def by_event(self) -> dict[str, tuple[EventRule, ...]]:
@@ -137,50 +151,86 @@ class Reading(msgspec.Struct, frozen=True):
     signal: Signal | None = None
 
 
-def read(body: bytes, rules: SignalRules, now: float) -> Reading:
+def read(body: bytes, rules: SignalRules, now: float, path_session: str | None = None) -> Reading:
     """Read one webhook body, received at `now` (epoch seconds). Never raises, whatever the bytes.
 
-    Of the rules that name the event the first that yields a signal decides; where none does, the first of them
-    says why not.
+    `path_session` is the session that the webhook's own path names; it serves where the body names none. Of the rules
+    that name the event the first that yields a signal decides; where none does, the first of them says why not.
     """
     try:
         document = parse_members(body)
     except (ValueError, RecursionError):
-        return Reading(Verdict.NOT_JSON)
+        return Reading(Verdict.BATCH if _is_lines(body) else Verdict.NOT_JSON)
     if type(document) is not dict:
-        return Reading(Verdict.NOTHING)
+        return Reading(Verdict.BATCH if _holds_several(document) else Verdict.NOTHING)
+    if path_session is not None:
+        path_session = _usable_session(path_session)
     event = first_scalar(document, (_EVENT,))
     matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
     if event is None or not matching:
-        return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths))
+        if event is None and any(_holds_several(document.get(name)) for name in _BATCHES):
+            return Reading(Verdict.BATCH)
+        return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths) or path_session)
     first: Reading | None = None
     for rule in matching:
-        reading = _apply(rule, document, event, rules.presence_trusted, now)
+        reading = _apply(rule, document, event, rules, now, path_session)
         if reading.signal is not None:
             return reading
-        first = first or reading
+        if first is None or (first.verdict is Verdict.NO_SESSION and reading.verdict is Verdict.NAMELESS):
+            first = reading
     assert first is not None
     return first
 
 
-def _session(document: object, paths: tuple[Path, ...]) -> str | None:
-    """The session's id: the first that is usable, and no address of a contact or chat.
+def _holds_several(value: object) -> bool:
+    """Whether a value is an array of objects that are events by themselves."""
+    if isinstance(value, Array):
+        value = value.first
+    elif type(value) is list:
+        value = value[0] if value else None
+    else:
+        return False
+    return type(value) is dict and first_scalar(value, (_EVENT,)) is not None
 
-    Some events carry such an address where others name the session. It is private, and never a session's.
-    """
+
+def _is_lines(body: bytes) -> bool:
+    """Whether a body that is no JSON is one JSON object a line (NDJSON)."""
+    line, newline, rest = body.lstrip()[: _LONGEST_LINE + 1].partition(b"\n")
+    if not newline or not rest.strip():
+        return False
+    try:
+        return type(parse_members(line)) is dict
+    except (ValueError, RecursionError):
+        return False
+
+
+def _session(document: object, paths: tuple[Path, ...]) -> str | None:
+    """The session's id: the first that is usable."""
     for path in paths:
-        text = usable_text(lookup(document, path))
-        if text is not None and not fold_word(text).endswith(JID_SERVERS):
-            return text
+        session = _usable_session(lookup(document, path))
+        if session is not None:
+            return session
     return None
 
 
-def _apply(rule: EventRule, document: object, event: str, presence_trusted: bool, now: float) -> Reading:
-    session = _session(document, rule.session)
-    if session is None:
-        return Reading(Verdict.NO_SESSION, event)
+def _usable_session(value: object) -> str | None:
+    """A session's id, unless it is the address of a contact or chat.
+
+    Some events carry such an address where others name the session. It is private, and never a session's.
+    """
+    text = usable_text(value)
+    return None if text is None or fold_word(text).endswith(JID_SERVERS) else text
+
+
+def _apply(
+    rule: EventRule, document: object, event: str, rules: SignalRules, now: float, path_session: str | None
+) -> Reading:
+    session = _session(document, rule.session) or path_session
     word = None if rule.means is not None else first_scalar(document, rule.state)
-    verdict, kind = _judge(rule, document, event, word, presence_trusted)
+    verdict, kind = _judge(rule, document, event, word, rules)
+    if session is None:
+        says = kind is Kind.DISCONNECTED or kind is Kind.CONNECTED
+        return Reading(Verdict.NAMELESS if says else Verdict.NO_SESSION, event)
     if kind is None:
         return Reading(verdict, event, session)
     signal = Signal(kind, session, _own_time(document, now), event, word, first_scalar(document, _EVENT_ID))
@@ -188,9 +238,9 @@ def _apply(rule: EventRule, document: object, event: str, presence_trusted: bool
 
 
 def _judge(
-    rule: EventRule, document: object, event: str, word: str | None, presence_trusted: bool
+    rule: EventRule, document: object, event: str, word: str | None, rules: SignalRules
 ) -> tuple[Verdict, Kind | None]:
-    if rule.means is Kind.ALIVE and _is_own(document):
+    if rule.means is Kind.ALIVE and _is_own(document, rules.dialect):
         return Verdict.OWN_MESSAGE, None
     if rule.unless and not rule.unless.isdisjoint(_event_names(document, event)):
         return (Verdict.OWN_MESSAGE if rule.means is Kind.ALIVE else Verdict.NOTHING), None
@@ -199,7 +249,7 @@ def _judge(
     if word is None:
         return Verdict.NOTHING, None
     folded = fold_word(word)
-    if not presence_trusted and _is_presence_word(folded) and _is_presence(document, event):
+    if not rules.presence_trusted and _is_presence_word(folded) and _is_presence(document, event):
         return Verdict.PRESENCE, None
     if folded in rule.disconnected:
         return Verdict.SIGNAL, Kind.DISCONNECTED
@@ -231,15 +281,10 @@ def _is_presence(document: object, event: str) -> bool:
     return any(type(jid) is str and fold_word(jid).endswith(JID_SERVERS) for jid in ids)
 
 
-def _is_own(document: object) -> bool:
+def _is_own(document: object, dialect: Dialect) -> bool:
     """Tell whether a message event is of the session's own making: those arise without a connection too."""
-    for path in _OWN_MARK_HOLDERS:
-        if lookup(document, (*path, "fromMe")) is True or lookup(document, (*path, "from_me")) is True:
-            return True
-    for path in _MESSAGE_IDS:
-        serialised = lookup(document, path)  # "true_<chat>_<id>" is sent, "false_<chat>_<id>" is received
-        if type(serialised) is str and fold_word(serialised).startswith("true_"):
-            return True
+    if dialect.marks_own(document):
+        return True
     # The gateway's normalised shape reports the receipts of sent messages under the name of a message.
     return (
         lookup(document, ("spec_version",)) is not MISSING
@@ -248,10 +293,10 @@ def _is_own(document: object) -> bool:
     )
 
 
-def stated_time(body: bytes) -> float | None:
-    """The time an event gives itself, also where it lies too far ahead to be used; `None` where it gives none."""
+def stated_time(body: bytes, now: float = math.inf) -> float | None:
+    """The time an event gives itself, as far as it can be used at `now`; `None` where it gives none."""
     try:
-        return _own_time(parse_members(body), math.inf)
+        return _own_time(parse_members(body), now)
     except (ValueError, RecursionError):
         return None
 
@@ -288,7 +333,8 @@ def _iso_epoch(text: str) -> float | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    # Without a zone it is local time (ISO 8601, ECMA-262), and where is not said: it may be hours off.
+    return moment.timestamp() if moment.tzinfo is not None else None
 
 
 def _fold_rule(rule: EventRule) -> EventRule:

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Final
 
 from statusproxy.status.sessions import Change, Record
+from statusproxy.store.age import HistoryAge
 from statusproxy.store.errors import StoreError
 
 __all__ = ["MemoryStore"]
 
-_SECONDS_PER_DAY: Final = 86_400
 _HISTORY_CHANGES: Final = 10_000  # some 3 MB; the durable stores keep more
 
 
@@ -23,8 +23,7 @@ class MemoryStore:
 
     def __init__(self, *, history_days: float | None = 90, clock: Callable[[], float] = time.time) -> None:
         """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for pruning."""
-        self._history_days = history_days
-        self._clock = clock
+        self._age = HistoryAge(history_days, clock)
         self._records: dict[str, Record] = {}
         self._changes: deque[Change] = deque(maxlen=_HISTORY_CHANGES)
         self._open = False
@@ -70,8 +69,6 @@ class MemoryStore:
             raise StoreError("the state in memory is not open")
 
     def _prune(self) -> None:
-        if self._history_days is None:
-            return
-        before = self._clock() - self._history_days * _SECONDS_PER_DAY
-        while self._changes and self._changes[0].recorded_at < before:
+        before = self._age.before()
+        while before is not None and self._changes and self._changes[0].recorded_at < before:
             self._changes.popleft()

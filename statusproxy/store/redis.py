@@ -11,7 +11,7 @@ that error, what the server lacks is on this machine's disk (`journal.py`), from
 journal goes when the server has confirmed all of it.
 
 With each new connection the server's records are read and merged with what is known here: of each session the newest
-knowledge (`known_at`) stands, on both sides. So a server that lost its memory gets it back; and a proxy that had to
+knowledge (`known`) stands, on both sides. So a server that lost its memory gets it back; and a proxy that had to
 start without the server learns, by `on_late`, what it would have been given by `open`.
 """
 
@@ -30,6 +30,7 @@ from redis.exceptions import RedisError
 
 from statusproxy.state_url import Place
 from statusproxy.status.sessions import Change, Record
+from statusproxy.store.age import HistoryAge
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback
 from statusproxy.store.journal import Journal
@@ -132,7 +133,7 @@ class RedisStore:
         """Called in the event loop with records that the server held and nobody here knew: it was away when the store
         was opened, or another proxy wrote them. Without it they stay on the server, and count from the next start."""
 
-        self._history_days = history_days
+        self._age = HistoryAge(history_days, clock)
         self._log = log or logging.getLogger("statusproxy.store")
         self._clock = clock
         self._timing = timing or Timing()
@@ -289,7 +290,7 @@ class RedisStore:
         late = self._unclaimed.get(record.session)
         if late is None:
             return record
-        if record.known_at >= late.known_at:
+        if record.known.here >= late.known.here:
             del self._unclaimed[record.session]
         return newest(record, late)
 
@@ -380,8 +381,8 @@ class RedisStore:
             # The journal is never behind the server: replayed after a crash, it would take the server back.
             await self._fallback.keep()
         before = None
-        if self._history_days is not None and (batch.changes or time.monotonic() >= self._prune_at):
-            before = self._clock() - self._history_days * _SECONDS_PER_DAY
+        if batch.changes or time.monotonic() >= self._prune_at:
+            before = self._age.before()
             self._prune_at = time.monotonic() + self._timing.prune_every
         sessions, changes = len(batch.records), len(batch.changes)
         await self._write_piece(batch, before)
@@ -590,9 +591,18 @@ def newest(ours: Record, theirs: Record) -> Record:
     When the session was last heard of, and last alive, is taken from whichever knows better: a message that came in
     must go on speaking against a disconnect, whoever heard of it.
     """
-    base = theirs if theirs.known_at > ours.known_at else ours
+    base = theirs if theirs.known.here > ours.known.here else ours
     heard = theirs if theirs.heard_at > ours.heard_at else ours
-    return replace(base, alive_at=max(ours.alive_at, theirs.alive_at), heard_at=heard.heard_at, event=heard.event)
+    alive = theirs if theirs.alive.here > ours.alive.here else ours
+    return replace(
+        base,
+        alive_at=alive.alive_at,
+        alive_clock=alive.alive_clock,
+        alive_lag=alive.alive_lag,
+        heard_at=heard.heard_at,
+        event=heard.event,
+        lags=ours.lags or theirs.lags,
+    )
 
 
 def _settle(batches: Iterable[_Batch], error: StoreError | None) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from statusproxy.store.age import HistoryAge
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
 from statusproxy.store.errors import check_words, describe, is_unusable
@@ -58,8 +59,7 @@ class Upkeep:
         timing: UpkeepTiming,
     ) -> None:
         self._path = path
-        self._history_days = history_days
-        self._clock = clock
+        self._age = HistoryAge(history_days, clock)
         self._log = log
         self._timing = timing
         self._repairs: list[HistoryRepair] = []
@@ -148,10 +148,9 @@ class Upkeep:
             self._rest_at = _NEVER
 
     def _prune(self, database: Database) -> None:
-        self._prune_at = time.monotonic() + self._timing.prune_every
-        days = self._history_days
-        before = None if days is None else self._clock() - days * _SECONDS_PER_DAY
-        if database.prune(before, _HISTORY_ROWS, _PRUNE_ROWS):
+        wait = self._age.wait
+        self._prune_at = time.monotonic() + (min(wait, self._timing.prune_every) or self._timing.prune_every)
+        if database.prune(self._age.before(), _HISTORY_ROWS, _PRUNE_ROWS):
             self._prune_at = time.monotonic()
 
 

@@ -23,6 +23,12 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield process
 
 
+def look(process: Process) -> None:
+    """The hub asks for its list."""
+    with urllib.request.urlopen(f"{process.url}/api/channels", timeout=20) as answer:
+        answer.read()
+
+
 def lose(process: Process, session: str, word: str = "browserClose") -> None:
     """The engine says that a session is lost."""
     body = json.dumps({"event": "status-find", "session": session, "status": word}).encode()
@@ -32,16 +38,17 @@ def lose(process: Process, session: str, word: str = "browserClose") -> None:
 
 
 def test_sessions_shows_a_table_of_what_is_known(process: Process) -> None:
-    with urllib.request.urlopen(f"{process.url}/api/channels", timeout=20) as answer:
-        answer.read()
+    look(process)
     lose(process, "Sales Team")
     said = process.command("sessions")
     head, line = said.stdout.splitlines()
     assert (said.returncode, said.stderr) == (0, "")
     assert head.startswith("SESSION")
-    assert line.startswith("Sales Team  disconnected")
+    assert line.startswith("Sales Team  will be disconnected")
     assert "status-find browserClose" in line
     assert line.endswith("connected")
+    look(process)
+    assert process.command("sessions").stdout.splitlines()[1].startswith("Sales Team  disconnected")
 
 
 def test_sessions_gives_the_listeners_own_json(process: Process) -> None:
@@ -82,6 +89,7 @@ def test_history_tells_of_one_session_or_of_all(process: Process) -> None:
 
 def test_history_survives_a_restart(process: Process) -> None:
     lose(process, "Sales Team")
+    look(process)
     before = process.command("history").stdout
     process.stop()
     process.start()

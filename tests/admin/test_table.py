@@ -26,14 +26,21 @@ def session(**more: object) -> dict[str, object]:
 
 def test_each_session_is_a_line_under_its_heads() -> None:
     lost = session(
-        shows="disconnected", since="2026-01-15T19:07:06.490Z", reason="status-find browserClose",
-        last_event="status-find", last_event_at="2026-01-15T19:07:06.490Z", gateway_said="connected",
+        shows="disconnected", shown_at="2026-01-15T19:07:07.000Z", since="2026-01-15T19:07:06.490Z",
+        reason="status-find browserClose", last_event="status-find", last_event_at="2026-01-15T19:07:06.490Z",
+        gateway_said="connected",
     )  # fmt: skip
     head, first, second = sessions_table({"sessions": [lost, session(session="Front Desk")]}).splitlines()
     assert head.split()[:3] == ["SESSION", "SHOWN", "SINCE"]
     assert first.index("disconnected") == second.index("as gateway says") == head.index("SHOWN")
     assert first.index("2026-01-15 19:07:06") == head.index("SINCE")
     assert first.endswith("connected")
+
+
+def test_what_no_answer_has_shown_yet_only_will_be() -> None:
+    lost = session(shows="disconnected", shown_at=None, since="2026-01-15T19:07:06.490Z", reason="closesession")
+    _, line = sessions_table({"sessions": [lost]}).splitlines()
+    assert line.split("  ")[2].strip() == "will be disconnected"
 
 
 def test_without_sessions_it_says_whether_webhooks_pass_at_all() -> None:

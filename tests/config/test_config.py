@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statusproxy import config_layers
 from statusproxy.config import Address, ConfigError, Settings, dump, load, loads
 from statusproxy.config_reader import MASK
+from statusproxy.status.dialect import OWN
 from statusproxy.status.sessions import Release
 from statusproxy.status.signals import Kind, read
 
@@ -34,7 +35,7 @@ def refused(text: str, **environ: str) -> str:
 
 
 KNOWN = (
-    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, sessions, channels, reconnect, "
+    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, dialect, sessions, channels, reconnect, "
     "trusted_proxies, underscores_in_headers, state, admin, timeouts, limits, tls, gateway_tls, log)"
 )
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
@@ -101,6 +102,22 @@ MISTAKES_AFTER_THE_GATEWAY = [
             "4: webhooks[0].forward: found false beside forward_to; "
             "allowed: forward_to (events go there) or forward: false (a tap)"
         ),
+    ),
+    (
+        'webhooks: [{path: /a, forward_to: "http://h.example/{session}"}]',
+        "2: webhooks[0].forward_to: {session} stands here, but not in path; allowed: in both, or in path alone",
+    ),
+    (
+        'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/x{session}"}]',
+        "2: webhooks[0].forward_to: allowed: {session} once, as a whole segment of the path",
+    ),
+    (
+        'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/{session}?s={session}"}]',
+        "2: webhooks[0].forward_to: allowed: {session} once, as a whole segment of the path",
+    ),
+    (
+        'webhooks: [{path: "/a/{name}"}]',
+        '2: webhooks[0].path: found "/a/{name}"; allowed: {session} as the only placeholder',
     ),
     ("webhooks: [{}]", "2: webhooks[0].path: missing; write the path that events are posted to"),
     ("webhooks: {path: /a}", "2: webhooks: found a mapping; allowed: a list"),
@@ -547,6 +564,18 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
     for body, kind in events.items():
         signal = read(body, rules, 0.0).signal
         assert (signal.kind if signal else None) is kind
+
+
+def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
+    own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
+    assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))
+    assert loads(GATEWAY).signal_rules().dialect.own == OWN
+
+
+def test_a_corrected_route_is_named_by_its_path() -> None:
+    assert [channels.rule().source for channels in loads(GATEWAY).channels] == [
+        "/api/channels", "/api/channels/{session}", "/api/available-sessions",
+    ]  # fmt: skip
 
 
 def test_the_settings_give_the_domain_its_rules() -> None:

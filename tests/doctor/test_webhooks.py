@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from statusproxy.config import loads
+from statusproxy.doctor import english, portuguese
 from statusproxy.doctor.webhooks import webhooks
 
 SITE = loads("gateway: http://127.0.0.1:3000")
@@ -81,6 +82,40 @@ async def test_events_that_cannot_be_used_are_counted() -> None:
         {"event": "x", "verdict": "no-session", "count": 1},
     ]
     assert await levels(events=events) == {"seen": "ok", "no-session": "note", "not-json": "warning"}
+
+
+async def test_states_that_nobody_can_be_told_of_are_a_warning_with_the_way_out() -> None:
+    events = [
+        {"event": "onmessage", "verdict": "applied", "count": 1},
+        {"event": "status-find", "verdict": "nameless", "count": 3},
+        {"event": "closesession", "verdict": "nameless", "count": 1},
+    ]
+    found = {one.code: one for one in await webhooks(SITE, report(events=events))}
+    one = found["webhooks.nameless"]
+    assert one.level.value == "warning"
+    assert (one.facts["count"], one.facts["events"]) == (4, "status-find (3), closesession (1)")
+    for language in (english, portuguese):
+        text, fix = (part.format(**one.facts) for part in language.WORDS[one.code] if part is not None)
+        assert "4" in text
+        assert "http://HOST:8090/v1/webhooks/receive/{session}" in fix
+        assert "- path: /v1/webhooks/receive/{session}" in fix
+        assert "forward_to: http://127.0.0.1:3000/v1/webhooks/receive" in fix
+
+
+async def test_several_events_in_one_body_are_a_warning() -> None:
+    events = [
+        {"event": "onmessage", "verdict": "applied", "count": 1},
+        {"event": "", "verdict": "batch", "count": 2},
+    ]
+    assert await levels(events=events) == {"seen": "ok", "batch": "warning"}
+
+
+async def test_a_path_with_the_session_that_leads_to_the_gateway_is_no_way_to_the_hub() -> None:
+    own = SITE.gateway + "/v1/webhooks/receive"
+    settings = loads(f'gateway: {SITE.gateway}\nwebhooks: [{{path: "/in/{{session}}", forward_to: "{own}"}}]')
+    path = {"path": "/in/{session}", "count": 9, "last": 99_990.0, "statuses": {"200": 9}}
+    codes = [one.code for one in await webhooks(settings, report(paths=[path]))]
+    assert codes == ["webhooks.seen"]
 
 
 async def test_clocks_that_differ() -> None:

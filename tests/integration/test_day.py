@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -24,6 +24,7 @@ import uvloop
 
 from statusproxy.config import loads
 from statusproxy.server import Server
+from tests.crooked_traffic import CLOCKS, ENDS, CrookedDay, crooked_day
 from tests.hub import statuses
 from tests.traffic import MIDNIGHT, PRESENCE_EVENTS, RELINKED_AT, SESSIONS, UNLINKED_AT, UNLINKED_SESSION, Day, day
 
@@ -33,11 +34,19 @@ OUTBOUND = "/hub/webhook"
 #: A list is asked for after every so many events.
 POLL_EVERY = 100
 
+#: With wrong clocks, the proxy starts anew after so many steps: what it learned of the clocks is known again.
+RESTART_EVERY = 701
+
+
 #: What the gateway goes on saying, whatever happens to the phones.
-STALE = json.dumps(
-    {"success": True, "channels": [{"id": one, "name": one, "status": "connected"} for one in SESSIONS], "total": 2},
-    separators=(",", ":"),
-).encode()
+def stale_list(sessions: Iterable[str]) -> bytes:
+    """A list in which all of these are connected."""
+    channels = [{"id": one, "name": one, "status": "connected"} for one in sessions]
+    return json.dumps({"success": True, "channels": channels}, separators=(",", ":")).encode()
+
+
+STALE = stale_list(SESSIONS)
+QR = b'{"success":true,"qr":"data:image/png;base64,iVBORw0KGgo="}'
 
 
 class Clock:
@@ -53,7 +62,8 @@ class Clock:
 class Receiver(asyncio.Protocol):
     """The far end of a leg: takes requests, remembers a digest of their bodies in order, answers at once."""
 
-    def __init__(self, seen: hashlib._Hash, counts: Counter[str], name: str) -> None:
+    def __init__(self, seen: hashlib._Hash, counts: Counter[str], name: str, stale: bytes = STALE) -> None:
+        self.list = stale
         self.seen = seen
         self.counts = counts
         self.name = name
@@ -72,8 +82,8 @@ class Receiver(asyncio.Protocol):
             return
         assert len(body) == length, "the proxy sends one request at a time on a connection"
         self.rest = b""
-        if head.startswith(b"GET "):
-            answer = STALE
+        if head.startswith((b"GET ", b"DELETE ")):
+            answer = QR if b"/qr " in head else self.list
         else:
             self.counts[self.name] += 1
             self.seen.update(body)
@@ -229,3 +239,89 @@ def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: in
 def test_taken_literally_the_same_day_would_cost_working_sessions(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"connection\.update"):  # so the proof above can fail
         lived(1, False, tmp_path, presence="trust")
+
+
+async def live_through_crooked(traffic: CrookedDay, folder: Path, restart_every: int) -> Counter[str]:
+    """Live through a day of senders whose clocks are wrong; give what was counted."""
+    loop = asyncio.get_running_loop()
+    counts: Counter[str] = Counter()
+    receiver = partial(Receiver, hashlib.sha256(), counts, "gateway", stale_list(CLOCKS))
+    far = await loop.create_server(receiver, "127.0.0.1", 0)
+    port = far.sockets[0].getsockname()[1]
+    settings = loads(
+        f"""
+        listen: 127.0.0.1:0
+        gateway: http://127.0.0.1:{port}
+        webhooks: [{{path: {INBOUND}}}, {{path: {OUTBOUND}, forward_to: "http://127.0.0.1:{port}/inbox"}}]
+        state: {{url: "sqlite:///{folder}/crooked.db"}}
+        admin: null
+        """
+    )
+    clock = Clock()
+
+    async def start() -> tuple[Server, Sender]:
+        server = Server(settings, clock=clock)
+        await server.start()
+        host, _, own_port = server.addresses[0].rpartition(":")
+        return server, (await loop.create_connection(Sender, host, int(own_port)))[1]
+
+    async def stop() -> None:
+        sender.transport.close()
+        server.ask_to_stop()
+        await server.stop()
+
+    server, sender = await start()
+    try:
+        for number, step in enumerate(traffic.steps, 1):
+            clock.now = step.at
+            if number % restart_every == 0:
+                await stop()
+                server, sender = await start()
+                counts["restarts"] += 1
+            channel = f"/api/channels/{step.session}"
+            match step.act:
+                case "webhook":
+                    await sender.ask(post(INBOUND if step.engine else OUTBOUND, step.body))
+                case "list":
+                    words = statuses(json.loads(await sender.ask(GET_LIST)))
+                    for session in CLOCKS:
+                        truly = "disconnected" if traffic.disconnected(session, step.at) else "connected"
+                        assert words[session] == truly, (session, step)
+                        counts[f"looks: {truly}"] += 1
+                case "qr":
+                    await sender.ask(ask("GET", f"{channel}/qr"))
+                case "delete":
+                    await sender.ask(ask("DELETE", channel))
+                case "release":
+                    await server.ledger.release(step.session)
+            for session in CLOCKS:
+                record = server.ledger.sessions.get(session)
+                lost = record is not None and record.override is not None
+                assert lost == traffic.disconnected(session, step.at), (session, step)
+        counts["steps"] = len(traffic.steps)
+        for change in await server.ledger.store.history(None, 10_000):
+            counts[change.reason if change.what == "released" else change.what] += 1
+    finally:
+        await stop()
+        far.close()
+    return counts
+
+
+def ask(method: str, path: str) -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: proxy.example\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(("seed", "restarts"), [(1, False), (2, True)])
+def test_a_day_of_senders_whose_clocks_are_wrong_has_no_false_word(seed: int, restarts: bool, tmp_path: Path) -> None:
+    traffic = crooked_day(seed, repeats_untimed=not restarts)
+    restart_every = RESTART_EVERY if restarts else len(traffic.steps) + 1
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 90))
+    assert all(traffic.ends[how] > 5 for how in ENDS)
+    assert all(len(outages) > 8 for outages in traffic.outages.values())
+    ended = {"connected-event": "event", "reconnected": "qr", "operator": "operator", "deleted": "deleted",
+             "alive": "message"}  # fmt: skip
+    assert {how: counts[reason] for reason, how in ended.items()} == traffic.ends
+    assert counts["started"] == sum(traffic.ends.values())
+    assert counts["looks: disconnected"] > 50
+    assert (counts["restarts"] > 5) is restarts

@@ -130,6 +130,60 @@ async def test_creating_or_starting_the_session_shows_it(
     assert await listed(origin, lost) == "connected"
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize(
+    ("target", "claim"),
+    [
+        ("/api/channels/Sales%20Team/start-session", b'{"status":"CONNECTED","qrcode":null,"session":"Sales Team"}'),
+        ("/api/channels", b'{"success":true,"channel":{"id":"Sales Team","status":"connected"}}'),
+    ],
+)
+async def test_a_start_that_is_answered_connected_proves_nothing(
+    origin: Origin, lost: Running, target: str, claim: bytes, coding: str
+) -> None:
+    """wppconnect-server answers so for a session whose browser has died, and does nothing."""
+    body = gzip.compress(claim) if coding == "gzip" else claim
+    origin.answer = answer(body, JSON, f"Content-Encoding: {coding}")
+    got = await lost.ask(get(target, JSON, method="POST", body=b'{"channel":"Sales Team"}'))
+    assert (got.status, got.body) == (200, body)
+    assert caught_up(lost) is None
+    assert await listed(origin, lost) == "disconnected"
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "why"),
+    [
+        (b'{"a":"' + b"A" * 300_000 + b'"}', [], "too-large"),
+        (b"{}", ["Content-Encoding: compress"], "unknown-coding"),
+    ],
+)
+async def test_an_answer_to_a_start_that_cannot_be_read_passes_and_proves_nothing(
+    origin: Origin, lost: Running, caplog: pytest.LogCaptureFixture, body: bytes, fields: list[str], why: str
+) -> None:
+    origin.answer = answer(body, JSON, *fields)
+    assert (await lost.ask(get("/api/channels/Sales%20Team/start-session", method="POST"))).body == body
+    assert caught_up(lost) is None
+    assert f"create passed untouched: {why}" in caplog.messages
+
+
+async def test_what_one_route_shows_is_no_evidence_about_another(origin: Origin, lost: Running) -> None:
+    """`browserClose`; the other list says so itself; the cached one goes on saying connected."""
+    origin.answer = answer(b'{"sessions":[{"id":"Sales Team","status":"disconnected"}]}', JSON)
+    await lost.ask(get("/api/available-sessions"))
+    assert caught_up(lost) == "list"
+    assert await listed(origin, lost) == "disconnected"
+    origin.answer = answer(b'{"sessions":[{"id":"Sales Team","status":"connected"}]}', JSON)
+    await lost.ask(get("/api/available-sessions"))
+    assert await listed(origin, lost) == "connected"
+
+
+async def test_evidence_outlives_a_reload(origin: Origin, lost: Running) -> None:
+    origin.answer = answer(LIST.replace(b"connected", b"qr_required"), JSON)
+    await lost.ask(get("/api/channels"))
+    assert lost.server.reload()
+    assert await listed(origin, lost) == "connected"
+
+
 async def test_a_compressed_request_to_create_is_read(origin: Origin, lost: Running) -> None:
     body = gzip.compress(b'{"channel":"Sales Team"}')
     await lost.ask(get("/api/channels", "Content-Encoding: gzip", method="POST", body=body))

@@ -3,7 +3,7 @@
 import pytest
 
 from statusproxy.proxy import routes
-from statusproxy.proxy.routes import Kind, Match, Route, RouteTable, segments
+from statusproxy.proxy.routes import Kind, Match, Route, RouteTable, raw_segment, segments
 
 TABLE = RouteTable(
     [
@@ -31,6 +31,23 @@ TABLE = RouteTable(
 )
 def test_the_list_is_found_however_express_lets_it_be_written(target: bytes) -> None:
     assert TABLE.match("GET", target) == Match(Kind.CHANNELS, "list", None, "/api/channels")
+
+
+@pytest.mark.parametrize(
+    ("target", "segment"),
+    [
+        (b"/api/channels/Sales%20Team/qr?x=/", b"Sales%20Team"),
+        (b"http://other.example/api/channels/a%2Fb", b"a%2Fb"),
+        (b"/api/channels/a?b", b"a"),
+    ],
+)
+def test_a_segment_is_given_as_it_came(target: bytes, segment: bytes) -> None:
+    assert raw_segment(target, 3) == segment
+
+
+@pytest.mark.parametrize("segment", [b".", b"..", b"%2e%2E", b"%2E"])
+def test_where_a_path_leads_is_no_session(segment: bytes) -> None:
+    assert TABLE.match("GET", b"/api/channels/" + segment) == Match(Kind.PASS)
 
 
 @pytest.mark.parametrize(

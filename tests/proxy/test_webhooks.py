@@ -16,6 +16,7 @@ import pytest
 
 from statusproxy.proxy.upload import ENOUGH, LAST_CHUNK, chunk
 from statusproxy.status.sessions import Change, Record
+from tests.presets.recorded import recorded
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.test_decoders import FOLD
 
@@ -339,6 +340,90 @@ async def test_an_event_for_the_hub_goes_to_the_hub(origin: Origin, tmp_path: Pa
     assert hub.requests[0].body == event()
     assert not origin.requests
     await hub.stop()
+
+
+# A session in the path
+
+
+def nameless(word: str = "browserClose") -> bytes:
+    """An event that names no session, as wppconnect-server sends it after close and start."""
+    return json.dumps({"event": "status-find", "status": word}).encode()
+
+
+async def test_the_path_names_the_session_of_events_that_name_none(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": PATH}, {"path": f"{PATH}/{{session}}"}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        await post(proxy, nameless(), path=f"{PATH}/Sales%20Team?x=1")
+        await post(proxy, event("support"), path=f"{PATH}/ignored")
+        await post(proxy, nameless(), path=PATH)
+        assert lost(proxy) == ["Sales Team", "support"]
+        await post(proxy, nameless("inChat"), path=f"{PATH}/Sales%20Team/")
+        assert lost(proxy) == ["support"]
+        seen = proxy.server.ledger.seen.report()["paths"]
+        assert {one["path"]: one["count"] for one in seen} == {PATH: 1, f"{PATH}/{{session}}": 3}
+    assert [request.target for request in origin.requests][:2] == [
+        f"{PATH}/Sales%20Team?x=1".encode(), f"{PATH}/ignored".encode(),
+    ]  # fmt: skip
+    assert origin.requests[0].body == nameless()
+
+
+@pytest.mark.parametrize("segment", ["5500000000000%40c.us", "%ff", "a" * 600, "%20", "..", "%2e%2E", "."])
+async def test_a_segment_that_cannot_be_a_session_names_none(origin: Origin, tmp_path: Path, segment: str) -> None:
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/in/{session}"}]) as proxy:
+        assert (await post(proxy, nameless(), path=f"/in/{segment}")).status == 200
+        assert proxy.server.ledger.records() == []
+    assert origin.requests[0].target == f"/in/{segment}".encode()
+
+
+@pytest.mark.parametrize(
+    ("onward", "came", "went"),
+    [
+        ("/v1/webhooks/receive", "/in/Sales%20Team", "/v1/webhooks/receive"),
+        ("/v1/{session}/x?from=proxy", "/in/Sales%20Team?a=1", "/v1/Sales%20Team/x?from=proxy&a=1"),
+        ("/{session}", "/in/a%2Fb%3F", "/a%2Fb%3F"),
+        ("/{session}", "http://other.example/in/%53ales", "/%53ales"),
+    ],
+)
+async def test_the_session_goes_on_byte_for_byte_or_stays_here(
+    origin: Origin, tmp_path: Path, onward: str, came: str, went: str
+) -> None:
+    webhooks = [{"path": "/in/{session}", "forward_to": origin.url + onward}]
+    async with running(tmp_path, "http://127.0.0.1:9", webhooks=webhooks) as proxy:
+        await post(proxy, nameless(), path=came)
+        assert len(lost(proxy)) == 1
+    assert origin.requests[0].target == went.encode()
+
+
+async def test_a_tap_may_have_the_session_in_its_path(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": "/tap/{session}", "forward": False}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        assert (await post(proxy, nameless(), path="/tap/sales")).status == 204
+        assert (await proxy.ask(get("/tap/sales"))).status == 404
+        assert lost(proxy) == ["sales"]
+
+
+async def test_a_real_start_ends_the_correction_through_the_path(origin: Origin, tmp_path: Path) -> None:
+    """wppconnect-server 2.10.4: close-session and start-session in one process, a scan, `inChat`."""
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/in/{session}"}]) as proxy:
+        await post(proxy, event("pixel"), path="/in/pixel")
+        words = []
+        for body in recorded("wppconnect-server", "start-qr-scan-inchat"):
+            await post(proxy, json.dumps(body).encode(), path="/in/pixel")
+            words.append(lost(proxy))
+    assert words == [["pixel"], ["pixel"], [], []]
+
+
+@pytest.mark.parametrize("body", [b'[{"event":"status-find","session":"sales","status":"inChat"}]',
+                                  b'{"event":"x"}\n{"event":"y"}\n'])  # fmt: skip
+async def test_several_events_in_one_body_are_forwarded_counted_and_logged(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    assert (await post(proxy, body)).status == 200
+    assert origin.requests[0].body == body
+    assert "webhook passed untouched: batch" in caplog.messages
+
+
+# The hub
 
 
 async def test_a_hub_that_is_down_is_named_as_the_one_that_failed(origin: Origin, tmp_path: Path) -> None:

@@ -131,16 +131,25 @@ JSON = st.recursive(
 
 
 def without_elements(value: Any) -> Any:
-    """The same document with each array left empty."""
+    """The same document with the first element of each array only, which stays a list."""
     if isinstance(value, dict):
         return {key: without_elements(inner) for key, inner in value.items()}
-    return Array() if isinstance(value, list) else value
+    return [without_elements(inner) for inner in value[:1]] if isinstance(value, list) else value
+
+
+def with_lists(value: Any) -> Any:
+    """The same document with a list for each `Array`."""
+    if isinstance(value, dict):
+        return {key: with_lists(inner) for key, inner in value.items()}
+    if isinstance(value, Array):
+        return [] if value.first is MISSING else [with_lists(value.first)]
+    return value
 
 
 @given(document=JSON, ascii_only=st.booleans())
-def test_members_are_read_alike_with_arrays_left_out(document: Any, ascii_only: bool) -> None:
+def test_members_are_read_alike_with_all_but_the_first_elements_left_out(document: Any, ascii_only: bool) -> None:
     body = json.dumps(document, ensure_ascii=ascii_only).encode()
-    assert parse_members(body) in (without_elements(parse(body)), parse(body))
+    assert with_lists(parse_members(body)) in (without_elements(parse(body)), parse(body))
 
 
 @pytest.mark.parametrize("body", [b"", b"NaN", b"{'a':1}", b"{} {}", b'{"a":[1,]}', b'{"a":[}', b'{"a":[1}'])

@@ -11,6 +11,7 @@ from statusproxy.status.event_ids import EACH
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.sessions import (
     EVICTED,
+    SOURCES,
     SPELLINGS,
     Change,
     Override,
@@ -84,11 +85,12 @@ def see(
     asked_at: float = 200.0,
     now: float = 201.0,
     whole: bool = True,
+    source: str = "",
 ) -> tuple[frozenset[str], tuple[Change, ...]]:
     """Observe an answer with these channels, all of which say the same."""
     assigned = sessions.assign(ChannelIds(set(channels)), whole=whole)
     said = [Said(channel, says, keeps, connected) for channel in channels if channel in assigned]
-    observed = sessions.observe(said, assigned, asked_at, now)
+    observed = sessions.observe(said, assigned, asked_at, now, source)
     return observed.overridden, observed.changes
 
 
@@ -109,7 +111,7 @@ def test_a_disconnect_starts_an_override() -> None:
     outcome = sessions.hear(reading("sales", DOWN, 100.0, "id-1"), 103.0)
     assert outcome.verdict == "applied"
     assert outcome.changes == (Change("sales", "started", "ev disc", 100.0, 103.0),)
-    assert override(sessions, "sales") == Override(100.0, 100.0, 103.0, "ev", "disc", "id-1")
+    assert override(sessions, "sales") == Override(100.0, 100.0, 103.0, "ev", "disc", "id-1", clock="", lag=3.0)
     assert (sessions.has_overrides, sessions.overrides) == (True, 1)
 
 
@@ -126,16 +128,6 @@ def test_a_newer_disconnect_repeats_the_override_and_the_gateway_must_catch_up_a
     assert reasons(outcome.changes) == [("sales", "repeated", "ev disc")]
     standing = override(sessions, "sales")
     assert (standing.since, standing.at, standing.began, standing.caught_up) == (100.0, 160.0, 162.0, None)
-
-
-def test_what_is_revised_is_to_be_saved_and_other_answers_go_by_it() -> None:
-    sessions = down("sales", "support")
-    sessions.take_unsaved()
-    before = sessions.version
-    sessions.revise(lambda record: replace(record, override=None) if record.session == "sales" else record)
-    assert in_force(sessions) == {"support"}
-    assert [record.session for record in sessions.take_unsaved()[0]] == ["sales"]
-    assert sessions.version > before
 
 
 def test_an_event_about_no_session_changes_nothing() -> None:
@@ -181,7 +173,7 @@ def test_a_signal_without_a_time_is_never_late() -> None:
     sessions = SessionMap()
     hear(sessions, "sales", UP, at=300.0, arrival=100.0)  # a sender whose clock is ahead
     assert hear(sessions, "sales", DOWN, arrival=101.0) == "applied"
-    assert override(sessions, "sales").at > 300.0
+    assert override(sessions, "sales").stamp.here == 101.0
 
 
 def test_a_disconnect_without_a_time_is_newer_than_a_message_from_a_clock_ahead() -> None:
@@ -327,6 +319,184 @@ def test_connected_of_a_session_without_override_changes_nothing() -> None:
     assert sessions.qr_seen("sales", 200.0, 201.0) == ()
 
 
+# Evidence is bound to its source
+
+
+def test_a_word_seen_on_one_route_makes_only_that_routes_connected_fresh() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", keeps=True, asked_at=200.0, now=201.0, source="/live")
+    assert see(sessions, "sales", connected=True, asked_at=205.0, now=206.0, source="/cached")[1] == ()
+    assert sessions.said_connected("sales", 207.0, 208.0) == ()
+    assert in_force(sessions) == {"sales"}
+    assert reasons(see(sessions, "sales", connected=True, asked_at=209.0, now=210.0, source="/live")[1]) == [
+        ("sales", "released", "reconnected")
+    ]
+
+
+@pytest.mark.parametrize("evidence", ["qr_seen", "created"])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_qr_code_and_a_new_session_count_for_all_routes(evidence: str, before: bool) -> None:
+    sessions = down("sales")
+    if before:
+        see(sessions, "sales", keeps=True, asked_at=150.0, now=151.0, source="/live")
+    getattr(sessions, evidence)("sales", 200.0, 201.0)
+    assert see(sessions, "sales", connected=True, asked_at=202.0, now=203.0, source="/cached")[1] != ()
+
+
+def test_each_route_has_its_own_evidence_and_a_newer_disconnect_voids_it() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", keeps=True, asked_at=150.0, now=151.0, source="/live")
+    see(sessions, "sales", keeps=True, asked_at=160.0, now=161.0, source="/cached")
+    see(sessions, "sales", keeps=True, asked_at=170.0, now=171.0, source="/cached")
+    assert override(sessions, "sales").seen_on == (("/live", 151.0), ("/cached", 161.0))
+    hear(sessions, "sales", DOWN, at=180.0)
+    assert override(sessions, "sales").seen_on == ()
+
+
+def test_routes_that_come_and_go_with_reloads_are_bounded() -> None:
+    sessions = down("sales")
+    for number in range(3 * SOURCES):
+        see(sessions, "sales", keeps=True, asked_at=150.0, now=151.0, source=f"/{number}")
+    assert len(override(sessions, "sales").seen_on) == SOURCES
+
+
+def test_evidence_stored_without_its_source_counts_for_no_route_and_a_stored_qr_code_for_all() -> None:
+    """As 0.1 stored it. A stale "connected" would end the correction of a dead session for good."""
+    stored = Override(100.0, 100.0, 100.0, "ev", caught_up="list", caught_up_at=150.0)
+    for evidence, ends in (("list", False), ("qr", True), ("created", True)):
+        sessions = SessionMap()
+        sessions.load([Record("sales", DOWN, 100.0, override=replace(stored, caught_up=evidence))])
+        see(sessions, "sales", connected=True, asked_at=200.0, now=201.0, source="/api/channels")
+        assert (not sessions.has_overrides) is ends
+        see(sessions, "sales", keeps=True, asked_at=202.0, now=203.0, source="/api/channels")
+        see(sessions, "sales", connected=True, asked_at=204.0, now=205.0, source="/api/channels")
+        assert not sessions.has_overrides
+
+
+answers = st.lists(st.tuples(st.sampled_from(["/a", "/b", "/c"]), st.sampled_from(["keep", "connected"])), max_size=12)
+
+
+@given(answers)
+def test_no_evidence_crosses_from_one_source_to_another(answers: list[tuple[str, str]]) -> None:
+    sessions = down("sales")
+    knows: set[str] = set()
+    for number, (source, word) in enumerate(answers):
+        asked_at = 200.0 + 10 * number
+        see(sessions, "sales", keeps=word == "keep", connected=word == "connected", asked_at=asked_at,
+            now=asked_at + 1, source=source)  # fmt: skip
+        if word == "keep":
+            knows.add(source)
+        ended = word == "connected" and source in knows
+        assert sessions.has_overrides is not ended
+        if ended:
+            return
+
+
+# Senders whose clocks are off
+
+
+BEHIND_AND_AHEAD = [-10_800.0, -90.0, 240.0]
+T = 1_768_504_026.0
+
+
+def settled(error: float, how: str) -> SessionMap:
+    """A sender whose clock is off said connected, then disconnected at T + 10; we learned the rest at T + 100."""
+    sessions = SessionMap(SessionRules(max_age=90.0))
+    hear(sessions, "sales", UP, at=T + error, arrival=T)
+    hear(sessions, "sales", DOWN, at=T + 10 + error, arrival=T + 10)
+    if how == "reconnected":
+        sessions.qr_seen("sales", T + 50, T + 51)
+        sessions.said_connected("sales", T + 99, T + 100)
+    elif how == "deleted":
+        sessions.deleted("sales", T + 99, T + 100)
+    elif how == "operator":
+        sessions.release("sales", T + 100)
+    else:
+        sessions.expire(T + 100)
+    assert not sessions.has_overrides
+    return sessions
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("how", ["reconnected", "deleted", "operator", "expired"])
+@pytest.mark.parametrize("error", BEHIND_AND_AHEAD)
+def test_what_we_learned_ourselves_neither_hides_a_later_disconnect_nor_lets_an_older_one_pass(
+    error: float, how: str, restarted: bool
+) -> None:
+    for happened, came, verdict in ((40, 103, "late"), (101, 102, "applied")):
+        sessions = settled(error, how)
+        if restarted:
+            loaded = SessionMap()
+            loaded.load(sessions.records())
+            sessions = loaded
+        assert hear(sessions, "sales", DOWN, at=T + happened + error, arrival=T + came) == verdict
+        assert sessions.has_overrides == (verdict == "applied")
+
+
+@pytest.mark.parametrize("error", BEHIND_AND_AHEAD)
+def test_a_message_ends_an_override_by_when_it_came_in_whatever_its_senders_clock(error: float) -> None:
+    for happened, ends in ((95.0, False), (130.0, False), (161.0, True)):
+        sessions = SessionMap()
+        hear(sessions, "sales", ALIVE, at=T + error, arrival=T)
+        hear(sessions, "sales", DOWN, arrival=T + 100)  # without a time
+        hear(sessions, "sales", ALIVE, at=T + happened + error, arrival=T + max(happened, 101.0))
+        assert sessions.has_overrides is not ends
+
+
+@pytest.mark.parametrize("error", BEHIND_AND_AHEAD)
+def test_another_senders_event_is_compared_on_our_clock(error: float) -> None:
+    sessions = SessionMap()
+    sessions.hear(reading("sales", UP, T + error), T, "/out")
+    sessions.hear(reading("sales", DOWN, T + 10), T + 10, "/in")
+    assert sessions.hear(reading("sales", UP, T + 5 + error), T + 12, "/out").verdict == "late"
+    assert sessions.hear(reading("sales", UP, T + 13 + error), T + 13, "/out").verdict == "applied"
+
+
+def test_when_it_was_lost_is_told_on_our_clock() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=T - 10_800, arrival=T)
+    outcome = sessions.hear(reading("sales", DOWN, T + 10 - 10_800), T + 10.5)
+    assert (outcome.changes[0].at, override(sessions, "sales").since) == (T + 10, T + 10)
+
+
+def test_a_moved_clock_makes_what_was_learned_of_senders_void() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=T + 10_800, arrival=T)  # the system's clock was three hours ahead, and theirs too
+    sessions.clock_was_moved()
+    assert record(sessions, "sales").lags == ()
+    assert hear(sessions, "sales", DOWN, at=T + 10, arrival=T + 10) == "applied"
+
+
+timed_deliveries = st.lists(
+    st.tuples(
+        st.sampled_from([DOWN, UP, ALIVE]),
+        st.integers(1, 60).map(lambda step: step * 25.0),
+        st.sampled_from([0.1, 5, 400]),
+    ),
+    min_size=1,
+    max_size=10,
+)  # fmt: skip
+
+
+@given(timed_deliveries, st.sampled_from([0.0, *BEHIND_AND_AHEAD]))
+def test_a_clock_that_is_off_changes_nothing_once_it_is_known(
+    deliveries: list[tuple[Kind, float, float]], error: float
+) -> None:
+    def end(error: float) -> list[tuple[object, ...]]:
+        sessions = SessionMap()
+        for number in range(3):  # known by its presence
+            sessions.hear(Reading(Verdict.PRESENCE, "ev", "sales"), T + number, "/out", T + number + error)
+        told = []
+        for kind, sent, way in sorted(deliveries, key=lambda one: (one[1] + one[2], one[1])):
+            came = T + 10 + sent + way
+            told.append(sessions.hear(reading("sales", kind, T + 10 + sent + error), came, "/out").verdict)
+            sessions.hear(reading("sales", DOWN if way == 5 else ALIVE), came + 0.5, "/in")
+            told.append(str(sessions.has_overrides))
+        return [tuple(told)]
+
+    assert end(error) == end(0.0)
+
+
 # Ending: deleted
 
 
@@ -336,7 +506,13 @@ def test_deleting_forgets_what_is_known_and_leaves_an_older_disconnect_late() ->
     changes = sessions.deleted("sales", 150.0, 151.0)
     assert reasons(changes) == [("sales", "released", "deleted")]
     assert record(sessions, "sales") == Record(
-        "sales", known_at=151.0, heard_at=120.0, event="ev", released=Release.DELETED, released_at=151.0
+        "sales",
+        known_at=151.0,
+        heard_at=120.0,
+        event="ev",
+        released=Release.DELETED,
+        released_at=151.0,
+        lags=(("", 0.0),),
     )
     assert hear(sessions, "sales", DOWN, at=151.0, arrival=160.0) == "late"
     assert hear(sessions, "sales", DOWN, arrival=161.0) == "applied"
@@ -464,7 +640,7 @@ def test_many_expire_some_at_a_time_and_none_is_forgotten() -> None:
     assert [change.session for change in sessions.expire(170.0, at_most=2)] == ["later"]
 
 
-@pytest.mark.parametrize("what", ["configure", "load", "revise"])
+@pytest.mark.parametrize("what", ["configure", "load"])
 def test_what_could_make_an_override_older_makes_it_looked_at_again(what: str) -> None:
     sessions = down("sales", rules=SessionRules(max_age=1_000.0))
     assert sessions.expire(200.0) == ()
@@ -473,10 +649,8 @@ def test_what_could_make_an_override_older_makes_it_looked_at_again(what: str) -
     older = Record("support", override=replace(standing, began=1.0))
     if what == "configure":
         sessions.configure(SessionRules(max_age=50.0))
-    elif what == "load":
-        sessions.load([replace(older, override=replace(standing, began=-900.0))])
     else:
-        sessions.revise(lambda one: replace(one, override=replace(standing, began=-900.0)))
+        sessions.load([replace(older, override=replace(standing, began=-900.0))])
     assert len(sessions.expire(201.0)) == 1
 
 

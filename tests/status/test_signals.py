@@ -1,15 +1,16 @@
 """What a webhook says about its session, and above all what it does not say."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.config import loads
 from statusproxy.status.fields import Path, parse_path
 from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read, stated_time
+from tests.presets.recorded import recorded
 
 NOW = 1_768_504_030.0
 """2026-01-15 19:07:10 UTC."""
@@ -162,13 +163,64 @@ def test_the_session_is_found_under_each_of_its_paths(where: dict[str, object]) 
 @pytest.mark.parametrize("session", [None, "", "  ", True, {}, {"id": ""}, ["sales"], "s" * 10_000, "\ud800"])
 def test_an_event_without_a_usable_session_says_nothing(session: object) -> None:
     found = reading({"event": "closesession", "session": session})
-    assert found == Reading(Verdict.NO_SESSION, "closesession")
+    assert found == Reading(Verdict.NAMELESS, "closesession")
+
+
+@pytest.mark.parametrize(
+    ("document", "verdict"),
+    [
+        ({"event": "status-find", "status": "inChat"}, Verdict.NAMELESS),
+        ({"event": "status-find", "status": "browserClose"}, Verdict.NAMELESS),
+        ({"event": "status-find", "status": "qrReadSuccess"}, Verdict.NO_SESSION),
+        ({"event": "onmessage", "fromMe": False}, Verdict.NO_SESSION),
+        ({"event": "connection.update", "state": "unavailable", "isOnline": False}, Verdict.NO_SESSION),
+    ],
+)
+def test_an_event_without_a_session_is_told_apart_by_whether_its_state_matters(
+    document: dict[str, object], verdict: Verdict
+) -> None:
+    assert reading(document) == Reading(verdict, str(document["event"]))
+
+
+# The session in the webhook's own path
+
+
+def test_the_path_names_the_session_where_the_event_names_none() -> None:
+    document = {"event": "status-find", "status": "inChat"}
+    found = read(json.dumps(document).encode(), RULES, NOW, "Sales Team")
+    assert found.signal is not None
+    assert (found.session, found.signal.session, found.signal.kind) == ("Sales Team", "Sales Team", Kind.CONNECTED)
+
+
+def test_the_events_own_session_counts_more_than_the_paths() -> None:
+    found = read(b'{"event":"closesession","session":"sales"}', RULES, NOW, "support")
+    assert found.session == "sales"
+
+
+@pytest.mark.parametrize("named", ["  ", "5500000000000@c.us", "\udcff", "s" * 10_000])
+def test_what_cannot_be_a_session_is_none_in_a_path_either(named: str) -> None:
+    assert read(b'{"event":"closesession"}', RULES, NOW, named) == Reading(Verdict.NAMELESS, "closesession")
+
+
+def test_an_event_that_no_rule_names_is_heard_of_the_paths_session() -> None:
+    assert read(b'{"event":"qrcode"}', RULES, NOW, "sales") == Reading(Verdict.UNMATCHED, "qrcode", "sales")
+
+
+def test_a_real_start_is_read_from_its_path_alone() -> None:
+    """wppconnect-server 2.10.4, start-session after close-session in one process: no body names the session."""
+    rules = loads("gateway: http://127.0.0.1:3000").signal_rules()
+    bodies = [json.dumps(body).encode() for body in recorded("wppconnect-server", "start-qr-scan-inchat")]
+    assert [read(body, rules, NOW).session for body in bodies] == [None] * 4
+    readings = [read(body, rules, NOW, "pixel") for body in bodies]
+    assert [one.session for one in readings] == ["pixel"] * 4
+    kinds = [one.signal.kind for one in readings if one.signal is not None]
+    assert kinds == [Kind.DISCONNECTED, Kind.CONNECTED]
 
 
 @pytest.mark.parametrize("jid", ["5500000000000@c.us", "550000-1600000000@G.US", " 12@lid ", "99@newsletter"])
 def test_the_address_of_a_contact_or_chat_is_no_session(jid: str) -> None:
     assert reading({"event": "connection.update", "channel": jid, "state": "close"}) == Reading(
-        Verdict.NO_SESSION, "connection.update"
+        Verdict.NAMELESS, "connection.update"
     )
     assert reading({"event": "newsletter", "channel": jid}) == Reading(Verdict.UNMATCHED, "newsletter")
     named = reading({"event": "message", "session": {"id": jid}, "sessionId": "sales"})
@@ -287,6 +339,62 @@ def test_the_id_of_a_sent_message_says_nothing(holder: str, serialised: object) 
     assert reading(message(**document)).verdict is Verdict.OWN_MESSAGE
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": {"key": {"remoteJid": "5500000000000@s.whatsapp.net", "fromMe": True, "id": "AA"}}},
+        {"payload": {"id": "true_5500000000000@c.us_AA", "fromMe": True}},
+        {"payload": {"id": "true_5500000000000@c.us_AA"}},
+        {"message": {"key": {"fromMe": True}}},
+        {"data": {"messages": [{"key": {"fromMe": True}}, {"key": {"fromMe": False}}]}},
+        {"data": [{"key": {"fromMe": True}}]},
+        {"data": {"message": {"id": {"fromMe": True, "_serialized": "true_x"}}}},
+        {"data": {"Info": {"IsFromMe": True}}},
+        {"Info": {"IsFromMe": True}},
+        {"fromMe": "true"},
+        {"data": {"key": {"fromMe": " True "}}},
+        {"fromMe": 1},
+    ],
+)
+def test_a_message_of_ones_own_says_nothing_in_any_gateways_shape(document: dict[str, Any]) -> None:
+    assert reading(message(**document)).verdict is Verdict.OWN_MESSAGE
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": {"key": {"fromMe": False}}},
+        {"payload": {"id": "false_5500000000000@c.us_AA", "fromMe": False}},
+        {"data": {"messages": [{"key": {"fromMe": False}}]}},
+        {"data": {"messages": []}},
+        {"fromMe": "false"},
+        {"fromMe": 0},
+        {"Info": {"IsFromMe": None}},
+    ],
+)
+def test_a_message_from_a_contact_says_alive_in_any_gateways_shape(document: dict[str, Any]) -> None:
+    assert kind(message(**document)) is Kind.ALIVE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"event":"closesession","session":"sales"}]',
+        b'[{"event":"closesession","session":"sales"},{"event":"\\ud800"}]',
+        b'{"events":[{"event":"closesession","session":"sales"}]}',
+        b'{"batch":[{"event":"x"},1]}',
+        b'{"event":"closesession","session":"sales"}\n{"event":"x"}\n',
+    ],
+)
+def test_several_events_in_one_body_are_not_read_and_known_for_what_they_are(body: bytes) -> None:
+    assert read(body, RULES, NOW) == Reading(Verdict.BATCH)
+
+
+@pytest.mark.parametrize("body", [b'{"event":"x"}\n', b'{"event":\n"x"', b"a\nb", b"{}\n", b'"x"\n"y"'])
+def test_a_body_that_is_broken_is_no_batch(body: bytes) -> None:
+    assert read(body, RULES, NOW).verdict is not Verdict.BATCH
+
+
 @pytest.mark.parametrize("raw", sorted(UNLESS))
 def test_raw_events_that_need_no_connection_say_nothing(raw: str) -> None:
     assert reading(message(raw={"payload": {"event": raw.upper()}})).verdict is Verdict.OWN_MESSAGE
@@ -327,7 +435,7 @@ def own_time(**more: object) -> float | None:
     [
         ("2026-01-15T19:07:06.497Z", 1_768_504_026.497),
         ("2026-01-15T16:07:06.497-03:00", 1_768_504_026.497),
-        ("2026-01-15 19:07:06", 1_768_504_026.0),
+        ("2026-01-15 19:07:06+00:00", 1_768_504_026.0),
         (" 2026-01-15t19:07:06Z ", 1_768_504_026.0),
         (1_768_504_026, 1_768_504_026.0),
         (1_768_504_026_490, 1_768_504_026.49),
@@ -342,8 +450,10 @@ def test_an_events_own_time_is_read(timestamp: object, at: float) -> None:
     assert own_time(timestamp=timestamp) == pytest.approx(at, abs=1e-6)
 
 
-def test_a_time_without_zone_is_utc() -> None:
-    assert own_time(timestamp="2026-01-15T19:07:06") == datetime(2026, 1, 15, 19, 7, 6, tzinfo=UTC).timestamp()
+@pytest.mark.parametrize("naive", ["2026-01-15T19:07:06", "2026-01-15 19:07:06.497"])
+def test_a_time_without_zone_is_unusable(naive: str) -> None:
+    assert own_time(timestamp=naive) is None
+    assert own_time(timestamp=naive, raw={"payload": {"t": NOW - 5}}) == NOW - 5
 
 
 @pytest.mark.parametrize(
@@ -401,7 +511,7 @@ def test_what_is_no_json_says_so(body: bytes) -> None:
     assert read(body, RULES, NOW) == Reading(Verdict.NOT_JSON)
 
 
-@pytest.mark.parametrize("body", [b"null", b"[]", b'"closesession"', b"5", b'[{"event":"closesession"}]'])
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"closesession"', b"5", b'["closesession"]', b"[{}]"])
 def test_json_that_is_no_object_says_nothing(body: bytes) -> None:
     assert read(body, RULES, NOW) == Reading(Verdict.NOTHING)
 

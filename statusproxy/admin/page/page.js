@@ -134,7 +134,7 @@ function fill(one) {
   const down = report.shows === "disconnected";
   row.classList.toggle("lost", down);
   setText(parts.channel, report.channel && report.channel !== report.session ? words.channel(visible(report.channel)) : "");
-  setText(parts.pill, down ? words.pillDown : words.pillRest);
+  setText(parts.pill, !down ? words.pillRest : report.shown_at ? words.pillDown : words.pillWill);
   setParts(parts.since, report, ["shows", "since"], () =>
     down && report.since ? [`${words.since} `, timeElement(report.since, "at"), " · ", growing(report.since)] : [],
   );

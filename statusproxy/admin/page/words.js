@@ -11,7 +11,7 @@ const english = {
   all: "All",
   down: "Disconnected",
   rest: "As the gateway says",
-  downExplained: "An event said that the connection is lost, so the channel list reads “disconnected”, whatever the gateway claims.",
+  downExplained: "An event said that the connection is lost, so each channel list that passes from then on reads “disconnected”, whatever the gateway claims.",
   restExplained: "Nothing is corrected here: no event says that these are lost, and the list shows the gateway’s own word, unchecked.",
   session: "Session",
   shown: "Shown as",
@@ -30,6 +30,7 @@ const english = {
   tokenWrong: "That is not the token.",
 
   pillDown: "disconnected",
+  pillWill: "will be shown as disconnected",
   pillRest: "as the gateway says",
   since: "since",
   ago: (span) => `${span} ago`,
@@ -38,7 +39,7 @@ const english = {
   notSeen: "not seen yet",
   channel: (id) => `channel: ${id}`,
   caughtUp: {
-    list: "the gateway has noticed: its list shows it",
+    list: "the gateway has noticed: one of its answers shows it",
     qr: "the gateway has noticed: it shows a QR code",
     created: "the gateway has noticed: the session was started anew",
   },
@@ -140,7 +141,7 @@ const portuguese = {
   all: "Todas",
   down: "Desconectadas",
   rest: "Como o gateway diz",
-  downExplained: "Um evento disse que a conexão caiu; por isso a lista de canais mostra “disconnected”, diga o gateway o que disser.",
+  downExplained: "Um evento disse que a conexão caiu; por isso cada lista de canais que passa a partir daí mostra “disconnected”, diga o gateway o que disser.",
   restExplained: "Aqui nada é corrigido: nenhum evento diz que caíram, e a lista mostra a palavra do próprio gateway, sem conferir.",
   session: "Sessão",
   shown: "Aparece como",
@@ -159,6 +160,7 @@ const portuguese = {
   tokenWrong: "Este não é o token.",
 
   pillDown: "desconectada",
+  pillWill: "aparecerá como desconectada",
   pillRest: "como o gateway diz",
   since: "desde",
   ago: (span) => `há ${span}`,
@@ -167,7 +169,7 @@ const portuguese = {
   notSeen: "ainda não visto",
   channel: (id) => `canal: ${id}`,
   caughtUp: {
-    list: "o gateway já percebeu: aparece na lista dele",
+    list: "o gateway já percebeu: aparece em uma das respostas dele",
     qr: "o gateway já percebeu: mostra um QR code",
     created: "o gateway já percebeu: a sessão foi iniciada de novo",
   },

@@ -1,0 +1,175 @@
+"""How far each sender's clock is from ours, learned from when its events say they happened and when they came in.
+
+An event's own time orders events of the same sender. Against anything else (another sender's event, an event
+without a time, what we learned ourselves) it is translated first: the smallest difference observed between the
+arrival of the sender's events and their own times is added to it. Deliveries can be late but not early, so the
+smallest difference is the clock's error plus the quickest way. That holds for clocks that are minutes off and for
+senders that write local time as if it were UTC.
+
+*The sender of an event* is whatever posts about its session on one webhook path: one process with one clock. Two
+sessions on one path may come from two engines, so each session has its own difference.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import msgspec
+
+WINDOW: Final = 600.0
+ENOUGH: Final = 8
+"""Seconds and observations of one window. The smallest difference of this window and the one before counts, so
+that a sender whose clock was set back is known again after some ten minutes, and a few late deliveries in a row are
+not taken for that."""
+
+LATE: Final = 900.0
+"""Seconds by which a sender's very first event may be late. No gateway sends an event again after a quarter of an
+hour; a time that lies further back comes from a wrong clock or from local time."""
+
+SET_BACK: Final = LATE
+"""Seconds by which a sender's difference must have grown for its clock to count as set back in between. Then not
+even two of its own events can be compared by their own times. It grows by less where a first event was late."""
+
+OBSERVED_EVERY: Final = 10.0
+"""Seconds between two looks at the times of events that say nothing: those are most of what comes."""
+
+MOST_SENDERS: Final = 8
+"""Senders kept for one session. There is one for each webhook path, of which a site has one to three."""
+
+_NOTICEABLE: Final = 0.5
+"""Seconds by which a difference must have changed to be noted in the session's record again."""
+
+
+Lags = tuple[tuple[str, float], ...]
+"""Senders and their differences, as stored with a session."""
+
+
+class Stamp(msgspec.Struct, frozen=True, gc=False):
+    """A moment, by the clock of whoever told it."""
+
+    at: float
+    clock: str | None = None
+    """The sender whose clock `at` is of; `None`: our own."""
+    lag: float = 0.0
+    """What is added to `at` for the moment on our own clock."""
+
+    @property
+    def here(self) -> float:
+        """The moment on our own clock."""
+        return self.at + self.lag
+
+
+def later_by(new: Stamp, old: Stamp) -> float:
+    """By how many seconds `new`, which was heard after `old`, is later. Negative where it is earlier.
+
+    By the sender's own times where one clock told both, else on our clock.
+    """
+    if new.clock == old.clock and new.lag <= old.lag + SET_BACK:
+        return new.at - old.at
+    return new.here - old.here
+
+
+class Translated(msgspec.Struct, frozen=True, gc=False):
+    """An event's time with what is added to it for our clock."""
+
+    stamp: Stamp
+    """The best estimate, to be remembered."""
+    judged: Stamp
+    """The cautious one, to be compared with what is known already. It differs for a sender's very first event: if
+    that is some minutes old, it may be late, so its time is taken literally."""
+
+
+class Difference:
+    """The smallest difference between arrival and own time that was observed of one sender, in two windows."""
+
+    __slots__ = ("_begun", "_count", "_window", "least", "looked_at")
+
+    def __init__(self, now: float, stored: float = math.inf) -> None:
+        self.least = stored
+        """Seconds to be added to the sender's times: the least of this window and the one before; at first infinite."""
+        self._window = math.inf
+        self._count = 0
+        self._begun = now
+        self.looked_at = now
+
+    def take(self, difference: float, now: float) -> None:
+        """One more observation."""
+        if difference < self._window:
+            self._window = difference
+            if difference < self.least:
+                self.least = difference
+        self.looked_at = now
+        count = self._count = self._count + 1
+        if count == 1:
+            self._begun = now
+        elif count >= ENOUGH and now - self._begun >= WINDOW:
+            self.least, self._window = self._window, math.inf
+            self._count = 0
+
+
+class Clocks:
+    """The differences of all senders. Bounded by the sessions of the map, which says which it has forgotten."""
+
+    __slots__ = ("_sessions",)
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, dict[str, Difference]] = {}
+
+    def due(self, session: str, sender: str, now: float) -> bool:
+        """Whether to look for the time of an event that says nothing: true once in `OBSERVED_EVERY` seconds."""
+        known = self._sessions.get(session)
+        one = known.get(sender) if known is not None else None
+        if one is None:
+            self._new(session, sender, now)
+            return True
+        if now - one.looked_at < OBSERVED_EVERY:
+            return False
+        one.looked_at = now
+        return True
+
+    def observe(self, session: str, sender: str, at: float, now: float) -> Translated:
+        """An event of `session` came in at `now` and says that it happened at `at`."""
+        known = self._sessions.get(session)
+        one = known.get(sender) if known is not None else None
+        if one is None:
+            one = self._new(session, sender, now)
+        first = one.least == math.inf
+        difference = now - at
+        one.take(difference, now)
+        stamp = Stamp(at, sender, one.least)
+        if first and difference <= LATE:
+            return Translated(stamp, Stamp(at, sender, min(difference, 0.0)))
+        return Translated(stamp, stamp)
+
+    def load(self, session: str, lags: Lags) -> None:
+        """Take over what was stored of a session's senders."""
+        if lags:
+            self._sessions[session] = {sender: Difference(0.0, lag) for sender, lag in lags}
+
+    def begin_anew(self) -> None:
+        """Our system's clock was moved, and with it perhaps those of senders on the same machine: learn anew."""
+        self._sessions.clear()
+
+    def forget(self, session: str) -> None:
+        """The session is not in the map any more."""
+        self._sessions.pop(session, None)
+
+    def _new(self, session: str, sender: str, now: float) -> Difference:
+        known = self._sessions.setdefault(session, {})
+        if len(known) >= MOST_SENDERS:
+            del known[next(iter(known))]
+        one = known[sender] = Difference(now)
+        return one
+
+
+def with_lag(lags: Lags, stamp: Stamp) -> Lags:
+    """A session's stored differences with that of `stamp`; the same object where it is as good as stored."""
+    assert stamp.clock is not None
+    for sender, lag in lags:
+        if sender == stamp.clock:
+            if abs(lag - stamp.lag) < _NOTICEABLE:
+                return lags
+            break
+    others = tuple(one for one in lags if one[0] != stamp.clock)
+    return (*others[1 - MOST_SENDERS :], (stamp.clock, stamp.lag))

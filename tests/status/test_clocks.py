@@ -1,0 +1,123 @@
+"""The senders' clocks: a difference is the least that was observed, and an old event stays old."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.clocks import (
+    ENOUGH,
+    LATE,
+    MOST_SENDERS,
+    OBSERVED_EVERY,
+    WINDOW,
+    Clocks,
+    Difference,
+    Stamp,
+    later_by,
+    with_lag,
+)
+
+NOW = 1_768_504_026.0
+
+
+def least(clocks: Clocks, at: float, now: float) -> float:
+    return clocks.observe("sales", "/in", at, now).stamp.lag
+
+
+@pytest.mark.parametrize("error", [-10_800.0, -90.0, 0.0, 240.0])
+def test_the_least_difference_is_the_clocks_error_and_the_quickest_way(error: float) -> None:
+    clocks = Clocks()
+    ways = [3.0, 40.0, 0.25, 7.0]
+    lags = [least(clocks, NOW + sent + error, NOW + sent + way) for sent, way in enumerate(ways)]
+    assert lags == [-error + 3, -error + 3, -error + 0.25, -error + 0.25]
+
+
+def test_a_first_event_that_may_be_late_is_taken_literally_and_one_from_a_wrong_clock_is_not() -> None:
+    late = Clocks().observe("sales", "/in", NOW - LATE, NOW)
+    wrong = Clocks().observe("sales", "/in", NOW - LATE - 1, NOW)
+    ahead = Clocks().observe("sales", "/in", NOW + 240, NOW)
+    assert (late.judged.here, late.stamp.here) == (NOW - LATE, NOW)
+    assert wrong.judged.here == ahead.judged.here == NOW
+
+
+def test_each_session_and_each_path_has_its_own_clock() -> None:
+    clocks = Clocks()
+    clocks.observe("sales", "/in", NOW, NOW)
+    assert clocks.observe("support", "/in", NOW - 10_800, NOW).stamp.lag == 10_800
+    assert clocks.observe("sales", "/out", NOW - 90, NOW).stamp.lag == 90
+
+
+def test_a_clock_that_was_set_back_is_known_after_two_windows() -> None:
+    one, now = Difference(NOW), NOW
+    one.take(0.1, now)
+    while one.least < 10_800:
+        now += WINDOW / ENOUGH
+        one.take(10_800.1, now)
+    assert now - NOW <= 2 * WINDOW + WINDOW / ENOUGH
+    one.take(0.1, now)
+    assert one.least == 0.1
+
+
+def test_late_deliveries_in_a_row_are_no_clock_that_was_set_back() -> None:
+    one = Difference(NOW)
+    for number in range(50):
+        one.take(0.1 if number == 0 else 500.0, NOW + number)
+    assert one.least == 0.1
+
+
+def test_events_that_say_nothing_are_looked_at_once_in_a_while() -> None:
+    clocks = Clocks()
+    assert clocks.due("sales", "/in", NOW)
+    assert not clocks.due("sales", "/in", NOW + OBSERVED_EVERY - 1)
+    assert clocks.due("sales", "/in", NOW + OBSERVED_EVERY)
+    clocks.observe("sales", "/in", NOW, NOW + OBSERVED_EVERY + 5)
+    assert not clocks.due("sales", "/in", NOW + 2 * OBSERVED_EVERY)
+
+
+def test_the_senders_of_one_session_are_bounded_and_a_forgotten_session_is_forgotten() -> None:
+    clocks = Clocks()
+    for number in range(3 * MOST_SENDERS):
+        clocks.observe("sales", f"/{number}", NOW, NOW)
+        clocks.due("sales", f"/due-{number}", NOW)
+    assert len(clocks._sessions["sales"]) == MOST_SENDERS
+    clocks.forget("sales")
+    assert not clocks._sessions
+
+
+def test_what_was_stored_counts_from_the_first_event_on() -> None:
+    clocks = Clocks()
+    clocks.load("sales", (("/in", 10_800.0),))
+    assert clocks.observe("sales", "/in", NOW - 10_860, NOW).judged.here == NOW - 60
+
+
+def test_what_is_as_good_as_stored_is_not_stored_again() -> None:
+    lags = with_lag((), Stamp(NOW, "/in", 90.0))
+    assert with_lag(lags, Stamp(NOW, "/in", 90.4)) is lags
+    assert with_lag(lags, Stamp(NOW, "/in", 89.0)) == (("/in", 89.0),)
+    for number in range(2 * MOST_SENDERS):
+        lags = with_lag(lags, Stamp(NOW, f"/{number}", 1.0))
+    assert len(lags) == MOST_SENDERS
+
+
+def test_times_of_one_clock_are_compared_as_they_are_and_others_on_ours() -> None:
+    assert later_by(Stamp(NOW, "/in", 90.0), Stamp(NOW - 1, "/in", 0.0)) == 1
+    assert later_by(Stamp(NOW - 90, "/in", 90.0), Stamp(NOW - 1)) == 1
+    assert later_by(Stamp(NOW - 10_800, "/in", 10_800.0), Stamp(NOW - 1, "/in", 0.0)) == 1  # set back meanwhile
+
+
+deliveries = st.lists(st.tuples(st.floats(0, 3_000), st.floats(0.01, 600)), min_size=2, max_size=30)
+
+
+@given(st.sampled_from([-10_800.0, -90.0, 0.0, 240.0]), deliveries)
+def test_no_translated_event_is_earlier_than_it_happened_or_later_than_it_came(
+    error: float, sent: list[tuple[float, float]]
+) -> None:
+    clocks = Clocks()
+    for happened, came in sorted(((at, at + way) for at, way in sent), key=lambda one: one[1]):
+        found = clocks.observe("sales", "/in", NOW + happened + error, NOW + came)
+        assert found.stamp.here >= NOW + happened - 1e-3
+        for stamp in (found.stamp, found.judged):
+            assert stamp.here <= NOW + came + 1e-3
+        assert math.isfinite(found.stamp.lag)

@@ -1,0 +1,42 @@
+"""The answer to a create or start: evidence, unless it repeats the stale word itself."""
+
+import pytest
+
+from statusproxy.status.created import claims_connected
+
+WORDS = frozenset({"connected", "open", "working"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status":"CONNECTED","qrcode":null,"urlcode":"","version":"2.10.4","session":"pixel"}',  # wppconnect-server
+        b'{"success":true,"channel":{"id":"sales","status":" connected "}}',
+        b'{"instance":{"instanceName":"sales","state":"open"}}',
+        b'{"name":"sales","status":"WORKING"}',
+        b'{"data":{"session":{"connected":true}}}',
+    ],
+)
+def test_an_answer_that_says_connected_claims_it(body: bytes) -> None:
+    assert claims_connected(body, WORDS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"OK",
+        b"[]",
+        b'"connected"',
+        b'{"success":true}',
+        b'{"status":"INITIALIZING","qrcode":null}',
+        b'{"status":"QRCODE","qrcode":"iVBORw0KGgo="}',
+        b'{"status":"CONNECTED","qrcode":"iVBORw0KGgo="}',  # a code counts more
+        b'{"instance":{"instanceName":"sales","status":"created"},"hash":"x"}',
+        b'{"message":"not connected","status":"not connected"}',
+        b'{"connected":false}',
+        b"[" * 100_000,
+    ],
+)
+def test_any_other_answer_does_not(body: bytes) -> None:
+    assert not claims_connected(body, WORDS)

@@ -1,0 +1,62 @@
+"""Moving the times in records: our own move, the senders' stay, and none is left in the future."""
+
+from msgspec.structs import replace
+
+from statusproxy.status.sessions import Change, Override, Record, Release
+from statusproxy.status.signals import Kind
+from statusproxy.status.stored_times import moved, moved_change, not_after
+
+NOW = 1_768_504_026.0
+OVERRIDE = Override(
+    since=NOW, at=NOW - 90, began=NOW, event="close", caught_up="list", caught_up_at=NOW + 1, clock="/in", lag=90.0,
+    seen_on=(("/api/channels", NOW + 1),),
+)  # fmt: skip
+RECORD = Record(
+    "sales", Kind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
+    released=Release.ALIVE, released_at=NOW - 500, known_clock="/in", known_lag=90.0, alive_clock="/in", alive_lag=90.0,
+    lags=(("/in", 90.0),), shown_at=NOW + 4,
+)  # fmt: skip
+UNTIMED = replace(
+    RECORD, known_at=NOW, known_clock=None, known_lag=0.0, alive_at=0.0, alive_clock=None, alive_lag=0.0,
+    override=replace(OVERRIDE, at=NOW, clock=None, lag=0.0),
+)  # fmt: skip
+
+
+def test_moved_there_and_back_a_record_is_the_same() -> None:
+    for record in (RECORD, UNTIMED, Record("sales")):
+        assert moved(moved(record, 3600.0), -3600.0) == record
+
+
+def test_our_own_times_move_and_the_senders_stay() -> None:
+    later = moved(RECORD, 60.0)
+    assert (later.known_at, later.alive_at) == (RECORD.known_at, RECORD.alive_at)
+    assert (later.known.here, later.alive.here) == (RECORD.known.here + 60, RECORD.alive.here + 60)
+    assert later.override is not None
+    assert later.override.at == OVERRIDE.at
+    assert later.override.stamp.here == OVERRIDE.stamp.here + 60
+    assert later.override.seen_on == (("/api/channels", NOW + 61),)
+    assert (later.heard_at, later.shown_at, later.released_at) == (NOW + 62, NOW + 64, NOW - 440)
+    assert moved(UNTIMED, 60.0).known_at == NOW + 60
+
+
+def test_times_that_never_were_stay_so() -> None:
+    assert moved(Record("sales"), 60.0) == Record("sales")
+
+
+def test_a_change_moves_with_its_record() -> None:
+    change = Change("sales", "started", "close", NOW, NOW + 1)
+    assert moved_change(change, -60.0) == replace(change, at=NOW - 60, recorded_at=NOW - 59)
+
+
+def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
+    assert not_after(RECORD, NOW + 10) == RECORD
+    past = NOW - 3_600
+    for record in (RECORD, UNTIMED):
+        loaded = not_after(record, past)
+        assert loaded.override is not None
+        moments = [loaded.known.here, loaded.alive.here, loaded.heard_at, loaded.override.stamp.here,
+                   loaded.override.since, loaded.override.began, loaded.override.caught_up_at or 0.0,
+                   *(moment for _, moment in loaded.override.seen_on)]  # fmt: skip
+        assert max(moments) <= past
+    assert not_after(RECORD, past).known_at == RECORD.known_at  # the sender's own
+    assert not_after(RECORD, past).lags == (("/in", 90.0 - 3_602),)
