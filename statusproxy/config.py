@@ -432,7 +432,7 @@ class Limits(Section, frozen=True, kw_only=True):
     upstream_connections: Annotated[int, count()] = 512
     upstream_idle: Annotated[int, count(at_least=0)] = 64
     reserved: Annotated[int, count(at_least=0)] | None = None  # an eighth of upstream_connections
-    per_client: Annotated[int, count()] | None = None  # half of upstream_connections
+    per_client: Annotated[int, count()] | None = None  # three quarters of upstream_connections
     body: Annotated[int, size()] | None = None
     min_rate: Annotated[int, size(1, 1024**2)] | None = 240  # bytes per second a client must send or read
 
@@ -451,8 +451,11 @@ class Limits(Section, frozen=True, kw_only=True):
 
     @property
     def places_per_client(self) -> int:
-        """Connections to the gateway that one client address may hold at a time."""
-        return (self.upstream_connections + 1) // 2 if self.per_client is None else self.per_client
+        """Connections to the gateway that one client address may hold at a time.
+
+        Three quarters: most sites have one hub, and others still find places.
+        """
+        return (3 * self.upstream_connections + 3) // 4 if self.per_client is None else self.per_client
 
 
 class Tls(Section, frozen=True, kw_only=True):

@@ -61,8 +61,13 @@ PROBLEMS: Final = _table(
     ),
     Problem(
         "request_body_too_slow", 408, b"Request Timeout",
-        "The body of the request stopped arriving, so the request was given up (timeout).",
-        "O corpo da requisição parou de chegar e a requisição foi abandonada (timeout).", "client",
+        "The body of the request arrived too slowly, so the request was given up (timeout).",
+        "O corpo da requisição chegou devagar demais e a requisição foi abandonada (timeout).", "client",
+    ),
+    Problem(
+        "request_body_incomplete", 408, b"Request Timeout",
+        "The body of the request did not arrive in time; nothing was forwarded.",
+        "O corpo da requisição não chegou a tempo; nada foi encaminhado.", "client",
     ),
     Problem(  # counted and logged, never sent; the number is nginx's
         "client_gone", 499, b"Client Closed Request",

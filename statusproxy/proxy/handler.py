@@ -434,8 +434,9 @@ class Exchange:
 
     async def _observe_create(self, head: ResponseHead, session: str, match: Match[Entry]) -> None:
         """Conclude that the gateway has caught up, unless the answer itself repeats the stale word."""
-        body = await self._whole(head, _GLANCE)
+        body = await self._collect(_GLANCE)
         if body is None:
+            await self._stream(head)
             return
         fields, noted = self._answer_fields(head)
         text, why = await self._unfold(head, noted, body, _GLANCE)
@@ -915,6 +916,7 @@ class Exchange:
         finally:
             if self._answer_body is not None and (self._connection is not None or self._answer_body.room_taken):
                 self._answer_body.close()
+            self._answer_body = None  # it knows us: both would stay in memory until a collection
             if self._connection is not None:
                 self._release()
 

@@ -146,11 +146,13 @@ class Upload:
             await self._watched()
 
     async def stop(self) -> None:
-        """Carry no more."""
+        """Carry no more, and let go of the observer: the two would keep each other, and the body, in memory."""
         if self._pump is not None and not self._pump.done():
             # The connection reads the rest of the body itself now, and two readers at once would clash.
             self._pump.cancel()
             await asyncio.wait([self._pump])
+        self._pump = self._observe = None
+        self._catch_up = _nothing
 
     async def _carry(self, connection: UpstreamConnection, done: Callable[[], Awaitable[None]]) -> None:
         """Carry the body at the pace of the slower side; when the gateway takes no more, read on for the observer."""
@@ -206,6 +208,8 @@ class Upload:
             data: bytes | None = self._content.read_nowait()
             if not data and self.unread:
                 data = await self._wait(hold)
+            elif data and self._pace is not None:
+                self._pace.count(len(data), 0.0)
         except BrokenBodyError as error:
             raise UpstreamError("bad_request", str(error), sent=self._pump is not None) from error
         except UpstreamError:
@@ -251,7 +255,9 @@ class Upload:
             return data
         if held:
             return None
-        raise UpstreamError("request_body_too_slow", sent=self._pump is not None)
+        # Two codes: only the one says that the request may have arrived.
+        sent = self._pump is not None
+        raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete", sent=sent)
 
     def _until(self, now: float) -> float | None:
         """When the client is given up if nothing comes from `now` on."""
@@ -262,6 +268,7 @@ class Upload:
         self._since = now
         if self._pace is None:
             self._pace = Pace(rate, times.min_rate_grace)
+            self._pace.count(self.received, 0.0)  # what came with the head
         slow = now + self._pace.left
         return slow if until is None else min(slow, until)
 
@@ -271,6 +278,10 @@ class Upload:
             return data
         framed = chunk(data) if data else b""
         return framed + LAST_CHUNK if self.whole else framed
+
+
+def _nothing() -> None:
+    """What there is to catch up with when nobody observes."""
 
 
 def _over(connection: UpstreamConnection) -> bool:

@@ -1,6 +1,7 @@
 """One exchange: what comes in goes out, what is reported of it, and that it leaves nothing behind."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.answer_body import Room
-from statusproxy.proxy.upload import ENOUGH
+from statusproxy.proxy.handler import Exchange
+from statusproxy.proxy.tap import Tap
+from statusproxy.proxy.upload import ENOUGH, Upload
 from tests.proxy.harness import Origin, Running, Wire, answer, get, reports, running, until
 
 #: More than all buffers between a gateway and a client that does not read hold.
@@ -212,3 +215,32 @@ async def test_an_exchange_leaves_nothing_behind(
         assert handler.flights._flights == {}
         await origin.stop()
         await until(lambda: len(asyncio.all_tasks()) <= before)
+
+
+# ---- memory ----
+
+
+EVENT = b'{"event": "onmessage", "session": "sales", "body": "' + b"x" * 1000 + b'"}'
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("target", ["/v1/webhooks/receive", "/upload", "/api/channels"])
+async def test_an_exchange_and_its_body_leave_the_memory_when_it_ends(
+    origin: Origin, proxy: Running, target: str, split: bool
+) -> None:
+    head = get(target, f"Content-Length: {len(EVENT)}", method="POST")
+    client = await proxy.connect()
+    gc.collect()
+    gc.disable()  # a collection would hide objects that keep each other
+    try:
+        for _ in range(20):
+            await client.send(head if split else head + EVENT)
+            if split:
+                await until(lambda: proxy.server.proxy.in_flight > 0)
+                await client.send(EVENT)
+            assert (await client.message()).status == 200
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+        alive = sum(isinstance(each, (Exchange, Upload, Tap)) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 3  # the last one's

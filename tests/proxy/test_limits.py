@@ -118,7 +118,7 @@ async def test_a_body_that_stops_coming_is_a_408(origin: Origin, tmp_path: Path,
         client = await proxy.connect()
         await client.send(get("/", framing, method="POST") + b"5\r\nhello\r\n")
         got = await client.message()
-        assert problem(got) == (408, "request_body_too_slow", "client")
+        assert problem(got) == (408, "request_body_incomplete", "client")
         assert got.get("Connection") == b"close"
 
 
