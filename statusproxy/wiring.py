@@ -40,7 +40,8 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
     def pool(name: str, origin: Origin) -> Pool:
         earlier = (pools or {}).get(name)
         if name not in built:
-            fits = earlier is not None and not earlier.closed and earlier.limits == limits and origin.tls is None
+            fits = earlier is not None and not earlier.closed and (earlier.origin, earlier.limits) == (origin, limits)
+            # Two TLS contexts are never equal: with TLS the files may have changed, so that the pool is made anew.
             built[name] = earlier if earlier is not None and fits else Pool(origin, limits)
         return built[name]
 

@@ -58,6 +58,8 @@ class AdminListener:
 
     def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
+        self.waiting: Sequence[str] = ()
+        """The keys of settings that were changed in the file and wait for a restart."""
         self.addresses: list[str] = []
         """Where it listens, as URLs or `unix:/path`, once started."""
         self.listening: list[str] = []
@@ -72,11 +74,24 @@ class AdminListener:
         self._health = Health(ledger, proxy)
         self._feed = Feed(ledger, self._health, lambda: {"gateway_url": self.settings.gateway})
 
+    def configure(self, settings: Settings, waiting: Sequence[str]) -> None:
+        """Go by other settings from the next request on; `waiting` are the keys that wait for a restart."""
+        self.settings, self.waiting = settings, waiting
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other machines can reach it, by the sockets it really listens on."""
+        return any(_is_exposed(sock) for listener in self._listeners for sock in listener.sockets)
+
     async def start(self, inherited: Sequence[socket.socket] = ()) -> str | None:
-        """Listen where the settings say, or on sockets that systemd opened; give the address, None where it is off."""
+        """Listen where the settings say, or on sockets that systemd opened; give the address, None where it is off.
+
+        Raises `OSError` where it cannot listen there, or where other machines could reach it without a token.
+        """
         address = self.settings.admin.listen
         if address is None and not inherited:
             return None
+        self._refuse_exposed(inherited)
         application = web.Application(middlewares=[self._guard])
         application.add_routes(
             [
@@ -126,6 +141,15 @@ class AdminListener:
         self._feed.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def _refuse_exposed(self, inherited: Sequence[socket.socket]) -> None:
+        """Refuse a socket of systemd's that other machines can reach, as `admin.listen` is refused without a token."""
+        for sock in inherited:
+            if self.settings.admin.token is None and _is_exposed(sock):
+                raise OSError(
+                    f"systemd hands in {_url(sock.getsockname())} for the admin listener, which other machines may "
+                    "reach, and there is no admin.token; set admin.token, or have the socket unit listen on 127.0.0.1"
+                )
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         if address.unix is not None:
@@ -225,7 +249,9 @@ class AdminListener:
     async def _doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""
         health = await self._health.report()
-        return web.json_response(self_report(self._ledger, self._proxy, self.settings, self.listening, health))
+        return web.json_response(
+            self_report(self._ledger, self._proxy, self.settings, self.listening, health, self.waiting)
+        )
 
     async def _release(self, request: web.Request) -> web.Response:
         """End the override of one session."""
@@ -302,6 +328,11 @@ async def _in_order(records: Sequence[Record]) -> list[Record]:
 
 def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _is_exposed(sock: socket.socket) -> bool:
+    """Whether other machines can reach this listening socket."""
+    return sock.family != socket.AF_UNIX and not Address(sock.getsockname()[0]).is_private
 
 
 def _url(name: Any) -> str:

@@ -11,9 +11,17 @@ from statusproxy.proxy.handler import Proxy
 
 
 def self_report(
-    ledger: Ledger, proxy: Proxy, settings: Settings, listening: Sequence[str], health: Mapping[str, Any]
+    ledger: Ledger,
+    proxy: Proxy,
+    settings: Settings,
+    listening: Sequence[str],
+    health: Mapping[str, Any],
+    waiting: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """JSON's types only; times in epoch seconds. No secret: the settings are those that `check` prints, masked."""
+    """JSON's types only; times in epoch seconds. No secret: the settings in force are masked as `check` prints them.
+
+    `waiting` are the keys that were changed in the file and wait for a restart.
+    """
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -21,6 +29,7 @@ def self_report(
         "started": ledger.started_at,
         "listening": list(listening),
         "settings": dump(settings),
+        "waiting": list(waiting),
         "health": dict(health),
         "webhooks": {"last_heard": ledger.heard_at, **ledger.seen.report()},
         "forwarding_strangers": list(proxy.site.trust.strangers),

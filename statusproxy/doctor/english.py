@@ -91,11 +91,11 @@ WORDS: Final[Words] = {
     ),
     "proxy.reload-pending": (
         "the running proxy goes by other settings than the file says: {keys}",
-        "systemctl reload statusproxy (or kill -HUP); no request is dropped",
+        "systemctl reload statusproxy (or kill -HUP), unless `run --gateway` says so on purpose; no request is dropped",
     ),
     "proxy.restart-pending": (
-        "the running proxy goes by other settings than the file says: {keys}; some of these need a restart",
-        "systemctl restart statusproxy (unless `run --listen` or `--gateway` say so on purpose)",
+        "changed in the file and waiting for a restart: {keys}; until then the old values are in force",
+        "systemctl restart statusproxy (unless `run --listen` says so on purpose)",
     ),
     "proxy.store-trouble": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
     "proxy.state-damaged": (
@@ -114,6 +114,13 @@ WORDS: Final[Words] = {
     "ports.unserved": (
         "the running proxy does not listen on {address}, which the file names",
         "restart it: a change of `listen` does not take effect with a reload",
+    ),
+    "ports.wider": (
+        "the running proxy listens on {address}, which other machines can reach; the file does not say so",
+        (
+            "restart it: a change of `listen` does not take effect with a reload. systemd holds the sockets of the "
+            "installed service: run install.sh once more"
+        ),
     ),
     "ports.another-of-us": (
         "{address} is held by a statusproxy that is not the one asked: {who}",

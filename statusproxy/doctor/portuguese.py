@@ -97,11 +97,14 @@ WORDS: Final[Words] = {
     ),
     "proxy.reload-pending": (
         "o proxy em execução usa configurações diferentes das do arquivo: {keys}",
-        "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
+        (
+            "systemctl reload statusproxy (ou kill -HUP), a menos que `run --gateway` diga isso de propósito; nenhuma "
+            "requisição se perde"
+        ),
     ),
     "proxy.restart-pending": (
-        "o proxy em execução usa configurações diferentes das do arquivo: {keys}; algumas exigem reinício",
-        "systemctl restart statusproxy (a menos que `run --listen` ou `--gateway` digam isso de propósito)",
+        "mudou no arquivo e espera um reinício: {keys}; até lá valem os valores antigos",
+        "systemctl restart statusproxy (a menos que `run --listen` diga isso de propósito)",
     ),
     "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
     "proxy.state-damaged": (
@@ -120,6 +123,13 @@ WORDS: Final[Words] = {
     "ports.unserved": (
         "o proxy em execução não escuta em {address}, que o arquivo indica",
         "reinicie: uma mudança de `listen` não vale com um reload",
+    ),
+    "ports.wider": (
+        "o proxy em execução escuta em {address}, que outras máquinas alcançam; o arquivo não diz isso",
+        (
+            "reinicie: uma mudança de `listen` não vale com um reload. No serviço instalado os sockets são do systemd: "
+            "rode install.sh mais uma vez"
+        ),
     ),
     "ports.another-of-us": (
         "{address} está com um statusproxy que não é o consultado: {who}",

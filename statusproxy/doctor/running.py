@@ -1,12 +1,12 @@
 """The proxy that runs: what it tells of itself through its admin listener, and whether it is the one we think."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
-from statusproxy import __version__
+from statusproxy import __version__, config_restart
 from statusproxy.addresses import conceal_url
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
@@ -15,9 +15,6 @@ from statusproxy.config_reader import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 
 Report = Mapping[str, Any]
-
-#: Blocks of the settings that only a restart applies; of `admin` and `log`, a part.
-_AT_START = frozenset({"listen", "listen_mode", "state", "admin", "tls"})
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:
@@ -48,10 +45,14 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
         if report["version"] == __version__
         else warning("proxy.other-version", running=report["version"], installed=__version__)
     ]
-    changed = _differences(str(report["settings"]), dump(settings))
-    if changed:
-        code = "proxy.restart-pending" if _AT_START & set(changed) else "proxy.reload-pending"
-        findings.append(warning(code, keys=listed(changed)))
+    changed = list(_differences(yaml.safe_load(str(report["settings"])), yaml.safe_load(dump(settings))))
+    known = report.get("waiting", ())
+    restart = [key for key in changed if key in known or config_restart.waits(key)]
+    reload = [key for key in changed if key not in restart]
+    if restart:
+        findings.append(warning("proxy.restart-pending", keys=listed(restart)))
+    if reload:
+        findings.append(warning("proxy.reload-pending", keys=listed(reload)))
     health = report["health"]
     if health["store"] != "ok":
         findings.append(problem("proxy.store-trouble", why=health["store"]))
@@ -63,9 +64,13 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
     return findings
 
 
-def _differences(running: str, written: str) -> list[str]:
-    """The top-level keys in which two dumps differ. Secrets are masked in both: a changed one does not show."""
-    one, other = yaml.safe_load(running), yaml.safe_load(written)
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return []
-    return [key for key in other if one.get(key) != other[key]]
+def _differences(running: object, written: object, key: str = "") -> Iterator[str]:
+    """The keys in which two dumps differ: of blocks each one within, of lists the whole.
+
+    Secrets are masked in both: a changed one does not show.
+    """
+    if isinstance(running, dict) and isinstance(written, dict):
+        for name in running | written:
+            yield from _differences(running.get(name), written.get(name), f"{key}.{name}" if key else str(name))
+    elif running != written and key:
+        yield key

@@ -8,6 +8,7 @@ import time
 from aiohttp import web
 
 from statusproxy.demo.events import message, presence
+from statusproxy.demo.proxy import free_port
 from tests.doctor.conftest import Build
 
 
@@ -224,7 +225,26 @@ async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
     assert verdict.levels["configuration.presence-trusted"] == "warning"
     site.write(state={"url": "memory:"})
     verdict = await site.examine()
-    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "presence, state"
+    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "state.url"
+    assert verdict.findings["proxy.reload-pending"]["facts"]["keys"] == "presence"
+    assert site.server is not None
+    assert site.server.reload()
+    verdict = await site.examine()
+    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "state.url"
+    assert "proxy.reload-pending" not in verdict.findings
+
+
+async def test_a_listener_left_open_to_other_machines_is_told(build: Build) -> None:
+    site = await build(listen=f"0.0.0.0:{free_port()}")
+    site.write(listen=f"127.0.0.1:{free_port()}")
+    assert site.server is not None
+    assert site.server.reload()
+    verdict = await site.examine()
+    assert verdict.levels["ports.wider"] == "warning"
+    assert verdict.findings["ports.wider"]["facts"]["address"] == site.server.addresses[0]
+    assert "ports.this-machine-only" not in verdict.findings
+    site.write(listen=site.server.addresses[0])
+    assert "ports.wider" not in (await site.examine()).findings
 
 
 async def test_a_gateway_that_is_the_proxy_itself_is_told(build: Build) -> None:
