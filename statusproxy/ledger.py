@@ -23,7 +23,7 @@ from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import SAME_WORD, Change, Record, SessionMap, SessionRules, Store
+from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
 from statusproxy.status.stored_times import moved, moved_change, not_after
 from statusproxy.store.damage import Damage, ReportsDamage
@@ -357,6 +357,14 @@ class Ledger:
         shift = self.clock.shift
         return tuple(moved_change(change, shift) for change in changes) if shift else changes
 
+    async def forget(self, session: str) -> tuple[Change, ...]:
+        """Remove all that is known of a session. LookupError where no such session is known."""
+        changes = self.sessions.forget(session, self.now())
+        durable = self._durable(changes)
+        if durable is not None:
+            await durable
+        return changes
+
     def records(self) -> list[Record]:
         """What is known of each session now, in the system's time."""
         durable = self._durable(self._expire(self.now()))
@@ -440,12 +448,16 @@ class Ledger:
     def _lasting(self, changes: Sequence[Change]) -> Sequence[Change]:
         """The changes that go into the history: in a map that is full, none of sessions that may be made up.
 
-        A flood of them would push out of the history what happened to real ones.
+        A flood of them would push out of the history what happened to real ones. What an operator does stays.
         """
         if not self.sessions.is_full:
             return changes
         known = self.sessions.get
-        return [change for change in changes if (record := known(change.session)) is not None and record.confirmed]
+        return [
+            change
+            for change in changes
+            if change.reason == Release.OPERATOR or ((record := known(change.session)) is not None and record.confirmed)
+        ]
 
     # ---- sessions that matter less ----
 

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,13 +63,18 @@ class Server:
         settings: Settings,
         read_settings: Callable[[], Settings] | None = None,
         clock: Callable[[], float] = time.time,
+        given: Sequence[str] = (),
     ) -> None:
-        """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds."""
+        """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds.
+
+        `given` are the keys that the command line sets, whatever the file says.
+        """
         self.settings = settings
         """The settings in force. After a reload, those that wait for a restart are still the old ones."""
         self.waiting: tuple[str, ...] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
         self._clock = clock
+        self._given = given
         self.metrics = Metrics()
         self._loop_lag = LoopLag()
         self.metrics.registry.register(self._loop_lag)
@@ -119,6 +124,7 @@ class Server:
         )
         self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
         self.admin.listening = self.addresses
+        self.admin.given = self._given
         try:
             await self._listen(settings)
         except OSError as error:
@@ -361,9 +367,11 @@ def _name(sock: socket.socket) -> str:
     return f"unix:{name}"
 
 
-async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
-    """Run the service until a signal ends it. Raises `StartError`."""
+async def serve(
+    settings: Settings, read_settings: Callable[[], Settings] | None = None, given: Sequence[str] = ()
+) -> None:
+    """Run the service until a signal ends it; `given` are the keys that the command line sets. Raises `StartError`."""
     log.info("statusproxy %s", __version__, extra={"version": __version__})
     descriptors.raise_limit()
     descriptors.warn_if_too_few(settings.limits.connections, settings.limits.upstream_connections)
-    await Server(settings, read_settings).run()
+    await Server(settings, read_settings, given=given).run()

@@ -30,7 +30,7 @@ from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
 from statusproxy.network_errors import in_words
 from statusproxy.proxy.handler import Proxy
-from statusproxy.status.sessions import Record
+from statusproxy.status.sessions import FORGOTTEN, Record
 from statusproxy.store import StoreError
 
 log = logging.getLogger("statusproxy.admin")
@@ -60,6 +60,8 @@ class AdminListener:
         self.settings = settings
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
+        self.given: Sequence[str] = ()
+        """The keys of settings that the command line sets, whatever the file says."""
         self.addresses: list[str] = []
         """Where it listens, as URLs or `unix:/path`, once started."""
         self.listening: list[str] = []
@@ -102,6 +104,7 @@ class AdminListener:
                 web.get("/sessions/{session}/history", self._history),
                 web.get("/history", self._history),
                 web.post("/sessions/{session}/release", self._release),
+                web.post("/sessions/{session}/forget", self._forget),
                 web.get("/state", self._state),
                 web.post("/state/acknowledge", self._acknowledge),
                 web.get("/events", self._events),
@@ -250,7 +253,7 @@ class AdminListener:
         """What `statusproxy doctor` asks of a running proxy."""
         health = await self._health.report()
         return web.json_response(
-            self_report(self._ledger, self._proxy, self.settings, self.listening, health, self.waiting)
+            self_report(self._ledger, self._proxy, self.settings, self.listening, health, self.waiting, self.given)
         )
 
     async def _release(self, request: web.Request) -> web.Response:
@@ -264,6 +267,23 @@ class AdminListener:
             return _refuse(409, "releasing by hand is switched off (sessions.releases.operator)")
         return web.json_response(
             {"session": session, "released": bool(changes), "changes": [change_report(change) for change in changes]}
+        )
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        """Remove all that is known of one session; a correction that stands ends as `operator`."""
+        session = request.match_info["session"]
+        try:
+            changes = await self._ledger.forget(session)
+        except LookupError as error:
+            return _refuse(404, str(error.args[0] if error.args else error))
+        if not changes:
+            return _refuse(409, f"{session} is shown as disconnected, and sessions.releases.operator is off")
+        return web.json_response(
+            {
+                "session": session,
+                "forgotten": [change.session for change in changes if change.what == FORGOTTEN],
+                "changes": [change_report(change) for change in changes],
+            }
         )
 
     async def _state(self, request: web.Request) -> web.Response:

@@ -17,10 +17,12 @@ def self_report(
     listening: Sequence[str],
     health: Mapping[str, Any],
     waiting: Sequence[str] = (),
+    given: Sequence[str] = (),
 ) -> dict[str, Any]:
     """JSON's types only; times in epoch seconds. No secret: the settings in force are masked as `check` prints them.
 
-    `waiting` are the keys that were changed in the file and wait for a restart.
+    `waiting` are the keys that were changed in the file and wait for a restart; `given` those that the command line
+    sets, whatever the file says.
     """
     return {
         "version": __version__,
@@ -30,6 +32,7 @@ def self_report(
         "listening": list(listening),
         "settings": dump(settings),
         "waiting": list(waiting),
+        "given": list(given),
         "health": dict(health),
         "webhooks": {"last_heard": ledger.heard_at, **ledger.seen.report()},
         "forwarding_strangers": list(proxy.site.trust.strangers),

@@ -80,9 +80,13 @@ WORDS: Final[Words] = {
     ),
     "proxy.does-not-tell": (
         "what answers at {admin} does not tell of a running proxy: {why}",
+        ("if that is another program, give admin.listen another port; if it is an older statusproxy, restart it"),
+    ),
+    "proxy.token-refused": (
+        "what answers at {admin} refuses the admin token of this configuration, so it could not be asked",
         (
-            "if that is another program, give admin.listen another port; if it is an older statusproxy, restart it; "
-            "if a token is missing, set admin.token as the running proxy has it"
+            "if `admin` was changed in the file, restart: systemctl restart statusproxy; else set admin.token as the "
+            "running proxy has it"
         ),
     ),
     "proxy.other-version": (
@@ -91,11 +95,11 @@ WORDS: Final[Words] = {
     ),
     "proxy.reload-pending": (
         "the running proxy goes by other settings than the file says: {keys}",
-        "systemctl reload statusproxy (or kill -HUP), unless `run --gateway` says so on purpose; no request is dropped",
+        "systemctl reload statusproxy (or kill -HUP); no request is dropped",
     ),
     "proxy.restart-pending": (
         "changed in the file and waiting for a restart: {keys}; until then the old values are in force",
-        "systemctl restart statusproxy (unless `run --listen` says so on purpose)",
+        "systemctl restart statusproxy",
     ),
     "proxy.store-trouble": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
     "proxy.state-damaged": (

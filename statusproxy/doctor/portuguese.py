@@ -86,9 +86,13 @@ WORDS: Final[Words] = {
     ),
     "proxy.does-not-tell": (
         "o que responde em {admin} não fala de um proxy em execução: {why}",
+        ("se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o"),
+    ),
+    "proxy.token-refused": (
+        "o que responde em {admin} recusa o token de administração desta configuração, e não pôde ser consultado",
         (
-            "se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o; "
-            "se faltar um token, defina admin.token como no proxy em execução"
+            "se `admin` mudou no arquivo, reinicie: systemctl restart statusproxy; senão, ponha em admin.token o que o "
+            "proxy em execução tem"
         ),
     ),
     "proxy.other-version": (
@@ -97,14 +101,11 @@ WORDS: Final[Words] = {
     ),
     "proxy.reload-pending": (
         "o proxy em execução usa configurações diferentes das do arquivo: {keys}",
-        (
-            "systemctl reload statusproxy (ou kill -HUP), a menos que `run --gateway` diga isso de propósito; nenhuma "
-            "requisição se perde"
-        ),
+        "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
     ),
     "proxy.restart-pending": (
         "mudou no arquivo e espera um reinício: {keys}; até lá valem os valores antigos",
-        "systemctl restart statusproxy (a menos que `run --listen` diga isso de propósito)",
+        "systemctl restart statusproxy",
     ),
     "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
     "proxy.state-damaged": (

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from http.client import UNAUTHORIZED
 from typing import Any
 
 import yaml
@@ -34,6 +35,8 @@ async def ask(settings: Settings, where: str | None = None) -> tuple[Report | No
         where = conceal_url(where, MASK)
         if isinstance(error.__cause__, ConnectionRefusedError | FileNotFoundError):
             return None, None, [note("proxy.not-running", admin=where)]
+        if error.status == UNAUTHORIZED:
+            return None, None, [warning("proxy.token-refused", admin=where)]
         return None, None, [warning("proxy.does-not-tell", admin=where, why=str(error))]
     return report, sessions, _judge(report, settings)
 
@@ -46,6 +49,8 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
         else warning("proxy.other-version", running=report["version"], installed=__version__)
     ]
     changed = list(_differences(yaml.safe_load(str(report["settings"])), yaml.safe_load(dump(settings))))
+    # What `run` was told on its command line beats the file for good: nothing waits there.
+    changed = [key for key in changed if key not in report.get("given", ())]
     known = report.get("waiting", ())
     restart = [key for key in changed if key in known or config_restart.waits(key)]
     reload = [key for key in changed if key not in restart]

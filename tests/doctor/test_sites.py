@@ -257,7 +257,7 @@ async def test_a_wrong_admin_token_is_told(build: Build) -> None:
     site = await build()
     site.write(admin={"listen": f"127.0.0.1:{site.admin_port}", "token": "planted-other-token"})
     verdict = await site.examine()
-    assert verdict.levels["proxy.does-not-tell"] == "warning"
+    assert verdict.levels["proxy.token-refused"] == "warning"
     assert "planted" not in verdict.text
 
 
