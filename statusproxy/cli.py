@@ -245,7 +245,7 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
 @click.option(
     "--language",
     type=click.Choice(["en", "pt-BR"]),
-    help="Of the report. [default: the terminal's, else as configured]",
+    help="Of the report. [default: pt-BR where LANG says Portuguese, else en]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(

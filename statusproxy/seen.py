@@ -67,6 +67,13 @@ class Seen:
         sender.doubts[why] += 1
         sender.last = now
 
+    def trust_changed(self) -> None:
+        """Other senders are trusted from now on: what was doubted before says nothing any more."""
+        for address, sender in list(self._senders.items()):
+            sender.doubts.clear()
+            if not sender.believed:
+                del self._senders[address]
+
     def timed(self, at: float | None, now: float) -> None:
         """A signal's own time, usable or not, beside the clock."""
         if at is None:

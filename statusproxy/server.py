@@ -224,6 +224,8 @@ class Server:
             if site.pools.get(name) is not pool:
                 pool.close()
         self.ledger.configure(settings.signal_rules(), settings.session_rules())
+        if (settings.webhooks, settings.trusted_proxies) != (self.settings.webhooks, self.settings.trusted_proxies):
+            self.ledger.seen.trust_changed()
         self.clients.language = settings.language
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.write_timeout = settings.timeouts.response_body

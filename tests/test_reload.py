@@ -77,6 +77,10 @@ PROBES: dict[str, Probe] = {
         None, kind("POST", b"/v1/webhooks/receive"),
         lambda settings: Kind.PASS if settings.preset is None else Kind.WEBHOOK,
     ),
+    "preset_without": Probe(
+        ["/v1/webhooks/receive"], kind("POST", b"/v1/webhooks/receive"),
+        lambda settings: Kind.PASS if settings.preset_without else Kind.WEBHOOK,
+    ),
     "host": Probe("gateway", lambda server: server.proxy.site.host, attrgetter("host")),
     "language": Probe(
         "pt-BR", lambda server: {server.proxy.site.language, server.clients.language},

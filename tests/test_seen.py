@@ -76,3 +76,12 @@ def test_the_totals_lose_no_webhook_whoever_sent_it() -> None:
     seen.doubted("10.0.0.2", "secret", 1.0)
     seen.heard("10.0.0.2", "e", "unmatched", 1.0)
     assert seen.totals() == {"came": 102, "trusted": 1, "untrusted": {"network": 100, "secret": 1}}
+
+
+def test_when_other_senders_are_trusted_what_was_doubted_before_is_forgotten() -> None:
+    seen = Seen()
+    seen.heard("10.0.0.2", "status-find", "applied", 1.0)
+    seen.doubted("10.0.0.2", "secret", 2.0)
+    seen.doubted("10.0.0.3", "network", 2.0)
+    seen.trust_changed()
+    assert senders(seen) == {"10.0.0.2": {"address": "10.0.0.2", "believed": 1, "doubts": {}, "last": 2.0}}

@@ -23,10 +23,17 @@ SUMMARY: Final[Mapping[str, str]] = {
     "warning": "Funciona, com {warnings} aviso(s).",
     "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas.",
 }
+SUMMARY_IN_PART: Final[Mapping[str, str]] = {
+    "ok": "Nada de errado foi encontrado. Não verificado: {unchecked}.",
+    "note": "Nada de errado foi encontrado. Não verificado: {unchecked}.",
+    "warning": "{warnings} aviso(s). Não verificado: {unchecked}.",
+    "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas. Não verificado: {unchecked}.",
+}
 
 _THREE_WAYS: Final = """\
 faça os webhooks passarem pelo proxy, por um dos três caminhos: aquele cuja URL você pode mudar \
-(HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1):
+(HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1). \
+As linhas abaixo que começam por `webhooks` vão para config.yaml, no lugar desse bloco se já estiver lá:
 1. entrada, o melhor: a URL de webhook do motor passa a ser {base}{inbound_path} em vez de {gateway}{inbound_path} \
 (um webhook dado no start-session vale mais que o do ambiente). Onde não dá para mudar, dê ao proxy o nome do \
 gateway na rede do docker.{inbound_lines}
@@ -44,15 +51,15 @@ WORDS: Final[Words] = {
     ),
     "configuration.no-webhooks": (
         "nenhum caminho de webhook é observado, então nada pode ser corrigido",
-        "escreva `webhooks: [{{path: /v1/webhooks/receive}}]` ou indique um preset",
+        "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}",
     ),
     "configuration.no-disconnect-rule": (
         "nenhuma regra de evento diz `disconnected`, então nada pode ser corrigido",
-        "escreva `events` ou deixe por conta do preset",
+        "escreva isto em config.yaml, no lugar de `events` se já estiver lá:{lines}",
     ),
     "configuration.no-channels": (
         "nenhuma lista de canais é indicada, então nada é corrigido",
-        "escreva `channels` ou deixe por conta do preset",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "configuration.admin-off": (
         "a porta de administração está desligada: sem página e sem `statusproxy sessions`",
@@ -60,25 +67,34 @@ WORDS: Final[Words] = {
     ),
     "configuration.forgetful": (
         "state.url é memory: cada reinício esquece quais sessões caíram, e o motor não repete o aviso",
-        "escreva `state: {{url: sqlite:///state.db}}`",
+        "escreva isto em config.yaml, no lugar de `state` se já estiver lá:{lines}",
     ),
     "configuration.believes-everybody": (
         "{path} acredita em eventos de qualquer lugar, sem segredo: qualquer um pode declarar uma sessão perdida",
-        "restrinja webhooks[].from à rede do motor, ou defina `secret` ou `hmac`",
+        (
+            "restrinja `from` à rede do motor, ou defina `secret` ou `hmac`; para confiar só nas redes privadas, "
+            "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}"
+        ),
     ),
     "configuration.trusts-everybody": (
         "trusted_proxies abrange todos os endereços: qualquer um pode dizer que vem de qualquer endereço",
-        "indique só os proxies que ficam na frente deste, como [127.0.0.0/8]",
+        (
+            "indique só os proxies à frente deste; para os de redes privadas, escreva isto em config.yaml, no "
+            "lugar de `trusted_proxies` se já estiver lá:{lines}"
+        ),
     ),
     "configuration.presence-trusted": (
         "presence é `trust`: um contato que fica offline faz a sessão aparecer desconectada",
-        "escreva `presence: ignore`, a menos que o connection.update deste gateway nunca fale de um contato",
+        (
+            "a menos que o connection.update deste gateway nunca fale de um contato, escreva isto em config.yaml, "
+            "no lugar de `presence` se já estiver lá:{lines}"
+        ),
     ),
     # proxy
     "proxy.running": ("statusproxy {version} está em execução (pid {pid}) há {since}", None),
     "proxy.not-running": (
         "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
-        None,
+        "antes da instalação, é assim mesmo; depois dela: systemctl start statusproxy",
     ),
     "proxy.cannot-be-asked": (
         "a porta de administração está desligada e o proxy não pôde ser consultado: webhooks e ids não verificados",
@@ -196,6 +212,10 @@ WORDS: Final[Words] = {
         "{url} aceita conexões, mas não dá resposta HTTP a GET {path}: {why}",
         "é mesmo a porta do gateway? Talvez precise de https://",
     ),
+    "gateway.hangs": (
+        "{url} aceita conexões, mas não respondeu a GET {path} em {seconds} s: está travado",
+        "veja o log do próprio gateway (docker logs) e reinicie-o (docker restart): o hub também espera por ele",
+    ),
     "gateway.is-us": (
         "em {url} responde um statusproxy, e não o gateway",
         "`gateway` deve indicar o próprio gateway, ou as requisições andam em círculos",
@@ -237,7 +257,7 @@ WORDS: Final[Words] = {
     ),
     "channels.too-large": (
         "{path} é maior que limits.corrected ({limit} bytes): passa sem correção",
-        "aumente limits.corrected",
+        "escreva isto em config.yaml, no lugar de `limits` se já estiver lá:{lines}",
     ),
     "channels.coded": (
         "{path} vem numa compressão que não se desfaz ({why}): passa sem correção",
@@ -249,7 +269,7 @@ WORDS: Final[Words] = {
     ),
     "channels.list-elsewhere": (
         "{path} não tem lista em {configured}, mas tem em {found}: passa sem correção",
-        "em channels, para {path}, escreva `list: [{found}]`",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.no-list": (
         "{path} não tem lista em {configured}: passa sem correção. Seus membros: {members}",
@@ -257,19 +277,53 @@ WORDS: Final[Words] = {
     ),
     "channels.no-ids": (
         "{path}: nenhum canal tem id em {configured}: nada é corrigido. Seus membros: {members}",
-        "em channels, para {path}, escreva `id: [{found}]`",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-id-member": (
+        (
+            "{path}: nenhum canal tem id em {configured}, nem um membro que pudesse ser: nada é corrigido. Seus "
+            "membros: {members}"
+        ),
+        "indique em channels[].id o campo que tem o id, ou outra lista em channels[].list",
     ),
     "channels.some-nameless": (
-        "{path}: {nameless} de {count} canais não têm id nos campos configurados: esses nunca são corrigidos",
-        "acrescente a channels[].id o campo que o contém",
+        (
+            "{path}: {nameless} de {count} canais não têm id nos campos configurados: nunca são corrigidos. Seus "
+            "membros: {members}"
+        ),
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.some-no-id-member": (
+        (
+            "{path}: {nameless} de {count} canais não têm id, nem um membro que pudesse ser: nunca são corrigidos. "
+            "Seus membros: {members}"
+        ),
+        "veja esses canais na resposta do gateway; se um campo tiver o id, indique-o em channels[].id",
     ),
     "channels.no-status": (
         "{path}: nenhum canal tem {configured}: nada é corrigido. Seus membros: {members}",
-        "em channels, para {path}, escreva `set: {{{found}: disconnected}}`",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-status-member": (
+        (
+            "{path}: nenhum canal tem algum de {configured}, nem um membro que pudesse ser o status: nada é "
+            "corrigido. Seus membros: {members}"
+        ),
+        "indique em channels[].set o campo que tem o status, ou outra lista em channels[].list",
     ),
     "channels.some-without-status": (
-        "{path}: {bare} de {count} canais não têm os campos de status configurados: esses nunca são corrigidos",
-        "acrescente a channels[].set o campo que o contém",
+        (
+            "{path}: {bare} de {count} canais não têm nenhum dos campos de status configurados: nunca são "
+            "corrigidos. Seus membros: {members}"
+        ),
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.some-no-status-member": (
+        (
+            "{path}: {bare} de {count} canais não têm status, nem um membro que pudesse ser: nunca são corrigidos. "
+            "Seus membros: {members}"
+        ),
+        "veja esses canais na resposta do gateway; se um campo tiver o status, indique-o em channels[].set",
     ),
     "channels.strange-words": (
         "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
@@ -295,18 +349,20 @@ WORDS: Final[Words] = {
     "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
     "channels.ids-match": ("todas as {count} sessões que os eventos citam são canais da lista", None),
     "channels.id-alias": (
-        "os eventos citam {session}, que não é canal da lista; talvez seja {channel}",
-        "se for: `sessions: {{aliases: {{{alias}}}}}`",
+        "os eventos citam sessões que não são canais da lista, mas parecidas com um: {sessions}",
+        "se forem as mesmas, escreva isto em config.yaml, no lugar de `sessions` se já estiver lá:{lines}",
     ),
     "channels.id-unknown": (
-        "os eventos citam {session}, que não é canal da lista nem se parece com um",
-        "se for um deles: `sessions: {{aliases: {{{session}: CANAL}}}}`; se foi apagado, não há o que fazer",
+        "{count} sessão(ões) que os eventos citam não são canais da lista, nem parecidas com um: {sessions}",
+        (
+            "as que foram apagadas: statusproxy forget {first} …; uma que é um canal com outro nome: sessions.aliases "
+            "em config.yaml"
+        ),
     ),
     "channels.ambiguous": (
         "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
         "diga qual é: `sessions: {{aliases: {{{session}: CANAL}}}}`",
     ),
-    "channels.more-unknown": ("… e mais {count} sessões que não são canais", None),
     "channels.unheard": ("nenhum evento sobre {channels} ainda: aparece o que o gateway diz deles", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
     # webhooks
@@ -315,6 +371,13 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
     ),
     "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.none-since-reload": (
+        (
+            "{count} webhooks vieram antes da mudança da configuração, nenhum depois; pergunte de novo quando vier "
+            "o próximo"
+        ),
+        None,
+    ),
     "webhooks.seen": (
         "{count} webhooks aceitos em {up}, o último há {last}, de {senders}; requisições por caminho: {paths}",
         None,
@@ -383,7 +446,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.doubted-network": (
         "{count} eventos não foram aceitos, pois os remetentes não estão em webhooks[].from: {senders}",
-        "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from",
+        "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from, no bloco `webhooks`{lines}",
     ),
     "webhooks.doubted-secret": (
         "{count} eventos não foram aceitos, pois o cabeçalho do segredo faltava ou estava errado: {senders}",
@@ -396,8 +459,8 @@ WORDS: Final[Words] = {
     "webhooks.only-doubted-network": (
         "os webhooks vêm ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
         (
-            "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from; se for um proxy na frente, veja "
-            "trusted_proxies"
+            "se vieram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os endereços "
+            "a webhooks[].from, no bloco `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
@@ -410,7 +473,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.untrusted-proxy": (
         "{peers} fala por outros (X-Forwarded-For) e não está em trusted_proxies: conta como o próprio cliente",
-        "se for um proxy seu, acrescente {networks} a trusted_proxies",
+        "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
     ),
     "webhooks.claims-from-outside": (
         (

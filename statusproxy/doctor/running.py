@@ -17,6 +17,9 @@ from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem,
 
 Report = Mapping[str, Any]
 
+#: Seconds that the running proxy may take to answer. It looks at the gateway first, for `admin.health.PATIENCE`.
+PATIENCE = 6.0
+
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:
     """The running proxy's report on itself and on its sessions, as far as it gives them, and what that shows.
@@ -29,12 +32,14 @@ async def ask(settings: Settings, where: str | None = None) -> tuple[Report | No
             return None, None, [note("proxy.cannot-be-asked")]
         where = str(settings.admin.listen)
     try:
-        report = await asyncio.to_thread(client.ask, where, "GET", "/doctor", token)
-        sessions = await asyncio.to_thread(client.ask, where, "GET", "/sessions", token)
+        report, sessions = await asyncio.gather(
+            asyncio.to_thread(client.ask, where, "GET", "/doctor", token, PATIENCE),
+            asyncio.to_thread(client.ask, where, "GET", "/sessions", token, PATIENCE),
+        )
     except AdminError as error:
         where = conceal_url(where, MASK)
         if isinstance(error.__cause__, ConnectionRefusedError | FileNotFoundError):
-            return None, None, [note("proxy.not-running", admin=where)]
+            return None, None, [warning("proxy.not-running", admin=where)]
         if error.status == UNAUTHORIZED:
             return None, None, [warning("proxy.token-refused", admin=where)]
         return None, None, [warning("proxy.does-not-tell", admin=where, why=str(error))]
