@@ -85,7 +85,7 @@ async def test_the_fix_names_the_field_that_would_fit() -> None:
     def fix(finding: Finding) -> list[str]:
         first, path, *rest = finding.facts["lines"]
         assert (first, path) == ("channels:", "- path: /api/channels")
-        return rest
+        return list(rest)
 
     found = await ask(answer(b'{"result":{"items":[{"id":"a"}]}}'))
     assert fix(found["list-elsewhere"]) == ["  list: [result.items]"]
