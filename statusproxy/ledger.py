@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
+from statusproxy.absences import Absences
 from statusproxy.changes import ChangeLog
 from statusproxy.clock import OwnClock
 from statusproxy.correction_cache import CorrectionCache
@@ -76,6 +77,8 @@ class Ledger:
         """When the last believed webhook came, epoch seconds."""
         self.seen = Seen()
         """What came by on the webhooks' ways since the start."""
+        self.absences = Absences()
+        """What was missing in requests since the start."""
         self._repeats = Repeats()
         self._signal_rules = signal_rules
         self._rules = session_rules
@@ -338,6 +341,10 @@ class Ledger:
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
         return self._durable(self.sessions.deleted(session, asked_at, self.now()))
+
+    def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
+        """A request lacked what a proxy in front should have passed on."""
+        self.absences.note(what, peer, self.now(), webhook=webhook)
 
     def unreadable(self, what: str, why: str) -> None:
         """Something could not be watched or corrected and passed as it came."""

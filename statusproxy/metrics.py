@@ -228,6 +228,12 @@ class Metrics(Collector):
                 ["cause"],
                 _single(ledger.repairs),
             ),
+            _counter(
+                "statusproxy_requests_missing",
+                "Requests that lacked what a proxy in front should have passed on.",
+                ["what"],
+                _single(ledger.absences.counts),
+            ),
             _gauge("statusproxy_requests_in_flight", "Requests under way.", proxy.in_flight),
             *_connections_now(proxy),
         ]

@@ -70,6 +70,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         pool=gateway,
         routes=RouteTable(routes),
         trust=Trust(settings.trusted_proxies),
+        at_web_port=any(address.port in _WEB_PORTS for address in settings.listen),
         language=settings.language,
         host=settings.host,
         timeouts=Timeouts(
@@ -88,6 +89,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
     )
 
 
+_WEB_PORTS = frozenset({80, 443})
 _WATCHED = frozenset({"POST", "PUT", "PATCH"})
 _READ = frozenset({"GET", "HEAD"})
 

@@ -164,6 +164,14 @@ PROBES: dict[str, Probe] = {
     "limits.upstream_connections": Probe(
         99, lambda server: pool(server).limits.connections, attrgetter("limits.upstream_connections")
     ),
+    "limits.min_rate": Probe(99, lambda server: server.proxy.site.limits.min_rate, attrgetter("limits.min_rate")),
+    "timeouts.min_rate_grace": Probe(
+        "7s", lambda server: server.proxy.site.timeouts.min_rate_grace, attrgetter("timeouts.min_rate_grace")
+    ),
+    "limits.reserved": Probe(9, lambda server: pool(server).limits.reserved, attrgetter("limits.places_reserved")),
+    "limits.per_client": Probe(
+        9, lambda server: pool(server).limits.per_client, attrgetter("limits.places_per_client")
+    ),
     "limits.upstream_idle": Probe(9, lambda server: pool(server).limits.idle, attrgetter("limits.upstream_idle")),
     "limits.body": Probe("1MiB", lambda server: server.proxy.site.limits.body, attrgetter("limits.body")),
     "sessions.history_days": at_start(7),
@@ -232,7 +240,7 @@ async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_on
 async def test_an_admin_listener_that_others_reach_keeps_its_token_until_the_restart(
     listen: str | None, tmp_path: Path, origin: Origin
 ) -> None:
-    port, token = free_port(), "right-token-0123"
+    port, token = free_port(host="0.0.0.0"), "right-token-0123"
     async with serving(tmp_path, origin, admin={"listen": f"0.0.0.0:{port}", "token": token}) as site:
         elsewhere = listen and listen.format(port=free_port(), folder=tmp_path)
         fresh = {"token": "new-token-4567"} if listen and listen.startswith("0.0.0.0") else {}

@@ -35,5 +35,6 @@ def self_report(
         "given": list(given),
         "health": dict(health),
         "webhooks": {"last_heard": ledger.heard_at, **ledger.seen.report()},
+        "absences": ledger.absences.report(),
         "forwarding_strangers": list(proxy.site.trust.strangers),
     }

@@ -42,6 +42,11 @@ gateway's name on the docker network.{inbound_lines}
 {outbound_to}. The engine's own word on a session does not come this way.{outbound_lines}
 3. tap: whoever can send a copy posts it to {base}{tap_path}; nothing is forwarded.{tap_lines}"""
 
+_SAY_FOR_WHOM: Final = """\
+in nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` where it passes requests on \
+to statusproxy; then nginx -t && systemctl reload nginx. If only your own programs ask through {peer}, leave it as it \
+is"""
+
 WORDS: Final[Words] = {
     # configuration
     "configuration.broken": ("{error}", "mend that line; `statusproxy check` says whether it holds"),
@@ -128,6 +133,32 @@ WORDS: Final[Words] = {
         "name a directory that can be written in state.journal (docs/docker.md), and restart",
     ),
     "proxy.gateway-trouble": ("the running proxy cannot reach the gateway: {why}", "look at the gateway, below"),
+    "proxy.unnamed-events": (
+        (
+            "{peer} passes requests on and does not say for whom (no X-Forwarded-For): {count} of them, {webhooks} "
+            "to webhook paths, the last {last} ago. They count as its own, so that anybody who reaches it can "
+            "declare a session lost"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.unnamed-clients": (
+        (
+            "{peer} passes requests on and does not say for whom (no X-Forwarded-For): {count} of them, the last "
+            "{last} ago. An event that came this way from the internet would be trusted"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.no-upgrade": (
+        (
+            "{count} WebSocket handshake(s) came through {peer} without Upgrade, the last {last} ago: they could "
+            "not become WebSockets"
+        ),
+        (
+            "in nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` and "
+            "`proxy_set_header Connection $connection_upgrade;` with its map; then nginx -t && systemctl reload "
+            "nginx"
+        ),
+    ),
     # ports
     "ports.held": ("{address} is held by the running proxy", None),
     "ports.held-by-systemd": ("{address} is held by systemd (statusproxy.socket), and handed to the proxy", None),

@@ -41,6 +41,11 @@ gateway na rede do docker.{inbound_lines}
 para {outbound_to}. A palavra do próprio motor sobre uma sessão não vem por aqui.{outbound_lines}
 3. cópia: quem puder enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
 
+_SAY_FOR_WHOM: Final = """\
+no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
+ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus perguntam por {peer}, não há nada a \
+fazer"""
+
 WORDS: Final[Words] = {
     # configuration
     "configuration.broken": ("{error}", "corrija essa linha; `statusproxy check` diz se está valendo"),
@@ -133,6 +138,32 @@ WORDS: Final[Words] = {
         "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
     ),
     "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
+    "proxy.unnamed-events": (
+        (
+            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, das quais {webhooks} "
+            "para caminhos de webhook, a última há {last}. Contam como dele mesmo, e qualquer um que o alcance "
+            "pode declarar uma sessão caída"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.unnamed-clients": (
+        (
+            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, a última há {last}. Um "
+            "evento vindo por aí da internet seria aceito"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.no-upgrade": (
+        (
+            "{count} handshake(s) de WebSocket vieram por {peer} sem Upgrade, o último há {last}: não puderam "
+            "virar WebSockets"
+        ),
+        (
+            "no nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` e "
+            "`proxy_set_header Connection $connection_upgrade;` com o seu map; depois nginx -t && systemctl reload "
+            "nginx"
+        ),
+    ),
     # ports
     "ports.held": ("{address} está com o proxy em execução", None),
     "ports.held-by-systemd": ("{address} está com o systemd (statusproxy.socket), que o entrega ao proxy", None),

@@ -8,12 +8,14 @@ from typing import Any
 import yaml
 
 from statusproxy import __version__, config_restart
+from statusproxy.absences import HOUR
 from statusproxy.addresses import conceal_url
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.config import Settings, dump
 from statusproxy.config_reader import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+from statusproxy.proxy.front_proxy import UPGRADE
 
 Report = Mapping[str, Any]
 
@@ -71,7 +73,26 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
         findings.append(warning("proxy.no-journal", why=health["journal"]))
     if health["gateway"] != "ok":
         findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
-    return findings
+    return [*findings, *_absences(report, now)]
+
+
+def _absences(report: Report, now: float) -> Iterator[Finding]:
+    """What proxies in front leave out, where it went on within the last hour."""
+    for one in report.get("absences", ()):
+        if now - one["last"] >= HOUR:
+            continue
+        facts = {
+            "peer": one["peer"],
+            "count": one["count"],
+            "webhooks": one["webhooks"],
+            "last": ago(now - one["last"]),
+        }
+        if one["missing"] == UPGRADE:
+            yield warning("proxy.no-upgrade", **facts)
+        elif one["webhooks"]:
+            yield problem("proxy.unnamed-events", **facts)
+        else:
+            yield warning("proxy.unnamed-clients", **facts)
 
 
 def _differences(running: object, written: object, key: str = "") -> Iterator[str]:

@@ -236,7 +236,7 @@ async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
 
 
 async def test_a_listener_left_open_to_other_machines_is_told(build: Build) -> None:
-    site = await build(listen=f"0.0.0.0:{free_port()}")
+    site = await build(listen=f"0.0.0.0:{free_port(host='0.0.0.0')}")
     site.write(listen=f"127.0.0.1:{free_port()}")
     assert site.server is not None
     assert site.server.reload()
