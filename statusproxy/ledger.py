@@ -20,6 +20,7 @@ from statusproxy.hearsay import Hearsay, Word
 from statusproxy.logs import Repeats
 from statusproxy.metrics import Metrics
 from statusproxy.seen import Seen
+from statusproxy.silence import SilenceWatch
 from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
@@ -79,6 +80,7 @@ class Ledger:
         """What came by on the webhooks' ways since the start."""
         self.absences = Absences()
         """What was missing in requests since the start."""
+        self._silence = SilenceWatch()
         self._repeats = Repeats()
         self._signal_rules = signal_rules
         self._rules = session_rules
@@ -530,6 +532,7 @@ class Ledger:
     async def _write_at_leisure(self) -> None:
         while True:
             await asyncio.sleep(LEISURE)
+            self._silence.look(self.seen.rhythm, self.now())
             for about, count in self._repeats.overdue(self.now()):
                 _warn(about, count, over=True)
             self._log.overdue(self._rules.max_sessions, self.now())

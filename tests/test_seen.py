@@ -43,7 +43,13 @@ def test_paths_are_told_with_what_was_answered_and_are_bounded() -> None:
         seen.passed(f"/hook/{number}", 200, float(number))
     seen.passed("/hook/0", 502, 99.0)
     paths = {one["path"]: one for one in seen.report()["paths"]}
-    assert paths["/hook/0"] == {"path": "/hook/0", "count": 2, "last": 99.0, "statuses": {"200": 1, "502": 1}}
+    assert paths["/hook/0"] == {
+        "path": "/hook/0",
+        "count": 2,
+        "last": 99.0,
+        "gap": 99.0,
+        "statuses": {"200": 1, "502": 1},
+    }
     assert len(paths) == PATHS + 1
     assert paths[OTHER]["count"] == 3
 

@@ -401,6 +401,17 @@ WORDS: Final[Words] = {
         "{count} webhooks came before the configuration was changed, none since; ask again when the next one came",
         None,
     ),
+    "webhooks.none-any-more": (
+        "webhooks have stopped: the last came {last} ago, and none since the proxy started {up} ago",
+        (
+            "is the engine up, and does its webhook URL still name {base}{inbound_path}? A container that was made "
+            "anew may have lost it (docs/docker.md)"
+        ),
+    ),
+    "webhooks.path-silent": (
+        "webhooks to {path} have stopped ({count} came, the last {last} ago), while others still come",
+        "see whether whoever posted to {path} still runs, and still has this URL",
+    ),
     "webhooks.seen": (
         "{count} webhooks believed in {up}, the last {last} ago, from {senders}; requests by path: {paths}",
         None,

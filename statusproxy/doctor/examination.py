@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,18 @@ async def examine(
     if report is None and settings.admin.listen is not None and admin is None and _is_free(said):
         findings += await ports.ports([settings.admin.listen], None, admin=True)
     findings += await _gateway(settings, credentials, sessions, written)
-    findings += await webhooks.webhooks(settings, report, written)
+    findings += await webhooks.webhooks(settings, report, written, _heard_before(sessions))
     works = report is not None and report["health"]["store"] == "ok"
     known = with_state_directory(environ, source)
     findings += await disk.disk(settings.state.url, known, works=works)
     findings += await state_server.state_server(settings.state, known, works=works)
     return [*findings, *await service.service(run, booted)]
+
+
+def _heard_before(sessions: Mapping[str, Any] | None) -> float | None:
+    """When any session was last heard of, as the running proxy remembers over restarts."""
+    moments = [one["last_event_at"] for one in (sessions or {}).get("sessions", ()) if one["last_event_at"]]
+    return max((datetime.fromisoformat(each).timestamp() for each in moments), default=None)
 
 
 def _is_free(said: list[Finding]) -> bool:

@@ -409,6 +409,17 @@ WORDS: Final[Words] = {
         ),
         None,
     ),
+    "webhooks.none-any-more": (
+        "os webhooks pararam: o último veio há {last}, e nenhum desde que o proxy iniciou, há {up}",
+        (
+            "o motor está no ar, e a URL de webhook dele ainda é {base}{inbound_path}? Um contêiner refeito pode tê-la "
+            "perdido (docs/docker.md)"
+        ),
+    ),
+    "webhooks.path-silent": (
+        "os webhooks para {path} pararam ({count} vieram, o último há {last}), enquanto outros ainda vêm",
+        "veja se quem enviava para {path} ainda está no ar, e se ainda tem essa URL",
+    ),
     "webhooks.seen": (
         "{count} webhooks aceitos em {up}, o último há {last}, de {senders}; requisições por caminho: {paths}",
         None,

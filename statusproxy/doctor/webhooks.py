@@ -9,15 +9,13 @@ from statusproxy.config import PRIVATE_NETWORKS, Settings, Webhook
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.proxy.forwarded import parse_address, within
+from statusproxy.silence import KNOWN_AFTER, patience
 from statusproxy.status.signals import PRESENCE_EVENT, Verdict
 from statusproxy.templates import SESSION, fold_path
 
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
 #: makes some presence events a minute.
 _EARLY = 600.0
-
-#: Seconds of silence after which webhooks may have stopped coming.
-_SILENT = 3600.0
 
 #: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
 _LAG, _AHEAD = 60.0, 5.0
@@ -38,10 +36,12 @@ async def webhooks(
     settings: Settings,
     report: Mapping[str, Any] | None,
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    heard_before: float | None = None,
 ) -> list[Finding]:
     """Look at what the running proxy counted since its start.
 
-    `report` is None where it could not be asked; `written` is what the file says.
+    `report` is None where it could not be asked; `written` is what the file says; `heard_before` is when any session
+    was last heard of, before the start or after it (epoch seconds).
     """
     if not settings.webhooks:
         return []
@@ -49,14 +49,14 @@ async def webhooks(
     if report is None:
         return [note("webhooks.not-known", **ways)]
     return [
-        *_arrivals(settings, report, ways, written),
+        *_arrivals(settings, report, ways, written, heard_before),
         *_clock(report),
         *_strangers(settings, report, written),
     ]
 
 
 def _arrivals(
-    settings: Settings, report: Mapping[str, Any], ways: Mapping[str, Any], written: Written
+    settings: Settings, report: Mapping[str, Any], ways: Mapping[str, Any], written: Written, heard_before: float | None
 ) -> Iterator[Finding]:
     seen, now = report["webhooks"], float(report["now"])
     up = now - float(report["started"])
@@ -69,19 +69,27 @@ def _arrivals(
         return
     if not believed and not doubts:
         tell = problem if up >= _EARLY else warning
-        yield tell("webhooks.none", up=ago(up), **ways)
+        if heard_before is None:
+            yield tell("webhooks.none", up=ago(up), **ways)
+        else:
+            yield tell("webhooks.none-any-more", up=ago(up), last=ago(now - heard_before), **ways)
         return
     yield from _doubted(settings, seen, doubts, written, alone=not believed)
     yield from _failing(seen["paths"])
     if not believed:
         return
     silent = now - float(seen["last_heard"] or now)
-    tell_seen = warning if silent > _SILENT else ok
+    stopped = silent > patience(seen["heard"], seen["gap"])
+    tell_seen = warning if stopped else ok
     yield tell_seen(
-        "webhooks.silent" if silent > _SILENT else "webhooks.seen",
+        "webhooks.silent" if stopped else "webhooks.seen",
         count=count, up=ago(up), senders=listed(believed), last=ago(silent),
         paths=listed(f"{one['path']} ({one['count']})" for one in seen["paths"]),
     )  # fmt: skip
+    for one in [] if stopped else seen["paths"]:
+        quiet = now - one["last"]
+        if one["count"] >= KNOWN_AFTER and quiet > patience(one["count"], one["gap"]):
+            yield warning("webhooks.path-silent", path=one["path"], count=one["count"], last=ago(quiet))
     yield from _meanings(seen["events"], ways)
     used = {one["path"] for one in seen["paths"]}
     outbound = {fold_path(webhook.path) for webhook in settings.webhooks if _to_hub(webhook, settings)}
