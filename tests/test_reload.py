@@ -37,6 +37,8 @@ class Probe(NamedTuple):
     new: Any
     live: Callable[[Server], Any]
     meant: Callable[[Settings], Any]
+    beside: dict[str, Any] | None = None
+    """Settings without which the key can do nothing."""
 
 
 def kind(method: str, target: bytes) -> Callable[[Server], Kind]:
@@ -120,7 +122,7 @@ PROBES: dict[str, Probe] = {
     "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),
     "gateway_tls": Probe(
         {"server_name": "other.example"}, lambda server: pool(server).origin.server_name,
-        attrgetter("gateway_tls.server_name"),
+        attrgetter("gateway_tls.server_name"), {"gateway": "https://127.0.0.1:9"},
     ),
     "log.format": at_start("json"),
     "log.level": Probe(
@@ -196,13 +198,14 @@ def test_every_key_has_its_probe_and_the_list_of_what_waits_names_keys_only() ->
 async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_one_is(
     key: str, tmp_path: Path, origin: Origin
 ) -> None:
-    new, live, meant = PROBES[key]
+    new, live, meant, beside = PROBES[key]
     if key == "tls":
         make_certificate(tmp_path)
         new = {name: path.format(tmp_path) for name, path in new.items()}
     level = logging.getLogger("statusproxy").level
     try:
-        async with serving(tmp_path, origin, admin={"listen": "127.0.0.1:0"}, log={"level": "info"}) as site:
+        base = {"admin": {"listen": "127.0.0.1:0"}, "log": {"level": "info"}, **(beside or {})}
+        async with serving(tmp_path, origin, **base) as site:
             server, before, stood = site.server, site.server.settings, live(site.server)
             block, _, name = key.rpartition(".")
             change = {block: {**site.keys.get(block, {}), name: new}} if block else {key: new}

@@ -13,6 +13,7 @@ from statusproxy.config_errors import ConfigError
 from statusproxy.config_reader import MASK
 from statusproxy.config_yaml import Entries, Items, Kind, Node
 from statusproxy.doctor.findings import Lines
+from statusproxy.state_url import mask_state_url
 from statusproxy.templates import fold_path
 
 #: Put before a block in which a secret is left out: the one comment for both languages of the report.
@@ -83,7 +84,7 @@ def _lines(key: str, value: Any) -> Lines:
 def _without_secrets(key: str, value: Any) -> tuple[Any, bool]:
     """The value with its secrets masked, and whether there were any. A variable names a secret, and is none."""
     if key == "state" and isinstance(value, dict) and "url" in value:
-        return _masked(value, "url", lambda text: addresses.conceal(text, MASK))
+        return _masked(value, "url", lambda text: mask_state_url(text, MASK))
     if key == "admin" and isinstance(value, dict):
         return _masked(value, "token", lambda _: MASK)
     if key != "webhooks" or not isinstance(value, list):
@@ -91,7 +92,7 @@ def _without_secrets(key: str, value: Any) -> tuple[Any, bool]:
     entries, hidden = [], False
     for entry in value:
         if isinstance(entry, dict):
-            entry, some = _masked(entry, "forward_to", lambda text: addresses.conceal(text, MASK))
+            entry, some = _masked(entry, "forward_to", lambda text: addresses.conceal_url(text, MASK))
             hidden = hidden or some
             for block, name in _SECRETS:
                 if isinstance(entry.get(block), dict):
