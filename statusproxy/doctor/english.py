@@ -232,7 +232,14 @@ WORDS: Final[Words] = {
     ),
     "gateway.connect-slow": (
         "{url} does not take a connection in time: {why}",
-        "a firewall may drop it: see whether `curl -v` from this machine gets through",
+        (
+            "a firewall may drop it, or the gateway hangs: see whether `curl -v` from this machine gets through, and "
+            "look at the gateway's own log (docker logs)"
+        ),
+    ),
+    "gateway.queue-full": (
+        "{url} takes no connection, though something listens there: it hangs, and its queue is full ({why})",
+        "look at the gateway's own log (docker logs), then restart it (docker restart)",
     ),
     "gateway.no-http": (
         "{url} takes connections, but gives no HTTP answer to GET {path}: {why}",

@@ -28,8 +28,10 @@ async def gateway(asker: Asker, url: str) -> tuple[bool, list[Finding]]:
         async with asyncio.timeout(CONNECT_PATIENCE):
             connected = await asker.connect()
     except TimeoutError:
-        return False, [problem("gateway.connect-slow", url=url, why=f"{CONNECT_PATIENCE:.0f} s")]
+        return False, [_no_connection(asker, url, f"{CONNECT_PATIENCE:.0f} s")]
     except UpstreamError as error:
+        if _CAUSES.get(error.code) == "connect-slow":
+            return False, [_no_connection(asker, url, str(error))]
         return False, [problem(f"gateway.{_CAUSES.get(error.code, 'unreachable')}", url=url, why=str(error))]
     answer: Answer | None = None
     path = _HEALTH[0]
@@ -47,6 +49,11 @@ async def gateway(asker: Asker, url: str) -> tuple[bool, list[Finding]]:
         return False, [problem("gateway.no-http", url=url, path=path, why=str(error))]
     assert answer is not None
     return True, [*_judge(answer, url, path, connected), *_clock(answer)]
+
+
+def _no_connection(asker: Asker, url: str, why: str) -> Finding:
+    """A connection that is neither taken nor refused. On this host only a full queue does that, not a firewall."""
+    return problem("gateway.queue-full" if asker.is_local else "gateway.connect-slow", url=url, why=why)
 
 
 #: The pool's error codes that call for a mend of their own.

@@ -237,7 +237,14 @@ WORDS: Final[Words] = {
     ),
     "gateway.connect-slow": (
         "{url} não aceita a conexão a tempo: {why}",
-        "um firewall pode estar descartando: veja se `curl -v` desta máquina passa",
+        (
+            "um firewall pode estar descartando, ou o gateway está travado: veja se `curl -v` desta máquina passa, e o "
+            "log do próprio gateway (docker logs)"
+        ),
+    ),
+    "gateway.queue-full": (
+        "{url} não aceita conexão, embora algo escute lá: está travado, e a fila dele está cheia ({why})",
+        "veja o log do próprio gateway (docker logs) e reinicie-o (docker restart)",
     ),
     "gateway.no-http": (
         "{url} aceita conexões, mas não dá resposta HTTP a GET {path}: {why}",
