@@ -21,6 +21,7 @@ _WORDS: Final = {
     "started": "%s: disconnected (%s); will be shown as disconnected",
     "repeated": "%s: reported disconnected once more (%s)",
     "released": "%s: no longer shown as disconnected (%s)",
+    "forgotten": "%s: forgotten (%s)",
 }
 
 #: A loss asks for somebody to act; its end is worth a look; its repetition is neither.

@@ -1,4 +1,4 @@
-"""The command line: run · check · doctor · demo · sessions · history · release · state · backup."""
+"""The command line: run · check · doctor · demo · sessions · history · release · forget · state · backup."""
 
 import asyncio
 import contextlib
@@ -65,8 +65,9 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
     settings = _load(read)
     logs.set_up(settings.log.format, settings.log.level)
     logs.take_over()
+    given = [*overrides, *(key for key, value in (("listen", listen), ("gateway", gateway)) if value)]
     try:
-        _run_loop(serve(settings, read))
+        _run_loop(serve(settings, read, given))
     except StartError as error:
         logs.flush()
         _fail(f"statusproxy cannot start: {error}", _EXIT_TROUBLE)
@@ -153,6 +154,27 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
         click.echo(f"{visible(session)}: nothing to release; the list already shows what the gateway says")
 
 
+@main.command()
+@click.argument("sessions", metavar="SESSION...", nargs=-1, required=True)
+@_config_option
+@_admin_option
+def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) -> None:
+    """Remove all that is known of each SESSION, such as one that was deleted long ago.
+
+    A correction that stands ends, with the reason `operator`. The history keeps what happened. The next event about
+    the session makes it known again.
+    """
+    for session in sessions:
+        answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/forget", session)
+        also = [visible(name) for name in answer["forgotten"] if name != session]
+        ended = any(change["change"] == "released" for change in answer["changes"])
+        click.echo(
+            f"{visible(session)}: forgotten"
+            + (f" (known as {', '.join(also)})" if also else "")
+            + ("; the list shows again what the gateway says" if ended else "")
+        )
+
+
 @main.group()
 def state() -> None:
     """Look after the stored state of a running proxy."""
@@ -223,7 +245,7 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
 @click.option(
     "--language",
     type=click.Choice(["en", "pt-BR"]),
-    help="Of the report. [default: the terminal's, else as configured]",
+    help="Of the report. [default: pt-BR where LANG says Portuguese, else en]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(

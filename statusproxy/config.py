@@ -525,6 +525,7 @@ class Settings(Section, frozen=True, kw_only=True):
     listen_mode: Annotated[int, socket_mode()] = 0o666  # of `unix:` sockets; nginx makes its own so
     gateway: Annotated[str, _url(addresses.parse_gateway, addresses.GATEWAY_ALLOWED)]
     preset: Text | None = DEFAULT_PRESET
+    preset_without: Words = ()  # paths and events of the preset that are left out (`config_overlay`)
     host: Literal["preserve", "gateway"] = "preserve"
     language: Literal["en", "pt-BR"] = "en"
     webhooks: tuple[Webhook, ...] = ()
@@ -620,7 +621,7 @@ def loads(text: str, environ: Mapping[str, str] | None = None, source: str = "co
 def dump(settings: Settings) -> str:
     """The effective settings as YAML, secrets masked.
 
-    Loaded again they are equal but for the masked values: every block is written out, so no preset adds to them.
+    Loaded again they are equal but for the masked values: every entry is written out, so no preset adds to them.
     """
     return config_dump.to_yaml(_ROOT.show(settings))
 

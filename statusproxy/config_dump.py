@@ -7,10 +7,17 @@ import yaml
 from statusproxy.observe.visible import visible
 
 
-def to_yaml(values: dict[str, Any]) -> str:
-    """`values` as YAML that `config_yaml.parse` reads back to the same values, in the same order."""
+class Plain(str):  # noqa: SLOT000 - a mark, made a few times
+    """A scalar that is written as it stands, without quotes, such as `0660` or `true`."""
+
+
+def to_yaml(values: dict[str, Any], *, variables: bool = False) -> str:
+    """`values` as YAML that `config_yaml.parse` reads back to the same values, in the same order.
+
+    With `variables` their texts may hold `${VAR}`, which stays one; all others are `escaped`.
+    """
     text: str = yaml.dump(
-        _escaped(values),
+        values if variables else escaped(values),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -33,6 +40,11 @@ def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
 
 
+def _plain(dumper: yaml.SafeDumper, text: Plain) -> yaml.Node:
+    tag = dumper.resolve(yaml.ScalarNode, str(text), (True, False))  # type: ignore[no-untyped-call]
+    return yaml.ScalarNode(tag, str(text))
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     # PyYAML writes some line breaks (U+0085) so that it reads them back as blanks, unless they are escaped.
     style = None if text.isprintable() else '"'
@@ -41,16 +53,17 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 
 _Dumper.add_representer(list, _list)
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(Plain, _plain)
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """`value` with each dollar of its texts doubled, for a dollar in the file may begin a `${VAR}`. Keys have none."""
     match value:
         case str():
             return value.replace("$", "$$")
         case dict():
-            return {key: _escaped(each) for key, each in value.items()}
+            return {key: escaped(each) for key, each in value.items()}
         case list():
-            return [_escaped(each) for each in value]
+            return [escaped(each) for each in value]
         case _:
             return value

@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from statusproxy.config_errors import ConfigError, did_you_mean
+from statusproxy.config_overlay import overlay
 from statusproxy.config_reader import Spot
-from statusproxy.config_yaml import Entries, Items, Mark, Node, Scalar, parse, resolve
+from statusproxy.config_yaml import Entries, Items, Mark, Scalar, parse, resolve
 
 Layer = tuple[Mark, Entries]
 """The top-level block of a file, and where it begins."""
@@ -22,9 +23,6 @@ DEFAULT_PRESET = "gateway-wrapper"
 
 FILE_VARIABLE = "STATUSPROXY_CONFIG"
 SEARCHED = (Path("config.yaml"), Path("/etc/statusproxy/config.yaml"))
-
-_INHERITED = ("id", "set", "keep", "connected")
-"""What an entry of `channels` takes from the first one when it leaves it out."""
 
 
 def find_file(environ: Mapping[str, str]) -> Path | None:
@@ -69,21 +67,9 @@ def with_overrides(layer: Layer, given: Mapping[str, str | Sequence[str]]) -> La
 
 
 def with_preset(layer: Layer) -> Layer:
-    """What the user wrote, over what the preset says.
-
-    A block that the user wrote replaces the preset's whole; of `sessions` each key does, for its keys have nothing
-    to do with one another.
-    """
+    """What the user wrote, over what the preset says (`config_overlay`)."""
     mark, written = layer
-    preset = _preset(written, mark)
-    merged = preset.nodes | written.nodes
-    supplied, own = preset.nodes.get("sessions"), written.nodes.get("sessions")
-    if supplied and own and isinstance(supplied[1], Entries) and isinstance(own[1], Entries):
-        merged["sessions"] = (own[0], Entries(supplied[1].nodes | own[1].nodes))
-    if "channels" in merged:
-        place, node = merged["channels"]
-        merged["channels"] = (place, _as_above(node, _first(preset.nodes.get("channels"))))
-    return mark, Entries(merged)
+    return mark, overlay(written, _preset(written, mark))
 
 
 def preset_names() -> tuple[str, ...]:
@@ -125,26 +111,10 @@ def _preset(written: Entries, mark: Mark) -> Entries:
     name = spot.text(allowed)
     if name not in names:
         raise spot.found(f"allowed: {allowed}{did_you_mean(name, names)}")
+    return read_preset(name)
+
+
+def read_preset(name: str) -> Entries:
+    """The tree of a preset that comes with the program."""
     resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
     return read_text(resource.read_text("utf-8"), f"preset {name}", None)[1]
-
-
-def _first(channels: tuple[Mark, Node] | None) -> dict[str, tuple[Mark, Node]]:
-    """The entries of the first item of a preset's `channels`."""
-    if channels is None or not isinstance(channels[1], Items) or not channels[1].nodes:
-        return {}
-    first = channels[1].nodes[0][1]
-    return first.nodes if isinstance(first, Entries) else {}
-
-
-def _as_above(channels: Node, above: dict[str, tuple[Mark, Node]]) -> Node:
-    """Give each entry what it leaves out: from the first entry, and that one from `above`."""
-    if not isinstance(channels, Items):
-        return channels
-    filled: list[tuple[Mark, Node]] = []
-    for mark, node in channels.nodes:
-        if isinstance(node, Entries):
-            node = Entries({name: above[name] for name in _INHERITED if name in above} | node.nodes)
-            above = node.nodes if not filled else above
-        filled.append((mark, node))
-    return Items(tuple(filled))

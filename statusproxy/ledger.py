@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
+from statusproxy.absences import Absences
 from statusproxy.changes import ChangeLog
 from statusproxy.clock import OwnClock
 from statusproxy.correction_cache import CorrectionCache
@@ -19,11 +20,12 @@ from statusproxy.hearsay import Hearsay, Word
 from statusproxy.logs import Repeats
 from statusproxy.metrics import Metrics
 from statusproxy.seen import Seen
+from statusproxy.silence import SilenceWatch
 from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import SAME_WORD, Change, Record, SessionMap, SessionRules, Store
+from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
 from statusproxy.status.stored_times import moved, moved_change, not_after
 from statusproxy.store.damage import Damage, ReportsDamage
@@ -76,6 +78,9 @@ class Ledger:
         """When the last believed webhook came, epoch seconds."""
         self.seen = Seen()
         """What came by on the webhooks' ways since the start."""
+        self.absences = Absences()
+        """What was missing in requests since the start."""
+        self._silence = SilenceWatch()
         self._repeats = Repeats()
         self._signal_rules = signal_rules
         self._rules = session_rules
@@ -339,6 +344,10 @@ class Ledger:
         """A session was deleted through the proxy."""
         return self._durable(self.sessions.deleted(session, asked_at, self.now()))
 
+    def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
+        """A request lacked what a proxy in front should have passed on."""
+        self.absences.note(what, peer, self.now(), webhook=webhook)
+
     def unreadable(self, what: str, why: str) -> None:
         """Something could not be watched or corrected and passed as it came."""
         self._metrics.unreadable(what, why)
@@ -356,6 +365,14 @@ class Ledger:
             await durable
         shift = self.clock.shift
         return tuple(moved_change(change, shift) for change in changes) if shift else changes
+
+    async def forget(self, session: str) -> tuple[Change, ...]:
+        """Remove all that is known of a session. LookupError where no such session is known."""
+        changes = self.sessions.forget(session, self.now())
+        durable = self._durable(changes)
+        if durable is not None:
+            await durable
+        return changes
 
     def records(self) -> list[Record]:
         """What is known of each session now, in the system's time."""
@@ -440,12 +457,16 @@ class Ledger:
     def _lasting(self, changes: Sequence[Change]) -> Sequence[Change]:
         """The changes that go into the history: in a map that is full, none of sessions that may be made up.
 
-        A flood of them would push out of the history what happened to real ones.
+        A flood of them would push out of the history what happened to real ones. What an operator does stays.
         """
         if not self.sessions.is_full:
             return changes
         known = self.sessions.get
-        return [change for change in changes if (record := known(change.session)) is not None and record.confirmed]
+        return [
+            change
+            for change in changes
+            if change.reason == Release.OPERATOR or ((record := known(change.session)) is not None and record.confirmed)
+        ]
 
     # ---- sessions that matter less ----
 
@@ -511,6 +532,7 @@ class Ledger:
     async def _write_at_leisure(self) -> None:
         while True:
             await asyncio.sleep(LEISURE)
+            self._silence.look(self.seen.rhythm, self.now())
             for about, count in self._repeats.overdue(self.now()):
                 _warn(about, count, over=True)
             self._log.overdue(self._rules.max_sessions, self.now())

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from statusproxy import __version__
 from statusproxy.proxy.routes import Kind
 from statusproxy.proxy.site import Report
-from statusproxy.status.sessions import EVICTED, Record, Release
+from statusproxy.status.sessions import EVICTED, FORGOTTEN, Record, Release
 
 if TYPE_CHECKING:
     from statusproxy.ledger import Ledger
@@ -114,6 +114,7 @@ class Metrics(Collector):
         self._signals: dict[tuple[str, str], int] = {}
         self._started = 0
         self._repeated = 0
+        self._forgotten = 0
         # Known from the start, so that the first release of a kind already is a rise from 0.
         self._releases: dict[str, int] = dict.fromkeys([*(release.value for release in Release), EVICTED], 0)
         self._correction_failures: dict[str, int] = {}
@@ -170,6 +171,8 @@ class Metrics(Collector):
             _count(self._releases, reason)
         elif what == "started":
             self._started += 1
+        elif what == FORGOTTEN:
+            self._forgotten += 1
         else:
             self._repeated += 1
 
@@ -225,6 +228,12 @@ class Metrics(Collector):
                 ["cause"],
                 _single(ledger.repairs),
             ),
+            _counter(
+                "statusproxy_requests_missing",
+                "Requests that lacked what a proxy in front should have passed on.",
+                ["what"],
+                _single(ledger.absences.counts),
+            ),
             _gauge("statusproxy_requests_in_flight", "Requests under way.", proxy.in_flight),
             *_connections_now(proxy),
         ]
@@ -256,6 +265,9 @@ class Metrics(Collector):
             "statusproxy_sessions_evicted", "Sessions forgotten for want of room (sessions.max_sessions).", [],
             [((), self._evicted)],
         )  # fmt: skip
+        yield _counter(
+            "statusproxy_sessions_forgotten", "Sessions removed by an operator.", [], [((), self._forgotten)]
+        )
         yield _counter("statusproxy_releases", "Corrections that ended.", ["reason"], _single(self._releases))
         yield _counter(
             "statusproxy_answers_corrected", "Answers in which something was corrected.", [],

@@ -7,6 +7,7 @@ grows with the traffic: the tables are bounded, and no body, contact or field's 
 from collections import Counter, deque
 from typing import Any, Final
 
+from statusproxy.silence import Rhythm
 from statusproxy.status.signals import FURTHEST_AHEAD
 
 #: Senders, paths and kinds of events told apart; a site has a handful of each. Beyond, they share one line.
@@ -33,11 +34,10 @@ class _Sender:
 
 
 class _Path:
-    __slots__ = ("count", "last", "statuses")
+    __slots__ = ("rhythm", "statuses")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.last = 0.0
+        self.rhythm = Rhythm()
         self.statuses: Counter[int] = Counter()
 
 
@@ -50,9 +50,12 @@ class Seen:
         self._events: Counter[tuple[str, str]] = Counter()
         self._lags: deque[float] = deque(maxlen=TIMED)
         self._ahead = 0
+        self.rhythm = Rhythm()
+        """Of all trusted webhooks."""
 
     def heard(self, source: str, event: str | None, verdict: str, now: float) -> None:
         """A believed webhook was read: the event it names, and what became of it."""
+        self.rhythm.came(now)
         sender = self._sender(source)
         sender.believed += 1
         sender.last = now
@@ -66,6 +69,13 @@ class Seen:
         sender = self._sender(source)
         sender.doubts[why] += 1
         sender.last = now
+
+    def trust_changed(self) -> None:
+        """Other senders are trusted from now on: what was doubted before says nothing any more."""
+        for address, sender in list(self._senders.items()):
+            sender.doubts.clear()
+            if not sender.believed:
+                del self._senders[address]
 
     def timed(self, at: float | None, now: float) -> None:
         """A signal's own time, usable or not, beside the clock."""
@@ -83,8 +93,7 @@ class Seen:
             if len(self._paths) >= PATHS:
                 path = OTHER
             way = self._paths.setdefault(path, _Path())
-        way.count += 1
-        way.last = now
+        way.rhythm.came(now)
         way.statuses[status] += 1
 
     def totals(self) -> dict[str, Any]:
@@ -98,6 +107,8 @@ class Seen:
     def report(self) -> dict[str, Any]:
         """All of it as JSON's types; times in epoch seconds."""
         return {
+            "heard": self.rhythm.count,
+            "gap": self.rhythm.gap,
             "senders": [
                 {"address": address, "believed": one.believed, "doubts": dict(one.doubts), "last": one.last}
                 for address, one in self._senders.items()
@@ -105,8 +116,9 @@ class Seen:
             "paths": [
                 {
                     "path": path,
-                    "count": one.count,
-                    "last": one.last,
+                    "count": one.rhythm.count,
+                    "last": one.rhythm.last,
+                    "gap": one.rhythm.gap,
                     "statuses": {str(status): count for status, count in one.statuses.items()},
                 }
                 for path, one in self._paths.items()

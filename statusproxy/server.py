@@ -7,12 +7,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from statusproxy import __version__, access_log, service, unix_socket
+from statusproxy import __version__, access_log, config_restart, service, unix_socket
 from statusproxy.addresses import Address
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config import Settings
@@ -47,18 +46,6 @@ _LAST_CALL: Final = 1.0
 #: Seconds between two looks at whether the exchanges under way have ended.
 _DRAIN_STEP: Final = 0.05
 
-#: Settings that are only looked at when the service starts.
-_AT_START: Final = (
-    "listen",
-    "listen_mode",
-    "state",
-    "admin.listen",
-    "tls",
-    "timeouts.keep_alive",
-    "sessions.history_days",
-    "log.format",
-)
-
 #: Objects made between two runs of Python's youngest collection: with the default of 700, collections are most of
 #: the slowest hundredth of requests.
 _GC_THRESHOLD: Final = 20_000
@@ -76,11 +63,18 @@ class Server:
         settings: Settings,
         read_settings: Callable[[], Settings] | None = None,
         clock: Callable[[], float] = time.time,
+        given: Sequence[str] = (),
     ) -> None:
-        """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds."""
+        """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds.
+
+        `given` are the keys that the command line sets, whatever the file says.
+        """
         self.settings = settings
-        self._started_with = settings
+        """The settings in force. After a reload, those that wait for a restart are still the old ones."""
+        self.waiting: tuple[str, ...] = ()
+        """The keys of settings that were changed in the file and wait for a restart."""
         self._clock = clock
+        self._given = given
         self.metrics = Metrics()
         self._loop_lag = LoopLag()
         self.metrics.registry.register(self._loop_lag)
@@ -130,6 +124,7 @@ class Server:
         )
         self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
         self.admin.listening = self.addresses
+        self.admin.given = self._given
         try:
             await self._listen(settings)
         except OSError as error:
@@ -147,12 +142,16 @@ class Server:
 
     async def run(self) -> None:
         """Start, serve until told to stop, and stop in order."""
-        # Signals first: a reload or stop that comes while we start must not kill us half-way.
+        # A stop or a reload that comes while we start must not kill us half-way. The kernel holds SIGHUP until there
+        # is something to reload, and from the end on for good.
+        _block(signal.SIGHUP)
         self._handle_signals()
         await self.start()
         self.gateway_watch.start()
         service.notify("READY=1", self._serving())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         await self._stopping.wait()
+        _block(signal.SIGHUP)
         await self.stop()
 
     def ask_to_stop(self) -> None:
@@ -196,26 +195,28 @@ class Server:
         log.info("stopped")
 
     def reload(self) -> bool:
-        """Read the configuration again and serve by it from the next request on; a broken one changes nothing."""
-        if self._read_settings is None or not self.addresses:
+        """Read the configuration again and serve by it from the next request on; a broken one changes nothing.
+
+        What waits for a restart keeps its old value everywhere (`config_restart`).
+        """
+        if self._read_settings is None or not self.addresses or self._stopping.is_set():
             return False
         service.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
         try:
-            settings = self._read_settings()
+            wanted = self._read_settings()
+            settings, waiting = config_restart.after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
             site = build_site(settings, self.proxy.site.pools)
-            if self._tls is not None and settings.tls is not None:
+            if self._tls is not None and wanted.tls is not None:
                 # The same context serves the open listeners: connections from now on get the new certificate.
-                load_certificate(self._tls, settings.tls)
+                load_certificate(self._tls, wanted.tls)
         except (ConfigError, OSError, ValueError) as error:
             why = in_words(error) if isinstance(error, OSError) else str(error)
             log.error("the configuration was not changed: %s", why, extra={"why": why})
             self._refused = why
             service.notify("READY=1", self._serving())
             return False
-        for key in _AT_START:
-            value = attrgetter(key)
-            if value(settings) != value(self._started_with) and not (key == "tls" and self._tls and settings.tls):
-                log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
+        for key in waiting:
+            log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
         if settings.log.level != self.settings.log.level:
             log.setLevel(settings.log.level.upper())
         before, self.proxy.site = self.proxy.site, site
@@ -223,12 +224,15 @@ class Server:
             if site.pools.get(name) is not pool:
                 pool.close()
         self.ledger.configure(settings.signal_rules(), settings.session_rules())
+        if (settings.webhooks, settings.trusted_proxies) != (self.settings.webhooks, self.settings.trusted_proxies):
+            self.ledger.seen.trust_changed()
         self.clients.language = settings.language
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.write_timeout = settings.timeouts.response_body
         self.clients.max_connections = settings.limits.connections
         self.clients.head_limits.change_to(head_limits(settings))
-        self.admin.settings = self.settings = settings
+        self.settings, self.waiting = settings, waiting
+        self.admin.configure(settings, waiting)
         self._refused = None
         self.gateway_watch.failed()  # it may be another one
         log.info("configuration reloaded")
@@ -323,6 +327,7 @@ class Server:
             ("the gateway cannot be reached", self.gateway_watch.trouble),
             ("the store takes no writes", self._store_trouble),
             ("the new configuration is refused", self._refused),
+            ("waits for a restart", ", ".join(self.waiting)),
         )
         serving = f"Serving {self.settings.gateway} on {', '.join(self.addresses)}"
         return service.status("; ".join([serving, *(f"{what}: {why}" for what, why in wrong if why)]))
@@ -348,6 +353,11 @@ def _widen_backlog(listener: asyncio.Server) -> None:
             same.listen(_BACKLOG)
 
 
+def _block(number: signal.Signals) -> None:
+    """Have the kernel hold a signal until it is unblocked."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
 def _monotonic_usec() -> int:
     return time.monotonic_ns() // 1000
 
@@ -359,9 +369,11 @@ def _name(sock: socket.socket) -> str:
     return f"unix:{name}"
 
 
-async def serve(settings: Settings, read_settings: Callable[[], Settings] | None = None) -> None:
-    """Run the service until a signal ends it. Raises `StartError`."""
+async def serve(
+    settings: Settings, read_settings: Callable[[], Settings] | None = None, given: Sequence[str] = ()
+) -> None:
+    """Run the service until a signal ends it; `given` are the keys that the command line sets. Raises `StartError`."""
     log.info("statusproxy %s", __version__, extra={"version": __version__})
     descriptors.raise_limit()
     descriptors.warn_if_too_few(settings.limits.connections, settings.limits.upstream_connections)
-    await Server(settings, read_settings).run()
+    await Server(settings, read_settings, given=given).run()

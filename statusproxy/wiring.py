@@ -40,7 +40,8 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
     def pool(name: str, origin: Origin) -> Pool:
         earlier = (pools or {}).get(name)
         if name not in built:
-            fits = earlier is not None and not earlier.closed and earlier.limits == limits and origin.tls is None
+            fits = earlier is not None and not earlier.closed and (earlier.origin, earlier.limits) == (origin, limits)
+            # Two TLS contexts are never equal: with TLS the files may have changed, so that the pool is made anew.
             built[name] = earlier if earlier is not None and fits else Pool(origin, limits)
         return built[name]
 
@@ -69,6 +70,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         pool=gateway,
         routes=RouteTable(routes),
         trust=Trust(settings.trusted_proxies),
+        at_web_port=any(address.port in _WEB_PORTS for address in settings.listen),
         language=settings.language,
         host=settings.host,
         timeouts=Timeouts(
@@ -87,6 +89,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
     )
 
 
+_WEB_PORTS = frozenset({80, 443})
 _WATCHED = frozenset({"POST", "PUT", "PATCH"})
 _READ = frozenset({"GET", "HEAD"})
 

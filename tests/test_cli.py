@@ -302,6 +302,20 @@ def test_no_command_advises_an_option_that_it_lacks(
     assert ("--gateway" in result.stderr) == (command in ("check", "run"))
 
 
+async def test_forget_removes_sessions_and_ends_their_corrections(proxy: Running, tmp_path: Path) -> None:
+    await tell(proxy.url + INBOUND, status_find("Front Desk", "browserClose"), status_find("sales", "inChat"))
+    result = await asking(proxy, tmp_path, "forget", "frontdesk", "sales")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "frontdesk: forgotten (known as Front Desk); the list shows again what the gateway says",
+        "sales: forgotten",
+    ]
+    assert proxy.server.ledger.records() == []
+    result = await asking(proxy, tmp_path, "forget", "sales")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no session 'sales' is known" in result.stderr
+
+
 async def test_the_wrong_token_is_told(proxy: Running, tmp_path: Path) -> None:
     address = str(proxy.server.settings.admin.listen)
     result = await asyncio.to_thread(call, "sessions", "--admin", address)

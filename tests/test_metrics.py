@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from statusproxy import __version__
 from statusproxy import metrics as metrics_module
+from statusproxy.absences import Absences
 from statusproxy.metrics import (
     BUCKETS,
     LABEL_LENGTH,
@@ -244,6 +245,7 @@ def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:
 def now(*records: Record, **more: Any) -> Sample:
     """The gauges of a proxy that knows these sessions."""
     ledger = SimpleNamespace(
+        absences=Absences(),
         clock=SimpleNamespace(wall=lambda: 100.0), records=lambda: list(records), heard_at=None, started_at=40.0,
         store=SimpleNamespace(healthy=more.get("healthy", True)),
         damage=more.get("damage", ()),

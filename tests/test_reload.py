@@ -7,57 +7,293 @@ import json
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
 import pytest
 
-from statusproxy.config import Settings
+from statusproxy.admin import client
+from statusproxy.config import Settings, dump
+from statusproxy.config_restart import AT_START
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
-from statusproxy.server import _AT_START
+from statusproxy.demo.proxy import free_port
+from statusproxy.doctor import running
+from statusproxy.proxy.routes import Kind
+from statusproxy.server import Server
 from tests.proxy.harness import PATIENCE, Origin, answer, get
 from tests.test_server import LIST, Program, Site, program, serving
-
-#: Keys whose change is served by from the next request on. Each new key must be put here, with a case below that
-#: proves it, or into `server._AT_START`.
-APPLIED = {
-    "gateway", "preset", "host", "language", "webhooks", "events", "presence", "dialect", "sessions.aliases",
-    "sessions.alive_grace", "sessions.max_age", "sessions.max_sessions", "sessions.releases", "channels", "reconnect",
-    "trusted_proxies", "underscores_in_headers", "admin.token", "timeouts.connect", "timeouts.request_head",
-    "timeouts.request_body", "timeouts.min_rate_grace", "limits.min_rate",
-    "timeouts.response_head", "timeouts.response_body", "timeouts.upgrade_idle", "timeouts.drain", "limits.head",
-    "limits.headers", "limits.target", "limits.corrected", "limits.tap", "limits.connections",
-    "limits.upstream_connections", "limits.upstream_idle", "limits.reserved", "limits.per_client", "limits.body",
-    "gateway_tls", "log.level", "log.access",
-}  # fmt: skip
+from tests.test_wiring import make_certificate
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
 
 
-def test_every_key_is_applied_or_said_to_wait() -> None:
+class Probe(NamedTuple):
+    """How a reload of one key is watched: the new value, what the running parts go by, and what they should go by."""
+
+    new: Any
+    live: Callable[[Server], Any]
+    meant: Callable[[Settings], Any]
+    beside: dict[str, Any] | None = None
+    """Settings without which the key can do nothing."""
+
+
+def kind(method: str, target: bytes) -> Callable[[Server], Kind]:
+    """What a request is to the running proxy."""
+    return lambda server: server.proxy.site.routes.match(method, target).kind
+
+
+def pool(server: Server) -> Any:
+    return server.proxy.site.pool
+
+
+def at_start(new: Any, live: Callable[[Server], Any] = lambda _: None) -> Probe:
+    """A key that waits: whatever `live` gives stays as it was."""
+    return Probe(new, live, lambda _: None)
+
+
+def rule(name: str, new: Any) -> Probe:
+    """A key of `sessions` that the session map goes by."""
+
+    def live(server: Server) -> Any:
+        return getattr(server.ledger.sessions._rules, name)
+
+    def meant(settings: Settings) -> Any:
+        return getattr(settings.session_rules(), name)
+
+    return Probe(new, live, meant)
+
+
+#: Every key of the configuration. A new key needs a row; one that is left out fails the test below.
+PROBES: dict[str, Probe] = {
+    "listen": at_start("127.0.0.1:1", lambda server: list(server.addresses)),
+    "listen_mode": at_start("0600"),
+    "gateway": Probe(
+        "http://gateway.example:81", lambda server: pool(server).origin.authority.decode(),
+        lambda settings: settings.gateway.removeprefix("http://"),
+    ),
+    "preset": Probe(
+        None, kind("POST", b"/v1/webhooks/receive"),
+        lambda settings: Kind.PASS if settings.preset is None else Kind.WEBHOOK,
+    ),
+    "preset_without": Probe(
+        ["/v1/webhooks/receive"], kind("POST", b"/v1/webhooks/receive"),
+        lambda settings: Kind.PASS if settings.preset_without else Kind.WEBHOOK,
+    ),
+    "host": Probe("gateway", lambda server: server.proxy.site.host, attrgetter("host")),
+    "language": Probe(
+        "pt-BR", lambda server: {server.proxy.site.language, server.clients.language},
+        lambda settings: {settings.language},
+    ),
+    "webhooks": Probe(
+        [{"path": "/in"}], kind("POST", b"/in"),
+        lambda settings: Kind.WEBHOOK if settings.webhooks[0].path == "/in" else Kind.PASS,
+    ),
+    "events": Probe(
+        [{"event": "gone", "session": "id", "means": "disconnected"}],
+        lambda server: server.ledger._signal_rules.rules, lambda settings: settings.signal_rules().rules,
+    ),
+    "presence": Probe(
+        "trust", lambda server: server.ledger._signal_rules.presence_trusted,
+        lambda settings: settings.presence == "trust",
+    ),
+    "channels": Probe(
+        [{"path": "/list", "list": ["all"]}], kind("GET", b"/list"),
+        lambda settings: Kind.CHANNELS if settings.channels[0].path == "/list" else Kind.PASS,
+    ),
+    "reconnect": Probe(
+        {"delete": "DELETE /v2/{session}"}, kind("DELETE", b"/v2/sales"),
+        lambda settings: Kind.DELETE if "DELETE /v2/{session}" in settings.reconnect.delete else Kind.PASS,
+    ),
+    "trusted_proxies": Probe(
+        ["10.99.0.0/16"], lambda server: server.proxy.site.trust.is_trusted("192.168.0.1"),
+        lambda settings: len(settings.trusted_proxies) > 1,
+    ),
+    "underscores_in_headers": Probe(
+        "drop", lambda server: server.clients.head_limits.drop_underscores,
+        lambda settings: settings.underscores_in_headers == "drop",
+    ),
+    "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.ledger.store)),
+    "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
+    "admin.token": Probe("fresh", lambda server: server.admin.settings.admin.token, attrgetter("admin.token")),
+    "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),
+    "gateway_tls": Probe(
+        {"server_name": "other.example"}, lambda server: pool(server).origin.server_name,
+        attrgetter("gateway_tls.server_name"), {"gateway": "https://127.0.0.1:9"},
+    ),
+    "log.format": at_start("json"),
+    "log.level": Probe(
+        "error", lambda _: logging.getLogger("statusproxy").level == logging.ERROR,
+        lambda settings: settings.log.level == "error",
+    ),
+    "log.access": Probe("combined", lambda server: server.settings.log.access, attrgetter("log.access")),
+    "timeouts.connect": Probe("7s", lambda server: pool(server).limits.connect, attrgetter("timeouts.connect")),
+    "timeouts.request_head": Probe(
+        "7s", lambda server: server.clients.head_timeout, attrgetter("timeouts.request_head")
+    ),
+    "timeouts.request_body": Probe(
+        "7s", lambda server: server.proxy.site.timeouts.request_body, attrgetter("timeouts.request_body")
+    ),
+    "timeouts.response_head": Probe(
+        "7s", lambda server: pool(server).limits.response_head, attrgetter("timeouts.response_head")
+    ),
+    "timeouts.response_body": Probe(
+        "7s",
+        lambda server: {
+            pool(server).limits.response_body, server.clients.write_timeout, server.proxy.site.timeouts.write,
+        },
+        lambda settings: {settings.timeouts.response_body},
+    ),
+    "timeouts.keep_alive": at_start("7s"),
+    "timeouts.upgrade_idle": Probe(
+        "7s", lambda server: server.proxy.site.timeouts.upgrade_idle, attrgetter("timeouts.upgrade_idle")
+    ),
+    "timeouts.drain": Probe("7s", lambda server: server.settings.timeouts.drain, attrgetter("timeouts.drain")),
+    "limits.head": Probe(
+        "16KiB", lambda server: (server.clients.head_limits.head, pool(server).limits.head_bytes // 2),
+        lambda settings: (settings.limits.head, settings.limits.head),
+    ),
+    "limits.headers": Probe(99, lambda server: server.clients.head_limits.fields, attrgetter("limits.headers")),
+    "limits.target": Probe(999, lambda server: server.clients.head_limits.target, attrgetter("limits.target")),
+    "limits.corrected": Probe(
+        "1MiB", lambda server: server.proxy.site.limits.corrected, attrgetter("limits.corrected")
+    ),
+    "limits.tap": Probe("2MiB", lambda server: server.proxy.site.limits.tap, attrgetter("limits.tap")),
+    "limits.connections": Probe(99, lambda server: server.clients.max_connections, attrgetter("limits.connections")),
+    "limits.upstream_connections": Probe(
+        99, lambda server: pool(server).limits.connections, attrgetter("limits.upstream_connections")
+    ),
+    "limits.min_rate": Probe(99, lambda server: server.proxy.site.limits.min_rate, attrgetter("limits.min_rate")),
+    "timeouts.min_rate_grace": Probe(
+        "7s", lambda server: server.proxy.site.timeouts.min_rate_grace, attrgetter("timeouts.min_rate_grace")
+    ),
+    "limits.reserved": Probe(9, lambda server: pool(server).limits.reserved, attrgetter("limits.places_reserved")),
+    "limits.per_client": Probe(
+        9, lambda server: pool(server).limits.per_client, attrgetter("limits.places_per_client")
+    ),
+    "limits.upstream_idle": Probe(9, lambda server: pool(server).limits.idle, attrgetter("limits.upstream_idle")),
+    "limits.body": Probe("1MiB", lambda server: server.proxy.site.limits.body, attrgetter("limits.body")),
+    "sessions.history_days": at_start(7),
+    "sessions.aliases": rule("aliases", {"verkauf": "sales"}),
+    "sessions.alive_grace": rule("alive_grace", "7s"),
+    "sessions.max_age": rule("max_age", "7d"),
+    "sessions.max_sessions": rule("max_sessions", 99),
+    "sessions.releases": rule("releases", {"alive": False}),
+}  # fmt: skip
+
+
+def test_every_key_has_its_probe_and_the_list_of_what_waits_names_keys_only() -> None:
     keys: set[str] = set()
     for field in msgspec.structs.fields(Settings):
         inner = msgspec.structs.fields(type(field.default)) if field.name in _BLOCKS else ()
         keys |= {f"{field.name}.{one.encode_name}" for one in inner} or {field.name}
-    assert keys == APPLIED | set(_AT_START)
-    assert APPLIED.isdisjoint(_AT_START)
+    assert keys == set(PROBES)
+    assert set(AT_START) <= keys
 
 
-async def reload(running: Program, reply: bytes) -> None:
-    running.process.send_signal(signal.SIGHUP)
-    running.said = b""
-    await running.until(reply)
+@pytest.mark.parametrize("key", PROBES)
+async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_one_is(
+    key: str, tmp_path: Path, origin: Origin
+) -> None:
+    new, live, meant, beside = PROBES[key]
+    if key == "tls":
+        make_certificate(tmp_path)
+        new = {name: path.format(tmp_path) for name, path in new.items()}
+    level = logging.getLogger("statusproxy").level
+    try:
+        base = {"admin": {"listen": "127.0.0.1:0"}, "log": {"level": "info"}, **(beside or {})}
+        async with serving(tmp_path, origin, **base) as site:
+            server, before, stood = site.server, site.server.settings, live(site.server)
+            block, _, name = key.rpartition(".")
+            change = {block: {**site.keys.get(block, {}), name: new}} if block else {key: new}
+            assert site.reload(**change)
+            wanted, value = site.read(), attrgetter(key)
+            assert value(wanted) != value(before), "the probe changes nothing"
+            if key in AT_START:
+                assert value(server.settings) == value(before)
+                assert server.waiting == (key,)
+                assert live(server) == stood
+            else:
+                assert value(server.settings) == value(wanted)
+                assert server.waiting == ()
+                assert live(server) == meant(wanted) != meant(before)
+            # What is said is what is in force, and the doctor, who reads the file, names the rest.
+            token = server.settings.admin.token
+            report = await asyncio.to_thread(client.ask, server.admin.addresses[0], "GET", "/doctor", token)
+            assert report["settings"] == dump(server.settings)
+            findings = running._judge(report, wanted)
+            pending = [finding for finding in findings if finding.code.endswith("-pending")]
+            if key in AT_START:
+                (found,) = pending
+                assert found.code == "proxy.restart-pending"
+                assert found.facts["keys"].partition(".")[0] == key.partition(".")[0]
+            else:
+                assert pending == []
+    finally:
+        logging.getLogger("statusproxy").setLevel(level)
+
+
+# The admin listener keeps its door shut
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:{port}", "unix:{folder}/admin.sock", "0.0.0.0:{port}", None])
+async def test_an_admin_listener_that_others_reach_keeps_its_token_until_the_restart(
+    listen: str | None, tmp_path: Path, origin: Origin
+) -> None:
+    port, token = free_port(host="0.0.0.0"), "right-token-0123"
+    async with serving(tmp_path, origin, admin={"listen": f"0.0.0.0:{port}", "token": token}) as site:
+        elsewhere = listen and listen.format(port=free_port(), folder=tmp_path)
+        fresh = {"token": "new-token-4567"} if listen and listen.startswith("0.0.0.0") else {}
+        assert site.reload(admin={"listen": elsewhere, **fresh})
+        token = fresh.get("token", token)
+        open_one = f"127.0.0.1:{port}"
+        with pytest.raises(client.AdminError, match="token is missing or wrong"):
+            await asyncio.to_thread(client.ask, open_one, "GET", "/sessions")
+        report = await asyncio.to_thread(client.ask, open_one, "GET", "/doctor", token)
+        assert report["waiting"] == ["admin.listen"] + ([] if fresh else ["admin.token"])
+        assert f"listen: 0.0.0.0:{port}" in report["settings"]
+        (pending,) = [each for each in running._judge(report, site.read()) if each.code == "proxy.restart-pending"]
+        assert pending.facts["keys"] == ", ".join(report["waiting"])
+
+
+async def test_an_admin_listener_that_nobody_else_reaches_may_lose_its_token(tmp_path: Path, origin: Origin) -> None:
+    async with serving(tmp_path, origin, admin={"listen": "127.0.0.1:0", "token": "right-token-0123"}) as site:
+        assert site.reload(admin={"listen": "127.0.0.1:0"})
+        assert await asyncio.to_thread(client.ask, site.server.admin.addresses[0], "GET", "/sessions")
+
+
+async def test_switching_tls_off_neither_opens_the_port_nor_needs_the_files_any_more(
+    tmp_path: Path, origin: Origin
+) -> None:
+    make_certificate(tmp_path)
+    files = {"certificate": f"{tmp_path}/certificate.pem", "key": f"{tmp_path}/key.pem"}
+    async with serving(tmp_path, origin, tls=files) as site:
+        for file in files.values():
+            Path(file).unlink()  # noqa: ASYNC240 - a small file of this test's own
+        assert site.reload(tls=None)
+        assert site.server.waiting == ("tls",)
+        assert site.server.settings.tls is not None
+        wire = await site.connect()
+        await wire.send(get("/in-clear"))
+        assert not (await wire.rest()).startswith(b"HTTP/")
+        await wire.close()
+
+
+async def reload(proxy: Program, reply: bytes) -> None:
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.said = b""
+    await proxy.until(reply)
 
 
 async def test_no_request_is_lost_while_the_configuration_changes_under_load(tmp_path: Path, origin: Origin) -> None:
     done = asyncio.Event()
     statuses: list[int] = []
     async with StandInGateway(slow=0.001) as first, StandInGateway(slow=0.001) as second:
-        async with program(tmp_path, origin, gateway=first.base_url) as running:
-            url = f"http://127.0.0.1:{running.site.keys['listen'].rpartition(':')[2]}"
+        async with program(tmp_path, origin, gateway=first.base_url) as proxy:
+            url = f"http://127.0.0.1:{proxy.site.keys['listen'].rpartition(':')[2]}"
 
             async def client(number: int) -> None:
                 async with aiohttp.ClientSession() as session:
@@ -74,27 +310,27 @@ async def test_no_request_is_lost_while_the_configuration_changes_under_load(tmp
             clients = [asyncio.create_task(client(number)) for number in range(6)]
             for turn in range(12):
                 seen = len(statuses)
-                text = running.site.file.read_text()
+                text = proxy.site.file.read_text()
                 if turn % 3 == 2:
-                    running.site.file.write_text("gateway: [")
-                    await reload(running, b"the configuration was not changed")
-                    assert b"config.yaml:" in running.said  # the reason, by file and line
-                    running.site.file.write_text(text)
+                    proxy.site.file.write_text("gateway: [")
+                    await reload(proxy, b"the configuration was not changed")
+                    assert b"config.yaml:" in proxy.said  # the reason, by file and line
+                    proxy.site.file.write_text(text)
                 else:
-                    running.site.write(
+                    proxy.site.write(
                         gateway=(first, second)[turn % 2].base_url,
                         webhooks=[{"path": "/v1/webhooks/receive"}, {"path": f"/turn/{turn}", "forward": False}],
                         presence=("ignore", "trust")[turn % 2],
                         limits={"upstream_idle": turn + 1},
                     )
-                    await reload(running, b"configuration reloaded")
+                    await reload(proxy, b"configuration reloaded")
                 async with asyncio.timeout(PATIENCE):
                     while len(statuses) < seen + 25:  # noqa: ASYNC110 - traffic goes on under the new settings
                         await asyncio.sleep(0.002)
             done.set()
             async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*clients)  # a lost connection would raise here
-            assert (await running.site.ask(get("/turn/10", method="POST", body=b"{}"))).status == 204
+            assert (await proxy.site.ask(get("/turn/10", method="POST", body=b"{}"))).status == 204
         assert set(statuses) == {200}
         assert min(first.counts["requests"], second.counts["requests"]) > 50
 

@@ -43,7 +43,13 @@ def test_paths_are_told_with_what_was_answered_and_are_bounded() -> None:
         seen.passed(f"/hook/{number}", 200, float(number))
     seen.passed("/hook/0", 502, 99.0)
     paths = {one["path"]: one for one in seen.report()["paths"]}
-    assert paths["/hook/0"] == {"path": "/hook/0", "count": 2, "last": 99.0, "statuses": {"200": 1, "502": 1}}
+    assert paths["/hook/0"] == {
+        "path": "/hook/0",
+        "count": 2,
+        "last": 99.0,
+        "gap": 99.0,
+        "statuses": {"200": 1, "502": 1},
+    }
     assert len(paths) == PATHS + 1
     assert paths[OTHER]["count"] == 3
 
@@ -76,3 +82,12 @@ def test_the_totals_lose_no_webhook_whoever_sent_it() -> None:
     seen.doubted("10.0.0.2", "secret", 1.0)
     seen.heard("10.0.0.2", "e", "unmatched", 1.0)
     assert seen.totals() == {"came": 102, "trusted": 1, "untrusted": {"network": 100, "secret": 1}}
+
+
+def test_when_other_senders_are_trusted_what_was_doubted_before_is_forgotten() -> None:
+    seen = Seen()
+    seen.heard("10.0.0.2", "status-find", "applied", 1.0)
+    seen.doubted("10.0.0.2", "secret", 2.0)
+    seen.doubted("10.0.0.3", "network", 2.0)
+    seen.trust_changed()
+    assert senders(seen) == {"10.0.0.2": {"address": "10.0.0.2", "believed": 1, "doubts": {}, "last": 2.0}}

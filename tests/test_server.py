@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from statusproxy.admin import client
 from statusproxy.config import load, loads
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
@@ -233,13 +234,13 @@ async def test_a_reload_applies_routes_and_rules_from_the_next_request_on(site: 
         await site.ask(get(path, method="POST", body=event))
     assert not site.server.ledger.has_overrides
     rule = {"event": "connection.update", "session": ["session"], "state": ["state"], "disconnected": ["gone"]}
-    assert site.reload(webhooks=[{"path": "/elsewhere"}], events=[rule])
+    assert site.reload(webhooks=[{"path": "/elsewhere"}], events=[rule], preset_without=["/v1/webhooks/receive"])
     await site.ask(get("/v1/webhooks/receive", method="POST", body=event))
     assert not site.server.ledger.has_overrides
     await site.ask(get("/elsewhere", method="POST", body=event))
     assert b'"disconnected"' in (await site.ask(get("/api/channels"))).body
     channels = [{"path": "/v2/list", "list": ["channels"], "id": ["id"], "set": {"status": "down"}}]
-    assert site.reload(channels=channels)
+    assert site.reload(channels=channels, preset_without=["/v1/webhooks/receive", "/api/channels"])
     assert b'"disconnected"' not in (await site.ask(get("/api/channels"))).body
     assert b'"down"' in (await site.ask(get("/v2/list"))).body
 
@@ -489,6 +490,103 @@ async def test_a_hangup_reloads(tmp_path: Path, origin: Origin) -> None:
         running.process.send_signal(signal.SIGHUP)
         await running.until(b"the configuration was not changed")
         assert (await running.site.ask(get("/tap", method="POST", body=b"{}"))).status == 204
+
+
+async def test_a_hangup_during_the_start_is_held_and_reloads_then(tmp_path: Path, origin: Origin) -> None:
+    import sys
+
+    # Who opens a pipe waits for the other side: so the program waits for us, and we for it.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = f"listen: 127.0.0.1:{free_port()}\ngateway: {origin.url}\nadmin: null\nstate: {{url: 'memory:'}}\n"
+
+    async def give() -> None:
+        """Wait until the program reads its configuration, and let it."""
+        descriptor = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+        if b"listening on" not in running.said:
+            process.send_signal(signal.SIGHUP)
+        os.write(descriptor, text.encode())
+        os.close(descriptor)
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "statusproxy", "run", "--config", str(pipe), "--log-format", "text",
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    running = Program(process, Site(tmp_path, origin))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await give()
+        await running.until(b"listening on")
+        async with asyncio.timeout(PATIENCE):
+            await give()
+        await running.until(b"configuration reloaded")
+        process.terminate()
+        assert await running.ended() == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_a_hangup_while_it_stops_changes_nothing(tmp_path: Path, origin: Origin) -> None:
+    go = held(origin)
+    async with program(tmp_path, origin) as running:
+        wire = await running.site.connect()
+        await wire.send(get("/slow"))
+        await origin.received()
+        running.process.send_signal(signal.SIGTERM)
+        await running.until(b"stopping: 1 requests under way")
+        running.process.send_signal(signal.SIGHUP)
+        go.set()
+        assert (await wire.message()).status == 200
+        await wire.close()
+        assert await running.ended() == 0
+    assert b"configuration reloaded" not in running.said
+
+
+#: Runs the program with one listening socket as systemd hands it in, under the name that the first argument says.
+AS_SYSTEMD = """
+import os, sys
+name, descriptor, *command = sys.argv[1:]
+os.dup2(int(descriptor), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=name)
+os.execv(sys.executable, [sys.executable, "-m", "statusproxy", *command])
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "starts"),
+    [("0.0.0.0", None, False), ("0.0.0.0", "right-token-0123", True), ("127.0.0.1", None, True)],
+)
+async def test_an_admin_socket_of_systemds_that_others_reach_needs_a_token(
+    host: str, token: str | None, starts: bool, tmp_path: Path, origin: Origin
+) -> None:
+    import sys
+
+    site = Site(tmp_path, origin, admin={"listen": "127.0.0.1:8091", **({"token": token} if token else {})})
+    with socket.create_server((host, 0)) as handed:
+        port = handed.getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", AS_SYSTEMD, "admin", str(handed.fileno()), "run", "--config", str(site.file),
+            "--log-format", "text", pass_fds=[handed.fileno()], stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        running = Program(process, site)
+        if not starts:
+            assert await running.ended() == 1
+            last = running.said.decode().splitlines()[-1]
+            assert last.startswith(f"statusproxy cannot start: systemd hands in http://0.0.0.0:{port}")
+            assert "set admin.token" in last
+            return
+        await running.until(f"admin on http://{host}:{port}".encode())
+        if token:
+            # Nor does a reload take it away.
+            site.write(admin={"listen": "127.0.0.1:8091"})
+            process.send_signal(signal.SIGHUP)
+            await running.until(b"a change of admin.token takes effect after a restart")
+            with pytest.raises(client.AdminError, match="token is missing"):
+                await asyncio.to_thread(client.ask, f"127.0.0.1:{port}", "GET", "/sessions")
+        process.terminate()
+        assert await running.ended() == 0
 
 
 async def test_the_watchdog_is_fed_while_the_store_says_no_and_the_status_tells_why(

@@ -26,8 +26,8 @@ class AdminError(Exception):
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_PATIENCE)
+    def __init__(self, path: str, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
         self._path = path
 
     def connect(self) -> None:
@@ -46,10 +46,10 @@ def pretty(answer: dict[str, Any]) -> str:
     return "\n".join(map(json_visible, json.dumps(answer, indent=2, ensure_ascii=False).split("\n")))
 
 
-def ask(where: str, method: str, path: str, token: str | None = None) -> dict[str, Any]:
+def ask(where: str, method: str, path: str, token: str | None = None, patience: float = _PATIENCE) -> dict[str, Any]:
     """The JSON object that the listener at `where` (`host:port`, a URL or `unix:/path`) answers.
 
-    Raises `AdminError`.
+    `patience` is how long one step may take, in seconds. Raises `AdminError`.
     """
     # As bytes: http.client encodes texts in Latin-1, which does not have every character of a token.
     headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
@@ -59,7 +59,7 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
         # What was written is not repeated: a password may stand in it.
         raise AdminError(f"the admin listener's address cannot be read; {error}") from None
     where = str(address)
-    connection = _connect(address)
+    connection = _connect(address, patience)
     try:
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
@@ -85,9 +85,9 @@ def ask(where: str, method: str, path: str, token: str | None = None) -> dict[st
     return answer
 
 
-def _connect(address: Address) -> http.client.HTTPConnection:
+def _connect(address: Address, patience: float) -> http.client.HTTPConnection:
     if address.unix is not None:
-        return _UnixConnection(address.unix)
+        return _UnixConnection(address.unix, patience)
     # A listener on all addresses is asked on this one.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-    return http.client.HTTPConnection(host, address.port, timeout=_PATIENCE)
+    return http.client.HTTPConnection(host, address.port, timeout=patience)

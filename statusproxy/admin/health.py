@@ -39,14 +39,17 @@ class Health:
 
         `degraded`: all works, but the stored state was damaged, and no operator has acknowledged it. Only then is
         there a `damage`, a list of sentences. A restart would help nothing, so that it counts as ready.
+        `missing` names what a proxy in front leaves out (`absences`); it is there only where something is.
         With a store on a server, `journal` is `ok`, `off`, or why changes would be lost if server and proxy failed
         together. It does not make the proxy unready: as long as the server is there, nothing is at risk.
         """
         store, gateway = await asyncio.gather(self._store(), self._gateway())
         damage = [str(each) for each in self._ledger.damage]
+        missing = self._ledger.absences.going_on(self._ledger.now())
         works = store is None and gateway is None
         status = "trouble" if not works else "degraded" if damage else "ok"
         report: dict[str, Any] = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}
+        report |= {"missing": missing} if missing else {}
         return report | ({"damage": damage} if damage else {}) | self._journal()
 
     def _journal(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ from statusproxy.ledger import Ledger
 from statusproxy.metrics import Metrics
 from statusproxy.network_errors import in_words
 from statusproxy.proxy.handler import Proxy
-from statusproxy.status.sessions import Record
+from statusproxy.status.sessions import FORGOTTEN, Record
 from statusproxy.store import StoreError
 
 log = logging.getLogger("statusproxy.admin")
@@ -58,6 +58,10 @@ class AdminListener:
 
     def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
+        self.waiting: Sequence[str] = ()
+        """The keys of settings that were changed in the file and wait for a restart."""
+        self.given: Sequence[str] = ()
+        """The keys of settings that the command line sets, whatever the file says."""
         self.addresses: list[str] = []
         """Where it listens, as URLs or `unix:/path`, once started."""
         self.listening: list[str] = []
@@ -72,11 +76,24 @@ class AdminListener:
         self._health = Health(ledger, proxy)
         self._feed = Feed(ledger, self._health, lambda: {"gateway_url": self.settings.gateway})
 
+    def configure(self, settings: Settings, waiting: Sequence[str]) -> None:
+        """Go by other settings from the next request on; `waiting` are the keys that wait for a restart."""
+        self.settings, self.waiting = settings, waiting
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other machines can reach it, by the sockets it really listens on."""
+        return any(_is_exposed(sock) for listener in self._listeners for sock in listener.sockets)
+
     async def start(self, inherited: Sequence[socket.socket] = ()) -> str | None:
-        """Listen where the settings say, or on sockets that systemd opened; give the address, None where it is off."""
+        """Listen where the settings say, or on sockets that systemd opened; give the address, None where it is off.
+
+        Raises `OSError` where it cannot listen there, or where other machines could reach it without a token.
+        """
         address = self.settings.admin.listen
         if address is None and not inherited:
             return None
+        self._refuse_exposed(inherited)
         application = web.Application(middlewares=[self._guard])
         application.add_routes(
             [
@@ -87,6 +104,7 @@ class AdminListener:
                 web.get("/sessions/{session}/history", self._history),
                 web.get("/history", self._history),
                 web.post("/sessions/{session}/release", self._release),
+                web.post("/sessions/{session}/forget", self._forget),
                 web.get("/state", self._state),
                 web.post("/state/acknowledge", self._acknowledge),
                 web.get("/events", self._events),
@@ -126,6 +144,15 @@ class AdminListener:
         self._feed.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def _refuse_exposed(self, inherited: Sequence[socket.socket]) -> None:
+        """Refuse a socket of systemd's that other machines can reach, as `admin.listen` is refused without a token."""
+        for sock in inherited:
+            if self.settings.admin.token is None and _is_exposed(sock):
+                raise OSError(
+                    f"systemd hands in {_url(sock.getsockname())} for the admin listener, which other machines may "
+                    "reach, and there is no admin.token; set admin.token, or have the socket unit listen on 127.0.0.1"
+                )
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         if address.unix is not None:
@@ -225,7 +252,9 @@ class AdminListener:
     async def _doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""
         health = await self._health.report()
-        return web.json_response(self_report(self._ledger, self._proxy, self.settings, self.listening, health))
+        return web.json_response(
+            self_report(self._ledger, self._proxy, self.settings, self.listening, health, self.waiting, self.given)
+        )
 
     async def _release(self, request: web.Request) -> web.Response:
         """End the override of one session."""
@@ -238,6 +267,23 @@ class AdminListener:
             return _refuse(409, "releasing by hand is switched off (sessions.releases.operator)")
         return web.json_response(
             {"session": session, "released": bool(changes), "changes": [change_report(change) for change in changes]}
+        )
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        """Remove all that is known of one session; a correction that stands ends as `operator`."""
+        session = request.match_info["session"]
+        try:
+            changes = await self._ledger.forget(session)
+        except LookupError as error:
+            return _refuse(404, str(error.args[0] if error.args else error))
+        if not changes:
+            return _refuse(409, f"{session} is shown as disconnected, and sessions.releases.operator is off")
+        return web.json_response(
+            {
+                "session": session,
+                "forgotten": [change.session for change in changes if change.what == FORGOTTEN],
+                "changes": [change_report(change) for change in changes],
+            }
         )
 
     async def _state(self, request: web.Request) -> web.Response:
@@ -302,6 +348,11 @@ async def _in_order(records: Sequence[Record]) -> list[Record]:
 
 def _refuse(status: int, error: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _is_exposed(sock: socket.socket) -> bool:
+    """Whether other machines can reach this listening socket."""
+    return sock.family != socket.AF_UNIX and not Address(sock.getsockname()[0]).is_private
 
 
 def _url(name: Any) -> str:

@@ -11,9 +11,19 @@ from statusproxy.proxy.handler import Proxy
 
 
 def self_report(
-    ledger: Ledger, proxy: Proxy, settings: Settings, listening: Sequence[str], health: Mapping[str, Any]
+    ledger: Ledger,
+    proxy: Proxy,
+    settings: Settings,
+    listening: Sequence[str],
+    health: Mapping[str, Any],
+    waiting: Sequence[str] = (),
+    given: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """JSON's types only; times in epoch seconds. No secret: the settings are those that `check` prints, masked."""
+    """JSON's types only; times in epoch seconds. No secret: the settings in force are masked as `check` prints them.
+
+    `waiting` are the keys that were changed in the file and wait for a restart; `given` those that the command line
+    sets, whatever the file says.
+    """
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -21,7 +31,10 @@ def self_report(
         "started": ledger.started_at,
         "listening": list(listening),
         "settings": dump(settings),
+        "waiting": list(waiting),
+        "given": list(given),
         "health": dict(health),
         "webhooks": {"last_heard": ledger.heard_at, **ledger.seen.report()},
+        "absences": ledger.absences.report(),
         "forwarding_strangers": list(proxy.site.trust.strangers),
     }

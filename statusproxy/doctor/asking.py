@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from statusproxy.addresses import Address
 from statusproxy.proxy.codings import decode
 from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.headers import PSEUDONYM, Header, first, values, write_head
@@ -41,6 +42,12 @@ class Asker:
         """`limit` bounds an answer's body, in bytes."""
         self._pool = pool
         self._limit = limit
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the origin is a program on this host."""
+        origin = self._pool.origin
+        return origin.unix is not None or Address(origin.host).is_private
 
     async def connect(self) -> float:
         """Open a connection; give the seconds it took. Raises `UpstreamError`."""

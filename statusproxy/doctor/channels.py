@@ -1,15 +1,18 @@
 """The channel list as the gateway really gives it: readable, of the shape configured, and what would be corrected."""
 
+import asyncio
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from statusproxy import units
 from statusproxy.config import Channels, Settings
 from statusproxy.doctor import shapes
 from statusproxy.doctor.asking import Answer, Asker
 from statusproxy.doctor.findings import Finding, Level, listed, note, ok, problem, took, warning
+from statusproxy.doctor.paste import Written
 from statusproxy.proxy.upstream import UpstreamError
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.fields import fold_id, lookup, parse
@@ -18,6 +21,9 @@ from statusproxy.templates import SESSION
 
 #: Sessions told of one by one; beyond, a number.
 _TOLD = 20
+
+#: Sessions that are no channels for which a channel like them is looked for; each is compared with every channel.
+_COMPARED = 100
 
 #: Seconds beyond which a list is slow: the hub's health check gives up after 15, its default is 30.
 _SLOW = 10.0
@@ -36,30 +42,38 @@ class Credentials(msgspec.Struct, frozen=True):
         return f"Credentials({self.header!r}, {'***' if self.secret else None})"
 
 
-async def lists(settings: Settings, asker: Asker, credentials: Credentials, sessions: Sessions | None) -> list[Finding]:
+async def lists(
+    settings: Settings,
+    asker: Asker,
+    credentials: Credentials,
+    sessions: Sessions | None,
+    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+) -> list[Finding]:
     """Ask for every list; look through the first one's ids and corrections as well.
 
-    `sessions` is what the running proxy knows, None where it could not be asked.
+    `sessions` is what the running proxy knows, None where it could not be asked; `written` is what the file says.
     """
     findings: list[Finding] = []
-    first = True
-    for entry in settings.channels:
-        if SESSION in entry.path:
-            continue
-        body, said = await _list(entry, asker, credentials, settings.limits.corrected, first)
+    entries = [entry for entry in settings.channels if SESSION not in entry.path]
+    asked = [
+        _list(entry, asker, credentials, settings.limits.corrected, number == 0, written)
+        for number, entry in enumerate(entries)
+    ]
+    # All at once: each may take as long as the gateway is given for a list.
+    for number, (entry, (body, said)) in enumerate(zip(entries, await asyncio.gather(*asked), strict=True)):
+        first = number == 0
         findings += said
         if body is not None and first:
             rule = entry.rule()
             channels = [one for one in shapes.shape(parse(body), rule).ids if one is not None]
             aliases = settings.sessions.aliases
             findings += corrections(body, rule, sessions or (), aliases, channels)
-            findings += event_ids(sessions or (), channels, aliases)
-        first = False
+            findings += event_ids(sessions or (), channels, aliases, written)
     return findings
 
 
 async def _list(
-    entry: Channels, asker: Asker, credentials: Credentials, limit: int, first: bool
+    entry: Channels, asker: Asker, credentials: Credentials, limit: int, first: bool, written: Written
 ) -> tuple[bytes | None, list[Finding]]:
     """One list: its body where it fits, and what is to be said of it. One that is not the `first` may be missing."""
     header, path = credentials.header, entry.path
@@ -79,13 +93,20 @@ async def _list(
         return None, [problem("channels.refused", **facts)]
     if answer.trouble is not None:
         code = "channels.too-large" if answer.trouble == "too-large" else "channels.coded"
-        return None, [problem(code, path=path, limit=limit, why=answer.trouble)]
-    body, findings = _judge(entry, answer)
+        lines = written.with_keys("limits", corrected=units.format_size(_room(answer, limit)))
+        return None, [problem(code, path=path, limit=limit, why=answer.trouble, lines=lines)]
+    body, findings = _judge(entry, answer, written)
     # Clients list channels by the first; what else names them is an addition.
     return body, findings if first else [_milder(finding) for finding in findings]
 
 
-def _judge(entry: Channels, answer: Answer) -> tuple[bytes | None, list[Finding]]:
+def _room(answer: Answer, limit: int) -> int:
+    """A limit in which this answer has room to grow: twice its length where it told that, else four times the limit."""
+    length = answer.header(b"content-length") or ""
+    return max(2 * int(length), 2 * limit) if length.isdigit() else 4 * limit
+
+
+def _judge(entry: Channels, answer: Answer, written: Written) -> tuple[bytes | None, list[Finding]]:
     path, rule = entry.path, entry.rule()
     try:
         document = parse(answer.body)
@@ -97,12 +118,15 @@ def _judge(entry: Channels, answer: Answer) -> tuple[bytes | None, list[Finding]
         there = shapes.lists_in(document)
         configured = listed(path or '""' for path in entry.list)
         if there:
-            return None, [problem("channels.list-elsewhere", path=path, configured=configured, found=there[0])]
+            lines = written.with_entry("channels", path, list=[there[0].replace('""', "")])
+            return None, [
+                problem("channels.list-elsewhere", path=path, configured=configured, found=there[0], lines=lines)
+            ]
         return None, [problem("channels.no-list", path=path, configured=configured, members=_members(document))]
     if not shape.elements:
         return None, [note("channels.empty", path=path, where=shape.where)]
-    found = list(_misfits(entry, rule, shape))
-    if any(finding.code.endswith(("no-ids", "no-status")) for finding in found):
+    found = list(_misfits(entry, rule, shape, written))
+    if any(finding.code in _UNUSABLE for finding in found):
         return None, found
     fits = ok(
         "channels.fits", path=path, count=len(shape.elements), where=shape.where, took=took(answer.seconds),
@@ -116,28 +140,55 @@ def _milder(finding: Finding) -> Finding:
     return warning(finding.code, **finding.facts) if finding.level is Level.PROBLEM else finding
 
 
-def _misfits(entry: Channels, rule: ChannelRule, shape: shapes.Shape) -> Iterator[Finding]:
-    path, elements = entry.path, shape.elements or ()
-    nameless = sum(one is None for one in shape.ids)
-    if nameless == len(elements):
-        yield problem(
-            "channels.no-ids",
-            path=path, configured=listed(entry.id), members=listed(shapes.members(elements)),
-            found=(shapes.ids_in(elements) or ["…"])[0],
-        )  # fmt: skip
-    elif nameless:
-        yield warning("channels.some-nameless", path=path, nameless=nameless, count=len(elements))
-    if shape.bare == len(elements):
-        yield problem(
-            "channels.no-status",
-            path=path, configured=listed(entry.set), members=listed(shapes.members(elements)),
-            found=(shapes.statuses_in(elements, rule) or ["…"])[0],
-        )  # fmt: skip
-    elif shape.bare:
-        yield warning("channels.some-without-status", path=path, bare=shape.bare, count=len(elements))
+#: Findings after which nothing more can be said of a list.
+_UNUSABLE = frozenset({"channels.no-ids", "channels.no-id-member", "channels.no-status", "channels.no-status-member"})
+
+
+def _misfits(entry: Channels, rule: ChannelRule, shape: shapes.Shape, written: Written) -> Iterator[Finding]:
+    yield from _without_id(entry, shape, written)
+    yield from _without_status(entry, rule, shape, written)
+    path = entry.path
     strange = [word for word in shape.words if not shapes.knows(rule, word) and word.casefold() != "unknown"]
     if strange and not any(shapes.knows(rule, word) for word in shape.words):
         yield warning("channels.strange-words", path=path, words=listed(strange))
+
+
+def _without_id(entry: Channels, shape: shapes.Shape, written: Written) -> Iterator[Finding]:
+    elements = shape.elements or ()
+    nameless = [element for element, name in zip(elements, shape.ids, strict=True) if name is None]
+    if not nameless:
+        return
+    all_of_them = len(nameless) == len(elements)
+    found = shapes.ids_in(nameless)[:1]
+    lines = written.with_entry("channels", entry.path, id=found if all_of_them else [*entry.id, *found])
+    facts = {"path": entry.path, "members": listed(shapes.members(nameless))}
+    if all_of_them and found:
+        yield problem("channels.no-ids", **facts, configured=listed(entry.id), lines=lines)
+    elif all_of_them:
+        yield problem("channels.no-id-member", **facts, configured=listed(entry.id))
+    elif found:
+        yield warning("channels.some-nameless", **facts, nameless=len(nameless), count=len(elements), lines=lines)
+    else:
+        yield warning("channels.some-no-id-member", **facts, nameless=len(nameless), count=len(elements))
+
+
+def _without_status(entry: Channels, rule: ChannelRule, shape: shapes.Shape, written: Written) -> Iterator[Finding]:
+    elements = shape.elements or ()
+    bare = [element for element in elements if not shapes.has_status(element, rule)]
+    if not bare:
+        return
+    all_of_them = len(bare) == len(elements)
+    found = {name: shapes.disconnected_in(bare, name) for name in shapes.statuses_in(bare, rule)[:1]}
+    lines = written.with_entry("channels", entry.path, set=found if all_of_them else {**entry.set, **found})
+    facts = {"path": entry.path, "members": listed(shapes.members(bare))}
+    if all_of_them and found:
+        yield problem("channels.no-status", **facts, configured=listed(entry.set), lines=lines)
+    elif all_of_them:
+        yield problem("channels.no-status-member", **facts, configured=listed(entry.set))
+    elif found:
+        yield warning("channels.some-without-status", **facts, bare=len(bare), count=len(elements), lines=lines)
+    else:
+        yield warning("channels.some-no-status-member", **facts, bare=len(bare), count=len(elements))
 
 
 def _members(document: object) -> str:
@@ -206,7 +257,12 @@ def _json(value: object) -> str:
 # Which events are about which channel
 
 
-def event_ids(sessions: Sessions, channels: Sequence[str], aliases: Mapping[str, str]) -> list[Finding]:
+def event_ids(
+    sessions: Sessions,
+    channels: Sequence[str],
+    aliases: Mapping[str, str],
+    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+) -> list[Finding]:
     """Whether the sessions that events name are channels of the list, and which channel an unknown one may be."""
     heard = [one for one in sessions if one["last_event_at"] and one["released"] != "deleted"]
     findings: list[Finding] = []
@@ -223,22 +279,42 @@ def event_ids(sessions: Sessions, channels: Sequence[str], aliases: Mapping[str,
             unknown.append(one)
         else:
             known.add(channel)
-    for one in unknown[:_TOLD]:
-        session = str(one["session"])
-        near = nearest(session, [channel for channel in channels if channel not in known])
-        tell = problem if one["shows"] == "disconnected" else warning
-        if near is None:
-            findings.append(tell("channels.id-unknown", session=session))
-        else:
-            alias = f"{_yaml(session)}: {_yaml(near)}"
-            findings.append(tell("channels.id-alias", session=session, channel=near, alias=alias))
-    if len(unknown) > _TOLD:
-        findings.append(warning("channels.more-unknown", count=len(unknown) - _TOLD))
+    findings += _unknown(unknown, [channel for channel in channels if channel not in known], aliases, written)
     if heard and not unknown:
         findings.append(ok("channels.ids-match", count=len(heard)))
     unheard = [channel for channel in channels if channel not in known]
     if heard and unheard:
         findings.append(note("channels.unheard", channels=listed(unheard)))
+    return findings
+
+
+def _unknown(
+    sessions: Sequence[Mapping[str, Any]], unheard: Sequence[str], aliases: Mapping[str, str], written: Written
+) -> list[Finding]:
+    """Sessions that are no channels: those that may be a channel nobody was heard of yet, and the others.
+
+    One line each, however many there are. Where a correction cannot reach the channel it is meant for, that is a
+    problem; a session without a channel like it is mostly one that was deleted.
+    """
+    meant: dict[str, str] = {}
+    others: list[str] = []
+    lost = False
+    for number, one in enumerate(sessions):
+        session = str(one["session"])
+        near = nearest(session, unheard) if number < _COMPARED and len(meant) < _TOLD else None
+        if near is None:
+            others.append(session)
+        else:
+            meant[session] = near
+            lost = lost or one["shows"] == "disconnected"
+    findings = []
+    if meant:
+        tell = problem if lost else warning
+        pairs = listed(f"{session} ({channel}?)" for session, channel in meant.items())
+        lines = written.with_keys("sessions", aliases={**aliases, **meant})
+        findings.append(tell("channels.id-alias", sessions=pairs, lines=lines))
+    if others:
+        findings.append(warning("channels.id-unknown", count=len(others), sessions=listed(others), first=others[0]))
     return findings
 
 
@@ -276,7 +352,3 @@ def nearest(session: str, channels: Iterable[str]) -> str | None:
 
 def _plain(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalnum())
-
-
-def _yaml(text: str) -> str:
-    return text if text.replace("_", "a").replace("-", "a").isalnum() and not text.isdigit() else _json(text)

@@ -40,7 +40,6 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
     source = request.config or find_file(known)
     secret = _secret(request.secret_file, known)
     secrets = [secret] if secret else []
-    settings: Settings | None = None
     try:
         settings = load(source, None, known, gateway=request.gateway)
         secrets += _secrets(settings)
@@ -48,7 +47,7 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
         findings = await examine(settings, source, environ, credentials, admin=request.admin)
     except ConfigError as error:
         findings = [problem("configuration.broken", error=str(error))]
-    language = request.language or _spoken(environ) or (settings.language if settings is not None else "en")
+    language = request.language or _spoken(environ)
     if request.as_json:
         return as_json(findings, language, secrets), EXIT_CODES[worst(findings)]
     return as_text(findings, language, colours=colours, secrets=secrets), EXIT_CODES[worst(findings)]
@@ -77,8 +76,10 @@ def _secrets(settings: Settings) -> list[str]:
     return [each for each in found if each]
 
 
-def _spoken(environ: Mapping[str, str]) -> Language | None:
-    """The language of the terminal, where it is one of ours (locale(7)); None where it is none, such as C."""
+def _spoken(environ: Mapping[str, str]) -> Language:
+    """The language of the terminal (locale(7)); English where it is none of ours, such as C, or is not set.
+
+    The configuration's `language` has no say: it is that of the error texts that the hub shows to its users.
+    """
     said = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
-    code = said[:2].casefold()
-    return "pt-BR" if code == "pt" else "en" if code == "en" else None
+    return "pt-BR" if said[:2].casefold() == "pt" else "en"

@@ -23,16 +23,29 @@ SUMMARY: Final[Mapping[str, str]] = {
     "warning": "It works, with {warnings} warning(s).",
     "problem": "{problems} problem(s) and {warnings} warning(s): see the arrows.",
 }
+#: The same where not all could be checked: then nothing is said of the whole.
+SUMMARY_IN_PART: Final[Mapping[str, str]] = {
+    "ok": "Nothing wrong was found. Not checked: {unchecked}.",
+    "note": "Nothing wrong was found. Not checked: {unchecked}.",
+    "warning": "{warnings} warning(s). Not checked: {unchecked}.",
+    "problem": "{problems} problem(s) and {warnings} warning(s): see the arrows. Not checked: {unchecked}.",
+}
 
 _THREE_WAYS: Final = """\
 let the webhooks pass the proxy, by the one of three ways whose URL you can change \
-(HOST is this machine as the sender reaches it; from a container often the docker bridge, such as 172.17.0.1):
+(HOST is this machine as the sender reaches it; from a container often the docker bridge, such as 172.17.0.1). \
+Lines below that begin with `webhooks` go into config.yaml, in place of that block if it is there:
 1. inbound, the best: the engine's webhook URL becomes {base}{inbound_path} instead of {gateway}{inbound_path} \
 (a webhook given at start-session beats the environment's). Where it cannot be changed, give the proxy the \
 gateway's name on the docker network.{inbound_lines}
 2. outbound: on the hub's settings page, the gateway's webhook URL becomes {base}{outbound_path}, which goes on to \
 {outbound_to}. The engine's own word on a session does not come this way.{outbound_lines}
 3. tap: whoever can send a copy posts it to {base}{tap_path}; nothing is forwarded.{tap_lines}"""
+
+_SAY_FOR_WHOM: Final = """\
+in nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` where it passes requests on \
+to statusproxy; then nginx -t && systemctl reload nginx. If only your own programs ask through {peer}, leave it as it \
+is"""
 
 WORDS: Final[Words] = {
     # configuration
@@ -41,38 +54,47 @@ WORDS: Final[Words] = {
     "configuration.no-file": ("no configuration file, the defaults serve; gateway {gateway}, preset {preset}", None),
     "configuration.no-webhooks": (
         "no webhook path is watched, so nothing can ever be corrected",
-        "write `webhooks: [{{path: /v1/webhooks/receive}}]`, or name a preset",
+        "write this into config.yaml, in place of `webhooks` if it is there:{lines}",
     ),
     "configuration.no-disconnect-rule": (
         "no event rule says `disconnected`, so nothing can ever be corrected",
-        "write `events`, or leave it to the preset",
+        "write this into config.yaml, in place of `events` if it is there:{lines}",
     ),
     "configuration.no-channels": (
         "no channel list is named, so nothing is corrected",
-        "write `channels`, or leave it to the preset",
+        "write this into config.yaml, in place of `channels` if it is there:{lines}",
     ),
     "configuration.admin-off": ("the admin listener is off: no status page, no `statusproxy sessions`", None),
     "configuration.forgetful": (
         "state.url is memory: every restart forgets which sessions are lost, and the engine does not repeat itself",
-        "write `state: {{url: sqlite:///state.db}}`",
+        "write this into config.yaml, in place of `state` if it is there:{lines}",
     ),
     "configuration.believes-everybody": (
         "{path} believes events from anywhere, without a secret: anybody can declare a session lost",
-        "narrow webhooks[].from to the engine's network, or set `secret` or `hmac`",
+        (
+            "narrow `from` to the engine's network, or set `secret` or `hmac`; to trust private networks only, "
+            "write this into config.yaml, in place of `webhooks` if it is there:{lines}"
+        ),
     ),
     "configuration.trusts-everybody": (
         "trusted_proxies takes in every address: anybody can claim to come from any address",
-        "name only the proxies in front of this one, such as [127.0.0.0/8]",
+        (
+            "name only the proxies in front of this one; for those in private networks, write this into "
+            "config.yaml, in place of `trusted_proxies` if it is there:{lines}"
+        ),
     ),
     "configuration.presence-trusted": (
         "presence is `trust`: a contact that goes offline makes the session read disconnected",
-        "write `presence: ignore`, unless this gateway's connection.update is never about a contact",
+        (
+            "unless this gateway's connection.update is never about a contact, write this into config.yaml, in "
+            "place of `presence` if it is there:{lines}"
+        ),
     ),
     # proxy
     "proxy.running": ("statusproxy {version} runs (pid {pid}), for {since}", None),
     "proxy.not-running": (
         "statusproxy does not run here (nothing answers at {admin}); what only a running proxy knows was not checked",
-        None,
+        "before the installation that is as it should be; after it: systemctl start statusproxy",
     ),
     "proxy.cannot-be-asked": (
         "the admin listener is off, so the running proxy could not be asked: webhooks and event ids were not checked",
@@ -80,9 +102,13 @@ WORDS: Final[Words] = {
     ),
     "proxy.does-not-tell": (
         "what answers at {admin} does not tell of a running proxy: {why}",
+        ("if that is another program, give admin.listen another port; if it is an older statusproxy, restart it"),
+    ),
+    "proxy.token-refused": (
+        "what answers at {admin} refuses the admin token of this configuration, so it could not be asked",
         (
-            "if that is another program, give admin.listen another port; if it is an older statusproxy, restart it; "
-            "if a token is missing, set admin.token as the running proxy has it"
+            "if `admin` was changed in the file, restart: systemctl restart statusproxy; else set admin.token as the "
+            "running proxy has it"
         ),
     ),
     "proxy.other-version": (
@@ -94,8 +120,8 @@ WORDS: Final[Words] = {
         "systemctl reload statusproxy (or kill -HUP); no request is dropped",
     ),
     "proxy.restart-pending": (
-        "the running proxy goes by other settings than the file says: {keys}; some of these need a restart",
-        "systemctl restart statusproxy (unless `run --listen` or `--gateway` say so on purpose)",
+        "changed in the file and waiting for a restart: {keys}; until then the old values are in force",
+        "systemctl restart statusproxy",
     ),
     "proxy.store-trouble": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
     "proxy.state-damaged": (
@@ -107,6 +133,32 @@ WORDS: Final[Words] = {
         "name a directory that can be written in state.journal (docs/docker.md), and restart",
     ),
     "proxy.gateway-trouble": ("the running proxy cannot reach the gateway: {why}", "look at the gateway, below"),
+    "proxy.unnamed-events": (
+        (
+            "{peer} passes requests on and does not say for whom (no X-Forwarded-For): {count} of them, {webhooks} "
+            "to webhook paths, the last {last} ago. They count as its own, so that anybody who reaches it can "
+            "declare a session lost"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.unnamed-clients": (
+        (
+            "{peer} passes requests on and does not say for whom (no X-Forwarded-For): {count} of them, the last "
+            "{last} ago. An event that came this way from the internet would be trusted"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.no-upgrade": (
+        (
+            "{count} WebSocket handshake(s) came through {peer} without Upgrade, the last {last} ago: they could "
+            "not become WebSockets"
+        ),
+        (
+            "in nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` and "
+            "`proxy_set_header Connection $connection_upgrade;` with its map; then nginx -t && systemctl reload "
+            "nginx"
+        ),
+    ),
     # ports
     "ports.held": ("{address} is held by the running proxy", None),
     "ports.held-by-systemd": ("{address} is held by systemd (statusproxy.socket), and handed to the proxy", None),
@@ -114,6 +166,13 @@ WORDS: Final[Words] = {
     "ports.unserved": (
         "the running proxy does not listen on {address}, which the file names",
         "restart it: a change of `listen` does not take effect with a reload",
+    ),
+    "ports.wider": (
+        "the running proxy listens on {address}, which other machines can reach; the file does not say so",
+        (
+            "restart it: a change of `listen` does not take effect with a reload. systemd holds the sockets of the "
+            "installed service: run install.sh once more"
+        ),
     ),
     "ports.another-of-us": (
         "{address} is held by a statusproxy that is not the one asked: {who}",
@@ -173,11 +232,22 @@ WORDS: Final[Words] = {
     ),
     "gateway.connect-slow": (
         "{url} does not take a connection in time: {why}",
-        "a firewall may drop it: see whether `curl -v` from this machine gets through",
+        (
+            "a firewall may drop it, or the gateway hangs: see whether `curl -v` from this machine gets through, and "
+            "look at the gateway's own log (docker logs)"
+        ),
+    ),
+    "gateway.queue-full": (
+        "{url} takes no connection, though something listens there: it hangs, and its queue is full ({why})",
+        "look at the gateway's own log (docker logs), then restart it (docker restart)",
     ),
     "gateway.no-http": (
         "{url} takes connections, but gives no HTTP answer to GET {path}: {why}",
         "is that the gateway's port? It may want https://",
+    ),
+    "gateway.hangs": (
+        "{url} takes connections, but gave no answer to GET {path} within {seconds} s: it hangs",
+        "look at the gateway's own log (docker logs), then restart it (docker restart): the hub waits there as well",
     ),
     "gateway.is-us": (
         "at {url} a statusproxy answers, not the gateway",
@@ -217,7 +287,7 @@ WORDS: Final[Words] = {
     ),
     "channels.too-large": (
         "{path} is larger than limits.corrected ({limit} bytes): it passes uncorrected",
-        "raise limits.corrected",
+        "write this into config.yaml, in place of `limits` if it is there:{lines}",
     ),
     "channels.coded": (
         "{path} comes in a compression that cannot be undone ({why}): it passes uncorrected",
@@ -229,7 +299,7 @@ WORDS: Final[Words] = {
     ),
     "channels.list-elsewhere": (
         "{path} holds no list under {configured}, but one under {found}: it passes uncorrected",
-        "in channels, for {path}, write `list: [{found}]`",
+        "write this into config.yaml, in place of `channels` if it is there:{lines}",
     ),
     "channels.no-list": (
         "{path} holds no list under {configured}: it passes uncorrected. Its members: {members}",
@@ -237,19 +307,53 @@ WORDS: Final[Words] = {
     ),
     "channels.no-ids": (
         "{path}: no channel has an id under {configured}: nothing is corrected. Their members: {members}",
-        "in channels, for {path}, write `id: [{found}]`",
+        "write this into config.yaml, in place of `channels` if it is there:{lines}",
+    ),
+    "channels.no-id-member": (
+        (
+            "{path}: no channel has an id under {configured}, and no member could be one: nothing is corrected. "
+            "Their members: {members}"
+        ),
+        "name the field that holds the id in channels[].id, or another list in channels[].list",
     ),
     "channels.some-nameless": (
-        "{path}: {nameless} of {count} channels have no id under the fields configured: these are never corrected",
-        "add the field that holds it to channels[].id",
+        (
+            "{path}: {nameless} of {count} channels have no id under the fields configured: these are never "
+            "corrected. Their members: {members}"
+        ),
+        "write this into config.yaml, in place of `channels` if it is there:{lines}",
+    ),
+    "channels.some-no-id-member": (
+        (
+            "{path}: {nameless} of {count} channels have no id, and no member that could be one: these are never "
+            "corrected. Their members: {members}"
+        ),
+        "look at these channels in the gateway's answer; if a field holds the id, name it in channels[].id",
     ),
     "channels.no-status": (
         "{path}: no channel has any of {configured}: nothing is corrected. Their members: {members}",
-        "in channels, for {path}, write `set: {{{found}: disconnected}}`",
+        "write this into config.yaml, in place of `channels` if it is there:{lines}",
+    ),
+    "channels.no-status-member": (
+        (
+            "{path}: no channel has any of {configured}, and no member could be a status: nothing is corrected. "
+            "Their members: {members}"
+        ),
+        "name the field that holds the status in channels[].set, or another list in channels[].list",
     ),
     "channels.some-without-status": (
-        "{path}: {bare} of {count} channels have none of the status fields configured: these are never corrected",
-        "add the field that holds it to channels[].set",
+        (
+            "{path}: {bare} of {count} channels have none of the status fields configured: these are never "
+            "corrected. Their members: {members}"
+        ),
+        "write this into config.yaml, in place of `channels` if it is there:{lines}",
+    ),
+    "channels.some-no-status-member": (
+        (
+            "{path}: {bare} of {count} channels have no status, and no member that could be one: these are never "
+            "corrected. Their members: {members}"
+        ),
+        "look at these channels in the gateway's answer; if a field holds the status, name it in channels[].set",
     ),
     "channels.strange-words": (
         (
@@ -278,18 +382,20 @@ WORDS: Final[Words] = {
     "channels.more-corrected": ("… and {count} more sessions are corrected", None),
     "channels.ids-match": ("all {count} sessions that events name are channels of the list", None),
     "channels.id-alias": (
-        "events name {session}, which is no channel of the list; {channel} may be meant",
-        "if it is: `sessions: {{aliases: {{{alias}}}}}`",
+        "events name sessions that are no channels of the list, but like one: {sessions}",
+        "if they are the same, write this into config.yaml, in place of `sessions` if it is there:{lines}",
     ),
     "channels.id-unknown": (
-        "events name {session}, which is no channel of the list, nor like one",
-        "if it is one: `sessions: {{aliases: {{{session}: CHANNEL}}}}`; if it was deleted, nothing is to be done",
+        "{count} session(s) that events name are no channels of the list, nor like one: {sessions}",
+        (
+            "those that were deleted: statusproxy forget {first} …; one that is a channel under another name: "
+            "sessions.aliases in config.yaml"
+        ),
     ),
     "channels.ambiguous": (
         "events name {session}, and several channels differ from it in case and spaces only: {channels}",
         "say which is meant: `sessions: {{aliases: {{{session}: CHANNEL}}}}`",
     ),
-    "channels.more-unknown": ("… and {count} more sessions that are no channels", None),
     "channels.unheard": ("no event was heard about {channels} yet: what the gateway says of them is shown", None),
     "channels.not-checked": ("the channel list was not checked, since the gateway does not answer", None),
     # webhooks
@@ -298,6 +404,21 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("let the", "to let the"),
     ),
     "webhooks.none": ("not one webhook has come through in {up}: the proxy is not on their way", _THREE_WAYS),
+    "webhooks.none-since-reload": (
+        "{count} webhooks came before the configuration was changed, none since; ask again when the next one came",
+        None,
+    ),
+    "webhooks.none-any-more": (
+        "webhooks have stopped: the last came {last} ago, and none since the proxy started {up} ago",
+        (
+            "is the engine up, and does its webhook URL still name {base}{inbound_path}? A container that was made "
+            "anew may have lost it (docs/docker.md)"
+        ),
+    ),
+    "webhooks.path-silent": (
+        "webhooks to {path} have stopped ({count} came, the last {last} ago), while others still come",
+        "see whether whoever posted to {path} still runs, and still has this URL",
+    ),
     "webhooks.seen": (
         "{count} webhooks believed in {up}, the last {last} ago, from {senders}; requests by path: {paths}",
         None,
@@ -366,7 +487,10 @@ WORDS: Final[Words] = {
     ),
     "webhooks.doubted-network": (
         "{count} events were not believed, since their senders are not in webhooks[].from: {senders}",
-        "if these are the engine or the gateway, add their addresses to webhooks[].from",
+        (
+            "if these are the engine or the gateway, add their addresses to webhooks[].from, in the block "
+            "`webhooks`{lines}"
+        ),
     ),
     "webhooks.doubted-secret": (
         "{count} events were not believed, since the secret's header was missing or wrong: {senders}",
@@ -379,8 +503,8 @@ WORDS: Final[Words] = {
     "webhooks.only-doubted-network": (
         "webhooks come ({count}), but none is believed: their senders are not in webhooks[].from: {senders}",
         (
-            "if these are the engine or the gateway, add their addresses to webhooks[].from; if a proxy in front is "
-            "meant, see trusted_proxies"
+            "if they came through a proxy of yours, see trusted_proxies; if these are the engine or the gateway, add "
+            "their addresses to webhooks[].from, in the block `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
@@ -393,7 +517,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.untrusted-proxy": (
         "{peers} speaks for others (X-Forwarded-For), and is not in trusted_proxies: it counts as the client itself",
-        "if it is a proxy of yours, add {networks} to trusted_proxies",
+        "if it is a proxy of yours, write this into config.yaml, in place of `trusted_proxies` if it is there:{lines}",
     ),
     "webhooks.claims-from-outside": (
         (

@@ -22,6 +22,12 @@ class Level(StrEnum):
 _GRAVITY = {level: number for number, level in enumerate(Level)}
 
 
+class Lines(tuple[str, ...]):
+    """Lines to be put into config.yaml as they are: the report prints them at its margin, unbroken."""
+
+    __slots__ = ()
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One finding. `code` is `group.what`; never a secret among the `facts`."""
 

@@ -14,6 +14,10 @@ _HEALTH = ("/health", "/api/health")
 #: Seconds beyond which a connection, or a health answer, is slow for one on the same host.
 _SLOW_CONNECT, _SLOW_HEALTH = 0.5, 3.0
 
+#: Seconds that a connection and an answer may take. A gateway that needs longer for its health hangs, whatever
+#: `timeouts` would grant it: a person waits for the report.
+CONNECT_PATIENCE, HEALTH_PATIENCE = 5.0, 8.0
+
 #: Seconds by which clocks may differ: a Date is cut to the second, and travels.
 _CLOCK_WELL, _CLOCK_ILL = 5.0, 60.0
 
@@ -21,20 +25,35 @@ _CLOCK_WELL, _CLOCK_ILL = 5.0, 60.0
 async def gateway(asker: Asker, url: str) -> tuple[bool, list[Finding]]:
     """Whether the gateway answers, and what is to be said of it."""
     try:
-        connected = await asker.connect()
+        async with asyncio.timeout(CONNECT_PATIENCE):
+            connected = await asker.connect()
+    except TimeoutError:
+        return False, [_no_connection(asker, url, f"{CONNECT_PATIENCE:.0f} s")]
     except UpstreamError as error:
+        if _CAUSES.get(error.code) == "connect-slow":
+            return False, [_no_connection(asker, url, str(error))]
         return False, [problem(f"gateway.{_CAUSES.get(error.code, 'unreachable')}", url=url, why=str(error))]
     answer: Answer | None = None
     path = _HEALTH[0]
-    for path in _HEALTH:
-        try:
-            answer = await asker.get(path)
-        except UpstreamError as error:
-            return False, [problem("gateway.no-http", url=url, path=path, why=str(error))]
-        if answer.status != 404:
-            break
+    try:
+        async with asyncio.timeout(HEALTH_PATIENCE):
+            for path in _HEALTH:
+                answer = await asker.get(path)
+                if answer.status != 404:
+                    break
+    except TimeoutError:
+        return False, [problem("gateway.hangs", url=url, path=path, seconds=f"{HEALTH_PATIENCE:.0f}")]
+    except UpstreamError as error:
+        if error.code == "gateway_timeout":
+            return False, [problem("gateway.hangs", url=url, path=path, seconds=f"{HEALTH_PATIENCE:.0f}")]
+        return False, [problem("gateway.no-http", url=url, path=path, why=str(error))]
     assert answer is not None
     return True, [*_judge(answer, url, path, connected), *_clock(answer)]
+
+
+def _no_connection(asker: Asker, url: str, why: str) -> Finding:
+    """A connection that is neither taken nor refused. On this host only a full queue does that, not a firewall."""
+    return problem("gateway.queue-full" if asker.is_local else "gateway.connect-slow", url=url, why=why)
 
 
 #: The pool's error codes that call for a mend of their own.
@@ -86,7 +105,10 @@ async def hubs(askers: Mapping[str, Asker]) -> list[Finding]:
 
     async def hub(url: str, asker: Asker) -> Finding:
         try:
-            return ok("gateway.hub-reachable", url=url, connect=took(await asker.connect()))
+            async with asyncio.timeout(CONNECT_PATIENCE):
+                return ok("gateway.hub-reachable", url=url, connect=took(await asker.connect()))
+        except TimeoutError:
+            return warning("gateway.hub-unreachable", url=url, why=f"{CONNECT_PATIENCE:.0f} s")
         except UpstreamError as error:
             return warning("gateway.hub-unreachable", url=url, why=str(error))
 

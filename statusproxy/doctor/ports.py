@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from statusproxy.addresses import Address
+from statusproxy.addresses import Address, parse_address
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.port_owner import port_owner
 from statusproxy.proxy.errors import ALLOW
@@ -25,9 +25,20 @@ _QUESTION = b"OPTIONS * HTTP/1.1\r\nHost: statusproxy\r\nMax-Forwards: 0\r\nConn
 async def ports(listen: Sequence[Address], serving: Sequence[str] | None, *, admin: bool = False) -> list[Finding]:
     """Look at each address; `serving` is where the running proxy says it listens, None where none runs."""
     findings = [await _port(address, serving, admin) for address in listen if address.unix or address.port]
-    if not admin and findings and all(address.is_private for address in listen):
+    wider = [] if admin or serving is None else _wider(listen, serving)
+    findings += [warning("ports.wider", address=address) for address in wider]
+    if not admin and findings and not wider and all(address.is_private for address in listen):
         findings.append(note("ports.this-machine-only"))
     return findings
+
+
+def _wider(listen: Sequence[Address], serving: Sequence[str]) -> list[Address]:
+    """Where other machines reach the running proxy, though the file says this machine only, or no such port."""
+    served = [parse_address(name) for name in serving]
+    meant = {address.port for address in listen if not address.is_private}
+    if 0 in meant or any(not address.port and not address.unix for address in listen):
+        return []  # a port of the system's choice is known to the running proxy only
+    return [address for address in served if not address.is_private and address.port not in meant]
 
 
 async def _port(address: Address, serving: Sequence[str] | None, admin: bool) -> Finding:

@@ -23,16 +23,28 @@ SUMMARY: Final[Mapping[str, str]] = {
     "warning": "Funciona, com {warnings} aviso(s).",
     "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas.",
 }
+SUMMARY_IN_PART: Final[Mapping[str, str]] = {
+    "ok": "Nada de errado foi encontrado. Não verificado: {unchecked}.",
+    "note": "Nada de errado foi encontrado. Não verificado: {unchecked}.",
+    "warning": "{warnings} aviso(s). Não verificado: {unchecked}.",
+    "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas. Não verificado: {unchecked}.",
+}
 
 _THREE_WAYS: Final = """\
 faça os webhooks passarem pelo proxy, por um dos três caminhos: aquele cuja URL você pode mudar \
-(HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1):
+(HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1). \
+As linhas abaixo que começam por `webhooks` vão para config.yaml, no lugar desse bloco se já estiver lá:
 1. entrada, o melhor: a URL de webhook do motor passa a ser {base}{inbound_path} em vez de {gateway}{inbound_path} \
 (um webhook dado no start-session vale mais que o do ambiente). Onde não dá para mudar, dê ao proxy o nome do \
 gateway na rede do docker.{inbound_lines}
 2. saída: na página de configurações do hub, a URL de webhook do gateway passa a ser {base}{outbound_path}, que segue \
 para {outbound_to}. A palavra do próprio motor sobre uma sessão não vem por aqui.{outbound_lines}
 3. cópia: quem puder enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
+
+_SAY_FOR_WHOM: Final = """\
+no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
+ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus perguntam por {peer}, não há nada a \
+fazer"""
 
 WORDS: Final[Words] = {
     # configuration
@@ -44,15 +56,15 @@ WORDS: Final[Words] = {
     ),
     "configuration.no-webhooks": (
         "nenhum caminho de webhook é observado, então nada pode ser corrigido",
-        "escreva `webhooks: [{{path: /v1/webhooks/receive}}]` ou indique um preset",
+        "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}",
     ),
     "configuration.no-disconnect-rule": (
         "nenhuma regra de evento diz `disconnected`, então nada pode ser corrigido",
-        "escreva `events` ou deixe por conta do preset",
+        "escreva isto em config.yaml, no lugar de `events` se já estiver lá:{lines}",
     ),
     "configuration.no-channels": (
         "nenhuma lista de canais é indicada, então nada é corrigido",
-        "escreva `channels` ou deixe por conta do preset",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "configuration.admin-off": (
         "a porta de administração está desligada: sem página e sem `statusproxy sessions`",
@@ -60,25 +72,34 @@ WORDS: Final[Words] = {
     ),
     "configuration.forgetful": (
         "state.url é memory: cada reinício esquece quais sessões caíram, e o motor não repete o aviso",
-        "escreva `state: {{url: sqlite:///state.db}}`",
+        "escreva isto em config.yaml, no lugar de `state` se já estiver lá:{lines}",
     ),
     "configuration.believes-everybody": (
         "{path} acredita em eventos de qualquer lugar, sem segredo: qualquer um pode declarar uma sessão perdida",
-        "restrinja webhooks[].from à rede do motor, ou defina `secret` ou `hmac`",
+        (
+            "restrinja `from` à rede do motor, ou defina `secret` ou `hmac`; para confiar só nas redes privadas, "
+            "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}"
+        ),
     ),
     "configuration.trusts-everybody": (
         "trusted_proxies abrange todos os endereços: qualquer um pode dizer que vem de qualquer endereço",
-        "indique só os proxies que ficam na frente deste, como [127.0.0.0/8]",
+        (
+            "indique só os proxies à frente deste; para os de redes privadas, escreva isto em config.yaml, no "
+            "lugar de `trusted_proxies` se já estiver lá:{lines}"
+        ),
     ),
     "configuration.presence-trusted": (
         "presence é `trust`: um contato que fica offline faz a sessão aparecer desconectada",
-        "escreva `presence: ignore`, a menos que o connection.update deste gateway nunca fale de um contato",
+        (
+            "a menos que o connection.update deste gateway nunca fale de um contato, escreva isto em config.yaml, "
+            "no lugar de `presence` se já estiver lá:{lines}"
+        ),
     ),
     # proxy
     "proxy.running": ("statusproxy {version} está em execução (pid {pid}) há {since}", None),
     "proxy.not-running": (
         "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
-        None,
+        "antes da instalação, é assim mesmo; depois dela: systemctl start statusproxy",
     ),
     "proxy.cannot-be-asked": (
         "a porta de administração está desligada e o proxy não pôde ser consultado: webhooks e ids não verificados",
@@ -86,9 +107,13 @@ WORDS: Final[Words] = {
     ),
     "proxy.does-not-tell": (
         "o que responde em {admin} não fala de um proxy em execução: {why}",
+        ("se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o"),
+    ),
+    "proxy.token-refused": (
+        "o que responde em {admin} recusa o token de administração desta configuração, e não pôde ser consultado",
         (
-            "se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o; "
-            "se faltar um token, defina admin.token como no proxy em execução"
+            "se `admin` mudou no arquivo, reinicie: systemctl restart statusproxy; senão, ponha em admin.token o que o "
+            "proxy em execução tem"
         ),
     ),
     "proxy.other-version": (
@@ -100,8 +125,8 @@ WORDS: Final[Words] = {
         "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
     ),
     "proxy.restart-pending": (
-        "o proxy em execução usa configurações diferentes das do arquivo: {keys}; algumas exigem reinício",
-        "systemctl restart statusproxy (a menos que `run --listen` ou `--gateway` digam isso de propósito)",
+        "mudou no arquivo e espera um reinício: {keys}; até lá valem os valores antigos",
+        "systemctl restart statusproxy",
     ),
     "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
     "proxy.state-damaged": (
@@ -113,6 +138,32 @@ WORDS: Final[Words] = {
         "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
     ),
     "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
+    "proxy.unnamed-events": (
+        (
+            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, das quais {webhooks} "
+            "para caminhos de webhook, a última há {last}. Contam como dele mesmo, e qualquer um que o alcance "
+            "pode declarar uma sessão caída"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.unnamed-clients": (
+        (
+            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, a última há {last}. Um "
+            "evento vindo por aí da internet seria aceito"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.no-upgrade": (
+        (
+            "{count} handshake(s) de WebSocket vieram por {peer} sem Upgrade, o último há {last}: não puderam "
+            "virar WebSockets"
+        ),
+        (
+            "no nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` e "
+            "`proxy_set_header Connection $connection_upgrade;` com o seu map; depois nginx -t && systemctl reload "
+            "nginx"
+        ),
+    ),
     # ports
     "ports.held": ("{address} está com o proxy em execução", None),
     "ports.held-by-systemd": ("{address} está com o systemd (statusproxy.socket), que o entrega ao proxy", None),
@@ -120,6 +171,13 @@ WORDS: Final[Words] = {
     "ports.unserved": (
         "o proxy em execução não escuta em {address}, que o arquivo indica",
         "reinicie: uma mudança de `listen` não vale com um reload",
+    ),
+    "ports.wider": (
+        "o proxy em execução escuta em {address}, que outras máquinas alcançam; o arquivo não diz isso",
+        (
+            "reinicie: uma mudança de `listen` não vale com um reload. No serviço instalado os sockets são do systemd: "
+            "rode install.sh mais uma vez"
+        ),
     ),
     "ports.another-of-us": (
         "{address} está com um statusproxy que não é o consultado: {who}",
@@ -179,11 +237,22 @@ WORDS: Final[Words] = {
     ),
     "gateway.connect-slow": (
         "{url} não aceita a conexão a tempo: {why}",
-        "um firewall pode estar descartando: veja se `curl -v` desta máquina passa",
+        (
+            "um firewall pode estar descartando, ou o gateway está travado: veja se `curl -v` desta máquina passa, e o "
+            "log do próprio gateway (docker logs)"
+        ),
+    ),
+    "gateway.queue-full": (
+        "{url} não aceita conexão, embora algo escute lá: está travado, e a fila dele está cheia ({why})",
+        "veja o log do próprio gateway (docker logs) e reinicie-o (docker restart)",
     ),
     "gateway.no-http": (
         "{url} aceita conexões, mas não dá resposta HTTP a GET {path}: {why}",
         "é mesmo a porta do gateway? Talvez precise de https://",
+    ),
+    "gateway.hangs": (
+        "{url} aceita conexões, mas não respondeu a GET {path} em {seconds} s: está travado",
+        "veja o log do próprio gateway (docker logs) e reinicie-o (docker restart): o hub também espera por ele",
     ),
     "gateway.is-us": (
         "em {url} responde um statusproxy, e não o gateway",
@@ -226,7 +295,7 @@ WORDS: Final[Words] = {
     ),
     "channels.too-large": (
         "{path} é maior que limits.corrected ({limit} bytes): passa sem correção",
-        "aumente limits.corrected",
+        "escreva isto em config.yaml, no lugar de `limits` se já estiver lá:{lines}",
     ),
     "channels.coded": (
         "{path} vem numa compressão que não se desfaz ({why}): passa sem correção",
@@ -238,7 +307,7 @@ WORDS: Final[Words] = {
     ),
     "channels.list-elsewhere": (
         "{path} não tem lista em {configured}, mas tem em {found}: passa sem correção",
-        "em channels, para {path}, escreva `list: [{found}]`",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.no-list": (
         "{path} não tem lista em {configured}: passa sem correção. Seus membros: {members}",
@@ -246,19 +315,53 @@ WORDS: Final[Words] = {
     ),
     "channels.no-ids": (
         "{path}: nenhum canal tem id em {configured}: nada é corrigido. Seus membros: {members}",
-        "em channels, para {path}, escreva `id: [{found}]`",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-id-member": (
+        (
+            "{path}: nenhum canal tem id em {configured}, nem um membro que pudesse ser: nada é corrigido. Seus "
+            "membros: {members}"
+        ),
+        "indique em channels[].id o campo que tem o id, ou outra lista em channels[].list",
     ),
     "channels.some-nameless": (
-        "{path}: {nameless} de {count} canais não têm id nos campos configurados: esses nunca são corrigidos",
-        "acrescente a channels[].id o campo que o contém",
+        (
+            "{path}: {nameless} de {count} canais não têm id nos campos configurados: nunca são corrigidos. Seus "
+            "membros: {members}"
+        ),
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.some-no-id-member": (
+        (
+            "{path}: {nameless} de {count} canais não têm id, nem um membro que pudesse ser: nunca são corrigidos. "
+            "Seus membros: {members}"
+        ),
+        "veja esses canais na resposta do gateway; se um campo tiver o id, indique-o em channels[].id",
     ),
     "channels.no-status": (
         "{path}: nenhum canal tem {configured}: nada é corrigido. Seus membros: {members}",
-        "em channels, para {path}, escreva `set: {{{found}: disconnected}}`",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-status-member": (
+        (
+            "{path}: nenhum canal tem algum de {configured}, nem um membro que pudesse ser o status: nada é "
+            "corrigido. Seus membros: {members}"
+        ),
+        "indique em channels[].set o campo que tem o status, ou outra lista em channels[].list",
     ),
     "channels.some-without-status": (
-        "{path}: {bare} de {count} canais não têm os campos de status configurados: esses nunca são corrigidos",
-        "acrescente a channels[].set o campo que o contém",
+        (
+            "{path}: {bare} de {count} canais não têm nenhum dos campos de status configurados: nunca são "
+            "corrigidos. Seus membros: {members}"
+        ),
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.some-no-status-member": (
+        (
+            "{path}: {bare} de {count} canais não têm status, nem um membro que pudesse ser: nunca são corrigidos. "
+            "Seus membros: {members}"
+        ),
+        "veja esses canais na resposta do gateway; se um campo tiver o status, indique-o em channels[].set",
     ),
     "channels.strange-words": (
         "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
@@ -284,18 +387,20 @@ WORDS: Final[Words] = {
     "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
     "channels.ids-match": ("todas as {count} sessões que os eventos citam são canais da lista", None),
     "channels.id-alias": (
-        "os eventos citam {session}, que não é canal da lista; talvez seja {channel}",
-        "se for: `sessions: {{aliases: {{{alias}}}}}`",
+        "os eventos citam sessões que não são canais da lista, mas parecidas com um: {sessions}",
+        "se forem as mesmas, escreva isto em config.yaml, no lugar de `sessions` se já estiver lá:{lines}",
     ),
     "channels.id-unknown": (
-        "os eventos citam {session}, que não é canal da lista nem se parece com um",
-        "se for um deles: `sessions: {{aliases: {{{session}: CANAL}}}}`; se foi apagado, não há o que fazer",
+        "{count} sessão(ões) que os eventos citam não são canais da lista, nem parecidas com um: {sessions}",
+        (
+            "as que foram apagadas: statusproxy forget {first} …; uma que é um canal com outro nome: sessions.aliases "
+            "em config.yaml"
+        ),
     ),
     "channels.ambiguous": (
         "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
         "diga qual é: `sessions: {{aliases: {{{session}: CANAL}}}}`",
     ),
-    "channels.more-unknown": ("… e mais {count} sessões que não são canais", None),
     "channels.unheard": ("nenhum evento sobre {channels} ainda: aparece o que o gateway diz deles", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
     # webhooks
@@ -304,6 +409,24 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
     ),
     "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.none-since-reload": (
+        (
+            "{count} webhooks vieram antes da mudança da configuração, nenhum depois; pergunte de novo quando vier "
+            "o próximo"
+        ),
+        None,
+    ),
+    "webhooks.none-any-more": (
+        "os webhooks pararam: o último veio há {last}, e nenhum desde que o proxy iniciou, há {up}",
+        (
+            "o motor está no ar, e a URL de webhook dele ainda é {base}{inbound_path}? Um contêiner refeito pode tê-la "
+            "perdido (docs/docker.md)"
+        ),
+    ),
+    "webhooks.path-silent": (
+        "os webhooks para {path} pararam ({count} vieram, o último há {last}), enquanto outros ainda vêm",
+        "veja se quem enviava para {path} ainda está no ar, e se ainda tem essa URL",
+    ),
     "webhooks.seen": (
         "{count} webhooks aceitos em {up}, o último há {last}, de {senders}; requisições por caminho: {paths}",
         None,
@@ -372,7 +495,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.doubted-network": (
         "{count} eventos não foram aceitos, pois os remetentes não estão em webhooks[].from: {senders}",
-        "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from",
+        "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from, no bloco `webhooks`{lines}",
     ),
     "webhooks.doubted-secret": (
         "{count} eventos não foram aceitos, pois o cabeçalho do segredo faltava ou estava errado: {senders}",
@@ -385,8 +508,8 @@ WORDS: Final[Words] = {
     "webhooks.only-doubted-network": (
         "os webhooks vêm ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
         (
-            "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from; se for um proxy na frente, veja "
-            "trusted_proxies"
+            "se vieram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os endereços "
+            "a webhooks[].from, no bloco `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
@@ -399,7 +522,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.untrusted-proxy": (
         "{peers} fala por outros (X-Forwarded-For) e não está em trusted_proxies: conta como o próprio cliente",
-        "se for um proxy seu, acrescente {networks} a trusted_proxies",
+        "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
     ),
     "webhooks.claims-from-outside": (
         (

@@ -12,7 +12,7 @@ import click
 
 from statusproxy import __version__
 from statusproxy.doctor import english, portuguese
-from statusproxy.doctor.findings import GROUPS, Finding, Level, worst
+from statusproxy.doctor.findings import GROUPS, Finding, Level, Lines, worst
 from statusproxy.observe.visible import visible
 
 Language = Literal["en", "pt-BR"]
@@ -34,6 +34,26 @@ EXIT_CODES: Final = {Level.OK: 0, Level.NOTE: 0, Level.WARNING: 1, Level.PROBLEM
 _NUMBERED: Final = re.compile(r"\d\. ")
 
 _HIDDEN: Final = "***"
+
+#: Begins a line of a fix that goes into the configuration as it is. What others wrote cannot begin one: no control
+#: character of theirs is shown.
+_TO_PASTE: Final = "\x02"
+
+#: Findings that tell of checks that could not be made, with the groups of these.
+_UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
+    "configuration.broken": [group for group in GROUPS if group != "configuration"],
+    "proxy.not-running": ["proxy", "webhooks"],
+    "proxy.cannot-be-asked": ["proxy", "webhooks"],
+    "proxy.does-not-tell": ["proxy", "webhooks"],
+    "proxy.token-refused": ["proxy", "webhooks"],
+    "gateway.tls-failed": ["channels"],
+    "channels.not-checked": ["channels"],
+    "channels.secret-wanted": ["channels"],
+    "channels.secret-wrong": ["channels"],
+    "channels.no-answer": ["channels"],
+    "channels.empty": ["channels"],
+    "disk.not-seen": ["disk"],
+}
 
 
 def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> tuple[str, str | None]:
@@ -64,11 +84,27 @@ def as_text(
             lines += _wrapped(text, f"  {level}  ", " " * _MARGIN, width)
             for number, line in enumerate((mend or "").splitlines()):
                 lead = "→ " if not number else "  "
-                lines += _wrapped(line, " " * _MARGIN + lead, " " * (_MARGIN + 2), width)
+                if line.startswith(_TO_PASTE):
+                    lines.append(line.removeprefix(_TO_PASTE))
+                else:
+                    lines += _wrapped(line, " " * _MARGIN + lead, " " * (_MARGIN + 2), width)
+    return "\n".join([*lines, "", summary(findings, language)])
+
+
+def summary(findings: Sequence[Finding], language: Language) -> str:
+    """The last line of the report. It never says more than was checked."""
+    said = _LANGUAGES[language]
     counts = Counter(finding.level for finding in findings)
-    summary = said.SUMMARY[worst(findings)]
-    lines += ["", summary.format(problems=counts[Level.PROBLEM], warnings=counts[Level.WARNING])]
-    return "\n".join(lines)
+    missing = unchecked(findings)
+    sentence = (said.SUMMARY_IN_PART if missing else said.SUMMARY)[worst(findings)]
+    groups = ", ".join(said.GROUPS[group] for group in missing)
+    return str(sentence.format(problems=counts[Level.PROBLEM], warnings=counts[Level.WARNING], unchecked=groups))
+
+
+def unchecked(findings: Sequence[Finding]) -> list[str]:
+    """The groups of checks of which something could not be done, in the order of the report."""
+    missing = {group for finding in findings for group in _UNCHECKED.get(finding.code, ())}
+    return [group for group in GROUPS if group in missing]
 
 
 def as_json(findings: Sequence[Finding], language: Language, secrets: Sequence[str] = ()) -> str:
@@ -80,12 +116,14 @@ def as_json(findings: Sequence[Finding], language: Language, secrets: Sequence[s
             "level": finding.level.value,
             "code": finding.code,
             "text": text,
-            "mend": mend,
+            "mend": None if mend is None else mend.replace(_TO_PASTE, ""),
             "facts": {name: _plain(value, secrets) for name, value in finding.facts.items()},
         }
 
     document = {
         "status": worst(findings).value,
+        "summary": summary(findings, language),
+        "unchecked": unchecked(findings),
         "version": __version__,
         "language": language,
         "findings": [one(finding) for finding in sorted(findings, key=lambda each: GROUPS.index(each.group))],
@@ -103,6 +141,8 @@ def _wrapped(text: str, first: str, other: str, width: int) -> list[str]:
 
 
 def _clean(value: object, secrets: Sequence[str]) -> str:
+    if isinstance(value, Lines):
+        return "".join(f"\n{_TO_PASTE}{_clean(line, secrets)}" for line in value)
     # Line breaks are ours alone: in the lines to be added to a file.
     text = "\n".join(visible(line) for line in str("–" if value is None else value).split("\n"))
     for secret in secrets:
@@ -112,6 +152,8 @@ def _clean(value: object, secrets: Sequence[str]) -> str:
 
 
 def _plain(value: object, secrets: Sequence[str]) -> object:
+    if isinstance(value, Lines):
+        return [_clean(line, secrets) for line in value]
     return value if isinstance(value, int | float | None) else _clean(value, secrets)
 
 

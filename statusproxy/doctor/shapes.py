@@ -107,6 +107,17 @@ def members(elements: Sequence[object]) -> list[str]:
     return list(dict.fromkeys(name for each in elements[:_ELEMENTS] if type(each) is dict for name in each))
 
 
+def has_status(element: object, rule: ChannelRule) -> bool:
+    """Whether a channel has any member that is set."""
+    return isinstance(element, dict) and any(name in element for name in rule.set)
+
+
+def disconnected_in(elements: Sequence[object], name: str) -> str | bool:
+    """What a disconnected channel may read in a member: false where it holds true or false, else the word."""
+    values = [element[name] for element in elements if isinstance(element, dict) and name in element]
+    return False if values and all(isinstance(value, bool) for value in values) else "disconnected"
+
+
 def _candidates(elements: Sequence[object], *, distinct: bool) -> Iterator[str]:
     looked_at = elements[:_ELEMENTS]
     for name in members(looked_at):

@@ -6,17 +6,16 @@ from typing import Any
 
 from statusproxy.addresses import Address, parse_gateway, parse_target
 from statusproxy.config import PRIVATE_NETWORKS, Settings, Webhook
-from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
+from statusproxy.doctor.paste import Written
 from statusproxy.proxy.forwarded import parse_address, within
+from statusproxy.silence import KNOWN_AFTER, patience
 from statusproxy.status.signals import PRESENCE_EVENT, Verdict
 from statusproxy.templates import SESSION, fold_path
 
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
 #: makes some presence events a minute.
 _EARLY = 600.0
-
-#: Seconds of silence after which webhooks may have stopped coming.
-_SILENT = 3600.0
 
 #: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
 _LAG, _AHEAD = 60.0, 5.0
@@ -33,37 +32,64 @@ _NEUTRAL = frozenset(
 _SAYS = frozenset({"applied", "late", "duplicate"})
 
 
-async def webhooks(settings: Settings, report: Mapping[str, Any] | None) -> list[Finding]:
-    """Look at what the running proxy counted since its start; `report` is None where it could not be asked."""
+async def webhooks(
+    settings: Settings,
+    report: Mapping[str, Any] | None,
+    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    heard_before: float | None = None,
+) -> list[Finding]:
+    """Look at what the running proxy counted since its start.
+
+    `report` is None where it could not be asked; `written` is what the file says; `heard_before` is when any session
+    was last heard of, before the start or after it (epoch seconds).
+    """
     if not settings.webhooks:
         return []
-    ways = _ways(settings)
+    ways = _ways(settings, written)
     if report is None:
         return [note("webhooks.not-known", **ways)]
-    return [*_arrivals(settings, report, ways), *_clock(report), *_strangers(report)]
+    return [
+        *_arrivals(settings, report, ways, written, heard_before),
+        *_clock(report),
+        *_strangers(settings, report, written),
+    ]
 
 
-def _arrivals(settings: Settings, report: Mapping[str, Any], ways: Mapping[str, str]) -> Iterator[Finding]:
+def _arrivals(
+    settings: Settings, report: Mapping[str, Any], ways: Mapping[str, Any], written: Written, heard_before: float | None
+) -> Iterator[Finding]:
     seen, now = report["webhooks"], float(report["now"])
     up = now - float(report["started"])
     believed = {str(one["address"]): one for one in seen["senders"] if one["believed"]}
     doubts = [one for one in seen["senders"] if one["doubts"]]
     count = sum(one["believed"] for one in believed.values())
+    passed = sum(one["count"] for one in seen["paths"])
+    if not believed and not doubts and passed:
+        yield note("webhooks.none-since-reload", count=passed)
+        return
     if not believed and not doubts:
         tell = problem if up >= _EARLY else warning
-        yield tell("webhooks.none", up=ago(up), **ways)
+        if heard_before is None:
+            yield tell("webhooks.none", up=ago(up), **ways)
+        else:
+            yield tell("webhooks.none-any-more", up=ago(up), last=ago(now - heard_before), **ways)
         return
-    yield from _doubted(doubts, alone=not believed)
+    yield from _doubted(settings, seen, doubts, written, alone=not believed)
     yield from _failing(seen["paths"])
     if not believed:
         return
     silent = now - float(seen["last_heard"] or now)
-    tell_seen = warning if silent > _SILENT else ok
+    stopped = silent > patience(seen["heard"], seen["gap"])
+    tell_seen = warning if stopped else ok
     yield tell_seen(
-        "webhooks.silent" if silent > _SILENT else "webhooks.seen",
+        "webhooks.silent" if stopped else "webhooks.seen",
         count=count, up=ago(up), senders=listed(believed), last=ago(silent),
         paths=listed(f"{one['path']} ({one['count']})" for one in seen["paths"]),
     )  # fmt: skip
+    for one in [] if stopped else seen["paths"]:
+        quiet = now - one["last"]
+        if one["count"] >= KNOWN_AFTER and quiet > patience(one["count"], one["gap"]):
+            yield warning("webhooks.path-silent", path=one["path"], count=one["count"], last=ago(quiet))
     yield from _meanings(seen["events"], ways)
     used = {one["path"] for one in seen["paths"]}
     outbound = {fold_path(webhook.path) for webhook in settings.webhooks if _to_hub(webhook, settings)}
@@ -75,23 +101,43 @@ def _arrivals(settings: Settings, report: Mapping[str, Any], ways: Mapping[str, 
         yield note("webhooks.idle-paths", paths=listed(idle))
 
 
-def _doubted(doubts: Sequence[Mapping[str, Any]], *, alone: bool) -> Iterator[Finding]:
+def _doubted(
+    settings: Settings,
+    seen: Mapping[str, Any],
+    doubts: Sequence[Mapping[str, Any]],
+    written: Written,
+    *,
+    alone: bool,
+) -> Iterator[Finding]:
     reasons: dict[str, Counter[str]] = {}
     for one in doubts:
         for why, count in one["doubts"].items():
             reasons.setdefault(why, Counter())[str(one["address"])] += count
     for why, senders in reasons.items():
         inside = [address for address in senders if _is_private(address)]
-        facts = {
+        facts: dict[str, Any] = {
             "count": senders.total(),
             "senders": listed(f"{sender} ({count})" for sender, count in senders.most_common()),
         }
+        if why == "network":
+            facts["lines"] = _admitting(settings, seen, inside, written)
         if alone:
             yield problem(f"webhooks.only-doubted-{why}", **facts)
         elif inside or why != "network":
             yield warning(f"webhooks.doubted-{why}", **facts)
         else:
             yield note("webhooks.forged", **facts)
+
+
+def _admitting(settings: Settings, seen: Mapping[str, Any], senders: Sequence[str], written: Written) -> Lines:
+    """The block `webhooks` in which senders of this site are trusted, on the paths that anything was posted to."""
+    used = {one["path"] for one in seen["paths"]}
+    changes = {
+        webhook.path: {"from": [*map(str, webhook.from_), *senders]}
+        for webhook in settings.webhooks
+        if fold_path(webhook.path) in used
+    }
+    return written.with_entries("webhooks", changes) if senders and changes else Lines()
 
 
 def _failing(paths: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -104,7 +150,7 @@ def _failing(paths: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             yield warning(code, path=one["path"], count=count, all=one["count"], statuses=statuses)
 
 
-def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, str]) -> Iterator[Finding]:
+def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, Any]) -> Iterator[Finding]:
     verdicts: Counter[str] = Counter()
     unmatched: Counter[str] = Counter()
     for one in events:
@@ -146,11 +192,13 @@ def _clock(report: Mapping[str, Any]) -> Iterator[Finding]:
         yield ok("clock.events", count=clock["timed"])
 
 
-def _strangers(report: Mapping[str, Any]) -> Iterator[Finding]:
+def _strangers(settings: Settings, report: Mapping[str, Any], written: Written) -> Iterator[Finding]:
     strangers = [str(one) for one in report["forwarding_strangers"]]
     inside = [one for one in strangers if _is_private(one)]
     if inside:
-        yield warning("webhooks.untrusted-proxy", peers=listed(inside), networks=listed(inside))
+        networks = [*map(str, settings.trusted_proxies), *inside]
+        lines = written.with_value("trusted_proxies", networks)
+        yield warning("webhooks.untrusted-proxy", peers=listed(inside), lines=lines)
     outside = [one for one in strangers if one not in inside]
     if outside:
         yield note("webhooks.claims-from-outside", peers=listed(outside))
@@ -163,40 +211,43 @@ def _is_private(text: str) -> bool:
 # The three ways
 
 
-def _ways(settings: Settings) -> dict[str, str]:
-    """What the mends say of this site: addresses and lines that fit its configuration."""
+def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
+    """What the fixes say of this site: addresses and lines that fit its configuration."""
     to_gateway = (one.path for one in settings.webhooks if one.forward and not _to_hub(one, settings))
     inbound = min(to_gateway, key=lambda path: SESSION in path, default=None)
     outbound = next((one for one in settings.webhooks if _to_hub(one, settings)), None)
     tap = next((one.path for one in settings.webhooks if not one.forward), None)
-    base = _base(settings)
     inbound_path = inbound or "/v1/webhooks/receive"
     hub = str(outbound.forward_to) if outbound else "https://hub.example/api/whatsapp/webhook"
     outbound_path = outbound.path if outbound else "/hub/webhook"
+
+    def lines(path: str, **values: Any) -> Lines:
+        return written.with_entry("webhooks", path, **values)
+
     return {
-        "base": base,
+        "base": _base(settings),
         "gateway": settings.gateway,
         "inbound_path": inbound_path,
-        "inbound_lines": "" if inbound else _lines(settings, f"- path: {inbound_path}"),
+        "inbound_lines": Lines() if inbound else lines(inbound_path),
         "outbound_path": outbound_path,
         "outbound_to": hub,
-        "outbound_lines": "" if outbound else _lines(settings, f"- path: {outbound_path}", f"  forward_to: {hub}"),
-        "session_lines": _session_lines(settings, inbound_path),
+        "outbound_lines": Lines() if outbound else lines(outbound_path, forward_to=hub),
+        "session_lines": _session_lines(settings, written, inbound_path),
         "tap_path": tap or "/tap",
-        "tap_lines": "" if tap else _lines(settings, "- path: /tap", "  forward: false"),
+        "tap_lines": Lines() if tap else lines("/tap", forward=False),
     }
 
 
-def _session_lines(settings: Settings, inbound_path: str) -> str:
-    """The block `webhooks` with an entry that has the session in its path; empty where one has."""
+def _session_lines(settings: Settings, written: Written, inbound_path: str) -> str | Lines:
+    """The block `webhooks` with an entry that has the session in its path; where one has, that it is there."""
     if any(SESSION in webhook.path for webhook in settings.webhooks):
         return f" `webhooks[].path` with {SESSION} is configured"
     gateway = settings.gateway.rstrip("/")
-    onward = [] if gateway.startswith("unix:") else [f"  forward_to: {gateway}{inbound_path}"]
-    return _lines(settings, f"- path: {inbound_path.rstrip('/')}/{SESSION}", *onward)
+    onward = {} if gateway.startswith("unix:") else {"forward_to": f"{gateway}{inbound_path}"}
+    return written.with_entry("webhooks", f"{inbound_path.rstrip('/')}/{SESSION}", **onward)
 
 
-def _with_session(ways: Mapping[str, str]) -> dict[str, str]:
+def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
     """How a session's id comes to stand in the path, in the words of this site."""
     path = f"{ways['inbound_path'].rstrip('/')}"
     path = path if SESSION in path else f"{path}/{SESSION}"
@@ -219,15 +270,6 @@ def _to_hub(webhook: Webhook, settings: Settings) -> bool:
         return True
     gateway, target = parse_gateway(settings.gateway), parse_target(webhook.forward_to)
     return (gateway.scheme, gateway.authority) != (target.scheme, target.authority)
-
-
-def _lines(settings: Settings, *added: str) -> str:
-    """The block `webhooks` with an entry added: whole, for one that is written replaces the preset's."""
-    block = ["# config.yaml", "webhooks:"]
-    for webhook in settings.webhooks:
-        more = webhook != Webhook(path=webhook.path)
-        block.append(f"  - path: {webhook.path}" + ("  # and the rest of this entry, as it is" if more else ""))
-    return "".join(f"\n   {line}" for line in (*block, *(f"  {line}" for line in added)))
 
 
 def _base(settings: Settings) -> str:

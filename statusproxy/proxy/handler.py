@@ -297,6 +297,7 @@ class Exchange:
         coding = b",".join(self._noted.get(b"content-encoding", ())) if believable else None
         self._tap = Tap(self._site.limits.tap if believable else 0, coding)
         if entry.tap:
+            self._onward(self._site.pool)  # not sent; looks for what a proxy in front left out
             await self._read_to_end()
             await self._settle()
             await self._answer(204, b"No Content", [], b"")
@@ -500,6 +501,8 @@ class Exchange:
             upgrade=upgrade,
         )
         self._client = made.client
+        for what in made.left_out:
+            self._knowledge.left_out(what, request.connection.peer.address, webhook=self._match.kind is Kind.WEBHOOK)
         return made
 
     async def _send(self, pool: Pool, asking: Onward, method: str | None = None) -> ResponseHead:

@@ -141,6 +141,7 @@ REQUEST_ROLES: Final[Roles] = {
             b"forwarded",
             b"host",
             b"if-none-match",
+            b"sec-websocket-key",
             b"x-forwarded-for",
             b"x-forwarded-host",
             b"x-forwarded-port",

@@ -7,6 +7,7 @@ it stays with it. Only the request's id differs from one to the next, and so sta
 from statusproxy.proxy import corrected
 from statusproxy.proxy.authority import absolute
 from statusproxy.proxy.forwarded import SAID, Peer
+from statusproxy.proxy.front_proxy import left_out
 from statusproxy.proxy.headers import Header, Noted, lower, via, write_head
 from statusproxy.proxy.pool import Pool
 from statusproxy.proxy.requests import RequestHead
@@ -16,9 +17,9 @@ from statusproxy.proxy.site import Site
 class Onward:
     """What the next hop is sent before the body."""
 
-    __slots__ = ("alike", "client", "made_for", "upgrade", "wire")
+    __slots__ = ("alike", "client", "left_out", "made_for", "upgrade", "wire")
 
-    def __init__(self, wire: bytes, alike: bytes, client: str, upgrade: bool) -> None:
+    def __init__(self, wire: bytes, alike: bytes, client: str, upgrade: bool, left_out: tuple[str, ...]) -> None:
         self.wire = wire
         """Request line and fields, without the empty line, and without an id where the request brought none."""
         self.alike = alike
@@ -26,6 +27,8 @@ class Onward:
         self.client = client
         """The real client's address."""
         self.upgrade = upgrade
+        self.left_out = left_out
+        """What a proxy in front should have passed on, and did not (`front_proxy`)."""
         self.made_for: tuple[object, ...] = ()
 
 
@@ -86,7 +89,8 @@ def _make(
         for name, value in fields:
             if lower(name) == b"x-request-id":
                 alike = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
-    return Onward(wire, alike, client, upgrade)
+    missing = left_out(head, peer, site.trust, at_web_port=site.at_web_port)
+    return Onward(wire, alike, client, upgrade, missing)
 
 
 def _fields(

@@ -119,6 +119,9 @@ class Knowledge(Protocol):
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
 
+    def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
+        """A request lacked what a proxy in front should have passed on (`front_proxy`)."""
+
     def unreadable(self, what: str, why: str) -> None:
         """Something could not be watched or corrected and passed as it came: counted and logged."""
 
@@ -134,6 +137,8 @@ class Site:
     host: Literal["preserve", "gateway"] = "preserve"
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
+    at_web_port: bool = False
+    """We listen on port 80 or 443 ourselves, so that clients ask for our name without a port."""
     pools: Mapping[str, Pool] = field(default_factory=dict)
     """Every pool by its origin's name, for reload and shutdown."""
 

@@ -38,6 +38,9 @@ SOURCES: Final = 16
 SPELLINGS: Final = 16
 """Sessions whose ids fold to the same that are told apart. A site has one or two: each leg has its own spelling."""
 
+FORGOTTEN: Final = "forgotten"
+"""What changed where an operator removed a session from the map (`Change.what`)."""
+
 EVICTED: Final = "evicted"
 """The reason of the one ending that is no rule: there was no room for the session in the map."""
 
@@ -165,7 +168,7 @@ class Change(msgspec.Struct, frozen=True):
 
     session: str
     what: str
-    """`started`, `repeated` (a newer Disconnected signal during an override) or `released`."""
+    """`started`, `repeated` (a newer Disconnected signal during an override), `released` or `forgotten`."""
     reason: str
     """The `Release` (or `EVICTED`), or the event and state word that caused it."""
     at: float
@@ -657,6 +660,28 @@ class SessionMap:
 
         Every record of that session is released. LookupError if there is none, or if the name fits several.
         """
+        changes: list[Change] = []
+        for one in self._named(session):
+            self._put(self._end(self._records[one], Release.OPERATOR, now, now, changes))
+        return tuple(changes)
+
+    def forget(self, session: str, now: float) -> tuple[Change, ...]:
+        """Remove all that is known of a session, named as in `release`; the next event makes it known anew.
+
+        A correction that stands ends as `operator`. Where that rule is off, nothing is changed, as in `release`.
+        LookupError if there is no such session, or if the name fits several.
+        """
+        records = [self._records[one] for one in self._named(session)]
+        if Release.OPERATOR not in self._rules.releases and any(record.override for record in records):
+            return ()
+        changes: list[Change] = []
+        for record in records:
+            self._drop(self._end(record, Release.OPERATOR, now, now, changes))
+            changes.append(Change(record.session, FORGOTTEN, Release.OPERATOR.value, now, now, record.gateway_said))
+        return tuple(changes)
+
+    def _named(self, session: str) -> list[str]:
+        """The sessions that an operator means by a name. LookupError if there is none, or if it fits several."""
         sessions = self._sessions_of(session)
         if not sessions:
             sessions = self._kin(session)
@@ -665,10 +690,7 @@ class SessionMap:
             names = sorted({self._records[one].channel or one for one in sessions})
             if len(names) > 1:
                 raise LookupError(f"{session!r} could be any of: {', '.join(names)}")
-        changes: list[Change] = []
-        for one in sessions:
-            self._put(self._end(self._records[one], Release.OPERATOR, now, now, changes))
-        return tuple(changes)
+        return sessions
 
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """End the overrides of which nothing new was heard for `max_age`; `at_most` so many at once."""
@@ -787,6 +809,13 @@ class SessionMap:
         return changes
 
     def _forget(self, record: Record, now: float, changes: list[Change]) -> None:
+        """Make room: no rule, and so told apart from what an operator forgets."""
+        self.evicted += 1
+        self._drop(record)
+        if record.override is not None:
+            changes.append(Change(record.session, "released", EVICTED, now, now, record.gateway_said))
+
+    def _drop(self, record: Record) -> None:
         session = record.session
         del self._records[session]
         self.clocks.forget(session)
@@ -797,14 +826,12 @@ class SessionMap:
         if not self._by_fold[fold]:
             del self._by_fold[fold]
         self._forgotten[session] = None
-        self.evicted += 1
         for watch in self._watches:
             watch.changed.pop(session, None)
             watch.gone[session] = None
-        if record.override is not None:
+        if session in self._overridden:
             del self._overridden[session]
             self.version += 1
-            changes.append(Change(session, "released", EVICTED, now, now, record.gateway_said))
 
 
 def _settled(record: Record, now: float) -> Record:

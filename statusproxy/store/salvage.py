@@ -12,7 +12,7 @@ from collections.abc import Iterator, Set
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.sessions import FORGOTTEN, Change, Record
 from statusproxy.store import sqlite_page
 from statusproxy.store.codec import RowError, decode_change, decode_record
 from statusproxy.store.sqlite_images import PageFile
@@ -169,6 +169,8 @@ def _contradicts(change: Change | None, record: Record) -> bool:
     if change is None:
         return False
     override = record.override
+    if change.what == FORGOTTEN:
+        return _age(record)[0] <= change.recorded_at
     if change.what == "released":
         return override is not None and override.began <= change.recorded_at
     return override is None and (record.released_at or 0.0) < change.recorded_at

@@ -221,6 +221,45 @@ async def test_releasing_twice_changes_nothing_the_second_time(admin: Admin) -> 
     assert (await admin.json("/sessions/sales/release", method="POST"))["released"] is False
 
 
+# ---- forgetting ----
+
+
+@pytest.mark.parametrize("session", ODD_IDS)
+async def test_a_session_is_forgotten_whatever_its_id_holds_and_its_history_stays(admin: Admin, session: str) -> None:
+    await admin.lose(session)
+    assert (await admin.list_channels(channel="connected"))["channels"]
+    answer = await admin.ask(f"/sessions/{quote(session, safe='')}/forget", method="POST")
+    assert (answer.status, json.loads(answer.body)["forgotten"]) == (200, [session])
+    assert (await admin.json("/sessions"))["sessions"] == []
+    history = (await admin.json("/history"))["history"]
+    assert [(one["change"], one["reason"]) for one in history[:2]] == [
+        ("forgotten", "operator"),
+        ("released", "operator"),
+    ]
+    metrics = (await admin.ask("/metrics")).body
+    assert b"statusproxy_sessions_forgotten_total 1.0" in metrics
+    assert b'statusproxy_releases_total{reason="operator"} 1.0' in metrics
+    assert b"statusproxy_overrides_repeated_total 0.0" in metrics
+
+
+async def test_forgetting_what_nobody_knows_is_404_and_what_may_not_be_released_409(start: Start) -> None:
+    async with start(sessions={"releases": {"operator": False}}) as admin:
+        assert (await admin.ask("/sessions/nobody/forget", method="POST")).status == 404
+        await admin.lose("sales")
+        answer = await admin.ask("/sessions/sales/forget", method="POST")
+        assert answer.status == 409
+        assert "sessions.releases.operator" in json.loads(answer.body)["error"]
+        (record,) = (await admin.json("/sessions"))["sessions"]
+        assert record["shows"] == "disconnected"
+
+
+async def test_with_a_token_set_no_session_is_forgotten_without_it(start: Start) -> None:
+    async with start(admin={"token": "let-me-in"}) as admin:
+        await admin.lose("sales")
+        assert (await admin.ask("/sessions/sales/forget", method="POST", token="wrong")).status == 401
+        assert len((await admin.json("/sessions"))["sessions"]) == 1
+
+
 async def test_a_path_that_is_not_there_is_said_in_json(admin: Admin) -> None:
     answer = await admin.ask("/nowhere")
     assert (answer.status, json.loads(answer.body)) == (404, {"error": "Not Found"})

@@ -35,7 +35,7 @@ def refused(text: str, **environ: str) -> str:
 
 
 KNOWN = (
-    "(known: listen, listen_mode, gateway, preset, host, language, webhooks, events, presence, dialect, sessions, channels, reconnect, "
+    "(known: listen, listen_mode, gateway, preset, preset_without, host, language, webhooks, events, presence, dialect, sessions, channels, reconnect, "
     "trusted_proxies, underscores_in_headers, state, admin, timeouts, limits, tls, gateway_tls, log)"
 )
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"

@@ -8,7 +8,7 @@ import pytest
 from statusproxy import config_layers
 from statusproxy.config import ConfigError, loads
 from statusproxy.config_layers import find_file, preset_names, read_file
-from statusproxy.config_yaml import Entries, Mark
+from statusproxy.config_yaml import Entries
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 
@@ -70,50 +70,6 @@ def test_the_preset_speaks_the_language_of_its_users_unless_told_otherwise() -> 
     assert loads(GATEWAY + "preset: null").language == "en"
 
 
-@pytest.mark.parametrize("block", ["webhooks: []", "events: []", "channels: []", "reconnect: {}"])
-def test_a_block_of_the_file_replaces_the_presets_block_whole(block: str) -> None:
-    settings = loads(GATEWAY + block)
-    default = loads(GATEWAY)
-    name = block.partition(":")[0]
-    assert getattr(settings, name) != getattr(default, name)
-    for other in {"webhooks", "events", "channels", "reconnect"} - {name}:
-        assert getattr(settings, other) == getattr(default, other)
-
-
-def test_of_sessions_each_key_is_replaced_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = config_layers._preset
-
-    def with_sessions(written: Entries, mark: Mark) -> Entries:
-        extra = config_layers.read_text("sessions: {alive_grace: 5s, max_sessions: 7}", "preset x", None)[1]
-        return Entries(real(written, mark).nodes | extra.nodes)
-
-    monkeypatch.setattr(config_layers, "_preset", with_sessions)
-    sessions = loads(GATEWAY + "sessions: {alive_grace: 9s}").sessions
-    assert (sessions.alive_grace, sessions.max_sessions) == (9.0, 7)
-
-
-def test_an_entry_of_channels_takes_what_it_leaves_out_from_the_first() -> None:
-    settings = loads(
-        GATEWAY
-        + """
-channels:
-  - {path: /a, list: a, id: key, set: {state: down}, keep: [busy], connected: [up], share: true}
-  - {path: /b, list: b}
-  - {path: /c, list: c, keep: []}
-"""
-    )
-    first, second, third = settings.channels
-    assert (second.id, second.set, second.keep, second.connected) == (first.id, first.set, ("busy",), ("up",))
-    assert (third.set, third.keep) == (first.set, ())
-    assert (first.share, second.share) == (True, False)
-
-
-def test_the_first_entry_of_channels_takes_what_it_leaves_out_from_the_presets_first() -> None:
-    (mine,) = loads(GATEWAY + "channels: [{path: /a, list: a}]").channels
-    preset = loads(GATEWAY).channels[0]
-    assert (mine.id, mine.set, mine.keep, mine.connected) == (preset.id, preset.set, preset.keep, preset.connected)
-
-
 def test_an_override_makes_the_block_it_needs() -> None:
     layer = config_layers.read_text("log: nonsense", "c.yaml", {})
     _, entries = config_layers.with_overrides(layer, {"log.level": "debug", "a.b": "c"})
@@ -126,9 +82,3 @@ def test_an_override_makes_the_block_it_needs() -> None:
 @pytest.mark.parametrize("text", ["", "# a comment\n", "---\n"])
 def test_a_file_without_content_is_an_empty_block(text: str) -> None:
     assert config_layers.read_text(text, "c.yaml", {})[1] == Entries({})
-
-
-@pytest.mark.parametrize("channels", ["x", "[x]", "[[x]]"])
-def test_channels_that_are_no_blocks_are_left_for_the_reader_to_refuse(channels: str) -> None:
-    with pytest.raises(ConfigError, match=r"^config\.yaml:2: channels"):
-        loads(f"{GATEWAY}channels: {channels}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.config import loads
+from statusproxy.config_restart import AT_START
 from statusproxy.status.signals import Verdict, read
 from tests.docs.machine import Origin, vps
 from tests.docs.pages import PAGES, ROOT, Step, blocks, steps
@@ -47,6 +48,16 @@ def test_every_command_is_tried_here() -> None:
 def test_both_languages_have_the_same_blocks() -> None:
     english, portuguese = blocks(README.read_text()), blocks(PORTUGUESE.read_text())
     assert [(block.language, block.text) for block in portuguese] == [(block.language, block.text) for block in english]
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [(README, r"These wait for a restart: (.*?)\.\s"), (PORTUGUESE, r"Estas esperam um reinício: (.*?)\.\s")],
+    ids=["en", "pt-BR"],
+)
+def test_what_waits_for_a_restart_is_listed_as_the_program_has_it(page: Path, sentence: str) -> None:
+    (listed,) = re.findall(sentence, page.read_text(), re.DOTALL)
+    assert re.findall("`([^`]+)`", listed) == list(AT_START)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -62,8 +62,12 @@ SALES = {"id": "sales", "status": "connected"}
         (answer(b'{"result":{"items":[{"id":"a"}]}}'), "list-elsewhere", "problem"),
         (listing({"uid": "a", "status": "connected"}), "no-ids", "problem"),
         (listing({"id": "a", "phase": "connected"}), "no-status", "problem"),
-        (listing(SALES, {"status": "connected"}), "some-nameless", "warning"),
-        (listing(SALES, {"id": "b"}), "some-without-status", "warning"),
+        (listing({"on": True}), "no-id-member", "problem"),
+        (listing({"id": "a", "n": 1}), "no-status-member", "problem"),
+        (listing(SALES, {"status": "connected", "uid": "b"}), "some-nameless", "warning"),
+        (listing(SALES, {"status": True}), "some-no-id-member", "warning"),
+        (listing(SALES, {"id": "b", "phase": "connected"}), "some-without-status", "warning"),
+        (listing(SALES, {"id": "b"}), "some-no-status-member", "warning"),
         (listing({"id": "a", "status": "WORKING"}), "strange-words", "warning"),
         (listing(SALES, padding="x" * 5000), "too-large", "problem"),
         (answer(b"xx", "Content-Encoding: gzip"), "coded", "problem"),
@@ -77,11 +81,20 @@ async def test_each_answer_is_told_for_what_it_is(said: bytes, code: str, level:
     assert found[code].level == level
 
 
-async def test_the_mend_names_the_field_that_would_fit() -> None:
-    assert (await ask(answer(b'{"result":{"items":[{"id":"a"}]}}')))["list-elsewhere"].facts["found"] == "result.items"
+async def test_the_fix_names_the_field_that_would_fit() -> None:
+    def fix(finding: Finding) -> list[str]:
+        first, path, *rest = finding.facts["lines"]
+        assert (first, path) == ("channels:", "- path: /api/channels")
+        return list(rest)
+
+    found = await ask(answer(b'{"result":{"items":[{"id":"a"}]}}'))
+    assert fix(found["list-elsewhere"]) == ["  list: [result.items]"]
+    assert fix((await ask(answer(b'[{"id":"a"}]'), "channels: [{path: /api/channels, list: x}]"))["list-elsewhere"])
     found = await ask(listing({"n": 1, "uid": "a", "phase": "open"}, {"n": 1, "uid": "b", "phase": "x"}))
-    assert found["no-ids"].facts["found"] == "uid"
-    assert found["no-status"].facts["found"] == "phase"
+    assert fix(found["no-ids"]) == ["  id: [uid]"]
+    assert fix(found["no-status"]) == ["  set:", "    phase: disconnected"]
+    found = await ask(listing({"id": "a", "isConnected": True}))
+    assert fix(found["no-status"]) == ["  set:", "    isConnected: false"]
 
 
 async def test_a_list_of_sessions_that_is_not_served_is_no_trouble() -> None:
@@ -142,9 +155,15 @@ def test_ids_match_exactly_folded_or_by_alias() -> None:
     assert codes(event_ids(known, IDS, {"X": "b"})) == ["ids-match"]
 
 
-def test_an_id_that_is_no_channel_is_a_problem_only_while_it_matters() -> None:
-    assert [each.level for each in event_ids([session("nobody")], IDS, {})][:1] == ["warning"]
-    assert [each.level for each in event_ids([session("nobody", "disconnected")], IDS, {})][:1] == ["problem"]
+def test_an_id_that_is_no_channel_is_a_problem_only_while_a_channel_like_it_reads_wrong() -> None:
+    for name, shows, code, level in (
+        ("nobody", "gateway", "id-unknown", "warning"),
+        ("nobody", "disconnected", "id-unknown", "warning"),  # mostly one that was deleted
+        ("sales-team-1", "gateway", "id-alias", "warning"),
+        ("sales-team-1", "disconnected", "id-alias", "problem"),
+    ):
+        first, *_ = event_ids([session(name, shows)], IDS, {})
+        assert (first.code, first.level) == (f"channels.{code}", level)
     assert event_ids([session("nobody", released="deleted")], IDS, {}) == []
     assert event_ids([session("nobody", last_event_at=None)], IDS, {}) == []
 
@@ -153,10 +172,22 @@ def test_an_id_that_several_channels_fold_to_is_told() -> None:
     assert codes(event_ids([session("AB")], ["ab", "A B"], {}))[0] == "ambiguous"
 
 
-def test_unknown_ids_without_end_are_summed_up() -> None:
-    found = codes(event_ids([session(f"zz{number}") for number in range(50)], IDS, {}))
-    assert found.count("id-unknown") == 20
-    assert "more-unknown" in found
+def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
+    sessions = [session(f"zz{number}", "disconnected") for number in range(5000)]
+    (finding,) = [each for each in event_ids(sessions, IDS, {}) if each.level != "note"]
+    assert (finding.code, finding.level, finding.facts["count"]) == ("channels.id-unknown", "warning", 5000)
+    assert finding.facts["sessions"].startswith("zz0, zz1, ")
+    assert len(finding.facts["sessions"]) < 100
+
+
+def test_sessions_that_are_like_channels_are_one_line_with_all_their_aliases() -> None:
+    channels = [f"Shop {number}" for number in range(10, 20)]
+    sessions = [session(f"shop-{number}-x") for number in range(10, 20)]
+    (finding,) = [each for each in event_ids(sessions, channels, {"old": "alias"}) if each.level != "note"]
+    assert finding.code == "channels.id-alias"
+    assert finding.facts["lines"][:2] == ("sessions:", "  aliases:")
+    assert "    old: alias" in finding.facts["lines"]
+    assert "    shop-10-x: Shop 10" in finding.facts["lines"]
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,14 @@ def test_json_is_one_object(tmp_path: Path) -> None:
         ({"LANG": "en_GB.UTF-8"}, "en"),
         ({"LANG": "pt_BR.UTF-8"}, "pt-BR"),
         ({"LANG": "en_GB.UTF-8", "LC_ALL": "pt_PT"}, "pt-BR"),
-        ({"LANG": "C.UTF-8"}, "pt-BR"),  # the preset's
-        ({"LANG": "de_DE.UTF-8"}, "pt-BR"),
+        ({"LANG": "pt_BR.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": ""}, "en"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
     ],
 )
-def test_the_terminals_language_beats_the_configurations(
+def test_the_terminals_language_counts_and_never_the_configurations(
     environ: dict[str, str], language: str, tmp_path: Path
 ) -> None:
     assert json.loads(call(tmp_path, "--json", **environ).stdout)["language"] == language

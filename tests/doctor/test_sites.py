@@ -8,6 +8,7 @@ import time
 from aiohttp import web
 
 from statusproxy.demo.events import message, presence
+from statusproxy.demo.proxy import free_port
 from tests.doctor.conftest import Build
 
 
@@ -39,8 +40,8 @@ async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: B
     mend = verdict.findings["webhooks.none"]["mend"]
     inbound = f"http://127.0.0.1:{site.port}/v1/webhooks/receive instead of {site.gateway.base_url}/v1/webhooks/receive"
     assert inbound in mend
-    # Written out whole: a `webhooks` of one's own replaces the preset's.
-    assert "   webhooks:\n     - path: /v1/webhooks/receive\n     - path: /hub/webhook\n       forward_to: " in mend
+    assert "\nwebhooks:\n- path: /hub/webhook\n  forward_to: https://hub.example/" in mend
+    assert "\nwebhooks:\n- path: /hub/webhook\n" in verdict.text  # at the margin, to be copied as it is
     assert "path: /tap" in mend
 
 
@@ -81,16 +82,15 @@ async def test_a_wrong_list_shape_is_told_with_the_line_to_write(build: Build) -
     site = await build(channels=channels)
     verdict = await site.examine()
     assert verdict.levels["channels.list-elsewhere"] == "problem"
-    assert (
-        verdict.findings["channels.list-elsewhere"]["mend"]
-        == "in channels, for /api/channels, write `list: [channels]`"
+    assert verdict.findings["channels.list-elsewhere"]["mend"].endswith(
+        "list: [channels]\n  path: /api/channels\n  set:\n    status: disconnected"
     )
-    for key, value, line in (("id", ["uid"], "`id: [id]`"), ("set", {"phase": "off"}, "`set: {status: disconnected}`")):
+    for key, value, line in (("id", ["uid"], "id: [id]"), ("set", {"phase": "off"}, "status: disconnected")):
         site.write(channels=[{**channels[0], "list": ["channels"], key: value}])
         verdict = await site.examine()
         finding = verdict.findings["channels.no-ids" if key == "id" else "channels.no-status"]
         assert finding["level"] == "problem"
-        assert finding["mend"].endswith(line)
+        assert line in finding["mend"]
 
 
 async def test_presence_alone_is_not_enough(build: Build) -> None:
@@ -151,8 +151,10 @@ async def test_a_port_that_another_statusproxy_has_is_told_so(build: Build) -> N
 async def test_before_the_installation_all_that_can_be_is_checked(build: Build) -> None:
     site = await build(running=False)
     verdict = await site.examine()
-    assert verdict.code == 0, verdict.text
-    assert verdict.levels["proxy.not-running"] == verdict.levels["webhooks.not-known"] == "note"
+    assert verdict.code == 1, verdict.text
+    assert [code for code, level in verdict.levels.items() if level == "warning"] == ["proxy.not-running"]
+    assert verdict.text.endswith("1 warning(s). Not checked: The running proxy, Webhooks.")
+    assert verdict.levels["webhooks.not-known"] == "note"
     assert verdict.levels["ports.free"] == verdict.levels["disk.writable"] == "ok"
     assert 'status "connected" → "disconnected"' in verdict.findings["channels.rehearsal"]["text"]
 
@@ -165,7 +167,7 @@ async def test_unknown_event_ids_suggest_an_alias(build: Build) -> None:
     verdict = await site.examine()
     assert verdict.levels["channels.id-alias"] == "problem"
     assert "front_desk_2: Front-Desk-2" in verdict.findings["channels.id-alias"]["mend"]
-    assert verdict.findings["channels.id-unknown"]["facts"]["session"] == "warehouse"
+    assert verdict.findings["channels.id-unknown"]["facts"]["sessions"] == "warehouse"
     assert "FRONTDESK is corrected: status" in verdict.text  # folding finds that one
     site.write(sessions={"aliases": {"front_desk_2": "Front-Desk-2"}})
     assert "channels.id-alias" not in (await site.examine()).findings
@@ -213,7 +215,7 @@ async def test_a_peer_that_speaks_for_others_without_being_trusted_is_told(build
         pass
     verdict = await site.examine()
     assert verdict.levels["webhooks.untrusted-proxy"] == "warning"
-    assert "add 127.0.0.1 to trusted_proxies" in verdict.findings["webhooks.untrusted-proxy"]["mend"]
+    assert "trusted_proxies: [10.99.0.0/16, 127.0.0.1]" in verdict.findings["webhooks.untrusted-proxy"]["mend"]
 
 
 async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
@@ -224,7 +226,26 @@ async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
     assert verdict.levels["configuration.presence-trusted"] == "warning"
     site.write(state={"url": "memory:"})
     verdict = await site.examine()
-    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "presence, state"
+    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "state.url"
+    assert verdict.findings["proxy.reload-pending"]["facts"]["keys"] == "presence"
+    assert site.server is not None
+    assert site.server.reload()
+    verdict = await site.examine()
+    assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "state.url"
+    assert "proxy.reload-pending" not in verdict.findings
+
+
+async def test_a_listener_left_open_to_other_machines_is_told(build: Build) -> None:
+    site = await build(listen=f"0.0.0.0:{free_port(host='0.0.0.0')}")
+    site.write(listen=f"127.0.0.1:{free_port()}")
+    assert site.server is not None
+    assert site.server.reload()
+    verdict = await site.examine()
+    assert verdict.levels["ports.wider"] == "warning"
+    assert verdict.findings["ports.wider"]["facts"]["address"] == site.server.addresses[0]
+    assert "ports.this-machine-only" not in verdict.findings
+    site.write(listen=site.server.addresses[0])
+    assert "ports.wider" not in (await site.examine()).findings
 
 
 async def test_a_gateway_that_is_the_proxy_itself_is_told(build: Build) -> None:
@@ -237,7 +258,7 @@ async def test_a_wrong_admin_token_is_told(build: Build) -> None:
     site = await build()
     site.write(admin={"listen": f"127.0.0.1:{site.admin_port}", "token": "planted-other-token"})
     verdict = await site.examine()
-    assert verdict.levels["proxy.does-not-tell"] == "warning"
+    assert verdict.levels["proxy.token-refused"] == "warning"
     assert "planted" not in verdict.text
 
 

@@ -14,8 +14,10 @@ SITE = loads("gateway: http://127.0.0.1:3000")
 def report(**webhooks: Any) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "last_heard": 99_990.0,
+        "heard": 9,
+        "gap": 30.0,
         "senders": [{"address": "10.0.0.2", "believed": 9, "doubts": {}, "last": 99_990.0}],
-        "paths": [{"path": "/v1/webhooks/receive", "count": 9, "last": 99_990.0, "statuses": {"200": 9}}],
+        "paths": [{"path": "/v1/webhooks/receive", "count": 9, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 9}}],
         "events": [{"event": "onmessage", "verdict": "applied", "count": 9}],
         "clock": {"timed": 0, "lag": None, "ahead": 0},
     }
@@ -39,6 +41,30 @@ async def test_webhooks_that_stopped_coming() -> None:
     assert await levels(last_heard=50_000.0) == {"silent": "warning"}
 
 
+async def test_a_quarter_of_an_hour_is_long_only_where_they_came_often() -> None:
+    assert await levels(last_heard=100_000.0 - 1000) == {"seen": "ok"}
+    assert await levels(last_heard=100_000.0 - 1000, heard=500) == {"silent": "warning"}
+    assert await levels(last_heard=100_000.0 - 1000, heard=500, gap=120.0) == {"seen": "ok"}
+
+
+async def test_one_way_that_stopped_while_another_goes_on_is_told() -> None:
+    paths = [
+        {"path": "/v1/webhooks/receive", "count": 500, "last": 98_000.0, "gap": 30.0, "statuses": {"200": 500}},
+        {"path": "/hub/webhook", "count": 500, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 500}},
+    ]
+    assert await levels(paths=paths) == {"seen": "ok", "path-silent": "warning"}
+    paths[0]["count"] = 3
+    assert await levels(paths=paths) == {"seen": "ok"}
+
+
+async def test_sessions_heard_of_before_a_start_show_that_webhooks_came_then() -> None:
+    said = report(senders=[], paths=[], events=[])
+    (finding,) = await webhooks(SITE, said, heard_before=40_000.0)
+    assert (finding.code, finding.level, finding.facts["last"]) == ("webhooks.none-any-more", "problem", "17 h")
+    (finding,) = await webhooks(SITE, said)
+    assert finding.code == "webhooks.none"
+
+
 async def test_forged_events_from_outside_are_as_it_should_be() -> None:
     assert await levels(senders=[sender("10.0.0.2", 9), sender("203.0.113.9", network=7)]) == {
         "seen": "ok", "forged": "note",
@@ -58,7 +84,13 @@ async def test_nobody_believed_is_a_problem_for_each_reason() -> None:
 
 
 async def test_deliveries_that_fail_are_told_unless_they_are_few() -> None:
-    path = {"path": "/v1/webhooks/receive", "count": 100, "last": 1.0, "statuses": {"200": 95, "502": 5}}
+    path = {
+        "path": "/v1/webhooks/receive",
+        "count": 100,
+        "last": 99_990.0,
+        "gap": 30.0,
+        "statuses": {"200": 95, "502": 5},
+    }
     assert await levels(paths=[path]) == {"seen": "ok"}
     path["statuses"] = {"200": 50, "502": 50}
     assert (await levels(paths=[path]))["path-failing"] == "warning"

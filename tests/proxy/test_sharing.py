@@ -130,7 +130,7 @@ async def test_a_list_too_large_to_hold_is_streamed_to_each(slow: SlowOrigin, tm
 
 
 async def test_without_share_every_poll_asks_the_gateway(slow: SlowOrigin, tmp_path: Path) -> None:
-    channels = [{"path": "/api/channels", "list": ["channels"], "id": ["id"], "set": {"status": "disconnected"}}]
+    channels = [{"path": "/api/channels", "share": False}]
     async with running(tmp_path, slow.url, channels=channels) as proxy:
         wires = await ask_all(proxy, [get("/api/channels")] * 3)
         slow.go.set()

@@ -619,6 +619,60 @@ def test_a_name_that_fits_several_sessions_releases_none() -> None:
     assert sessions.overrides == 2
 
 
+# Forgetting
+
+
+@pytest.mark.parametrize("name", ["sales", "SALES"])
+def test_an_operator_forgets_a_session_and_a_correction_ends_with_it(name: str) -> None:
+    sessions = down("sales", "support")
+    watch, version = sessions.watch(), sessions.version
+    changes = sessions.forget(name, 150.0)
+    assert reasons(changes) == [("sales", "released", "operator"), ("sales", "forgotten", "operator")]
+    assert [record.session for record in sessions.records()] == ["support"]
+    assert (sessions.overrides, sessions.evicted) == (1, 0)
+    assert sessions.version > version
+    assert watch.take()[1] == ["sales"]
+    assert "sales" in sessions.take_unsaved()[1]
+
+
+def test_a_session_without_a_correction_is_forgotten_too() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=100.0)
+    assert reasons(sessions.forget("sales", 150.0)) == [("sales", "forgotten", "operator")]
+    assert sessions.records() == []
+
+
+def test_a_forgotten_session_is_made_known_by_its_next_event() -> None:
+    sessions = down("sales")
+    sessions.forget("sales", 150.0)
+    assert hear(sessions, "sales", DOWN, at=160.0) == "applied"
+    assert sessions.overrides == 1
+    assert "sales" not in sessions.take_unsaved()[1]
+
+
+def test_every_spelling_of_a_session_is_forgotten() -> None:
+    sessions = down("salesteam", "Sales Team")
+    see(sessions, "Sales Team")
+    assert {change.session for change in sessions.forget("Sales Team", 150.0)} == {"salesteam", "Sales Team"}
+
+
+def test_where_releasing_by_hand_is_off_a_correction_cannot_be_forgotten() -> None:
+    sessions = down("sales", rules=SessionRules(releases=frozenset(Release) - {Release.OPERATOR}))
+    hear(sessions, "idle", UP, at=100.0)
+    assert sessions.forget("sales", 150.0) == ()
+    assert sessions.overrides == 1
+    assert reasons(sessions.forget("idle", 150.0)) == [("idle", "forgotten", "operator")]
+
+
+def test_what_nobody_knows_or_fits_several_is_not_forgotten() -> None:
+    sessions = down("salesteam", "SALESTEAM")
+    see(sessions, "salesteam", "SALESTEAM")
+    for name in ("nobody", "Sales Team"):
+        with pytest.raises(LookupError):
+            sessions.forget(name, 150.0)
+    assert sessions.overrides == 2
+
+
 # Ending: expired
 
 

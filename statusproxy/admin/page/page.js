@@ -295,6 +295,7 @@ function drawNotices() {
   else if (hello) {
     if (health.gateway && health.gateway !== "ok") notices.push(words.gatewayNotice(problem(health.gateway)));
     if (health.store && health.store !== "ok") notices.push(words.storeNotice(visible(health.store)));
+    for (const what of health.missing ?? []) if (words.missing[what]) notices.push(words.missing[what]);
     for (const text of health.damage ?? []) notices.push(words.damageNotice(visible(text)));
     if (heard.started && !heard.webhook_last_heard) {
       const { came } = heard.webhooks;

@@ -39,7 +39,7 @@ export function pair(changes, report) {
       outages.push(open);
     } else if (change.change === "repeated") {
       if (open) open.repeated += 1;
-    } else {
+    } else if (change.change === "released") {
       // Its beginning may be older than what is kept.
       if (!open) outages.push((open = { from: null, why: null, said: null, repeated: 0, to: null }));
       Object.assign(open, { to: change.at, back: change.reason, saidAtEnd: change.gateway_said });

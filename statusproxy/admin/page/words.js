@@ -60,6 +60,10 @@ const english = {
   noneTrusted: "none trusted",
   untrustedNotice: (came) => `${came === 1 ? "1 webhook" : `${came} webhooks`} came since the start, none trusted. statusproxy doctor says which senders, and what to change.`,
   gatewayNotice: (why) => `The gateway cannot be reached: ${why}`,
+  missing: {
+    client: "A proxy in front of statusproxy does not say for whom it asks (X-Forwarded-For): anybody on the internet could declare a session lost. statusproxy doctor has the fix.",
+    upgrade: "A proxy in front of statusproxy removes Upgrade: WebSockets do not work through it. statusproxy doctor has the fix.",
+  },
   storeNotice: (why) => `What happens now would be forgotten at a restart. The state cannot be written: ${why}`,
   damaged: "was damaged",
   damageNotice: (what) => `Some sessions may have been forgotten: ${what}. To remove this notice: statusproxy state acknowledge`,
@@ -190,6 +194,10 @@ const portuguese = {
   noneTrusted: "nenhum confiável",
   untrustedNotice: (came) => `${came === 1 ? "Chegou 1 webhook" : `Chegaram ${came} webhooks`} desde o início, nenhum de remetente confiável. O statusproxy doctor diz quais remetentes, e o que mudar.`,
   gatewayNotice: (why) => `O gateway não pode ser alcançado: ${why}`,
+  missing: {
+    client: "Um proxy na frente do statusproxy não diz por quem pergunta (X-Forwarded-For): qualquer um na internet poderia declarar uma sessão caída. statusproxy doctor mostra a correção.",
+    upgrade: "Um proxy na frente do statusproxy remove o Upgrade: WebSockets não funcionam por ele. statusproxy doctor mostra a correção.",
+  },
   storeNotice: (why) => `O que acontecer agora seria esquecido ao reiniciar. O estado não pode ser gravado: ${why}`,
   damaged: "foi danificado",
   damageNotice: (what) => `Algumas sessões podem ter sido esquecidas: ${what}. Para remover este aviso: statusproxy state acknowledge`,

@@ -1,0 +1,90 @@
+"""Signs of a proxy in front that leaves out what this one needs: for whom it asks, or the `Upgrade` of a WebSocket.
+
+Neither shows in the request that lacks it. A request without `X-Forwarded-For` looks as if the peer itself asked, so
+that an event from the internet, passed on by an nginx on this host, looks local and is trusted. What does show is
+that somebody passed the request on.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from statusproxy.proxy.forwarded import Peer, Trust
+from statusproxy.proxy.headers import first
+from statusproxy.proxy.requests import RequestHead
+
+#: What is left out: for whom a request is made (`X-Forwarded-For`), and the `Upgrade` of a WebSocket handshake.
+CLIENT: Final = "client"
+UPGRADE: Final = "upgrade"
+
+NOTHING: Final[tuple[str, ...]] = ()
+
+#: Fields that name the client.
+_NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+
+#: Fields that only a proxy writes.
+_PASSED_ON: Final = frozenset({b"via", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
+
+#: Ends of names that are given inside a network (RFC 6761, RFC 6762, RFC 8375, RFC 9476), and what Docker calls the
+#: host. With such a name a program beside us may ask us directly.
+_INSIDE: Final = (
+    ".alt",
+    ".example",
+    ".home.arpa",
+    ".internal",
+    ".invalid",
+    ".lan",
+    ".local",
+    ".localdomain",
+    ".localhost",
+    ".test",
+)
+
+#: Ports that a URL need not name.
+_WEB_PORTS: Final = frozenset({b"80", b"443"})
+
+
+def left_out(head: RequestHead, peer: Peer, trust: Trust, *, at_web_port: bool) -> tuple[str, ...]:
+    """What a proxy in front has left out of this request; mostly nothing.
+
+    `at_web_port` tells that we listen on port 80 or 443 ourselves: then clients ask for a name without a port.
+    """
+    noted = head.noted
+    found = NOTHING
+    if b"sec-websocket-key" in noted and not head.upgrade:  # RFC 6455 §4.1 has both
+        found = (UPGRADE,)
+    if (
+        _NAMING.isdisjoint(noted)
+        and trust.is_trusted(peer.address)
+        and (
+            not _PASSED_ON.isdisjoint(noted)
+            or _is_old_and_named(head)
+            or (not at_web_port and _is_public(noted.get(b"host", _NO_HOST)[0]))
+        )
+    ):
+        found = (CLIENT, *found)
+    return found
+
+
+_NO_HOST: Final = [b""]
+
+
+def _is_old_and_named(head: RequestHead) -> bool:
+    """HTTP/1.0 from a client that names itself: what nginx (before 1.29.7) makes of every request by default.
+
+    Clients have spoken HTTP/1.1 for decades. A health check in HTTP/1.0 (HAProxy's, keepalived's) names nobody.
+    """
+    return head.version == (1, 0) and first(head.headers, b"user-agent") is not None
+
+
+@lru_cache(maxsize=256)
+def _is_public(host: bytes) -> bool:
+    """Whether a `Host` is a name of the internet without our port: then the request was made to a proxy in front."""
+    name, _, port = host.lower().rstrip(b".").partition(b":")
+    text = name.decode("latin-1")
+    return (
+        (not port or port in _WEB_PORTS)
+        and "." in text
+        and not text.endswith(_INSIDE)
+        and not text.rpartition(".")[2].isdigit()  # an IPv4 address
+        and not text.startswith("[")
+    )

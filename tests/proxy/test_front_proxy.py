@@ -1,0 +1,141 @@
+"""A proxy in front that leaves out what is needed shows by what it does send; programs that ask directly do not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.peers.nginx import nginx
+from tests.peers.processes import requires
+from tests.proxy.harness import Origin, Running, Wire, get, running
+
+PUBLIC = "wa.example.com"
+
+
+def raw(target: str, *fields: str, version: str = "1.1", host: str = "127.0.0.1:8090", method: str = "GET") -> bytes:
+    lines = [f"{method} {target} HTTP/{version}", f"Host: {host}", *fields, "Content-Length: 2"]
+    return ("\r\n".join(lines) + "\r\n\r\n{}").encode()
+
+
+def missing(proxy: Running) -> dict[str, tuple[int, int]]:
+    """What was missing, how often, and how often in webhooks."""
+    return {one["missing"]: (one["count"], one["webhooks"]) for one in proxy.server.ledger.absences.report()}
+
+
+#: What docs/nginx.md has a site write, as far as it matters here.
+WHOLE = """
+proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+"""
+
+HANDSHAKE = ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        raw("/", "X-Forwarded-Proto: https"),
+        raw("/", "X-Forwarded-Host: wa.example.com"),
+        raw("/", "Via: 1.1 edge"),
+        raw("/", "User-Agent: hub/1", version="1.0"),
+        raw("/", host=PUBLIC),
+        raw("/", host=f"{PUBLIC}:443"),
+    ],
+)
+async def test_a_request_that_somebody_passed_on_without_naming_the_client_is_noticed(
+    request_bytes: bytes, tmp_path: Path, origin: Origin
+) -> None:
+    async with running(tmp_path, origin.url) as proxy:
+        for _ in range(3):  # a head that comes again is not read again, and counted all the same
+            await proxy.ask(request_bytes)
+        assert missing(proxy) == {"client": (3, 0)}
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        raw("/"),
+        raw("/", "User-Agent: engine/1", "Connection: close"),
+        raw("/", version="1.0"),  # a health check names nobody
+        raw("/", host="statusproxy:8090"),
+        raw("/", host="statusproxy"),
+        raw("/", host="wa.internal"),
+        raw("/", host=f"{PUBLIC}:8090"),
+        raw("/", host="192.168.0.7"),
+        raw("/", host="[::1]"),
+        raw("/", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", host=PUBLIC),
+        raw("/", "X-Real-IP: 203.0.113.9", "User-Agent: hub/1", version="1.0", host=PUBLIC),
+        raw("/", "Forwarded: for=203.0.113.9", host=PUBLIC),
+        raw("/", "Upgrade: websocket", "Connection: Upgrade", *HANDSHAKE),
+    ],
+)
+async def test_a_program_that_asks_directly_and_a_proxy_that_names_the_client_are_not(
+    request_bytes: bytes, tmp_path: Path, origin: Origin
+) -> None:
+    async with running(tmp_path, origin.url) as proxy:
+        await proxy.ask(request_bytes)
+        assert missing(proxy) == {}
+
+
+async def test_a_peer_that_is_not_trusted_counts_as_the_client_and_hides_nobody(tmp_path: Path, origin: Origin) -> None:
+    async with running(tmp_path, origin.url, trusted_proxies=["10.99.0.0/16"]) as proxy:
+        await proxy.ask(raw("/", "X-Forwarded-Proto: https", host=PUBLIC))
+        assert missing(proxy) == {}
+
+
+async def test_a_handshake_without_upgrade_is_noticed(tmp_path: Path, origin: Origin) -> None:
+    async with running(tmp_path, origin.url) as proxy:
+        await proxy.ask(raw("/ws", *HANDSHAKE))
+        await proxy.ask(raw("/ws", "Connection: close", *HANDSHAKE))
+        assert missing(proxy) == {"upgrade": (2, 0)}
+
+
+@pytest.mark.parametrize("tap", [False, True])
+async def test_webhooks_among_them_are_counted_also_of_a_tap(tap: bool, tmp_path: Path, origin: Origin) -> None:
+    webhooks = [{"path": "/in", "forward": not tap}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        await proxy.ask(raw("/in", method="POST", host=PUBLIC))
+        assert missing(proxy) == {"client": (1, 1)}
+
+
+@requires("nginx")
+@pytest.mark.parametrize(
+    ("directives", "found"),
+    [
+        ("", {"client", "upgrade"}),
+        ("proxy_http_version 1.1;", {"upgrade"}),  # nothing in it tells that it was passed on
+        ("proxy_set_header X-Forwarded-Proto $scheme;", {"client", "upgrade"}),
+        ("proxy_set_header Host $host; proxy_http_version 1.1;", {"client", "upgrade"}),
+        ("proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", {"upgrade"}),
+        ("proxy_set_header X-Real-IP $remote_addr;", {"upgrade"}),
+        (WHOLE, set()),
+    ],
+)
+async def test_what_a_real_nginx_leaves_out_shows(
+    directives: str, found: set[str], tmp_path: Path, origin: Origin
+) -> None:
+    async with (
+        running(tmp_path, origin.url) as proxy,
+        nginx(tmp_path / "nginx", proxy.url, directives) as port,
+    ):
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", port))
+        lines = ["GET /ws HTTP/1.1", f"Host: {PUBLIC}", "User-Agent: hub/1", "Upgrade: websocket", *HANDSHAKE]
+        await wire.send("\r\n".join([*lines, "Connection: Upgrade", "", ""]).encode())
+        await wire.message()
+        await wire.close()
+        assert set(missing(proxy)) == found
+
+
+async def test_it_is_logged_once_an_hour_for_each_peer(
+    tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path, origin.url) as proxy:
+        for _ in range(5):
+            await proxy.ask(get("/", "X-Forwarded-Proto: https"))
+        lines = [record for record in caplog.records if record.levelno == logging.WARNING]
+        assert [record.getMessage().partition(" (")[0] for record in lines] == [
+            "127.0.0.1 passes requests on and does not say for whom"
+        ]

@@ -1,0 +1,27 @@
+"""The command's first moments: the service's start holds SIGHUP before it imports anything slow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: Runs the command with a stand-in for what is slow to import, which says what signals are held by then.
+WATCHED = """
+import signal, sys, types
+from statusproxy.__main__ import main
+assert "statusproxy.cli" not in sys.modules and "click" not in sys.modules
+stand_in = types.ModuleType("statusproxy.cli")
+stand_in.main = lambda: print(signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+sys.modules["statusproxy.cli"] = stand_in
+import statusproxy
+statusproxy.cli = stand_in
+main()
+"""
+
+
+@pytest.mark.parametrize(("command", "held"), [("run", "True"), ("doctor", "False"), ("sessions", "False")])
+def test_only_the_service_holds_sighup_and_from_its_first_line_on(command: str, held: str) -> None:
+    done = subprocess.run([sys.executable, "-c", WATCHED, command], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == held
