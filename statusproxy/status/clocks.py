@@ -24,8 +24,8 @@ that a sender whose clock was set back is known again after some ten minutes, an
 not taken for that."""
 
 LATE: Final = 900.0
-"""Seconds by which a sender's very first event may be late. No gateway sends an event again after a quarter of an
-hour; a time that lies further back comes from a wrong clock or from local time."""
+"""Seconds by which the first event about a session may be late on a path whose clock is known from other sessions. No
+gateway sends an event again after a quarter of an hour; a time that lies further back comes from another clock."""
 
 SET_BACK: Final = LATE
 """Seconds by which a sender's difference must have grown for its clock to count as set back in between. Then not
@@ -36,6 +36,9 @@ OBSERVED_EVERY: Final = 10.0
 
 MOST_SENDERS: Final = 8
 """Senders kept for one session. There is one for each webhook path, of which a site has one to three."""
+
+MOST_PATHS: Final = 64
+"""Paths kept in all: a configuration has a few, and reloads may bring others."""
 
 _NOTICEABLE: Final = 0.5
 """Seconds by which a difference must have changed to be noted in the session's record again."""
@@ -76,8 +79,8 @@ class Translated(msgspec.Struct, frozen=True, gc=False):
     stamp: Stamp
     """The best estimate, to be remembered."""
     judged: Stamp
-    """The cautious one, to be compared with what is known already. It differs for a sender's very first event: if
-    that is some minutes old, it may be late, so its time is taken literally."""
+    """The cautious one, to be compared with what is known already. It differs for a session's first event: if that
+    looks some minutes old beside what others say on the same path, it is late."""
 
 
 class Difference:
@@ -111,10 +114,11 @@ class Difference:
 class Clocks:
     """The differences of all senders. Bounded by the sessions of the map, which says which it has forgotten."""
 
-    __slots__ = ("_sessions",)
+    __slots__ = ("_paths", "_sessions")
 
     def __init__(self) -> None:
         self._sessions: dict[str, dict[str, Difference]] = {}
+        self._paths: dict[str, Difference] = {}  # of all sessions together
 
     def due(self, session: str, sender: str, now: float) -> bool:
         """Whether to look for the time of an event that says nothing: true once in `OBSERVED_EVERY` seconds."""
@@ -138,18 +142,34 @@ class Clocks:
         difference = now - at
         one.take(difference, now)
         stamp = Stamp(at, sender, one.least)
-        if first and difference <= LATE:
-            return Translated(stamp, Stamp(at, sender, min(difference, 0.0)))
+        usual = self._observe_path(sender, difference, now)
+        if first and usual < difference <= usual + LATE:
+            return Translated(stamp, Stamp(at, sender, usual))
         return Translated(stamp, stamp)
+
+    def _observe_path(self, sender: str, difference: float, now: float) -> float:
+        """The least difference of all sessions on a path, before this one; infinite where there was none."""
+        path = self._paths.get(sender)
+        if path is None:
+            if len(self._paths) >= MOST_PATHS:
+                del self._paths[next(iter(self._paths))]
+            path = self._paths[sender] = Difference(now)
+        usual = path.least
+        if difference < usual or now - path.looked_at >= OBSERVED_EVERY:
+            path.take(difference, now)
+        return usual
 
     def load(self, session: str, lags: Lags) -> None:
         """Take over what was stored of a session's senders."""
         if lags:
             self._sessions[session] = {sender: Difference(0.0, lag) for sender, lag in lags}
+            for sender, lag in lags:
+                self._observe_path(sender, lag, 0.0)
 
     def begin_anew(self) -> None:
         """Our system's clock was moved, and with it perhaps those of senders on the same machine: learn anew."""
         self._sessions.clear()
+        self._paths.clear()
 
     def forget(self, session: str) -> None:
         """The session is not in the map any more."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from statusproxy.status.clocks import (
     ENOUGH,
     LATE,
+    MOST_PATHS,
     MOST_SENDERS,
     OBSERVED_EVERY,
     WINDOW,
@@ -34,12 +35,32 @@ def test_the_least_difference_is_the_clocks_error_and_the_quickest_way(error: fl
     assert lags == [-error + 3, -error + 3, -error + 0.25, -error + 0.25]
 
 
-def test_a_first_event_that_may_be_late_is_taken_literally_and_one_from_a_wrong_clock_is_not() -> None:
-    late = Clocks().observe("sales", "/in", NOW - LATE, NOW)
-    wrong = Clocks().observe("sales", "/in", NOW - LATE - 1, NOW)
-    ahead = Clocks().observe("sales", "/in", NOW + 240, NOW)
-    assert (late.judged.here, late.stamp.here) == (NOW - LATE, NOW)
-    assert wrong.judged.here == ahead.judged.here == NOW
+@pytest.mark.parametrize("error", [-10_800.0, -90.0, 0.0, 240.0])
+def test_the_first_event_of_all_is_on_time_whatever_its_clock_says(error: float) -> None:
+    assert Clocks().observe("sales", "/in", NOW + error, NOW).judged.here == NOW
+
+
+def test_a_sessions_first_event_is_late_where_others_on_its_path_tell_the_time() -> None:
+    for behind, here in ((LATE, -LATE), (LATE + 1, 0.0), (-240.0, 0.0)):
+        clocks = Clocks()
+        clocks.observe("support", "/in", NOW - 90, NOW)
+        found = clocks.observe("sales", "/in", NOW - 90 - behind, NOW)
+        assert (found.judged.here, found.stamp.here) == (NOW + here, NOW)
+        elsewhere = clocks.observe("sales", "/out", NOW - 400, NOW)
+        assert elsewhere.judged.here == NOW
+
+
+def test_what_others_tell_survives_a_restart_with_the_sessions() -> None:
+    clocks = Clocks()
+    clocks.load("support", (("/in", 0.1),))
+    assert clocks.observe("sales", "/in", NOW - 400, NOW).judged.here == NOW - 400 + 0.1
+
+
+def test_paths_are_bounded() -> None:
+    clocks = Clocks()
+    for number in range(3 * MOST_PATHS):
+        clocks.observe("sales", f"/{number}", NOW, NOW)
+    assert len(clocks._paths) == MOST_PATHS
 
 
 def test_each_session_and_each_path_has_its_own_clock() -> None:

@@ -110,8 +110,8 @@ def test_a_disconnect_starts_an_override() -> None:
     sessions = SessionMap()
     outcome = sessions.hear(reading("sales", DOWN, 100.0, "id-1"), 103.0)
     assert outcome.verdict == "applied"
-    assert outcome.changes == (Change("sales", "started", "ev disc", 100.0, 103.0),)
-    assert override(sessions, "sales") == Override(100.0, 100.0, 103.0, "ev", "disc", "id-1", clock="", lag=3.0)
+    assert outcome.changes == (Change("sales", "started", "ev disc", 103.0, 103.0),)
+    assert override(sessions, "sales") == Override(103.0, 100.0, 103.0, "ev", "disc", "id-1", clock="", lag=3.0)
     assert (sessions.has_overrides, sessions.overrides) == (True, 1)
 
 
