@@ -57,7 +57,7 @@ def read(text: str) -> Settings:
         ("channels:\n  - path: /a\n    list: [x]\n    id: ['']", '5: channels[0].id[0]: found ""; allowed: the name of a field, or names joined by dots'),
         ("channels:\n  - path: /a/*\n    list: [x]", '3: channels[0].path: found "/a/*"; allowed: a path such as /api/channels or /api/channels/{session}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)'),
         ("channels:\n  - path: /a/:session\n    list: [x]", '3: channels[0].path: found "/a/:session"; allowed: a path such as /api/channels or /api/channels/{session}; a placeholder is written {session}'),
-        ("webhooks:\n  - path: /hook/*", '3: webhooks[0].path: found "/hook/*"; allowed: a path that begins with /; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)'),
+        ("webhooks:\n  - path: /hook/*", '3: webhooks[0].path: found "/hook/*"; allowed: a path such as /api/channels or /api/channels/{session}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)'),
         ("webhooks:\n  - path: /a\n    from: []", "4: webhooks[0].from: found an empty list, so that no event here is ever trusted; allowed: networks of the senders, or no from for private networks"),
         ("webhooks:\n  - path: /a\n    secret: {header: X-S, value: v}\n    hmac: {header: x-s, secret: s}", "5: webhooks[0].hmac.header: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header"),
         ("events:\n  - event: '*'\n    session: s", f'3: events[0].event: found "*"; {WORDS}'),
