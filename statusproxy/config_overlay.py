@@ -4,7 +4,7 @@
 | --- | --- |
 | `webhooks`, `channels` | by `path`: an entry with a path of the preset changes the keys it names; others are added |
 | `events` | by event name: the file's rules read the events they name, the preset's rules all others |
-| `reconnect`, `sessions` | by key |
+| `reconnect`, `sessions`, `dialect` | by key |
 | all others | whole |
 
 An empty block (`[]`, `{}`) means none. `preset_without` names paths and events of the preset that are left out.
@@ -37,7 +37,7 @@ def overlay(written: Entries, preset: Entries) -> Entries:
         if name not in merged or (name in written.nodes and not own):
             continue  # none at all, or an error that the reader will tell
         merged[name] = (merged[name][0], Items(tuple(lay(own, _items(preset, name), left_out))))
-    for name in ("reconnect", "sessions"):
+    for name in ("reconnect", "sessions", "dialect"):
         below, above = preset.nodes.get(name), written.nodes.get(name)
         if below and above and isinstance(below[1], Entries) and isinstance(above[1], Entries) and above[1].nodes:
             merged[name] = (above[0], Entries(below[1].nodes | above[1].nodes))

@@ -20,13 +20,15 @@ def _sources(settings: Settings) -> Iterator[str]:
     at when it was made.
     """
     known = _preset_paths(settings)
-    entries = settings.channels
-    for index, entry in enumerate(entries):
-        for other in entries[:index]:
-            if _pair(entry, other) or {fold_path(entry.path), fold_path(other.path)} <= known:
-                continue
+    told: set[str] = set()
+    for entry in settings.channels:
+        if fold_path(entry.path) in known:
+            continue
+        told.add(entry.path)
+        others = [other.path for other in settings.channels if other.path not in told and not _pair(entry, other)]
+        if others:
             yield (
-                f"channels: {other.path} and {entry.path} may show the same sessions from different sources. "
+                f"channels: {entry.path} and {', '.join(others)} may show the same sessions from different sources. "
                 "What one shows is no evidence about the other: a correction ends on the route on which the gateway "
                 "was seen to know of the disconnect, or by a QR code or a new start"
             )

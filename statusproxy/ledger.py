@@ -346,7 +346,7 @@ class Ledger:
 
     def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
         """A request lacked what a proxy in front should have passed on."""
-        self.absences.note(what, peer, self.now(), webhook=webhook)
+        self.absences.note(what, peer, self.clock.wall(), webhook=webhook)
 
     def unreadable(self, what: str, why: str) -> None:
         """Something could not be watched or corrected and passed as it came."""
@@ -372,7 +372,8 @@ class Ledger:
         durable = self._durable(changes)
         if durable is not None:
             await durable
-        return changes
+        shift = self.clock.shift
+        return tuple(moved_change(change, shift) for change in changes) if shift else changes
 
     def records(self) -> list[Record]:
         """What is known of each session now, in the system's time."""
@@ -532,7 +533,7 @@ class Ledger:
     async def _write_at_leisure(self) -> None:
         while True:
             await asyncio.sleep(LEISURE)
-            self._silence.look(self.seen.rhythm, self.now())
+            self._silence.look(self.seen.rhythm, self.clock.wall())
             for about, count in self._repeats.overdue(self.now()):
                 _warn(about, count, over=True)
             self._log.overdue(self._rules.max_sessions, self.now())

@@ -96,6 +96,10 @@ PROBES: dict[str, Probe] = {
         [{"event": "gone", "session": "id", "means": "disconnected"}],
         lambda server: server.ledger._signal_rules.rules, lambda settings: settings.signal_rules().rules,
     ),
+    "dialect": Probe(
+        {"own": ["meta.outgoing"]}, lambda server: server.ledger._signal_rules.dialect,
+        lambda settings: settings.signal_rules().dialect,
+    ),
     "presence": Probe(
         "trust", lambda server: server.ledger._signal_rules.presence_trusted,
         lambda settings: settings.presence == "trust",

@@ -45,7 +45,7 @@ class Health:
         """
         store, gateway = await asyncio.gather(self._store(), self._gateway())
         damage = [str(each) for each in self._ledger.damage]
-        missing = self._ledger.absences.going_on(self._ledger.now())
+        missing = self._ledger.absences.going_on(self._ledger.clock.wall())
         works = store is None and gateway is None
         status = "trouble" if not works else "degraded" if damage else "ok"
         report: dict[str, Any] = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}

@@ -56,7 +56,7 @@ def test_both_languages_have_the_same_blocks() -> None:
     ids=["en", "pt-BR"],
 )
 def test_what_waits_for_a_restart_is_listed_as_the_program_has_it(page: Path, sentence: str) -> None:
-    (listed,) = re.findall(sentence, page.read_text(), re.DOTALL)
+    (listed,) = re.findall(sentence, " ".join(page.read_text().split()))
     assert re.findall("`([^`]+)`", listed) == list(AT_START)
 
 

@@ -161,7 +161,7 @@ async def test_a_fix_pasted_and_reloaded_makes_its_finding_go_away(code: str, bu
 
 
 #: Findings whose fix is made elsewhere, and for which the file is got ready by the lines.
-ELSEWHERE = {"webhooks.not-known", "webhooks.none", "webhooks.outbound-only"}
+ELSEWHERE = {"webhooks.not-known", "webhooks.none", "webhooks.outbound-only", "webhooks.nameless"}
 
 
 async def test_each_of_the_three_ways_is_a_block_that_loads(build: Build) -> None:
@@ -174,6 +174,18 @@ async def test_each_of_the_three_ways_is_a_block_that_loads(build: Build) -> Non
         webhooks = load(site.file, environ={}).webhooks
         assert [each.path for each in webhooks] == ["/hub/webhook", "/tap", "/v1/webhooks/receive"]
         assert (webhooks[0].forward_to, webhooks[1].forward) == ("http://127.0.0.1:9/in", False)
+
+
+async def test_a_path_with_the_session_is_added_beside_the_one_that_is_there(build: Build) -> None:
+    site = await build()
+    await site.gateway.post_all([{"event": "status-find", "status": "inChat"}])
+    finding = (await site.examine()).findings["webhooks.nameless"]
+    (block,) = [each for each in blocks((await site.examine()).text) if "{session}" in "".join(each)]
+    assert "\n".join(block) in finding["mend"]
+    site.file.write_text(paste(site.file.read_text(), block))
+    webhooks = load(site.file, environ={}).webhooks
+    assert [each.path for each in webhooks] == ["/v1/webhooks/receive/{session}", "/v1/webhooks/receive"]
+    assert webhooks[0].forward_to == f"{site.gateway.base_url}/v1/webhooks/receive"
 
 
 def test_every_fix_with_lines_is_pasted_here() -> None:
