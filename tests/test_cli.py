@@ -194,9 +194,11 @@ def test_check_warns_where_two_routes_may_draw_on_two_sources(tmp_path: Path) ->
     file.write_text("gateway: http://127.0.0.1:3000\n")
     assert CliRunner().invoke(main, ["check", "--config", str(file)]).stderr == ""
     file.write_text("gateway: http://127.0.0.1:3000\nchannels: [{path: /a, list: [x]}, {path: /b, list: [x]}]\n")
+    # The preset's own routes stay beside these two.
     result = CliRunner().invoke(main, ["check", "--config", str(file)])
     assert result.exit_code == 0
-    assert result.stderr.startswith("warning: channels: /a and /b may show the same sessions from different sources.")
+    assert result.stderr.startswith("warning: channels: /a and /b, /api/channels, ")
+    assert "may show the same sessions from different sources" in result.stderr
 
 
 async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy: Running, tmp_path: Path) -> None:
