@@ -43,6 +43,7 @@ class Flight:
             return await landed
         finally:
             self.followers -= 1
+            del landed  # else an error, its traceback and this frame would keep each other in memory
 
     def land(self, landing: Landing | BaseException) -> None:
         """Tell the followers what came of it."""

@@ -67,7 +67,12 @@ class Workshop:
                 await asyncio.sleep(0)
                 done, result = _advance(steps, ON_LOOP)
             else:
-                done, result = await running
+                try:
+                    done, result = await running
+                finally:
+                    del (
+                        running
+                    )  # an error's traceback holds this frame: with the future, which holds the error, for long
         assert not isinstance(result, _Pending)
         return result
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -244,3 +245,23 @@ async def test_an_exchange_and_its_body_leave_the_memory_when_it_ends(
     finally:
         gc.enable()
     assert alive <= 3  # the last one's
+
+
+async def test_a_list_that_cannot_be_decoded_leaves_the_memory_when_it_has_passed(
+    origin: Origin, proxy: Running
+) -> None:
+    # Some milliseconds of work: it goes on in the thread, whose error comes back by a future.
+    broken = gzip.compress(b"", mtime=0) * 40_000
+    origin.answer = answer(broken, "Content-Encoding: gzip")
+    client = await proxy.connect()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            await client.send(get("/api/channels"))
+            assert (await client.message()).body == broken
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+        alive = sum(isinstance(each, Exchange) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 1
