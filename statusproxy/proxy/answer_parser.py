@@ -137,6 +137,10 @@ class Answer:
         self.behind = False
         """Bytes came behind the answer: whose they are cannot be told."""
 
+    def let_go(self) -> None:
+        """Nobody reads this answer any more: it knows its parser, and the parser knows it."""
+        self._llhttp = self._informational = None
+
     @property
     def pending(self) -> bool:
         """Whether more can be read from the bytes that are here: call `go_on`."""

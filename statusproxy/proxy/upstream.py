@@ -179,6 +179,9 @@ class UpstreamConnection(asyncio.Protocol):
         set back, or a reason to say no: then the next exchange finds the connection as a fresh one would be.
         """
         answer, self._answer = self._answer, None
+        if answer is not None and not answer.complete:
+            answer.let_go()
+        error, self.error = self.error, None  # its traceback holds the exchange, and a frame of ours that holds us
         transport = self.transport
         self._deadline = None
         self.writable = self.whole = None
@@ -187,7 +190,7 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is None:  # nothing was asked since it was taken
             return self.used > 0
         head = answer.head
-        whole = answer.complete and not answer.behind and self.error is None and self.request_done
+        whole = answer.complete and not answer.behind and error is None and self.request_done
         if not whole or head is None or not head.keep_alive or self._tunnel is not None:
             return False
         if self._waiter is not None or self._drain_waiter is not None:

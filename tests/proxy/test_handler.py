@@ -247,6 +247,27 @@ async def test_an_exchange_and_its_body_leave_the_memory_when_it_ends(
     assert alive <= 3  # the last one's
 
 
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n"])
+async def test_an_exchange_that_failed_leaves_the_memory_as_well(origin: Origin, proxy: Running, said: bytes) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(said)
+
+    origin.script = script
+    client = await proxy.connect()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            await client.send(get("/x"))
+            assert (await client.message()).status == 502
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+        alive = sum(isinstance(each, Exchange) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2
+
+
 async def test_a_list_that_cannot_be_decoded_leaves_the_memory_when_it_has_passed(
     origin: Origin, proxy: Running
 ) -> None:
