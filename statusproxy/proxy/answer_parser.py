@@ -237,8 +237,8 @@ class Answer:
         except httptools.HttpParserUpgrade:
             pass  # behind a 101 the bytes are another protocol's: not llhttp's matter here
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            raise (cause if isinstance(cause, BadAnswerError) else BadAnswerError(str(error))) from None
+            # Raised anew below: llhttp's error and the one in its callback know each other, and would keep the answer.
+            refused = str(error.__context__ if isinstance(error.__context__, BadAnswerError) else error)
         if refused:
             raise BadAnswerError(refused)
         if end < 0:
