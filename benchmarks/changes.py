@@ -9,10 +9,10 @@ from typing import Any
 
 from benchmarks.fleet import channels
 from benchmarks.results import Finding, Goal, Median, Section
-from statusproxy.config import load
-from statusproxy.ledger import Ledger
-from statusproxy.logs import JsonFormatter
-from statusproxy.metrics import Metrics
+from statusproxy.config.settings import load
+from statusproxy.observe.logs import JsonFormatter
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.channels import ChannelRule
 from statusproxy.store.memory import MemoryStore
 
@@ -38,19 +38,19 @@ def measure() -> list[tuple[Section, list[Finding]]]:
         log.level, log.propagate = before
 
 
-def _ledger() -> tuple[Ledger, ChannelRule]:
+def _registry() -> tuple[SessionRegistry, ChannelRule]:
     settings = load(None, {}, {}, gateway="http://gateway.example")
-    ledger = Ledger(settings.signal_rules(), settings.session_rules(), MemoryStore(), Metrics())
-    return ledger, settings.channels[0].rule()
+    registry = SessionRegistry(settings.signal_rules(), settings.session_rules(), MemoryStore(), Metrics())
+    return registry, settings.channels[0].rule()
 
 
 def _list(count: int) -> bytes:
     return json.dumps(channels(count), separators=(",", ":")).encode()
 
 
-def _lose(ledger: Ledger, number: int) -> None:
+def _lose(registry: SessionRegistry, number: int) -> None:
     event = {"event": "status-find", "session": f"session-{number:05d}", "status": "desconnectedMobile"}
-    ledger.hear(json.dumps(event).encode(), "127.0.0.1")
+    registry.hear(json.dumps(event).encode(), "127.0.0.1")
 
 
 async def _falls() -> tuple[Section, list[Finding]]:
@@ -64,22 +64,22 @@ async def _falls() -> tuple[Section, list[Finding]]:
     for count in (0, 1_000, 4_000, 10_000):
         falls, scrapes, lookups = [], [], []
         for _ in range(_TURNS):
-            ledger, rule = _ledger()
-            await ledger.store.open()
+            registry, rule = _registry()
+            await registry.store.open()
             if count:
-                ledger.correct(_list(count), rule, ledger.now(), None)
+                registry.correct(_list(count), rule, registry.now(), None)
             begun = time.process_time()
             for number in range(_FALLS):
-                _lose(ledger, number)
+                _lose(registry, number)
             falls.append((time.process_time() - begun) * 1e3)
             await asyncio.sleep(0)
             begun = time.process_time()
             for _ in range(100):
-                ledger.records()
+                registry.records()
             scrapes.append((time.process_time() - begun) * 1e4)
             begun = time.process_time()
             for number in range(_FALLS):
-                ledger.gateway_word(f"session-{number:05d}")
+                registry.gateway_word(f"session-{number:05d}")
             lookups.append((time.process_time() - begun) * 1e6 / _FALLS)
         fell = Median.of(falls)
         section.rows.append(
@@ -117,16 +117,16 @@ async def _long_lists() -> tuple[Section, list[Finding]]:
     findings = []
     for count, lost in ((1_000, 300), (10_000, 1), (10_000, 5_000), (10_000, 10_000)):
         took, waited = [], []
-        ledger, rule = _ledger()
-        await ledger.store.open()
+        registry, rule = _registry()
+        await registry.store.open()
         for number in range(lost):
-            _lose(ledger, number)
+            _lose(registry, number)
             if number % 100 == 0:
                 await asyncio.sleep(0)
         for turn in range(_TURNS + 1):
             body = _list(count) + b" " * turn
             begun = time.process_time()
-            waited.append(await _longest_turn(ledger.correct_in_steps(body, rule, ledger.now(), None)))
+            waited.append(await _longest_turn(registry.correct_in_steps(body, rule, registry.now(), None)))
             took.append((time.process_time() - begun) * 1e3)
         turns = Median.of(waited[1:])
         section.rows.append([f"{count:,}", f"{lost:,}", Median.of(took[1:]).text("ms", 1), turns.text("ms", 1)])

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from statusproxy.state_url import Place
+from statusproxy.config.state_url import Place
 from statusproxy.status.sessions import Change, Override, Record
 from statusproxy.status.signals import Kind
 from statusproxy.store.redis import RedisStore

@@ -11,16 +11,17 @@ from typing import Any, Literal, NoReturn
 
 import click
 
-from statusproxy import __version__, logs
+from statusproxy import __version__
 from statusproxy.admin import client as admin_client
-from statusproxy.config import OR_GATEWAY, Settings, dump, load
-from statusproxy.config_errors import ConfigError
-from statusproxy.config_layers import find_file
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.layers import find_file
+from statusproxy.config.settings import OR_GATEWAY, Settings, dump, load
+from statusproxy.observe import logs
+from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import visible
-from statusproxy.service import environment, with_state_directory
 from statusproxy.store import state_file
 from statusproxy.store.extras import missing_package
-from statusproxy.terminal import colours
+from statusproxy.systemd import environment, with_state_directory
 
 #: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
 _EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
@@ -86,7 +87,7 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
         source = config or find_file(known)
         _fail(f"{source}: {missing}" if source else missing, _EXIT_CONFIG)
     click.echo(dump(settings), nl=False)
-    from statusproxy.config_warnings import warnings
+    from statusproxy.config.hints import warnings
 
     for warning in warnings(settings):
         click.echo(f"warning: {warning}", err=True)

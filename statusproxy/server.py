@@ -11,24 +11,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from statusproxy import __version__, access_log, config_restart, service, unix_socket
-from statusproxy.addresses import Address
+from statusproxy import __version__, systemd
 from statusproxy.admin.listener import AdminListener
-from statusproxy.config import Settings
-from statusproxy.config_errors import ConfigError
-from statusproxy.gateway_watch import UNREACHED, GatewayWatch
-from statusproxy.ledger import Ledger
-from statusproxy.loop_lag import LoopLag
-from statusproxy.metrics import Metrics
-from statusproxy.network_errors import in_words
-from statusproxy.proxy import descriptors
-from statusproxy.proxy.client import ClientServer
-from statusproxy.proxy.handler import Proxy, new_request_id
-from statusproxy.proxy.routes import Kind
-from statusproxy.proxy.site import Report
+from statusproxy.assembly import build_site, head_limits, load_certificate, server_tls
+from statusproxy.config import restart as config_restart
+from statusproxy.config.addresses import Address
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.paths import fold_path
+from statusproxy.config.settings import Settings
+from statusproxy.observe import access_log
+from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.loop_lag import LoopLag
+from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.network_errors import in_words
+from statusproxy.proxy.downstream import descriptors, unix_socket
+from statusproxy.proxy.downstream.connection import ClientServer
+from statusproxy.proxy.exchange import Proxy, new_request_id
+from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.store import StoreError, open_store
-from statusproxy.templates import fold_path
-from statusproxy.wiring import build_site, head_limits, load_certificate, server_tls
 
 log = logging.getLogger("statusproxy")
 
@@ -77,7 +78,7 @@ class Server:
         self._given = given
         self.metrics = Metrics()
         self._loop_lag = LoopLag()
-        self.metrics.registry.register(self._loop_lag)
+        self.metrics.collectors.register(self._loop_lag)
         self.addresses: list[str] = []
         """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
         self._read_settings = read_settings
@@ -103,11 +104,13 @@ class Server:
             raise StartError(f"a certificate cannot be used: {in_words(error)}") from error
         try:
             store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
-            self.ledger = Ledger(settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock)
-            await self.ledger.open()
+            self.registry = SessionRegistry(
+                settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock
+            )
+            await self.registry.open()
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
-        self.proxy = Proxy(site, self.ledger, self._report)
+        self.proxy = Proxy(site, self.registry, self._report)
         reserve = descriptors.Reserve(descriptors.allowed(), settings.limits.upstream_connections)
         asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
         self.clients = ClientServer(
@@ -122,16 +125,16 @@ class Server:
             head_limits=head_limits(settings),
             reserve=reserve,
         )
-        self.admin = AdminListener(self.ledger, self.metrics, self.proxy, settings)
+        self.admin = AdminListener(self.registry, self.metrics, self.proxy, settings)
         self.admin.listening = self.addresses
         self.admin.given = self._given
         try:
             await self._listen(settings)
         except OSError as error:
             await self._close_listeners()
-            await self.ledger.close()
+            await self.registry.close()
             raise StartError(str(error)) from error
-        interval = service.watchdog_interval()
+        interval = systemd.watchdog_interval()
         if interval is not None:
             self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
         self._loop_lag.start()
@@ -148,7 +151,7 @@ class Server:
         self._handle_signals()
         await self.start()
         self.gateway_watch.start()
-        service.notify("READY=1", self._serving())
+        systemd.notify("READY=1", self._serving())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         await self._stopping.wait()
         _block(signal.SIGHUP)
@@ -162,10 +165,10 @@ class Server:
 
     async def stop(self) -> None:
         """Accept no more, finish what is under way within `timeouts.drain` seconds, write the state, close."""
-        service.notify(
+        systemd.notify(
             "STOPPING=1",
-            service.status("Finishing the requests under way"),
-            service.more_time(self.settings.timeouts.drain + _CLOSING),
+            systemd.status("Finishing the requests under way"),
+            systemd.more_time(self.settings.timeouts.drain + _CLOSING),
         )
         log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         self.proxy.draining = True
@@ -191,7 +194,7 @@ class Server:
             task.cancel()
         for pool in self.proxy.site.pools.values():
             pool.abort()
-        await self.ledger.close()
+        await self.registry.close()
         log.info("stopped")
 
     def reload(self) -> bool:
@@ -201,7 +204,7 @@ class Server:
         """
         if self._read_settings is None or not self.addresses or self._stopping.is_set():
             return False
-        service.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
+        systemd.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
         try:
             wanted = self._read_settings()
             settings, waiting = config_restart.after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
@@ -213,7 +216,7 @@ class Server:
             why = in_words(error) if isinstance(error, OSError) else str(error)
             log.error("the configuration was not changed: %s", why, extra={"why": why})
             self._refused = why
-            service.notify("READY=1", self._serving())
+            systemd.notify("READY=1", self._serving())
             return False
         for key in waiting:
             log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
@@ -223,9 +226,9 @@ class Server:
         for name, pool in before.pools.items():
             if site.pools.get(name) is not pool:
                 pool.close()
-        self.ledger.configure(settings.signal_rules(), settings.session_rules())
+        self.registry.configure(settings.signal_rules(), settings.session_rules())
         if (settings.webhooks, settings.trusted_proxies) != (self.settings.webhooks, self.settings.trusted_proxies):
-            self.ledger.seen.trust_changed()
+            self.registry.seen.trust_changed()
         self.clients.language = settings.language
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.write_timeout = settings.timeouts.response_body
@@ -236,18 +239,18 @@ class Server:
         self._refused = None
         self.gateway_watch.failed()  # it may be another one
         log.info("configuration reloaded")
-        service.notify("READY=1", self._serving())
+        systemd.notify("READY=1", self._serving())
         return True
 
     # ---- parts ----
 
     async def _listen(self, settings: Settings) -> None:
-        inherited = service.inherited_sockets()
+        inherited = systemd.inherited_sockets()
         admin_sockets = [sock for name, sock in inherited if name == "admin"]
         ours = [sock for name, sock in inherited if name != "admin"]
         for sock in ours:
             self._listeners.append(await self._serve_socket(sock))
-        for address in service.not_inherited(settings.listen, ours):
+        for address in systemd.not_inherited(settings.listen, ours):
             if ours:
                 log.warning(
                     "%s is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
@@ -316,9 +319,9 @@ class Server:
         written, and mend nothing. One that says nothing at all is stuck, and then a restart is what helps.
         """
         while True:
-            before, works = self._store_trouble, await self.ledger.works()
-            self._store_trouble = None if works else self.ledger.store.trouble or "no reason given"
-            service.notify("WATCHDOG=1", *([] if before == self._store_trouble else [self._serving()]))
+            before, works = self._store_trouble, await self.registry.works()
+            self._store_trouble = None if works else self.registry.store.trouble or "no reason given"
+            systemd.notify("WATCHDOG=1", *([] if before == self._store_trouble else [self._serving()]))
             await asyncio.sleep(interval)
 
     def _serving(self) -> str:
@@ -330,18 +333,18 @@ class Server:
             ("waits for a restart", ", ".join(self.waiting)),
         )
         serving = f"Serving {self.settings.gateway} on {', '.join(self.addresses)}"
-        return service.status("; ".join([serving, *(f"{what}: {why}" for what, why in wrong if why)]))
+        return systemd.status("; ".join([serving, *(f"{what}: {why}" for what, why in wrong if why)]))
 
     def _tell_status(self) -> None:
         if not self._stopping.is_set():
-            service.notify(self._serving())
+            systemd.notify(self._serving())
 
     def _report(self, report: Report) -> None:
         self.metrics.report(report)
         if report.problem in UNREACHED:
             self.gateway_watch.failed()
         if report.kind is Kind.WEBHOOK:
-            self.ledger.seen.passed(fold_path(report.template or ""), report.status, self._clock())
+            self.registry.seen.passed(fold_path(report.template or ""), report.status, self._clock())
         if self.settings.log.access:
             access_log.tell(report, self.settings.log.access)
 

@@ -20,13 +20,13 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from statusproxy.addresses import Address
-from statusproxy.config import PRIVATE_NETWORKS, ConfigError, Settings, load
-from statusproxy.config_modes import format_mode
-from statusproxy.service import environment
-from statusproxy.state_url import SqliteFile, parse_state_url
+from statusproxy.config.addresses import Address
+from statusproxy.config.modes import format_mode
+from statusproxy.config.settings import PRIVATE_NETWORKS, ConfigError, Settings, load
+from statusproxy.config.state_url import SqliteFile, parse_state_url
 from statusproxy.store.extras import needed_packages
 from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name
+from statusproxy.systemd import environment
 
 #: SocketMode= in statusproxy.socket.
 _UNIT_MODE = 0o666

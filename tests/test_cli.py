@@ -218,7 +218,7 @@ async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy:
 
     result = await asking(proxy, tmp_path, "release", "Front Desk")
     assert (result.exit_code, result.stdout.startswith("Front Desk: released")) == (0, True)
-    assert not proxy.server.ledger.has_overrides
+    assert not proxy.server.registry.has_overrides
     result = await asking(proxy, tmp_path, "release", "Front Desk")
     assert (result.exit_code, result.stdout.startswith("Front Desk: nothing to release")) == (0, True)
     result = await asking(proxy, tmp_path, "release", "nobody")
@@ -312,7 +312,7 @@ async def test_forget_removes_sessions_and_ends_their_corrections(proxy: Running
         "frontdesk: forgotten (known as Front Desk); the list shows again what the gateway says",
         "sales: forgotten",
     ]
-    assert proxy.server.ledger.records() == []
+    assert proxy.server.registry.records() == []
     result = await asking(proxy, tmp_path, "forget", "sales")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no session 'sales' is known" in result.stderr

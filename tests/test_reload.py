@@ -16,17 +16,17 @@ import msgspec
 import pytest
 
 from statusproxy.admin import client
-from statusproxy.config import Settings, dump
-from statusproxy.config_restart import AT_START
+from statusproxy.config.restart import AT_START
+from statusproxy.config.settings import Settings, dump
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import free_port
-from statusproxy.doctor import running
-from statusproxy.proxy.routes import Kind
+from statusproxy.doctor.looks import running
+from statusproxy.observe.exchange_report import Kind
 from statusproxy.server import Server
 from tests.proxy.harness import PATIENCE, Origin, answer, get
+from tests.test_assembly import make_certificate
 from tests.test_server import LIST, Program, Site, program, serving
-from tests.test_wiring import make_certificate
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
 
@@ -59,7 +59,7 @@ def rule(name: str, new: Any) -> Probe:
     """A key of `sessions` that the session map goes by."""
 
     def live(server: Server) -> Any:
-        return getattr(server.ledger.sessions._rules, name)
+        return getattr(server.registry.sessions._rules, name)
 
     def meant(settings: Settings) -> Any:
         return getattr(settings.session_rules(), name)
@@ -94,14 +94,14 @@ PROBES: dict[str, Probe] = {
     ),
     "events": Probe(
         [{"event": "gone", "session": "id", "means": "disconnected"}],
-        lambda server: server.ledger._signal_rules.rules, lambda settings: settings.signal_rules().rules,
+        lambda server: server.registry._signal_rules.rules, lambda settings: settings.signal_rules().rules,
     ),
     "dialect": Probe(
-        {"own": ["meta.outgoing"]}, lambda server: server.ledger._signal_rules.dialect,
+        {"own": ["meta.outgoing"]}, lambda server: server.registry._signal_rules.dialect,
         lambda settings: settings.signal_rules().dialect,
     ),
     "presence": Probe(
-        "trust", lambda server: server.ledger._signal_rules.presence_trusted,
+        "trust", lambda server: server.registry._signal_rules.presence_trusted,
         lambda settings: settings.presence == "trust",
     ),
     "channels": Probe(
@@ -120,7 +120,7 @@ PROBES: dict[str, Probe] = {
         "drop", lambda server: server.clients.head_limits.drop_underscores,
         lambda settings: settings.underscores_in_headers == "drop",
     ),
-    "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.ledger.store)),
+    "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.registry.store)),
     "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
     "admin.token": Probe("fresh", lambda server: server.admin.settings.admin.token, attrgetter("admin.token")),
     "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),

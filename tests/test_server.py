@@ -20,13 +20,13 @@ import pytest
 import yaml
 
 from statusproxy.admin import client
-from statusproxy.config import load, loads
+from statusproxy.config.settings import load, loads
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError
 from tests.peers.processes import run
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
-from tests.test_wiring import make_certificate
+from tests.test_assembly import make_certificate
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -232,11 +232,11 @@ async def test_a_reload_applies_routes_and_rules_from_the_next_request_on(site: 
     event = json.dumps({"event": "connection.update", "session": "sales", "state": "gone"}).encode()
     for path in ("/v1/webhooks/receive", "/elsewhere"):
         await site.ask(get(path, method="POST", body=event))
-    assert not site.server.ledger.has_overrides
+    assert not site.server.registry.has_overrides
     rule = {"event": "connection.update", "session": ["session"], "state": ["state"], "disconnected": ["gone"]}
     assert site.reload(webhooks=[{"path": "/elsewhere"}], events=[rule], preset_without=["/v1/webhooks/receive"])
     await site.ask(get("/v1/webhooks/receive", method="POST", body=event))
-    assert not site.server.ledger.has_overrides
+    assert not site.server.registry.has_overrides
     await site.ask(get("/elsewhere", method="POST", body=event))
     assert b'"disconnected"' in (await site.ask(get("/api/channels"))).body
     channels = [{"path": "/v2/list", "list": ["channels"], "id": ["id"], "set": {"status": "down"}}]
@@ -603,15 +603,15 @@ async def test_the_watchdog_is_fed_while_the_store_says_no_and_the_status_tells_
     class Refusing:
         trouble = "disk full"
 
-    class Ledger:
+    class SessionRegistry:
         store = Refusing()
 
         async def works(self) -> bool:
             return False
 
-    monkeypatch.setattr("statusproxy.service.notify", notify)
+    monkeypatch.setattr("statusproxy.systemd.notify", notify)
     server = Server(loads("gateway: http://127.0.0.1:1"))
-    server.ledger = Ledger()  # type: ignore[assignment]
+    server.registry = SessionRegistry()  # type: ignore[assignment]
     feeding = asyncio.create_task(server._feed_watchdog(3600))
     await asyncio.wait_for(told.wait(), 10)
     feeding.cancel()

@@ -6,8 +6,8 @@ import socket
 from typing import Any
 from urllib.parse import quote as _quote
 
-from statusproxy.addresses import Address, parse_admin
-from statusproxy.network_errors import in_words
+from statusproxy.config.addresses import Address, parse_admin
+from statusproxy.observe.network_errors import in_words
 from statusproxy.observe.visible import json_visible
 
 #: Seconds to wait for an answer: it comes from this host's memory.

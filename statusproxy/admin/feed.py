@@ -20,8 +20,8 @@ from typing import Any, Final
 from statusproxy import __version__
 from statusproxy.admin.health import Health
 from statusproxy.admin.report import moment, session_text
-from statusproxy.hearsay import Word
-from statusproxy.ledger import Ledger
+from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.sessions import Change, Record, Watch
 
 log = logging.getLogger("statusproxy.admin")
@@ -107,8 +107,8 @@ class _Page:
 class Feed:
     """Tells pages what changes. `site` gives what stands above the list: the gateway's address."""
 
-    def __init__(self, ledger: Ledger, health: Health, site: Callable[[], dict[str, Any]]) -> None:
-        self._ledger = ledger
+    def __init__(self, registry: SessionRegistry, health: Health, site: Callable[[], dict[str, Any]]) -> None:
+        self._registry = registry
         self._health = health
         self._site = site
         self._pages: set[_Page] = set()
@@ -182,7 +182,7 @@ class Feed:
             self._task.cancel()
             self._task = None
         if self._watch is not None:
-            self._ledger.sessions.unwatch(self._watch)
+            self._registry.sessions.unwatch(self._watch)
             self._watch = None
         self._shown = {}
         self._all = True
@@ -202,16 +202,16 @@ class Feed:
 
     def _heard(self) -> dict[str, Any]:
         return {
-            "webhook_last_heard": moment(self._ledger.heard_at),
-            "webhooks": self._ledger.seen.totals(),
-            "started": moment(self._ledger.started_at),
+            "webhook_last_heard": moment(self._registry.heard_at),
+            "webhooks": self._registry.seen.totals(),
+            "started": moment(self._registry.started_at),
         }
 
     # ---- the one task ----
 
     async def _go_on(self) -> None:
         looked_at = time.monotonic()
-        stop = self._ledger.listen(self._stirred)
+        stop = self._registry.listen(self._stirred)
         try:
             while True:
                 try:
@@ -237,10 +237,10 @@ class Feed:
     async def _look(self, *, health: bool = True) -> None:
         """Find what differs from what was told, and owe it to every page."""
         if self._watch is None:
-            self._watch = self._ledger.sessions.watch()
-        known = self._ledger.records()
+            self._watch = self._registry.sessions.watch()
+        known = self._registry.records()
         changed, gone = self._watch.take()
-        versions = self._ledger.gateway_versions
+        versions = self._registry.gateway_versions
         now = time.monotonic()
         if (
             self._all
@@ -265,15 +265,15 @@ class Feed:
 
     def _differs(self, session: str) -> bool:
         """Whether a session is other than it was told; noted as it is now."""
-        record = self._ledger.sessions.get(session)
+        record = self._registry.sessions.get(session)
         if record is None:  # gone meanwhile
             return False
         before = self._shown.get(session)
-        word = _word(self._ledger.gateway_word(session), before.word if before is not None else None)
+        word = _word(self._registry.gateway_word(session), before.word if before is not None else None)
         # Records and words are values that are replaced, so that the same object means that nothing is new.
         if before is not None and before.record is record and before.word is word:
             return False
-        self._shown[session] = _Shown(record, word, self._ledger.in_system_time)
+        self._shown[session] = _Shown(record, word, self._registry.in_system_time)
         return True
 
 

@@ -4,9 +4,9 @@ import asyncio
 import time
 from typing import Any, Final, Protocol, runtime_checkable
 
-from statusproxy.ledger import Ledger
-from statusproxy.proxy.handler import Proxy
-from statusproxy.proxy.upstream import UpstreamError
+from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.registry.registry import SessionRegistry
 
 #: Seconds for which a look at whether the gateway can be reached counts: checks must not become load.
 FRESH: Final = 1.0
@@ -27,8 +27,8 @@ class KeepsJournal(Protocol):
 class Health:
     """Looks at store and gateway when asked; those who ask at the same time share one look at the gateway."""
 
-    def __init__(self, ledger: Ledger, proxy: Proxy) -> None:
-        self._ledger = ledger
+    def __init__(self, registry: SessionRegistry, proxy: Proxy) -> None:
+        self._registry = registry
         self._proxy = proxy
         self._looked_at = float("-inf")
         self._trouble: str | None = None
@@ -44,8 +44,8 @@ class Health:
         together. It does not make the proxy unready: as long as the server is there, nothing is at risk.
         """
         store, gateway = await asyncio.gather(self._store(), self._gateway())
-        damage = [str(each) for each in self._ledger.damage]
-        missing = self._ledger.absences.going_on(self._ledger.clock.wall())
+        damage = [str(each) for each in self._registry.damage]
+        missing = self._registry.absences.going_on(self._registry.clock.wall())
         works = store is None and gateway is None
         status = "trouble" if not works else "degraded" if damage else "ok"
         report: dict[str, Any] = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}
@@ -53,14 +53,14 @@ class Health:
         return report | ({"damage": damage} if damage else {}) | self._journal()
 
     def _journal(self) -> dict[str, str]:
-        store = self._ledger.store
+        store = self._registry.store
         return {"journal": store.journal_trouble or "ok"} if isinstance(store, KeepsJournal) else {}
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""
-        if await self._ledger.works():
+        if await self._registry.works():
             return None
-        return self._ledger.store.trouble or "does not take writes"
+        return self._registry.store.trouble or "does not take writes"
 
     async def _gateway(self) -> str | None:
         """Why no connection to the gateway can be had, or None."""

@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from statusproxy import __version__, unix_socket
-from statusproxy.addresses import Address
+from statusproxy import __version__
 from statusproxy.admin import assets
 from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.feed import Feed, FeedFullError
@@ -25,11 +24,13 @@ from statusproxy.admin.health import Health
 from statusproxy.admin.ids import natural_key
 from statusproxy.admin.report import change_report, damage_report, moment, session_text
 from statusproxy.admin.selfreport import self_report
-from statusproxy.config import Settings
-from statusproxy.ledger import Ledger
-from statusproxy.metrics import Metrics
-from statusproxy.network_errors import in_words
-from statusproxy.proxy.handler import Proxy
+from statusproxy.config.addresses import Address
+from statusproxy.config.settings import Settings
+from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.network_errors import in_words
+from statusproxy.proxy.downstream import unix_socket
+from statusproxy.proxy.exchange import Proxy
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.sessions import FORGOTTEN, Record
 from statusproxy.store import StoreError
 
@@ -56,7 +57,7 @@ _HISTORY: Final = 1000
 class AdminListener:
     """Answers `/healthz`, `/readyz`, `/sessions`, `/history`, `/state`, `/metrics`, and serves the status page."""
 
-    def __init__(self, ledger: Ledger, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
+    def __init__(self, registry: SessionRegistry, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
@@ -66,15 +67,15 @@ class AdminListener:
         """Where it listens, as URLs or `unix:/path`, once started."""
         self.listening: list[str] = []
         """Where the proxy itself listens."""
-        self._ledger = ledger
+        self._registry = registry
         self._metrics = metrics
         self._proxy = proxy
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._socket_of_ours: Path | None = None
         self._writing = asyncio.Lock()
-        self._health = Health(ledger, proxy)
-        self._feed = Feed(ledger, self._health, lambda: {"gateway_url": self.settings.gateway})
+        self._health = Health(registry, proxy)
+        self._feed = Feed(registry, self._health, lambda: {"gateway_url": self.settings.gateway})
 
     def configure(self, settings: Settings, waiting: Sequence[str]) -> None:
         """Go by other settings from the next request on; `waiting` are the keys that wait for a restart."""
@@ -223,18 +224,18 @@ class AdminListener:
         return web.json_response(report, status=503 if report["status"] == "trouble" else 200)
 
     async def _expose(self, request: web.Request) -> web.Response:
-        self._metrics.refresh(self._ledger, self._proxy)
+        self._metrics.refresh(self._registry, self._proxy)
         return web.Response(body=self._metrics.expose(), headers={"Content-Type": self._metrics.content_type})
 
     async def _sessions(self, request: web.Request) -> web.Response:
         """Every session something is known of: those shown as disconnected first, in natural order."""
-        records = await _in_order(self._ledger.records())
+        records = await _in_order(self._registry.records())
         head = json.dumps(
             {
                 "now": moment(time.time()),
-                "started": moment(self._ledger.started_at),
-                "webhook_last_heard": moment(self._ledger.heard_at),
-                "webhooks": self._ledger.seen.totals(),
+                "started": moment(self._registry.started_at),
+                "webhook_last_heard": moment(self._registry.heard_at),
+                "webhooks": self._registry.seen.totals(),
                 "disconnected": sum(record.override is not None for record in records),
             }
         )
@@ -242,7 +243,7 @@ class AdminListener:
         for start in range(0, len(records), _AT_ONCE):
             async with self._writing:  # thousands take a while, which the traffic must not wait for
                 reports += [
-                    session_text(record, self._ledger.gateway_word(record.session))
+                    session_text(record, self._registry.gateway_word(record.session))
                     for record in records[start : start + _AT_ONCE]
                 ]
                 await asyncio.sleep(0)
@@ -253,14 +254,14 @@ class AdminListener:
         """What `statusproxy doctor` asks of a running proxy."""
         health = await self._health.report()
         return web.json_response(
-            self_report(self._ledger, self._proxy, self.settings, self.listening, health, self.waiting, self.given)
+            self_report(self._registry, self._proxy, self.settings, self.listening, health, self.waiting, self.given)
         )
 
     async def _release(self, request: web.Request) -> web.Response:
         """End the override of one session."""
         session = request.match_info["session"]
         try:
-            changes = await self._ledger.release(session)
+            changes = await self._registry.release(session)
         except LookupError as error:
             return _refuse(404, str(error.args[0] if error.args else error))
         if not changes and not self.settings.sessions.releases.get("operator", True):
@@ -273,7 +274,7 @@ class AdminListener:
         """Remove all that is known of one session; a correction that stands ends as `operator`."""
         session = request.match_info["session"]
         try:
-            changes = await self._ledger.forget(session)
+            changes = await self._registry.forget(session)
         except LookupError as error:
             return _refuse(404, str(error.args[0] if error.args else error))
         if not changes:
@@ -290,16 +291,16 @@ class AdminListener:
         """How the stored state is: whether it takes writes, and what damage is not acknowledged."""
         return web.json_response(
             {
-                "store": self._ledger.store.trouble or "ok",
-                "damage": [damage_report(damage) for damage in self._ledger.damage],
-                "repairs": dict(self._ledger.repairs),
+                "store": self._registry.store.trouble or "ok",
+                "damage": [damage_report(damage) for damage in self._registry.damage],
+                "repairs": dict(self._registry.repairs),
             }
         )
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Note that an operator knows of all damage so far."""
         try:
-            return web.json_response({"acknowledged": await self._ledger.acknowledge_damage()})
+            return web.json_response({"acknowledged": await self._registry.acknowledge_damage()})
         except StoreError as error:
             return _refuse(503, f"this cannot be noted now: {error}")
 
@@ -307,10 +308,10 @@ class AdminListener:
         """What began and ended, newest first; of one session or of all."""
         session = request.match_info.get("session")
         try:
-            changes = await self._ledger.store.history(session, _HISTORY)
+            changes = await self._registry.store.history(session, _HISTORY)
         except StoreError as error:
             return _refuse(503, f"the history cannot be read: {error}")
-        if session is not None and not changes and self._ledger.sessions.get(session) is None:
+        if session is not None and not changes and self._registry.sessions.get(session) is None:
             return _refuse(404, f"no session {session!r} is known, and the history has none of that name")
         return web.json_response({"history": [change_report(change) for change in changes]})
 

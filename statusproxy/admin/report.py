@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from statusproxy.hearsay import Word
+from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.damage import Damage
 

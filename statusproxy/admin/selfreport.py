@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from statusproxy import __version__
-from statusproxy.config import Settings, dump
-from statusproxy.ledger import Ledger
-from statusproxy.proxy.handler import Proxy
+from statusproxy.config.settings import Settings, dump
+from statusproxy.proxy.exchange import Proxy
+from statusproxy.registry.registry import SessionRegistry
 
 
 def self_report(
-    ledger: Ledger,
+    registry: SessionRegistry,
     proxy: Proxy,
     settings: Settings,
     listening: Sequence[str],
@@ -27,14 +27,14 @@ def self_report(
     return {
         "version": __version__,
         "pid": os.getpid(),
-        "now": ledger.clock.wall(),
-        "started": ledger.started_at,
+        "now": registry.clock.wall(),
+        "started": registry.started_at,
         "listening": list(listening),
         "settings": dump(settings),
         "waiting": list(waiting),
         "given": list(given),
         "health": dict(health),
-        "webhooks": {"last_heard": ledger.heard_at, **ledger.seen.report()},
-        "absences": ledger.absences.report(),
+        "webhooks": {"last_heard": registry.heard_at, **registry.seen.report()},
+        "absences": registry.absences.report(),
         "forwarding_strangers": list(proxy.site.trust.strangers),
     }

@@ -25,7 +25,7 @@ from yarl import URL
 from statusproxy.demo.engine import Dialog
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
-from statusproxy.terminal import colours
+from statusproxy.observe.terminal import colours
 
 PROXY_PORT: Final = 8090
 GATEWAY_PORT: Final = 3000

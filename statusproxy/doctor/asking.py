@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from statusproxy.addresses import Address
+from statusproxy.config.addresses import Address
 from statusproxy.proxy.codings import decode
 from statusproxy.proxy.decoders import CodingError
-from statusproxy.proxy.headers import PSEUDONYM, Header, first, values, write_head
-from statusproxy.proxy.pool import Pool
+from statusproxy.proxy.http1.head import PSEUDONYM, Header, first, values, write_head
+from statusproxy.proxy.upstream.pool import Pool
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import msgspec
 
-from statusproxy import service
-from statusproxy.config import Settings, find_file, load
-from statusproxy.config_errors import ConfigError
-from statusproxy.doctor.channels import Credentials
+from statusproxy import systemd
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.paths import check_header_name
+from statusproxy.config.settings import Settings, find_file, load
+from statusproxy.config.state_url import Place, parse_state_url
 from statusproxy.doctor.examination import examine
 from statusproxy.doctor.findings import problem, worst
+from statusproxy.doctor.looks.channels import Credentials
 from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text
-from statusproxy.state_url import Place, parse_state_url
-from statusproxy.templates import check_header_name
 
 #: The variable that may hold the gateway's secret.
 SECRET_VARIABLE = "STATUSPROXY_GATEWAY_SECRET"  # noqa: S105 - its name
@@ -36,7 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 async def report(request: Request, environ: Mapping[str, str], *, colours: bool = False) -> tuple[str, int]:
     """The report, and the exit code. ValueError where the header or the secret cannot be sent."""
-    known = service.environment(_with_credentials(environ))
+    known = systemd.environment(_with_credentials(environ))
     source = request.config or find_file(known)
     secret = _secret(request.secret_file, known)
     secrets = [secret] if secret else []

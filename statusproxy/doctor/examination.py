@@ -6,14 +6,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from statusproxy.config import Settings
-from statusproxy.doctor import channels, configuration, disk, gateway, ports, running, service, state_server, webhooks
+from statusproxy.assembly import build_site
+from statusproxy.config.settings import Settings
 from statusproxy.doctor.asking import Asker
-from statusproxy.doctor.channels import Credentials
 from statusproxy.doctor.findings import Finding, note, problem
+from statusproxy.doctor.looks import (
+    channels,
+    configuration,
+    disk,
+    gateway,
+    ports,
+    running,
+    service,
+    state_server,
+    webhooks,
+)
+from statusproxy.doctor.looks.channels import Credentials
 from statusproxy.doctor.paste import Written
-from statusproxy.service import with_state_directory
-from statusproxy.wiring import build_site
+from statusproxy.systemd import with_state_directory
 
 
 async def examine(

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from statusproxy import addresses, config_dump, config_layers
-from statusproxy.config_errors import ConfigError
-from statusproxy.config_reader import MASK
-from statusproxy.config_yaml import Entries, Items, Kind, Node
+from statusproxy.config import addresses
+from statusproxy.config import dump as config_dump
+from statusproxy.config import layers as config_layers
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.paths import fold_path
+from statusproxy.config.reader import MASK
+from statusproxy.config.state_url import mask_state_url
+from statusproxy.config.yaml_tree import Entries, Items, Kind, Node
 from statusproxy.doctor.findings import Lines
-from statusproxy.state_url import mask_state_url
-from statusproxy.templates import fold_path
 
 #: Put before a block in which a secret is left out: the one comment for both languages of the report.
 _KEEP_SECRETS = f"# {MASK}: the secret that is there now / o segredo que já está lá"

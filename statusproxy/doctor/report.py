@@ -11,13 +11,13 @@ from typing import Any, Final, Literal
 import click
 
 from statusproxy import __version__
-from statusproxy.doctor import english, portuguese
 from statusproxy.doctor.findings import GROUPS, Finding, Level, Lines, worst
+from statusproxy.doctor.words import en, pt_br
 from statusproxy.observe.visible import visible
 
 Language = Literal["en", "pt-BR"]
 
-_LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": english, "pt-BR": portuguese}
+_LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": en, "pt-BR": pt_br}
 _COLOURS: Final = {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 #: Columns before a finding's words: two, and the longest name of a level, and two.

@@ -8,13 +8,10 @@ that somebody passed the request on.
 from functools import lru_cache
 from typing import Final
 
-from statusproxy.proxy.forwarded import Peer, Trust
-from statusproxy.proxy.headers import first
-from statusproxy.proxy.requests import RequestHead
-
-#: What is left out: for whom a request is made (`X-Forwarded-For`), and the `Upgrade` of a WebSocket handshake.
-CLIENT: Final = "client"
-UPGRADE: Final = "upgrade"
+from statusproxy.observe.absences import CLIENT, UPGRADE
+from statusproxy.proxy.client_address import Peer, Trust
+from statusproxy.proxy.http1.head import first
+from statusproxy.proxy.http1.request_parser import RequestHead
 
 NOTHING: Final[tuple[str, ...]] = ()
 

@@ -4,26 +4,14 @@ Paths compare as Express compares them: each segment percent-decoded, case ignor
 the query left aside. A template's `{session}` takes one whole segment, whose own case stays.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from statusproxy.observe.exchange_report import Kind, path_of
+
 Entry = TypeVar("Entry")
-
-
-class Kind(Enum):
-    """The ways a request can be handled."""
-
-    PASS = auto()
-    WEBHOOK = auto()
-    CHANNELS = auto()
-    QR = auto()
-    CREATE = auto()
-    DELETE = auto()
-    NOT_FOUND = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +45,6 @@ _MEMORABLE: Final = 256
 
 #: Segments that name nothing, but say where a path leads (RFC 3986 §3.3).
 _NO_SESSIONS: Final = frozenset({"", ".", ".."})
-
-_ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 class RouteTable(Generic[Entry]):
@@ -99,13 +85,6 @@ class RouteTable(Generic[Entry]):
         return Match(Kind.PASS)
 
 
-def path_of(target: bytes) -> bytes:
-    """A request target without its query and, in absolute form (RFC 9112 §3.2.2), without scheme and authority."""
-    path = target.partition(b"?")[0]
-    absolute = _ABSOLUTE.match(path)
-    return path if absolute is None else path[absolute.end() :]
-
-
 def segments(path: bytes) -> tuple[str, ...]:
     """The decoded segments of a target's path; a `%2F` stays inside its segment."""
     parts = [unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path_of(path).split(b"/")[1:]]
@@ -116,11 +95,7 @@ def segments(path: bytes) -> tuple[str, ...]:
 
 def raw_segment(target: bytes, index: int) -> bytes:
     """A segment of a target's path as it came, percent-encoded or not; index 1 is the first after the slash."""
-    path = target.partition(b"?")[0]
-    absolute = _ABSOLUTE.match(path)
-    if absolute is not None:
-        path = path[absolute.end() :]
-    return path.split(b"/")[index]
+    return path_of(target).split(b"/")[index]
 
 
 def _template(path: str) -> tuple[str | None, ...]:

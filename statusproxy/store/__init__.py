@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from statusproxy.state_url import Memory, Place, SqliteFile, StateUrl, parse_state_url
+from statusproxy.config.state_url import Memory, Place, SqliteFile, StateUrl, parse_state_url
 from statusproxy.status.sessions import Store
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.extras import missing_package

@@ -28,14 +28,16 @@ from typing import Final
 from msgspec.structs import replace
 from redis.exceptions import RedisError
 
-from statusproxy.state_url import Place
+from statusproxy.config.state_url import Place
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.age import HistoryAge
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.failure_log import TroubleLog, times
 from statusproxy.store.fallback import Fallback
 from statusproxy.store.journal import Journal
 from statusproxy.store.journal_file import Dropped, Item
-from statusproxy.store.keyspace import (
+from statusproxy.store.owner import Owner
+from statusproxy.store.redis_keys import (
     Durability,
     Entry,
     Keyspace,
@@ -45,8 +47,6 @@ from statusproxy.store.keyspace import (
     is_starting,
     may_pass_at_once,
 )
-from statusproxy.store.owner import Owner
-from statusproxy.store.trouble_log import TroubleLog, times
 
 __all__ = ["RedisStore", "Timing", "newest"]
 

@@ -29,8 +29,8 @@ from statusproxy.status.sessions import Change, Record
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Entry, UnusableError
 from statusproxy.store.errors import StoreError, StoreInUseError, describe, primary_code
+from statusproxy.store.failure_log import TroubleLog, times
 from statusproxy.store.sqlite_file import SqliteFile
-from statusproxy.store.trouble_log import TroubleLog, times
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 
 __all__ = ["SqliteStore", "Timing"]

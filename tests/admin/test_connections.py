@@ -238,7 +238,7 @@ async def test_silent_connections_lock_out_neither_checks_nor_scrapes_nor_pages(
 
 
 async def test_a_slow_reader_of_the_sessions_holds_no_place(admin: Admin) -> None:
-    admin.proxy.server.ledger.sessions.load(Record(f"session {number}" + "x" * 1000) for number in range(8000))
+    admin.proxy.server.registry.sessions.load(Record(f"session {number}" + "x" * 1000) for number in range(8000))
     with shortened("READ_TIME"):
         host, port = address(f"http://{admin.netloc}")
         wire = Wire(*await asyncio.open_connection(host, port, limit=4096))

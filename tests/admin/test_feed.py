@@ -11,7 +11,7 @@ import pytest
 
 from statusproxy.admin import feed as feed_module
 from statusproxy.admin.report import session_text
-from statusproxy.hearsay import Word
+from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Override, Record
 from tests.admin.harness import Admin
 from tests.proxy.harness import PATIENCE, Wire
@@ -119,7 +119,7 @@ async def test_a_forgotten_session_is_told_as_gone(admin: Admin) -> None:
     await admin.event(event="onmessage", session="sales", id="x")
     async with open_page(admin) as page:
         await page.session("sales")
-        sessions = admin.proxy.server.ledger.sessions
+        sessions = admin.proxy.server.registry.sessions
         sessions.configure(type(sessions._rules)(max_sessions=1))
         await admin.lose("support")
         assert (await page.next("gone"))["sessions"] == ["sales"]
@@ -144,7 +144,7 @@ async def test_a_quiet_site_shows_that_the_stream_lives(admin: Admin, monkeypatc
 async def test_thousands_of_sessions_come_in_pieces_the_lost_ones_first(admin: Admin) -> None:
     names = [f"session-{number}" for number in range(600)]
     lost = Override(since=1.0, at=1.0, began=1.0, event="closesession")
-    admin.proxy.server.ledger.sessions.load(
+    admin.proxy.server.registry.sessions.load(
         [Record(name, heard_at=1.0, override=lost if name == "session-599" else None) for name in names]
     )
     async with open_page(admin) as page:
@@ -155,7 +155,7 @@ async def test_thousands_of_sessions_come_in_pieces_the_lost_ones_first(admin: A
 
 
 async def test_ids_that_no_utf8_can_hold_are_told_all_the_same(admin: Admin) -> None:
-    admin.proxy.server.ledger.sessions.load([Record("lone \ud800 line\n\nbreak", heard_at=1.0)])
+    admin.proxy.server.registry.sessions.load([Record("lone \ud800 line\n\nbreak", heard_at=1.0)])
     async with open_page(admin) as page:
         assert (await page.next("sessions"))["sessions"][0]["session"] == "lone \ud800 line\n\nbreak"
 
@@ -175,7 +175,7 @@ async def test_nobody_looking_costs_nothing(admin: Admin, monkeypatch: pytest.Mo
         await page.next("health")
         assert feed._task is not None
     async with asyncio.timeout(PATIENCE):
-        while feed._task is not None or feed._ledger._listeners:  # noqa: ASYNC110 - the page's going shows at the next piece
+        while feed._task is not None or feed._registry._listeners:  # noqa: ASYNC110 - the page's going shows at the next piece
             await asyncio.sleep(0.01)
     assert feed._pages == set()
 
@@ -193,13 +193,13 @@ async def test_trouble_in_one_look_does_not_end_the_looking(
 ) -> None:
     async with open_page(admin) as page:
         await page.next("health")
-        ledger = admin.proxy.server.ledger
+        registry = admin.proxy.server.registry
         with monkeypatch.context() as patch:
 
             def fail(session: str) -> None:
                 raise RuntimeError("made up")
 
-            patch.setattr(ledger, "gateway_word", fail)
+            patch.setattr(registry, "gateway_word", fail)
             await admin.lose("sales")
             async with asyncio.timeout(PATIENCE):
                 while "could not be refreshed" not in caplog.text:  # noqa: ASYNC110
@@ -219,7 +219,7 @@ async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch:
 
     monkeypatch.setattr(feed_module, "session_text", counted)
     names = [f"session-{number}" for number in range(600)]
-    admin.proxy.server.ledger.sessions.load([Record(name, heard_at=1.0) for name in names])
+    admin.proxy.server.registry.sessions.load([Record(name, heard_at=1.0) for name in names])
     async with AsyncExitStack() as stack:
         pages = [await stack.enter_async_context(open_page(admin)) for _ in range(5)]
         for page in pages:
@@ -229,19 +229,19 @@ async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch:
 
 
 async def test_a_look_costs_what_changed_and_not_what_is_known(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = admin.proxy.server.ledger
-    ledger.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(600)])
+    registry = admin.proxy.server.registry
+    registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(600)])
     async with open_page(admin) as page:
         for _ in range(3):
             await page.next("sessions")
         looked_at: list[str] = []
-        gateway_word = ledger.gateway_word
+        gateway_word = registry.gateway_word
 
         def counted(session: str) -> Word | None:
             looked_at.append(session)
             return gateway_word(session)
 
-        monkeypatch.setattr(ledger, "gateway_word", counted)
+        monkeypatch.setattr(registry, "gateway_word", counted)
         await admin.lose("sales")
         await page.session("sales", shows="disconnected")
     assert set(looked_at) == {"sales"}
@@ -250,8 +250,8 @@ async def test_a_look_costs_what_changed_and_not_what_is_known(admin: Admin, mon
 async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the number of sessions and pages: counted between two turns that somebody else has."""
     done, most = Counter[str](), Counter[str]()
-    ledger = admin.proxy.server.ledger
-    gateway_word = ledger.gateway_word
+    registry = admin.proxy.server.registry
+    gateway_word = registry.gateway_word
 
     def text(record: Record, word: Word | None) -> str:
         done["written"] += 1
@@ -268,8 +268,8 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
             done.clear()
 
     monkeypatch.setattr(feed_module, "session_text", text)
-    monkeypatch.setattr(ledger, "gateway_word", word)
-    ledger.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
+    monkeypatch.setattr(registry, "gateway_word", word)
+    registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
     other = asyncio.create_task(somebody_else())
     async with AsyncExitStack() as stack:
         for page in [await stack.enter_async_context(open_page(admin)) for _ in range(5)]:
@@ -282,8 +282,8 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
 async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = admin.proxy.server.ledger
-    ledger.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
+    registry = admin.proxy.server.registry
+    registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
     feed: Any = admin.proxy.server.admin._feed
     follow = feed.follow()
     first = asyncio.ensure_future(anext(follow))
@@ -291,6 +291,6 @@ async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
     first.cancel()
     await asyncio.wait([first])
     await follow.aclose()
-    assert (ledger.sessions._watches, feed._task, feed._shown) == ([], None, {})
+    assert (registry.sessions._watches, feed._task, feed._shown) == ([], None, {})
     async with open_page(admin) as page:
         assert (await page.next("hello"))["total"] == 1_000

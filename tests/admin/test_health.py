@@ -39,6 +39,6 @@ async def test_a_gateway_that_never_answers_the_door_is_given_up(admin: Admin, m
 async def test_a_store_that_keeps_a_journal_tells_of_it_and_stays_ready(
     admin: Admin, trouble: str | None, told: str
 ) -> None:
-    admin.proxy.server.ledger.store.journal_trouble = trouble  # type: ignore[attr-defined]
+    admin.proxy.server.registry.store.journal_trouble = trouble  # type: ignore[attr-defined]
     answer = await admin.ask("/readyz")
     assert (answer.status, json.loads(answer.body)["journal"]) == (200, told)

@@ -14,7 +14,7 @@ from statusproxy import __version__
 from statusproxy.admin import health as health_module
 from statusproxy.admin import listener as listener_module
 from statusproxy.admin.report import session_text
-from statusproxy.hearsay import Word
+from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
@@ -60,8 +60,8 @@ async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
         # Not 503: all works, and an orchestrator that takes it out or restarts it would mend nothing.
         assert (ready.status, body["status"], body["store"], body["gateway"]) == (200, "degraded", "ok", "ok")
         assert "120 sessions" in body["damage"][0]
-        ledger = admin.proxy.server.ledger
-        await until(lambda: not any(each.pending for each in ledger.damage))  # history is saved bit by bit
+        registry = admin.proxy.server.registry
+        await until(lambda: not any(each.pending for each in registry.damage))  # history is saved bit by bit
         (damage,) = (await admin.json("/state"))["damage"]
         assert (damage["sessions"], damage["text"]) == (120, (await admin.json("/readyz"))["damage"][0])
         assert "unreadable" in damage["set_aside"]
@@ -85,7 +85,7 @@ async def test_what_cannot_be_noted_is_said(admin: Admin, monkeypatch: pytest.Mo
     async def refuse(*_: object) -> int:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(admin.proxy.server.ledger, "acknowledge_damage", refuse)
+    monkeypatch.setattr(admin.proxy.server.registry, "acknowledge_damage", refuse)
     answer = await admin.ask("/state/acknowledge", method="POST")
     assert (answer.status, b"disk full" in answer.body) == (503, True)
 
@@ -94,7 +94,7 @@ async def test_with_a_sick_store_it_is_not_ready_and_says_so(admin: Admin, monke
     async def refuse(*_: object) -> None:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(admin.proxy.server.ledger.store, "save", refuse)
+    monkeypatch.setattr(admin.proxy.server.registry.store, "save", refuse)
     answer = await admin.ask("/readyz")
     body = json.loads(answer.body)
     assert (answer.status, body["gateway"], body["store"]) == (503, "ok", "does not take writes")
@@ -161,7 +161,7 @@ async def test_a_history_that_cannot_be_read_is_said_and_not_a_crash(
     async def refuse(*_: object) -> None:
         raise StoreError("malformed")
 
-    monkeypatch.setattr(admin.proxy.server.ledger.store, "history", refuse)
+    monkeypatch.setattr(admin.proxy.server.registry.store, "history", refuse)
     answer = await admin.ask("/history")
     assert (answer.status, json.loads(answer.body)) == (503, {"error": "the history cannot be read: malformed"})
 
@@ -391,7 +391,7 @@ async def test_a_unix_socket_that_somebody_else_serves_is_not_taken(start: Start
 
 async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"session-{number:04d}" for number in range(1_000)]
-    admin.proxy.server.ledger.sessions.load([Record(name, heard_at=1.0) for name in names])
+    admin.proxy.server.registry.sessions.load([Record(name, heard_at=1.0) for name in names])
     await admin.lose("sales")
     in_this_turn = most = 0
 

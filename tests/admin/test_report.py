@@ -1,7 +1,7 @@
 """What is told of a session: only what is known."""
 
 from statusproxy.admin.report import change_report, moment, session_report
-from statusproxy.hearsay import Word
+from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Change, Override, Record, Release
 from statusproxy.status.signals import Kind
 

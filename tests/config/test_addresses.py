@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from statusproxy.addresses import (
+from statusproxy.config.addresses import (
     Address,
     Target,
     check_host,

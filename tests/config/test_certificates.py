@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from statusproxy.certificates import CertificateError, check_authorities, check_pair
-from statusproxy.config import loads
+from statusproxy.config.certificates import CertificateError, check_authorities, check_pair
+from statusproxy.config.settings import loads
 
 GATEWAY = "gateway: https://gw.example\n"
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config import ConfigError, dump, loads
-from statusproxy.state_url import (
+from statusproxy.config.settings import ConfigError, dump, loads
+from statusproxy.config.state_url import (
     STATE_ALLOWED,
     Memory,
     Place,

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from statusproxy.config import load, loads
-from statusproxy.doctor import english
+from statusproxy.config.settings import load, loads
 from statusproxy.doctor.paste import Written
+from statusproxy.doctor.words import en
 from tests.doctor.conftest import Build, Site, Verdict
 from tests.proxy.harness import Message, Origin, answer
 
@@ -189,7 +189,7 @@ async def test_a_path_with_the_session_is_added_beside_the_one_that_is_there(bui
 
 
 def test_every_fix_with_lines_is_pasted_here() -> None:
-    with_lines = {code for code, (_, fix) in english.WORDS.items() if fix and "lines}" in fix}
+    with_lines = {code for code, (_, fix) in en.WORDS.items() if fix and "lines}" in fix}
     assert with_lines == {*STILL, *RUNNING, *ELSEWHERE}
 
 

@@ -33,7 +33,7 @@ async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: B
     assert verdict.levels["webhooks.none"] == "warning"  # it has only just started
     assert verdict.code == 1
     assert site.server is not None
-    site.server.ledger.started_at -= 3600
+    site.server.registry.started_at -= 3600
     verdict = await site.examine()
     assert verdict.levels["webhooks.none"] == "problem"
     assert verdict.code == 2

@@ -24,9 +24,9 @@ import pytest
 
 from statusproxy.demo.events import message, presence, status_find
 from statusproxy.demo.proxy import free_port
-from statusproxy.doctor import gateway as gateway_look
-from statusproxy.doctor import running
-from statusproxy.doctor.english import SUMMARY
+from statusproxy.doctor.looks import gateway as gateway_look
+from statusproxy.doctor.looks import running
+from statusproxy.doctor.words.en import SUMMARY
 from tests.doctor.conftest import ADMIN_TOKEN, Build, Site
 from tests.peers.nginx import nginx
 from tests.peers.processes import requires
@@ -287,7 +287,7 @@ async def nginx_in_front_does_not_say_for_whom_it_asks(stage: Stage) -> AsyncIte
         async with stranger.post(f"http://127.0.0.1:{port}{INBOUND}", json=forged) as reply:
             await reply.read()
     assert site.server is not None
-    assert site.server.ledger.has_overrides
+    assert site.server.registry.has_overrides
     yield site
 
 
@@ -454,10 +454,10 @@ async def a_session_is_lost(stage: Stage) -> AsyncIterator[Site]:
 def _later(site: Site, seconds: float) -> None:
     """Put the proxy's start, and what it heard, so much earlier."""
     assert site.server is not None
-    ledger = site.server.ledger
-    ledger.started_at -= seconds
-    if ledger.heard_at is not None:
-        ledger.heard_at -= seconds
+    registry = site.server.registry
+    registry.started_at -= seconds
+    if registry.heard_at is not None:
+        registry.heard_at -= seconds
 
 
 @situation(2, "not one webhook has come through", "nenhum webhook passou", webhooks_none="problem")

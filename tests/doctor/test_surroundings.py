@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.addresses import Address, parse_address
-from statusproxy.config import loads
+from statusproxy.config.addresses import Address, parse_address
+from statusproxy.config.settings import loads
 from statusproxy.demo.proxy import free_port
-from statusproxy.doctor import disk as disk_module
-from statusproxy.doctor.configuration import configuration
-from statusproxy.doctor.disk import disk
 from statusproxy.doctor.findings import Finding
-from statusproxy.doctor.ports import ports
-from statusproxy.doctor.service import Run, run, service
+from statusproxy.doctor.looks import disk as disk_module
+from statusproxy.doctor.looks.configuration import configuration
+from statusproxy.doctor.looks.disk import disk
+from statusproxy.doctor.looks.ports import ports
+from statusproxy.doctor.looks.service import Run, run, service
 from statusproxy.store.repair import rebuild
 from tests.store.damaged import damage_page, filled, noise
 
@@ -102,7 +102,7 @@ async def test_a_living_unix_socket_is_taken_and_a_dead_one_is_free(tmp_path: Pa
 
 
 async def test_a_port_of_systemds_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statusproxy.doctor.ports.port_owner", lambda *_: ("systemd", 1))
+    monkeypatch.setattr("statusproxy.doctor.looks.ports.port_owner", lambda *_: ("systemd", 1))
     with socket.create_server(("127.0.0.1", 0)) as held:
         address = Address("127.0.0.1", held.getsockname()[1])
         assert levels(await ports([address], None)) == {

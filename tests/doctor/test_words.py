@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import statusproxy.doctor
-from statusproxy.doctor import english, portuguese
 from statusproxy.doctor.findings import GROUPS, Finding, Level, ago, listed, note, ok, problem, took, warning, worst
-from statusproxy.doctor.gateway import _CAUSES
+from statusproxy.doctor.looks.gateway import _CAUSES
 from statusproxy.doctor.report import EXIT_CODES, as_json, as_text, words
+from statusproxy.doctor.words import en, pt_br
 
 #: Why a sender is not believed (`proxy.belief`).
 WHYS = ("network", "secret", "signature")
 
-SOURCES = [file.read_text() for file in Path(statusproxy.doctor.__file__).parent.glob("*.py")]
+SOURCES = [file.read_text() for file in Path(statusproxy.doctor.__file__).parent.rglob("*.py")]
 
 
 def fields(text: str | None) -> set[str]:
@@ -25,14 +25,14 @@ def fields(text: str | None) -> set[str]:
 
 
 def test_both_languages_have_the_same_codes_groups_and_levels() -> None:
-    assert english.WORDS.keys() == portuguese.WORDS.keys()
-    assert list(english.GROUPS) == list(portuguese.GROUPS) == list(GROUPS)
-    assert english.LEVELS.keys() == portuguese.LEVELS.keys() == english.SUMMARY.keys() == {each.value for each in Level}
+    assert en.WORDS.keys() == pt_br.WORDS.keys()
+    assert list(en.GROUPS) == list(pt_br.GROUPS) == list(GROUPS)
+    assert en.LEVELS.keys() == pt_br.LEVELS.keys() == en.SUMMARY.keys() == {each.value for each in Level}
 
 
-@pytest.mark.parametrize("code", english.WORDS)
+@pytest.mark.parametrize("code", en.WORDS)
 def test_both_languages_are_filled_with_the_same_facts(code: str) -> None:
-    (text, mend), (texto, correcao) = english.WORDS[code], portuguese.WORDS[code]
+    (text, mend), (texto, correcao) = en.WORDS[code], pt_br.WORDS[code]
     assert fields(text) == fields(texto)
     assert fields(mend) == fields(correcao)
     assert text != texto or not re.search("[a-z]{3}", re.sub(r"\{.*?\}|https?\S*", "", text))
@@ -42,16 +42,16 @@ def test_every_code_used_has_words_and_every_code_with_words_is_used() -> None:
     checks = [source for source in SOURCES if "WORDS: Final" not in source]
     named = {code for source in checks for code in re.findall(r'"([a-z]+\.[a-z-]+)"', source)}
     named = {code for code in named if code.partition(".")[0] in GROUPS}
-    assert named <= english.WORDS.keys()
+    assert named <= en.WORDS.keys()
     made = {f"webhooks.{doubted}-{why}" for doubted in ("doubted", "only-doubted") for why in WHYS}
     made |= {f"gateway.{cause}" for cause in (*_CAUSES.values(), "unreachable")}
-    assert english.WORDS.keys() == named | made
+    assert en.WORDS.keys() == named | made
 
 
 def test_a_problem_or_a_warning_always_has_a_mend() -> None:
     for source in SOURCES:
         for level, code in re.findall(r'(problem|warning)\(\s*"([a-z.-]+)"', source):
-            assert english.WORDS[code][1] or code.startswith("channels.more"), f"{level} {code}"
+            assert en.WORDS[code][1] or code.startswith("channels.more"), f"{level} {code}"
 
 
 def test_the_gravest_finding_decides_the_exit_code() -> None:

@@ -22,7 +22,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
-from statusproxy.config import loads
+from statusproxy.config.settings import loads
 from statusproxy.server import Server
 from tests.crooked_traffic import CLOCKS, ENDS, CrookedDay, crooked_day
 from tests.hub import statuses
@@ -161,7 +161,7 @@ async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> 
     await server.start()
     host, _, port = server.addresses[0].rpartition(":")
     _, sender = await loop.create_connection(Sender, host, int(port))
-    sessions = server.ledger.sessions
+    sessions = server.registry.sessions
     try:
         for event in traffic:
             clock.now = event.at
@@ -183,8 +183,8 @@ async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> 
         assert {leg: digest.hexdigest() for leg, digest in arrived.items()} == {
             leg: digest.hexdigest() for leg, digest in sent.items()
         }, "every event arrived, in order, byte for byte"
-        assert {record.session for record in server.ledger.records()} == set(SESSIONS)
-        changes = await server.ledger.store.history(None, 1000)
+        assert {record.session for record in server.registry.records()} == set(SESSIONS)
+        changes = await server.registry.store.history(None, 1000)
         counts["started"] = sum(change.what == "started" for change in changes)
         counts["released"] = sum(change.what == "released" for change in changes)
     finally:
@@ -293,13 +293,13 @@ async def live_through_crooked(traffic: CrookedDay, folder: Path, restart_every:
                 case "delete":
                     await sender.ask(ask("DELETE", channel))
                 case "release":
-                    await server.ledger.release(step.session)
+                    await server.registry.release(step.session)
             for session in CLOCKS:
-                record = server.ledger.sessions.get(session)
+                record = server.registry.sessions.get(session)
                 lost = record is not None and record.override is not None
                 assert lost == traffic.disconnected(session, step.at), (session, step)
         counts["steps"] = len(traffic.steps)
-        for change in await server.ledger.store.history(None, 10_000):
+        for change in await server.registry.store.history(None, 10_000):
             counts[change.reason if change.what == "released" else change.what] += 1
     finally:
         await stop()

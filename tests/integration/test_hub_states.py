@@ -79,7 +79,7 @@ async def message_of_a_clock_ahead(place: Town) -> None:
 
 async def released(place: Town) -> None:
     await place.engine_says(LOST)
-    await place.server.ledger.release(SESSION)
+    await place.server.registry.release(SESSION)
 
 
 async def lost_again_by_a_clock_behind(place: Town) -> None:

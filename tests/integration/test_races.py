@@ -100,12 +100,12 @@ async def test_a_list_asked_for_before_the_code_was_shown_ends_nothing(proxy: Ru
         assert (await hub.call("GET", "/api/channels/sales/qr")).ok
     gateway.answer_list(0)
     assert await stale == "disconnected"
-    assert proxy.server.ledger.has_overrides
+    assert proxy.server.registry.has_overrides
     gateway.word = "qr_required"
     assert await poll_now(proxy, gateway) == "qr_required"
     gateway.word = "connected"  # scanned
     assert await poll_now(proxy, gateway) == "connected"
-    assert not proxy.server.ledger.has_overrides
+    assert not proxy.server.registry.has_overrides
 
 
 @pytest.mark.parametrize("evidence", ["list", "created", "start-session", "qr"])
@@ -171,7 +171,7 @@ async def test_a_poll_that_joins_a_list_asked_for_earlier_counts_from_then(
     words.append(await second)
     if len(gateway.held) == 1:
         assert words == ["disconnected", "disconnected"]
-        assert proxy.server.ledger.has_overrides
+        assert proxy.server.registry.has_overrides
     else:
         assert words[0] == "disconnected"
     assert await poll_now(proxy, gateway) == "connected"

@@ -95,4 +95,4 @@ async def test_the_end_of_the_deleted_session_does_not_outlast_the_dialog(
         assert (await hub.channels())["sales"] == "qr_required"
         await gateway.scan("sales", silent=True)
         assert await hub.channels() == {"sales": "connected", "support": "connected"}
-        assert not proxy.server.ledger.has_overrides
+        assert not proxy.server.registry.has_overrides

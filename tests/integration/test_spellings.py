@@ -97,4 +97,4 @@ async def test_the_way_back_works_under_the_channels_own_name(tmp_path: Path) ->
         await place.engine_says(status_find("salesteam", "browserClose"))
         went = await place.hub.reconnect("Sales Team", lambda: place.phones.scan("Sales Team", silent=True))
         assert (went.outcome, went.polls_after_scan) == ("connected", 1)
-        assert not place.server.ledger.has_overrides
+        assert not place.server.registry.has_overrides

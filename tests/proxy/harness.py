@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from statusproxy.config import load
-from statusproxy.proxy.site import Report
+from statusproxy.config.settings import load
+from statusproxy.observe.exchange_report import Report
 from statusproxy.server import Server
 
 #: Seconds after which a test that waits for bytes has failed. Generous: the machines that run tests are shared.

@@ -12,8 +12,8 @@ import pytest
 import uvloop
 
 from statusproxy.proxy.reset import reset
+from tests.http.test_tls import Authority, new_authority
 from tests.proxy.harness import PATIENCE
-from tests.proxy.test_tls import Authority, new_authority
 
 LOOPS: list[Any] = [asyncio.new_event_loop, uvloop.new_event_loop]
 Finish = Callable[[asyncio.Transport], None]

@@ -2,8 +2,9 @@
 
 import pytest
 
+from statusproxy.observe.exchange_report import Kind
 from statusproxy.proxy import routes
-from statusproxy.proxy.routes import Kind, Match, Route, RouteTable, raw_segment, segments
+from statusproxy.proxy.routes import Match, Route, RouteTable, raw_segment, segments
 
 TABLE = RouteTable(
     [

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from statusproxy.state_url import Place
+from statusproxy.config.state_url import Place
 from statusproxy.store.redis import RedisStore, Timing
 
 from .samples import NOW

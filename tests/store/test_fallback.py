@@ -29,7 +29,7 @@ PROXY = """
 import asyncio, sys
 from pathlib import Path
 from statusproxy.store.errors import StoreError
-from statusproxy.state_url import Place
+from statusproxy.config.state_url import Place
 from tests.store.redis_server import redis_store
 from tests.store.samples import a_change, overridden
 

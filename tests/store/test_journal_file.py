@@ -256,7 +256,7 @@ def test_what_cannot_be_encoded_is_left_out(tmp_path: Path) -> None:
 
 
 def test_no_secret_stands_in_it(tmp_path: Path) -> None:
-    from statusproxy.state_url import parse_state_url
+    from statusproxy.config.state_url import parse_state_url
 
     place = parse_state_url("redis://user:hidden-1@redis.example:6379/0")
     with opened(tmp_path, str(place)) as (journal, _):

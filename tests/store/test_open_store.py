@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.state_url import Place
+from statusproxy.config.state_url import Place
 from statusproxy.store import open_store, state_file
 from statusproxy.store.memory import MemoryStore
 from statusproxy.store.redis import RedisStore

@@ -18,15 +18,15 @@ import msgspec
 import pytest
 import redis.exceptions
 
-from statusproxy.state_url import Place
+from statusproxy.config.state_url import Place
 from statusproxy.status.sessions import Record, SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
-from statusproxy.store.keyspace import Link
 from statusproxy.store.owner import Owner
 from statusproxy.store.redis import RedisStore, newest
+from statusproxy.store.redis_keys import Link
 
 from .redis_server import REDIS_QUICK, RedisServer, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, overridden, until
@@ -84,7 +84,7 @@ async def test_what_was_saved_survives_kill_9_of_the_proxy_and_its_mark_is_not_w
         import asyncio, os, sys
         from tests.store.redis_server import redis_store
         from tests.store.samples import a_record
-        from statusproxy.state_url import Place
+        from statusproxy.config.state_url import Place
 
         async def main():
             store = redis_store(Place("127.0.0.1", int(sys.argv[1]), prefix=sys.argv[2]))

@@ -1,0 +1,107 @@
+"""Settings that can have no effect, and what to write instead. They are errors: nobody writes them on purpose.
+
+Each `check_…` gives its text back, or raises ValueError with the end of a sentence that begins `found "…"; `. Only what
+surely has no effect is refused.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from statusproxy.config.addresses import Address, Target
+from statusproxy.config.paths import covers
+
+__all__ = [
+    "check_field_path",
+    "check_named_field",
+    "check_set_name",
+    "check_set_value",
+    "check_word",
+    "leads_back",
+    "never_reached",
+]
+
+_FIELD_ALLOWED: Final = "a field, or fields joined by dots, such as session.id"
+
+#: A step that leads into an array, which no lookup does: `0`, `items[0]`, `*`.
+_INDEX: Final = re.compile(r"[0-9]+|.*\[[0-9*]*\]|\*")
+
+#: A variable that was not filled in: `$name`, `${name}` (in a preset, or written with `$$`).
+_VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_]\w*|\{.*\})")
+
+_IPV4_EVERYWHERE: Final = ("", "0.0.0.0")
+_IPV6_EVERYWHERE: Final = ("", "::")
+
+#: Methods, and a path: what a route takes. Where it stands in the file: a block, and the index in it.
+Reach = tuple[frozenset[str], str]
+
+
+def check_field_path(path: str) -> str:
+    """A path to a field, through objects only; `""` is the document itself."""
+    steps = path.split(".") if path else []
+    if "" in steps:
+        raise ValueError(f"allowed: {_FIELD_ALLOWED}")
+    if steps and steps[0] == "$":
+        raise ValueError(f"allowed: {_FIELD_ALLOWED}; a path begins with a field, not with $")
+    for step in steps:
+        if _INDEX.fullmatch(step):
+            raise ValueError(
+                f"allowed: {_FIELD_ALLOWED}; no path leads into an array, so that a number, [] or * never matches"
+            )
+    return path
+
+
+def check_named_field(path: str) -> str:
+    """A path to a field that has a name: not the document itself."""
+    if not path.strip():
+        raise ValueError("allowed: the name of a field, or names joined by dots")
+    return check_field_path(path)
+
+
+def check_word(text: str) -> str:
+    """An event's name or a status word. It is compared whole, so that a `*` stands for nothing."""
+    if "*" in text:
+        raise ValueError("allowed: whole words; a * stands for nothing here, so write each word out, as a list")
+    return text
+
+
+def check_set_name(name: str) -> str:
+    """A field of a channel that `set` writes: one that stands in the channel itself."""
+    if "." in name:
+        raise ValueError(
+            "allowed: a field that stands in the channel itself, such as status; set does not lead into other objects, "
+            "so that a name with a dot never matches"
+        )
+    return name
+
+
+def check_set_value(value: object) -> None:
+    """What `set` writes: nothing that looks like a variable which was not filled in. ValueError."""
+    if isinstance(value, str) and _VARIABLE.fullmatch(value):
+        raise ValueError("this is written as it stands, for it is no variable; allowed: ${VAR}, or the word itself")
+
+
+def never_reached(routes: Sequence[Reach]) -> Iterator[tuple[int, int]]:
+    """The routes that get no request, each with the earlier one that takes all of theirs: the first that fits wins."""
+    for late, (methods, path) in enumerate(routes):
+        for early, (taken, template) in enumerate(routes[:late]):
+            if methods <= taken and covers(template, path):
+                yield late, early
+                break
+
+
+def leads_back(target: Target, listen: Sequence[Address]) -> bool:
+    """Whether what is forwarded to `target` surely comes back to this proxy: an address that it listens on itself."""
+    for address in listen:
+        if target.unix is not None or address.unix is not None:
+            if target.unix == address.unix:
+                return True
+            continue
+        everywhere = (
+            (target.host.startswith("127.") and address.host in _IPV4_EVERYWHERE)
+            or (target.host == "::1" and address.host in _IPV6_EVERYWHERE)
+            or (target.host == "localhost" and not address.host)
+        )
+        if target.port == address.port and (everywhere or target.host == address.host != ""):
+            return True
+    return False

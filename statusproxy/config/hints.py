@@ -1,0 +1,46 @@
+"""What is valid, does what it says, and may still not be what was meant: told by `statusproxy check`."""
+
+from collections.abc import Iterator
+
+from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.settings import Channels, Settings, loads
+
+__all__ = ["warnings"]
+
+
+def warnings(settings: Settings) -> list[str]:
+    """One sentence or two for each."""
+    return list(_sources(settings))
+
+
+def _sources(settings: Settings) -> Iterator[str]:
+    """Corrected routes that may show the same sessions from different sources.
+
+    A list and the route for one of its channels are a pair. Pairs of entries that the preset itself brings were looked
+    at when it was made.
+    """
+    known = _preset_paths(settings)
+    told: set[str] = set()
+    for entry in settings.channels:
+        if fold_path(entry.path) in known:
+            continue
+        told.add(entry.path)
+        others = [other.path for other in settings.channels if other.path not in told and not _pair(entry, other)]
+        if others:
+            yield (
+                f"channels: {entry.path} and {', '.join(others)} may show the same sessions from different sources. "
+                "What one shows is no evidence about the other: a correction ends on the route on which the gateway "
+                "was seen to know of the disconnect, or by a QR code or a new start"
+            )
+
+
+def _pair(one: Channels, other: Channels) -> bool:
+    shorter, longer = sorted((fold_path(one.path), fold_path(other.path)), key=len)
+    return longer == f"{shorter.rstrip('/')}/{SESSION}"
+
+
+def _preset_paths(settings: Settings) -> set[str]:
+    if settings.preset is None:
+        return set()
+    preset = loads(f"gateway: http://127.0.0.1\npreset: {settings.preset}")
+    return {fold_path(entry.path) for entry in preset.channels}

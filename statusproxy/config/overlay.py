@@ -1,0 +1,179 @@
+"""How a configuration file lies over its preset: entry by entry, so that one key written drops nothing else.
+
+| block | laid over the preset's |
+| --- | --- |
+| `webhooks`, `channels` | by `path`: an entry with a path of the preset changes the keys it names; others are added |
+| `events` | by event name: the file's rules read the events they name, the preset's rules all others |
+| `reconnect`, `sessions`, `dialect` | by key |
+| all others | whole |
+
+An empty block (`[]`, `{}`) means none. `preset_without` names paths and events of the preset that are left out.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Final
+
+from statusproxy.config.errors import did_you_mean
+from statusproxy.config.paths import fold_path
+from statusproxy.config.reader import Spot
+from statusproxy.config.yaml_tree import Entries, Items, Mark, Node, Scalar
+from statusproxy.status.fields import fold_word
+
+Placed = tuple[Mark, Node]
+Placements = tuple[Placed, ...]
+
+WITHOUT: Final = "preset_without"
+
+#: What an entry of `channels` takes from the first one when it leaves it out.
+_INHERITED: Final = ("id", "set", "keep", "connected")
+
+
+def overlay(written: Entries, preset: Entries) -> Entries:
+    """What the file says, laid over what its preset says. ConfigError where `preset_without` names nothing of it."""
+    left_out = _left_out(written, preset)
+    merged = preset.nodes | written.nodes
+    for name, lay in _LAY.items():
+        own = _items(written, name)
+        if name not in merged or (name in written.nodes and not own):
+            continue  # none at all, or an error that the reader will tell
+        merged[name] = (merged[name][0], Items(tuple(lay(own, _items(preset, name), left_out))))
+    for name in ("reconnect", "sessions", "dialect"):
+        below, above = preset.nodes.get(name), written.nodes.get(name)
+        if below and above and isinstance(below[1], Entries) and isinstance(above[1], Entries) and above[1].nodes:
+            merged[name] = (above[0], Entries(below[1].nodes | above[1].nodes))
+    return Entries(merged)
+
+
+# ---- entries by path ----
+
+
+def _entries(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:
+    """The file's entries, each over the preset's of the same path; then what is left of the preset's."""
+    below = {path: node for _, node in preset if (path := _path(node)) not in left_out}
+    for mark, node in own:
+        base = below.pop(_path(node), None)
+        if isinstance(base, Entries) and isinstance(node, Entries):
+            node = Entries(base.nodes | node.nodes)
+        yield mark, node
+    yield from ((mark, node) for mark, node in preset if _path(node) in below)
+
+
+def _channels(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:
+    """As `_entries`; and each entry takes what it leaves out from the first one of the file.
+
+    That one takes it from the preset's first; so do the preset's own entries, as the file has changed that one.
+    """
+    below = {path: node for _, node in preset if (path := _path(node)) not in left_out}
+    above = {_path(node): node for _, node in own}
+    head = preset[0][1] if preset else Entries({})
+    changed = above.get(_path(head)) if _path(head) in below else None
+    inherited = {**_to_inherit(head), **_to_inherit(changed)}
+    first: Mapping[str, Placed] = {}
+    for mark, node in own:
+        if isinstance(node, Entries):
+            base = below.pop(_path(node), None)
+            known = base.nodes if isinstance(base, Entries) else {}
+            node = Entries({**inherited, **known, **first, **node.nodes})
+            first = first or _to_inherit(node)
+        yield mark, node
+    for mark, node in preset:
+        if _path(node) in below and isinstance(node, Entries):
+            yield mark, Entries({**inherited, **node.nodes})
+
+
+def _to_inherit(entry: Node | None) -> dict[str, Placed]:
+    nodes = entry.nodes if isinstance(entry, Entries) else {}
+    return {name: nodes[name] for name in _INHERITED if name in nodes}
+
+
+def _path(node: Node | None) -> str | None:
+    """An entry's path as gateways tell paths apart; None where it has none that can be read."""
+    path = _at(node, "path")
+    return fold_path(path.text) if isinstance(path, Scalar) else None
+
+
+# ---- rules by event ----
+
+
+def _rules(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:
+    """The file's rules; then the preset's, for the events that the file's rules do not name."""
+    yield from own
+    yield from _without(preset, left_out | {name for _, node in own for name in _names(node)})
+
+
+def _without(rules: Placements, left_out: Set[str]) -> Iterator[Placed]:
+    """The rules without these events; a rule that is about no other is dropped."""
+    for mark, node in rules:
+        names = _names(node)
+        if isinstance(node, Entries) and not left_out.isdisjoint(names):
+            place, named = node.nodes["event"]
+            if not isinstance(named, Items) or left_out >= set(names):
+                continue
+            rest = tuple((at, each) for at, each in named.nodes if fold_word(_text(each)) not in left_out)
+            node = Entries(node.nodes | {"event": (place, Items(rest))})
+        yield mark, node
+
+
+def _names(node: Node) -> list[str]:
+    """The events that a rule is about, folded."""
+    named = _at(node, "event")
+    if isinstance(named, Items):
+        return [fold_word(_text(each)) for _, each in named.nodes]
+    return [] if named is None else [fold_word(_text(named))]
+
+
+def _text(node: Node) -> str:
+    return node.text if isinstance(node, Scalar) else ""
+
+
+# ---- what is left out ----
+
+
+def _left_out(written: Entries, preset: Entries) -> set[str]:
+    """What `preset_without` names, folded. ConfigError where the preset has no such path and no such event."""
+    mark, node = written.nodes.get(WITHOUT, (Mark(""), Items(())))
+    spot = Spot(node, WITHOUT, mark)
+    spots = [spot] if isinstance(node, Scalar) and not spot.is_null else spot.items("paths and events of the preset")
+    paths = [_text(entry.nodes["path"][1]) for _, entry in _all(preset, "webhooks", "channels")]
+    events = [_text(each) for _, rule in _all(preset, "events") for each in _written_names(rule)]
+    known = {fold_path(path): path for path in paths} | {fold_word(event): event for event in events}
+    left_out = set()
+    for each in spots:
+        text = each.text("a path or an event of the preset")
+        folded = fold_path(text) if text.startswith("/") else fold_word(text)
+        if folded not in known:
+            meant = did_you_mean(text, list(known.values()))
+            raise each.found(f"allowed: a path or an event that the preset names{meant}")
+        left_out.add(folded)
+    return left_out
+
+
+def _written_names(rule: Entries) -> list[Node]:
+    named = rule.nodes["event"][1]
+    return [each for _, each in named.nodes] if isinstance(named, Items) else [named]
+
+
+def _all(preset: Entries, *blocks: str) -> Iterator[tuple[Mark, Entries]]:
+    for block in blocks:
+        for mark, node in _items(preset, block):
+            if isinstance(node, Entries):
+                yield mark, node
+
+
+def _items(entries: Entries, name: str) -> Placements:
+    """The items of a block that is a list; none where it is missing."""
+    node = _at(entries, name)
+    return node.nodes if isinstance(node, Items) else ()
+
+
+def _at(node: Node | None, name: str) -> Node | None:
+    """What stands under a key, where the node is a mapping that has it."""
+    return node.nodes[name][1] if isinstance(node, Entries) and name in node.nodes else None
+
+
+#: How the entries of each block that is a list are laid over the preset's.
+_LAY: Final[Mapping[str, Callable[[Placements, Placements, Set[str]], Iterator[Placed]]]] = {
+    "webhooks": _entries,
+    "channels": _channels,
+    "events": _rules,
+}

@@ -1,0 +1,102 @@
+"""Paths and route templates as the configuration writes them: `/api/channels/{session}`, `DELETE /api/…`.
+
+Each function gives its text back, tidied, or raises ValueError with the end of a sentence that begins
+`found "…"; `.
+"""
+
+import re
+from urllib.parse import unquote
+
+from statusproxy.config.errors import suggest
+
+TEMPLATE_ALLOWED = "a path such as /api/channels or /api/channels/{session}"
+ROUTE_ALLOWED = "a method and a path, such as DELETE /api/channels/{session}"
+HEADER_ALLOWED = "a header's name, such as X-Webhook-Secret"
+
+SESSION = "{session}"
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_UNFIT = re.compile(r"[\x00-\x20\x7f?#]")
+_EXPRESS = re.compile(r"/:[A-Za-z_]\w*(?=/|$)")  # `/:session`, as Express writes a placeholder
+_BRACES = re.compile(r"\{[^/]*\}|[{}]")
+
+
+def check_template(text: str) -> str:
+    """A path in which one whole segment may be `{session}`."""
+    _check_whole(text, TEMPLATE_ALLOWED)
+    _check_placeholders(text)
+    return text
+
+
+def check_route(text: str) -> str:
+    """`METHOD /path/template`, with one space between."""
+    method, _, path = text.strip().partition(" ")
+    path = path.strip()
+    if not path.startswith("/") or not _TOKEN.fullmatch(method):
+        raise ValueError(f"allowed: {ROUTE_ALLOWED}")
+    if method != method.upper():
+        raise ValueError(f"allowed: {ROUTE_ALLOWED}" + suggest(f"{method.upper()} {path}"))
+    _check_whole(path, ROUTE_ALLOWED, before=f"{method} ")
+    _check_placeholders(path)
+    return f"{method} {path}"
+
+
+def check_session_route(text: str) -> str:
+    """`METHOD /path/template` in which `{session}` has to stand."""
+    route = check_route(text)
+    if SESSION not in route:
+        raise ValueError(f"{SESSION} has to stand in the path, for nothing else says which session is meant")
+    return route
+
+
+def check_header_name(text: str) -> str:
+    """The name of a header field."""
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"allowed: {HEADER_ALLOWED}")
+    return text
+
+
+def fold_path(path: str) -> str:
+    """What two paths have in common that a gateway cannot tell apart: Express ignores case and a last slash."""
+    return unquote(path).casefold().rstrip("/") or "/"
+
+
+def covers(template: str, path: str) -> bool:
+    """Whether every request that `path` takes, `template` takes too; both may hold a placeholder."""
+    wide, narrow = ([fold_path(part) for part in each.rstrip("/").split("/")] for each in (template, path))
+    return len(wide) == len(narrow) and all(one in (SESSION, other) for one, other in zip(wide, narrow, strict=True))
+
+
+def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
+    """Refuse what is not a path; `before` is what stands before it in the file, for the mend to repeat."""
+    meant = None
+    if text.startswith(("http://", "https://")):
+        # With a "@" there may be a password, and no one can tell where it ends.
+        meant = None if "@" in text else "/" + text.split("://", 1)[1].partition("/")[2]
+    elif "?" in text or "#" in text:
+        meant = re.split(r"[?#]", text)[0]
+        allowed += ", without a query"
+    elif re.match(r"[\w.{}-]", text):
+        meant = f"/{text}"
+    elif text.startswith("//"):
+        meant = "/" + text.lstrip("/")
+    if meant is not None or not text.startswith("/") or _UNFIT.search(text):
+        fits = meant is not None and meant.startswith("/") and not _UNFIT.search(meant)
+        raise ValueError(f"allowed: {allowed}" + (suggest(f"{before}{meant}") if fits else ""))
+    if "*" in text:
+        raise ValueError(
+            f"allowed: {allowed}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)"
+        )
+    if _EXPRESS.search(text):
+        raise ValueError(f"allowed: {allowed}; a placeholder is written {SESSION}")
+
+
+def _check_placeholders(path: str) -> None:
+    for placeholder in _BRACES.findall(path):
+        if placeholder != SESSION:
+            raise ValueError(f"allowed: {SESSION} as the only placeholder")
+    segments = path.split("/")
+    if any(SESSION in segment and segment != SESSION for segment in segments):
+        raise ValueError(f"allowed: {SESSION} as a whole segment between two slashes")
+    if segments.count(SESSION) > 1:
+        raise ValueError(f"allowed: {SESSION} once")

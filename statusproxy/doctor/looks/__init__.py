@@ -1,0 +1,1 @@
+"""One file for each subject that the doctor looks at."""

@@ -1,0 +1,57 @@
+"""The configuration: what it names, and what in it opens a door or leaves something undone."""
+
+from collections.abc import Iterator, Sequence
+
+from statusproxy.config.addresses import Network
+from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, State
+from statusproxy.config.state_url import Memory, parse_state_url
+from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.doctor.paste import Written
+from statusproxy.status.signals import Kind
+
+#: Loopback and private networks, as the file writes them.
+PRIVATE = [str(network) for network in PRIVATE_NETWORKS]
+
+
+async def configuration(
+    settings: Settings,
+    source: str | None,
+    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+) -> list[Finding]:
+    """Look through valid settings; `source` names their file, None where there is none, `written` what it says."""
+    preset = settings.preset or "–"
+    first = (
+        note("configuration.no-file", gateway=settings.gateway, preset=preset)
+        if source is None
+        else ok("configuration.valid", file=source, gateway=settings.gateway, preset=preset)
+    )
+    return [first, *_gaps(settings, written), *_open_doors(settings, written)]
+
+
+def _gaps(settings: Settings, written: Written) -> Iterator[Finding]:
+    rules = [event.rule() for event in settings.events]
+    if not settings.webhooks:
+        yield problem("configuration.no-webhooks", lines=written.with_preset("webhooks"))
+    if not any(rule.means is Kind.DISCONNECTED or rule.disconnected for rule in rules):
+        yield problem("configuration.no-disconnect-rule", lines=written.with_preset("events"))
+    if not settings.channels:
+        yield problem("configuration.no-channels", lines=written.with_preset("channels"))
+    if settings.admin.listen is None:
+        yield note("configuration.admin-off")
+    if isinstance(parse_state_url(settings.state.url), Memory):
+        yield warning("configuration.forgetful", lines=written.with_keys("state", url=State().url))
+
+
+def _open_doors(settings: Settings, written: Written) -> Iterator[Finding]:
+    for webhook in settings.webhooks:
+        if _is_everybody(webhook.from_) and webhook.secret is None and webhook.hmac is None:
+            lines = written.with_entry("webhooks", webhook.path, **{"from": PRIVATE})
+            yield warning("configuration.believes-everybody", path=webhook.path, lines=lines)
+    if _is_everybody(settings.trusted_proxies):
+        yield warning("configuration.trusts-everybody", lines=written.with_value("trusted_proxies", PRIVATE))
+    if settings.presence == "trust":
+        yield warning("configuration.presence-trusted", lines=written.with_value("presence", "ignore"))
+
+
+def _is_everybody(networks: Sequence[Network]) -> bool:
+    return any(network.prefixlen == 0 for network in networks)

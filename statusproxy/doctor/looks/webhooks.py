@@ -1,0 +1,286 @@
+"""Whether webhooks pass the proxy, from whom, and whether they say what is needed; if not, the ways to put it there."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from statusproxy.config.addresses import Address, parse_gateway, parse_target
+from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, Webhook
+from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
+from statusproxy.doctor.paste import Written
+from statusproxy.observe.silence import KNOWN_AFTER, patience
+from statusproxy.proxy.client_address import parse_address, within
+from statusproxy.status.signals import PRESENCE_EVENT, Verdict
+
+#: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
+#: makes some presence events a minute.
+_EARLY = 600.0
+
+#: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
+_LAG, _AHEAD = 60.0, 5.0
+
+#: What the engine sends that says nothing about a connection, and needs no rule.
+_NEUTRAL = frozenset(
+    {
+        PRESENCE_EVENT, "onack", "onselfmessage", "onreactionmessage", "onupdatelabel", "onpollresponse",
+        "onrevokedmessage", "onparticipantschanged", "onlocation", "qrcode", "phonecode", "location",
+    }
+)  # fmt: skip
+
+#: What a read webhook comes to when it says something about a connection (`Outcome`'s verdicts).
+_SAYS = frozenset({"applied", "late", "duplicate"})
+
+
+async def webhooks(
+    settings: Settings,
+    report: Mapping[str, Any] | None,
+    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    heard_before: float | None = None,
+) -> list[Finding]:
+    """Look at what the running proxy counted since its start.
+
+    `report` is None where it could not be asked; `written` is what the file says; `heard_before` is when any session
+    was last heard of, before the start or after it (epoch seconds).
+    """
+    if not settings.webhooks:
+        return []
+    ways = _ways(settings, written)
+    if report is None:
+        return [note("webhooks.not-known", **ways)]
+    return [
+        *_arrivals(settings, report, ways, written, heard_before),
+        *_clock(report),
+        *_strangers(settings, report, written),
+    ]
+
+
+def _arrivals(
+    settings: Settings, report: Mapping[str, Any], ways: Mapping[str, Any], written: Written, heard_before: float | None
+) -> Iterator[Finding]:
+    seen, now = report["webhooks"], float(report["now"])
+    up = now - float(report["started"])
+    believed = {str(one["address"]): one for one in seen["senders"] if one["believed"]}
+    doubts = [one for one in seen["senders"] if one["doubts"]]
+    count = sum(one["believed"] for one in believed.values())
+    passed = sum(one["count"] for one in seen["paths"])
+    if not believed and not doubts and passed:
+        yield note("webhooks.none-since-reload", count=passed)
+        return
+    if not believed and not doubts:
+        tell = problem if up >= _EARLY else warning
+        if heard_before is None:
+            yield tell("webhooks.none", up=ago(up), **ways)
+        else:
+            yield tell("webhooks.none-any-more", up=ago(up), last=ago(now - heard_before), **ways)
+        return
+    yield from _doubted(settings, seen, doubts, written, alone=not believed)
+    yield from _failing(seen["paths"])
+    if not believed:
+        return
+    silent = now - float(seen["last_heard"] or now)
+    stopped = silent > patience(seen["heard"], seen["gap"])
+    tell_seen = warning if stopped else ok
+    yield tell_seen(
+        "webhooks.silent" if stopped else "webhooks.seen",
+        count=count, up=ago(up), senders=listed(believed), last=ago(silent),
+        paths=listed(f"{one['path']} ({one['count']})" for one in seen["paths"]),
+    )  # fmt: skip
+    for one in [] if stopped else seen["paths"]:
+        quiet = now - one["last"]
+        if one["count"] >= KNOWN_AFTER and quiet > patience(one["count"], one["gap"]):
+            yield warning("webhooks.path-silent", path=one["path"], count=one["count"], last=ago(quiet))
+    yield from _meanings(seen["events"], ways)
+    used = {one["path"] for one in seen["paths"]}
+    outbound = {fold_path(webhook.path) for webhook in settings.webhooks if _to_hub(webhook, settings)}
+    if used and used <= outbound:
+        # The gateway passes presence and messages on to the hub, but not the engine's word on the session itself.
+        yield warning("webhooks.outbound-only", **ways)
+    idle = [webhook.path for webhook in settings.webhooks if fold_path(webhook.path) not in used]
+    if idle:
+        yield note("webhooks.idle-paths", paths=listed(idle))
+
+
+def _doubted(
+    settings: Settings,
+    seen: Mapping[str, Any],
+    doubts: Sequence[Mapping[str, Any]],
+    written: Written,
+    *,
+    alone: bool,
+) -> Iterator[Finding]:
+    reasons: dict[str, Counter[str]] = {}
+    for one in doubts:
+        for why, count in one["doubts"].items():
+            reasons.setdefault(why, Counter())[str(one["address"])] += count
+    for why, senders in reasons.items():
+        inside = [address for address in senders if _is_private(address)]
+        facts: dict[str, Any] = {
+            "count": senders.total(),
+            "senders": listed(f"{sender} ({count})" for sender, count in senders.most_common()),
+        }
+        if why == "network":
+            facts["lines"] = _admitting(settings, seen, inside, written)
+        if alone:
+            yield problem(f"webhooks.only-doubted-{why}", **facts)
+        elif inside or why != "network":
+            yield warning(f"webhooks.doubted-{why}", **facts)
+        else:
+            yield note("webhooks.forged", **facts)
+
+
+def _admitting(settings: Settings, seen: Mapping[str, Any], senders: Sequence[str], written: Written) -> Lines:
+    """The block `webhooks` in which senders of this site are trusted, on the paths that anything was posted to."""
+    used = {one["path"] for one in seen["paths"]}
+    changes = {
+        webhook.path: {"from": [*map(str, webhook.from_), *senders]}
+        for webhook in settings.webhooks
+        if fold_path(webhook.path) in used
+    }
+    return written.with_entries("webhooks", changes) if senders and changes else Lines()
+
+
+def _failing(paths: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    for one in paths:
+        failed = {int(status): count for status, count in one["statuses"].items() if int(status) >= 400}
+        count = sum(failed.values())
+        if count and count * 10 >= one["count"]:  # a few are what a restart of the gateway leaves
+            statuses = listed(f"{status} ({times})" for status, times in sorted(failed.items()))
+            code = "webhooks.path-unknown" if set(failed) <= {404, 405} else "webhooks.path-failing"
+            yield warning(code, path=one["path"], count=count, all=one["count"], statuses=statuses)
+
+
+def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, Any]) -> Iterator[Finding]:
+    verdicts: Counter[str] = Counter()
+    unmatched: Counter[str] = Counter()
+    for one in events:
+        verdicts[one["verdict"]] += one["count"]
+        if one["verdict"] == Verdict.UNMATCHED and one["event"] and one["event"].casefold() not in _NEUTRAL:
+            unmatched[one["event"]] += one["count"]
+    says = sum(count for verdict, count in verdicts.items() if verdict in _SAYS)
+    quiet = verdicts[Verdict.PRESENCE] + verdicts[Verdict.OWN_MESSAGE] + verdicts[Verdict.UNMATCHED]
+    if not says and verdicts[Verdict.PRESENCE] and quiet == verdicts.total():
+        yield warning("webhooks.presence-only", count=verdicts[Verdict.PRESENCE], **ways)
+    elif not says:
+        yield warning("webhooks.nothing-said", count=verdicts.total(), events=listed(unmatched) or "–")
+    if unmatched:
+        yield note("webhooks.unmatched", events=listed(f"{name} ({n})" for name, n in unmatched.most_common()))
+    nameless = Counter({one["event"]: one["count"] for one in events if one["verdict"] == Verdict.NAMELESS})
+    if nameless:
+        yield warning(
+            "webhooks.nameless",
+            count=nameless.total(),
+            events=listed(f"{name} ({count})" for name, count in nameless.most_common()),
+            **_with_session(ways),
+        )
+    if verdicts[Verdict.NO_SESSION]:
+        yield note("webhooks.no-session", count=verdicts[Verdict.NO_SESSION])
+    if verdicts[Verdict.NOT_JSON]:
+        yield warning("webhooks.not-json", count=verdicts[Verdict.NOT_JSON])
+    if verdicts[Verdict.BATCH]:
+        yield warning("webhooks.batch", count=verdicts[Verdict.BATCH])
+
+
+def _clock(report: Mapping[str, Any]) -> Iterator[Finding]:
+    clock = report["webhooks"]["clock"]
+    lag = clock["lag"]
+    if clock["ahead"]:
+        yield problem("clock.events-ahead", count=clock["ahead"])
+    elif lag is not None and clock["timed"] >= 3 and (lag > _LAG or lag < -_AHEAD):
+        yield warning("clock.events-off", seconds=f"{-lag:+.0f}", count=clock["timed"])
+    elif lag is not None:
+        yield ok("clock.events", count=clock["timed"])
+
+
+def _strangers(settings: Settings, report: Mapping[str, Any], written: Written) -> Iterator[Finding]:
+    strangers = [str(one) for one in report["forwarding_strangers"]]
+    inside = [one for one in strangers if _is_private(one)]
+    if inside:
+        networks = [*map(str, settings.trusted_proxies), *inside]
+        lines = written.with_value("trusted_proxies", networks)
+        yield warning("webhooks.untrusted-proxy", peers=listed(inside), lines=lines)
+    outside = [one for one in strangers if one not in inside]
+    if outside:
+        yield note("webhooks.claims-from-outside", peers=listed(outside))
+
+
+def _is_private(text: str) -> bool:
+    return within(parse_address(text), PRIVATE_NETWORKS)
+
+
+# The three ways
+
+
+def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
+    """What the fixes say of this site: addresses and lines that fit its configuration."""
+    to_gateway = (one.path for one in settings.webhooks if one.forward and not _to_hub(one, settings))
+    inbound = min(to_gateway, key=lambda path: SESSION in path, default=None)
+    outbound = next((one for one in settings.webhooks if _to_hub(one, settings)), None)
+    tap = next((one.path for one in settings.webhooks if not one.forward), None)
+    inbound_path = inbound or "/v1/webhooks/receive"
+    hub = str(outbound.forward_to) if outbound else "https://hub.example/api/whatsapp/webhook"
+    outbound_path = outbound.path if outbound else "/hub/webhook"
+
+    def lines(path: str, **values: Any) -> Lines:
+        return written.with_entry("webhooks", path, **values)
+
+    return {
+        "base": _base(settings),
+        "gateway": settings.gateway,
+        "inbound_path": inbound_path,
+        "inbound_lines": Lines() if inbound else lines(inbound_path),
+        "outbound_path": outbound_path,
+        "outbound_to": hub,
+        "outbound_lines": Lines() if outbound else lines(outbound_path, forward_to=hub),
+        "session_lines": _session_lines(settings, written, inbound_path),
+        "tap_path": tap or "/tap",
+        "tap_lines": Lines() if tap else lines("/tap", forward=False),
+    }
+
+
+def _session_lines(settings: Settings, written: Written, inbound_path: str) -> str | Lines:
+    """The block `webhooks` with an entry that has the session in its path; where one has, that it is there."""
+    if any(SESSION in webhook.path for webhook in settings.webhooks):
+        return f" `webhooks[].path` with {SESSION} is configured"
+    gateway = settings.gateway.rstrip("/")
+    onward = {} if gateway.startswith("unix:") else {"forward_to": f"{gateway}{inbound_path}"}
+    return written.with_entry("webhooks", f"{inbound_path.rstrip('/')}/{SESSION}", **onward)
+
+
+def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
+    """How a session's id comes to stand in the path, in the words of this site."""
+    path = f"{ways['inbound_path'].rstrip('/')}"
+    path = path if SESSION in path else f"{path}/{SESSION}"
+    return {
+        "base": ways["base"],
+        "session_path": path,
+        "placeholder": SESSION,
+        "session_lines": ways["session_lines"],
+    }
+
+
+def _to_hub(webhook: Webhook, settings: Settings) -> bool:
+    """Whether events go on to somebody else than the gateway.
+
+    The gateway is named in `forward_to` where the session in the path must not reach it.
+    """
+    if webhook.forward_to is None:
+        return False
+    if SESSION not in webhook.path:
+        return True
+    gateway, target = parse_gateway(settings.gateway), parse_target(webhook.forward_to)
+    return (gateway.scheme, gateway.authority) != (target.scheme, target.authority)
+
+
+def _base(settings: Settings) -> str:
+    """Where others reach the proxy, as a URL; HOST stands for this machine where any of its addresses will do."""
+    scheme = "https" if settings.tls is not None else "http"
+    address = next((one for one in settings.listen if one.unix is None), None)
+    if address is None:
+        return str(settings.listen[0])
+    return f"{scheme}://{_reached(address)}"
+
+
+def _reached(address: Address) -> str:
+    everywhere = address.host in ("", "0.0.0.0", "::")
+    return f"HOST:{address.port}" if everywhere else str(address)

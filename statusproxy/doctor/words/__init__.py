@@ -1,0 +1,1 @@
+"""The doctor's words, one file for each language."""

@@ -1,0 +1,630 @@
+"""The doctor's words in Portuguese (Brazil): the same codes as in `english`, with the same facts."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from statusproxy.doctor.words.en import Words
+
+GROUPS: Final[Mapping[str, str]] = {
+    "configuration": "Configuração",
+    "proxy": "O proxy em execução",
+    "ports": "Portas",
+    "gateway": "Gateway",
+    "channels": "Lista de canais e correções",
+    "webhooks": "Webhooks",
+    "clock": "Relógios",
+    "disk": "Estado gravado",
+    "service": "Serviço",
+}
+LEVELS: Final[Mapping[str, str]] = {"ok": "ok", "note": "nota", "warning": "aviso", "problem": "PROBLEMA"}
+SUMMARY: Final[Mapping[str, str]] = {
+    "ok": "Está tudo no lugar.",
+    "note": "Está tudo no lugar.",
+    "warning": "Funciona, com {warnings} aviso(s).",
+    "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas.",
+}
+SUMMARY_IN_PART: Final[Mapping[str, str]] = {
+    "ok": "Nada de errado foi encontrado. Não verificado: {unchecked}.",
+    "note": "Nada de errado foi encontrado. Não verificado: {unchecked}.",
+    "warning": "{warnings} aviso(s). Não verificado: {unchecked}.",
+    "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas. Não verificado: {unchecked}.",
+}
+
+_THREE_WAYS: Final = """\
+faça os webhooks passarem pelo proxy, por um dos três caminhos: aquele cuja URL você pode mudar \
+(HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1). \
+As linhas abaixo que começam por `webhooks` vão para config.yaml, no lugar desse bloco se já estiver lá:
+1. entrada, o melhor: a URL de webhook do motor passa a ser {base}{inbound_path} em vez de {gateway}{inbound_path} \
+(um webhook dado no start-session vale mais que o do ambiente). Onde não dá para mudar, dê ao proxy o nome do \
+gateway na rede do docker.{inbound_lines}
+2. saída: na página de configurações do hub, a URL de webhook do gateway passa a ser {base}{outbound_path}, que segue \
+para {outbound_to}. A palavra do próprio motor sobre uma sessão não vem por aqui.{outbound_lines}
+3. cópia: quem puder enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
+
+_SAY_FOR_WHOM: Final = """\
+no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
+ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus perguntam por {peer}, não há nada a \
+fazer"""
+
+WORDS: Final[Words] = {
+    # configuration
+    "configuration.broken": ("{error}", "corrija essa linha; `statusproxy check` diz se está valendo"),
+    "configuration.valid": ("{file} é válido; gateway {gateway}, preset {preset}", None),
+    "configuration.no-file": (
+        "sem arquivo de configuração, valem os padrões; gateway {gateway}, preset {preset}",
+        None,
+    ),
+    "configuration.no-webhooks": (
+        "nenhum caminho de webhook é observado, então nada pode ser corrigido",
+        "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}",
+    ),
+    "configuration.no-disconnect-rule": (
+        "nenhuma regra de evento diz `disconnected`, então nada pode ser corrigido",
+        "escreva isto em config.yaml, no lugar de `events` se já estiver lá:{lines}",
+    ),
+    "configuration.no-channels": (
+        "nenhuma lista de canais é indicada, então nada é corrigido",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "configuration.admin-off": (
+        "a porta de administração está desligada: sem página e sem `statusproxy sessions`",
+        None,
+    ),
+    "configuration.forgetful": (
+        "state.url é memory: cada reinício esquece quais sessões caíram, e o motor não repete o aviso",
+        "escreva isto em config.yaml, no lugar de `state` se já estiver lá:{lines}",
+    ),
+    "configuration.believes-everybody": (
+        "{path} acredita em eventos de qualquer lugar, sem segredo: qualquer um pode declarar uma sessão perdida",
+        (
+            "restrinja `from` à rede do motor, ou defina `secret` ou `hmac`; para confiar só nas redes privadas, "
+            "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}"
+        ),
+    ),
+    "configuration.trusts-everybody": (
+        "trusted_proxies abrange todos os endereços: qualquer um pode dizer que vem de qualquer endereço",
+        (
+            "indique só os proxies à frente deste; para os de redes privadas, escreva isto em config.yaml, no "
+            "lugar de `trusted_proxies` se já estiver lá:{lines}"
+        ),
+    ),
+    "configuration.presence-trusted": (
+        "presence é `trust`: um contato que fica offline faz a sessão aparecer desconectada",
+        (
+            "a menos que o connection.update deste gateway nunca fale de um contato, escreva isto em config.yaml, "
+            "no lugar de `presence` se já estiver lá:{lines}"
+        ),
+    ),
+    # proxy
+    "proxy.running": ("statusproxy {version} está em execução (pid {pid}) há {since}", None),
+    "proxy.not-running": (
+        "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
+        "antes da instalação, é assim mesmo; depois dela: systemctl start statusproxy",
+    ),
+    "proxy.cannot-be-asked": (
+        "a porta de administração está desligada e o proxy não pôde ser consultado: webhooks e ids não verificados",
+        None,
+    ),
+    "proxy.does-not-tell": (
+        "o que responde em {admin} não fala de um proxy em execução: {why}",
+        ("se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o"),
+    ),
+    "proxy.token-refused": (
+        "o que responde em {admin} recusa o token de administração desta configuração, e não pôde ser consultado",
+        (
+            "se `admin` mudou no arquivo, reinicie: systemctl restart statusproxy; senão, ponha em admin.token o que o "
+            "proxy em execução tem"
+        ),
+    ),
+    "proxy.other-version": (
+        "o statusproxy {running} ainda está em execução, mas o {installed} está instalado",
+        "reinicie: systemctl restart statusproxy",
+    ),
+    "proxy.reload-pending": (
+        "o proxy em execução usa configurações diferentes das do arquivo: {keys}",
+        "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
+    ),
+    "proxy.restart-pending": (
+        "mudou no arquivo e espera um reinício: {keys}; até lá valem os valores antigos",
+        "systemctl restart statusproxy",
+    ),
+    "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
+    "proxy.state-damaged": (
+        "o estado gravado foi danificado: {what}",
+        "compare `statusproxy sessions` com os telefones; veja o disco; depois: statusproxy state acknowledge",
+    ),
+    "proxy.no-journal": (
+        "mudanças que o servidor do estado não aceitar se perderiam com o processo: {why}",
+        "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
+    ),
+    "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
+    "proxy.unnamed-events": (
+        (
+            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, das quais {webhooks} "
+            "para caminhos de webhook, a última há {last}. Contam como dele mesmo, e qualquer um que o alcance "
+            "pode declarar uma sessão caída"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.unnamed-clients": (
+        (
+            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, a última há {last}. Um "
+            "evento vindo por aí da internet seria aceito"
+        ),
+        _SAY_FOR_WHOM,
+    ),
+    "proxy.no-upgrade": (
+        (
+            "{count} handshake(s) de WebSocket vieram por {peer} sem Upgrade, o último há {last}: não puderam "
+            "virar WebSockets"
+        ),
+        (
+            "no nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` e "
+            "`proxy_set_header Connection $connection_upgrade;` com o seu map; depois nginx -t && systemctl reload "
+            "nginx"
+        ),
+    ),
+    # ports
+    "ports.held": ("{address} está com o proxy em execução", None),
+    "ports.held-by-systemd": ("{address} está com o systemd (statusproxy.socket), que o entrega ao proxy", None),
+    "ports.free": ("{address} está livre", None),
+    "ports.unserved": (
+        "o proxy em execução não escuta em {address}, que o arquivo indica",
+        "reinicie: uma mudança de `listen` não vale com um reload",
+    ),
+    "ports.wider": (
+        "o proxy em execução escuta em {address}, que outras máquinas alcançam; o arquivo não diz isso",
+        (
+            "reinicie: uma mudança de `listen` não vale com um reload. No serviço instalado os sockets são do systemd: "
+            "rode install.sh mais uma vez"
+        ),
+    ),
+    "ports.another-of-us": (
+        "{address} está com um statusproxy que não é o consultado: {who}",
+        "pare um dos dois, ou dê a cada um suas portas e sua porta de administração",
+    ),
+    "ports.taken": (
+        "{address} está ocupado por outro programa: {who}",
+        "escolha outra porta em `listen` ou pare esse programa (sudo ss -ltnp mostra qual é)",
+    ),
+    "ports.not-here": (
+        "{address} não é um endereço desta máquina",
+        "escreva 0.0.0.0 com a porta, ou um endereço que `ip -br address` mostre (a bridge surge com o docker)",
+    ),
+    "ports.privileged": (
+        "{address} não pode ser usado por este usuário",
+        "use uma porta a partir de 1024, rode o doctor com sudo, ou deixe a porta com o systemd (statusproxy.socket)",
+    ),
+    "ports.unusable": ("não é possível escutar em {address}: {why}", "corrija `listen`"),
+    "ports.this-machine-only": (
+        (
+            "só programas desta máquina alcançam o proxy; contêineres e outras máquinas (o motor, o hub) não, a menos "
+            "que algo na frente repasse suas requisições"
+        ),
+        None,
+    ),
+    # gateway
+    "gateway.reachable": (
+        "{url} responde: conectou em {connect}, GET {path} deu {status} em {answered}",
+        None,
+    ),
+    "gateway.no-health": (
+        "{url} responde (conectou em {connect}), mas não tem rota de saúde: GET {path} deu {status}",
+        None,
+    ),
+    "gateway.slow": (
+        "{url} está lento: conectou em {connect}, GET {path} deu {status} em {answered}",
+        "veja a carga do gateway; o hub espera 15 s na verificação de saúde",
+    ),
+    "gateway.ill": (
+        "{url} não está bem: GET {path} deu {status}",
+        "veja o log do próprio gateway (docker logs)",
+    ),
+    "gateway.unreachable": (
+        "sem conexão com {url}: {why}",
+        (
+            "o gateway está no ar (docker ps)? A porta de um contêiner pode estar publicada só na bridge do docker: "
+            "então `gateway` é http://172.17.0.1:3000, e não 127.0.0.1"
+        ),
+    ),
+    "gateway.name-unknown": (
+        "o nome em {url} não é conhecido aqui: {why}",
+        "o nome de um contêiner só existe na rede docker dele; escreva o endereço em que a porta está publicada",
+    ),
+    "gateway.tls-failed": (
+        "{url} é alcançado, mas o TLS falha: {why}",
+        "defina gateway_tls.ca com o certificado da autoridade, ou gateway_tls.server_name com o nome do certificado",
+    ),
+    "gateway.connect-slow": (
+        "{url} não aceita a conexão a tempo: {why}",
+        (
+            "um firewall pode estar descartando, ou o gateway está travado: veja se `curl -v` desta máquina passa, e o "
+            "log do próprio gateway (docker logs)"
+        ),
+    ),
+    "gateway.queue-full": (
+        "{url} não aceita conexão, embora algo escute lá: está travado, e a fila dele está cheia ({why})",
+        "veja o log do próprio gateway (docker logs) e reinicie-o (docker restart)",
+    ),
+    "gateway.no-http": (
+        "{url} aceita conexões, mas não dá resposta HTTP a GET {path}: {why}",
+        "é mesmo a porta do gateway? Talvez precise de https://",
+    ),
+    "gateway.hangs": (
+        "{url} aceita conexões, mas não respondeu a GET {path} em {seconds} s: está travado",
+        "veja o log do próprio gateway (docker logs) e reinicie-o (docker restart): o hub também espera por ele",
+    ),
+    "gateway.is-us": (
+        "em {url} responde um statusproxy, e não o gateway",
+        "`gateway` deve indicar o próprio gateway, ou as requisições andam em círculos",
+    ),
+    "gateway.hub-reachable": ("{url} aceita conexões (em {connect})", None),
+    "gateway.hub-unreachable": (
+        "os webhooks seguem para {url}, que não aceita conexão: {why}",
+        "corrija webhooks[].forward_to, ou veja por que o hub não é alcançado",
+    ),
+    # channels
+    "channels.fits": (
+        "{path}: {count} canais em {where}, com o status em {members}; levou {took}",
+        None,
+    ),
+    "channels.empty": ("{path}: há uma lista em {where}, mas vazia: o conteúdo de um canal não foi verificado", None),
+    "channels.secret-wanted": (
+        "{path} exige um segredo ({status}); a lista não foi verificada",
+        (
+            "informe com --secret-file ARQUIVO ou em STATUSPROXY_GATEWAY_SECRET (cabeçalho {header}; outro: "
+            "--secret-header)"
+        ),
+    ),
+    "channels.secret-wrong": (
+        "{path} recusa o segredo dado em {header} ({status}); a lista não foi verificada",
+        (
+            "compare com o do gateway; outro cabeçalho se indica com --secret-header. O proxy em si não precisa de "
+            "nenhum: ele repassa o que o hub envia"
+        ),
+    ),
+    "channels.missing": (
+        "{path} não existe no gateway ({status})",
+        "indique o caminho da lista em channels[].path; {path} fica sob um caminho-base, como http://host:3000/base?",
+    ),
+    "channels.not-served": ("{path} não existe neste gateway ({status}); nada a corrigir ali", None),
+    "channels.refused": ("{path} deu {status}", "veja o log do próprio gateway (docker logs)"),
+    "channels.no-answer": (
+        "{path} não deu resposta: {why}",
+        "a lista consulta o motor sessão por sessão; veja timeouts.response_head e o log do motor",
+    ),
+    "channels.too-large": (
+        "{path} é maior que limits.corrected ({limit} bytes): passa sem correção",
+        "escreva isto em config.yaml, no lugar de `limits` se já estiver lá:{lines}",
+    ),
+    "channels.coded": (
+        "{path} vem numa compressão que não se desfaz ({why}): passa sem correção",
+        "faça o gateway enviar sem compressão, ou instale statusproxy[codings]",
+    ),
+    "channels.not-json": (
+        "{path} não é JSON, e sim {type}: passa sem correção",
+        "é mesmo o caminho da lista, e `gateway` o gateway? Uma página de login em HTML indica que falta o segredo",
+    ),
+    "channels.list-elsewhere": (
+        "{path} não tem lista em {configured}, mas tem em {found}: passa sem correção",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-list": (
+        "{path} não tem lista em {configured}: passa sem correção. Seus membros: {members}",
+        "indique o campo da lista em channels[].list, ou outro caminho em channels[].path",
+    ),
+    "channels.no-ids": (
+        "{path}: nenhum canal tem id em {configured}: nada é corrigido. Seus membros: {members}",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-id-member": (
+        (
+            "{path}: nenhum canal tem id em {configured}, nem um membro que pudesse ser: nada é corrigido. Seus "
+            "membros: {members}"
+        ),
+        "indique em channels[].id o campo que tem o id, ou outra lista em channels[].list",
+    ),
+    "channels.some-nameless": (
+        (
+            "{path}: {nameless} de {count} canais não têm id nos campos configurados: nunca são corrigidos. Seus "
+            "membros: {members}"
+        ),
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.some-no-id-member": (
+        (
+            "{path}: {nameless} de {count} canais não têm id, nem um membro que pudesse ser: nunca são corrigidos. "
+            "Seus membros: {members}"
+        ),
+        "veja esses canais na resposta do gateway; se um campo tiver o id, indique-o em channels[].id",
+    ),
+    "channels.no-status": (
+        "{path}: nenhum canal tem {configured}: nada é corrigido. Seus membros: {members}",
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.no-status-member": (
+        (
+            "{path}: nenhum canal tem algum de {configured}, nem um membro que pudesse ser o status: nada é "
+            "corrigido. Seus membros: {members}"
+        ),
+        "indique em channels[].set o campo que tem o status, ou outra lista em channels[].list",
+    ),
+    "channels.some-without-status": (
+        (
+            "{path}: {bare} de {count} canais não têm nenhum dos campos de status configurados: nunca são "
+            "corrigidos. Seus membros: {members}"
+        ),
+        "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
+    ),
+    "channels.some-no-status-member": (
+        (
+            "{path}: {bare} de {count} canais não têm status, nem um membro que pudesse ser: nunca são corrigidos. "
+            "Seus membros: {members}"
+        ),
+        "veja esses canais na resposta do gateway; se um campo tiver o status, indique-o em channels[].set",
+    ),
+    "channels.strange-words": (
+        "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
+        "acrescente a palavra que significa conectado a channels[].connected, e as que dizem mais a channels[].keep",
+    ),
+    "channels.slow": (
+        "{path} levou {took}; a verificação de saúde do hub desiste em 15 s, a página em 90 s",
+        "o gateway consulta o motor sessão por sessão; veja a carga",
+    ),
+    "channels.rehearsal": (
+        "nada é corrigido agora; se {channel} caísse, a lista diria: {change}",
+        None,
+    ),
+    "channels.corrected": ("{session} é corrigida: {change} (desde {since}, {why})", None),
+    "channels.kept": (
+        "{session} está perdida (desde {since}, {why}); o próprio gateway já diz isso, nada é mudado",
+        None,
+    ),
+    "channels.about-to-end": (
+        "{session}: o gateway se atualizou e volta a dizer conectado; a correção acaba na próxima lista",
+        None,
+    ),
+    "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
+    "channels.ids-match": ("todas as {count} sessões que os eventos citam são canais da lista", None),
+    "channels.id-alias": (
+        "os eventos citam sessões que não são canais da lista, mas parecidas com um: {sessions}",
+        "se forem as mesmas, escreva isto em config.yaml, no lugar de `sessions` se já estiver lá:{lines}",
+    ),
+    "channels.id-unknown": (
+        "{count} sessão(ões) que os eventos citam não são canais da lista, nem parecidas com um: {sessions}",
+        (
+            "as que foram apagadas: statusproxy forget {first} …; uma que é um canal com outro nome: sessions.aliases "
+            "em config.yaml"
+        ),
+    ),
+    "channels.ambiguous": (
+        "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
+        "diga qual é: `sessions: {{aliases: {{{session}: CANAL}}}}`",
+    ),
+    "channels.unheard": ("nenhum evento sobre {channels} ainda: aparece o que o gateway diz deles", None),
+    "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
+    # webhooks
+    "webhooks.not-known": (
+        "só com o proxy em execução se sabe se os webhooks passam; depois pergunte de novo",
+        _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
+    ),
+    "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.none-since-reload": (
+        (
+            "{count} webhooks vieram antes da mudança da configuração, nenhum depois; pergunte de novo quando vier "
+            "o próximo"
+        ),
+        None,
+    ),
+    "webhooks.none-any-more": (
+        "os webhooks pararam: o último veio há {last}, e nenhum desde que o proxy iniciou, há {up}",
+        (
+            "o motor está no ar, e a URL de webhook dele ainda é {base}{inbound_path}? Um contêiner refeito pode tê-la "
+            "perdido (docs/docker.md)"
+        ),
+    ),
+    "webhooks.path-silent": (
+        "os webhooks para {path} pararam ({count} vieram, o último há {last}), enquanto outros ainda vêm",
+        "veja se quem enviava para {path} ainda está no ar, e se ainda tem essa URL",
+    ),
+    "webhooks.seen": (
+        "{count} webhooks aceitos em {up}, o último há {last}, de {senders}; requisições por caminho: {paths}",
+        None,
+    ),
+    "webhooks.silent": (
+        "{count} webhooks aceitos em {up}, mas o último foi há {last} (de {senders}; requisições por caminho: {paths})",
+        (
+            "o motor está no ar? Uma sessão com contatos gera alguns eventos de presença por minuto: veja se a URL de "
+            "webhook ainda indica o proxy"
+        ),
+    ),
+    "webhooks.presence-only": (
+        (
+            "vieram {count} eventos, todos sobre contatos (presença), nenhum sobre uma sessão: uma queda passaria "
+            "despercebida"
+        ),
+        (
+            "espere chegar uma mensagem e pergunte de novo. Se continuar, só os webhooks de saída do gateway passam: "
+            "faça o motor enviar também a {base}{inbound_path}, ou o evento do gateway tem nome que falta em `events`"
+        ),
+    ),
+    "webhooks.outbound-only": (
+        (
+            "os webhooks só vêm no caminho para o hub, onde a palavra do motor sobre a própria sessão (status-find) "
+            "não é repassada"
+        ),
+        "faça o motor enviar também a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
+    ),
+    "webhooks.nothing-said": (
+        "vieram {count} webhooks e nenhum diz algo sobre a conexão de uma sessão (nomes desconhecidos: {events})",
+        "espere chegar uma mensagem e pergunte de novo; depois compare `events` com o que este gateway envia",
+    ),
+    "webhooks.unmatched": ("eventos que nenhuma regra cita e que, por isso, nada dizem: {events}", None),
+    "webhooks.nameless": (
+        (
+            "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
+            "quem é o estado: uma sessão que caiu continua como conectada, ou uma sessão que voltou continua como "
+            "desconectada até chegar uma mensagem"
+        ),
+        (
+            "dê a cada sessão um endereço próprio para enviar, como {base}{session_path} com o id dela no lugar de "
+            "{placeholder} (no wppconnect-server: `webhook` de start-session), e observe esse caminho:{session_lines}"
+        ),
+    ),
+    "webhooks.batch": (
+        "{count} webhooks traziam vários eventos em um só corpo (um array, ou um por linha), que não são lidos",
+        "faça o intermediário enviar um evento por requisição; todos são encaminhados mesmo assim",
+    ),
+    "webhooks.no-session": ("{count} eventos não citaram sessão; não mudam nada", None),
+    "webhooks.not-json": (
+        "{count} webhooks não eram JSON",
+        "veja quem envia aos caminhos observados (`webhooks[].path`)",
+    ),
+    "webhooks.idle-paths": ("nada foi enviado a {paths} desde o início", None),
+    "webhooks.path-unknown": (
+        "{count} de {all} webhooks para {path} foram recusados pelo destino: {statuses}",
+        "o destino não conhece esse caminho: compare com webhooks[].path e forward_to. São ouvidos mesmo assim",
+    ),
+    "webhooks.path-failing": (
+        "{count} de {all} webhooks para {path} não puderam ser entregues: {statuses}",
+        "veja o destino; são ouvidos mesmo assim",
+    ),
+    "webhooks.forged": (
+        "{count} eventos de fora não foram aceitos, como deve ser: {senders}",
+        None,
+    ),
+    "webhooks.doubted-network": (
+        "{count} eventos não foram aceitos, pois os remetentes não estão em webhooks[].from: {senders}",
+        "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from, no bloco `webhooks`{lines}",
+    ),
+    "webhooks.doubted-secret": (
+        "{count} eventos não foram aceitos, pois o cabeçalho do segredo faltava ou estava errado: {senders}",
+        "compare webhooks[].secret com o do remetente",
+    ),
+    "webhooks.doubted-signature": (
+        "{count} eventos não foram aceitos, pois a assinatura faltava ou estava errada: {senders}",
+        "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
+    ),
+    "webhooks.only-doubted-network": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
+        (
+            "se vieram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os endereços "
+            "a webhooks[].from, no bloco `webhooks`{lines}"
+        ),
+    ),
+    "webhooks.only-doubted-secret": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: o cabeçalho do segredo falta ou está errado ({senders})",
+        "compare webhooks[].secret com o do remetente; o motor em si não envia nenhum",
+    ),
+    "webhooks.only-doubted-signature": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: a assinatura falta ou está errada ({senders})",
+        "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
+    ),
+    "webhooks.untrusted-proxy": (
+        "{peers} fala por outros (X-Forwarded-For) e não está em trusted_proxies: conta como o próprio cliente",
+        "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
+    ),
+    "webhooks.claims-from-outside": (
+        (
+            "{peers}, de fora, diz falar por outros (X-Forwarded-For) e não é aceito; se for um proxy seu, acrescente "
+            "a trusted_proxies"
+        ),
+        None,
+    ),
+    # clock
+    "clock.gateway": ("o relógio do gateway confere com o desta máquina", None),
+    "clock.gateway-silent": ("o gateway não diz a hora (sem Date); os relógios não foram comparados", None),
+    "clock.gateway-off": (
+        "o relógio do gateway difere do desta máquina em {seconds} s: eventos podem ser postos na ordem errada",
+        "acerte os dois: timedatectl set-ntp true",
+    ),
+    "clock.events": ("a hora dos eventos confere com o relógio (nos últimos {count} vistos)", None),
+    "clock.events-off": (
+        "a hora dos eventos difere do relógio em {seconds} s, no melhor caso (nos últimos {count} vistos)",
+        "acerte o relógio da máquina do remetente: timedatectl set-ntp true",
+    ),
+    "clock.events-ahead": (
+        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora não foi aceita",
+        "acerte o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
+    ),
+    # disk
+    "disk.works": ("o proxy em execução grava em {path}; {free} livres", None),
+    "disk.in-use": ("o proxy em execução grava em {path}", None),
+    "disk.writable": ("{path} pode ser gravado; {free} livres", None),
+    "disk.not-seen": ("{path} não é visível para este usuário ({why}); rode o doctor com sudo", None),
+    "disk.not-writable": (
+        "{path} não pode ser gravado por este usuário ({needed})",
+        "rode o proxy com o usuário dono, ou corrija state.url; a unidade do systemd cria uma pasta própria",
+    ),
+    "disk.state-damaged": (
+        "o estado gravado foi danificado: {what}",
+        "veja se o disco está falhando; com o proxy em execução: statusproxy state acknowledge",
+    ),
+    "disk.low": ("só {free} livres em {folder}", "libere espaço: com o disco cheio, mudanças ficam só na memória"),
+    "disk.full": (
+        "sem espaço em {folder} ({free} livres): o que for ouvido se perderia num reinício",
+        "libere espaço ali, ou mude o estado de lugar com state.url",
+    ),
+    "disk.redis-works": ("o proxy em execução grava em {place}", None),
+    "disk.redis-reachable": ("{place}: o servidor responde", None),
+    "disk.redis-package": ("{why}", "rode esse comando; depois inicie o proxy"),
+    "disk.redis-unreachable": (
+        "{why}",
+        "enquanto o servidor não puder ser usado, o proxy guarda as mudanças no seu diário (docs/redis.md)",
+    ),
+    "disk.redis-not-seen": (
+        "o proxy em execução grava o estado, mas daqui: {why}",
+        "compare state.url, com os segredos que ele usa, com o que o proxy em execução tem; rode o doctor como root",
+    ),
+    "disk.redis-risk": (
+        "{place}: {what}",
+        "nesse servidor: appendonly yes, appendfsync always, maxmemory-policy noeviction (docs/redis.md)",
+    ),
+    "disk.journal-writable": (
+        "o diário, para as mudanças que o servidor não aceita, pode ser gravado em {directory}",
+        None,
+    ),
+    "disk.journal-off": (
+        "state.journal é null: mudanças que o servidor não aceita se perdem com o processo",
+        "remova `journal: null`; o diário fica então na pasta onde estaria um state.db",
+    ),
+    "disk.journal-not-writable": (
+        "o diário não pode ser gravado em {directory} por este usuário",
+        "indique em state.journal uma pasta em que o proxy possa gravar; a unidade do systemd tem a sua",
+    ),
+    # service
+    "service.no-systemd": ("esta máquina não usa systemd; quem reinicia o proxy não foi verificado", None),
+    "service.not-installed": (
+        "o statusproxy não está instalado como serviço (sudo ./systemd/install.sh instala)",
+        None,
+    ),
+    "service.active": ("statusproxy.systemd está {state}: {said}", None),
+    "service.starting": (
+        "statusproxy.systemd está iniciando ({sub})",
+        "se demorar: journalctl -u statusproxy -n 50",
+    ),
+    "service.failed": (
+        "statusproxy.systemd falhou ({result})",
+        "journalctl {user}-u statusproxy -n 50 diz por quê; depois systemctl {user}restart statusproxy",
+    ),
+    "service.stopped": (
+        "statusproxy.systemd não está em execução ({state})",
+        "systemctl {user}start statusproxy",
+    ),
+    "service.not-enabled": (
+        "statusproxy.systemd não inicia com a máquina",
+        "systemctl {user}enable statusproxy",
+    ),
+    "service.restarts": (
+        "statusproxy.systemd foi reiniciado {restarts} vez(es) pelo systemd",
+        "journalctl {user}-u statusproxy -p warning diz por quê",
+    ),
+    "service.socket-inactive": (
+        "statusproxy.socket está {state}: um reinício recusa conexões",
+        "systemctl enable statusproxy.socket; systemctl restart statusproxy",
+    ),
+    "service.no-linger": (
+        "o serviço é do usuário {user} e para quando ele sai",
+        "sudo loginctl enable-linger {user}; ou instale para a máquina: sudo ./systemd/install.sh",
+    ),
+}

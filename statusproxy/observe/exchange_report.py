@@ -1,0 +1,65 @@
+"""What is told of one finished exchange: a value for the access log and the metrics."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+
+class Kind(Enum):
+    """The ways a request can be handled."""
+
+    PASS = auto()
+    WEBHOOK = auto()
+    CHANNELS = auto()
+    QR = auto()
+    CREATE = auto()
+    DELETE = auto()
+    NOT_FOUND = auto()
+
+
+_ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+#: A first segment of a path that says nothing of anybody: a word, or an interface's version.
+_PLAIN: Final = re.compile(rb"[A-Za-z][A-Za-z_-]{0,31}|[vV][0-9]{1,2}|")
+
+
+@dataclass(slots=True)
+class Report:
+    """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
+
+    kind: Kind
+    method: str
+    status: int
+    """What the client was sent; 499 where it left before its answer was whole, 0 where a stop cut the exchange off."""
+    seconds: float
+    upstream_seconds: float | None
+    """From sending the request to the head of the answer; None when nothing was sent."""
+    received: int
+    sent: int
+    request_id: str
+    client: str
+    target: bytes
+    problem: str | None
+    corrected: int
+    template: str | None = None
+    """The path of the route that served it, as configured; None where the request was only passed on."""
+
+    @property
+    def path(self) -> str:
+        """As much of the path as may be logged: the route's template, else the first segment where it is a word.
+
+        Anything else may be the id or number of a person, or a token: also a word, which a secret may be as well.
+        """
+        if self.template is not None:
+            return self.template
+        first, slash, rest = path_of(self.target).removeprefix(b"/").partition(b"/")
+        shown = first.decode("ascii") if _PLAIN.fullmatch(first) else "…"
+        return f"/{shown}" + ("/…" if rest else slash.decode())
+
+
+def path_of(target: bytes) -> bytes:
+    """A request target without its query and, in absolute form (RFC 9112 §3.2.2), without scheme and authority."""
+    path = target.partition(b"?")[0]
+    absolute = _ABSOLUTE.match(path)
+    return path if absolute is None else path[absolute.end() :]

@@ -1,0 +1,194 @@
+"""Who is asking: the client's address behind trusted proxies, and what the gateway is told of it (RFC 7239)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from statusproxy.proxy.forwarded_field import forwarded_for
+from statusproxy.proxy.http1.head import Header, lower, values
+
+Network = IPv4Network | IPv6Network
+IPAddress = IPv4Address | IPv6Address
+
+#: A peer on a Unix socket has no address: it is on this host, so it counts as loopback.
+LOCAL: Final = "127.0.0.1"
+
+_REWRITTEN: Final = frozenset(
+    {
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-real-ip",
+        b"forwarded",
+    }
+)
+
+#: Peers remembered that speak for others without being trusted to.
+_STRANGERS: Final = 16
+
+#: The names of `_REWRITTEN`, for callers that look whether a request has any.
+SAID: Final = _REWRITTEN
+
+#: What RFC 7239 §6.2 calls a node that cannot be named: the client behind a `Forwarded` that breaks the grammar.
+_UNKNOWN: Final = "unknown"
+
+#: Characters of an address as text, with port, brackets and zone. Longer text is no address, and is not remembered.
+_LONGEST_ADDRESS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a client's connection: its address as text, and whether `https` was spoken."""
+
+    address: str
+    port: int = 0
+    secure: bool = False
+
+
+@lru_cache(maxsize=4096)
+def parse_address(text: str) -> IPAddress | None:
+    """The address that `text` (an IP, perhaps with a port, brackets or a zone) names; None where it names none.
+
+    An IPv4 address mapped into IPv6 is given as IPv4, so that a dual-stack listener judges both alike.
+    """
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
+    """Whether `address` lies in one of `networks`; no address lies in none."""
+    return address is not None and any(address in network for network in networks)
+
+
+class Trust:
+    """The networks whose proxies are believed when they say whom they speak for (`trusted_proxies`)."""
+
+    __slots__ = ("_looked_up", "_networks", "introduce", "strangers")
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        # One client makes many requests: its network is looked up once.
+        self._looked_up = lru_cache(maxsize=4096)(self._is_within)
+        self.introduce = lru_cache(maxsize=4096)(self._introduce)
+        self.strangers: dict[str, None] = {}
+        """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
+
+    def is_trusted(self, text: str) -> bool:
+        """Whether `text` is the address of a trusted proxy."""
+        return len(text) <= _LONGEST_ADDRESS and self._looked_up(text)
+
+    def _is_within(self, text: str) -> bool:
+        return within(parse_address(text), self._networks)
+
+    def _introduce(self, peer: Peer, host: bytes) -> tuple[Header, ...]:
+        """What `forward` adds for a request that says nothing itself; remembered, as most requests do not."""
+        return tuple(self.forward(peer, host, []))
+
+    def client(self, peer: Peer, headers: Sequence[Header]) -> str:
+        """The real client's address as text: the nearest hop that is not a trusted proxy.
+
+        Read from the right, as each hop appends to it: what stands left of the first untrusted address may be
+        made up. A hop that names no address (`unknown`, `_hidden`) ends the walk and is, itself, nobody we can trust.
+        `X-Forwarded-For`, `Forwarded` and `X-Real-IP` are walked in this order, and the first untrusted hop in any of
+        them counts: a proxy that writes only one of them passes on what a client made up in the others.
+        A `Forwarded` that breaks the grammar names an unknown client: who wrote which part of it cannot be told.
+        """
+        if not self.is_trusted(peer.address):
+            return peer.address
+        farthest = peer.address
+        for chain in _chains(headers):
+            hop = None
+            for hop in chain:
+                if not self.is_trusted(hop):
+                    return hop
+            if hop is not None and farthest == peer.address:
+                farthest = hop
+        return farthest
+
+    def forward(self, peer: Peer, host: bytes, headers: list[Header]) -> list[Header]:
+        """`headers` with the fields that tell the gateway who asks, put at the end.
+
+        A trusted peer's words are kept and extended by that peer's own address; an untrusted peer's are replaced.
+        `host` is the `Host` the client asked for. `Forwarded` is written only where the sender used it: the
+        `X-Forwarded-*` fields say the same, and this gateway reads those. One that breaks the grammar is not carried
+        on: `for=unknown` stands in its place (RFC 7239 §6.2).
+        """
+        said: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            key = lower(name)
+            if key in _REWRITTEN:
+                said.setdefault(key, []).append(value)
+        address = peer.address.encode("ascii", "replace")
+        scheme = b"https" if peer.secure else b"http"
+        forwarded = b"forwarded" in said
+        client = address
+        if said:
+            client = self.client(peer, headers).encode("latin-1", "replace")
+            headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
+            if not self.is_trusted(peer.address):
+                said = {}
+                if len(self.strangers) < _STRANGERS:
+                    self.strangers[peer.address] = None
+        chain = said.get(b"x-forwarded-for", [])
+        headers += [
+            (b"X-Forwarded-For", b", ".join([*chain, address])),
+            (b"X-Real-IP", said.get(b"x-real-ip", [client])[0]),
+            (b"X-Forwarded-Proto", said.get(b"x-forwarded-proto", [scheme])[0]),
+        ]
+        if host or b"x-forwarded-host" in said:
+            headers.append((b"X-Forwarded-Host", said.get(b"x-forwarded-host", [host])[0]))
+        if b"x-forwarded-port" in said:
+            headers.append((b"X-Forwarded-Port", said[b"x-forwarded-port"][0]))
+        else:
+            headers.append((b"X-Forwarded-Port", _port(host) or (b"443" if peer.secure else b"80")))
+        if forwarded:
+            node = b'"[%b]"' % address if b":" in address else address
+            element = b"for=%b;proto=%b" % (node, scheme)
+            if host:
+                element += b';host="%b"' % host.replace(b"\\", b"").replace(b'"', b"")
+            before = [value for value in said.get(b"forwarded", []) if value]
+            if forwarded_for(before) is None:
+                before = [b"for=" + _UNKNOWN.encode()]
+            headers.append((b"Forwarded", b", ".join([*before, element])))
+        return headers
+
+
+def _port(host: bytes) -> bytes:
+    port = host.rpartition(b":")[2] if b":" in host else b""
+    return port if port.isdigit() else b""
+
+
+def _chains(headers: Sequence[Header]) -> Iterator[Iterator[str]]:
+    """The addresses that the hops before the peer wrote down, nearest first, by each of the fields that tell."""
+    yield _hops(part for value in reversed(values(headers, b"x-forwarded-for")) for part in _from_the_right(value))
+    said = values(headers, b"forwarded")
+    if said:
+        nodes = forwarded_for(said)
+        yield iter([_UNKNOWN]) if nodes is None else _hops(reversed(nodes))
+    yield _hops(reversed(values(headers, b"x-real-ip")))
+
+
+def _from_the_right(value: bytes) -> Iterator[bytes]:
+    """The members of a comma-separated list, last first, without looking at more of it than is asked for."""
+    end = len(value)
+    while end >= 0:
+        comma = value.rfind(b",", 0, end)
+        yield value[comma + 1 : end]
+        end = comma
+
+
+def _hops(written: Iterable[bytes]) -> Iterator[str]:
+    return (hop.decode("latin-1") for hop in map(bytes.strip, written) if hop)

@@ -1,0 +1,121 @@
+"""Corrected routes: what the gateway is asked, and the answer's own validator and coding (RFC 9110 §8.8, §13)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
+from statusproxy.proxy.http1.head import Header, Headers, Noted, lower, values
+
+#: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
+#: for a list whose correction has changed), or for a part of it.
+WITHHELD: Final = frozenset(
+    {
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+        b"range",
+        b"accept-encoding",
+        b"a-im",
+        b"want-content-digest",
+        b"want-repr-digest",
+        b"want-digest",
+    }
+)
+
+#: Untrue of a body that was changed.
+UNTRUE: Final = frozenset(
+    {
+        b"accept-ranges",
+        b"content-digest",
+        b"content-encoding",
+        b"content-length",
+        b"content-md5",
+        b"digest",
+        b"etag",
+        b"last-modified",
+        b"repr-digest",
+        b"signature",
+        b"signature-input",
+    }
+)
+
+#: Not sent with a 304 (RFC 9110 §15.4.5).
+_NOT_WITH_304: Final = frozenset(
+    {b"content-encoding", b"content-length", b"content-type", b"content-language", b"content-range"}
+)
+
+
+def ask(headers: Headers) -> list[Header]:
+    """The request's fields as the gateway is asked on a corrected route: for the whole list, uncoded."""
+    asked = [header for header in headers if lower(header[0]) not in WITHHELD]
+    asked.append((b"Accept-Encoding", b"identity"))
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """What the client is answered: status, reason, fields without framing, and the body."""
+
+    status: int
+    reason: bytes
+    headers: list[Header]
+    body: bytes
+    gzip: bool = False
+    """Whether the body is still to be compressed, as `headers` say already."""
+
+
+def represent(
+    asked: Noted, status: int, reason: bytes, headers: list[Header], said: Noted, body: bytes, own_tag: bytes | None
+) -> Representation:
+    """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
+
+    `asked` and `said` are what was noted of the request and of the answer (`headers.sort_out`).
+    A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
+    correction in force nothing differs but `Vary`. Where the client asked for gzip it gets it, since the gateway was
+    asked for none; the caller compresses the body. So the answer depends on what the client accepts, and says so to
+    those too that accept nothing. The tag is compared with `If-None-Match` here (weakly, RFC 9110 §13.1.2), and a 304
+    carries the fields that its 200 would carry (RFC 9110 §15.4.5).
+    """
+    if own_tag is not None:
+        headers = [header for header in headers if lower(header[0]) not in UNTRUE]
+        headers.append((b"ETag", own_tag))
+    tag = own_tag or said.get(b"etag", [b""])[0]
+    gzip = False
+    if len(body) >= WORTHWHILE and (own_tag is not None or b"content-encoding" not in said):
+        headers = _vary(headers)
+        gzip = b"accept-encoding" in asked and accepts_gzip(asked[b"accept-encoding"])
+        if gzip:
+            headers = _weak(headers)
+            headers.append((b"Content-Encoding", b"gzip"))
+    if status == 200 and tag and b"if-none-match" in asked and _none_match(asked[b"if-none-match"], tag):
+        return Representation(
+            304, b"Not Modified", [header for header in headers if lower(header[0]) not in _NOT_WITH_304], b""
+        )
+    return Representation(status, reason, headers, body, gzip)
+
+
+def _none_match(fields: list[bytes], tag: bytes) -> bool:
+    wanted = tag.removeprefix(b"W/")
+    for part in b",".join(fields).split(b","):
+        candidate = part.strip()
+        if candidate == b"*" or (candidate and candidate.removeprefix(b"W/") == wanted):
+            return True
+    return False
+
+
+def _vary(headers: list[Header]) -> list[Header]:
+    for value in values(headers, b"vary"):
+        if any(part.strip().lower() in {b"accept-encoding", b"*"} for part in value.split(b",")):
+            return headers
+    return [*headers, (b"Vary", b"Accept-Encoding")]
+
+
+def _weak(headers: list[Header]) -> list[Header]:
+    """A strong tag names exact bytes, which a coding of ours changes."""
+    return [
+        (name, b"W/" + value) if lower(name) == b"etag" and not value.startswith(b"W/") else (name, value)
+        for name, value in headers
+        if lower(name) not in {b"accept-ranges", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
+    ]

@@ -1,0 +1,1 @@
+"""The client's side: connections, their limits, and the bodies of requests."""

@@ -1,0 +1,60 @@
+"""What the proxy asks of the registry, and tells it: the one interface between the two."""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from statusproxy.status.channels import ChannelRule, Correction
+
+
+class RegistryPort(Protocol):
+    """What the proxy asks of, and tells to, the session registry."""
+
+    @property
+    def has_overrides(self) -> bool:
+        """Whether any correction is in force."""
+
+    @property
+    def version(self) -> int:
+        """Counts the changes of what is to be shown."""
+
+    def now(self) -> float:
+        """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
+
+    def hear(
+        self, body: bytes, source: str, sender: str = "", path_session: str | None = None
+    ) -> Awaitable[None] | None:
+        """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
+
+        `sender` names whose clock its own time is of, `path_session` the session in its path, where there is one.
+        """
+
+    def doubt(self, source: str, why: str) -> None:
+        """A webhook came from a sender that is not believed, and why not."""
+
+    def correct(
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+    ) -> tuple[Correction, Awaitable[None] | None]:
+        """A channel list as it must read now, given when it was asked for; await the second part if there is one."""
+
+    async def correct_in_steps(
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+    ) -> tuple[Correction, Awaitable[None] | None]:
+        """The same for a long list: others have their turn meanwhile. It reads as it must when this returns."""
+
+    def wants_qr(self, session: str) -> bool:
+        """Whether the answer of the QR route tells anything new about this session."""
+
+    def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
+        """The QR route answered 2xx."""
+
+    def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was created or started through the proxy, and the answer did not claim that it is connected."""
+
+    def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was deleted through the proxy."""
+
+    def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
+        """A request lacked what a proxy in front should have passed on (`front_proxy`)."""
+
+    def unreadable(self, what: str, why: str) -> None:
+        """Something could not be watched or corrected and passed as it came: counted and logged."""

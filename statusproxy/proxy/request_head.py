@@ -1,0 +1,140 @@
+"""A request's head as the next hop gets it (RFC 9110 §7.6), made once for a head that comes again byte for byte.
+
+Clients that poll repeat themselves: the parser gives the same `RequestHead` for the same bytes, and what was made of
+it stays with it. Only the request's id differs from one to the next, and so stands at the end.
+"""
+
+from statusproxy.proxy import conditional
+from statusproxy.proxy.client_address import SAID, Peer
+from statusproxy.proxy.front_proxy import left_out
+from statusproxy.proxy.http1.authority import absolute
+from statusproxy.proxy.http1.head import Header, Noted, lower, via, write_head
+from statusproxy.proxy.http1.request_parser import RequestHead
+from statusproxy.proxy.site import Site
+from statusproxy.proxy.upstream.pool import Pool
+
+
+class Onward:
+    """What the next hop is sent before the body."""
+
+    __slots__ = ("alike", "client", "left_out", "made_for", "upgrade", "wire")
+
+    def __init__(self, wire: bytes, alike: bytes, client: str, upgrade: bool, left_out: tuple[str, ...]) -> None:
+        self.wire = wire
+        """Request line and fields, without the empty line, and without an id where the request brought none."""
+        self.alike = alike
+        """The same without any id: equal where two requests ask the same with the same credentials."""
+        self.client = client
+        """The real client's address."""
+        self.upgrade = upgrade
+        self.left_out = left_out
+        """What a proxy in front should have passed on, and did not (`front_proxy`)."""
+        self.made_for: tuple[object, ...] = ()
+
+
+def onward(
+    head: RequestHead,
+    kept: list[Header],
+    peer: Peer,
+    site: Site,
+    pool: Pool,
+    *,
+    keep_id: bool,
+    target: bytes | None = None,
+    method: str | None = None,
+    listing: bool = False,
+    upgrade: bool = False,
+) -> Onward:
+    """The head for the next hop in `pool`; `kept` are the request's fields to carry on.
+
+    `target` and `method` replace the request's own; `listing` asks as a corrected route must (`conditional.ask`);
+    `keep_id` tells whether the request's own id may be carried on.
+    """
+    if kept is not head.kept:
+        return _make(head, kept, peer, site, pool, keep_id, target, method, listing, upgrade)
+    made_for = (site, pool, peer.address, peer.secure, target, method, listing, upgrade)
+    made = head.onward
+    if made is None or made.made_for != made_for:
+        made = head.onward = _make(head, kept, peer, site, pool, keep_id, target, method, listing, upgrade)
+        made.made_for = made_for
+    return made
+
+
+def _make(
+    head: RequestHead,
+    kept: list[Header],
+    peer: Peer,
+    site: Site,
+    pool: Pool,
+    keep_id: bool,
+    target: bytes | None,
+    method: str | None,
+    listing: bool,
+    upgrade: bool,
+) -> Onward:
+    noted = head.noted
+    if b"x-request-id" in noted and not keep_id:
+        kept = [header for header in kept if lower(header[0]) != b"x-request-id"]
+    fields, client = _fields(head, kept.copy(), noted, peer, site, pool)
+    if head.chunked:
+        fields.append((b"Transfer-Encoding", b"chunked"))
+    if upgrade:
+        fields.append((b"Connection", b"Upgrade"))
+        fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
+    if listing:
+        fields = conditional.ask(fields)
+    start = _request_line(method or head.method, target or head.target, pool)
+    wire = alike = write_head(start, fields)[:-2]
+    if b"x-request-id" in noted and keep_id:
+        for name, value in fields:
+            if lower(name) == b"x-request-id":
+                alike = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
+    missing = left_out(head, peer, site.trust, at_web_port=site.at_web_port)
+    return Onward(wire, alike, client, upgrade, missing)
+
+
+def _fields(
+    head: RequestHead, fields: list[Header], noted: Noted, peer: Peer, site: Site, pool: Pool
+) -> tuple[list[Header], str]:
+    """The request's own fields and those that tell who asks, and the real client's address."""
+    authority = _authority(head.target)
+    hosts = noted.get(b"host")
+    host = authority if authority is not None else hosts[0] if hosts else b""
+    if SAID.isdisjoint(noted):
+        client = peer.address
+        fields += site.trust.introduce(peer, host)
+    else:
+        client = site.trust.client(peer, head.headers)
+        fields = site.trust.forward(peer, host, fields)
+    replaced = pool.origin.authority if site.host == "gateway" or pool is not site.pool else authority
+    if replaced is not None or not hosts:
+        fields = [
+            (b"Host", replaced or pool.origin.authority),
+            *(header for header in fields if lower(header[0]) != b"host"),
+        ]
+    fields.append(via(noted.get(b"via"), head.version))
+    if b"expect" in noted and head.version < (1, 1):
+        fields = [header for header in fields if lower(header[0]) != b"expect"]
+    return fields, client
+
+
+def _authority(target: bytes) -> bytes | None:
+    """The host that an absolute-form target names, which beats `Host` (RFC 9112 §3.2.2)."""
+    if target.startswith(b"/"):
+        return None
+    parts = absolute(target)
+    return parts.authority if parts is not None else None
+
+
+def _request_line(method: str, target: bytes, pool: Pool) -> bytes:
+    """The request line for the gateway: origin-form or `*`, every byte of path and query as it came.
+
+    `OPTIONS http://a.example` asks about the server itself, and becomes `*` (RFC 9112 §3.2.4).
+    """
+    if not target.startswith(b"/"):
+        parts = absolute(target)
+        if parts is not None:
+            whole_server = method == "OPTIONS" and not parts.path
+            target = b"*" if whole_server else parts.path if parts.path.startswith(b"/") else b"/" + parts.path
+    base = pool.origin.base_path
+    return b"%b %b%b HTTP/1.1" % (method.encode("ascii"), base if target != b"*" else b"", target)

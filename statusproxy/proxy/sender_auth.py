@@ -1,0 +1,94 @@
+"""Who is believed about sessions: a sender's network, a shared secret, a signature over the body.
+
+An event's path is open to the internet on many sites, so events can be forged. What is not believed is forwarded
+all the same.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from statusproxy.proxy.client_address import Network, parse_address, within
+from statusproxy.proxy.http1.head import Headers, first
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSecret:
+    """A field (lower-case name) that must carry a secret."""
+
+    header: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A field (lower-case name) that must carry an HMAC of the body as it was sent."""
+
+    header: bytes
+    secret: bytes
+    algorithm: str = "sha256"
+    prefix: bytes = b""
+    encoding: Literal["hex", "base64"] = "hex"
+
+
+class Verification:
+    """One webhook's claim to be believed, judged once its body is whole."""
+
+    __slots__ = ("_claimed", "_doubt", "_mac", "_signature")
+
+    def __init__(self, doubt: str | None, signature: Signature | None = None, claimed: bytes | None = None) -> None:
+        self._doubt = doubt
+        self._signature = signature
+        self._claimed = claimed
+        self._mac = None
+        if doubt is None and signature is not None:
+            self._mac = hmac.new(signature.secret, digestmod=signature.algorithm)
+
+    @property
+    def open(self) -> bool:
+        """Whether the sender may still come to be believed, so that its body is worth keeping."""
+        return self._doubt is None
+
+    def update(self, data: bytes) -> None:
+        """The next piece of the body, as it was sent."""
+        if self._mac is not None:
+            self._mac.update(data)
+
+    def doubt(self) -> str | None:
+        """Why the sender is not believed (`network`, `secret`, `signature`); None when it is."""
+        if self._doubt is not None or self._mac is None or self._signature is None:
+            return self._doubt
+        digest = self._mac.digest()
+        expected = digest.hex().encode() if self._signature.encoding == "hex" else base64.b64encode(digest)
+        claimed = self._claimed or b""
+        if not claimed.startswith(self._signature.prefix):
+            return "signature"
+        claimed = claimed[len(self._signature.prefix) :].strip()
+        if self._signature.encoding == "hex":
+            claimed = claimed.lower()
+        return None if hmac.compare_digest(claimed, expected) else "signature"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderPolicy:
+    """What one webhook path asks of a sender: to be in `networks`, and whatever else is configured."""
+
+    networks: Sequence[Network]
+    secret: SharedSecret | None = None
+    signature: Signature | None = None
+
+    def verify(self, client: str, headers: Headers) -> Verification:
+        """Open the case of one webhook, sent by `client` (the real one, behind trusted proxies)."""
+        if not within(parse_address(client), self.networks):
+            return Verification("network")
+        if self.secret is not None:
+            given = first(headers, self.secret.header) or b""
+            # Digests compared, so that neither the length nor the contents of the secret show in the time it takes.
+            if not hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(self.secret.value).digest()):
+                return Verification("secret")
+        if self.signature is not None:
+            return Verification(None, self.signature, first(headers, self.signature.header))
+        return Verification(None)

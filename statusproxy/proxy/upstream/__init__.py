@@ -1,0 +1,1 @@
+"""The gateway's side: connections, their pool, and the bodies of answers."""

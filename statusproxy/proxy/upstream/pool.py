@@ -1,0 +1,244 @@
+"""The connections to one origin: those at work, those idle, and who gets the next."""
+
+import asyncio
+import socket
+import ssl
+import time
+
+from statusproxy.observe.network_errors import in_words
+from statusproxy.proxy.upstream.connection import Origin, UpstreamConnection, UpstreamError, UpstreamLimits
+from statusproxy.proxy.upstream.places import UpstreamPlaces, Waiter
+
+#: What an exchange holds: a place, accounted to a client address and a class (`UpstreamPlaces`).
+_Place = tuple[str, bool]
+
+
+class Pool:
+    """The connections to one origin.
+
+    An exchange first gets a place, then a connection for it: the one idle for the shortest time, so that a quiet site
+    keeps few of them open, or a new one. `UpstreamPlaces` decides who gets a place; places come back in `release`,
+    `set_apart`, `lost`, and where connecting fails. Connections at work and idle ones together are never more than
+    there are places.
+    """
+
+    def __init__(self, origin: Origin, limits: UpstreamLimits) -> None:
+        self.origin = origin
+        self.limits = limits
+        self.opened = 0
+        """Connections opened since the start."""
+        self._places = UpstreamPlaces(limits.connections, limits.reserved, limits.per_client)
+        self._idle: list[UpstreamConnection] = []
+        self._busy: dict[UpstreamConnection, _Place] = {}
+        self._apart: set[UpstreamConnection] = set()  # tunnels
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.closed = False
+        """Whether it takes no connection back any more."""
+
+    @property
+    def in_use(self) -> int:
+        """Connections carrying an exchange now."""
+        return len(self._busy) + len(self._apart)
+
+    @property
+    def idle(self) -> int:
+        """Connections kept alive and waiting for work."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return self._places.waiting
+
+    def take(self, *, probe: bool = False, client: str = "", reserved: bool = False) -> UpstreamConnection | None:
+        """An idle connection, to be the caller's own until `release`; None where none may be had at once.
+
+        `probe` looks whether the gateway has closed it already, for requests that cannot be repeated. The place is
+        accounted to `client`, an address; `reserved` is for webhooks and corrected lists, which may have the places
+        kept for them as well.
+        """
+        if not self._idle or not self._places.take(client, reserved):
+            return None
+        connection = self._pop_idle(probe)
+        if connection is None:
+            self._places.give_back(client, reserved)
+        else:
+            self._busy[connection] = (client, reserved)
+        return connection
+
+    async def acquire(
+        self, *, fresh: bool = False, probe: bool = False, client: str = "", reserved: bool = False
+    ) -> UpstreamConnection:
+        """A connection of this caller's own, until `release`; `fresh` opens a new one. The rest is as for `take`.
+
+        Waits for a place for as long as connecting may take. Raises `UpstreamError`, nothing having been sent.
+        """
+        if not fresh and (connection := self.take(probe=probe, client=client, reserved=reserved)) is not None:
+            return connection
+        place = (client, reserved)
+        if not self._places.take(client, reserved):
+            connection = await self._wait(fresh, probe, place)
+            if connection is not None:
+                return self._hold(connection, place)
+        return self._hold(await self._connect(place), place)
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Give a connection back: kept if it may be used again, closed if not."""
+        if not connection.end_exchange() or self.closed or connection not in self._busy:
+            connection.abort()  # its place comes back when it is lost
+            return
+        connection.idle_since = time.monotonic()
+        place = self._busy.pop(connection)
+        self._idle.append(connection)
+        self._places.give_back(*place)  # the first who waits gets it, and with it this connection
+        if len(self._idle) > self.limits.idle and self._idle[-1] is connection:
+            self._idle.pop().abort()
+
+    def close(self) -> None:
+        """Close what is idle and whatever is released from now on."""
+        self.closed = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.abort()
+        if self._sweeper is not None and not self._busy:
+            self._sweeper.cancel()
+            self._sweeper = None  # a request that was on its way here when we closed still has its time limits
+
+    def abort(self) -> None:
+        """Break every connection, also those at work."""
+        self.close()
+        for connection in [*self._busy, *self._apart]:
+            connection.abort()
+
+    def set_apart(self, connection: UpstreamConnection) -> None:
+        """A connection has become a tunnel: its place is free for another."""
+        if not connection.closed:  # else nobody would tell us of its end any more
+            self._apart.add(connection)
+        self._free(connection)
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """A connection has ended, by whoever's hand."""
+        self._apart.discard(connection)
+        if connection in self._busy:
+            self._free(connection)
+        elif connection in self._idle:
+            self._idle.remove(connection)
+
+    def _free(self, connection: UpstreamConnection) -> None:
+        place = self._busy.pop(connection, None)
+        if place is not None:
+            self._places.give_back(*place)
+
+    def _pop_idle(self, probe: bool) -> UpstreamConnection | None:
+        """The connection idle for the shortest time that may still be used; those that may not are closed."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.closed:
+                continue
+            idle = time.monotonic() - connection.idle_since
+            if idle >= connection.idle_limit or (probe and connection.readable):
+                connection.abort()
+                continue
+            return connection
+        return None
+
+    async def _wait(self, fresh: bool, probe: bool, place: _Place) -> UpstreamConnection | None:
+        """Wait for a place, and an idle connection with it unless `fresh`; None: one must be opened in that place."""
+        served: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
+
+        def serve() -> None:
+            served.set_result(None if fresh else self._pop_idle(probe))
+
+        waiter = Waiter(*place, serve)
+        self._places.wait(waiter)
+        try:
+            if not served.done():
+                async with asyncio.timeout(self.limits.connect):
+                    await asyncio.wait([served])
+        except TimeoutError:
+            if not served.done():
+                raise UpstreamError("overloaded", "no upstream connection is free", sent=False) from None
+        except BaseException:
+            if served.done():  # cancelled at the last moment: the next one gets what was given
+                self._put_back(served.result())
+                self._places.give_back(*place)
+            raise
+        finally:
+            self._places.leave(waiter)
+        connection = served.result()
+        return connection if connection is not None and not connection.closed else None
+
+    def _put_back(self, connection: UpstreamConnection | None) -> None:
+        """An idle connection was taken for one who does not come for it."""
+        if connection is not None and not connection.closed:
+            if self.closed:
+                connection.abort()
+            else:
+                self._idle.append(connection)
+
+    async def _connect(self, place: _Place) -> UpstreamConnection:
+        """A new connection for a place that is held; the place is given back where it fails. Raises `UpstreamError`."""
+        connection: UpstreamConnection | None = None
+        try:
+            while self._places.taken + len(self._idle) > self.limits.connections:
+                # A fresh one is asked for since an idle one was dead, and the oldest has been idle for longer.
+                self._idle.pop(0).abort()
+                await asyncio.sleep(0)  # it is closed in the next turn, before another is opened
+            connection = await self._open()
+        finally:
+            if connection is None:
+                self._places.give_back(*place)
+        self.opened += 1
+        return connection
+
+    def _hold(self, connection: UpstreamConnection, place: _Place) -> UpstreamConnection:
+        """From here on `connection` is at work in `place`."""
+        self._busy[connection] = place
+        if self._sweeper is None:
+            self._sweep_later(asyncio.get_running_loop())
+        return connection
+
+    async def _open(self) -> UpstreamConnection:
+        loop, origin = asyncio.get_running_loop(), self.origin
+        try:
+            async with asyncio.timeout(self.limits.connect):
+                if origin.unix is not None:
+                    _, connection = await loop.create_unix_connection(self._new, origin.unix)
+                else:
+                    _, connection = await loop.create_connection(
+                        self._new,
+                        origin.host,
+                        origin.port,
+                        ssl=origin.tls,
+                        server_hostname=(origin.server_name or origin.host) if origin.tls else None,
+                    )
+        except TimeoutError:
+            raise UpstreamError("gateway_connect_slow", sent=False) from None
+        except ssl.SSLError as error:
+            raise UpstreamError("gateway_tls_failed", in_words(error), sent=False) from None
+        except socket.gaierror as error:
+            raise UpstreamError("gateway_name_unknown", in_words(error), sent=False) from None
+        except OSError as error:
+            raise UpstreamError("gateway_unreachable", in_words(error), sent=False) from None
+        if connection.closed:
+            raise UpstreamError("gateway_unreachable", "closed as soon as it was open", sent=False)
+        return connection
+
+    def _new(self) -> UpstreamConnection:
+        return UpstreamConnection(asyncio.get_running_loop(), self)
+
+    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        times = [t for t in (self.limits.response_head, self.limits.response_body) if t is not None]
+        self._sweeper = loop.call_later(min([1.0, *(t / 4 for t in times)]), self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look for overdue exchanges and for idle connections past their time."""
+        for connection in list(self._busy):
+            connection.check_deadline(loop.time())
+        now = time.monotonic()
+        for connection in [c for c in self._idle if now - c.idle_since > c.idle_limit]:
+            self._idle.remove(connection)
+            connection.abort()
+        self._sweeper = None
+        if self._busy or self._idle:
+            self._sweep_later(loop)

@@ -1,0 +1,97 @@
+"""Whether the gateway can be reached: looked at when the service starts and when a request could not reach it.
+
+A gateway that answers is never asked: requests show that it does. One that does not is tried until it does, so that its
+return is told as well.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from statusproxy.observe.logs import NOTICE
+from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.proxy.upstream.pool import Pool
+
+__all__ = ["UNREACHED", "GatewayWatch"]
+
+log = logging.getLogger("statusproxy")
+
+#: Problems of a request (`proxy.errors`) that mean that no connection to the gateway was made.
+UNREACHED: Final = frozenset(
+    {"gateway_unreachable", "gateway_name_unknown", "gateway_tls_failed", "gateway_connect_slow"}
+)
+
+#: Seconds between two attempts while it cannot be reached; also the least between two looks because of failed requests.
+PAUSE: Final = 3.0
+
+#: Seconds for one attempt, whatever time traffic is given.
+PATIENCE: Final = 5.0
+
+_SLOW: Final = "no answer in time"
+
+
+class GatewayWatch:
+    """Knows whether the gateway can be reached, and logs when that changes."""
+
+    def __init__(self, pool: Callable[[], Pool], name: Callable[[], str], changed: Callable[[], None]) -> None:
+        """`pool` and `name` give the gateway's connections and address as now configured; `changed` is called after
+        each change of `trouble`."""
+        self.trouble: str | None = None
+        """Why it cannot be reached; None while it can, or where nothing says that it cannot."""
+        self._pool = pool
+        self._name = name
+        self._changed = changed
+        self._asked = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Take the first look, and go on until `close`."""
+        self._task = asyncio.create_task(self._run())
+
+    def failed(self) -> None:
+        """A request could not reach the gateway, or the hub: look."""
+        self._asked.set()
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            self._asked.clear()
+            self._note(await self._look())
+            await asyncio.sleep(PAUSE)
+            if self.trouble is None:
+                await self._asked.wait()
+
+    async def _look(self) -> str | None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                connection = await self._pool().acquire(fresh=True)
+        except TimeoutError:
+            return _SLOW
+        except UpstreamError as error:
+            if error.code not in UNREACHED:  # no place in the pool: requests are under way, so it can be reached
+                return None
+            return str(error).partition(": ")[2] or _SLOW
+        connection.abort()
+        return None
+
+    def _note(self, trouble: str | None) -> None:
+        before, self.trouble = self.trouble, trouble
+        if trouble == before:
+            return
+        gateway = self._name()
+        if trouble is None:
+            log.log(NOTICE, "the gateway %s can be reached", gateway, extra={"gateway": gateway})
+        elif before is None:
+            log.warning(
+                "the gateway %s cannot be reached: %s; it is tried again every %d s",
+                gateway,
+                trouble,
+                PAUSE,
+                extra={"gateway": gateway, "why": trouble},
+            )
+        self._changed()

@@ -1,0 +1,152 @@
+"""What the gateway last said of each session, corrected or not: its last answers, each read at most once.
+
+While no override is in force an answer passes unread, and the map notes the gateway's words for overridden sessions
+alone. Yet the history and the status page must tell what the gateway claimed when a session was lost. So the last
+answers are kept as they came (a reference each, no copy, no work on their way). One is read when a session changes or
+somebody looks, and serves as an index from then on: a look-up costs some µs however long the list is. The same bytes
+again are the same answer; only its time moves.
+"""
+
+from collections import OrderedDict
+from collections.abc import Generator, Iterable
+from typing import Final, NamedTuple
+
+from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.identity import Aliases
+
+#: Answers kept: the list routes, and the last few that told of one channel.
+KEPT: Final = 16
+
+#: Bytes of the largest list kept, some twelve thousand channels; of the largest answer about one channel; of all.
+LARGEST: Final = 2 * 1024 * 1024
+LARGEST_SINGLE: Final = 64 * 1024
+TOTAL: Final = 8 * 1024 * 1024
+
+#: Channels of the longest list kept as an index: for lists of next to nothing else, whose index outgrows them.
+LONGEST: Final = 50_000
+
+#: Steps of reading lists that one look-up may take, of a millisecond mostly. What is not read by then counts as
+#: unknown; the next look-up goes on with it.
+_STEPS: Final = 12
+
+
+class Word(NamedTuple):
+    """The gateway's word for a session's status, and when it said so (epoch seconds)."""
+
+    said: str
+    at: float
+
+
+class _Answer:
+    """An answer kept."""
+
+    __slots__ = ("_reading", "at", "listing")
+
+    def __init__(self, listing: ChannelList, at: float) -> None:
+        self.listing = listing
+        self.at = at
+        self._reading: Generator[None, None, None] | None = None
+
+    def read(self, steps: int) -> int:
+        """Read on, at most so many steps; give how many are left over."""
+        if self.listing.is_read:
+            return steps
+        if self._reading is None:
+            self._reading = self.listing.steps()
+        while steps > 0:
+            steps -= 1
+            try:
+                next(self._reading)
+            except StopIteration:
+                self._reading = None
+                break
+        return steps
+
+
+class GatewayView:
+    """Keeps the gateway's last answers, and finds in them what it said of a session."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[int, str | None], _Answer] = OrderedDict()  # the newest last
+        self._size = 0
+        self.version = 0
+        """Counts the answers noted: while it stands still, so does what `word` would give."""
+        self.news = 0
+        """Counts the answers that differed from the one before: while it stands still, so do the words, but not their
+        times."""
+
+    def note(self, body: bytes, rule: ChannelRule, channel: str | None, now: float) -> ChannelList:
+        """Keep an answer of a corrected route, in place of the one before; `channel` is the id in its path.
+
+        Gives what reads it: the same as before where the answer is the same.
+        """
+        # The answer holds its rule, so the rule's identity cannot be another's while it is a key.
+        key = (id(rule), channel)
+        self.version += 1
+        kept = self._answers.get(key)
+        if kept is not None and kept.listing.body == body:
+            kept.at = now
+            self._answers.move_to_end(key)
+            return kept.listing
+        self.news += 1
+        if kept is not None:
+            self._drop(key)
+        listing = ChannelList(body, rule, channel)
+        if len(body) <= (LARGEST if channel is None else LARGEST_SINGLE):
+            self._answers[key] = _Answer(listing, now)
+            self._size += len(body)
+            while len(self._answers) > KEPT or self._size > TOTAL:
+                # The lists stay: they tell of every session.
+                single = next((key for key in self._answers if key[1] is not None), None)
+                self._drop(single or next(iter(self._answers)))
+        return listing
+
+    def word(self, session: str, aliases: Aliases) -> Word | None:
+        """The gateway's last word for this session, if any of the answers kept speaks of it."""
+        steps = _STEPS
+        answers = list(reversed(self._answers.items()))
+        for number, (key, answer) in enumerate(answers):
+            steps = self._read(key, answer, steps)
+            listing = answer.listing
+            if not listing.is_read or listing.failure is not None:
+                continue
+            exact = listing.ids.exact
+            channel: str | None = session
+            if session not in exact:
+                channel = listing.ids.match(session, aliases).channel
+                if channel is not None and not listing.whole:
+                    # By its fold alone it could be another channel: a list tells.
+                    for older in answers[number + 1 :]:
+                        steps = self._read(*older, steps)
+                    learned = self._learned(session, aliases, (older for _, older in answers[number + 1 :]))
+                    channel = channel if learned in (None, channel) else None
+            said = listing.said(channel).word if channel is not None else None
+            if said is not None:
+                return Word(said, answer.at)
+        return None
+
+    def lists(self) -> list[ChannelList]:
+        """The lists of all channels that are kept, the newest first."""
+        return [answer.listing for answer in reversed(self._answers.values()) if answer.listing.whole]
+
+    def _read(self, key: tuple[int, str | None], answer: _Answer, steps: int) -> int:
+        if not answer.listing.whole:
+            answer.listing.read()
+        elif not answer.listing.is_read:
+            steps = answer.read(steps)
+            if len(answer.listing) > LONGEST:
+                self._drop(key)
+        return steps
+
+    @staticmethod
+    def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
+        """The channel that a list before showed this session to be; its own id where several channels fold to it."""
+        for answer in older:
+            if answer.listing.whole and answer.listing.is_read and answer.listing.failure is None:
+                match = answer.listing.ids.match(session, aliases)
+                if match.channel is not None or match.ambiguous:
+                    return match.channel or session
+        return None
+
+    def _drop(self, key: tuple[int, str | None]) -> None:
+        self._size -= len(self._answers.pop(key).listing.body)

@@ -1,0 +1,457 @@
+"""The keys of the durable state in Redis: who holds them, what is read and written there, how durably.
+
+    statusproxy:owner      string, expires: the proxy that holds these keys (`Owner`)
+    statusproxy:records    hash: session id -> its record, a line of JSON (`codec`)
+    statusproxy:history    sorted set by time of recording: "number change", the number telling equal ones apart
+    statusproxy:rejected   hash: "time session id" -> a row that could not be read, as it was found
+
+One connection for all of it, under WATCH between any two transactions. So a transaction goes through only if
+nobody else touched the keys since the last one: a proxy that was suspended for longer than its mark lasts cannot
+write over its successor, and keys that were evicted, flushed or lost in a restart of the server are noticed.
+
+Nothing here retries or logs (`redis.py` does): trouble is `LostError`, `UnsyncedError`, or redis-py's own errors.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from redis.asyncio import Connection, SSLConnection
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import TimeoutError as NoAnswerError
+
+from statusproxy.config.state_url import Place
+from statusproxy.observe.network_errors import in_words
+from statusproxy.status.sessions import Change, Record
+from statusproxy.store.codec import RowError, decode_change, decode_record, encode
+from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.journal_file import Logged
+from statusproxy.store.owner import Owner
+
+__all__ = [
+    "Contents", "Durability", "Entry", "Keyspace", "Link", "LostError", "UnsyncedError",
+    "describe", "history", "is_starting", "may_pass_at_once",
+]  # fmt: skip
+
+# At a time: a few milliseconds of the event loop, and of a server that serves others too.
+_ROWS_READ: Final = 200
+_HISTORY_PAGE: Final = 500
+
+_Command = tuple[str | bytes | int | float, ...]
+_Reply = Any  # bytes, int, None, a list of these, or the error that the server answered
+
+
+class LostError(StoreError):
+    """Somebody else touched the keys, or they vanished: what is on the server has to be looked at anew."""
+
+
+class UnsyncedError(StoreError):
+    """The server took the write, but did not say in time that its disk has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """What the server's "OK" is worth."""
+
+    waits: bool
+    """Each write is followed by WAITAOF: it is on the server's disk when it is answered for."""
+    caveats: tuple[str, ...] = ()
+    """What the operator should know, and set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Logged):
+    """A change on its way into the history."""
+
+    def member(self) -> bytes:
+        """The change as it stands in the sorted set. Raises `TypeError` or `ValueError` if it cannot be encoded."""
+        return b"%016x %s" % (self.number, encode(self.change).encode("ascii"))
+
+
+@dataclass(slots=True)
+class Contents:
+    """What was found: the readable records, the ids of rows that could not be read, keys that were not ours."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    rejected: list[str] = field(default_factory=list)
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Link:
+    """One connection to the server: commands out, replies in, all bounded in time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, place: Place, answer_limit: float) -> "Link":
+        """Connect, log in, choose the database; `answer_limit` (seconds) bounds each reply. Raises redis-py's own."""
+        kind = SSLConnection if place.tls else Connection
+        connection = kind(
+            host=place.host, port=place.port, db=place.database, username=place.user, password=place.password,
+            socket_timeout=answer_limit, socket_connect_timeout=answer_limit,
+            # RESP2, and nothing announced: HELLO and CLIENT SETINFO are unknown to older servers, or forbidden.
+            protocol=2, driver_info=None,
+        )  # fmt: skip
+        link = cls(connection)
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await link.close()
+            raise
+        return link
+
+    async def ask(self, *commands: _Command) -> list[_Reply]:
+        """Send commands in one go; their replies, an error that the server answered among them as a value."""
+        await self._connection.send_packed_command(self._connection.pack_commands(commands))
+        replies: list[_Reply] = []
+        for _ in commands:
+            try:
+                replies.append(await self._connection.read_response())
+            except ResponseError as error:
+                replies.append(error)
+        return replies
+
+    async def close(self) -> None:
+        """Let go of the connection, at once."""
+        with suppress(RedisError, OSError):
+            await self._connection.disconnect(nowait=True)
+
+
+class Keyspace:
+    """Our keys, and the one connection that holds and writes them."""
+
+    def __init__(self, place: Place, link: Link, owner: Owner, lifetime: float, answer_limit: float) -> None:
+        self._link = link
+        self._owner = owner
+        self._mark = owner.encode()
+        self._lifetime = max(1, round(lifetime * 1000))
+        # Some time is left to hear the answer in.
+        self._sync_limit = max(1, round(answer_limit * 600))
+        self._place = place
+        self._name = {name: place.prefix + name for name in ("owner", "records", "history", "rejected")}
+        self._held = False
+        self.durability = Durability(waits=False)
+
+    @classmethod
+    async def open(cls, place: Place, owner: Owner, lifetime: float, answer_limit: float) -> "Keyspace":
+        """Connect and learn what the server promises; nothing is held yet.
+
+        `lifetime`: seconds after which the mark of a holder that is silent expires.
+        """
+        link = await Link.open(place, answer_limit)
+        try:
+            keys = cls(place, link, owner, lifetime, answer_limit)
+            keys.durability = await _durability(link)
+        except BaseException:
+            await link.close()
+            raise
+        return keys
+
+    async def take(self) -> None:
+        """Become the holder. `StoreInUseError` if another proxy is."""
+        owner = self._name["owner"]
+        (kind,) = await self._must(("TYPE", owner))
+        if kind not in (b"string", b"none"):
+            await self._rename_away("owner")
+        _, found = await self._must(("SET", owner, self._mark, "NX", "PX", self._lifetime), ("GET", owner))
+        if found not in (self._mark, None):
+            holder = Owner.decode(found)
+            if not holder.is_gone():
+                raise StoreInUseError(
+                    f"in use: {self._place} are held by another statusproxy ({holder}); two writers would overwrite "
+                    "each other's sessions: stop that one, or give this one a state.url of its own (another database "
+                    "number). If there is none, delete the key " + owner
+                )
+            _, again = await self._must(("WATCH", owner), ("GET", owner))
+            if again == found:
+                await self._must(("MULTI",), ("SET", owner, self._mark, "PX", self._lifetime), ("EXEC",))
+        await self._arm()
+        if not self._held:
+            raise StoreInUseError(f"in use: {self._place} were taken by another statusproxy just now")
+
+    async def read(self, now: float) -> Contents:
+        """All records. What cannot be read, and keys that hold something else, are set aside under other keys.
+
+        `now` (epoch seconds) dates what is set aside.
+        """
+        contents = Contents()
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        for name, kind in (("records", b"hash"), ("history", b"zset"), ("rejected", b"hash")):
+            (found,) = await self._must(("TYPE", self._name[name]))
+            if found not in (kind, b"none"):
+                contents.set_aside.append((self._name[name], await self._rename_away(name)))
+        await self._arm()  # from here on nobody else may touch what is read
+        broken: list[tuple[bytes, bytes]] = []
+        cursor: bytes | int = 0
+        while True:
+            ((cursor, flat),) = await self._must(("HSCAN", self._name["records"], cursor, "COUNT", _ROWS_READ))
+            for key, payload in zip(flat[::2], flat[1::2], strict=True):
+                try:
+                    record = decode_record(payload)
+                    if _field(record.session) != key:
+                        raise RowError("of another session than its key says")
+                except RowError:
+                    broken.append((key, payload))
+                else:
+                    contents.records[record.session] = record
+            if cursor == b"0":
+                break
+        for key, payload in broken:
+            contents.rejected.append(key.decode("utf-8", "replace"))
+            await self._transact(
+                ("HSET", self._name["rejected"], f"{stamp} ".encode() + key, payload),
+                ("HDEL", self._name["records"], key),
+            )
+        return contents
+
+    async def write(
+        self, records: Mapping[str, Record | None], entries: Sequence[Entry], before: float | None, keep: int
+    ) -> list[str]:
+        """Put records (None: forget the session) and changes there in one transaction, and renew our mark.
+
+        History from before a time (epoch seconds; None: whatever its age) and beyond `keep` changes goes. On return
+        all of it is as durable as `durability` says. Returns the sessions whose row could not be encoded. Raises
+        `LostError` with nothing written, `UnsyncedError`, and redis-py's errors after which it may be written or not:
+        to write the same again is harmless.
+        """
+        refused: list[str] = []
+        put: list[str | bytes] = []
+        drop: list[bytes] = []
+        history: list[bytes | float] = []
+        for session, record in records.items():
+            if record is None:
+                drop.append(_field(session))
+                continue
+            try:
+                put += (_field(session), encode(record))
+            except (TypeError, ValueError):
+                refused.append(session)
+        for entry in entries:
+            try:
+                at = entry.change.recorded_at
+                history += (at if at == at else 0.0, entry.member())  # the server refuses NaN, and all with it
+            except (TypeError, ValueError):
+                refused.append(entry.change.session)
+        commands: list[_Command] = []
+        if drop:
+            commands.append(("HDEL", self._name["records"], *drop))
+        if put:
+            commands.append(("HSET", self._name["records"], *put))
+        if history:
+            commands.append(("ZADD", self._name["history"], *history))
+        commands.append(("ZREMRANGEBYRANK", self._name["history"], 0, -1 - keep))
+        if before is not None:
+            commands.append(("ZREMRANGEBYSCORE", self._name["history"], "-inf", f"({before!r}"))
+        await self._transact(*commands)
+        return refused
+
+    async def leave(self) -> None:
+        """Give up the keys, if they are still ours, so that a successor need not wait; and the connection."""
+        try:
+            if self._held:
+                await self._link.ask(("MULTI",), ("DEL", self._name["owner"]), ("EXEC",))
+        except (RedisError, OSError):
+            pass  # the mark expires
+        finally:
+            self._held = False
+            await self._link.close()
+
+    async def drop(self) -> None:
+        """Let go of the connection only, as it is: our mark may still be there."""
+        self._held = False
+        await self._link.close()
+
+    async def _transact(self, *commands: _Command) -> None:
+        """All or nothing, only while the keys are ours, in one round trip."""
+        if not self._held:
+            raise LostError(f"{self._place}: held by us no more")
+        sync: list[_Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
+        replies = await self._link.ask(
+            ("MULTI",),
+            ("SET", self._name["owner"], self._mark, "PX", self._lifetime),
+            *commands,
+            ("EXEC",),
+            *sync,
+            *self._guard(),
+        )
+        # EXEC's own reply to a command that was refused is only "there were errors": the refusal itself comes first.
+        _raise_first(replies)
+        done = replies[2 + len(commands)]
+        if done is None:
+            self._held = False
+            raise LostError(f"{self._place}: changed by somebody else")
+        _raise_first(done)
+        self._held = replies[-1] == self._mark
+        if sync and replies[3 + len(commands)][0] < 1:
+            raise UnsyncedError(f"not synced: {self._place}: the server's disk took longer than {self._sync_limit} ms")
+
+    async def _arm(self) -> None:
+        # A key that was touched since an earlier WATCH, by ourselves too, spoils the next transaction until UNWATCH.
+        replies = await self._must(("UNWATCH",), *self._guard())
+        self._held = replies[-1] == self._mark
+
+    def _guard(self) -> tuple[_Command, ...]:
+        """Have the next transaction fail if anybody touches the keys from now on; and see that they are ours now."""
+        names = self._name
+        return ("WATCH", names["owner"], names["records"], names["history"]), ("GET", names["owner"])
+
+    async def _rename_away(self, name: str) -> str:
+        """Give a key that holds something else a name with the time, never one that is taken."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        number = 1
+        while True:
+            target = f"{self._place.prefix}set-aside:{name}:{stamp}" + (f".{number}" if number > 1 else "")
+            (renamed,) = await self._must(("RENAMENX", self._name[name], target))
+            if renamed:
+                return target
+            number += 1
+
+    async def _must(self, *commands: _Command) -> list[_Reply]:
+        replies = await self._link.ask(*commands)
+        _raise_first(replies)
+        return replies
+
+
+async def history(link: Link, prefix: str, session: str | None, limit: int, known: Sequence[Entry]) -> list[Change]:
+    """The newest changes first, of one session or of all; rows that cannot be read are left out.
+
+    `known`: changes that may not be on the server yet, oldest first; those that are there count once.
+    """
+    found: list[Change] = []
+    seen: set[bytes] = set()
+    for entry in reversed(known):
+        with suppress(TypeError, ValueError):
+            seen.add(entry.member())
+        if session in (None, entry.change.session):
+            found.append(entry.change)
+    needle = b"" if session is None else b'"session":' + json.dumps(session).encode("ascii")
+    start = 0
+    while len(found) < limit:
+        (rows,) = await link.ask(("ZREVRANGE", f"{prefix}history", start, start + _HISTORY_PAGE - 1))
+        _raise_first([rows])
+        for row in rows:
+            # A row may come twice, when others were put before it between two pages.
+            if needle not in row or row in seen:
+                continue
+            seen.add(row)
+            with suppress(RowError):
+                change = decode_change(row.partition(b" ")[2])
+                if session in (None, change.session):
+                    found.append(change)
+        if len(rows) < _HISTORY_PAGE:
+            break
+        start += _HISTORY_PAGE
+    return found[:limit]
+
+
+async def _durability(link: Link) -> Durability:
+    """What the server promises with its answers. Where it may not be asked, it is told what it should be."""
+    waitaof, only, fsync, eviction, info, _ = await link.ask(
+        ("WAITAOF", 1, 0, 1),  # nothing was written yet, so it returns at once
+        ("CONFIG", "GET", "appendonly"),
+        ("CONFIG", "GET", "appendfsync"),
+        ("CONFIG", "GET", "maxmemory-policy"),
+        ("INFO", "persistence"),
+        ("CLIENT", "SETNAME", "statusproxy"),
+    )
+    can_wait = isinstance(waitaof, list)
+    log_kept = {b"yes": True, b"no": False}.get(_setting(only) or b"")
+    if log_kept is None and isinstance(info, bytes):
+        log_kept = True if b"aof_enabled:1" in info else False if b"aof_enabled:0" in info else None
+    if log_kept is None and (can_wait or "appendonly is disabled" in str(waitaof)):
+        log_kept = can_wait
+    policy = _setting(fsync)
+    caveats = []
+    if log_kept is False:
+        caveats.append(
+            "appendonly is off: a change that was answered for is lost if the server stops before its next snapshot; "
+            "set appendonly yes and appendfsync always"
+        )
+    elif policy == b"no":
+        caveats.append("appendfsync is no: a power cut loses what was answered for; set appendfsync always")
+    elif log_kept is None:
+        caveats.append("it may not be asked how durable it is; see that it has appendonly yes and appendfsync always")
+    elif not can_wait and policy is None:
+        caveats.append("its appendfsync may not be asked for; see that it is always")
+    elif not can_wait and policy != b"always":
+        caveats.append(
+            f"appendfsync is {policy.decode('utf-8', 'replace') if policy else policy}: a power cut may take the last "
+            "second or two of what was answered for; set appendfsync always (or run Redis 7.2 or newer, which can be "
+            "waited for)"
+        )
+    evicts = _setting(eviction) or b""
+    if evicts.startswith(b"allkeys"):
+        caveats.append(
+            f"maxmemory-policy is {evicts.decode('ascii', 'replace')}: it may throw the state away when memory runs "
+            "short; set noeviction or a volatile-* policy"
+        )
+    return Durability(can_wait and log_kept is not False and policy != b"no", tuple(caveats))
+
+
+def _setting(reply: _Reply) -> bytes | None:
+    """The value of CONFIG GET's answer; None where it was refused, or the setting is unknown there."""
+    return reply[1] if isinstance(reply, list) and len(reply) == 2 else None
+
+
+def _raise_first(replies: Sequence[_Reply]) -> None:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+
+
+def _field(session: str) -> bytes:
+    return session.encode("utf-8", "surrogatepass")
+
+
+# By the first word of the server's answer (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
+_WORDS: Final = {
+    "WRONGPASS": ("login refused", "correct the user and password in state.url"),
+    "NOAUTH": ("login refused", "put the password into state.url"),
+    "NOPERM": ("not allowed", "allow the user these commands and keys (ACL SETUSER)"),
+    "OOM": ("memory full", "raise the server's maxmemory, nothing else is needed"),
+    "MISCONF": ("the server cannot persist", "look at its own log: its disk is full or failing"),
+    "READONLY": ("a read-only replica", "name the primary in state.url"),
+    "LOADING": ("still loading", "nothing is needed"),
+    "MOVED": ("a cluster", "name a single server in state.url"),
+    "CROSSSLOT": ("a cluster", "name a single server in state.url"),
+}
+
+
+def describe(error: BaseException, place: Place) -> str:
+    """One line for logs and the health answer: what, where, the server's or the kernel's own words, the mend."""
+    if isinstance(error, StoreError):
+        return str(error)
+    detail = place.conceal(str(error)).rstrip(".") or "nothing came back"
+    code = getattr(error, "status_code", None) or detail.partition(" ")[0]
+    if code in _WORDS:
+        word, mend = _WORDS[code]
+    elif isinstance(error, AuthenticationError):
+        word, mend = _WORDS["WRONGPASS"]
+    elif isinstance(error, (NoAnswerError, asyncio.TimeoutError)):
+        word, mend = "no answer", "see that the server runs and is not overloaded"
+    elif isinstance(error, (NoConnectionError, OSError)):
+        word, mend = "no connection", "see that the server runs and can be reached from here"
+        origin = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+        if isinstance(origin, OSError):
+            detail = in_words(origin)
+    else:
+        word, mend = "cannot be written", ""
+    return f"{word}: {place}: {detail}" + (f"; {mend}" if mend else "")
+
+
+def is_starting(error: BaseException) -> bool:
+    """Whether this may be a server that is about to be there: nobody listens yet, or it still reads its data."""
+    return isinstance(error, NoConnectionError) and not isinstance(error, AuthenticationError)
+
+
+def may_pass_at_once(error: BaseException) -> bool:
+    """Whether a new connection may work right away: the old one was cut, or the keys must be looked at anew."""
+    if isinstance(error, (AuthenticationError, BusyLoadingError, StoreInUseError)):
+        return False
+    return isinstance(error, (LostError, NoConnectionError))

@@ -1,0 +1,38 @@
+"""What `check` warns of: valid, but perhaps not what was meant."""
+
+import pytest
+
+from statusproxy.config.hints import warnings
+from statusproxy.config.settings import loads
+
+TWO = """
+gateway: http://127.0.0.1:3000
+preset: null
+channels:
+  - {path: "/api/{session}/status-session", list: [""], id: [session], set: {status: CLOSED}}
+  - {path: "/api/{session}/check-connection-session", list: [""], id: [session], set: {status: false}}
+"""
+
+
+def test_two_routes_that_may_draw_on_two_sources_are_named() -> None:
+    (warning,) = warnings(loads(TWO))
+    assert "/api/{session}/status-session and /api/{session}/check-connection-session" in warning
+    assert "no evidence about the other" in warning
+
+
+def test_a_presets_own_routes_and_a_list_with_its_single_channel_are_no_reason_to_warn() -> None:
+    assert warnings(loads("gateway: http://127.0.0.1:3000")) == []
+    pair = TWO.replace("/api/{session}/status-session", "/api/x").replace("check-connection-session", "")
+    assert warnings(loads(pair.replace("/api/{session}/", "/api/x/{session}"))) == []
+
+
+@pytest.mark.parametrize("path", ["/api/other", "/api/channels/{session}/state"])
+def test_a_route_of_ones_own_beside_the_presets_is_named(path: str) -> None:
+    own = f"""
+gateway: http://127.0.0.1:3000
+channels:
+  - {{path: /api/channels, list: [channels]}}
+  - {{path: "{path}", list: [""]}}
+"""
+    (warning,) = warnings(loads(own))
+    assert path in warning

@@ -1,0 +1,192 @@
+"""A file lies over its preset entry by entry: what it does not name stays, and an empty block means none."""
+
+from __future__ import annotations
+
+import pytest
+
+from statusproxy.config.settings import ConfigError, Settings, dump, loads
+
+GATEWAY = "gateway: http://gw.example:3000\n"
+PRESET = loads(GATEWAY)
+BLOCKS = ("webhooks", "events", "channels", "reconnect")
+
+
+def written(text: str) -> Settings:
+    settings = loads(GATEWAY + text)
+    assert loads(dump(settings)) == settings
+    return settings
+
+
+# An empty block, and what is no block
+
+
+@pytest.mark.parametrize("block", ["webhooks: []", "events: []", "channels: []", "reconnect: {}"])
+def test_an_empty_block_means_none_and_leaves_the_others(block: str) -> None:
+    settings = written(block)
+    name = block.partition(":")[0]
+    assert getattr(settings, name) == getattr(loads(GATEWAY + "preset: null"), name)
+    for other in set(BLOCKS) - {name}:
+        assert getattr(settings, other) == getattr(PRESET, other)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("value", ["x", "[x]", "[[x]]", "null", "{a: b}", "[{path: [/x]}]", "[{event: {a: b}}]"])
+def test_what_is_no_block_is_left_for_the_reader_to_refuse(block: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^(config\.yaml:2|preset [\w-]+:\d+): {block}"):
+        loads(f"{GATEWAY}{block}: {value}")
+
+
+def test_without_a_preset_only_the_file_counts() -> None:
+    settings = loads(GATEWAY + "preset: null\nwebhooks: [{path: /in}]")
+    assert [webhook.path for webhook in settings.webhooks] == ["/in"]
+    assert (settings.channels, settings.events) == ((), ())
+
+
+# webhooks and channels, by path
+
+
+def test_a_webhook_of_another_path_is_added_before_the_presets() -> None:
+    settings = written("webhooks: [{path: /tap, forward: false}]")
+    assert [webhook.path for webhook in settings.webhooks] == ["/tap", "/v1/webhooks/receive"]
+    assert settings.webhooks[1] == PRESET.webhooks[0]
+
+
+@pytest.mark.parametrize("path", ["/v1/webhooks/receive", "/V1/Webhooks/Receive/"])
+def test_a_webhook_of_the_presets_path_changes_that_one(path: str) -> None:
+    (webhook,) = written(f"webhooks: [{{path: {path}, from: 10.0.0.0/8}}]").webhooks
+    assert (webhook.path, [str(network) for network in webhook.from_]) == (path, ["10.0.0.0/8"])
+
+
+def test_one_key_of_one_channel_list_changes_only_that() -> None:
+    settings = written("channels: [{path: /api/channels, list: [items]}]")
+    first, *rest = settings.channels
+    assert first.list == ("items",)
+    assert (first.id, first.set, first.share) == (PRESET.channels[0].id, PRESET.channels[0].set, True)
+    assert rest == list(PRESET.channels[1:])
+
+
+def test_what_the_first_entry_reads_like_the_presets_others_read_like_too() -> None:
+    first, second, third = written("channels: [{path: /api/channels, set: {state: down}, keep: [busy]}]").channels
+    assert first.set == second.set == third.set == {"state": "down"}
+    assert first.keep == second.keep == third.keep == ("busy",)
+
+
+def test_an_entry_of_channels_takes_what_it_leaves_out_from_the_files_first() -> None:
+    first, second, third, *others = written(
+        """
+channels:
+  - {path: /a, list: a, id: key, set: {state: down}, keep: [busy], connected: [up], share: true}
+  - {path: /b, list: b}
+  - {path: /c, list: c, keep: []}
+"""
+    ).channels
+    assert (second.id, second.set, second.keep, second.connected) == (first.id, first.set, ("busy",), ("up",))
+    assert (third.set, third.keep) == (first.set, ())
+    assert (first.share, second.share) == (True, False)
+    assert others == list(PRESET.channels)
+
+
+def test_the_first_entry_of_channels_takes_what_it_leaves_out_from_the_presets_first() -> None:
+    mine, *others = written("channels: [{path: /a, list: a}]").channels
+    preset = PRESET.channels[0]
+    assert (mine.id, mine.set, mine.keep, mine.connected) == (preset.id, preset.set, preset.keep, preset.connected)
+    assert others == list(PRESET.channels)
+
+
+def test_a_block_that_writes_all_of_the_presets_paths_means_what_it_meant_before() -> None:
+    """As 0.1 read it: the file's entries, in its order, each key it leaves out from the first."""
+    settings = written(
+        """
+channels:
+  - {path: /api/available-sessions, list: [s], id: [n], set: {state: off}, keep: [qr], connected: [on], share: false}
+  - {path: "/api/channels/{session}", list: [c]}
+  - {path: /api/channels, list: [l], share: false}
+"""
+    )
+    assert [entry.path for entry in settings.channels] == [
+        "/api/available-sessions", "/api/channels/{session}", "/api/channels",
+    ]  # fmt: skip
+    assert settings.channels[1].set == {"state": "off"}
+    assert settings.channels[1].id == ("n",)
+
+
+# events, by name
+
+
+def rule(settings: Settings, event: str) -> list[tuple[str, ...]]:
+    return [each.event for each in settings.events if event in each.event]
+
+
+def test_a_rule_for_another_event_is_added_before_the_presets() -> None:
+    settings = written("events: [{event: session.lost, session: [id], means: disconnected}]")
+    assert settings.events[0].event == ("session.lost",)
+    assert settings.events[1:] == PRESET.events
+
+
+def test_a_rule_replaces_the_presets_for_the_events_it_names() -> None:
+    settings = written("events: [{event: [Status-Find, onmessage], session: [id], means: connected}]")
+    assert rule(settings, "status-find") == []
+    assert rule(settings, "Status-Find") == [("Status-Find", "onmessage")]
+    assert rule(settings, "incomingcall") == [("incomingcall", "message")]
+    assert rule(settings, "connection.update") == rule(PRESET, "connection.update")
+
+
+# reconnect and sessions, by key
+
+
+def test_one_key_of_reconnect_leaves_the_others() -> None:
+    reconnect = written("reconnect: {delete: 'DELETE /v2/{session}'}").reconnect
+    assert reconnect.delete == ("DELETE /v2/{session}",)
+    assert (reconnect.create, reconnect.qr) == (PRESET.reconnect.create, PRESET.reconnect.qr)
+
+
+def test_a_key_of_reconnect_that_is_empty_means_none() -> None:
+    assert written("reconnect: {create: []}").reconnect.create == ()
+
+
+def test_of_sessions_each_key_is_replaced_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from statusproxy.config import layers as config_layers
+    from statusproxy.config.yaml_tree import Entries, Mark
+
+    real = config_layers._preset
+
+    def with_sessions(written: Entries, mark: Mark) -> Entries:
+        extra = config_layers.read_text("sessions: {alive_grace: 5s, max_sessions: 7}", "preset x", None)[1]
+        return Entries(real(written, mark).nodes | extra.nodes)
+
+    monkeypatch.setattr(config_layers, "_preset", with_sessions)
+    sessions = loads(GATEWAY + "sessions: {alive_grace: 9s}").sessions
+    assert (sessions.alive_grace, sessions.max_sessions) == (9.0, 7)
+
+
+# What is left out
+
+
+def test_single_paths_and_events_of_the_preset_can_be_left_out() -> None:
+    settings = written("preset_without: [/api/Available-Sessions, onmessage, status-find]")
+    assert [entry.path for entry in settings.channels] == ["/api/channels", "/api/channels/{session}"]
+    assert rule(settings, "onmessage") == rule(settings, "status-find") == []
+    assert rule(settings, "incomingcall") == [("incomingcall", "message")]
+    assert written("preset_without: /v1/webhooks/receive").webhooks == ()
+
+
+def test_an_entry_written_in_place_of_one_left_out_takes_nothing_from_it() -> None:
+    without = "preset_without: [/api/channels]\n"
+    with pytest.raises(ConfigError, match=r"channels\[0\]\.list: missing"):
+        loads(f"{GATEWAY}{without}channels: [{{path: /api/channels}}]")
+    settings = written(f"{without}channels: [{{path: /api/channels, list: l, id: i, set: {{a: b}}}}]")
+    assert settings.channels[0].share is False
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("preset_without: [/api/chanels]", r'found "/api/chanels"; allowed: .*; did you mean "/api/channels"\?'),
+        ("preset_without: [statusfind]", r'did you mean "status-find"'),
+        ("preset: null\npreset_without: [/api/channels]", "allowed: a path or an event that the preset names"),
+        ("preset_without: {a: b}", "found a mapping"),
+    ],
+)
+def test_what_the_preset_does_not_have_cannot_be_left_out(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        loads(GATEWAY + text)

@@ -1,0 +1,58 @@
+"""What waits for a restart keeps its old value; a door that others reach stays locked."""
+
+from __future__ import annotations
+
+import pytest
+
+from statusproxy.config.restart import AT_START, after_reload, waits
+from statusproxy.config.settings import loads
+
+GATEWAY = "gateway: http://127.0.0.1:3000\n"
+OPEN = GATEWAY + "admin: {listen: '0.0.0.0:8091', token: planted}\n"
+
+
+def test_what_waits_keeps_its_value_and_the_rest_is_new() -> None:
+    running = loads(GATEWAY)
+    wanted = loads(GATEWAY + "listen: :9000\nlanguage: en\ntimeouts: {keep_alive: 9s, connect: 9s}\n")
+    settings, waiting = after_reload(running, wanted)
+    assert waiting == ("listen", "timeouts.keep_alive")
+    assert (settings.listen, settings.timeouts.keep_alive) == (running.listen, running.timeouts.keep_alive)
+    assert (settings.language, settings.timeouts.connect) == ("en", 9.0)
+
+
+def test_nothing_changed_is_nothing_that_waits() -> None:
+    assert after_reload(loads(OPEN), loads(OPEN), admin_exposed=True) == (loads(OPEN), ())
+
+
+@pytest.mark.parametrize("admin", ["", "admin: null", "admin: {listen: null}", "admin: {listen: 'unix:/run/a.sock'}"])
+def test_an_open_listener_keeps_its_token(admin: str) -> None:
+    running = loads(OPEN)
+    settings, waiting = after_reload(running, loads(GATEWAY + admin), admin_exposed=True)
+    assert settings.admin == running.admin
+    assert waiting == ("admin.listen", "admin.token")
+
+
+def test_a_fresh_token_holds_at_once() -> None:
+    settings, waiting = after_reload(loads(OPEN), loads(OPEN.replace("planted", "fresh")), admin_exposed=True)
+    assert (settings.admin.token, waiting) == ("fresh", ())
+
+
+def test_after_several_reloads_the_values_of_the_start_still_hold() -> None:
+    running = loads(GATEWAY)
+    first, _ = after_reload(running, loads(f"{GATEWAY}listen: :9000\n"))
+    second, waiting = after_reload(first, loads(f"{GATEWAY}listen: :9001\n"))
+    assert (second, waiting) == (running, ("listen",))
+    assert after_reload(second, loads(GATEWAY)) == (running, ())
+
+
+@pytest.mark.parametrize(
+    ("key", "does"),
+    [("state", True), ("state.url", True), ("listen", True), ("listen_mode", True), ("admin.token", False),
+     ("tls", True), ("tls.certificate", False), ("language", False), ("timeouts.keep_alive", True)],
+)  # fmt: skip
+def test_a_key_waits_where_it_or_its_block_is_listed(key: str, does: bool) -> None:
+    assert waits(key) is does
+
+
+def test_the_list_names_no_key_twice() -> None:
+    assert len(set(AT_START)) == len(AT_START)

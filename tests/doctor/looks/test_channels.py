@@ -1,0 +1,213 @@
+"""What the doctor makes of lists of every shape, and of the ids that events name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from statusproxy.config.settings import loads
+from statusproxy.doctor.asking import Asker
+from statusproxy.doctor.findings import Finding
+from statusproxy.doctor.looks import channels, shapes
+from statusproxy.doctor.looks.channels import Credentials, corrections, event_ids, nearest
+from statusproxy.proxy.upstream.connection import Origin as Place
+from statusproxy.proxy.upstream.connection import UpstreamLimits
+from statusproxy.proxy.upstream.pool import Pool
+from tests.proxy.harness import Message, Origin, answer
+
+SITE = loads("gateway: http://127.0.0.1:3000")
+RULE = SITE.channels[0].rule()
+
+
+async def ask(said: bytes, text: str = "", secret: str | None = None) -> dict[str, Finding]:
+    """What is found where the gateway answers so; the list of sessions has 404."""
+    origin = Origin()
+
+    def reply(request: Message) -> bytes:
+        return said if request.target == b"/api/channels" else answer(b"{}", status="404 Not Found")
+
+    origin.answer = reply
+    await origin.start()
+    pool = Pool(Place(host="127.0.0.1", port=origin.port), UpstreamLimits())
+    asker = Asker(pool, 4096)
+    try:
+        found = await channels.lists(
+            loads("gateway: http://127.0.0.1:3000\n" + text), asker, Credentials(secret=secret), []
+        )
+    finally:
+        asker.close()
+        await origin.stop()
+    return {finding.code.partition(".")[2]: finding for finding in reversed(found)}
+
+
+def listing(*items: Any, **more: Any) -> bytes:
+    return answer(json.dumps({"channels": list(items), **more}).encode(), "Content-Type: application/json")
+
+
+SALES = {"id": "sales", "status": "connected"}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "level"),
+    [
+        (listing(SALES), "fits", "ok"),
+        (listing(), "empty", "note"),
+        (answer(b"{}", status="401 Unauthorized"), "secret-wanted", "warning"),
+        (answer(b"{}", status="404 Not Found"), "missing", "problem"),
+        (answer(b"{}", status="500 Oops"), "refused", "problem"),
+        (answer(b"<html>", "Content-Type: text/html; charset=utf-8"), "not-json", "problem"),
+        (answer(b'{"ok":true}'), "no-list", "problem"),
+        (answer(b'{"result":{"items":[{"id":"a"}]}}'), "list-elsewhere", "problem"),
+        (listing({"uid": "a", "status": "connected"}), "no-ids", "problem"),
+        (listing({"id": "a", "phase": "connected"}), "no-status", "problem"),
+        (listing({"on": True}), "no-id-member", "problem"),
+        (listing({"id": "a", "n": 1}), "no-status-member", "problem"),
+        (listing(SALES, {"status": "connected", "uid": "b"}), "some-nameless", "warning"),
+        (listing(SALES, {"status": True}), "some-no-id-member", "warning"),
+        (listing(SALES, {"id": "b", "phase": "connected"}), "some-without-status", "warning"),
+        (listing(SALES, {"id": "b"}), "some-no-status-member", "warning"),
+        (listing({"id": "a", "status": "WORKING"}), "strange-words", "warning"),
+        (listing(SALES, padding="x" * 5000), "too-large", "problem"),
+        (answer(b"xx", "Content-Encoding: gzip"), "coded", "problem"),
+        (b"", "no-answer", "problem"),
+    ],
+)
+async def test_each_answer_is_told_for_what_it_is(said: bytes, code: str, level: str) -> None:
+    if not said:
+        said = b"not HTTP\r\n\r\n"
+    found = await ask(said)
+    assert found[code].level == level
+
+
+async def test_the_fix_names_the_field_that_would_fit() -> None:
+    def fix(finding: Finding) -> list[str]:
+        first, path, *rest = finding.facts["lines"]
+        assert (first, path) == ("channels:", "- path: /api/channels")
+        return list(rest)
+
+    found = await ask(answer(b'{"result":{"items":[{"id":"a"}]}}'))
+    assert fix(found["list-elsewhere"]) == ["  list: [result.items]"]
+    assert fix((await ask(answer(b'[{"id":"a"}]'), "channels: [{path: /api/channels, list: x}]"))["list-elsewhere"])
+    found = await ask(listing({"n": 1, "uid": "a", "phase": "open"}, {"n": 1, "uid": "b", "phase": "x"}))
+    assert fix(found["no-ids"]) == ["  id: [uid]"]
+    assert fix(found["no-status"]) == ["  set:", "    phase: disconnected"]
+    found = await ask(listing({"id": "a", "isConnected": True}))
+    assert fix(found["no-status"]) == ["  set:", "    isConnected: false"]
+
+
+async def test_a_list_of_sessions_that_is_not_served_is_no_trouble() -> None:
+    found = await ask(listing(SALES))
+    assert found["not-served"].level == "note"
+
+
+async def test_the_secret_goes_out_in_its_header_and_never_into_a_text() -> None:
+    credentials = Credentials(secret="hush")
+    assert "hush" not in repr(credentials)
+    found = await ask(answer(b"{}", status="403 Forbidden"), secret="hush")
+    assert found["secret-wrong"].level == "problem"
+
+
+def session(name: str, shows: str = "gateway", **more: Any) -> dict[str, Any]:
+    return {"session": name, "shows": shows, "channel": None, "since": "2026-01-01T00:00:00.000Z", "reason": "why",
+            "caught_up": None, "last_event_at": "2026-01-01T00:00:00.000Z", "released": None, **more}  # fmt: skip
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return [finding.code.partition(".")[2] for finding in findings]
+
+
+BODY = b'{"channels":[{"id":"Sales Team","status":"connected","connected":true},{"id":"b","status":"qr_required"}]}'
+IDS = ["Sales Team", "b"]
+
+
+def test_a_dry_run_changes_what_the_proxy_would_change() -> None:
+    (finding,) = corrections(BODY, RULE, [session("salesteam", "disconnected")], {}, IDS)
+    assert finding.facts["change"] == 'status "connected" → "disconnected", connected true → false'
+    (finding,) = corrections(BODY, RULE, [session("b", "disconnected")], {}, IDS)
+    assert finding.code == "channels.kept"
+    (finding,) = corrections(BODY, RULE, [session("x", "disconnected")], {"x": "Sales Team"}, IDS)
+    assert finding.code == "channels.corrected"
+
+
+def test_a_correction_about_to_end_is_told_so() -> None:
+    assert codes(corrections(BODY, RULE, [session("Sales Team", "disconnected", caught_up="qr")], {}, IDS)) == [
+        "about-to-end"
+    ]
+
+
+def test_with_nothing_to_correct_the_first_channel_is_lost_for_trial() -> None:
+    (finding,) = corrections(BODY, RULE, [], {}, IDS)
+    assert finding.facts["change"].startswith('status "connected" → "disconnected"')
+    assert corrections(b'{"channels":[]}', RULE, [], {}, []) == []
+
+
+def test_hundreds_of_corrections_are_summed_up() -> None:
+    names = [f"s{number}" for number in range(100)]
+    body = json.dumps({"channels": [{"id": name, "status": "connected"} for name in names]}).encode()
+    found = corrections(body, RULE, [session(name, "disconnected") for name in names], {}, names)
+    assert codes(found) == ["corrected"] * 20 + ["more-corrected"]
+
+
+def test_ids_match_exactly_folded_or_by_alias() -> None:
+    known = [session("Sales Team"), session("SALESTEAM"), session("x")]
+    assert codes(event_ids(known, IDS, {"X": "b"})) == ["ids-match"]
+
+
+def test_an_id_that_is_no_channel_is_a_problem_only_while_a_channel_like_it_reads_wrong() -> None:
+    for name, shows, code, level in (
+        ("nobody", "gateway", "id-unknown", "warning"),
+        ("nobody", "disconnected", "id-unknown", "warning"),  # mostly one that was deleted
+        ("sales-team-1", "gateway", "id-alias", "warning"),
+        ("sales-team-1", "disconnected", "id-alias", "problem"),
+    ):
+        first, *_ = event_ids([session(name, shows)], IDS, {})
+        assert (first.code, first.level) == (f"channels.{code}", level)
+    assert event_ids([session("nobody", released="deleted")], IDS, {}) == []
+    assert event_ids([session("nobody", last_event_at=None)], IDS, {}) == []
+
+
+def test_an_id_that_several_channels_fold_to_is_told() -> None:
+    assert codes(event_ids([session("AB")], ["ab", "A B"], {}))[0] == "ambiguous"
+
+
+def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
+    sessions = [session(f"zz{number}", "disconnected") for number in range(5000)]
+    (finding,) = [each for each in event_ids(sessions, IDS, {}) if each.level != "note"]
+    assert (finding.code, finding.level, finding.facts["count"]) == ("channels.id-unknown", "warning", 5000)
+    assert finding.facts["sessions"].startswith("zz0, zz1, ")
+    assert len(finding.facts["sessions"]) < 100
+
+
+def test_sessions_that_are_like_channels_are_one_line_with_all_their_aliases() -> None:
+    channels = [f"Shop {number}" for number in range(10, 20)]
+    sessions = [session(f"shop-{number}-x") for number in range(10, 20)]
+    (finding,) = [each for each in event_ids(sessions, channels, {"old": "alias"}) if each.level != "note"]
+    assert finding.code == "channels.id-alias"
+    assert finding.facts["lines"][:2] == ("sessions:", "  aliases:")
+    assert "    old: alias" in finding.facts["lines"]
+    assert "    shop-10-x: Shop 10" in finding.facts["lines"]
+
+
+@pytest.mark.parametrize(
+    ("event", "near"),
+    [
+        ("front_desk", "Front Desk"),
+        ("wpp-suport", "wpp-support"),
+        ("55 00 1234", "55001234"),
+        ("nothing like it", None),
+        ("", None),
+        ("a-1", None),  # two channels are as near
+    ],
+)
+def test_the_nearest_channel_is_suggested_only_where_one_is_near(event: str, near: str | None) -> None:
+    assert nearest(event, ["Front Desk", "wpp-support", "55001234", "A 1", "A.1"]) == near
+
+
+def test_lists_are_found_wherever_they_stand() -> None:
+    document = {"a": {"b": [{"id": "x"}, {"id": "y"}]}, "n": [1, 2], "e": [], "dotted.key": [{"id": 1}]}
+    assert shapes.lists_in(document) == ["a.b"]
+    assert shapes.lists_in([{"id": "x"}]) == ['""']
+    assert shapes.ids_in([{"on": True, "k": "a"}, {"on": False, "k": "b"}]) == ["k"]
+    assert shapes.ids_in(["bare"]) == []

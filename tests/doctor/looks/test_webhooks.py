@@ -1,0 +1,180 @@
+"""What the doctor concludes from what a running proxy counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from statusproxy.config.settings import loads
+from statusproxy.doctor.looks.webhooks import webhooks
+from statusproxy.doctor.words import en, pt_br
+
+SITE = loads("gateway: http://127.0.0.1:3000")
+
+
+def report(**webhooks: Any) -> dict[str, Any]:
+    seen: dict[str, Any] = {
+        "last_heard": 99_990.0,
+        "heard": 9,
+        "gap": 30.0,
+        "senders": [{"address": "10.0.0.2", "believed": 9, "doubts": {}, "last": 99_990.0}],
+        "paths": [{"path": "/v1/webhooks/receive", "count": 9, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 9}}],
+        "events": [{"event": "onmessage", "verdict": "applied", "count": 9}],
+        "clock": {"timed": 0, "lag": None, "ahead": 0},
+    }
+    strangers = webhooks.pop("strangers", [])
+    return {"now": 100_000.0, "started": 0.0, "webhooks": seen | webhooks, "forwarding_strangers": strangers}
+
+
+async def levels(**changes: Any) -> dict[str, str]:
+    return {finding.code.partition(".")[2]: finding.level.value for finding in await webhooks(SITE, report(**changes))}
+
+
+def sender(address: str, believed: int = 0, **doubts: int) -> dict[str, Any]:
+    return {"address": address, "believed": believed, "doubts": doubts, "last": 1.0}
+
+
+async def test_all_well() -> None:
+    assert await levels() == {"seen": "ok"}
+
+
+async def test_webhooks_that_stopped_coming() -> None:
+    assert await levels(last_heard=50_000.0) == {"silent": "warning"}
+
+
+async def test_a_quarter_of_an_hour_is_long_only_where_they_came_often() -> None:
+    assert await levels(last_heard=100_000.0 - 1000) == {"seen": "ok"}
+    assert await levels(last_heard=100_000.0 - 1000, heard=500) == {"silent": "warning"}
+    assert await levels(last_heard=100_000.0 - 1000, heard=500, gap=120.0) == {"seen": "ok"}
+
+
+async def test_one_way_that_stopped_while_another_goes_on_is_told() -> None:
+    paths = [
+        {"path": "/v1/webhooks/receive", "count": 500, "last": 98_000.0, "gap": 30.0, "statuses": {"200": 500}},
+        {"path": "/hub/webhook", "count": 500, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 500}},
+    ]
+    assert await levels(paths=paths) == {"seen": "ok", "path-silent": "warning"}
+    paths[0]["count"] = 3
+    assert await levels(paths=paths) == {"seen": "ok"}
+
+
+async def test_sessions_heard_of_before_a_start_show_that_webhooks_came_then() -> None:
+    said = report(senders=[], paths=[], events=[])
+    (finding,) = await webhooks(SITE, said, heard_before=40_000.0)
+    assert (finding.code, finding.level, finding.facts["last"]) == ("webhooks.none-any-more", "problem", "17 h")
+    (finding,) = await webhooks(SITE, said)
+    assert finding.code == "webhooks.none"
+
+
+async def test_forged_events_from_outside_are_as_it_should_be() -> None:
+    assert await levels(senders=[sender("10.0.0.2", 9), sender("203.0.113.9", network=7)]) == {
+        "seen": "ok", "forged": "note",
+    }  # fmt: skip
+
+
+async def test_doubted_senders_inside_may_be_the_engine() -> None:
+    assert (await levels(senders=[sender("10.0.0.2", 9), sender("10.0.0.3", network=7)]))[
+        "doubted-network"
+    ] == "warning"
+    assert (await levels(senders=[sender("10.0.0.2", 9, secret=1)]))["doubted-secret"] == "warning"
+
+
+async def test_nobody_believed_is_a_problem_for_each_reason() -> None:
+    for why in ("network", "secret", "signature"):
+        assert await levels(senders=[sender("10.0.0.2", 0, **{why: 3})]) == {f"only-doubted-{why}": "problem"}
+
+
+async def test_deliveries_that_fail_are_told_unless_they_are_few() -> None:
+    path = {
+        "path": "/v1/webhooks/receive",
+        "count": 100,
+        "last": 99_990.0,
+        "gap": 30.0,
+        "statuses": {"200": 95, "502": 5},
+    }
+    assert await levels(paths=[path]) == {"seen": "ok"}
+    path["statuses"] = {"200": 50, "502": 50}
+    assert (await levels(paths=[path]))["path-failing"] == "warning"
+    path["statuses"] = {"404": 100}
+    assert (await levels(paths=[path]))["path-unknown"] == "warning"
+
+
+async def test_events_that_say_nothing() -> None:
+    events = [{"event": "session.lost", "verdict": "unmatched", "count": 5}]
+    assert await levels(events=events) == {"seen": "ok", "nothing-said": "warning", "unmatched": "note"}
+    events = [{"event": "onpresencechanged", "verdict": "presence", "count": 5},
+              {"event": "onack", "verdict": "unmatched", "count": 5}]  # fmt: skip
+    assert await levels(events=events) == {"seen": "ok", "presence-only": "warning"}
+
+
+async def test_events_that_cannot_be_used_are_counted() -> None:
+    said = {"event": "onmessage", "verdict": "applied", "count": 1}
+    events = [
+        said,
+        {"event": "", "verdict": "not-json", "count": 1},
+        {"event": "x", "verdict": "no-session", "count": 1},
+    ]
+    assert await levels(events=events) == {"seen": "ok", "no-session": "note", "not-json": "warning"}
+
+
+async def test_states_that_nobody_can_be_told_of_are_a_warning_with_the_way_out() -> None:
+    events = [
+        {"event": "onmessage", "verdict": "applied", "count": 1},
+        {"event": "status-find", "verdict": "nameless", "count": 3},
+        {"event": "closesession", "verdict": "nameless", "count": 1},
+    ]
+    found = {one.code: one for one in await webhooks(SITE, report(events=events))}
+    one = found["webhooks.nameless"]
+    assert one.level.value == "warning"
+    assert (one.facts["count"], one.facts["events"]) == (4, "status-find (3), closesession (1)")
+    for language in (en, pt_br):
+        text, fix = (part.format(**one.facts) for part in language.WORDS[one.code] if part is not None)
+        assert "4" in text
+        assert "http://HOST:8090/v1/webhooks/receive/{session}" in fix
+        assert "- path: /v1/webhooks/receive/{session}" in fix
+        assert "forward_to: http://127.0.0.1:3000/v1/webhooks/receive" in fix
+
+
+async def test_several_events_in_one_body_are_a_warning() -> None:
+    events = [
+        {"event": "onmessage", "verdict": "applied", "count": 1},
+        {"event": "", "verdict": "batch", "count": 2},
+    ]
+    assert await levels(events=events) == {"seen": "ok", "batch": "warning"}
+
+
+async def test_a_path_with_the_session_that_leads_to_the_gateway_is_no_way_to_the_hub() -> None:
+    own = SITE.gateway + "/v1/webhooks/receive"
+    webhooks_lines = f'webhooks: [{{path: "/in/{{session}}", forward_to: "{own}"}}]'
+    settings = loads(f"gateway: {SITE.gateway}\npreset_without: [/v1/webhooks/receive]\n{webhooks_lines}")
+    path = {"path": "/in/{session}", "count": 9, "last": 99_990.0, "statuses": {"200": 9}}
+    codes = [one.code for one in await webhooks(settings, report(paths=[path]))]
+    assert codes == ["webhooks.seen"]
+
+
+async def test_clocks_that_differ() -> None:
+    assert (await levels(clock={"timed": 9, "lag": 0.4, "ahead": 0}))["events"] == "ok"
+    assert (await levels(clock={"timed": 9, "lag": 90.0, "ahead": 0}))["events-off"] == "warning"
+    assert (await levels(clock={"timed": 9, "lag": -20.0, "ahead": 0}))["events-off"] == "warning"
+    assert (await levels(clock={"timed": 1, "lag": 90.0, "ahead": 0}))["events"] == "ok"  # it may have been late
+    assert (await levels(clock={"timed": 0, "lag": None, "ahead": 3}))["events-ahead"] == "problem"
+
+
+async def test_peers_that_speak_for_others_are_told_apart_by_where_they_are() -> None:
+    said = await levels(strangers=["10.0.0.9", "203.0.113.9", "other"])
+    assert said["untrusted-proxy"] == "warning"
+    assert said["claims-from-outside"] == "note"
+
+
+async def test_the_ways_fit_where_the_proxy_listens() -> None:
+    for listen, base in (
+        ("0.0.0.0:8090", "http://HOST:8090/v1"),
+        ("'[::1]:8090'", "http://[::1]:8090/v1"),
+        ("unix:/run/statusproxy/http.sock", "unix:/run/statusproxy/http.sock/v1"),
+    ):
+        settings = loads(f"gateway: http://127.0.0.1:3000\nlisten: {listen}")
+        (finding,) = await webhooks(settings, None)
+        assert f"{finding.facts['base']}/v1" == base
+
+
+async def test_without_watched_paths_there_is_nothing_to_say() -> None:
+    assert await webhooks(loads("gateway: http://127.0.0.1:3000\nwebhooks: []"), None) == []

@@ -1,0 +1,388 @@
+"""Tunnels: after `101` every byte goes both ways untouched, until both sides are done."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, chunk
+from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
+
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
+
+
+def ask_to_switch(protocol: str = "echo", *fields: str) -> bytes:
+    """The bytes of a request for another protocol."""
+    return get("/socket", f"Upgrade: {protocol}", "Connection: Upgrade", *fields)
+
+
+async def echo(wire: Wire) -> None:
+    """Switch, and send back what comes until it ends."""
+    await wire.head()
+    await wire.send(SWITCHED)
+    while data := await wire.reader.read(2**20):
+        await wire.send(data)
+
+
+async def switched(proxy: Running, request: bytes = b"") -> Wire:
+    """A tunnel through the proxy."""
+    client = await proxy.connect()
+    await client.send(request or ask_to_switch())
+    head = await client.head()
+    assert (head.status, head.get("Upgrade"), head.get("Connection")) == (101, b"echo", b"Upgrade")
+    return client
+
+
+async def test_bytes_go_both_ways_after_the_switch(origin: Origin, proxy: Running) -> None:
+    origin.script = echo
+    client = await switched(proxy)
+    for data in (b"hello", b"\x00\xff\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"x"):
+        await client.send(data)
+        assert await asyncio.wait_for(client.reader.readexactly(len(data)), PATIENCE) == data
+
+
+async def test_the_gateway_is_asked_for_the_protocol_the_client_asked_for(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED)
+
+    origin.script = script
+    await switched(proxy, ask_to_switch("echo/2, echo", "Sec-WebSocket-Key: abc"))
+    asked = origin.requests[0]
+    assert asked.all("Upgrade") == [b"echo/2, echo"]
+    assert asked.all("Connection") == [b"Upgrade"]
+    assert asked.get("Sec-WebSocket-Key") == b"abc"
+
+
+async def test_what_the_gateway_says_together_with_its_101_arrives(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED + b"greetings")
+        await wire.rest()
+
+    origin.script = script
+    client = await switched(proxy)
+    assert await asyncio.wait_for(client.reader.readexactly(9), PATIENCE) == b"greetings"
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "echo"])
+async def test_what_the_client_says_together_with_its_request_arrives(
+    origin: Origin, proxy: Running, protocol: str
+) -> None:
+    origin.script = echo
+    client = await switched(proxy, ask_to_switch(protocol) + b"too early")
+    assert await asyncio.wait_for(client.reader.readexactly(9), PATIENCE) == b"too early"
+
+
+async def test_a_client_that_has_said_all_still_hears_the_rest(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED)
+        said = await wire.rest()
+        await wire.send(b"you said " + said)
+
+    origin.script = script
+    client = await switched(proxy)
+    await client.send(b"all")
+    client.writer.write_eof()
+    assert await client.rest() == b"you said all"
+
+
+async def test_a_gateway_that_has_said_all_still_hears_the_rest(origin: Origin, proxy: Running) -> None:
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED + b"bye")
+        wire.writer.write_eof()
+        heard.set_result(await wire.rest())
+
+    origin.script = script
+    client = await switched(proxy)
+    assert await client.rest() == b"bye"
+    await client.send(b"last words")
+    await client.close()
+    assert await asyncio.wait_for(heard, PATIENCE) == b"last words"
+
+
+async def test_what_is_under_way_arrives_when_both_sides_have_ended(origin: Origin, proxy: Running) -> None:
+    """The sender is done long before the receiver has read it all."""
+    read_on = asyncio.Event()
+    heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await wire.send(SWITCHED)
+        wire.writer.write_eof()
+        await read_on.wait()
+        wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        size = 0
+        while data := await wire.reader.read(2**20):
+            size += len(data)
+        heard.set_result(size)
+
+    origin.script = script
+    client = await switched(proxy)
+    assert await client.ended()
+    client.writer.write(bytes(VOLUME // 4))
+    client.writer.write_eof()
+    read_on.set()
+    assert await asyncio.wait_for(heard, PATIENCE) == VOLUME // 4
+
+
+async def test_a_client_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: Running) -> None:
+    ended = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED)
+        await wire.rest()
+        ended.set()
+
+    origin.script = script
+    client = await switched(proxy)
+    client.reset()
+    await asyncio.wait_for(ended.wait(), PATIENCE)
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+
+
+async def test_a_gateway_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: Running) -> None:
+    broken = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED)
+        await broken.wait()
+        wire.reset()
+
+    origin.script = script
+    client = await switched(proxy)
+    broken.set()
+    assert await client.ended()
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+
+
+async def test_a_client_that_left_before_the_switch_leaves_no_tunnel_behind(origin: Origin, proxy: Running) -> None:
+    left, ended = asyncio.Event(), asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await left.wait()
+        await wire.send(SWITCHED)
+        await wire.rest()
+        ended.set()
+
+    origin.script = script
+    client = await proxy.connect()
+    await client.send(get("/", "Upgrade: echo", "Connection: Upgrade", method="POST", body=b"{}"))
+    await origin.received()
+    client.reset()
+    await until(lambda: not any(connection.connected for connection in proxy.server.clients.connections))
+    left.set()
+    await asyncio.wait_for(ended.wait(), PATIENCE)
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+
+
+async def test_a_silent_tunnel_is_ended(origin: Origin, tmp_path: Path) -> None:
+    origin.script = echo
+    async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "150ms"}) as proxy:
+        client = await switched(proxy)
+        assert await client.ended()
+        assert proxy.server.proxy.in_flight == 0
+
+
+async def test_a_tunnel_lives_on_while_either_side_speaks(origin: Origin, tmp_path: Path) -> None:
+    """Twelve words at a third of the limit each: four times the limit in all."""
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED)
+        for _ in range(12):
+            await asyncio.sleep(0.05)
+            await wire.send(b".")
+        await wire.rest()
+
+    origin.script = script
+    async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "150ms"}) as proxy:
+        client = await switched(proxy)
+        assert await asyncio.wait_for(client.reader.readexactly(12), PATIENCE) == b"." * 12
+
+
+async def test_64_megabytes_come_back_as_they_went(origin: Origin, proxy: Running) -> None:
+    origin.script = echo
+    client = await switched(proxy)
+    sent = hashlib.sha256()
+
+    async def send() -> None:
+        for _ in range(64):
+            piece = os.urandom(2**20)
+            sent.update(piece)
+            await client.send(piece)
+
+    sending = asyncio.create_task(send())
+    got, left = hashlib.sha256(), 64 * 2**20
+    async with asyncio.timeout(PATIENCE):
+        while left:
+            data = await client.reader.read(2**20)
+            left -= len(data)
+            got.update(data)
+    await sending
+    assert got.digest() == sent.digest()
+
+
+@pytest.mark.parametrize("stalled", ["client", "gateway"])
+async def test_a_side_that_does_not_read_makes_the_other_wait(origin: Origin, proxy: Running, stalled: str) -> None:
+    taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def push(wire: Wire) -> None:
+        sent = 0
+        try:
+            while sent < VOLUME:
+                wire.writer.write(bytes(65536))
+                sent += 65536
+                await asyncio.wait_for(wire.writer.drain(), 0.3)
+        except TimeoutError:
+            pass
+        taken.set_result(sent)
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(SWITCHED)
+        if stalled == "client":
+            await push(wire)
+        else:
+            wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await taken
+
+    origin.script = script
+    client = await switched(proxy)
+    if stalled == "client":
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    else:
+        await push(client)
+    assert await asyncio.wait_for(taken, PATIENCE) < UNDER_WAY
+
+
+async def test_a_thousand_idle_tunnels_leave_room_for_requests(origin: Origin, tmp_path: Path) -> None:
+    async def script(wire: Wire) -> None:
+        request = await origin.take(wire)
+        if request.get("Upgrade") is None:
+            await wire.send(answer(b"here"))
+        else:
+            await wire.send(SWITCHED)
+            await wire.rest()
+
+    origin.script = script
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 4}) as proxy:
+        for _ in range(20):
+            await asyncio.gather(*(switched(proxy) for _ in range(50)))
+        assert proxy.server.proxy.in_flight == 1000
+        assert (await proxy.ask(get())).body == b"here"
+        for wire in proxy._wires:
+            wire.reset()
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+
+
+async def test_an_answer_other_than_101_is_an_ordinary_one(origin: Origin, proxy: Running) -> None:
+    origin.answer = answer(b"no", "Upgrade: echo", "Connection: Upgrade", status="426 Upgrade Required")
+    client = await proxy.connect()
+    await client.send(ask_to_switch())
+    got = await client.message()
+    assert (got.status, got.body) == (426, b"no")
+    origin.answer = answer(b"next")
+    await client.send(get("/next"))
+    assert (await client.message()).body == b"next"
+
+
+async def test_a_connection_option_upgrade_without_the_field_is_an_ordinary_request(
+    origin: Origin, proxy: Running
+) -> None:
+    """nginx is often configured to send it with every request."""
+    got = await proxy.ask(get("/", "Connection: upgrade"))
+    assert got.body == b"ok"
+    assert origin.requests[0].all("Connection") == []
+
+
+async def test_a_101_nobody_asked_for_is_a_broken_answer(origin: Origin, proxy: Running) -> None:
+    origin.answer = SWITCHED
+    got = await proxy.ask(get())
+    assert (got.status, got.get("Content-Type")) == (502, b"application/json; charset=utf-8")
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "HTTP/2.0", "echo, h2c"])
+async def test_http2_is_not_spoken_past_the_proxy(origin: Origin, proxy: Running, protocol: str) -> None:
+    """Requests inside such a tunnel would pass by the correction and the watching."""
+    got = await proxy.ask(get("/", f"Upgrade: {protocol}", "Connection: Upgrade"))
+    assert got.body == b"ok"
+    assert origin.requests[0].all("Upgrade") == []
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_a_body_that_was_still_coming_at_the_switch_goes_first_and_in_its_framing(
+    framing: str, origin: Origin, proxy: Running
+) -> None:
+    got = asyncio.Event()
+    seen = b""
+
+    async def script(wire: Wire) -> None:
+        nonlocal seen
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED)
+        while data := await wire.reader.read(2**20):
+            seen += data
+            if seen.endswith(b"tunnel"):
+                got.set()
+
+    origin.script = script
+    field = f"Content-Length: {ENOUGH + 3}" if framing == "length" else "Transfer-Encoding: chunked"
+    begun = bytes(ENOUGH)
+    client = await switched(proxy, ask_to_switch("echo", field) + (begun if framing == "length" else chunk(begun)))
+    await client.send((b"def" if framing == "length" else b"3;x\r\ndef\r\n0\r\n\r\n") + b"tunnel")
+    await asyncio.wait_for(got.wait(), PATIENCE)
+    framed = begun + b"def" if framing == "length" else chunk(begun) + chunk(b"def") + LAST_CHUNK
+    assert seen == framed + b"tunnel"
+
+
+async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_when_it_ends(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.proxy.downstream.connection._UNWANTED", 3600.0)  # the time for a body nobody wants
+
+    async def script(wire: Wire) -> None:
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED + b"bye")
+
+    origin.script = script
+    client = await switched(proxy, ask_to_switch("echo", "Content-Length: 100000") + bytes(ENOUGH))
+    assert await client.rest() == b"bye"
+    client.writer.write_eof()
+    await until(lambda: not proxy.server.clients.connections)
+    assert proxy.server.proxy.in_flight == 0
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("behind", [b"", b"bye"])
+async def test_a_gateway_that_ends_the_tunnel_before_the_request_is_whole_frees_the_client_s_connection(
+    framing: str, behind: bytes, origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.proxy.downstream.connection._UNWANTED", 3600.0)
+    ended = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.note(await wire.head())
+        await wire.send(SWITCHED + behind)
+        if behind:
+            await ended.wait()  # the tunnel stands before the gateway ends it
+
+    origin.script = script
+    client = await switched(
+        proxy, ask_to_switch("echo", framing) + (bytes(ENOUGH) if "Length" in framing else chunk(bytes(ENOUGH)))
+    )
+    assert await asyncio.wait_for(client.reader.readexactly(len(behind)), PATIENCE) == behind
+    ended.set()
+    # The client's own half stays open all the while.
+    await until(lambda: not proxy.server.clients.connections)
+    assert proxy.server.proxy.in_flight == 0

@@ -1,0 +1,585 @@
+"""Watched paths: what a webhook says counts, whatever becomes of it; and only if its sender may say so."""
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+
+from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, chunk
+from statusproxy.status.sessions import Change, Record
+from tests.presets.recorded import recorded
+from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.test_decoders import FOLD
+
+PATH = "/v1/webhooks/receive"
+
+
+def event(session: str = "sales", **more: Any) -> bytes:
+    """The body of an event that says the session is lost."""
+    return json.dumps({"event": "status-find", "session": session, "status": "browserClose", **more}).encode()
+
+
+def lost(proxy: Running) -> list[str]:
+    """The sessions that the proxy shows as disconnected."""
+    return [record.session for record in proxy.server.registry.records() if record.override is not None]
+
+
+async def post(proxy: Running, body: bytes, *fields: str, path: str = PATH) -> Message:
+    """Send a webhook."""
+    return await proxy.ask(get(path, "Content-Type: application/json", *fields, method="POST", body=body))
+
+
+async def test_an_event_passes_untouched_and_counts(origin: Origin, proxy: Running) -> None:
+    origin.answer = answer(b"received", "X-Engine: no")
+    got = await post(proxy, event(), "X-Attempt: 1")
+    assert (got.status, got.body) == (200, b"received")
+    assert origin.requests[0].body == event()
+    assert origin.requests[0].get("X-Attempt") == b"1"
+    assert lost(proxy) == ["sales"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/webhooks/receive/", "/V1/Webhooks/Receive", "/v1/webhooks/%72eceive", PATH + "?a=1"]
+)
+async def test_the_path_is_known_however_it_is_spelt(origin: Origin, proxy: Running, path: str) -> None:
+    await post(proxy, event(), path=path)
+    assert lost(proxy) == ["sales"]
+    assert origin.requests[0].target == path.encode()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_every_method_that_carries_an_event_is_watched(proxy: Running, method: str) -> None:
+    await proxy.ask(get(PATH, method=method, body=event()))
+    assert lost(proxy) == ["sales"]
+
+
+async def test_a_chunked_event_counts(origin: Origin, proxy: Running) -> None:
+    client = await proxy.connect()
+    await client.send(get(PATH, "Transfer-Encoding: chunked", method="POST"))
+    for byte in event():
+        await client.send(b"1\r\n%c\r\n" % byte)
+    await client.send(b"0\r\n\r\n")
+    assert (await client.message()).status == 200
+    assert (lost(proxy), origin.requests[0].body) == (["sales"], event())
+
+
+async def test_a_compressed_event_counts_and_passes_compressed(origin: Origin, proxy: Running) -> None:
+    folded = gzip.compress(event())
+    await post(proxy, folded, "Content-Encoding: gzip")
+    assert lost(proxy) == ["sales"]
+    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (folded, b"gzip")
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "zstd"])
+async def test_an_event_in_another_coding_counts_and_passes_in_it(origin: Origin, proxy: Running, coding: str) -> None:
+    name = {"deflate": "zlib"}.get(coding, coding)
+    folded = FOLD[name][1](event())
+    await post(proxy, folded, f"Content-Encoding: {coding}")
+    assert lost(proxy) == ["sales"]
+    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (folded, coding.encode())
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+async def test_an_event_of_several_members_counts(proxy: Running, coding: str) -> None:
+    """RFC 1952 §2.2: a gzip file is a series of members. All are read."""
+    fold, body = FOLD[coding][1], event()
+    await post(proxy, fold(body[:20]) + fold(b"") + fold(body[20:]), f"Content-Encoding: {coding}")
+    assert lost(proxy) == ["sales"]
+
+
+def counted(proxy: Running, why: str) -> bool:
+    """Whether the metrics say that one event passed unread, and why."""
+    line = f'statusproxy_unread_total{{reason="{why}",what="webhook"}} 1.0'
+    return line in proxy.server.metrics.expose().decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "why"),
+    [
+        (gzip.compress(event()) + b"behind", ["Content-Encoding: gzip"], "broken-coding"),
+        (gzip.compress(event())[:-1], ["Content-Encoding: gzip"], "broken-coding"),
+        (gzip.compress(event())[:5], ["Content-Encoding: gzip"], "broken-coding"),
+        (event(), ["Content-Encoding: gzip"], "broken-coding"),
+        (gzip.compress(b"") * 3000, ["Content-Encoding: gzip"], "too-many-members"),
+        (event(), ["Content-Encoding: compress"], "coding"),
+        (brotli.compress(gzip.compress(event())), ["Content-Encoding: gzip", "Content-Encoding: br"], "coding"),
+        (json.dumps(["short"] * 300_000).encode(), [], "too-large"),
+        (gzip.compress(json.dumps(["short"] * 300_000).encode()), ["Content-Encoding: gzip"], "too-large"),
+        (b"{", [], "not-json"),
+        (b"event=status-find&session=sales", [], "not-json"),
+    ],
+    ids=[
+        "behind",
+        "cut",
+        "cut in the head",
+        "not gzip",
+        "members",
+        "unknown",
+        "two",
+        "many",
+        "many in gzip",
+        "no",
+        "form",
+    ],
+)
+async def test_an_event_that_cannot_be_read_passes_and_is_counted_and_logged(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture, body: bytes, fields: list[str], why: str
+) -> None:
+    assert (await post(proxy, body, *fields)).status == 200
+    assert origin.requests[0].body == body
+    assert lost(proxy) == []
+    assert f"webhook passed untouched: {why}" in caplog.messages
+    assert counted(proxy, why)
+
+
+async def test_a_forged_body_is_not_decoded(origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever cannot sign a body costs no more than its bytes on the wire."""
+
+    def explode(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("statusproxy.proxy.decoders.Decoder.step", explode)
+    signed = {"header": "X-Signature", "secret": "key"}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "hmac": signed}]) as proxy:
+        assert (await post(proxy, gzip.compress(event()), "Content-Encoding: gzip", "X-Signature: 00")).status == 200
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/channels"], ids=["webhook", "create"])
+@pytest.mark.parametrize("inside", [b'\\"', b'","'], ids=["escapes", "strings"])
+async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
+    proxy: Running, path: str, inside: bytes
+) -> None:
+    """60 KB on the wire, 60 MB decoded: the one other client waited for as long as all of them took."""
+    body = gzip.compress(b'{"a":["' + inside * (60_000_000 // len(inside)) + b'"]}')
+    start = time.perf_counter()
+    gzip.decompress(body)
+    alone = time.perf_counter() - start
+    attack = asyncio.gather(*[post(proxy, body, "Content-Encoding: gzip", path=path) for _ in range(6)])
+    slowest = 0.0
+    while not attack.done():
+        asked = time.perf_counter()
+        assert (await proxy.ask(get("/any"))).status == 200
+        slowest = max(slowest, time.perf_counter() - asked)
+    assert [got.status for got in await attack] == [200] * 6
+    assert slowest < 6 * alone / 2
+
+
+async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
+    media = base64.b64encode(random.Random(1).randbytes(4_000_000)).decode()
+    body = gzip.compress(event(media=media), 1)
+    assert (await post(proxy, body, "Content-Encoding: gzip")).status == 200
+    assert lost(proxy) == ["sales"]
+    assert origin.requests[0].body == body
+
+
+async def test_an_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
+    body = event(media="QUJD" * 2_000_000)
+    assert (await post(proxy, body)).status == 200
+    assert lost(proxy) == ["sales"]
+    assert hashlib.sha256(origin.requests[0].body).digest() == hashlib.sha256(body).digest()
+
+
+async def test_an_event_counts_while_the_gateway_is_down(origin: Origin, proxy: Running) -> None:
+    """The engine never sends it again."""
+    await origin.stop()
+    got = await post(proxy, event())
+    assert (got.status, json.loads(got.body)["error_code"]) == (502, "gateway_unreachable")
+    assert lost(proxy) == ["sales"]
+
+
+async def test_an_event_still_coming_when_the_gateway_proves_to_be_down_counts(origin: Origin, proxy: Running) -> None:
+    await origin.stop()
+    client = await proxy.connect()
+    body = event(media="A" * 200_000)
+    await client.send(get(PATH, f"Content-Length: {len(body)}", method="POST") + body[:100])
+    await until(lambda: proxy.server.proxy.in_flight == 1)
+    await client.send(body[100:])
+    assert (await client.message()).status == 502
+    assert lost(proxy) == ["sales"]
+
+
+@pytest.mark.parametrize("status", ["500 Oops", "404 Not Found", "401 Unauthorized", "413 Too Large"])
+async def test_an_event_counts_whatever_the_gateway_thinks_of_it(origin: Origin, proxy: Running, status: str) -> None:
+    origin.answer = answer(b"{}", status=status)
+    assert (await post(proxy, event())).start.partition(b" ")[2] == status.encode()
+    assert lost(proxy) == ["sales"]
+
+
+async def test_an_event_the_gateway_refuses_unread_is_read_to_its_end(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(answer(b"no", "Connection: close", status="413 Too Large"))
+
+    origin.script = script
+    client = await proxy.connect()
+    body = event(media="A" * 500_000)
+    await client.send(get(PATH, f"Content-Length: {len(body)}", method="POST") + body[:ENOUGH])
+    await until(lambda: origin.connections == 1)
+    await client.send(body[ENOUGH:])
+    assert (await client.message()).status == 413
+    assert lost(proxy) == ["sales"]
+
+
+async def test_an_event_counts_where_the_gateway_hangs_up(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+
+    origin.script = script
+    assert (await post(proxy, event())).status == 502
+    assert lost(proxy) == ["sales"]
+
+
+async def test_an_event_counts_though_its_sender_has_left_before_the_answer(origin: Origin, proxy: Running) -> None:
+    arrived: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def script(wire: Wire) -> None:
+        request = await origin.take(wire)
+        await until(lambda: not any(c.connected for c in proxy.server.clients.connections))
+        await wire.send(answer(b"ok"))
+        arrived.set_result(request.body)
+
+    origin.script = script
+    client = await proxy.connect()
+    await client.send(get(PATH, method="POST", body=event()))
+    await origin.received()
+    client.reset()
+    assert await asyncio.wait_for(arrived, PATIENCE) == event()
+    assert lost(proxy) == ["sales"]
+
+
+async def test_an_upload_broken_off_says_nothing(origin: Origin, proxy: Running) -> None:
+    client = await proxy.connect()
+    body = event()
+    await client.send(get(PATH, f"Content-Length: {len(body) + 1}", method="POST") + body)
+    await until(lambda: proxy.server.proxy.in_flight == 1)
+    client.reset()
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert lost(proxy) == []
+
+
+async def test_an_upload_with_broken_framing_says_nothing(origin: Origin, proxy: Running) -> None:
+    client = await proxy.connect()
+    body = event()
+    await client.send(
+        get(PATH, "Transfer-Encoding: chunked", method="POST") + b"%x\r\n%b\r\nzz\r\n" % (len(body), body)
+    )
+    assert (await client.message()).status == 400
+    assert lost(proxy) == []
+
+
+@pytest.mark.parametrize("body", [b"not json", b"", b'{"event":"status-find"}', b"\xff\xfe", b"[1]"])
+async def test_what_is_no_event_passes_all_the_same(origin: Origin, proxy: Running, body: bytes) -> None:
+    assert (await post(proxy, body)).status == 200
+    assert origin.requests[0].body == body
+    assert lost(proxy) == []
+
+
+class Held:
+    """A store whose writes wait until they are let go, or fail."""
+
+    def __init__(self, proxy: Running, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> None:
+        self.begun, self.let_go = asyncio.Event(), asyncio.Event()
+        self._fails = fails
+        self._save = proxy.server.registry.store.save
+        monkeypatch.setattr(proxy.server.registry.store, "save", self.save)
+
+    async def save(self, records: list[Record], forgotten: list[str], changes: list[Change]) -> None:
+        """In place of the store's own."""
+        self.begun.set()
+        if self._fails:
+            raise OSError("disk full")
+        await self.let_go.wait()
+        await self._save(records, forgotten, changes)
+
+
+async def test_an_event_is_answered_only_when_what_it_changed_is_on_disk(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(proxy, monkeypatch)
+    client = await proxy.connect()
+    await client.send(get(PATH, method="POST", body=event()))
+    await asyncio.wait_for(held.begun.wait(), PATIENCE)
+    await origin.received()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.reader.read(1), 0.1)
+    held.let_go.set()
+    assert (await client.message()).status == 200
+
+
+async def test_a_disk_that_refuses_never_costs_the_answer(proxy: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    Held(proxy, monkeypatch, fails=True)
+    assert (await post(proxy, event())).status == 200
+    assert lost(proxy) == ["sales"]
+
+
+# ---- where it goes ----
+
+
+async def test_an_event_for_the_hub_goes_to_the_hub(origin: Origin, tmp_path: Path) -> None:
+    hub = Origin()
+    await hub.start()
+    webhooks = [{"path": "/hub/webhook", "forward_to": f"{hub.url}/api/whatsapp/webhook?from=proxy"}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        assert (await post(proxy, event(), path="/hub/webhook")).status == 200
+        await post(proxy, event("support"), path="/hub/webhook?attempt=2")
+        assert lost(proxy) == ["sales", "support"]
+    assert [request.target for request in hub.requests] == [
+        b"/api/whatsapp/webhook?from=proxy",
+        b"/api/whatsapp/webhook?from=proxy&attempt=2",
+    ]
+    assert hub.requests[0].get("Host") == hub.url.removeprefix("http://").encode()
+    assert hub.requests[0].body == event()
+    assert not origin.requests
+    await hub.stop()
+
+
+# A session in the path
+
+
+def nameless(word: str = "browserClose") -> bytes:
+    """An event that names no session, as wppconnect-server sends it after close and start."""
+    return json.dumps({"event": "status-find", "status": word}).encode()
+
+
+async def test_the_path_names_the_session_of_events_that_name_none(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": PATH}, {"path": f"{PATH}/{{session}}"}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        await post(proxy, nameless(), path=f"{PATH}/Sales%20Team?x=1")
+        await post(proxy, event("support"), path=f"{PATH}/ignored")
+        await post(proxy, nameless(), path=PATH)
+        assert lost(proxy) == ["Sales Team", "support"]
+        await post(proxy, nameless("inChat"), path=f"{PATH}/Sales%20Team/")
+        assert lost(proxy) == ["support"]
+        seen = proxy.server.registry.seen.report()["paths"]
+        assert {one["path"]: one["count"] for one in seen} == {PATH: 1, f"{PATH}/{{session}}": 3}
+    assert [request.target for request in origin.requests][:2] == [
+        f"{PATH}/Sales%20Team?x=1".encode(), f"{PATH}/ignored".encode(),
+    ]  # fmt: skip
+    assert origin.requests[0].body == nameless()
+
+
+@pytest.mark.parametrize("segment", ["5500000000000%40c.us", "%ff", "a" * 600, "%20", "..", "%2e%2E", "."])
+async def test_a_segment_that_cannot_be_a_session_names_none(origin: Origin, tmp_path: Path, segment: str) -> None:
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/in/{session}"}]) as proxy:
+        assert (await post(proxy, nameless(), path=f"/in/{segment}")).status == 200
+        assert proxy.server.registry.records() == []
+    assert origin.requests[0].target == f"/in/{segment}".encode()
+
+
+@pytest.mark.parametrize(
+    ("onward", "came", "went"),
+    [
+        ("/v1/webhooks/receive", "/in/Sales%20Team", "/v1/webhooks/receive"),
+        ("/v1/{session}/x?from=proxy", "/in/Sales%20Team?a=1", "/v1/Sales%20Team/x?from=proxy&a=1"),
+        ("/{session}", "/in/a%2Fb%3F", "/a%2Fb%3F"),
+        ("/{session}", "http://other.example/in/%53ales", "/%53ales"),
+    ],
+)
+async def test_the_session_goes_on_byte_for_byte_or_stays_here(
+    origin: Origin, tmp_path: Path, onward: str, came: str, went: str
+) -> None:
+    webhooks = [{"path": "/in/{session}", "forward_to": origin.url + onward}]
+    async with running(tmp_path, "http://127.0.0.1:9", webhooks=webhooks) as proxy:
+        await post(proxy, nameless(), path=came)
+        assert len(lost(proxy)) == 1
+    assert origin.requests[0].target == went.encode()
+
+
+async def test_a_tap_may_have_the_session_in_its_path(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": "/tap/{session}", "forward": False}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        assert (await post(proxy, nameless(), path="/tap/sales")).status == 204
+        assert (await proxy.ask(get("/tap/sales"))).status == 404
+        assert lost(proxy) == ["sales"]
+
+
+async def test_a_real_start_ends_the_correction_through_the_path(origin: Origin, tmp_path: Path) -> None:
+    """wppconnect-server 2.10.4: close-session and start-session in one process, a scan, `inChat`."""
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/in/{session}"}]) as proxy:
+        await post(proxy, event("pixel"), path="/in/pixel")
+        words = []
+        for body in recorded("wppconnect-server", "start-qr-scan-inchat"):
+            await post(proxy, json.dumps(body).encode(), path="/in/pixel")
+            words.append(lost(proxy))
+    assert words == [["pixel"], ["pixel"], [], []]
+
+
+@pytest.mark.parametrize("body", [b'[{"event":"status-find","session":"sales","status":"inChat"}]',
+                                  b'{"event":"x"}\n{"event":"y"}\n'])  # fmt: skip
+async def test_several_events_in_one_body_are_forwarded_counted_and_logged(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    assert (await post(proxy, body)).status == 200
+    assert origin.requests[0].body == body
+    assert "webhook passed untouched: batch" in caplog.messages
+
+
+# The hub
+
+
+async def test_a_hub_that_is_down_is_named_as_the_one_that_failed(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": "/hub/webhook", "forward_to": "http://127.0.0.1:9/webhook"}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        got = json.loads((await post(proxy, event(), path="/hub/webhook")).body)
+        assert (got["hop"], got["error_code"]) == ("hub", "hub_unreachable")
+        assert "gateway" not in got["error"].lower()
+        assert lost(proxy) == ["sales"]
+
+
+TAP = [{"path": "/tap", "forward": False}]
+
+
+async def test_a_tap_answers_204_and_forwards_nothing(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, webhooks=TAP) as proxy:
+        client = await proxy.connect()
+        for session in ("sales", "support"):
+            await client.send(get("/tap", method="POST", body=event(session)))
+            got = await client.message()
+            assert (got.status, got.get("Content-Length"), got.get("Connection")) == (204, None, None)
+        assert lost(proxy) == ["sales", "support"]
+    assert not origin.requests
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
+async def test_a_tap_asked_for_anything_else_is_a_404(origin: Origin, tmp_path: Path, method: str) -> None:
+    async with running(tmp_path, origin.url, webhooks=TAP) as proxy:
+        got = await proxy.ask(get("/tap", method=method))
+        assert (got.status, json.loads(got.body)["error_code"]) == (404, "tap_not_found")
+    assert not origin.requests
+
+
+async def test_a_tap_tells_a_sender_that_asks_first_to_go_on(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, webhooks=TAP) as proxy:
+        client = await proxy.connect()
+        body = event()
+        await client.send(get("/tap", "Expect: 100-continue", f"Content-Length: {len(body)}", method="POST"))
+        assert (await client.head()).status == 100
+        await client.send(body)
+        assert (await client.message()).status == 204
+        assert lost(proxy) == ["sales"]
+
+
+# ---- who is believed ----
+
+
+async def test_what_came_from_the_internet_is_passed_on_and_not_believed(origin: Origin, proxy: Running) -> None:
+    """nginx on the same host says whom it speaks for."""
+    assert (await post(proxy, event(), "X-Forwarded-For: 203.0.113.7")).status == 200
+    assert origin.requests[0].body == event()
+    assert lost(proxy) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ["X-Forwarded-For: 10.0.0.1, 203.0.113.7"],
+        ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"],
+        ["Forwarded: for=203.0.113.7"],
+        ["X-Real-IP: 203.0.113.7"],
+        ["X-Forwarded-For: unknown"],
+    ],
+)
+async def test_a_sender_cannot_talk_itself_into_the_house(proxy: Running, fields: list[str]) -> None:
+    await post(proxy, event(), *fields)
+    assert lost(proxy) == []
+
+
+async def test_what_came_from_the_house_through_a_trusted_proxy_is_believed(proxy: Running) -> None:
+    await post(proxy, event(), "X-Forwarded-For: 172.18.0.5")
+    assert lost(proxy) == ["sales"]
+
+
+async def test_only_the_configured_networks_are_believed(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": PATH, "from": ["10.1.0.0/16"]}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        await post(proxy, event("a"))
+        await post(proxy, event("b"), "X-Forwarded-For: 10.2.0.1")
+        await post(proxy, event("c"), "X-Forwarded-For: 10.1.0.1")
+        assert lost(proxy) == ["c"]
+
+
+async def test_a_shared_secret_is_asked_for_where_configured(origin: Origin, tmp_path: Path) -> None:
+    webhooks = [{"path": PATH, "secret": {"header": "X-Webhook-Secret", "value": "open-sesame"}}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        await post(proxy, event("a"))
+        await post(proxy, event("b"), "X-Webhook-Secret: open")
+        await post(proxy, event("c"), "X-Webhook-Secret: open-sesame-")
+        assert lost(proxy) == []
+        assert (await post(proxy, event("d"), "x-webhook-secret: open-sesame")).status == 200
+        assert lost(proxy) == ["d"]
+    assert len(origin.requests) == 4
+    assert origin.requests[3].get("X-Webhook-Secret") == b"open-sesame"
+
+
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_a_signature_over_the_body_as_sent_is_asked_for_where_configured(
+    origin: Origin, tmp_path: Path, encoding: str, coding: str
+) -> None:
+    settings = {"header": "X-Signature", "secret": "key", "prefix": "sha256=", "encoding": encoding}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "hmac": settings}]) as proxy:
+        body = gzip.compress(event()) if coding == "gzip" else event()
+        digest = hmac.new(b"key", body, "sha256").digest()
+        signature = digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
+        for forged in (
+            [],
+            [f"X-Signature: {signature}"],
+            ["X-Signature: sha256="],
+            [f"X-Signature: sha256={hmac.new(b'other', body, 'sha256').hexdigest()}"],
+        ):
+            await post(proxy, body, f"Content-Encoding: {coding}", *forged)
+            assert lost(proxy) == []
+        await post(proxy, body, f"Content-Encoding: {coding}", f"X-Signature: sha256={signature}")
+        assert lost(proxy) == ["sales"]
+
+
+async def test_a_doubted_sender_is_named_in_the_log_and_its_body_is_not(
+    proxy: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    await post(proxy, event("secret-session"), "X-Forwarded-For: 203.0.113.7")
+    assert any("203.0.113.7" in message and "network" in message for message in caplog.messages)
+    assert "secret-session" not in caplog.text
+
+
+async def test_nothing_is_unfolded_for_a_doubted_sender(proxy: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bomb from the internet costs no more than its bytes on the wire."""
+
+    def explode(*_: object) -> None:
+        raise AssertionError("unfolded")
+
+    monkeypatch.setattr("statusproxy.proxy.body_copy.Decoder", explode)
+    fields = ("Content-Encoding: gzip", "X-Forwarded-For: 203.0.113.7")
+    assert (await post(proxy, gzip.compress(event()), *fields)).status == 200
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 70000", "Transfer-Encoding: chunked"])
+async def test_a_connection_whose_webhook_was_answered_before_it_was_sent_whole_is_not_used_again(
+    framing: str, origin: Origin, proxy: Running
+) -> None:
+    """Its gateway would read the next request's head as the rest of this one's body."""
+
+    async def script(wire: Wire) -> None:
+        while True:
+            await wire.head()
+            await wire.send(OK)
+
+    origin.script = script
+    chunked = "chunked" in framing
+    client = await proxy.connect()
+    body = b'{"a":"bcd"' + b" " * 69_989 + b"}"
+    begun, rest = body[:ENOUGH], body[ENOUGH:]
+    await client.send(get("/v1/webhooks/receive", framing, method="POST") + (chunk(begun) if chunked else begun))
+    await until(lambda: proxy.server.proxy.site.pool.opened == 1 and not proxy.server.proxy.site.pool.in_use)
+    await client.send(chunk(rest) + LAST_CHUNK if chunked else rest)
+    assert (await client.message()).status == 200
+    assert (await proxy.ask(get("/next"))).status == 200
+    assert origin.connections == 2

@@ -1,0 +1,212 @@
+"""File descriptors: warned of at the start, kept in reserve, and when they run out nobody is kept out for long."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy.downstream import descriptors
+from statusproxy.proxy.downstream.descriptors import Reserve, needed, warn_if_too_few
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, get
+
+#: Open files that the program under test may have: few, so that a test can use them up.
+FEW = 256
+
+
+def test_the_need_counts_a_tunnel_s_second_connection() -> None:
+    assert needed(4096, 512) > 2 * 4096 + 512
+
+
+def test_too_low_a_limit_is_warned_of_with_both_numbers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(descriptors, "allowed", lambda: 1024)
+    warn_if_too_few(4096, 512)
+    [line] = caplog.messages
+    assert "is 1024" in line
+    assert str(needed(4096, 512)) in line
+    assert "LimitNOFILE" in line
+    caplog.clear()
+    warn_if_too_few(100, 100)
+    assert caplog.messages == []
+
+
+def test_a_connection_whose_number_lies_in_the_reserve_shows_that_the_rest_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 769)
+    reserve = Reserve(1024, 512)
+    assert not reserve.short(767)
+    assert reserve.short(768)
+
+
+def test_low_numbers_that_became_free_do_not_hide_that_the_reserve_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_use = 800
+    monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
+    reserve = Reserve(1024, 512)
+    assert reserve.short(800)
+    assert reserve.short(10)
+    in_use = 700
+    reserve._next_count = 0.0
+    assert not reserve.short(10)
+    in_use = 300
+    reserve._in_use, reserve._next_count = 768, 0.0
+    assert not reserve.short(10)
+    assert not reserve._in_use  # plenty again: nothing more is counted
+
+
+def test_counting_takes_little_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        time.sleep(0.005)
+        return 900
+
+    monkeypatch.setattr(descriptors, "open_now", count)
+    reserve = Reserve(1024, 512)
+    for _ in range(1000):
+        assert reserve.short(900)
+    assert counted == 1
+
+
+def test_a_high_limit_keeps_no_more_back_than_the_gateway_may_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 65_001)
+    reserve = Reserve(65_536, 512)
+    assert not reserve.short(64_000)
+    assert reserve.short(65_000)
+    assert reserve.refused_at_once == 256
+
+
+def test_a_shortage_is_told_once_a_minute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 1001)
+    reserve = Reserve(1024, 512)
+    for _ in range(1000):
+        reserve.short(1000)
+    assert len(caplog.messages) == 1
+
+
+async def test_an_accept_without_a_descriptor_is_told_in_the_same_line_and_other_errors_as_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reserve = Reserve(1024, 512)
+    loop = asyncio.get_running_loop()
+    for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        context = {"message": "socket.accept() out of system resource", "exception": OSError(number, "no"), "socket": 1}
+        reserve.handle_exception(loop, context)
+    assert len(caplog.messages) == 1
+    reserve.handle_exception(loop, {"message": "something else", "exception": OSError(errno.EMFILE, "no")})
+    assert caplog.messages[1:] == ["something else"]
+
+
+@dataclass
+class Program:
+    """The real program, with few descriptors."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    log: Path
+
+    async def connect(self) -> Wire:
+        async with asyncio.timeout(PATIENCE):
+            return Wire(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def ask(self, wire: bytes) -> Message:
+        """One request on a connection of its own, again where the connection was only accepted and closed."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                client = await self.connect()
+                try:
+                    await client.send(wire)
+                    return await client.message()
+                except (ConnectionError, asyncio.IncompleteReadError):
+                    await asyncio.sleep(0.05)
+                finally:
+                    await client.close()
+
+    def lines(self, words: str) -> int:
+        """How many lines of its log have these words."""
+        return sum(words in line for line in self.log.read_text().splitlines())
+
+    def processor_seconds(self) -> float:
+        """Processor time it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin) -> AsyncIterator[Program]:
+    """The program on each kind of loop."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    file, log = tmp_path / "config.yaml", tmp_path / "log"
+    file.write_text(
+        f"gateway: {origin.url}\nlisten: 127.0.0.1:{port}\nadmin: {{listen: null}}\nstate: {{url: 'memory:'}}\n"
+        "webhooks: [{path: /tap, forward: false}]\n"
+    )
+    environment = dict(os.environ)
+    if request.param == "asyncio":
+        (tmp_path / "uvloop.py").write_text("raise ImportError\n")
+        environment["PYTHONPATH"] = f"{tmp_path}:{Path(descriptors.__file__).parents[2]}"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with log.open("w") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "statusproxy", "run", "--config", str(file), "--log-format", "text",
+            stderr=output, env=environment,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW)),
+        )  # fmt: skip
+    running = Program(process, port, log)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not running.lines("listening on"):
+                assert process.returncode is None, log.read_text()
+                await asyncio.sleep(0.02)
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        assert (soft, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+async def test_silent_connections_beyond_all_descriptors_keep_nobody_out(program: Program) -> None:
+    assert program.lines("the limit of open files is 256") == 1
+    held = [await program.connect() for _ in range(FEW + 100)]
+    used = program.processor_seconds()
+    for _ in range(20):
+        assert (await program.ask(get())).status == 200
+        await asyncio.sleep(0.05)
+    assert program.processor_seconds() - used < 0.5  # of more than a second: it waits, and does not try again and again
+    assert program.lines("idle clients are closed and new ones refused") == 1
+    assert program.lines("Traceback") == 0
+    for client in held:
+        await client.close()
+
+
+async def test_with_all_descriptors_at_work_a_newcomer_is_refused_and_served_again_afterwards(program: Program) -> None:
+    held = []
+    for _ in range(FEW + 50):
+        client = await program.connect()
+        held.append(client)
+        with contextlib.suppress(ConnectionError):
+            await client.send(get("/tap", "Content-Length: 10", method="POST") + b"half")
+    got = await program.ask(get())
+    assert (got.status, got.get("Connection")) == (503, b"close")
+    assert program.lines("idle clients are closed and new ones refused") == 1
+    assert program.lines("Traceback") == 0
+    for client in held:
+        client.reset()
+    async with asyncio.timeout(PATIENCE):
+        while (await program.ask(get())).status != 200:  # noqa: ASYNC110 - another process: nothing tells
+            await asyncio.sleep(0.05)

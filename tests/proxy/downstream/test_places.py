@@ -1,0 +1,95 @@
+"""Who gives up a place when all are taken."""
+
+import time
+from collections.abc import Callable
+
+from statusproxy.proxy.downstream.places import Places
+
+
+def anyone(client: object) -> bool:
+    return True
+
+
+def leaving(places: Places[str], may_go: Callable[[str], bool] = anyone) -> list[str]:
+    """All that give their place up, in order."""
+    order: list[str] = []
+    while (client := places.first_to_go(may_go)) is not None:
+        places.leave(client)
+        order.append(client)
+    return order
+
+
+def entered(*clients: str) -> Places[str]:
+    places: Places[str] = Places()
+    for client in clients:
+        places.rest(client)
+    return places
+
+
+def test_the_longest_idle_goes_first_served_or_never_heard() -> None:
+    places = entered("served", "silent", "young")
+    places.work("served")
+    places.rest("served")
+    assert leaving(places) == ["silent", "young", "served"]
+
+
+def test_begun_heads_go_after_all_idle_ones_the_oldest_first() -> None:
+    places = entered("a", "b", "c", "d")
+    places.begin("c")
+    places.begin("a")
+    assert leaving(places) == ["b", "d", "c", "a"]
+
+
+def test_more_bytes_of_a_head_make_it_no_younger() -> None:
+    places = entered("a", "b")
+    places.begin("a")
+    places.begin("b")
+    places.begin("a")
+    assert leaving(places) == ["a", "b"]
+
+
+def test_who_is_at_work_stays() -> None:
+    places = entered("idle", "at work", "begun")
+    places.work("at work")
+    places.begin("begun")
+    places.begin("at work")
+    assert leaving(places) == ["idle", "begun"]
+    assert len(places) == 1
+
+
+def test_who_may_not_go_is_asked_again_last() -> None:
+    places = entered("a", "b", "c")
+    assert places.first_to_go(lambda client: client != "a") == "b"
+    assert leaving(places) == ["b", "c", "a"]
+
+
+def test_where_nobody_may_go_nobody_does() -> None:
+    places = entered("a")
+    places.rest("b")
+    places.begin("b")
+    assert places.first_to_go(lambda client: False) is None
+    assert len(places) == 2
+
+
+def test_leaving_twice_is_leaving_once() -> None:
+    places = entered("a", "b")
+    places.leave("a")
+    places.leave("a")
+    assert len(places) == 1
+
+
+def test_a_search_takes_no_longer_among_many() -> None:
+    def seconds(count: int) -> float:
+        places: Places[int] = Places()
+        for client in range(count):
+            places.rest(client)
+        begun = time.perf_counter()
+        for newcomer in range(count, count + 500):
+            gone = places.first_to_go(anyone)
+            assert gone is not None
+            places.leave(gone)
+            places.rest(newcomer)
+        return time.perf_counter() - begun
+
+    few, many = min(seconds(50) for _ in range(5)), min(seconds(20_000) for _ in range(5))
+    assert many < 10 * few

@@ -1,0 +1,61 @@
+"""Shares of the loop's turns: everyone's work goes on, nobody's all at once."""
+
+import asyncio
+
+from statusproxy.proxy.downstream.turns import FREE, SHARE, Turns
+
+
+async def test_a_new_turn_brings_a_new_share() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    turns.spend(SHARE)
+    assert turns.left == 0
+    await asyncio.sleep(0)
+    assert turns.left == SHARE
+
+
+async def test_small_work_costs_no_share() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    turns.spend(FREE)
+    assert turns.left == SHARE
+
+
+async def test_who_waits_is_served_in_order_as_long_as_the_share_lasts() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    served: list[int] = []
+
+    def work(number: int) -> None:
+        served.append(number)
+        turns.spend(SHARE // 2)
+
+    for number in range(5):
+        turns.wait(lambda number=number: work(number))  # type: ignore[misc]
+    await asyncio.sleep(0)
+    assert served == [0, 1]
+    await asyncio.sleep(0)
+    assert served == [0, 1, 2, 3]
+    await asyncio.sleep(0)
+    assert served == [0, 1, 2, 3, 4]
+
+
+async def test_who_comes_back_in_its_turn_waits_for_the_next() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    served: list[str] = []
+
+    def again() -> None:
+        served.append("again")
+        if len(served) < 6:
+            turns.wait(again)
+
+    turns.wait(again)
+    turns.wait(lambda: served.append("other"))
+    await asyncio.sleep(0)
+    assert served == ["again", "other"]
+    await asyncio.sleep(0)
+    assert served == ["again", "other", "again"]
+
+
+async def test_with_nobody_waiting_nothing_runs() -> None:
+    turns = Turns(asyncio.get_running_loop())
+    turns.spend(SHARE)
+    await asyncio.sleep(0)
+    assert not turns._scheduled

@@ -1,0 +1,128 @@
+"""A Unix socket has the mode that was asked for, is never wider, and replaces only what a dead process left."""
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy.downstream import unix_socket
+
+#: One that other users can run, unlike a virtual environment in somebody's home.
+PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
+
+MODES = [0o666, 0o660, 0o600, 0o777]
+UMASKS = [0o000, 0o022, 0o077, 0o777]
+
+
+@contextmanager
+def umask(value: int) -> Iterator[None]:
+    before = os.umask(value)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mask", UMASKS)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_mode_is_what_was_asked_for_whatever_the_umask(tmp_path: Path, mode: int, mask: int) -> None:
+    path = tmp_path / "a.sock"
+    with umask(mask), unix_socket.bind(path, mode):
+        assert mode_of(path) == mode
+
+
+@pytest.mark.parametrize("mask", UMASKS)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_mode_is_at_no_moment_wider_than_asked_for(
+    tmp_path: Path, mode: int, mask: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.sock"
+    seen: list[int] = []
+    change = os.chmod
+
+    def look_first(where: Path, to: int) -> None:
+        seen.append(mode_of(path))
+        with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+            client.connect(str(path))  # nobody can use it yet
+        change(where, to)
+
+    monkeypatch.setattr(os, "chmod", look_first)
+    with umask(mask), unix_socket.bind(path, mode):
+        pass
+    assert seen == [mode & ~mask]
+
+
+def test_the_umask_of_the_process_is_left_alone(tmp_path: Path) -> None:
+    with umask(0o027), unix_socket.bind(tmp_path / "a.sock", 0o666):
+        (tmp_path / "file").touch()
+        assert mode_of(tmp_path / "file") == 0o640
+
+
+def test_a_socket_that_a_dead_process_left_is_replaced_and_gets_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    os.chmod(path, 0o600)
+    with unix_socket.bind(path, 0o666) as sock:
+        sock.listen()
+        assert mode_of(path) == 0o666
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+
+
+def test_a_socket_that_somebody_serves_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    with socket.socket(socket.AF_UNIX) as alive:
+        alive.bind(str(path))
+        alive.listen()
+        with pytest.raises(OSError, match="Address already in use"):
+            unix_socket.bind(path, 0o666)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+
+
+def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError, match="no socket"):
+        unix_socket.bind(path, 0o666)
+    assert path.read_text() == "precious"
+
+
+def test_a_socket_whose_mode_cannot_be_set_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    with pytest.raises(PermissionError):
+        unix_socket.bind(tmp_path / "a.sock", 0o666)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or PYTHON is None, reason="only root can become another user")
+@pytest.mark.parametrize(("mode", "connects"), [(0o666, True), (0o660, False), (unix_socket.PRIVATE, False)])
+def test_another_user_can_connect_only_where_the_mode_says_so(mode: int, connects: bool) -> None:
+    assert PYTHON is not None
+    client = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    with tempfile.TemporaryDirectory() as folder, umask(0o022):  # pytest's own folders are closed to others
+        os.chmod(folder, 0o755)
+        path = Path(folder, "a.sock")
+        with unix_socket.bind(path, mode) as sock:
+            sock.listen()
+            tried = subprocess.run(
+                [PYTHON, "-IS", "-c", client, str(path)],
+                user=65534, group=65534, extra_groups=[], check=False, capture_output=True,
+            )  # fmt: skip
+    assert (tried.returncode == 0) is connects
+    assert connects or b"PermissionError" in tried.stderr

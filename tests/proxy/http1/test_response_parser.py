@@ -1,0 +1,276 @@
+"""A gateway's answer off the wire: the same verdict at every cut, exact limits for every part, bounded work."""
+
+import gc
+import itertools
+import tracemalloc
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.proxy.http1.response_parser import (
+    CHUNKS_AT_ONCE,
+    MOST_INTERIM,
+    MOST_LINES,
+    Answer,
+    BadAnswerError,
+    head_end,
+)
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LIMIT = 200
+
+
+def read(wire: bytes, cuts: Iterable[int] = (), *, limit: int = LIMIT, head_only: bool = False) -> tuple[Any, ...]:
+    """All that an answer gives that comes in segments which begin at `cuts`; an error in place of what failed."""
+    interim: list[int] = []
+    answer = Answer(limit=limit, head_only=head_only, informational=lambda head: interim.append(head.status))
+    error = ""
+    edges = [0, *cuts, len(wire)]
+    try:
+        for a, b in itertools.pairwise(edges):
+            if a < b:
+                answer.feed(wire[a:b])
+            while answer.pending:
+                answer.go_on()
+            if answer.complete and answer.behind:
+                break  # the connection is closed, and nothing further is fed
+    except BadAnswerError as bad:
+        error = str(bad)
+    head = answer.head and (answer.head.status, answer.head.reason, answer.head.headers, answer.head.keep_alive)
+    ends = (answer.complete, answer.until_close, answer.behind)
+    return error, head, b"".join(answer.body), answer.trailers, interim, ends
+
+
+def segments(wire: bytes) -> list[list[int]]:
+    """Every cut in two, and byte by byte."""
+    return [*([n] for n in range(1, len(wire))), list(range(1, len(wire)))]
+
+
+ANSWERS = {
+    "a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    "a length of nothing": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+    "chunks": (CHUNKED + b"2\r\nok\r\n0\r\n\r\n", b"ok"),
+    "chunks with extensions and trailers": (CHUNKED + b"2;a=b\r\nok\r\n0\r\nX: 1\r\nY:  2 \r\n\r\n", b"ok"),
+    "up to the end of the connection": (b"HTTP/1.1 200 OK\r\n\r\nok\r\n\r\n", b"ok\r\n\r\n"),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    "no body by its status": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", b""),
+    "not modified": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\nETag: a\r\n\r\n", b""),
+    "a switch": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n\x00\x01", b"\x00\x01"),
+    "interim answers": (
+        b"HTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"ok",
+    ),
+    "an interim answer with a length": (
+        b"HTTP/1.1 103 E\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"ok",
+    ),
+    "empty lines before it": (b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+}
+
+BAD_ANSWERS = {
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "a length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
+    "a length beyond all measure": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nok",
+    "an unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "another version": b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
+    "a bare line feed": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 2\r\n\r\nok",
+    "a broken chunk": CHUNKED + b"2\r\nok\r\nz\r\n",
+    "a control character in a trailer": CHUNKED + b"2\r\nok\r\n0\r\nX: \x00\r\n\r\n",
+    "a bare line feed in the trailers": CHUNKED + b"2\r\nok\r\n0\r\nX: a\nY: b\r\n\r\n",
+    "a folded trailer": CHUNKED + b"2\r\nok\r\n0\r\nX: a\r\n b\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize(("wire", "body"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_answer_reads_the_same_however_it_is_cut(wire: bytes, body: bytes) -> None:
+    whole = read(wire)
+    assert (whole[0], whole[2]) == ("", body)
+    for cuts in segments(wire):
+        assert read(wire, cuts) == whole
+
+
+@pytest.mark.parametrize("wire", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
+def test_a_bad_answer_is_refused_the_same_however_it_is_cut(wire: bytes) -> None:
+    whole = read(wire)
+    assert whole[0]
+    for cuts in segments(wire):
+        assert read(wire, cuts) == whole
+
+
+def test_the_answer_to_head_has_no_body_whatever_it_says() -> None:
+    for fields in (b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""):
+        wire = b"HTTP/1.1 200 OK\r\n%b\r\n" % fields
+        for cuts in segments(wire):
+            error, head, body, _, _, ends = read(wire, cuts, head_only=True)
+            assert (error, body, ends) == ("", b"", (True, False, False))
+            assert head is not None
+            assert head[3], "the connection may be kept"
+
+
+@pytest.mark.parametrize("name", ["a length", "chunks", "chunks with extensions and trailers", "not modified"])
+def test_bytes_behind_an_answer_are_noticed_and_are_none_of_it(name: str) -> None:
+    wire, body = ANSWERS[name]
+    for extra in (b"x", b"HTTP/1.1 200 OK\r\n\r\n"):
+        for cuts in segments(wire + extra):
+            error, _, got, _, _, ends = read(wire + extra, cuts)
+            assert (error, got, ends) == ("", body, (True, False, True))
+
+
+# ---- limits ----
+
+
+def padded(start: bytes, size: int, end: bytes = b"\r\n") -> bytes:
+    """A head of exactly `size` bytes: `start`, a field that fills it up, `end` and the empty line."""
+    return start + b"X: " + b"." * (size - len(start) - len(end) - 5) + b"\r\n" + end
+
+
+BOUNDED = {
+    "a head": (lambda size: padded(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", size) + b"ok", "head too large"),
+    "interim answers and the head together": (
+        lambda size: padded(b"HTTP/1.1 102 P\r\n\r\n" * 3 + b"HTTP/1.1 204 OK\r\n", size),
+        "head too large",
+    ),
+    "interim answers alone": (lambda size: padded(b"HTTP/1.1 103 E\r\n", size), "head too large"),
+    "a reason": (lambda size: b"HTTP/1.1 204 " + b"r" * (size - 17) + b"\r\n\r\n", "head too large"),
+    "white space around a value": (
+        lambda size: b"HTTP/1.1 204 N\r\nX:" + b" " * (size - 23) + b".\r\n\r\n",
+        "head too large",
+    ),
+    "trailers": (lambda size: CHUNKED + b"0\r\n" + padded(b"", size), "trailers too large"),
+    "many trailers": (
+        lambda size: CHUNKED + b"1\r\nx\r\n0\r\n" + b"a:\r\n" * 25 + padded(b"", size - 100),
+        "trailers too large",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "error"), BOUNDED.values(), ids=BOUNDED.keys())
+def test_each_part_is_bounded_exactly_however_it_is_cut(make: Any, error: str) -> None:
+    for size, expected in ((LIMIT - 1, ""), (LIMIT, ""), (LIMIT + 1, error), (3 * LIMIT, error)):
+        wire = make(size)
+        whole = read(wire)
+        assert whole[0] == expected, size
+        for cuts in segments(wire):
+            assert read(wire, cuts) == whole
+
+
+def test_trailers_have_a_limit_of_their_own_beside_the_head() -> None:
+    head = padded(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", LIMIT)
+    assert read(head + b"0\r\n" + padded(b"", LIMIT))[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("part", "wire"),
+    [
+        ("head", [b"HTTP/1.1 200 OK\r\nX: ", b"a" * 1000]),
+        ("fields", [b"HTTP/1.1 200 OK\r\n", b"a: b\r\n" * 100]),
+        ("reason", [b"HTTP/1.1 200 ", b"a" * 1000]),
+        ("interim", [b"", b"HTTP/1.1 102 P\r\n\r\n"]),
+        ("trailer", [CHUNKED + b"0\r\nX: ", b"a" * 1000]),
+        ("trailers", [CHUNKED + b"0\r\n", b"a: b\r\n" * 100]),
+        ("extension", [CHUNKED + b"1;", b"a" * 1000]),
+        ("extensions", [CHUNKED, b"1;" + b"a" * 1000 + b"\r\nx\r\n"]),
+    ],
+)
+def test_what_never_ends_is_refused_before_it_costs_memory(part: str, wire: list[bytes]) -> None:
+    """Endless trailers once took gigabytes."""
+    limit = 64 * 1024
+    answer = Answer(limit=limit, head_only=False)
+    start, again = wire
+    tracemalloc.start()
+    try:
+        sent = len(start)
+        with pytest.raises(BadAnswerError):  # noqa: PT012 - fed until it is refused
+            answer.feed(start)
+            while sent < 2 * 1024 * 1024:
+                answer.feed(again)
+                sent += len(again)
+        assert sent <= limit + 4096, part
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("segment", [1, 7, 10**6])
+@pytest.mark.parametrize("part", ["head", "interim", "trailers"])
+def test_the_number_of_lines_is_bounded_exactly(part: str, segment: int) -> None:
+    for lines, error in ((MOST_LINES, ""), (MOST_LINES + 1, "more than 1000 lines in the "), (3 * MOST_LINES, "more")):
+        if part == "head":
+            wire = b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * (lines - 2) + b"\r\n"
+        elif part == "interim":
+            wire = b"HTTP/1.1 103 E\r\n" + b"a:\r\n" * (lines - 4) + b"\r\nHTTP/1.1 204 N\r\n\r\n"
+        else:
+            wire = CHUNKED + b"0\r\n" + b"a:\r\n" * (lines - 1) + b"\r\n"
+        got = read(wire, range(segment, len(wire), segment), limit=10**6)[0]
+        assert got.startswith(error) if error else not got
+
+
+def test_what_is_wrong_within_the_limits_is_told_before_them_however_it_is_cut() -> None:
+    for wire, expected in (
+        (b"HTTP/1.1 204 N\r\nX: \x00\r\nY: " + b"." * 500, "Invalid header value char"),
+        (b"HTTP/1.1 204 N\r\nX: \x00\r\n" + b"a:\r\n" * 2000, "Invalid header value char"),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"b:\x00\r\n" + b"a:\r\n" * 9, "Invalid header value char"),
+        (
+            b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 1000 + b"b:\x00\r\n" + b"a:\r\n" * 9,
+            "more than 1000 lines in the head",
+        ),
+    ):
+        for segment in (1, 13, 10**6):
+            limit = LIMIT if b"Y" in wire else 10**6
+            assert read(wire, range(segment, len(wire), segment), limit=limit)[0] == expected
+
+
+@pytest.mark.parametrize("segment", [1, 10**6])
+def test_the_number_of_interim_answers_is_bounded_exactly(segment: int) -> None:
+    for count, expected in ((MOST_INTERIM, ""), (MOST_INTERIM + 1, f"more than {MOST_INTERIM} interim answers")):
+        wire = b"HTTP/1.1 102 P\r\n\r\n" * count + b"HTTP/1.1 204 N\r\n\r\n"
+        error, _, _, _, interim, _ = read(wire, range(segment, len(wire), segment), limit=10**6)
+        assert (error, len(interim)) == (expected, MOST_INTERIM)
+
+
+def test_only_so_many_chunks_are_read_in_one_go() -> None:
+    answer = Answer(limit=LIMIT, head_only=False)
+    answer.feed(CHUNKED + b"1\r\nx\r\n" * (2 * CHUNKS_AT_ONCE) + b"0\r\n\r\n")
+    assert (len(b"".join(answer.body)), answer.pending) == (CHUNKS_AT_ONCE, True)
+    answer.go_on()
+    assert (len(b"".join(answer.body)), answer.pending, answer.complete) == (2 * CHUNKS_AT_ONCE, True, False)
+    answer.go_on()
+    assert (answer.pending, answer.complete) == (False, True)
+
+
+def test_single_bytes_count_as_what_they_cost() -> None:
+    answer = Answer(limit=LIMIT, head_only=False)
+    answer.feed(b"HTTP/1.1 200 OK\r\n\r\n")
+    for _ in range(1000):
+        answer.feed(b"x")
+    assert answer.held > 10_000
+    assert answer.take(64) == b"x" * 64
+    assert answer.take(10_000) == b"x" * 936
+    assert (answer.held, answer.body) == (0, [])
+
+
+def test_an_answer_is_freed_without_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for wire, _ in ANSWERS.values():
+            answer = Answer(limit=LIMIT, head_only=False)
+            answer.feed(wire)
+            del answer
+        assert not [left for left in gc.get_objects() if isinstance(left, Answer)]
+    finally:
+        gc.enable()
+
+
+@given(st.binary(max_size=30), st.integers(min_value=0, max_value=30))
+def test_a_head_s_end_is_found_wherever_it_is_cut(noise: bytes, place: int) -> None:
+    head = noise.replace(b"\r\n\r\n", b"").rstrip(b"\r\n") + b"\r\n\r\n"
+    place = min(place, len(head) - 1)
+    assert head.find(b"\r\n\r\n") == len(head) - 4
+    assert head_end(head[:place][-3:], head[place:] + b"more\r\n\r\n") == len(head) - place

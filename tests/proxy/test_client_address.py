@@ -1,0 +1,167 @@
+"""Who is asking: whose words about others are believed, and what the gateway is told."""
+
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy.client_address import Peer, Trust, parse_address, within
+from tests.proxy.harness import Origin, get, running
+
+TRUST = Trust([ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")])
+NGINX = Peer("10.0.0.1")
+STRANGER = Peer("203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        (" 192.0.2.1:8080", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]:80", "2001:db8::1"),
+        ('"[2001:db8::1]"', "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+    ],
+)
+def test_an_address_is_read_with_port_brackets_quotes_and_zone(text: str, address: str) -> None:
+    assert parse_address(text) == ip_address(address)
+
+
+@pytest.mark.parametrize("text", ["", "unknown", "_hidden", "10.0.0.256", "010.0.0.1", "10.1", "a.example", "1:2:3"])
+def test_what_is_no_address_is_none_and_lies_nowhere(text: str) -> None:
+    assert parse_address(text) is None
+    assert not within(parse_address(text), [ip_network("0.0.0.0/0"), ip_network("::/0")])
+
+
+@pytest.mark.parametrize(
+    ("fields", "client"),
+    [
+        ([], "10.0.0.1"),
+        ([(b"X-Forwarded-For", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"x-forwarded-for", b"127.0.0.1, 198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"198.51.100.7, 10.0.0.3")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-For", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"10.0.0.5, 10.0.0.3")], "10.0.0.5"),
+        ([(b"X-Forwarded-For", b"10.0.0.5, unknown")], "unknown"),
+        ([(b"X-Forwarded-For", b" , ")], "10.0.0.1"),
+        ([(b"Forwarded", b'for="[2001:db8::1]:80";proto=https, for=10.0.0.3')], "[2001:db8::1]:80"),
+        ([(b"Forwarded", b"proto=https;For=198.51.100.7")], "198.51.100.7"),
+        ([(b"Forwarded", b'proto=http;host="a;for=10.0.0.1";for=203.0.113.5')], "203.0.113.5"),
+        ([(b"Forwarded", b'for=203.0.113.5;host="a, for=10.0.0.1"')], "203.0.113.5"),
+        ([(b"Forwarded", b"for=203.0.113.5"), (b"Forwarded", b"for=10.0.0.3")], "203.0.113.5"),
+        ([(b"Forwarded", b"for=_hidden, for=10.0.0.3")], "_hidden"),
+        ([(b"X-Real-IP", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Real-IP", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"127.0.0.1"), (b"Forwarded", b"for=198.51.100.7")], "198.51.100.7"),
+    ],
+)
+def test_the_client_is_the_nearest_hop_that_is_no_trusted_proxy(fields: list[tuple[bytes, bytes]], client: str) -> None:
+    assert TRUST.client(NGINX, fields) == client
+
+
+@pytest.mark.parametrize("line", [b'for="', b'for=203.0.113.5;host="a, for=10.0.0.1', b"for=a for=b", b"for=a;for=b"])
+def test_behind_a_forwarded_that_breaks_the_grammar_is_an_unknown_client(line: bytes) -> None:
+    """Passed over, it would make the proxy that appended to it the client: one of our own network."""
+    assert TRUST.client(NGINX, [(b"Forwarded", line), (b"X-Real-IP", b"10.0.0.2")]) == "unknown"
+    assert not TRUST.is_trusted("unknown")
+
+
+def test_what_is_too_long_for_an_address_is_not_remembered() -> None:
+    trust = Trust([ip_network("10.0.0.0/8")])
+    fields = [(b"X-Forwarded-For", b"10.0.0.2" + b" " * 100 + b"x" * 100)]
+    assert trust.client(NGINX, fields) == fields[0][1].decode()
+    assert trust._looked_up.cache_info().currsize == 1
+
+
+def test_a_stranger_is_the_client_whatever_it_says() -> None:
+    assert TRUST.client(STRANGER, [(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Real-IP", b"127.0.0.1")]) == "203.0.113.9"
+
+
+def test_an_address_made_up_in_front_of_a_proxy_s_own_field_hides_nobody() -> None:
+    fields = [(b"X-Real-IP", b"127.0.0.1"), (b"X-Real-IP", b"203.0.113.9")]
+    assert TRUST.client(NGINX, fields) == "203.0.113.9"
+    assert TRUST.client(NGINX, fields[::-1]) == "203.0.113.9"
+
+
+def told(peer: Peer, *fields: tuple[bytes, bytes], host: bytes = b"a.example") -> dict[bytes, bytes]:
+    written = TRUST.forward(peer, host, list(fields))
+    assert len(dict(written)) == len(written), "a field twice"
+    return dict(written)
+
+
+def test_a_stranger_s_words_are_replaced() -> None:
+    names = (b"X-Forwarded-For", b"X-Real-IP", b"X-Forwarded-Proto", b"X-Forwarded-Host", b"X-Forwarded-Port")
+    assert told(STRANGER, *[(name, b"made up") for name in names], (b"Forwarded", b"for=made-up")) == {
+        b"X-Forwarded-For": b"203.0.113.9",
+        b"X-Real-IP": b"203.0.113.9",
+        b"X-Forwarded-Proto": b"http",
+        b"X-Forwarded-Host": b"a.example",
+        b"X-Forwarded-Port": b"80",
+        b"Forwarded": b'for=203.0.113.9;proto=http;host="a.example"',
+    }
+
+
+def test_a_trusted_proxy_s_words_are_kept_and_its_own_address_added() -> None:
+    said = {
+        b"X-Forwarded-For": b"198.51.100.7",
+        b"X-Real-IP": b"198.51.100.7",
+        b"X-Forwarded-Proto": b"https",
+        b"X-Forwarded-Host": b"hub.example",
+        b"X-Forwarded-Port": b"8443",
+        b"Forwarded": b"for=198.51.100.7",
+    }
+    assert told(NGINX, *said.items()) == {
+        **said,
+        b"X-Forwarded-For": b"198.51.100.7, 10.0.0.1",
+        b"Forwarded": b'for=198.51.100.7, for=10.0.0.1;proto=http;host="a.example"',
+    }
+
+
+def test_a_forwarded_that_breaks_the_grammar_is_not_carried_on() -> None:
+    written = told(NGINX, (b"Forwarded", b'for=203.0.113.5;host="a'))[b"Forwarded"]
+    assert written == b'for=unknown, for=10.0.0.1;proto=http;host="a.example"'
+
+
+def test_an_empty_forwarded_adds_nothing_to_ours() -> None:
+    assert told(NGINX, (b"Forwarded", b""))[b"Forwarded"] == b'for=10.0.0.1;proto=http;host="a.example"'
+
+
+def test_the_real_client_is_told_where_a_trusted_proxy_only_wrote_the_chain() -> None:
+    assert told(NGINX, (b"X-Forwarded-For", b"198.51.100.7"))[b"X-Real-IP"] == b"198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "port"),
+    [
+        (Peer("203.0.113.9"), b"a.example:8090", b"8090"),
+        (Peer("203.0.113.9"), b"[2001:db8::1]", b"80"),
+        (Peer("203.0.113.9", secure=True), b"a.example", b"443"),
+    ],
+)
+def test_the_port_is_the_one_that_was_asked_for(peer: Peer, host: bytes, port: bytes) -> None:
+    assert told(peer, host=host)[b"X-Forwarded-Port"] == port
+
+
+def test_forwarded_is_written_only_where_the_sender_used_it() -> None:
+    assert b"Forwarded" not in told(STRANGER)
+    assert told(Peer("2001:db8::1"), (b"Forwarded", b""))[b"Forwarded"].startswith(b'for="[2001:db8::1]";')
+
+
+def test_other_fields_stay_in_front_in_their_order() -> None:
+    written = TRUST.forward(STRANGER, b"", [(b"B", b"1"), (b"X-Real-IP", b"x"), (b"A", b"2")])
+    assert written[:2] == [(b"B", b"1"), (b"A", b"2")]
+    assert b"X-Forwarded-Host" not in dict(written)
+
+
+async def test_the_gateway_is_told_the_peer_and_keeps_what_a_trusted_peer_said(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, trusted_proxies=["127.0.0.1/32"]) as proxy:
+        await proxy.ask(get("/", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https"))
+    async with running(tmp_path, origin.url, trusted_proxies=["192.0.2.0/24"]) as proxy:
+        await proxy.ask(get("/", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https"))
+    seen = [(r.all("X-Forwarded-For"), r.all("X-Real-IP"), r.all("X-Forwarded-Proto")) for r in origin.requests]
+    assert seen == [
+        ([b"198.51.100.7, 127.0.0.1"], [b"198.51.100.7"], [b"https"]),
+        ([b"127.0.0.1"], [b"127.0.0.1"], [b"http"]),
+    ]

@@ -1,0 +1,292 @@
+"""One exchange: what comes in goes out, what is reported of it, and that it leaves nothing behind."""
+
+import asyncio
+import gc
+import gzip
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy.body_copy import Tap
+from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
+from statusproxy.proxy.exchange import Exchange
+from statusproxy.proxy.upstream.answer_body import Room
+from tests.proxy.harness import Origin, Running, Wire, answer, get, reports, running, until
+
+#: More than all buffers between a gateway and a client that does not read hold.
+VOLUME = 64 * 1024 * 1024
+
+
+async def test_a_request_reaches_the_gateway_and_its_answer_the_client(origin: Origin, proxy: Running) -> None:
+    origin.answer = answer(b"hello", "X-Made-By: gateway")
+    got = await proxy.ask(get("/greeting?a=b+c&a="))
+    assert (got.status, got.body, got.get("X-Made-By")) == (200, b"hello", b"gateway")
+    assert origin.requests[0].target == b"/greeting?a=b+c&a="
+
+
+# ---- clients that leave ----
+
+
+async def download(wire: Wire) -> None:
+    """A gateway that begins a large answer."""
+    await wire.head()
+    await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % VOLUME)
+    while True:
+        await wire.send(bytes(2**16))
+
+
+async def silent(wire: Wire) -> None:
+    """A gateway that says nothing."""
+    await wire.rest()
+
+
+async def switch(wire: Wire) -> None:
+    """A gateway that speaks another protocol from now on."""
+    await wire.head()
+    await wire.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+    await wire.rest()
+
+
+UPLOAD = get("/", "Content-Length: 1000000", method="POST") + bytes(ENOUGH)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "script", "status"),
+    [
+        (get(), download, 499),
+        (get(), silent, 499),
+        (UPLOAD, silent, 499),
+        (get("/", "Content-Length: 100", method="POST") + b"x", silent, 499),
+        (get("/api/channels"), silent, 499),
+        (get("/socket", "Upgrade: echo", "Connection: Upgrade"), switch, 101),
+    ],
+    ids=["mid-download", "waiting", "mid-upload", "before its body was there", "a list", "a tunnel"],
+)
+async def test_a_client_that_leaves_has_a_code_of_its_own_and_nobody_else_is_blamed(
+    origin: Origin,
+    proxy: Running,
+    caplog: pytest.LogCaptureFixture,
+    request_bytes: bytes,
+    script: Callable[[Wire], Awaitable[None]],
+    status: int,
+) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    origin.script = script
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(request_bytes)
+    if script is not silent:
+        await client.head()
+    else:
+        taken = int(not request_bytes.endswith(b"\r\nx"))
+        await until(lambda: proxy.server.proxy.in_flight == 1 and origin.connections == taken)
+    client.reset()
+    await until(lambda: bool(seen))
+    assert [(report.problem, report.status) for report in seen] == [("client_gone", status)]
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    if status == 499:
+        assert "the client left before its answer was whole" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"), [(answer(b"done"), "client_gone"), (b"nonsense\r\n\r\n", "gateway_bad_answer")]
+)
+async def test_a_request_carried_to_its_end_without_its_client_says_so(
+    origin: Origin, proxy: Running, reply: bytes, problem: str
+) -> None:
+    """And what the gateway does wrong then is still the gateway's."""
+    left = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await left.wait()
+        await wire.send(reply)
+        await wire.rest()
+
+    origin.script = script
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get("/", method="POST", body=b"{}"))
+    await origin.received()
+    client.reset()
+    await until(lambda: not any(connection.connected for connection in proxy.server.clients.connections))
+    left.set()
+    await until(lambda: bool(seen))
+    assert [(report.problem, report.status) for report in seen] == [(problem, 499)]
+
+
+async def test_a_gateway_that_breaks_off_its_answer_is_still_blamed_for_it(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+    origin.script = script
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get())
+    await client.rest()
+    await until(lambda: bool(seen))
+    assert [(report.problem, report.status) for report in seen] == [("gateway_bad_answer", 200)]
+    assert any(message.startswith("the gateway broke off its answer") for message in caplog.messages)
+
+
+async def test_a_client_that_has_its_answer_may_leave(origin: Origin, proxy: Running) -> None:
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get())
+    await client.message()
+    client.reset()
+    await until(lambda: bool(seen))
+    assert [(report.problem, report.status) for report in seen] == [(None, 200)]
+
+
+# ---- nothing is left behind ----
+
+
+async def refused(proxy: Running) -> None:
+    """A request that is not forwarded."""
+    await proxy.ask(get("/", method="POST", body=b"x" * 2_000_000)[:200_000])
+
+
+async def early(proxy: Running) -> None:
+    """A request that is answered before it is whole."""
+    await proxy.ask(get("/early", "Content-Length: 1000000", method="POST") + bytes(ENOUGH))
+
+
+async def early_event(proxy: Running) -> None:
+    """A webhook that is answered before it is whole, whose sender then leaves."""
+    client = await proxy.connect()
+    await client.send(get("/v1/webhooks/receive", "Content-Length: 1000000", method="POST") + bytes(ENOUGH))
+    await until(lambda: proxy.server.proxy.in_flight == 1)
+    client.reset()
+
+
+async def cancelled(proxy: Running) -> None:
+    """A request whose client leaves while the gateway thinks."""
+    client = await proxy.connect()
+    await client.send(get("/silent"))
+    await until(lambda: proxy.server.proxy.in_flight == 1)
+    client.reset()
+
+
+async def cancelled_list(proxy: Running) -> None:
+    """A list whose client leaves while the gateway thinks."""
+    client = await proxy.connect()
+    await client.send(get("/api/channels"))
+    await until(lambda: proxy.server.proxy.in_flight == 1)
+    client.reset()
+
+
+async def half_read(proxy: Running) -> None:
+    """An answer whose client leaves in its middle."""
+    client = await proxy.connect()
+    await client.send(get("/large"))
+    await client.head()
+    client.reset()
+
+
+@pytest.mark.parametrize("what", [refused, early, early_event, cancelled, cancelled_list, half_read])
+async def test_an_exchange_leaves_nothing_behind(
+    origin: Origin, tmp_path: Path, what: Callable[[Running], Awaitable[None]]
+) -> None:
+    async def script(wire: Wire) -> None:
+        request = await wire.head()
+        if request.target in {b"/early", b"/v1/webhooks/receive"}:
+            await wire.send(answer(b"no", status="413 Content Too Large"))
+        elif request.target == b"/large":
+            await wire.send(answer(bytes(VOLUME)))
+        await wire.rest()
+
+    async with running(tmp_path, origin.url, limits={"body": "1500000"}) as proxy:
+        handler = proxy.server.proxy
+        handler.room = room = Room(2**20)
+        before = len(asyncio.all_tasks())
+        origin.script = script
+        await what(proxy)
+        await until(lambda: handler.in_flight == 0)
+        for wire in proxy._wires:
+            wire.reset()
+        await until(lambda: not proxy.server.clients.connections)
+        assert handler.site.pool.in_use == 0
+        assert room.take(2**20)
+        assert handler.flights._flights == {}
+        await origin.stop()
+        await until(lambda: len(asyncio.all_tasks()) <= before)
+
+
+# ---- memory ----
+
+
+EVENT = b'{"event": "onmessage", "session": "sales", "body": "' + b"x" * 1000 + b'"}'
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("target", ["/v1/webhooks/receive", "/upload", "/api/channels"])
+async def test_an_exchange_and_its_body_leave_the_memory_when_it_ends(
+    origin: Origin, proxy: Running, target: str, split: bool
+) -> None:
+    head = get(target, f"Content-Length: {len(EVENT)}", method="POST")
+    client = await proxy.connect()
+    gc.collect()
+    gc.disable()  # a collection would hide objects that keep each other
+    try:
+        for _ in range(20):
+            await client.send(head if split else head + EVENT)
+            if split:
+                await until(lambda: proxy.server.proxy.in_flight > 0)
+                await client.send(EVENT)
+            assert (await client.message()).status == 200
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+        alive = sum(isinstance(each, (Exchange, Upload, Tap)) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 3  # the last one's
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200]
+)
+async def test_an_exchange_that_failed_leaves_the_memory_as_well(origin: Origin, proxy: Running, said: bytes) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(said)
+
+    origin.script = script
+    client = await proxy.connect()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            await client.send(get("/x"))
+            while (await client.head()).status != 502:
+                pass
+            await client.reader.readuntil(b"}")
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+        alive = sum(isinstance(each, Exchange) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2
+
+
+async def test_a_list_that_cannot_be_decoded_leaves_the_memory_when_it_has_passed(
+    origin: Origin, proxy: Running
+) -> None:
+    # Some milliseconds of work: it goes on in the thread, whose error comes back by a future.
+    broken = gzip.compress(b"", mtime=0) * 40_000
+    origin.answer = answer(broken, "Content-Encoding: gzip")
+    client = await proxy.connect()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            await client.send(get("/api/channels"))
+            assert (await client.message()).body == broken
+        await until(lambda: proxy.server.proxy.in_flight == 0)
+        alive = sum(isinstance(each, Exchange) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 1

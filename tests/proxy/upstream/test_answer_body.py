@@ -1,0 +1,134 @@
+"""An answer keeps its connection to the gateway only until it is whole on our side."""
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy.upstream.answer_body import SMALL, Room
+from statusproxy.proxy.upstream.connection import HIGH_WATER
+from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
+
+#: An ordinary answer: too large to be written at once, and small enough to be read ahead.
+ORDINARY = HIGH_WATER - 1024
+
+
+async def unread(proxy: Running, requests: bytes) -> socket.socket:
+    """A client that sends `requests` and reads nothing, connected until closed."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    sock.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sock, (proxy.host, proxy.port))
+    await loop.sock_sendall(sock, requests)
+    return sock
+
+
+def stalled(proxy: Running) -> int:
+    """Clients that take no more."""
+    return sum(connection.writing_paused for connection in proxy.server.clients.connections)
+
+
+def in_use(proxy: Running) -> int:
+    """Places at the gateway that are taken."""
+    return proxy.server.proxy.site.pool.in_use
+
+
+@pytest.mark.parametrize("target", ["/", "/api/channels"])
+async def test_clients_that_do_not_read_hold_no_place_at_the_gateway(
+    origin: Origin, tmp_path: Path, target: str
+) -> None:
+    origin.answer = answer(b"[" + b" " * (ORDINARY - 2) + b"]", "Content-Type: application/json")
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 2}) as proxy:
+        with contextlib.ExitStack() as open_sockets:
+            for _ in range(6):
+                # Pipelined, so that the kernel's buffers are full after some of them.
+                open_sockets.enter_context(await unread(proxy, get(target) * 30))
+            await until(lambda: stalled(proxy) == 6)
+            await until(lambda: in_use(proxy) == 0)
+            assert (await proxy.ask(get("/next"))).status == 200
+            assert stalled(proxy) == 6
+
+
+async def test_an_answer_larger_than_what_is_read_ahead_keeps_its_place(origin: Origin, tmp_path: Path) -> None:
+    """So memory stays bounded: the gateway waits for the client."""
+    size = 64 * 1024 * 1024
+    origin.answer = answer(bytes(size))
+    async with running(tmp_path, origin.url) as proxy:
+        with await unread(proxy, get()):
+            await until(lambda: stalled(proxy) == 1)
+            assert in_use(proxy) == 1
+
+
+async def test_where_there_is_no_room_an_answer_keeps_its_place(origin: Origin, tmp_path: Path) -> None:
+    origin.answer = answer(bytes(ORDINARY))
+    async with running(tmp_path, origin.url) as proxy:
+        proxy.server.proxy.room = Room(SMALL)
+        with await unread(proxy, get() * 30):
+            await until(lambda: stalled(proxy) == 1)
+            assert in_use(proxy) == 1
+            assert (await proxy.ask(get())).status == 200
+
+
+async def test_room_is_given_back_when_the_client_leaves_or_has_it_all(origin: Origin, proxy: Running) -> None:
+    origin.answer = answer(bytes(ORDINARY))
+    proxy.server.proxy.room = room = Room(2 * ORDINARY)
+    for _ in range(5):
+        assert len((await proxy.ask(get())).body) == ORDINARY
+    with await unread(proxy, get() * 30):
+        await until(lambda: stalled(proxy) == 1)
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert room.take(2 * ORDINARY)
+
+
+def test_room_is_never_taken_in_part() -> None:
+    room = Room(100)
+    assert room.take(60)
+    assert not room.take(60)
+    assert room.take(40)
+    room.give_back(60)
+    assert room.take(60)
+
+
+async def test_the_next_request_goes_on_the_same_connection_while_the_client_still_reads(
+    origin: Origin, proxy: Running
+) -> None:
+    origin.answer = answer(bytes(ORDINARY))
+    with await unread(proxy, get("/slow") * 30):
+        await until(lambda: stalled(proxy) == 1 and in_use(proxy) == 0)
+        for _ in range(3):
+            assert len((await proxy.ask(get("/next"))).body) == ORDINARY
+    assert origin.connections == 1
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 100])
+async def test_trailers_arrive_though_the_connection_was_given_back_before(
+    origin: Origin, proxy: Running, pieces: int
+) -> None:
+    piece = b"y" * (ORDINARY // pieces)
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for _ in range(pieces))
+    origin.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body + b"0\r\nX-Sum: 1\r\n\r\n"
+    for _ in range(5):
+        got = await proxy.ask(get())
+        assert (len(got.body), got.trailers) == (len(piece) * pieces, [(b"X-Sum", b"1")])
+    assert origin.connections == 1
+
+
+async def test_an_answer_that_ends_with_its_connection_arrives_whole(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(ORDINARY))
+
+    origin.script = script
+    assert len((await proxy.ask(get())).body) == ORDINARY
+    await until(lambda: in_use(proxy) == 0)
+
+
+async def test_a_list_too_large_to_correct_arrives_whole_and_in_order(origin: Origin, tmp_path: Path) -> None:
+    """What was collected in vain is sent first, then the rest."""
+    body = b"".join(b"%08d" % number for number in range(400_000))
+    origin.answer = answer(body, "Content-Type: application/json")
+    async with running(tmp_path, origin.url, limits={"corrected": "100k"}) as proxy:
+        assert (await proxy.ask(get("/api/channels"))).body == body

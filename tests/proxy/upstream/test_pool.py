@@ -1,0 +1,321 @@
+"""The pool: connections are kept, shared out in order, never too many, and no place is ever lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from statusproxy.proxy.upstream.connection import Origin as Address
+from statusproxy.proxy.upstream.connection import UpstreamConnection, UpstreamError, UpstreamLimits
+from statusproxy.proxy.upstream.pool import Pool
+from tests.proxy.harness import OK, PATIENCE, Origin, Wire, get, running, until
+
+
+async def silent(wire: Wire) -> None:
+    """A gateway that says nothing."""
+    await wire.rest()
+
+
+@pytest.fixture
+async def pool(origin: Origin) -> AsyncIterator[Pool]:
+    """A pool of two places."""
+    made = pool_of(origin, 2)
+    yield made
+    made.abort()
+    await until(lambda: made.in_use == 0)
+
+
+def pool_of(origin: Origin, places: int, *, reserved: int = 0, per_client: int = 1000, connect: float = 30.0) -> Pool:
+    """A pool of `places`."""
+    limits = UpstreamLimits(connections=places, reserved=reserved, per_client=per_client, connect=connect)
+    return Pool(Address("127.0.0.1", origin.port), limits)
+
+
+async def ask(pool: Pool, connection: UpstreamConnection) -> None:
+    """One whole exchange on `connection`."""
+    connection.begin(head_only=False)
+    connection.write(get())
+    connection.request_done = True
+    assert (await connection.head()).status == 200
+    assert await connection.read() == b"ok"
+    assert await connection.read() == b""
+
+
+async def test_a_connection_given_back_goes_to_the_first_who_waits_and_not_to_a_newcomer(pool: Pool) -> None:
+    first, second = await pool.acquire(), await pool.acquire()
+    await ask(pool, first)
+    waits = asyncio.create_task(pool.acquire())
+    await until(lambda: pool.waiting == 1)
+    pool.release(first)
+    assert pool.take() is None, "a newcomer, before the one who waits has run"
+    late = asyncio.create_task(pool.acquire())
+    assert await waits is first
+    assert not late.done()
+    second.abort()
+    pool.release(second)
+    assert (await late).used == 0
+    assert pool.in_use == 2
+
+
+async def test_those_who_wait_are_served_in_order(origin: Origin) -> None:
+    pool = pool_of(origin, 1)
+    held, served = await pool.acquire(), list[int]()
+
+    async def come(number: int) -> None:
+        connection = await pool.acquire()
+        served.append(number)
+        await ask(pool, connection)
+        pool.release(connection)
+
+    tasks = [asyncio.create_task(come(number)) for number in range(20)]
+    await until(lambda: pool.waiting == 20)
+    held.abort()
+    pool.release(held)
+    await asyncio.gather(*tasks)
+    assert served == list(range(20))
+    pool.abort()
+
+
+async def test_who_leaves_at_the_moment_it_is_served_hands_its_connection_on(pool: Pool) -> None:
+    first, _ = await pool.acquire(), await pool.acquire()
+    await ask(pool, first)
+    leaves, waits = asyncio.create_task(pool.acquire()), asyncio.create_task(pool.acquire())
+    await until(lambda: pool.waiting == 2)
+    pool.release(first)
+    leaves.cancel()
+    assert await asyncio.wait_for(waits, PATIENCE) is first
+    assert leaves.cancelled()
+
+
+async def test_a_place_comes_back_where_connecting_was_given_up(origin: Origin) -> None:
+    """A client that leaves while its request is connecting once left the next one waiting for nothing."""
+    pool = pool_of(origin, 1)
+    leaves = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0)  # it has begun to connect
+    waits = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0)
+    leaves.cancel()
+    connection = await asyncio.wait_for(waits, PATIENCE)
+    assert pool.in_use == 1
+    pool.release(connection)
+    pool.abort()
+
+
+async def test_a_place_comes_back_where_nobody_listens(origin: Origin) -> None:
+    await origin.stop()
+    pool = pool_of(origin, 1)
+    for _ in range(5):
+        with pytest.raises(UpstreamError, match="gateway_unreachable"):
+            await pool.acquire(client="client")
+
+
+async def test_an_idle_connection_that_dies_on_its_way_to_who_waits_costs_it_nothing(pool: Pool) -> None:
+    first, _ = await pool.acquire(), await pool.acquire()
+    await ask(pool, first)
+    waits = asyncio.create_task(pool.acquire())
+    await until(lambda: pool.waiting == 1)
+    pool.release(first)
+    first.abort()
+    connection = await asyncio.wait_for(waits, PATIENCE)
+    assert connection is not first
+    assert not connection.closed
+
+
+async def test_fresh_opens_a_connection_and_closes_the_one_idle_longest_where_there_is_no_room(pool: Pool) -> None:
+    first, second = await pool.acquire(), await pool.acquire()
+    for connection in (first, second):
+        await ask(pool, connection)
+        pool.release(connection)
+    fresh = await pool.acquire(fresh=True)
+    assert fresh not in {first, second}
+    assert (first.closed, second.closed) == (True, False)
+    assert (pool.in_use, pool.idle) == (1, 1)
+    pool.release(fresh)
+
+
+async def test_a_tunnel_gives_its_place_back_to_its_client_and_to_all(origin: Origin) -> None:
+    pool = pool_of(origin, 1, per_client=1)
+    tunnel = await pool.acquire(client="a")
+    tunnel.begin(head_only=False)
+    tunnel.tunnel(lambda _: None)
+    other = await asyncio.wait_for(pool.acquire(client="a"), PATIENCE)
+    assert pool.in_use == 2
+    pool.release(tunnel)
+    pool.release(other)
+    await until(lambda: pool.in_use == 0)
+
+
+async def test_a_tunnel_on_a_connection_that_is_lost_already_is_not_counted_for_ever(origin: Origin) -> None:
+    pool = pool_of(origin, 1)
+    connection = await pool.acquire()
+    connection.begin(head_only=False)
+    connection.abort()
+    await until(lambda: pool.in_use == 0)
+    ends: list[bytes | None] = []
+    connection.tunnel(ends.append)
+    pool.release(connection)
+    assert (ends, pool.in_use) == ([None], 0)
+
+
+async def test_a_connection_on_which_nothing_was_asked_is_not_kept(origin: Origin, pool: Pool) -> None:
+    """A look whether the gateway can be reached opens one each time."""
+    connection = await pool.acquire(fresh=True)
+    pool.release(connection)
+    assert (connection.closed, pool.idle) == (True, 0)
+
+
+async def test_a_connection_taken_and_given_back_unused_is_kept(pool: Pool) -> None:
+    first = await pool.acquire()
+    await ask(pool, first)
+    pool.release(first)
+    assert pool.take() is first
+    pool.release(first)
+    assert await pool.acquire() is first
+
+
+# ---- one client among many ----
+
+
+async def test_one_client_cannot_hold_all_places_and_what_it_has_too_many_waits_or_is_told(
+    origin: Origin, tmp_path: Path
+) -> None:
+    """Slow requests of one address leave room for others', and for its own lists and webhooks."""
+    let_go = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        while True:
+            request = await origin.take(wire)
+            if request.target == b"/slow":
+                await let_go.wait()
+            await wire.send(OK)
+
+    origin.script = script
+    limits = {"upstream_connections": 8, "reserved": 2, "per_client": 3}
+    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "300ms"}) as proxy:
+        slow = [await proxy.connect() for _ in range(5)]
+        for wire in slow[:3]:
+            await wire.send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
+        await origin.received(3)
+        assert (await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.1"))).status == 503
+        assert (await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.2"))).status == 200
+        assert (await proxy.ask(get("/api/channels", "X-Forwarded-For: 203.0.113.1"))).status == 200
+        event = get("/v1/webhooks/receive", "X-Forwarded-For: 203.0.113.1", method="POST", body=b"{}")
+        assert (await proxy.ask(event)).status == 200
+        await slow[3].send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
+        await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
+        let_go.set()
+        assert [(await wire.message()).status for wire in slow[:4]] == [200] * 4
+
+
+async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(origin: Origin, tmp_path: Path) -> None:
+    origin.script = silent
+    limits = {"upstream_connections": 4, "reserved": 1}
+    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "300ms"}) as proxy:
+        wires = [await proxy.connect() for _ in range(5)]
+        for number, wire in enumerate(wires):
+            await wire.send(get("/slow", f"X-Forwarded-For: 203.0.113.{number}"))
+        assert [(await wires[n].message()).status for n in (3, 4)] == [503, 503]
+        origin.script = origin.serve
+        assert (await proxy.ask(get("/api/channels"))).status == 200
+        assert (await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))).status == 200
+
+
+# ---- whatever happens, in whatever order ----
+
+
+async def turns() -> None:
+    """Some turns of the loop, in which both sides see what has ended."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+OPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("acquire"), st.sampled_from("abc"), st.booleans()),
+        st.tuples(st.sampled_from(["finish", "drop", "cancel", "hang up", "turn"]), st.integers(0, 20), st.booleans()),
+    ),
+    max_size=40,
+)
+
+
+class Random:
+    """Takes, gives back, cancels and loses connections of a pool as it is told, and watches what must always hold."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.wires: list[Wire] = []
+        self.waiting: list[asyncio.Task[UpstreamConnection]] = []
+        self.held: list[UpstreamConnection] = []
+
+    async def serve(self, wire: Wire) -> None:
+        """The gateway's side."""
+        self.wires.append(wire)
+        while True:
+            await wire.head()
+            await wire.send(OK)
+
+    def collect(self) -> None:
+        """Who has got its connection by now."""
+        for task in [task for task in self.waiting if task.done()]:
+            self.waiting.remove(task)
+            if not task.cancelled() and task.exception() is None:
+                self.held.append(task.result())
+
+    async def do(self, what: str, which: str | int, flag: bool) -> None:
+        """One step."""
+        pool = self.pool
+        if what == "acquire":
+            self.waiting.append(asyncio.create_task(pool.acquire(client=str(which), reserved=flag, fresh=False)))
+            await asyncio.sleep(0)
+        elif what == "turn":
+            await asyncio.sleep(0)
+        elif what == "hang up" and self.wires:
+            self.wires.pop(int(which) % len(self.wires)).writer.close()
+        elif what == "cancel" and self.waiting:
+            self.waiting[int(which) % len(self.waiting)].cancel()
+        elif what in {"finish", "drop"} and self.held:
+            connection = self.held.pop(int(which) % len(self.held))
+            if what == "finish":
+                try:
+                    await ask(pool, connection)
+                except UpstreamError:
+                    pass  # the gateway hung up
+            pool.release(connection)
+        self.collect()
+        assert pool.in_use + pool.idle <= pool.limits.connections
+
+    async def end(self) -> None:
+        """All who wait are served when those who hold something give it back."""
+        async with asyncio.timeout(PATIENCE):
+            while self.waiting or self.held:
+                for connection in self.held:
+                    self.pool.release(connection)
+                self.held.clear()
+                await asyncio.sleep(0)
+                self.collect()
+            await until(lambda: self.pool.in_use == 0)
+        assert (self.pool._places.taken, self.pool.waiting, self.pool._places._held) == (0, 0, {})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ops=OPS)
+def test_no_place_is_lost_and_nobody_waits_for_ever_whatever_happens(ops: list[tuple[str, str | int, bool]]) -> None:
+    async def drive() -> None:
+        origin = Origin()
+        await origin.start()
+        driver = Random(pool_of(origin, 3, reserved=1, per_client=2))
+        origin.script = driver.serve
+        try:
+            for op in ops:
+                await driver.do(*op)
+            await driver.end()
+        finally:
+            driver.pool.abort()
+            await turns()
+            await origin.stop()
+            await turns()
+
+    asyncio.run(drive())

@@ -1,0 +1,63 @@
+"""Corrections remembered: the same answer means the same, and what is remembered is bounded."""
+
+import pytest
+from msgspec.structs import replace
+
+from statusproxy.registry import correction_cache as module
+from statusproxy.registry.correction_cache import CorrectionCache
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channels import Correction
+from tests.status.test_channels import LIST, ONE
+
+
+def remember(
+    cache: CorrectionCache, body: bytes, path_id: str | None = None, now: float = 100.0, asked_by: float | None = None
+) -> ChannelList:
+    answer = ChannelList(body, LIST if path_id is None else ONE, path_id)
+    cache.put(answer, Correction(body + b"!", ("sales",)), asked_by, now)
+    return answer
+
+
+def test_the_same_bytes_on_the_same_route_are_corrected_as_they_were() -> None:
+    cache = CorrectionCache()
+    answer = remember(cache, b"[1]")
+    assert cache.find(answer, 50.0, 0.0) == Correction(b"[1]!", ("sales",))
+    assert cache.find(ChannelList(bytes(bytearray(b"[1]")), LIST), 50.0, 0.0) is not None
+    assert cache.find(ChannelList(b"[2]", LIST), 50.0, 0.0) is None
+    assert cache.find(ChannelList(b"[1]", replace(LIST)), 50.0, 0.0) is None
+    assert cache.find(ChannelList(b"[1]", LIST, "sales"), 50.0, 0.0) is None
+
+
+def test_what_was_made_too_long_ago_is_made_anew() -> None:
+    cache = CorrectionCache()
+    answer = remember(cache, b"[1]", now=100.0)
+    assert cache.find(answer, 50.0, 100.0) is not None
+    assert cache.find(answer, 50.0, 100.1) is None
+
+
+def test_what_was_asked_for_before_the_map_changed_serves_none_that_asked_later() -> None:
+    cache = CorrectionCache()
+    answer = remember(cache, b"[1]", asked_by=50.0)
+    assert [cache.find(answer, asked_at, 0.0) is not None for asked_at in (49.0, 50.0, 50.1)] == [True, True, False]
+
+
+def test_answers_about_one_channel_go_first_the_longest_unasked_before_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 3)
+    cache = CorrectionCache()
+    whole = remember(cache, b"[1]")
+    singles = [remember(cache, b"{}", f"s{number}") for number in range(2)]
+    cache.find(singles[0], 50.0, 0.0)
+    remember(cache, b"{}", "s2")
+    assert [cache.find(one, 50.0, 0.0) is not None for one in (whole, *singles)] == [True, True, False]
+
+
+def test_the_bytes_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOTAL", 50)
+    cache = CorrectionCache()
+    for number in range(10):
+        remember(cache, b"x" * 9, f"s{number}")
+        assert cache._size == sum(entry.size for entry in cache._entries.values()) <= 50
+    large = remember(cache, b"x" * 40)
+    assert cache.find(large, 50.0, 0.0) is None
+    cache.clear()
+    assert (cache._size, cache._entries) == (0, {})

@@ -1,0 +1,211 @@
+"""What the gateway said of sessions that nothing corrects: found when asked for, bounded, never decisive."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.registry import gateway_view as gateway_view_module
+from statusproxy.registry.gateway_view import GatewayView, Word
+from statusproxy.status.channel_list import Shape
+from statusproxy.status.channels import ChannelRule, correct
+from statusproxy.status.identity import Aliases
+from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
+
+RULE, ONE, FLAT = (
+    ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))
+    for paths in ((("channels",),), (("channel",),), ((),))
+)
+
+
+def a_list(**words: str) -> bytes:
+    """A channel list's body."""
+    return json.dumps({"channels": [{"id": session, "status": word} for session, word in words.items()]}).encode()
+
+
+def words(gateway_view: GatewayView, *sessions: str, **aliases: str) -> dict[str, Word]:
+    """What is found of these sessions."""
+    known = Aliases(aliases)
+    return {session: word for session in sessions if (word := gateway_view.word(session, known)) is not None}
+
+
+def test_the_gateways_word_is_found_with_its_time() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected", support="qr_required"), RULE, None, 5.0)
+    assert words(gateway_view, "sales", "support", "nobody") == {
+        "sales": Word("connected", 5.0),
+        "support": Word("qr_required", 5.0),
+    }
+
+
+def test_ids_match_as_they_do_for_corrections() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(SalesTeam="connected", desk="open"), RULE, None, 5.0)
+    assert words(gateway_view, "Sales Team", "Front Desk", **{"Front Desk": "desk"}) == {
+        "Sales Team": Word("connected", 5.0),
+        "Front Desk": Word("open", 5.0),
+    }
+
+
+def test_the_newest_answer_counts_whichever_route_gave_it() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected"), RULE, None, 5.0)
+    gateway_view.note(b'{"channel":{"id":"sales","status":"close"}}', ONE, "sales", 6.0)
+    assert words(gateway_view, "sales") == {"sales": Word("close", 6.0)}
+    gateway_view.note(a_list(sales="open"), RULE, None, 7.0)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 7.0)}
+
+
+def test_a_session_missing_from_the_newest_list_is_not_told_of_by_an_older_one() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected"), RULE, None, 5.0)
+    gateway_view.note(a_list(support="connected"), RULE, None, 6.0)
+    assert words(gateway_view, "sales") == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"channels":7}', b'{"channels":[{"id":"sales"}]}'])
+def test_an_answer_that_says_nothing_gives_nothing(body: bytes) -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(body, RULE, None, 5.0)
+    assert words(gateway_view, "sales") == {}
+
+
+def test_what_is_kept_is_bounded_and_the_lists_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "KEPT", 3)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
+    for number in range(10):
+        gateway_view.note(b'{"channel":{"status":"open"}}', ONE, f"one-{number}", 2.0)
+    assert set(words(gateway_view, "sales", *(f"one-{number}" for number in range(10)))) == {"sales", "one-8", "one-9"}
+
+
+def test_a_huge_answer_is_not_kept_and_what_was_before_it_is_no_longer_true() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
+    gateway_view.note(a_list(sales="open") + b" " * gateway_view_module.LARGEST, RULE, None, 2.0)
+    assert words(gateway_view, "sales") == {}
+
+
+def test_many_lists_of_reloaded_rules_push_out_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "KEPT", 2)
+    gateway_view = GatewayView()
+    for number in range(4):
+        rule = ChannelRule(list=(("channels",),), id=(("id",),), set={"status": "disconnected"}, keep=frozenset())
+        gateway_view.note(a_list(**{f"s{number}": "connected"}), rule, None, float(number))
+    assert set(words(gateway_view, "s0", "s1", "s2", "s3")) == {"s2", "s3"}
+
+
+def test_each_answer_is_a_new_version() -> None:
+    gateway_view = GatewayView()
+    before = gateway_view.version
+    gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
+    assert gateway_view.version > before
+
+
+spellings = st.sampled_from(["sales", "Sales", "sales team", "SalesTeam", "wpp-01", "desk"])
+said = st.dictionaries(spellings, st.sampled_from(["connected", "open", "qr_required", None]), max_size=4)
+notes = st.lists(
+    said | st.tuples(spellings, spellings | st.none(), st.sampled_from(["connected", "close", None])), max_size=6
+)
+
+
+@given(notes, st.lists(spellings, min_size=1, unique=True))
+def test_what_is_found_is_what_a_map_would_have_noted_of_sessions_that_nothing_releases(
+    answers: list[Any], sessions: list[str]
+) -> None:
+    aliases = {"wpp-01": "desk"}
+    override = Override(since=1e3, at=1e3, began=1e3, event="")
+    listening = SessionMap(SessionRules(aliases=aliases, releases=frozenset()))
+    listening.load([Record(session, override=override) for session in sessions])
+    gateway_view = GatewayView()
+    kept: dict[object, tuple[bytes, ChannelRule, str | None, float]] = {}
+    for at, answer in enumerate(answers, start=1):
+        if isinstance(answer, dict):
+            note = json.dumps({"channels": [{"id": one, "status": word} for one, word in answer.items()]}), RULE, None
+        else:
+            path, session, word = answer
+            note = json.dumps({"channel": {"id": session, "status": word}}), ONE, path
+        kept.pop(note[2], None)
+        kept[note[2]] = (note[0].encode(), *note[1:], float(at))
+        gateway_view.note(*kept[note[2]])
+    for number, (body, rule, path, _) in enumerate(kept.values()):
+        correct(body, rule, listening, 0.0, 1e4 + 100.0 * number, path)  # as the map notes the same word once a minute
+    expected = {one.session: one.gateway_said for one in listening.records() if one.gateway_said is not None}
+    assert {session: word.said for session, word in words(gateway_view, *sessions, **aliases).items()} == expected
+
+
+def test_the_same_answer_again_is_not_read_again() -> None:
+    gateway_view = GatewayView()
+    first = gateway_view.note(a_list(sales="connected"), RULE, None, 5.0)
+    words(gateway_view, "sales")
+    news = gateway_view.news
+    assert gateway_view.note(a_list(sales="connected"), RULE, None, 9.0) is first
+    assert gateway_view.news == news
+    assert words(gateway_view, "sales") == {"sales": Word("connected", 9.0)}
+    assert gateway_view.note(a_list(sales="open"), RULE, None, 10.0) is not first
+    assert gateway_view.news == news + 1
+
+
+def test_an_answer_is_read_once_however_many_sessions_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    find = Shape.find
+
+    def counted(shape: Shape, body: bytes, *, one: bool) -> Any:
+        decoded.append(body)
+        return find(shape, body, one=one)
+
+    monkeypatch.setattr(Shape, "find", counted)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(**{f"s{number}": "connected" for number in range(300)}), RULE, None, 5.0)
+    assert decoded == []
+    assert len(words(gateway_view, *(f"s{number}" for number in range(300)))) == 300
+    assert len(decoded) == 1
+
+
+@pytest.mark.parametrize("body", [a_list(), a_list(sales="connected"), b"<html>"])
+def test_a_session_that_no_answer_names_has_no_word(body: bytes) -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(body, RULE, None, 5.0)
+    assert words(gateway_view, "nobody") == {}
+
+
+def test_a_list_tells_which_of_two_spellings_an_answer_about_one_channel_is_about() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(Sales="connected", SALES="open"), RULE, None, 5.0)
+    gateway_view.note(b'{"channel":{"status":"close"}}', ONE, "Sales", 6.0)
+    assert words(gateway_view, "sales", "Sales") == {"Sales": Word("close", 6.0)}
+
+
+def test_all_that_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "TOTAL", 1_000)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
+    for number in range(10):
+        answer = {"channel": {"status": "open", "about": "x" * 200}}
+        gateway_view.note(json.dumps(answer).encode(), ONE, f"one-{number}", 2.0)
+        assert gateway_view._size == sum(len(one.listing.body) for one in gateway_view._answers.values()) <= 1_000
+    assert words(gateway_view, "sales") == {"sales": Word("connected", 1.0)}
+    gateway_view.note(b"{}" + b" " * gateway_view_module.LARGEST_SINGLE, ONE, "one-9", 3.0)
+    assert words(gateway_view, "one-9") == {}
+
+
+def test_a_list_of_next_to_nothing_but_ids_is_not_kept_as_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "LONGEST", 3)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(**{f"s{number}": "open" for number in range(4)}), RULE, None, 1.0)
+    words(gateway_view, "s0")
+    assert gateway_view.lists() == []
+
+
+def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
+    channels = ",".join(f'{{"id":"\\ud800{number}"}}' for number in range(5_000))  # half a surrogate pair: the slow way
+    gateway_view = GatewayView()
+    gateway_view.note(f'[{channels},{{"id":"sales","status":"open"}}]'.encode(), FLAT, None, 5.0)
+    looks = 0
+    while not words(gateway_view, "sales"):
+        looks += 1
+        assert looks < 50
+    assert looks > 3

@@ -1,0 +1,984 @@
+"""The registry: what is heard holds at once and is on disk before anyone is answered, and the memory never misleads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statusproxy.config.settings import loads
+from statusproxy.demo.events import iso_time, message, presence, status_find
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry import registry as registry_module
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status import signals
+from statusproxy.status.channel_list import Shape
+from statusproxy.status.channels import correct, correct_in_steps
+from statusproxy.status.sessions import Change, Override, Record, SessionMap
+from statusproxy.status.signals import Kind
+
+NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
+SETTINGS = loads("gateway: http://127.0.0.1:3000")
+LIST, ONE = (channels.rule() for channels in SETTINGS.channels[:2])
+
+
+class Clock:
+    """Stands still until it is told otherwise; the system's runs `ahead` of the even one."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return self.now + self.ahead
+
+    def even(self) -> float:
+        return self.now
+
+
+class Disk:
+    """A store that a test can hold up, and break."""
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self.records = list(records)
+        self.saved: dict[str, Record] = {}
+        self.forgotten: list[str] = []
+        self.changes: list[Change] = []
+        self.saves = 0
+        self.broken: Exception | None = None
+        self.free = asyncio.Event()
+        self.free.set()
+        self.closed = False
+        self.written = asyncio.Condition()
+
+    async def open(self) -> list[Record]:
+        return self.records
+
+    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        await self.free.wait()
+        if self.broken is not None:
+            raise self.broken
+        async with self.written:
+            self.saves += 1
+            self.saved |= {record.session: record for record in records}
+            self.forgotten += forgotten
+            self.changes += changes
+            self.written.notify_all()
+
+    async def history(self, session: str | None, limit: int) -> list[Change]:
+        return [change for change in reversed(self.changes) if session in {None, change.session}][:limit]
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def healthy(self) -> bool:
+        return self.broken is None
+
+    @property
+    def trouble(self) -> str | None:
+        return None if self.broken is None else str(self.broken)
+
+
+class Kept:
+    """A registry with its disk, clock and numbers at hand."""
+
+    def __init__(self, more: str = "", records: Sequence[Record] = ()) -> None:
+        self.settings = loads(f"gateway: http://127.0.0.1:3000\n{more}")
+        self.clock, self.disk, self.metrics = Clock(), Disk(records), Metrics()
+        rules = self.settings.signal_rules(), self.settings.session_rules()
+        self.registry = SessionRegistry(*rules, self.disk, self.metrics, self.clock, self.clock.even)
+
+    async def hear(self, *events: dict[str, Any]) -> None:
+        for event in events:
+            self.clock.now += 1
+            durable = self.registry.hear(body(event), "10.0.0.9")
+            if durable is not None:
+                await durable
+
+    def look(self, document: object, rule: Any = LIST, session: str | None = None, age: float = 0.0) -> Any:
+        self.clock.now += 1
+        return self.registry.correct(body(document), rule, self.clock.now - age, session)[0]
+
+    def counted(self, line: str) -> float:
+        for each in self.metrics.expose().decode().splitlines():
+            if each.startswith(line):
+                return float(each.rpartition(" ")[2])
+        return 0.0
+
+
+@asynccontextmanager
+async def kept(more: str = "", records: Sequence[Record] = ()) -> Any:
+    it = Kept(more, records)
+    await it.registry.open()
+    yield it
+    if not it.disk.closed:
+        await it.registry.close()
+
+
+def body(document: object) -> bytes:
+    """Bytes of their own each time: equal ones are not the same."""
+    return bytes(bytearray(json.dumps(document).encode()))
+
+
+def channel_list(**words: str) -> dict[str, Any]:
+    return {"success": True, "channels": [{"id": session, "status": word} for session, word in words.items()]}
+
+
+LOST = status_find("sales", "disconnectedMobile")
+BACK = status_find("sales", "inChat")
+
+
+# What is heard, and when it is durable
+
+
+async def test_what_is_heard_holds_at_once_and_is_awaited_until_it_is_on_disk() -> None:
+    async with kept() as it:
+        it.disk.free.clear()
+        durable = it.registry.hear(body(LOST), "10.0.0.9")
+        assert it.registry.has_overrides
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",)
+        waiting = asyncio.ensure_future(durable)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert it.disk.saved == {}
+        it.disk.free.set()
+        await waiting
+        assert it.disk.saved["sales"].override is not None
+        assert [change.what for change in it.disk.changes] == ["started"]
+
+
+async def test_what_changes_nothing_is_waited_for_by_nobody() -> None:
+    async with kept() as it:
+        contact = presence("sales", "5500000001000@c.us", "unavailable", NOW)
+        harmless: tuple[object, ...] = (contact, {"event": "onack"}, {}, [], "x")
+        for event in harmless:
+            assert it.registry.hear(body(event), "10.0.0.9") is None
+        assert it.registry.hear(b"\xff not JSON", "10.0.0.9") is None
+        assert not it.registry.has_overrides
+        assert it.disk.saves == 0
+
+
+async def test_a_waiter_that_is_cancelled_takes_no_change_with_it() -> None:
+    async with kept() as it:
+        it.disk.free.clear()
+        waiting = asyncio.ensure_future(it.registry.hear(body(LOST), "10.0.0.9"))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        closing = asyncio.ensure_future(it.registry.close())
+        await asyncio.sleep(0)
+        it.disk.free.set()
+        await closing
+        assert it.disk.saved["sales"].override is not None
+
+
+async def test_a_repeated_delivery_is_answered_no_sooner_than_the_first() -> None:
+    async with kept() as it:
+        it.disk.free.clear()
+        twice = {**LOST, "event_id": "e-1"}
+        first = it.registry.hear(body(twice), "10.0.0.9")
+        again = it.registry.hear(body(twice), "10.0.0.9")
+        assert again is not None
+        waiting = asyncio.gather(first, again)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        it.disk.free.set()
+        await waiting
+        assert [change.what for change in it.disk.changes] == ["started"]
+        assert it.counted('statusproxy_signals_total{kind="disconnected",verdict="duplicate"}') == 1
+
+
+async def test_a_late_event_is_left_aside_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    async with kept() as it:
+        await it.hear({**BACK, "timestamp": NOW}, {**LOST, "timestamp": NOW - 5})
+        assert not it.registry.has_overrides
+    assert "sales: status-find event left aside: late" in caplog.messages
+
+
+async def test_every_change_is_logged_counted_stored_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    told: list[tuple[str, str]] = []
+    async with kept() as it:
+        unlisten = it.registry.listen(lambda changes: told.extend((one.what, one.reason) for one in changes))
+        await it.hear(LOST, status_find("sales", "browserClose"), BACK)
+        unlisten()
+        await it.hear(LOST)
+    seen = [("started", "status-find disconnectedMobile"), ("repeated", "status-find browserClose"),
+            ("released", "connected-event")]  # fmt: skip
+    assert told == seen
+    assert [(change.what, change.reason) for change in it.disk.changes] == [*seen, seen[0]]
+    assert it.counted("statusproxy_overrides_started_total") == 2
+    assert it.counted('statusproxy_releases_total{reason="connected-event"}') == 1
+    assert "sales: disconnected (status-find disconnectedMobile); will be shown as disconnected" in caplog.messages
+    assert "sales: no longer shown as disconnected (connected-event)" in caplog.messages
+
+
+async def test_the_history_tells_what_the_gateway_claimed_meanwhile() -> None:
+    async with kept() as it:
+        it.look(channel_list(sales="CONNECTED", support="connected"))
+        await it.hear(LOST)
+        assert it.disk.changes[-1].gateway_said == "CONNECTED"
+        assert it.registry.gateway_word("sales").said == "CONNECTED"
+        it.look(channel_list(sales="qr_required"))
+        assert it.registry.gateway_word("sales").said == "qr_required"
+
+
+async def test_a_sender_not_believed_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        it.registry.doubt("203.0.113.7", "network")
+        assert not it.registry.has_overrides
+        assert it.registry.heard_at is None
+        assert it.counted('statusproxy_signals_total{kind="none",verdict="untrusted"}') == 1
+    assert "event not believed: its sender 203.0.113.7 fails the network check" in caplog.messages
+
+
+# The clock
+
+
+async def test_the_time_never_stands_still_and_never_goes_back() -> None:
+    async with kept() as it:
+        moments = [it.registry.now() for _ in range(5)]
+        it.clock.now -= 60
+        moments += [it.registry.now() for _ in range(5)]
+        it.clock.now += 7200
+        moments.append(it.registry.now())
+        assert moments == sorted(set(moments))
+        assert moments[-1] == it.clock.now
+
+
+async def test_a_clock_set_back_makes_no_later_word_older() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now -= 3600
+        await it.hear(BACK)
+        assert not it.registry.has_overrides
+        it.clock.now -= 3600
+        await it.hear(LOST)
+        assert it.registry.has_overrides
+
+
+def update(status: str, at: float) -> dict[str, Any]:
+    """The gateway's own event, with its time."""
+    return {
+        "event": "connection.update",
+        "session": {"id": "sales"},
+        "connection": {"status": status},
+        "timestamp": iso_time(at),
+    }
+
+
+@pytest.mark.parametrize(("ahead", "after"), [("open", "close"), ("close", "open")])
+async def test_what_was_heard_while_the_clock_ran_hours_ahead_makes_nothing_late(
+    ahead: str, after: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Proxy and sender are on one machine: its clock is wrong for both."""
+    async with kept() as it:
+        it.clock.ahead = 10_800
+        await it.hear(update(ahead, it.clock() + 1))
+        it.clock.ahead = 0
+        await it.hear(update(after, it.clock() + 1.5))
+        assert it.registry.has_overrides == (after == "close")
+    assert "the system clock was moved by -10800 s; corrections do not depend on it" in caplog.messages
+
+
+async def test_a_clock_that_runs_ahead_for_a_while_ends_no_override() -> None:
+    async with kept("sessions: {max_age: 2h}") as it:
+        await it.hear(LOST)
+        it.clock.ahead = 10_800
+        await it.hear(message("sales", "5500000001000@c.us", "under way", 0, 1))
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",)
+        it.clock.ahead = 0
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",)
+        it.clock.now += 7_200
+        assert it.look(channel_list(sales="connected")).corrected == ()
+
+
+async def test_what_is_fresh_does_not_hang_on_the_systems_clock() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.ahead = 10_800
+        connected = body(channel_list(sales="connected"))
+        before = it.registry.now()
+        it.clock.now += 1
+        it.registry.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, it.registry.now())
+        it.clock.ahead = 0
+        assert it.registry.correct(connected, LIST, before, None)[0].corrected == ("sales",)
+        it.clock.now += 1
+        assert it.registry.correct(connected, LIST, it.registry.now(), None)[0].corrected == ()
+
+
+async def test_what_is_stored_and_shown_is_in_the_systems_time() -> None:
+    async with kept() as it:
+        it.clock.ahead = 10_800
+        await it.hear(LOST)
+        it.look(channel_list(sales="connected"))
+        [record] = it.registry.records()
+        assert record.override is not None
+        assert record.override.since == record.override.began == record.heard_at == NOW + 1 + 10_800
+        assert record.shown_at == NOW + 2 + 10_800
+        assert it.disk.saved["sales"].override == record.override
+        assert [change.at for change in it.disk.changes] == [NOW + 1 + 10_800]
+        (released,) = await it.registry.release("sales")
+        assert released.at == pytest.approx(NOW + 2 + 10_800)
+        assert it.registry.in_system_time(record) != record
+        it.clock.ahead = 0
+        assert it.registry.in_system_time(record) is record
+
+
+async def test_shown_as_disconnected_is_said_once_an_answer_was_changed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    said = "sales: shown as disconnected from now on"
+    async with kept() as it:
+        await it.hear(LOST)
+        it.look(channel_list(support="connected"))
+        assert said not in caplog.messages
+        assert [one.shown_at for one in it.registry.records()] == [None]
+        for _ in range(3):
+            it.look(channel_list(sales="connected"))
+        assert caplog.messages.count(said) == 1
+        assert [one.shown_at for one in it.registry.records()] == [it.clock.now - 2]
+        await it.hear(BACK, LOST)
+        assert [one.shown_at for one in it.registry.records()] == [None]
+        it.look(channel_list(sales="connected"))
+        assert caplog.messages.count(said) == 2
+
+
+async def test_the_time_of_events_that_say_nothing_tells_of_the_senders_clock() -> None:
+    """The gateway's presence events are most of what comes; its clock is known before its first word that counts."""
+    async with kept() as it:
+        for _ in range(3):
+            contact = presence("sales", "5500000001000@c.us", "available", NOW)
+            await it.hear({**contact, "timestamp": iso_time(it.clock.now + 1 - 90)})
+        await it.hear(BACK)  # without a time
+        await it.hear(update("close", it.clock.now + 1 - 90))
+        assert it.registry.has_overrides
+
+
+# Trouble with the store
+
+
+async def test_a_disk_that_refuses_costs_no_webhook(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        assert await it.registry.works()
+        it.disk.broken = OSError("no space")
+        await it.hear(LOST)
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",)
+        assert not await it.registry.works()
+        assert it.counted("statusproxy_store_failures_total") == 1
+        await it.registry.release("sales")
+        assert not it.registry.has_overrides
+    assert "a change is not on disk yet: no space" in caplog.messages
+
+
+async def test_a_disk_that_stays_full_is_one_line_a_minute_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    def lines() -> list[str]:
+        return [line for line in caplog.messages if "no space" in line]
+
+    async with kept() as it:
+        it.disk.broken = OSError("no space")
+        for number in range(20):
+            await it.hear(status_find(f"s{number}", "browserClose"))
+        assert lines() == ["a change is not on disk yet: no space"]
+        it.clock.now += 60
+        await it.hear(LOST)
+        assert lines()[1:] == ["a change is not on disk yet: no space (and 19 times since this was last said)"]
+    assert {record.levelno for record in caplog.records if "no space" in record.message} == {logging.ERROR}
+
+
+async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_calls() -> None:
+    async with kept() as it:
+        it.disk.__class__ = type("Sick", (Disk,), {"healthy": property(lambda self: False)})
+        assert not await it.registry.works()
+
+
+# The start and the end
+
+
+async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    override = Override(since=NOW - 9, at=NOW - 9, began=NOW - 9, event="status-find", word="browserClose")
+    records = [Record("sales", Kind.DISCONNECTED, NOW - 9, override=override), Record("support", heard_at=NOW - 1)]
+    async with kept(records=records) as it:
+        assert it.look(channel_list(sales="connected", support="connected")).corrected == ("sales",)
+        assert {record.session for record in it.registry.records()} == {"sales", "support"}
+    assert "2 sessions known, 1 of them disconnected" in caplog.messages
+
+
+async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
+    ahead = NOW + 86_400
+    override = Override(since=ahead, at=ahead, began=ahead, event="status-find", caught_up="qr", caught_up_at=ahead)
+    records = [Record("sales", Kind.DISCONNECTED, ahead, ahead, ahead, override=override)]
+    async with kept(records=records) as it:
+        it.clock.now += signals.FURTHEST_AHEAD + 1
+        await it.hear(BACK)
+        assert not it.registry.has_overrides
+
+
+async def test_what_is_only_nice_to_know_is_written_at_leisure_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    async with kept() as it:
+        await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
+        async with asyncio.timeout(10), it.disk.written:
+            await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
+        assert it.disk.saved["sales"].heard_at == it.clock.now
+    monkeypatch.setattr(registry_module, "LEISURE", 3600.0)
+    async with kept() as it:
+        await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
+        assert it.disk.saved == {}
+    assert it.disk.saved["sales"].heard_at == it.clock.now
+    assert it.disk.closed
+
+
+async def test_the_leisurely_writer_survives_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        failing = monkeypatch.context()
+        with failing as patch:
+            patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
+            async with asyncio.timeout(10):
+                while "writing at leisure failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
+                    await asyncio.sleep(0.001)
+        it.clock.now += 3601
+        async with asyncio.timeout(10), it.disk.written:
+            await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
+
+
+async def test_an_end_in_trouble_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.registry.sessions.take_stale = lambda: 1 / 0
+        await it.registry.close()
+        assert it.disk.closed
+    assert "the last changes could not be written" in caplog.messages
+
+
+# What passing answers show
+
+
+async def test_an_answer_in_which_nothing_is_to_correct_comes_back_as_the_very_object_each_time() -> None:
+    async with kept() as it:
+        for lost in (False, True):
+            for words in ({"sales": "connected"}, {"support": "connected"}):
+                if lost and "sales" in words:
+                    continue
+                for _ in range(5):
+                    answer = body(channel_list(**words))
+                    it.clock.now += 1
+                    correction, _ = it.registry.correct(answer, LIST, it.clock.now, None)
+                    assert correction.body is answer
+            await it.hear(LOST)
+
+
+async def test_the_same_answer_is_corrected_once_and_counted_each_time() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        answers = [it.look(channel_list(sales="connected")).body for _ in range(5)]
+        assert len({id(answer) for answer in answers[2:]}) == 1
+        assert it.counted("statusproxy_channels_corrected_total") == 5
+        assert it.counted("statusproxy_answers_corrected_total") == 5
+
+
+async def test_what_the_gateway_said_last_is_known_though_its_answer_came_from_memory() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        for _ in range(5):
+            it.look(channel_list(sales="connected"))
+        assert it.registry.gateway_word("sales") == ("connected", it.clock.now)
+
+
+async def test_the_record_of_what_the_gateway_said_is_never_older_than_two_minutes() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        for _ in range(4):
+            it.clock.now += 40
+            it.look(channel_list(sales="connected"))
+            (record,) = it.registry.records()
+            assert record.gateway_said == "connected"
+            assert it.clock.now - record.gateway_said_at < 120
+
+
+@pytest.mark.parametrize("evidence", ["list", "code", "picture", "created"])
+async def test_connected_is_believed_once_the_gateway_was_seen_to_know(evidence: str) -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now += 1
+        at = it.clock.now
+        if evidence == "list":
+            it.look(channel_list(sales="qr_required"))
+        elif evidence == "code":
+            it.registry.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, at)
+        elif evidence == "picture":
+            it.registry.qr_answered("sales", b"\x89PNG", True, at)
+        else:
+            it.registry.created("sales", at)
+        assert it.look(channel_list(sales="connected"), age=3).corrected == ("sales",), "asked for before"
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        assert not it.registry.has_overrides
+
+
+async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        connected = body({"success": True, "qr": None, "status": "CONNECTED"})
+        it.clock.now += 1
+        assert it.registry.qr_answered("sales", connected, False, it.clock.now) is None
+        assert it.registry.has_overrides
+        assert it.registry.wants_qr("sales")
+        it.clock.now += 1
+        it.registry.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, it.clock.now)
+        it.clock.now += 1
+        assert it.registry.qr_answered("sales", connected, False, it.clock.now) is not None
+        assert not it.registry.has_overrides
+        assert not it.registry.wants_qr("sales")
+        it.clock.now += 1
+        assert it.registry.qr_answered("sales", body({"status": "INITIALIZING"}), False, it.clock.now) is None
+
+
+async def test_a_deleted_session_is_forgotten_for_good() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now += 1
+        durable = it.registry.deleted("sales", it.clock.now)
+        assert durable is not None
+        await durable
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        assert it.disk.changes[-1].reason == "deleted"
+
+
+async def test_what_cannot_be_read_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        it.registry.unreadable("channels", "not-json")
+        assert it.counted('statusproxy_correction_failures_total{reason="not-json"}') == 1
+    assert "channels passed untouched: not-json" in caplog.messages
+
+
+# Long lists
+
+
+def long_list(count: int, word: str = "connected") -> bytes:
+    return body(channel_list(**{f"s{number}": word for number in range(count)}))
+
+
+def lose(it: Kept, count: int) -> None:
+    """That many sessions fall, and nobody waits for the disk."""
+    for number in range(count):
+        it.clock.now += 0.001
+        it.registry.hear(body(status_find(f"s{number}", "disconnectedMobile")), "10.0.0.9")
+
+
+async def turns_while(work: Awaitable[Any]) -> tuple[Any, int]:
+    """What `work` gives, and how many turns others had meanwhile."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    try:
+        return await work, turns
+    finally:
+        task.cancel()
+
+
+async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 2_000)
+        answer = long_list(4_000)
+        (correction, durable), turns = await turns_while(
+            it.registry.correct_in_steps(answer, LIST, it.registry.now(), None)
+        )
+        assert turns > 15
+        assert len(correction.corrected) == 2_000
+        again = it.registry.correct(answer, LIST, it.registry.now(), None)[0]
+        assert (again.body, again.corrected) == (correction.body, correction.corrected)
+        assert durable is None
+        assert it.counted("statusproxy_channels_corrected_total") == 4_000
+
+
+async def test_what_is_heard_while_a_long_list_is_corrected_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 1_000)
+        asking = asyncio.create_task(it.registry.correct_in_steps(long_list(2_000), LIST, it.registry.now(), None))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not asking.done()
+        await it.hear(status_find("s0", "inChat"), status_find("s1999", "disconnectedMobile"))
+        correction = (await asking)[0]
+        assert set(correction.corrected) == {f"s{number}" for number in (*range(1, 1_000), 1_999)}
+
+
+async def test_with_nothing_to_correct_a_long_list_is_the_very_bytes_that_came() -> None:
+    async with kept() as it:
+        for _ in range(2):
+            answer = long_list(1_000)
+            assert (await it.registry.correct_in_steps(answer, LIST, it.registry.now(), None))[0].body is answer
+        await it.hear(LOST)
+        for _ in range(2):
+            answer = long_list(1_000)
+            it.clock.now += 1
+            assert (await it.registry.correct_in_steps(answer, LIST, it.registry.now(), None))[0].body is answer
+            it.clock.now += 1
+            assert it.registry.correct(long_list(1_000), LIST, it.registry.now(), None)[0].corrected == ()
+
+
+async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(*given: Any) -> Any:
+        made.append(given)
+        return correct_in_steps(*given)
+
+    monkeypatch.setattr(registry_module, "correct_in_steps", counted)
+    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 500)
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(500)}))  # channels are learned
+        it.clock.now += 1
+        asked_at = it.registry.now()
+        many = (it.registry.correct_in_steps(long_list(1_000), LIST, asked_at, None) for _ in range(8))
+        answers = {id(correction.body) for correction, _ in await asyncio.gather(*many)}
+        assert (len(answers), len(made)) == (1, 1)
+
+
+async def test_what_a_long_list_changed_is_stored_though_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    async with kept() as it:
+        lose(it, 1_000)
+        for number in range(1_000):
+            it.registry.created(f"s{number}", it.registry.now())
+        asking = asyncio.create_task(it.registry.correct_in_steps(long_list(1_000), LIST, it.registry.now(), None))
+        for _ in range(8):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        returned = 1_000 - it.registry.sessions.overrides
+        assert 0 < returned < 1_000
+        assert it.counted('statusproxy_releases_total{reason="reconnected"}') == returned
+        await it.registry.close()
+        assert sum(change.reason == "reconnected" for change in it.disk.changes) == returned
+        it.disk.closed = False
+        assert (await it.registry.correct_in_steps(long_list(1_000), LIST, it.registry.now(), None))[0].corrected == ()
+
+
+async def test_overrides_that_expire_by_the_thousand_do_so_some_at_a_time() -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        lose(it, 300)
+        it.clock.now += 7_200
+        it.registry.records()
+        assert it.registry.sessions.overrides == 300 - 128
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert not it.registry.has_overrides
+        assert it.counted('statusproxy_releases_total{reason="expired"}') == 300
+
+
+# What a change, a scrape and a look cost
+
+
+@pytest.fixture
+def lists_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the answers that were parsed."""
+    read: list[int] = []
+    find = Shape.find
+
+    def counted(shape: Shape, answer: bytes, *, one: bool) -> Any:
+        read.append(len(answer))
+        return find(shape, answer, one=one)
+
+    monkeypatch.setattr(Shape, "find", counted)
+    return read
+
+
+async def test_sessions_that_fall_at_once_have_each_kept_answer_read_once(lists_read: list[int]) -> None:
+    async with kept() as it:
+        it.registry.correct(long_list(1_000), LIST, it.registry.now(), None)
+        for number in range(10):
+            it.look({"channel": {"status": "connected"}}, ONE, f"s{number}")
+        assert lists_read == [], "with nothing to correct no answer is read"
+        lose(it, 300)
+        assert len(lists_read) == 11
+        await it.registry.close()
+        assert [change.gateway_said for change in it.disk.changes] == ["connected"] * 300
+
+
+async def test_a_scrape_and_a_look_read_nothing_again(lists_read: list[int]) -> None:
+    async with kept() as it:
+        lose(it, 100)
+        for _ in range(2):
+            it.registry.correct(long_list(1_000), LIST, it.registry.now(), None)
+            it.look({"channel": {"status": "connected"}}, ONE, "s1")
+        lists_read.clear()
+        for _ in range(5):
+            it.registry.records()
+            assert it.registry.gateway_word("s1") is not None
+            assert it.registry.gateway_word("s99") is not None
+        assert lists_read == []
+
+
+async def test_what_a_fall_costs_does_not_grow_with_the_lists_kept() -> None:
+    """Ratios of processor time within one run: with lists of 4 000 kept it was forty times as much."""
+
+    async def falls(channels: int) -> float:
+        async with kept() as it:
+            it.registry.correct(long_list(channels), LIST, it.registry.now(), None)
+            lose(it, 1)  # the list is read now
+            begun = time.process_time()
+            lose(it, 300)
+            return time.process_time() - begun
+
+    none, many = [min([await falls(channels) for _ in range(3)]) for channels in (1, 4_000)]
+    assert many < 3 * none
+
+
+# A flood of made-up sessions
+
+
+async def test_a_flood_of_made_up_sessions_ends_no_correction_of_one_that_the_list_names() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        lose(it, 10)
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(10)}))
+        for number in range(500):
+            it.registry.hear(body(status_find(f"made-up-{number}", "disconnectedMobile")), "10.0.0.9")
+            await asyncio.sleep(0)
+        assert len(it.look(channel_list(**{f"s{number}": "connected" for number in range(10)})).corrected) == 10
+
+
+async def test_before_the_map_is_full_it_learns_from_the_kept_list_which_sessions_are_real() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(10)}))
+        for number in range(10):
+            await it.hear(status_find(f"s{number}", "inChat"))
+        for number in range(500):
+            it.registry.hear(body(status_find(f"made-up-{number}", "inChat")), "10.0.0.9")
+            await asyncio.sleep(0)
+        known = {record.session for record in it.registry.records()}
+        assert known >= {f"s{number}" for number in range(10)}
+
+
+async def test_a_flood_of_made_up_sessions_pushes_nothing_out_of_the_history() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        lose(it, 10)
+        it.look(channel_list(**{f"s{number}": "connected" for number in range(10)}))
+        for number in range(500):
+            it.registry.hear(body(status_find(f"made-up-{number}", "disconnectedMobile")), "10.0.0.9")
+            await asyncio.sleep(0)
+        await it.hear(status_find("s1", "inChat"))
+        await it.registry.close()
+        told = [change.session for change in it.disk.changes]
+        assert len(told) < 60
+        assert told[-1] == "s1"
+
+
+async def test_forgotten_sessions_are_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept("sessions: {max_sessions: 4}") as it:
+        lose(it, 10)
+        assert it.counted("statusproxy_sessions_evicted_total") == 6
+    assert "1 sessions forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
+
+
+# The operator and the rules
+
+
+async def test_the_operators_word_is_stored_before_it_is_confirmed() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        (change,) = await it.registry.release("sales")
+        assert (change.what, change.reason) == ("released", "operator")
+        assert it.disk.saved["sales"].override is None
+        assert await it.registry.release("sales") == ()
+        with pytest.raises(LookupError, match="nobody"):
+            await it.registry.release("nobody")
+
+
+async def test_an_override_expires_where_that_is_wanted() -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        it.clock.now += 3601
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        await it.hear(LOST)
+        it.clock.now += 3601
+        assert [record.override for record in it.registry.records()] == [None]
+        await asyncio.sleep(0)
+        assert [change.reason for change in it.disk.changes if change.what == "released"] == ["expired", "expired"]
+
+
+async def test_new_rules_hold_from_the_next_word_on() -> None:
+    async with kept() as it:
+        await it.hear(status_find("wpp-01", "browserClose"))
+        for _ in range(3):
+            assert it.look(channel_list(sales="connected")).corrected == ()
+        other = loads("gateway: http://127.0.0.1:3000\npresence: trust\nsessions: {aliases: {wpp-01: sales}}")
+        it.registry.configure(other.signal_rules(), other.session_rules())
+        assert it.look(channel_list(sales="connected")).corrected == ("sales",), "no memory of the old rules"
+        await it.hear({"event": "connection.update", "session": "support", "state": "unavailable", "isOnline": False})
+        assert it.look(channel_list(support="connected")).corrected == ("support",)
+
+
+# The memory of corrections against none
+
+_SESSIONS = ("sales", "Sales Team", "salesteam", "support")
+_WORDS = ("connected", "disconnected", "qr_required", "unknown")
+
+_step = st.one_of(
+    st.tuples(
+        st.just("hear"),
+        st.sampled_from(_SESSIONS),
+        st.sampled_from(["disconnectedMobile", "browserClose", "inChat", "isLogged"]),
+        st.none() | st.integers(0, 90),
+    ),
+    st.tuples(st.just("alive"), st.sampled_from(_SESSIONS), st.none() | st.integers(0, 90)),
+    st.tuples(st.just("list"), st.integers(0, 3), st.integers(0, 6)),
+    st.tuples(st.just("list"), st.integers(0, 3), st.just(0)),
+    st.tuples(st.just("one"), st.sampled_from(_SESSIONS), st.sampled_from(_WORDS), st.integers(0, 6)),
+    st.tuples(st.sampled_from(["code", "said", "created", "deleted"]), st.sampled_from(_SESSIONS), st.integers(0, 6)),
+    st.tuples(st.just("release"), st.sampled_from(_SESSIONS)),
+    st.tuples(st.sampled_from(["records", "rules", "others"])),
+    st.tuples(st.just("wait"), st.integers(30, 4000)),
+)
+
+_LISTS = (
+    channel_list(**{"sales": "connected", "support": "connected", "Sales Team": "connected"}),
+    channel_list(**{"sales": "qr_required", "support": "connected", "Sales Team": "disconnected"}),
+    channel_list(**{"sales": "connected", "Sales Team": "unknown", "salesteam": "connected"}),
+    {"success": False},
+)
+
+_RULES = [
+    loads(f"gateway: http://127.0.0.1:3000\nsessions: {{max_age: 1h, aliases: {aliases}}}")
+    for aliases in ("{}", "{support: sales}")
+]
+_CODE, _SAID = {"qr": "data:image/png;base64,AAAA"}, {"qr": None, "status": "CONNECTED"}
+
+
+class Bare:
+    """What the registry does, with the domain alone: no memory, no store."""
+
+    def __init__(self) -> None:
+        self.sessions = SessionMap(_RULES[0].session_rules())
+        self.signal_rules = _RULES[0].signal_rules()
+
+    def correct(self, answer: bytes, rule: Any, asked_at: float, now: float, session: str | None) -> Any:
+        self.sessions.expire(now)
+        return correct(answer, rule, self.sessions, asked_at, now, session)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_step, max_size=40))
+def test_with_its_memory_the_registry_answers_as_the_bare_domain_does(steps: list[tuple[Any, ...]]) -> None:
+    asyncio.run(_side_by_side(steps))
+
+
+async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
+    bare, clock = Bare(), Clock()
+    registry = SessionRegistry(_RULES[0].signal_rules(), _RULES[0].session_rules(), Disk(), Metrics(), clock)
+    pending: list[Awaitable[None] | None] = []
+    for kind, *given_ in steps:
+        clock.now += 1
+        now = clock.now
+        match kind, given_:
+            case "hear", [session, word, age]:
+                event = status_find(session, word) | ({} if age is None else {"timestamp": now - age})
+                pending.append(registry.hear(body(event), "10.0.0.9"))
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+            case "alive", [session, age]:
+                event = message(session, "5500000001000@c.us", "hello", now, 1)
+                if age is None:
+                    del event["timestamp"], event["t"]
+                else:
+                    event["timestamp"] = now - age
+                pending.append(registry.hear(body(event), "10.0.0.9"))
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+            case "list", [which, age]:
+                correction, durable = registry.correct(body(_LISTS[which]), LIST, now - age, None)
+                pending.append(durable)
+                plain = bare.correct(body(_LISTS[which]), LIST, now - age, now, None)
+                assert (correction.body, correction.corrected) == (plain.body, plain.corrected)
+            case "one", [session, word, age]:
+                answer = {"success": True, "channel": {"id": session, "status": word}}
+                correction, durable = registry.correct(body(answer), ONE, now - age, session)
+                pending.append(durable)
+                plain = bare.correct(body(answer), ONE, now - age, now, session)
+                assert (correction.body, correction.corrected) == (plain.body, plain.corrected)
+            case "code", [session, age]:
+                pending.append(registry.qr_answered(session, body(_CODE), False, now - age))
+                bare.sessions.qr_seen(session, now - age, now)
+            case "said", [session, age]:
+                pending.append(registry.qr_answered(session, body(_SAID), False, now - age))
+                bare.sessions.said_connected(session, now - age, now)
+            case "created", [session, age]:
+                pending.append(registry.created(session, now - age))
+                bare.sessions.created(session, now - age, now)
+            case "deleted", [session, age]:
+                pending.append(registry.deleted(session, now - age))
+                bare.sessions.deleted(session, now - age, now)
+            case "release", [session]:
+                outcomes = []
+                for release in (registry.release(session), _bare_release(bare, session, now)):
+                    try:
+                        outcomes.append(len(await release))
+                    except LookupError:
+                        outcomes.append(-1)
+                assert outcomes[0] == outcomes[1]
+            case "records", _:
+                registry.records()
+                bare.sessions.expire(now)
+            case "rules" | "others", _:
+                rules = _RULES[kind == "others"]
+                registry.configure(rules.signal_rules(), rules.session_rules())
+                bare.sessions.configure(rules.session_rules())
+            case "wait", [seconds]:
+                clock.now += seconds
+            case _:
+                raise AssertionError(kind)
+        assert registry.has_overrides == bare.sessions.has_overrides
+    clock.now += 1
+    bare.sessions.expire(clock.now)
+    assert {_essence(one) for one in registry.records()} == {_essence(one) for one in bare.sessions.records()}
+    await asyncio.gather(*(one for one in pending if one is not None))
+
+
+async def _bare_release(bare: Bare, session: str, now: float) -> Sequence[Change]:
+    return bare.sessions.release(session, now)
+
+
+def _essence(record: Record) -> tuple[object, ...]:
+    """All of a record but when it was heard of and what the gateway said, which is noted later with a memory."""
+    return (record.session, record.verdict, record.known_at, record.alive_at, record.override, record.channel,
+            record.released, record.released_at)  # fmt: skip
+
+
+class AwayDisk(Disk):
+    """A store that was away when it was opened."""
+
+    on_late: Callable[[list[Record]], None] | None = None
+
+
+async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_known() -> None:
+    disk = AwayDisk()
+    registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
+    await registry.open()
+    assert disk.on_late is not None
+    disk.on_late([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))])
+    assert registry.has_overrides
+    disk.on_late([Record("sales", known_at=0.5)])
+    assert registry.has_overrides
+    await registry.close()

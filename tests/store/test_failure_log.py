@@ -1,0 +1,72 @@
+"""A store's trouble in the log: told at once, once a minute, and never with a last word that does not hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from statusproxy.store.failure_log import TroubleLog, times
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(clock: Clock) -> TroubleLog:
+    return TroubleLog(clock)
+
+
+def test_trouble_is_told_when_it_comes_and_when_it_is_over(log: TroubleLog) -> None:
+    assert log.fails("full") == 0
+    assert log.fails("full") is None
+    assert log.works()
+    assert not log.works()
+
+
+def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: TroubleLog, clock: Clock) -> None:
+    lines = [log.fails("full"), log.works()]
+    for _ in range(20):
+        clock.now += 2.5
+        lines += [log.fails("full"), log.works()]
+    assert lines[:2] == [0, True]
+    assert lines[2:] == [None, False] * 20
+    clock.now += 60
+    assert (log.fails("full"), log.works()) == (20, True)
+
+
+def test_trouble_that_stays_is_told_as_soon_as_its_minute_is_over(log: TroubleLog, clock: Clock) -> None:
+    log.fails("full")
+    log.works()
+    clock.now += 1
+    assert log.fails("full") is None
+    clock.now += 58
+    assert log.fails("full") is None
+    clock.now += 1
+    assert log.fails("full") == 1
+    assert log.works()
+
+
+def test_another_trouble_is_news(log: TroubleLog) -> None:
+    assert log.fails("full") == 0
+    assert log.fails("read-only") == 0
+    assert log.fails("full") is None  # it was told within this minute
+
+
+def test_troubles_without_end_take_no_room_without_end(log: TroubleLog) -> None:
+    for number in range(1000):
+        log.fails(str(number))
+    assert len(log._said_at) <= 32
+
+
+def test_a_count_is_told_where_there_is_one() -> None:
+    assert times(0) == ""
+    assert times(3) == " (and 3 times since this was last said)"

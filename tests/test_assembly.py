@@ -1,0 +1,247 @@
+"""What the settings say is what the rooms work with."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from statusproxy.assembly import build_site, head_limits, server_tls
+from statusproxy.config.settings import Settings, loads
+from statusproxy.observe.exchange_report import Kind
+from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
+
+GATEWAY = "http://127.0.0.1:3000"
+
+
+def settings(more: str = "", gateway: str = GATEWAY) -> Settings:
+    return loads(f"gateway: {gateway}\n{more}")
+
+
+def site(more: str = "", gateway: str = GATEWAY) -> Site:
+    return build_site(settings(more, gateway))
+
+
+def target(built: Site, path: bytes) -> WebhookTarget:
+    entry = built.routes.match("POST", path).entry
+    assert isinstance(entry, WebhookTarget)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "session"),
+    [
+        ("POST", "/v1/webhooks/receive", Kind.WEBHOOK, None),
+        ("PUT", "/v1/webhooks/receive/?x=1", Kind.WEBHOOK, None),
+        ("GET", "/v1/webhooks/receive", Kind.PASS, None),
+        ("GET", "/api/channels", Kind.CHANNELS, None),
+        ("HEAD", "/API/Channels/", Kind.CHANNELS, None),
+        ("GET", "/api/channels/Sales%20Team", Kind.CHANNELS, "Sales Team"),
+        ("GET", "/api/available-sessions", Kind.CHANNELS, None),
+        ("POST", "/api/channels", Kind.CREATE, None),
+        ("POST", "/api/channels/sales/start-session", Kind.CREATE, "sales"),
+        ("DELETE", "/api/channels/sales", Kind.DELETE, "sales"),
+        ("GET", "/api/channels/sales/qr", Kind.QR, "sales"),
+        ("POST", "/api/messages", Kind.PASS, None),
+        ("GET", "/", Kind.PASS, None),
+        ("GET", "/api/media/sales/m1", Kind.PASS, None),
+    ],
+)
+def test_the_presets_routes_are_what_the_gateways_interface_means(
+    method: str, path: str, kind: Kind, session: str | None
+) -> None:
+    match = site().routes.match(method, path.encode())
+    assert (match.kind, match.session) == (kind, session)
+
+
+def test_a_route_carries_its_rule() -> None:
+    routes = site("reconnect: {create: [POST /api/channels], body: [channel, id]}").routes
+    shared, alone = (routes.match("GET", path).entry for path in (b"/api/channels", b"/api/channels/sales"))
+    assert isinstance(shared, ChannelsEntry)
+    assert isinstance(alone, ChannelsEntry)
+    assert (shared.share, alone.share) == (True, False)
+    assert shared.rule.set["status"] == "disconnected"
+    assert alone.rule.keep == shared.rule.keep
+    assert routes.match("POST", b"/api/channels").entry == CreateEntry(("channel", "id"))
+
+
+def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:
+    built = site("webhooks: [{path: /tap, forward: false}]")
+    assert target(built, b"/tap").tap
+    assert target(built, b"/tap").pool is None
+    for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        assert built.routes.match(method, b"/tap").kind is Kind.NOT_FOUND
+
+
+def test_a_webhook_for_elsewhere_goes_to_its_own_target() -> None:
+    built = site(
+        """
+webhooks:
+  - {path: /a, forward_to: "http://hub.example/api/hook?k=v"}
+  - {path: /b, forward_to: "http://hub.example/other"}
+  - {path: /c, forward_to: "https://hub.example"}
+  - {path: /d}
+"""
+    )
+    first, second, third, fourth = (target(built, path) for path in (b"/a", b"/b", b"/c", b"/d"))
+    assert (first.target, second.target, third.target, fourth.target) == (b"/api/hook?k=v", b"/other", b"/", None)
+    assert first.pool is second.pool, "one receiver, one pool"
+    assert first.pool is not None
+    assert third.pool is not None
+    assert fourth.pool is None
+    assert (first.pool.origin.host, first.pool.origin.port, first.pool.origin.tls) == ("hub.example", 80, None)
+    context = third.pool.origin.tls
+    assert third.pool.origin.port == 443
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_who_is_believed_is_as_configured() -> None:
+    senders = target(
+        site(
+            """
+webhooks:
+  - path: /a
+    from: [10.1.0.0/16]
+    secret: {header: X-Webhook-Secret, value: abc}
+    hmac: {header: X-Signature, secret: def, algorithm: sha512, prefix: "sha512=", encoding: base64}
+"""
+        ),
+        b"/a",
+    ).senders
+    assert [str(network) for network in senders.networks] == ["10.1.0.0/16"]
+    assert senders.secret is not None
+    assert (senders.secret.header, senders.secret.value) == (b"x-webhook-secret", b"abc")
+    assert senders.signature is not None
+    assert (senders.signature.header, senders.signature.prefix) == (b"x-signature", b"sha512=")
+    assert (senders.signature.algorithm, senders.signature.encoding) == ("sha512", "base64")
+    plain = target(site(), b"/v1/webhooks/receive").senders
+    assert (plain.secret, plain.signature) == (None, None)
+    assert plain.networks
+
+
+@pytest.mark.parametrize(
+    ("gateway", "host", "port", "unix", "base", "secure"),
+    [
+        ("http://gateway.example", "gateway.example", 80, None, b"", False),
+        ("http://gateway.example:3000/base/", "gateway.example", 3000, None, b"/base", False),
+        ("https://gateway.example/x", "gateway.example", 443, None, b"/x", True),
+        ("http://[::1]:3000", "::1", 3000, None, b"", False),
+        ("unix:/run/gateway.sock", "", None, "/run/gateway.sock", b"", False),
+    ],
+)
+def test_the_gateways_address_is_taken_apart(
+    gateway: str, host: str, port: int | None, unix: str | None, base: bytes, secure: bool
+) -> None:
+    origin = site(gateway=gateway).pool.origin
+    if unix is None:
+        assert (origin.host, origin.port) == (host, port)
+    assert (origin.unix, origin.base_path, origin.tls is not None) == (unix, base, secure)
+
+
+def test_an_https_gateway_is_trusted_as_configured() -> None:
+    checked = site(gateway="https://gateway.example").pool.origin.tls
+    assert checked is not None
+    assert (checked.verify_mode, checked.check_hostname) == (ssl.CERT_REQUIRED, True)
+    loose = site("gateway_tls: {verify: false, server_name: inner.example}", "https://gateway.example").pool.origin
+    assert loose.tls is not None
+    assert (loose.tls.verify_mode, loose.tls.check_hostname) == (ssl.CERT_NONE, False)
+    assert loose.server_name == "inner.example"
+
+
+def test_times_and_sizes_reach_where_they_are_used() -> None:
+    built = site(
+        """
+timeouts: {connect: 1s, response_head: 2s, response_body: 3s, request_body: 4s, upgrade_idle: 5s, min_rate_grace: 6s}
+limits: {head: 10k, headers: 9, body: 1MB, corrected: 2MB, tap: 3k, upstream_connections: 8, upstream_idle: 5,
+  reserved: 2, per_client: 3, min_rate: 512}
+host: gateway
+language: en
+"""
+    )
+    limits = built.pool.limits
+    assert (limits.connect, limits.response_head, limits.response_body) == (1.0, 2.0, 3.0)
+    assert (limits.connections, limits.idle, limits.reserved, limits.per_client) == (8, 5, 2, 3)
+    assert (built.timeouts.min_rate_grace, built.limits.min_rate) == (6.0, 512)
+    assert (built.timeouts.request_body, built.timeouts.write, built.timeouts.upgrade_idle) == (4.0, 3.0, 5.0)
+    assert (built.limits.body, built.limits.corrected, built.limits.tap) == (1_000_000, 2_000_000, 3072)
+    assert (built.host, built.language) == ("gateway", "en")
+    heads = head_limits(settings("limits: {head: 10k, headers: 9, target: 2k}"))
+    assert (heads.head, heads.fields, heads.target, heads.drop_underscores) == (10_240, 9, 2048, False)
+    assert head_limits(settings("underscores_in_headers: drop")).drop_underscores
+
+
+def test_a_pool_that_still_fits_is_kept_with_its_connections() -> None:
+    hub = 'webhooks: [{path: /a, forward_to: "http://hub.example/1"}]'
+    first = site(hub)
+    again = build_site(settings(hub.replace("/1", "/2") + "\nlanguage: en"), first.pools)
+    assert again.pool is first.pool
+    assert again.pools == first.pools
+    moved = build_site(settings(hub, "http://127.0.0.1:3001"), first.pools)
+    assert moved.pool is not first.pool
+    assert target(moved, b"/a").pool is target(first, b"/a").pool
+    slower = build_site(settings("timeouts: {connect: 9s}"), first.pools)
+    assert slower.pool is not first.pool
+
+
+def test_a_pool_that_is_closed_or_speaks_tls_is_made_anew() -> None:
+    first = site()
+    first.pool.abort()
+    assert build_site(settings(), first.pools).pool is not first.pool
+    secure = site(gateway="https://gateway.example")
+    assert build_site(settings(gateway="https://gateway.example"), secure.pools).pool is not secure.pool
+
+
+def test_our_own_port_speaks_tls_only_where_configured() -> None:
+    assert server_tls(settings()) is None
+
+
+def test_our_own_tls_is_a_modern_one(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    context = server_tls(settings(f"tls: {{certificate: {certificate}, key: {key}}}"))
+    assert context is not None
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+    certificate.write_text("no longer one")
+    with pytest.raises(OSError, match=r"PEM|SSL"):
+        server_tls(settings_with(certificate, key))
+
+
+def settings_with(certificate: Path, key: Path) -> Any:
+    """Settings whose certificate went bad after they were read."""
+    import msgspec
+
+    from statusproxy.config.settings import Tls
+
+    return msgspec.structs.replace(settings(), tls=Tls(certificate=str(certificate), key=str(key)))
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of its own signing, and its key: `certificate.pem` and `key.pem` in the folder."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "proxy.example")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
