@@ -37,6 +37,33 @@ def test_ids_are_read_once_and_objects_when_asked_for() -> None:
     assert found.said("s1").word == "connected"
 
 
+def test_what_has_been_read_is_not_read_again() -> None:
+    found = read(listing(3))
+    with mock.patch.object(module.Shape, "find", side_effect=AssertionError):
+        assert list(found.steps()) == []
+        found.read()
+    assert (list(found.ids.exact), found.failure) == (["s0", "s1", "s2"], None)
+
+
+@pytest.mark.parametrize(
+    ("others", "failure"),
+    [
+        (b'[1,"a",{"id":"no"}]', None),
+        (b'["\\ud800",1e400,{"id":"no"}]', None),
+        (b"[1 2]", "not-json"),
+        (b"[1] [2]", "not-json"),
+        (b'[{"a":[1}]]', "not-json"),
+        (b'["\\ud800",NaN]', "not-json"),
+    ],
+)
+def test_cut_into_pieces_an_array_beside_the_list_is_judged_too(others: bytes, failure: str | None) -> None:
+    body = b'{"others":%b,"channels":[{"id":"sales","status":1}]}' % others
+    assert read(body).failure == failure
+    with everything_is_long():
+        found = read(body)
+    assert (found.failure, list(found.ids.exact)) == (failure, [] if failure else ["sales"])
+
+
 @given(documents, st.integers(1, 60))
 def test_cut_into_pieces_a_document_reads_the_same(body: bytes, piece: int) -> None:
     at_once = essence(read(body))
@@ -87,6 +114,24 @@ def test_an_answer_about_one_channel_is_never_cut_but_bounded(extra: int) -> Non
 def test_a_channel_of_megabytes_is_too_large() -> None:
     body = listing(3, about="x" * LARGEST)
     assert read(body).failure == "too-large"
+
+
+@pytest.mark.parametrize(("size", "failure"), [(200_000, None), (300_000, "too-large")])
+@pytest.mark.parametrize(
+    ("around", "path_id"),
+    [
+        (b'{"channel":%b}', "sales"),
+        (b'{"channels":[%b]}', None),
+        (b'{"others":[%b],"channels":[{"id":"sales"}]}', None),
+    ],
+    ids=["one channel", "list", "beside the list"],
+)
+def test_what_only_the_slow_way_can_read_is_bounded(
+    around: bytes, path_id: str | None, size: int, failure: str | None
+) -> None:
+    channel = b'{"id":"sales","about":"\\ud800%b"}' % (b"x" * size)
+    found = read(around % channel, path_id)
+    assert (found.failure, list(found.ids.exact)) == (failure, [] if failure else ["sales"])
 
 
 def test_more_channels_than_anybody_has_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from statusproxy.status import channel_list
 from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
-from statusproxy.status.channels import ChannelRule, Correction, correct, correct_in_steps
+from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.pieces import cut
 from statusproxy.status.sessions import Change, Release, SessionMap, SessionRules
@@ -324,9 +324,7 @@ def test_near_the_end_of_the_stack_it_still_does_not_raise() -> None:
         else:
             results.append(corrected(body))
 
-    frame, used = sys._getframe(), 0
-    while frame.f_back is not None:
-        frame, used = frame.f_back, used + 1
+    used = frames()
     for spare in range(60, 20, -4):
         try:
             descend(sys.getrecursionlimit() - used - spare)
@@ -334,6 +332,42 @@ def test_near_the_end_of_the_stack_it_still_does_not_raise() -> None:
             break  # not even the call, or the map of the test, has room
     assert results
     assert all(one.failure == "too-deep" or one.corrected == ("sales",) for one in results)
+
+
+def frames() -> int:
+    """How many calls the caller stands in."""
+    frame, count = sys._getframe(), -1
+    while frame.f_back is not None:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
+@pytest.mark.parametrize("in_one_go", [True, False])
+def test_where_the_stack_ends_after_reading_the_answer_is_untouched_and_says_why(in_one_go: bool) -> None:
+    body = b'[{"id":"sales","status":"connected","x":[[{"a":[1]}]]}]'
+    results: list[Correction] = []
+
+    def descend(left: int, answer: ChannelList, sessions: SessionMap) -> None:
+        if left:
+            descend(left - 1, answer, sessions)
+        elif in_one_go:
+            results.append(correct_at_once(answer, sessions, 200.0, 201.0))
+        else:
+            results.append(to_the_end(correct_in_steps(answer, sessions, 200.0, 201.0))[0])
+
+    used = frames()
+    for spare in range(60, 0, -1):
+        answer, sessions = ChannelList(body, LIST), down("sales")
+        answer.read()
+        try:
+            descend(sys.getrecursionlimit() - used - spare, answer, sessions)
+        except RecursionError:
+            break  # not even the call has room
+    disconnected = Correction(body.replace(b"connected", b"disconnected"), ("sales",))
+    untouched = Correction(body, failure="too-deep")
+    assert results[0] == disconnected
+    assert results[-1] == untouched
+    assert all(one in (disconnected, untouched) for one in results)
 
 
 # What the answer tells the map
@@ -777,4 +811,24 @@ def test_thousands_that_return_at_once_are_told_step_by_step() -> None:
 def test_with_no_override_in_force_nothing_is_read_in_steps_either() -> None:
     answer = ChannelList(b"not json", LIST)
     assert list(correct_in_steps(answer, SessionMap(), 200.0, 201.0)) == []
+    assert correct_at_once(answer, SessionMap(), 200.0, 201.0).body is answer.body
     assert not answer.is_read
+
+
+@pytest.mark.parametrize(
+    ("body", "corrected_ids", "failure"),
+    [
+        (b'{"channels":[{"id":"support","status":1},{"id":"sales","status":"connected"}]}', ("sales",), None),
+        (b'{"channels":[{"id":"support","status":"connected"}]}', (), None),
+        (b'{"channels":[{"id":"sales","status":"connected"}', (), "not-json"),
+        (b'{"success":true}', (), "no-list"),
+    ],
+)
+@pytest.mark.parametrize("long", [False, True])
+def test_in_steps_a_list_is_corrected_or_left_as_in_one_go(
+    body: bytes, corrected_ids: tuple[str, ...], failure: str | None, long: bool
+) -> None:
+    with everything_is_long() if long else nullcontext():
+        done, corrected_now, why, changes = in_steps(body, down("sales"))
+    assert done == (expected(body, {"sales"}) if corrected_ids else body)
+    assert (corrected_now, why, changes) == (corrected_ids, failure, ())

@@ -35,6 +35,7 @@ def test_an_answer_that_says_connected_claims_it(body: bytes) -> None:
         b'{"instance":{"instanceName":"sales","status":"created"},"hash":"x"}',
         b'{"message":"not connected","status":"not connected"}',
         b'{"connected":false}',
+        b'{"data":{"session":{"instance":{"status":"CONNECTED","connected":true}}}}',  # deeper than any gateway says it
         b"[" * 100_000,
     ],
 )

@@ -46,6 +46,12 @@ def test_only_the_first_of_several_messages_is_looked_at() -> None:
         assert PLACES.marks_own(parse_members(body)) is own
 
 
+@pytest.mark.parametrize("messages", [[], "true_x", 1, None])
+def test_where_an_array_of_messages_could_stand_nothing_else_is_a_message(messages: object) -> None:
+    assert not PLACES.marks_own({"messages": messages})
+    assert PLACES.marks_own({"messages": messages, "key": {"fromMe": True}})
+
+
 def test_a_gateway_can_have_its_own_places() -> None:
     assert Dialect(own=(*OWN, ("meta", "outgoing"))).marks_own({"meta": {"outgoing": True}})
     assert not Dialect(own=(), own_ids=()).marks_own({"fromMe": True, "id": "true_x"})

@@ -52,7 +52,10 @@ def test_every_byte_is_in_the_frame_or_in_a_piece(document: bytes) -> None:
             assert json.loads(b"[" + document[start:end].replace(b"\xe9", b"e") + b"]") is not None
 
 
-@pytest.mark.parametrize("document", [b'["a', b"[1,2", b'[{"a":"b]', b"[1,2}", b'{"a":[1,{"b":2}}', b'"abc\\"'])
+@pytest.mark.parametrize(
+    "document",
+    [b'["a', b"[1,2", b'[{"a":"b]', b"[1,2}", b'{"a":[1,{"b":2}}', b'"abc\\"', b'["\\', b'["' + b"a" * 20 + b"\\"],
+)
 def test_what_does_not_close_is_refused(document: bytes) -> None:
     with pytest.raises(ValueError, match="end"):
         cut_all(document)

@@ -40,6 +40,13 @@ def test_a_path_leads_to_the_last_member_of_each_name(path: str, found: str | No
     assert (span and text[slice(*span)]) == (text if path == "" else found)
 
 
+@pytest.mark.parametrize("empty", ["{}", "{ \n}"])
+def test_an_object_without_members_ends_where_it_is_said_to_end(empty: str) -> None:
+    text = f'{{"a":{empty},"z":2}}'
+    assert locate(text, 0, ("a", "b"), partial(after_value, text)) == (None, len(text))
+    assert locate(text, 0, ("z",), partial(after_value, text)) == ((len(text) - 2, len(text) - 1), len(text))
+
+
 @pytest.mark.parametrize(("written", "name"), [("id", "id"), ("\\u0069d", "id"), ("st\\\\", "st\\"), ("Ã©", "é")])
 def test_a_name_is_read_whatever_its_spelling(written: str, name: str) -> None:
     assert member_name(written) == name

@@ -462,8 +462,11 @@ def test_when_it_was_lost_is_told_on_our_clock() -> None:
 def test_a_moved_clock_makes_what_was_learned_of_senders_void() -> None:
     sessions = SessionMap()
     hear(sessions, "sales", UP, at=T + 10_800, arrival=T)  # the system's clock was three hours ahead, and theirs too
+    hear(sessions, "support", DOWN, arrival=T)
+    without_a_time = record(sessions, "support")
     sessions.clock_was_moved()
     assert record(sessions, "sales").lags == ()
+    assert record(sessions, "support") == without_a_time
     assert hear(sessions, "sales", DOWN, at=T + 10, arrival=T + 10) == "applied"
 
 
@@ -844,6 +847,16 @@ def test_a_session_without_events_is_never_touched() -> None:
     assert see(down("sales"), "support") == (frozenset(), ())
 
 
+def test_an_override_is_told_once_as_shown_when_it_first_changes_an_answer() -> None:
+    sessions = down("sales", "support")
+    assert sessions.take_first_shown() == []
+    for now in (201.0, 202.0):
+        sessions.answer_changed(["sales"], {"sales": ["sales"], "support": ["support"]}, now)
+    assert sessions.take_first_shown() == ["sales"]
+    assert sessions.take_first_shown() == []
+    assert (record(sessions, "sales").shown_at, record(sessions, "support").shown_at) == (201.0, None)
+
+
 # Bounds
 
 
@@ -957,6 +970,25 @@ def test_another_spelling_and_an_alias_are_confirmed_but_not_what_could_be_two_c
     sessions = down("Sales Team", "wpp-01", "front desk", rules=SessionRules(aliases={"wpp-01": "support"}))
     confirm(sessions, ChannelIds({"salesteam", "support", "FrontDesk", "frontdesk"}))
     assert [one.session for one in sessions.records() if one.confirmed] == ["Sales Team", "wpp-01"]
+
+
+def test_a_long_list_gives_way_while_it_confirms_and_names_all_who_are_there_when_their_turn_comes() -> None:
+    names = [f"s{number}" for number in range(600)]
+    sessions = down(names[0], names[-1])
+    steps = sessions.confirm(ChannelIds(dict.fromkeys(names).keys()))
+    next(steps)
+    hear(sessions, names[-2], UP, at=101.0)
+    assert sum(1 for _ in steps) == 1
+    assert [one.session for one in sessions.records() if one.confirmed] == [names[0], names[-1], names[-2]]
+
+
+def test_a_list_that_names_the_same_again_leaves_nothing_to_save() -> None:
+    sessions = down("real-0", "real-1")
+    saved = []
+    for _ in range(2):
+        confirm(sessions)
+        saved.append(sorted(one.session for one in sessions.take_stale()))
+    assert saved == [["real-0", "real-1"], []]
 
 
 def test_a_deleted_session_keeps_that_it_was_real_and_an_older_disconnect_stays_late() -> None:
@@ -1082,6 +1114,18 @@ def test_what_decides_is_to_be_saved_at_once_and_the_rest_at_leisure() -> None:
     assert sessions.take_stale() == []
     see(sessions, "sales", says="unknown")
     assert sessions.take_stale() == [record(sessions, "sales")]
+
+
+def test_what_decides_is_unsaved_until_it_is_taken() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=1))
+    told = [sessions.has_unsaved]
+    for session in ("old", "new"):
+        hear(sessions, session, DOWN, at=100.0)
+        told.append(sessions.has_unsaved)
+        sessions.take_unsaved()
+        told.append(sessions.has_unsaved)
+    sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "new"), 101.0)
+    assert [*told, sessions.has_unsaved] == [False, True, False, True, False, False]
 
 
 def test_what_is_nice_to_know_is_saved_with_what_decides() -> None:

@@ -58,5 +58,6 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
                    loaded.override.since, loaded.override.began, loaded.override.caught_up_at or 0.0,
                    *(moment for _, moment in loaded.override.seen_on)]  # fmt: skip
         assert max(moments) <= past
+    assert not_after(replace(RECORD, override=None), past) == replace(not_after(RECORD, past), override=None)
     assert not_after(RECORD, past).known_at == RECORD.known_at  # the sender's own
     assert not_after(RECORD, past).lags == (("/in", 90.0 - 3_602),)
