@@ -17,6 +17,8 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from statusproxy import __version__
 from statusproxy.admin.health import Health
 from statusproxy.admin.report import moment, session_text
@@ -202,8 +204,8 @@ class Feed:
 
     def _heard(self) -> dict[str, Any]:
         return {
-            "webhook_last_heard": moment(self._registry.heard_at),
-            "webhooks": self._registry.seen.totals(),
+            "webhook_last_heard": moment(self._registry.webhooks.last_heard),
+            "webhooks": msgspec.to_builtins(self._registry.webhooks.totals()),
             "started": moment(self._registry.started_at),
         }
 
@@ -211,7 +213,7 @@ class Feed:
 
     async def _go_on(self) -> None:
         looked_at = time.monotonic()
-        stop = self._registry.listen(self._stirred)
+        unsubscribe = self._registry.changes.subscribe(self)
         try:
             while True:
                 try:
@@ -229,9 +231,10 @@ class Feed:
                     self._all = True  # what was taken from the watch is lost
                     log.exception("what the status page is told could not be refreshed")
         finally:
-            stop()
+            unsubscribe()
 
-    def _stirred(self, changes: Sequence[Change]) -> None:
+    def changed(self, changes: Sequence[Change], now: float) -> None:
+        """Look at once: a correction began or ended."""
         self._stir.set()
 
     async def _look(self, *, health: bool = True) -> None:

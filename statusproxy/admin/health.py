@@ -44,7 +44,7 @@ class Health:
         together. It does not make the proxy unready: as long as the server is there, nothing is at risk.
         """
         store, gateway = await asyncio.gather(self._store(), self._gateway())
-        damage = [str(each) for each in self._registry.damage]
+        damage = [str(each) for each in self._registry.saving.damage]
         missing = self._registry.absences.going_on(self._registry.clock.wall())
         works = store is None and gateway is None
         status = "trouble" if not works else "degraded" if damage else "ok"

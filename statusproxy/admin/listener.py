@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import web
 
 from statusproxy import __version__
@@ -23,10 +24,11 @@ from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import Health
 from statusproxy.admin.ids import natural_key
 from statusproxy.admin.report import change_report, damage_report, moment, session_text
+from statusproxy.admin.scrape import gauges
 from statusproxy.admin.selfreport import self_report
 from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
-from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.downstream import unix_socket
 from statusproxy.proxy.exchange import Proxy
@@ -57,7 +59,7 @@ _HISTORY: Final = 1000
 class AdminListener:
     """Answers `/healthz`, `/readyz`, `/sessions`, `/history`, `/state`, `/metrics`, and serves the status page."""
 
-    def __init__(self, registry: SessionRegistry, metrics: Metrics, proxy: Proxy, settings: Settings) -> None:
+    def __init__(self, registry: SessionRegistry, exposition: Exposition, proxy: Proxy, settings: Settings) -> None:
         self.settings = settings
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
@@ -68,7 +70,7 @@ class AdminListener:
         self.listening: list[str] = []
         """Where the proxy itself listens."""
         self._registry = registry
-        self._metrics = metrics
+        self._exposition = exposition
         self._proxy = proxy
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
@@ -224,8 +226,8 @@ class AdminListener:
         return web.json_response(report, status=503 if report["status"] == "trouble" else 200)
 
     async def _expose(self, request: web.Request) -> web.Response:
-        self._metrics.refresh(self._registry, self._proxy)
-        return web.Response(body=self._metrics.expose(), headers={"Content-Type": self._metrics.content_type})
+        body = self._exposition.expose(gauges(self._registry, self._proxy))
+        return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
 
     async def _sessions(self, request: web.Request) -> web.Response:
         """Every session something is known of: those shown as disconnected first, in natural order."""
@@ -234,8 +236,8 @@ class AdminListener:
             {
                 "now": moment(time.time()),
                 "started": moment(self._registry.started_at),
-                "webhook_last_heard": moment(self._registry.heard_at),
-                "webhooks": self._registry.seen.totals(),
+                "webhook_last_heard": moment(self._registry.webhooks.last_heard),
+                "webhooks": msgspec.to_builtins(self._registry.webhooks.totals()),
                 "disconnected": sum(record.override is not None for record in records),
             }
         )
@@ -292,15 +294,15 @@ class AdminListener:
         return web.json_response(
             {
                 "store": self._registry.store.trouble or "ok",
-                "damage": [damage_report(damage) for damage in self._registry.damage],
-                "repairs": dict(self._registry.repairs),
+                "damage": [damage_report(damage) for damage in self._registry.saving.damage],
+                "repairs": dict(self._registry.saving.repairs),
             }
         )
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Note that an operator knows of all damage so far."""
         try:
-            return web.json_response({"acknowledged": await self._registry.acknowledge_damage()})
+            return web.json_response({"acknowledged": await self._registry.saving.acknowledge_damage()})
         except StoreError as error:
             return _refuse(503, f"this cannot be noted now: {error}")
 

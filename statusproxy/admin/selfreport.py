@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from statusproxy import __version__
 from statusproxy.config.settings import Settings, dump
 from statusproxy.proxy.exchange import Proxy
@@ -34,7 +36,7 @@ def self_report(
         "waiting": list(waiting),
         "given": list(given),
         "health": dict(health),
-        "webhooks": {"last_heard": registry.heard_at, **registry.seen.report()},
-        "absences": registry.absences.report(),
+        "webhooks": msgspec.to_builtins(registry.webhooks.report()),
+        "absences": msgspec.to_builtins(registry.absences.report()),
         "forwarding_strangers": list(proxy.site.trust.strangers),
     }

@@ -61,7 +61,7 @@ async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
         assert (ready.status, body["status"], body["store"], body["gateway"]) == (200, "degraded", "ok", "ok")
         assert "120 sessions" in body["damage"][0]
         registry = admin.proxy.server.registry
-        await until(lambda: not any(each.pending for each in registry.damage))  # history is saved bit by bit
+        await until(lambda: not any(each.pending for each in registry.saving.damage))  # history is saved bit by bit
         (damage,) = (await admin.json("/state"))["damage"]
         assert (damage["sessions"], damage["text"]) == (120, (await admin.json("/readyz"))["damage"][0])
         assert "unreadable" in damage["set_aside"]
@@ -85,7 +85,7 @@ async def test_what_cannot_be_noted_is_said(admin: Admin, monkeypatch: pytest.Mo
     async def refuse(*_: object) -> int:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(admin.proxy.server.registry, "acknowledge_damage", refuse)
+    monkeypatch.setattr(admin.proxy.server.registry.saving, "acknowledge_damage", refuse)
     answer = await admin.ask("/state/acknowledge", method="POST")
     assert (answer.status, b"disk full" in answer.body) == (503, True)
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from statusproxy.config.settings import loads
 from statusproxy.demo.events import iso_time, message, presence, status_find
+from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
+from statusproxy.registry import corrections as corrections_module
 from statusproxy.registry import registry as registry_module
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
@@ -109,7 +111,7 @@ class Kept:
         return self.registry.correct(body(document), rule, self.clock.now - age, session)[0]
 
     def counted(self, line: str) -> float:
-        for each in self.metrics.expose().decode().splitlines():
+        for each in Exposition(self.metrics).expose().decode().splitlines():
             if each.startswith(line):
                 return float(each.rpartition(" ")[2])
         return 0.0
@@ -196,21 +198,31 @@ async def test_a_repeated_delivery_is_answered_no_sooner_than_the_first() -> Non
         assert it.counted('statusproxy_signals_total{kind="disconnected",verdict="duplicate"}') == 1
 
 
-async def test_a_late_event_is_left_aside_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_late_event_is_ignored_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     async with kept() as it:
         await it.hear({**BACK, "timestamp": NOW}, {**LOST, "timestamp": NOW - 5})
         assert not it.registry.has_overrides
-    assert "sales: status-find event left aside: late" in caplog.messages
+    assert "sales: status-find event ignored: late" in caplog.messages
+
+
+class Follower:
+    """A subscriber that notes what it is told."""
+
+    def __init__(self, told: list[tuple[str, str]]) -> None:
+        self.told = told
+
+    def changed(self, changes: Sequence[Change], now: float) -> None:
+        self.told += [(one.what, one.reason) for one in changes]
 
 
 async def test_every_change_is_logged_counted_stored_and_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     told: list[tuple[str, str]] = []
     async with kept() as it:
-        unlisten = it.registry.listen(lambda changes: told.extend((one.what, one.reason) for one in changes))
+        unsubscribe = it.registry.changes.subscribe(Follower(told))
         await it.hear(LOST, status_find("sales", "browserClose"), BACK)
-        unlisten()
+        unsubscribe()
         await it.hear(LOST)
     seen = [("started", "status-find disconnectedMobile"), ("repeated", "status-find browserClose"),
             ("released", "connected-event")]  # fmt: skip
@@ -232,13 +244,13 @@ async def test_the_history_tells_what_the_gateway_claimed_meanwhile() -> None:
         assert it.registry.gateway_word("sales").said == "qr_required"
 
 
-async def test_a_sender_not_believed_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_sender_not_trusted_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with kept() as it:
         it.registry.doubt("203.0.113.7", "network")
         assert not it.registry.has_overrides
-        assert it.registry.heard_at is None
+        assert it.registry.webhooks.last_heard is None
         assert it.counted('statusproxy_signals_total{kind="none",verdict="untrusted"}') == 1
-    assert "event not believed: its sender 203.0.113.7 fails the network check" in caplog.messages
+    assert "event ignored: its sender 203.0.113.7 fails the network check" in caplog.messages
 
 
 # The clock
@@ -423,16 +435,16 @@ async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
         assert not it.registry.has_overrides
 
 
-async def test_what_is_only_nice_to_know_is_written_at_leisure_and_at_the_end(
+async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
         async with asyncio.timeout(10), it.disk.written:
             await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
         assert it.disk.saved["sales"].heard_at == it.clock.now
-    monkeypatch.setattr(registry_module, "LEISURE", 3600.0)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 3600.0)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
         assert it.disk.saved == {}
@@ -440,17 +452,17 @@ async def test_what_is_only_nice_to_know_is_written_at_leisure_and_at_the_end(
     assert it.disk.closed
 
 
-async def test_the_leisurely_writer_survives_trouble(
+async def test_writing_at_intervals_goes_on_after_an_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     async with kept("sessions: {max_age: 1h}") as it:
         await it.hear(LOST)
         failing = monkeypatch.context()
         with failing as patch:
             patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
             async with asyncio.timeout(10):
-                while "writing at leisure failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
+                while "writing the state at intervals failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
                     await asyncio.sleep(0.001)
         it.clock.now += 3601
         async with asyncio.timeout(10), it.disk.written:
@@ -512,7 +524,7 @@ async def test_the_record_of_what_the_gateway_said_is_never_older_than_two_minut
 
 
 @pytest.mark.parametrize("evidence", ["list", "code", "picture", "created"])
-async def test_connected_is_believed_once_the_gateway_was_seen_to_know(evidence: str) -> None:
+async def test_connected_is_trusted_once_the_gateway_was_seen_to_know(evidence: str) -> None:
     async with kept() as it:
         await it.hear(LOST)
         it.clock.now += 1
@@ -598,7 +610,7 @@ async def turns_while(work: Awaitable[Any]) -> tuple[Any, int]:
 
 
 async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 2_000)
         answer = long_list(4_000)
@@ -614,7 +626,7 @@ async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monk
 
 
 async def test_what_is_heard_while_a_long_list_is_corrected_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 1_000)
         asking = asyncio.create_task(it.registry.correct_in_steps(long_list(2_000), LIST, it.registry.now(), None))
@@ -647,8 +659,8 @@ async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkey
         made.append(given)
         return correct_in_steps(*given)
 
-    monkeypatch.setattr(registry_module, "correct_in_steps", counted)
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "correct_in_steps", counted)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 500)
         it.look(channel_list(**{f"s{number}": "connected" for number in range(500)}))  # channels are learned
@@ -660,7 +672,7 @@ async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkey
 
 
 async def test_what_a_long_list_changed_is_stored_though_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 1_000)
         for number in range(1_000):
@@ -804,7 +816,7 @@ async def test_the_operators_word_is_stored_before_it_is_confirmed() -> None:
         (change,) = await it.registry.release("sales")
         assert (change.what, change.reason) == ("released", "operator")
         assert it.disk.saved["sales"].override is None
-        assert await it.registry.release("sales") == ()
+        assert list(await it.registry.release("sales")) == []
         with pytest.raises(LookupError, match="nobody"):
             await it.registry.release("nobody")
 

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from statusproxy.observe.logs import NOTICE
-from statusproxy.registry import changes as module
-from statusproxy.registry.changes import ChangeLog
+from statusproxy.registry import change_log as module
+from statusproxy.registry.change_log import ChangeLog
 from statusproxy.status.sessions import Change
 
 
