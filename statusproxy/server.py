@@ -127,8 +127,8 @@ class Server:
             reserve=reserve,
         )
         self.admin = AdminListener(self.registry, self.exposition, self.proxy, settings)
-        self.admin.listening = self.addresses
-        self.admin.given = self._given
+        self.admin.answers.listening = self.addresses
+        self.admin.answers.given = self._given
         try:
             await self._listen(settings)
         except OSError as error:

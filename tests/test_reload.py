@@ -122,7 +122,7 @@ PROBES: dict[str, Probe] = {
     ),
     "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.registry.store)),
     "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
-    "admin.token": Probe("fresh", lambda server: server.admin.settings.admin.token, attrgetter("admin.token")),
+    "admin.token": Probe("fresh", lambda server: server.admin.answers.settings.admin.token, attrgetter("admin.token")),
     "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),
     "gateway_tls": Probe(
         {"server_name": "other.example"}, lambda server: pool(server).origin.server_name,

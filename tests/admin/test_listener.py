@@ -11,9 +11,10 @@ from urllib.parse import quote
 import pytest
 
 from statusproxy import __version__
+from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
-from statusproxy.admin import listener as listener_module
-from statusproxy.admin.report import session_text
+from statusproxy.admin.messages import Session
+from statusproxy.admin.report import session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
@@ -57,7 +58,7 @@ async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
     async with start(state={"url": f"sqlite:///{path}"}) as admin:
         ready = await admin.ask("/readyz")
         body = json.loads(ready.body)
-        # Not 503: all works, and an orchestrator that takes it out or restarts it would mend nothing.
+        # Not 503: all works, and an orchestrator that takes it out or restarts it would fix nothing.
         assert (ready.status, body["status"], body["store"], body["gateway"]) == (200, "degraded", "ok", "ok")
         assert "120 sessions" in body["damage"][0]
         registry = admin.proxy.server.registry
@@ -395,11 +396,11 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
     await admin.lose("sales")
     in_this_turn = most = 0
 
-    def counted(record: Record, word: Word | None) -> str:
+    def counted(record: Record, word: Word | None) -> Session:
         nonlocal in_this_turn, most
         in_this_turn += 1
         most = max(most, in_this_turn)
-        return session_text(record, word)
+        return session_report(record, word)
 
     async def somebody_else() -> None:
         nonlocal in_this_turn
@@ -407,7 +408,7 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
             await asyncio.sleep(0)
             in_this_turn = 0
 
-    monkeypatch.setattr(listener_module, "session_text", counted)
+    monkeypatch.setattr(answers_module, "session_report", counted)
     other = asyncio.create_task(somebody_else())
     told = await admin.json("/sessions")
     other.cancel()

@@ -1,5 +1,6 @@
 """What is told of a session: only what is known."""
 
+from statusproxy.admin.messages import ChangeLine
 from statusproxy.admin.report import change_report, moment, session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Change, Override, Record, Release
@@ -29,7 +30,7 @@ def test_a_time_that_never_was_is_none() -> None:
 
 def test_a_lost_session_is_told_since_its_first_loss_and_with_the_events_own_word() -> None:
     report = session_report(LOST)
-    assert (report["shows"], report["since"], report["reason"], report["caught_up"]) == (
+    assert (report.shows, report.since, report.reason, report.caught_up) == (
         "disconnected",
         moment(NOW),
         "status-find browserClose",
@@ -39,32 +40,32 @@ def test_a_lost_session_is_told_since_its_first_loss_and_with_the_events_own_wor
 
 def test_an_event_without_a_word_is_a_reason_by_itself() -> None:
     record = Record("sales", override=Override(since=NOW, at=NOW, began=NOW, event="closesession"))
-    assert session_report(record)["reason"] == "closesession"
+    assert session_report(record).reason == "closesession"
 
 
 def test_a_session_that_nothing_corrects_is_never_told_as_connected() -> None:
     told = session_report(Record("sales", verdict=Kind.CONNECTED, known_at=NOW, heard_at=NOW))
-    assert told["shows"] == "gateway"
-    assert told["gateway_said"] is None
-    assert told["last_message_at"] is None
+    assert told.shows == "gateway"
+    assert told.gateway_said is None
+    assert told.last_message_at is None
 
 
 def test_a_released_session_tells_how_and_since_when() -> None:
     told = session_report(Record("sales", released=Release.ALIVE, released_at=NOW))
-    assert (told["since"], told["reason"], told["released"]) == (moment(NOW), "alive", "alive")
+    assert (told.since, told.reason, told.released) == (moment(NOW), "alive", "alive")
 
 
 def test_the_gateways_newest_word_is_told() -> None:
-    assert session_report(LOST, Word("qr_required", NOW + 3))["gateway_said"] == "qr_required"
-    assert session_report(LOST, Word("qr_required", NOW + 1))["gateway_said"] == "connected"
+    assert session_report(LOST, Word("qr_required", NOW + 3)).gateway_said == "qr_required"
+    assert session_report(LOST, Word("qr_required", NOW + 1)).gateway_said == "connected"
 
 
 def test_a_change_is_told_with_both_its_times() -> None:
-    assert change_report(Change("sales", "started", "closesession", NOW, NOW + 1, "connected")) == {
-        "session": "sales",
-        "change": "started",
-        "reason": "closesession",
-        "at": moment(NOW),
-        "recorded_at": moment(NOW + 1),
-        "gateway_said": "connected",
-    }
+    assert change_report(Change("sales", "started", "closesession", NOW, NOW + 1, "connected")) == ChangeLine(
+        session="sales",
+        change="started",
+        reason="closesession",
+        at=moment(NOW),
+        recorded_at=moment(NOW + 1),
+        gateway_said="connected",
+    )
