@@ -134,7 +134,8 @@ async def test_the_doctors_report(start: Start) -> None:
     assert pid is not None
     assert said.replace(settings, '"SETTINGS"') == (
         f'{{"version": "{__version__}", {pid[0]}, "now": TIME, "started": TIME, '
-        f'"listening": {json.dumps(server.admin.answers.listening)}, "settings": "SETTINGS", "waiting": [], "given": [], '
+        f'"listening": {json.dumps(server.admin.answers.listening)}, "settings": "SETTINGS", '
+        '"waiting": [], "given": [], '
         '"health": {"status": "ok", "store": "ok", "gateway": "ok", "missing": ["client"]}, '
         '"webhooks": {"last_heard": TIME, "heard": 1, "gap": 0.0, "senders": ['
         '{"address": "127.0.0.1", "believed": 1, "doubts": {}, "last": TIME}, '
