@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from statusproxy.observe.logs import Repeats
+from statusproxy.observe.repeats import Repeats
 
 log = logging.getLogger("statusproxy.sessions")
 

@@ -11,7 +11,7 @@ import pytest
 from statusproxy.demo.events import status_find
 from tests.integration.stage import INBOUND, OUTBOUND
 from tests.proxy.harness import PATIENCE, Origin, Wire, answer, get, running
-from tests.registry.test_registry import Disk
+from tests.registry.disk import Disk
 
 LOST = json.dumps(status_find("sales", "browserClose")).encode()
 

@@ -26,6 +26,7 @@ from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
 from statusproxy.status.sessions import Change, Override, Record, SessionMap
 from statusproxy.status.signals import Kind
+from tests.registry.disk import Disk
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
 SETTINGS = loads("gateway: http://127.0.0.1:3000")
@@ -44,50 +45,6 @@ class Clock:
 
     def even(self) -> float:
         return self.now
-
-
-class Disk:
-    """A store that a test can hold up, and break."""
-
-    def __init__(self, records: Sequence[Record] = ()) -> None:
-        self.records = list(records)
-        self.saved: dict[str, Record] = {}
-        self.forgotten: list[str] = []
-        self.changes: list[Change] = []
-        self.saves = 0
-        self.broken: Exception | None = None
-        self.free = asyncio.Event()
-        self.free.set()
-        self.closed = False
-        self.written = asyncio.Condition()
-
-    async def open(self) -> list[Record]:
-        return self.records
-
-    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
-        await self.free.wait()
-        if self.broken is not None:
-            raise self.broken
-        async with self.written:
-            self.saves += 1
-            self.saved |= {record.session: record for record in records}
-            self.forgotten += forgotten
-            self.changes += changes
-            self.written.notify_all()
-
-    async def history(self, session: str | None, limit: int) -> list[Change]:
-        return [change for change in reversed(self.changes) if session in {None, change.session}][:limit]
-
-    async def close(self) -> None:
-        self.closed = True
-
-    @property
-    def healthy(self) -> bool:
-        return self.broken is None
-
-    @property
-    def trouble(self) -> str | None:
-        return None if self.broken is None else str(self.broken)
 
 
 class Kept:
