@@ -81,3 +81,31 @@ def test_no_line_shows_a_whole_phone_number(caplog: pytest.LogCaptureFixture) ->
     log.changed([lost("5500000001000")], 1_000.0)
     log.ignored("5500000001000", "close", "late", 1_000.0)
     assert "5500000001000" not in caplog.text
+
+
+def test_a_session_is_said_to_be_shown(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINES", 1)
+    log = ChangeLog()
+    log.first_shown("5500000001000", 1_000.0)
+    log.first_shown("sales", 1_000.0)
+    assert caplog.messages == ["…1000: shown as disconnected from now on"]
+    assert caplog.records[0].__dict__["change"] == "shown"
+
+
+def test_an_event_that_is_ignored_is_said_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    ChangeLog().ignored("sales", "close", "late", 1_000.0)
+    assert caplog.messages == ["sales: close event ignored: late"]
+    (record,) = caplog.records
+    assert (record.__dict__["session"], record.__dict__["event"], record.__dict__["verdict"]) == (
+        "sales",
+        "close",
+        "late",
+    )
+
+
+def test_a_change_of_an_unknown_kind_is_said_plainly(caplog: pytest.LogCaptureFixture) -> None:
+    ChangeLog().changed(
+        [Change("sales", "forgotten", "operator", 1.0, 1.0), Change("a", "new", "x", 5.0, 1.0)], 1_000.0
+    )
+    assert caplog.messages == ["sales: forgotten (operator)", "a: x"]
+    assert (caplog.records[1].__dict__["at"], caplog.records[1].__dict__["reason"]) == (5.0, "x")

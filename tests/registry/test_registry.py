@@ -332,7 +332,103 @@ async def test_the_time_of_events_that_say_nothing_tells_of_the_senders_clock() 
         assert it.registry.has_overrides
 
 
-# Trouble with the store
+async def test_what_the_gateway_said_and_what_came_is_told_in_the_systems_time() -> None:
+    async with kept() as it:
+        it.look(channel_list(sales="connected"))
+        assert it.registry.gateway_word("sales") == ("connected", NOW + 1)
+        it.clock.ahead = -3_600
+        assert it.registry.gateway_word("sales") == ("connected", NOW + 1 - 3_600)
+        await it.hear(LOST)
+        assert it.registry.webhooks.last_heard == NOW + 2 - 3_600
+        assert it.registry.started_at == NOW
+        (forgotten, *_) = await it.registry.forget("sales")
+        assert forgotten.at == pytest.approx(NOW + 2 - 3_600)
+
+
+async def test_with_the_systems_clock_what_was_learnt_of_a_senders_is_void(caplog: pytest.LogCaptureFixture) -> None:
+    """Sender and proxy share a clock. Set back an hour, the sender's next words must not look an hour old."""
+    async with kept() as it:
+        for _ in range(3):
+            await it.hear(update("open", it.clock.now + 1))
+        it.clock.ahead = -3_600
+        await it.hear(update("close", it.clock() + 1))
+        assert it.registry.has_overrides
+        (record,) = it.registry.records()
+        assert record.override is not None
+        assert record.override.since == it.clock()
+        await it.hear(update("open", it.clock() + 1))
+        assert not it.registry.has_overrides
+    assert [line for line in caplog.messages if "clock" in line] == [
+        "the system clock was moved by -3600 s; corrections do not depend on it"
+    ]
+
+
+async def test_a_clock_that_is_corrected_by_seconds_voids_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        await it.hear(update("open", it.clock() + 1))
+        it.clock.ahead = -59
+        it.clock.now += 59  # a sender's own times order its events
+        await it.hear(update("close", it.clock() + 1))
+        assert it.registry.has_overrides
+    assert not any("clock" in line for line in caplog.messages)
+
+
+# What the history says the gateway claimed
+
+
+def claims(it: Kept) -> list[tuple[str, str | None]]:
+    return [(change.what, change.gateway_said) for change in it.disk.changes]
+
+
+async def test_each_change_has_what_the_gateway_claimed_at_that_time() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.look(channel_list(sales="connected"))
+        await it.hear(status_find("sales", "browserClose"))
+        it.look(channel_list(sales="qr_required"))
+        await it.hear(BACK)
+        it.look(channel_list(support="connected"))
+        await it.hear(LOST)
+        assert claims(it) == [
+            ("started", None),
+            ("repeated", "connected"),
+            ("released", "qr_required"),
+            ("started", "qr_required"),
+        ]
+
+
+async def test_a_claim_is_found_by_the_sessions_alias_and_by_the_rules_of_now() -> None:
+    async with kept("sessions: {aliases: {wpp-01: sales}}") as it:
+        it.look(channel_list(sales="connected", support="open"))
+        await it.hear(status_find("wpp-01", "browserClose"))
+        assert claims(it) == [("started", "connected")]
+        assert it.registry.gateway_word("wpp-01").said == "connected"
+        other = loads("gateway: http://127.0.0.1:3000\nsessions: {aliases: {wpp-01: support}}")
+        it.registry.configure(other.signal_rules(), other.session_rules())
+        assert it.registry.gateway_word("wpp-01").said == "open"
+
+
+async def test_an_override_that_expires_as_a_list_comes_has_that_lists_claim() -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        it.look(channel_list(sales="connected"))
+        it.clock.now += 3_700
+        it.look(channel_list(sales="open"))
+        await it.registry.close()
+        assert claims(it) == [("started", None), ("released", "open")]
+
+
+async def test_a_release_that_a_list_brings_has_that_lists_claim() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.look(channel_list(sales="qr_required"))
+        it.look(channel_list(sales="connected"))
+        await it.registry.close()
+        assert claims(it) == [("started", None), ("released", "connected")]
+        assert it.disk.changes[-1].reason == "reconnected"
+
+
+# Errors of the store
 
 
 async def test_a_disk_that_refuses_costs_no_webhook(caplog: pytest.LogCaptureFixture) -> None:
@@ -515,6 +611,55 @@ async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code()
         assert not it.registry.wants_qr("sales")
         it.clock.now += 1
         assert it.registry.qr_answered("sales", body({"status": "INITIALIZING"}), False, it.clock.now) is None
+
+
+async def test_a_qr_answer_that_cannot_be_read_is_counted_and_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        assert it.registry.qr_answered("sales", b"<html>", False, it.registry.now()) is None
+        assert it.counted('statusproxy_unread_total{reason="not-json",what="qr"}') == 1
+        assert it.registry.has_overrides
+    assert "qr passed untouched: not-json" in caplog.messages
+
+
+async def test_what_a_proxy_in_front_leaves_out_is_noted() -> None:
+    async with kept() as it:
+        it.registry.left_out("client", "10.0.0.2", webhook=True)
+        (absence,) = it.registry.absences.report()
+        assert (absence.missing, absence.peer, absence.webhooks, absence.last) == ("client", "10.0.0.2", 1, NOW)
+
+
+async def test_versions_tell_when_what_is_shown_and_what_the_gateway_said_may_differ() -> None:
+    async with kept() as it:
+        version, (news, noted) = it.registry.version, it.registry.gateway_versions
+        it.look(channel_list(sales="connected"))
+        it.look(channel_list(sales="connected"))
+        assert it.registry.gateway_versions == (news + 1, noted + 2)
+        assert it.registry.version == version
+        await it.hear(LOST)
+        assert it.registry.version != version
+
+
+async def test_what_nobody_awaits_may_be_cut_off_by_the_end_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        it.clock.now += 3_700
+        it.disk.free.clear()
+        it.registry.records()  # ends it, and waits for no disk
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        it.disk.free.set()
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_registry_that_was_never_opened_is_closed_all_the_same() -> None:
+    it = Kept()
+    await it.registry.close()
+    assert it.disk.closed
 
 
 async def test_a_deleted_session_is_forgotten_for_good() -> None:
@@ -762,6 +907,69 @@ async def test_forgotten_sessions_are_counted_and_said(caplog: pytest.LogCapture
         lose(it, 10)
         assert it.counted("statusproxy_sessions_evicted_total") == 6
     assert "1 sessions forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
+
+
+async def test_an_evicted_correction_is_released_counted_and_forgotten_by_the_store() -> None:
+    async with kept("sessions: {max_sessions: 2}") as it:
+        for session in ("first", "second", "third"):
+            await it.hear(status_find(session, "browserClose"))
+        assert {record.session for record in it.registry.records()} == {"second", "third"}
+        assert it.look(channel_list(first="connected", third="connected")).corrected == ("third",)
+        assert it.counted('statusproxy_releases_total{reason="evicted"}') == 1
+        assert it.counted("statusproxy_sessions_evicted_total") == 1
+        assert it.disk.forgotten == ["first"]
+        await it.hear(status_find("fourth", "browserClose"), status_find("fourth", "browserClose"))
+        assert it.counted("statusproxy_sessions_evicted_total") == 2
+        assert it.disk.forgotten == ["first", "second"]
+
+
+async def test_what_is_in_the_list_outlives_what_is_not_when_the_store_gives_too_much() -> None:
+    records = [Record(f"s{number}", heard_at=NOW - number, confirmed=number == 4) for number in range(5)]
+    async with kept("sessions: {max_sessions: 2}", records) as it:
+        assert {record.session for record in it.registry.records()} == {"s0", "s4"}
+
+
+# Aliases and spellings
+
+
+async def test_an_aliased_session_is_corrected_and_released_by_its_channels_name() -> None:
+    async with kept("sessions: {aliases: {wpp-01: Sales Team}}") as it:
+        await it.hear(status_find("wpp-01", "browserClose"))
+        listed = channel_list(**{"Sales Team": "connected", "support": "connected"})
+        assert it.look(listed).corrected == ("Sales Team",)
+        (change,) = await it.registry.release("Sales Team")
+        assert (change.session, change.reason) == ("wpp-01", "operator")
+        assert it.look(listed).corrected == ()
+
+
+async def test_what_is_done_to_a_channel_is_done_to_its_aliased_session() -> None:
+    async with kept("sessions: {aliases: {wpp-01: sales}}") as it:
+        await it.hear(status_find("wpp-01", "browserClose"))
+        it.clock.now += 1
+        it.registry.created("sales", it.registry.now())
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        assert it.disk.changes[-1].reason != "deleted"
+        await it.hear(status_find("wpp-01", "browserClose"))
+        it.clock.now += 1
+        durable = it.registry.deleted("sales", it.registry.now())
+        assert durable is not None
+        await durable
+        assert it.disk.changes[-1].reason == "deleted"
+        changes = await it.registry.forget("sales")
+        assert [(change.session, change.what) for change in changes] == [("wpp-01", "forgotten")]
+        assert it.disk.forgotten == ["wpp-01"]
+
+
+async def test_a_return_under_another_spelling_ends_the_correction_as_the_list_comes() -> None:
+    async with kept() as it:
+        await it.hear(status_find("Sales Team", "browserClose"))
+        assert it.look(channel_list(salesteam="connected")).corrected == ("salesteam",)
+        await it.hear(status_find("salesteam", "inChat"))
+        assert it.look(channel_list(salesteam="connected")).corrected == ()
+        await it.registry.close()
+        assert [(change.session, change.reason) for change in it.disk.changes[-1:]] == [
+            ("Sales Team", "connected-event")
+        ]
 
 
 # The operator and the rules
