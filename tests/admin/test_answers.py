@@ -9,9 +9,12 @@ import re
 import pytest
 
 from statusproxy import __version__
+from statusproxy.admin import feed as feed_module
 from statusproxy.observe.absences import CLIENT
+from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
+from tests.proxy.harness import until
 
 _MOMENT = re.compile(r'"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"')
 _EPOCH = re.compile(r"\b1?\d{9}\.\d+")
@@ -146,3 +149,74 @@ async def test_the_doctors_report(start: Start) -> None:
         '"absences": [{"missing": "client", "peer": "10.0.0.2", "count": 1, "webhooks": 1, "last": TIME}], '
         '"forwarding_strangers": []}'
     )
+
+
+async def test_metrics(admin: Admin) -> None:
+    await admin.lose("sales")
+    answer = await admin.ask("/metrics")
+    assert (answer.get("Content-Type") or b"").startswith(b"text/plain; version=")
+    assert b"statusproxy_overrides_started_total 1.0" in answer.body
+    assert b"statusproxy_overrides 1.0" in answer.body
+
+
+async def test_where_the_operators_rule_is_off_nothing_is_released_or_forgotten(start: Start) -> None:
+    async with start(sessions={"releases": {"operator": False}}) as admin:
+        await admin.lose("sales")
+        assert await text(admin, "/sessions/sales/release", "POST") == (
+            '{"error": "releasing by hand is switched off (sessions.releases.operator)"}'
+        )
+        assert await text(admin, "/sessions/sales/forget", "POST") == (
+            '{"error": "sales is shown as disconnected, and sessions.releases.operator is off"}'
+        )
+        assert await text(admin, "/sessions/nobody/forget", "POST") == '{"error": "no session \'nobody\' is known"}'
+        assert (await admin.ask("/sessions/sales/forget", method="POST")).status == 409
+
+
+async def test_what_the_store_refuses_is_an_error_in_words(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> int:
+        raise StoreError("disk full")
+
+    registry = admin.proxy.server.registry
+    monkeypatch.setattr(registry.saving, "acknowledge_damage", refuse)
+    monkeypatch.setattr(registry.store, "history", refuse)
+    assert await text(admin, "/state/acknowledge", "POST") == '{"error": "this cannot be noted now: disk full"}'
+    assert await text(admin, "/history") == '{"error": "the history cannot be read: disk full"}'
+    assert (await admin.ask("/history")).status == 503
+
+
+async def test_the_stream_begins_with_what_is_true_now(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lost_and_heard(admin)
+    wire = await admin.connect()
+    await wire.send(f"GET /events HTTP/1.1\r\nHost: {admin.netloc}\r\n\r\n".encode())
+    head = await wire.head()
+    assert (head.status, head.get("Content-Type"), head.get("Cache-Control"), head.get("X-Accel-Buffering")) == (
+        200, b"text/event-stream", b"no-store", b"no",
+    )  # fmt: skip
+    heard = '"webhook_last_heard":TIME,"webhooks":{"came":2,"trusted":2,"untrusted":{}},"started":TIME,"now":TIME}'
+    said: dict[str, str] = {}
+    while len(said) < 3:
+        line = (await wire.reader.readline()).decode("ascii")
+        if line.startswith("event: "):
+            said[line[7:-1]] = _MOMENT.sub("TIME", (await wire.reader.readline()).decode("ascii"))
+    wire.reset()
+    assert said == {
+        "hello": f'data: {{"version":"{__version__}","total":2,"gateway_url":"{admin.gateway.url}","now":TIME}}\n',
+        "health": f'data: {{"status":"ok","store":"ok","gateway":"ok",{heard}\n',
+        "sessions": f'data: {{"sessions":[{LOST},{HEARD}],{heard}\n',
+    }
+    monkeypatch.setattr(feed_module, "PAGES", 0)
+    refused = await admin.ask("/events")
+    assert (refused.status, refused.get("Retry-After")) == (503, b"10")
+
+
+async def test_a_page_that_leaves_is_no_error(admin: Admin, caplog: pytest.LogCaptureFixture) -> None:
+    feed = admin.proxy.server.admin.answers.feed
+    wire = await admin.connect()
+    await wire.send(f"GET /events HTTP/1.1\r\nHost: {admin.netloc}\r\n\r\n".encode())
+    await wire.head()
+    wire.reset()
+    for _ in range(3):
+        await admin.lose("sales")
+        await admin.regain("sales")
+    await until(lambda: not feed._pages)
+    assert caplog.messages == [] or all("sales" in line for line in caplog.messages)

@@ -13,8 +13,10 @@ import pytest
 from statusproxy import __version__
 from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
+from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
 from statusproxy.admin.report import session_report
+from statusproxy.config.settings import loads
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
@@ -415,3 +417,47 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
     assert [one["session"] for one in told["sessions"]] == ["sales", *names]
     assert told["disconnected"] == 1
     assert most == 100
+
+
+# ---- sockets that systemd opened, and no listener at all ----
+
+
+def listener(admin: Admin, text: str) -> AdminListener:
+    """Another listener for the same proxy, with these settings."""
+    server = admin.proxy.server
+    return AdminListener(
+        server.registry, server.exposition, server.proxy, loads(f"gateway: http://127.0.0.1:1\n{text}")
+    )
+
+
+async def test_turned_off_it_listens_nowhere(admin: Admin) -> None:
+    off = listener(admin, "admin: {listen: null}")
+    assert await off.start() is None
+    assert (off.addresses, off.exposed) == ([], False)
+    await off.stop()
+
+
+async def test_a_socket_of_systemds_is_served_wherever_the_settings_would_listen(admin: Admin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        inherited = listener(admin, "admin: {listen: null}")
+        address = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        assert await inherited.start([sock]) == address
+        assert (inherited.addresses, inherited.exposed) == ([address], False)
+        wire = Wire(*await asyncio.open_connection(*sock.getsockname()))
+        await wire.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await wire.message()).status == 200
+        await wire.close()
+        await inherited.stop()
+
+
+async def test_a_socket_that_other_machines_reach_is_served_with_a_token_only(admin: Admin) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as sock:
+        with pytest.raises(OSError, match=r"other machines may reach, and there is no admin\.token"):
+            await listener(admin, "").start([sock])
+        exposed = listener(admin, "admin: {token: let-me-in-please}")
+        await exposed.start([sock])
+        assert exposed.exposed
+        changed = loads("gateway: http://127.0.0.1:1\nadmin: {token: another-token-1}")
+        exposed.configure(changed, ["listen"])
+        assert (exposed.answers.settings, exposed.answers.waiting) == (changed, ["listen"])
+        await exposed.stop()

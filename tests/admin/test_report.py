@@ -1,10 +1,11 @@
 """What is told of a session: only what is known."""
 
-from statusproxy.admin.messages import ChangeLine
-from statusproxy.admin.report import change_report, moment, session_report
+from statusproxy.admin.messages import ChangeLine, DamageLine
+from statusproxy.admin.report import change_report, damage_report, moment, session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Change, Override, Record, Release
 from statusproxy.status.signals import Kind
+from statusproxy.store.damage import Damage
 
 NOW = 1_768_504_026.49
 
@@ -68,4 +69,17 @@ def test_a_change_is_told_with_both_its_times() -> None:
         at=moment(NOW),
         recorded_at=moment(NOW + 1),
         gateway_said="connected",
+    )
+
+
+def test_a_damage_is_told_in_parts_and_as_a_sentence() -> None:
+    damage = Damage(NOW, "unreadable", "/state.db.unreadable", 3, 5, pending=True)
+    assert damage_report(damage) == DamageLine(
+        at=moment(NOW),
+        cause="unreadable",
+        sessions=3,
+        changes=5,
+        pending=True,
+        set_aside="/state.db.unreadable",
+        text=str(damage),
     )
