@@ -67,7 +67,8 @@ class AdminListener:
             if inherited:
                 for sock in inherited:
                     self._listeners.append(await self._serve_socket(sock))
-            elif address is not None:
+            else:
+                assert address is not None
                 self._listeners.append(await self._listen_on(address))
         except OSError as error:
             await self.stop()

@@ -1,4 +1,4 @@
-"""The command line against a running proxy, each as a process of its own; and what the client says of trouble."""
+"""The command line against a running proxy, each as a process of its own; and the errors that the client tells."""
 
 import http.server
 import json

@@ -127,7 +127,7 @@ async def test_a_forgotten_session_is_told_as_gone(admin: Admin) -> None:
         assert (await page.next("gone"))["sessions"] == ["sales"]
 
 
-async def test_trouble_with_the_gateway_is_told(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_of_the_gateway_is_told(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "HEALTH_EVERY", 0.0)
     async with open_page(admin) as page:
         assert (await page.next("health"))["gateway"] == "ok"
@@ -190,7 +190,7 @@ async def test_stopping_ends_every_stream(admin: Admin) -> None:
             await page.next("never")
 
 
-async def test_trouble_in_one_look_does_not_end_the_looking(
+async def test_an_error_in_one_look_does_not_end_the_looking(
     admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_page(admin) as page:

@@ -93,7 +93,9 @@ async def test_what_cannot_be_noted_is_said(admin: Admin, monkeypatch: pytest.Mo
     assert (answer.status, b"disk full" in answer.body) == (503, True)
 
 
-async def test_with_a_sick_store_it_is_not_ready_and_says_so(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_with_a_store_that_takes_no_writes_it_is_not_ready_and_says_so(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def refuse(*_: object) -> None:
         raise StoreError("disk full")
 

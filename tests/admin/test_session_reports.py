@@ -96,6 +96,19 @@ def test_another_word_of_the_gateway_is_news_at_once_and_the_same_once_a_minute(
     assert looked(reports) == ([], ["sales"])
 
 
+def test_with_a_change_of_the_session_the_same_word_is_no_news(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"))
+    answered(registry, "connected")
+    looked(reports)
+    (before,) = reports.texts(["sales"])
+    answered(registry, "connected")
+    registry.sessions.load([Record("sales", heard_at=1.0)])
+    assert looked(reports) == ([], ["sales"])
+    (after,) = reports.texts(["sales"])
+    moment = '"gateway_said_at":"1970-01-01T00:16:40.'
+    assert before.partition(moment)[2][:5] == after.partition(moment)[2][:5] != ""
+
+
 def test_after_a_look_that_failed_all_are_compared(registry: SessionRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = begun(registry, Record("sales"), Record("support"))
     registry.sessions.load([Record("sales", override=LOST)])

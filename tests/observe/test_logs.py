@@ -114,7 +114,7 @@ def test_auto_is_text_on_a_terminal_and_json_elsewhere(stream: io.StringIO, begi
     assert stream.getvalue()[0] in begins
 
 
-def test_the_level_is_ours_and_others_speak_only_of_trouble() -> None:
+def test_the_level_is_ours_and_others_log_warnings_only() -> None:
     stream = said("text", level="debug")
     log.debug("detail")
     logging.getLogger("aiohttp.access").info("GET /secret")

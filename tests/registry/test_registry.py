@@ -522,7 +522,7 @@ async def test_writing_at_intervals_goes_on_after_an_error(
             await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
 
 
-async def test_an_end_in_trouble_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_at_the_end_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
     async with kept() as it:
         await it.hear(LOST)
         it.registry.sessions.take_stale = lambda: 1 / 0
