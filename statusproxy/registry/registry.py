@@ -64,7 +64,6 @@ class SessionRegistry:
     ) -> None:
         """`clock` gives the system's epoch seconds, `even` counts on steadily (see `OwnClock`)."""
         self.sessions = SessionMap(session_rules)
-        self.store = store
         self.clock = OwnClock(clock, even)
         """The clock by which the map goes. `started_at`, `webhooks` and `absences` are in the system's time."""
         self.started_at = clock()
@@ -109,12 +108,7 @@ class SessionRegistry:
 
     def _learn_late(self, late: list[Record]) -> None:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
-        now, known = self.now(), self.sessions.get
-        newer = [
-            not_after(record, now)
-            for record in late
-            if (mine := known(record.session)) is None or mine.known.here < record.known.here
-        ]
+        newer = _newer(late, self.sessions, self.now())
         self.sessions.load(newer)
         log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
 
@@ -195,7 +189,8 @@ class SessionRegistry:
             return Correction(body), None
         correction = self._corrections.correct(listing, asked_at, now)
         self._tell_corrected(correction, now)
-        durable = self._follow([*map(self._with_claim, expired), *correction.changes], with_claims=True)
+        changes = [*map(self._with_claim, expired), *correction.changes] if expired else correction.changes
+        durable = self._follow(changes, with_claims=True) if changes or self.sessions.has_unsaved else None
         return _as_it_came(correction, body), durable
 
     async def correct_in_steps(
@@ -292,6 +287,11 @@ class SessionRegistry:
         """Two counts: of the gateway's answers that differed from the one before, and of all of them."""
         return self._gateway_view.news, self._gateway_view.version
 
+    @property
+    def store(self) -> Store:
+        """Where the map survives a restart."""
+        return self.saving.store
+
     async def works(self) -> bool:
         """Whether the store really takes writes now."""
         return await self.saving.works()
@@ -345,6 +345,16 @@ class SessionRegistry:
                 await self.saving.flush()
             except Exception:
                 log.exception("writing the state at intervals failed")
+
+
+def _newer(late: Iterable[Record], sessions: SessionMap, now: float) -> list[Record]:
+    """The records that are newer than what the map has of their sessions, none of them later than `now`."""
+    known = sessions.get
+    return [
+        not_after(record, now)
+        for record in late
+        if (mine := known(record.session)) is None or mine.known.here < record.known.here
+    ]
 
 
 def _as_it_came(correction: Correction, body: bytes) -> Correction:

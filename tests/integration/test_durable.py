@@ -50,7 +50,7 @@ async def test_nobody_is_answered_before_the_change_is_on_disk(request_: bytes, 
     ]
     async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
         await proxy.ask(post(INBOUND, json.dumps(status_find("lost", "browserClose")).encode()))
-        proxy.server.registry.store = disk = Disk()
+        proxy.server.registry.saving.store = disk = Disk()
         disk.free.clear()
         wire: Wire = await proxy.connect()
         await wire.send(request_)
