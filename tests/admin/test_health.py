@@ -6,6 +6,7 @@ import json
 import pytest
 
 from statusproxy.admin import health as health_module
+from statusproxy.admin.health import HealthCheck
 from tests.admin.harness import Admin
 
 
@@ -42,3 +43,14 @@ async def test_a_store_that_keeps_a_journal_tells_of_it_and_stays_ready(
     admin.proxy.server.registry.store.journal_trouble = trouble  # type: ignore[attr-defined]
     answer = await admin.ask("/readyz")
     assert (answer.status, json.loads(answer.body)["journal"]) == (200, told)
+
+
+async def test_a_store_that_takes_no_writes_is_told_with_its_reason(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(admin.proxy.server.registry.store, "save", refuse)
+    health = await HealthCheck(admin.proxy.server.registry, admin.proxy.server.proxy).report()
+    assert (health.status, health.store, health.gateway) == ("trouble", "does not take writes", "ok")
