@@ -22,7 +22,8 @@ from statusproxy.admin.health import Health
 from statusproxy.admin.report import moment, session_text
 from statusproxy.registry.gateway_view import Word
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import Change, Record, Watch
+from statusproxy.status.model import Change, Record
+from statusproxy.status.unsaved import Watch
 
 log = logging.getLogger("statusproxy.admin")
 

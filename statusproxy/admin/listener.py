@@ -31,7 +31,7 @@ from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.downstream import unix_socket
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import FORGOTTEN, Record
+from statusproxy.status.model import FORGOTTEN, Record
 from statusproxy.store import StoreError
 
 log = logging.getLogger("statusproxy.admin")

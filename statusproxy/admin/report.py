@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.damage import Damage
 
 

@@ -45,7 +45,7 @@ from statusproxy.config.yaml_tree import Items
 from statusproxy.status import dialect as status_dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
-from statusproxy.status.sessions import Release, SessionRules
+from statusproxy.status.model import Release, SessionRules
 from statusproxy.status.signals import EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.

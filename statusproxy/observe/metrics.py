@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from statusproxy import __version__
 from statusproxy.observe.exchange_report import Kind, Report
-from statusproxy.status.sessions import EVICTED, FORGOTTEN, Record, Release
+from statusproxy.status.model import EVICTED, FORGOTTEN, Record, Release
 
 if TYPE_CHECKING:
     from statusproxy.proxy.exchange import Proxy

@@ -26,9 +26,12 @@ from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules, Store
+from statusproxy.status.model import Change, Record, Release, SessionRules
+from statusproxy.status.records import SAME_WORD
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalRules
 from statusproxy.status.stored_times import moved, moved_change, not_after
+from statusproxy.store.base import Store
 from statusproxy.store.damage import Damage, ReportsDamage
 
 log = logging.getLogger("statusproxy.sessions")
@@ -307,7 +310,7 @@ class SessionRegistry:
         """An answer was corrected that was begun on at `version`: count it, remember it, tell what it changed."""
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
-            for session in self.sessions.take_first_shown():
+            for session in self.sessions.answers.take_first_shown():
                 self._log.first_shown(session, now)
         # Asked for after the last change of the map: whoever gets the same answer later, it means the same. Of an
         # answer asked for before, that is true only for those who asked no later: they share one call to the gateway.
@@ -482,7 +485,7 @@ class SessionRegistry:
         for listing in self._gateway_view.lists():
             for _ in listing.steps():
                 await asyncio.sleep(0)
-            for _ in self.sessions.confirm(listing.ids):
+            for _ in self.sessions.answers.confirm(listing.ids):
                 await asyncio.sleep(0)
 
     def _tell_evicted(self, now: float) -> None:

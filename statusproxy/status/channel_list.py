@@ -27,9 +27,9 @@ from msgspec import Raw
 from statusproxy.status.channel_object import ChannelObject, ObjectReader, Scalar
 from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
 from statusproxy.status.identity import ChannelIds
+from statusproxy.status.model import Said
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 from statusproxy.status.places import Span, after_space, after_value, as_text, elements, locate
-from statusproxy.status.sessions import Said
 
 _SMALL: Final = 256 * 1024
 """Bytes of a document that is read in one go, whatever it holds."""

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
-from statusproxy.status.sessions import Change, SessionMap
+from statusproxy.status.model import Change
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.splice import Edit, splice
 
 __all__ = ["ChannelRule", "Correction", "correct", "correct_at_once", "correct_in_steps"]
@@ -59,7 +60,7 @@ def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, 
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
     try:
-        assigned = sessions.assign(answer.ids, whole=answer.whole)
+        assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
         if not assigned:
             return Correction(answer.body)
         return _finish(answer, sessions, assigned, list(assigned), asked_at, now)
@@ -83,7 +84,7 @@ def correct_in_steps(
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
     try:
-        assigned = sessions.assign(answer.ids, whole=answer.whole)
+        assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
         channels = list(assigned)
         observed: set[str] = set()
         given_way = False
@@ -93,11 +94,11 @@ def correct_in_steps(
         for start in range(0, len(channels) - _STEP, _STEP):
             yield ()
             step = channels[start : start + _STEP]
-            yield sessions.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
+            yield sessions.answers.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
             observed.update(step)
             given_way = True
         if given_way:
-            assigned = sessions.assign(answer.ids, whole=answer.whole)
+            assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
             channels = [channel for channel in assigned if channel not in observed]
         if not assigned:
             return Correction(answer.body)
@@ -115,7 +116,9 @@ def _finish(
     now: float,
 ) -> Correction:
     """Observe what has not been observed yet, and write what is to be shown."""
-    changes = sessions.observe(map(answer.said, unobserved), assigned, asked_at, now, answer.rule.source).changes
+    changes = sessions.answers.observe(
+        map(answer.said, unobserved), assigned, asked_at, now, answer.rule.source
+    ).changes
     shown = [channel for channel, known in assigned.items() if sessions.any_overridden(known)]
     if len(shown) > 1:
         shown.sort(key=answer.place)
@@ -128,5 +131,5 @@ def _finish(
             corrected.append(channel)
     if not edits:
         return Correction(answer.body, (), changes)
-    sessions.answer_changed(corrected, assigned, now)
+    sessions.answers.answer_changed(corrected, assigned, now)
     return Correction(splice(answer.body, edits), tuple(corrected), changes)

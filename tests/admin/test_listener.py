@@ -15,7 +15,7 @@ from statusproxy.admin import health as health_module
 from statusproxy.admin import listener as listener_module
 from statusproxy.admin.report import session_text
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin

@@ -2,7 +2,7 @@
 
 from statusproxy.admin.report import change_report, moment, session_report
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Change, Override, Record, Release
+from statusproxy.status.model import Change, Evidence, Override, Record, Release
 from statusproxy.status.signals import Kind
 
 NOW = 1_768_504_026.49
@@ -13,7 +13,9 @@ LOST = Record(
     known_at=NOW,
     heard_at=NOW + 1,
     event="status-find",
-    override=Override(since=NOW, at=NOW + 5, began=NOW + 5, event="status-find", word="browserClose", caught_up="qr"),
+    override=Override(
+        since=NOW, at=NOW + 5, began=NOW + 5, event="status-find", word="browserClose", caught_up=Evidence.QR
+    ),
     gateway_said="connected",
     gateway_said_at=NOW + 2,
 )

@@ -12,7 +12,7 @@ from statusproxy.config import layers as config_layers
 from statusproxy.config.reader import MASK
 from statusproxy.config.settings import Address, ConfigError, Settings, dump, load, loads
 from statusproxy.status.dialect import OWN
-from statusproxy.status.sessions import Release
+from statusproxy.status.model import Release
 from statusproxy.status.signals import Kind, read
 
 ROOT = Path(__file__).parents[2]

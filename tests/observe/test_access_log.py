@@ -18,7 +18,7 @@ from statusproxy.observe import access_log, logs
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import SessionRules
+from statusproxy.status.model import SessionRules
 from statusproxy.status.signals import SignalRules
 from statusproxy.store.memory import MemoryStore
 from tests.proxy.harness import get, running, until

@@ -23,7 +23,7 @@ from statusproxy.observe.metrics import (
     session_label,
     worth_telling,
 )
-from statusproxy.status.sessions import Override, Record, Release
+from statusproxy.status.model import Override, Record, Release
 from statusproxy.status.signals import Kind as SignalKind
 from tests.admin.harness import Admin, running_admin
 from tests.proxy.harness import answer, get

@@ -7,7 +7,7 @@ import pytest
 from statusproxy.observe.logs import NOTICE
 from statusproxy.registry import changes as module
 from statusproxy.registry.changes import ChangeLog
-from statusproxy.status.sessions import Change
+from statusproxy.status.model import Change
 
 
 @pytest.fixture(autouse=True)

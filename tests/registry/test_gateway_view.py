@@ -12,7 +12,8 @@ from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
+from statusproxy.status.model import Override, Record, SessionRules
+from statusproxy.status.sessions import SessionMap
 
 RULE, ONE, FLAT = (
     ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))

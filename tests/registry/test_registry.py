@@ -22,7 +22,8 @@ from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
 from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
-from statusproxy.status.sessions import Change, Override, Record, SessionMap
+from statusproxy.status.model import Change, Evidence, Override, Record
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
@@ -415,7 +416,9 @@ async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.Lo
 
 async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
     ahead = NOW + 86_400
-    override = Override(since=ahead, at=ahead, began=ahead, event="status-find", caught_up="qr", caught_up_at=ahead)
+    override = Override(
+        since=ahead, at=ahead, began=ahead, event="status-find", caught_up=Evidence.QR, caught_up_at=ahead
+    )
     records = [Record("sales", Kind.DISCONNECTED, ahead, ahead, ahead, override=override)]
     async with kept(records=records) as it:
         it.clock.now += signals.FURTHEST_AHEAD + 1

@@ -19,8 +19,9 @@ from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
 from statusproxy.status.fields import fold_word, parse_path
+from statusproxy.status.model import Change, Release, SessionRules
 from statusproxy.status.pieces import cut
-from statusproxy.status.sessions import Change, Release, SessionMap, SessionRules
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 IDS = tuple(map(parse_path, ("id", "name", "channel_id", "session_id", "session")))

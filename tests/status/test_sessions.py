@@ -9,19 +9,11 @@ from msgspec.structs import replace
 
 from statusproxy.status.event_ids import EACH
 from statusproxy.status.identity import ChannelIds
-from statusproxy.status.sessions import (
-    EVICTED,
-    SOURCES,
-    SPELLINGS,
-    Change,
-    Override,
-    Record,
-    Release,
-    Said,
-    SessionMap,
-    SessionRules,
-)
+from statusproxy.status.model import EVICTED, Change, Evidence, Override, Record, Release, Said, SessionRules
+from statusproxy.status.records import SPELLINGS
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.transitions import SOURCES
 
 DOWN, UP, ALIVE = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE
 
@@ -88,9 +80,9 @@ def see(
     source: str = "",
 ) -> tuple[frozenset[str], tuple[Change, ...]]:
     """Observe an answer with these channels, all of which say the same."""
-    assigned = sessions.assign(ChannelIds(set(channels)), whole=whole)
+    assigned = sessions.answers.assign(ChannelIds(set(channels)), whole=whole)
     said = [Said(channel, says, keeps, connected) for channel in channels if channel in assigned]
-    observed = sessions.observe(said, assigned, asked_at, now, source)
+    observed = sessions.answers.observe(said, assigned, asked_at, now, source)
     return observed.overridden, observed.changes
 
 
@@ -362,8 +354,8 @@ def test_routes_that_come_and_go_with_reloads_are_bounded() -> None:
 
 def test_evidence_stored_without_its_source_counts_for_no_route_and_a_stored_qr_code_for_all() -> None:
     """As 0.1 stored it. A stale "connected" would end the correction of a dead session for good."""
-    stored = Override(100.0, 100.0, 100.0, "ev", caught_up="list", caught_up_at=150.0)
-    for evidence, ends in (("list", False), ("qr", True), ("created", True)):
+    stored = Override(100.0, 100.0, 100.0, "ev", caught_up=Evidence.LIST, caught_up_at=150.0)
+    for evidence, ends in ((Evidence.LIST, False), (Evidence.QR, True), (Evidence.CREATED, True)):
         sessions = SessionMap()
         sessions.load([Record("sales", DOWN, 100.0, override=replace(stored, caught_up=evidence))])
         see(sessions, "sales", connected=True, asked_at=200.0, now=201.0, source="/api/channels")
@@ -849,11 +841,11 @@ def test_a_session_without_events_is_never_touched() -> None:
 
 def test_an_override_is_told_once_as_shown_when_it_first_changes_an_answer() -> None:
     sessions = down("sales", "support")
-    assert sessions.take_first_shown() == []
+    assert sessions.answers.take_first_shown() == []
     for now in (201.0, 202.0):
-        sessions.answer_changed(["sales"], {"sales": ["sales"], "support": ["support"]}, now)
-    assert sessions.take_first_shown() == ["sales"]
-    assert sessions.take_first_shown() == []
+        sessions.answers.answer_changed(["sales"], {"sales": ["sales"], "support": ["support"]}, now)
+    assert sessions.answers.take_first_shown() == ["sales"]
+    assert sessions.answers.take_first_shown() == []
     assert (record(sessions, "sales").shown_at, record(sessions, "support").shown_at) == (201.0, None)
 
 
@@ -903,7 +895,7 @@ LISTED = ChannelIds({"real-0", "real-1", "real-2", "REAL-3"})
 
 
 def confirm(sessions: SessionMap, channels: ChannelIds = LISTED) -> None:
-    for _ in sessions.confirm(channels):
+    for _ in sessions.answers.confirm(channels):
         pass
 
 
@@ -975,7 +967,7 @@ def test_another_spelling_and_an_alias_are_confirmed_but_not_what_could_be_two_c
 def test_a_long_list_gives_way_while_it_confirms_and_names_all_who_are_there_when_their_turn_comes() -> None:
     names = [f"s{number}" for number in range(600)]
     sessions = down(names[0], names[-1])
-    steps = sessions.confirm(ChannelIds(dict.fromkeys(names).keys()))
+    steps = sessions.answers.confirm(ChannelIds(dict.fromkeys(names).keys()))
     next(steps)
     hear(sessions, names[-2], UP, at=101.0)
     assert sum(1 for _ in steps) == 1
@@ -1093,10 +1085,10 @@ def test_a_short_answer_finds_the_same_sessions_as_a_long_one(lost: set[str], li
     for number in range(20):  # more overrides than channels
         hear(many, f"other-{number}", DOWN, at=100.0)
     for sessions in (few, many):
-        sessions.assign(ChannelIds({"Sales Team", "y"}), whole=True)  # something was learned before
-    short = {name: sorted(found) for name, found in many.assign(ChannelIds(set(listed)), whole=whole).items()}
+        sessions.answers.assign(ChannelIds({"Sales Team", "y"}), whole=True)  # something was learned before
+    short = {name: sorted(found) for name, found in many.answers.assign(ChannelIds(set(listed)), whole=whole).items()}
     padded = ChannelIds(listed | {f"unknown-{number}" for number in range(50)})
-    assert {name: sorted(found) for name, found in few.assign(padded, whole=whole).items()} == short
+    assert {name: sorted(found) for name, found in few.answers.assign(padded, whole=whole).items()} == short
     assert [one for one in many.records() if not one.session.startswith("other")] == few.records()
 
 

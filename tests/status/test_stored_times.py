@@ -2,13 +2,14 @@
 
 from msgspec.structs import replace
 
-from statusproxy.status.sessions import Change, Override, Record, Release
+from statusproxy.status.model import Change, Evidence, Override, Record, Release
 from statusproxy.status.signals import Kind
 from statusproxy.status.stored_times import moved, moved_change, not_after
 
 NOW = 1_768_504_026.0
 OVERRIDE = Override(
-    since=NOW, at=NOW - 90, began=NOW, event="close", caught_up="list", caught_up_at=NOW + 1, clock="/in", lag=90.0,
+    since=NOW, at=NOW - 90, began=NOW, event="close", clock="/in", lag=90.0,
+    caught_up=Evidence.LIST, caught_up_at=NOW + 1,
     seen_on=(("/api/channels", NOW + 1),),
 )  # fmt: skip
 RECORD = Record(

@@ -17,7 +17,8 @@ from statusproxy.doctor.paste import Written
 from statusproxy.proxy.upstream.connection import UpstreamError
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.fields import fold_id, lookup, parse
-from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
+from statusproxy.status.model import Override, Record, SessionRules
+from statusproxy.status.sessions import SessionMap
 
 #: Sessions told of one by one; beyond, a number.
 _TOLD = 20
