@@ -322,14 +322,18 @@ def known(record: Record, source: str | None = None) -> Known:
     return Known.OVERRIDDEN if record.override.fresh_from(source) is None else Known.CAUGHT_UP
 
 
-def step(record: Record, said: Statement, details: Details, rules: SessionRules) -> Step:
-    """Take in a statement: the first row of its cell that applies."""
+def row_of(record: Record, said: Statement, details: Details, rules: SessionRules) -> Row | None:
+    """The first row of a cell that applies; `None` where none does."""
     for row in _CELLS[known(record, details.source), said]:
         if (row.rule is None or row.rule in rules.releases) and row.where(record, details, rules):
-            break
-    else:
-        return Step(record, None, False)
-    if row.notes is None:
+            return row
+    return None
+
+
+def step(record: Record, said: Statement, details: Details, rules: SessionRules) -> Step:
+    """Take in a statement: what the row does that applies."""
+    row = row_of(record, said, details, rules)
+    if row is None or row.notes is None:
         return Step(record, None, False)
     change = None if row.changed is None else _change(row, row.changed, record, details)
     if row.known_now is Known.CLEAR:
