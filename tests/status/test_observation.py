@@ -6,19 +6,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
-from tests.status.maps import (
-    ALIVE,
-    DOWN,
-    UP,
-    confirm,
-    down,
-    hear,
-    override,
-    reasons,
-    record,
-    see,
-    without,
-)
+from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, override, reasons, record, see, without
 
 # Ids: which session a channel is
 
@@ -231,3 +219,15 @@ def test_a_session_released_by_what_another_spelling_knows_is_not_shown() -> Non
     said = [Said("sales", "connected", keeps=True, connected=False)]
     ended = Change("sales", "released", "connected-event", 150.0, 201.0, "connected")
     assert sessions.answers.observe(said, assigned, 200.0, 201.0) == Observed(frozenset(), (ended,))
+
+
+def test_a_word_of_keep_shows_that_the_route_has_caught_up_and_its_connected_then_releases() -> None:
+    sessions = down("sales")
+    kept = see(sessions, "sales", says="qr", keeps=True, connected=True, asked_at=200.0, now=201.0, source="/a")
+    assert kept == (frozenset({"sales"}), ())
+    assert override(sessions, "sales").seen_on == (("/a", 201.0),)
+    stale = see(sessions, "sales", says="open", connected=True, asked_at=202.0, now=203.0, source="/b")
+    assert stale == (frozenset({"sales"}), ())
+    fresh = see(sessions, "sales", says="open", connected=True, asked_at=204.0, now=205.0, source="/a")
+    assert fresh == (frozenset(), (Change("sales", "released", "reconnected", 205.0, 205.0, "open"),))
+    assert sessions.take_unsaved()[0] == [record(sessions, "sales")]
