@@ -20,8 +20,8 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.registry import registry as registry_module
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
-from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
+from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
@@ -701,13 +701,13 @@ async def test_overrides_that_expire_by_the_thousand_do_so_some_at_a_time() -> N
 def lists_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the answers that were parsed."""
     read: list[int] = []
-    find = Shape.find
+    find = ListReader.find
 
-    def counted(shape: Shape, answer: bytes, *, one: bool) -> Any:
+    def counted(reader: ListReader, answer: bytes, *, one: bool) -> Any:
         read.append(len(answer))
-        return find(shape, answer, one=one)
+        return find(reader, answer, one=one)
 
-    monkeypatch.setattr(Shape, "find", counted)
+    monkeypatch.setattr(ListReader, "find", counted)
     return read
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status import channel_list as module
+from statusproxy.status import list_reader
 from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.list_reader import ListReader
 from statusproxy.status.pieces import LARGEST
 from tests.status.test_channels import LIST, ONE, documents, everything_is_long
 
@@ -39,7 +40,7 @@ def test_ids_are_read_once_and_objects_when_asked_for() -> None:
 
 def test_what_has_been_read_is_not_read_again() -> None:
     found = read(listing(3))
-    with mock.patch.object(module.Shape, "find", side_effect=AssertionError):
+    with mock.patch.object(ListReader, "find", side_effect=AssertionError):
         assert list(found.steps()) == []
         found.read()
     assert (list(found.ids.exact), found.failure) == (["s0", "s1", "s2"], None)
@@ -93,7 +94,7 @@ def test_each_channel_is_found_whether_few_or_many_are_asked_for(count: int) -> 
 
 def test_a_list_in_which_not_all_elements_are_objects_is_read_without_the_slow_way() -> None:
     body = b'[1,"sales",{"id":"sales","status":1},[{"id":"no"}],null,{"id":"support"}]'
-    with mock.patch.object(module.Shape, "_find_slowly", side_effect=AssertionError):
+    with mock.patch.object(ListReader, "_find_slowly", side_effect=AssertionError):
         found = read(body)
     assert list(found.ids.exact) == ["sales", "support"]
 
@@ -135,7 +136,7 @@ def test_what_only_the_slow_way_can_read_is_bounded(
 
 
 def test_more_channels_than_anybody_has_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHANNELS", 20)
+    monkeypatch.setattr(list_reader, "_CHANNELS", 20)
     with everything_is_long():
         assert read(listing(20)).failure is None
         assert read(listing(21)).failure == "too-large"
