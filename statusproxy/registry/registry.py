@@ -192,17 +192,17 @@ class SessionRegistry:
             self._confirm()
         at, clocks = None, self.sessions.clocks
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
-            at = signals.stated_time(body, wall)
+            at = signals.stated_time(body, self._signal_rules.dialect, wall)
         outcome = self.sessions.hear(reading, now, sender, at)
         verdict = outcome.verdict if reading.signal is not None else reading.verdict.value
-        if reading.verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
+        if reading.verdict is signals.Verdict.UNMATCHED and reading.event in self._signal_rules.dialect.presence_events:
             # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
             verdict = signals.Verdict.PRESENCE.value
         self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
         self.seen.heard(source, reading.event, verdict, wall)
         if reading.signal is not None:
             at = reading.signal.at
-            self.seen.timed(at if at is not None else signals.stated_time(body), wall)
+            self.seen.timed(at if at is not None else signals.stated_time(body, self._signal_rules.dialect), wall)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
             self._log.ignored(reading.signal.session, reading.event, outcome.verdict, now)
         if self.sessions.evicted != self._evicted:
@@ -329,7 +329,7 @@ class SessionRegistry:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        answer = qr.Answer.CODE if image else qr.read(body)
+        answer = qr.Answer.CODE if image else qr.read(body, self._signal_rules.dialect.qr)
         if answer is qr.Answer.CODE:
             return self._durable(self.sessions.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.qr import CODE_FIELDS, Answer, read
+from statusproxy.status.dialect import QR_MEMBERS
+from statusproxy.status.qr import Answer, read
 
 CODE = "data:image/png;base64,iVBORw0KGgo="
 BARE = "2@" + "a1B2" * 40
 
 
-@pytest.mark.parametrize("name", CODE_FIELDS)
+@pytest.mark.parametrize("name", QR_MEMBERS)
 @pytest.mark.parametrize("wrapper", [None, "data", "result"])
 def test_a_code_is_seen_under_each_of_its_names(name: str, wrapper: str | None) -> None:
     answer = {name: CODE} if wrapper is None else {"success": True, wrapper: {name: CODE}}

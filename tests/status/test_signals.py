@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.config.settings import loads
+from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import Path, parse_path
 from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read, stated_time
 from tests.presets.recorded import recorded
@@ -568,4 +569,4 @@ def test_no_bytes_make_it_raise(body: bytes) -> None:
     ],
 )
 def test_the_time_an_event_states_is_told_whatever_it_is_worth(body: bytes, at: float | None) -> None:
-    assert stated_time(body) == at
+    assert stated_time(body, Dialect()) == at

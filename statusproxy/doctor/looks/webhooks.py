@@ -11,7 +11,8 @@ from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, p
 from statusproxy.doctor.paste import Written
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.proxy.client_address import parse_address, within
-from statusproxy.status.signals import PRESENCE_EVENT, Verdict
+from statusproxy.status.dialect import PRESENCE_EVENT
+from statusproxy.status.signals import Verdict
 
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
 #: makes some presence events a minute.
