@@ -97,3 +97,11 @@ def test_an_answer_nested_too_deep_shows_nothing() -> None:
 def test_what_is_not_json_is_told_from_json_that_shows_nothing(body: bytes) -> None:
     assert read(body) is Answer.NOT_JSON
     assert read(b"{}") is Answer.NEITHER
+
+
+def test_another_gateways_code_is_looked_for_where_its_dialect_says() -> None:
+    body = b'{"data":{"pairingCode":"AAAA"},"qr":"BBBB"}'
+    assert [read(body, members) for members in ((), ("pairingCode",), ("qr",))] == [
+        Answer.NEITHER, Answer.CODE, Answer.CODE,
+    ]  # fmt: skip
+    assert read(b'{"qr":{"pairingCode":"A"}}', ("qr", "pairingCode")) is Answer.CODE
