@@ -347,7 +347,7 @@ def _lay_out(document: bytes, text: str, position: int, raws: Sequence[Raw]) -> 
 
     `msgspec` gives the elements but not their places, and cuts integers of more than 20 digits short. So the
     elements are joined by the separator that follows the first, and only if that is what the document holds
-    are their lengths believed: each element is then followed by a comma or by the end of the list.
+    are their lengths trusted: each element is then followed by a comma or by the end of the list.
     """
     first = after_space(text, position + 1)
     separator = b","

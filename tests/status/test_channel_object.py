@@ -109,3 +109,10 @@ def test_a_value_means_the_same_again_however_long_it_is_and_however_many_there_
     for _ in range(2):
         words = [one.read(f'{{"status":"w{number}"}}', 0).word for number in range(300)]
         assert words == [f"w{number}" for number in range(300)]
+
+
+def test_a_value_known_from_before_means_the_same_in_an_object_of_any_form() -> None:
+    one = reader()
+    found = [one.read('{"st\\u0061tus":"connected"}', 0) for _ in range(2)]
+    assert found[0] == found[1]
+    assert (found[0].word, found[0].connected) == ("connected", True)

@@ -85,3 +85,7 @@ def test_an_object_is_walked_to_its_end() -> None:
 def test_the_value_under_a_path_is_located_by_its_last_key(text: str, path: str, found: str | None) -> None:
     span, end = locate(text, 0, parse_path(path), partial(after_value, text))
     assert (None if span is None else text[span[0] : span[1]], end) == (found, len(text))
+
+
+def test_positions_in_the_text_are_those_of_the_bytes() -> None:
+    assert as_text(b'"\xc3\xa4\xff"') == '"\xc3\xa4\xff"'
