@@ -110,7 +110,10 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
         """
         if self.caught_up in _FOR_ALL_ROUTES:
             return self.caught_up_at
-        return next((moment for seen_on, moment in self.seen_on if seen_on == source), None)
+        for seen_on, moment in self.seen_on:
+            if seen_on == source:
+                return moment
+        return None
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ decided elsewhere (`transitions`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -170,11 +170,13 @@ class Records:
         """Whether another session would push one out."""
         return len(self._by_id) >= self.rules.max_sessions
 
-    def evict(self, now: float) -> list[tuple[str, Change | None]]:
+    def evict(self, now: float) -> Sequence[tuple[str, Change | None]]:
         """Forget sessions until the map is within its bounds, and name them; with the change, if one was overridden.
 
         First those of more than `SPELLINGS` spellings, then those that matter least, longest untouched first.
         """
+        if not self._crowded and len(self._by_id) <= self.rules.max_sessions:
+            return ()
         gone: list[tuple[str, Change | None]] = []
         for fold in list(self._crowded):
             del self._crowded[fold]

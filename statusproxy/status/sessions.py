@@ -120,7 +120,8 @@ class SessionMap:
         """
         if reading.session is None:
             return Outcome("unchanged")
-        record = self._records.get(reading.session) or Record(reading.session)
+        records = self._records
+        record = records.get(reading.session) or Record(reading.session)
         record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
         signal = reading.signal
         if signal is not None:
@@ -139,20 +140,18 @@ class SessionMap:
         ):
             verdict = "duplicate"
         else:
-            record, change, applied = step_signal(record, signal, when, arrival, self._records.rules)
+            record, change, applied = step_signal(record, signal, when, arrival, records.rules)
             verdict = "applied" if applied else "late"
-        self._records.put(record, heard=True)
-        evicted = self._evict(arrival)
-        return Outcome(verdict, tuple(evicted) if change is None else (change, *evicted))
+        records.put(record, heard=True)
+        changes = () if change is None else (change,)
+        return Outcome(verdict, changes + self._evict(arrival))
 
-    def _evict(self, now: float) -> list[Change]:
+    def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""
-        changes: list[Change] = []
-        for session, change in self._records.evict(now):
+        evicted = self._records.evict(now)
+        for session, _ in evicted:
             self.clocks.forget(session)
-            if change is not None:
-                changes.append(change)
-        return changes
+        return tuple(change for _, change in evicted if change is not None) if evicted else ()
 
     # What the gateway and its clients say of one channel
 

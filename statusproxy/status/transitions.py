@@ -302,9 +302,8 @@ TABLE: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 """Every row. Of a cell without any (a QR code for a session without override) nothing comes."""
 
-_CELLS: Final[dict[tuple[Known, Statement], tuple[Row, ...]]] = {
-    (known, said): tuple(row for row in TABLE if row.said is said and known in row.known)
-    for known in Known
+_CELLS: Final[dict[Statement, dict[Known, tuple[Row, ...]]]] = {
+    said: {before: tuple(row for row in TABLE if row.said is said and before in row.known) for before in Known}
     for said in Statement
 }
 
@@ -324,7 +323,7 @@ def known(record: Record, source: str | None = None) -> Known:
 
 def row_of(record: Record, said: Statement, details: Details, rules: SessionRules) -> Row | None:
     """The first row of a cell that applies; `None` where none does."""
-    for row in _CELLS[known(record, details.source), said]:
+    for row in _CELLS[said][known(record, details.source)]:
         if (row.rule is None or row.rule in rules.releases) and row.where(record, details, rules):
             return row
     return None
