@@ -51,3 +51,11 @@ def test_what_is_noted_without_an_event_moves_a_session_only_if_it_matters_more_
     assert retention.first() == "a"
     retention.put(Record("a"), Record("a", confirmed=True), heard=False)
     assert order(retention, 2) == ["b", "a"]
+
+
+def test_every_rank_has_its_place_in_the_order() -> None:
+    retention = Retention()
+    records = [*MATTERS, *(replace(one, session=f"real-{one.session}", confirmed=True) for one in MATTERS)]
+    for record in reversed(records):
+        retention.put(Record(record.session), record, heard=True)
+    assert order(retention, 8) == [record.session for record in records]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status.event_ids import EACH
+from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
+from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
@@ -16,6 +17,7 @@ from tests.status.maps import (
     ALIVE,
     DOWN,
     UP,
+    confirm,
     down,
     hear,
     in_force,
@@ -774,3 +776,18 @@ def test_a_channel_of_an_answer_is_shown_as_disconnected_if_any_of_its_sessions_
     hear(sessions, "SALES", UP, at=50.0)
     assert sessions.any_overridden(["SALES", "sales"])
     assert not sessions.any_overridden(["SALES", "nobody"])
+
+
+def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:
+    """Of sessions that the gateway names, ids of messages are forgotten before those of what changes a state."""
+    sessions = SessionMap()
+    names = [f"s{number}" for number in range(REMEMBERED_EVENTS // EACH + 2)]
+    for name in names:
+        hear(sessions, name, UP, at=1.0)
+    confirm(sessions, ChannelIds(set(names)))
+    hear(sessions, names[0], DOWN, arrival=2.0, event_id="lost")
+    for number in range(EACH):
+        for name in names:
+            hear(sessions, name, ALIVE, arrival=3.0, event_id=str(number))
+    assert hear(sessions, names[0], DOWN, arrival=4.0, event_id="lost") == "duplicate"
+    assert hear(sessions, names[0], ALIVE, arrival=4.0, event_id="0") == "applied"

@@ -81,3 +81,13 @@ def test_each_watch_collects_for_itself_until_it_ends() -> None:
 )
 def test_what_is_shown_now_or_later_decides(record: Record, different: bool) -> None:
     assert (decides(record) != decides(Record("a"))) is different
+
+
+def test_what_was_taken_is_not_given_again() -> None:
+    unsaved = Unsaved()
+    watch = unsaved.watch()
+    unsaved.changed("a", decisive=True)
+    unsaved.forgotten("b")
+    assert (watch.take(), watch.take()) == ((["a"], ["b"]), ([], []))
+    assert (unsaved.take_decisive(), unsaved.take_decisive()) == ((["a"], ["b"]), ([], []))
+    assert not unsaved
