@@ -67,7 +67,8 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
 def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
     before = replace(
         RECORD, heard_at=10.0, gateway_said_at=11.0, released_at=12.0, shown_at=13.0,
-        lags=(("/in", 1.0), ("/out", 2.0)), known_at=5.0, known_clock=None, known_lag=0.0, alive_at=6.0, alive_clock="/in", alive_lag=7.0,
+        lags=(("/in", 1.0), ("/out", 2.0)),
+        known_at=5.0, known_clock=None, known_lag=0.0, alive_at=6.0, alive_clock="/in", alive_lag=7.0,
         override=replace(
             OVERRIDE, since=20.0, at=21.0, clock="/in", lag=1.0, began=22.0, caught_up_at=23.0, seen_on=(("/a", 24.0),)
         ),
