@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from statusproxy.config.state_url import Place
-from statusproxy.status.sessions import Change, Override, Record
+from statusproxy.status.model import Change, Override, Record
 from statusproxy.status.signals import Kind
 from statusproxy.store.redis import RedisStore
 from statusproxy.store.sqlite import SqliteStore

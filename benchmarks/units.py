@@ -14,7 +14,8 @@ from benchmarks.results import Finding, Goal, Median, Section
 from statusproxy.config.settings import load
 from statusproxy.status import signals
 from statusproxy.status.channels import correct
-from statusproxy.status.sessions import Record, SessionMap
+from statusproxy.status.model import Record
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 
 _BARE = Goal("≤ 1.5 × bare msgspec", 1.5, at_least=False)

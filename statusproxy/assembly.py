@@ -58,7 +58,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         for channels in settings.channels
     ]
     connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
-    create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS)
+    create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS, settings.dialect.qr)
     for kind, written, entry in (
         (Kind.DELETE, settings.reconnect.delete, None),
         (Kind.CREATE, settings.reconnect.create, create),

@@ -60,7 +60,7 @@ def rule(name: str, new: Any) -> Probe:
     """A key of `sessions` that the session map goes by."""
 
     def live(server: Server) -> Any:
-        return getattr(server.registry.sessions._rules, name)
+        return getattr(server.registry.sessions.rules, name)
 
     def meant(settings: Settings) -> Any:
         return getattr(settings.session_rules(), name)

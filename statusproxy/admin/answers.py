@@ -33,7 +33,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import FORGOTTEN, Record
+from statusproxy.status.model import FORGOTTEN, Record
 from statusproxy.store import StoreError
 
 #: Reports of sessions written before others have their turn; some 20 µs each.

@@ -22,7 +22,7 @@ from statusproxy.admin.messages import Gone, Health, Heard, Hello, to_text
 from statusproxy.admin.report import moment
 from statusproxy.admin.session_reports import SessionReports
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import Change
+from statusproxy.status.model import Change
 
 log = logging.getLogger("statusproxy.admin")
 

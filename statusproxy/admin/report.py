@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from statusproxy.admin.messages import ChangeLine, DamageLine, Moment, Session
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.damage import Damage
 
 

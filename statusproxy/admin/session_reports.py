@@ -12,7 +12,8 @@ from statusproxy.admin.messages import to_text
 from statusproxy.admin.report import session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import Record, Watch
+from statusproxy.status.model import Record
+from statusproxy.status.unsaved import Watch
 
 #: Seconds within which the gateway saying the same again is no news.
 SAME_AGAIN: Final = 60.0

@@ -13,6 +13,7 @@ from statusproxy.config.paths import covers
 
 __all__ = [
     "check_field_path",
+    "check_member",
     "check_named_field",
     "check_set_name",
     "check_set_value",
@@ -56,6 +57,15 @@ def check_named_field(path: str) -> str:
     if not path.strip():
         raise ValueError("allowed: the name of a field, or names joined by dots")
     return check_field_path(path)
+
+
+def check_member(name: str) -> str:
+    """The name of a member, which is looked for in several objects: no path."""
+    if not name.strip() or "." in name:
+        raise ValueError(
+            "allowed: the name of a field without dots, for it is looked for in each place where it may stand"
+        )
+    return name
 
 
 def check_word(text: str) -> str:

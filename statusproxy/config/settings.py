@@ -45,7 +45,7 @@ from statusproxy.config.yaml_tree import Items
 from statusproxy.status import dialect as status_dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
-from statusproxy.status.sessions import Release, SessionRules
+from statusproxy.status.model import Release, SessionRules
 from statusproxy.status.signals import EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
@@ -81,6 +81,8 @@ Words = Annotated[tuple[str, ...], texts(_WORD)]
 SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
 Fields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_named_field))]
 SomeFields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_named_field), at_least=1)]
+Members = Annotated[tuple[str, ...], texts(parsed(config_effect.check_member))]
+SomeMembers = Annotated[tuple[str, ...], texts(parsed(config_effect.check_member), at_least=1)]
 ListFields = Annotated[tuple[str, ...], texts(parsed(config_effect.check_field_path), at_least=1)]
 Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
 Routes = Annotated[tuple[str, ...], texts(parsed(paths.check_route), allowed=paths.ROUTE_ALLOWED)]
@@ -254,13 +256,25 @@ class Event(Section, frozen=True, kw_only=True):
 
 
 class Dialect(Section, frozen=True, kw_only=True):
-    """Where this gateway's events name things, beside what is known of all gateways."""
+    """Where this gateway's events and answers name things."""
 
-    own: Fields = ()  # members that are true in messages of the session's own making
+    event: SomeFields = ("event",)  # the event's name
+    time: Fields = ("timestamp", "raw.payload.t")  # when it happened
+    event_id: Fields = ("event_id",)  # what is the same in a repeated delivery
+    own: Fields = ()  # what is true in messages of the session's own making, beside the marks of all known gateways
+    presence: Members = status_dialect.PRESENCE_MARKS  # what only events about a contact or chat have
+    qr: SomeMembers = status_dialect.QR_MEMBERS  # what holds the code in the QR route's answer
 
     def value(self) -> status_dialect.Dialect:
         """The dialect as the domain wants it."""
-        return status_dialect.Dialect(own=(*status_dialect.OWN, *map(parse_path, self.own)))
+        return status_dialect.Dialect(
+            event=tuple(map(parse_path, self.event)),
+            time=tuple(map(parse_path, self.time)),
+            event_id=tuple(map(parse_path, self.event_id)),
+            own=(*status_dialect.OWN, *map(parse_path, self.own)),
+            presence=self.presence,
+            qr=self.qr,
+        )
 
 
 class Sessions(Section, frozen=True, kw_only=True):

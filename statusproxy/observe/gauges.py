@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from statusproxy.observe.families import by_label, gauge
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 
 #: Sessions with series of their own: a busy site has some dozens. Beyond, the ones to be worried about go first.
 SESSION_SERIES: Final = 500

@@ -12,7 +12,7 @@ from typing import Final
 
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.latencies import BUCKETS, Latencies
-from statusproxy.status.sessions import EVICTED, FORGOTTEN, Change, Release
+from statusproxy.status.model import EVICTED, FORGOTTEN, Change, Release
 
 #: Methods with a label of their own; a client may make up any other.
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -447,8 +447,8 @@ class Exchange:
             self._knowledge.unreadable("create", why)
         else:
             entry = match.entry
-            words = entry.connected if isinstance(entry, CreateEntry) else frozenset()
-            if text is None or not claims_connected(text, words):
+            create = entry if isinstance(entry, CreateEntry) else CreateEntry(connected=frozenset())
+            if text is None or not claims_connected(text, create.connected, create.qr):
                 self._durable = self._knowledge.created(session, self._asked_at)
         await self._settle()
         await self._answer(head.status, head.reason, fields, body, head)

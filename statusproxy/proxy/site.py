@@ -10,6 +10,7 @@ from statusproxy.proxy.routes import RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.status.channels import ChannelRule
+from statusproxy.status.dialect import QR_MEMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class CreateEntry:
     keys: tuple[str, ...] = ("channel",)
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words (folded) by which an answer claims that the session is connected: then it is evidence of nothing."""
+    qr: tuple[str, ...] = QR_MEMBERS
+    """Members of an answer that may hold a QR code: that counts more than the words."""
 
 
 Entry = WebhookTarget | ChannelsEntry | CreateEntry | None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from statusproxy.observe.logs import NOTICE, public_name
-from statusproxy.status.sessions import Change
+from statusproxy.status.model import Change
 
 log = logging.getLogger("statusproxy.sessions")
 

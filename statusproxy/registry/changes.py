@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from statusproxy.status.sessions import Change
+from statusproxy.status.model import Change
 
 
 class Subscriber(Protocol):

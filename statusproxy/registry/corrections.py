@@ -15,7 +15,9 @@ from statusproxy.registry.correction_cache import CorrectionCache
 from statusproxy.registry.turns import Turns
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import Correction, correct_at_once, correct_in_steps
-from statusproxy.status.sessions import SAME_WORD, Change, SessionMap
+from statusproxy.status.model import Change
+from statusproxy.status.records import SAME_WORD
+from statusproxy.status.sessions import SessionMap
 
 #: Seconds that a long correction goes on before others have their turn. A step may take longer: see `status.channels`.
 SLICE: Final = 0.001

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from statusproxy.status.sessions import Change, SessionMap
+from statusproxy.status.model import Change
+from statusproxy.status.sessions import SessionMap
 
 #: Overrides that expire in one go, 5 ms; the others follow when others have had their turn.
 AT_ONCE: Final = 128

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Change, Record, Release, SessionMap
+from statusproxy.status.model import Change, Record, Release
+from statusproxy.status.sessions import SessionMap
 
 
 def with_claim(change: Change, word: Word | None, record: Record | None) -> Change:

@@ -37,9 +37,11 @@ from statusproxy.registry.webhook_outcomes import WebhookOutcomes
 from statusproxy.status import qr, signals
 from statusproxy.status.channels import ChannelRule, Correction
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import Change, Record, SessionMap, SessionRules, Store
+from statusproxy.status.model import Change, Record, SessionRules
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalRules
 from statusproxy.status.stored_times import moved, moved_change, not_after
+from statusproxy.store.base import Store
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -162,9 +164,9 @@ class SessionRegistry:
             self._confirmation.begin()
         at, clocks = None, self.sessions.clocks
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
-            at = signals.stated_time(body, wall)
+            at = signals.stated_time(body, self._signal_rules.dialect, wall)
         outcome = self.sessions.hear(reading, now, sender, at)
-        self._outcomes.heard(source, body, reading, outcome, now, wall)
+        self._outcomes.heard(source, body, reading, outcome, now, wall, self._signal_rules.dialect)
         if self.sessions.evicted != self._evicted:
             self._tell_evicted(now)
         durable = self._follow(outcome.changes)
@@ -213,7 +215,7 @@ class SessionRegistry:
         """Count a corrected answer, and log the sessions that it shows as disconnected for the first time."""
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
-            for session in self.sessions.take_first_shown():
+            for session in self.sessions.answers.take_first_shown():
                 self._log.first_shown(session, now)
 
     def wants_qr(self, session: str) -> bool:
@@ -223,7 +225,7 @@ class SessionRegistry:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        answer = qr.Answer.CODE if image else qr.read(body)
+        answer = qr.Answer.CODE if image else qr.read(body, self._signal_rules.dialect.qr)
         if answer is qr.Answer.CODE:
             return self._follow(self.sessions.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:

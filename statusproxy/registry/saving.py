@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from statusproxy.clock import OwnClock
-from statusproxy.status.sessions import Change, Record, SessionMap, Store
+from statusproxy.status.model import Change, Record
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.stored_times import moved, moved_change
+from statusproxy.store.base import Store
 from statusproxy.store.damage import Damage, ReportsDamage
 
 log = logging.getLogger("statusproxy.sessions")

@@ -4,7 +4,8 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
 from statusproxy.status import signals
-from statusproxy.status.sessions import Outcome
+from statusproxy.status.dialect import Dialect
+from statusproxy.status.model import Outcome
 from statusproxy.status.signals import Reading
 
 #: What a signal comes to that changes nothing (`Outcome.verdict`).
@@ -19,12 +20,21 @@ class WebhookOutcomes:
         self._stats = stats
         self._log = log
 
-    def heard(self, source: str, body: bytes, reading: Reading, outcome: Outcome, now: float, wall: float) -> None:
-        """A trusted webhook was read, and taken in by the map."""
+    def heard(
+        self,
+        source: str,
+        body: bytes,
+        reading: Reading,
+        outcome: Outcome,
+        now: float,
+        wall: float,
+        dialect: Dialect,
+    ) -> None:
+        """A trusted webhook was read by `dialect`, and taken in by the map."""
         signal = reading.signal
         if signal is None:
             verdict = reading.verdict
-            if verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
+            if verdict is signals.Verdict.UNMATCHED and reading.event in dialect.presence_events:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
                 verdict = signals.Verdict.PRESENCE
             self._metrics.signal("none", verdict.value)
@@ -32,7 +42,7 @@ class WebhookOutcomes:
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
         self._stats.heard(source, reading.event, outcome.verdict, wall)
-        self._stats.timed(signal.at if signal.at is not None else signals.stated_time(body), wall)
+        self._stats.timed(signal.at if signal.at is not None else signals.stated_time(body, dialect), wall)
         if outcome.verdict in _IGNORED:
             self._log.ignored(signal.session, reading.event, outcome.verdict, now)
 

@@ -1,7 +1,7 @@
 """The gateway's channel list with its stale words corrected: JSON and the map in, JSON out.
 
-Only the bytes of the values that are set change. Correcting is reading (`channel_list`), observing (`sessions`: what
-the answer tells the map, and which channels are to be shown as disconnected), and splicing (`splice`).
+Only the bytes of the values that are set change. Correcting is reading (`channel_list`), observing (`observation`:
+what the answer tells the map, and which channels are to be shown as disconnected), and splicing (`splice`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
-from statusproxy.status.sessions import Change, SessionMap
+from statusproxy.status.model import Change
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.splice import Edit, splice
 
-__all__ = ["ChannelRule", "Correction", "correct", "correct_at_once", "correct_in_steps"]
+__all__ = ["ChannelRule", "Correction", "correct", "correct_at_once", "correct_in_steps", "rewrite"]
 
 _STEP: Final = 128
 """Channels observed between two yields: 1 ms, and 5 ms where each of them ends an override and is logged."""
@@ -59,7 +60,7 @@ def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, 
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
     try:
-        assigned = sessions.assign(answer.ids, whole=answer.whole)
+        assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
         if not assigned:
             return Correction(answer.body)
         return _finish(answer, sessions, assigned, list(assigned), asked_at, now)
@@ -83,7 +84,7 @@ def correct_in_steps(
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
     try:
-        assigned = sessions.assign(answer.ids, whole=answer.whole)
+        assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
         channels = list(assigned)
         observed: set[str] = set()
         given_way = False
@@ -93,11 +94,11 @@ def correct_in_steps(
         for start in range(0, len(channels) - _STEP, _STEP):
             yield ()
             step = channels[start : start + _STEP]
-            yield sessions.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
+            yield sessions.answers.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
             observed.update(step)
             given_way = True
         if given_way:
-            assigned = sessions.assign(answer.ids, whole=answer.whole)
+            assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
             channels = [channel for channel in assigned if channel not in observed]
         if not assigned:
             return Correction(answer.body)
@@ -115,18 +116,27 @@ def _finish(
     now: float,
 ) -> Correction:
     """Observe what has not been observed yet, and write what is to be shown."""
-    changes = sessions.observe(map(answer.said, unobserved), assigned, asked_at, now, answer.rule.source).changes
+    said = map(answer.said, unobserved)
+    changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
     shown = [channel for channel, known in assigned.items() if sessions.any_overridden(known)]
-    if len(shown) > 1:
-        shown.sort(key=answer.place)
+    body, corrected = rewrite(answer, shown)
+    if corrected:
+        sessions.answers.answer_changed(corrected, assigned, now)
+    return Correction(body, corrected, changes)
+
+
+def rewrite(answer: ChannelList, channels: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
+    """An answer that has been read, with these of its channels shown as disconnected; and those that had to change.
+
+    The very object that came in, if none had to. A channel that says a word of `keep` stays as it is.
+    """
+    if len(channels) > 1:
+        channels = sorted(channels, key=answer.place)
     edits: list[Edit] = []
     corrected: list[str] = []
-    for channel in shown:
+    for channel in channels:
         asked = [edit for one in answer.objects(channel) for edit in one.edits]
         if asked:
             edits += asked
             corrected.append(channel)
-    if not edits:
-        return Correction(answer.body, (), changes)
-    sessions.answer_changed(corrected, assigned, now)
-    return Correction(splice(answer.body, edits), tuple(corrected), changes)
+    return (splice(answer.body, edits), tuple(corrected)) if edits else (answer.body, ())

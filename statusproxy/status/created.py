@@ -6,9 +6,10 @@ answer is the stale word itself, so it is no evidence that the gateway knows of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
+from statusproxy.status.dialect import QR_MEMBERS
 from statusproxy.status.fields import fold_word, parse
 from statusproxy.status.qr import Answer, read
 
@@ -18,12 +19,13 @@ _HOLDERS: Final = ("data", "result", "response", "channel", "session", "instance
 _STATUS_FIELDS: Final = ("status", "state", "connection", "connectionStatus")
 
 
-def claims_connected(body: bytes, connected: Set[str]) -> bool:
+def claims_connected(body: bytes, connected: Set[str], qr: Sequence[str] = QR_MEMBERS) -> bool:
     """Whether the answer says that the session is connected; `connected` holds the words for it, folded.
 
-    A QR code in it counts more than words beside it. What is no JSON claims nothing. Never raises.
+    `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts more than words beside it. What is no
+    JSON claims nothing. Never raises.
     """
-    if read(body) is Answer.CODE:
+    if read(body, qr) is Answer.CODE:
         return False
     try:
         document = parse(body)

@@ -1,4 +1,4 @@
-"""Where one gateway's events name things, as one value: for now where they mark messages of the session's own making.
+"""Where one gateway's events and answers name things, as one value: part of its preset.
 
 Own messages prove nothing about a connection: the engine makes them without one. So every place is looked at in which
 a known gateway marks them, whatever the gateway at hand: a mark that is missed ends the correction of a dead session.
@@ -6,13 +6,13 @@ a known gateway marks them, whatever the gateway at hand: a mark that is missed 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Final
 
 import msgspec
 
-from statusproxy.status.fields import Array, Path, fold_word
+from statusproxy.status.fields import MISSING, Array, Path, first_scalar, fold_word, lookup
 
 _MARKS: Final = ("fromMe", "from_me", "IsFromMe")
 
@@ -40,9 +40,53 @@ OWN_IDS: Final[tuple[Path, ...]] = tuple(holder + end for holder in _ID_HOLDERS 
 """Where a message's id stands that says it: "true_<chat>_<id>" is sent, "false_<chat>_<id>" is received."""
 
 
-class Dialect(msgspec.Struct, frozen=True, dict=True):
-    """Where a gateway's events name things."""
+PRESENCE_EVENT: Final = "onpresencechanged"
+"""The engine's event (WPPConnect) that a contact went online or offline."""
 
+PRESENCE_MARKS: Final = ("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants")
+"""Members that the engine writes only where it speaks of a contact or a chat, never of the session."""
+
+PRESENCE_WORDS: Final = frozenset({"available", "unavailable", "composing", "paused"})
+"""What a contact can be doing. `recording…` has variants (`recording audio`), see `Dialect.is_presence`."""
+
+JID_SERVERS: Final = (
+    "@c.us", "@g.us", "@lid", "@s.whatsapp.net", "@broadcast", "@newsletter", "@hosted", "@hosted.lid", "@bot", "@call",
+)  # fmt: skip
+"""How the address of a contact, group or list ends in WhatsApp. No session is called like that."""
+
+QR_MEMBERS: Final = (
+    "qr", "qr_base64", "qrcode", "base64Qrimg", "base64", "base64Image", "image", "qrcode_base64",
+)  # fmt: skip
+"""Where gateway-wrapper's versions put the QR code."""
+
+RAW: Final[Path] = ("raw", "payload")
+"""Where gateway-wrapper puts the engine's event, beside the shape that it makes of it."""
+
+
+def is_jid(text: str) -> bool:
+    """Whether a text is the address of a contact, group or list."""
+    return fold_word(text).endswith(JID_SERVERS)
+
+
+class Dialect(msgspec.Struct, frozen=True, dict=True):
+    """Where a gateway's events and answers name things. Of several paths the first that is there and usable counts."""
+
+    event: tuple[Path, ...] = (("event",),)
+    """The event's name."""
+    raw_event: tuple[Path, ...] = ((*RAW, "event"),)
+    """The name that the engine gave the event, where the gateway gives it another."""
+    time: tuple[Path, ...] = (("timestamp",), (*RAW, "t"))
+    """When the event happened."""
+    event_id: tuple[Path, ...] = (("event_id",),)
+    """What is the same in a repeated delivery."""
+    presence: tuple[str, ...] = PRESENCE_MARKS
+    """Members that only events about a contact or chat have, in the document or in one of `presence_in`."""
+    presence_events: frozenset[str] = frozenset({PRESENCE_EVENT})
+    """Names (folded) of events that are about a contact or chat always."""
+    presence_in: tuple[Path, ...] = ((), RAW)
+    """Where the event itself may stand: there its `id` is a JID, if it is about a contact or chat."""
+    qr: tuple[str, ...] = QR_MEMBERS
+    """Members of the QR route's answer that hold the code."""
     own: tuple[Path, ...] = OWN
     """Members that are true in messages of the session's own making."""
     own_ids: tuple[Path, ...] = OWN_IDS
@@ -50,7 +94,31 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""
-        return _any(document, self._tree)
+        return _any(document, self._tree) or _is_receipt(document)
+
+    def is_presence(self, document: object, event: str, word: str) -> bool:
+        """Whether an event with this status word (folded) speaks of a contact or chat, whatever the event's name."""
+        if word not in PRESENCE_WORDS and not word.startswith("recording"):
+            return False
+        if not self.presence_events.isdisjoint(self.event_names(document, event)):
+            return True
+        for path in self.presence_in:
+            payload = lookup(document, path)
+            if type(payload) is dict and any(mark in payload for mark in self.presence):
+                return True
+        jids = (lookup(document, path) for path in self._jid_paths)
+        return any(type(jid) is str and is_jid(jid) for jid in jids)
+
+    def event_names(self, document: object, event: str) -> Iterator[str]:
+        """The event's name, and the engine's for it if there is one; folded."""
+        yield fold_word(event)
+        raw = first_scalar(document, self.raw_event)
+        if raw is not None:
+            yield fold_word(raw)
+
+    @cached_property
+    def _jid_paths(self) -> tuple[Path, ...]:
+        return tuple((*path, "id", *end) for path in self.presence_in for end in ((), ("_serialized",)))
 
     @cached_property
     def _tree(self) -> _Tree:
@@ -62,6 +130,15 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
                     node = node.setdefault(step, _Tree())
                 node.holds = holds
         return root
+
+
+def _is_receipt(document: object) -> bool:
+    """Whether an event is a sent message's receipt, which gateway-wrapper's own shape reports as a message."""
+    return (
+        lookup(document, ("spec_version",)) is not MISSING
+        and lookup(document, ("ack",)) not in (MISSING, None)
+        and lookup(document, ("message",)) in (MISSING, None)
+    )
 
 
 def is_true(value: object) -> bool:

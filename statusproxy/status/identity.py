@@ -1,15 +1,19 @@
-"""Which channel of an answer a session is: by the exact id, by the folded id, or by an alias.
+"""Which channel of an answer a session is, and which sessions a channel is: by the exact id, the folded id, an alias.
 
-The engine's events name sessions, the gateway's answers name channels. Usually both spell the id alike.
+The engine's events name sessions, the gateway's answers name channels. Usually both spell the id alike. Where they do
+not, several sessions of the map may be one channel: each leg has its own spelling.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from statusproxy.status.fields import fold_id, fold_ids
+from statusproxy.status.model import Record
 
 
 class Aliases:
@@ -83,3 +87,80 @@ class ChannelIds:
             if len(self._folded) < len(distinct):
                 self._ambiguous = {fold for fold, count in Counter(folds).items() if count > 1}
         return self._folded
+
+
+class Spellings:
+    """The ids of the map's sessions, found by what they fold to."""
+
+    __slots__ = ("_by_fold", "_count")
+
+    def __init__(self) -> None:
+        self._by_fold: dict[str, dict[str, None]] = {}
+        self._count = 0
+
+    def add(self, session: str) -> int:
+        """Add an id that is not there; give how many fold to the same now."""
+        alike = self._by_fold.setdefault(fold_id(session), {})
+        alike[session] = None
+        self._count += 1
+        return len(alike)
+
+    def remove(self, session: str) -> None:
+        """Remove an id that is there."""
+        fold = fold_id(session)
+        alike = self._by_fold[fold]
+        del alike[session]
+        self._count -= 1
+        if not alike:
+            del self._by_fold[fold]
+
+    @property
+    def differ(self) -> bool:
+        """Whether any two ids fold to the same."""
+        return len(self._by_fold) < self._count
+
+    def folding_to(self, fold: str) -> Collection[str]:
+        """The ids that fold to this, in the order in which they came."""
+        return self._by_fold.get(fold, {}).keys()
+
+    def kin(self, channel: str, aliases: Aliases) -> list[str]:
+        """The sessions that may be this channel: those that fold to the same, and those aliased to it."""
+        fold = fold_id(channel)
+        kin = list(self.folding_to(fold))
+        for alias in aliases.sessions(fold):
+            kin += [session for session in self.folding_to(alias) if session not in kin]
+        return kin
+
+
+def learn_channel(record: Record, channels: ChannelIds, aliases: Aliases) -> tuple[str | None, Record]:
+    """A session's channel in an answer that lists all channels; and its record, with what that answer teaches.
+
+    That is: which channel the session is, for answers that show one; and that it is real. Of several channels that
+    fold to the session it is none; that is learned too.
+    """
+    session = record.session
+    if session in channels.exact:
+        channel: str | None = session
+        learned: str | None = session
+    else:
+        match = channels.match(session, aliases)
+        channel = match.channel
+        learned = channel or (session if match.ambiguous else None)
+    confirmed = record.confirmed or channel is not None
+    if (learned is not None and learned != record.channel) or confirmed != record.confirmed:
+        record = replace(record, channel=learned, confirmed=confirmed)
+    return channel, record
+
+
+def known_channel(record: Record, channels: ChannelIds, aliases: Aliases) -> str | None:
+    """A session's channel in an answer that shows one: the one it was last found to be, where that is known."""
+    if record.session in channels.exact:
+        return record.session
+    if record.channel is not None:
+        return record.channel if record.channel in channels.exact else None
+    return channels.match(record.session, aliases).channel
+
+
+def may_be(record: Record, channel: str) -> bool:
+    """Whether a session that folds to this channel, or is aliased to it, is not known to be another one."""
+    return record.session == channel or record.channel in (None, channel)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
+from statusproxy.status.dialect import QR_MEMBERS
 from statusproxy.status.fields import fold_word, parse
 
-CODE_FIELDS: Final = (
-    "qr", "qr_base64", "qrcode", "base64Qrimg", "base64", "base64Image", "image", "qrcode_base64",
-)  # fmt: skip
-"""Where the gateway's versions put the code: on top, or in the object under one of `WRAPPERS`."""
-
 WRAPPERS: Final = ("data", "result")
+"""Members under which the code or a word may stand, beside the document itself."""
 
 STATUS_FIELDS: Final = ("status", "state", "connection")
 CONNECTED_WORDS: Final = frozenset({"connected", "open"})
@@ -32,24 +29,27 @@ class Answer(StrEnum):
     NOT_JSON = "not-json"
 
 
-def read(body: bytes) -> Answer:
-    """Tell what the QR route's answer shows. A code counts more than words beside it. Never raises."""
+def read(body: bytes, members: Sequence[str] = QR_MEMBERS) -> Answer:
+    """Tell what the QR route's answer shows. A code counts more than words beside it. Never raises.
+
+    `members` may hold the code (`Dialect.qr`): on top, or in the object under one of `WRAPPERS`, or one deeper.
+    """
     try:
         document = parse(body)
     except (ValueError, RecursionError):
         return Answer.NOT_JSON
     holders = list(_holders(document))
-    if any(_shows_code(holder) for holder in holders):
+    if any(_shows_code(holder, members) for holder in holders):
         return Answer.CODE
     if any(_says_connected(holder) for holder in holders):
         return Answer.CONNECTED
     return Answer.NEITHER
 
 
-def _shows_code(holder: dict[str, object] | str) -> bool:
+def _shows_code(holder: dict[str, object] | str, members: Sequence[str]) -> bool:
     if isinstance(holder, str):
         return holder.startswith("data:image/") or (len(holder) >= SHORTEST_BARE_CODE and " " not in holder)
-    return any(_is_code(holder.get(name)) for name in CODE_FIELDS)
+    return any(_is_code(holder.get(name), members) for name in members)
 
 
 def _says_connected(holder: dict[str, object] | str) -> bool:
@@ -61,9 +61,9 @@ def _says_connected(holder: dict[str, object] | str) -> bool:
     )
 
 
-def _is_code(value: object) -> bool:
+def _is_code(value: object, members: Sequence[str]) -> bool:
     if type(value) is dict:
-        return any(type(inner) is str and inner.strip() != "" for inner in map(value.get, CODE_FIELDS))
+        return any(type(inner) is str and inner.strip() != "" for inner in map(value.get, members))
     return type(value) is str and value.strip() != ""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -17,9 +16,8 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.status.dialect import Dialect
+from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
-    MISSING,
     Array,
     Path,
     first_scalar,
@@ -37,33 +35,13 @@ In seconds it is the year 5138, in milliseconds March 1973: no event of WhatsApp
 
 FURTHEST_AHEAD: Final = 300.0
 """Seconds by which an event's own time may run ahead of the proxy's clock. Beyond, the sender's clock is wrong,
-and a time believed now would make every later event look late."""
+and a time trusted now would make every later event look late."""
 
-PRESENCE_EVENT: Final = "onpresencechanged"
-PRESENCE_MARKS: Final = ("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants")
-"""Members that the engine writes only where it speaks of a contact or a chat, never of the session."""
-
-PRESENCE_WORDS: Final = frozenset({"available", "unavailable", "composing", "paused"})
-"""What a contact can be doing. `recording…` has variants (`recording audio`), see `_is_presence_word`."""
-
-JID_SERVERS: Final = (
-    "@c.us", "@g.us", "@lid", "@s.whatsapp.net", "@broadcast", "@newsletter", "@hosted", "@hosted.lid", "@bot", "@call",
-)  # fmt: skip
-"""How the address of a contact, group or list ends in WhatsApp. No session is called like that."""
-
-_EVENT: Final[Path] = ("event",)
-_RAW: Final[Path] = ("raw", "payload")
-_RAW_EVENT: Final[Path] = (*_RAW, "event")
-_TIMES: Final[tuple[Path, ...]] = (("timestamp",), (*_RAW, "t"))
-_EVENT_ID: Final[tuple[Path, ...]] = (("event_id",),)
 _BATCHES: Final = ("events", "batch", "items", "data", "messages")
 """Members under which a relay may send several events in one body."""
 
 _LONGEST_LINE: Final = 64 * 1024
 """Bytes of the first line of a body that are read to tell whether it is one JSON document a line."""
-_PRESENCE_IDS: Final[tuple[Path, ...]] = tuple(
-    path + end for path in (("id",), (*_RAW, "id")) for end in ((), ("_serialized",))
-)
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -104,7 +82,7 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True):
     means: Kind | None = None
     """Set where the event says by itself what others say by a word; `state` is then not looked at."""
     unless: frozenset[str] = frozenset()
-    """Raw events (`event` or `raw.payload.event`) that never count for this rule."""
+    """Events, by the gateway's name or the engine's, that never count for this rule."""
 
 
 class SignalRules(msgspec.Struct, frozen=True, dict=True):
@@ -162,13 +140,14 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
     except (ValueError, RecursionError):
         return Reading(Verdict.BATCH if _is_lines(body) else Verdict.NOT_JSON)
     if type(document) is not dict:
-        return Reading(Verdict.BATCH if _holds_several(document) else Verdict.NOTHING)
+        return Reading(Verdict.BATCH if _holds_several(document, rules.dialect.event) else Verdict.NOTHING)
     if path_session is not None:
         path_session = _usable_session(path_session)
-    event = first_scalar(document, (_EVENT,))
+    names = rules.dialect.event
+    event = first_scalar(document, names)
     matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
     if event is None or not matching:
-        if event is None and any(_holds_several(document.get(name)) for name in _BATCHES):
+        if event is None and any(_holds_several(document.get(name), names) for name in _BATCHES):
             return Reading(Verdict.BATCH)
         return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths) or path_session)
     first: Reading | None = None
@@ -182,15 +161,15 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
     return first
 
 
-def _holds_several(value: object) -> bool:
-    """Whether a value is an array of objects that are events by themselves."""
+def _holds_several(value: object, names: tuple[Path, ...]) -> bool:
+    """Whether a value is an array of objects that are events by themselves, named as `names` says."""
     if isinstance(value, Array):
         value = value.first
     elif type(value) is list:
         value = value[0] if value else None
     else:
         return False
-    return type(value) is dict and first_scalar(value, (_EVENT,)) is not None
+    return type(value) is dict and first_scalar(value, names) is not None
 
 
 def _is_lines(body: bytes) -> bool:
@@ -219,7 +198,7 @@ def _usable_session(value: object) -> str | None:
     Some events carry such an address where others name the session. It is private, and never a session's.
     """
     text = usable_text(value)
-    return None if text is None or fold_word(text).endswith(JID_SERVERS) else text
+    return None if text is None or is_jid(text) else text
 
 
 def _apply(
@@ -233,23 +212,26 @@ def _apply(
         return Reading(Verdict.NAMELESS if says else Verdict.NO_SESSION, event)
     if kind is None:
         return Reading(verdict, event, session)
-    signal = Signal(kind, session, _own_time(document, now), event, word, first_scalar(document, _EVENT_ID))
+    dialect = rules.dialect
+    at, event_id = _own_time(document, dialect, now), first_scalar(document, dialect.event_id)
+    signal = Signal(kind, session, at, event, word, event_id)
     return Reading(Verdict.SIGNAL, event, session, signal)
 
 
 def _judge(
     rule: EventRule, document: object, event: str, word: str | None, rules: SignalRules
 ) -> tuple[Verdict, Kind | None]:
-    if rule.means is Kind.ALIVE and _is_own(document, rules.dialect):
+    dialect = rules.dialect
+    if rule.means is Kind.ALIVE and dialect.marks_own(document):
         return Verdict.OWN_MESSAGE, None
-    if rule.unless and not rule.unless.isdisjoint(_event_names(document, event)):
+    if rule.unless and not rule.unless.isdisjoint(dialect.event_names(document, event)):
         return (Verdict.OWN_MESSAGE if rule.means is Kind.ALIVE else Verdict.NOTHING), None
     if rule.means is not None:
         return Verdict.SIGNAL, rule.means
     if word is None:
         return Verdict.NOTHING, None
     folded = fold_word(word)
-    if not rules.presence_trusted and _is_presence_word(folded) and _is_presence(document, event):
+    if not rules.presence_trusted and dialect.is_presence(document, event, folded):
         return Verdict.PRESENCE, None
     if folded in rule.disconnected:
         return Verdict.SIGNAL, Kind.DISCONNECTED
@@ -258,51 +240,16 @@ def _judge(
     return Verdict.NOTHING, None
 
 
-def _event_names(document: object, event: str) -> Iterator[str]:
-    yield fold_word(event)
-    raw = usable_text(lookup(document, _RAW_EVENT))
-    if raw is not None:
-        yield fold_word(raw)
-
-
-def _is_presence_word(folded: str) -> bool:
-    return folded in PRESENCE_WORDS or folded.startswith("recording")
-
-
-def _is_presence(document: object, event: str) -> bool:
-    """Tell whether an event speaks of a contact or chat, though its name may be that of a connection's event."""
-    if PRESENCE_EVENT in _event_names(document, event):
-        return True
-    for path in ((), _RAW):
-        payload = lookup(document, path)
-        if type(payload) is dict and any(mark in payload for mark in PRESENCE_MARKS):
-            return True
-    ids = (lookup(document, path) for path in _PRESENCE_IDS)
-    return any(type(jid) is str and fold_word(jid).endswith(JID_SERVERS) for jid in ids)
-
-
-def _is_own(document: object, dialect: Dialect) -> bool:
-    """Tell whether a message event is of the session's own making: those arise without a connection too."""
-    if dialect.marks_own(document):
-        return True
-    # The gateway's normalised shape reports the receipts of sent messages under the name of a message.
-    return (
-        lookup(document, ("spec_version",)) is not MISSING
-        and lookup(document, ("ack",)) not in (MISSING, None)
-        and lookup(document, ("message",)) in (MISSING, None)
-    )
-
-
-def stated_time(body: bytes, now: float = math.inf) -> float | None:
+def stated_time(body: bytes, dialect: Dialect, now: float = math.inf) -> float | None:
     """The time an event gives itself, as far as it can be used at `now`; `None` where it gives none."""
     try:
-        return _own_time(parse_members(body), now)
+        return _own_time(parse_members(body), dialect, now)
     except (ValueError, RecursionError):
         return None
 
 
-def _own_time(document: object, now: float) -> float | None:
-    for path in _TIMES:
+def _own_time(document: object, dialect: Dialect, now: float) -> float | None:
+    for path in dialect.time:
         at = _epoch(lookup(document, path))
         if at is not None and 0 < at <= now + FURTHEST_AHEAD:
             return at

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Stamp
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 
 
 def moved(record: Record, seconds: float) -> Record:

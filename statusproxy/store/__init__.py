@@ -1,6 +1,6 @@
 """Where the session map survives a restart: `open_store` picks the store that a `state.url` names.
 
-Each store keeps the `Store` protocol of `statusproxy.status.sessions`: `open`, `save`, `history`, `close`,
+Each store keeps the `Store` protocol of `statusproxy.store.base`: `open`, `save`, `history`, `close`,
 `healthy`, `trouble`. `memory:` keeps nothing, `sqlite:///…` is the default, `redis://…` needs the extra `redis`.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from statusproxy.config.state_url import Memory, Place, SqliteFile, StateUrl, parse_state_url
-from statusproxy.status.sessions import Store
+from statusproxy.store.base import Store
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve

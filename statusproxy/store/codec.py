@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 
 __all__ = ["FORMAT", "RowError", "decode_change", "decode_record", "encode"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import check_words, is_unusable

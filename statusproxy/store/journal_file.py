@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.files import create_private, make_directory, sync_directory

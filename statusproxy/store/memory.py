@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
 from statusproxy.store.errors import StoreError
 

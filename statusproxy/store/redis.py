@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.failure_log import TroubleLog, times

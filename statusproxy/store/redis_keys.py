@@ -27,7 +27,7 @@ from redis.exceptions import TimeoutError as NoAnswerError
 
 from statusproxy.config.state_url import Place
 from statusproxy.observe.network_errors import in_words
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.journal_file import Logged

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import salvage
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database

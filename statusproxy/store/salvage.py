@@ -12,7 +12,7 @@ from collections.abc import Iterator, Set
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from statusproxy.status.sessions import FORGOTTEN, Change, Record
+from statusproxy.status.model import FORGOTTEN, Change, Record
 from statusproxy.store import sqlite_page
 from statusproxy.store.codec import RowError, decode_change, decode_record
 from statusproxy.store.sqlite_images import PageFile

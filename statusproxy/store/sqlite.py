@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Entry, UnusableError
 from statusproxy.store.errors import StoreError, StoreInUseError, describe, primary_code

@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import salvage
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Contents, Database, UnusableError, read_only

@@ -15,7 +15,7 @@ from aiohttp import web
 from statusproxy.admin import connections as module
 from statusproxy.admin.connections import CONNECTIONS, Connections
 from statusproxy.admin.feed import PAGES
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from tests.admin.harness import Admin
 from tests.admin.process import Process, running_process
 from tests.admin.test_feed import open_page

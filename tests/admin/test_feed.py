@@ -14,7 +14,7 @@ from statusproxy.admin import session_reports as reports_module
 from statusproxy.admin.messages import Session
 from statusproxy.admin.report import session_report
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Override, Record
+from statusproxy.status.model import Override, Record
 from tests.admin.harness import Admin
 from tests.proxy.harness import PATIENCE, Wire
 
@@ -122,7 +122,7 @@ async def test_a_forgotten_session_is_told_as_gone(admin: Admin) -> None:
     async with open_page(admin) as page:
         await page.session("sales")
         sessions = admin.proxy.server.registry.sessions
-        sessions.configure(type(sessions._rules)(max_sessions=1))
+        sessions.configure(type(sessions.rules)(max_sessions=1))
         await admin.lose("support")
         assert (await page.next("gone"))["sessions"] == ["sales"]
 
@@ -293,6 +293,6 @@ async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
     first.cancel()
     await asyncio.wait([first])
     await follow.aclose()
-    assert (registry.sessions._watches, feed._task, feed._reports.ids()) == ([], None, [])
+    assert (registry.sessions._records.unsaved._watches, feed._task, feed._reports.ids()) == ([], None, [])
     async with open_page(admin) as page:
         assert (await page.next("hello"))["total"] == 1_000

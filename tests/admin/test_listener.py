@@ -18,7 +18,7 @@ from statusproxy.admin.messages import Session
 from statusproxy.admin.report import session_report
 from statusproxy.config.settings import loads
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin

@@ -3,7 +3,7 @@
 from statusproxy.admin.messages import ChangeLine, DamageLine
 from statusproxy.admin.report import change_report, damage_report, moment, session_report
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.sessions import Change, Override, Record, Release
+from statusproxy.status.model import Change, Evidence, Override, Record, Release
 from statusproxy.status.signals import Kind
 from statusproxy.store.damage import Damage
 
@@ -15,7 +15,9 @@ LOST = Record(
     known_at=NOW,
     heard_at=NOW + 1,
     event="status-find",
-    override=Override(since=NOW, at=NOW + 5, began=NOW + 5, event="status-find", word="browserClose", caught_up="qr"),
+    override=Override(
+        since=NOW, at=NOW + 5, began=NOW + 5, event="status-find", word="browserClose", caught_up=Evidence.QR
+    ),
     gateway_said="connected",
     gateway_said_at=NOW + 2,
 )

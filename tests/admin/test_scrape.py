@@ -7,7 +7,7 @@ from statusproxy.admin.scrape import gauges
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import Record, SessionRules
+from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from tests.observe.prometheus import Sample, samples, value
 from tests.registry.disk import Disk

@@ -9,7 +9,7 @@ from statusproxy.admin.report import session_report
 from statusproxy.admin.session_reports import LOOKED_AT, SessionReports
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import Override, Record, SessionRules
+from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from tests.registry.disk import Disk
 from tests.status.test_channels import LIST

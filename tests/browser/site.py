@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import open_store
 from tests.admin.process import Process, running_process
 

@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from statusproxy.admin.client import ask
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from tests.browser.browser import ARTIFACTS, chromium, complaints, picture, prefer, resize
 from tests.browser.site import Site, running_site, until
 from tests.store.damaged import damage_page, filled, noise

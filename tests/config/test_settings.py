@@ -1,18 +1,20 @@
 # ruff: noqa: E501 - error messages stand whole, as a person reads them
 """The configuration file: defaults, presets, every mistake's one message, and the settings shown again."""
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusproxy.config import layers as config_layers
 from statusproxy.config.reader import MASK
 from statusproxy.config.settings import Address, ConfigError, Settings, dump, load, loads
-from statusproxy.status.dialect import OWN
-from statusproxy.status.sessions import Release
+from statusproxy.status.dialect import OWN, Dialect
+from statusproxy.status.model import Release
 from statusproxy.status.signals import Kind, read
 
 ROOT = Path(__file__).parents[2]
@@ -570,6 +572,33 @@ def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
     own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
     assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))
     assert loads(GATEWAY).signal_rules().dialect.own == OWN
+
+
+def test_the_dialect_says_where_a_gateway_names_things() -> None:
+    known = Dialect()
+    assert loads(GATEWAY).signal_rules().dialect == known
+    assert loads(GATEWAY + "preset: null").signal_rules().dialect == known
+    written = "dialect: {event: [type, e.name], time: at, event_id: [], presence: [lastSeen], qr: [code]}"
+    assert loads(GATEWAY + written).signal_rules().dialect == replace(
+        known, event=(("type",), ("e", "name")), time=(("at",),), event_id=(), presence=("lastSeen",), qr=("code",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("event: []", "found an empty list; allowed: at least one entry"),
+        ("event: ['']", 'found ""; allowed: the name of a field, or names joined by dots'),
+        ("qr: []", "found an empty list; allowed: at least one entry"),
+        ("qr: [data.qr]", 'found "data.qr"; allowed: the name of a field without dots'),
+        ("presence: [' ']", 'found " "; allowed: the name of a field without dots'),
+        ("time: ['items.0.t']", "no path leads into an array"),
+        ("times: [t]", 'unknown key; did you mean "time"?'),
+    ],
+)
+def test_a_dialect_that_can_match_nothing_is_refused(written: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        loads(GATEWAY + f"dialect: {{{written}}}")
 
 
 def test_a_corrected_route_is_named_by_its_path() -> None:

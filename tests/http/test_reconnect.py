@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.decoders import Decoder
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from tests.proxy.harness import Origin, Running, answer, get, running
 
 JSON = "Content-Type: application/json"

@@ -17,7 +17,7 @@ from statusproxy.observe.gauges import (
     worth_telling,
 )
 from statusproxy.observe.metrics import Metrics
-from statusproxy.status.sessions import Override, Record
+from statusproxy.status.model import Override, Record
 from statusproxy.status.signals import Kind
 from tests.observe.prometheus import Sample, samples, value
 

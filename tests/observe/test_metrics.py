@@ -6,7 +6,7 @@ import pytest
 
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.observe.metrics import LABEL_VALUES, Metrics
-from statusproxy.status.sessions import Change, Release
+from statusproxy.status.model import Change, Release
 from tests.observe.prometheus import report, samples, value
 
 

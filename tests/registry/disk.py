@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 
 
 class Disk:

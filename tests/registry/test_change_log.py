@@ -7,7 +7,7 @@ import pytest
 from statusproxy.observe.logs import NOTICE
 from statusproxy.registry import change_log as module
 from statusproxy.registry.change_log import ChangeLog
-from statusproxy.status.sessions import Change
+from statusproxy.status.model import Change
 
 
 @pytest.fixture(autouse=True)

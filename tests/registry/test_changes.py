@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from statusproxy.registry.changes import Changes
-from statusproxy.status.sessions import Change
+from statusproxy.status.model import Change
 
 LOST = Change("sales", "started", "close", 1.0, 1.0)
 

@@ -5,7 +5,8 @@ import json
 
 from statusproxy.registry.confirmation import Confirmation
 from statusproxy.registry.gateway_view import GatewayView
-from statusproxy.status.sessions import Record, SessionMap
+from statusproxy.status.model import Record
+from statusproxy.status.sessions import SessionMap
 from tests.status.test_channels import LIST, ONE
 
 

@@ -11,7 +11,8 @@ from statusproxy.registry import corrections as module
 from statusproxy.registry.corrections import Corrections
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import Correction, correct_at_once
-from statusproxy.status.sessions import Change, SessionMap
+from statusproxy.status.model import Change
+from statusproxy.status.sessions import SessionMap
 from tests.status.test_channels import LIST, down
 
 NOW = 200.0

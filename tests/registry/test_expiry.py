@@ -3,7 +3,8 @@
 import asyncio
 
 from statusproxy.registry.expiry import AT_ONCE, Expiry
-from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
+from statusproxy.status.model import Override, Record, SessionRules
+from statusproxy.status.sessions import SessionMap
 
 
 def lost(count: int) -> SessionMap:

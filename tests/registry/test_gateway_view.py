@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from statusproxy.registry import gateway_view as gateway_view_module
 from statusproxy.registry.gateway_view import GatewayView, Word
-from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
+from statusproxy.status.list_reader import ListReader
+from statusproxy.status.model import Override, Record, SessionRules
+from statusproxy.status.sessions import SessionMap
 
 RULE, ONE, FLAT = (
     ChannelRule(list=paths, id=(("id",),), set={"status": "disconnected"}, keep=frozenset({"qr_required"}))
@@ -150,13 +151,13 @@ def test_the_same_answer_again_is_not_read_again() -> None:
 
 def test_an_answer_is_read_once_however_many_sessions_change(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
-    find = Shape.find
+    find = ListReader.find
 
-    def counted(shape: Shape, body: bytes, *, one: bool) -> Any:
+    def counted(reader: ListReader, body: bytes, *, one: bool) -> Any:
         decoded.append(body)
-        return find(shape, body, one=one)
+        return find(reader, body, one=one)
 
-    monkeypatch.setattr(Shape, "find", counted)
+    monkeypatch.setattr(ListReader, "find", counted)
     gateway_view = GatewayView()
     gateway_view.note(a_list(**{f"s{number}": "connected" for number in range(300)}), RULE, None, 5.0)
     assert decoded == []

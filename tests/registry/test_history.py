@@ -4,7 +4,8 @@ import pytest
 
 from statusproxy.registry.gateway_view import Word
 from statusproxy.registry.history import to_keep, with_claim
-from statusproxy.status.sessions import Change, Record, SessionMap, SessionRules
+from statusproxy.status.model import Change, Record, SessionRules
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 

@@ -22,9 +22,10 @@ from statusproxy.registry import corrections as corrections_module
 from statusproxy.registry import registry as registry_module
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
-from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
-from statusproxy.status.sessions import Change, Override, Record, SessionMap
+from statusproxy.status.list_reader import ListReader
+from statusproxy.status.model import Change, Evidence, Override, Record
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 from tests.registry.disk import Disk
 
@@ -480,7 +481,9 @@ async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.Lo
 
 async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
     ahead = NOW + 86_400
-    override = Override(since=ahead, at=ahead, began=ahead, event="status-find", caught_up="qr", caught_up_at=ahead)
+    override = Override(
+        since=ahead, at=ahead, began=ahead, event="status-find", caught_up=Evidence.QR, caught_up_at=ahead
+    )
     records = [Record("sales", Kind.DISCONNECTED, ahead, ahead, ahead, override=override)]
     async with kept(records=records) as it:
         it.clock.now += signals.FURTHEST_AHEAD + 1
@@ -812,13 +815,13 @@ async def test_overrides_that_expire_by_the_thousand_do_so_some_at_a_time() -> N
 def lists_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the answers that were parsed."""
     read: list[int] = []
-    find = Shape.find
+    find = ListReader.find
 
-    def counted(shape: Shape, answer: bytes, *, one: bool) -> Any:
+    def counted(reader: ListReader, answer: bytes, *, one: bool) -> Any:
         read.append(len(answer))
-        return find(shape, answer, one=one)
+        return find(reader, answer, one=one)
 
-    monkeypatch.setattr(Shape, "find", counted)
+    monkeypatch.setattr(ListReader, "find", counted)
     return read
 
 

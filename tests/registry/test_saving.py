@@ -8,7 +8,8 @@ import pytest
 
 from statusproxy.clock import OwnClock
 from statusproxy.registry.saving import Saving
-from statusproxy.status.sessions import Change, Record, SessionMap
+from statusproxy.status.model import Change, Record
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 from statusproxy.store.damage import Damage
 from tests.registry.disk import Disk

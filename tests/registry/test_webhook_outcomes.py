@@ -9,8 +9,9 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
 from statusproxy.registry.webhook_outcomes import WebhookOutcomes
-from statusproxy.status.sessions import Outcome
-from statusproxy.status.signals import PRESENCE_EVENT, Kind, Reading, Signal, Verdict
+from statusproxy.status.dialect import PRESENCE_EVENT, Dialect
+from statusproxy.status.model import Outcome
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Counts:
 
     def hear(self, reading: Reading, verdict: str = "unchanged", body: bytes = b"{}") -> None:
         WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
-            "10.0.0.2", body, reading, Outcome(verdict), 1_000.0, 2_000.0
+            "10.0.0.2", body, reading, Outcome(verdict), 1_000.0, 2_000.0, Dialect()
         )
 
 

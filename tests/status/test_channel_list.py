@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status import channel_list as module
+from statusproxy.status import list_reader
 from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.list_reader import ListReader
+from statusproxy.status.model import Said
 from statusproxy.status.pieces import LARGEST
 from tests.status.test_channels import LIST, ONE, documents, everything_is_long
 
@@ -39,7 +41,7 @@ def test_ids_are_read_once_and_objects_when_asked_for() -> None:
 
 def test_what_has_been_read_is_not_read_again() -> None:
     found = read(listing(3))
-    with mock.patch.object(module.Shape, "find", side_effect=AssertionError):
+    with mock.patch.object(ListReader, "find", side_effect=AssertionError):
         assert list(found.steps()) == []
         found.read()
     assert (list(found.ids.exact), found.failure) == (["s0", "s1", "s2"], None)
@@ -93,7 +95,7 @@ def test_each_channel_is_found_whether_few_or_many_are_asked_for(count: int) -> 
 
 def test_a_list_in_which_not_all_elements_are_objects_is_read_without_the_slow_way() -> None:
     body = b'[1,"sales",{"id":"sales","status":1},[{"id":"no"}],null,{"id":"support"}]'
-    with mock.patch.object(module.Shape, "_find_slowly", side_effect=AssertionError):
+    with mock.patch.object(ListReader, "_find_slowly", side_effect=AssertionError):
         found = read(body)
     assert list(found.ids.exact) == ["sales", "support"]
 
@@ -135,7 +137,7 @@ def test_what_only_the_slow_way_can_read_is_bounded(
 
 
 def test_more_channels_than_anybody_has_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHANNELS", 20)
+    monkeypatch.setattr(list_reader, "_CHANNELS", 20)
     with everything_is_long():
         assert read(listing(20)).failure is None
         assert read(listing(21)).failure == "too-large"
@@ -169,3 +171,49 @@ def test_two_who_read_the_same_list_step_by_step_do_not_disturb_each_other() -> 
         for _ in other:
             pass
         assert essence(found) == expected
+
+
+def test_every_channel_is_given_in_its_order_with_its_place_named_or_not() -> None:
+    body = b'{"channels":[{"id":"a"},7,{"id":"b"},{"id":"a","x":1}]}'
+    for found in (read(body), read_in_pieces(body)):
+        entries = [(channel, body[start:end]) for channel, (start, end) in found.entries()]
+        assert entries == [("a", b'{"id":"a"}'), (None, b"7"), ("b", b'{"id":"b"}'), ("a", b'{"id":"a","x":1}')]
+        assert found.path == ("channels",)
+
+
+def read_in_pieces(body: bytes) -> ChannelList:
+    with everything_is_long(piece=2):
+        return read(body)
+
+
+def test_an_answer_that_could_not_be_read_has_no_entries() -> None:
+    for body, failure in ((b"{}", "no-list"), (b"{", "not-json"), (b"[" * 100_000 + b"]" * 100_000, "too-deep")):
+        found = read(body)
+        assert (found.failure, found.path, list(found.entries()), len(found)) == (failure, None, [], 0)
+
+
+@pytest.mark.parametrize(
+    ("objects", "said"),
+    [
+        ('{"id":"a","status":"open"}', Said("a", "open", keeps=False, connected=True)),
+        ('{"id":"a"},{"id":"a","status":"qr"}', Said("a", "qr", keeps=True, connected=False)),
+        ('{"id":"a","status":"open"},{"id":"a","status":"QR"}', Said("a", "open", keeps=True, connected=True)),
+        ('{"id":"a"},{"id":"a"}', Said("a", None, keeps=False, connected=False)),
+    ],
+)
+def test_what_the_gateway_says_of_a_channel_is_what_any_of_its_objects_says(objects: str, said: Said) -> None:
+    for found in (read(f"[{objects}]".encode()), read_in_pieces(f"[{objects}]".encode())):
+        assert found.said("a") == said
+
+
+def test_the_id_in_the_path_names_a_single_channel_without_one() -> None:
+    assert list(read(b'{"channel":{"status":1}}', "sales").ids.exact) == ["sales"]
+    assert list(read(b'{"channel":{"id":"x"}}', "sales").ids.exact) == ["x"]
+    assert list(read(b"[{},{}]", "sales").ids.exact) == []
+
+
+def test_long_lists_are_located_part_by_part_and_short_ones_at_once() -> None:
+    assert list(read(listing(3)).locate(["s0", "s2"])) == []
+    with everything_is_long(piece=30):
+        found = read(listing(3))
+        assert len(list(found.locate(["s0", "s2", "s2"]))) == 2

@@ -76,3 +76,43 @@ def test_a_gateway_that_makes_up_words_fills_no_memory() -> None:
 
 def test_a_rule_that_sets_nothing_edits_nothing() -> None:
     assert reader({}).read('{"status":"connected","":1}', 0).edits == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "keeps", "connected", "values"),
+    [
+        ('{"id":"a"}', None, False, False, []),
+        ('{"status":"disconnected"}', "disconnected", True, False, []),
+        ('{"st\\u0061tus":"connected"}', "connected", False, True, ['"connected"']),
+        ('{"id":"a","state":"qr","status":"connected"}', "connected", True, True, ['"connected"']),
+        ('{"status":"open","status":"qr","connected":true}', "qr", True, True, ['"open"', "true"]),
+        ('{"connected":true}', "connected: true", False, True, ["true"]),
+        ('{"connected":false,"status":{"a":[1,{"b":2}]},"x":1}', "connected: false", False, False, []),
+        ('{"other":{"a":{"b":{}}} , "status":null}', None, False, False, ["null"]),
+        ('{"st\\u0061te":{"a":1}}', None, False, False, []),
+        ('{"a":[[[1]]],"b":2}', None, False, False, []),
+    ],
+)
+def test_status_members_are_found_however_the_object_is_written(
+    text: str, word: str | None, keeps: bool, connected: bool, values: list[str]
+) -> None:
+    found = read(text, 50)
+    assert (found.word, found.keeps, found.connected) == (word, keeps, connected)
+    assert [text[at - 50 : end - 50] for at, end, _ in found.edits] == values
+    assert {new for *_, new in found.edits} <= {b'"disconnected"', b"false"}
+
+
+def test_a_value_means_the_same_again_however_long_it_is_and_however_many_there_are() -> None:
+    one = reader()
+    long = '{"status":"' + "x" * 100 + '"}'
+    assert one.read(long, 0) == one.read(long, 0)
+    for _ in range(2):
+        words = [one.read(f'{{"status":"w{number}"}}', 0).word for number in range(300)]
+        assert words == [f"w{number}" for number in range(300)]
+
+
+def test_a_value_known_from_before_means_the_same_in_an_object_of_any_form() -> None:
+    one = reader()
+    found = [one.read('{"st\\u0061tus":"connected"}', 0) for _ in range(2)]
+    assert found[0] == found[1]
+    assert (found[0].word, found[0].connected) == ("connected", True)

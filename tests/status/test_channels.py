@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status import channel_list
+from statusproxy.status import channel_list, list_reader
 from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
 from statusproxy.status.fields import fold_word, parse_path
+from statusproxy.status.model import Change, Release, SessionRules
 from statusproxy.status.pieces import cut
-from statusproxy.status.sessions import Change, Release, SessionMap, SessionRules
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 IDS = tuple(map(parse_path, ("id", "name", "channel_id", "session_id", "session")))
@@ -37,8 +38,8 @@ ONE = replace(LIST, list=tuple(map(parse_path, ("channel", "data", ""))))
 def everything_is_long(piece: int = 16) -> Iterator[None]:
     """Read even the shortest document as if it were many megabytes."""
     with (
-        mock.patch.multiple(channel_list, _SMALL=0, _OBJECTS=-1, _STEP=2, _LOOKED_AT=2, _FEW=1),
-        mock.patch.object(channel_list, "cut", partial(cut, piece=piece)),
+        mock.patch.multiple(channel_list, SMALL=0, FEW=1, _LOOKED_AT=2),
+        mock.patch.multiple(list_reader, SMALL=0, _OBJECTS=-1, _STEP=2, FEW=1, cut=partial(cut, piece=piece)),
     ):
         yield
 

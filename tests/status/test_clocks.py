@@ -142,3 +142,22 @@ def test_no_translated_event_is_earlier_than_it_happened_or_later_than_it_came(
         for stamp in (found.stamp, found.judged):
             assert stamp.here <= NOW + came + 1e-3
         assert math.isfinite(found.stamp.lag)
+
+
+def test_what_was_stored_of_a_sessions_senders_counts_again_and_for_others_on_the_path() -> None:
+    clocks = Clocks()
+    clocks.load("sales", (("/in", 90.0), ("/out", -5.0)))
+    clocks.load("support", ())
+    assert least(clocks, NOW, NOW + 100.0) == 90.0
+    assert clocks.observe("sales", "/out", NOW, NOW + 1.0).stamp.lag == -5.0
+    # The first event of another session on the path, some minutes late: compared by what the path is known for.
+    first = clocks.observe("support", "/in", NOW, NOW + 300.0)
+    assert (first.stamp.lag, first.judged.lag) == (300.0, 90.0)
+
+
+def test_after_the_systems_clock_was_moved_all_is_learned_anew() -> None:
+    clocks = Clocks()
+    clocks.load("sales", (("/in", 90.0),))
+    clocks.begin_anew()
+    assert least(clocks, NOW, NOW + 500.0) == 500.0
+    assert clocks.observe("support", "/in", NOW, NOW + 300.0).judged.lag == 300.0

@@ -41,3 +41,9 @@ def test_an_answer_that_says_connected_claims_it(body: bytes) -> None:
 )
 def test_any_other_answer_does_not(body: bytes) -> None:
     assert not claims_connected(body, WORDS)
+
+
+def test_a_code_counts_more_than_words_where_the_gateway_puts_its_codes() -> None:
+    body = b'{"status":"connected","pairing":"AAAA"}'
+    assert claims_connected(body, WORDS)
+    assert not claims_connected(body, WORDS, ("pairing",))

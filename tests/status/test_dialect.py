@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.status.dialect import OWN, OWN_IDS, Dialect, is_true
+from statusproxy.status.dialect import OWN, OWN_IDS, Dialect, is_jid, is_true
 from statusproxy.status.fields import Path, parse_members
 
 PLACES = Dialect()
@@ -55,3 +55,76 @@ def test_where_an_array_of_messages_could_stand_nothing_else_is_a_message(messag
 def test_a_gateway_can_have_its_own_places() -> None:
     assert Dialect(own=(*OWN, ("meta", "outgoing"))).marks_own({"meta": {"outgoing": True}})
     assert not Dialect(own=(), own_ids=()).marks_own({"fromMe": True, "id": "true_x"})
+
+
+# Presence
+
+
+@pytest.mark.parametrize(
+    ("event", "document", "presence"),
+    [
+        ("connection.update", {"isOnline": False}, True),
+        ("connection.update", {"raw": {"payload": {"shortName": "A"}}}, True),
+        ("connection.update", {"raw": {"payload": {"event": " OnPresenceChanged "}}}, True),
+        ("onpresencechanged", {}, True),
+        ("connection.update", {"id": "5500000000000@c.us"}, True),
+        ("connection.update", {"id": {"_serialized": "5500000000000-1@G.US "}}, True),
+        ("connection.update", {"raw": {"payload": {"id": "1@lid"}}}, True),
+        ("connection.update", {"raw": {"payload": {"id": {"_serialized": "1@s.whatsapp.net"}}}}, True),
+        ("connection.update", {"id": "sales", "data": {"isOnline": True}}, False),
+        ("connection.update", {"id": 7, "raw": {"payload": "isOnline"}}, False),
+        ("connection.update", {}, False),
+    ],
+)
+def test_an_event_about_a_contact_is_told_by_its_name_its_members_or_its_id(
+    event: str, document: dict[str, Any], presence: bool
+) -> None:
+    assert Dialect().is_presence(document, event, "unavailable") is presence
+
+
+@pytest.mark.parametrize(
+    ("word", "presence"),
+    [("available", True), ("composing", True), ("paused", True), ("recording audio", True), ("close", False)],
+)
+def test_only_a_contacts_words_can_be_presence(word: str, presence: bool) -> None:
+    assert Dialect().is_presence({"isOnline": True}, "connection.update", word) is presence
+
+
+def test_another_gateways_marks_of_presence_take_the_place_of_the_known_ones() -> None:
+    dialect = Dialect(presence=("lastSeen",), presence_events=frozenset({"presence"}), presence_in=(("data",),))
+    for document, presence in (
+        ({"data": {"lastSeen": 1}}, True),
+        ({"data": {"id": "1@c.us"}}, True),
+        ({"lastSeen": 1, "id": "1@c.us", "data": {"isOnline": True}}, False),
+    ):
+        assert dialect.is_presence(document, "ev", "unavailable") is presence
+    assert dialect.is_presence({}, "Presence", "unavailable")
+
+
+def test_an_event_has_the_gateways_name_and_the_engines() -> None:
+    dialect = Dialect(raw_event=(("type",), ("inner", "type")))
+    assert list(dialect.event_names({"inner": {"type": " OnAck"}}, "Message ")) == ["message", "onack"]
+    assert list(dialect.event_names({"type": 1.5}, "x")) == ["x", "1.5"]
+    assert list(Dialect().event_names({"raw": {"payload": {"event": None}}}, "x")) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "jid"), [("1@c.us", True), (" 1@C.US ", True), ("sales", False), ("1@c.us.example", False)]
+)
+def test_the_address_of_a_contact_is_known_by_its_end(text: str, jid: bool) -> None:
+    assert is_jid(text) is jid
+
+
+@pytest.mark.parametrize(
+    ("document", "own"),
+    [
+        ({"spec_version": "1", "ack": 2}, True),
+        ({"spec_version": "1", "ack": 0, "message": None}, True),
+        ({"spec_version": "1", "ack": None}, False),
+        ({"spec_version": "1"}, False),
+        ({"spec_version": "1", "ack": 2, "message": {"text": "x"}}, False),
+        ({"ack": 2}, False),
+    ],
+)
+def test_a_receipt_in_the_normalised_shape_is_of_the_sessions_own_making(document: dict[str, Any], own: bool) -> None:
+    assert Dialect().marks_own(document) is own

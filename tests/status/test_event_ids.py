@@ -68,3 +68,14 @@ def test_what_is_emptied_takes_no_room() -> None:
         heard(ids, f"s{number}", "a")
     assert len(ids) == 1
     assert sum(map(len, ids._tiers)) == 1
+
+
+def test_a_session_that_pushes_out_its_own_ids_takes_no_room_from_others() -> None:
+    ids = EventIds(limit=5, each=2)
+    for number in range(20):
+        assert not ids.heard_before("a", str(number), state=True, confirmed=True)
+    assert len(ids) == 2
+    assert not ids.heard_before("b", "x", state=True, confirmed=True)
+    assert len(ids) == 3
+    assert ids.heard_before("a", "18", state=True, confirmed=True)
+    assert ids.heard_before("b", "x", state=True, confirmed=True)

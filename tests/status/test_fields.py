@@ -191,3 +191,8 @@ def test_a_document_of_many_small_values_takes_little_longer_than_one_string(ele
     count = 1_000_000 // (len(element) + 1)
     many = b'{"event":"x","all":[' + (element + b",") * count + b"0]}"
     assert seconds(many) < 15 * seconds(b'{"event":"x","all":"' + b"A" * len(many) + b'"}')
+
+
+def test_many_ids_fold_as_each_does() -> None:
+    for ids in ([], ["A b"], ["Sales Team", "ÄÖ\u2003x", ""], ["with\0separator", "X y"], ["\0"]):
+        assert fold_ids(ids) == [fold_id(one) for one in ids]

@@ -2,7 +2,16 @@
 
 import pytest
 
-from statusproxy.status.identity import Aliases, ChannelIds, Match
+from statusproxy.status.identity import (
+    Aliases,
+    ChannelIds,
+    Match,
+    Spellings,
+    known_channel,
+    learn_channel,
+    may_be,
+)
+from statusproxy.status.model import Record
 
 NONE = Aliases({})
 
@@ -47,3 +56,92 @@ def test_aliases_are_found_in_both_directions() -> None:
 
 def test_folds_are_those_of_all_ids() -> None:
     assert sorted(ChannelIds({"Sales Team", "desk"}).folds) == ["desk", "salesteam"]
+
+
+# The ids of the map
+
+
+def spelt(*ids: str) -> Spellings:
+    spellings = Spellings()
+    for one in ids:
+        spellings.add(one)
+    return spellings
+
+
+def test_ids_are_found_by_what_they_fold_to_in_the_order_in_which_they_came() -> None:
+    spellings = spelt("Sales Team", "desk", "salesteam")
+    assert list(spellings.folding_to("salesteam")) == ["Sales Team", "salesteam"]
+    assert list(spellings.folding_to("nobody")) == []
+    assert spellings.differ
+    assert spellings.add("SALESTEAM") == 3
+    assert Spellings().add("x") == 1
+
+
+def test_a_removed_id_is_found_no_longer() -> None:
+    spellings = spelt("Sales", "sales", "desk")
+    spellings.remove("Sales")
+    assert not spellings.differ
+    spellings.remove("sales")
+    assert list(spellings.folding_to("sales")) == []
+    assert spellings.add("sales") == 1
+
+
+def test_the_sessions_of_a_channel_are_those_spelt_alike_then_those_aliased_to_it() -> None:
+    spellings = spelt("wpp 01", "Sales", "WPP01", "sales", "other")
+    assert spellings.kin("SALES", NONE) == ["Sales", "sales"]
+    assert spellings.kin("SALES", Aliases({"wpp01": "sales"})) == ["Sales", "sales", "wpp 01", "WPP01"]
+    assert spellings.kin("sales", Aliases({"Sales": "SALES"})) == ["Sales", "sales"]
+    assert spellings.kin("nobody", NONE) == []
+
+
+ALIASED = Aliases({"wpp-01": "desk"})
+
+
+@pytest.mark.parametrize(
+    ("record", "channel", "learned"),
+    [
+        (Record("sales"), "sales", Record("sales", channel="sales", confirmed=True)),
+        (Record("SALES"), "sales", Record("SALES", channel="sales", confirmed=True)),
+        (Record("wpp-01"), "desk", Record("wpp-01", channel="desk", confirmed=True)),
+        (Record("x", channel="X 1", confirmed=True), None, Record("x", channel="x", confirmed=True)),
+        (Record("gone", channel="old"), None, Record("gone", channel="old")),
+        (Record("sales", channel="sales"), "sales", Record("sales", channel="sales", confirmed=True)),
+    ],
+)
+def test_a_list_teaches_a_sessions_channel_and_that_it_is_real(
+    record: Record, channel: str | None, learned: Record
+) -> None:
+    channels = ChannelIds({"sales", "desk", "X", "X "})
+    assert learn_channel(record, channels, ALIASED) == (channel, learned)
+
+
+def test_a_list_that_teaches_nothing_new_leaves_the_very_record() -> None:
+    record = Record("sales", channel="sales", confirmed=True)
+    assert learn_channel(record, ChannelIds({"sales"}), NONE)[1] is record
+
+
+@pytest.mark.parametrize(
+    ("record", "channel"),
+    [
+        (Record("sales", channel="other"), "sales"),
+        (Record("SALES"), "sales"),
+        (Record("SALES", channel="sales"), "sales"),
+        (Record("SALES", channel="Sales"), None),
+        (Record("wpp-01"), "desk"),
+        (Record("nobody"), None),
+    ],
+)
+def test_an_answer_about_one_channel_goes_by_what_was_learned_before_by_folding(
+    record: Record, channel: str | None
+) -> None:
+    assert known_channel(record, ChannelIds({"sales", "desk"}), ALIASED) == channel
+
+
+def test_a_session_known_to_be_another_channel_is_not_this_one() -> None:
+    records = [
+        Record("sales", channel="x"),
+        Record("SALES"),
+        Record("SALES", channel="sales"),
+        Record("SALES", channel="x"),
+    ]
+    assert [may_be(record, "sales") for record in records] == [True, True, True, False]

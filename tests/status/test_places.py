@@ -50,3 +50,42 @@ def test_an_object_without_members_ends_where_it_is_said_to_end(empty: str) -> N
 @pytest.mark.parametrize(("written", "name"), [("id", "id"), ("\\u0069d", "id"), ("st\\\\", "st\\"), ("Ã©", "é")])
 def test_a_name_is_read_whatever_its_spelling(written: str, name: str) -> None:
     assert member_name(written) == name
+
+
+def test_each_element_of_an_array_is_given_with_its_place() -> None:
+    text = '[ 1 ,{"a":[2]}, "x" ]'
+    assert [text[first:end] for first, end in elements(text, 0)] == ["1", '{"a":[2]}', '"x"']
+    assert list(elements("[ ]", 0)) == []
+
+
+def test_an_object_is_walked_to_its_end() -> None:
+    text = '{ "a" : 1 , "b":{"c":2} , "\\u0061":3 } '
+    seen: list[tuple[str, str]] = []
+
+    def member(name: str, position: int) -> int:
+        end = after_value(text, position)
+        seen.append((name, text[position:end]))
+        return end
+
+    assert walk(text, 0, member) == len(text) - 1
+    assert seen == [("a", "1"), ("b", '{"c":2}'), ("a", "3")]
+    assert walk("{ }", 0, member) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "found"),
+    [
+        ('{"a":{"b":1}}', "a.b", "1"),
+        ('{"a":{"b":1},"a":{"b":2}}', "a.b", "2"),
+        ('{"a":{"b":1},"a":3}', "a.b", None),
+        ("[1]", "a", None),
+        ('{"a":[1]}', "", '{"a":[1]}'),
+    ],
+)
+def test_the_value_under_a_path_is_located_by_its_last_key(text: str, path: str, found: str | None) -> None:
+    span, end = locate(text, 0, parse_path(path), partial(after_value, text))
+    assert (None if span is None else text[span[0] : span[1]], end) == (found, len(text))
+
+
+def test_positions_in_the_text_are_those_of_the_bytes() -> None:
+    assert as_text(b'"\xc3\xa4\xff"') == '"\xc3\xa4\xff"'

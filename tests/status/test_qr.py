@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.qr import CODE_FIELDS, Answer, read
+from statusproxy.status.dialect import QR_MEMBERS
+from statusproxy.status.qr import Answer, read
 
 CODE = "data:image/png;base64,iVBORw0KGgo="
 BARE = "2@" + "a1B2" * 40
 
 
-@pytest.mark.parametrize("name", CODE_FIELDS)
+@pytest.mark.parametrize("name", QR_MEMBERS)
 @pytest.mark.parametrize("wrapper", [None, "data", "result"])
 def test_a_code_is_seen_under_each_of_its_names(name: str, wrapper: str | None) -> None:
     answer = {name: CODE} if wrapper is None else {"success": True, wrapper: {name: CODE}}
@@ -96,3 +97,11 @@ def test_an_answer_nested_too_deep_shows_nothing() -> None:
 def test_what_is_not_json_is_told_from_json_that_shows_nothing(body: bytes) -> None:
     assert read(body) is Answer.NOT_JSON
     assert read(b"{}") is Answer.NEITHER
+
+
+def test_another_gateways_code_is_looked_for_where_its_dialect_says() -> None:
+    body = b'{"data":{"pairingCode":"AAAA"},"qr":"BBBB"}'
+    assert [read(body, members) for members in ((), ("pairingCode",), ("qr",))] == [
+        Answer.NEITHER, Answer.CODE, Answer.CODE,
+    ]  # fmt: skip
+    assert read(b'{"qr":{"pairingCode":"A"}}', ("qr", "pairingCode")) is Answer.CODE

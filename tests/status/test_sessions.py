@@ -1,102 +1,33 @@
 """The session-state map: when an override starts, when it ends, and that order of delivery does not matter."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status.event_ids import EACH
+from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
-from statusproxy.status.sessions import (
-    EVICTED,
-    SOURCES,
-    SPELLINGS,
-    Change,
-    Override,
-    Record,
-    Release,
-    Said,
-    SessionMap,
-    SessionRules,
-)
+from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
-
-DOWN, UP, ALIVE = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE
-
-
-def without(*releases: Release) -> SessionRules:
-    return SessionRules(releases=frozenset(Release) - set(releases))
-
-
-def reading(session: str, kind: Kind, at: float | None = None, event_id: str | None = None) -> Reading:
-    return Reading(Verdict.SIGNAL, "ev", session, Signal(kind, session, at, "ev", str(kind)[:4], event_id))
-
-
-def hear(
-    sessions: SessionMap,
-    session: str,
-    kind: Kind,
-    *,
-    at: float | None = None,
-    arrival: float | None = None,
-    event_id: str | None = None,
-) -> str:
-    """Hear a signal; `arrival` defaults to its own time. Gives the outcome's verdict."""
-    if arrival is None:
-        assert at is not None
-        arrival = at
-    return sessions.hear(reading(session, kind, at, event_id), arrival).verdict
-
-
-def down(*names: str, rules: SessionRules | None = None, at: float = 100.0) -> SessionMap:
-    """A map with an override for each of these sessions, all saved."""
-    sessions = SessionMap(rules)
-    for name in names:
-        hear(sessions, name, DOWN, at=at)
-    sessions.take_unsaved()
-    sessions.take_stale()
-    return sessions
-
-
-def in_force(sessions: SessionMap) -> set[str]:
-    return {record.session for record in sessions.records() if record.override is not None}
-
-
-def record(sessions: SessionMap, session: str) -> Record:
-    found = sessions.get(session)
-    assert found is not None
-    return found
-
-
-def override(sessions: SessionMap, session: str) -> Override:
-    found = record(sessions, session).override
-    assert found is not None
-    return found
-
-
-def see(
-    sessions: SessionMap,
-    *channels: str,
-    says: str | None = None,
-    keeps: bool = False,
-    connected: bool = False,
-    asked_at: float = 200.0,
-    now: float = 201.0,
-    whole: bool = True,
-    source: str = "",
-) -> tuple[frozenset[str], tuple[Change, ...]]:
-    """Observe an answer with these channels, all of which say the same."""
-    assigned = sessions.assign(ChannelIds(set(channels)), whole=whole)
-    said = [Said(channel, says, keeps, connected) for channel in channels if channel in assigned]
-    observed = sessions.observe(said, assigned, asked_at, now, source)
-    return observed.overridden, observed.changes
-
-
-def reasons(changes: Iterable[Change]) -> list[tuple[str, str, str]]:
-    return [(change.session, change.what, change.reason) for change in changes]
-
+from statusproxy.status.transitions import SOURCES
+from tests.status.maps import (
+    ALIVE,
+    DOWN,
+    UP,
+    confirm,
+    down,
+    hear,
+    in_force,
+    override,
+    reading,
+    reasons,
+    record,
+    see,
+    without,
+)
 
 # Starting
 
@@ -362,8 +293,8 @@ def test_routes_that_come_and_go_with_reloads_are_bounded() -> None:
 
 def test_evidence_stored_without_its_source_counts_for_no_route_and_a_stored_qr_code_for_all() -> None:
     """As 0.1 stored it. A stale "connected" would end the correction of a dead session for good."""
-    stored = Override(100.0, 100.0, 100.0, "ev", caught_up="list", caught_up_at=150.0)
-    for evidence, ends in (("list", False), ("qr", True), ("created", True)):
+    stored = Override(100.0, 100.0, 100.0, "ev", caught_up=Evidence.LIST, caught_up_at=150.0)
+    for evidence, ends in ((Evidence.LIST, False), (Evidence.QR, True), (Evidence.CREATED, True)):
         sessions = SessionMap()
         sessions.load([Record("sales", DOWN, 100.0, override=replace(stored, caught_up=evidence))])
         see(sessions, "sales", connected=True, asked_at=200.0, now=201.0, source="/api/channels")
@@ -734,303 +665,6 @@ def test_a_rule_that_is_off_ends_nothing(rule: Release) -> None:
     assert in_force(sessions) == {"sales"}
 
 
-# Ids: which session a channel is
-
-
-@pytest.mark.parametrize(
-    ("session", "channels", "owner"),
-    [
-        ("salesteam", ["salesteam", "Sales Team"], "salesteam"),
-        ("salesteam", ["Sales Team", "support"], "Sales Team"),
-        ("salesteam", ["Sales Team", "SalesTeam"], None),
-        ("sales-team", ["salesteam"], None),
-        ("wa1", ["Front Desk"], "Front Desk"),
-        ("WA 1", ["frontdesk"], "frontdesk"),
-        ("wa1", ["FrontDesk", "frontdesk"], None),
-        ("wa1", ["wa1", "Front Desk"], "wa1"),
-        ("gone", ["Front Desk"], None),
-    ],
-)
-def test_a_channel_is_found_exactly_then_folded_then_by_alias(
-    session: str, channels: list[str], owner: str | None
-) -> None:
-    sessions = down(session, rules=SessionRules(aliases={"wa1": "Front Desk"}))
-    assert see(sessions, *channels)[0] == (frozenset() if owner is None else {owner})
-
-
-def test_an_alias_settles_what_folding_leaves_open() -> None:
-    sessions = down("salesteam", rules=SessionRules(aliases={"salesteam": "Sales Team"}))
-    assert see(sessions, "Sales Team", "SALESTEAM")[0] == {"Sales Team"}
-
-
-def test_the_channel_is_remembered_and_what_the_gateway_said_of_it() -> None:
-    sessions = down("salesteam")
-    see(sessions, "Sales Team", says="connected", connected=True, now=201.0)
-    known = record(sessions, "salesteam")
-    assert (known.channel, known.gateway_said, known.gateway_said_at) == ("Sales Team", "connected", 201.0)
-
-
-def test_a_session_that_several_channels_fold_to_is_none_of_them_when_one_is_asked_for() -> None:
-    sessions = down("salesteam")
-    see(sessions, "Sales Team", "SALESTEAM")
-    assert see(sessions, "Sales Team", whole=False)[0] == frozenset()
-    assert sessions.deleted("Sales Team", 150.0, 151.0) == ()
-
-
-@pytest.mark.parametrize(
-    ("channel", "found"), [("salesteam", True), ("Sales Team", True), ("Front Desk", False), ("other", False)]
-)
-def test_an_answer_about_one_channel_goes_by_folding_while_nothing_is_learned(channel: str, found: bool) -> None:
-    sessions = down("salesteam", rules=SessionRules(aliases={"wa1": "Front Desk"}))
-    assert bool(see(sessions, channel, whole=False)[0]) is found
-
-
-def test_an_answer_about_one_channel_goes_by_aliases_too() -> None:
-    sessions = down("wa1", rules=SessionRules(aliases={"WA1": "Front Desk"}))
-    assert see(sessions, "frontdesk", whole=False)[0] == {"frontdesk"}
-
-
-def test_an_answer_about_one_channel_goes_by_what_was_learned() -> None:
-    sessions = down("salesteam")
-    see(sessions, "Sales Team")
-    assert see(sessions, "SALES TEAM", whole=False)[0] == frozenset()
-    assert see(sessions, "Sales Team", whole=False)[0] == {"Sales Team"}
-
-
-def test_what_a_path_names_reaches_sessions_spelt_alike_and_aliased() -> None:
-    sessions = down("salesteam", "wa1", rules=SessionRules(aliases={"wa1": "Sales Team"}))
-    sessions.created("Sales Team", 150.0, 151.0)
-    assert {override(sessions, one).caught_up for one in ("salesteam", "wa1")} == {"created"}
-
-
-def test_what_a_path_names_leaves_sessions_known_to_be_another_channel() -> None:
-    sessions = down("salesteam", "SALESTEAM")
-    see(sessions, "Sales Team", "SALESTEAM")
-    sessions.created("SALESTEAM", 150.0, 151.0)
-    assert override(sessions, "salesteam").caught_up is None
-    assert override(sessions, "SALESTEAM").caught_up == "created"
-
-
-def test_the_newest_knowledge_under_any_spelling_of_a_session_decides() -> None:
-    sessions = down("salesteam", at=100.0)
-    hear(sessions, "Sales Team", UP, at=110.0)
-    overridden, changes = see(sessions, "Sales Team")
-    assert overridden == frozenset()
-    assert reasons(changes) == [("salesteam", "released", "connected-event")]
-
-
-def test_older_knowledge_under_another_spelling_does_not() -> None:
-    sessions = down("salesteam", at=100.0)
-    hear(sessions, "Sales Team", UP, at=90.0)
-    assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
-
-
-def test_a_message_under_another_spelling_counts() -> None:
-    sessions = down("salesteam", at=100.0)
-    hear(sessions, "Sales Team", ALIVE, at=170.0)
-    assert reasons(see(sessions, "Sales Team")[1]) == [("salesteam", "released", "alive")]
-
-
-def test_knowledge_of_another_channel_spelt_alike_does_not_count() -> None:
-    sessions = down("salesteam", at=100.0)
-    hear(sessions, "Sales Team", UP, at=110.0)
-    assert see(sessions, "Sales Team", "salesteam") == (frozenset({"salesteam"}), ())
-
-
-def test_with_connected_event_off_another_spelling_ends_nothing() -> None:
-    sessions = down("salesteam", rules=without(Release.CONNECTED_EVENT))
-    hear(sessions, "Sales Team", UP, at=110.0)
-    assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
-
-
-def test_a_session_without_events_is_never_touched() -> None:
-    assert see(down("sales"), "support") == (frozenset(), ())
-
-
-def test_an_override_is_told_once_as_shown_when_it_first_changes_an_answer() -> None:
-    sessions = down("sales", "support")
-    assert sessions.take_first_shown() == []
-    for now in (201.0, 202.0):
-        sessions.answer_changed(["sales"], {"sales": ["sales"], "support": ["support"]}, now)
-    assert sessions.take_first_shown() == ["sales"]
-    assert sessions.take_first_shown() == []
-    assert (record(sessions, "sales").shown_at, record(sessions, "support").shown_at) == (201.0, None)
-
-
-# Bounds
-
-
-def test_the_map_forgets_those_without_override_first_and_longest_unheard_first() -> None:
-    sessions = SessionMap(SessionRules(max_sessions=4))
-    hear(sessions, "down", DOWN, at=1.0)
-    hear(sessions, "was-down", DOWN, at=2.0)
-    hear(sessions, "was-down", UP, at=3.0)
-    hear(sessions, "idle", UP, at=4.0)
-    hear(sessions, "busy", UP, at=5.0)
-    hear(sessions, "idle", UP, at=6.0)
-    gone = []
-    for number in range(4):
-        hear(sessions, f"new-{number}", DOWN, at=10.0 + number)
-        gone += sessions.take_unsaved()[1]
-    assert gone == ["busy", "idle", "was-down", "down"]
-
-
-def test_a_deleted_session_is_forgotten_before_one_that_was_down() -> None:
-    sessions = down("deleted", "released", rules=SessionRules(max_sessions=2))
-    sessions.release("released", 150.0)
-    sessions.deleted("deleted", 150.0, 151.0)
-    hear(sessions, "new", DOWN, at=160.0)
-    assert sessions.get("deleted") is None
-
-
-def test_an_override_forgotten_for_want_of_room_is_told() -> None:
-    sessions = down("a", "b", rules=SessionRules(max_sessions=2))
-    outcome = sessions.hear(reading("c", DOWN, 200.0), 201.0)
-    assert outcome.changes[1:] == (Change("a", "released", EVICTED, 201.0, 201.0),)
-    assert in_force(sessions) == {"b", "c"}
-
-
-def test_a_forgotten_session_heard_again_is_no_longer_to_be_forgotten() -> None:
-    sessions = SessionMap(SessionRules(max_sessions=1))
-    for session in ("a", "A", "a"):
-        hear(sessions, session, UP, at=100.0)
-    records, forgotten = sessions.take_unsaved()
-    assert ([one.session for one in records], forgotten) == (["a"], ["A"])
-
-
-NAMES = [f"real-{number}" for number in range(6)]
-LISTED = ChannelIds({"real-0", "real-1", "real-2", "REAL-3"})
-
-
-def confirm(sessions: SessionMap, channels: ChannelIds = LISTED) -> None:
-    for _ in sessions.confirm(channels):
-        pass
-
-
-def test_sessions_that_the_gateways_list_names_are_forgotten_last_then_those_shown_as_disconnected() -> None:
-    sessions = SessionMap(SessionRules(max_sessions=4))
-    hear(sessions, "real-0", UP, at=1.0)
-    hear(sessions, "real-1", DOWN, at=2.0)
-    hear(sessions, "lost", DOWN, at=3.0)
-    hear(sessions, "idle", UP, at=4.0)
-    confirm(sessions)
-    gone = []
-    for number in range(4):
-        hear(sessions, f"made-up-{number}", UP, at=10.0 + number)
-        gone += sessions.take_unsaved()[1]
-    assert gone == ["idle", "made-up-0", "made-up-1", "made-up-2"]
-    assert in_force(sessions) == {"real-1", "lost"}
-    for number in range(4):
-        hear(sessions, f"made-up-{number}", DOWN, at=20.0 + number)
-    assert [one.session for one in sessions.records()] == ["real-0", "real-1", "made-up-2", "made-up-3"]
-
-
-events_of_a_flood = st.lists(
-    st.tuples(st.integers(0, 40), st.sampled_from([DOWN, UP, ALIVE, None]), st.integers(1, 500).map(float)), max_size=80
-)
-
-
-@given(events_of_a_flood, st.lists(st.sampled_from([DOWN, UP, ALIVE]), min_size=4, max_size=4), st.booleans())
-def test_no_flood_of_made_up_sessions_changes_what_is_known_of_real_ones(
-    flood: list[tuple[int, Kind | None, float]], known: list[Kind], restarted: bool
-) -> None:
-    sessions = SessionMap(SessionRules(max_sessions=6))
-    for number, (name, real) in enumerate(zip(NAMES, known, strict=False)):
-        hear(sessions, name, real, at=100.0 + number)
-    confirm(sessions)
-    before = {name: sessions.get(name) for name in NAMES[:4]}
-    if restarted:
-        loaded = SessionMap(SessionRules(max_sessions=6))
-        loaded.load(sessions.records())
-        sessions = loaded
-    for number, kind, at in flood:
-        session = f"made-up-{number}"
-        if kind is None:
-            sessions.hear(Reading(Verdict.UNMATCHED, "ev", session), 1_000.0)
-        else:
-            hear(sessions, session, kind, at=at, arrival=1_000.0 + number, event_id=str(number))
-    assert {name: sessions.get(name) for name in NAMES[:4]} == before
-    assert len(sessions.records()) <= 6
-    assert sessions.overrides == len(in_force(sessions))
-
-
-def test_a_list_that_is_corrected_confirms_the_sessions_it_corrects() -> None:
-    sessions = down("sales", "support")
-    see(sessions, "sales")
-    assert (record(sessions, "sales").confirmed, record(sessions, "support").confirmed) == (True, False)
-
-
-def test_an_answer_about_one_channel_confirms_nothing() -> None:
-    sessions = down("sales")
-    see(sessions, "sales", whole=False)
-    assert not record(sessions, "sales").confirmed
-
-
-def test_another_spelling_and_an_alias_are_confirmed_but_not_what_could_be_two_channels() -> None:
-    sessions = down("Sales Team", "wpp-01", "front desk", rules=SessionRules(aliases={"wpp-01": "support"}))
-    confirm(sessions, ChannelIds({"salesteam", "support", "FrontDesk", "frontdesk"}))
-    assert [one.session for one in sessions.records() if one.confirmed] == ["Sales Team", "wpp-01"]
-
-
-def test_a_long_list_gives_way_while_it_confirms_and_names_all_who_are_there_when_their_turn_comes() -> None:
-    names = [f"s{number}" for number in range(600)]
-    sessions = down(names[0], names[-1])
-    steps = sessions.confirm(ChannelIds(dict.fromkeys(names).keys()))
-    next(steps)
-    hear(sessions, names[-2], UP, at=101.0)
-    assert sum(1 for _ in steps) == 1
-    assert [one.session for one in sessions.records() if one.confirmed] == [names[0], names[-1], names[-2]]
-
-
-def test_a_list_that_names_the_same_again_leaves_nothing_to_save() -> None:
-    sessions = down("real-0", "real-1")
-    saved = []
-    for _ in range(2):
-        confirm(sessions)
-        saved.append(sorted(one.session for one in sessions.take_stale()))
-    assert saved == [["real-0", "real-1"], []]
-
-
-def test_a_deleted_session_keeps_that_it_was_real_and_an_older_disconnect_stays_late() -> None:
-    sessions = SessionMap(SessionRules(max_sessions=2))
-    hear(sessions, "real-0", DOWN, at=100.0)
-    confirm(sessions)
-    sessions.deleted("real-0", 150.0, 151.0)
-    for number in range(20):
-        hear(sessions, f"made-up-{number}", DOWN, at=200.0 + number)
-    assert hear(sessions, "real-0", DOWN, at=149.0, arrival=300.0) == "late"
-
-
-def test_the_map_asks_to_be_told_which_sessions_are_real_before_it_is_full() -> None:
-    sessions = SessionMap(SessionRules(max_sessions=4))
-    asked = []
-    for number in range(4):
-        asked.append((sessions.has_room, sessions.is_full))
-        hear(sessions, f"s{number}", UP, at=1.0)
-    assert [*asked, (sessions.has_room, sessions.is_full)] == [
-        (True, False), (True, False), (True, False), (False, False), (False, True),
-    ]  # fmt: skip
-
-
-def test_spellings_of_one_session_push_out_only_each_other() -> None:
-    sessions = down("sales", "support")
-    confirm(sessions, ChannelIds({"sales", "support"}))
-    for number in range(200):
-        hear(sessions, "sales" + " " * (number + 1), DOWN, at=200.0 + number)
-    left = [one.session for one in sessions.records()]
-    assert len(left) == SPELLINGS + 1
-    assert left[:2] == ["sales", "support"]
-    assert sessions.evicted == 200 + 1 - SPELLINGS
-    assert sessions.overrides == len(in_force(sessions)) == SPELLINGS + 1
-
-
-def test_forgotten_sessions_are_counted() -> None:
-    sessions = SessionMap(SessionRules(max_sessions=1))
-    for number in range(5):
-        hear(sessions, f"s{number}", UP, at=1.0)
-    assert sessions.evicted == 4
-
-
 # What changed
 
 
@@ -1059,45 +693,6 @@ def test_a_session_that_came_and_went_is_only_gone() -> None:
     hear(sessions, "a", UP, at=1.0)
     hear(sessions, "b", UP, at=2.0)
     assert watch.take() == (["b"], ["a"])
-
-
-def test_the_same_word_is_noted_once_a_minute_and_another_at_once() -> None:
-    sessions = down("sales")
-    see(sessions, "sales", says="connected", now=201.0)
-    see(sessions, "sales", says="connected", now=260.9)
-    assert record(sessions, "sales").gateway_said_at == 201.0
-    see(sessions, "sales", says="unknown", now=260.95)
-    assert (record(sessions, "sales").gateway_said, record(sessions, "sales").gateway_said_at) == ("unknown", 260.95)
-    see(sessions, "sales", says="unknown", now=320.95)
-    assert record(sessions, "sales").gateway_said_at == 320.95
-
-
-def test_a_word_noted_before_the_clock_was_set_back_is_noted_anew() -> None:
-    sessions = down("sales")
-    see(sessions, "sales", says="connected", now=10_000.0)
-    see(sessions, "sales", says="connected", now=201.0)
-    assert record(sessions, "sales").gateway_said_at == 201.0
-
-
-# One channel among many
-
-
-@given(
-    st.sets(st.sampled_from(["sales", "Sales", "sales team", "salesteam", "x", "y", "wpp-01"]), min_size=1),
-    st.sets(st.sampled_from(["sales", "Sales", "SalesTeam", "Sales Team", "x", "z", "desk"]), min_size=1),
-    st.booleans(),
-)
-def test_a_short_answer_finds_the_same_sessions_as_a_long_one(lost: set[str], listed: set[str], whole: bool) -> None:
-    rules = SessionRules(aliases={"wpp-01": "desk"})
-    few, many = down(*sorted(lost), rules=rules), down(*sorted(lost), rules=rules)
-    for number in range(20):  # more overrides than channels
-        hear(many, f"other-{number}", DOWN, at=100.0)
-    for sessions in (few, many):
-        sessions.assign(ChannelIds({"Sales Team", "y"}), whole=True)  # something was learned before
-    short = {name: sorted(found) for name, found in many.assign(ChannelIds(set(listed)), whole=whole).items()}
-    padded = ChannelIds(listed | {f"unknown-{number}" for number in range(50)})
-    assert {name: sorted(found) for name, found in few.assign(padded, whole=whole).items()} == short
-    assert [one for one in many.records() if not one.session.startswith("other")] == few.records()
 
 
 # Saving and loading
@@ -1153,47 +748,46 @@ def test_a_map_loaded_into_smaller_bounds_forgets_at_once() -> None:
     assert loaded.take_unsaved() == ([], ["old"])
 
 
-# The version
+# By itself
 
 
-def test_the_version_moves_with_whatever_could_alter_an_answer() -> None:
+def test_a_map_tells_its_rules_and_how_full_it_is() -> None:
+    rules = SessionRules(max_sessions=4)
+    sessions = SessionMap(rules)
+    told = [(sessions.rules, sessions.has_room, sessions.is_full, sessions.evicted)]
+    for number in range(5):
+        hear(sessions, f"s{number}", UP, at=float(number + 1))
+        told.append((sessions.rules, sessions.has_room, sessions.is_full, sessions.evicted))
+    assert [row[1:] for row in told] == [
+        (True, False, 0), (True, False, 0), (True, False, 0), (False, False, 0), (False, True, 0), (False, True, 1),
+    ]  # fmt: skip
+    assert {row[0].max_sessions for row in told} == {4}
+
+
+def test_the_version_moves_when_rules_come() -> None:
     sessions = SessionMap()
-    seen = [sessions.version]
-
-    def moved() -> bool:
-        seen.append(sessions.version)
-        return seen[-1] > seen[-2]
-
-    sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales team"), 99.0)
-    assert not moved()
-    hear(sessions, "sales team", ALIVE, at=100.0)
-    assert not moved()
-    hear(sessions, "sales team", DOWN, at=101.0)
-    assert moved()
-    hear(sessions, "sales team", ALIVE, at=102.0)
-    assert moved()
-    see(sessions, "SalesTeam", says="connected")
-    assert moved()
-    see(sessions, "SalesTeam", says="unknown")
-    assert not moved()
-    sessions.qr_seen("SalesTeam", 103.0, 104.0)
-    assert moved()
-    hear(sessions, "sales team", UP, at=105.0)
-    assert moved()
-    sessions.configure(SessionRules())
-    assert moved()
+    version = sessions.version
+    sessions.configure(SessionRules(alive_grace=1.0))
+    assert (sessions.version, sessions.rules.alive_grace) == (version + 1, 1.0)
 
 
-def test_messages_leave_remembered_answers_good_where_they_can_end_nothing() -> None:
-    nothing, sessions = SessionMap(), down("sales")
-    for held in (nothing, sessions):
-        before = held.version
-        hear(held, "support", Kind.ALIVE, at=101.0)
-        assert held.version == before
+def test_a_channel_of_an_answer_is_shown_as_disconnected_if_any_of_its_sessions_is() -> None:
+    sessions = down("sales")
+    hear(sessions, "SALES", UP, at=50.0)
+    assert sessions.any_overridden(["SALES", "sales"])
+    assert not sessions.any_overridden(["SALES", "nobody"])
 
 
-def test_a_message_on_another_spelling_makes_remembered_answers_outdated() -> None:
-    sessions = down("Sales Team")
-    before = sessions.version
-    hear(sessions, "salesteam", Kind.ALIVE, at=500.0)
-    assert sessions.version > before
+def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:
+    """Of sessions that the gateway names, ids of messages are forgotten before those of what changes a state."""
+    sessions = SessionMap()
+    names = [f"s{number}" for number in range(REMEMBERED_EVENTS // EACH + 2)]
+    for name in names:
+        hear(sessions, name, UP, at=1.0)
+    confirm(sessions, ChannelIds(set(names)))
+    hear(sessions, names[0], DOWN, arrival=2.0, event_id="lost")
+    for number in range(EACH):
+        for name in names:
+            hear(sessions, name, ALIVE, arrival=3.0, event_id=str(number))
+    assert hear(sessions, names[0], DOWN, arrival=4.0, event_id="lost") == "duplicate"
+    assert hear(sessions, names[0], ALIVE, arrival=4.0, event_id="0") == "applied"

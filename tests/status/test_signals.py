@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.config.settings import loads
+from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import Path, parse_path
-from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read, stated_time
+from statusproxy.status.signals import EventRule, Kind, Reading, Signal, SignalRules, Verdict, read, stated_time
 from tests.presets.recorded import recorded
 
 NOW = 1_768_504_030.0
@@ -568,4 +569,38 @@ def test_no_bytes_make_it_raise(body: bytes) -> None:
     ],
 )
 def test_the_time_an_event_states_is_told_whatever_it_is_worth(body: bytes, at: float | None) -> None:
-    assert stated_time(body) == at
+    assert stated_time(body, Dialect()) == at
+
+
+def test_another_gateways_events_are_read_where_its_dialect_says() -> None:
+    dialect = Dialect(
+        event=(("type",), ("kind",)), time=(("data", "at"),), event_id=(("uid",),), raw_event=(("origin",),),
+        own=(("data", "mine"),), own_ids=(), presence=("lastSeen",),
+    )  # fmt: skip
+    rules = SignalRules(
+        (
+            EventRule(event=frozenset({"state"}), session=(("sid",),), state=(("data", "s"),),
+                      disconnected=frozenset({"gone", "unavailable"})),
+            EventRule(event=frozenset({"msg"}), session=(("sid",),), means=Kind.ALIVE, unless=frozenset({"ack"})),
+        ),
+        dialect=dialect,
+    )  # fmt: skip
+
+    def told(**document: Any) -> tuple[Verdict, Signal | None]:
+        reading = read(json.dumps(document).encode(), rules, 1_800_000_000.0)
+        return reading.verdict, reading.signal
+
+    lost = Signal(Kind.DISCONNECTED, "sales", 1_700_000_000.0, "STATE", "gone", "7")
+    event = {"kind": "STATE", "sid": "sales", "uid": 7, "data": {"s": "gone", "at": 1_700_000_000}}
+    assert told(**event) == (Verdict.SIGNAL, lost)
+    assert told(**event, event="x", timestamp=1_600_000_000, event_id="8") == (Verdict.SIGNAL, lost)
+    assert told(event="state", sid="sales", data={"s": "gone"})[0] is Verdict.UNMATCHED
+    assert told(type="state", sid="sales", data={"s": "unavailable"}, lastSeen=1)[0] is Verdict.PRESENCE
+    assert told(type="state", sid="sales", data={"s": "unavailable"}, isOnline=True)[0] is Verdict.SIGNAL
+    assert told(type="msg", sid="sales", data={"mine": True})[0] is Verdict.OWN_MESSAGE
+    assert told(type="msg", sid="sales", data={"fromMe": True})[0] is Verdict.SIGNAL
+    assert told(type="msg", sid="sales", origin="Ack")[0] is Verdict.OWN_MESSAGE
+    assert told(items=[{"type": "msg"}])[0] is Verdict.BATCH
+    assert told(items=[{"event": "msg"}])[0] is Verdict.UNMATCHED
+    assert stated_time(json.dumps(event).encode(), dialect) == 1_700_000_000.0
+    assert stated_time(json.dumps(event).encode(), Dialect()) is None

@@ -2,13 +2,14 @@
 
 from msgspec.structs import replace
 
-from statusproxy.status.sessions import Change, Override, Record, Release
+from statusproxy.status.model import Change, Evidence, Override, Record, Release
 from statusproxy.status.signals import Kind
 from statusproxy.status.stored_times import moved, moved_change, not_after
 
 NOW = 1_768_504_026.0
 OVERRIDE = Override(
-    since=NOW, at=NOW - 90, began=NOW, event="close", caught_up="list", caught_up_at=NOW + 1, clock="/in", lag=90.0,
+    since=NOW, at=NOW - 90, began=NOW, event="close", clock="/in", lag=90.0,
+    caught_up=Evidence.LIST, caught_up_at=NOW + 1,
     seen_on=(("/api/channels", NOW + 1),),
 )  # fmt: skip
 RECORD = Record(
@@ -61,3 +62,43 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
     assert not_after(replace(RECORD, override=None), past) == replace(not_after(RECORD, past), override=None)
     assert not_after(RECORD, past).known_at == RECORD.known_at  # the sender's own
     assert not_after(RECORD, past).lags == (("/in", 90.0 - 3_602),)
+
+
+def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
+    before = replace(
+        RECORD, heard_at=10.0, gateway_said_at=11.0, released_at=12.0, shown_at=13.0,
+        lags=(("/in", 1.0), ("/out", 2.0)),
+        known_at=5.0, known_clock=None, known_lag=0.0, alive_at=6.0, alive_clock="/in", alive_lag=7.0,
+        override=replace(
+            OVERRIDE, since=20.0, at=21.0, clock="/in", lag=1.0, began=22.0, caught_up_at=23.0, seen_on=(("/a", 24.0),)
+        ),
+    )  # fmt: skip
+    assert moved(before, 100.0) == replace(
+        before, heard_at=110.0, gateway_said_at=111.0, released_at=112.0, shown_at=113.0,
+        lags=(("/in", 101.0), ("/out", 102.0)), known_at=105.0, alive_lag=107.0,
+        override=replace(
+            before.override or OVERRIDE, since=120.0, lag=101.0, began=122.0, caught_up_at=123.0,
+            seen_on=(("/a", 124.0),),
+        ),
+    )  # fmt: skip
+
+
+def test_of_a_clock_that_was_set_back_each_moment_still_to_come_is_now() -> None:
+    before = replace(
+        RECORD, heard_at=150.0, known_at=160.0, known_clock=None, known_lag=0.0, alive_at=50.0, alive_clock="/in",
+        alive_lag=90.0, lags=(("/in", 90.0),),
+        override=replace(
+            OVERRIDE, since=99.0, at=110.0, clock="/in", lag=5.0, began=120.0, caught_up_at=130.0,
+            seen_on=(("/a", 80.0), ("/b", 140.0)),
+        ),
+    )  # fmt: skip
+    assert not_after(before, 100.0) == replace(
+        before, heard_at=100.0, known_at=100.0, alive_lag=50.0, lags=(("/in", 40.0),),
+        override=replace(
+            before.override or OVERRIDE, lag=-10.0, began=100.0, caught_up_at=100.0,
+            seen_on=(("/a", 80.0), ("/b", 100.0)),
+        ),
+    )  # fmt: skip
+    assert not_after(replace(before, override=replace(OVERRIDE, caught_up_at=None)), 1e10).override == replace(
+        OVERRIDE, caught_up_at=None
+    )

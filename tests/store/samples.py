@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from statusproxy.status.sessions import Change, Override, Record
+from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.signals import Kind
 from statusproxy.store.sqlite import SqliteStore, Timing
 
@@ -25,7 +25,7 @@ def overridden(session: str) -> Record:
     """A session with every field in use."""
     override = Override(
         since=NOW, at=NOW, began=NOW + 1, event="status-find", word="browserClose", event_id="e-1",
-        caught_up="qr", caught_up_at=NOW + 2,
+        caught_up=Evidence.QR, caught_up_at=NOW + 2,
     )  # fmt: skip
     return a_record(
         session, verdict=Kind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,

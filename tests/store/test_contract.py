@@ -1,4 +1,4 @@
-"""What the session map may expect of any store (`Store` in statusproxy/status/sessions.py)."""
+"""What the session map may expect of any store (`Store` in statusproxy/store/base.py)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.status.sessions import Store
 from statusproxy.store import StoreError
+from statusproxy.store.base import Store
 from statusproxy.store.memory import MemoryStore
 
 from .redis_server import RedisServer, redis_store

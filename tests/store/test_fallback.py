@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import journal as journal_module
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.fallback import OFF

@@ -19,7 +19,8 @@ import pytest
 import redis.exceptions
 
 from statusproxy.config.state_url import Place
-from statusproxy.status.sessions import Record, SessionMap
+from statusproxy.status.model import Record
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
 from statusproxy.store.codec import encode

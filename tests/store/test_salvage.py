@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.status.sessions import Release
+from statusproxy.status.model import Release
 from statusproxy.store.codec import encode
 from statusproxy.store.damage import Damage as Notice
 from statusproxy.store.database import Database, Entry

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.status.sessions import Record
+from statusproxy.status.model import Record
 from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
 from statusproxy.store import sqlite_file

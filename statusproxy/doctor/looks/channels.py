@@ -15,9 +15,10 @@ from statusproxy.doctor.findings import Finding, Level, listed, note, ok, proble
 from statusproxy.doctor.looks import shapes
 from statusproxy.doctor.paste import Written
 from statusproxy.proxy.upstream.connection import UpstreamError
-from statusproxy.status.channels import ChannelRule, correct
+from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.channels import rewrite
 from statusproxy.status.fields import fold_id, lookup, parse
-from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules
+from statusproxy.status.identity import Aliases, ChannelIds
 
 #: Sessions told of one by one; beyond, a number.
 _TOLD = 20
@@ -61,11 +62,10 @@ async def lists(
         first = number == 0
         findings += said
         if body is not None and first:
-            rule = entry.rule()
-            channels = [one for one in shapes.shape(parse(body), rule).ids if one is not None]
-            aliases = settings.sessions.aliases
-            findings += corrections(body, rule, sessions or (), aliases, channels)
-            findings += event_ids(sessions or (), channels, aliases, written)
+            listing, aliases = ChannelList(body, entry.rule()), settings.sessions.aliases
+            listing.read()
+            findings += corrections(listing, sessions or (), aliases)
+            findings += event_ids(sessions or (), listing.ids, aliases, written)
     return findings
 
 
@@ -110,7 +110,7 @@ def _judge(entry: Channels, answer: Answer, written: Written) -> tuple[bytes | N
     except (ValueError, RecursionError):
         kind = (answer.header(b"content-type") or "–").partition(";")[0]
         return None, [problem("channels.not-json", path=path, type=kind)]
-    shape = shapes.shape(document, rule)
+    shape = shapes.shape(ChannelList(answer.body, rule))
     if shape.elements is None:
         there = shapes.lists_in(document)
         configured = listed(path or '""' for path in entry.list)
@@ -195,30 +195,28 @@ def _members(document: object) -> str:
 # What would be corrected
 
 
-def corrections(
-    body: bytes, rule: ChannelRule, sessions: Sequence[Session], aliases: Mapping[str, str], channels: Sequence[str]
-) -> list[Finding]:
-    """A dry run of the corrections in force now; where there are none, of one channel's loss."""
+def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapping[str, str]) -> list[Finding]:
+    """What the corrections in force now change in a list that was read; where there are none, one channel's loss."""
     standing = [one for one in sessions if one.shows == "disconnected"]
     if not standing:
-        if not channels:
+        first = next(iter(listing.ids.exact), None)
+        if first is None:
             return []
-        changed = _dry_run(body, rule, {channels[0]: channels[0]}, {})
-        said = listed(_difference(channels[0], changed, body, rule)) or "–"
-        return [ok("channels.rehearsal", channel=channels[0], change=said)]
-    named = {one.session: one.channel or one.session for one in standing}
-    changed = _dry_run(body, rule, named, aliases)
+        return [ok("channels.rehearsal", channel=first, change=listed(_changes(listing, [first])[first]) or "–")]
+    known = Aliases(aliases)
+    meant = {(session := one.session): listing.ids.match(session, known).channel for one in standing}
+    changes = _changes(listing, [channel for channel in meant.values() if channel is not None])
     findings = []
     for one in standing[:_TOLD]:
         session = one.session
-        channel = _channel_of(session, channels, aliases)
+        channel = meant[session]
         if channel is None:
             continue  # told among the ids
-        change = listed(_difference(channel, changed, body, rule))
+        change = listed(changes[channel])
         facts = {"session": session, "channel": channel, "change": change, "since": one.since, "why": one.reason}
         if not change:
             findings.append(note("channels.kept", **facts))
-        elif one.caught_up in ("qr", "created") or rule.source in one.caught_up_on:
+        elif one.caught_up in ("qr", "created") or listing.rule.source in one.caught_up_on:
             findings.append(note("channels.about-to-end", **facts))
         else:
             findings.append(note("channels.corrected", **facts))
@@ -227,24 +225,18 @@ def corrections(
     return findings
 
 
-def _dry_run(body: bytes, rule: ChannelRule, sessions: Mapping[str, str], aliases: Mapping[str, str]) -> bytes:
-    """The answer as it would read, by the code that corrects it; with a map of its own, whose overrides do not end."""
-    override = Override(since=1.0, at=1.0, began=1.0, event="")
-    held = SessionMap(SessionRules(aliases=aliases, releases=frozenset()))
-    held.load([Record(session, override=override, channel=channel) for session, channel in sessions.items()])
-    return correct(body, rule, held, 0.0, 0.0).body
-
-
-def _difference(channel: str, changed: bytes, body: bytes, rule: ChannelRule) -> Iterator[str]:
-    """`status "connected" → "disconnected"`, for each member of the channel that differs."""
-    before, after = shapes.shape(parse(body), rule), shapes.shape(parse(changed), rule)
-    for one, old, new in zip(before.ids, before.elements or (), after.elements or (), strict=True):
-        if one != channel:
-            continue
-        for name in rule.set:
-            was, reads = lookup(old, (name,)), lookup(new, (name,))
-            if was != reads:
-                yield f"{name} {_json(was)} → {_json(reads)}"
+def _changes(listing: ChannelList, channels: Iterable[str]) -> dict[str, list[str]]:
+    """`status "connected" → "disconnected"`, for each member of these channels that a correction would set."""
+    changes: dict[str, list[str]] = {channel: [] for channel in channels}
+    after = ChannelList(rewrite(listing, list(changes))[0], listing.rule)
+    after.read()
+    for (channel, old), (_, new) in zip(shapes.elements(listing), shapes.elements(after), strict=True):
+        if channel in changes:
+            for name in listing.rule.set:
+                was, reads = lookup(old, (name,)), lookup(new, (name,))
+                if was != reads:
+                    changes[channel].append(f"{name} {_json(was)} → {_json(reads)}")
+    return changes
 
 
 def _json(value: object) -> str:
@@ -256,7 +248,7 @@ def _json(value: object) -> str:
 
 def event_ids(
     sessions: Sequence[Session],
-    channels: Sequence[str],
+    channels: ChannelIds,
     aliases: Mapping[str, str],
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
 ) -> list[Finding]:
@@ -265,21 +257,21 @@ def event_ids(
     findings: list[Finding] = []
     known: set[str] = set()
     unknown = []
+    by_alias = Aliases(aliases)
     for one in heard:
         session = one.session
-        alike = {channel for channel in channels if fold_id(channel) == fold_id(session)}
-        if session not in channels and len(alike) > 1:
-            findings.append(warning("channels.ambiguous", session=session, channels=listed(sorted(alike))))
-            continue
-        channel = _channel_of(session, channels, aliases)
-        if channel is None:
+        match = channels.match(session, by_alias)
+        if match.ambiguous:
+            alike = sorted(channel for channel in channels.exact if fold_id(channel) == fold_id(session))
+            findings.append(warning("channels.ambiguous", session=session, channels=listed(alike)))
+        elif match.channel is None:
             unknown.append(one)
         else:
-            known.add(channel)
-    findings += _unknown(unknown, [channel for channel in channels if channel not in known], aliases, written)
+            known.add(match.channel)
+    unheard = [channel for channel in channels.exact if channel not in known]
+    findings += _unknown(unknown, unheard, aliases, written)
     if heard and not unknown:
         findings.append(ok("channels.ids-match", count=len(heard)))
-    unheard = [channel for channel in channels if channel not in known]
     if heard and unheard:
         findings.append(note("channels.unheard", channels=listed(unheard)))
     return findings
@@ -313,24 +305,6 @@ def _unknown(
     if others:
         findings.append(warning("channels.id-unknown", count=len(others), sessions=listed(others), first=others[0]))
     return findings
-
-
-def _channel_of(session: str, channels: Sequence[str], aliases: Mapping[str, str]) -> str | None:
-    """The channel that a session is, by the map's own rules: exact, folded, by alias."""
-    if session in channels:
-        return session
-    folded: dict[str, list[str]] = {}
-    for channel in channels:
-        folded.setdefault(fold_id(channel), []).append(channel)
-
-    def by_fold(name: str) -> str | None:
-        alike = folded.get(fold_id(name), ())
-        return alike[0] if len(alike) == 1 else None
-
-    alias = aliases.get(session) or {fold_id(event): channel for event, channel in aliases.items()}.get(
-        fold_id(session)
-    )
-    return by_fold(session) or (None if alias is None else alias if alias in channels else by_fold(alias))
 
 
 def nearest(session: str, channels: Iterable[str]) -> str | None:

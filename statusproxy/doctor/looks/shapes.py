@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from statusproxy.status.channels import ChannelRule
-from statusproxy.status.fields import MISSING, Path, first_scalar, fold_word, lookup
+from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.fields import MISSING, Path, fold_word, lookup, parse
 
 #: How deep a list is looked for, and how many of its elements are looked at.
 _DEPTH = 3
@@ -26,37 +26,36 @@ class Shape(msgspec.Struct, frozen=True):
     ids: Sequence[str | None] = ()
     members: Sequence[str] = ()
     """The members of `set` that are there."""
-    bare: int = 0
-    """Channels without any of them."""
     words: Sequence[str] = ()
     """The status words that were read, each once."""
 
 
-def shape(document: object, rule: ChannelRule) -> Shape:
-    """Lay the rule over an answer."""
-    for path in rule.list:
-        elements = lookup(document, path)
-        if type(elements) is list:
-            break
-    else:
+def elements(listing: ChannelList) -> Iterator[tuple[str | None, object]]:
+    """Every channel of a list that was read: its id, and its value."""
+    for channel, (start, end) in listing.entries():
+        yield channel, parse(listing.body[start:end])
+
+
+def shape(listing: ChannelList) -> Shape:
+    """Lay the list's rule over its answer, by the code that reads it when it is corrected."""
+    listing.read()
+    if listing.path is None:
         return Shape(None)
+    found = list(elements(listing))
     present: Counter[str] = Counter()
     words: dict[str, None] = {}
-    bare = 0
-    for element in elements:
-        names = [name for name in rule.set if type(element) is dict and name in element]
+    for _, element in found:
+        names = [name for name in listing.rule.set if type(element) is dict and name in element]
         present.update(names)
-        bare += not names
         for name in names:
-            value = element[name]
+            value = lookup(element, (name,))
             if isinstance(value, str | bool):
                 words[str(value).lower() if isinstance(value, bool) else value] = None
     return Shape(
-        elements,
-        ".".join(path) or '""',
-        [first_scalar(element, rule.id) for element in elements],
-        [name for name in rule.set if present[name]],
-        bare,
+        [element for _, element in found],
+        ".".join(listing.path) or '""',
+        [channel for channel, _ in found],
+        [name for name in listing.rule.set if present[name]],
         list(words),
     )
 

@@ -13,7 +13,8 @@ from statusproxy.doctor.paste import Written
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
-from statusproxy.status.signals import PRESENCE_EVENT, Verdict
+from statusproxy.status.dialect import PRESENCE_EVENT
+from statusproxy.status.signals import Verdict
 
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
 #: makes some presence events a minute.

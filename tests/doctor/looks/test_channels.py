@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from statusproxy.doctor.looks.channels import Credentials, corrections, event_id
 from statusproxy.proxy.upstream.connection import Origin as Place
 from statusproxy.proxy.upstream.connection import UpstreamLimits
 from statusproxy.proxy.upstream.pool import Pool
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.identity import ChannelIds
 from tests.proxy.harness import Message, Origin, answer
 
 SITE = loads("gateway: http://127.0.0.1:3000")
@@ -46,6 +49,16 @@ async def ask(said: bytes, text: str = "", secret: str | None = None) -> dict[st
 
 def listing(*items: Any, **more: Any) -> bytes:
     return answer(json.dumps({"channels": list(items), **more}).encode(), "Content-Type: application/json")
+
+
+def read(body: bytes) -> ChannelList:
+    found = ChannelList(body, RULE)
+    found.read()
+    return found
+
+
+def ids(names: Iterable[str]) -> ChannelIds:
+    return ChannelIds(dict.fromkeys(names).keys())
 
 
 SALES = {"id": "sales", "status": "connected"}
@@ -131,36 +144,36 @@ IDS = ["Sales Team", "b"]
 
 
 def test_a_dry_run_changes_what_the_proxy_would_change() -> None:
-    (finding,) = corrections(BODY, RULE, [session("salesteam", "disconnected")], {}, IDS)
+    (finding,) = corrections(read(BODY), [session("salesteam", "disconnected")], {})
     assert finding.facts["change"] == 'status "connected" → "disconnected", connected true → false'
-    (finding,) = corrections(BODY, RULE, [session("b", "disconnected")], {}, IDS)
+    (finding,) = corrections(read(BODY), [session("b", "disconnected")], {})
     assert finding.code == "channels.kept"
-    (finding,) = corrections(BODY, RULE, [session("x", "disconnected")], {"x": "Sales Team"}, IDS)
+    (finding,) = corrections(read(BODY), [session("x", "disconnected")], {"x": "Sales Team"})
     assert finding.code == "channels.corrected"
 
 
 def test_a_correction_about_to_end_is_told_so() -> None:
-    assert codes(corrections(BODY, RULE, [session("Sales Team", "disconnected", caught_up="qr")], {}, IDS)) == [
+    assert codes(corrections(read(BODY), [session("Sales Team", "disconnected", caught_up="qr")], {})) == [
         "about-to-end"
     ]
 
 
 def test_with_nothing_to_correct_the_first_channel_is_lost_for_trial() -> None:
-    (finding,) = corrections(BODY, RULE, [], {}, IDS)
+    (finding,) = corrections(read(BODY), [], {})
     assert finding.facts["change"].startswith('status "connected" → "disconnected"')
-    assert corrections(b'{"channels":[]}', RULE, [], {}, []) == []
+    assert corrections(read(b'{"channels":[]}'), [], {}) == []
 
 
 def test_hundreds_of_corrections_are_summed_up() -> None:
     names = [f"s{number}" for number in range(100)]
     body = json.dumps({"channels": [{"id": name, "status": "connected"} for name in names]}).encode()
-    found = corrections(body, RULE, [session(name, "disconnected") for name in names], {}, names)
+    found = corrections(read(body), [session(name, "disconnected") for name in names], {})
     assert codes(found) == ["corrected"] * 20 + ["more-corrected"]
 
 
 def test_ids_match_exactly_folded_or_by_alias() -> None:
     known = [session("Sales Team"), session("SALESTEAM"), session("x")]
-    assert codes(event_ids(known, IDS, {"X": "b"})) == ["ids-match"]
+    assert codes(event_ids(known, ids(IDS), {"X": "b"})) == ["ids-match"]
 
 
 def test_an_id_that_is_no_channel_is_a_problem_only_while_a_channel_like_it_reads_wrong() -> None:
@@ -170,19 +183,19 @@ def test_an_id_that_is_no_channel_is_a_problem_only_while_a_channel_like_it_read
         ("sales-team-1", "gateway", "id-alias", "warning"),
         ("sales-team-1", "disconnected", "id-alias", "problem"),
     ):
-        first, *_ = event_ids([session(name, shows)], IDS, {})
+        first, *_ = event_ids([session(name, shows)], ids(IDS), {})
         assert (first.code, first.level) == (f"channels.{code}", level)
-    assert event_ids([session("nobody", released="deleted")], IDS, {}) == []
-    assert event_ids([session("nobody", last_event_at=None)], IDS, {}) == []
+    assert event_ids([session("nobody", released="deleted")], ids(IDS), {}) == []
+    assert event_ids([session("nobody", last_event_at=None)], ids(IDS), {}) == []
 
 
 def test_an_id_that_several_channels_fold_to_is_told() -> None:
-    assert codes(event_ids([session("AB")], ["ab", "A B"], {}))[0] == "ambiguous"
+    assert codes(event_ids([session("AB")], ids(["ab", "A B"]), {}))[0] == "ambiguous"
 
 
 def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
     sessions = [session(f"zz{number}", "disconnected") for number in range(5000)]
-    (finding,) = [each for each in event_ids(sessions, IDS, {}) if each.level != "note"]
+    (finding,) = [each for each in event_ids(sessions, ids(IDS), {}) if each.level != "note"]
     assert (finding.code, finding.level, finding.facts["count"]) == ("channels.id-unknown", "warning", 5000)
     assert finding.facts["sessions"].startswith("zz0, zz1, ")
     assert len(finding.facts["sessions"]) < 100
@@ -191,7 +204,7 @@ def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
 def test_sessions_that_are_like_channels_are_one_line_with_all_their_aliases() -> None:
     channels = [f"Shop {number}" for number in range(10, 20)]
     sessions = [session(f"shop-{number}-x") for number in range(10, 20)]
-    (finding,) = [each for each in event_ids(sessions, channels, {"old": "alias"}) if each.level != "note"]
+    (finding,) = [each for each in event_ids(sessions, ids(channels), {"old": "alias"}) if each.level != "note"]
     assert finding.code == "channels.id-alias"
     assert finding.facts["lines"][:2] == ("sessions:", "  aliases:")
     assert "    old: alias" in finding.facts["lines"]

@@ -15,7 +15,7 @@ import brotli
 import pytest
 
 from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, chunk
-from statusproxy.status.sessions import Change, Record
+from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.test_decoders import FOLD

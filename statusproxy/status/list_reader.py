@@ -1,0 +1,387 @@
+"""Find the channels of an answer: their ids, and where each stands among the bytes.
+
+The *ids* are read with a `msgspec` decoder made for the rule's paths, which skips all else. Where each channel's object
+stands is found when somebody asks. A document that JavaScript accepts and `msgspec` does not takes a slower way through
+the standard library's scanner, to the same result. A document that one call would take long for is cut into pieces
+first.
+"""
+
+from __future__ import annotations
+
+import codecs
+from array import array
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, Union
+
+import msgspec
+from msgspec import Raw
+
+from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
+from statusproxy.status.pieces import LARGEST, TooLargeError, cut
+from statusproxy.status.places import Span, after_space, after_value, as_text, elements, locate
+
+SMALL: Final = 256 * 1024
+"""Bytes of a document that is read in one go, whatever it holds."""
+
+_OBJECTS: Final = 32_768
+"""Objects in a document of up to `LARGEST` bytes that is read in one go: a list of 10 000 channels has some 20 000. A
+document of nothing but empty objects takes ten times as long for a byte."""
+
+_CHANNELS: Final = 500_000
+"""Channels of the longest list that is read."""
+
+_STEP: Final = 256
+"""Elements between two yields where each takes some µs."""
+
+FEW: Final = 8
+"""Channels looked up one by one. Beyond, a table of all is made: it takes as long as so many look-ups."""
+
+_SLOW: Final = 256 * 1024
+"""Bytes of the largest piece that is read the slow way: 5 ms in one call of the standard library."""
+
+
+class Spans:
+    """Where some channels stand: how long each is, and what is between two of them."""
+
+    __slots__ = ("_asked", "_first", "_separator", "_sizes", "_starts")
+
+    def __init__(self, first: int, sizes: list[int], separator: int, starts: Sequence[int] | None = None) -> None:
+        """`starts` is given where something else than `separator` bytes stands between some of them."""
+        self._first = first
+        self._sizes = sizes
+        self._separator = separator
+        self._starts = starts
+        self._asked = 0
+
+    def __getitem__(self, index: int) -> Span:
+        if self._starts is None:
+            self._asked += 1
+            if self._asked <= FEW:
+                start = self._first + sum(self._sizes[:index]) + index * self._separator
+                return start, start + self._sizes[index]
+            steps = map(self._separator.__add__, self._sizes)
+            self._starts = array("Q", accumulate(steps, initial=self._first))
+        start = self._starts[index]
+        return start, start + self._sizes[index]
+
+
+class Part:
+    """Some channels of an answer, one behind the other."""
+
+    __slots__ = ("_find", "_spans", "first", "ids")
+
+    def __init__(self, ids: list[str | None], find: Callable[[], Spans]) -> None:
+        self.ids = ids
+        self.first = 0
+        """How many channels stand before these."""
+        self._find = find
+        self._spans: Spans | None = None
+
+    def span(self, index: int) -> Span:
+        """Where the channel with this index stands; all are found on the first call."""
+        if self._spans is None:
+            self._spans = self._find()
+        return self._spans[index]
+
+
+class Found(NamedTuple):
+    """The channels of an answer."""
+
+    path: Path
+    """Where they stand: the path of the rule that leads to them."""
+    parts: list[Part]
+    """All of them, in their order."""
+
+
+class ListReader:
+    """Finds channels for one rule; its decoders built."""
+
+    def __init__(self, lists: tuple[Path, ...], ids: tuple[Path, ...]) -> None:
+        """`lists`: where the channels are; `ids`: the members that may name one. The first that is there counts."""
+        self._list_paths = lists
+        self._id_paths = ids
+        id_tree, list_tree = _tree(ids), _tree(lists)
+        either = _tree([*lists, *(path + tail for path in lists for tail in ids)])
+        element = _object_type({name: _id_type(inner) for name, inner in id_tree.items()})
+        anything: Any = Union[element, list[Raw], str, int, float, bool, None]  # noqa: UP007
+        decoder = msgspec.json.Decoder
+        self._one = decoder(_node_type(either, element))
+        # The quick decoder first, then the one for lists in which not every element is an object.
+        self._several = (decoder(_node_type(list_tree, element)), decoder(_node_type(list_tree, anything)))
+        self._piece = (decoder(list[element]), decoder(list[anything]))  # type: ignore[valid-type]
+        self._elements = decoder(_node_type(list_tree, Raw))
+        self._piece_elements = decoder(list[Raw])
+        self._lists = [_attributes(path) for path in lists]
+        self._ids = [_attributes(path) for path in ids]
+        self._first_id = attrgetter(self._ids[0][0]) if self._ids and len(self._ids[0]) == 1 else None
+
+    def find(self, body: bytes, *, one: bool) -> Generator[None, None, Found | None]:
+        """Find the channels and their ids; `None` if no path leads to any. Yields after short steps.
+
+        `one`: the answer is about one channel, which may stand there without a list.
+
+        Raises ValueError if `body` is not JSON (`TooLargeError` if it cannot be read in short steps), and
+        RecursionError if it is nested too deep.
+        """
+        document = body.removeprefix(codecs.BOM_UTF8)
+        offset = len(body) - len(document)
+        if one:
+            if len(document) > LARGEST:
+                raise TooLargeError
+        elif _is_long(document):
+            return (yield from self._find_in_pieces(document, offset))
+        try:
+            if len(document) > SMALL:
+                root = (self._one if one else self._several[0]).decode(document)
+            else:
+                root = self._one.decode(document) if one else _decode(self._several, document)
+        except ValueError:
+            if len(document) > SMALL:
+                if one:
+                    raise TooLargeError from None
+                return (yield from self._find_in_pieces(document, offset))
+            return (yield from self._find_slowly(document, offset, one))
+        yield
+        for path, attributes in zip(self._list_paths, self._lists, strict=True):
+            node = _follow(root, attributes)
+            if type(node) is list:
+                spans = partial(self._spans, document, offset, path, attributes)
+                return Found(path, [Part(self._read_ids(node), spans)])
+            if one and isinstance(node, msgspec.Struct):
+                return Found(path, [Part([self._read_id(node)], partial(_object_span, document, offset, path))])
+        return None
+
+    def _find_slowly(self, document: bytes, offset: int, one: bool) -> Generator[None, None, Found | None]:
+        text = as_text(document)
+        start = after_space(text, 0)
+        if after_space(text, after_value(text, start)) != len(text):
+            raise ValueError("more than one JSON value")
+        yield
+        for path in self._list_paths:
+            span, _ = locate(text, start, path, partial(after_value, text))
+            if span is None or text[span[0]] not in ("[{" if one else "["):
+                continue
+            spans = elements(text, span[0]) if text[span[0]] == "[" else [span]
+            return Found(path, [(yield from self._read_slowly(document, offset, spans))])
+        return None
+
+    def _read_slowly(self, document: bytes, offset: int, spans: Iterable[Span]) -> Generator[None, None, Part]:
+        ids: list[str | None] = []
+        places: list[Span] = []
+        for start, end in spans:
+            ids.append(first_scalar(parse(document[start:end]), self._id_paths))
+            places.append((start + offset, end + offset))
+            if len(ids) % _STEP == 0:
+                yield
+        return Part(ids, lambda: _as_spans(places))
+
+    def _find_in_pieces(self, document: bytes, offset: int) -> Generator[None, None, Found | None]:
+        pieces = yield from cut(document)
+        frame = parse(pieces.frame)
+        nodes = ((path, lookup(frame, path)) for path in self._list_paths)
+        where, wanted = next(
+            ((path, pieces.arrays[node[0]]) for path, node in nodes if type(node) is list), (None, None)
+        )
+        parts: list[Part] = []
+        count = 0
+        for cut_array in pieces.arrays:
+            for first, last in cut_array.pieces():
+                yield
+                if cut_array is wanted:
+                    parts.append((yield from self._read_piece(document, (first, last), offset)))
+                    count += len(parts[-1].ids)
+                    if count > _CHANNELS:
+                        raise TooLargeError
+                else:
+                    self._check(_piece(document, (first, last)))
+        return None if where is None else Found(where, parts)
+
+    def _read_piece(self, document: bytes, place: Span, offset: int) -> Generator[None, None, Part]:
+        piece = _piece(document, place)
+        try:
+            nodes = _decode(self._piece, piece)
+        except ValueError:
+            self._check(piece, slowly=True)
+            yield
+            return (yield from self._read_slowly(piece, offset + place[0] - 1, elements(as_text(piece), 0)))
+        return Part(self._read_ids(nodes), partial(self._piece_spans, document, place, offset))
+
+    def _check(self, piece: bytes, *, slowly: bool = False) -> None:
+        """Raise ValueError unless the piece is JSON."""
+        if not slowly:
+            try:
+                self._piece_elements.decode(piece)
+            except ValueError:
+                slowly = True
+        if slowly:
+            if len(piece) > _SLOW:
+                raise TooLargeError
+            # A value that begins here ends with the piece: `cut` has counted the brackets, outside of strings.
+            after_value(as_text(piece), 0)
+
+    def _read_ids(self, nodes: Sequence[object]) -> list[str | None]:
+        if self._first_id is not None and nodes:
+            # Nearly always each channel has a plain string under the first path: thousands are read without a loop.
+            try:
+                ids: list[Any] = list(map(self._first_id, nodes))
+                if all(ids) and not any(map(str.isspace, ids)) and max(map(len, ids)) <= LONGEST_TEXT:
+                    return ids
+            except (AttributeError, TypeError):  # an element is no object, or an id no string
+                pass
+        return list(map(self._read_id, nodes))
+
+    def _read_id(self, node: object) -> str | None:
+        for attributes in self._ids:
+            text = usable_text(_follow(node, attributes))
+            if text is not None:
+                return text
+        return None
+
+    def _spans(self, document: bytes, offset: int, path: Path, attributes: Path) -> Spans:
+        """Where the elements of a list stand, by laying the list's raw elements over the document."""
+        raws = _follow(self._elements.decode(document), attributes)
+        assert type(raws) is list
+        text = as_text(document)
+        layouts: dict[int, _Layout] = {}
+
+        def skip(position: int) -> int:
+            layout = _lay_out(document, text, position, raws) if text[position] == "[" else None
+            if layout is None:
+                return after_value(text, position)
+            layouts[position] = layout
+            return layout.end
+
+        span, _ = locate(text, after_space(text, 0), path, skip)
+        assert span is not None
+        return _found_spans(text, span[0], layouts.get(span[0]), raws, offset)
+
+    def _piece_spans(self, document: bytes, place: Span, offset: int) -> Spans:
+        piece = _piece(document, place)
+        raws = self._piece_elements.decode(piece)
+        text = as_text(piece)
+        return _found_spans(text, 0, _lay_out(piece, text, 0, raws), raws, offset + place[0] - 1)
+
+
+def _piece(document: bytes, place: Span) -> bytes:
+    """A piece of an array as an array by itself, which begins one byte before `place`."""
+    return b"[%b]" % document[place[0] : place[1]]
+
+
+def _is_long(document: bytes) -> bool:
+    """Whether one call could take too long for this document."""
+    size = len(document)
+    return size > SMALL and (size > LARGEST or document.count(b"{") > _OBJECTS)
+
+
+def _decode(decoders: tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]], document: bytes) -> Any:
+    """What the first decoder that takes the document makes of it. ValueError if none does."""
+    try:
+        return decoders[0].decode(document)
+    except ValueError:
+        return decoders[1].decode(document)
+
+
+class _Tree(dict[str, "_Tree"]):
+    """The members on the way of some paths, each with what is further down."""
+
+
+def _tree(paths: Iterable[Path]) -> _Tree:
+    root = _Tree()
+    for path in paths:
+        node = root
+        for key in path:
+            node = node.setdefault(key, _Tree())
+    return root
+
+
+def _node_type(tree: _Tree, element: Any) -> Any:
+    """The type of a value that may be or hold a list, or be anything else."""
+    members = {name: _node_type(inner, element) for name, inner in tree.items()}
+    return Union[list[element], _object_type(members), str, int, float, bool, None]  # noqa: UP007
+
+
+def _id_type(tree: _Tree) -> Any:
+    """The type of a value that may be or hold an id."""
+    return _node_type(tree, Raw) if tree else Any
+
+
+def _object_type(members: Mapping[str, Any]) -> type[msgspec.Struct]:
+    """The type of an object of which only these members are decoded; `None` stands for an absent one."""
+    return msgspec.defstruct(
+        "Members",
+        [(_attribute(name), kind, None) for name, kind in members.items()],
+        rename={_attribute(name): name for name in members},
+        gc=False,  # thousands live for a moment, and none can be part of a cycle
+    )
+
+
+def _attribute(name: str) -> str:
+    """An attribute's name for any member's name whatever."""
+    return f"member_{name.encode().hex()}"
+
+
+def _attributes(path: Path) -> Path:
+    return tuple(map(_attribute, path))
+
+
+def _follow(node: object, attributes: Path) -> object:
+    for attribute in attributes:
+        node = getattr(node, attribute, None)
+    return node
+
+
+class _Layout(msgspec.Struct, frozen=True):
+    """How a list stands in the document, proven equal to it byte for byte."""
+
+    first: int
+    separator: int
+    """The length of what stands between two elements."""
+    end: int
+
+
+def _lay_out(document: bytes, text: str, position: int, raws: Sequence[Raw]) -> _Layout | None:
+    """Lay a list's elements over the `[` at `position`; `None` if they are not what stands there.
+
+    `msgspec` gives the elements but not their places, and cuts integers of more than 20 digits short. So the
+    elements are joined by the separator that follows the first, and only if that is what the document holds
+    are their lengths trusted: each element is then followed by a comma or by the end of the list.
+    """
+    first = after_space(text, position + 1)
+    separator = b","
+    if len(raws) > 1:
+        after = first + len(raws[0])
+        comma = after_space(text, after)
+        separator = document[after : after_space(text, comma + 1)]
+        if text[comma : comma + 1] != ",":
+            return None
+    joined = separator.join(raws)
+    last = after_space(text, first + len(joined))
+    if text[last : last + 1] != "]" or not document.startswith(joined, first):
+        return None
+    return _Layout(first, len(separator), last + 1)
+
+
+def _found_spans(text: str, start: int, layout: _Layout | None, raws: Sequence[Raw], offset: int) -> Spans:
+    if layout is None:
+        return _as_spans((first + offset, last + offset) for first, last in elements(text, start))
+    return Spans(layout.first + offset, list(map(len, raws)), layout.separator)
+
+
+def _as_spans(spans: Iterable[Span]) -> Spans:
+    starts: list[int] = []
+    sizes: list[int] = []
+    for start, end in spans:
+        starts.append(start)
+        sizes.append(end - start)
+    return Spans(0, sizes, 0, starts)
+
+
+def _object_span(document: bytes, offset: int, path: Path) -> Spans:
+    """Where the one channel under `path` stands."""
+    text = as_text(document)
+    span, _ = locate(text, after_space(text, 0), path, partial(after_value, text))
+    assert span is not None
+    return _as_spans([(span[0] + offset, span[1] + offset)])

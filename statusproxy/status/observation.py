@@ -1,0 +1,137 @@
+"""What a corrected answer of the gateway tells the map, and which of its channels are to be shown as disconnected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from statusproxy.status.identity import ChannelIds, known_channel, learn_channel
+from statusproxy.status.model import Change, Observed, Said
+from statusproxy.status.records import Records
+from statusproxy.status.transitions import Statement, step_answer, step_kin
+
+_CONFIRMED_AT_ONCE: Final = 256
+"""Sessions confirmed between two yields: some 2 ms."""
+
+
+class Observer:
+    """Takes the gateway's answers into the map's records."""
+
+    __slots__ = ("_first_shown", "_records")
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._first_shown: dict[str, None] = {}
+
+    def assign(self, channels: ChannelIds, *, whole: bool) -> dict[str, list[str]]:
+        """Tell which sessions each channel of an answer is; only channels with an override among them are given.
+
+        `whole`: the answer lists all channels, so that an id which several of them fold to is seen to be
+        ambiguous. From such an answer the map learns each session's channel, and goes by it where an answer
+        shows one channel only.
+        """
+        records = self._records
+        assigned: dict[str, list[str]] = {}
+        owner = self._learn if whole else self._known
+        exact, overridden = channels.exact, records.overridden
+        if len(exact) < len(overridden):
+            # A short answer: look for its channels among the sessions, not for all sessions among its channels.
+            overridden = {one: None for channel in exact for one in records.kin(channel) if one in records.overridden}
+        for session in list(overridden):
+            channel = owner(session, channels)
+            if channel is not None:
+                assigned.setdefault(channel, []).append(session)
+        if records.spelt_alike:
+            for channel, sessions in assigned.items():
+                kin = records.kin(channel)
+                if len(kin) > 1:
+                    known = set(sessions)
+                    sessions += [one for one in kin if one not in known and owner(one, channels) == channel]
+        return assigned
+
+    def confirm(self, channels: ChannelIds) -> Iterator[None]:
+        """Note which sessions the gateway's own list, which has these channels, names; yields now and then."""
+        records = self._records
+        for number, fold in enumerate(channels.folds, 1):
+            for event_fold in (fold, *records.aliases.sessions(fold)):
+                for session in records.folding_to(event_fold):
+                    if not records[session].confirmed:
+                        self._learn(session, channels)
+            if number % _CONFIRMED_AT_ONCE == 0:
+                yield
+
+    def _learn(self, session: str, channels: ChannelIds) -> str | None:
+        record = self._records[session]
+        channel, learned = learn_channel(record, channels, self._records.aliases)
+        if learned is not record:
+            self._records.put(learned)
+        return channel
+
+    def _known(self, session: str, channels: ChannelIds) -> str | None:
+        return known_channel(self._records[session], channels, self._records.aliases)
+
+    def observe(
+        self, said: Iterable[Said], assigned: Mapping[str, Sequence[str]], asked_at: float, now: float, source: str = ""
+    ) -> Observed:
+        """Take in an answer of the gateway: asked for at `asked_at`, complete at `now`, channels as `assign` gave.
+
+        `source` names the corrected route it came on. Where the records of one channel's sessions disagree (each leg
+        spells the id its own way), the newest knowledge among them decides. A word of `keep` shows that this source
+        has caught up; "connected" from it after that is fresh, and releases.
+        """
+        overridden: set[str] = set()
+        changes: list[Change] = []
+        records = self._records
+        for one in said:
+            # One of them may have been forgotten since it was assigned.
+            sessions = [session for session in assigned[one.channel] if session in records]
+            for session in sessions:
+                records.note_word(session, one.word, now)
+            if len(sessions) > 1:
+                changes += self._supersede(sessions, now)
+            for session in sessions:
+                if session not in records.overridden:
+                    continue
+                if one.keeps or one.connected:
+                    statement = Statement.KEEPS if one.keeps else Statement.SAYS_CONNECTED
+                    changes += self._take(session, statement, asked_at, now, source)
+                if session in records.overridden:
+                    overridden.add(one.channel)
+        return Observed(frozenset(overridden), tuple(changes))
+
+    def _take(self, session: str, said: Statement, asked_at: float, now: float, source: str) -> Sequence[Change]:
+        before = self._records[session]
+        record, change, _ = step_answer(before, said, asked_at, now, self._records.rules, source)
+        if record is not before:
+            self._records.put(record)
+        return () if change is None else (change,)
+
+    def _supersede(self, sessions: Sequence[str], now: float) -> list[Change]:
+        """Release what another spelling of the same session knows better."""
+        kin = [self._records[session] for session in sessions]
+        changes: list[Change] = []
+        for record in kin:
+            if record.override is not None:
+                superseded, ended = step_kin(record, kin, now, self._records.rules)
+                changes += ended
+                self._records.put(superseded)
+        return changes
+
+    def answer_changed(self, channels: Iterable[str], assigned: Mapping[str, Sequence[str]], now: float) -> None:
+        """Note that an answer was really changed in these channels. Until then, overrides only will be shown."""
+        for channel in channels:
+            for session in assigned[channel]:
+                record = self._records.get(session)
+                if record is not None and record.override is not None and record.shown_at is None:
+                    self._records.put(replace(record, shown_at=now))
+                    self._first_shown[session] = None
+
+    def take_first_shown(self) -> list[str]:
+        """The sessions whose override changed an answer for the first time since this was last asked."""
+        if not self._first_shown:
+            return []
+        taken = list(self._first_shown)
+        self._first_shown.clear()
+        return taken

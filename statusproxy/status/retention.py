@@ -1,0 +1,53 @@
+"""Which sessions are forgotten when the map is full: those that matter least, and among equals those longest untouched.
+
+Last go sessions that the gateway's own list has named, whatever is known of them: the others may be made up by whoever
+sends events. Among either, those shown as disconnected go last; before them those that once were; before them those
+that were deleted, whose record only keeps an event of before that from counting; first those that never told of a
+disconnect.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from statusproxy.status.model import Record, Release
+
+_RANKS: Final = 8
+
+
+def rank(record: Record) -> int:
+    """How much a record matters: the higher, the later it is forgotten."""
+    if record.override is not None:
+        value = 3
+    elif record.released is None:
+        value = 0
+    elif record.verdict is None:
+        value = 1 if record.released is Release.DELETED else 0
+    else:
+        value = 2
+    return value + 4 if record.confirmed else value
+
+
+class Retention:
+    """The order in which sessions are forgotten."""
+
+    __slots__ = ("_queues",)
+
+    def __init__(self) -> None:
+        self._queues: tuple[dict[str, None], ...] = tuple({} for _ in range(_RANKS))  # each longest untouched first
+
+    def put(self, old: Record, record: Record, *, heard: bool) -> None:
+        """A record is new or has changed; `heard`: an event came, so that it is the last of its rank again."""
+        session, now = record.session, rank(record)
+        if heard or rank(old) != now:
+            self.remove(session)
+        self._queues[now][session] = None
+
+    def remove(self, session: str) -> None:
+        """The session is forgotten."""
+        for queue in self._queues:
+            queue.pop(session, None)
+
+    def first(self) -> str:
+        """The session to be forgotten first. StopIteration if there is none."""
+        return next(iter(next(filter(None, self._queues))))

@@ -1,0 +1,204 @@
+"""Finding channels: the first path that leads to some, their ids, and the very bytes of each, in whatever layout."""
+
+import json
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from statusproxy.status import list_reader
+from statusproxy.status.fields import parse_path
+from statusproxy.status.list_reader import FEW, Found, ListReader, Spans
+from statusproxy.status.pieces import LARGEST, TooLargeError
+from tests.status.test_channels import everything_is_long
+
+READER = ListReader(
+    tuple(map(parse_path, ("channels", "data.channels", "data", ""))), tuple(map(parse_path, ("id", "meta.name")))
+)
+
+
+def find(body: bytes, *, one: bool = False, reader: ListReader = READER) -> Found | None:
+    steps = reader.find(body, one=one)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: Found | None = stop.value
+            return found
+
+
+def channels(body: bytes, *, one: bool = False, reader: ListReader = READER) -> list[tuple[str | None, str]]:
+    """Each channel's id and what stands in its place."""
+    found = find(body, one=one, reader=reader)
+    assert found is not None
+    pairs = []
+    for part in found.parts:
+        for index, channel in enumerate(part.ids):
+            start, end = part.span(index)
+            pairs.append((channel, body[start:end].decode("utf-8", "replace")))
+    return pairs
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"channels":[{"id":"a"},{"id":"b"}]}', [("a", '{"id":"a"}'), ("b", '{"id":"b"}')]),
+        (b'\xef\xbb\xbf[{"id":"a"}]', [("a", '{"id":"a"}')]),
+        (b' [ {"id":"a"} , {"id":"b"} ] ', [("a", '{"id":"a"}'), ("b", '{"id":"b"}')]),
+        (b'[{"id":"a"},\n{"id":"b"} ,{"id":"c"}]', [("a", '{"id":"a"}'), ("b", '{"id":"b"}'), ("c", '{"id":"c"}')]),
+        (b'[{"n":123456789012345678901234567890,"id":"a"}, {"id":"b"}]',
+         [("a", '{"n":123456789012345678901234567890,"id":"a"}'), ("b", '{"id":"b"}')]),
+        (b'[{"id":1.0},{"meta":{"name":"b"}},{"id":" "},7,"x",null,[{"id":"no"}]]',
+         [("1", '{"id":1.0}'), ("b", '{"meta":{"name":"b"}}'), (None, '{"id":" "}'), (None, "7"), (None, '"x"'),
+          (None, "null"), (None, '[{"id":"no"}]')]),
+        (b'[{"id":"\\ud800","meta":{"name":"b"}},{"id":"c"}]',
+         [("b", '{"id":"\\ud800","meta":{"name":"b"}}'), ("c", '{"id":"c"}')]),
+        (b'{"data":{"channels":[{"id":"a"}],"others":[1]}}', [("a", '{"id":"a"}')]),
+        (b'{"channels":{"id":"x"},"data":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
+        (b'{"channels":[{"id":"old"}],"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
+        (b'[123456789012345678901234567890,{"id":"a"}]', [(None, "123456789012345678901234567890"),
+          ("a", '{"id":"a"}')]),
+        (b"[]", []),
+    ],
+)  # fmt: skip
+def test_channels_are_found_with_their_bytes(
+    body: bytes, expected: list[tuple[str | None, str]], in_pieces: bool
+) -> None:
+    if in_pieces:
+        with everything_is_long(piece=2):
+            assert channels(body) == expected
+    else:
+        assert channels(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b'{"channels":[],"data":[]}', ("channels",)),
+        (b'{"data":{"channels":[]}}', ("data", "channels")),
+        (b'{"data":[]}', ("data",)),
+        (b"[]", ()),
+        (b'{"data":["\\ud800"]}', ("data",)),
+    ],
+)
+def test_the_first_path_that_leads_to_a_list_is_told(body: bytes, path: tuple[str, ...]) -> None:
+    for found in (find(body), in_pieces(body)):
+        assert found is not None
+        assert found.path == path
+
+
+def in_pieces(body: bytes) -> Found | None:
+    with everything_is_long():
+        return find(body)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"1", b'{"channels":1,"data":{"x":[]}}', b'{"x":"\\ud800"}'])
+def test_where_no_path_leads_to_a_list_there_is_none(body: bytes) -> None:
+    assert find(body) is None
+    assert in_pieces(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"data":{"id":"a","s":1}}', [("a", '{"id":"a","s":1}')]),
+        (b'\xef\xbb\xbf{"id":"a"}', [("a", '{"id":"a"}')]),
+        (b'{"data":{"x":"\\ud800"}}', [(None, '{"x":"\\ud800"}')]),
+        (b'{"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
+        (b'{"channels":7,"data":{"id":"a"}}', [("a", '{"id":"a"}')]),
+    ],
+)
+def test_of_one_channel_the_object_counts_without_a_list_too(body: bytes, expected: list[tuple[str, str]]) -> None:
+    assert channels(body, one=True) == expected
+
+
+def test_an_answer_about_one_channel_that_holds_none_is_told() -> None:
+    assert find(b'"\\ud800"', one=True) is None
+    assert find(b"7", one=True) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"[1 2]", b"[] []", b'["\\ud800"] 1', b"[NaN]", b'{"a":[1}]}', b'[{"id":"a"},]'])
+def test_what_is_no_json_raises(body: bytes) -> None:
+    assert [is_json(body, one=False), is_json(body, one=True)] == [False, False]
+    with everything_is_long():
+        assert not is_json(body, one=False)
+
+
+def is_json(body: bytes, *, one: bool) -> bool:
+    try:
+        find(body, one=one)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("count", [FEW, FEW + 1, 40])
+@pytest.mark.parametrize("between", [",", ", ", " ,\n"])
+def test_few_and_many_channels_are_found_alike(count: int, between: str) -> None:
+    objects = ["{" + f'"id":"s{number}"' + " " * (number % 3) + "}" for number in range(count)]
+    body = ('{"channels":[' + between.join(objects) + "]}").encode()
+    assert channels(body) == [(f"s{number}", text) for number, text in enumerate(objects)]
+
+
+def test_spans_are_found_by_their_sizes_or_as_they_are_given() -> None:
+    for starts in (None, [10, 14, 17]):
+        spans = Spans(10, [3, 2, 4], 1, starts)
+        assert [spans[index] for index in (2, 0, 1)] == [(17, 21), (10, 13), (14, 16)]
+
+
+def a_list(count: int, **more: Any) -> bytes:
+    return json.dumps([{"id": f"s{number}", **more} for number in range(count)]).encode()
+
+
+def steps(body: bytes) -> int:
+    return sum(1 for _ in READER.find(body, one=False))
+
+
+def test_a_long_list_is_read_in_steps_whichever_way() -> None:
+    assert steps(a_list(10)) == 1
+    assert steps(a_list(5_000, about="x" * 40)) == 1  # 300 kB in one call
+    assert steps(a_list(40_000)) >= 8  # more objects than one call may take
+    assert steps(b"[" + b",".join([b'{"id":"\\ud800"}'] * 20_000) + b"]") >= 8  # not for the quick decoder
+
+
+def test_a_long_document_that_the_quick_decoder_refuses_is_read_in_pieces() -> None:
+    body = (
+        b'[{"id":"a","x":"\\ud800"}' + b"".join(b',{"id":"%d","x":"%b"}' % (n, b"x" * 9_000) for n in range(40)) + b"]"
+    )
+    assert [channel for channel, _ in channels(body)] == ["a", *map(str, range(40))]
+
+
+@pytest.mark.parametrize(
+    ("body", "one"),
+    [
+        (b'{"id":"%b"}' % (b"x" * LARGEST), True),
+        (b'{"x":"\\ud800%b"}' % (b"x" * 300_000), True),
+        (b'[{"x":"%b"}]' % (b"x" * LARGEST), False),
+        (b'{"others":["\\ud800%b"],"channels":[]}' % (b"x" * 300_000), False),
+    ],
+    ids=["one channel", "one channel, slowly", "an element", "an element beside the list, slowly"],
+)
+def test_what_cannot_be_read_in_short_steps_is_refused(body: bytes, one: bool) -> None:
+    with pytest.raises(TooLargeError):
+        find(body, one=one)
+
+
+def test_more_channels_than_anybody_has_are_refused() -> None:
+    with mock.patch.object(list_reader, "_CHANNELS", 20):
+        assert in_pieces(a_list(20)) is not None
+        with pytest.raises(TooLargeError):
+            in_pieces(a_list(21))
+
+
+def test_a_rule_without_ids_or_with_several_finds_the_channels_all_the_same() -> None:
+    none, deep = ListReader(((),), ()), ListReader(((),), (("meta", "name"), ("id",)))
+    body = b'[{"id":"a","meta":{"name":"b"}},{"id":"a"}]'
+    assert [channel for channel, _ in channels(body, reader=none)] == [None, None]
+    assert [channel for channel, _ in channels(body, reader=deep)] == ["b", "a"]
+
+
+@pytest.mark.parametrize("written", ['""', '" "', "null", "true", '"' + "x" * 513 + '"', "[1]"])
+def test_an_id_that_is_none_lets_the_next_member_name_the_channel(written: str) -> None:
+    body = f'[{{"id":{written},"meta":{{"name":"b"}}}},{{"id":"c"}}]'.encode()
+    assert [channel for channel, _ in channels(body)] == ["b", "c"]

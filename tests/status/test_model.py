@@ -1,0 +1,37 @@
+"""The values: their moments on each clock, and from when on an answer is fresh."""
+
+import pytest
+
+from statusproxy.status.clocks import Stamp
+from statusproxy.status.model import Evidence, Override, Record, Release
+
+
+def test_a_record_tells_its_moments_with_whose_clock_they_are_of() -> None:
+    record = Record(
+        "sales", known_at=5.0, known_clock="/in", known_lag=2.0, alive_at=7.0, alive_clock="/out", alive_lag=-1.0
+    )
+    assert (record.known, record.alive) == (Stamp(5.0, "/in", 2.0), Stamp(7.0, "/out", -1.0))
+    override = Override(since=1.0, at=2.0, began=3.0, event="ev", clock="/in", lag=4.0)
+    assert override.stamp == Stamp(2.0, "/in", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("caught_up", "live", "other", "none"),
+    [
+        (None, None, None, None),
+        (Evidence.LIST, 8.0, None, None),
+        (Evidence.QR, 9.0, 9.0, 9.0),
+        (Evidence.CREATED, 9.0, 9.0, 9.0),
+    ],
+)
+def test_evidence_of_a_list_makes_its_route_fresh_and_other_evidence_all(
+    caught_up: Evidence | None, live: float | None, other: float | None, none: float | None
+) -> None:
+    seen_on = (("/old", 7.0), ("/live", 8.0)) if caught_up else ()
+    override = Override(1.0, 2.0, 3.0, "ev", caught_up=caught_up, caught_up_at=9.0, seen_on=seen_on)
+    assert [override.fresh_from(source) for source in ("/live", "/other", None)] == [live, other, none]
+
+
+def test_the_words_that_are_stored_and_shown_stay() -> None:
+    assert [*Evidence] == ["list", "qr", "created"]
+    assert [*Release] == ["connected-event", "reconnected", "deleted", "alive", "operator", "expired"]

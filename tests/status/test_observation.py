@@ -1,0 +1,233 @@
+"""What a corrected answer tells the map: which sessions its channels are, what they say, who is confirmed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.identity import ChannelIds
+from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
+from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, override, reasons, record, see, without
+
+# Ids: which session a channel is
+
+
+@pytest.mark.parametrize(
+    ("session", "channels", "owner"),
+    [
+        ("salesteam", ["salesteam", "Sales Team"], "salesteam"),
+        ("salesteam", ["Sales Team", "support"], "Sales Team"),
+        ("salesteam", ["Sales Team", "SalesTeam"], None),
+        ("sales-team", ["salesteam"], None),
+        ("wa1", ["Front Desk"], "Front Desk"),
+        ("WA 1", ["frontdesk"], "frontdesk"),
+        ("wa1", ["FrontDesk", "frontdesk"], None),
+        ("wa1", ["wa1", "Front Desk"], "wa1"),
+        ("gone", ["Front Desk"], None),
+    ],
+)
+def test_a_channel_is_found_exactly_then_folded_then_by_alias(
+    session: str, channels: list[str], owner: str | None
+) -> None:
+    sessions = down(session, rules=SessionRules(aliases={"wa1": "Front Desk"}))
+    assert see(sessions, *channels)[0] == (frozenset() if owner is None else {owner})
+
+
+def test_an_alias_settles_what_folding_leaves_open() -> None:
+    sessions = down("salesteam", rules=SessionRules(aliases={"salesteam": "Sales Team"}))
+    assert see(sessions, "Sales Team", "SALESTEAM")[0] == {"Sales Team"}
+
+
+def test_the_channel_is_remembered_and_what_the_gateway_said_of_it() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team", says="connected", connected=True, now=201.0)
+    known = record(sessions, "salesteam")
+    assert (known.channel, known.gateway_said, known.gateway_said_at) == ("Sales Team", "connected", 201.0)
+
+
+def test_a_session_that_several_channels_fold_to_is_none_of_them_when_one_is_asked_for() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team", "SALESTEAM")
+    assert see(sessions, "Sales Team", whole=False)[0] == frozenset()
+    assert sessions.deleted("Sales Team", 150.0, 151.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("channel", "found"), [("salesteam", True), ("Sales Team", True), ("Front Desk", False), ("other", False)]
+)
+def test_an_answer_about_one_channel_goes_by_folding_while_nothing_is_learned(channel: str, found: bool) -> None:
+    sessions = down("salesteam", rules=SessionRules(aliases={"wa1": "Front Desk"}))
+    assert bool(see(sessions, channel, whole=False)[0]) is found
+
+
+def test_an_answer_about_one_channel_goes_by_aliases_too() -> None:
+    sessions = down("wa1", rules=SessionRules(aliases={"WA1": "Front Desk"}))
+    assert see(sessions, "frontdesk", whole=False)[0] == {"frontdesk"}
+
+
+def test_an_answer_about_one_channel_goes_by_what_was_learned() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team")
+    assert see(sessions, "SALES TEAM", whole=False)[0] == frozenset()
+    assert see(sessions, "Sales Team", whole=False)[0] == {"Sales Team"}
+
+
+def test_what_a_path_names_reaches_sessions_spelt_alike_and_aliased() -> None:
+    sessions = down("salesteam", "wa1", rules=SessionRules(aliases={"wa1": "Sales Team"}))
+    sessions.created("Sales Team", 150.0, 151.0)
+    assert {override(sessions, one).caught_up for one in ("salesteam", "wa1")} == {"created"}
+
+
+def test_what_a_path_names_leaves_sessions_known_to_be_another_channel() -> None:
+    sessions = down("salesteam", "SALESTEAM")
+    see(sessions, "Sales Team", "SALESTEAM")
+    sessions.created("SALESTEAM", 150.0, 151.0)
+    assert override(sessions, "salesteam").caught_up is None
+    assert override(sessions, "SALESTEAM").caught_up == "created"
+
+
+def test_the_newest_knowledge_under_any_spelling_of_a_session_decides() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", UP, at=110.0)
+    overridden, changes = see(sessions, "Sales Team")
+    assert overridden == frozenset()
+    assert reasons(changes) == [("salesteam", "released", "connected-event")]
+
+
+def test_older_knowledge_under_another_spelling_does_not() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", UP, at=90.0)
+    assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
+
+
+def test_a_message_under_another_spelling_counts() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", ALIVE, at=170.0)
+    assert reasons(see(sessions, "Sales Team")[1]) == [("salesteam", "released", "alive")]
+
+
+def test_knowledge_of_another_channel_spelt_alike_does_not_count() -> None:
+    sessions = down("salesteam", at=100.0)
+    hear(sessions, "Sales Team", UP, at=110.0)
+    assert see(sessions, "Sales Team", "salesteam") == (frozenset({"salesteam"}), ())
+
+
+def test_with_connected_event_off_another_spelling_ends_nothing() -> None:
+    sessions = down("salesteam", rules=without(Release.CONNECTED_EVENT))
+    hear(sessions, "Sales Team", UP, at=110.0)
+    assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
+
+
+def test_a_session_without_events_is_never_touched() -> None:
+    assert see(down("sales"), "support") == (frozenset(), ())
+
+
+def test_an_override_is_told_once_as_shown_when_it_first_changes_an_answer() -> None:
+    sessions = down("sales", "support")
+    assert sessions.answers.take_first_shown() == []
+    for now in (201.0, 202.0):
+        sessions.answers.answer_changed(["sales"], {"sales": ["sales"], "support": ["support"]}, now)
+    assert sessions.answers.take_first_shown() == ["sales"]
+    assert sessions.answers.take_first_shown() == []
+    assert (record(sessions, "sales").shown_at, record(sessions, "support").shown_at) == (201.0, None)
+
+
+# One channel among many
+
+
+@given(
+    st.sets(st.sampled_from(["sales", "Sales", "sales team", "salesteam", "x", "y", "wpp-01"]), min_size=1),
+    st.sets(st.sampled_from(["sales", "Sales", "SalesTeam", "Sales Team", "x", "z", "desk"]), min_size=1),
+    st.booleans(),
+)
+def test_a_short_answer_finds_the_same_sessions_as_a_long_one(lost: set[str], listed: set[str], whole: bool) -> None:
+    rules = SessionRules(aliases={"wpp-01": "desk"})
+    few, many = down(*sorted(lost), rules=rules), down(*sorted(lost), rules=rules)
+    for number in range(20):  # more overrides than channels
+        hear(many, f"other-{number}", DOWN, at=100.0)
+    for sessions in (few, many):
+        sessions.answers.assign(ChannelIds({"Sales Team", "y"}), whole=True)  # something was learned before
+    short = {name: sorted(found) for name, found in many.answers.assign(ChannelIds(set(listed)), whole=whole).items()}
+    padded = ChannelIds(listed | {f"unknown-{number}" for number in range(50)})
+    assert {name: sorted(found) for name, found in few.answers.assign(padded, whole=whole).items()} == short
+    assert [one for one in many.records() if not one.session.startswith("other")] == few.records()
+
+
+# Which sessions are real
+
+
+def test_a_list_that_is_corrected_confirms_the_sessions_it_corrects() -> None:
+    sessions = down("sales", "support")
+    see(sessions, "sales")
+    assert (record(sessions, "sales").confirmed, record(sessions, "support").confirmed) == (True, False)
+
+
+def test_an_answer_about_one_channel_confirms_nothing() -> None:
+    sessions = down("sales")
+    see(sessions, "sales", whole=False)
+    assert not record(sessions, "sales").confirmed
+
+
+def test_another_spelling_and_an_alias_are_confirmed_but_not_what_could_be_two_channels() -> None:
+    sessions = down("Sales Team", "wpp-01", "front desk", rules=SessionRules(aliases={"wpp-01": "support"}))
+    confirm(sessions, ChannelIds({"salesteam", "support", "FrontDesk", "frontdesk"}))
+    assert [one.session for one in sessions.records() if one.confirmed] == ["Sales Team", "wpp-01"]
+
+
+def test_a_long_list_gives_way_while_it_confirms_and_names_all_who_are_there_when_their_turn_comes() -> None:
+    names = [f"s{number}" for number in range(600)]
+    sessions = down(names[0], names[-1])
+    steps = sessions.answers.confirm(ChannelIds(dict.fromkeys(names).keys()))
+    next(steps)
+    hear(sessions, names[-2], UP, at=101.0)
+    assert sum(1 for _ in steps) == 1
+    assert [one.session for one in sessions.records() if one.confirmed] == [names[0], names[-1], names[-2]]
+
+
+def test_a_list_that_names_the_same_again_leaves_nothing_to_save() -> None:
+    sessions = down("real-0", "real-1")
+    saved = []
+    for _ in range(2):
+        confirm(sessions)
+        saved.append(sorted(one.session for one in sessions.take_stale()))
+    assert saved == [["real-0", "real-1"], []]
+
+
+def test_an_answer_is_noted_as_changed_once_for_sessions_that_are_still_overridden() -> None:
+    sessions = down("sales", "support", "gone")
+    assigned = sessions.answers.assign(ChannelIds({"sales", "support", "gone"}), whole=True)
+    sessions.forget("gone", 150.0)
+    sessions.release("support", 150.0)
+    sessions.answers.answer_changed(["sales", "support", "gone"], assigned, 160.0)
+    sessions.answers.answer_changed(["sales"], assigned, 170.0)
+    assert sessions.answers.take_first_shown() == ["sales"]
+    assert [(one.session, one.shown_at) for one in sessions.records()] == [("sales", 160.0), ("support", None)]
+
+
+def test_a_session_forgotten_since_it_was_assigned_is_left_out() -> None:
+    sessions = down("sales", "SALES")
+    assigned = sessions.answers.assign(ChannelIds({"sales"}), whole=True)
+    assert assigned == {"sales": ["sales", "SALES"]}
+    sessions._records.drop("sales")
+    said = [Said("sales", "connected", keeps=False, connected=True)]
+    assert sessions.answers.observe(said, assigned, 200.0, 201.0) == Observed(frozenset({"sales"}), ())
+
+
+def test_a_session_released_by_what_another_spelling_knows_is_not_shown() -> None:
+    sessions = down("sales")
+    hear(sessions, "SALES", UP, at=150.0)
+    assigned = sessions.answers.assign(ChannelIds({"sales"}), whole=True)
+    said = [Said("sales", "connected", keeps=True, connected=False)]
+    ended = Change("sales", "released", "connected-event", 150.0, 201.0, "connected")
+    assert sessions.answers.observe(said, assigned, 200.0, 201.0) == Observed(frozenset(), (ended,))
+
+
+def test_a_word_of_keep_shows_that_the_route_has_caught_up_and_its_connected_then_releases() -> None:
+    sessions = down("sales")
+    kept = see(sessions, "sales", says="qr", keeps=True, connected=True, asked_at=200.0, now=201.0, source="/a")
+    assert kept == (frozenset({"sales"}), ())
+    assert override(sessions, "sales").seen_on == (("/a", 201.0),)
+    stale = see(sessions, "sales", says="open", connected=True, asked_at=202.0, now=203.0, source="/b")
+    assert stale == (frozenset({"sales"}), ())
+    fresh = see(sessions, "sales", says="open", connected=True, asked_at=204.0, now=205.0, source="/a")
+    assert fresh == (frozenset(), (Change("sales", "released", "reconnected", 205.0, 205.0, "open"),))
+    assert sessions.take_unsaved()[0] == [record(sessions, "sales")]
