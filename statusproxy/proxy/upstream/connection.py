@@ -1,7 +1,7 @@
 """One connection to the gateway: one exchange at a time, kept alive between them by its pool (`pool.py`).
 
 A connection speaks raw bytes both ways: nothing is decoded, renamed, decompressed or followed. What belongs to one
-exchange only is an `Answer` made for it, so that nothing of it can reach the next.
+exchange only is a `ResponseParser` made for it, so that nothing of it can reach the next.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.http1.response_parser import Answer, BadAnswerError, ResponseHead
+from statusproxy.proxy.http1.refusals import RefusedError
+from statusproxy.proxy.http1.response_parser import ResponseHead, ResponseParser
 from statusproxy.proxy.reset import reset
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_answer",
         "_deadline",
         "_drain_waiter",
+        "_informational",
         "_limits",
         "_loop",
         "_lost",
@@ -131,8 +133,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._loop = loop
         self._limits = pool.limits
         self.transport: asyncio.Transport | None = None
-        self._answer: Answer | None = None
+        self._answer: ResponseParser | None = None
         """The exchange's answer; None while no exchange is under way."""
+        self._informational: Callable[[ResponseHead], None] | None = None
         self._paused = False
         """The gateway is not read: enough is held, or what is held has yet to be parsed."""
         self.writing_paused = False
@@ -165,7 +168,8 @@ class UpstreamConnection(asyncio.Protocol):
         """
         if self._answer is not None:
             raise RuntimeError("the exchange before was not ended")
-        self._answer = Answer(self._limits.head_bytes, head_only, informational)
+        self._answer = ResponseParser(self._limits.head_bytes, head_only)
+        self._informational = informational
         self.error = None
         self.answered = self.request_done = self.sent = False
         self.used += 1
@@ -175,8 +179,8 @@ class UpstreamConnection(asyncio.Protocol):
     def end_exchange(self) -> bool:
         """Leave nothing of the exchange behind; False where another may not follow, and the connection must be closed.
 
-        This is the one place that decides about reuse. All that belongs to an exchange is dropped with its `Answer`,
-        set back, or a reason to say no: then the next exchange finds the connection as a fresh one would be.
+        This is the one place that decides about reuse. All that belongs to an exchange is dropped with its parser, set
+        back, or a reason to say no: then the next exchange finds the connection as a fresh one would be.
         """
         answer, self._answer = self._answer, None
         if answer is not None and not answer.complete:
@@ -184,7 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
         error, self.error = self.error, None  # its traceback holds the exchange, and a frame of ours that holds us
         transport = self.transport
         self._deadline = None
-        self.writable = self.whole = None
+        self.writable = self.whole = self._informational = None
         if transport is None or self.closed or transport.is_closing():
             return False
         if answer is None:  # nothing was asked since it was taken
@@ -200,7 +204,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             transport.resume_reading()
-        self.idle_limit = DEFAULT_IDLE if answer.kept is None else promised_idle(answer.kept)
+        self.idle_limit = DEFAULT_IDLE if answer.keep_alive_field is None else promised_idle(answer.keep_alive_field)
         return True
 
     def write(self, data: bytes) -> None:
@@ -380,10 +384,20 @@ class UpstreamConnection(asyncio.Protocol):
         self.answered = True
         try:
             answer.feed(data)
-        except BadAnswerError as error:
+        except RefusedError as error:
+            self._pass_interim(answer)
             self._refuse(error)
         else:
+            if answer.interim:
+                self._pass_interim(answer)
             self._taken(answer)
+
+    def _pass_interim(self, answer: ResponseParser) -> None:
+        """Hand over the interim answers that have come."""
+        interim, answer.interim = answer.interim, []
+        if self._informational is not None:
+            for head in interim:
+                self._informational(head)
 
     def _go_on(self) -> None:
         """Parse the next of what came and was too much work for one turn of the loop."""
@@ -392,14 +406,14 @@ class UpstreamConnection(asyncio.Protocol):
             return
         try:
             answer.go_on()
-        except BadAnswerError as error:
+        except RefusedError as error:
             self._refuse(error)
             return
         self._taken(answer)
         if self._lost is not None and not answer.pending:
             self._finish(answer, self._lost[0])
 
-    def _taken(self, answer: Answer) -> None:
+    def _taken(self, answer: ResponseParser) -> None:
         """Something came: wake who waits for it, and see whether the gateway has to wait."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
@@ -413,7 +427,7 @@ class UpstreamConnection(asyncio.Protocol):
         if answer.complete and self.whole is not None:
             self.whole()
 
-    def _set_reading(self, answer: Answer) -> None:
+    def _set_reading(self, answer: ResponseParser) -> None:
         """Have the gateway wait while enough is held here; never once the answer is whole.
 
         Whoever keeps the connection then must learn of its end, and the next exchange must find it reading.
@@ -430,7 +444,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             transport.resume_reading()
 
-    def _refuse(self, error: BadAnswerError) -> None:
+    def _refuse(self, error: RefusedError) -> None:
         self._fail(UpstreamError("gateway_bad_answer", str(error), answered=True))
         self.abort()
 
@@ -455,7 +469,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._drain_waiter.set_result(None)
         self.pool.lost(self)
 
-    def _finish(self, answer: Answer, exc: Exception | None) -> None:
+    def _finish(self, answer: ResponseParser, exc: Exception | None) -> None:
         """The connection is lost, and all that had come was read: is the answer whole?"""
         if exc is None and answer.until_close:
             answer.complete = True
@@ -466,7 +480,7 @@ class UpstreamConnection(asyncio.Protocol):
         if answer.complete and self.whole is not None:
             self.whole()
 
-    def _salvage(self, answer: Answer) -> None:
+    def _salvage(self, answer: ResponseParser) -> None:
         """Read the answer that lies in the kernel behind a write that failed.
 
         A gateway that refuses an upload answers and closes, and what it left unread makes that a reset, which the

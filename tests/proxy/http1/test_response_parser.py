@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import (
     CHUNKS_AT_ONCE,
     MOST_INTERIM,
     MOST_LINES,
-    Answer,
-    BadAnswerError,
+    ResponseParser,
     head_end,
 )
 
@@ -25,8 +25,7 @@ LIMIT = 200
 
 def read(wire: bytes, cuts: Iterable[int] = (), *, limit: int = LIMIT, head_only: bool = False) -> tuple[Any, ...]:
     """All that an answer gives that comes in segments which begin at `cuts`; an error in place of what failed."""
-    interim: list[int] = []
-    answer = Answer(limit=limit, head_only=head_only, informational=lambda head: interim.append(head.status))
+    answer = ResponseParser(limit=limit, head_only=head_only)
     error = ""
     edges = [0, *cuts, len(wire)]
     try:
@@ -37,10 +36,11 @@ def read(wire: bytes, cuts: Iterable[int] = (), *, limit: int = LIMIT, head_only
                 answer.go_on()
             if answer.complete and answer.behind:
                 break  # the connection is closed, and nothing further is fed
-    except BadAnswerError as bad:
+    except RefusedError as bad:
         error = str(bad)
     head = answer.head and (answer.head.status, answer.head.reason, answer.head.headers, answer.head.keep_alive)
     ends = (answer.complete, answer.until_close, answer.behind)
+    interim = [head.status for head in answer.interim]
     return error, head, b"".join(answer.body), answer.trailers, interim, ends
 
 
@@ -181,12 +181,12 @@ def test_trailers_have_a_limit_of_their_own_beside_the_head() -> None:
 def test_what_never_ends_is_refused_before_it_costs_memory(part: str, wire: list[bytes]) -> None:
     """Endless trailers once took gigabytes."""
     limit = 64 * 1024
-    answer = Answer(limit=limit, head_only=False)
+    answer = ResponseParser(limit=limit, head_only=False)
     start, again = wire
     tracemalloc.start()
     try:
         sent = len(start)
-        with pytest.raises(BadAnswerError):  # noqa: PT012 - fed until it is refused
+        with pytest.raises(RefusedError):  # noqa: PT012 - fed until it is refused
             answer.feed(start)
             while sent < 2 * 1024 * 1024:
                 answer.feed(again)
@@ -235,7 +235,7 @@ def test_the_number_of_interim_answers_is_bounded_exactly(segment: int) -> None:
 
 
 def test_only_so_many_chunks_are_read_in_one_go() -> None:
-    answer = Answer(limit=LIMIT, head_only=False)
+    answer = ResponseParser(limit=LIMIT, head_only=False)
     answer.feed(CHUNKED + b"1\r\nx\r\n" * (2 * CHUNKS_AT_ONCE) + b"0\r\n\r\n")
     assert (len(b"".join(answer.body)), answer.pending) == (CHUNKS_AT_ONCE, True)
     answer.go_on()
@@ -245,7 +245,7 @@ def test_only_so_many_chunks_are_read_in_one_go() -> None:
 
 
 def test_single_bytes_count_as_what_they_cost() -> None:
-    answer = Answer(limit=LIMIT, head_only=False)
+    answer = ResponseParser(limit=LIMIT, head_only=False)
     answer.feed(b"HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(1000):
         answer.feed(b"x")
@@ -260,10 +260,10 @@ def test_an_answer_is_freed_without_the_garbage_collector() -> None:
     gc.disable()
     try:
         for wire, _ in ANSWERS.values():
-            answer = Answer(limit=LIMIT, head_only=False)
+            answer = ResponseParser(limit=LIMIT, head_only=False)
             answer.feed(wire)
             del answer
-        assert not [left for left in gc.get_objects() if isinstance(left, Answer)]
+        assert not [left for left in gc.get_objects() if isinstance(left, ResponseParser)]
     finally:
         gc.enable()
 
