@@ -338,13 +338,12 @@ class RequestParser:
         # A fresh one for each head: it then knows nothing of what came before.
         self._llhttp = httptools.HttpRequestParser(self)
         if not line.end() <= end <= line.end() + self._allowed:
-            self._feed_llhttp(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :], ends=False)
+            self._feed_part(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :])
             return self._read_head(data, line.end())
         whole = data[at:end]
-        head = self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :], ends=True)
-        if head is not None:
-            self._limits.remember(whole, head)
-            self._after_head(head)
+        head = self._feed_end(whole if known_to_llhttp else b"POST" + whole[len(method) :])
+        self._limits.remember(whole, head)
+        self._after_head(head)
         return end
 
     def _take_known(self, data: bytes, end: int, known: RequestHead) -> int:
@@ -365,19 +364,31 @@ class RequestParser:
         if not whole:
             end = len(data)
         if end - at > self._allowed:
-            self._feed_llhttp(data[at : at + self._allowed], ends=False)  # a fault in what is allowed comes first
+            self._feed_part(data[at : at + self._allowed])  # a fault in what is allowed comes first
             raise RefusedError(refusals.head_too_large(self._limits.head))
         piece = data[at:end]
-        head = self._feed_llhttp(piece, ends=whole)
-        if head is not None:
-            self._after_head(head)
+        if whole:
+            self._after_head(self._feed_end(piece))
         else:
+            self._feed_part(piece)
             self._allowed -= len(piece)
             self._tail = (self._tail + piece)[-3:]
         return end
 
-    def _feed_llhttp(self, piece: bytes, *, ends: bool) -> RequestHead | None:
-        """Give llhttp a piece of a head, which ends with it or not: llhttp must see the end just where we do."""
+    def _feed_part(self, piece: bytes) -> None:
+        """Give llhttp a piece of a head that is not its last. Raises `RefusedError`, also where llhttp sees the end."""
+        self._feed_llhttp(piece)
+        if self._head is not None:
+            raise RefusedError(refusals.HEAD_END)
+
+    def _feed_end(self, piece: bytes) -> RequestHead:
+        """Give llhttp the last piece of a head. Raises `RefusedError`, also where llhttp does not see the end."""
+        self._feed_llhttp(piece)
+        if self._head is None:
+            raise RefusedError(refusals.HEAD_END)
+        return self._head
+
+    def _feed_llhttp(self, piece: bytes) -> None:
         assert self._llhttp is not None
         try:
             self._llhttp.feed_data(piece)
@@ -386,9 +397,6 @@ class RequestParser:
         except httptools.HttpParserError as error:
             cause = error.__context__
             raise (cause if isinstance(cause, RefusedError) else RefusedError(refusals.grammar(error))) from error
-        if (self._head is None) is ends:
-            raise RefusedError(refusals.HEAD_END)
-        return self._head
 
     def _after_head(self, head: RequestHead) -> None:
         """Give a complete head, and begin the body that it announces."""
@@ -457,9 +465,7 @@ class RequestParser:
         """A head is whole: a request begins, or is refused."""
         llhttp = self._llhttp
         assert llhttp is not None
-        version = _VERSIONS.get(llhttp.get_http_version())
-        if version is None:
-            raise RefusedError(refusals.REQUEST_VERSION)
+        version = _VERSIONS[llhttp.get_http_version()]  # the request line was found to have one of them
         if self._limits.drop_underscores:
             self._headers = [header for header in self._headers if b"_" not in header[0]]
         head = RequestHead(self._method, self._target, version, tuple(self._headers))

@@ -357,8 +357,6 @@ class ResponseParser:
             if version != "1.0" or head.coded:
                 raise RefusedError(refusals.answer_version(version))
             head.version = (1, 0)
-        if head.coded and self._length >= 0:
-            raise RefusedError(refusals.LENGTH_AND_CODING)
         if head.reason != b"OK" and _REASON.fullmatch(head.reason) is None:
             raise RefusedError(refusals.REASON_PHRASE)
         if 100 <= head.status < 200 and head.status != _SWITCHING:

@@ -1,9 +1,13 @@
 """The parser of requests: what it lets through stays as it came, what two parsers could read differently does not."""
 
+import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from statusproxy.proxy.http1 import refusals, request_parser
 from statusproxy.proxy.http1.framing import LONGEST_LINE
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import END, SWITCHED, Event, HeadLimits, RequestHead, RequestParser
@@ -563,3 +567,151 @@ def test_a_declined_upgrade_of_one_request_says_nothing_of_another() -> None:
     got = Reading().feed(request(b"Connection: close"))
     got.parser.stay()
     assert got.parser.ended
+
+
+# ---- heads that come again byte for byte ----
+
+GET = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
+POST = b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\n"
+#: Whole requests of every kind that a parser could mistake for one another.
+WHOLE = [
+    GET,
+    GET.replace(b"/a", b"/other"),
+    b"\r\n" + GET,
+    b"\r\n\r\n" + GET,
+    POST + b"abc",
+    POST + b"xyz",
+    POST + b"\r\n\r",
+    POST.replace(b"3", b"18") + GET[:18],
+    POST.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
+    GET.replace(b"GET", b"PURGE"),
+    b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+]
+LAST = [
+    GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+    b"GET /old HTTP/1.0\r\n\r\n",
+    GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
+    b"CONNECT a.example:1 HTTP/1.1\r\n" + HOST + b"\r\n",
+    b"GET  /two-spaces HTTP/1.1\r\n" + HOST + b"\r\n",
+]
+
+
+def wide() -> HeadLimits:
+    return HeadLimits(target=1000, head=4000, fields=50)
+
+
+def events(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
+    """What a fresh connection makes of these pieces: heads, the data of bodies and their ends, or what was refused."""
+    parser = RequestParser(under)
+    found: list[Any] = []
+    for piece in pieces:
+        for event in parser.feed(piece, 1000, 1000):
+            if isinstance(event, RequestHead):
+                found.append((event.method, event.target, event.headers, event.keep_alive, event.upgrade))
+            elif isinstance(event, bytes) and isinstance(found[-1], bytes):
+                found[-1] += event
+            else:
+                found.append(event)
+    return [*found, parser.take_rest()] if parser.switched else found
+
+
+requests_and_last = st.tuples(st.lists(st.sampled_from(WHOLE), max_size=6), st.sampled_from([b"", *LAST]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(warming=st.lists(requests_and_last, max_size=4), sent=requests_and_last, data=st.data())
+def test_a_parser_that_knows_heads_reads_what_one_that_knows_none_reads(
+    warming: list[tuple[list[bytes], bytes]], sent: tuple[list[bytes], bytes], data: st.DataObject
+) -> None:
+    warm = wide()
+    for whole, last in warming:
+        for request in whole:
+            events(warm, [request])
+        events(warm, [b"".join(whole) + last])
+    stream = b"".join(sent[0]) + sent[1]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=5)))
+    edges = [0, *cuts, len(stream)]
+    pieces = [stream[a:b] for a, b in itertools.pairwise(edges)]
+    assert events(warm, pieces) == events(wide(), pieces)
+
+
+def test_a_head_that_comes_again_is_the_same_object() -> None:
+    parser = RequestParser(wide())
+    [first] = parser.feed(GET, 1, 0)
+    [second] = parser.feed(GET, 1, 0)
+    assert second is first
+
+
+def test_an_empty_line_before_a_request_is_never_taken_for_its_head() -> None:
+    under = wide()
+    events(under, [b"\r\n\r\n" + GET])
+    assert not any(head.startswith(b"\r") for head in under.known)
+
+
+@pytest.mark.parametrize("request_bytes", LAST)
+def test_a_head_that_ends_the_connection_or_switches_it_is_read_each_time(request_bytes: bytes) -> None:
+    under = wide()
+    events(under, [request_bytes])
+    assert not under.known
+
+
+def test_heads_are_remembered_within_bounds() -> None:
+    under = wide()
+    for number in range(3 * request_parser._REMEMBERED):
+        events(under, [GET.replace(b"/a", b"/%d" % number)])
+    assert 0 < len(under.known) <= request_parser._REMEMBERED
+    large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * request_parser._REMEMBERED_SIZE + b"\r\n\r\n")
+    events(under, [large])
+    assert large not in under.known
+
+
+def test_a_known_body_arrives_with_its_head_in_one_feed() -> None:
+    parser = RequestParser(wide())
+    parser.feed(POST + b"abc", 10, 0)
+    [head, body, end] = parser.feed(POST + b"xyz", 10, 0)
+    assert (isinstance(head, RequestHead), body, end) == (True, b"xyz", END)
+    parser.feed(GET, 10, 0)
+    assert parser.feed(GET + GET + POST + b"xy", 10, 0)[3:] == [b"xy"]
+    assert parser.feed(b"z", 10, 0) == [b"z", END]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_head_that_llhttp_ends_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, ends: bool) -> None:
+    """It never does. But where it did, it would read a request that we do not see."""
+
+    class Elsewhere:
+        def __init__(self, parser: RequestParser) -> None:
+            self.parser = parser
+
+        def feed_data(self, data: bytes) -> None:
+            if ends:
+                self.parser.on_header(b"Host", b"a")
+                self.parser.on_headers_complete()
+
+        def get_http_version(self) -> str:
+            return "1.1"
+
+        def should_keep_alive(self) -> bool:
+            return True
+
+        def should_upgrade(self) -> bool:
+            return False
+
+    monkeypatch.setattr("httptools.HttpRequestParser", Elsewhere)
+    asked = GET[:-2] if ends else GET
+    assert RequestParser(wide()).feed(asked, 1, 0) == [refusals.HEAD_END]
+
+
+def test_heads_read_under_other_limits_are_read_anew() -> None:
+    under = wide()
+    asked = GET.replace(b"\r\n\r\n", b"\r\nX_A: 1\r\n\r\n")
+    RequestParser(under).feed(asked, 1, 0)
+    under.change_to(HeadLimits(target=1, head=100, fields=1, drop_underscores=True))
+    assert RequestParser(under).feed(asked, 1, 0) == [refusals.target_too_long(1)]
+    under.change_to(HeadLimits(target=10, head=100, fields=2, drop_underscores=True))
+    parser = RequestParser(under)
+    [head] = parser.feed(asked, 1, 0)
+    assert isinstance(head, RequestHead)
+    assert head.headers == ((b"Host", b"proxy.example"),)
+    late = POST.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"0\r\n" + b"T: x\r\n" * 3 + b"\r\n"
+    assert parser.feed(late, 1, 9)[1:] == [refusals.TRAILERS_TOO_LARGE]

@@ -80,6 +80,7 @@ BAD_ANSWERS = {
     "another version": b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
     "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
     "a bare line feed": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 2\r\n\r\nok",
+    "a control character in the reason": b"HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok",
     "a broken chunk": CHUNKED + b"2\r\nok\r\nz\r\n",
     "a control character in a trailer": CHUNKED + b"2\r\nok\r\n0\r\nX: \x00\r\n\r\n",
     "a bare line feed in the trailers": CHUNKED + b"2\r\nok\r\n0\r\nX: a\nY: b\r\n\r\n",
@@ -253,6 +254,48 @@ def test_single_bytes_count_as_what_they_cost() -> None:
     assert answer.take(64) == b"x" * 64
     assert answer.take(10_000) == b"x" * 936
     assert (answer.held, answer.body) == (0, [])
+
+
+def test_a_body_may_be_taken_piece_by_piece_or_all_at_once() -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.feed(b"HTTP/1.1 200 OK\r\n\r\n")
+    for piece in (b"a" * 100, b"b", b"c", b"d"):
+        answer.feed(piece)
+    assert answer.take(100) == b"a" * 100
+    assert answer.take(2) == b"bc"
+    answer.feed(b"e")
+    assert answer.take_all() == b"de"
+    answer.feed(b"f")
+    assert (answer.take_all(), answer.held, answer.body) == (b"f", 0, [])
+
+
+def test_what_the_gateway_promises_of_its_connection_is_known() -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.feed(
+        b"HTTP/1.1 204 N\r\nkeep-alive: timeout=5\r\nX-Fourteen-Byt: 1\r\nX-Seventeen-Bytes: 1\r\nAuthorized: 1\r\n\r\n"
+    )
+    assert answer.keep_alive_field == b"timeout=5"
+
+
+def test_there_is_nothing_to_go_on_with_where_no_chunks_wait() -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.go_on()
+    answer.feed(CHUNKED + b"1\r\nx\r\n0\r\n\r\n")
+    answer.go_on()
+    assert (answer.take_all(), answer.complete, answer.pending) == (b"x", True, False)
+
+
+def test_an_unfinished_answer_is_freed_once_it_is_let_go() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        answer = ResponseParser(limit=LIMIT, head_only=False)
+        answer.feed(b"HTTP/1.1 200 OK\r\nX:")
+        answer.let_go()
+        del answer
+        assert not [left for left in gc.get_objects() if isinstance(left, ResponseParser)]
+    finally:
+        gc.enable()
 
 
 def test_an_answer_is_freed_without_the_garbage_collector() -> None:
