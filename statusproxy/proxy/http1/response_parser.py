@@ -12,6 +12,7 @@ from typing import Final
 import httptools
 
 from statusproxy.proxy.http1 import refusals
+from statusproxy.proxy.http1.body_pieces import BodyPieces
 from statusproxy.proxy.http1.framing import ANSWER_RULES, ChunkReader, answer_coding
 from statusproxy.proxy.http1.head import Header, tokens
 from statusproxy.proxy.http1.refusals import Refusal, RefusedError
@@ -26,9 +27,6 @@ MOST_LINES: Final = 1000
 #: Interim answers (1xx) before the final one. A gateway that says each second that it is still at work (102) reaches
 #: the limit only after the two minutes that an answer's head may take by default.
 MOST_INTERIM: Final = 128
-
-#: Bytes that a held piece of a body costs besides its data. Single bytes must not fill the memory with objects.
-_PIECE: Final = 64
 
 #: A reason phrase (RFC 9112 §4).
 _REASON: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*+")
@@ -101,7 +99,6 @@ class ResponseParser:
         "body",
         "complete",
         "head",
-        "held",
         "interim",
         "keep_alive_field",
         "trailers",
@@ -127,10 +124,8 @@ class ResponseParser:
         """The interim answers (1xx) that have come; whoever passes them on empties the list (RFC 9110 §15.2)."""
         self.head: ResponseHead | None = None
         """The final answer's head, once it is whole."""
-        self.body: list[bytes] = []
+        self.body = BodyPieces()
         """The pieces of the body that have come and were not taken."""
-        self.held = 0
-        """Bytes in memory for `body`, its small pieces counted with what they cost."""
         self.keep_alive_field: bytes | None = None
         """The value of the field `Keep-Alive`, if there was one."""
         self.trailers: list[Header] = []
@@ -169,7 +164,7 @@ class ResponseParser:
         elif self._trailing:
             self._read_trailers(data)
         else:
-            self._hold(data)
+            self.body.add(data)
 
     def go_on(self) -> None:
         """Read the next chunks of those that are here. Raises `RefusedError`, as `feed` does."""
@@ -181,7 +176,7 @@ class ResponseParser:
             self._at = reader.read(self._unread, self._at, pieces, CHUNKS_AT_ONCE)
         finally:
             if pieces:
-                self._hold(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                self.body.add(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if reader.done or reader.hungry:
             rest, self._unread, self._at = self._unread[self._at :], b"", 0
             if reader.done:
@@ -189,31 +184,6 @@ class ResponseParser:
                 self._begin_trailers(rest)
             else:
                 self._unread = rest
-
-    def take(self, most: int) -> bytes:
-        """The next piece of the body that is here; small ones are joined, up to `most` bytes and a piece."""
-        body = self.body
-        if len(body) > 1 and len(body[0]) < most:
-            size = count = 0
-            while count < len(body) and size < most:
-                size += len(body[count])
-                count += 1
-            body[:count] = [b"".join(body[:count])]
-            self.held -= _PIECE * (count - 1)
-        data = body.pop(0)
-        self.held -= len(data) + _PIECE
-        return data
-
-    def take_all(self) -> bytes:
-        """All of the body that is here."""
-        data = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        self.body.clear()
-        self.held = 0
-        return data
-
-    def _hold(self, data: bytes) -> None:
-        self.body.append(data)
-        self.held += len(data) + _PIECE
 
     # ---- the head ----
 
@@ -276,7 +246,7 @@ class ResponseParser:
             if data.endswith(_LAST_CHUNK) and (line := _CHUNK_LINE.match(data)) is not None:
                 end = line.end() + int(line[1], 16)
                 if end + len(_LAST_CHUNK) == len(data):
-                    self._hold(data[line.end() : end])
+                    self.body.add(data[line.end() : end])
                     self.complete = True
                     return
             self._reader = ChunkReader(ANSWER_RULES)
@@ -297,8 +267,7 @@ class ResponseParser:
             size = self._left
             data = data[:size]
             self.behind = True
-        self.body.append(data)
-        self.held += size + _PIECE
+        self.body.add(data)
         self._left -= size
         self.complete = not self._left
 

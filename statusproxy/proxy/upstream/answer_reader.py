@@ -81,17 +81,17 @@ class AnswerReader:
             if parser.complete:
                 return b""
             await self._wait(self._limits.response_body)
-        data = parser.take(_WORTH_A_WRITE)
+        data = parser.body.take(_WORTH_A_WRITE)
         self._taken()
         return data
 
     def ready(self) -> bytes | None:
         """The rest of the body if all of it is here, without waiting; None while any of it is to come."""
-        return self._parser.take_all() if self._parser.complete and self.error is None else None
+        return self._parser.body.take_all() if self._parser.complete and self.error is None else None
 
     def take_early(self) -> bytes:
         """What came behind the head of an answer that switches protocols."""
-        return self._parser.take_all()
+        return self._parser.body.take_all()
 
     @property
     def complete(self) -> bool:
@@ -101,7 +101,7 @@ class AnswerReader:
     @property
     def held(self) -> int:
         """Bytes that the part of the answer takes which waits here to be read."""
-        return self._parser.held
+        return self._parser.body.held
 
     @property
     def trailers(self) -> list[Header]:
@@ -146,7 +146,7 @@ class AnswerReader:
     def congested(self) -> bool:
         """Whether the gateway has to wait: enough is held. Never once the answer is whole."""
         parser = self._parser
-        return not parser.complete and (parser.held > HIGH_WATER or parser.pending)
+        return not parser.complete and (parser.body.held > HIGH_WATER or parser.pending)
 
     @property
     def waited_for(self) -> bool:

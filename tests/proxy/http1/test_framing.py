@@ -296,9 +296,9 @@ def test_the_time_grows_with_the_length_and_no_faster(rules: ChunkRules, unit: b
         wire = unit * count
         best = float("inf")
         for _ in range(5):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             ChunkReader(rules).read(wire, 0, [], count)
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.thread_time() - begun)
         return best
 
     assert seconds(16_000) < 40 * max(seconds(1_000), 2e-5)
