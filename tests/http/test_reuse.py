@@ -130,7 +130,7 @@ async def exchange(pool: Pool, gateway: BlockingGateway, number: int, plan: Plan
                         return
             assert body == (b"" if plan.answer == "head" else content(number, plan))
             if plan.answer in {"chunked", "tiny"}:
-                assert connection.answer.trailers == [(b"X-Sum", b"%d" % number)]
+                assert connection.answer.parser.trailers == [(b"X-Sum", b"%d" % number)]
             if not plan.early:
                 await upload
         finally:

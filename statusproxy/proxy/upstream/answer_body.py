@@ -58,11 +58,12 @@ class AnswerBody:
         """`give_back` is called once, when the answer needs its connection no more."""
         self._begun: list[bytes] = []  # read already, and put back
         answer = connection.answer
-        self._trailers = answer.trailers
+        come = answer.parser
+        self._trailers = come.trailers
         self.room_taken = 0
         """Bytes of room that the rest of the answer has."""
         self._answer: AnswerReader | None = None  # until the connection is given back
-        if answer.complete and answer.held <= SMALL:  # the everyday case, which costs no more than this
+        if come.complete and come.body.held <= SMALL:  # the everyday case, which costs no more than this
             self._rest = answer.ready() or b""
             give_back()
             return
@@ -72,7 +73,7 @@ class AnswerBody:
         self._room = room
         self._collected = 0
         self._reading = False
-        if answer.complete:
+        if come.complete:
             self._take_over()
         else:
             answer.whole = self._take_over
@@ -140,7 +141,7 @@ class AnswerBody:
         answer = self._answer
         if answer is None or self._reading:
             return  # whoever reads does it then
-        size = self._collected + answer.held
+        size = self._collected + answer.parser.body.held
         if size > SMALL:
             if not self._room.take(size):
                 return

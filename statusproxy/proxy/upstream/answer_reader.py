@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import ResponseHead, ResponseParser
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -29,11 +28,11 @@ class AnswerReader:
         "_informational",
         "_limits",
         "_loop",
-        "_parser",
         "_taken",
         "_waiter",
         "answered",
         "error",
+        "parser",
         "whole",
     )
 
@@ -49,7 +48,8 @@ class AnswerReader:
         answer before the final one (RFC 9110 §15.2), `taken` after each piece that was read."""
         self._loop = loop
         self._limits = limits
-        self._parser = ResponseParser(limits.head_bytes, head_only)
+        self.parser = ResponseParser(limits.head_bytes, head_only)
+        """What has come of the answer, and whether that is all."""
         self._informational = informational
         self._taken = taken
         self._waiter: asyncio.Future[None] | None = None
@@ -65,7 +65,7 @@ class AnswerReader:
 
     async def head(self) -> ResponseHead:
         """The final answer's head. Raises `UpstreamError`."""
-        parser = self._parser
+        parser = self.parser
         while parser.head is None:
             if self.error is not None:
                 raise self.error
@@ -74,7 +74,7 @@ class AnswerReader:
 
     async def read(self) -> bytes:
         """What came of the body since the last call, at least a byte; b"" at its end. Raises `UpstreamError`."""
-        parser = self._parser
+        parser = self.parser
         while not parser.body:
             if self.error is not None:
                 raise self.error
@@ -87,33 +87,23 @@ class AnswerReader:
 
     def ready(self) -> bytes | None:
         """The rest of the body if all of it is here, without waiting; None while any of it is to come."""
-        return self._parser.body.take_all() if self._parser.complete and self.error is None else None
+        return self.parser.body.take_all() if self.parser.complete and self.error is None else None
 
     def take_early(self) -> bytes:
         """What came behind the head of an answer that switches protocols."""
-        return self._parser.body.take_all()
+        return self.parser.body.take_all()
 
     @property
     def complete(self) -> bool:
         """Whether the answer's last byte is here."""
-        return self._parser.complete
-
-    @property
-    def held(self) -> int:
-        """Bytes that the part of the answer takes which waits here to be read."""
-        return self._parser.body.held
-
-    @property
-    def trailers(self) -> list[Header]:
-        """The fields behind the answer's body, once it is complete."""
-        return self._parser.trailers
+        return self.parser.complete
 
     # ---- for the connection ----
 
     def feed(self, data: bytes) -> None:
         """Take what came; afterwards `error` says whether it is no answer."""
         self.answered = True
-        parser = self._parser
+        parser = self.parser
         try:
             parser.feed(data)
         except RefusedError as refused:
@@ -127,25 +117,15 @@ class AnswerReader:
     def go_on(self) -> None:
         """Parse the next of what came and was too much work for one turn of the loop (`pending`)."""
         try:
-            self._parser.go_on()
+            self.parser.go_on()
         except RefusedError as refused:
             self._refuse(refused)
         self.wake()
 
     @property
-    def pending(self) -> bool:
-        """Whether more can be parsed of what is here: call `go_on` in a later turn."""
-        return self._parser.pending
-
-    @property
-    def behind(self) -> bool:
-        """Whether bytes came behind the answer."""
-        return self._parser.behind
-
-    @property
     def congested(self) -> bool:
         """Whether the gateway has to wait: enough is held. Never once the answer is whole."""
-        parser = self._parser
+        parser = self.parser
         return not parser.complete and (parser.body.held > HIGH_WATER or parser.pending)
 
     @property
@@ -155,13 +135,13 @@ class AnswerReader:
 
     def fail(self, error: UpstreamError) -> None:
         """The exchange has failed, unless its answer is whole: whoever waits learns it."""
-        if self.error is None and not self._parser.complete:
+        if self.error is None and not self.parser.complete:
             self.error = error
         self.wake()
 
     def finish(self, exc: Exception | None) -> None:
         """The connection is lost by `exc` (None: in order), and all that had come was parsed: is the answer whole?"""
-        parser = self._parser
+        parser = self.parser
         if exc is None and parser.until_close:
             parser.complete = True
         elif not parser.complete:
@@ -178,14 +158,14 @@ class AnswerReader:
         """
         if self._deadline is None or now < self._deadline:
             return False
-        if not request_done and self._parser.head is None:
+        if not request_done and self.parser.head is None:
             self._deadline = now + (self._limits.response_head or 0.0)
             return False
         return True
 
     def reusable(self) -> bool:
         """Whether another exchange may follow, as far as this answer says; it is not read any further."""
-        parser, error = self._parser, self.error
+        parser, error = self.parser, self.error
         self.error = None  # its traceback holds the exchange, and a frame of ours that holds us
         self.whole = self._informational = None
         if not parser.complete:
@@ -193,11 +173,6 @@ class AnswerReader:
             return False
         head = parser.head
         return not parser.behind and error is None and head is not None and head.keep_alive and not self.waited_for
-
-    @property
-    def keep_alive_field(self) -> bytes | None:
-        """What the gateway said of its connection in `Keep-Alive`."""
-        return self._parser.keep_alive_field
 
     def wake(self) -> None:
         """Have whoever waits look again."""
@@ -219,7 +194,7 @@ class AnswerReader:
         self.fail(UpstreamError("gateway_bad_answer", str(refused), answered=True))
 
     def _pass_interim(self) -> None:
-        interim, self._parser.interim = self._parser.interim, []
+        interim, self.parser.interim = self.parser.interim, []
         if self._informational is not None:
             for head in interim:
                 self._informational(head)

@@ -99,7 +99,7 @@ class UpstreamConnection(PacedWriting):
         if self._paused:
             self._paused = False
             transport.resume_reading()
-        promised = answer.keep_alive_field
+        promised = answer.parser.keep_alive_field
         self.idle_limit = DEFAULT_IDLE if promised is None else promised_idle(promised)
         return True
 
@@ -122,7 +122,7 @@ class UpstreamConnection(PacedWriting):
     @property
     def complete(self) -> bool:
         """Whether the answer's last byte is here."""
-        return self._answer is not None and self._answer.complete
+        return self._answer is not None and self._answer.parser.complete
 
     def give_up(self, error: UpstreamError) -> None:
         """Fail the exchange with `error`, which came from the client's side of it."""
@@ -195,7 +195,7 @@ class UpstreamConnection(PacedWriting):
             self._tunnel(data)
             return
         answer = self._answer
-        if answer is None or answer.complete:
+        if answer is None or answer.parser.complete:
             # Bytes that no request asked for: whose answer they are cannot be told, so nobody gets them.
             self.abort()
             return
@@ -209,19 +209,19 @@ class UpstreamConnection(PacedWriting):
             return
         answer.go_on()
         self._look(answer)
-        if self._lost is not None and not answer.pending:
+        if self._lost is not None and not answer.parser.pending:
             answer.finish(self._lost[0])
 
     def _look(self, answer: AnswerReader) -> None:
         """Something came: is it in order, is it all, does the gateway have to wait?"""
-        if answer.error is not None or answer.behind:
+        parser = answer.parser
+        if answer.error is not None or parser.behind:
             self.abort()
-        elif answer.pending:
+        elif parser.pending:
             self._loop.call_soon(self._go_on)
-        complete = answer.complete
-        if self._paused or not complete:
+        if self._paused or not parser.complete:
             self._set_reading(answer)
-        if complete and answer.whole is not None:
+        if parser.complete and answer.whole is not None:
             answer.whole()
 
     def _answer_taken(self) -> None:
@@ -273,7 +273,7 @@ class UpstreamConnection(PacedWriting):
                 left = unread(self.transport)
                 if left:
                     self.data_received(left)
-            if not answer.pending:
+            if not answer.parser.pending:
                 answer.finish(exc)
         if answer is not None:
             answer.wake()

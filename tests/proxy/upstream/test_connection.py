@@ -451,7 +451,7 @@ async def test_chunks_of_a_byte_leave_the_loop_to_others_every_few_of_them(origi
     def watch() -> None:
         nonlocal most, turns, parsed
         answer = connection._answer
-        now = sum(map(len, answer._parser.body)) if answer is not None else 0
+        now = sum(map(len, answer.parser.body)) if answer is not None else 0
         most, parsed = max(most, now - parsed), now
         turns += 1
         if not connection.complete:
@@ -477,7 +477,7 @@ async def test_an_answer_that_came_whole_before_the_end_of_its_connection_is_who
     connection = await pool.acquire()
     asked(connection)
     assert await body_of(connection) == b"x" * TINY
-    assert connection.answer.trailers == [(b"X-Sum", b"1")]
+    assert connection.answer.parser.trailers == [(b"X-Sum", b"1")]
     pool.release(connection)
 
 
@@ -549,7 +549,7 @@ async def test_single_bytes_make_the_gateway_wait_before_they_fill_the_memory(or
     await until(lambda: connection._paused)
     answer = connection._answer
     assert answer is not None
-    assert len(answer._parser.body) < 10_000
+    assert len(answer.parser.body) < 10_000
     pool.abort()
 
 
