@@ -352,7 +352,7 @@ async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anythin
     pool.release(another)
     another.idle_limit = -1.0
     pool._sweep(loop)
-    assert (pool.idle, another.closed, pool._sweeper) == (0, True, None)
+    assert [pool.idle, another.closed, pool._sweeper] == [0, True, None]
 
 
 # ---- whatever happens, in whatever order ----
