@@ -114,7 +114,7 @@ async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypa
 
 def test_another_reason_is_passed_on_and_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
     told: list[str | None] = []
-    look = GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: told.append(look.trouble))
+    look = GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: told.append(look.error))
     for trouble in ("connection refused", "connection refused", "no route to host"):
         look._note(trouble)
     assert told == ["connection refused", "no route to host"]
