@@ -102,11 +102,11 @@ def test_the_time_grows_with_the_length_and_no_faster(unit: bytes) -> None:
         other = unit * count
         best = float("inf")
         for _ in range(5):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             for _ in range(10):
                 forwarded_for([line])
                 forwarded_for([other])
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.thread_time() - begun)
         return best
 
     assert seconds(16_000) < 40 * max(seconds(1_000), 2e-5)

@@ -1,6 +1,6 @@
 """The client's side of the proxy: aiohttp's low-level server, with what a faithful proxy needs besides.
 
-`web.Server` keeps the connections and ends them in order. Added here: a parser of our own (`requests.py`), a loop that
+`web.Server` keeps the connections and ends them in order. Added here: a parser of our own (`http1`), a loop that
 serves a connection's requests in turn, a request object that is only what a proxy reads, error answers the hub
 understands, time for a request's head, news of a client that has gone, a limit on connections, and the raw connection
 for tunnels.
@@ -17,13 +17,14 @@ from aiohttp import web
 from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE, RequestHandler, _ErrInfo
 
 from statusproxy.proxy.client_address import LOCAL, Peer
-from statusproxy.proxy.downstream.body_buffer import Intake, RequestBody
+from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError, Intake, RequestBody
 from statusproxy.proxy.downstream.descriptors import Reserve
 from statusproxy.proxy.downstream.places import Places
-from statusproxy.proxy.downstream.turns import Turns
+from statusproxy.proxy.downstream.turns import FREE, Turns
 from statusproxy.proxy.downstream.unplaced import LINGER, Unplaced, end_our_half
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.http1.request_parser import BrokenBodyError, HeadLimits, RefusedError, RequestHead, RequestParser
+from statusproxy.proxy.http1.refusals import Refusal, RefusedError
+from statusproxy.proxy.http1.request_parser import END, SWITCHED, HeadLimits, RequestHead, RequestParser
 from statusproxy.proxy.problems import PROBLEMS, Language, error_answer
 from statusproxy.proxy.reset import reset
 
@@ -98,13 +99,8 @@ class ClientConnection(RequestHandler):
 
     def __init__(self, server: "ClientServer", **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
-        self._requests = RequestParser(
-            self._loop,
-            server.head_limits,
-            intake=Intake(self, _READ_AHEAD),
-            turns=server.turns,
-            refusal=_refusal,
-            at_once=MAX_MSG_QUEUE_SIZE,
+        self._requests = ParserSeam(
+            self._loop, server.head_limits, Intake(self, _READ_AHEAD), server.turns, MAX_MSG_QUEUE_SIZE
         )
         self._parser = cast(Any, self._requests)
         self.server = server
@@ -322,7 +318,7 @@ class ClientConnection(RequestHandler):
         transport = self.transport
         if transport is None:
             return
-        transport.write(self.server.problem(refused.code if isinstance(refused, RefusedError) else "internal"))
+        transport.write(self.server.problem(refused.refusal.code if isinstance(refused, RefusedError) else "internal"))
         self._close = True
         end_our_half(transport)
         self._waiter = self._loop.create_future()  # cancelled when the client has gone
@@ -395,9 +391,88 @@ def _readable(transport: asyncio.BaseTransport) -> bool:
     return bool(poll.poll(0))
 
 
-def _refusal(refused: RefusedError) -> _ErrInfo:
+def _refusal(refused: Refusal) -> _ErrInfo:
     """What stands in the queue for the refused request, to be answered in its turn."""
-    return _ErrInfo(status=HTTPStatus.BAD_REQUEST, exc=refused, message=str(refused))
+    return _ErrInfo(status=HTTPStatus.BAD_REQUEST, exc=RefusedError(refused), message=refused.detail)
+
+
+class ParserSeam:
+    """The parser's events as aiohttp's server asks for them: requests with their bodies, which are fed as they come."""
+
+    __slots__ = ("_at_once", "_body", "_intake", "_loop", "_parser", "_turns", "_waiting")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, limits: HeadLimits, intake: Intake, turns: Turns, at_once: int
+    ) -> None:
+        """`at_once`: requests that may wait to be handled."""
+        self._loop = loop
+        self._parser = RequestParser(limits)
+        self._intake = intake
+        self._turns = turns
+        self._at_once = at_once
+        self._waiting = 0
+        self._body: RequestBody | None = None
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a request has begun whose head is not complete."""
+        return self._parser.in_head
+
+    @property
+    def behind(self) -> bool:
+        """Whether more could be read at once of what is here, but other connections go first."""
+        return self._parser.behind
+
+    def feed_data(self, data: bytes) -> tuple[list[tuple[Any, RequestBody]], bool, bytes]:
+        """The requests that begin in `data`, whether the connection stops being HTTP after them, and what is left."""
+        parser = self._parser
+        messages: list[tuple[Any, RequestBody]] = []
+        switched = False
+        if self._intake.full:
+            parser.keep(data)
+            return messages, False, b""
+        for event in parser.feed(data, self._at_once - self._waiting, max(FREE, self._turns.left)):
+            if type(event) is RequestHead:
+                self._waiting += 1
+                if event.has_body:
+                    self._body = RequestBody(self._intake, self._loop)
+                messages.append((event, self._body or NO_BODY))
+            elif type(event) is bytes:
+                assert self._body is not None
+                self._body.feed_data(event)
+            elif event is END:
+                assert self._body is not None
+                self._body.feed_eof()
+                self._body = None
+            elif event is SWITCHED:
+                switched = True
+            elif isinstance(event, Refusal):
+                body, self._body = self._body, None
+                if body is not None:
+                    body.set_exception(BrokenBodyError(event.detail))
+                else:
+                    messages.append((_refusal(event), NO_BODY))
+        if parser.chunks:
+            self._turns.spend(parser.chunks)
+        if switched:
+            rest = parser.take_rest()
+            parser.stay()
+            return messages, True, rest
+        return messages, False, b""
+
+    def message_consumed(self) -> None:
+        """A request is being handled: another may take its place in the queue."""
+        if self._waiting:
+            self._waiting -= 1
+
+    def pause_reading(self) -> None:
+        """The reader of a body is behind: `Intake` says so, and `feed_data` keeps what comes."""
+
+    def set_upgraded(self, val: bool) -> None:
+        """The server goes on after an upgrade that was declined: there is nothing to undo."""
+
+    def feed_eof(self) -> None:
+        """The connection has ended; its requests learn that from the connection."""
 
 
 class TunnelReceiver:
