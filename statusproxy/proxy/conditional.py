@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
-from statusproxy.proxy.http1.head import Header, Headers, Noted, lower, values
+from statusproxy.proxy.http1.head import Header, Headers, WellKnown, lower, values
 
 #: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
 #: for a list whose correction has changed), or for a part of it.
@@ -67,11 +67,17 @@ class Representation:
 
 
 def represent(
-    asked: Noted, status: int, reason: bytes, headers: list[Header], said: Noted, body: bytes, own_tag: bytes | None
+    asked: WellKnown,
+    status: int,
+    reason: bytes,
+    headers: list[Header],
+    said: WellKnown,
+    body: bytes,
+    own_tag: bytes | None,
 ) -> Representation:
     """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
 
-    `asked` and `said` are what was noted of the request and of the answer (`headers.sort_out`).
+    `asked` and `said` are the well-known fields of the request and of the answer (`head.classify_fields`).
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
     correction in force nothing differs but `Vary`. Where the client asked for gzip it gets it, since the gateway was
     asked for none; the caller compresses the body. So the answer depends on what the client accepts, and says so to

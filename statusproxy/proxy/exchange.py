@@ -21,18 +21,19 @@ from statusproxy.proxy.coalescing import Flight, Flights, Landing
 from statusproxy.proxy.codings import decoding, is_wide
 from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.downstream.connection import ClientRequest
-from statusproxy.proxy.downstream.request_body import LAST_CHUNK, Upload, chunk, read_whole
+from statusproxy.proxy.downstream.request_body import Upload, read_whole
 from statusproxy.proxy.downstream.slow_reader import SlowReader
+from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
 from statusproxy.proxy.http1.head import (
     ANSWER_ROLES,
     HOP_BY_HOP,
     Header,
-    Noted,
+    WellKnown,
+    classify_fields,
     date_now,
     end_to_end,
     first,
     lower,
-    sort_out,
     values,
     via,
     write_head,
@@ -142,13 +143,12 @@ class Exchange:
         "_durable",
         "_flight",
         "_followed",
+        "_forwarded",
         "_gone",
         "_hop",
         "_id_usable",
-        "_kept",
         "_knowledge",
         "_match",
-        "_noted",
         "_problem",
         "_proxy",
         "_reader",
@@ -165,6 +165,7 @@ class Exchange:
         "_upload",
         "_upstream_seconds",
         "_verification",
+        "_well_known",
     )
 
     def __init__(self, proxy: Proxy, request: ClientRequest) -> None:
@@ -175,8 +176,8 @@ class Exchange:
         self._started = time.perf_counter()
         self._asked_at = proxy.knowledge.now()
         self._target = request.target
-        self._kept, self._noted = request.message.kept, request.message.noted
-        said = self._noted.get(b"x-request-id")
+        self._forwarded, self._well_known = request.message.forwarded, request.message.well_known
+        said = self._well_known.get(b"x-request-id")
         usable = said is not None and len(said) == 1 and _REQUEST_ID.fullmatch(said[0]) is not None
         self._request_id = said[0].decode("ascii") if said is not None and usable else new_request_id()
         self._id_usable = usable
@@ -254,20 +255,20 @@ class Exchange:
         if request.method == "CONNECT":
             return "method_not_allowed"
         if limits.body is not None:
-            length = self._noted.get(b"content-length")
+            length = self._well_known.get(b"content-length")
             if length is not None and int(length[0]) > limits.body:
                 return "body_too_large"
         return None
 
     async def _last_hop(self) -> bool:
         """Answer OPTIONS and TRACE that may travel no further; let others travel one hop less (RFC 9110 §7.6.2)."""
-        said = values(self._kept, b"max-forwards")
+        said = values(self._forwarded, b"max-forwards")
         if len(said) != 1 or not said[0].isdigit():
             return False
         left = int(said[0]) if len(said[0]) <= _MANY_DIGITS else 10**_MANY_DIGITS
         if left:
             one_less = b"%d" % (left - 1)
-            self._kept = [(n, one_less if lower(n) == b"max-forwards" else value) for n, value in self._kept]
+            self._forwarded = [(n, one_less if lower(n) == b"max-forwards" else value) for n, value in self._forwarded]
             return False
         if self._request.method == "OPTIONS":
             await self._answer(204, b"No Content", [(b"Allow", ALLOW)], b"")
@@ -291,12 +292,12 @@ class Exchange:
         """Forward a webhook, or answer a tap, and hear what it says once its body is whole."""
         entry = match.entry
         assert isinstance(entry, WebhookTarget)
-        if not SAID.isdisjoint(self._noted):
+        if not SAID.isdisjoint(self._well_known):
             self._client = self._site.trust.client(self._request.connection.peer, self._request.headers)
         self._verification = entry.senders.verify(self._client, self._request.headers)
         # Nothing is unfolded or kept for a sender that is not believed anyway.
         believable = self._verification.open
-        coding = b",".join(self._noted.get(b"content-encoding", ())) if believable else None
+        coding = b",".join(self._well_known.get(b"content-encoding", ())) if believable else None
         self._tap = Tap(self._site.limits.tap if believable else 0, coding)
         if entry.tap:
             self._onward(self._site.pool)  # not sent; looks for what a proxy in front left out
@@ -328,8 +329,8 @@ class Exchange:
         if body is None:
             await self._stream(head)
             return
-        fields, noted = self._answer_fields(head)
-        text, why = await self._unfold(head, noted, body, self._site.limits.corrected)
+        fields, well_known = self._answer_fields(head)
+        text, why = await self._unfold(head, well_known, body, self._site.limits.corrected)
         if text is None:
             if why:
                 self._knowledge.unreadable("channels", why)
@@ -347,11 +348,11 @@ class Exchange:
         changed = correction.body is not text
         self._corrected = len(correction.corrected)
         answer = conditional.represent(
-            self._noted,
+            self._well_known,
             head.status,
             head.reason,
             fields,
-            noted,
+            well_known,
             correction.body if changed else body,
             await self._proxy.renditions.tag(correction.body) if changed else None,
         )
@@ -398,7 +399,7 @@ class Exchange:
         """Pass on a request whose answer shows whether the gateway has caught up, and draw the conclusion."""
         knowledge, session = self._knowledge, match.session
         if match.kind is Kind.CREATE and session is None:
-            coding = b",".join(self._noted.get(b"content-encoding", ()))
+            coding = b",".join(self._well_known.get(b"content-encoding", ()))
             self._tap = Tap(_GLANCE, coding, decoded_limit=_GLANCE_DECODED, late=True)
         head = await self._send(self._site.pool, self._onward(self._site.pool))
         if 200 <= head.status < 300:
@@ -425,8 +426,8 @@ class Exchange:
             await self._stream(head)
             return
         kind = first(head.headers, b"content-type") or b""
-        fields, noted = self._answer_fields(head)
-        text, why = await self._unfold(head, noted, body, _GLANCE)
+        fields, well_known = self._answer_fields(head)
+        text, why = await self._unfold(head, well_known, body, _GLANCE)
         if text is not None:
             image = kind.lower().startswith(b"image/")
             self._durable = self._knowledge.qr_answered(session, text, image, self._asked_at)
@@ -441,8 +442,8 @@ class Exchange:
         if body is None:
             await self._stream(head)
             return
-        fields, noted = self._answer_fields(head)
-        text, why = await self._unfold(head, noted, body, _GLANCE)
+        fields, well_known = self._answer_fields(head)
+        text, why = await self._unfold(head, well_known, body, _GLANCE)
         if text is None and why not in ("", "empty"):
             self._knowledge.unreadable("create", why)
         else:
@@ -492,7 +493,7 @@ class Exchange:
         request = self._request
         made = onward(
             request.message,
-            self._kept,
+            self._forwarded,
             request.connection.peer,
             self._site,
             pool,
@@ -568,7 +569,7 @@ class Exchange:
         """What carries a body that is still coming."""
         if self._upload is None:
             request = self._request
-            expected = self._noted.get(b"expect", ()) if request.version >= (1, 1) else ()
+            expected = self._well_known.get(b"expect", ()) if request.version >= (1, 1) else ()
             self._upload = Upload(
                 request,
                 self._site,
@@ -660,28 +661,28 @@ class Exchange:
 
     # ---- the answer's way ----
 
-    def _answer_fields(self, head: ResponseHead) -> tuple[list[Header], Noted]:
+    def _answer_fields(self, head: ResponseHead) -> tuple[list[Header], WellKnown]:
         """The answer's fields as the client gets them but for the framing, and those noted on the way."""
-        fields, noted = sort_out(head.headers, ANSWER_ROLES)
-        fields.append(via(noted.get(b"via"), head.version))
-        if self._followed and b"x-request-id" in noted:
-            del noted[b"x-request-id"]  # the gateway gave back the id of the request that made the call
+        fields, well_known = classify_fields(head.headers, ANSWER_ROLES)
+        fields.append(via(well_known.get(b"via"), head.version))
+        if self._followed and b"x-request-id" in well_known:
+            del well_known[b"x-request-id"]  # the gateway gave back the id of the request that made the call
             fields = [header for header in fields if lower(header[0]) != b"x-request-id"]
-        if b"x-request-id" not in noted:
+        if b"x-request-id" not in well_known:
             fields.append((b"X-Request-Id", self._request_id.encode()))
-        if b"content-length" in noted and (head.status < 200 or head.status == 204):
-            del noted[b"content-length"]  # such an answer may not have one (RFC 9110 §8.6)
+        if b"content-length" in well_known and (head.status < 200 or head.status == 204):
+            del well_known[b"content-length"]  # such an answer may not have one (RFC 9110 §8.6)
             fields = [header for header in fields if lower(header[0]) != b"content-length"]
-        return fields, noted
+        return fields, well_known
 
     async def _stream(self, head: ResponseHead) -> None:
         """Send the client the answer as it comes."""
         await self._settle()
         answer, request = self._answer_body, self._request
         assert answer is not None
-        fields, noted = self._answer_fields(head)
+        fields, well_known = self._answer_fields(head)
         bodiless = request.method == "HEAD" or head.status in {204, 304}
-        has_length = b"content-length" in noted
+        has_length = b"content-length" in well_known
         chunked = False
         if not bodiless and not has_length:
             chunked = request.version >= (1, 1)
@@ -744,7 +745,9 @@ class Exchange:
             self._knowledge.unreadable(self._match.kind.name.lower(), "too-large")
         return body
 
-    async def _unfold(self, head: ResponseHead, noted: Noted, body: bytes, limit: int) -> tuple[bytes | None, str]:
+    async def _unfold(
+        self, head: ResponseHead, well_known: WellKnown, body: bytes, limit: int
+    ) -> tuple[bytes | None, str]:
         """The body to look at, decoded; None with the reason (or "" where there is nothing wrong) where not.
 
         `limit`: the most bytes it may have, decoded.
@@ -755,7 +758,7 @@ class Exchange:
             return None, "partial"
         if not body:
             return None, "empty"
-        coding = b",".join(noted.get(b"content-encoding", ()))
+        coding = b",".join(well_known.get(b"content-encoding", ()))
         if not coding:
             return body, ""
         try:
@@ -805,8 +808,7 @@ class Exchange:
         """The end of a chunked body, with the gateway's trailers (RFC 9112 §7.1.2)."""
         if not answer.trailers:
             return LAST_CHUNK
-        fields = end_to_end(answer.trailers, HOP_BY_HOP | {b"content-length", b"trailer", b"host"})
-        return b"0\r\n" + b"".join([name + b": " + value + b"\r\n" for name, value in fields]) + b"\r\n"
+        return last_chunk(end_to_end(answer.trailers, HOP_BY_HOP | {b"content-length", b"trailer", b"host"}))
 
     def _informational(self, head: ResponseHead) -> None:
         """Pass on a 1xx answer at once (RFC 9110 §15.2); HTTP/1.0 knows none."""

@@ -45,17 +45,17 @@ def left_out(head: RequestHead, peer: Peer, trust: Trust, *, at_web_port: bool) 
 
     `at_web_port` tells that we listen on port 80 or 443 ourselves: then clients ask for a name without a port.
     """
-    noted = head.noted
+    well_known = head.well_known
     found = NOTHING
-    if b"sec-websocket-key" in noted and not head.upgrade:  # RFC 6455 §4.1 has both
+    if b"sec-websocket-key" in well_known and not head.upgrade:  # RFC 6455 §4.1 has both
         found = (UPGRADE,)
     if (
-        _NAMING.isdisjoint(noted)
+        _NAMING.isdisjoint(well_known)
         and trust.is_trusted(peer.address)
         and (
-            not _PASSED_ON.isdisjoint(noted)
+            not _PASSED_ON.isdisjoint(well_known)
             or _is_old_and_named(head)
-            or (not at_web_port and _is_public(noted.get(b"host", _NO_HOST)[0]))
+            or (not at_web_port and _is_public(well_known.get(b"host", _NO_HOST)[0]))
         )
     ):
         found = (CLIENT, *found)

@@ -8,7 +8,7 @@ from statusproxy.proxy import conditional
 from statusproxy.proxy.client_address import SAID, Peer
 from statusproxy.proxy.front_proxy import left_out
 from statusproxy.proxy.http1.authority import absolute
-from statusproxy.proxy.http1.head import Header, Noted, lower, via, write_head
+from statusproxy.proxy.http1.head import Header, WellKnown, lower, via, write_head
 from statusproxy.proxy.http1.request_parser import RequestHead
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.pool import Pool
@@ -34,7 +34,7 @@ class Onward:
 
 def onward(
     head: RequestHead,
-    kept: list[Header],
+    forwarded: list[Header],
     peer: Peer,
     site: Site,
     pool: Pool,
@@ -45,24 +45,24 @@ def onward(
     listing: bool = False,
     upgrade: bool = False,
 ) -> Onward:
-    """The head for the next hop in `pool`; `kept` are the request's fields to carry on.
+    """The head for the next hop in `pool`; `forwarded` are the request's fields to carry on.
 
     `target` and `method` replace the request's own; `listing` asks as a corrected route must (`conditional.ask`);
     `keep_id` tells whether the request's own id may be carried on.
     """
-    if kept is not head.kept:
-        return _make(head, kept, peer, site, pool, keep_id, target, method, listing, upgrade)
+    if forwarded is not head.forwarded:
+        return _make(head, forwarded, peer, site, pool, keep_id, target, method, listing, upgrade)
     made_for = (site, pool, peer.address, peer.secure, target, method, listing, upgrade)
-    made = head.onward
+    made: Onward | None = head.attachment
     if made is None or made.made_for != made_for:
-        made = head.onward = _make(head, kept, peer, site, pool, keep_id, target, method, listing, upgrade)
+        made = head.attachment = _make(head, forwarded, peer, site, pool, keep_id, target, method, listing, upgrade)
         made.made_for = made_for
     return made
 
 
 def _make(
     head: RequestHead,
-    kept: list[Header],
+    forwarded: list[Header],
     peer: Peer,
     site: Site,
     pool: Pool,
@@ -72,10 +72,10 @@ def _make(
     listing: bool,
     upgrade: bool,
 ) -> Onward:
-    noted = head.noted
-    if b"x-request-id" in noted and not keep_id:
-        kept = [header for header in kept if lower(header[0]) != b"x-request-id"]
-    fields, client = _fields(head, kept.copy(), noted, peer, site, pool)
+    well_known = head.well_known
+    if b"x-request-id" in well_known and not keep_id:
+        forwarded = [header for header in forwarded if lower(header[0]) != b"x-request-id"]
+    fields, client = _fields(head, forwarded.copy(), well_known, peer, site, pool)
     if head.chunked:
         fields.append((b"Transfer-Encoding", b"chunked"))
     if upgrade:
@@ -85,7 +85,7 @@ def _make(
         fields = conditional.ask(fields)
     start = _request_line(method or head.method, target or head.target, pool)
     wire = alike = write_head(start, fields)[:-2]
-    if b"x-request-id" in noted and keep_id:
+    if b"x-request-id" in well_known and keep_id:
         for name, value in fields:
             if lower(name) == b"x-request-id":
                 alike = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
@@ -94,13 +94,13 @@ def _make(
 
 
 def _fields(
-    head: RequestHead, fields: list[Header], noted: Noted, peer: Peer, site: Site, pool: Pool
+    head: RequestHead, fields: list[Header], well_known: WellKnown, peer: Peer, site: Site, pool: Pool
 ) -> tuple[list[Header], str]:
     """The request's own fields and those that tell who asks, and the real client's address."""
     authority = _authority(head.target)
-    hosts = noted.get(b"host")
+    hosts = well_known.get(b"host")
     host = authority if authority is not None else hosts[0] if hosts else b""
-    if SAID.isdisjoint(noted):
+    if SAID.isdisjoint(well_known):
         client = peer.address
         fields += site.trust.introduce(peer, host)
     else:
@@ -112,8 +112,8 @@ def _fields(
             (b"Host", replaced or pool.origin.authority),
             *(header for header in fields if lower(header[0]) != b"host"),
         ]
-    fields.append(via(noted.get(b"via"), head.version))
-    if b"expect" in noted and head.version < (1, 1):
+    fields.append(via(well_known.get(b"via"), head.version))
+    if b"expect" in well_known and head.version < (1, 1):
         fields = [header for header in fields if lower(header[0]) != b"expect"]
     return fields, client
 

@@ -148,7 +148,7 @@ def assert_as_new(connection: ClientConnection) -> None:
         "waits for its queue": connection._buffer_paused,
         "waits for a turn": connection._in_line,
         "bytes held": connection._requests._intake.held,
-        "bytes of a request": connection._requests._rest,
+        "bytes of a request": connection._requests._parser.held,
         "bytes of a tunnel": connection._message_tail,
         "requests": len(connection._messages),
         "requests counted": connection._requests._waiting,

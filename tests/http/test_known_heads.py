@@ -1,6 +1,5 @@
 """A head that comes again byte for byte is not read again, and nothing but that is different."""
 
-import asyncio
 import itertools
 from typing import Any
 
@@ -8,11 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.downstream.body_buffer import Intake
-from statusproxy.proxy.downstream.turns import Turns
 from statusproxy.proxy.http1 import request_parser
 from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead, RequestParser
-from tests.proxy.http1.test_request_parser import NoTransport
 
 HOST = b"Host: proxy.example\r\n"
 
@@ -45,29 +41,19 @@ def limits() -> HeadLimits:
     return HeadLimits(target=1000, head=4000, fields=50)
 
 
-async def read(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
-    """What a fresh connection makes of these pieces: each request with its body, or what was refused."""
-    parser = RequestParser(
-        asyncio.get_running_loop(),
-        under,
-        intake=Intake(NoTransport(), 2**20),
-        turns=Turns(asyncio.get_running_loop()),
-        refusal=lambda refused: refused,
-        at_once=1000,
-    )
+def read(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
+    """What a fresh connection makes of these pieces: heads, the data of bodies and their ends, or what was refused."""
+    parser = RequestParser(under)
     found: list[Any] = []
-    payloads = []
     for piece in pieces:
-        messages, switched, tail = parser.feed_data(piece)
-        payloads += messages
-        found += [switched, tail] if switched else []
-    for message, payload in payloads:
-        if not isinstance(message, RequestHead):
-            found.append(message.code)
-            continue
-        body = payload.read_nowait() if payload.is_eof() else None
-        found.append((message.method, message.target, message.headers, message.keep_alive, message.upgrade, body))
-    return found
+        for event in parser.feed(piece, 1000, 1000):
+            if isinstance(event, RequestHead):
+                found.append((event.method, event.target, event.headers, event.keep_alive, event.upgrade))
+            elif isinstance(event, bytes) and isinstance(found[-1], bytes):
+                found[-1] += event
+            else:
+                found.append(event)
+    return [*found, parser.take_rest()] if parser.switched else found
 
 
 requests_and_last = st.tuples(st.lists(st.sampled_from(WHOLE), max_size=6), st.sampled_from([b"", *LAST]))
@@ -78,54 +64,43 @@ requests_and_last = st.tuples(st.lists(st.sampled_from(WHOLE), max_size=6), st.s
 def test_a_parser_that_knows_heads_reads_what_one_that_knows_none_reads(
     warming: list[tuple[list[bytes], bytes]], sent: tuple[list[bytes], bytes], data: st.DataObject
 ) -> None:
-    async def compare() -> None:
-        warm = limits()
-        for whole, last in warming:
-            for request in whole:
-                await read(warm, [request])
-            await read(warm, [b"".join(whole) + last])
-        stream = b"".join(sent[0]) + sent[1]
-        cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=5)))
-        edges = [0, *cuts, len(stream)]
-        pieces = [stream[a:b] for a, b in itertools.pairwise(edges)]
-        assert await read(warm, pieces) == await read(limits(), pieces)
-
-    asyncio.run(compare())
+    warm = limits()
+    for whole, last in warming:
+        for request in whole:
+            read(warm, [request])
+        read(warm, [b"".join(whole) + last])
+    stream = b"".join(sent[0]) + sent[1]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=5)))
+    edges = [0, *cuts, len(stream)]
+    pieces = [stream[a:b] for a, b in itertools.pairwise(edges)]
+    assert read(warm, pieces) == read(limits(), pieces)
 
 
-async def test_a_head_that_comes_again_is_the_same_object() -> None:
-    under = limits()
-    parser = RequestParser(
-        asyncio.get_running_loop(),
-        under,
-        intake=Intake(NoTransport(), 2**20),
-        turns=Turns(asyncio.get_running_loop()),
-        refusal=lambda refused: refused,
-        at_once=10,
-    )
-    [(first, _)], _, _ = parser.feed_data(GET)
-    [(second, _)], _, _ = parser.feed_data(GET)
+def test_a_head_that_comes_again_is_the_same_object() -> None:
+    parser = RequestParser(limits())
+    [first] = parser.feed(GET, 1, 0)
+    [second] = parser.feed(GET, 1, 0)
     assert second is first
 
 
-async def test_an_empty_line_before_a_request_is_never_taken_for_its_head() -> None:
+def test_an_empty_line_before_a_request_is_never_taken_for_its_head() -> None:
     under = limits()
-    await read(under, [b"\r\n\r\n" + GET])
+    read(under, [b"\r\n\r\n" + GET])
     assert not any(head.startswith(b"\r") for head in under.known)
 
 
 @pytest.mark.parametrize("request_bytes", LAST)
-async def test_a_head_that_ends_the_connection_or_switches_it_is_read_each_time(request_bytes: bytes) -> None:
+def test_a_head_that_ends_the_connection_or_switches_it_is_read_each_time(request_bytes: bytes) -> None:
     under = limits()
-    await read(under, [request_bytes])
+    read(under, [request_bytes])
     assert not under.known
 
 
-async def test_heads_are_remembered_within_bounds() -> None:
+def test_heads_are_remembered_within_bounds() -> None:
     under = limits()
     for number in range(3 * request_parser._REMEMBERED):
-        await read(under, [GET.replace(b"/a", b"/%d" % number)])
+        read(under, [GET.replace(b"/a", b"/%d" % number)])
     assert 0 < len(under.known) <= request_parser._REMEMBERED
     large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * request_parser._REMEMBERED_SIZE + b"\r\n\r\n")
-    await read(under, [large])
+    read(under, [large])
     assert large not in under.known

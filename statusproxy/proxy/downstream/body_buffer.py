@@ -7,6 +7,10 @@ from typing import Final, Protocol
 _SMALL: Final = 4096
 
 
+class BrokenBodyError(Exception):
+    """The framing of a request's body is broken: what its reader gets in place of the rest."""
+
+
 class Sender(Protocol):
     """The connection that a body comes from: it can be told to wait."""
 
@@ -15,10 +19,6 @@ class Sender(Protocol):
 
     def resume_body(self) -> None:
         """Feed more again."""
-
-
-class BrokenBodyError(Exception):
-    """The framing of a request's body is broken: what its reader gets in place of the rest."""
 
 
 class RequestBody:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.downstream.body_buffer import BrokenBodyError, RequestBody
 from statusproxy.proxy.downstream.deadline import Deadline
-from statusproxy.proxy.downstream.flow_control import Hold
+from statusproxy.proxy.downstream.flow_control import Hold, WritingHalf
 from statusproxy.proxy.downstream.request_reader import RequestReader
 from statusproxy.proxy.downstream.unplaced import LINGER, Unplaced, end_our_half
 from statusproxy.proxy.http1.head import Header
@@ -63,8 +63,8 @@ class ClientRequest:
 class State(enum.Enum):
     """What a connection is doing.
 
-        IDLE ─▶ HEAD ─▶ SERVING ─▶ IDLE        SERVING ─▶ TUNNEL
-        IDLE, HEAD, SERVING ─▶ LINGERING       every state ─▶ CLOSED
+    IDLE ─▶ HEAD ─▶ SERVING ─▶ IDLE        SERVING ─▶ TUNNEL
+    IDLE, HEAD, SERVING ─▶ LINGERING       every state ─▶ CLOSED
     """
 
     CLOSED = enum.auto()
@@ -82,7 +82,7 @@ class State(enum.Enum):
     """The protocol was switched: bytes go to whoever took the connection over."""
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(WritingHalf):
     """One client's connection, served by one task. `ClientServer` makes it and knows it from `admit` to its end.
 
     It has the methods that an `aiohttp.web.Server` calls on its connections: `close` and `shutdown`.
@@ -90,7 +90,6 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_deadline",
-        "_drained",
         "_last",
         "_lost",
         "_made_at",
@@ -104,36 +103,24 @@ class ClientConnection(asyncio.Protocol):
         "peer",
         "server",
         "state",
-        "transport",
         "unfinished",
-        "was_reset",
-        "writable",
-        "writing_paused",
     )
 
     def __init__(self, server: "ClientServer", loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self.server = server
         self.state = State.CLOSED
         """Changed by this class alone."""
         self.peer = Peer(LOCAL)
-        self.transport: asyncio.Transport | None = None
-        """None before the connection has a place, and once it was closed or lost."""
         self.gone: Callable[[], None] | None = None
         """Called once when the client leaves while its request is handled."""
-        self.writable: Callable[[], None] | None = None
-        """Called when the client takes more after it did not."""
-        self.writing_paused = False
-        """Whether the client takes no more of its answer now."""
         self.unfinished = False
         """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
-        self.was_reset = False
-        """Whether the client broke the connection off, and did not end it in order."""
         self._reader = RequestReader(server.head_limits, server.turns, loop)
         self._deadline = Deadline(loop, self._too_late)
         self._request: ClientRequest | None = None  # the one being served
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None  # what the task waits for between two requests
-        self._drained: asyncio.Future[None] | None = None  # what waits for the client to take more
         self._receive: Callable[[bytes | None], None] | None = None
         self._made_at = 0.0
         self._used = False  # a request has come
@@ -169,11 +156,9 @@ class ClientConnection(asyncio.Protocol):
         """Called by asyncio. Whoever reads the body, waits to write, or serves the request is told."""
         tunnel = self._receive if self.state is State.TUNNEL else None
         self._lost = True
-        self.was_reset = exc is not None
-        self.transport = self._reader.holds.transport = None
+        self._reader.holds.transport = None
         self._end()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self.writing_lost(was_reset=exc is not None)
         request = self._request
         if request is None:
             self.server.connection_lost(self, exc)
@@ -231,11 +216,6 @@ class ClientConnection(asyncio.Protocol):
     # ---- what others ask ----
 
     @property
-    def connected(self) -> bool:
-        """Whether the client is there, and has a place."""
-        return self.transport is not None
-
-    @property
     def idle(self) -> bool:
         """Whether the client was answered, to the last byte, and has not begun to ask for more."""
         return self._used and self.state not in {State.HEAD, State.SERVING, State.TUNNEL} and not self.unsent
@@ -247,11 +227,6 @@ class ClientConnection(asyncio.Protocol):
         if transport is None:
             return True
         return not self.unsent and (self.state is State.HEAD or not _readable(transport))
-
-    @property
-    def unsent(self) -> bool:
-        """Whether bytes of an answer wait here for the client to take them."""
-        return self.transport is not None and self.transport.get_write_buffer_size() > 0
 
     # ---- reading ----
 
@@ -398,31 +373,6 @@ class ClientConnection(asyncio.Protocol):
     def go_on(self) -> None:
         """Read from the client again."""
         self._reader.holds.remove(Hold.TUNNEL)
-
-    # ---- writing ----
-
-    def pause_writing(self) -> None:
-        """Called by asyncio: the client is behind."""
-        self.writing_paused = True
-
-    def resume_writing(self) -> None:
-        """Called by asyncio: the client has caught up."""
-        self.writing_paused = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        if self.writable is not None:
-            self.writable()
-
-    async def drain(self) -> None:
-        """Wait until the client takes more of the answer. Raises `ConnectionError` when it has gone."""
-        if self.transport is None:
-            raise ConnectionResetError("the client has gone")
-        if self.writing_paused:
-            if self._drained is None or self._drained.done():
-                self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
-            if self.was_reset:
-                raise ConnectionResetError("the client has gone")
 
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from statusproxy.proxy.downstream.body_buffer import RequestBody
+from statusproxy.proxy.downstream.body_buffer import BrokenBodyError, RequestBody
 from statusproxy.proxy.downstream.connection import ClientRequest
-from statusproxy.proxy.http1.request_parser import BrokenBodyError
+from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.connection import UpstreamConnection, UpstreamError
@@ -25,13 +25,6 @@ ENOUGH: Final = 64 * 1024
 #: Seconds that a piece of a chunked body waits for more before it is sent on: such a body may be a slow stream, whose
 #: receiver wants each piece soon.
 _HOLD: Final = 1.0
-
-LAST_CHUNK: Final = b"0\r\n\r\n"
-
-
-def chunk(data: bytes) -> bytes:
-    """`data`, at least a byte, as one chunk (RFC 9112 §7.1)."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def read_whole(content: RequestBody, limit: int | None) -> bytes:

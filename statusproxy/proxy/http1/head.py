@@ -103,7 +103,7 @@ def tokens(headers: Headers, name: bytes) -> list[bytes]:
 
 
 def connection_options(headers: Headers) -> frozenset[bytes]:
-    """The options of `Connection` (and of its old cousin `Proxy-Connection`), lower-cased."""
+    """The options of `Connection`, lower-cased (RFC 9110 §7.6.1)."""
     return frozenset(tokens(headers, b"connection"))
 
 
@@ -124,16 +124,16 @@ def end_to_end(headers: Headers, dropped: frozenset[bytes]) -> list[Header]:
 _EVERYDAY_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
 
 
-#: Fields that are noted while a head is sorted out: those dropped from it, and those that stay as well.
-_NOTED_ONLY: Final = HOP_BY_HOP | {b"via"}
-_NOTED_TOO: Final = frozenset({b"content-length", b"x-request-id", b"content-encoding"})
+#: Well-known fields of every head: those that are not forwarded, and those that are.
+_DROPPED: Final = HOP_BY_HOP | {b"via"}
+_FORWARDED: Final = frozenset({b"content-length", b"x-request-id", b"content-encoding"})
 
 Roles = dict[bytes, bool]
-"""Lower-cased names to note; True where the field also stays."""
+"""The well-known fields by their lower-cased names; True where the field is forwarded as well."""
 
 REQUEST_ROLES: Final[Roles] = {
-    **dict.fromkeys(_NOTED_ONLY | REQUEST_ONLY, False),
-    **dict.fromkeys(_NOTED_TOO, True),
+    **dict.fromkeys(_DROPPED | REQUEST_ONLY, False),
+    **dict.fromkeys(_FORWARDED, True),
     **dict.fromkeys(
         (
             b"accept-encoding",
@@ -152,34 +152,35 @@ REQUEST_ROLES: Final[Roles] = {
     ),
 }
 ANSWER_ROLES: Final[Roles] = {
-    **dict.fromkeys(_NOTED_ONLY, False),
-    **dict.fromkeys(_NOTED_TOO, True),
+    **dict.fromkeys(_DROPPED, False),
+    **dict.fromkeys(_FORWARDED, True),
     b"etag": True,
 }
 
-Noted = dict[bytes, list[bytes]]
+WellKnown = dict[bytes, list[bytes]]
+"""The values of a head's well-known fields, in order, by lower-cased name."""
 
 
-def sort_out(headers: Headers, roles: Roles) -> tuple[list[Header], Noted]:
-    """A head's end-to-end fields, in order, and the values of the fields that `roles` names: in one pass.
+def classify_fields(headers: Headers, roles: Roles) -> tuple[list[Header], WellKnown]:
+    """A head's end-to-end fields, in order, and the values of its well-known fields (`roles`), in one pass.
 
-    `Via` is taken out and noted, to be written anew; so is all that `Connection` names.
+    `Via` is not forwarded, as it is written anew; nor is what `Connection` names.
     """
-    kept: list[Header] = []
-    noted: Noted = {}
+    forwarded: list[Header] = []
+    well_known: WellKnown = {}
     for header in headers:
         name = _lowered.get(header[0]) or lower(header[0])
         stays = roles.get(name)
         if stays is not None:
-            noted.setdefault(name, []).append(header[1])
+            well_known.setdefault(name, []).append(header[1])
             if not stays:
                 continue
-        kept.append(header)
-    options = noted.get(b"connection")
+        forwarded.append(header)
+    options = well_known.get(b"connection")
     if options is not None and (len(options) > 1 or options[0].lower() not in _EVERYDAY_OPTIONS):
         named = connection_options(headers) - NEVER_HIDDEN
-        kept = [header for header in kept if lower(header[0]) not in named]
-    return kept, noted
+        forwarded = [header for header in forwarded if lower(header[0]) not in named]
+    return forwarded, well_known
 
 
 def write_head(start_line: bytes, headers: Iterable[Header]) -> bytes:
@@ -205,12 +206,3 @@ _HOPS: Final = {(1, 0): b"1.0 " + PSEUDONYM, (1, 1): b"1.1 " + PSEUDONYM}
 def date_now() -> Header:
     """The `Date` field of an answer made here (RFC 9110 §6.6.1)."""
     return (b"Date", formatdate(usegmt=True).encode("ascii"))
-
-
-def is_upgrade(headers: Headers) -> bool:
-    """Whether the message asks for another protocol: `Upgrade` present *and* named in `Connection`.
-
-    nginx is often configured to send `Connection: upgrade` on every request; without the field `Upgrade`
-    that is an ordinary request (RFC 9110 §7.8).
-    """
-    return first(headers, b"upgrade") is not None and b"upgrade" in connection_options(headers)

@@ -1,28 +1,25 @@
-"""Requests as they come off the wire: llhttp reads them, and what two parsers could read differently is refused.
+"""Requests as they come off the wire: bytes in, events out. What two parsers could read differently is refused.
 
 llhttp (through `httptools`) is the grammar of RFC 9112 at its strictest, and gives raw bytes: names keep their case,
 order and repeats, values their bytes. It reads heads only. What it leaves open is settled here: any token is a method
 (RFC 9110 §9.1), one `Host`, only `chunked` as a transfer coding, only HTTP/1.0 and 1.1, limits of size. So nothing
 reaches the gateway in a shape that hides a second request (request smuggling, RFC 9112 §11.2).
 
-Each limit holds to the byte, wherever the network cuts the bytes: the verdict on a message never depends on that.
+Each limit holds to the byte, wherever the network cuts the bytes: the verdict on a message never depends on that. No
+sockets, no event loop and no clock here.
 """
 
-import asyncio
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum
+from typing import Any, Final
 
 import httptools
 
-from statusproxy.proxy.downstream.body_buffer import NO_BODY, Intake, RequestBody
-from statusproxy.proxy.downstream.turns import FREE, Turns
+from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.authority import absolute, is_authority
-from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, Noted, lower, sort_out
-from statusproxy.proxy.http1.request_chunks import ChunkError, ChunkReader
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.request_head import Onward
+from statusproxy.proxy.http1.framing import ChunkReader, request_coding, request_length, request_rules
+from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields, lower
+from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
 #: Bytes a method may have. The longest registered has 17.
 _LONGEST_METHOD: Final = 64
@@ -49,22 +46,7 @@ _RULING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"
 
 _RULING_LENGTHS: Final = frozenset(map(len, _RULING))
 
-#: Digits of a `Content-Length`: 10^18 bytes are an exabyte, and fit any integer of the next parser.
-_LENGTH_DIGITS: Final = 18
-
 _VERSIONS: Final = {"1.1": (1, 1), "1.0": (1, 0)}
-
-
-class RefusedError(Exception):
-    """A request that is not served; `code` is its entry in `errors.PROBLEMS`, the text says what is wrong."""
-
-    def __init__(self, code: str, why: str) -> None:
-        super().__init__(why)
-        self.code = code
-
-
-class BrokenBodyError(Exception):
-    """The framing of a request's body is broken: what its reader gets in place of the rest."""
 
 
 #: Heads remembered, and bytes of the largest: what polls, not what browses. Together they bound the memory.
@@ -79,17 +61,18 @@ class RequestHead:
     """
 
     __slots__ = (
+        "attachment",
         "chunked",
+        "forwarded",
+        "has_body",
         "headers",
         "keep_alive",
-        "kept",
         "length",
         "method",
-        "noted",
-        "onward",
         "target",
         "upgrade",
         "version",
+        "well_known",
     )
 
     def __init__(self, method: str, target: bytes, version: tuple[int, int], headers: tuple[Header, ...]) -> None:
@@ -101,11 +84,14 @@ class RequestHead:
         self.chunked = False
         self.length: int | None = None
         self.upgrade = False
-        self.kept: list[Header] = []
-        """The end-to-end fields (`headers.sort_out`)."""
-        self.noted: Noted = {}
-        self.onward: Onward | None = None
-        """What was made of it for the next hop."""
+        """Whether it asks for another protocol: `Upgrade` is present, and named in `Connection` (RFC 9110 §7.8)."""
+        self.has_body = False
+        """Whether a body follows, which may still have no data where it comes in chunks."""
+        self.forwarded: list[Header] = []
+        """The end-to-end fields (`classify_fields`)."""
+        self.well_known: WellKnown = {}
+        self.attachment: Any = None
+        """For the parser's user: what it made of this head, kept as long as the head is."""
 
 
 class HeadLimits:
@@ -115,7 +101,7 @@ class HeadLimits:
     All connections of a server share one object, so that a reload reaches those that are open already.
     """
 
-    __slots__ = ("drop_underscores", "fields", "head", "known", "target")
+    __slots__ = ("chunk_rules", "drop_underscores", "fields", "head", "known", "target")
 
     def __init__(self, *, target: int, head: int, fields: int, drop_underscores: bool = False) -> None:
         """`drop_underscores`: fields with `_` in their name are removed before anything reads them.
@@ -127,6 +113,7 @@ class HeadLimits:
         self.head = head
         self.fields = fields
         self.drop_underscores = drop_underscores
+        self.chunk_rules = request_rules(head, fields)
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
 
@@ -134,6 +121,7 @@ class HeadLimits:
         """Take the values of `new`, for every head that begins from now on."""
         self.target, self.head, self.fields = new.target, new.head, new.fields
         self.drop_underscores = new.drop_underscores
+        self.chunk_rules = new.chunk_rules
         self.known.clear()  # read under the old limits
 
     def remember(self, data: bytes, head: RequestHead) -> None:
@@ -146,164 +134,205 @@ class HeadLimits:
             known[data] = head
 
 
-class RequestParser:
-    """Bytes in, requests out, for one connection; it has the methods that aiohttp's server asks of its parser.
+class Mark(Enum):
+    """Events that carry nothing but their place among the others."""
 
-    A body is fed as its bytes come; broken framing is an exception in it. What cannot be a request ends the parsing:
-    `refusal` makes the message that stands for it. Bytes that cannot be taken yet are kept and come first in the next
-    `feed_data`, which may bring none.
-    """
+    END = "end"
+    """The body of the request before is whole."""
+    SWITCHED = "switched"
+    """The request before asks for another protocol: what follows is not read as HTTP (`RequestParser.stay`)."""
+
+
+END: Final = Mark.END
+SWITCHED: Final = Mark.SWITCHED
+
+#: What a parser gives: the head of a request; pieces of its body, each at least a byte, and `END`, where it has one;
+#: `SWITCHED`; or why nothing further is read. A refusal before `END` is of that body, any other stands for a request.
+Event = RequestHead | bytes | Mark | Refusal
+
+
+class _State(Enum):
+    BETWEEN = "between two requests"
+    HEAD = "in a head whose request line was read"
+    SIZED = "in a body of known length"
+    CHUNKED = "in a body that comes in chunks"
+    SWITCHED = "behind a request for another protocol"
+    ENDED = "no request may follow"
+
+
+_BETWEEN: Final = _State.BETWEEN
+_HEAD: Final = _State.HEAD
+_SIZED: Final = _State.SIZED
+_CHUNKED: Final = _State.CHUNKED
+
+
+class RequestParser:
+    """Bytes in, events out, for one connection. No input makes it raise."""
 
     __slots__ = (
         "_allowed",
-        "_at_once",
-        "_body",
-        "_chunks",
+        "_chunks_left",
         "_empty_lines",
-        "_ended",
+        "_events",
         "_head",
         "_headers",
-        "_in_head",
-        "_intake",
         "_left",
         "_limits",
         "_llhttp",
-        "_loop",
-        "_messages",
         "_method",
-        "_refusal",
+        "_reader",
+        "_requests_left",
         "_rest",
+        "_state",
         "_tail",
         "_target",
-        "_turns",
-        "_waiting",
         "behind",
+        "chunks",
     )
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        limits: HeadLimits,
-        *,
-        intake: Intake,
-        turns: Turns,
-        refusal: Callable[[RefusedError], Any],
-        at_once: int,
-    ) -> None:
-        """`at_once`: requests that may wait to be handled."""
-        self._llhttp: httptools.HttpRequestParser | None = None
-        self._loop = loop
+    def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
-        self._intake = intake
-        self._turns = turns
-        self._refusal = refusal
-        self._at_once = at_once
-        self._waiting = 0
+        self._state = _BETWEEN
         self._rest = b""  # what came and was not read
-        self._messages: list[tuple[Any, RequestBody]] = []
+        self._events: list[Event] = []
+        self._requests_left = 0  # heads that this feed may still give
+        self._chunks_left = 0  # chunks that this feed may still read
         self._empty_lines = 0
-        self._in_head = False  # a request line was read, and the head is not complete
-        self._allowed = 0  # bytes that may still come of that head
+        self._llhttp: httptools.HttpRequestParser | None = None
+        self._allowed = 0  # bytes that may still come of an incomplete head
         self._tail = b""  # its last bytes: its end may be cut in two
         self._method = ""
         self._target = b""
         self._headers: list[Header] = []
-        self._head: RequestHead | None = None
-        self._body: RequestBody | None = None
-        self._left = 0  # bytes of the body still to come, where a length tells
-        self._chunks: ChunkReader | None = None
-        self._ended = False  # no request may follow on this connection
+        self._head: RequestHead | None = None  # the last that was read; None while one is incomplete
+        self._left = 0  # bytes of a body of known length still to come
+        self._reader: ChunkReader | None = None
+        self.chunks = 0
+        """Chunks that the last `feed` read: the measure of its work."""
         self.behind = False
-        """More could be read at once of what is here, but other connections go first: feed again in a later turn."""
+        """More could be read of what is here, but the last `feed` has read all the chunks it may: feed again later."""
 
-    # ---- aiohttp's side ----
+    # ---- the user's side ----
 
-    def feed_data(self, data: bytes) -> tuple[list[tuple[Any, RequestBody]], bool, bytes]:
-        """The requests that begin in `data`, whether the connection stops being HTTP after them, and what is left."""
+    def feed(self, data: bytes, requests: int, chunks: int) -> list[Event]:
+        """Read `data` behind what was kept, and give what it holds, in order.
+
+        At most `requests` requests are begun and `chunks` chunks of bodies read. What may not be read now is kept, and
+        comes first in the next `feed`, which may bring no bytes.
+        """
         self.behind = False
+        self.chunks = 0
         if self._rest:
             data = self._rest + data if data else self._rest
             self._rest = b""
-        elif self._waiting == 0 and self._body is None and not self._in_head and not self._ended:
+        elif self._state is _BETWEEN and requests > 0:
             # What polls: one known head without a body, and nothing before or behind it.
             known = self._limits.known.get(data)
-            if known is not None and not known.length and not self._intake.full:
+            if known is not None and not known.length:
                 self._empty_lines = 0
-                self._head = known
-                self._waiting = 1
-                return [(known, NO_BODY)], False, b""
-        at, switched = 0, False
+                return [known]
+        self._requests_left, self._chunks_left = requests, chunks
+        events = self._events
+        at = 0
         try:
-            while at < len(data) and not self._ended and not switched and not self._intake.full:
-                before = at
-                if self._chunks is not None:
-                    at, switched = self._read_chunks(data, at, self._chunks)
-                elif self._body is not None:
-                    at, switched = self._read_sized(data, at, self._body)
-                elif self._in_head:
-                    at, switched = self._read_head(data, at)
-                elif self._waiting < self._at_once:
-                    at, switched = self._begin(data, at)
-                if at == before or self.behind:
-                    break
+            at = self._read(data)
         except RefusedError as refused:
-            self._refuse(refused)
-        messages, self._messages = self._messages, []
-        if switched:
-            return messages, True, data[at:]
-        if at < len(data) and not self._ended:
+            self._state = _State.ENDED
+            self._reader = self._llhttp = None
+            events.append(refused.refusal)
+        if at < len(data) and self._state is not _State.ENDED:
             self._rest = data[at:]
-        return messages, False, b""
+        self._events = []
+        return events
 
-    def message_consumed(self) -> None:
-        """A request is being handled: another may take its place in the queue."""
-        if self._waiting:
-            self._waiting -= 1
+    def keep(self, data: bytes) -> None:
+        """Take bytes that may not be read now: the next `feed` reads them."""
+        if self._state is not _State.ENDED:
+            self._rest += data
 
-    def pause_reading(self) -> None:
-        """The reader of a body is behind: `Intake` says so, and stops the reading here."""
+    def take_rest(self) -> bytes:
+        """The bytes that were kept; they are the caller's from now on."""
+        rest, self._rest = self._rest, b""
+        return rest
 
-    def set_upgraded(self, val: bool) -> None:
-        """The server goes on after an upgrade that was declined: there is nothing to undo."""
+    def stay(self) -> None:
+        """The switch of protocols was declined: what follows are requests. `feed` reads those that are here already."""
+        if self.switched:
+            self._state = _BETWEEN
 
-    def feed_eof(self) -> None:
-        """The connection has ended; its requests learn that from the connection."""
+    @property
+    def held(self) -> int:
+        """Bytes kept and not read."""
+        return len(self._rest)
 
     @property
     def in_head(self) -> bool:
         """Whether a request has begun whose head is not complete. Empty lines before it are nothing of it."""
-        return self._in_head or (self._body is None and self._rest not in {b"", b"\r"})
+        return self._state is _HEAD or (self._state is _BETWEEN and self._rest not in {b"", b"\r"})
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a body has begun that is not whole."""
+        return self._state is _SIZED or self._state is _CHUNKED
+
+    @property
+    def switched(self) -> bool:
+        """Whether `SWITCHED` was given and not declined: bytes are kept, and not read."""
+        return self._state is _State.SWITCHED
+
+    @property
+    def ended(self) -> bool:
+        """Whether no request may follow: further bytes are dropped."""
+        return self._state is _State.ENDED
 
     # ---- heads ----
 
-    def _begin(self, data: bytes, at: int) -> tuple[int, bool]:
+    def _read(self, data: bytes) -> int:
+        """Read as far as this feed may; gives the place where it stopped. Raises `RefusedError`."""
+        at, end = 0, len(data)
+        while at < end:
+            before, state = at, self._state
+            if state is _SIZED:
+                at = self._read_sized(data, at)
+            elif state is _CHUNKED:
+                at = self._read_chunks(data, at)
+            elif state is _HEAD:
+                at = self._read_head(data, at)
+            elif state is _BETWEEN and self._requests_left > 0:
+                at = self._begin(data, at)
+            if at == before or self.behind:
+                break
+        return at
+
+    def _begin(self, data: bytes, at: int) -> int:
         """Take what stands between two requests, and the head of the next as far as it is here."""
         while data.startswith(b"\r\n", at):  # RFC 9112 §2.2: empty lines before a request are ignored
             at += 2
             self._empty_lines += 1
             if self._empty_lines > _MOST_EMPTY_LINES:
-                raise RefusedError("bad_request", "too many empty lines where a request should begin")
+                raise RefusedError(refusals.EMPTY_LINES)
         end = data.find(b"\r\n\r\n", at) + 4
         known = self._limits.known.get(data if not at and end == len(data) else data[at:end])
         if known is not None and len(data) >= end + (known.length or 0):
-            return self._take_known(data, end, known), False
+            return self._take_known(data, end, known)
         if data.startswith(b"\r", at) and at + 1 == len(data):
-            return at, False
+            return at
         line = _LINE.match(data, at)
         if line is None:
             _judge_line(data, at, self._limits.target)
-            return at, False
+            return at
         method, target = line.groups()
         if len(target) > self._limits.target:
-            raise RefusedError("target_too_long", f"a target of more than {self._limits.target} bytes")
+            raise RefusedError(refusals.target_too_long(self._limits.target))
         known_to_llhttp = method in _METHODS
         if not known_to_llhttp and method.upper() in _METHODS:
             # No other method to a lenient reader, and another one to a strict reader.
-            raise RefusedError("bad_request", "a method in the wrong case")
+            raise RefusedError(refusals.METHOD_CASE)
         self._empty_lines = 0
         self._method, self._target = method.decode("ascii"), target
         self._headers = []
-        self._in_head = True
+        self._head = None
+        self._state = _HEAD
         self._allowed = self._limits.head + 2
         self._tail = b"\r\n"
         # A fresh one for each head: it then knows nothing of what came before.
@@ -312,27 +341,24 @@ class RequestParser:
             self._feed_llhttp(line[0] if known_to_llhttp else b"POST" + line[0][len(method) :], ends=False)
             return self._read_head(data, line.end())
         whole = data[at:end]
-        self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :], ends=True)
-        if self._head is not None:
-            self._limits.remember(whole, self._head)
-        return end, self._after_head()
+        head = self._feed_llhttp(whole if known_to_llhttp else b"POST" + whole[len(method) :], ends=True)
+        if head is not None:
+            self._limits.remember(whole, head)
+            self._after_head(head)
+        return end
 
     def _take_known(self, data: bytes, end: int, known: RequestHead) -> int:
         """Take the request whose head, which ends at `end`, is known, and whose body is all here."""
-        body = NO_BODY
-        if known.length:
-            after = end + known.length
-            body = RequestBody(self._intake, self._loop)
-            body.feed_data(data[end:after])
-            body.feed_eof()
-            end = after
         self._empty_lines = 0
-        self._head = known
-        self._waiting += 1
-        self._messages.append((known, body))
-        return end
+        self._requests_left -= 1
+        if not known.length:
+            self._events.append(known)
+            return end
+        after = end + known.length
+        self._events += (known, data[end:after], END)
+        return after
 
-    def _read_head(self, data: bytes, at: int) -> tuple[int, bool]:
+    def _read_head(self, data: bytes, at: int) -> int:
         """Read on in a head, at most to its end: behind that, llhttp would go on with the next."""
         end = _head_end(self._tail, data, at)
         whole = end >= 0
@@ -340,16 +366,17 @@ class RequestParser:
             end = len(data)
         if end - at > self._allowed:
             self._feed_llhttp(data[at : at + self._allowed], ends=False)  # a fault in what is allowed comes first
-            raise RefusedError("head_too_large", f"more than {self._limits.head} bytes of header fields")
+            raise RefusedError(refusals.head_too_large(self._limits.head))
         piece = data[at:end]
-        self._feed_llhttp(piece, ends=whole)
-        if not whole:
+        head = self._feed_llhttp(piece, ends=whole)
+        if head is not None:
+            self._after_head(head)
+        else:
             self._allowed -= len(piece)
             self._tail = (self._tail + piece)[-3:]
-            return end, False
-        return end, self._after_head()
+        return end
 
-    def _feed_llhttp(self, piece: bytes, *, ends: bool) -> None:
+    def _feed_llhttp(self, piece: bytes, *, ends: bool) -> RequestHead | None:
         """Give llhttp a piece of a head, which ends with it or not: llhttp must see the end just where we do."""
         assert self._llhttp is not None
         try:
@@ -358,76 +385,72 @@ class RequestParser:
             pass  # the end of a head that asks for another protocol
         except httptools.HttpParserError as error:
             cause = error.__context__
-            raise (cause if isinstance(cause, RefusedError) else RefusedError("bad_request", str(error))) from error
-        if self._in_head is ends:
-            raise RefusedError("bad_request", "the head does not end with an empty line")
+            raise (cause if isinstance(cause, RefusedError) else RefusedError(refusals.grammar(error))) from error
+        if (self._head is None) is ends:
+            raise RefusedError(refusals.HEAD_END)
+        return self._head
 
-    def _after_head(self) -> bool:
-        """Begin the body that a complete head announces; whether the connection stops being HTTP here."""
-        head = self._head
-        assert head is not None
-        if (head.chunked or head.length) and head.method != "CONNECT":
-            self._body = RequestBody(self._intake, self._loop)
-            self._messages.append((head, self._body))
-            if head.chunked:
-                self._chunks = ChunkReader(self._limits.head, self._limits.fields)
-            else:
-                self._left = head.length or 0
-            return False
-        self._messages.append((head, NO_BODY))
-        return self._after_message(head)
+    def _after_head(self, head: RequestHead) -> None:
+        """Give a complete head, and begin the body that it announces."""
+        self._llhttp = None
+        self._requests_left -= 1
+        self._events.append(head)
+        if not head.has_body:
+            self._after_message(head)
+        elif head.chunked:
+            self._state = _CHUNKED
+            self._reader = ChunkReader(self._limits.chunk_rules)
+        else:
+            self._state = _SIZED
+            self._left = head.length or 0
 
-    def _after_message(self, head: RequestHead) -> bool:
-        switched = head.upgrade or head.method == "CONNECT"
-        self._ended = not (head.keep_alive or switched)
-        return switched
+    def _after_message(self, head: RequestHead) -> None:
+        """A request is whole: what may follow it?"""
+        if head.upgrade or head.method == "CONNECT":
+            self._state = _State.SWITCHED
+            self._events.append(SWITCHED)
+        else:
+            self._state = _BETWEEN if head.keep_alive else _State.ENDED
 
     # ---- bodies ----
 
-    def _read_sized(self, data: bytes, at: int, body: RequestBody) -> tuple[int, bool]:
+    def _read_sized(self, data: bytes, at: int) -> int:
         piece = data[at : at + self._left]
         self._left -= len(piece)
-        body.feed_data(piece)
-        return at + len(piece), self._end_body(body) if not self._left else False
+        self._events.append(piece)
+        if not self._left:
+            self._end_body()
+        return at + len(piece)
 
-    def _read_chunks(self, data: bytes, at: int, chunks: ChunkReader) -> tuple[int, bool]:
-        body, pieces, before = self._body, list[bytes](), chunks.chunks
-        assert body is not None
+    def _read_chunks(self, data: bytes, at: int) -> int:
+        reader, pieces = self._reader, list[bytes]()
+        assert reader is not None
+        before = reader.chunks
         try:
-            at = chunks.read(data, at, pieces, max(FREE, self._turns.left))
-        except ChunkError as error:
-            raise RefusedError("bad_request", str(error)) from error
+            at = reader.read(data, at, pieces, self._chunks_left)
         finally:
-            self._turns.spend(chunks.chunks - before)
+            self._chunks_left -= reader.chunks - before
+            self.chunks += reader.chunks - before
             if pieces:
-                body.feed_data(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if chunks.done:
-            self._chunks = None
-            return at, self._end_body(body)
-        self.behind = not chunks.hungry
-        return at, False
-
-    def _end_body(self, body: RequestBody) -> bool:
-        self._body = None
-        body.feed_eof()
-        assert self._head is not None
-        return self._after_message(self._head)
-
-    def _refuse(self, refused: RefusedError) -> None:
-        self._ended = True
-        self._in_head = False
-        body, self._body, self._chunks = self._body, None, None
-        if body is not None:
-            body.set_exception(BrokenBodyError(str(refused)))
+                self._events.append(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if reader.done:
+            self._reader = None
+            self._end_body()
         else:
-            self._messages.append((self._refusal(refused), NO_BODY))
+            self.behind = not reader.hungry
+        return at
+
+    def _end_body(self) -> None:
+        self._events.append(END)
+        assert self._head is not None
+        self._after_message(self._head)
 
     # ---- llhttp's side ----
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head."""
         if len(self._headers) >= self._limits.fields:
-            raise RefusedError("head_too_large", f"more than {self._limits.fields} header fields")
+            raise RefusedError(refusals.too_many_fields(self._limits.fields))
         self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
@@ -436,7 +459,7 @@ class RequestParser:
         assert llhttp is not None
         version = _VERSIONS.get(llhttp.get_http_version())
         if version is None:
-            raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
+            raise RefusedError(refusals.REQUEST_VERSION)
         if self._limits.drop_underscores:
             self._headers = [header for header in self._headers if b"_" not in header[0]]
         head = RequestHead(self._method, self._target, version, tuple(self._headers))
@@ -445,8 +468,6 @@ class RequestParser:
         # HTTP/1.0 knows no Upgrade: there the field says nothing (RFC 9110 §7.8).
         head.upgrade = llhttp.should_upgrade() and version == (1, 1) and self._method != "CONNECT"
         self._head = head
-        self._in_head = False
-        self._waiting += 1
 
 
 def _head_end(tail: bytes, data: bytes, at: int) -> int:
@@ -463,22 +484,22 @@ def _judge_line(data: bytes, at: int, longest_target: int) -> None:
     token = _TOKEN.match(data, at)
     assert token is not None
     if token.end() - at > _LONGEST_METHOD:
-        raise RefusedError("bad_request", "a method of more than 64 bytes")
+        raise RefusedError(refusals.METHOD_TOO_LONG)
     if token.end() == len(data):
         return
     if token.end() == at or data[token.end()] != 0x20:
-        raise RefusedError("bad_request", "no method where a request should begin")
+        raise RefusedError(refusals.NO_METHOD)
     target = _TARGET.match(data, token.end() + 1)
     assert target is not None
     if len(target[0]) > longest_target:
-        raise RefusedError("target_too_long", f"a target of more than {longest_target} bytes")
+        raise RefusedError(refusals.target_too_long(longest_target))
     if target.end() == len(data):
         return
     if not target[0] or data[target.end()] != 0x20:
-        raise RefusedError("bad_request", "the target has no known form")
+        raise RefusedError(refusals.TARGET_FORM)
     version = data[target.end() + 1 : target.end() + 11]
     if not any(line_end.startswith(version) for line_end in _LINE_ENDS):
-        raise RefusedError("bad_request", "not HTTP/1.1 or HTTP/1.0")
+        raise RefusedError(refusals.REQUEST_VERSION)
 
 
 def _obey(head: RequestHead) -> None:
@@ -489,7 +510,7 @@ def _obey(head: RequestHead) -> None:
         or head.method == "CONNECT"
         or absolute(head.target) is not None
     ):
-        raise RefusedError("bad_request", "the target has no known form")
+        raise RefusedError(refusals.TARGET_FORM)
     hosts = 0
     for name, value in head.headers:
         if len(name) not in _RULING_LENGTHS or (key := lower(name)) not in _RULING:
@@ -497,22 +518,20 @@ def _obey(head: RequestHead) -> None:
         if key == b"host":
             hosts += 1
             if value and not is_authority(value):
-                raise RefusedError("bad_request", "an invalid Host")
+                raise RefusedError(refusals.HOST_INVALID)
         elif key == b"connection":
             if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
                 head.keep_alive = False  # whatever else it says: llhttp takes the last word
         elif key == b"content-length":
-            if len(value) > _LENGTH_DIGITS:
-                raise RefusedError("bad_request", "a Content-Length beyond all measure")
-            head.length = int(value)
+            head.length = request_length(value)
             if value.startswith(b"0") and len(value) > 1:
                 # RFC 9110 §8.6 allows leading zeros; a parser that reads them as octal would see another length.
                 plain = (name, b"%d" % head.length)
                 head.headers = tuple(plain if header == (name, value) else header for header in head.headers)
-        elif value.lower() != b"chunked" or head.version == (1, 0):
-            raise RefusedError("bad_request", "a Transfer-Encoding other than chunked, or in HTTP/1.0")
         else:
+            request_coding(value, head.version)
             head.chunked = True
     if hosts != 1 and (hosts or head.version == (1, 1)):
-        raise RefusedError("bad_request", "Host must stand once")
-    head.kept, head.noted = sort_out(head.headers, REQUEST_ROLES)
+        raise RefusedError(refusals.HOST_ONCE)
+    head.has_body = head.method != "CONNECT" and (head.chunked or bool(head.length))
+    head.forwarded, head.well_known = classify_fields(head.headers, REQUEST_ROLES)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, chunk
+from statusproxy.proxy.downstream.request_body import ENOUGH
+from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"

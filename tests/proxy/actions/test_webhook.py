@@ -14,7 +14,8 @@ from typing import Any
 import brotli
 import pytest
 
-from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, chunk
+from statusproxy.proxy.downstream.request_body import ENOUGH
+from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.status.sessions import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, chunk
+from statusproxy.proxy.downstream.request_body import ENOUGH
+from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 WEBHOOK = "/v1/webhooks/receive"

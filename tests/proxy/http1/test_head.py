@@ -10,11 +10,10 @@ from statusproxy.proxy.http1.head import (
     HOP_BY_HOP,
     NEVER_HIDDEN,
     REQUEST_ROLES,
+    classify_fields,
     end_to_end,
     first,
-    is_upgrade,
     lower,
-    sort_out,
     tokens,
     values,
     via,
@@ -43,28 +42,28 @@ def test_spellings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("roles", [REQUEST_ROLES, ANSWER_ROLES])
 @pytest.mark.parametrize("name", sorted(HOP_BY_HOP))
 def test_hop_by_hop_fields_are_sorted_out(name: bytes, roles: dict[bytes, bool]) -> None:
-    kept, noted = sort_out([(b"A", b"1"), (name.upper(), b"x"), (b"B", b"2")], roles)
-    assert kept == [(b"A", b"1"), (b"B", b"2")]
-    assert noted[name] == [b"x"]
+    forwarded, well_known = classify_fields([(b"A", b"1"), (name.upper(), b"x"), (b"B", b"2")], roles)
+    assert forwarded == [(b"A", b"1"), (b"B", b"2")]
+    assert well_known[name] == [b"x"]
 
 
 @pytest.mark.parametrize("connection", [[b"keep-alive, X-Mine"], [b"close", b"x-mine"], [b"X-MINE"]])
 def test_what_connection_names_is_sorted_out(connection: list[bytes]) -> None:
     fields = [(b"X-Mine", b"1"), *((b"Connection", value) for value in connection), (b"x-mine", b"2"), (b"B", b"3")]
-    assert sort_out(fields, REQUEST_ROLES)[0] == [(b"B", b"3")]
+    assert classify_fields(fields, REQUEST_ROLES)[0] == [(b"B", b"3")]
     assert end_to_end(fields, HOP_BY_HOP) == [(b"B", b"3")]
 
 
 @pytest.mark.parametrize("name", sorted(NEVER_HIDDEN - {b"via"}))
 def test_connection_hides_nothing_that_changes_what_a_message_means(name: bytes) -> None:
     fields = [(name.title(), b"1"), (b"Connection", b"close, " + name)]
-    assert sort_out(fields, REQUEST_ROLES)[0] == [(name.title(), b"1")]
+    assert classify_fields(fields, REQUEST_ROLES)[0] == [(name.title(), b"1")]
     assert end_to_end(fields, HOP_BY_HOP) == [(name.title(), b"1")]
 
 
 def test_an_answer_s_trailer_announcement_stays_and_a_request_s_does_not() -> None:
-    assert sort_out([(b"Trailer", b"X")], ANSWER_ROLES)[0] == [(b"Trailer", b"X")]
-    assert sort_out([(b"Trailer", b"X")], REQUEST_ROLES)[0] == []
+    assert classify_fields([(b"Trailer", b"X")], ANSWER_ROLES)[0] == [(b"Trailer", b"X")]
+    assert classify_fields([(b"Trailer", b"X")], REQUEST_ROLES)[0] == []
 
 
 def test_via_lists_all_hops_in_one_field() -> None:
@@ -74,19 +73,6 @@ def test_via_lists_all_hops_in_one_field() -> None:
 
 def test_a_head_is_written_line_by_line_with_its_empty_line() -> None:
     assert write_head(b"GET / HTTP/1.1", [(b"A", b"1"), (b"b", b"")]) == b"GET / HTTP/1.1\r\nA: 1\r\nb: \r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("fields", "asks"),
-    [
-        ([(b"Connection", b"keep-alive, Upgrade"), (b"upgrade", b"websocket")], True),
-        ([(b"Connection", b"upgrade")], False),
-        ([(b"Upgrade", b"websocket")], False),
-        ([(b"Connection", b"upgrades"), (b"Upgrade", b"websocket")], False),
-    ],
-)
-def test_an_upgrade_needs_both_the_field_and_the_option(fields: list[tuple[bytes, bytes]], asks: bool) -> None:
-    assert is_upgrade(fields) is asks
 
 
 def test_our_date_is_a_date() -> None:

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.proxy.http1.request_chunks import LONGEST_LINE, ChunkError, ChunkReader
+from statusproxy.proxy.http1.framing import LONGEST_LINE, ChunkReader, request_rules
+from statusproxy.proxy.http1.refusals import RefusedError
 
 
 def read(*pieces: bytes, trailer_bytes: int = 400, trailer_fields: int = 8) -> tuple[bytes, bytes, bool]:
     """The data in these pieces, the bytes behind its end, and whether the end was found."""
-    reader = ChunkReader(trailer_bytes, trailer_fields)
+    reader = ChunkReader(request_rules(trailer_bytes, trailer_fields))
     data: list[bytes] = []
     rest = b""
     for piece in pieces:
@@ -78,23 +79,23 @@ def test_data_is_found_and_what_follows_the_body_is_left(wire: bytes, data: byte
 
 @pytest.mark.parametrize("wire", INVALID)
 def test_framing_that_could_be_read_in_two_ways_is_an_error(wire: bytes) -> None:
-    with pytest.raises(ChunkError):
+    with pytest.raises(RefusedError):
         read(wire)
     for cut in range(len(wire)):
-        with pytest.raises(ChunkError):
+        with pytest.raises(RefusedError):
             read(wire[:cut], wire[cut:])
 
 
 @pytest.mark.parametrize("begun", [b"3;" + b"x" * LONGEST_LINE, b"0\r\nT: " + b"x" * 400, b"0\r\n" + b"T: x\r\n" * 9])
 def test_framing_without_end_is_refused_before_it_ends(begun: bytes) -> None:
-    with pytest.raises(ChunkError):
+    with pytest.raises(RefusedError):
         read(begun)
-    with pytest.raises(ChunkError):
+    with pytest.raises(RefusedError):
         read(*[begun[i : i + 1] for i in range(len(begun))])
 
 
 def test_no_more_chunks_are_read_than_asked_for() -> None:
-    reader = ChunkReader(400, 8)
+    reader = ChunkReader(request_rules(400, 8))
     wire = b"1\r\nx\r\n" * 5 + b"0\r\n\r\n"
     data: list[bytes] = []
     at = reader.read(wire, 0, data, 2)
@@ -105,7 +106,7 @@ def test_no_more_chunks_are_read_than_asked_for() -> None:
 
 def test_a_reader_that_needs_more_bytes_says_so() -> None:
     for begun in (b"", b"3", b"3\r", b"3\r\nab", b"3\r\nabc", b"3\r\nabc\r", b"0\r\n", b"0\r\nT", b"0\r\n\r"):
-        reader = ChunkReader(400, 8)
+        reader = ChunkReader(request_rules(400, 8))
         reader.read(begun, 0, [], 100)
         assert reader.hungry, begun
 
@@ -130,7 +131,7 @@ def test_the_time_grows_with_the_length_and_no_faster(unit: bytes) -> None:
         best = float("inf")
         for _ in range(5):
             begun = time.perf_counter()
-            ChunkReader(400, 8).read(wire, 0, [], count)
+            ChunkReader(request_rules(400, 8)).read(wire, 0, [], count)
             best = min(best, time.perf_counter() - begun)
         return best
 
