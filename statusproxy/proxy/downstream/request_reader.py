@@ -39,9 +39,10 @@ class RequestReader:
         return self._parser.in_head
 
     @property
-    def held(self) -> int:
-        """Bytes that came and were not read yet, but for those in the body."""
-        return self._parser.held
+    def rests(self) -> bool:
+        """Whether nothing was begun that is not whole, and nothing is held."""
+        parser, body = self._parser, self.body
+        return not (self.holds or parser.held or parser.in_head or parser.in_body or parser.switched or body.size)
 
     def begin(self, data: bytes) -> RequestHead | Refusal | None:
         """The request that begins with `data`, or why that is none; None while its head is not whole."""
@@ -107,8 +108,16 @@ class RequestReader:
         self.holds.add(Hold.BODY)
 
     def resume_body(self) -> None:
-        """Called by the body: its reader has caught up."""
-        self._release(Hold.BODY)
+        """Called by the body: its reader has caught up.
+
+        What was kept is read in the loop's next turn. Read at once, the end of the body could come between a piece that
+        its reader takes and the reader's look at whether that was the last.
+        """
+        self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.body.full:  # it may be the next request's by now
+            self._release(Hold.BODY)
 
     def _take_turn(self) -> None:
         self._release(Hold.TURN)
