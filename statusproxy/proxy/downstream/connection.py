@@ -91,6 +91,7 @@ class ClientConnection(WritingHalf):
     __slots__ = (
         "_deadline",
         "_last",
+        "_loop",
         "_lost",
         "_made_at",
         "_reader",
@@ -116,6 +117,7 @@ class ClientConnection(WritingHalf):
         """Called once when the client leaves while its request is handled."""
         self.unfinished = False
         """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
+        self._loop = loop
         self._reader = RequestReader(server.head_limits, server.turns, loop)
         self._deadline = Deadline(loop, self._too_late)
         self._request: ClientRequest | None = None  # the one being served
@@ -139,7 +141,7 @@ class ClientConnection(WritingHalf):
 
     def admit(self, transport: asyncio.BaseTransport) -> None:
         """Serve this client: it has a place."""
-        server, loop = self.server, asyncio.get_running_loop()
+        server, loop = self.server, self._loop
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._reader.holds.transport = transport
         self.state = State.IDLE
@@ -262,7 +264,7 @@ class ClientConnection(WritingHalf):
         if timeout is None:
             self._deadline.clear()
         else:
-            self._deadline.set((asyncio.get_running_loop().time() if self._used else self._made_at) + timeout)
+            self._deadline.set((self._loop.time() if self._used else self._made_at) + timeout)
 
     def _begin(self, found: RequestHead | Refusal | None) -> None:
         """Serve a request that has come, or refuse what is none."""
@@ -285,7 +287,7 @@ class ClientConnection(WritingHalf):
         self.server.places.work(self)
         self.server.requests_count += 1
         transport.write(self.server.problem(code))
-        self._deadline.set(asyncio.get_running_loop().time() + LINGER)
+        self._deadline.set(self._loop.time() + LINGER)
         end_our_half(transport)
 
     def _too_late(self) -> None:
@@ -304,7 +306,7 @@ class ClientConnection(WritingHalf):
             while self.state is not State.CLOSED:
                 request = self._request
                 if request is None:
-                    self._wake = asyncio.get_running_loop().create_future()
+                    self._wake = self._loop.create_future()
                     await self._wake
                     continue
                 self.server.requests_count += 1
@@ -347,7 +349,7 @@ class ClientConnection(WritingHalf):
             if self._reader.in_head:
                 self._begin_head()
             else:
-                self._deadline.set(asyncio.get_running_loop().time() + self.server.keep_alive)
+                self._deadline.set(self._loop.time() + self.server.keep_alive)
 
     def _wake_task(self) -> None:
         wake = self._wake
