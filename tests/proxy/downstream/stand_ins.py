@@ -8,7 +8,7 @@ from typing import Any
 
 
 class StandInTransport(asyncio.Transport):
-    """Notes what it is told. Its socket is one end of a pair of Unix sockets, `far` the other, unless `near` is given."""
+    """Notes what it is told. Its socket is `near`, or one end of a pair of Unix sockets of which `far` is the other."""
 
     def __init__(self, peer: Any = "", secure: object = None, near: socket.socket | None = None) -> None:
         self.near, self.far = socket.socketpair()
@@ -28,6 +28,9 @@ class StandInTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         assert not self.reading
         self.reading = True
+
+    def is_reading(self) -> bool:
+        return self.reading
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data

@@ -121,13 +121,13 @@ async def test_the_client_waits_while_a_bodys_reader_is_behind(case: Case) -> No
     reader = case.reader
     reader.begin(post(BODY_HELD + 10))
     reader.follow(b"x" * BODY_HELD)
-    assert case.transport.reading
+    assert case.transport.is_reading()
     reader.follow(b"x")
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     reader.follow(b"x" * 9 + GET)  # what was under way already
     assert len(reader.body.read_nowait()) == BODY_HELD + 1
     await asyncio.sleep(0)
-    assert case.transport.reading
+    assert case.transport.is_reading()
     assert (reader.body.read_nowait(), reader.body.is_eof()) == (b"x" * 9, True)
     assert head(reader.next()) == b"/a"
 
@@ -148,47 +148,47 @@ async def test_a_body_that_nobody_read_does_not_let_the_next_one_in(case: Case) 
     reader.follow(post(BODY_HELD + 9) + b"y" * (BODY_HELD + 1))
     assert head(reader.next()) == b"/b"
     await asyncio.sleep(0)
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     assert len(reader.body.read_nowait()) == BODY_HELD + 1
     await asyncio.sleep(0)
-    assert case.transport.reading
+    assert case.transport.is_reading()
 
 
 async def test_the_client_waits_when_it_sends_too_far_ahead(case: Case) -> None:
     reader = case.reader
     reader.begin(GET)
     reader.follow(GET * (AHEAD_HELD // len(GET)))
-    assert case.transport.reading
+    assert case.transport.is_reading()
     reader.follow(GET)
     reader.follow(GET)  # what was under way already
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     assert head(reader.next()) == b"/a"
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     assert head(reader.next()) == b"/a"
     assert head(reader.next()) == b"/a"
-    assert case.transport.reading
+    assert case.transport.is_reading()
 
 
 async def test_a_client_that_waits_for_its_body_to_be_read_is_read_for_it(case: Case) -> None:
     reader = case.reader
     reader.begin(GET)
     reader.follow(post(AHEAD_HELD + 10) + b"x" * AHEAD_HELD)
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     assert head(reader.next()) == b"/b"
-    assert case.transport.reading
+    assert case.transport.is_reading()
 
 
 async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None:
     reader, chunk = case.reader, b"1\r\nx\r\n"
     reader.begin(CHUNKED)
     reader.follow(chunk * (2 * SHARE) + b"0\r\n")
-    assert (case.transport.reading, reader.body.size) == (False, SHARE)
+    assert (case.transport.is_reading(), reader.body.size) == (False, SHARE)
     reader.follow(b"\r\n" + GET)  # what was under way already
     assert reader.body.size == SHARE
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert reader.body.is_eof()
-    assert (case.transport.reading, reader.body.size) == (True, 2 * SHARE)
+    assert (case.transport.is_reading(), reader.body.size) == (True, 2 * SHARE)
     assert head(reader.next()) == b"/a"
 
 
@@ -206,20 +206,20 @@ async def test_a_body_that_waits_for_reader_and_turn_needs_both(case: Case) -> N
     reader.follow((b"%x\r\n" % size + b"x" * size + b"\r\n") * (FREE + 1) + b"0\r\n\r\n")
     assert reader.body.full
     await asyncio.sleep(0)  # the turn
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     assert len(reader.body.read_nowait()) == FREE * size
     await asyncio.sleep(0)
     assert (len(reader.body.read_nowait()), reader.body.is_eof()) == (size, True)
-    assert case.transport.reading
+    assert case.transport.is_reading()
 
 
 async def test_after_a_switch_the_bytes_behind_it_are_handed_over_once(case: Case) -> None:
     reader = case.reader
     assert head(reader.begin(UPGRADE + b"early")) == b"/c"
     reader.follow(b" bird" + b"." * AHEAD_HELD)
-    assert not case.transport.reading
+    assert not case.transport.is_reading()
     assert reader.switch() == b"early bird" + b"." * AHEAD_HELD
-    assert case.transport.reading
+    assert case.transport.is_reading()
     assert reader.switch() == b""
 
 

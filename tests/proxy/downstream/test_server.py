@@ -45,7 +45,7 @@ async def test_when_all_places_are_taken_the_longest_idle_makes_room(port: Port)
     _, first = await port.answered()
     _, second = await port.answered()
     newcomer, third = port.connect()
-    assert (first.closed, second.closed, third.closed) == (True, False, False)
+    assert (first.is_closing(), second.is_closing(), third.is_closing()) == (True, False, False)
     assert newcomer.state is State.IDLE
 
 
@@ -54,7 +54,7 @@ async def test_a_limit_that_was_lowered_is_reached_by_two_for_one(port: Port) ->
     _, second = await port.answered()
     port.server.max_connections = 1
     port.connect()
-    assert (first.closed, second.closed) == (True, True)
+    assert (first.is_closing(), second.is_closing()) == (True, True)
     assert len(port.server.places) == 1
 
 
@@ -85,7 +85,7 @@ async def test_who_is_short_of_descriptors_has_others_make_room(port: Port, monk
     _, idle = await port.answered()
     monkeypatch.setattr(port.server, "reserve", Short())
     newcomer, _ = port.connect()
-    assert (idle.closed, len(freed), newcomer.state) == (True, 1, State.IDLE)
+    assert (idle.is_closing(), len(freed), newcomer.state) == (True, 1, State.IDLE)
     assert not port.server.may_wait
 
 
@@ -107,7 +107,7 @@ async def test_idle_connections_are_closed_and_no_others(port: Port) -> None:
     unsent.unsent = 1
     _, serving = await port.asks()
     port.server.close_idle()
-    assert [t.closed for t in (idle, new, head, unsent, serving)] == [True, False, False, False, False]
+    assert [t.is_closing() for t in (idle, new, head, unsent, serving)] == [True, False, False, False, False]
     unsent.unsent = 0
 
 
@@ -127,11 +127,11 @@ async def test_before_a_shutdown_the_idle_are_closed_and_the_others_after_their_
     _, idle = port.connect()
     _, serving = await port.asks()
     port.server.pre_shutdown()
-    assert (idle.closed, serving.closed) == (True, False)
+    assert (idle.is_closing(), serving.is_closing()) == (True, False)
     port.let_go.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert (serving.written, serving.closed) == (b"answer", True)
+    assert (serving.written, serving.is_closing()) == (b"answer", True)
 
 
 async def test_a_shutdown_closes_all_and_forgets_them(port: Port) -> None:
@@ -139,5 +139,5 @@ async def test_a_shutdown_closes_all_and_forgets_them(port: Port) -> None:
     _, serving = await port.asks()
     port.let_go.set()
     await port.server.shutdown(60.0)
-    assert (idle.closed, serving.closed, serving.written) == (True, True, b"answer")
+    assert (idle.is_closing(), serving.is_closing(), serving.written) == (True, True, b"answer")
     assert port.server.connections == []
