@@ -12,7 +12,8 @@ from statusproxy.proxy.http1.request_parser import HeadLimits
 from statusproxy.proxy.routes import Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy, SharedSecret, Signature
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Limits, Site, Timeouts, WebhookTarget
-from statusproxy.proxy.upstream.connection import Origin, UpstreamLimits
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.status.fields import fold_word
 from statusproxy.status.qr import CONNECTED_WORDS

@@ -5,7 +5,7 @@ import time
 from typing import Any, Final, Protocol, runtime_checkable
 
 from statusproxy.proxy.exchange import Proxy
-from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.registry.registry import SessionRegistry
 
 #: Seconds for which a look at whether the gateway can be reached counts: checks must not become load.

@@ -73,7 +73,7 @@ class Asker:
             answer = await connection.head()
             at = time.time()
             body, trouble = bytearray(), None
-            while data := await connection.read():
+            while data := await connection.answer.read():
                 body += data
                 if len(body) > self._limit:
                     trouble = "too-large"

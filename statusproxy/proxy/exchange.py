@@ -50,7 +50,8 @@ from statusproxy.proxy.sender_auth import Verification
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Site, WebhookTarget
 from statusproxy.proxy.steps import Workshop
 from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody, Room
-from statusproxy.proxy.upstream.connection import UpstreamConnection, UpstreamError
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.status.created import claims_connected
 

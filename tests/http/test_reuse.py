@@ -12,7 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.upstream.connection import HIGH_WATER, Origin, UpstreamConnection, UpstreamLimits
+from statusproxy.proxy.upstream.answer_reader import HIGH_WATER
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.blocking_gateway import BlockingGateway, Peer, blocking_gateway
 from tests.proxy.harness import PATIENCE
@@ -118,16 +121,16 @@ async def exchange(pool: Pool, gateway: BlockingGateway, number: int, plan: Plan
                 gateway.burst.wait(BUSY)
             head = await connection.head()
             assert (b"X-Number", b"%d" % number) in head.headers, "another exchange's answer"
-            body = connection.ready()
+            body = connection.answer.ready()
             if body is None:
                 body = b""
-                while piece := await connection.read():
+                while piece := await connection.answer.read():
                     body += piece
                     if plan.abandoned:
                         return
             assert body == (b"" if plan.answer == "head" else content(number, plan))
             if plan.answer in {"chunked", "tiny"}:
-                assert connection.trailers == [(b"X-Sum", b"%d" % number)]
+                assert connection.answer.parser.trailers == [(b"X-Sum", b"%d" % number)]
             if not plan.early:
                 await upload
         finally:
@@ -215,7 +218,7 @@ def test_a_tunnel_whose_first_bytes_came_in_a_burst_goes_on(loop: str) -> None:
             connection.write(b"GET / HTTP/1.1\r\n\r\n")
             connection.request_done = True
             await connection.head()
-            while await connection.read():
+            while await connection.answer.read():
                 pass
             pool.release(connection)
         connection = await pool.acquire()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running, until
 
 LIST = b'{"success":true,"channels":[{"id":"sales","status":"connected"}],"total":1}'
@@ -181,7 +181,7 @@ async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others
         await follower.send(get("/api/channels"))
         (flight,) = proxy.server.proxy.flights._flights.values()
         await until(lambda: flight.followers == 1)
-        flight.land(UpstreamError(code, sent=False))
+        flight.land(UpstreamError(code))
         await slow.received(2)
         slow.go.set()
         assert (await follower.message()).body == LIST

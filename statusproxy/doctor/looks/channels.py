@@ -14,7 +14,7 @@ from statusproxy.doctor.asking import Answer, Asker
 from statusproxy.doctor.findings import Finding, Level, listed, note, ok, problem, took, warning
 from statusproxy.doctor.looks import shapes
 from statusproxy.doctor.paste import Written
-from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.fields import fold_id, lookup, parse
 from statusproxy.status.sessions import Override, Record, SessionMap, SessionRules

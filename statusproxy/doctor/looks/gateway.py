@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 from statusproxy.doctor.asking import Answer, Asker
 from statusproxy.doctor.findings import Finding, note, ok, problem, took, warning
-from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.proxy.upstream.errors import UpstreamError
 
 #: The routes by which gateways tell that they are well; the first that is there serves.
 _HEALTH = ("/health", "/api/health")

@@ -14,7 +14,8 @@ from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.site import Site
-from statusproxy.proxy.upstream.connection import UpstreamConnection, UpstreamError
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -30,7 +31,7 @@ _HOLD: Final = 1.0
 def read_whole(content: RequestBody, limit: int | None) -> bytes:
     """A body that is all here already. Raises `UpstreamError` where it has more than `limit` bytes."""
     if limit is not None and content.size > limit:
-        raise UpstreamError("body_too_large", sent=False)
+        raise UpstreamError("body_too_large")
     return content.read_nowait()
 
 
@@ -204,7 +205,7 @@ class Upload:
             elif data and self._pace is not None:
                 self._pace.count(len(data), 0.0)
         except BrokenBodyError as error:
-            raise UpstreamError("bad_request", str(error), sent=self._pump is not None) from error
+            raise UpstreamError("bad_request", str(error)) from error
         except UpstreamError:
             raise
         except Exception as error:
@@ -221,7 +222,7 @@ class Upload:
         """Take note of what was read. Raises `UpstreamError` when that is more than a body may have."""
         limit = self._site.limits.body
         if limit is not None and self.received + len(data) > limit:
-            raise UpstreamError("body_too_large", sent=self._pump is not None)
+            raise UpstreamError("body_too_large")
         self.whole = self._content.is_eof()
         self.received += len(data)
         if data and self._observe is not None:
@@ -250,7 +251,7 @@ class Upload:
             return None
         # Two codes: only the one says that the request may have arrived.
         sent = self._pump is not None
-        raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete", sent=sent)
+        raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete")
 
     def _until(self, now: float) -> float | None:
         """When the client is given up if nothing comes from `now` on."""

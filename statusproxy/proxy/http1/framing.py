@@ -145,7 +145,7 @@ class ChunkReader:
         """Chunks begun so far: the measure of the work done."""
         self.done = False
         """The body was read to its end: see `ChunkRules.trailers`."""
-        self.hungry = False
+        self.hungry = True
         """Nothing can be read without more bytes."""
 
     def read(self, data: bytes, at: int, pieces: list[bytes], most: int) -> int:

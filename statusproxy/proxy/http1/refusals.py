@@ -93,7 +93,6 @@ def too_many_lines(limit: int, section: str) -> Refusal:
 # ---- the length of a body (RFC 9112 §6) ----
 
 LENGTH_TOO_LARGE: Final = _bad("a Content-Length of too many digits")
-LENGTH_AND_CODING: Final = _bad("both a length and a Transfer-Encoding")
 REQUEST_CODING: Final = _bad("a Transfer-Encoding other than chunked, or in HTTP/1.0")
 ANSWER_CODING: Final = _bad("a Transfer-Encoding other than chunked")
 

@@ -1,18 +1,21 @@
 """A gateway's answer as it comes off the wire: heads by llhttp, the body by its framing, all of it within limits.
 
 llhttp (through `httptools`) is given heads and trailers only, cut off where they end, so their bytes are counted
-exactly. Each limit gives the same verdict however the bytes are cut into segments. No sockets and no clock here.
+exactly. Each limit gives the same verdict however the bytes are cut into segments. No sockets, no event loop and no
+clock here.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import httptools
 
+from statusproxy.proxy.http1 import refusals
+from statusproxy.proxy.http1.body_pieces import BodyPieces
+from statusproxy.proxy.http1.framing import ANSWER_RULES, ChunkReader, answer_coding
 from statusproxy.proxy.http1.head import Header, tokens
-from statusproxy.proxy.http1.response_chunks import ChunkDecoder, ChunkError
+from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
 #: Chunks read in one go: about a tenth of a millisecond. The rest waits until other connections had their turn.
 CHUNKS_AT_ONCE: Final = 128
@@ -24,9 +27,6 @@ MOST_LINES: Final = 1000
 #: Interim answers (1xx) before the final one. A gateway that says each second that it is still at work (102) reaches
 #: the limit only after the two minutes that an answer's head may take by default.
 MOST_INTERIM: Final = 128
-
-#: Bytes that a held piece of a body costs besides its data. Single bytes must not fill the memory with objects.
-_PIECE: Final = 64
 
 #: A reason phrase (RFC 9112 §4).
 _REASON: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*+")
@@ -44,10 +44,6 @@ _KEEP_LENGTH: Final = len(b"keep-alive")
 _BODILESS: Final = frozenset({204, 304})
 
 _SWITCHING: Final = 101
-
-
-class BadAnswerError(Exception):
-    """The gateway's answer is not HTTP, or larger than it may be; the text says how."""
 
 
 @dataclass(slots=True)
@@ -76,61 +72,62 @@ def head_end(before: bytes, data: bytes) -> int:
     return found + len(_HEAD_END) if found >= 0 else -1
 
 
-class Answer:
-    """One answer, made anew for each exchange: nothing of it can reach the next.
+class ResponseParser:
+    """Reads one answer, interim ones before it included; made anew for each exchange: nothing of it can reach the next.
 
-    Its heads together may have `limit` bytes, interim ones included, and its trailers as many again.
+    The heads together may have `limit` bytes, interim ones included, and the trailers as many again. After each `feed`
+    and `go_on` the attributes say what has come.
     """
 
     __slots__ = (
+        "_at",
         "_before",
-        "_chunks",
         "_head_only",
         "_headers",
-        "_informational",
-        "_interim",
+        "_interim_count",
         "_left",
         "_length",
         "_limit",
         "_lines",
         "_llhttp",
         "_parsing",
+        "_reader",
         "_size",
         "_trailing",
+        "_unread",
         "behind",
         "body",
         "complete",
         "head",
-        "held",
-        "kept",
+        "interim",
+        "keep_alive_field",
         "trailers",
     )
 
-    def __init__(
-        self, limit: int, head_only: bool, informational: Callable[[ResponseHead], None] | None = None
-    ) -> None:
-        """`head_only` for HEAD, whose answer has no body whatever it says; `informational` is called with each 1xx."""
+    def __init__(self, limit: int, head_only: bool) -> None:
+        """`head_only` for HEAD, whose answer has no body whatever it says."""
         self._llhttp: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._limit = limit
         self._head_only = head_only
-        self._informational = informational
         self._parsing = parsing = ResponseHead()
         self._headers = parsing.headers
         self._size = self._lines = 0  # bytes and lines of the heads so far, or of the trailers
         self._before = b""  # the last bytes of an incomplete head, or of incomplete trailers
-        self._interim = 0
+        self._interim_count = 0
         self._length = -1  # what the head says of the body's length; -1: nothing
         self._left = 0  # bytes of the body that are still to come, where its length is known
-        self._chunks: ChunkDecoder | None = None
+        self._reader: ChunkReader | None = None
+        self._unread = b""  # of a body in chunks: what came, which is read from `_at` on
+        self._at = 0
         self._trailing = False
+        self.interim: list[ResponseHead] = []
+        """The interim answers (1xx) that have come; whoever passes them on empties the list (RFC 9110 §15.2)."""
         self.head: ResponseHead | None = None
         """The final answer's head, once it is whole."""
-        self.body: list[bytes] = []
+        self.body = BodyPieces()
         """The pieces of the body that have come and were not taken."""
-        self.held = 0
-        """Bytes in memory for `body`, its small pieces counted with what they cost."""
-        self.kept: bytes | None = None
-        """The value of `Keep-Alive`, if there was one."""
+        self.keep_alive_field: bytes | None = None
+        """The value of the field `Keep-Alive`, if there was one."""
         self.trailers: list[Header] = []
         self.complete = False
         """The answer's last byte was read."""
@@ -139,12 +136,12 @@ class Answer:
 
     def let_go(self) -> None:
         """Nobody reads this answer any more: it knows its parser, and the parser knows it."""
-        self._llhttp = self._informational = None
+        self._llhttp = None
 
     @property
     def pending(self) -> bool:
         """Whether more can be read from the bytes that are here: call `go_on`."""
-        return self._chunks is not None and self._chunks.pending
+        return self._reader is not None and not self._reader.hungry
 
     @property
     def until_close(self) -> bool:
@@ -153,62 +150,40 @@ class Answer:
         return head is not None and not (self.complete or self._left or head.coded or head.status == _SWITCHING)
 
     def feed(self, data: bytes) -> None:
-        """Read what came. Raises `BadAnswerError`."""
+        """Read what came. Raises `RefusedError`, what was good before it having been taken."""
         if self._left:
             self._take_known(data)
         elif self.head is None:
             self._read_head(data)
         elif self.complete:
             self.behind = True
-        elif self._chunks is not None:
-            self._chunks.feed(data)
+        elif self._reader is not None:
+            self._unread = self._unread[self._at :] + data if self._unread else data
+            self._at = 0
             self.go_on()
         elif self._trailing:
             self._read_trailers(data)
         else:
-            self._hold(data)
+            self.body.add(data)
 
     def go_on(self) -> None:
-        """Read the next chunks of those that are here. Raises `BadAnswerError`."""
-        chunks = self._chunks
-        if chunks is None:
+        """Read the next chunks of those that are here. Raises `RefusedError`, as `feed` does."""
+        reader = self._reader
+        if reader is None:
             return
         pieces: list[bytes] = []
         try:
-            chunks.decode(pieces, CHUNKS_AT_ONCE)
-        except ChunkError as error:
-            raise BadAnswerError(str(error)) from error
+            self._at = reader.read(self._unread, self._at, pieces, CHUNKS_AT_ONCE)
         finally:
             if pieces:
-                self._hold(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if chunks.ended:
-            self._chunks = None
-            self._begin_trailers(chunks.rest())
-
-    def take(self, most: int) -> bytes:
-        """The next piece of the body that is here; small ones are joined, up to `most` bytes and a piece."""
-        body = self.body
-        if len(body) > 1 and len(body[0]) < most:
-            size = count = 0
-            while count < len(body) and size < most:
-                size += len(body[count])
-                count += 1
-            body[:count] = [b"".join(body[:count])]
-            self.held -= _PIECE * (count - 1)
-        data = body.pop(0)
-        self.held -= len(data) + _PIECE
-        return data
-
-    def take_all(self) -> bytes:
-        """All of the body that is here."""
-        data = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        self.body.clear()
-        self.held = 0
-        return data
-
-    def _hold(self, data: bytes) -> None:
-        self.body.append(data)
-        self.held += len(data) + _PIECE
+                self.body.add(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if reader.done or reader.hungry:
+            rest, self._unread, self._at = self._unread[self._at :], b"", 0
+            if reader.done:
+                self._reader = None
+                self._begin_trailers(rest)
+            else:
+                self._unread = rest
 
     # ---- the head ----
 
@@ -220,7 +195,7 @@ class Answer:
                 return
 
     def _read_section(self, data: bytes) -> bytes:
-        """Read on in one head, or in the trailers; give the bytes behind its end. Raises `BadAnswerError`."""
+        """Read on in one head, or in the trailers; give the bytes behind its end. Raises `RefusedError`."""
         llhttp = self._llhttp
         assert llhttp is not None
         end = head_end(self._before, data) if self._before else data.find(_HEAD_END)
@@ -229,7 +204,7 @@ class Answer:
         piece, rest = (data[:end], data[end:]) if 0 <= end < len(data) else (data, b"")
         self._size += len(piece)
         self._lines += piece.count(b"\n")
-        refused = ""
+        refused: Refusal | None = None
         if self._size > self._limit or self._lines > MOST_LINES:
             piece, refused = self._within_limits(piece)
         try:
@@ -238,26 +213,27 @@ class Answer:
             pass  # behind a 101 the bytes are another protocol's: not llhttp's matter here
         except httptools.HttpParserError as error:
             # Raised anew below: llhttp's error and the one in its callback know each other, and would keep the answer.
-            refused = str(error.__context__ if isinstance(error.__context__, BadAnswerError) else error)
-        if refused:
-            raise BadAnswerError(refused)
+            cause = error.__context__
+            refused = cause.refusal if isinstance(cause, RefusedError) else refusals.grammar(error)
+        if refused is not None:
+            raise RefusedError(refused)
         if end < 0:
             self._before = (self._before + piece[-3:])[-3:]
         elif self._before:
             self._before = b""
         return rest
 
-    def _within_limits(self, piece: bytes) -> tuple[bytes, str]:
+    def _within_limits(self, piece: bytes) -> tuple[bytes, Refusal]:
         """What of `piece` is within the limits, as what is wrong with it is told first; and which limit it passed."""
-        part = "trailers" if self._trailing else "head"
+        section = "trailers" if self._trailing else "head"
         small = piece[: self._limit - self._size + len(piece)]  # the count holds all of the piece already
         lines = MOST_LINES - self._lines + piece.count(b"\n")
         if small.count(b"\n") <= lines:
-            return small, f"{part} too large"
+            return small, refusals.section_too_large(section)
         end = 0
         for _ in range(lines + 1):
             end = small.index(b"\n", end) + 1
-        return small[: end - 1], f"more than {MOST_LINES} lines in the {part}"
+        return small[: end - 1], refusals.too_many_lines(MOST_LINES, section)
 
     def _begin_body(self, head: ResponseHead, data: bytes) -> None:
         """The final head is whole: settle how the body is framed (RFC 9112 §6.3), and read what came of it."""
@@ -270,10 +246,10 @@ class Answer:
             if data.endswith(_LAST_CHUNK) and (line := _CHUNK_LINE.match(data)) is not None:
                 end = line.end() + int(line[1], 16)
                 if end + len(_LAST_CHUNK) == len(data):
-                    self._hold(data[line.end() : end])
+                    self.body.add(data[line.end() : end])
                     self.complete = True
                     return
-            self._chunks = ChunkDecoder()
+            self._reader = ChunkReader(ANSWER_RULES)
         elif self._length > 0:
             self._left = self._length
             if data:
@@ -291,8 +267,7 @@ class Answer:
             size = self._left
             data = data[:size]
             self.behind = True
-        self.body.append(data)
-        self.held += size + _PIECE
+        self.body.add(data)
         self._left -= size
         self.complete = not self._left
 
@@ -333,12 +308,10 @@ class Answer:
             if name.lower() == b"content-length":
                 self._length = int(value)  # llhttp lets digits through only
         elif size == _CODING_LENGTH and name.lower() == b"transfer-encoding" and not self._trailing:
-            # llhttp would read `gzip, chunked` as chunks, and what it does not know up to the connection's end.
-            if self._parsing.coded or value.lower() != b"chunked":
-                raise BadAnswerError("a Transfer-Encoding other than chunked")
+            answer_coding(value, again=self._parsing.coded)
             self._parsing.coded = True
         elif size == _KEEP_LENGTH and name.lower() == b"keep-alive":
-            self.kept = value
+            self.keep_alive_field = value
 
     def on_headers_complete(self) -> None:
         """A head is whole, or the trailers are."""
@@ -351,12 +324,10 @@ class Answer:
         version = llhttp.get_http_version()
         if version != "1.1":
             if version != "1.0" or head.coded:
-                raise BadAnswerError(f"not an answer in HTTP/{version}")
+                raise RefusedError(refusals.answer_version(version))
             head.version = (1, 0)
-        if head.coded and self._length >= 0:
-            raise BadAnswerError("both a length and a Transfer-Encoding")
         if head.reason != b"OK" and _REASON.fullmatch(head.reason) is None:
-            raise BadAnswerError("control characters in the reason")
+            raise RefusedError(refusals.REASON_PHRASE)
         if 100 <= head.status < 200 and head.status != _SWITCHING:
             self._pass_interim(head)
             return
@@ -369,10 +340,9 @@ class Answer:
         self.head = head
 
     def _pass_interim(self, head: ResponseHead) -> None:
-        self._interim += 1
-        if self._interim > MOST_INTERIM:
-            raise BadAnswerError(f"more than {MOST_INTERIM} interim answers")
+        self._interim_count += 1
+        if self._interim_count > MOST_INTERIM:
+            raise RefusedError(refusals.too_many_interim(MOST_INTERIM))
         self._parsing, self._length = ResponseHead(), -1
         self._headers = self._parsing.headers
-        if self._informational is not None:
-            self._informational(head)
+        self.interim.append(head)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from statusproxy.proxy.http1.head import Header
+from statusproxy.proxy.upstream.answer_reader import AnswerReader
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 
 #: A rest of at most so many bytes needs no room: it is written together with the head, and it is what a transport
@@ -42,9 +43,9 @@ class AnswerBody:
     """One answer's body; `close` it when the exchange is over."""
 
     __slots__ = (
+        "_answer",
         "_begun",
         "_collected",
-        "_connection",
         "_give_back",
         "_reading",
         "_rest",
@@ -56,23 +57,26 @@ class AnswerBody:
     def __init__(self, connection: UpstreamConnection, give_back: Callable[[], None], room: Room) -> None:
         """`give_back` is called once, when the answer needs its connection no more."""
         self._begun: list[bytes] = []  # read already, and put back
-        self._trailers = connection.trailers
+        answer = connection.answer
+        come = answer.parser
+        self._trailers = come.trailers
         self.room_taken = 0
-        self._connection: UpstreamConnection | None = None
-        if connection.complete and connection.held <= SMALL:  # the everyday case, which costs no more than this
-            self._rest = connection.ready() or b""
+        """Bytes of room that the rest of the answer has."""
+        self._answer: AnswerReader | None = None  # until the connection is given back
+        if come.complete and come.body.held <= SMALL:  # the everyday case, which costs no more than this
+            self._rest = answer.ready() or b""
             give_back()
             return
         self._rest = b""  # what was left when the connection was given back
-        self._connection = connection
+        self._answer = answer
         self._give_back = give_back
         self._room = room
         self._collected = 0
         self._reading = False
-        if connection.complete:
+        if come.complete:
             self._take_over()
         else:
-            connection.whole = self._take_over
+            answer.whole = self._take_over
 
     @property
     def trailers(self) -> list[Header]:
@@ -83,8 +87,8 @@ class AnswerBody:
         """All that is left to read, if it is here; None while any of it is to come, or where it is much."""
         if self._begun:
             return None
-        if self._connection is not None:
-            return self._connection.ready()
+        if self._answer is not None:
+            return self._answer.ready()
         rest, self._rest = self._rest, b""
         return rest
 
@@ -92,15 +96,15 @@ class AnswerBody:
         """What came since the last call, at least a byte; b"" at the end. Raises `UpstreamError`."""
         if self._begun:
             return self._begun.pop(0)
-        if self._connection is None:
+        if self._answer is None:
             data, self._rest = self._rest, b""
             return data
         self._reading = True
         try:
-            data = await self._connection.read()
+            data = await self._answer.read()
         finally:
             self._reading = False
-        if self._connection.complete:
+        if self._answer.complete:
             self._take_over()
         return data
 
@@ -126,26 +130,26 @@ class AnswerBody:
 
     def close(self) -> None:
         """The exchange is over: give back the room."""
-        if self._connection is not None:
-            self._connection.whole = None
+        if self._answer is not None:
+            self._answer.whole = None
         if self.room_taken:
             self._room.give_back(self.room_taken)
             self.room_taken = 0
 
     def _take_over(self) -> None:
         """The answer is whole: hold its rest here, and give the connection back."""
-        connection = self._connection
-        if connection is None or self._reading:
+        answer = self._answer
+        if answer is None or self._reading:
             return  # whoever reads does it then
-        size = self._collected + connection.held
+        size = self._collected + answer.parser.body.held
         if size > SMALL:
             if not self._room.take(size):
                 return
             self.room_taken = size
-        rest = connection.ready()
+        rest = answer.ready()
         if rest is None:  # it failed
             return
         self._rest = rest
-        connection.whole = None
-        self._connection = None
+        answer.whole = None
+        self._answer = None
         self._give_back()

@@ -56,13 +56,9 @@ class UpstreamPlaces:
 
     def take(self, client: str, reserved: bool) -> bool:
         """Take a place at once, if one is free and nobody waits; else ask `wait`."""
-        held = self._held.get(client, 0)
-        if self.waiting or held >= self._shares[reserved] or not self._free(reserved):
+        if self.waiting or self._held.get(client, 0) >= self._shares[reserved] or not self._free(reserved):
             return False
-        self.taken += 1
-        if not reserved:
-            self._ordinary += 1
-        self._held[client] = held + 1
+        self._give(client, reserved)
         return True
 
     def give_back(self, client: str, reserved: bool) -> None:
@@ -103,11 +99,14 @@ class UpstreamPlaces:
         while (waiter := self._next()) is not None:
             waiter.gone = True
             self.waiting -= 1
-            self.taken += 1
-            if not waiter.reserved:
-                self._ordinary += 1
-            self._held[waiter.client] = self._held.get(waiter.client, 0) + 1
+            self._give(waiter.client, waiter.reserved)
             waiter.serve()
+
+    def _give(self, client: str, reserved: bool) -> None:
+        self.taken += 1
+        if not reserved:
+            self._ordinary += 1
+        self._held[client] = self._held.get(client, 0) + 1
 
     def _next(self) -> Waiter | None:
         """The first who may have a place now, taken out of its queue; who may not because of its client is parked."""

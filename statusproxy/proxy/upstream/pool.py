@@ -1,12 +1,12 @@
 """The connections to one origin: those at work, those idle, and who gets the next."""
 
 import asyncio
-import socket
-import ssl
-import time
 
-from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.upstream.connection import Origin, UpstreamConnection, UpstreamError, UpstreamLimits
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.idle import IdleConnections
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.places import UpstreamPlaces, Waiter
 
 #: What an exchange holds: a place, accounted to a client address and a class (`UpstreamPlaces`).
@@ -28,7 +28,7 @@ class Pool:
         self.opened = 0
         """Connections opened since the start."""
         self._places = UpstreamPlaces(limits.connections, limits.reserved, limits.per_client)
-        self._idle: list[UpstreamConnection] = []
+        self._idle = IdleConnections(limits.idle)
         self._busy: dict[UpstreamConnection, _Place] = {}
         self._apart: set[UpstreamConnection] = set()  # tunnels
         self._sweeper: asyncio.TimerHandle | None = None
@@ -59,7 +59,7 @@ class Pool:
         """
         if not self._idle or not self._places.take(client, reserved):
             return None
-        connection = self._pop_idle(probe)
+        connection = self._idle.pop(probe=probe)
         if connection is None:
             self._places.give_back(client, reserved)
         else:
@@ -87,19 +87,15 @@ class Pool:
         if not connection.end_exchange() or self.closed or connection not in self._busy:
             connection.abort()  # its place comes back when it is lost
             return
-        connection.idle_since = time.monotonic()
         place = self._busy.pop(connection)
-        self._idle.append(connection)
+        self._idle.add(connection)
         self._places.give_back(*place)  # the first who waits gets it, and with it this connection
-        if len(self._idle) > self.limits.idle and self._idle[-1] is connection:
-            self._idle.pop().abort()
+        self._idle.trim(connection)
 
     def close(self) -> None:
         """Close what is idle and whatever is released from now on."""
         self.closed = True
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.abort()
+        self._idle.close_all()
         if self._sweeper is not None and not self._busy:
             self._sweeper.cancel()
             self._sweeper = None  # a request that was on its way here when we closed still has its time limits
@@ -121,33 +117,20 @@ class Pool:
         self._apart.discard(connection)
         if connection in self._busy:
             self._free(connection)
-        elif connection in self._idle:
-            self._idle.remove(connection)
+        else:
+            self._idle.discard(connection)
 
     def _free(self, connection: UpstreamConnection) -> None:
         place = self._busy.pop(connection, None)
         if place is not None:
             self._places.give_back(*place)
 
-    def _pop_idle(self, probe: bool) -> UpstreamConnection | None:
-        """The connection idle for the shortest time that may still be used; those that may not are closed."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.closed:
-                continue
-            idle = time.monotonic() - connection.idle_since
-            if idle >= connection.idle_limit or (probe and connection.readable):
-                connection.abort()
-                continue
-            return connection
-        return None
-
     async def _wait(self, fresh: bool, probe: bool, place: _Place) -> UpstreamConnection | None:
         """Wait for a place, and an idle connection with it unless `fresh`; None: one must be opened in that place."""
         served: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
 
         def serve() -> None:
-            served.set_result(None if fresh else self._pop_idle(probe))
+            served.set_result(None if fresh else self._idle.pop(probe=probe))
 
         waiter = Waiter(*place, serve)
         self._places.wait(waiter)
@@ -157,7 +140,7 @@ class Pool:
                     await asyncio.wait([served])
         except TimeoutError:
             if not served.done():
-                raise UpstreamError("overloaded", "no upstream connection is free", sent=False) from None
+                raise UpstreamError("overloaded", "no upstream connection is free") from None
         except BaseException:
             if served.done():  # cancelled at the last moment: the next one gets what was given
                 self._put_back(served.result())
@@ -174,20 +157,21 @@ class Pool:
             if self.closed:
                 connection.abort()
             else:
-                self._idle.append(connection)
+                self._idle.put_back(connection)
 
     async def _connect(self, place: _Place) -> UpstreamConnection:
         """A new connection for a place that is held; the place is given back where it fails. Raises `UpstreamError`."""
-        connection: UpstreamConnection | None = None
         try:
             while self._places.taken + len(self._idle) > self.limits.connections:
                 # A fresh one is asked for since an idle one was dead, and the oldest has been idle for longer.
-                self._idle.pop(0).abort()
+                self._idle.close_oldest()
                 await asyncio.sleep(0)  # it is closed in the next turn, before another is opened
-            connection = await self._open()
-        finally:
-            if connection is None:
-                self._places.give_back(*place)
+            connection = await self.origin.connect(self._new, self.limits.connect)
+            if connection.closed:
+                raise UpstreamError("gateway_unreachable", "closed as soon as it was open")
+        except BaseException:
+            self._places.give_back(*place)
+            raise
         self.opened += 1
         return connection
 
@@ -196,32 +180,6 @@ class Pool:
         self._busy[connection] = place
         if self._sweeper is None:
             self._sweep_later(asyncio.get_running_loop())
-        return connection
-
-    async def _open(self) -> UpstreamConnection:
-        loop, origin = asyncio.get_running_loop(), self.origin
-        try:
-            async with asyncio.timeout(self.limits.connect):
-                if origin.unix is not None:
-                    _, connection = await loop.create_unix_connection(self._new, origin.unix)
-                else:
-                    _, connection = await loop.create_connection(
-                        self._new,
-                        origin.host,
-                        origin.port,
-                        ssl=origin.tls,
-                        server_hostname=(origin.server_name or origin.host) if origin.tls else None,
-                    )
-        except TimeoutError:
-            raise UpstreamError("gateway_connect_slow", sent=False) from None
-        except ssl.SSLError as error:
-            raise UpstreamError("gateway_tls_failed", in_words(error), sent=False) from None
-        except socket.gaierror as error:
-            raise UpstreamError("gateway_name_unknown", in_words(error), sent=False) from None
-        except OSError as error:
-            raise UpstreamError("gateway_unreachable", in_words(error), sent=False) from None
-        if connection.closed:
-            raise UpstreamError("gateway_unreachable", "closed as soon as it was open", sent=False)
         return connection
 
     def _new(self) -> UpstreamConnection:
@@ -235,10 +193,7 @@ class Pool:
         """Look for overdue exchanges and for idle connections past their time."""
         for connection in list(self._busy):
             connection.check_deadline(loop.time())
-        now = time.monotonic()
-        for connection in [c for c in self._idle if now - c.idle_since > c.idle_limit]:
-            self._idle.remove(connection)
-            connection.abort()
+        self._idle.close_overdue()
         self._sweeper = None
         if self._busy or self._idle:
             self._sweep_later(loop)

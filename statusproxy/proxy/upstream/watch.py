@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from statusproxy.observe.logs import NOTICE
-from statusproxy.proxy.upstream.connection import UpstreamError
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
 __all__ = ["UNREACHED", "GatewayWatch"]

@@ -12,8 +12,8 @@ from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
 from statusproxy.doctor.looks.channels import Credentials, corrections, event_ids, nearest
-from statusproxy.proxy.upstream.connection import Origin as Place
-from statusproxy.proxy.upstream.connection import UpstreamLimits
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import Message, Origin, answer
 

@@ -16,8 +16,8 @@ from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import gateway as module
 from statusproxy.doctor.looks.gateway import gateway, hubs
 from statusproxy.doctor.looks.running import _judge
-from statusproxy.proxy.upstream.connection import Origin as Place
-from statusproxy.proxy.upstream.connection import UpstreamLimits
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import Message, Origin, answer
 

@@ -117,11 +117,11 @@ def test_the_time_grows_with_the_length_and_no_faster(unit: bytes) -> None:
         text = b"http://" + unit * count + b"\x00"
         best = float("inf")
         for _ in range(5):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             for _ in range(20):
                 absolute(text)
                 is_authority(text[7:])
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.thread_time() - begun)
         return best
 
     assert seconds(16_000) < 40 * max(seconds(1_000), 2e-5)

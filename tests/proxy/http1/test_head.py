@@ -75,6 +75,11 @@ def test_a_head_is_written_line_by_line_with_its_empty_line() -> None:
     assert write_head(b"GET / HTTP/1.1", [(b"A", b"1"), (b"b", b"")]) == b"GET / HTTP/1.1\r\nA: 1\r\nb: \r\n\r\n"
 
 
+def test_fields_that_a_harmless_option_names_stay() -> None:
+    fields = [(b"Connection", b"keep-alive"), (b"Keep-Alive", b"timeout=5"), (b"X-A", b"1")]
+    assert end_to_end(fields, HOP_BY_HOP) == [(b"X-A", b"1")]
+
+
 def test_our_date_is_a_date() -> None:
     name, value = head.date_now()
     assert name == b"Date"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import (
     CHUNKS_AT_ONCE,
     MOST_INTERIM,
     MOST_LINES,
-    Answer,
-    BadAnswerError,
+    ResponseParser,
     head_end,
 )
 
@@ -25,8 +25,7 @@ LIMIT = 200
 
 def read(wire: bytes, cuts: Iterable[int] = (), *, limit: int = LIMIT, head_only: bool = False) -> tuple[Any, ...]:
     """All that an answer gives that comes in segments which begin at `cuts`; an error in place of what failed."""
-    interim: list[int] = []
-    answer = Answer(limit=limit, head_only=head_only, informational=lambda head: interim.append(head.status))
+    answer = ResponseParser(limit=limit, head_only=head_only)
     error = ""
     edges = [0, *cuts, len(wire)]
     try:
@@ -37,10 +36,11 @@ def read(wire: bytes, cuts: Iterable[int] = (), *, limit: int = LIMIT, head_only
                 answer.go_on()
             if answer.complete and answer.behind:
                 break  # the connection is closed, and nothing further is fed
-    except BadAnswerError as bad:
+    except RefusedError as bad:
         error = str(bad)
     head = answer.head and (answer.head.status, answer.head.reason, answer.head.headers, answer.head.keep_alive)
     ends = (answer.complete, answer.until_close, answer.behind)
+    interim = [head.status for head in answer.interim]
     return error, head, b"".join(answer.body), answer.trailers, interim, ends
 
 
@@ -80,6 +80,7 @@ BAD_ANSWERS = {
     "another version": b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
     "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
     "a bare line feed": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 2\r\n\r\nok",
+    "a control character in the reason": b"HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok",
     "a broken chunk": CHUNKED + b"2\r\nok\r\nz\r\n",
     "a control character in a trailer": CHUNKED + b"2\r\nok\r\n0\r\nX: \x00\r\n\r\n",
     "a bare line feed in the trailers": CHUNKED + b"2\r\nok\r\n0\r\nX: a\nY: b\r\n\r\n",
@@ -181,12 +182,12 @@ def test_trailers_have_a_limit_of_their_own_beside_the_head() -> None:
 def test_what_never_ends_is_refused_before_it_costs_memory(part: str, wire: list[bytes]) -> None:
     """Endless trailers once took gigabytes."""
     limit = 64 * 1024
-    answer = Answer(limit=limit, head_only=False)
+    answer = ResponseParser(limit=limit, head_only=False)
     start, again = wire
     tracemalloc.start()
     try:
         sent = len(start)
-        with pytest.raises(BadAnswerError):  # noqa: PT012 - fed until it is refused
+        with pytest.raises(RefusedError):  # noqa: PT012 - fed until it is refused
             answer.feed(start)
             while sent < 2 * 1024 * 1024:
                 answer.feed(again)
@@ -235,7 +236,7 @@ def test_the_number_of_interim_answers_is_bounded_exactly(segment: int) -> None:
 
 
 def test_only_so_many_chunks_are_read_in_one_go() -> None:
-    answer = Answer(limit=LIMIT, head_only=False)
+    answer = ResponseParser(limit=LIMIT, head_only=False)
     answer.feed(CHUNKED + b"1\r\nx\r\n" * (2 * CHUNKS_AT_ONCE) + b"0\r\n\r\n")
     assert (len(b"".join(answer.body)), answer.pending) == (CHUNKS_AT_ONCE, True)
     answer.go_on()
@@ -244,15 +245,33 @@ def test_only_so_many_chunks_are_read_in_one_go() -> None:
     assert (answer.pending, answer.complete) == (False, True)
 
 
-def test_single_bytes_count_as_what_they_cost() -> None:
-    answer = Answer(limit=LIMIT, head_only=False)
-    answer.feed(b"HTTP/1.1 200 OK\r\n\r\n")
-    for _ in range(1000):
-        answer.feed(b"x")
-    assert answer.held > 10_000
-    assert answer.take(64) == b"x" * 64
-    assert answer.take(10_000) == b"x" * 936
-    assert (answer.held, answer.body) == (0, [])
+def test_what_the_gateway_promises_of_its_connection_is_known() -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.feed(
+        b"HTTP/1.1 204 N\r\nkeep-alive: timeout=5\r\nX-Fourteen-Byt: 1\r\nX-Seventeen-Bytes: 1\r\nAuthorized: 1\r\n\r\n"
+    )
+    assert answer.keep_alive_field == b"timeout=5"
+
+
+def test_there_is_nothing_to_go_on_with_where_no_chunks_wait() -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.go_on()
+    answer.feed(CHUNKED + b"1\r\nx\r\n0\r\n\r\n")
+    answer.go_on()
+    assert (answer.body.take_all(), answer.complete, answer.pending) == (b"x", True, False)
+
+
+def test_an_unfinished_answer_is_freed_once_it_is_let_go() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        answer = ResponseParser(limit=LIMIT, head_only=False)
+        answer.feed(b"HTTP/1.1 200 OK\r\nX:")
+        answer.let_go()
+        del answer
+        assert not [left for left in gc.get_objects() if isinstance(left, ResponseParser)]
+    finally:
+        gc.enable()
 
 
 def test_an_answer_is_freed_without_the_garbage_collector() -> None:
@@ -260,10 +279,10 @@ def test_an_answer_is_freed_without_the_garbage_collector() -> None:
     gc.disable()
     try:
         for wire, _ in ANSWERS.values():
-            answer = Answer(limit=LIMIT, head_only=False)
+            answer = ResponseParser(limit=LIMIT, head_only=False)
             answer.feed(wire)
             del answer
-        assert not [left for left in gc.get_objects() if isinstance(left, Answer)]
+        assert not [left for left in gc.get_objects() if isinstance(left, ResponseParser)]
     finally:
         gc.enable()
 

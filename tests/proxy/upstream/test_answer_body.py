@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.upstream.answer_body import SMALL, Room
-from statusproxy.proxy.upstream.connection import HIGH_WATER
+from statusproxy.proxy.upstream.answer_reader import HIGH_WATER
 from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
 
 #: An ordinary answer: too large to be written at once, and small enough to be read ahead.

@@ -12,15 +12,11 @@ import pytest
 
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.response_parser import CHUNKS_AT_ONCE
-from statusproxy.proxy.upstream.connection import (
-    DEFAULT_IDLE,
-    IDLE_MARGIN,
-    UpstreamConnection,
-    UpstreamError,
-    UpstreamLimits,
-    promised_idle,
-)
-from statusproxy.proxy.upstream.connection import Origin as Address
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.keep_alive import DEFAULT_IDLE, IDLE_MARGIN, promised_idle
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.blocking_gateway import Peer, blocking_gateway
 from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running, until
@@ -439,7 +435,7 @@ async def body_of(connection: UpstreamConnection) -> bytes:
     body = b""
     async with asyncio.timeout(PATIENCE):
         assert (await connection.head()).status == 200
-        while piece := await connection.read():
+        while piece := await connection.answer.read():
             body += piece
     return body
 
@@ -455,7 +451,7 @@ async def test_chunks_of_a_byte_leave_the_loop_to_others_every_few_of_them(origi
     def watch() -> None:
         nonlocal most, turns, parsed
         answer = connection._answer
-        now = sum(map(len, answer.body)) if answer is not None else 0
+        now = sum(map(len, answer.parser.body)) if answer is not None else 0
         most, parsed = max(most, now - parsed), now
         turns += 1
         if not connection.complete:
@@ -481,7 +477,7 @@ async def test_an_answer_that_came_whole_before_the_end_of_its_connection_is_who
     connection = await pool.acquire()
     asked(connection)
     assert await body_of(connection) == b"x" * TINY
-    assert connection.trailers == [(b"X-Sum", b"1")]
+    assert connection.answer.parser.trailers == [(b"X-Sum", b"1")]
     pool.release(connection)
 
 
@@ -553,7 +549,7 @@ async def test_single_bytes_make_the_gateway_wait_before_they_fill_the_memory(or
     await until(lambda: connection._paused)
     answer = connection._answer
     assert answer is not None
-    assert len(answer.body) < 10_000
+    assert len(answer.parser.body) < 10_000
     pool.abort()
 
 

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.upstream.connection import Origin as Address
-from statusproxy.proxy.upstream.connection import UpstreamConnection, UpstreamError, UpstreamLimits
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import OK, PATIENCE, Origin, Wire, get, running, until
 
@@ -40,8 +42,8 @@ async def ask(pool: Pool, connection: UpstreamConnection) -> None:
     connection.write(get())
     connection.request_done = True
     assert (await connection.head()).status == 200
-    assert await connection.read() == b"ok"
-    assert await connection.read() == b""
+    assert await connection.answer.read() == b"ok"
+    assert await connection.answer.read() == b""
 
 
 async def test_a_connection_given_back_goes_to_the_first_who_waits_and_not_to_a_newcomer(pool: Pool) -> None:

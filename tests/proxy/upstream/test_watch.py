@@ -95,9 +95,9 @@ async def test_a_gateway_that_works_is_asked_once_and_nothing_is_told(
 async def test_a_full_pool_does_not_mean_that_the_gateway_is_gone() -> None:
     class Full:
         async def acquire(self, *, fresh: bool) -> None:
-            from statusproxy.proxy.upstream.connection import UpstreamError
+            from statusproxy.proxy.upstream.errors import UpstreamError
 
-            raise UpstreamError("overloaded", "no upstream connection is free", sent=False)
+            raise UpstreamError("overloaded", "no upstream connection is free")
 
     watch = GatewayWatch(lambda: _as_pool(Full()), lambda: "http://gateway.example", lambda: None)
     assert await watch._look() is None

@@ -1,0 +1,319 @@
+"""The head of a request, read by llhttp; what two parsers could read differently is refused.
+
+llhttp (through `httptools`) is the grammar of RFC 9112 at its strictest, and gives raw bytes: names keep their case,
+order and repeats, values their bytes. It reads heads only. What it leaves open is settled here: any token is a method
+(RFC 9110 §9.1), one `Host`, only `chunked` as a transfer coding, only HTTP/1.0 and 1.1, limits of size. So nothing
+reaches the gateway in a shape that hides a second request (request smuggling, RFC 9112 §11.2).
+
+Each limit holds to the byte, wherever the network cuts the bytes.
+"""
+
+import re
+from typing import Any, Final, NamedTuple
+
+import httptools
+
+from statusproxy.proxy.http1 import refusals
+from statusproxy.proxy.http1.authority import absolute, is_authority
+from statusproxy.proxy.http1.framing import request_coding, request_length, request_rules
+from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields, lower
+from statusproxy.proxy.http1.refusals import RefusedError
+
+#: Bytes a method may have. The longest registered has 17.
+_LONGEST_METHOD: Final = 64
+
+#: A request line (RFC 9112 §3): a token, a target without white space, controls or bytes beyond ASCII, a version.
+_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}+) ([\x21-\x7e]++) HTTP/1\.[01]\r\n")
+
+#: Its parts, for the judgement of one that is not whole, or broken.
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*+")
+_TARGET: Final = re.compile(rb"[\x21-\x7e]*+")
+_LINE_ENDS: Final = (b"HTTP/1.1\r\n", b"HTTP/1.0\r\n")
+
+#: Methods that llhttp is given as they are. It knows others, but some of them only in other protocols, and no
+#: extension: those are read in the shape of a POST, and carry their own name on.
+_METHODS: Final = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+}
+
+#: Names that rule the framing, the only fields looked at here.
+_RULING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
+
+_RULING_LENGTHS: Final = frozenset(map(len, _RULING))
+
+_VERSIONS: Final = {"1.1": (1, 1), "1.0": (1, 0)}
+
+
+#: Heads remembered, and bytes of the largest: what polls, not what browses. Together they bound the memory.
+_REMEMBERED: Final = 256
+_REMEMBERED_SIZE: Final = 2048
+
+
+class RequestHead:
+    """A request up to its body; `length` is None where no length was given.
+
+    One object may stand for many requests, as clients that poll repeat their head byte for byte: nobody changes it.
+    """
+
+    __slots__ = (
+        "attachment",
+        "chunked",
+        "forwarded",
+        "has_body",
+        "headers",
+        "keep_alive",
+        "length",
+        "method",
+        "target",
+        "upgrade",
+        "version",
+        "well_known",
+    )
+
+    def __init__(self, method: str, target: bytes, version: tuple[int, int], headers: tuple[Header, ...]) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.keep_alive = False
+        self.chunked = False
+        self.length: int | None = None
+        self.upgrade = False
+        """Whether it asks for another protocol: `Upgrade` is present, and named in `Connection` (RFC 9110 §7.8)."""
+        self.has_body = False
+        """Whether a body follows, which may still have no data where it comes in chunks."""
+        self.forwarded: list[Header] = []
+        """The end-to-end fields (`classify_fields`)."""
+        self.well_known: WellKnown = {}
+        self.attachment: Any = None
+        """For the parser's user: what it made of this head, kept as long as the head is."""
+
+
+class HeadLimits:
+    """What a request's head may hold: bytes of the target, bytes of all field lines with their line ends, their number,
+    and which names. Trailers may have as many bytes and fields again.
+
+    All connections of a server share one object, so that a reload reaches those that are open already.
+    """
+
+    __slots__ = ("chunk_rules", "drop_underscores", "fields", "head", "known", "target")
+
+    def __init__(self, *, target: int, head: int, fields: int, drop_underscores: bool = False) -> None:
+        """`drop_underscores`: fields with `_` in their name are removed before anything reads them.
+
+        A gateway that maps header names to variables (CGI, RFC 3875 §4.1.18; WSGI, Rack, PHP) cannot tell
+        `X_Forwarded_For` from `X-Forwarded-For`. nginx removes such fields unless `underscores_in_headers on`.
+        """
+        self.target = target
+        self.head = head
+        self.fields = fields
+        self.drop_underscores = drop_underscores
+        self.chunk_rules = request_rules(head, fields)
+        self.known: dict[bytes, RequestHead] = {}
+        """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
+
+    def change_to(self, new: "HeadLimits") -> None:
+        """Take the values of `new`, for every head that begins from now on."""
+        self.target, self.head, self.fields = new.target, new.head, new.fields
+        self.drop_underscores = new.drop_underscores
+        self.chunk_rules = new.chunk_rules
+        self.known.clear()  # read under the old limits
+
+    def remember(self, data: bytes, head: RequestHead) -> None:
+        """Spare the reading of a good head when it comes again: one on which the connection goes on, as HTTP."""
+        plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
+        if plain and len(data) <= _REMEMBERED_SIZE:
+            known = self.known
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[data] = head
+
+
+class RequestLine(NamedTuple):
+    """A request line (RFC 9112 §3) within its limits."""
+
+    text: bytes
+    """All of it, with its line end."""
+    method: bytes
+    target: bytes
+    end: int
+    """The place behind it in the data it was read from."""
+
+
+def read_line(data: bytes, at: int, longest_target: int) -> RequestLine | None:
+    """The request line that begins at `at`; None while it is incomplete. Raises `RefusedError`."""
+    found = _LINE.match(data, at)
+    if found is None:
+        _judge_line(data, at, longest_target)
+        return None
+    method, target = found.groups()
+    if len(target) > longest_target:
+        raise RefusedError(refusals.target_too_long(longest_target))
+    if method not in _METHODS and method.upper() in _METHODS:
+        # No other method to a lenient reader, and another one to a strict reader.
+        raise RefusedError(refusals.METHOD_CASE)
+    return RequestLine(found[0], method, target, found.end())
+
+
+class HeadReader:
+    """Reads one head whose request line is here. It is made anew for each: it knows nothing of what came before."""
+
+    __slots__ = ("_headers", "_limits", "_line", "_llhttp", "_tail", "allowed", "head")
+
+    def __init__(self, limits: HeadLimits, line: RequestLine) -> None:
+        self._limits = limits
+        self._line = line
+        self._headers: list[Header] = []
+        self._tail = b"\r\n"  # the last bytes that came: the head's end may be cut in two
+        self._llhttp: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self.allowed = limits.head + 2
+        """Bytes that may still come, the empty line among them."""
+        self.head: RequestHead | None = None
+        """The head, once it is whole."""
+
+    def feed_line(self) -> None:
+        """Read the request line, behind which fields follow. Raises `RefusedError`."""
+        self._feed_part(self._in_known_shape(self._line.text))
+
+    def feed_whole(self, data: bytes) -> RequestHead:
+        """Read all of the head at once, from its request line to its empty line. Raises `RefusedError`."""
+        return self._feed_end(self._in_known_shape(data))
+
+    def feed(self, data: bytes, at: int) -> int:
+        """Read on behind the request line, at most to the head's end: behind that, llhttp would go on with the next.
+
+        Gives the place where it stopped. Raises `RefusedError`.
+        """
+        end = _head_end(self._tail, data, at)
+        whole = end >= 0
+        if not whole:
+            end = len(data)
+        if end - at > self.allowed:
+            self._feed_part(data[at : at + self.allowed])  # a fault in what is allowed comes first
+            raise RefusedError(refusals.head_too_large(self._limits.head))
+        piece = data[at:end]
+        if whole:
+            self._feed_end(piece)
+        else:
+            self._feed_part(piece)
+            self.allowed -= len(piece)
+            self._tail = (self._tail + piece)[-3:]
+        return end
+
+    def _in_known_shape(self, data: bytes) -> bytes:
+        """`data`, which begins with the request line, with a method that llhttp reads as any other."""
+        method = self._line.method
+        return data if method in _METHODS else b"POST" + data[len(method) :]
+
+    def _feed_part(self, piece: bytes) -> None:
+        """Give llhttp a piece of a head that is not its last. Raises `RefusedError`, also where llhttp sees the end."""
+        self._feed_llhttp(piece)
+        if self.head is not None:
+            raise RefusedError(refusals.HEAD_END)
+
+    def _feed_end(self, piece: bytes) -> RequestHead:
+        """Give llhttp the last piece of a head. Raises `RefusedError`, also where llhttp does not see the end."""
+        self._feed_llhttp(piece)
+        self._llhttp = None  # it knows us, and we could not be freed at once if we knew it too
+        if self.head is None:
+            raise RefusedError(refusals.HEAD_END)
+        return self.head
+
+    def _feed_llhttp(self, piece: bytes) -> None:
+        assert self._llhttp is not None
+        try:
+            self._llhttp.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            pass  # the end of a head that asks for another protocol
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            raise (cause if isinstance(cause, RefusedError) else RefusedError(refusals.grammar(error))) from error
+
+    # ---- llhttp's side ----
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head."""
+        if len(self._headers) >= self._limits.fields:
+            raise RefusedError(refusals.too_many_fields(self._limits.fields))
+        self._headers.append((name, value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """A head is whole: a request begins, or is refused."""
+        llhttp = self._llhttp
+        assert llhttp is not None
+        version = _VERSIONS[llhttp.get_http_version()]  # the request line was found to have one of them
+        if self._limits.drop_underscores:
+            self._headers = [header for header in self._headers if b"_" not in header[0]]
+        head = RequestHead(self._line.method.decode("ascii"), self._line.target, version, tuple(self._headers))
+        head.keep_alive = llhttp.should_keep_alive()
+        _obey(head)
+        # HTTP/1.0 knows no Upgrade: there the field says nothing (RFC 9110 §7.8).
+        head.upgrade = llhttp.should_upgrade() and version == (1, 1) and head.method != "CONNECT"
+        self.head = head
+
+
+def _head_end(tail: bytes, data: bytes, at: int) -> int:
+    """The place behind the empty line that ends the head, which may be cut in two; -1 where it is still to come."""
+    cut = (tail + data[at : at + 3]).find(b"\r\n\r\n")
+    if cut >= 0:
+        return at + cut + 4 - len(tail)
+    found = data.find(b"\r\n\r\n", at)
+    return found + 4 if found >= 0 else -1
+
+
+def _judge_line(data: bytes, at: int, longest_target: int) -> None:
+    """Refuse a request line that cannot become a good one (its first fault decides); else wait for more of it."""
+    token = _TOKEN.match(data, at)
+    assert token is not None
+    if token.end() - at > _LONGEST_METHOD:
+        raise RefusedError(refusals.METHOD_TOO_LONG)
+    if token.end() == len(data):
+        return
+    if token.end() == at or data[token.end()] != 0x20:
+        raise RefusedError(refusals.NO_METHOD)
+    target = _TARGET.match(data, token.end() + 1)
+    assert target is not None
+    if len(target[0]) > longest_target:
+        raise RefusedError(refusals.target_too_long(longest_target))
+    if target.end() == len(data):
+        return
+    if not target[0] or data[target.end()] != 0x20:
+        raise RefusedError(refusals.TARGET_FORM)
+    version = data[target.end() + 1 : target.end() + 11]
+    if not any(line_end.startswith(version) for line_end in _LINE_ENDS):
+        raise RefusedError(refusals.REQUEST_VERSION)
+
+
+def _obey(head: RequestHead) -> None:
+    """Set what the ruling fields say of the framing (RFC 9112 §6), and refuse what llhttp leaves open."""
+    if b"#" in head.target or not (
+        head.target.startswith(b"/")
+        or (head.target == b"*" and head.method == "OPTIONS")
+        or head.method == "CONNECT"
+        or absolute(head.target) is not None
+    ):
+        raise RefusedError(refusals.TARGET_FORM)
+    hosts = 0
+    for name, value in head.headers:
+        if len(name) not in _RULING_LENGTHS or (key := lower(name)) not in _RULING:
+            continue
+        if key == b"host":
+            hosts += 1
+            if value and not is_authority(value):
+                raise RefusedError(refusals.HOST_INVALID)
+        elif key == b"connection":
+            if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
+                head.keep_alive = False  # whatever else it says: llhttp takes the last word
+        elif key == b"content-length":
+            head.length = request_length(value)
+            if value.startswith(b"0") and len(value) > 1:
+                # RFC 9110 §8.6 allows leading zeros; a parser that reads them as octal would see another length.
+                plain = (name, b"%d" % head.length)
+                head.headers = tuple(plain if header == (name, value) else header for header in head.headers)
+        else:
+            request_coding(value, head.version)
+            head.chunked = True
+    if hosts != 1 and (hosts or head.version == (1, 1)):
+        raise RefusedError(refusals.HOST_ONCE)
+    head.has_body = head.method != "CONNECT" and (head.chunked or bool(head.length))
+    head.forwarded, head.well_known = classify_fields(head.headers, REQUEST_ROLES)

@@ -1,0 +1,14 @@
+"""The error of an exchange with the gateway."""
+
+
+class UpstreamError(Exception):
+    """An exchange with the gateway failed.
+
+    `code` is the entry of `problems.PROBLEMS` that tells the client; `answered` says whether any byte of an answer
+    came.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, answered: bool = False) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.answered = answered

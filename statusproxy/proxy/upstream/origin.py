@@ -1,0 +1,65 @@
+"""Where the gateway, or a hub, is: its address, its TLS, and how a connection to it is opened."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from statusproxy.observe.network_errors import in_words
+from statusproxy.proxy.upstream.errors import UpstreamError
+
+_Protocol = TypeVar("_Protocol", bound=asyncio.Protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a pool connects to: host and port, or a Unix socket; the rest says how requests are addressed."""
+
+    host: str = ""
+    port: int = 0
+    unix: str | None = None
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+    base_path: bytes = b""
+    """Put before every target, without a slash at its end."""
+
+    @property
+    def authority(self) -> bytes:
+        """The `Host` field's value for this origin (RFC 9110 §7.2): the port only where it is not the default."""
+        if self.unix is not None:
+            return b"localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.tls else 80
+        return host.encode("idna" if not host.isascii() else "ascii") + (
+            b"" if self.port == default else b":%d" % self.port
+        )
+
+    async def connect(self, make: Callable[[], _Protocol], limit: float | None) -> _Protocol:
+        """Open a connection with the protocol that `make` gives, within `limit` seconds (None: no limit).
+
+        The name is looked up each time, and each of its addresses tried. Raises `UpstreamError`.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(limit):
+                if self.unix is not None:
+                    _, protocol = await loop.create_unix_connection(make, self.unix)
+                else:
+                    _, protocol = await loop.create_connection(
+                        make,
+                        self.host,
+                        self.port,
+                        ssl=self.tls,
+                        server_hostname=(self.server_name or self.host) if self.tls else None,
+                    )
+        except TimeoutError:
+            raise UpstreamError("gateway_connect_slow") from None
+        except ssl.SSLError as error:
+            raise UpstreamError("gateway_tls_failed", in_words(error)) from None
+        except socket.gaierror as error:
+            raise UpstreamError("gateway_name_unknown", in_words(error)) from None
+        except OSError as error:
+            raise UpstreamError("gateway_unreachable", in_words(error)) from None
+        return protocol

@@ -1,0 +1,40 @@
+"""What is refused: each reason has one text, and a code that the table of problems knows."""
+
+import pytest
+
+from statusproxy.proxy.http1 import refusals
+from statusproxy.proxy.http1.refusals import Refusal, RefusedError
+from statusproxy.proxy.problems import PROBLEMS
+
+NAMED = [value for value in vars(refusals).values() if isinstance(value, Refusal)]
+WITH_NUMBERS = [
+    (refusals.target_too_long(8192), "target_too_long", "a target of more than 8192 bytes"),
+    (refusals.head_too_large(65536), "head_too_large", "more than 65536 bytes of header fields"),
+    (refusals.too_many_fields(100), "head_too_large", "more than 100 header fields"),
+    (refusals.section_too_large("trailers"), "head_too_large", "trailers too large"),
+    (refusals.too_many_lines(1000, "head"), "head_too_large", "more than 1000 lines in the head"),
+    (refusals.answer_version("2.0"), "bad_request", "not an answer in HTTP/2.0"),
+    (refusals.too_many_interim(128), "bad_request", "more than 128 interim answers"),
+    (refusals.grammar(ValueError("Invalid method")), "bad_request", "Invalid method"),
+]
+
+
+def test_no_two_reasons_have_the_same_text() -> None:
+    texts = [refusal.detail for refusal in NAMED]
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize("refusal", NAMED, ids=lambda refusal: refusal.detail)
+def test_a_reason_has_a_code_that_a_client_can_be_told(refusal: Refusal) -> None:
+    assert refusal.code in PROBLEMS
+
+
+@pytest.mark.parametrize(("refusal", "code", "detail"), WITH_NUMBERS)
+def test_a_limit_is_named_with_its_number(refusal: Refusal, code: str, detail: str) -> None:
+    assert refusal == (code, detail)
+    assert code in PROBLEMS
+
+
+def test_the_error_says_what_the_refusal_says() -> None:
+    error = RefusedError(refusals.HOST_ONCE)
+    assert (str(error), error.refusal) == ("Host must stand once", refusals.HOST_ONCE)
