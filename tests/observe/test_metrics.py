@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_aiohttp import AiohttpClient
 
 from statusproxy import __version__
 from statusproxy.observe import metrics as metrics_module
@@ -310,9 +311,9 @@ def test_the_proxys_own_state_is_told() -> None:
 
 
 @pytest.fixture
-async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
+async def admin(tmp_path: Path, aiohttp_client: AiohttpClient) -> AsyncIterator[Admin]:
     """A proxy with its admin listener on."""
-    async with running_admin(tmp_path) as admin:
+    async with running_admin(tmp_path, aiohttp_client) as admin:
         yield admin
 
 
@@ -346,9 +347,11 @@ async def test_a_running_proxy_counts_what_happens(admin: Admin) -> None:
     assert value(found, "store_healthy") == 1
 
 
-async def test_an_event_that_is_not_believed_is_told_as_untrusted(tmp_path: Path) -> None:
+async def test_an_event_that_is_not_believed_is_told_as_untrusted(
+    tmp_path: Path, aiohttp_client: AiohttpClient
+) -> None:
     webhooks = [{"path": "/v1/webhooks/receive", "from": ["192.0.2.0/24"]}]
-    async with running_admin(tmp_path, webhooks=webhooks) as admin:
+    async with running_admin(tmp_path, aiohttp_client, webhooks=webhooks) as admin:
         await admin.lose("sales")
         found = await scraped(admin)
     assert value(found, "signals_total", kind="none", verdict="untrusted") == 1

@@ -236,7 +236,7 @@ class ClientConnection(WritingHalf):
         """Called by asyncio."""
         state = self.state
         if state is State.IDLE or state is State.HEAD:
-            self._begin(self._reader.begin(data))
+            self._begin(self._reader.read(data))
             if self.state is State.IDLE and self._reader.in_head:
                 self._begin_head()
         elif state is State.SERVING:
@@ -274,7 +274,9 @@ class ClientConnection(WritingHalf):
             self._deadline.clear()
             self.server.places.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
-            self._wake_task()
+            wake = self._wake
+            if wake is not None and not wake.done():
+                wake.set_result(None)
         elif found is not None:
             self._refuse(found.code)
 
@@ -302,6 +304,7 @@ class ClientConnection(WritingHalf):
 
     async def _serve(self) -> None:
         """Serve this connection's requests in turn."""
+        server = self.server
         try:
             while self.state is not State.CLOSED:
                 request = self._request
@@ -309,47 +312,44 @@ class ClientConnection(WritingHalf):
                     self._wake = self._loop.create_future()
                     await self._wake
                     continue
-                self.server.requests_count += 1
-                if not await self._serve_one(request):
+                server.requests_count += 1
+                keep_alive = await server.handler(request)
+                if self.state is not State.SERVING:
+                    break
+                content = request.content
+                if not content.is_eof() and not await _throw_away(content):
+                    break
+                if content.size:
+                    content.discard()  # whole, and not read: its client would wait for a reader for ever
+                if not keep_alive or self._last or self.transport is None:
                     break
                 self._await_next()
                 if self._request is not None:
                     await asyncio.sleep(0)  # of many requests sent at once, one a turn: others wait too
+        except Exception:
+            log.exception("request failed inside the proxy")
         finally:
             self._request = self._task = self._wake = None
             self._end()
             if self._lost:
-                self.server.connection_lost(self)
+                server.connection_lost(self)
             elif self.transport is not None:
                 self.transport.close()  # and it stays, for as long as the client takes to read the rest
-
-    async def _serve_one(self, request: ClientRequest) -> bool:
-        """Serve one request; whether another may follow it."""
-        try:
-            keep_alive = await self.server.handler(request)
-        except Exception:
-            log.exception("request failed inside the proxy")
-            return False
-        if self.state is not State.SERVING:
-            return False
-        content = request.content
-        if not content.is_eof() and not await _throw_away(content):
-            return False
-        if content.size:
-            content.discard()  # whole, and not read: its client would wait for a reader for ever
-        return keep_alive and not self._last and self.transport is not None
 
     def _await_next(self) -> None:
         """Begin the next request where it has come, or its head's time, or be idle."""
         self._request = None
         self.state = State.IDLE
-        self._begin(self._reader.next())
-        if self.state is State.IDLE:
-            self.server.places.rest(self)
-            if self._reader.in_head:
-                self._begin_head()
-            else:
-                self._deadline.set(self._loop.time() + self.server.keep_alive)
+        more = self._reader.more
+        if more:
+            self._begin(self._reader.next())
+            if self.state is not State.IDLE:
+                return
+        self.server.places.rest(self)
+        if more and self._reader.in_head:
+            self._begin_head()
+        else:
+            self._deadline.set(self._loop.time() + self.server.keep_alive)
 
     def _wake_task(self) -> None:
         wake = self._wake

@@ -7,7 +7,7 @@ from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError, R
 from statusproxy.proxy.downstream.flow_control import Hold, ReadingHolds
 from statusproxy.proxy.downstream.turns import FREE, Turns
 from statusproxy.proxy.http1.refusals import Refusal
-from statusproxy.proxy.http1.request_parser import HeadLimits, Mark, RequestHead, RequestParser
+from statusproxy.proxy.http1.request_parser import END, SWITCHED, HeadLimits, RequestHead, RequestParser
 
 #: Bytes of a body held while its reader is behind; with more the client is told to wait (TCP back-pressure).
 BODY_HELD: Final = 512 * 1024
@@ -19,19 +19,20 @@ AHEAD_HELD: Final = 64 * 1024
 class RequestReader:
     """Feeds the parser of one connection, and has the client wait where that is ahead of us.
 
-    Either no request is being served: then each piece of data goes to `begin`, until that gives one. Or one is: then
+    Either no request is being served: then each piece of data goes to `read`, until that gives one. Or one is: then
     data goes to `follow`, which reads the request's body and keeps what comes behind it, until `next` is called.
     """
 
-    __slots__ = ("_loop", "_parser", "_turns", "body", "holds")
+    __slots__ = ("_loop", "_parser", "_switched", "_turns", "body", "holds")
 
     def __init__(self, limits: HeadLimits, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
         self._parser = RequestParser(limits)
         self._turns = turns
+        self._switched = False  # what is behind the request is not read as HTTP
         self._loop = loop
         self.holds = ReadingHolds()
         self.body: RequestBody = NO_BODY
-        """The body of the request that `begin` or `next` gave last."""
+        """The body of the request that `read` or `next` gave last."""
 
     @property
     def in_head(self) -> bool:
@@ -39,60 +40,37 @@ class RequestReader:
         return self._parser.in_head
 
     @property
+    def more(self) -> bool:
+        """Whether there is anything behind the request that was served."""
+        return self._switched or self._parser.held > 0
+
+    @property
     def rests(self) -> bool:
         """Whether nothing was begun that is not whole, and nothing is held."""
         parser, body = self._parser, self.body
-        return not (self.holds or parser.held or parser.in_head or parser.in_body or parser.switched or body.size)
+        return not (self.holds or parser.held or parser.in_head or parser.in_body or self._switched or body.size)
 
-    def begin(self, data: bytes) -> RequestHead | Refusal | None:
-        """The request that begins with `data`, or why that is none; None while its head is not whole."""
-        return self._parse(data, 1)
+    def read(self, data: bytes, requests: int = 1) -> RequestHead | Refusal | None:
+        """The request that begins in `data` and in what was kept, or why that is none; None while its head is not whole.
 
-    def follow(self, data: bytes) -> None:
-        """Read on in the body of the request that is being served; what is behind it is kept."""
-        parser = self._parser
-        if parser.in_body and not self.holds:
-            self._parse(data, 0)
-        else:
-            parser.keep(data)
-        if not parser.in_body and parser.held > AHEAD_HELD:
-            self.holds.add(Hold.AHEAD)
-
-    def next(self) -> RequestHead | Refusal | None:
-        """The request behind the one that was served, as `begin` gives it.
-
-        An upgrade that the served request asked for was declined, so what came behind it are requests.
+        Its body is fed as far as it has come. With `requests` 0 none may begin.
         """
-        parser = self._parser
-        if parser.switched:
-            parser.stay()
-        if not parser.held:
-            return None
-        found = self._parse(b"", 1)
-        if parser.in_body or parser.held <= AHEAD_HELD:
-            self.holds.remove(Hold.AHEAD)
-        return found
-
-    def switch(self) -> bytes:
-        """The protocol was switched: what came already of the other one. The caller takes what follows."""
-        self.holds.remove(Hold.AHEAD)
-        return self._parser.take_rest() if self._parser.switched else b""
-
-    def _parse(self, data: bytes, requests: int) -> RequestHead | Refusal | None:
-        """Read `data` behind what was kept, and feed the body; at most so many requests may begin in it."""
         parser, turns = self._parser, self._turns
         found: RequestHead | Refusal | None = None
-        for event in parser.feed(data, requests, max(FREE, turns.left)):
+        left = turns.left
+        for event in parser.feed(data, requests, left if left > FREE else FREE):
             if isinstance(event, RequestHead):
                 found = event
                 self.body = RequestBody(self, BODY_HELD, self._loop) if event.has_body else NO_BODY
             elif isinstance(event, bytes):
                 self.body.feed_data(event)
-            elif event is Mark.END:
+            elif event is END:
                 self.body.feed_eof()
-            elif isinstance(event, Refusal):
-                if found is None and requests:
-                    return event
+            elif event is SWITCHED:
+                self._switched = True
+            elif found is None and requests:
+                return event
+            else:
                 self.body.set_exception(BrokenBodyError(event.detail))
         if parser.chunks:
             turns.spend(parser.chunks)
@@ -100,6 +78,35 @@ class RequestReader:
                 self.holds.add(Hold.TURN)
                 turns.wait(self._take_turn)
         return found
+
+    def follow(self, data: bytes) -> None:
+        """Read on in the body of the request that is being served; what is behind it is kept."""
+        parser = self._parser
+        if parser.in_body and not self.holds:
+            self.read(data, 0)
+        else:
+            parser.keep(data)
+        if not parser.in_body and parser.held > AHEAD_HELD:
+            self.holds.add(Hold.AHEAD)
+
+    def next(self) -> RequestHead | Refusal | None:
+        """The request behind the one that was served, as `read` gives it.
+
+        An upgrade that the served request asked for was declined, so what came behind it are requests.
+        """
+        parser = self._parser
+        if self._switched:
+            self._switched = False
+            parser.stay()
+        found = self.read(b"")
+        if parser.in_body or parser.held <= AHEAD_HELD:
+            self.holds.remove(Hold.AHEAD)
+        return found
+
+    def switch(self) -> bytes:
+        """The protocol was switched: what came already of the other one. The caller takes what follows."""
+        self.holds.remove(Hold.AHEAD)
+        return self._parser.take_rest() if self._switched else b""
 
     # ---- when the body may go on ----
 
@@ -127,4 +134,4 @@ class RequestReader:
         holds = self.holds
         holds.remove(hold)
         if self._parser.in_body and Hold.BODY not in holds and Hold.TURN not in holds:
-            self._parse(b"", 0)
+            self.read(b"", 0)

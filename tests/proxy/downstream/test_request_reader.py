@@ -49,23 +49,23 @@ def head(found: RequestHead | Refusal | None) -> bytes:
 async def test_a_request_is_found_once_its_head_is_whole(case: Case) -> None:
     reader = case.reader
     for at in range(len(GET) - 1):
-        assert reader.begin(GET[at : at + 1]) is None
+        assert reader.read(GET[at : at + 1]) is None
         assert reader.in_head
-    found = reader.begin(GET[-1:])
+    found = reader.read(GET[-1:])
     assert head(found) == b"/a"
     assert reader.body is NO_BODY
     assert reader.rests
 
 
 async def test_what_cannot_be_a_request_is_told(case: Case) -> None:
-    found = case.reader.begin(b"nonsense\r\n\r\n")
+    found = case.reader.read(b"nonsense\r\n\r\n")
     assert isinstance(found, Refusal)
     assert found.code == "bad_request"
 
 
 async def test_one_request_is_begun_and_the_others_wait_their_turn(case: Case) -> None:
     reader = case.reader
-    assert head(reader.begin(GET + GET.replace(b"/a", b"/2") + GET.replace(b"/a", b"/3")[:20])) == b"/a"
+    assert head(reader.read(GET + GET.replace(b"/a", b"/2") + GET.replace(b"/a", b"/3")[:20])) == b"/a"
     reader.follow(GET.replace(b"/a", b"/3")[20:] + b"nonsense\r\n\r\n")
     assert not reader.rests
     assert head(reader.next()) == b"/2"
@@ -76,22 +76,23 @@ async def test_one_request_is_begun_and_the_others_wait_their_turn(case: Case) -
 
 async def test_half_a_head_behind_a_request_is_a_head_that_has_begun(case: Case) -> None:
     reader = case.reader
-    reader.begin(GET)
+    reader.read(GET)
     reader.follow(b"GET /n")
     assert reader.next() is None
     assert reader.in_head
-    assert head(reader.begin(GET.removeprefix(b"GET /"))) == b"/na"
+    assert head(reader.read(GET.removeprefix(b"GET /"))) == b"/na"
 
 
 async def test_nothing_behind_a_request_is_nothing(case: Case) -> None:
-    case.reader.begin(GET)
+    case.reader.read(GET)
+    assert not case.reader.more
     assert case.reader.next() is None
     assert not case.reader.in_head
 
 
 async def test_a_body_is_fed_as_it_comes_and_ends(case: Case) -> None:
     reader = case.reader
-    reader.begin(post(10) + b"0123")
+    reader.read(post(10) + b"0123")
     body = reader.body
     assert body.read_nowait() == b"0123"
     reader.follow(b"45")
@@ -103,7 +104,7 @@ async def test_a_body_is_fed_as_it_comes_and_ends(case: Case) -> None:
 
 async def test_broken_framing_is_an_error_to_the_bodys_reader(case: Case) -> None:
     reader = case.reader
-    assert head(reader.begin(CHUNKED + b"3\r\nabc\r\nz\r\n")) == b"/b"
+    assert head(reader.read(CHUNKED + b"3\r\nabc\r\nz\r\n")) == b"/b"
     with pytest.raises(BrokenBodyError):
         await reader.body.readany()
     assert reader.next() is None
@@ -111,7 +112,7 @@ async def test_broken_framing_is_an_error_to_the_bodys_reader(case: Case) -> Non
 
 async def test_broken_framing_that_comes_later_is_one_too(case: Case) -> None:
     reader = case.reader
-    reader.begin(CHUNKED)
+    reader.read(CHUNKED)
     reader.follow(b"z\r\n")
     with pytest.raises(BrokenBodyError):
         await reader.body.readany()
@@ -119,7 +120,7 @@ async def test_broken_framing_that_comes_later_is_one_too(case: Case) -> None:
 
 async def test_the_client_waits_while_a_bodys_reader_is_behind(case: Case) -> None:
     reader = case.reader
-    reader.begin(post(BODY_HELD + 10))
+    reader.read(post(BODY_HELD + 10))
     reader.follow(b"x" * BODY_HELD)
     assert case.transport.is_reading()
     reader.follow(b"x")
@@ -135,7 +136,7 @@ async def test_the_client_waits_while_a_bodys_reader_is_behind(case: Case) -> No
 async def test_a_body_does_not_end_while_its_reader_takes_a_piece_of_it(case: Case) -> None:
     """What was kept is read later: else the reader took the piece before the last for the last."""
     reader = case.reader
-    reader.begin(post(BODY_HELD + 10) + b"x" * (BODY_HELD + 1))
+    reader.read(post(BODY_HELD + 10) + b"x" * (BODY_HELD + 1))
     reader.follow(b"x" * 9)
     reader.body.read_nowait()
     assert not reader.body.is_eof()
@@ -143,7 +144,7 @@ async def test_a_body_does_not_end_while_its_reader_takes_a_piece_of_it(case: Ca
 
 async def test_a_body_that_nobody_read_does_not_let_the_next_one_in(case: Case) -> None:
     reader = case.reader
-    reader.begin(post(BODY_HELD + 1) + b"x" * (BODY_HELD + 1))
+    reader.read(post(BODY_HELD + 1) + b"x" * (BODY_HELD + 1))
     reader.body.discard()
     reader.follow(post(BODY_HELD + 9) + b"y" * (BODY_HELD + 1))
     assert head(reader.next()) == b"/b"
@@ -156,7 +157,7 @@ async def test_a_body_that_nobody_read_does_not_let_the_next_one_in(case: Case) 
 
 async def test_the_client_waits_when_it_sends_too_far_ahead(case: Case) -> None:
     reader = case.reader
-    reader.begin(GET)
+    reader.read(GET)
     reader.follow(GET * (AHEAD_HELD // len(GET)))
     assert case.transport.is_reading()
     reader.follow(GET)
@@ -171,7 +172,7 @@ async def test_the_client_waits_when_it_sends_too_far_ahead(case: Case) -> None:
 
 async def test_a_client_that_waits_for_its_body_to_be_read_is_read_for_it(case: Case) -> None:
     reader = case.reader
-    reader.begin(GET)
+    reader.read(GET)
     reader.follow(post(AHEAD_HELD + 10) + b"x" * AHEAD_HELD)
     assert not case.transport.is_reading()
     assert head(reader.next()) == b"/b"
@@ -180,7 +181,7 @@ async def test_a_client_that_waits_for_its_body_to_be_read_is_read_for_it(case: 
 
 async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None:
     reader, chunk = case.reader, b"1\r\nx\r\n"
-    reader.begin(CHUNKED)
+    reader.read(CHUNKED)
     reader.follow(chunk * (2 * SHARE) + b"0\r\n")
     assert (case.transport.is_reading(), reader.body.size) == (False, SHARE)
     reader.follow(b"\r\n" + GET)  # what was under way already
@@ -194,7 +195,7 @@ async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None
 
 async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> None:
     case.turns.spend(SHARE)
-    case.reader.begin(CHUNKED)
+    case.reader.read(CHUNKED)
     case.reader.follow(b"1\r\nx\r\n" * (2 * FREE))
     assert case.reader.body.size == FREE
 
@@ -202,7 +203,7 @@ async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> 
 async def test_a_body_that_waits_for_reader_and_turn_needs_both(case: Case) -> None:
     reader, size = case.reader, BODY_HELD // FREE + 1
     case.turns.spend(SHARE)
-    reader.begin(CHUNKED)
+    reader.read(CHUNKED)
     reader.follow((b"%x\r\n" % size + b"x" * size + b"\r\n") * (FREE + 1) + b"0\r\n\r\n")
     assert reader.body.full
     await asyncio.sleep(0)  # the turn
@@ -215,7 +216,7 @@ async def test_a_body_that_waits_for_reader_and_turn_needs_both(case: Case) -> N
 
 async def test_after_a_switch_the_bytes_behind_it_are_handed_over_once(case: Case) -> None:
     reader = case.reader
-    assert head(reader.begin(UPGRADE + b"early")) == b"/c"
+    assert head(reader.read(UPGRADE + b"early")) == b"/c"
     reader.follow(b" bird" + b"." * AHEAD_HELD)
     assert not case.transport.is_reading()
     assert reader.switch() == b"early bird" + b"." * AHEAD_HELD
@@ -224,10 +225,10 @@ async def test_after_a_switch_the_bytes_behind_it_are_handed_over_once(case: Cas
 
 
 async def test_a_switch_within_a_request_has_nothing_to_hand_over(case: Case) -> None:
-    case.reader.begin(post(10) + b"0")
+    case.reader.read(post(10) + b"0")
     assert case.reader.switch() == b""
 
 
 async def test_after_a_declined_switch_what_follows_are_requests(case: Case) -> None:
-    case.reader.begin(UPGRADE + GET)
+    case.reader.read(UPGRADE + GET)
     assert head(case.reader.next()) == b"/a"
