@@ -51,14 +51,13 @@ class RequestReader:
         return not (self.holds or parser.held or parser.in_head or parser.in_body or self._switched or body.size)
 
     def read(self, data: bytes, requests: int = 1) -> RequestHead | Refusal | None:
-        """The request that begins in `data` and in what was kept, or why that is none; None while its head is not whole.
+        """The request that begins in `data`, behind what was kept, or why it is none; None while its head is not whole.
 
         Its body is fed as far as it has come. With `requests` 0 none may begin.
         """
         parser, turns = self._parser, self._turns
         found: RequestHead | Refusal | None = None
-        left = turns.left
-        for event in parser.feed(data, requests, left if left > FREE else FREE):
+        for event in parser.feed(data, requests, max(FREE, turns.left)):
             if isinstance(event, RequestHead):
                 found = event
                 self.body = RequestBody(self, BODY_HELD, self._loop) if event.has_body else NO_BODY
