@@ -54,6 +54,7 @@ class StandInTransport(asyncio.Transport):
         self.closed = self.aborted = True
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
         self.protocol = protocol
 
     def free(self) -> None:
