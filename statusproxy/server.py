@@ -327,7 +327,7 @@ class Server:
     def _serving(self) -> str:
         """The status line: what is served and, where something is wrong, what."""
         wrong = (
-            ("the gateway cannot be reached", self.gateway_watch.trouble),
+            ("the gateway cannot be reached", self.gateway_watch.error),
             ("the store takes no writes", self._store_trouble),
             ("the new configuration is refused", self._refused),
             ("waits for a restart", ", ".join(self.waiting)),

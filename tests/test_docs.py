@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
     assert missing == []
 
 
+@cache
 def functions(path: Path) -> set[str]:
     """The names of a file's functions."""
     if not path.is_file():

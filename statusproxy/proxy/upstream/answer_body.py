@@ -146,10 +146,7 @@ class AnswerBody:
             if not self._room.take(size):
                 return
             self.room_taken = size
-        rest = answer.ready()
-        if rest is None:  # it failed
-            return
-        self._rest = rest
+        self._rest = answer.ready() or b""
         answer.whole = None
         self._answer = None
         self._give_back()

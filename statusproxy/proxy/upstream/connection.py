@@ -92,13 +92,10 @@ class UpstreamConnection(PacedWriting):
             return False
         if answer is None:  # nothing was asked since it was taken
             return self.used > 0
-        if not (reusable and self.request_done) or self._tunnel is not None or self.draining:
+        if not (reusable and self.request_done) or self._tunnel is not None or self.draining or self._paused:
             return False
         if self.writing_paused or transport.get_write_buffer_size():
             return False  # answered early: the gateway has not taken the request, and may never do
-        if self._paused:
-            self._paused = False
-            transport.resume_reading()
         promised = answer.parser.keep_alive_field
         self.idle_limit = DEFAULT_IDLE if promised is None else promised_idle(promised)
         return True

@@ -85,7 +85,7 @@ class UpstreamPlaces:
         self._assign()
 
     def leave(self, waiter: Waiter) -> None:
-        """Wait no more; one who was served gives its place back instead."""
+        """Wait no more. Nothing happens where it was served: it gives its place back instead."""
         if waiter.gone:
             return
         waiter.gone = True

@@ -36,8 +36,8 @@ class GatewayWatch:
 
     def __init__(self, pool: Callable[[], Pool], name: Callable[[], str], changed: Callable[[], None]) -> None:
         """`pool` and `name` give the gateway's connections and address as now configured; `changed` is called after
-        each change of `trouble`."""
-        self.trouble: str | None = None
+        each change of `error`."""
+        self.error: str | None = None
         """Why it cannot be reached; None while it can, or where nothing says that it cannot."""
         self._pool = pool
         self._name = name
@@ -63,7 +63,7 @@ class GatewayWatch:
             self._asked.clear()
             self._note(await self._look())
             await asyncio.sleep(PAUSE)
-            if self.trouble is None:
+            if self.error is None:
                 await self._asked.wait()
 
     async def _look(self) -> str | None:
@@ -72,26 +72,26 @@ class GatewayWatch:
                 connection = await self._pool().acquire(fresh=True)
         except TimeoutError:
             return _SLOW
-        except UpstreamError as error:
-            if error.code not in UNREACHED:  # no place in the pool: requests are under way, so it can be reached
+        except UpstreamError as failed:
+            if failed.code not in UNREACHED:  # no place in the pool: requests are under way, so it can be reached
                 return None
-            return str(error).partition(": ")[2] or _SLOW
+            return str(failed).partition(": ")[2] or _SLOW
         connection.abort()
         return None
 
-    def _note(self, trouble: str | None) -> None:
-        before, self.trouble = self.trouble, trouble
-        if trouble == before:
+    def _note(self, error: str | None) -> None:
+        before, self.error = self.error, error
+        if error == before:
             return
         gateway = self._name()
-        if trouble is None:
+        if error is None:
             log.log(NOTICE, "the gateway %s can be reached", gateway, extra={"gateway": gateway})
         elif before is None:
             log.warning(
                 "the gateway %s cannot be reached: %s; it is tried again every %d s",
                 gateway,
-                trouble,
+                error,
                 PAUSE,
-                extra={"gateway": gateway, "why": trouble},
+                extra={"gateway": gateway, "why": error},
             )
         self._changed()

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.upstream.answer_body import SMALL, Room
+from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody, Room
 from statusproxy.proxy.upstream.answer_reader import HIGH_WATER
+from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.upstream.origin import Origin as Address
+from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
+from tests.proxy.upstream.fake_transport import FakeTransport
 
 #: An ordinary answer: too large to be written at once, and small enough to be read ahead.
 ORDINARY = HIGH_WATER - 1024
@@ -132,3 +137,97 @@ async def test_a_list_too_large_to_correct_arrives_whole_and_in_order(origin: Or
     origin.answer = answer(body, "Content-Type: application/json")
     async with running(tmp_path, origin.url, limits={"corrected": "100k"}) as proxy:
         assert (await proxy.ask(get("/api/channels"))).body == body
+
+
+# ---- a body by itself ----
+
+
+def begun(told: list[str], room: Room, came: bytes) -> tuple[UpstreamConnection, AnswerBody]:
+    """An exchange whose answer has begun with `came`, and its body."""
+    connection = UpstreamConnection(asyncio.get_running_loop(), Pool(Address(), UpstreamLimits()))
+    connection.connection_made(FakeTransport())
+    connection.begin(head_only=False)
+    connection.data_received(came)
+    return connection, AnswerBody(connection, lambda: told.append("given back"), room)
+
+
+def head(size: int) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+
+
+async def test_a_small_answer_that_is_whole_gives_its_connection_back_at_once() -> None:
+    told: list[str] = []
+    _, body = begun(told, Room(0), head(2) + b"ok")
+    assert (told, body.ready(), body.ready(), body.room_taken) == (["given back"], b"ok", b"", 0)
+    assert (await body.read(), body.trailers) == (b"", [])
+
+
+async def test_a_large_answer_that_is_whole_takes_room_for_its_rest() -> None:
+    told, room = list[str](), Room(2 * SMALL)
+    _, body = begun(told, room, head(SMALL + 1) + bytes(SMALL + 1))
+    assert (told, body.room_taken > SMALL) == (["given back"], True)
+    assert await body.read() == bytes(SMALL + 1)
+    body.close()
+    body.close()
+    assert room.take(2 * SMALL)
+
+
+async def test_an_answer_gives_its_connection_back_when_its_last_byte_comes() -> None:
+    told: list[str] = []
+    connection, body = begun(told, Room(0), head(4) + b"ab")
+    assert (told, body.ready()) == ([], None)
+    assert await body.read() == b"ab"
+    connection.data_received(b"cd")
+    assert told == ["given back"]
+    assert (await body.read(), await body.read()) == (b"cd", b"")
+
+
+async def test_an_answer_whose_last_byte_is_waited_for_is_given_to_who_waits() -> None:
+    told: list[str] = []
+    connection, body = begun(told, Room(0), head(2))
+    task = asyncio.create_task(body.read())
+    await asyncio.sleep(0)
+    connection.data_received(b"ok")
+    assert told == [], "who reads gives it back"
+    assert (await task, told) == (b"ok", ["given back"])
+
+
+async def test_what_has_no_room_stays_with_its_connection_until_it_was_read() -> None:
+    told: list[str] = []
+    _, body = begun(told, Room(SMALL), head(SMALL + 1) + bytes(SMALL + 1))
+    assert told == []
+    assert body.ready() == bytes(SMALL + 1)
+    assert (await body.read(), told) == (b"", ["given back"])
+
+
+@pytest.mark.parametrize("pieces", [[b"abcdef"], [b"ab", b"cd", b"ef"]])
+async def test_a_body_within_its_limit_is_collected(pieces: list[bytes]) -> None:
+    connection, body = begun([], Room(0), head(6))
+    task = asyncio.create_task(body.collect(6))
+    for piece in pieces:
+        await asyncio.sleep(0)
+        connection.data_received(piece)
+    assert await task == b"abcdef"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_body_beyond_its_limit_can_still_be_read(whole: bool) -> None:
+    connection, body = begun([], Room(0), head(6) + (b"abcdef" if whole else b"abcd"))
+    assert await body.collect(3) is None
+    assert body.ready() is None, "what was collected comes first"
+    if not whole:
+        connection.data_received(b"ef")
+    assert b"".join([await body.read(), await body.read(), await body.read()]) == b"abcdef"
+
+
+async def test_a_whole_body_is_collected_without_a_wait() -> None:
+    _, body = begun([], Room(0), head(2) + b"ok")
+    assert await body.collect(2) == b"ok"
+
+
+async def test_a_body_that_is_closed_gives_nothing_back_later() -> None:
+    told: list[str] = []
+    connection, body = begun(told, Room(0), head(2))
+    body.close()
+    connection.data_received(b"ok")
+    assert told == []

@@ -1,25 +1,25 @@
 """Connections to the gateway: kept, bounded, never reused in doubt; what may be repeated and what never is."""
 
 import asyncio
-import contextlib
 import json
 import socket
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.response_parser import CHUNKS_AT_ONCE
+from statusproxy.proxy.upstream.answer_reader import HIGH_WATER
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from statusproxy.proxy.upstream.errors import UpstreamError
-from statusproxy.proxy.upstream.keep_alive import DEFAULT_IDLE, IDLE_MARGIN, promised_idle
+from statusproxy.proxy.upstream.keep_alive import DEFAULT_IDLE, IDLE_MARGIN
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.blocking_gateway import Peer, blocking_gateway
 from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.upstream.fake_transport import FakeTransport
 
 
 def opened(proxy: Running) -> int:
@@ -229,22 +229,6 @@ async def test_bytes_behind_an_answer_end_its_connection_and_reach_nobody(origin
     assert origin.connections == 3
 
 
-@pytest.mark.parametrize(
-    ("promised", "expected"),
-    [
-        (b"timeout=5", 5 - IDLE_MARGIN),
-        (b"timeout=60, max=1000", 60 - IDLE_MARGIN),
-        (b"max=5, Timeout = 30", 30 - IDLE_MARGIN),
-        (b"timeout=0", 0.0),
-        (b"timeout=soon", DEFAULT_IDLE),
-        (b"max=100", DEFAULT_IDLE),
-        (b"", DEFAULT_IDLE),
-    ],
-)
-def test_a_connection_is_kept_for_less_than_the_gateway_promises(promised: bytes, expected: float) -> None:
-    assert promised_idle(promised) == expected
-
-
 async def test_a_connection_the_gateway_will_not_keep_is_not_used_again(origin: Origin, proxy: Running) -> None:
     origin.answer = answer(b"ok", "Keep-Alive: timeout=1")  # less than the margin
     for _ in range(3):
@@ -274,90 +258,6 @@ async def test_a_client_that_leaves_while_its_request_waits_takes_no_connection(
         assert (await first.message()).body == b"ok"
         assert (await proxy.ask(get("/third"))).body == b"ok"
     assert [r.target for r in origin.requests] == [b"/first", b"/third"]
-
-
-async def test_a_gateway_on_a_unix_socket_is_served(tmp_path: Path) -> None:
-    asked: list[bytes] = []
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                asked.append(await reader.readuntil(b"\r\n\r\n"))
-                writer.write(OK)
-        writer.close()
-
-    path = tmp_path / "gateway.sock"
-    server = await asyncio.start_unix_server(connected, path)
-    async with running(tmp_path, f"unix:{path}", host="gateway") as proxy:
-        assert (await proxy.ask(get("/one"))).body == b"ok"
-        assert (await proxy.ask(get("/two"))).body == b"ok"
-        assert opened(proxy) == 1
-    assert b"\r\nHost: localhost\r\n" in asked[0]
-    server.close()
-
-
-async def test_a_gateway_on_ipv6_is_served(tmp_path: Path) -> None:
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6 here")
-    asked: list[bytes] = []
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(OK)
-        writer.close()
-
-    try:
-        server = await asyncio.start_server(connected, "::1", 0)
-    except OSError:
-        pytest.skip("no IPv6 here")
-    port = server.sockets[0].getsockname()[1]
-    async with running(tmp_path, f"http://[::1]:{port}", host="gateway") as proxy:
-        assert (await proxy.ask(get())).body == b"ok"
-    assert b"\r\nHost: [::1]:%d\r\n" % port in asked[0]
-    server.close()
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Names that resolve as the test says, `gateway.example` among them; how often each was asked is in `asked`."""
-    known: dict[str, list[str]] = {"asked": []}
-    real = socket.getaddrinfo
-
-    def resolve(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        name = host.decode() if isinstance(host, bytes) else host
-        if name not in known:
-            return list(real(host, port, *args, **kwargs))
-        known["asked"].append(name)
-        return [found for address in known[name] for found in real(address, port, *args, **kwargs)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return known
-
-
-async def test_a_gateway_that_moves_is_found_at_its_new_address(
-    origin: Origin, tmp_path: Path, names: dict[str, list[str]]
-) -> None:
-    """Containers are restarted at other addresses: a name is looked up for each new connection."""
-    elsewhere = await asyncio.start_server(lambda _, writer: _say(writer, b"moved"), "127.0.0.2", origin.port)
-    origin.answer = answer(b"first", "Connection: close")
-    names["gateway.example"] = ["127.0.0.1"]
-    async with running(tmp_path, f"http://gateway.example:{origin.port}") as proxy:
-        assert (await proxy.ask(get())).body == b"first"
-        names["gateway.example"] = ["127.0.0.2"]
-        assert (await proxy.ask(get())).body == b"moved"
-    assert names["asked"] == ["gateway.example"] * 2
-    elsewhere.close()
-
-
-def _say(writer: asyncio.StreamWriter, body: bytes) -> None:
-    writer.write(answer(body, "Connection: close"))
-    writer.close()
-
-
-async def test_every_address_of_a_name_is_tried(origin: Origin, tmp_path: Path, names: dict[str, list[str]]) -> None:
-    names["gateway.example"] = ["127.0.0.3", "127.0.0.1"]  # nobody listens at the first
-    async with running(tmp_path, f"http://gateway.example:{origin.port}") as proxy:
-        assert (await proxy.ask(get())).body == b"ok"
 
 
 async def test_a_reload_that_changes_nothing_keeps_the_connections(origin: Origin, proxy: Running) -> None:
@@ -592,3 +492,261 @@ async def test_an_exchange_cannot_begin_before_the_one_before_it_was_ended(origi
     with pytest.raises(RuntimeError):
         connection.begin(head_only=False)
     pool.release(connection)
+
+
+# ---- a connection by itself ----
+
+
+class Alone:
+    """A connection whose transport and pool are the test's."""
+
+    def __init__(self, *, sock: socket.socket | None = None) -> None:
+        self.pool = Pool(Address(), UpstreamLimits(response_head=10.0))
+        self.transport = FakeTransport(sock=sock)
+        self.connection = UpstreamConnection(asyncio.get_running_loop(), self.pool)
+        self.connection.connection_made(self.transport)
+
+    def ask(self, *, whole: bool = True) -> UpstreamConnection:
+        """Begin an exchange whose request was sent, whole or not."""
+        self.connection.begin(head_only=False)
+        self.connection.write(b"GET / HTTP/1.1\r\n\r\n")
+        self.connection.request_done = whole
+        return self.connection
+
+
+async def test_a_request_on_a_connection_that_closed_before_it_was_not_sent() -> None:
+    alone = Alone()
+    alone.connection.connection_lost(None)
+    connection = alone.ask()
+    with pytest.raises(UpstreamError, match="closed before the request was sent") as failed:
+        await connection.head()
+    assert (failed.value.code, failed.value.answered, alone.transport.written) == ("gateway_closed", False, b"")
+    assert not connection.end_exchange()
+
+
+async def test_a_connection_is_as_new_after_an_exchange_in_order() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.writable = lambda: None
+    connection.data_received(OK.replace(b"\r\n\r\n", b"\r\nKeep-Alive: timeout=9\r\n\r\n", 1))
+    assert connection.complete
+    assert connection.end_exchange()
+    assert [connection.writable, connection.complete, connection.idle_limit] == [None, False, 9 - IDLE_MARGIN]
+    alone.ask()
+    connection.data_received(OK)
+    assert connection.end_exchange()
+    assert (connection.idle_limit, connection.used) == (DEFAULT_IDLE, 2)
+
+
+async def test_a_connection_on_which_nothing_was_asked_is_kept_only_where_it_was_used_before() -> None:
+    alone = Alone()
+    assert not alone.connection.end_exchange()
+    alone.ask().data_received(OK)
+    assert alone.connection.end_exchange()
+    assert alone.connection.end_exchange()
+
+
+@pytest.mark.parametrize("why", ["closing", "not sent", "not taken", "paused", "drained", "given up"])
+async def test_a_connection_in_doubt_is_not_used_again(why: str) -> None:
+    alone = Alone()
+    connection = alone.ask(whole=why != "not sent")
+    if why == "given up":
+        connection.give_up(UpstreamError("client_gone"))
+    elif why == "closing":
+        alone.transport.close()
+    elif why == "not taken":
+        alone.transport.buffered = 1
+    elif why in {"paused", "drained"}:
+        connection.pause_writing()
+    draining = asyncio.create_task(connection.drain()) if why == "drained" else None
+    await asyncio.sleep(0)
+    if why == "drained":
+        connection.writing_paused = False
+    if why != "given up":
+        connection.data_received(OK)
+    assert not connection.end_exchange()
+    if draining is not None:
+        connection.resume_writing()
+        await draining
+
+
+async def test_a_connection_that_was_not_read_is_read_again_by_the_next_exchange() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * HIGH_WATER))
+    connection.data_received(bytes(HIGH_WATER + 1))
+    assert not alone.transport.is_reading()
+    await connection.answer.read()
+    assert alone.transport.is_reading()
+    connection.data_received(bytes(HIGH_WATER - 1))
+    assert (connection.complete, alone.transport.is_reading(), connection.end_exchange()) == (True, True, True)
+
+
+async def test_bytes_that_nobody_asked_for_end_the_connection() -> None:
+    alone = Alone()
+    alone.connection.data_received(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    assert (alone.transport.ended, alone.connection.closed) == ("aborted", True)
+
+
+async def test_bytes_behind_a_whole_answer_end_the_connection() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(OK)
+    connection.data_received(b"x")
+    assert (alone.transport.ended, connection.end_exchange()) == ("aborted", False)
+
+
+async def test_what_is_no_answer_ends_the_connection() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(b"SSH-2.0\r\n\r\n")
+    with pytest.raises(UpstreamError, match="gateway_bad_answer"):
+        await connection.head()
+    assert alone.transport.ended == "aborted"
+
+
+async def test_an_overdue_exchange_fails_and_its_connection_is_given_up() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    task = asyncio.create_task(connection.head())
+    await asyncio.sleep(0)
+    now = asyncio.get_running_loop().time()
+    connection.check_deadline(now + 9)
+    assert not alone.transport.ended
+    connection.check_deadline(now + 11)
+    with pytest.raises(UpstreamError) as failed:
+        await task
+    assert (failed.value.code, failed.value.answered, alone.transport.ended) == ("gateway_timeout", False, "aborted")
+
+
+async def test_a_half_sent_request_ends_with_a_reset() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()) as near:
+        far, _ = listening.accept()
+        with far:
+            alone = Alone(sock=near)
+            alone.ask(whole=False).abort()
+            near.close()
+            with pytest.raises(ConnectionResetError):
+                far.recv(1)
+    assert alone.transport.ended == "aborted"
+
+
+async def test_a_lost_connection_is_neither_reset_nor_read_nor_written() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        alone = Alone(sock=ours)
+        connection = alone.ask(whole=False)
+        assert not connection.was_reset
+        connection.connection_lost(ConnectionResetError())
+    connection.abort()
+    connection.write(b"more")
+    assert (connection.was_reset, alone.transport.ended) == (True, "")
+    assert alone.transport.written == b"GET / HTTP/1.1\r\n\r\n"
+
+
+async def test_chunks_that_wait_for_their_turn_are_dropped_with_their_exchange() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(TINY_ANSWER)
+    connection.give_up(UpstreamError("client_gone"))
+    await asyncio.sleep(0)
+    assert connection.answer.parser.body.held < 2 * CHUNKS_AT_ONCE
+    assert len(await connection.answer.read()) == CHUNKS_AT_ONCE
+    with pytest.raises(UpstreamError, match="client_gone"):
+        await connection.answer.read()
+    assert not connection.end_exchange()
+    await asyncio.sleep(0)
+
+
+async def test_whoever_wants_to_know_learns_when_an_answer_is_whole() -> None:
+    alone, told = Alone(), list[str]()
+    connection = alone.ask()
+    connection.answer.whole = lambda: told.append("whole")
+    connection.data_received(OK[:-1])
+    assert told == []
+    connection.data_received(OK[-1:])
+    assert told == ["whole"]
+
+
+async def test_a_connection_without_exchange_can_be_given_up() -> None:
+    alone = Alone()
+    alone.connection.give_up(UpstreamError("client_gone"))
+    assert (alone.transport.ended, alone.connection.closed) == ("aborted", True)
+
+
+async def test_a_connection_that_ended_in_order_was_not_reset() -> None:
+    alone = Alone()
+    alone.connection.connection_lost(None)
+    assert not alone.connection.was_reset
+
+
+async def test_closing_lets_what_was_written_be_sent() -> None:
+    alone = Alone()
+    alone.connection.close()
+    assert alone.transport.ended == "closed"
+
+
+async def test_a_connection_without_transport_can_be_ended_and_counts_as_ended() -> None:
+    connection = UpstreamConnection(asyncio.get_running_loop(), Pool(Address(), UpstreamLimits()))
+    assert connection.readable
+    connection.close()
+    connection.abort()
+    connection.reset()
+    assert connection.closed
+
+
+async def test_what_an_answer_left_in_the_kernel_behind_a_reset_is_read() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        alone = Alone(sock=ours)
+        connection = alone.ask(whole=False)
+        theirs.sendall(OK)
+        connection.connection_lost(BrokenPipeError())
+        assert (await connection.head()).status == 200
+        assert connection.answer.ready() == b"ok"
+
+
+async def test_an_answer_that_is_not_whole_at_its_connection_s_end_is_an_error() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    assert connection.eof_received() is False
+    connection.connection_lost(None)
+    with pytest.raises(UpstreamError, match="gateway_closed"):
+        await connection.head()
+
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+
+
+async def test_a_tunnel_gets_every_byte_behind_the_switch_and_the_end() -> None:
+    alone, got = Alone(), list[bytes | None]()
+    connection = alone.ask()
+    connection.data_received(SWITCH + b"early")
+    await connection.head()
+    connection.tunnel(got.append)
+    connection.data_received(b"later")
+    assert connection.eof_received() is True
+    connection.connection_lost(None)
+    assert got == [b"early", b"later", None, None]
+    assert not connection.end_exchange()
+
+
+async def test_a_tunnel_whose_gateway_is_gone_already_learns_it() -> None:
+    alone, got = Alone(), list[bytes | None]()
+    connection = alone.ask()
+    connection.data_received(SWITCH)
+    connection.connection_lost(None)
+    connection.tunnel(got.append)
+    assert got == [None]
+
+
+async def test_a_tunnel_is_read_on_where_the_answer_was_held_back() -> None:
+    alone, got = Alone(), list[bytes | None]()
+    connection = alone.ask()
+    connection.data_received(SWITCH + bytes(HIGH_WATER + 1))
+    assert not alone.transport.is_reading()
+    connection.tunnel(got.append)
+    assert (alone.transport.is_reading(), got) == (True, [bytes(HIGH_WATER + 1)])

@@ -120,6 +120,28 @@ def test_who_leaves_before_it_was_served_hands_its_turn_on() -> None:
     assert second.holds
 
 
+def test_who_was_served_leaves_no_queue() -> None:
+    places, served = UpstreamPlaces(1, 0, 1), list[Asked]()
+    first, second = ask(places, served, "a"), ask(places, served, "b")
+    give_back(places, first)
+    leave(places, second)
+    assert (places.taken, places.waiting) == (1, 0)
+
+
+def test_what_those_of_one_client_who_gave_up_left_behind_is_swept() -> None:
+    places, served = UpstreamPlaces(10, 0, 1), list[Asked]()
+    holder = ask(places, served, "a")
+    other_holder = ask(places, served, "b")
+    last = ask(places, served, "a")
+    leave(places, ask(places, served, "b"))
+    for _ in range(1_000):
+        leave(places, ask(places, served, "a"))
+    assert sum(map(len, places._parked.values())) < 200
+    give_back(places, other_holder)
+    give_back(places, holder)
+    assert last.holds
+
+
 def test_what_those_who_gave_up_left_behind_is_swept() -> None:
     """A gateway that is full for hours, and clients that come, wait and go."""
     places, served = UpstreamPlaces(1, 0, 1), list[Asked]()

@@ -1,7 +1,7 @@
 """The pool: connections are kept, shared out in order, never too many, and no place is ever lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import OK, PATIENCE, Origin, Wire, get, running, until
+from tests.proxy.upstream.fake_transport import FakeTransport
 
 
 async def silent(wire: Wire) -> None:
@@ -223,6 +224,135 @@ async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(o
         origin.script = origin.serve
         assert (await proxy.ask(get("/api/channels"))).status == 200
         assert (await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))).status == 200
+
+
+# ---- a pool whose connections are made up ----
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeTransport]:
+    """The transports of the connections that were opened; their pool may be of any origin."""
+    transports: list[FakeTransport] = []
+
+    async def connect(self: Address, make: Callable[[], UpstreamConnection], limit: float | None) -> UpstreamConnection:
+        connection = make()
+        transports.append(FakeTransport())
+        connection.connection_made(transports[-1])
+        if self.host == "closes at once":
+            connection.connection_lost(None)
+        return connection
+
+    monkeypatch.setattr(Address, "connect", connect)
+    return transports
+
+
+def exchange(connection: UpstreamConnection) -> None:
+    """One whole exchange on a made up connection."""
+    connection.begin(head_only=False)
+    connection.request_done = True
+    connection.data_received(OK)
+
+
+async def test_a_connection_that_closed_as_soon_as_it_was_open_takes_no_place(made: list[FakeTransport]) -> None:
+    pool = Pool(Address("closes at once"), UpstreamLimits(connections=1, reserved=0))
+    for _ in range(3):
+        with pytest.raises(UpstreamError, match="closed as soon as it was open"):
+            await pool.acquire()
+    assert (pool.in_use, pool.opened) == (0, 0)
+
+
+async def test_where_all_idle_connections_are_dead_none_is_taken_and_no_place(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    connection = await pool.acquire()
+    exchange(connection)
+    pool.release(connection)
+    assert pool.idle == 1
+    connection.idle_limit = 0.0
+    assert pool.take() is None
+    assert await pool.acquire() is not connection
+    assert pool.opened == 2
+
+
+async def test_who_is_served_just_as_its_time_is_over_is_served(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0, connect=0.0))
+    held = await pool.acquire()
+    exchange(held)
+    waits = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0)  # it waits, and its time ends in the next turn
+    assert pool.waiting == 1
+    pool.release(held)
+    assert await waits is held
+    pool.abort()
+
+
+async def test_who_may_have_a_place_that_those_before_it_may_not_have_waits_for_nobody(
+    made: list[FakeTransport],
+) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=2, reserved=1))
+    await pool.acquire()
+    waits = asyncio.create_task(pool.acquire())
+    await until(lambda: pool.waiting == 1)
+    await pool.acquire(reserved=True)
+    assert (pool.in_use, pool.waiting) == (2, 1)
+    waits.cancel()
+    await asyncio.wait([waits])
+    pool.abort()
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_what_was_given_to_one_who_left_at_that_moment_goes_to_the_next(
+    made: list[FakeTransport], closed: bool
+) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    held = await pool.acquire()
+    exchange(held)
+    leaves = asyncio.create_task(pool.acquire())
+    await until(lambda: pool.waiting == 1)
+    pool.release(held)
+    if closed:
+        pool.close()
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    assert leaves.cancelled()
+    assert (pool.in_use, pool.idle, held.closed) == (0, int(not closed), closed)
+    pool.abort()
+
+
+async def test_who_was_given_a_place_for_a_new_connection_and_left_gives_it_back(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    held = await pool.acquire()
+    leaves = asyncio.create_task(pool.acquire(fresh=True))
+    await until(lambda: pool.waiting == 1)
+    held.abort()
+    held.connection_lost(None)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    assert (await pool.acquire(), pool.in_use) != (held, 0)
+    pool.abort()
+
+
+async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anything(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits(response_head=0.0))
+    connection = await pool.acquire()
+    connection.begin(head_only=False)
+    connection.request_done = True
+    task = asyncio.create_task(connection.head())
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    pool._sweep(loop)
+    with pytest.raises(UpstreamError, match="gateway_timeout"):
+        await task
+    pool.release(connection)
+    connection.connection_lost(None)
+    pool._sweep(loop)
+    assert [pool._sweeper] == [None]
+    another = await pool.acquire()
+    assert pool._sweeper is not None
+    exchange(another)
+    pool.release(another)
+    another.idle_limit = -1.0
+    pool._sweep(loop)
+    assert [pool.idle, another.closed, pool._sweeper] == [0, True, None]
 
 
 # ---- whatever happens, in whatever order ----

@@ -12,6 +12,7 @@ import pytest
 
 from statusproxy.observe.logs import NOTICE
 from statusproxy.proxy.upstream import watch
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.proxy.upstream.watch import GatewayWatch
 from tests.proxy.harness import Origin, get, running, until
@@ -95,12 +96,33 @@ async def test_a_gateway_that_works_is_asked_once_and_nothing_is_told(
 async def test_a_full_pool_does_not_mean_that_the_gateway_is_gone() -> None:
     class Full:
         async def acquire(self, *, fresh: bool) -> None:
-            from statusproxy.proxy.upstream.errors import UpstreamError
-
             raise UpstreamError("overloaded", "no upstream connection is free")
 
     watch = GatewayWatch(lambda: _as_pool(Full()), lambda: "http://gateway.example", lambda: None)
     assert await watch._look() is None
+
+
+async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        async def acquire(self, *, fresh: bool) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(watch, "PATIENCE", 0.0)
+    look = GatewayWatch(lambda: _as_pool(Slow()), lambda: "http://gateway.example", lambda: None)
+    assert await look._look() == "no answer in time"
+
+
+def test_another_reason_is_passed_on_and_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str | None] = []
+    look = GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: told.append(look.error))
+    for trouble in ("connection refused", "connection refused", "no route to host"):
+        look._note(trouble)
+    assert told == ["connection refused", "no route to host"]
+    assert len(about(caplog)) == 1
+
+
+def test_a_watch_that_was_never_started_can_be_closed() -> None:
+    GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: None).close()
 
 
 def _as_pool(pool: object) -> Pool:
