@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from statusproxy.proxy.downstream.connection import ClientConnection, State
+from tests.proxy.downstream.port import rests
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
 
 LIMIT = 700_000
@@ -144,7 +145,7 @@ def grounds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Grounds]
 def assert_as_new(connection: ClientConnection) -> None:
     """Nothing of an exchange is left on an idle connection."""
     state = {
-        "something unread": not connection._reader.rests,
+        "something unread": not rests(connection._reader),
         "a request": connection._request,
         "a tunnel": connection._receive,
         "who is told of its end": connection.gone,

@@ -80,7 +80,7 @@ class WritingHalf(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until the client takes more. Raises `ConnectionError` when it has gone."""
-        if self.transport is None:
+        if not self.connected:
             raise ConnectionResetError("the client has gone")
         if self.writing_paused:
             if self._drained is None or self._drained.done():

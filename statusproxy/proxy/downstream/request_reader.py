@@ -44,12 +44,6 @@ class RequestReader:
         """Whether there is anything behind the request that was served."""
         return self._switched or self._parser.held > 0
 
-    @property
-    def rests(self) -> bool:
-        """Whether nothing was begun that is not whole, and nothing is held."""
-        parser, body = self._parser, self.body
-        return not (self.holds or parser.held or parser.in_head or parser.in_body or self._switched or body.size)
-
     def read(self, data: bytes, requests: int = 1) -> RequestHead | Refusal | None:
         """The request that begins in `data`, behind what was kept, or why it is none; None while its head is not whole.
 

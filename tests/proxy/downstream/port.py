@@ -6,11 +6,17 @@ from typing import Any
 
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest
 from statusproxy.proxy.downstream.descriptors import Reserve
+from statusproxy.proxy.downstream.request_reader import RequestReader
 from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.http1.request_parser import HeadLimits
 from tests.proxy.downstream.stand_ins import StandInTransport
 
 GET = b"GET / HTTP/1.1\r\nHost: proxy.example\r\n\r\n"
+
+
+def rests(reader: RequestReader) -> bool:
+    """Whether a reader has begun nothing that is not whole, and holds nothing."""
+    return not (reader.holds or reader.more or reader.in_head or reader.body.size or reader._parser.in_body)
 
 
 class Port:

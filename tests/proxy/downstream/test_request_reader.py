@@ -10,6 +10,7 @@ from statusproxy.proxy.downstream.request_reader import AHEAD_HELD, BODY_HELD, R
 from statusproxy.proxy.downstream.turns import FREE, SHARE, Turns
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
+from tests.proxy.downstream.port import rests
 from tests.proxy.downstream.stand_ins import StandInTransport
 
 HOST = b"Host: proxy.example\r\n"
@@ -54,7 +55,7 @@ async def test_a_request_is_found_once_its_head_is_whole(case: Case) -> None:
     found = reader.read(GET[-1:])
     assert head(found) == b"/a"
     assert reader.body is NO_BODY
-    assert reader.rests
+    assert rests(reader)
 
 
 async def test_what_cannot_be_a_request_is_told(case: Case) -> None:
@@ -67,7 +68,7 @@ async def test_one_request_is_begun_and_the_others_wait_their_turn(case: Case) -
     reader = case.reader
     assert head(reader.read(GET + GET.replace(b"/a", b"/2") + GET.replace(b"/a", b"/3")[:20])) == b"/a"
     reader.follow(GET.replace(b"/a", b"/3")[20:] + b"nonsense\r\n\r\n")
-    assert not reader.rests
+    assert not rests(reader)
     assert head(reader.next()) == b"/2"
     assert head(reader.next()) == b"/3"
     found = reader.next()
