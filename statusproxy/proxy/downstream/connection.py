@@ -68,7 +68,7 @@ class State(enum.Enum):
     """
 
     CLOSED = enum.auto()
-    """It has no place among the clients: not yet, or not any more."""
+    """It is not open to the client: not yet, or not any more. Its request may still be carried to its end."""
     IDLE = enum.auto()
     """No byte of a request has come since the last one was answered."""
     HEAD = enum.auto()
@@ -156,7 +156,6 @@ class ClientConnection(WritingHalf):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by asyncio. Whoever reads the body, waits to write, or serves the request is told."""
-        tunnel = self._receive if self.state is State.TUNNEL else None
         self._lost = True
         self._reader.holds.transport = None
         self._end()
@@ -167,9 +166,10 @@ class ClientConnection(WritingHalf):
         elif not request.content.is_eof():
             request.content.set_exception(exc or ConnectionResetError("the client has gone"))
         # A request that changes something is carried to its end without its client, and takes its place till then.
-        if tunnel is not None:
-            tunnel(None)
-        gone, self.gone = self.gone, None
+        receive, gone = self._receive, self.gone
+        self._receive = self.gone = None
+        if receive is not None:
+            receive(None)
         if gone is not None:
             gone()
 
@@ -329,7 +329,7 @@ class ClientConnection(WritingHalf):
         except Exception:
             log.exception("request failed inside the proxy")
         finally:
-            self._request = self._task = self._wake = None
+            self._request = self._task = self._wake = self._receive = None
             self._end()
             if self._lost:
                 server.connection_lost(self)
