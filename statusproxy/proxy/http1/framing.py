@@ -41,6 +41,9 @@ _LENIENT_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:[ \t]*+(?:;[\t\x20
 #: One field line of a request's trailers.
 _FIELD: Final = re.compile(rb"%b:[\t\x20-\x7e\x80-\xff]*+\r\n" % _TOKEN)
 
+#: Statuses whose answers have no body, whatever their fields say (RFC 9112 §6.3).
+_BODILESS: Final = frozenset({204, 304})
+
 #: Digits of a request's `Content-Length`: 10^18 bytes are an exabyte, and fit any integer of the next parser.
 _LENGTH_DIGITS: Final = 18
 
@@ -74,6 +77,22 @@ def answer_coding(value: bytes, *, again: bool) -> None:
     """
     if again or value.lower() != b"chunked":
         raise RefusedError(refusals.ANSWER_CODING)
+
+
+def request_has_body(method: str, *, chunked: bool, length: int | None) -> bool:
+    """Whether a body follows a request's head: only where it is announced (RFC 9112 §6.3, rules 5 to 7).
+
+    What follows CONNECT is the tunnel's, whatever its fields say (RFC 9110 §9.3.6).
+    """
+    return (chunked or bool(length)) and method != "CONNECT"
+
+
+def answer_has_body(status: int, length: int | None, *, head_only: bool) -> bool:
+    """Whether a body follows an answer's head (RFC 9112 §6.3, rules 1 and 6); `length` is None where it says none.
+
+    `head_only` for the answer to HEAD. Without coding and length it ends with the connection (rule 8).
+    """
+    return not (head_only or status in _BODILESS or length == 0)
 
 
 # ---- writing chunks ----

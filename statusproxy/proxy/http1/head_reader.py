@@ -15,7 +15,7 @@ import httptools
 
 from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.authority import absolute, is_authority
-from statusproxy.proxy.http1.framing import request_coding, request_length, request_rules
+from statusproxy.proxy.http1.framing import request_coding, request_has_body, request_length, request_rules
 from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields, lower
 from statusproxy.proxy.http1.refusals import RefusedError
 
@@ -315,5 +315,5 @@ def _obey(head: RequestHead) -> None:
             head.chunked = True
     if hosts != 1 and (hosts or head.version == (1, 1)):
         raise RefusedError(refusals.HOST_ONCE)
-    head.has_body = head.method != "CONNECT" and (head.chunked or bool(head.length))
+    head.has_body = request_has_body(head.method, chunked=head.chunked, length=head.length)
     head.forwarded, head.well_known = classify_fields(head.headers, REQUEST_ROLES)

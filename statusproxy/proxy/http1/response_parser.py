@@ -13,7 +13,7 @@ import httptools
 
 from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.body_pieces import BodyPieces
-from statusproxy.proxy.http1.framing import ANSWER_RULES, ChunkReader, answer_coding
+from statusproxy.proxy.http1.framing import ANSWER_RULES, ChunkReader, answer_coding, answer_has_body
 from statusproxy.proxy.http1.head import Header, tokens
 from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
@@ -39,9 +39,6 @@ _HEAD_END: Final = b"\r\n\r\n"
 _CODING_LENGTH: Final = len(b"transfer-encoding")
 _LENGTH_LENGTH: Final = len(b"content-length")
 _KEEP_LENGTH: Final = len(b"keep-alive")
-
-#: Statuses whose answers have no body, whatever their fields say (RFC 9112 §6.3).
-_BODILESS: Final = frozenset({204, 304})
 
 _SWITCHING: Final = 101
 
@@ -114,7 +111,7 @@ class ResponseParser:
         self._size = self._lines = 0  # bytes and lines of the heads so far, or of the trailers
         self._before = b""  # the last bytes of an incomplete head, or of incomplete trailers
         self._interim_count = 0
-        self._length = -1  # what the head says of the body's length; -1: nothing
+        self._length: int | None = None  # what the head says of the body's length
         self._left = 0  # bytes of the body that are still to come, where its length is known
         self._reader: ChunkReader | None = None
         self._unread = b""  # of a body in chunks: what came, which is read from `_at` on
@@ -240,7 +237,7 @@ class ResponseParser:
         self._llhttp = None  # it knows this answer, which could not be freed at once if it knew it too
         if head.status == _SWITCHING:
             pass
-        elif self._head_only or head.status in _BODILESS or self._length == 0:
+        elif not answer_has_body(head.status, self._length, head_only=self._head_only):
             self.complete = True
         elif head.coded:
             if data.endswith(_LAST_CHUNK) and (line := _CHUNK_LINE.match(data)) is not None:
@@ -250,7 +247,7 @@ class ResponseParser:
                     self.complete = True
                     return
             self._reader = ChunkReader(ANSWER_RULES)
-        elif self._length > 0:
+        elif self._length is not None:
             self._left = self._length
             if data:
                 self._take_known(data)
@@ -343,6 +340,6 @@ class ResponseParser:
         self._interim_count += 1
         if self._interim_count > MOST_INTERIM:
             raise RefusedError(refusals.too_many_interim(MOST_INTERIM))
-        self._parsing, self._length = ResponseHead(), -1
+        self._parsing, self._length = ResponseHead(), None
         self._headers = self._parsing.headers
         self.interim.append(head)

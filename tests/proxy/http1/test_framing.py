@@ -16,9 +16,11 @@ from statusproxy.proxy.http1.framing import (
     ChunkReader,
     ChunkRules,
     answer_coding,
+    answer_has_body,
     chunk,
     last_chunk,
     request_coding,
+    request_has_body,
     request_length,
     request_rules,
 )
@@ -90,6 +92,42 @@ def test_chunked_once_is_the_one_coding_of_an_answer() -> None:
         with pytest.raises(RefusedError) as refused:
             answer_coding(value, again=again)
         assert refused.value.refusal == refusals.ANSWER_CODING
+
+
+@pytest.mark.parametrize(
+    ("method", "chunked", "length", "expected"),
+    [
+        ("GET", False, None, False),
+        ("GET", False, 0, False),
+        ("GET", False, 1, True),
+        ("POST", True, None, True),
+        ("POST", False, None, False),
+        ("CONNECT", False, 1, False),
+        ("CONNECT", True, None, False),
+    ],
+)
+def test_a_request_has_the_body_that_it_announces(
+    method: str, chunked: bool, length: int | None, expected: bool
+) -> None:
+    assert request_has_body(method, chunked=chunked, length=length) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "length", "head_only", "expected"),
+    [
+        (200, None, False, True),
+        (200, 1, False, True),
+        (200, 0, False, False),
+        (200, 1, True, False),
+        (204, 1, False, False),
+        (304, 1, False, False),
+        (404, None, False, True),
+    ],
+)
+def test_an_answer_has_a_body_unless_its_status_or_its_request_says_otherwise(
+    status: int, length: int | None, head_only: bool, expected: bool
+) -> None:
+    assert answer_has_body(status, length, head_only=head_only) is expected
 
 
 # ---- writing ----
