@@ -292,6 +292,7 @@ async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_aw
     assert not connection.eof_received()
     connection.data_received(GET)
     assert port.refused == ["bad_request"]
+    assert connection.idle  # an end of the proxy does not wait for it
 
 
 async def test_a_tunnel_gets_what_came_early_what_follows_and_the_end(port: Port) -> None:
@@ -587,6 +588,23 @@ async def test_a_body_that_nobody_read_is_forgotten(port: Port) -> None:
     connection.data_received(POST + b"body" + GET)
     await turns(5)
     assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+
+
+async def test_a_large_body_that_nobody_read_does_not_keep_its_client_waiting(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(POST.replace(b": 4", b": 600000") + b"x" * 600_000)
+    assert not transport.is_reading()
+    await turns(5)
+    assert (transport.written, transport.is_reading()) == (b"answer", True)
+
+
+async def test_a_connection_that_was_closed_serves_nothing_more(port: Port) -> None:
+    connection, _ = port.connect()
+    connection.force_close()
+    connection.data_received(GET)
+    await turns()
+    assert (connection.state, port.server.requests_count) == (State.CLOSED, 0)
 
 
 async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:

@@ -171,6 +171,15 @@ async def test_the_client_waits_when_it_sends_too_far_ahead(case: Case) -> None:
     assert case.transport.is_reading()
 
 
+async def test_the_client_goes_on_when_no_more_is_held_than_may_be(case: Case) -> None:
+    reader = case.reader
+    reader.read(GET)
+    reader.follow(GET + b"x" * AHEAD_HELD)
+    assert not case.transport.is_reading()
+    assert head(reader.next()) == b"/a"
+    assert case.transport.is_reading()
+
+
 async def test_a_client_that_waits_for_its_body_to_be_read_is_read_for_it(case: Case) -> None:
     reader = case.reader
     reader.read(GET)
