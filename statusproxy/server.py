@@ -26,7 +26,7 @@ from statusproxy.observe.loop_lag import LoopLag
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.downstream import descriptors, unix_socket
-from statusproxy.proxy.downstream.connection import ClientServer
+from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.exchange import Proxy, new_request_id
 from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
 from statusproxy.registry.registry import SessionRegistry

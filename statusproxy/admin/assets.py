@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Final
 
 from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
 
 #: Nothing but the page's own files, nothing in line, nowhere to send to but here, and never inside another page:
 #: a session's id may hold anything, and the page has a button that matters.
@@ -13,16 +14,21 @@ POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    # Asked for again each time: small, from this host, and never older than the proxy that serves it.
-    "Cache-Control": "no-cache",
-}
+HEADERS: Final = CIMultiDictProxy(
+    CIMultiDict(
+        {
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            # Asked for again each time: small, from this host, and never older than the proxy that serves it.
+            "Cache-Control": "no-cache",
+        }
+    )
+)
+"""Of every file's answer; all share this one collection, which nobody can change."""
 
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 

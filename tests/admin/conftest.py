@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from tests.admin.harness import Admin, running_admin
 
@@ -18,9 +19,9 @@ class Start(Protocol):
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
+def start(tmp_path: Path, aiohttp_client: AiohttpClient) -> Start:
     """A way to start a proxy with settings of its own: `async with start(admin={…}) as admin`."""
-    return partial(running_admin, tmp_path)
+    return partial(running_admin, tmp_path, aiohttp_client)
 
 
 @pytest.fixture

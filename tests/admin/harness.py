@@ -9,7 +9,31 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.typedefs import StrOrURL
+from multidict import CIMultiDict
+from pytest_aiohttp import AiohttpClient
+from yarl import URL
+
 from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running
+
+
+class Listening(TestServer):
+    """A server that runs already, for aiohttp's test client to ask."""
+
+    def __init__(self, netloc: str) -> None:
+        super().__init__(web.Application())
+        self._url = URL(f"http://{netloc}")
+
+    async def start_server(self, loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:
+        """It runs already."""
+
+    def make_url(self, path: StrOrURL) -> URL:
+        return self._url.join(URL(path))
+
+    async def close(self) -> None:
+        """Whoever started it stops it."""
 
 
 @dataclass
@@ -18,7 +42,10 @@ class Admin:
 
     proxy: Running
     gateway: Origin
+    clients: AiohttpClient
+    """Makes HTTP clients: pytest-aiohttp's fixture `aiohttp_client`."""
     token: str | None = None
+    _client: TestClient[Any, Any] | None = None
 
     @property
     def netloc(self) -> str:
@@ -29,17 +56,27 @@ class Admin:
         self, target: str, *fields: str, method: str = "GET", host: str | None = None, token: str | None = None
     ) -> Message:
         """One request's answer; `host` in place of the address it is sent to, `token` in place of the right one."""
+        if self._client is None:
+            self._client = await self.clients(Listening(self.netloc), auto_decompress=False)
         token = token if token is not None else self.token
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {host or self.netloc}", *fields, "Connection: close"]
+        headers: CIMultiDict[str] = CIMultiDict()
+        for field in fields:
+            name, _, value = field.partition(": ")
+            headers.add(name, value)
+        headers["Connection"] = "close"
+        if host is not None:
+            headers["Host"] = host
         if token:
-            lines.append(f"Authorization: Bearer {token}")
-        if method == "POST":
-            lines.append("Content-Length: 0")
-        wire = await self.connect()
-        await wire.send("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
-        message = await wire.message()
-        await wire.close()
-        return message
+            headers["Authorization"] = f"Bearer {token}"
+        async with self._client.request(
+            method,
+            URL(target, encoded=True),
+            headers=headers,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            allow_redirects=False,
+        ) as answer:
+            start = f"HTTP/1.1 {answer.status} {answer.reason}".encode()
+            return Message(start, list(answer.raw_headers), await answer.read())
 
     async def json(self, target: str, *fields: str, **options: Any) -> Any:
         """One request's answer, which must be JSON."""
@@ -75,13 +112,13 @@ class Admin:
 
 
 @asynccontextmanager
-async def running_admin(folder: Path, **settings: Any) -> AsyncIterator[Admin]:
+async def running_admin(folder: Path, clients: AiohttpClient, **settings: Any) -> AsyncIterator[Admin]:
     """A proxy with its admin listener on a free port, and these settings (config.yaml's keys)."""
     gateway = Origin()
     await gateway.start()
     settings["admin"] = {"listen": "127.0.0.1:0", **settings.get("admin", {})}
     try:
         async with running(folder, gateway.url, **settings) as proxy:
-            yield Admin(proxy, gateway, settings["admin"].get("token"))
+            yield Admin(proxy, gateway, clients, settings["admin"].get("token"))
     finally:
         await gateway.stop()

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from statusproxy.admin.assets import FILES, POLICY
+from statusproxy.admin.assets import FILES, HEADERS, POLICY
 from tests.admin.harness import Admin
 
 PAGE = files("statusproxy.admin") / "page"
@@ -17,8 +17,13 @@ async def test_each_file_is_served_as_it_is_under_the_policy(admin: Admin, path:
     assert answer.status == 200
     assert answer.body == (PAGE / name).read_bytes()
     assert answer.get("Content-Security-Policy") == POLICY.encode()
-    assert answer.get("X-Content-Type-Options") == b"nosniff"
-    assert answer.get("Referrer-Policy") == b"no-referrer"
+    assert {name: answer.all(name) for name in HEADERS} == {name: [value.encode()] for name, value in HEADERS.items()}
+
+
+async def test_no_answer_changes_the_fields_of_the_next(admin: Admin) -> None:
+    first, second = [await admin.ask("/") for _ in range(2)]
+    assert {name for name, _ in first.headers} == {name for name, _ in second.headers}
+    assert not hasattr(HEADERS, "add")
 
 
 @pytest.mark.parametrize(

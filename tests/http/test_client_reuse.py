@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.downstream.connection import ClientConnection
+from statusproxy.proxy.downstream.connection import ClientConnection, State
+from tests.proxy.downstream.port import rests
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
 
 LIMIT = 700_000
@@ -144,24 +145,14 @@ def grounds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Grounds]
 def assert_as_new(connection: ClientConnection) -> None:
     """Nothing of an exchange is left on an idle connection."""
     state = {
-        "waits for a reader": connection._reading_paused or connection._requests._intake.full,
-        "waits for its queue": connection._buffer_paused,
-        "waits for a turn": connection._in_line,
-        "bytes held": connection._requests._intake.held,
-        "bytes of a request": connection._requests._parser.held,
-        "bytes of a tunnel": connection._message_tail,
-        "requests": len(connection._messages),
-        "requests counted": connection._requests._waiting,
-        "a request": connection._current_request,
-        "time for a head": connection._head_timer,
-        "a head": connection._head_begun,
-        "a tunnel": connection._upgraded or connection._receiver is not None,
+        "something unread": not rests(connection._reader),
+        "a request": connection._request,
+        "a tunnel": connection._receive,
         "who is told of its end": connection.gone,
         "who is told of room": connection.writable,
     }
     assert {what: left for what, left in state.items() if left} == {}
-    assert connection._keepalive_handle is not None
-    assert connection._waiter is not None
+    assert connection._deadline.at is not None
 
 
 @settings(
@@ -200,7 +191,7 @@ def test_each_request_is_served_whatever_came_before_it(
             await until(lambda: not grounds.proxy.server.proxy.in_flight)
             [connection] = clients.connections
             assert isinstance(connection, ClientConnection)
-            await until(lambda: clients.connections[0]._waiter is not None)
+            await until(lambda: clients.connections[0].state is State.IDLE)
             assert_as_new(connection)
         if client is not None:
             client.reset()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream.connection import ClientConnection
+from statusproxy.proxy.downstream.connection import ClientConnection, State
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 SHORT = "150ms"
@@ -285,7 +285,7 @@ async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(ori
         await at_work.send(get("/held"))
         await begun.send(b"GET / HTTP/1.1\r\nHost")
         await origin.received()
-        await until(lambda: any(getattr(c, "_head_begun", False) for c in proxy.server.clients.connections))
+        await until(lambda: any(c.state is State.HEAD for c in proxy.server.clients.connections))
         newcomer = await proxy.connect()
         await newcomer.send(get())
         assert (await newcomer.message()).status == 200
@@ -336,7 +336,7 @@ async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors
     held = Held(origin)
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         clients = proxy.server.clients
-        clients._reserve.refused_at_once = 2
+        clients.reserve.refused_at_once = 2
         first = await proxy.connect()
         await first.send(get("/held"))
         await origin.received()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from statusproxy import __version__
 from statusproxy.observe.exposition import Exposition
@@ -42,9 +43,9 @@ def test_other_collectors_are_told_as_well() -> None:
 
 
 @pytest.fixture
-async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
+async def admin(tmp_path: Path, aiohttp_client: AiohttpClient) -> AsyncIterator[Admin]:
     """A proxy with its admin listener on."""
-    async with running_admin(tmp_path) as admin:
+    async with running_admin(tmp_path, aiohttp_client) as admin:
         yield admin
 
 
@@ -73,9 +74,9 @@ async def test_a_running_proxy_counts_what_happens(admin: Admin) -> None:
     assert value(found, "store_healthy") == 1
 
 
-async def test_an_event_that_is_not_trusted_is_told_as_untrusted(tmp_path: Path) -> None:
+async def test_an_event_that_is_not_trusted_is_told_as_untrusted(tmp_path: Path, aiohttp_client: AiohttpClient) -> None:
     webhooks = [{"path": "/v1/webhooks/receive", "from": ["192.0.2.0/24"]}]
-    async with running_admin(tmp_path, webhooks=webhooks) as admin:
+    async with running_admin(tmp_path, aiohttp_client, webhooks=webhooks) as admin:
         await admin.lose("sales")
         found = await scraped(admin)
     assert value(found, "signals_total", kind="none", verdict="untrusted") == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from statusproxy.proxy.downstream.connection import ClientConnection, TunnelReceiver
+from statusproxy.proxy.downstream.connection import ClientConnection
 from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 
@@ -60,7 +60,7 @@ class Tunnel:
             if upload is not None and not self._uploaded:
                 await asyncio.wait([upload, self._done], return_when=asyncio.FIRST_COMPLETED)
             # Also where the tunnel has ended already: the rest of the request's body is nobody's, and not waited for.
-            self._client.take_over(TunnelReceiver(self._from_client))
+            self._client.take_over(self._from_client)
             if self._client.transport is None:
                 self._finish()  # it left before the switch, so nobody will tell us
             await self._done

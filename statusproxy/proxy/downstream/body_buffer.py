@@ -14,52 +14,24 @@ class BrokenBodyError(Exception):
 class Sender(Protocol):
     """The connection that a body comes from: it can be told to wait."""
 
-    def pause_reading(self) -> None:
-        """Take no more from the client."""
+    def pause_body(self) -> None:
+        """Feed no more than is at hand."""
 
-    def resume_reading(self) -> None:
-        """Take more from the client again."""
-
-
-class Intake:
-    """How much of all the bodies of one connection is held here, and whether its client must wait.
-
-    The client waits from twice `read_ahead` bytes on until less than `read_ahead` are left.
-    """
-
-    __slots__ = ("_high", "_low", "_sender", "full", "held")
-
-    def __init__(self, sender: Sender, read_ahead: int) -> None:
-        self._sender = sender
-        self._low = read_ahead
-        self._high = 2 * read_ahead
-        self.held = 0
-        """Bytes fed and not yet read."""
-        self.full = False
-        """The client was told to wait."""
-
-    def add(self, size: int) -> None:
-        """`size` bytes came."""
-        self.held += size
-        if self.held > self._high and not self.full:
-            self.full = True
-            self._sender.pause_reading()
-
-    def remove(self, size: int) -> None:
-        """`size` bytes were read, or are of no use to anyone."""
-        self.held -= size
-        if self.full and self.held < self._low:
-            self.full = False
-            self._sender.resume_reading()
+    def resume_body(self) -> None:
+        """Feed more again."""
 
 
 class RequestBody:
-    """One request's body. Read by one reader at a time; an error takes the place of all that was not read."""
+    """One request's body. Read by one reader at a time; an error takes the place of all that was not read.
 
-    __slots__ = ("_ended", "_error", "_intake", "_loop", "_pieces", "_waiter", "size")
+    While more than `most` bytes of it wait for the reader, the client is told to wait (TCP back-pressure).
+    """
 
-    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop) -> None:
-        self._intake = intake
+    __slots__ = ("_ended", "_error", "_loop", "_most", "_pieces", "_sender", "_waiter", "full", "size")
+
+    def __init__(self, sender: Sender, most: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._sender = sender
+        self._most = most
         self._loop = loop
         self._pieces: list[bytes | bytearray] = []
         self._ended = False
@@ -67,6 +39,8 @@ class RequestBody:
         self._waiter: asyncio.Future[None] | None = None
         self.size = 0
         """Bytes that are here and were not read yet."""
+        self.full = False
+        """The client was told to wait."""
 
     # ---- the parser's side ----
 
@@ -83,7 +57,9 @@ class RequestBody:
             pieces.append(data)
         self.size += len(data)
         self._wake()
-        self._intake.add(len(data))
+        if self.size > self._most and not self.full:
+            self.full = True
+            self._sender.pause_body()
 
     def feed_eof(self) -> None:
         """The body is whole."""
@@ -115,9 +91,7 @@ class RequestBody:
             return b""
         first = pieces[0]
         data = first if len(pieces) == 1 and isinstance(first, bytes) else b"".join(pieces)
-        pieces.clear()
-        self.size = 0
-        self._intake.remove(len(data))
+        self._emptied()
         return data
 
     async def readany(self) -> bytes:
@@ -134,10 +108,15 @@ class RequestBody:
 
     def discard(self) -> None:
         """Forget what is here: nobody will read it."""
-        size, self.size = self.size, 0
+        self._emptied()
+
+    def _emptied(self) -> None:
+        """Nothing waits for a reader any more."""
         self._pieces.clear()
-        if size:
-            self._intake.remove(size)
+        self.size = 0
+        if self.full:
+            self.full = False
+            self._sender.resume_body()
 
 
 class _NoBody(RequestBody):
@@ -150,6 +129,7 @@ class _NoBody(RequestBody):
         self._ended = True
         self._error = None
         self.size = 0
+        self.full = False
 
     def set_exception(self, error: BaseException) -> None:
         """Nothing was to come."""

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from statusproxy.proxy.downstream.body_buffer import NO_BODY, Intake, RequestBody
+from statusproxy.proxy.downstream.body_buffer import NO_BODY, RequestBody
 
 
 class Told:
@@ -14,10 +14,10 @@ class Told:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def pause_reading(self) -> None:
+    def pause_body(self) -> None:
         self.said.append("wait")
 
-    def resume_reading(self) -> None:
+    def resume_body(self) -> None:
         self.said.append("go on")
 
 
@@ -28,7 +28,7 @@ def told() -> Told:
 
 @pytest.fixture
 async def body(told: Told) -> RequestBody:
-    return RequestBody(Intake(told, 1000), asyncio.get_running_loop())
+    return RequestBody(told, 2000, asyncio.get_running_loop())
 
 
 async def test_what_was_fed_is_read_once_and_in_order(body: RequestBody) -> None:
@@ -104,24 +104,13 @@ async def test_the_client_waits_while_too_much_is_held(told: Told, body: Request
     assert told.said == ["wait", "go on"]
 
 
-async def test_all_bodies_of_a_connection_share_its_room(told: Told) -> None:
-    intake = Intake(told, 1000)
-    first, second = (RequestBody(intake, asyncio.get_running_loop()) for _ in range(2))
-    first.feed_data(b"x" * 1500)
-    first.feed_eof()
-    second.feed_data(b"x" * 600)
-    assert told.said == ["wait"]
-    first.read_nowait()
-    assert told.said == ["wait", "go on"]
-
-
 async def test_a_body_that_nobody_wants_gives_its_room_back(told: Told, body: RequestBody) -> None:
     body.feed_data(b"x" * 3000)
     body.feed_eof()
     body.discard()
     body.discard()
     assert told.said == ["wait", "go on"]
-    assert body._intake.held == body.size == 0
+    assert (body.size, body.full) == (0, False)
 
 
 async def test_a_request_without_a_body_has_an_empty_one_that_nothing_changes() -> None:

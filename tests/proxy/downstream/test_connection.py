@@ -2,10 +2,18 @@
 
 import asyncio
 import re
+import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from statusproxy.proxy.client_address import LOCAL
+from statusproxy.proxy.downstream import connection as connection_module
+from statusproxy.proxy.downstream.body_buffer import NO_BODY
+from statusproxy.proxy.downstream.connection import ClientRequest, State
+from tests.proxy.downstream.port import GET, Port
+from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running
 
 
@@ -163,3 +171,457 @@ async def test_many_requests_sent_at_once_let_others_in_between(origin: Origin, 
     assert proxy.server.clients.requests_count - requests < 1000
     for _ in range(1999):
         assert (await flood.message(bodiless=True)).status == 204
+
+
+# ---- one connection by itself, on a transport that is a stand-in ----
+
+POST = b"POST / HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 4\r\n\r\n"
+UPGRADE = b"GET / HTTP/1.1\r\nHost: proxy.example\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[Port]:
+    port = Port()
+    yield port
+    await port.close()
+
+
+async def turns(count: int = 3) -> None:
+    """Let everyone else go on for some turns of the loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "secure", "peer"),
+    [
+        (("192.0.2.7", 40_000), None, ("192.0.2.7", 40_000, False)),
+        (("2001:db8::7", 40_000, 0, 0), object(), ("2001:db8::7", 40_000, True)),
+        ("", None, (LOCAL, 0, False)),
+    ],
+)
+async def test_it_knows_who_is_at_the_other_end(
+    port: Port, name: object, secure: object, peer: tuple[str, int, bool]
+) -> None:
+    connection, _ = port.connect(StandInTransport(name, secure, socket.socket() if name else None))
+    assert (connection.peer.address, connection.peer.port, connection.peer.secure) == peer
+    assert connection.connected
+
+
+async def test_a_body_ends_with_the_client(port: Port) -> None:
+    told: list[str] = []
+
+    async def read(request: ClientRequest) -> bool:
+        request.connection.gone = lambda: told.append("gone")
+        with pytest.raises(ConnectionResetError):
+            await request.content.readany()
+        told.append(f"reset: {request.connection.was_reset}")
+        return True
+
+    port.handler = read
+    for error in (None, ConnectionResetError()):
+        connection, _ = port.connect()
+        connection.data_received(POST)
+        await turns()
+        connection.connection_lost(error)
+        await turns()
+    assert told == ["gone", "reset: False", "gone", "reset: True"]
+
+
+async def test_a_body_that_is_whole_stays_when_the_client_leaves(port: Port) -> None:
+    bodies: list[bytes] = []
+
+    async def read(request: ClientRequest) -> bool:
+        await port.let_go.wait()
+        bodies.append(await request.content.readany())
+        return True
+
+    port.handler = read
+    connection, _ = port.connect()
+    connection.data_received(POST + b"body")
+    await turns()
+    connection.connection_lost(None)
+    port.let_go.set()
+    await turns()
+    assert bodies == [b"body"]
+
+
+async def test_requests_are_served_in_turn(port: Port) -> None:
+    connection, transport = port.connect()
+    connection.data_received(GET * 3)
+    await turns()
+    assert (transport.written, connection.state) == (b"", State.SERVING)
+    port.let_go.set()
+    await turns(10)
+    assert (transport.written, connection.state) == (b"answer" * 3, State.IDLE)
+    assert port.server.requests_count == 3
+
+
+async def test_after_a_failure_inside_the_proxy_the_connection_ends(
+    port: Port, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(request: ClientRequest) -> bool:
+        raise ValueError("wrong")
+
+    port.handler = fail
+    connection, transport = port.connect()
+    connection.data_received(GET)
+    await turns()
+    assert (transport.is_closing(), connection.state) == (True, State.CLOSED)
+    assert "request failed inside the proxy" in caplog.text
+
+
+async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "_UNWANTED", 0.01)
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(POST)
+    async with asyncio.timeout(PATIENCE):
+        while not transport.is_closing():  # noqa: ASYNC110 - a transport tells nobody
+            await asyncio.sleep(0.001)
+    assert transport.written == b"answer"
+
+
+async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_away(port: Port) -> None:
+    connection, transport = port.connect()
+    connection.data_received(b"nonsense\r\n\r\n")
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
+    assert (transport.ended, transport.is_closing(), connection.state) == (True, False, State.LINGERING)
+    assert not connection.eof_received()
+    connection.data_received(GET)
+    assert port.refused == ["bad_request"]
+    assert connection.idle  # an end of the proxy does not wait for it
+
+
+async def test_a_tunnel_gets_what_came_early_what_follows_and_the_end(port: Port) -> None:
+    got: list[bytes | None] = []
+
+    async def switch(request: ClientRequest) -> bool:
+        await port.let_go.wait()
+        request.connection.take_over(got.append)
+        await asyncio.Event().wait()
+        return True
+
+    port.handler = switch
+    connection, transport = port.connect()
+    connection.data_received(UPGRADE + b"early")
+    await turns()
+    port.let_go.set()
+    await turns()
+    assert got == [b"early"]
+    connection.data_received(b"late")
+    connection.hold()
+    assert not transport.is_reading()
+    connection.go_on()
+    assert transport.is_reading()
+    assert connection.eof_received()
+    connection.connection_lost(None)
+    assert got == [b"early", b"late", None, None]
+
+
+async def test_a_tunnel_over_tls_ends_both_ways_at_once(port: Port) -> None:
+    async def switch(request: ClientRequest) -> bool:
+        request.connection.take_over(lambda _: None)
+        await asyncio.Event().wait()
+        return True
+
+    port.handler = switch
+    connection, _ = port.connect(StandInTransport("", object()))
+    connection.data_received(UPGRADE)
+    await turns()
+    assert not connection.eof_received()
+
+
+async def test_a_client_that_has_gone_cannot_be_taken_over(port: Port) -> None:
+    got: list[bytes | None] = []
+
+    async def switch(request: ClientRequest) -> bool:
+        await port.let_go.wait()
+        request.connection.take_over(got.append)
+        return True
+
+    port.handler = switch
+    connection, _ = port.connect()
+    connection.data_received(UPGRADE)
+    await turns()
+    connection.connection_lost(None)
+    port.let_go.set()
+    await turns()
+    assert got == []
+
+
+async def test_what_came_behind_a_declined_upgrade_is_a_request(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(UPGRADE + GET)
+    await turns(5)
+    assert transport.written == b"answer" * 2
+
+
+async def test_a_client_that_gives_its_place_up_within_a_head_is_told(port: Port) -> None:
+    silent, first = port.connect()
+    begun, second = port.connect()
+    begun.data_received(b"GET /")
+    silent.give_way()
+    begun.give_way()
+    assert (first.written, first.is_closing()) == (b"", True)
+    assert second.written.startswith(b"HTTP/1.1 503 ")
+    assert (second.is_closing(), len(port.server.places)) == (True, 0)
+
+
+@pytest.mark.parametrize(("unsent", "unread", "may_go"), [(0, b"", True), (1, b"", False), (0, b"GET", False)])
+async def test_a_client_may_go_when_no_byte_would_be_lost(port: Port, unsent: int, unread: bytes, may_go: bool) -> None:
+    connection, transport = await port.answered()
+    transport.unsent = unsent
+    transport.far.send(unread)
+    assert connection.may_go is may_go
+    transport.unsent = 0
+    connection.data_received(b"GET")
+    assert connection.may_go  # half a head may be cut off
+    connection.force_close()
+    assert connection.may_go
+
+
+# ---- its times ----
+
+
+class Timed:
+    """A connection on a clock that a test moves."""
+
+    def __init__(self, port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = StandInClock(port.server.loop)
+        self.port = port
+        monkeypatch.setattr(port.server, "loop", self.clock)
+        self.connection, self.transport = port.connect()
+
+
+@pytest.fixture
+def timed(port: Port, monkeypatch: pytest.MonkeyPatch) -> Timed:
+    port.server.head_timeout = 30.0
+    port.let_go.set()
+    return Timed(port, monkeypatch)
+
+
+async def test_who_says_nothing_is_closed_without_a_word(timed: Timed) -> None:
+    timed.clock.move(29.9)
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert (timed.transport.is_closing(), timed.transport.written) == (True, b"")
+
+
+async def test_a_first_head_has_its_time_from_the_connections_beginning(timed: Timed) -> None:
+    timed.clock.move(20.0)
+    timed.connection.data_received(b"\r\n")
+    assert timed.connection.state is State.IDLE
+    timed.connection.data_received(b"GET /")
+    timed.clock.move(9.9)
+    timed.connection.data_received(b"a")
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert timed.transport.is_closing()
+    assert timed.transport.written.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_later_head_has_its_time_from_its_first_byte(timed: Timed) -> None:
+    timed.connection.data_received(GET)
+    await turns()
+    timed.clock.move(70.0)
+    timed.connection.data_received(b"GET /")
+    timed.clock.move(29.9)
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert b"HTTP/1.1 408 " in timed.transport.written
+
+
+async def test_a_head_that_began_behind_a_request_has_its_time_from_its_answer(timed: Timed) -> None:
+    timed.port.let_go.clear()
+    timed.connection.data_received(GET)
+    await turns()
+    timed.connection.data_received(b"GET /")
+    timed.clock.move(100.0)
+    assert not timed.transport.is_closing()
+    timed.port.let_go.set()
+    await turns()
+    assert timed.connection.state is State.HEAD
+    timed.clock.move(29.9)
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert b"HTTP/1.1 408 " in timed.transport.written
+
+
+async def test_an_idle_connection_is_closed_after_its_time(timed: Timed) -> None:
+    timed.connection.data_received(GET)
+    await turns()
+    timed.clock.move(74.9)
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert (timed.transport.is_closing(), timed.transport.written) == (True, b"answer")
+
+
+async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
+    timed.port.server.head_timeout = None
+    timed.connection.data_received(GET)
+    await turns()
+    timed.connection.data_received(b"GET /")
+    timed.clock.move(1000.0)
+    assert not timed.transport.is_closing()
+
+
+async def test_without_any_times_a_silent_client_stays(timed: Timed) -> None:
+    timed.port.server.head_timeout = None
+    timed.port.server.keep_alive = 0.0
+    _, transport = timed.port.connect()
+    timed.clock.move(1000.0)
+    assert not transport.is_closing()
+
+
+async def test_a_refused_client_is_cut_off_two_seconds_later(timed: Timed) -> None:
+    timed.connection.data_received(b"nonsense\r\n\r\n")
+    timed.clock.move(1.9)
+    assert (timed.transport.ended, timed.transport.is_closing()) == (True, False)
+    timed.clock.move(0.2)
+    assert timed.transport.is_closing()
+
+
+# ---- its end ----
+
+
+async def test_a_shutdown_lets_a_request_end_and_serves_no_other(port: Port) -> None:
+    connection, transport = port.connect()
+    connection.data_received(GET * 2)
+    await turns()
+    ending = asyncio.create_task(connection.shutdown(PATIENCE))
+    await turns()
+    port.let_go.set()
+    await ending
+    assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
+
+
+async def test_a_shutdown_ends_the_wait_for_a_body(port: Port) -> None:
+    ended: list[str] = []
+
+    async def read(request: ClientRequest) -> bool:
+        try:
+            await request.content.readany()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+        return False
+
+    port.handler = read
+    connection, transport = port.connect()
+    connection.data_received(POST)
+    await turns()
+    await connection.shutdown(0.01)
+    assert (ended, transport.is_closing()) == (["cancelled"], True)
+
+
+@pytest.mark.parametrize(("unfinished", "unsent", "cut_off"), [(False, 0, False), (True, 0, True), (False, 1, True)])
+async def test_an_answer_that_a_shutdown_cuts_off_is_visibly_cut_off(
+    port: Port, unfinished: bool, unsent: int, cut_off: bool
+) -> None:
+    connection, transport = await port.asks()
+    connection.unfinished = unfinished
+    transport.unsent = unsent
+    await connection.shutdown(0.0)
+    assert (transport.is_closing(), transport.aborted) == (True, cut_off)
+
+
+async def test_a_connection_that_is_lost_within_a_shutdown_is_left_alone(port: Port) -> None:
+    connection, transport = await port.asks()
+    transport.unsent = 1
+    ending = asyncio.create_task(connection.shutdown(PATIENCE))
+    await turns()
+    connection.connection_lost(None)
+    port.let_go.set()
+    await ending
+    assert not transport.aborted
+
+
+async def test_a_client_without_a_place_has_nothing_to_shut_down(port: Port) -> None:
+    connection = port.server()
+    await connection.shutdown(0.0)
+    assert connection.state is State.CLOSED
+
+
+async def test_a_request_without_a_body_has_an_empty_one(port: Port) -> None:
+    seen: list[ClientRequest] = []
+
+    async def look(request: ClientRequest) -> bool:
+        seen.append(request)
+        return True
+
+    port.handler = look
+    connection, _ = port.connect()
+    connection.data_received(GET)
+    await turns()
+    (request,) = seen
+    assert (request.method, request.target, request.version) == ("GET", b"/", (1, 1))
+    assert (request.has_body, request.content is NO_BODY, request.keep_alive) == (False, True, True)
+    assert request.headers == ((b"Host", b"proxy.example"),)
+    assert request.connection is connection
+
+
+async def test_a_client_for_whom_there_is_no_place_is_not_served(port: Port) -> None:
+    for _ in range(2):
+        await port.asks()
+    connection, transport = port.connect()
+    assert (connection.connected, connection.state) == (False, State.CLOSED)
+    assert transport.protocol is not connection
+
+
+async def test_who_is_to_close_serves_nothing_more(port: Port) -> None:
+    idle, first = port.connect()
+    serving, second = await port.asks()
+    idle.close()
+    serving.close()
+    assert (first.is_closing(), second.is_closing()) == (True, False)
+    port.let_go.set()
+    await turns()
+    assert (second.written, second.is_closing()) == (b"answer", True)
+
+
+async def test_a_body_that_nobody_read_is_forgotten(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(POST + b"body" + GET)
+    await turns(5)
+    assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+
+
+async def test_a_large_body_that_nobody_read_does_not_keep_its_client_waiting(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(POST.replace(b": 4", b": 600000") + b"x" * 600_000)
+    assert not transport.is_reading()
+    await turns(5)
+    assert (transport.written, transport.is_reading()) == (b"answer", True)
+
+
+async def test_a_connection_that_was_closed_serves_nothing_more(port: Port) -> None:
+    connection, _ = port.connect()
+    connection.force_close()
+    connection.data_received(GET)
+    await turns()
+    assert (connection.state, port.server.requests_count) == (State.CLOSED, 0)
+
+
+async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(POST + b"bo")
+    await turns()
+    assert transport.written == b"answer"
+    connection.data_received(b"dy" + GET)
+    await turns(5)
+    assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+
+
+@pytest.mark.parametrize("seconds", [None, 12.5])
+async def test_the_kernel_looks_for_clients_that_died_or_never_read(port: Port, seconds: float | None) -> None:
+    port.server.write_timeout = seconds
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as tcp:
+        port.connect(StandInTransport(tcp.getsockname(), near=tcp))
+        assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == (seconds or 0) * 1000

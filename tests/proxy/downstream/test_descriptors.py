@@ -40,6 +40,74 @@ def test_too_low_a_limit_is_warned_of_with_both_numbers(
     assert caplog.messages == []
 
 
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The process's limit, soft and hard, of which the last element holds."""
+    limits = [(1024, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: limits.append(new))
+    return limits
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((1024, 4096), (4096, 4096)),
+        ((1024, 1_000_000), (65_536, 1_000_000)),
+        ((1024, resource.RLIM_INFINITY), (65_536, resource.RLIM_INFINITY)),
+        ((100_000, 1_000_000), (100_000, 1_000_000)),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
+    ],
+)
+def test_the_limit_is_raised_as_far_as_is_useful_and_never_lowered(
+    limit: list[tuple[int, int]], before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    limit.append(before)
+    descriptors.raise_limit()
+    assert limit[-1] == after
+
+
+def test_a_limit_that_cannot_be_raised_stays(limit: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    descriptors.raise_limit()
+    assert descriptors.allowed() == 1024
+
+
+def test_without_a_limit_as_many_are_allowed_as_are_of_use(limit: list[tuple[int, int]]) -> None:
+    limit.append((resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert descriptors.allowed() == 65_536
+
+
+def test_what_is_open_is_counted() -> None:
+    before = descriptors.open_now()
+    assert before is not None
+    with socket.socket():
+        assert descriptors.open_now() == before + 1
+
+
+def test_without_a_descriptor_left_to_look_with_the_last_count_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: str) -> list[str]:
+        raise OSError(errno.EMFILE, "no")
+
+    monkeypatch.setattr(os, "listdir", full)
+    assert descriptors.open_now() is None
+    assert Reserve(1024, 512).short(1000)
+
+
+def test_each_client_that_was_closed_frees_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 769)
+    reserve = Reserve(1024, 512)
+    reserve.freed()
+    assert not reserve.short(10)  # with plenty nothing is counted
+    assert reserve.short(769)
+    for _ in range(3):
+        reserve.freed()
+    assert not reserve.short(10)
+
+
 def test_a_connection_whose_number_lies_in_the_reserve_shows_that_the_rest_is_in_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -158,7 +226,7 @@ async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin
     environment = dict(os.environ)
     if request.param == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError\n")
-        environment["PYTHONPATH"] = f"{tmp_path}:{Path(descriptors.__file__).parents[2]}"
+        environment["PYTHONPATH"] = f"{tmp_path}:{Path(descriptors.__file__).parents[3]}"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with log.open("w") as output:
         process = await asyncio.create_subprocess_exec(

@@ -93,3 +93,13 @@ def test_a_search_takes_no_longer_among_many() -> None:
 
     few, many = min(seconds(50) for _ in range(5)), min(seconds(20_000) for _ in range(5))
     assert many < 10 * few
+
+
+def test_whose_request_is_whole_up_to_its_body_keeps_its_place() -> None:
+    places = entered("a")
+    places.begin("a")
+    for _ in range(2):
+        places.work("a")
+        assert (leaving(places), len(places)) == ([], 1)
+    places.rest("a")
+    assert leaving(places) == ["a"]

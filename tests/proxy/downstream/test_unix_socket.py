@@ -1,12 +1,13 @@
 """A Unix socket has the mode that was asked for, is never wider, and replaces only what a dead process left."""
 
+import asyncio
 import os
 import shutil
 import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -126,3 +127,66 @@ def test_another_user_can_connect_only_where_the_mode_says_so(mode: int, connect
             )  # fmt: skip
     assert (tried.returncode == 0) is connects
     assert connects or b"PermissionError" in tried.stderr
+
+
+def test_a_path_that_cannot_be_bound_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        unix_socket.bind(tmp_path / "no such folder" / "a.sock", 0o666)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[OSError]], None]:
+    """Have the probe of an existing socket fail with this error."""
+
+    class Probe(socket.socket):
+        fails: type[OSError]
+
+        def connect(self, _: object) -> None:
+            raise self.fails
+
+    def fail(error: type[OSError]) -> None:
+        Probe.fails = error
+        monkeypatch.setattr(socket, "socket", Probe)
+
+    return fail
+
+
+def test_a_socket_whose_owner_is_too_busy_to_answer_stays(
+    tmp_path: Path, probe: Callable[[type[OSError]], None]
+) -> None:
+    path = tmp_path / "a.sock"
+    with unix_socket.bind(path, 0o666):
+        probe(TimeoutError)
+        with pytest.raises(OSError, match="Address already in use"):
+            unix_socket.bind(path, 0o666)
+        assert path.exists()
+
+
+def test_a_socket_that_is_removed_while_it_is_looked_at_is_none(
+    tmp_path: Path, probe: Callable[[type[OSError]], None]
+) -> None:
+    path, other = tmp_path / "a.sock", tmp_path / "b.sock"
+    with unix_socket.bind(path, 0o666):
+        probe(FileNotFoundError)
+        path.rename(other)
+        other.rename(path)
+        with pytest.raises(OSError, match="Address already in use"):
+            unix_socket.bind(path, 0o666)  # bind(2) has the last word
+
+
+async def test_a_socket_that_is_served_answers_and_its_file_stays_when_the_server_closes(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+
+    class Greeting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.write(b"hello")
+            transport.close()
+
+    server = await unix_socket.serve(Greeting, unix_socket.bind(path, 0o600), backlog=10)
+    reader, writer = await asyncio.open_unix_connection(path)
+    assert await reader.read() == b"hello"
+    writer.close()
+    server.close()
+    assert path.exists()

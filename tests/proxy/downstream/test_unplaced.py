@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.downstream import unplaced
+from tests.proxy.downstream.port import GET, Port
+from tests.proxy.downstream.stand_ins import StandInTransport
 from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
 
 
@@ -70,3 +72,49 @@ async def test_a_client_that_says_nothing_is_cut_off(
     client = await proxy.connect()
     assert await client.ended()
     await until(lambda: not proxy.server.clients.waiting)
+
+
+# ---- by itself ----
+
+
+@pytest.fixture
+async def taken() -> AsyncIterator[Port]:
+    """A port whose places are all at work."""
+    port = Port()
+    for _ in range(2):
+        await port.asks()
+    yield port
+    await port.close()
+
+
+async def test_over_tls_there_is_no_half_to_end(taken: Port) -> None:
+    _, transport = taken.connect(StandInTransport("", object()))
+    transport.protocol.data_received(GET)
+    assert transport.written.startswith(b"HTTP/1.1 503 ")
+    assert (transport.ended, transport.is_closing()) == (False, True)
+    transport.protocol.connection_lost(None)
+
+
+async def test_with_too_many_waiting_already_a_client_is_refused_before_it_asks(
+    taken: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taken.server.reserve, "refused_at_once", 1)
+    _, waiting = taken.connect()
+    _, refused = taken.connect()
+    assert (waiting.written, waiting.is_closing()) == (b"", False)
+    assert refused.written.startswith(b"HTTP/1.1 503 ")
+    assert refused.is_closing()
+    refused.protocol.data_received(GET)
+    assert refused.written.count(b"HTTP/1.1") == 1
+    for transport in (waiting, refused):
+        assert not transport.protocol.eof_received()
+        transport.protocol.connection_lost(None)
+    assert not taken.server.waiting
+
+
+async def test_who_asks_twice_is_refused_once(taken: Port) -> None:
+    _, transport = taken.connect()
+    for _ in range(2):
+        transport.protocol.data_received(GET)
+    assert (transport.written.count(b"HTTP/1.1"), transport.ended) == (1, True)
+    transport.protocol.connection_lost(None)

@@ -1,0 +1,139 @@
+"""The proxied port: aiohttp's low-level server, with connections of our own and a limit on their number.
+
+`ClientServer` is an `aiohttp.web.Server` by its public methods: it makes the connections, knows those that are open,
+and shuts them down. It keeps its own record of them, because aiohttp's looks at private attributes of its own
+connections when one is lost.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from aiohttp import web
+
+from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest
+from statusproxy.proxy.downstream.descriptors import Reserve
+from statusproxy.proxy.downstream.places import Places
+from statusproxy.proxy.downstream.turns import Turns
+from statusproxy.proxy.downstream.unplaced import Unplaced
+from statusproxy.proxy.http1.request_parser import HeadLimits
+from statusproxy.proxy.problems import PROBLEMS, Language, error_answer
+
+#: Places that one newcomer may have others give up: two, so that a limit lowered by a reload is reached in time.
+_ROOM_MADE: Final = 2
+
+#: Serves one request, and tells whether the connection may go on after it. Raises nothing but for cancellation.
+Handler = Callable[[ClientRequest], Awaitable[bool]]
+
+
+class ClientServer(web.Server):
+    """The connections of all clients; a protocol factory for `loop.create_server`."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        language: Language,
+        new_request_id: Callable[[], str],
+        refused: Callable[[str], None],
+        head_timeout: float | None,
+        write_timeout: float | None,
+        keep_alive: float,
+        max_connections: int,
+        head_limits: HeadLimits,
+        reserve: Reserve,
+    ) -> None:
+        """All times are in seconds, None for no limit; `refused` is told the code of each answer given before a handler
+        ran."""
+        super().__init__(cast(Any, handler))
+        self.handler = handler
+        self.head_limits = head_limits
+        self.language: Language = language
+        self.new_request_id = new_request_id
+        self.refused = refused
+        self.head_timeout = head_timeout
+        self.write_timeout = write_timeout
+        self.keep_alive = keep_alive
+        self.max_connections = max_connections
+        self.loop = asyncio.get_running_loop()
+        self.turns = Turns(self.loop)
+        self.places: Places[ClientConnection] = Places()
+        self.waiting: set[Unplaced] = set()
+        """Clients that got no place and have not asked for anything yet."""
+        self.reserve = reserve
+        self._admitted: dict[ClientConnection, asyncio.Transport] = {}
+
+    # ---- web.Server's methods ----
+
+    def __call__(self) -> Any:
+        """A `ClientConnection` for one accepted connection."""
+        return ClientConnection(self, self.loop)
+
+    @property
+    def connections(self) -> list[Any]:
+        """Every `ClientConnection` that has a place, in the order in which they got one."""
+        return list(self._admitted)
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        """Called by a `ClientConnection` that has got a place."""
+        self._admitted[handler] = transport
+        self.places.rest(handler)
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        """Called by a `ClientConnection` that is lost and serves nothing any more. It gives up its place."""
+        self._admitted.pop(handler, None)
+        self.places.leave(handler)
+
+    def pre_shutdown(self) -> None:
+        """Have each connection close as soon as it serves nothing."""
+        for connection in self.connections:
+            connection.close()
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - its signature is aiohttp's
+        """Close all connections; the requests under way get `timeout` seconds, and as long again to give up."""
+        await asyncio.gather(*(connection.shutdown(timeout) for connection in self.connections))
+        self._admitted.clear()
+
+    # ---- places ----
+
+    def make_room(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a newcomer may have a place, for which others that have no request under way may have to go."""
+        short = self.reserve.short(transport.get_extra_info("socket").fileno())
+        for _ in range(_ROOM_MADE):
+            if not short and len(self.places) < self.max_connections:
+                return True
+            leaving = self.places.first_to_go(lambda client: client.may_go)
+            if leaving is None:
+                return False
+            leaving.give_way()
+            self.reserve.freed()
+            short = False
+        return True
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether another client without a place may wait for its refusal: too many would take all descriptors."""
+        return len(self.waiting) < self.reserve.refused_at_once
+
+    def problem(self, code: str) -> bytes:
+        """The answer to a client whose request was not handled, counted; its connection ends with it."""
+        self.refused(code)
+        return error_answer(PROBLEMS[code], self.new_request_id(), self.language, close=True)
+
+    # ---- what the end waits for ----
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in self.connections:
+            if connection.idle:
+                connection.force_close()
+
+    @property
+    def sending(self) -> bool:
+        """Whether any client has yet to take the rest of its answer."""
+        return any(connection.unsent for connection in self._admitted)
+
+    @property
+    def expecting(self) -> bool:
+        """Whether any connection has just been opened to ask for something, or has begun to."""
+        return any(not connection.idle for connection in self._admitted)

@@ -1,0 +1,244 @@
+"""A connection's bytes become one request at a time, and the client waits rather than that we hold too much."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError
+from statusproxy.proxy.downstream.request_reader import AHEAD_HELD, BODY_HELD, RequestReader
+from statusproxy.proxy.downstream.turns import FREE, SHARE, Turns
+from statusproxy.proxy.http1.refusals import Refusal
+from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
+from tests.proxy.downstream.port import rests
+from tests.proxy.downstream.stand_ins import StandInTransport
+
+HOST = b"Host: proxy.example\r\n"
+GET = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
+CHUNKED = b"POST /b HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+UPGRADE = b"GET /c HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+def post(length: int) -> bytes:
+    return b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % length
+
+
+class Case:
+    """A reader and the transport that it may pause."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.turns = Turns(loop)
+        self.transport = StandInTransport()
+        self.reader = RequestReader(HeadLimits(target=1000, head=4000, fields=20), self.turns, loop)
+        self.reader.holds.transport = self.transport
+
+
+@pytest.fixture
+async def case() -> AsyncIterator[Case]:
+    case = Case()
+    yield case
+    case.transport.free()
+
+
+def head(found: RequestHead | Refusal | None) -> bytes:
+    """The target of a request that was found."""
+    assert isinstance(found, RequestHead)
+    return found.target
+
+
+async def test_a_request_is_found_once_its_head_is_whole(case: Case) -> None:
+    reader = case.reader
+    for at in range(len(GET) - 1):
+        assert reader.read(GET[at : at + 1]) is None
+        assert reader.in_head
+    found = reader.read(GET[-1:])
+    assert head(found) == b"/a"
+    assert reader.body is NO_BODY
+    assert rests(reader)
+
+
+async def test_what_cannot_be_a_request_is_told(case: Case) -> None:
+    found = case.reader.read(b"nonsense\r\n\r\n")
+    assert isinstance(found, Refusal)
+    assert found.code == "bad_request"
+
+
+async def test_one_request_is_begun_and_the_others_wait_their_turn(case: Case) -> None:
+    reader = case.reader
+    assert head(reader.read(GET + GET.replace(b"/a", b"/2") + GET.replace(b"/a", b"/3")[:20])) == b"/a"
+    reader.follow(GET.replace(b"/a", b"/3")[20:] + b"nonsense\r\n\r\n")
+    assert not rests(reader)
+    assert head(reader.next()) == b"/2"
+    assert head(reader.next()) == b"/3"
+    found = reader.next()
+    assert isinstance(found, Refusal)
+
+
+async def test_half_a_head_behind_a_request_is_a_head_that_has_begun(case: Case) -> None:
+    reader = case.reader
+    reader.read(GET)
+    reader.follow(b"GET /n")
+    assert reader.next() is None
+    assert reader.in_head
+    assert head(reader.read(GET.removeprefix(b"GET /"))) == b"/na"
+
+
+async def test_nothing_behind_a_request_is_nothing(case: Case) -> None:
+    case.reader.read(GET)
+    assert not case.reader.more
+    assert case.reader.next() is None
+    assert not case.reader.in_head
+
+
+async def test_a_body_is_fed_as_it_comes_and_ends(case: Case) -> None:
+    reader = case.reader
+    reader.read(post(10) + b"0123")
+    body = reader.body
+    assert body.read_nowait() == b"0123"
+    reader.follow(b"45")
+    assert not body.is_eof()
+    reader.follow(b"6789" + GET)
+    assert (body.read_nowait(), body.is_eof()) == (b"456789", True)
+    assert head(reader.next()) == b"/a"
+
+
+async def test_broken_framing_is_an_error_to_the_bodys_reader(case: Case) -> None:
+    reader = case.reader
+    assert head(reader.read(CHUNKED + b"3\r\nabc\r\nz\r\n")) == b"/b"
+    with pytest.raises(BrokenBodyError):
+        await reader.body.readany()
+    assert reader.next() is None
+
+
+async def test_broken_framing_that_comes_later_is_one_too(case: Case) -> None:
+    reader = case.reader
+    reader.read(CHUNKED)
+    reader.follow(b"z\r\n")
+    with pytest.raises(BrokenBodyError):
+        await reader.body.readany()
+
+
+async def test_the_client_waits_while_a_bodys_reader_is_behind(case: Case) -> None:
+    reader = case.reader
+    reader.read(post(BODY_HELD + 10))
+    reader.follow(b"x" * BODY_HELD)
+    assert case.transport.is_reading()
+    reader.follow(b"x")
+    assert not case.transport.is_reading()
+    reader.follow(b"x" * 9 + GET)  # what was under way already
+    assert len(reader.body.read_nowait()) == BODY_HELD + 1
+    await asyncio.sleep(0)
+    assert case.transport.is_reading()
+    assert (reader.body.read_nowait(), reader.body.is_eof()) == (b"x" * 9, True)
+    assert head(reader.next()) == b"/a"
+
+
+async def test_a_body_does_not_end_while_its_reader_takes_a_piece_of_it(case: Case) -> None:
+    """What was kept is read later: else the reader took the piece before the last for the last."""
+    reader = case.reader
+    reader.read(post(BODY_HELD + 10) + b"x" * (BODY_HELD + 1))
+    reader.follow(b"x" * 9)
+    reader.body.read_nowait()
+    assert not reader.body.is_eof()
+
+
+async def test_a_body_that_nobody_read_does_not_let_the_next_one_in(case: Case) -> None:
+    reader = case.reader
+    reader.read(post(BODY_HELD + 1) + b"x" * (BODY_HELD + 1))
+    reader.body.discard()
+    reader.follow(post(BODY_HELD + 9) + b"y" * (BODY_HELD + 1))
+    assert head(reader.next()) == b"/b"
+    await asyncio.sleep(0)
+    assert not case.transport.is_reading()
+    assert len(reader.body.read_nowait()) == BODY_HELD + 1
+    await asyncio.sleep(0)
+    assert case.transport.is_reading()
+
+
+async def test_the_client_waits_when_it_sends_too_far_ahead(case: Case) -> None:
+    reader = case.reader
+    reader.read(GET)
+    reader.follow(GET * (AHEAD_HELD // len(GET)))
+    assert case.transport.is_reading()
+    reader.follow(GET)
+    reader.follow(GET)  # what was under way already
+    assert not case.transport.is_reading()
+    assert head(reader.next()) == b"/a"
+    assert not case.transport.is_reading()
+    assert head(reader.next()) == b"/a"
+    assert head(reader.next()) == b"/a"
+    assert case.transport.is_reading()
+
+
+async def test_the_client_goes_on_when_no_more_is_held_than_may_be(case: Case) -> None:
+    reader = case.reader
+    reader.read(GET)
+    reader.follow(GET + b"x" * AHEAD_HELD)
+    assert not case.transport.is_reading()
+    assert head(reader.next()) == b"/a"
+    assert case.transport.is_reading()
+
+
+async def test_a_client_that_waits_for_its_body_to_be_read_is_read_for_it(case: Case) -> None:
+    reader = case.reader
+    reader.read(GET)
+    reader.follow(post(AHEAD_HELD + 10) + b"x" * AHEAD_HELD)
+    assert not case.transport.is_reading()
+    assert head(reader.next()) == b"/b"
+    assert case.transport.is_reading()
+
+
+async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None:
+    reader, chunk = case.reader, b"1\r\nx\r\n"
+    reader.read(CHUNKED)
+    reader.follow(chunk * (2 * SHARE) + b"0\r\n")
+    assert (case.transport.is_reading(), reader.body.size) == (False, SHARE)
+    reader.follow(b"\r\n" + GET)  # what was under way already
+    assert reader.body.size == SHARE
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert reader.body.is_eof()
+    assert (case.transport.is_reading(), reader.body.size) == (True, 2 * SHARE)
+    assert head(reader.next()) == b"/a"
+
+
+async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> None:
+    case.turns.spend(SHARE)
+    case.reader.read(CHUNKED)
+    case.reader.follow(b"1\r\nx\r\n" * (2 * FREE))
+    assert case.reader.body.size == FREE
+
+
+async def test_a_body_that_waits_for_reader_and_turn_needs_both(case: Case) -> None:
+    reader, size = case.reader, BODY_HELD // FREE + 1
+    case.turns.spend(SHARE)
+    reader.read(CHUNKED)
+    reader.follow((b"%x\r\n" % size + b"x" * size + b"\r\n") * (FREE + 1) + b"0\r\n\r\n")
+    assert reader.body.full
+    await asyncio.sleep(0)  # the turn
+    assert not case.transport.is_reading()
+    assert len(reader.body.read_nowait()) == FREE * size
+    await asyncio.sleep(0)
+    assert (len(reader.body.read_nowait()), reader.body.is_eof()) == (size, True)
+    assert case.transport.is_reading()
+
+
+async def test_after_a_switch_the_bytes_behind_it_are_handed_over_once(case: Case) -> None:
+    reader = case.reader
+    assert head(reader.read(UPGRADE + b"early")) == b"/c"
+    reader.follow(b" bird" + b"." * AHEAD_HELD)
+    assert not case.transport.is_reading()
+    assert reader.switch() == b"early bird" + b"." * AHEAD_HELD
+    assert case.transport.is_reading()
+    assert reader.switch() == b""
+
+
+async def test_a_switch_within_a_request_has_nothing_to_hand_over(case: Case) -> None:
+    case.reader.read(post(10) + b"0")
+    assert case.reader.switch() == b""
+
+
+async def test_after_a_declined_switch_what_follows_are_requests(case: Case) -> None:
+    case.reader.read(UPGRADE + GET)
+    assert head(case.reader.next()) == b"/a"
