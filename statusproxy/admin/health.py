@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any, Final, Protocol, runtime_checkable
 
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.upstream.connection import UpstreamError
 from statusproxy.registry.registry import SessionRegistry
 

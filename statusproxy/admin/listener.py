@@ -29,7 +29,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.downstream import unix_socket
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.sessions import FORGOTTEN, Record
 from statusproxy.store import StoreError

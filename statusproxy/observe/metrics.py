@@ -24,7 +24,7 @@ from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.status.sessions import EVICTED, FORGOTTEN, Record, Release
 
 if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Proxy
+    from statusproxy.proxy.handler import Proxy
     from statusproxy.registry.registry import SessionRegistry
 
 #: Seconds; from what a loopback hop takes to what a list that asks many engines takes.

@@ -113,7 +113,7 @@ async def test_an_error_is_shared(slow: SlowOrigin, tmp_path: Path) -> None:
         assert slow.lists == 1
 
 
-async def test_nothing_is_kept_after_the_flight(slow: SlowOrigin, tmp_path: Path) -> None:
+async def test_nothing_is_kept_after_the_call(slow: SlowOrigin, tmp_path: Path) -> None:
     slow.go.set()
     async with running(tmp_path, slow.url) as proxy:
         await proxy.ask(get("/api/channels"))
@@ -156,13 +156,13 @@ async def test_a_poll_after_a_session_changed_does_not_join_a_call_from_before(
 async def test_a_leader_that_leaves_just_as_another_joins_takes_nobody_along(slow: SlowOrigin, tmp_path: Path) -> None:
     """Its call is given up in the moment it leaves, and can be joined until its task has ended it."""
     async with running(tmp_path, slow.url) as proxy:
-        flights = proxy.server.proxy.flights
+        calls = proxy.server.proxy.shared_calls
         await ask_all(proxy, [get("/api/channels")])
         await slow.received()
-        ((key, flight),) = flights._flights.items()
+        ((key, call),) = calls._calls.items()
         followers = await ask_all(proxy, [get("/api/channels")] * 2)
-        await until(lambda: flight.followers == 2)
-        flights.end(key, flight, UpstreamError("client_gone"))
+        await until(lambda: call.followers == 2)
+        calls.end(key, call, UpstreamError("client_gone"))
         await slow.received(2)
         slow.go.set()
         assert [(await follower.message()).body for follower in followers] == [LIST] * 2
@@ -179,9 +179,9 @@ async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others
         await slow.received()
         follower = await proxy.connect()
         await follower.send(get("/api/channels"))
-        (flight,) = proxy.server.proxy.flights._flights.values()
-        await until(lambda: flight.followers == 1)
-        flight.land(UpstreamError(code, sent=False))
+        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        await until(lambda: call.followers == 1)
+        call.finish(UpstreamError(code, sent=False))
         await slow.received(2)
         slow.go.set()
         assert (await follower.message()).body == LIST

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.body_copy import Tap
+from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
+from statusproxy.proxy.downstream.response import Response
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.upstream.answer_body import Room
+from statusproxy.proxy.upstream.call import Call
 from tests.proxy.harness import Origin, Running, Wire, answer, get, reports, running, until
 
 #: More than all buffers between a gateway and a client that does not read hold.
@@ -213,7 +215,7 @@ async def test_an_exchange_leaves_nothing_behind(
         await until(lambda: not proxy.server.clients.connections)
         assert handler.site.pool.in_use == 0
         assert room.take(2**20)
-        assert handler.flights._flights == {}
+        assert len(handler.shared_calls) == 0
         await origin.stop()
         await until(lambda: len(asyncio.all_tasks()) <= before)
 
@@ -241,10 +243,10 @@ async def test_an_exchange_and_its_body_leave_the_memory_when_it_ends(
                 await client.send(EVENT)
             assert (await client.message()).status == 200
         await until(lambda: proxy.server.proxy.in_flight == 0)
-        alive = sum(isinstance(each, (Exchange, Upload, Tap)) for each in gc.get_objects())
+        alive = sum(isinstance(each, (Exchange, Upload, BodyCopy, Response, Call)) for each in gc.get_objects())
     finally:
         gc.enable()
-    assert alive <= 3  # the last one's
+    assert alive <= 5  # the last one's
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.proxy.renditions import Renditions
-from statusproxy.proxy.steps import Workshop
+from statusproxy.proxy.steps import StepRunner
 
 MIB = 1024 * 1024
 
 
 def renditions() -> Renditions:
     """Renditions with nothing remembered."""
-    return Renditions(Workshop())
+    return Renditions(StepRunner())
 
 
 @given(body=st.binary(max_size=500))

@@ -17,8 +17,8 @@ def heard(
     policy: SenderPolicy, *fields: tuple[bytes, bytes], client: str = "10.0.0.1", body: bytes = BODY
 ) -> str | None:
     verification = policy.verify(client, fields)
-    verification.update(body[:5])
-    verification.update(body[5:])
+    verification.feed(body[:5])
+    verification.feed(body[5:])
     return verification.doubt()
 
 

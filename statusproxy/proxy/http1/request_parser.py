@@ -11,7 +11,7 @@ Each limit holds to the byte, wherever the network cuts the bytes: the verdict o
 import asyncio
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httptools
 
@@ -20,9 +20,6 @@ from statusproxy.proxy.downstream.turns import FREE, Turns
 from statusproxy.proxy.http1.authority import absolute, is_authority
 from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, Noted, lower, sort_out
 from statusproxy.proxy.http1.request_chunks import ChunkError, ChunkReader
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.request_head import Onward
 
 #: Bytes a method may have. The longest registered has 17.
 _LONGEST_METHOD: Final = 64
@@ -104,8 +101,8 @@ class RequestHead:
         self.kept: list[Header] = []
         """The end-to-end fields (`headers.sort_out`)."""
         self.noted: Noted = {}
-        self.onward: Onward | None = None
-        """What was made of it for the next hop."""
+        self.onward: object | None = None
+        """What its user made of it for the next hop (`head_cache`)."""
 
 
 class HeadLimits:

@@ -386,9 +386,9 @@ async def test_an_error_of_the_observer_costs_no_request_its_connection(
     async def broken() -> None:
         raise RuntimeError("an error of the observer's own")
 
-    monkeypatch.setattr("statusproxy.proxy.exchange.Exchange._behind", lambda _: broken())
+    monkeypatch.setattr("statusproxy.proxy.body_copy.BodyCopy.catch_up", lambda _: broken())
     client = await proxy.connect()
-    await client.send(posted("/", "Content-Length: 200000") + bytes(ENOUGH))
+    await client.send(posted(WEBHOOK, "Content-Length: 200000") + bytes(ENOUGH))
     await until(lambda: origin.connections == 1)
     await client.send(bytes(ENOUGH))
     await client.send(bytes(200_000 - 2 * ENOUGH))
