@@ -123,6 +123,7 @@ async def _read_to_end(exchange: "Exchange") -> None:
 async def _settle(exchange: "Exchange") -> None:
     """Wait until the body has been read, which the gateway's answer may precede, and what it changed is on disk."""
     body = exchange.body
-    if body is not None and not body.held_back:
+    if body is not None and body.carried is not None and not body.held_back:
         await body.carried_out()
-    await exchange.settle()
+    if exchange.durable is not None:
+        await exchange.settle()

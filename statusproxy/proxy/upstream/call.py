@@ -26,10 +26,6 @@ class Body(Protocol):
     def unread(self) -> bool:
         """Whether a part of it has not come yet."""
 
-    @property
-    def carried(self) -> object | None:
-        """The task that carries it, once there is one."""
-
     async def begin(self) -> bytes:
         """The part to send together with the head."""
 
@@ -114,8 +110,8 @@ class Call:
             elif whole:
                 connection.request_done = True
                 await body.end()
-            elif body.carried is None:
-                body.carry(connection)
+            else:
+                body.carry(connection)  # at most once: such a request is never repeated
             try:
                 answer = await connection.head()
             except UpstreamError as error:
