@@ -140,6 +140,42 @@ def test_what_is_left_out_does_not_count_towards_the_bound() -> None:
     assert json.loads(text)["session"] == "sales"
 
 
+@pytest.mark.parametrize("cuts", [[], [700], [1000], [1001], [500, 900]])
+def test_the_bound_holds_to_the_byte(cuts: list[int]) -> None:
+    body = json.dumps(["short"] * 111).encode()  # nothing of it may be left out
+    assert whole(fed(body, len(body), cuts)) == body
+    copy = fed(body, len(body) - 1, cuts)
+    assert (whole(copy), copy.failure) == (None, "too-large")
+
+
+def test_beyond_the_bound_only_the_insides_of_long_strings_are_left_out() -> None:
+    short = "b" * LONG_STRING
+    body = json.dumps({"media": "A" * 50_000, "short": short, "session": "sales"}).encode()
+    text = whole(fed(body, 20_000, [10_000, 30_000]))
+    assert text == json.dumps({"media": "A" * LONG_STRING, "short": short, "session": "sales"}).encode()
+
+
+def test_what_comes_behind_a_body_that_was_too_large_is_ignored() -> None:
+    copy = fed(json.dumps(["short"] * 1000).encode(), 1000)
+    assert whole(copy) is None
+    copy.feed(b"{}")
+    assert (whole(copy), copy.failure, copy.catch_up()) == (None, "too-large", None)
+
+
+async def test_work_is_due_once_a_block_of_a_large_body_is_here_and_no_sooner() -> None:
+    copy = BodyCopy(StepRunner(), 5000)
+    copy.feed(b'["' + b"x" * 65_533)
+    assert copy.catch_up() is None
+    copy.feed(b"x")
+    work = copy.catch_up()
+    assert work is not None
+    await work
+    assert copy.catch_up() is None
+    copy.feed(b'"]')
+    assert copy.catch_up() is None
+    assert await copy.result() == b'["' + b"x" * LONG_STRING + b'"]'
+
+
 def test_a_body_of_many_short_strings_beyond_the_bound_is_not_copied() -> None:
     copy = fed(json.dumps(["short"] * 10_000).encode(), 1000, [500, 2000])
     assert (whole(copy), copy.failure) == (None, "too-large")

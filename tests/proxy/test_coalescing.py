@@ -7,11 +7,89 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.proxy.coalescing import Result, SharedCall, SharedCalls
+from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.upstream.connection import UpstreamError
 from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running, until
 
 LIST = b'{"success":true,"channels":[{"id":"sales","status":"connected"}],"total":1}'
 LOST = json.dumps({"event": "status-find", "session": "sales", "status": "browserClose"}).encode()
+
+
+# ---- one call by itself ----
+
+
+RESULT = Result(ResponseHead(200, b"OK"), b"[]")
+
+
+async def following(call: SharedCall, count: int) -> list[asyncio.Task[Result]]:
+    """So many followers, all waiting."""
+    tasks = [asyncio.create_task(call.follow()) for _ in range(count)]
+    await asyncio.sleep(0)
+    assert call.followers == count
+    return tasks
+
+
+async def test_every_follower_gets_the_result() -> None:
+    call = SharedCall(1.0, 0)
+    tasks = await following(call, 3)
+    call.finish(RESULT)
+    assert await asyncio.gather(*tasks) == [RESULT] * 3
+    assert call.followers == 0
+
+
+async def test_every_follower_gets_the_error() -> None:
+    call = SharedCall(1.0, 0)
+    tasks = await following(call, 3)
+    error = UpstreamError("gateway_timeout")
+    call.finish(error)
+    assert await asyncio.gather(*tasks, return_exceptions=True) == [error] * 3
+    assert call.followers == 0
+
+
+@pytest.mark.parametrize("result", [RESULT, UpstreamError("gateway_timeout")], ids=["result", "error"])
+@pytest.mark.parametrize("before", [True, False], ids=["long before", "just before"])
+async def test_a_follower_that_left_holds_up_nobody(result: Result | UpstreamError, before: bool) -> None:
+    call = SharedCall(1.0, 0)
+    first, second = await following(call, 2)
+    first.cancel()
+    if before:
+        await asyncio.wait([first])
+        assert call.followers == 1
+    call.finish(result)
+    assert await asyncio.gather(second, return_exceptions=True) == [result]
+    assert call.followers == 0
+
+
+def test_a_call_is_joined_by_who_asks_the_same_and_knows_nothing_newer() -> None:
+    calls = SharedCalls()
+    call = calls.start(b"key", 1.0, 7)
+    assert (call.asked_at, call.version, len(calls)) == (1.0, 7, 1)
+    assert calls.find(b"key", 7) is call
+    assert calls.find(b"key", 8) is None
+    assert calls.find(b"other", 7) is None
+
+
+async def test_a_call_that_has_ended_is_joined_no_more_and_its_followers_know() -> None:
+    calls = SharedCalls()
+    call = calls.start(b"key", 1.0, 7)
+    (task,) = await following(call, 1)
+    calls.end(b"key", call, RESULT)
+    assert (calls.find(b"key", 7), len(calls)) == (None, 0)
+    assert await task is RESULT
+
+
+async def test_the_end_of_an_older_call_does_not_end_the_newer_one() -> None:
+    calls = SharedCalls()
+    older = calls.start(b"key", 1.0, 7)
+    (task,) = await following(older, 1)
+    newer = calls.start(b"key", 2.0, 8)
+    calls.end(b"key", older, RESULT)
+    assert await task is RESULT
+    assert calls.find(b"key", 8) is newer
+
+
+# ---- polls through the proxy ----
 
 
 class SlowOrigin(Origin):
@@ -110,6 +188,24 @@ async def test_an_error_is_shared(slow: SlowOrigin, tmp_path: Path) -> None:
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
         slow.go.set()
         assert [(await wire.message()).status for wire in wires] == [502, 502]
+        assert slow.lists == 1
+
+
+@pytest.mark.parametrize("code", ["gateway_closed", "gateway_timeout", "gateway_bad_answer"])
+async def test_what_the_gateway_did_wrong_is_answered_to_all_who_waited_and_not_tried_again(
+    slow: SlowOrigin, tmp_path: Path, code: str
+) -> None:
+    async with running(tmp_path, slow.url) as proxy:
+        await ask_all(proxy, [get("/api/channels")])
+        await slow.received()
+        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        followers = [await proxy.connect() for _ in range(2)]
+        for follower in followers:
+            await follower.send(get("/api/channels"))
+        await until(lambda: call.followers == 2)
+        call.finish(UpstreamError(code))
+        answers = [await follower.message() for follower in followers]
+        assert [json.loads(one.body)["error_code"] for one in answers] == [code] * 2
         assert slow.lists == 1
 
 
