@@ -44,7 +44,7 @@ def prepared(
 def fields(head: PreparedHead) -> dict[bytes, bytes]:
     """The fields, by name."""
     lines = head.wire.split(b"\r\n")[1:-1]
-    return dict(line.split(b": ", 1) for line in lines)  # type: ignore[misc]
+    return {name: value for name, _, value in (line.partition(b": ") for line in lines)}
 
 
 def line(head: PreparedHead) -> bytes:

@@ -112,8 +112,11 @@ class Upload:
         Raises `UpstreamError` where the client is too slow, sends too much or breaks the framing, and `ConnectionError`
         where it has gone; nothing has been sent to the gateway then.
         """
-        if self._content.is_eof():
-            return self._frame(self._read_whole())
+        if self._content.is_eof():  # the usual case
+            self._held_back = False
+            data = self._content.read_nowait()
+            self._count(data)
+            return self._frame(data)
         pieces: list[bytes] = []
         hold: float | None = None
         while not (self._held_back or self.whole or self.received >= ENOUGH):
@@ -124,20 +127,6 @@ class Upload:
             if self._framed and hold is None:
                 hold = asyncio.get_running_loop().time() + _HOLD
         return self._frame(b"".join(pieces))
-
-    def _read_whole(self) -> bytes:
-        """The body, all of which is here already: the usual case."""
-        limit = self._site.limits.body
-        if limit is not None and self._content.size > limit:
-            raise UpstreamError("body_too_large", sent=False)
-        data = self._content.read_nowait()
-        self._held_back = False
-        self.whole = True
-        self.received = len(data)
-        if data:
-            for observer in self._observers:
-                observer.feed(data)
-        return data
 
     def carry(self, connection: UpstreamConnection) -> None:
         """Carry the rest to the gateway as it comes, in a task of its own."""
@@ -240,7 +229,7 @@ class Upload:
             elif data and self._pace is not None:
                 self._pace.count(len(data), 0.0)
         except BrokenBodyError as error:
-            raise UpstreamError("bad_request", str(error), sent=self._pump is not None) from error
+            raise UpstreamError("bad_request", str(error)) from error
         except UpstreamError:
             raise
         except Exception as error:
@@ -257,7 +246,7 @@ class Upload:
         """Take note of what was read. Raises `UpstreamError` when that is more than a body may have."""
         limit = self._site.limits.body
         if limit is not None and self.received + len(data) > limit:
-            raise UpstreamError("body_too_large", sent=self._pump is not None)
+            raise UpstreamError("body_too_large")
         self.whole = self._content.is_eof()
         self.received += len(data)
         if data:
@@ -287,7 +276,7 @@ class Upload:
             return None
         # Two codes: only the one says that the request may have arrived.
         sent = self._pump is not None
-        raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete", sent=sent)
+        raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete")
 
     def _until(self, now: float) -> float | None:
         """When the client is given up if nothing comes from `now` on."""
