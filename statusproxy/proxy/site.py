@@ -14,7 +14,7 @@ from statusproxy.status.channels import ChannelRule
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where one watched path's requests go, and who is believed there."""
+    """Where one watched path's requests go, and which senders are trusted there."""
 
     senders: SenderPolicy
     pool: Pool | None = None

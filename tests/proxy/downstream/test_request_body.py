@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from statusproxy.proxy.downstream import request_body
 from statusproxy.proxy.downstream.request_body import ENOUGH, LAST_CHUNK, Upload, chunk
 from statusproxy.proxy.http1.request_parser import BrokenBodyError
 from statusproxy.proxy.site import Limits, Timeouts
@@ -279,8 +280,9 @@ async def test_a_gateway_that_stops_reading_for_too_long_is_given_up() -> None:
         (OSError("of our own"), True, "internal"),
     ],
 )
+@pytest.mark.parametrize("waited_for", [True, False])
 async def test_a_body_that_ends_in_its_middle_gives_the_request_up(
-    error: Exception, connected: bool, code: str
+    error: Exception, connected: bool, code: str, waited_for: bool
 ) -> None:
     content, gateway, told = Content(), Gateway(), list[str]()
 
@@ -290,6 +292,8 @@ async def test_a_body_that_ends_in_its_middle_gives_the_request_up(
     body = upload(content, connected=connected)
     body.observe(on_whole=whole)
     task = carried(body, gateway)
+    if waited_for:
+        await asyncio.sleep(0)
     content.come(error=error)
     await task
     assert (gateway.given_up, gateway.request_done, told) == (code, False, [])
@@ -307,21 +311,26 @@ async def test_a_body_beyond_the_limit_gives_the_request_up_and_is_observed_up_t
     assert (gateway.given_up, observer.fed, body.received) == ("body_too_large", b"hello", 5)
 
 
-async def test_the_connection_of_a_request_that_was_sent_whole_is_never_given_up() -> None:
-    """It may serve another exchange already."""
+async def test_a_request_whose_body_was_read_whole_is_never_given_up() -> None:
+    """Its connection may serve another exchange already."""
     content, gateway = Content(), Gateway()
 
-    async def fail() -> None:
-        raise ConnectionResetError
+    def fail(data: bytes) -> None:
+        raise RuntimeError("of our own")
 
-    body = upload(content)
-    task = carried(body, gateway)
-    body.observe(Observer(), on_whole=None)
-    gateway.drain = fail  # type: ignore[method-assign]
-    gateway.writing_paused = True
+    gateway.write = fail  # type: ignore[method-assign]
+    task = carried(upload(content), gateway)
     content.come(b"all", whole=True)
     await task
-    assert (gateway.request_done, gateway.given_up) == (True, None)
+    assert (gateway.request_done, gateway.given_up) == (False, None)
+
+
+async def test_a_chunked_piece_is_held_for_a_moment_and_goes_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "_HOLD", 0.0)
+    content = Content(b"one")
+    body = upload(content, chunked=True)
+    assert await body.begin() == b"3\r\none\r\n"
+    assert (body.whole, body.received) == (False, 3)
 
 
 async def test_an_observer_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
