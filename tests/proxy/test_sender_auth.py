@@ -19,7 +19,7 @@ def heard(
     verification = policy.verify(client, fields)
     for piece in (body[:5], body[5:]):
         verification.feed(piece)
-        assert verification.catch_up() is None
+        verification.catch_up()
     return verification.doubt()
 
 

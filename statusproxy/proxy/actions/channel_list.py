@@ -43,7 +43,8 @@ async def serve(exchange: "Exchange") -> None:
         correction, exchange.durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
     else:
         correction, exchange.durable = registry.correct(text, entry.rule, exchange.asked_at, session)
-    await exchange.settle()
+    if exchange.durable is not None:
+        await exchange.settle()
     if correction.failure is not None:
         registry.unreadable("channels", correction.failure)
     exchange.corrected = len(correction.corrected)
