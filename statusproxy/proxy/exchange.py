@@ -62,9 +62,8 @@ class Exchange:
     )
 
     def __init__(self, proxy: "Proxy", request: ClientRequest) -> None:
-        self.proxy = proxy
+        self.proxy, self.registry = proxy, proxy.registry
         self.site = site = proxy.site
-        self.registry = proxy.registry
         self.request = request
         self._started = time.perf_counter()
         self.asked_at = proxy.registry.now()
