@@ -27,7 +27,8 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.downstream import descriptors, unix_socket
 from statusproxy.proxy.downstream.server import ClientServer
-from statusproxy.proxy.exchange import Proxy, new_request_id
+from statusproxy.proxy.handler import Proxy
+from statusproxy.proxy.request_id import new_request_id
 from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.store import StoreError, open_store

@@ -31,7 +31,7 @@ from statusproxy.admin.scrape import gauges
 from statusproxy.admin.selfreport import self_report
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import FORGOTTEN, Record
 from statusproxy.store import StoreError

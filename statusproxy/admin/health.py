@@ -5,7 +5,7 @@ import time
 from typing import Final, Protocol, runtime_checkable
 
 from statusproxy.admin.messages import Health
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.registry.registry import SessionRegistry
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 
 from statusproxy.observe.gauges import PoolNow, RegistryNow, proxy_gauges, registry_gauges
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 
 

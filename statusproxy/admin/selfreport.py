@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statusproxy import __version__
 from statusproxy.admin.messages import Health, SelfReport
 from statusproxy.config.settings import Settings, dump
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 
 

@@ -5,12 +5,13 @@ so that memory stays flat however much media an event carries. A coded body is d
 """
 
 import logging
+from collections.abc import Awaitable
 from typing import Final
 
 from statusproxy.proxy.codings import layers
 from statusproxy.proxy.decoders import WIDE, CodingError, Decoder
 from statusproxy.proxy.elision import Elider
-from statusproxy.proxy.steps import Steps, Workshop, at_once
+from statusproxy.proxy.steps import StepRunner, Steps
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -24,11 +25,11 @@ _BLOCK: Final = 64 * 1024
 _NOTHING: Final = bytearray()  # never changed
 
 
-class Tap:
-    """Takes a copy of a body piece by piece.
+class BodyCopy:
+    """Takes a copy of a body piece by piece: an observer of the request's body (`downstream.request_body`).
 
-    `feed` only takes in; `catch_up` does the work, without holding the event loop, and is due after each piece while
-    the tap is `behind`. Neither raises. A body that cannot be copied sets `failure`, and the rest of it is ignored:
+    `feed` only takes in; what `catch_up` gives does the work, without holding the event loop, and is to be awaited
+    after each piece. Neither raises. A body that cannot be copied sets `failure`, and the rest of it is ignored:
 
     - `too-large`: the copy, the coded body that waits to be decoded, or the decoded body is beyond its bound;
     - `coding`: a coding that is unknown or not installed, or several over one another;
@@ -36,19 +37,26 @@ class Tap:
     - `internal`: an error of our own, which is logged.
     """
 
-    __slots__ = ("_coded", "_copy", "_decoder", "_elider", "_late", "_limit", "_waiting", "_wide", "failure")
+    __slots__ = ("_coded", "_copy", "_decoder", "_elider", "_late", "_limit", "_runner", "_waiting", "_wide", "failure")
 
     def __init__(
-        self, limit: int, coding: bytes | None = None, *, decoded_limit: int = DECODED_LIMIT, late: bool = False
+        self,
+        runner: StepRunner,
+        limit: int,
+        coding: bytes | None = None,
+        *,
+        decoded_limit: int = DECODED_LIMIT,
+        late: bool = False,
     ) -> None:
         """`limit`: bytes of the copy; 0 for none. `coding`: the body's `Content-Encoding`. `decoded_limit`: bytes that
-        a coded body may decode to.
+        a coded body may decode to. `runner` does the long work.
 
-        `late` keeps a coded body as it came, at most `limit` bytes of it, and decodes it in `copy` only: for bodies
+        `late` keeps a coded body as it came, at most `limit` bytes of it, and decodes it in `result` only: for bodies
         that perhaps need not be read. Codings with large windows are always decoded late, so that few of those
         windows are open at a time.
         """
         self.failure: str | None = None if limit > 0 else "too-large"
+        self._runner = runner
         self._limit = limit
         self._copy: bytes | bytearray = b""
         self._coded: bytes | bytearray = b""  # to be decoded
@@ -83,34 +91,20 @@ class Tap:
         if self._late and len(self._coded) > self._limit:
             self._fail("too-large")
 
-    @property
-    def behind(self) -> bool:
-        """Whether there is work for `catch_up`."""
+    def catch_up(self) -> Awaitable[None] | None:
+        """The work that what was fed so far has left to do; None where there is none."""
         if self.failure is not None:
-            return False
-        return len(self._waiting) >= _BLOCK or (bool(self._coded) and not self._late)
+            return None
+        if len(self._waiting) >= _BLOCK or (self._coded and not self._late):
+            return self._work(self._steps())
+        return None
 
-    async def catch_up(self, workshop: Workshop) -> None:
-        """Work off what was fed so far."""
-        await self._work(workshop, self._steps())
-
-    async def copy(self, workshop: Workshop) -> bytes | None:
+    async def result(self) -> bytes | None:
         """The copy, once the body has ended; None where there is none, and `failure` says why."""
         if self.failure is None and self._decoder is None and self._elider is None:
             return bytes(self._copy)  # the usual: small and not coded
         if self.failure is None:
-            await self._work(workshop, self._last_steps())
-        return self._result()
-
-    def finish(self) -> bytes | None:
-        """What `copy` gives, with all that is left to do done at once."""
-        try:
-            at_once(self._last_steps())
-        except CodingError as error:
-            self._fail(str(error))
-        return self._result()
-
-    def _result(self) -> bytes | None:
+            await self._work(self._last_steps())
         return None if self.failure is not None else bytes(self._copy)
 
     def _fail(self, why: str) -> None:
@@ -118,9 +112,9 @@ class Tap:
         self._copy, self._coded, self._waiting = b"", b"", _NOTHING
         self._decoder = self._elider = None
 
-    async def _work(self, workshop: Workshop, steps: Steps[None]) -> None:
+    async def _work(self, steps: Steps[None]) -> None:
         try:
-            await workshop.run(steps, wide=self._wide)
+            await self._runner.run(steps, wide=self._wide)
         except CodingError as error:
             self._fail(str(error))
         except Exception:  # the request goes on all the same

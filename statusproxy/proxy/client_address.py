@@ -74,7 +74,7 @@ def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
 
 
 class Trust:
-    """The networks whose proxies are believed when they say whom they speak for (`trusted_proxies`)."""
+    """The networks whose proxies are trusted to say whom they speak for (`trusted_proxies`)."""
 
     __slots__ = ("_looked_up", "_networks", "introduce", "strangers")
 

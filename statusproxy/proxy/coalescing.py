@@ -1,7 +1,7 @@
-"""Identical lists asked for at the same time share one call to the gateway.
+"""Identical lists asked for at the same time share one call to the gateway (as in Go's `singleflight`).
 
 The gateway asks its engine for each session in turn, so a list takes seconds to a minute, and polls pile up. Only
-what is in flight is shared: when the answer has come, the flight is over and nothing of it is kept.
+what is in flight is shared: when the answer has come, the call is over and nothing of it is kept.
 """
 
 import asyncio
@@ -14,71 +14,76 @@ Key = bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
-    """What a flight brought: the gateway's answer, or nothing where it was too large to be held for others."""
+class Result:
+    """What a call gave: the gateway's answer. `body` is None where it was too large to be held for others."""
 
     head: ResponseHead
     body: bytes | None
 
 
-class Flight:
-    """One call to the gateway, led by the exchange that makes it and followed by those that wait for it."""
+class SharedCall:
+    """One call to the gateway: one exchange, the leader, makes it; its followers wait for the result."""
 
     __slots__ = ("_waiting", "asked_at", "followers", "version")
 
     def __init__(self, asked_at: float, version: int) -> None:
         self.version = version
-        """The version of the session map when it began: nobody joins who knows of something newer."""
+        """The version of the session map when the call began: who knows of a newer one does not join."""
         self.asked_at = asked_at
-        """When the gateway was asked, epoch seconds: what the answer says holds for then."""
+        """When the gateway was asked, epoch seconds: the answer holds for that time."""
         self.followers = 0
-        self._waiting: list[asyncio.Future[Landing]] = []
+        """How many clients wait for the result besides the leader's."""
+        self._waiting: list[asyncio.Future[Result]] = []
 
-    async def follow(self) -> Landing:
-        """Wait for the leader's answer; raises what the leader's call raised."""
-        landed: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
-        self._waiting.append(landed)
+    async def follow(self) -> Result:
+        """Wait for the leader's result; raises what the leader's call raised."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
         self.followers += 1
         try:
-            return await landed
+            return await future
         finally:
             self.followers -= 1
-            del landed  # else an error, its traceback and this frame would keep each other in memory
+            del future  # else an error, its traceback and this frame would keep each other in memory
 
-    def land(self, landing: Landing | BaseException) -> None:
-        """Tell the followers what came of it."""
-        for landed in self._waiting:
-            if landed.done():  # its client has left
+    def finish(self, result: Result | BaseException) -> None:
+        """Give the followers the result, or the error that the call ended with."""
+        for future in self._waiting:
+            if future.done():  # its client has left
                 continue
-            if isinstance(landing, BaseException):
-                landed.set_exception(landing)
+            if isinstance(result, BaseException):
+                future.set_exception(result)
             else:
-                landed.set_result(landing)
+                future.set_result(result)
 
 
-class Flights:
-    """The flights under way, by what was asked."""
+class SharedCalls:
+    """The shared calls in flight, by what they ask."""
 
-    __slots__ = ("_flights",)
+    __slots__ = ("_calls",)
 
     def __init__(self) -> None:
-        self._flights: dict[Key, Flight] = {}
+        self._calls: dict[Key, SharedCall] = {}
 
-    def find(self, key: Key, version: int) -> Flight | None:
-        """The flight that asks the same, if one is under way and no session was lost or regained since it began.
+    def __len__(self) -> int:
+        """How many calls are in flight."""
+        return len(self._calls)
+
+    def find(self, key: Key, version: int) -> SharedCall | None:
+        """The call in flight that asks the same, unless a session was lost or regained since it began.
 
         A poll right after a QR scan must not be given what the gateway said before it.
         """
-        flight = self._flights.get(key)
-        return flight if flight is not None and flight.version == version else None
+        call = self._calls.get(key)
+        return call if call is not None and call.version == version else None
 
-    def start(self, key: Key, asked_at: float, version: int) -> Flight:
-        """Begin a flight, to be ended with `end`; one that is older is joined no more."""
-        flight = self._flights[key] = Flight(asked_at, version)
-        return flight
+    def start(self, key: Key, asked_at: float, version: int) -> SharedCall:
+        """Begin a call, to be ended with `end`; nobody joins an older one for the same key any more."""
+        call = self._calls[key] = SharedCall(asked_at, version)
+        return call
 
-    def end(self, key: Key, flight: Flight, landing: Landing | BaseException) -> None:
-        """The flight is over: nobody joins it any more, and its followers learn what it brought."""
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        flight.land(landing)
+    def end(self, key: Key, call: SharedCall, result: Result | BaseException) -> None:
+        """The call is over: nobody joins it any more, and its followers get the result."""
+        if self._calls.get(key) is call:
+            del self._calls[key]
+        call.finish(result)

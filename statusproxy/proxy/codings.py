@@ -1,6 +1,6 @@
 """Content codings of whole bodies: decoding an answer that must be corrected, compressing it for the client.
 
-RFC 9110 §8.4, §12.5.3. Each is there at once (`decode`, `encode_gzip`) and in steps, for bodies that may be large.
+RFC 9110 §8.4, §12.5.3. Both work in steps, as bodies may be large.
 """
 
 import gzip
@@ -78,13 +78,8 @@ def accepts_gzip(accept: list[bytes]) -> bool:
     return wanted.get(b"gzip", wanted.get(b"x-gzip", wanted.get(b"*", 0.0))) > 0
 
 
-def encode_gzip(body: bytes) -> bytes:
-    """`body` as gzip; the same bytes for the same body, so that a validator over it holds."""
-    return at_once(encoding_gzip(body))
-
-
 def encoding_gzip(body: bytes) -> Steps[bytes]:
-    """What `encode_gzip` does, in steps."""
+    """`body` as gzip, in steps; the same bytes for the same body, so that a validator over it holds."""
     if len(body) <= _STEP:
         return gzip.compress(body, _EFFORT, mtime=0)
     stream = zlib.compressobj(_EFFORT, wbits=31)

@@ -29,7 +29,7 @@ class RegistryPort(Protocol):
         """
 
     def doubt(self, source: str, why: str) -> None:
-        """A webhook came from a sender that is not believed, and why not."""
+        """A webhook came from a sender that is not trusted, and why not."""
 
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None

@@ -20,7 +20,7 @@ ALLOW: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One kind of trouble: its status, the hop that failed, and what is said of it in each language."""
+    """One kind of error: its status, the hop that failed, and what is said of it in each language."""
 
     code: str
     status: int

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Final
 
 from statusproxy.proxy.codings import encoding_gzip
-from statusproxy.proxy.steps import Steps, Workshop
+from statusproxy.proxy.steps import StepRunner, Steps
 
 #: Bodies that are remembered: the lists that hubs ask for, and some channels asked for one by one.
 _REMEMBERED: Final = 8
@@ -34,10 +34,10 @@ class _Rendition:
 class Renditions:
     """Entity tags and gzip forms of answers; large ones are computed without holding the event loop."""
 
-    __slots__ = ("_recent", "_workshop")
+    __slots__ = ("_recent", "_runner")
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(self, runner: StepRunner) -> None:
+        self._runner = runner
         self._recent: deque[_Rendition] = deque(maxlen=_REMEMBERED)
 
     async def tag(self, body: bytes) -> bytes:
@@ -46,7 +46,7 @@ class Renditions:
         if rendition.tag is None:
             async with rendition.lock:
                 if rendition.tag is None:
-                    rendition.tag = await self._workshop.run(_tagging(body))
+                    rendition.tag = await self._runner.run(_tagging(body))
         return rendition.tag
 
     async def gzip(self, body: bytes) -> bytes:
@@ -55,7 +55,7 @@ class Renditions:
         if rendition.gzip is None:
             async with rendition.lock:
                 if rendition.gzip is None:
-                    rendition.gzip = await self._workshop.run(encoding_gzip(body))
+                    rendition.gzip = await self._runner.run(encoding_gzip(body))
         return rendition.gzip
 
     def _of(self, body: bytes) -> _Rendition:

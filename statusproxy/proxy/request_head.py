@@ -1,8 +1,4 @@
-"""A request's head as the next hop gets it (RFC 9110 §7.6), made once for a head that comes again byte for byte.
-
-Clients that poll repeat themselves: the parser gives the same `RequestHead` for the same bytes, and what was made of
-it stays with it. Only the request's id differs from one to the next, and so stands at the end.
-"""
+"""A request's head as the next hop gets it (RFC 9110 §7.6)."""
 
 from statusproxy.proxy import conditional
 from statusproxy.proxy.client_address import SAID, Peer
@@ -14,27 +10,29 @@ from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.pool import Pool
 
 
-class Onward:
-    """What the next hop is sent before the body."""
+class PreparedHead:
+    """What the next hop is sent before the body. Nobody changes it: one may stand for many requests (`head_cache`)."""
 
-    __slots__ = ("alike", "client", "left_out", "made_for", "upgrade", "wire")
+    __slots__ = ("client", "left_out", "prepared_for", "upgrade", "wire", "without_id")
 
-    def __init__(self, wire: bytes, alike: bytes, client: str, upgrade: bool, left_out: tuple[str, ...]) -> None:
+    def __init__(self, wire: bytes, without_id: bytes, client: str, upgrade: bool, left_out: tuple[str, ...]) -> None:
         self.wire = wire
         """Request line and fields, without the empty line, and without an id where the request brought none."""
-        self.alike = alike
+        self.without_id = without_id
         """The same without any id: equal where two requests ask the same with the same credentials."""
         self.client = client
         """The real client's address."""
         self.upgrade = upgrade
+        """Whether it asks for another protocol."""
         self.left_out = left_out
         """What a proxy in front should have passed on, and did not (`front_proxy`)."""
-        self.made_for: tuple[object, ...] = ()
+        self.prepared_for: tuple[object, ...] = ()
+        """All that it depends on besides the request's own bytes (`head_cache`)."""
 
 
-def onward(
+def prepare(
     head: RequestHead,
-    forwarded: list[Header],
+    kept: list[Header],
     peer: Peer,
     site: Site,
     pool: Pool,
@@ -44,38 +42,16 @@ def onward(
     method: str | None = None,
     listing: bool = False,
     upgrade: bool = False,
-) -> Onward:
-    """The head for the next hop in `pool`; `forwarded` are the request's fields to carry on.
+) -> PreparedHead:
+    """The head for the next hop in `pool`; `kept` are the request's fields to carry on.
 
     `target` and `method` replace the request's own; `listing` asks as a corrected route must (`conditional.ask`);
     `keep_id` tells whether the request's own id may be carried on.
     """
-    if forwarded is not head.forwarded:
-        return _make(head, forwarded, peer, site, pool, keep_id, target, method, listing, upgrade)
-    made_for = (site, pool, peer.address, peer.secure, target, method, listing, upgrade)
-    made: Onward | None = head.attachment
-    if made is None or made.made_for != made_for:
-        made = head.attachment = _make(head, forwarded, peer, site, pool, keep_id, target, method, listing, upgrade)
-        made.made_for = made_for
-    return made
-
-
-def _make(
-    head: RequestHead,
-    forwarded: list[Header],
-    peer: Peer,
-    site: Site,
-    pool: Pool,
-    keep_id: bool,
-    target: bytes | None,
-    method: str | None,
-    listing: bool,
-    upgrade: bool,
-) -> Onward:
     well_known = head.well_known
     if b"x-request-id" in well_known and not keep_id:
-        forwarded = [header for header in forwarded if lower(header[0]) != b"x-request-id"]
-    fields, client = _fields(head, forwarded.copy(), well_known, peer, site, pool)
+        kept = [header for header in kept if lower(header[0]) != b"x-request-id"]
+    fields, client = _fields(head, kept.copy(), well_known, peer, site, pool)
     if head.chunked:
         fields.append((b"Transfer-Encoding", b"chunked"))
     if upgrade:
@@ -84,13 +60,13 @@ def _make(
     if listing:
         fields = conditional.ask(fields)
     start = _request_line(method or head.method, target or head.target, pool)
-    wire = alike = write_head(start, fields)[:-2]
+    wire = without_id = write_head(start, fields)[:-2]
     if b"x-request-id" in well_known and keep_id:
         for name, value in fields:
             if lower(name) == b"x-request-id":
-                alike = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
+                without_id = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
     missing = left_out(head, peer, site.trust, at_web_port=site.at_web_port)
-    return Onward(wire, alike, client, upgrade, missing)
+    return PreparedHead(wire, without_id, client, upgrade, missing)
 
 
 def _fields(

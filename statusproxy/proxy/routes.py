@@ -1,7 +1,7 @@
 """What a request is to this proxy: passed on, watched, corrected, or evidence that the gateway has caught up.
 
 Paths compare as Express compares them: each segment percent-decoded, case ignored, one slash at the end allowed,
-the query left aside. A template's `{session}` takes one whole segment, whose own case stays.
+the query ignored. A template's `{session}` takes one whole segment, whose own case stays.
 """
 
 from collections.abc import Sequence

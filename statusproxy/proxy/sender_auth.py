@@ -1,7 +1,7 @@
-"""Who is believed about sessions: a sender's network, a shared secret, a signature over the body.
+"""Which senders are trusted to tell about sessions: by network, shared secret, or a signature over the body.
 
-An event's path is open to the internet on many sites, so events can be forged. What is not believed is forwarded
-all the same.
+An event's path is open to the internet on many sites, so events can be forged. An event that is not trusted is
+forwarded all the same.
 """
 
 import base64
@@ -35,7 +35,7 @@ class Signature:
 
 
 class Verification:
-    """One webhook's claim to be believed, judged once its body is whole."""
+    """The verification of one webhook's sender, complete once the body is whole: an observer of that body."""
 
     __slots__ = ("_claimed", "_doubt", "_mac", "_signature")
 
@@ -49,16 +49,24 @@ class Verification:
 
     @property
     def open(self) -> bool:
-        """Whether the sender may still come to be believed, so that its body is worth keeping."""
+        """Whether the sender may still turn out to be trusted, so that its body is worth keeping."""
         return self._doubt is None
 
-    def update(self, data: bytes) -> None:
-        """The next piece of the body, as it was sent."""
+    @property
+    def needs_body(self) -> bool:
+        """Whether the verification depends on the body, so that all of it must be fed."""
+        return self._mac is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece of the body, as it was sent."""
         if self._mac is not None:
             self._mac.update(data)
 
+    def catch_up(self) -> None:
+        """There is never work left: `feed` does it all."""
+
     def doubt(self) -> str | None:
-        """Why the sender is not believed (`network`, `secret`, `signature`); None when it is."""
+        """Why the sender is not trusted (`network`, `secret`, `signature`); None when it is."""
         if self._doubt is not None or self._mac is None or self._signature is None:
             return self._doubt
         digest = self._mac.digest()
@@ -81,7 +89,7 @@ class SenderPolicy:
     signature: Signature | None = None
 
     def verify(self, client: str, headers: Headers) -> Verification:
-        """Open the case of one webhook, sent by `client` (the real one, behind trusted proxies)."""
+        """Begin to verify one webhook, sent by `client` (the real one, behind trusted proxies)."""
         if not within(parse_address(client), self.networks):
             return Verification("network")
         if self.secret is not None:

@@ -15,7 +15,7 @@ from statusproxy.status.dialect import QR_MEMBERS
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where one watched path's requests go, and who is believed there."""
+    """Where one watched path's requests go, and which senders are trusted there."""
 
     senders: SenderPolicy
     pool: Pool | None = None

@@ -38,8 +38,8 @@ def at_once(steps: Steps[T]) -> T:
         return result
 
 
-class Workshop:
-    """Where long work is done, step by step. One for the whole proxy; used from one event loop."""
+class StepRunner:
+    """Does long work step by step. One for the whole proxy; used from one event loop."""
 
     __slots__ = ("_thread", "_wide")
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from statusproxy.admin.scrape import gauges
 from statusproxy.observe.metrics import Metrics
-from statusproxy.proxy.exchange import Proxy
+from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules

@@ -16,20 +16,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.body_copy import DECODED_LIMIT, Tap
+from statusproxy.proxy.body_copy import DECODED_LIMIT, BodyCopy
 from statusproxy.proxy.elision import LONG_STRING
-from statusproxy.proxy.steps import Workshop
+from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
 from tests.proxy.test_decoders import FOLD, SEVERAL, zstd
 
 
-def tapped(body: bytes, limit: int, cuts: list[int] | None = None, coding: bytes | None = None) -> Tap:
-    """A tap fed with `body` in pieces that end at `cuts`."""
-    tap = Tap(limit, coding)
+class AtOnce(StepRunner):
+    """Does all work at once, so that no event loop is needed."""
+
+    async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
+        return at_once(steps)
+
+
+def whole(copy: BodyCopy) -> bytes | None:
+    """The copy of a body that has ended, where all work is done at once."""
+    waiting = copy.result()
+    with pytest.raises(StopIteration) as stop:
+        waiting.send(None)
+    result: bytes | None = stop.value.value
+    return result
+
+
+def fed(body: bytes, limit: int, cuts: list[int] | None = None, coding: bytes | None = None) -> BodyCopy:
+    """A copy fed with `body` in pieces that end at `cuts`."""
+    copy = BodyCopy(AtOnce(), limit, coding)
     start = 0
     for cut in [*sorted(cut % (len(body) + 1) for cut in cuts or []), len(body)]:
-        tap.feed(body[start:cut])
+        copy.feed(body[start:cut])
         start = cut
-    return tap
+    return copy
 
 
 CUTS = st.lists(st.integers(0, 10**6), max_size=8)
@@ -64,7 +80,7 @@ def assert_alike(copy: Any, document: Any, ascii_only: bool) -> None:
 
 @given(body=st.binary(max_size=300), cuts=CUTS)
 def test_a_small_body_is_copied_whole_however_it_is_cut(body: bytes, cuts: list[int]) -> None:
-    assert tapped(body, 300, cuts).finish() == body
+    assert whole(fed(body, 300, cuts)) == body
 
 
 @settings(deadline=None)
@@ -72,12 +88,12 @@ def test_a_small_body_is_copied_whole_however_it_is_cut(body: bytes, cuts: list[
 def test_the_shortened_copy_is_json_with_the_same_keys_and_short_values(
     document: Any, cuts: list[int], ascii_only: bool
 ) -> None:
-    # A first string too long for the limit makes the tap shorten; its limit holds all that may remain.
+    # A first string too long for the limit makes the copy shorten; its limit holds all that may remain.
     body = json.dumps({"media": "A" * 300_000, "document": document}, ensure_ascii=ascii_only).encode()
-    copy = tapped(body, 250_000, cuts).finish()
-    assert copy is not None
-    assert len(copy) < 250_000
-    read = json.loads(copy)  # strict: also about UTF-8
+    text = whole(fed(body, 250_000, cuts))
+    assert text is not None
+    assert len(text) < 250_000
+    read = json.loads(text)  # strict: also about UTF-8
     assert_alike(read["document"], document, ascii_only)
     assert read["media"] == "A" * LONG_STRING
 
@@ -88,8 +104,8 @@ def test_the_shortened_copy_is_json_with_the_same_keys_and_short_values(
 def test_a_character_is_never_cut_in_two(character: str, before: int, cut: int) -> None:
     text = "x" * (LONG_STRING - before) + character * 3000
     body = json.dumps({"text": text, "session": "sales"}, ensure_ascii=False).encode()
-    tap = tapped(body, 5000, [len('{"text": "') + LONG_STRING + cut])
-    read = json.loads(tap.finish() or b"")
+    copy = fed(body, 5000, [len('{"text": "') + LONG_STRING + cut])
+    read = json.loads(whole(copy) or b"")
     assert read["session"] == "sales"
     assert text.startswith(read["text"])
 
@@ -98,14 +114,14 @@ def test_a_character_is_never_cut_in_two(character: str, before: int, cut: int) 
 @pytest.mark.parametrize("cut", range(-8, 8))
 def test_an_escape_is_never_cut_in_two(escape: str, cut: int) -> None:
     body = b'{"text": "' + b"x" * (LONG_STRING - 5) + escape.encode() * 3000 + b'", "session": "sales"}'
-    tap = tapped(body, 5000, [len('{"text": "') + LONG_STRING + cut])
-    assert json.loads(tap.finish() or b"")["session"] == "sales"
+    copy = fed(body, 5000, [len('{"text": "') + LONG_STRING + cut])
+    assert json.loads(whole(copy) or b"")["session"] == "sales"
 
 
 def test_every_escape_may_fall_between_two_pieces() -> None:
     body = b'{"media": "' + b"A" * 10_000 + rb'", "session": "a\"b\\\u00e9\\", "status": "inChat"}'
     for cut in range(10_000, len(body)):
-        assert json.loads(tapped(body, 8000, [cut]).finish() or b"") == {
+        assert json.loads(whole(fed(body, 8000, [cut])) or b"") == {
             "media": "A" * LONG_STRING,
             "session": 'a"b\\é\\',
             "status": "inChat",
@@ -113,20 +129,56 @@ def test_every_escape_may_fall_between_two_pieces() -> None:
 
 
 def test_what_is_left_out_does_not_count_towards_the_bound() -> None:
-    tap = Tap(1024 * 1024)
-    tap.feed(b'{"media": "')
+    copy = BodyCopy(AtOnce(), 1024 * 1024)
+    copy.feed(b'{"media": "')
     for _ in range(600):
-        tap.feed(b"A" * 65536)
-    tap.feed(b'", "session": "sales"}')
-    copy = tap.finish()
-    assert copy is not None
-    assert len(copy) < 8192
-    assert json.loads(copy)["session"] == "sales"
+        copy.feed(b"A" * 65536)
+    copy.feed(b'", "session": "sales"}')
+    text = whole(copy)
+    assert text is not None
+    assert len(text) < 8192
+    assert json.loads(text)["session"] == "sales"
+
+
+@pytest.mark.parametrize("cuts", [[], [700], [1000], [1001], [500, 900]])
+def test_the_bound_holds_to_the_byte(cuts: list[int]) -> None:
+    body = json.dumps(["short"] * 111).encode()  # nothing of it may be left out
+    assert whole(fed(body, len(body), cuts)) == body
+    copy = fed(body, len(body) - 1, cuts)
+    assert (whole(copy), copy.failure) == (None, "too-large")
+
+
+def test_beyond_the_bound_only_the_insides_of_long_strings_are_left_out() -> None:
+    short = "b" * LONG_STRING
+    body = json.dumps({"media": "A" * 50_000, "short": short, "session": "sales"}).encode()
+    text = whole(fed(body, 20_000, [10_000, 30_000]))
+    assert text == json.dumps({"media": "A" * LONG_STRING, "short": short, "session": "sales"}).encode()
+
+
+def test_what_comes_behind_a_body_that_was_too_large_is_ignored() -> None:
+    copy = fed(json.dumps(["short"] * 1000).encode(), 1000)
+    assert whole(copy) is None
+    copy.feed(b"{}")
+    assert (whole(copy), copy.failure, copy.catch_up()) == (None, "too-large", None)
+
+
+async def test_work_is_due_once_a_block_of_a_large_body_is_here_and_no_sooner() -> None:
+    copy = BodyCopy(StepRunner(), 5000)
+    copy.feed(b'["' + b"x" * 65_533)
+    assert copy.catch_up() is None
+    copy.feed(b"x")
+    work = copy.catch_up()
+    assert work is not None
+    await work
+    assert copy.catch_up() is None
+    copy.feed(b'"]')
+    assert copy.catch_up() is None
+    assert await copy.result() == b'["' + b"x" * LONG_STRING + b'"]'
 
 
 def test_a_body_of_many_short_strings_beyond_the_bound_is_not_copied() -> None:
-    tap = tapped(json.dumps(["short"] * 10_000).encode(), 1000, [500, 2000])
-    assert (tap.finish(), tap.failure) == (None, "too-large")
+    copy = fed(json.dumps(["short"] * 10_000).encode(), 1000, [500, 2000])
+    assert (whole(copy), copy.failure) == (None, "too-large")
 
 
 @pytest.mark.parametrize(
@@ -135,54 +187,56 @@ def test_a_body_of_many_short_strings_beyond_the_bound_is_not_copied() -> None:
 @given(cuts=CUTS)
 def test_a_compressed_body_is_copied_unfolded(coding: bytes, fold: Any, cuts: list[int]) -> None:
     body = b'{"event":"status-find","session":"sales","status":"browserClose"}'
-    assert tapped(fold(body), 1000, cuts, coding).finish() == body
+    assert whole(fed(fold(body), 1000, cuts, coding)) == body
 
 
 def test_a_compressed_body_is_shortened_like_any_other() -> None:
     body = json.dumps({"media": "A" * 5_000_000, "session": "sales"}).encode()
-    assert json.loads(tapped(gzip.compress(body), 10_000, coding=b"gzip").finish() or b"")["session"] == "sales"
+    assert json.loads(whole(fed(gzip.compress(body), 10_000, coding=b"gzip")) or b"")["session"] == "sales"
 
 
 def test_a_bomb_is_given_up_before_it_has_unfolded() -> None:
     bomb = gzip.compress(bytes(DECODED_LIMIT + 1024 * 1024), 9)
-    tap = tapped(b'"' + bomb, 1000, coding=None)  # not compressed as far as anybody said: nothing to unfold
-    assert tap.failure is None or tap.failure == "too-large"
-    tap = tapped(bomb, 1000, coding=b"gzip")
-    assert (tap.finish(), tap.failure) == (None, "too-large")
+    copy = fed(b'"' + bomb, 1000, coding=None)  # not compressed as far as anybody said: nothing to unfold
+    assert copy.failure is None or copy.failure == "too-large"
+    copy = fed(bomb, 1000, coding=b"gzip")
+    assert (whole(copy), copy.failure) == (None, "too-large")
 
 
-@pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(b"{}" * 100)[:-4]])
+@pytest.mark.parametrize(
+    "body", [b"not gzip at all", gzip.compress(b"{}" * 100, mtime=0)[:-4]], ids=["another format", "cut short"]
+)
 def test_a_broken_coding_is_a_failure_and_not_an_error(body: bytes) -> None:
-    tap = tapped(body, 1000, coding=b"gzip")
-    assert (tap.finish(), tap.failure) == (None, "broken-coding")
+    copy = fed(body, 1000, coding=b"gzip")
+    assert (whole(copy), copy.failure) == (None, "broken-coding")
 
 
 @pytest.mark.parametrize("coding", [b"compress", b"gzip, br"])
 def test_a_coding_the_tap_does_not_know_is_a_failure_at_once(coding: bytes) -> None:
-    assert Tap(1000, coding).failure == "coding"
+    assert BodyCopy(AtOnce(), 1000, coding).failure == "coding"
 
 
 @pytest.mark.parametrize("coding", [None, b"", b"identity"])
 def test_no_coding_is_the_rule(coding: bytes | None) -> None:
-    assert tapped(b"{}", 1000, coding=coding).finish() == b"{}"
+    assert whole(fed(b"{}", 1000, coding=coding)) == b"{}"
 
 
 def test_a_copy_of_nothing_takes_nothing() -> None:
-    tap = tapped(b"{}" * 1000, 0)
-    assert (tap.finish(), tap.failure, tap.behind) == (None, "too-large", False)
+    copy = fed(b"{}" * 1000, 0)
+    assert (whole(copy), copy.failure, copy.catch_up()) == (None, "too-large", None)
 
 
-async def copied(body: bytes, cuts: list[int], limit: int, coding: bytes, *, late: bool = False) -> Tap:
-    """A tap that was fed with `body` as a request is: piece by piece, caught up with after each."""
-    workshop, tap = Workshop(), Tap(limit, coding, late=late)
+async def copied(body: bytes, cuts: list[int], limit: int, coding: bytes, *, late: bool = False) -> BodyCopy:
+    """A copy that was fed with `body` as a request is: piece by piece, caught up with after each."""
+    copy = BodyCopy(StepRunner(), limit, coding, late=late)
     ends = [*sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
     for start, end in zip([0, *ends], ends, strict=False):
-        tap.feed(body[start:end])
-        if tap.behind:
-            await tap.catch_up(workshop)
-            assert not tap.behind
-    await tap.copy(workshop)
-    return tap
+        copy.feed(body[start:end])
+        if (work := copy.catch_up()) is not None:
+            await work
+            assert copy.catch_up() is None
+    await copy.result()
+    return copy
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -198,62 +252,62 @@ def test_the_copy_is_the_same_however_the_body_is_cut_and_divided_into_members(
     if name in SEVERAL:
         ends = [*sorted(cut % (len(body) + 1) for cut in members), len(body)]
         parts = [body[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    tap = asyncio.run(copied(b"".join(map(fold, parts)), cuts, 200_000, coding, late=late))
-    assert tap.failure is None
-    assert tap.finish() == tapped(body, 200_000).finish()
+    copy = asyncio.run(copied(b"".join(map(fold, parts)), cuts, 200_000, coding, late=late))
+    assert copy.failure is None
+    assert whole(copy) == whole(fed(body, 200_000))
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
 def test_all_members_of_a_body_are_read(coding: bytes) -> None:
     fold = FOLD[coding.decode()][1]
     body = fold(b'{"session":') + fold(b"") + fold(b'"sales"}')
-    assert tapped(body, 1000, coding=coding).finish() == b'{"session":"sales"}'
+    assert whole(fed(body, 1000, coding=coding)) == b'{"session":"sales"}'
 
 
 @pytest.mark.parametrize("name", FOLD)
 def test_what_stands_behind_a_coded_body_is_a_failure(name: str) -> None:
     coding, fold = FOLD[name]
-    tap = tapped(fold(b"{}") + b"behind", 1000, coding=coding)
-    assert (tap.finish(), tap.failure) == (None, "broken-coding")
+    copy = fed(fold(b"{}") + b"behind", 1000, coding=coding)
+    assert (whole(copy), copy.failure) == (None, "broken-coding")
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"br", b"zstd"])
 def test_the_beginning_of_a_head_is_no_whole_body(coding: bytes) -> None:
-    tap = tapped(FOLD[coding.decode()][1](b"{}")[:1], 1000, coding=coding)
-    assert (tap.finish(), tap.failure) == (None, "broken-coding")
+    copy = fed(FOLD[coding.decode()][1](b"{}")[:1], 1000, coding=coding)
+    assert (whole(copy), copy.failure) == (None, "broken-coding")
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"br"])
 def test_an_empty_body_is_empty_whatever_its_coding(coding: bytes) -> None:
-    assert tapped(b"", 1000, coding=coding).finish() == b""
+    assert whole(fed(b"", 1000, coding=coding)) == b""
 
 
 def test_what_waits_to_be_decoded_is_bounded() -> None:
-    tap = Tap(1000, b"gzip", late=True)
-    tap.feed(gzip.compress(b"{}"))
-    assert not tap.behind
-    tap.feed(bytes(1000))
-    assert (tap.finish(), tap.failure) == (None, "too-large")
+    copy = BodyCopy(AtOnce(), 1000, b"gzip", late=True)
+    copy.feed(gzip.compress(b"{}"))
+    assert copy.catch_up() is None
+    copy.feed(bytes(1000))
+    assert (whole(copy), copy.failure) == (None, "too-large")
 
 
 def test_a_late_body_may_decode_to_so_much_and_no_more() -> None:
     body = b'{"media":"' + b"A" * 10_000 + b'","channel":"sales"}'
-    tap = Tap(6000, b"gzip", decoded_limit=len(body), late=True)
-    tap.feed(gzip.compress(body))
-    assert json.loads(tap.finish() or b"")["channel"] == "sales"
-    tap = Tap(6000, b"gzip", decoded_limit=len(body) - 1, late=True)
-    tap.feed(gzip.compress(body))
-    assert (tap.finish(), tap.failure) == (None, "too-large")
+    copy = BodyCopy(AtOnce(), 6000, b"gzip", decoded_limit=len(body), late=True)
+    copy.feed(gzip.compress(body))
+    assert json.loads(whole(copy) or b"")["channel"] == "sales"
+    copy = BodyCopy(AtOnce(), 6000, b"gzip", decoded_limit=len(body) - 1, late=True)
+    copy.feed(gzip.compress(body))
+    assert (whole(copy), copy.failure) == (None, "too-large")
 
 
 @pytest.mark.parametrize("coding", [None, b"gzip", b"br"])
 def test_a_body_in_very_small_pieces_takes_no_more_memory_than_its_bound(coding: bytes | None) -> None:
     body = bytes(range(256)) * 400
-    tap = Tap(len(body) + 1000, coding)
+    copy = BodyCopy(AtOnce(), len(body) + 1000, coding)
     tracemalloc.start()
     try:
         for at in range(0, len(body), 2):
-            tap.feed(body[at : at + 2])
+            copy.feed(body[at : at + 2])
         assert tracemalloc.get_traced_memory()[1] < 3 * len(body)
     finally:
         tracemalloc.stop()
@@ -262,14 +316,14 @@ def test_a_body_in_very_small_pieces_takes_no_more_memory_than_its_bound(coding:
 async def test_an_error_of_our_own_is_a_failure_and_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tap = Tap(1000, b"gzip")
-    tap.feed(gzip.compress(b"{}"))
+    copy = BodyCopy(AtOnce(), 1000, b"gzip")
+    copy.feed(gzip.compress(b"{}"))
 
-    def fail(_: Tap) -> None:
+    def fail(_: BodyCopy) -> None:
         raise OSError("of our own")
 
     monkeypatch.setattr("statusproxy.proxy.decoders.Decoder.step", fail)
-    assert (await tap.copy(Workshop()), tap.failure) == (None, "internal")
+    assert (await copy.result(), copy.failure) == (None, "internal")
     assert "the copy of a body could not be made" in caplog.messages
 
 
@@ -283,7 +337,7 @@ def seconds(body: bytes) -> float:
     taken = []
     for _ in range(3):
         start = time.process_time()
-        tapped(body, 1024 * 1024, coding=b"gzip").finish()
+        whole(fed(body, 1024 * 1024, coding=b"gzip"))
         taken.append(time.process_time() - start)
     return min(taken)
 
@@ -308,7 +362,7 @@ async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name:
     bomb = fold(b'{"media":"' + b'\\"' * (DECODED_LIMIT // 2 - 100) + b'"}')
     assert len(bomb) < 1024 * 1024
     start = time.process_time()
-    assert tapped(bomb, 1024 * 1024, coding=coding).finish() is not None
+    assert whole(fed(bomb, 1024 * 1024, coding=coding)) is not None
     alone = time.process_time() - start
 
     # Time on this thread's own processor clock, so that a busy machine changes nothing.

@@ -45,6 +45,17 @@ def test_what_is_no_address_is_none_and_lies_nowhere(text: str) -> None:
         ([(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-For", b"198.51.100.7")], "198.51.100.7"),
         ([(b"X-Forwarded-For", b"10.0.0.5, 10.0.0.3")], "10.0.0.5"),
         ([(b"X-Forwarded-For", b"10.0.0.5, unknown")], "unknown"),
+        ([(b"X-Forwarded-For", b"203.0.113.1, 198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"203.0.113.1, 198.51.100.7, 10.0.0.3")], "198.51.100.7"),
+        ([(b"X-Forwarded-For", b"203.0.113.1"), (b"X-Forwarded-For", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"Forwarded", b"for=203.0.113.1, for=198.51.100.7")], "198.51.100.7"),
+        ([(b"Forwarded", b"for=203.0.113.1, for=198.51.100.7, for=10.0.0.3")], "198.51.100.7"),
+        ([(b"Forwarded", b"for=203.0.113.1"), (b"Forwarded", b"for=198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Real-IP", b"203.0.113.1"), (b"X-Real-IP", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"Forwarded", b"for=203.0.113.1"), (b"X-Forwarded-For", b"198.51.100.7")], "198.51.100.7"),
+        ([(b"X-Real-IP", b"203.0.113.1"), (b"Forwarded", b"for=198.51.100.7")], "198.51.100.7"),
+        ([(b"Forwarded", b"for=10.0.0.5"), (b"X-Forwarded-For", b"10.0.0.4, 10.0.0.3")], "10.0.0.4"),
+        ([(b"X-Real-IP", b"10.0.0.6"), (b"Forwarded", b"for=10.0.0.5, for=10.0.0.4")], "10.0.0.5"),
         ([(b"X-Forwarded-For", b" , ")], "10.0.0.1"),
         ([(b"Forwarded", b'for="[2001:db8::1]:80";proto=https, for=10.0.0.3')], "[2001:db8::1]:80"),
         ([(b"Forwarded", b"proto=https;For=198.51.100.7")], "198.51.100.7"),
@@ -147,6 +158,24 @@ def test_the_port_is_the_one_that_was_asked_for(peer: Peer, host: bytes, port: b
 def test_forwarded_is_written_only_where_the_sender_used_it() -> None:
     assert b"Forwarded" not in told(STRANGER)
     assert told(Peer("2001:db8::1"), (b"Forwarded", b""))[b"Forwarded"].startswith(b'for="[2001:db8::1]";')
+
+
+def test_forwarded_names_the_host_that_was_asked_for_where_one_was() -> None:
+    assert told(STRANGER, (b"Forwarded", b""), host=b"")[b"Forwarded"] == b"for=203.0.113.9;proto=http"
+    quoted = told(STRANGER, (b"Forwarded", b""), host=b'a"b\\c')[b"Forwarded"]
+    assert quoted == b'for=203.0.113.9;proto=http;host="abc"'
+
+
+def test_a_request_that_says_nothing_is_introduced_by_its_peer() -> None:
+    assert dict(TRUST.introduce(STRANGER, b"a.example")) == told(STRANGER)
+
+
+def test_the_first_few_strangers_that_speak_for_others_are_remembered() -> None:
+    trust = Trust([ip_network("10.0.0.0/8")])
+    for last in range(20):
+        trust.forward(Peer(f"203.0.113.{last}"), b"", [(b"X-Real-IP", b"192.0.2.1")])
+    trust.forward(NGINX, b"", [(b"X-Real-IP", b"192.0.2.1")])
+    assert list(trust.strangers) == [f"203.0.113.{last}" for last in range(16)]
 
 
 def test_other_fields_stay_in_front_in_their_order() -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.proxy.codings import accepts_gzip, decode, encode_gzip
+from statusproxy.proxy.codings import accepts_gzip, decode, decoding, encoding_gzip, is_wide, layers
 from statusproxy.proxy.decoders import CodingError
+from statusproxy.proxy.steps import at_once
 
 LIMIT = 1024 * 1024
 
@@ -103,9 +104,37 @@ def test_other_codings_and_piles_of_them_are_refused(coding: bytes) -> None:
         decode(gzip.compress(b"body"), coding, LIMIT)
 
 
-def test_gzip_of_the_same_body_is_the_same() -> None:
-    assert encode_gzip(b"body") == encode_gzip(b"body")
-    assert gzip.decompress(encode_gzip(b"body")) == b"body"
+@pytest.mark.parametrize("size", [4, 64 * 1024, 64 * 1024 + 1, 300_000])
+def test_gzip_of_the_same_body_is_the_same(size: int) -> None:
+    body = bytes(range(250)) * (size // 250 + 1)
+    coded = at_once(encoding_gzip(body[:size]))
+    assert coded == at_once(encoding_gzip(body[:size]))
+    assert gzip.decompress(coded) == body[:size]
+
+
+def test_a_large_body_is_compressed_in_many_steps() -> None:
+    assert len(list(encoding_gzip(bytes(64 * 1024)))) == 0
+    assert len(list(encoding_gzip(bytes(64 * 1024 * 5)))) == 5
+
+
+def test_a_large_body_is_undone_in_many_steps() -> None:
+    body = bytes(1_000_000)
+    assert len(list(decoding(gzip.compress(body), b"gzip", LIMIT))) >= 6
+
+
+@pytest.mark.parametrize(
+    ("coding", "names", "wide"),
+    [
+        (b"", [], False),
+        (b"identity", [], False),
+        (b" GZip , identity,, br", [b"gzip", b"br"], True),
+        (b"deflate", [b"deflate"], False),
+        (b"ZSTD", [b"zstd"], True),
+    ],
+)
+def test_the_layers_of_a_coding_are_read_in_order(coding: bytes, names: list[bytes], wide: bool) -> None:
+    assert layers(coding) == names
+    assert is_wide(coding) is wide
 
 
 @pytest.mark.parametrize(

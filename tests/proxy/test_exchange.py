@@ -3,17 +3,21 @@
 import asyncio
 import gc
 import gzip
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.body_copy import Tap
+from statusproxy.observe.exchange_report import Kind
+from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
+from statusproxy.proxy.downstream.response import Response
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.upstream.answer_body import Room
-from tests.proxy.harness import Origin, Running, Wire, answer, get, reports, running, until
+from statusproxy.proxy.upstream.call import Call
+from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, reports, running, until
 
 #: More than all buffers between a gateway and a client that does not read hold.
 VOLUME = 64 * 1024 * 1024
@@ -213,7 +217,7 @@ async def test_an_exchange_leaves_nothing_behind(
         await until(lambda: not proxy.server.clients.connections)
         assert handler.site.pool.in_use == 0
         assert room.take(2**20)
-        assert handler.flights._flights == {}
+        assert len(handler.shared_calls) == 0
         await origin.stop()
         await until(lambda: len(asyncio.all_tasks()) <= before)
 
@@ -241,10 +245,10 @@ async def test_an_exchange_and_its_body_leave_the_memory_when_it_ends(
                 await client.send(EVENT)
             assert (await client.message()).status == 200
         await until(lambda: proxy.server.proxy.in_flight == 0)
-        alive = sum(isinstance(each, (Exchange, Upload, Tap)) for each in gc.get_objects())
+        alive = sum(isinstance(each, (Exchange, Upload, BodyCopy, Response, Call)) for each in gc.get_objects())
     finally:
         gc.enable()
-    assert alive <= 3  # the last one's
+    assert alive <= 5  # the last one's
 
 
 @pytest.mark.parametrize(
@@ -290,3 +294,202 @@ async def test_a_list_that_cannot_be_decoded_leaves_the_memory_when_it_has_passe
     finally:
         gc.enable()
     assert alive <= 1
+
+
+# ---- what is not forwarded ----
+
+
+def code(message: Message) -> tuple[int, str]:
+    """Status and code of an answer of the proxy's own."""
+    return message.status, json.loads(message.body)["error_code"]
+
+
+async def test_connect_is_not_served(origin: Origin, proxy: Running) -> None:
+    got = await proxy.ask(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    assert code(got) == (405, "method_not_allowed")
+    assert (got.get("Connection"), origin.connections) == (b"close", 0)
+
+
+@pytest.mark.parametrize("length", [1024, 1025])
+async def test_a_body_that_announces_itself_as_too_large_is_not_read(
+    origin: Origin, tmp_path: Path, length: int
+) -> None:
+    async with running(tmp_path, origin.url, limits={"body": "1KiB"}) as proxy:
+        got = await proxy.ask(get("/", f"Content-Length: {length}", method="POST") + bytes(length))
+        if length > 1024:
+            assert code(got) == (413, "body_too_large")
+            assert got.get("Connection") == b"close"
+    assert len(origin.requests) == int(length <= 1024)
+
+
+async def test_without_a_limit_no_body_is_too_large(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, limits={"body": None}) as proxy:
+        assert (await proxy.ask(get("/", method="POST", body=bytes(300_000)))).status == 200
+
+
+async def test_a_request_that_may_travel_no_further_is_answered_here(origin: Origin, proxy: Running) -> None:
+    got = await proxy.ask(get("*", "Max-Forwards: 0", method="OPTIONS"), bodiless=True)
+    assert (got.status, got.get("Allow")) == (204, b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+    assert code(await proxy.ask(get("/", "Max-Forwards: 0", method="TRACE"))) == (405, "method_not_allowed")
+    assert origin.connections == 0
+
+
+async def test_a_request_that_may_travel_further_travels_one_hop_less(origin: Origin, proxy: Running) -> None:
+    await proxy.ask(get("/", "Max-Forwards: 7", method="OPTIONS"))
+    await proxy.ask(get("/", "Max-Forwards: 7"))
+    assert [request.get("Max-Forwards") for request in origin.requests] == [b"6", b"7"]
+
+
+# ---- ids ----
+
+
+async def test_a_usable_id_is_kept_on_the_way_and_in_the_report(origin: Origin, proxy: Running) -> None:
+    seen = reports(proxy)
+    got = await proxy.ask(get("/", "X-Request-Id: poll-1"))
+    assert (origin.requests[0].all("X-Request-Id"), got.all("X-Request-Id")) == ([b"poll-1"], [b"poll-1"])
+    await until(lambda: bool(seen))
+    assert seen[0].request_id == "poll-1"
+
+
+@pytest.mark.parametrize("said", [[], ["X-Request-Id: two words"], ["X-Request-Id: a", "X-Request-Id: b"]])
+async def test_any_other_id_is_replaced_by_a_fresh_one(origin: Origin, proxy: Running, said: list[str]) -> None:
+    seen = reports(proxy)
+    got = await proxy.ask(get("/", *said))
+    (given,) = got.all("X-Request-Id")
+    assert origin.requests[0].all("X-Request-Id") == [given]
+    assert len(given) == 16
+    await until(lambda: bool(seen))
+    assert seen[0].request_id.encode() == given
+
+
+# ---- interim answers ----
+
+
+async def test_an_interim_answer_goes_to_the_client_at_once_and_gives_it_its_permission(
+    origin: Origin, proxy: Running
+) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        assert await wire.reader.readexactly(5) == b"hello"
+        await wire.send(answer(b"done"))
+
+    origin.script = script
+    client = await proxy.connect()
+    await client.send(get("/", "Expect: 100-continue", "Content-Length: 5", method="POST"))
+    assert [(await client.head()).status for _ in range(2)] == [103, 100]
+    await client.send(b"hello")
+    assert (await client.message()).body == b"done"
+
+
+# ---- failures ----
+
+
+async def test_a_failure_of_the_gateway_is_answered_logged_and_reported(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin.answer = b"nonsense\r\n\r\n"
+    seen = reports(proxy)
+    assert code(await proxy.ask(get("/", "X-Request-Id: poll-1"))) == (502, "gateway_bad_answer")
+    (record,) = [record for record in caplog.records if record.getMessage().startswith("request failed: ")]
+    assert record.levelno == logging.WARNING
+    told = {name: record.__dict__[name] for name in ("request_id", "code", "status", "method", "client")}
+    assert told == {
+        "request_id": "poll-1", "code": "gateway_bad_answer", "status": 502, "method": "GET", "client": "127.0.0.1",
+    }  # fmt: skip
+    await until(lambda: bool(seen))
+    assert (seen[0].status, seen[0].problem) == (502, "gateway_bad_answer")
+
+
+async def test_a_failure_of_the_client_is_no_warning(proxy: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    await proxy.ask(get("/", "Max-Forwards: 0", method="TRACE"))
+    (record,) = [record for record in caplog.records if record.getMessage().startswith("request failed: ")]
+    assert record.levelno == logging.INFO
+
+
+async def test_an_error_of_our_own_is_a_500_and_the_connection_goes_on(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("of our own")
+
+    client = await proxy.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr("statusproxy.proxy.exchange.prepared_head", fail)
+        await client.send(get())
+        assert code(await client.message()) == (500, "internal")
+    assert "exchange failed inside the proxy" in caplog.messages
+    await client.send(get())
+    assert (await client.message()).status == 200
+
+
+async def test_an_exchange_that_a_stop_cuts_off_is_reported_without_a_status(origin: Origin, tmp_path: Path) -> None:
+    origin.script = silent
+    async with running(tmp_path, origin.url) as proxy:
+        seen = reports(proxy)
+        client = await proxy.connect()
+        await client.send(get())
+        await until(lambda: proxy.server.proxy.in_flight == 1 and origin.connections == 1)
+        proxy.server._hurry.set()
+        await proxy.server.stop()
+    assert [(report.status, report.problem) for report in seen] == [(0, None)]
+
+
+async def test_a_change_that_cannot_be_made_durable_costs_no_answer(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(proxy.server.registry, "deleted", lambda *_: fail())
+    assert (await proxy.ask(get("/api/channels/sales", method="DELETE"))).status == 200
+    assert "a change could not be made durable" in caplog.messages
+
+
+# ---- the report ----
+
+
+async def test_what_is_reported_of_an_exchange(origin: Origin, proxy: Running) -> None:
+    origin.answer = answer(b'{"success":true,"channels":[]}')
+    seen = reports(proxy)
+    got = await proxy.ask(get("/api/channels?x=1", "Connection: close"))
+    await until(lambda: bool(seen))
+    (report,) = seen
+    assert (report.kind, report.method, report.status, report.template) == (Kind.CHANNELS, "GET", 200, "/api/channels")
+    assert (report.client, report.target, report.corrected) == ("127.0.0.1", b"/api/channels?x=1", 0)
+    assert report.received == 0
+    assert report.sent > len(got.body)
+    assert report.upstream_seconds is not None
+    assert 0 < report.upstream_seconds < report.seconds
+
+
+async def test_bytes_are_counted_both_ways_through_a_tunnel_too(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+        await wire.send(await wire.reader.readexactly(5) + b"!")
+
+    origin.script = script
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get("/socket", "Upgrade: echo", "Connection: Upgrade"))
+    await client.head()
+    await client.send(b"hello")
+    assert await client.rest() == b"hello!"
+    await client.close()
+    await until(lambda: bool(seen))
+    assert (seen[0].received, seen[0].status, seen[0].problem) == (5, 101, None)
+    assert seen[0].sent > 6
+
+
+async def test_what_a_proxy_in_front_left_out_is_told_with_whether_it_was_a_webhook(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str, bool]] = []
+    monkeypatch.setattr(
+        proxy.server.registry, "left_out", lambda what, peer, *, webhook: told.append((what, peer, webhook))
+    )
+    await proxy.ask(get("/", "Via: 1.1 nginx"))
+    await proxy.ask(get("/v1/webhooks/receive", "Via: 1.1 nginx", method="POST", body=b"{}"))
+    assert told == [("client", "127.0.0.1", False), ("client", "127.0.0.1", True)]

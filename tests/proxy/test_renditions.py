@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.proxy.renditions import Renditions
-from statusproxy.proxy.steps import Workshop
+from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
 
 MIB = 1024 * 1024
 
 
 def renditions() -> Renditions:
     """Renditions with nothing remembered."""
-    return Renditions(Workshop())
+    return Renditions(StepRunner())
 
 
 @given(body=st.binary(max_size=500))
@@ -41,7 +41,7 @@ async def test_the_gzip_form_is_the_same_every_time(size: int) -> None:
 async def test_a_body_is_computed_once_though_many_ask_at_once() -> None:
     several, body = renditions(), bytes(3 * MIB)
     forms = await asyncio.gather(*[several.gzip(body) for _ in range(5)], *[several.tag(body) for _ in range(5)])
-    assert len({id(form) for form in forms}) == 2
+    assert len({id(form) for form in forms}) == 2  # one gzip form, one tag
     assert await several.gzip(body) is forms[0]
 
 
@@ -64,3 +64,23 @@ async def test_what_is_remembered_is_bounded_in_number_and_bytes() -> None:
     assert sum(len(known.body) for known in several._recent) <= 16 * MIB
     await several.tag(bytes(20 * MIB))
     assert [len(known.body) for known in several._recent] == [20 * MIB]
+
+
+@pytest.mark.parametrize("form", ["tag", "gzip"])
+async def test_a_form_that_is_being_computed_is_waited_for_and_then_kept(form: str) -> None:
+    gate, runs = asyncio.Event(), list[str]()
+
+    class Runner(StepRunner):
+        async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
+            runs.append(form)
+            await gate.wait()
+            return at_once(steps)
+
+    several, body = Renditions(Runner()), b"body"
+    compute = several.tag if form == "tag" else several.gzip
+    tasks = [asyncio.create_task(compute(body)) for _ in range(3)]
+    await asyncio.sleep(0)
+    gate.set()
+    forms = [*await asyncio.gather(*tasks), await compute(body)]
+    assert len({id(one) for one in forms}) == 1
+    assert runs == [form]

@@ -1,4 +1,4 @@
-"""Who is believed about sessions."""
+"""Which senders are trusted to tell about sessions."""
 
 import base64
 import hmac
@@ -17,13 +17,14 @@ def heard(
     policy: SenderPolicy, *fields: tuple[bytes, bytes], client: str = "10.0.0.1", body: bytes = BODY
 ) -> str | None:
     verification = policy.verify(client, fields)
-    verification.update(body[:5])
-    verification.update(body[5:])
+    for piece in (body[:5], body[5:]):
+        verification.feed(piece)
+        verification.catch_up()
     return verification.doubt()
 
 
 @pytest.mark.parametrize("client", ["10.0.0.1", "::ffff:10.0.0.1", "10.0.0.1:5000"])
-def test_a_sender_of_a_configured_network_is_believed(client: str) -> None:
+def test_a_sender_of_a_configured_network_is_trusted(client: str) -> None:
     assert heard(SenderPolicy(NEAR), client=client) is None
 
 
@@ -55,7 +56,7 @@ def sign(secret: bytes, body: bytes, algorithm: str = "sha256") -> bytes:
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512"])
 @pytest.mark.parametrize("prefix", [b"", b"sha256="])
 @pytest.mark.parametrize("encoding", ["hex", "base64"])
-def test_a_signature_over_the_body_is_believed(
+def test_a_signature_over_the_body_is_trusted(
     algorithm: str, prefix: bytes, encoding: Literal["hex", "base64"]
 ) -> None:
     policy = SenderPolicy(NEAR, signature=Signature(b"x-sign", b"key", algorithm, prefix, encoding))
@@ -90,3 +91,11 @@ def test_all_that_is_configured_is_asked_for() -> None:
     assert heard(policy, good[0]) == "signature"
     assert heard(policy, good[1]) == "secret"
     assert heard(policy, *good, client="203.0.113.9") == "network"
+
+
+def test_only_a_signature_needs_the_body_and_only_of_a_sender_that_may_be_trusted() -> None:
+    signed = SenderPolicy(NEAR, signature=Signature(b"x-sign", b"key"))
+    assert signed.verify("10.0.0.1", []).needs_body
+    assert not signed.verify("203.0.113.9", []).needs_body
+    assert not SenderPolicy(NEAR).verify("10.0.0.1", []).needs_body
+    assert SenderPolicy(NEAR).verify("10.0.0.1", []).open

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from statusproxy.proxy.steps import ON_LOOP, TURN, Steps, Workshop, at_once
+from statusproxy.proxy.steps import ON_LOOP, TURN, StepRunner, Steps, at_once
 from tests.proxy.harness import until
 
 
@@ -36,14 +36,14 @@ async def test_short_work_never_leaves_the_loop_nor_gives_way_to_it() -> None:
     seen: list[int] = []
     others: list[str] = []
     asyncio.get_running_loop().call_soon(others.append, "ran")
-    assert await Workshop().run(working(3, seen)) == "done"
+    assert await StepRunner().run(working(3, seen)) == "done"
     assert set(seen) == {threading.get_ident()}
     assert others == []
 
 
 async def test_long_work_goes_on_in_a_thread() -> None:
     seen: list[int] = []
-    assert await Workshop().run(working(4, seen, ON_LOOP)) == "done"
+    assert await StepRunner().run(working(4, seen, ON_LOOP)) == "done"
     assert seen[0] == threading.get_ident()
     assert threading.get_ident() not in seen[1:]
     assert len(set(seen[1:])) == 1
@@ -52,15 +52,15 @@ async def test_long_work_goes_on_in_a_thread() -> None:
 @pytest.mark.parametrize("seconds", [0.0, ON_LOOP], ids=["on the loop", "in the thread"])
 async def test_an_error_of_the_work_is_raised_to_who_wanted_it(seconds: float) -> None:
     with pytest.raises(ValueError, match="of the work itself"):
-        await Workshop().run(failing(seconds))
+        await StepRunner().run(failing(seconds))
 
 
 async def test_works_take_turns() -> None:
     """The second, which is shorter, does not wait for the end of the first."""
-    workshop, ended = Workshop(), []
+    runner, ended = StepRunner(), []
 
     async def run(name: str, steps: int) -> None:
-        await workshop.run(working(steps, None, TURN))
+        await runner.run(working(steps, None, TURN))
         ended.append(name)
 
     await asyncio.gather(run("long", 8), run("short", 3))
@@ -69,13 +69,13 @@ async def test_works_take_turns() -> None:
 
 async def test_a_cancelled_work_ends_with_its_turn() -> None:
     seen: list[int] = []
-    workshop = Workshop()
-    task = asyncio.create_task(workshop.run(working(1000, seen, TURN)))
+    runner = StepRunner()
+    task = asyncio.create_task(runner.run(working(1000, seen, TURN)))
     await until(lambda: len(seen) >= 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await workshop.run(working(2, None, ON_LOOP))  # stands behind the turn under way
+    await runner.run(working(2, None, ON_LOOP))  # stands behind the turn under way
     assert len(seen) <= 4
 
 
@@ -83,16 +83,16 @@ async def test_without_a_thread_the_work_is_done_on_the_loop(monkeypatch: pytest
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    workshop, seen = Workshop(), list[int]()
+    runner, seen = StepRunner(), list[int]()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        assert await workshop.run(working(4, seen, ON_LOOP)) == "done"
+        assert await runner.run(working(4, seen, ON_LOOP)) == "done"
     assert set(seen) == {threading.get_ident()}
-    assert await workshop.run(working(3, None, ON_LOOP)) == "done"  # what stood in the queue does no harm
+    assert await runner.run(working(3, None, ON_LOOP)) == "done"  # what stood in the queue does no harm
 
 
 async def test_little_wide_work_is_under_way_at_a_time_and_other_work_does_not_wait_for_it() -> None:
-    workshop, begun, ended = Workshop(), set[int](), list[int]()
+    runner, begun, ended = StepRunner(), set[int](), list[int]()
 
     def wide(number: int) -> Steps[None]:
         begun.add(number)
@@ -100,10 +100,10 @@ async def test_little_wide_work_is_under_way_at_a_time_and_other_work_does_not_w
         yield from working(2, None, ON_LOOP)
         ended.append(number)
 
-    all_wide = asyncio.gather(*[workshop.run(wide(number), wide=True) for number in range(12)])
+    all_wide = asyncio.gather(*[runner.run(wide(number), wide=True) for number in range(12)])
     await asyncio.sleep(0)
     assert begun == {0, 1, 2, 3}
-    assert await workshop.run(working(2)) == "done"
+    assert await runner.run(working(2)) == "done"
     assert len(ended) < 12
     await all_wide
     assert len(ended) == 12

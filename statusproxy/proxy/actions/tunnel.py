@@ -1,10 +1,27 @@
 """Tunnels: after a switch of protocols, bytes go both ways untouched until both sides are done (RFC 9110 §7.8)."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from statusproxy.proxy.downstream.connection import ClientConnection
+from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.connection import UpstreamConnection
+
+if TYPE_CHECKING:
+    from statusproxy.proxy.exchange import Exchange
+
+
+async def serve(exchange: "Exchange", head: ResponseHead) -> None:
+    """Give the client the gateway's 101, and carry the tunnel until it ends."""
+    client, gateway, body = exchange.request.connection, exchange.call.connection, exchange.body
+    assert gateway is not None
+    await exchange.response.switch(head)
+    client.gone = None  # the tunnel looks after both its sides
+    tunnel = Tunnel(client, gateway, exchange.site.timeouts.upgrade_idle)
+    await tunnel.run(body.carried if body is not None else None)
+    exchange.response.tunnel_ended(tunnel.bytes_down, tunnel.broken)
+    exchange.tunnel_received = tunnel.bytes_up
 
 
 class Tunnel:

@@ -7,9 +7,9 @@ place is taken, and of a larger one a beginning. Whoever then stops sending is g
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
-from statusproxy.proxy.downstream.body_buffer import BrokenBodyError, RequestBody
+from statusproxy.proxy.downstream.body_buffer import BrokenBodyError
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.min_rate import Pace
@@ -19,8 +19,8 @@ from statusproxy.proxy.upstream.errors import UpstreamError
 
 log = logging.getLogger("statusproxy.proxy")
 
-#: Bytes of a body that are waited for before a place is taken: a text message or an event is whole by then, and who
-#: sends more has shown that it sends.
+#: Bytes of a body that are waited for before a place is taken. A text message or an event is whole by then, and a
+#: client that sends more has shown that it sends.
 ENOUGH: Final = 64 * 1024
 
 #: Seconds that a piece of a chunked body waits for more before it is sent on: such a body may be a slow stream, whose
@@ -28,70 +28,68 @@ ENOUGH: Final = 64 * 1024
 _HOLD: Final = 1.0
 
 
-def read_whole(content: RequestBody, limit: int | None) -> bytes:
-    """A body that is all here already. Raises `UpstreamError` where it has more than `limit` bytes."""
-    if limit is not None and content.size > limit:
-        raise UpstreamError("body_too_large")
-    return content.read_nowait()
+class BodyObserver(Protocol):
+    """Somebody who is given a request's body as it passes, and holds it up as little as possible."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece, as it came. Never raises."""
+
+    def catch_up(self) -> Awaitable[None] | None:
+        """The work that the observer is behind with, to be awaited before more is read; None where there is none."""
 
 
 class Upload:
-    """The body of one request that is still coming.
+    """The body of one request on its way to the gateway: the one place that reads, counts and limits it.
 
-    Use: `begin()`, send what it gave; `carry()` unless `whole`; `stop()` at the end. `finish()` reads what is left
-    where nobody carries it.
+    Use: `await begin()`, and send what it gave; `carry()` unless `whole`; `stop()` at the end. `finish()` reads what is
+    left where nobody carries it. Each observer is given every piece, also what the gateway does not take any more.
     """
 
     __slots__ = (
-        "_at_once",
-        "_catch_up",
         "_content",
-        "_observe",
+        "_framed",
+        "_held_back",
+        "_observers",
+        "_on_whole",
         "_pace",
         "_pump",
         "_request",
         "_since",
         "_site",
         "_timer",
-        "framed",
         "received",
         "whole",
     )
 
-    def __init__(
-        self,
-        request: ClientRequest,
-        site: Site,
-        observe: Callable[[bytes], None] | None,
-        catch_up: Callable[[], Awaitable[None] | None],
-        *,
-        at_once: bool,
-    ) -> None:
-        """`observe` is given each piece, and gets the rest as well when the gateway takes no more; before more is read
-        in the background, what `catch_up` gives is awaited, so that an observer is never far behind.
-
-        `at_once`: the client holds the body back for the gateway's permission (`Expect: 100-continue`), so nothing is
-        waited for before the head is sent, and the client's minimum rate begins with `permitted`.
-        """
+    def __init__(self, request: ClientRequest, site: Site) -> None:
         self._request = request
         self._content = request.content
         self._site = site
-        self._observe = observe
-        self._catch_up = catch_up
-        self._at_once = at_once
+        self._observers: tuple[BodyObserver, ...] = ()
+        self._on_whole: Callable[[], Awaitable[None]] | None = None
+        self._framed = request.message.chunked
+        expected = request.message.well_known.get(b"expect")
+        self._held_back = expected is not None and request.version >= (1, 1) and _waits(expected)
         self._pace: Pace | None = None  # from the first wait on
         self._pump: asyncio.Task[None] | None = None
         self._timer: asyncio.Timeout | None = None  # of the wait under way
         self._since = 0.0
-        self.framed = request.message.chunked
         self.received = 0
+        """Bytes of the body that were read."""
         self.whole = False
         """Whether all of it has been read."""
 
+    def observe(self, *observers: BodyObserver, on_whole: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Give every piece to `observers` from now on; `on_whole` is called once, when all of the body was read."""
+        self._observers, self._on_whole = observers, on_whole
+
     @property
-    def withheld(self) -> bool:
-        """Whether the client still waits for a permission to send it (RFC 9110 §10.1.1)."""
-        return self._at_once
+    def held_back(self) -> bool:
+        """Whether the client still waits for a permission to send it (`Expect: 100-continue`, RFC 9110 §10.1.1).
+
+        Then nothing is waited for before the head is sent, and the client's minimum rate begins with `permitted`.
+        """
+        return self._held_back
 
     @property
     def unread(self) -> bool:
@@ -109,59 +107,79 @@ class Upload:
         Raises `UpstreamError` where the client is too slow, sends too much or breaks the framing, and `ConnectionError`
         where it has gone; nothing has been sent to the gateway then.
         """
+        if self._content.is_eof():  # the usual case
+            self._held_back = False
+            data = self._content.read_nowait()
+            self._count(data)
+            return self._frame(data)
         pieces: list[bytes] = []
         hold: float | None = None
-        while not (self._at_once or self.whole or self.received >= ENOUGH):
+        while not (self._held_back or self.whole or self.received >= ENOUGH):
             piece = await self._next(hold)
             if piece is None:
                 break
             pieces.append(piece)
-            if self.framed and hold is None:
+            if self._framed and hold is None:
                 hold = asyncio.get_running_loop().time() + _HOLD
         return self._frame(b"".join(pieces))
 
-    def carry(self, connection: UpstreamConnection, done: Callable[[], Awaitable[None]]) -> None:
-        """Carry the rest to the gateway as it comes, in a task of its own; `done` is called when all has come."""
-        self._pump = asyncio.create_task(self._carry(connection, done))
+    def carry(self, connection: UpstreamConnection) -> None:
+        """Carry the rest to the gateway as it comes, in a task of its own."""
+        self._pump = asyncio.create_task(self._carry(connection))
+
+    async def end(self) -> None:
+        """Tell who wants to know (`observe`) that the body is whole; at most once."""
+        told, self._on_whole = self._on_whole, None
+        if told is not None:
+            await told()
 
     def permitted(self) -> None:
         """The client was told to send: from now on its time counts."""
-        if not self._at_once:
+        if not self._held_back:
             return
-        self._at_once = False
+        self._held_back = False
         if self._timer is not None and not self._timer.expired():
             now = asyncio.get_running_loop().time()
             self._timer.reschedule(self._until(now))
 
     async def finish(self) -> None:
-        """Read what is left, for `observe` alone. Raises as `begin` does."""
+        """Read what is left for the observers alone, once the pump has ended. Raises as `begin` does."""
+        if self._pump is not None:
+            await self.carried_out()
+            return
         while not self.whole:
             await self._next()
-            await self._watched()
+            await self._catch_up()
+        await self.end()
+
+    async def carried_out(self) -> None:
+        """Wait until the pump, if there is one, has ended: all was read, or nothing more can be."""
+        if self._pump is not None:
+            await asyncio.wait([self._pump])
 
     async def stop(self) -> None:
-        """Carry no more, and let go of the observer: the two would keep each other, and the body, in memory."""
+        """Carry no more, and let go of the observers: they and this would keep each other, and the body, in memory."""
         if self._pump is not None and not self._pump.done():
             # The connection reads the rest of the body itself now, and two readers at once would clash.
             self._pump.cancel()
             await asyncio.wait([self._pump])
-        self._pump = self._observe = None
-        self._catch_up = _nothing
+        self._pump = self._on_whole = None
+        self._observers = ()
 
-    async def _carry(self, connection: UpstreamConnection, done: Callable[[], Awaitable[None]]) -> None:
-        """Carry the body at the pace of the slower side; when the gateway takes no more, read on for the observer."""
+    async def _carry(self, connection: UpstreamConnection) -> None:
+        """Carry the body at the pace of the slower side; when the gateway takes no more, read on for the observers."""
         try:
             while not self.whole:
-                if _over(connection) and self._observe is None:
+                if _over(connection) and not self._observers:
                     return
                 data = await self._next()
                 if data is None or _over(connection):
-                    await self._watched()
+                    await self._catch_up()
                     continue
                 connection.write(self._frame(data))
                 # Never said of a request that was not sent whole: the next one's head would be read as its body.
                 connection.request_done = self.whole
-                await self._watched()
+                await self._catch_up()
                 if connection.writing_paused and not self.whole:
                     await self._taken(connection)
         except UpstreamError as error:
@@ -172,21 +190,22 @@ class Upload:
             log.exception("a request's body could not be carried")
             self._give_up(connection, UpstreamError("internal"))
         else:
-            await done()
+            await self.end()
 
     def _give_up(self, connection: UpstreamConnection, error: UpstreamError) -> None:
         """The request stays incomplete. Once it is complete the connection may serve another exchange already."""
         if not self.whole:
             connection.give_up(error)
 
-    async def _watched(self) -> None:
-        """Let the observer work off what it was given; an error of its own costs no request."""
-        try:
-            behind = self._catch_up()
-            if behind is not None:
-                await behind
-        except Exception:
-            log.exception("a request's body could not be watched")
+    async def _catch_up(self) -> None:
+        """Let the observers work off what they were given; an error of theirs costs no request."""
+        for observer in self._observers:
+            try:
+                work = observer.catch_up()
+                if work is not None:
+                    await work
+            except Exception:
+                log.exception("a request's body could not be watched")
 
     async def _taken(self, connection: UpstreamConnection) -> None:
         """Wait until the gateway takes more; give it up when it does not."""
@@ -214,7 +233,7 @@ class Upload:
                 raise ConnectionResetError("the client has gone") from error
             raise
         if data is not None:
-            self._at_once = False
+            self._held_back = False
             self._count(data)
         return data
 
@@ -225,8 +244,9 @@ class Upload:
             raise UpstreamError("body_too_large")
         self.whole = self._content.is_eof()
         self.received += len(data)
-        if data and self._observe is not None:
-            self._observe(data)
+        if data:
+            for observer in self._observers:
+                observer.feed(data)
 
     async def _wait(self, hold: float | None) -> bytes | None:
         """Wait for the client to send more, for as long as it may take; None when nothing came until `hold`."""
@@ -257,7 +277,7 @@ class Upload:
         """When the client is given up if nothing comes from `now` on."""
         times, rate = self._site.timeouts, self._site.limits.min_rate
         until = None if times.request_body is None else now + times.request_body
-        if rate is None or self._at_once:
+        if rate is None or self._held_back:
             return until
         self._since = now
         if self._pace is None:
@@ -268,14 +288,15 @@ class Upload:
 
     def _frame(self, data: bytes) -> bytes:
         """`data` as the next hop gets it, with the end of the chunks when it is the last."""
-        if not self.framed:
+        if not self._framed:
             return data
         framed = chunk(data) if data else b""
         return framed + LAST_CHUNK if self.whole else framed
 
 
-def _nothing() -> None:
-    """What there is to catch up with when nobody observes."""
+def _waits(expected: list[bytes]) -> bool:
+    """Whether the values of `Expect` ask for a permission to send the body."""
+    return any(value.lower() == b"100-continue" for value in expected)
 
 
 def _over(connection: UpstreamConnection) -> bool:

@@ -3,10 +3,13 @@
 import asyncio
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from statusproxy.proxy.actions.tunnel import Tunnel
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
@@ -387,3 +390,189 @@ async def test_a_gateway_that_ends_the_tunnel_before_the_request_is_whole_frees_
     # The client's own half stays open all the while.
     await until(lambda: not proxy.server.clients.connections)
     assert proxy.server.proxy.in_flight == 0
+
+
+# ---- by itself, between stand-ins for both sides ----
+
+
+class Transport:
+    """One side's transport: what it is sent, and how it was ended."""
+
+    def __init__(self, *, half: bool = True) -> None:
+        self.half = half
+        self.written = b""
+        self.ended = ""
+        self.reading = True
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def can_write_eof(self) -> bool:
+        return self.half
+
+    def write_eof(self) -> None:
+        self.ended = "half"
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    def get_extra_info(self, _: str) -> None:
+        return None
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Side:
+    """The connection of a client or of a gateway."""
+
+    def __init__(self, *, half: bool = True) -> None:
+        self.transport: Transport | None = Transport(half=half)
+        self.writable: Callable[[], None] | None = None
+        self.writing_paused = self.was_reset = self.closed = self.unsent = self.held = False
+        self.receive: Callable[[bytes | None], None] = lambda _: None
+        self.ended = ""
+
+    def tunnel(self, receive: Callable[[bytes | None], None]) -> None:
+        self.receive = receive
+
+    def take_over(self, receiver: Any) -> None:
+        self.receive = lambda data: receiver.feed_eof() if data is None else receiver.feed_data(data)
+
+    def hold(self) -> None:
+        self.held = True
+
+    def go_on(self) -> None:
+        self.held = False
+
+    def write(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def reset(self) -> None:
+        self.ended = "reset"
+
+
+class Pair:
+    """A tunnel under way between two sides."""
+
+    def __init__(self, *, half: bool = True, upload: asyncio.Future[None] | None = None) -> None:
+        self.client, self.gateway = Side(half=half), Side(half=half)
+        client: Any = self.client
+        gateway: Any = self.gateway
+        self.tunnel = Tunnel(client, gateway, None)
+        self.task = asyncio.ensure_future(self.tunnel.run(upload))
+
+    async def __aenter__(self) -> "Pair":
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+async def test_a_client_that_takes_no_more_makes_the_gateway_wait() -> None:
+    async with Pair() as pair:
+        transport: Any = pair.gateway.transport
+        pair.client.writing_paused = True
+        pair.gateway.receive(b"hello")
+        assert not transport.reading
+        assert pair.client.writable is not None
+        pair.client.writable()
+        assert transport.reading
+        transport.reading, pair.gateway.closed = False, True
+        pair.client.writable()
+        assert not transport.reading
+
+
+async def test_a_gateway_that_takes_no_more_makes_the_client_wait() -> None:
+    async with Pair() as pair:
+        client: Any = pair.client
+        pair.gateway.writing_paused = True
+        client.receive(b"hello")
+        assert client.held
+        assert pair.gateway.writable is not None
+        pair.gateway.writable()
+        assert not client.held
+        assert pair.tunnel.bytes_up == 5
+
+
+async def test_the_end_of_the_gateways_half_closes_a_client_that_has_no_half() -> None:
+    async with Pair(half=False) as pair:
+        pair.gateway.receive(None)
+        assert pair.client.transport is not None
+        assert pair.client.transport.ended == "closed"
+
+
+async def test_the_end_of_the_clients_half_closes_a_gateway_that_has_no_half() -> None:
+    async with Pair(half=False) as pair:
+        pair.client.receive(None)
+        assert pair.gateway.transport is not None
+        assert pair.gateway.transport.ended == "closed"
+
+
+async def test_when_both_have_ended_the_gateway_is_closed_behind_what_is_left() -> None:
+    async with Pair() as pair:
+        pair.client.receive(None)
+        pair.gateway.receive(None)
+        assert pair.gateway.ended == "closed"
+
+
+async def test_a_lost_client_ends_the_tunnel_though_the_gateway_goes_on_talking() -> None:
+    async with Pair() as pair:
+        pair.client.transport = None
+        pair.gateway.receive(b"hello")
+        assert not pair.task.done()
+        pair.gateway.receive(None)
+        await pair.task
+        assert (pair.tunnel.broken, pair.tunnel.bytes_down) == (None, 5)
+
+
+async def test_a_reset_is_passed_on_once() -> None:
+    async with Pair() as pair:
+        pair.gateway.was_reset = pair.client.was_reset = True
+        pair.gateway.receive(None)
+        pair.client.receive(None)
+        await pair.task
+        assert pair.client.transport is not None
+        assert (pair.client.transport.ended, pair.gateway.ended) == ("aborted", "reset")
+        assert pair.tunnel.broken == "gateway_closed"
+
+
+async def test_a_reset_of_a_client_that_is_lost_needs_no_reset() -> None:
+    async with Pair() as pair:
+        pair.client.transport, pair.client.was_reset = None, True
+        pair.client.receive(None)
+        await pair.task
+        assert (pair.gateway.ended, pair.tunnel.broken) == ("reset", "client_gone")
+
+
+async def test_a_gateway_that_has_not_taken_all_is_reset_at_the_end() -> None:
+    async with Pair() as pair:
+        pair.gateway.unsent, pair.client.transport = True, None
+        pair.gateway.receive(None)
+        await pair.task
+        assert pair.gateway.ended == "reset"
+
+
+async def test_a_tunnel_without_a_time_limit_is_never_looked_at() -> None:
+    async with Pair() as pair:
+        assert pair.tunnel._timer is None
+
+
+async def test_a_gateway_that_ends_before_it_has_the_request_wants_no_more_of_it() -> None:
+    upload: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with Pair(upload=upload) as pair:
+        pair.gateway.receive(None)
+        await pair.task
+        assert pair.tunnel.broken is None

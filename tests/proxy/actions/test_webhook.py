@@ -14,8 +14,11 @@ from typing import Any
 import brotli
 import pytest
 
+from statusproxy.proxy.actions.webhook import request_target
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
+from statusproxy.proxy.sender_auth import SenderPolicy
+from statusproxy.proxy.site import WebhookTarget
 from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
@@ -584,3 +587,51 @@ async def test_a_connection_whose_webhook_was_answered_before_it_was_sent_whole_
     assert (await client.message()).status == 200
     assert (await proxy.ask(get("/next"))).status == 200
     assert origin.connections == 2
+
+
+async def test_an_event_without_a_body_passes_and_is_counted(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhooks = [{"path": "/tap", "forward": False}, {"path": "/in"}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        heard: list[bytes] = []
+        monkeypatch.setattr(proxy.server.registry, "hear", lambda body, *_: heard.append(body))
+        assert (await proxy.ask(get("/tap", method="POST"), bodiless=True)).status == 204
+        assert (await proxy.ask(get("/in", method="POST"))).status == 200
+        assert heard == [b"", b""]
+        await origin.stop()
+        assert (await proxy.ask(get("/in", method="POST"))).status == 502
+        assert heard == [b""] * 3
+
+
+async def test_an_error_of_our_own_in_reading_an_event_costs_no_answer(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("of our own")
+
+    unreadable: list[tuple[str, str]] = []
+    monkeypatch.setattr(proxy.server.registry, "hear", fail)
+    monkeypatch.setattr(proxy.server.registry, "unreadable", lambda what, why: unreadable.append((what, why)))
+    assert (await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))).status == 200
+    assert unreadable == [("webhook", "internal")]
+    assert "a webhook could not be read" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("target", "session_at", "came", "went"),
+    [
+        (None, None, b"/in?a", None),
+        (b"/hub", None, b"/in", b"/hub"),
+        (b"/hub", None, b"/in?a=b&a", b"/hub?a=b&a"),
+        (b"/hub?k=1", None, b"/in?a", b"/hub?k=1&a"),
+        (b"/hub", None, b"/in?", b"/hub?"),
+        (b"/hub/{session}", 2, b"/in/s%2F1?a", b"/hub/s%2F1?a"),
+        (b"/hub/{session}/{session}", 2, b"/in/s", b"/hub/s/{session}"),
+    ],
+)
+def test_the_target_at_another_receiver(
+    target: bytes | None, session_at: int | None, came: bytes, went: bytes | None
+) -> None:
+    entry = WebhookTarget(SenderPolicy([]), target=target, session_at=session_at)
+    assert request_target(entry, came) == went

@@ -2,12 +2,20 @@
 
 import asyncio
 import json
+import weakref
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream.request_body import ENOUGH
+from statusproxy.proxy.downstream import request_body
+from statusproxy.proxy.downstream.body_buffer import BrokenBodyError
+from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
+from statusproxy.proxy.site import Limits, Timeouts
+from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 WEBHOOK = "/v1/webhooks/receive"
@@ -35,6 +43,364 @@ def code(message: Message) -> tuple[int, str]:
 def posted(path: str = "/", *fields: str) -> bytes:
     """The head of a POST."""
     return get(path, *fields, method="POST")
+
+
+# ---- by itself, between stand-ins for its client and its gateway ----
+
+
+class Content:
+    """What has come of a body, and what is still to come."""
+
+    def __init__(self, *pieces: bytes, whole: bool = False) -> None:
+        self.pieces = list(pieces)
+        self.whole = whole
+        self.error: Exception | None = None
+        self.came = asyncio.Event()
+
+    def is_eof(self) -> bool:
+        return self.whole
+
+    def read_nowait(self) -> bytes:
+        if self.error is not None:
+            raise self.error
+        pieces, self.pieces = self.pieces, []
+        return b"".join(pieces)
+
+    async def readany(self) -> bytes:
+        while not self.pieces and not self.whole and self.error is None:
+            self.came.clear()
+            await self.came.wait()
+        return self.read_nowait()
+
+    def come(self, data: bytes = b"", *, whole: bool = False, error: Exception | None = None) -> None:
+        """Something comes, or the end, or an error in place of all that was not read."""
+        if data:
+            self.pieces.append(data)
+        self.whole, self.error = whole, error
+        self.came.set()
+
+
+class Gateway:
+    """A connection to the gateway that takes what is written to it."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.closed = self.complete = self.request_done = self.writing_paused = False
+        self.given_up: str | None = None
+        self.taken = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    async def drain(self) -> None:
+        await self.taken.wait()
+
+    def give_up(self, error: UpstreamError) -> None:
+        self.given_up = error.code
+        self.closed = True
+
+
+class Observer:
+    """Is given each piece; `work` is what it is behind with."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.fed = b""
+        self.work = work
+        self.caught_up = 0
+
+    def feed(self, data: bytes) -> None:
+        self.fed += data
+
+    def catch_up(self) -> Awaitable[None] | None:
+        self.caught_up += 1
+        return self.work() if self.work is not None else None
+
+
+def upload(
+    content: Content,
+    *,
+    chunked: bool = False,
+    expect: bytes | None = None,
+    version: tuple[int, int] = (1, 1),
+    limit: int | None = None,
+    connected: bool = True,
+    write: float | None = None,
+) -> Upload:
+    """The body of a request with this content."""
+    request: Any = SimpleNamespace(
+        content=content,
+        version=version,
+        message=SimpleNamespace(chunked=chunked, well_known={} if expect is None else {b"expect": [expect]}),
+        connection=SimpleNamespace(transport=object() if connected else None),
+    )
+    site: Any = SimpleNamespace(
+        limits=Limits(body=limit, min_rate=None), timeouts=Timeouts(request_body=None, write=write)
+    )
+    return Upload(request, site)
+
+
+def carried(body: Upload, gateway: Gateway) -> asyncio.Task[None]:
+    """Carry the rest of `body`."""
+    real: Any = gateway
+    body.carry(real)
+    assert body.carried is not None
+    return body.carried
+
+
+@pytest.mark.parametrize(
+    ("chunked", "data", "sent"),
+    [
+        (False, b"hello", b"hello"),
+        (False, b"", b""),
+        (True, b"hello", b"5\r\nhello\r\n0\r\n\r\n"),
+        (True, b"", b"0\r\n\r\n"),
+    ],
+)
+async def test_a_body_that_is_here_is_read_counted_and_observed_at_once(
+    chunked: bool, data: bytes, sent: bytes
+) -> None:
+    body, one, other = upload(Content(data, whole=True), chunked=chunked, limit=5), Observer(), Observer()
+    body.observe(one, other)
+    assert await body.begin() == sent
+    assert (one.fed, other.fed, body.received, body.whole, body.unread) == (data, data, len(data), True, False)
+
+
+async def test_a_body_that_is_here_and_has_a_byte_too_many_is_refused_and_not_observed() -> None:
+    body, observer = upload(Content(b"sixsix", whole=True), limit=5), Observer()
+    body.observe(observer)
+    with pytest.raises(UpstreamError, match="body_too_large"):
+        await body.begin()
+    assert observer.fed == b""
+
+
+async def test_who_wants_to_know_is_told_once_that_the_body_is_whole() -> None:
+    told: list[int] = []
+
+    async def whole() -> None:
+        told.append(body.received)
+
+    body = upload(Content(b"hello", whole=True))
+    body.observe(on_whole=whole)
+    await body.begin()
+    assert told == []
+    await body.end()
+    await body.end()
+    assert told == [5]
+
+
+@pytest.mark.parametrize(
+    ("expect", "version", "held_back"),
+    [(b"100-continue", (1, 1), True), (b"100-Continue", (1, 1), True), (b"100-continue", (1, 0), False),
+     (b"else", (1, 1), False), (None, (1, 1), False)],
+)  # fmt: skip
+async def test_nothing_is_waited_for_of_a_body_that_is_held_back(
+    expect: bytes | None, version: tuple[int, int], held_back: bool
+) -> None:
+    content = Content()
+    body = upload(content, expect=expect, version=version)
+    assert body.held_back is held_back
+    begun = asyncio.ensure_future(body.begin())
+    await asyncio.sleep(0)
+    assert begun.done() is held_back
+    content.come(b"hello", whole=True)
+    assert await begun == (b"" if held_back else b"hello")
+    body.permitted()
+    assert not body.held_back
+
+
+async def test_the_rest_is_carried_as_it_comes_and_the_request_is_done_with_its_last_byte() -> None:
+    content, gateway, ended = Content(b"a" * ENOUGH), Gateway(), list[bool]()
+
+    async def whole() -> None:
+        ended.append(gateway.request_done)
+
+    body, observer = upload(content), Observer()
+    body.observe(observer, on_whole=whole)
+    assert await body.begin() == b"a" * ENOUGH
+    task = carried(body, gateway)
+    content.come(b"more")
+    await until(lambda: gateway.written == [b"more"])
+    assert (gateway.request_done, ended) == (False, [])
+    content.come(b"last", whole=True)
+    await task
+    assert (gateway.written, gateway.request_done, ended) == ([b"more", b"last"], True, [True])
+    assert observer.fed == b"a" * ENOUGH + b"morelast"
+    assert observer.caught_up == 2
+
+
+@pytest.mark.parametrize("how", ["closed", "complete"])
+async def test_when_the_gateway_takes_no_more_the_rest_is_for_the_observers_alone(how: str) -> None:
+    content, gateway = Content(), Gateway()
+    setattr(gateway, how, True)
+    body, observer = upload(content), Observer()
+    body.observe(observer)
+    task = carried(body, gateway)
+    content.come(b"rest", whole=True)
+    await task
+    assert (gateway.written, gateway.request_done, observer.fed) == ([], False, b"rest")
+
+
+async def test_where_nobody_observes_it_is_left_where_it_is() -> None:
+    gateway = Gateway()
+    gateway.complete = True
+    body = upload(Content(b"rest"))
+    await carried(body, gateway)
+    assert (body.received, body.unread) == (0, True)
+
+
+async def test_a_gateway_that_stops_reading_is_waited_for() -> None:
+    content, gateway = Content(), Gateway()
+    gateway.writing_paused = True
+    body = upload(content)
+    task = carried(body, gateway)
+    content.come(b"one")
+    await until(lambda: gateway.written == [b"one"])
+    content.come(b"two", whole=True)
+    await asyncio.sleep(0)
+    assert gateway.written == [b"one"]
+    gateway.taken.set()
+    await task
+    assert gateway.written == [b"one", b"two"]
+
+
+async def test_a_gateway_that_stops_reading_for_too_long_is_given_up() -> None:
+    content, gateway = Content(), Gateway()
+    gateway.writing_paused = True
+    task = carried(upload(content, write=0.0), gateway)
+    content.come(b"one")
+    await task
+    assert gateway.given_up == "gateway_timeout"
+
+
+@pytest.mark.parametrize(
+    ("error", "connected", "code"),
+    [
+        (BrokenBodyError("not a chunk"), True, "bad_request"),
+        (ConnectionResetError(), True, "client_gone"),
+        (TimeoutError(), False, "client_gone"),
+        (OSError("of our own"), True, "internal"),
+    ],
+)
+@pytest.mark.parametrize("waited_for", [True, False])
+async def test_a_body_that_ends_in_its_middle_gives_the_request_up(
+    error: Exception, connected: bool, code: str, waited_for: bool
+) -> None:
+    content, gateway, told = Content(), Gateway(), list[str]()
+
+    async def whole() -> None:
+        told.append("whole")
+
+    body = upload(content, connected=connected)
+    body.observe(on_whole=whole)
+    task = carried(body, gateway)
+    if waited_for:
+        await asyncio.sleep(0)
+    content.come(error=error)
+    await task
+    assert (gateway.given_up, gateway.request_done, told) == (code, False, [])
+
+
+async def test_a_body_beyond_the_limit_gives_the_request_up_and_is_observed_up_to_it() -> None:
+    content, gateway, observer = Content(), Gateway(), Observer()
+    body = upload(content, limit=5)
+    body.observe(observer)
+    task = carried(body, gateway)
+    content.come(b"hello")
+    await until(lambda: observer.fed == b"hello")
+    content.come(b"!")
+    await task
+    assert (gateway.given_up, observer.fed, body.received) == ("body_too_large", b"hello", 5)
+
+
+async def test_a_request_whose_body_was_read_whole_is_never_given_up() -> None:
+    """Its connection may serve another exchange already."""
+    content, gateway = Content(), Gateway()
+
+    def fail(data: bytes) -> None:
+        raise RuntimeError("of our own")
+
+    gateway.write = fail  # type: ignore[method-assign]
+    task = carried(upload(content), gateway)
+    content.come(b"all", whole=True)
+    await task
+    assert (gateway.request_done, gateway.given_up) == (False, None)
+
+
+async def test_a_chunked_piece_is_held_for_a_moment_and_goes_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "_HOLD", 0.0)
+    content = Content(b"one")
+    body = upload(content, chunked=True)
+    assert await body.begin() == b"3\r\none\r\n"
+    assert (body.whole, body.received) == (False, 3)
+
+
+async def test_an_observer_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise RuntimeError("of the observer's own")
+
+    content, gateway = Content(), Gateway()
+    body, other = upload(content), Observer()
+    body.observe(Observer(fail), other)
+    task = carried(body, gateway)
+    content.come(b"all", whole=True)
+    await task
+    assert (gateway.written, other.caught_up) == ([b"all"], 1)
+    assert "a request's body could not be watched" in caplog.messages
+
+
+async def test_what_nobody_carries_can_be_read_to_its_end() -> None:
+    told: list[str] = []
+
+    async def whole() -> None:
+        told.append("whole")
+
+    content, observer = Content(b"one"), Observer()
+    body = upload(content)
+    body.observe(observer, on_whole=whole)
+    task = asyncio.ensure_future(body.finish())
+    content.come(b"two", whole=True)
+    await task
+    assert (observer.fed, told) == (b"onetwo", ["whole"])
+    await body.carried_out()
+
+
+async def test_what_is_carried_is_waited_for() -> None:
+    content, gateway = Content(), Gateway()
+    body = upload(content)
+    task = carried(body, gateway)
+    finish = asyncio.ensure_future(body.finish())
+    await asyncio.sleep(0)
+    assert not finish.done()
+    content.come(b"all", whole=True)
+    await finish
+    assert task.done()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_after_a_stop_nothing_is_carried_and_nobody_is_held(whole: bool) -> None:
+    content, gateway, observer = Content(), Gateway(), Observer()
+    body = upload(content)
+    body.observe(observer)
+    task = carried(body, gateway)
+    if whole:
+        content.come(b"all", whole=True)
+        await task
+    else:
+        await asyncio.sleep(0)
+    held = weakref.ref(observer)
+    del observer
+    await body.stop()
+    assert task.cancelled() is not whole
+    assert (body.carried, held()) == (None, None)
+
+
+async def test_a_body_without_a_pump_stops_at_once() -> None:
+    body = upload(Content(b"all", whole=True))
+    await body.stop()
+    assert body.carried is None
+
+
+# ---- through the proxy ----
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 65536", "Content-Length: 10000000", "Transfer-Encoding: chunked"])
@@ -387,9 +753,9 @@ async def test_an_error_of_the_observer_costs_no_request_its_connection(
     async def broken() -> None:
         raise RuntimeError("an error of the observer's own")
 
-    monkeypatch.setattr("statusproxy.proxy.exchange.Exchange._behind", lambda _: broken())
+    monkeypatch.setattr("statusproxy.proxy.body_copy.BodyCopy.catch_up", lambda _: broken())
     client = await proxy.connect()
-    await client.send(posted("/", "Content-Length: 200000") + bytes(ENOUGH))
+    await client.send(posted(WEBHOOK, "Content-Length: 200000") + bytes(ENOUGH))
     await until(lambda: origin.connections == 1)
     await client.send(bytes(ENOUGH))
     await client.send(bytes(200_000 - 2 * ENOUGH))

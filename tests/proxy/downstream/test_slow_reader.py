@@ -3,10 +3,14 @@
 import asyncio
 import socket
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream.slow_reader import progress
+from statusproxy.proxy.downstream import slow_reader
+from statusproxy.proxy.downstream.slow_reader import SlowReader, progress
+from statusproxy.proxy.min_rate import Pace
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, get, reports, running, until
 
 #: More than the kernel takes for a client that reads nothing.
@@ -134,3 +138,92 @@ async def test_where_nothing_counts_what_the_peer_took_our_own_buffer_tells(tmp_
     writer.close()
     server.close()
     assert progress(None) == 0
+
+
+# ---- by itself ----
+
+
+class Slow:
+    """A client's connection whose peer takes what the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.transport: object | None = object()
+        self.taken = 0
+        self.was_reset: list[object] = []
+        self.drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(slow_reader, "progress", lambda _: self.taken)
+        monkeypatch.setattr(slow_reader, "reset", self.reset)
+
+    def reset(self, transport: object) -> None:
+        self.was_reset.append(transport)
+        self.drained.set_exception(ConnectionResetError())
+
+    async def drain(self) -> None:
+        await self.drained
+
+
+def reader(client: Slow, pace: Pace | None, stall: float | None) -> SlowReader:
+    """What waits for `client`."""
+    real: Any = client
+    return SlowReader(real, pace, stall)
+
+
+async def test_a_client_that_takes_nothing_for_too_long_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Slow(monkeypatch)
+    waiting = reader(client, None, 0.0)
+    with pytest.raises(ConnectionResetError):
+        await waiting.wait()
+    assert (waiting.stopped, client.was_reset) == (True, [client.transport])
+
+
+async def test_a_client_below_the_minimum_rate_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Slow(monkeypatch)
+    waiting = reader(client, Pace(1000, 0.0), None)
+    with pytest.raises(ConnectionResetError):
+        await waiting.wait()
+    assert waiting.stopped
+
+
+async def test_a_client_that_is_fast_enough_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_reader, "_STEP", 0.0)
+    client, looks = Slow(monkeypatch), list[int]()
+
+    def progress(_: object) -> int:
+        looks.append(client.taken)
+        client.taken += 1_000_000
+        if len(looks) == 5:
+            client.drained.set_result(None)
+        return client.taken
+
+    monkeypatch.setattr(slow_reader, "progress", progress)
+    waiting = reader(client, Pace(1000, 0.0), 60.0)
+    await waiting.wait()
+    assert (waiting.stopped, client.was_reset) == (False, [])
+    assert len(looks) == 6
+
+
+async def test_a_client_whose_connection_is_lost_is_not_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_reader, "_STEP", 0.0)
+    client = Slow(monkeypatch)
+    waiting = reader(client, None, 0.0)
+    client.transport = None
+    task = asyncio.ensure_future(waiting.wait())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.drained.set_result(None)
+    await task
+    assert (waiting.stopped, client.was_reset) == (False, [])
+
+
+@pytest.mark.parametrize("known", [OSError("closed"), b"", b"\0" * 120 + (7).to_bytes(8, "little")])
+def test_the_kernels_count_is_used_where_there_is_one(known: bytes | OSError) -> None:
+    class Sock:
+        family = socket.AF_INET
+
+        def getsockopt(self, *_: int) -> bytes:
+            if isinstance(known, OSError):
+                raise known
+            return known
+
+    transport: Any = SimpleNamespace(get_extra_info=lambda _: Sock(), get_write_buffer_size=lambda: 5)
+    assert progress(transport) == (7 if known and not isinstance(known, OSError) else -5)

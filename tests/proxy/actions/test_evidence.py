@@ -314,3 +314,12 @@ async def test_a_status_that_tells_more_is_kept_and_shows_it(origin: Origin, los
     assert json.loads(got.body)["channels"][0]["status"] == "qr_required"
     assert caught_up(lost) == "list"
     assert await listed(origin, lost) == "connected"
+
+
+async def test_a_qr_answer_without_content_shows_nothing_and_nothing_is_wrong(
+    origin: Origin, lost: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    got = await lost.ask(get("/api/channels/Sales%20Team/qr"), bodiless=True)
+    assert (got.status, caught_up(lost)) == (204, None)
+    assert not [message for message in caplog.messages if message.startswith("qr")]

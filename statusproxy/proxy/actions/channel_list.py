@@ -1,0 +1,108 @@
+"""Corrected routes: the gateway's channel list, answered as it must read."""
+
+from typing import TYPE_CHECKING, Final
+
+from statusproxy.proxy import conditional
+from statusproxy.proxy.actions import answers
+from statusproxy.proxy.coalescing import Result
+from statusproxy.proxy.problems import PROBLEMS
+from statusproxy.proxy.request_head import PreparedHead
+from statusproxy.proxy.response_head import response_fields
+from statusproxy.proxy.site import ChannelsEntry
+from statusproxy.proxy.upstream.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from statusproxy.proxy.exchange import Exchange
+
+#: Bytes of a list, some hundred channels, from which on it is corrected step by step.
+_LONG_LIST: Final = 16 * 1024
+
+
+async def serve(exchange: "Exchange") -> None:
+    """Ask for the list, alone or together with others that ask the same, and answer it corrected."""
+    entry, response, registry = exchange.match.entry, exchange.response, exchange.registry
+    assert isinstance(entry, ChannelsEntry)
+    # HEAD must agree with GET, whose body decides: so the gateway is asked for that.
+    asked = exchange.prepare(exchange.site.pool, method="GET", listing=True)
+    shared = entry.share and not exchange.request.has_body
+    result, followed = await _share(exchange, asked) if shared else (await _ask(exchange, asked), False)
+    head, body = result.head, result.body
+    if body is None:
+        assert exchange.call.body is not None
+        await response.stream(head, exchange.call.body)
+        return
+    fields, well_known = response_fields(head, exchange.request_id.encode(), replace_id=followed)
+    text, failure = await answers.decode(exchange, head.status, well_known, body, exchange.site.limits.corrected)
+    if text is None:
+        if failure is not None:
+            registry.unreadable("channels", failure)
+        await response.answer(head.status, head.reason, fields, body)
+        return
+    session = exchange.match.session
+    if len(text) > _LONG_LIST:
+        correction, exchange.durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
+    else:
+        correction, exchange.durable = registry.correct(text, entry.rule, exchange.asked_at, session)
+    if exchange.durable is not None:
+        await exchange.settle()
+    if correction.failure is not None:
+        registry.unreadable("channels", correction.failure)
+    exchange.corrected = len(correction.corrected)
+    renditions = exchange.proxy.renditions
+    changed = correction.body is not text
+    answer = conditional.represent(
+        exchange.well_known,
+        head.status,
+        head.reason,
+        fields,
+        well_known,
+        correction.body if changed else body,
+        await renditions.tag(correction.body) if changed else None,
+    )
+    wire = await renditions.gzip(answer.body) if answer.gzip else answer.body
+    await response.answer(answer.status, answer.reason, answer.headers, wire)
+
+
+async def _ask(exchange: "Exchange", asked: PreparedHead) -> Result:
+    """Ask the gateway for the list; a body too large to be held is still to be streamed when this returns."""
+    head = await exchange.send(exchange.site.pool, asked, method="GET", pass_interim=False)
+    return Result(head, await answers.collect(exchange, exchange.site.limits.corrected))
+
+
+async def _share(exchange: "Exchange", asked: PreparedHead) -> tuple[Result, bool]:
+    """Follow the call that asks the gateway the same already, or lead one; whether another exchange led it."""
+    calls, key = exchange.proxy.shared_calls, asked.without_id
+    call = calls.find(key, exchange.registry.version)
+    if call is None:
+        return await _lead(exchange, asked), False
+    # The gateway was asked then, not now: that decides whether what its answer says is fresh.
+    asked_at = call.asked_at
+    try:
+        result = await call.follow()
+    except UpstreamError as error:
+        if PROBLEMS[error.code].hop == "gateway":
+            raise
+        # The failure concerns the leader alone: its client left, or its share of the places was used up.
+        if error.code == "client_gone":
+            return await _share(exchange, asked)
+        return await _ask(exchange, asked), False
+    if result.body is None:
+        return await _ask(exchange, asked), False
+    exchange.asked_at = asked_at
+    return result, True
+
+
+async def _lead(exchange: "Exchange", asked: PreparedHead) -> Result:
+    """Make the call that others may follow."""
+    calls, key = exchange.proxy.shared_calls, asked.without_id
+    exchange.call.shared = call = calls.start(key, exchange.asked_at, exchange.registry.version)
+    try:
+        result = await _ask(exchange, asked)
+    except BaseException as error:
+        failed = isinstance(error, UpstreamError)
+        calls.end(key, call, error if failed else UpstreamError("client_gone", "the call was given up"))
+        raise
+    finally:
+        exchange.call.shared = None
+    calls.end(key, call, result)
+    return result

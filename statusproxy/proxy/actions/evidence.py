@@ -1,0 +1,126 @@
+"""Routes whose answer shows whether the gateway has noticed a lost session: its QR, its creation, its deletion.
+
+The answer passes untouched; what it shows is told to the registry before the client gets it.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from statusproxy.proxy.actions import answers
+from statusproxy.proxy.body_copy import BodyCopy
+from statusproxy.proxy.http1.head import first
+from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.response_head import response_fields
+from statusproxy.proxy.site import CreateEntry
+from statusproxy.status.created import claims_connected
+
+if TYPE_CHECKING:
+    from statusproxy.proxy.exchange import Exchange
+
+#: Bytes of a QR answer or a create request that are looked at, coded or not.
+_LOOKED_AT: Final = 256 * 1024
+
+#: Bytes that a create request may decode to. What is beyond `_LOOKED_AT` of it must be the insides of long strings.
+_DECODED: Final = 4 * 1024 * 1024
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+async def serve_qr(exchange: "Exchange") -> None:
+    """Pass on a request for a session's QR code; the answer says whether the session waits for one."""
+    head, session, registry = await _send(exchange), exchange.match.session, exchange.registry
+    shows = session is not None and _succeeded(head) and exchange.request.method != "HEAD"  # HEAD's shows nothing
+    if session is None or not shows or not registry.wants_qr(session):
+        await _stream(exchange, head)
+        return
+    body = await answers.collect(exchange, _LOOKED_AT)
+    if body is None:
+        await _stream(exchange, head)
+        return
+    kind = first(head.headers, b"content-type") or b""
+    fields, well_known = response_fields(head, exchange.request_id.encode())
+    text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
+    if text is not None:
+        image = kind.lower().startswith(b"image/")
+        exchange.durable = registry.qr_answered(session, text, image, exchange.asked_at)
+        await exchange.settle()
+    elif failure is not None:
+        registry.unreadable("qr", failure)
+    await exchange.response.answer(head.status, head.reason, fields, body)
+
+
+async def serve_create(exchange: "Exchange") -> None:
+    """Pass on a request that creates or starts a session.
+
+    The gateway has caught up with it then, unless its answer itself repeats that the session is connected.
+    """
+    registry, session, entry = exchange.registry, exchange.match.session, exchange.match.entry
+    assert isinstance(entry, CreateEntry)
+    copy: BodyCopy | None = None
+    if session is None and exchange.body is not None:
+        coding = b",".join(exchange.well_known.get(b"content-encoding", ()))
+        copy = BodyCopy(exchange.proxy.runner, _LOOKED_AT, coding, decoded_limit=_DECODED, late=True)
+        exchange.body.observe(copy)
+    head = await _send(exchange)
+    if not _succeeded(head):
+        await _stream(exchange, head)
+        return
+    if session is None:
+        session, failure = await _session_in_body(copy, entry)
+        if failure is not None:
+            registry.unreadable("create", failure)
+    body = None
+    if session is not None and registry.has_overrides:
+        body = await answers.collect(exchange, _LOOKED_AT)
+    if session is None or body is None:
+        await _stream(exchange, head)
+        return
+    fields, well_known = response_fields(head, exchange.request_id.encode())
+    text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
+    if failure is not None and failure != "empty":
+        registry.unreadable("create", failure)
+    elif text is None or not claims_connected(text, entry.connected, entry.qr):
+        exchange.durable = registry.created(session, exchange.asked_at)
+        await exchange.settle()
+    await exchange.response.answer(head.status, head.reason, fields, body)
+
+
+async def serve_delete(exchange: "Exchange") -> None:
+    """Pass on a request that deletes a session, which is forgotten where the gateway agrees."""
+    head, session = await _send(exchange), exchange.match.session
+    if session is not None and _succeeded(head):
+        exchange.durable = exchange.registry.deleted(session, exchange.asked_at)
+        await exchange.settle()
+    await _stream(exchange, head)
+
+
+async def _session_in_body(copy: BodyCopy | None, entry: CreateEntry) -> tuple[str | None, str | None]:
+    """The session that a create request names in its body; None with the reason where it names none."""
+    text = b"" if copy is None else await copy.result()
+    if text is None:
+        return None, copy.failure if copy is not None else None
+    try:
+        document = _decode_object(text)
+        for key in entry.keys:
+            if key in document:
+                name = msgspec.json.decode(document[key])
+                if isinstance(name, str) and name.strip():
+                    return name, None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None, "not-json"
+    return None, "no-session"
+
+
+def _succeeded(head: ResponseHead) -> bool:
+    return 200 <= head.status < 300
+
+
+async def _send(exchange: "Exchange") -> ResponseHead:
+    pool = exchange.site.pool
+    return await exchange.send(pool, exchange.prepare(pool))
+
+
+async def _stream(exchange: "Exchange", head: ResponseHead) -> None:
+    assert exchange.call.body is not None
+    await exchange.response.stream(head, exchange.call.body)

@@ -1,0 +1,129 @@
+"""Webhooks: forwarded to the gateway or to another receiver, or answered here (a tap), and read by the registry."""
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from statusproxy.proxy.body_copy import BodyCopy
+from statusproxy.proxy.client_address import SAID
+from statusproxy.proxy.problems import PROBLEMS
+from statusproxy.proxy.routes import raw_segment
+from statusproxy.proxy.sender_auth import Verification
+from statusproxy.proxy.site import WebhookTarget
+from statusproxy.proxy.upstream.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from statusproxy.proxy.exchange import Exchange
+
+log = logging.getLogger("statusproxy.proxy")
+
+
+class Event:
+    """What one webhook says: the copy of its body, and whether its sender is trusted."""
+
+    __slots__ = ("_copy", "_exchange", "_target", "_verification")
+
+    def __init__(self, exchange: "Exchange", target: WebhookTarget) -> None:
+        if not SAID.isdisjoint(exchange.well_known):
+            exchange.client = exchange.site.trust.client(exchange.request.connection.peer, exchange.request.headers)
+        self._exchange = exchange
+        self._target = target
+        self._verification = verification = target.senders.verify(exchange.client, exchange.request.headers)
+        # Nothing is decoded or kept for a sender that is not trusted anyway.
+        limit, coding = exchange.site.limits.tap, b",".join(exchange.well_known.get(b"content-encoding", ()))
+        if not verification.open:
+            limit, coding = 0, b""
+        self._copy = BodyCopy(exchange.proxy.runner, limit, coding)
+
+    @property
+    def observers(self) -> tuple[BodyCopy, Verification] | tuple[BodyCopy]:
+        """Who must be given the body."""
+        verification = self._verification
+        return (self._copy, verification) if verification.needs_body else (self._copy,)
+
+    async def read(self) -> None:
+        """The body has arrived to its last byte: from here on it counts. Never raises."""
+        exchange, registry = self._exchange, self._exchange.registry
+        try:
+            doubt = self._verification.doubt()
+            if doubt is not None:
+                registry.doubt(exchange.client, doubt)
+                return
+            text = await self._copy.result()
+            if text is None:
+                registry.unreadable("webhook", self._copy.failure or "empty")
+            else:
+                exchange.durable = registry.hear(text, exchange.client, self._target.sender, exchange.match.session)
+        except Exception:
+            log.exception("a webhook could not be read", extra={"request_id": exchange.request_id})
+            registry.unreadable("webhook", "internal")
+
+
+async def serve(exchange: "Exchange") -> None:
+    """Forward a webhook, or answer it here, and have the registry read it once its body is whole."""
+    target, body = exchange.match.entry, exchange.body
+    assert isinstance(target, WebhookTarget)
+    event = Event(exchange, target)
+    if body is None:
+        await event.read()
+    else:
+        body.observe(*event.observers, on_whole=event.read)
+    if target.tap:
+        exchange.prepare(exchange.site.pool)  # not sent: looks for what a proxy in front left out
+        await _read_to_end(exchange)
+        await exchange.settle()
+        await exchange.response.no_content()
+        return
+    pool = target.pool or exchange.site.pool
+    if target.pool is not None:
+        exchange.hop = "hub"
+    try:
+        head = await exchange.send(pool, exchange.prepare(pool, target=request_target(target, exchange.target)))
+    except UpstreamError as error:
+        # The engine never sends an event twice: what it says counts even when nobody takes it.
+        if PROBLEMS[error.code].hop != "client":
+            with contextlib.suppress(UpstreamError, ConnectionError):
+                await _read_to_end(exchange)
+        await _settle(exchange)
+        raise
+    await _settle(exchange)
+    assert exchange.call.body is not None
+    await exchange.response.stream(head, exchange.call.body)
+
+
+async def refuse(exchange: "Exchange") -> None:
+    """Answer a request for a tap's address that is no event."""
+    await exchange.fail("tap_not_found")
+
+
+def request_target(target: WebhookTarget, came: bytes) -> bytes | None:
+    """The request target at another receiver: its own path, with the query that `came`; None for all of that."""
+    path = target.target
+    if path is None:
+        return None
+    if target.session_at is not None:
+        path = path.replace(b"{session}", raw_segment(came, target.session_at), 1)
+    _, mark, query = came.partition(b"?")
+    if not mark:
+        return path
+    return path + (b"&" if b"?" in path else b"?") + query
+
+
+async def _read_to_end(exchange: "Exchange") -> None:
+    """Read the rest of the body, which nobody else reads any more. Raises `UpstreamError`."""
+    body = exchange.body
+    if body is None:
+        return
+    if body.held_back and body.unread:
+        await exchange.response.permit()
+        body.permitted()
+    await body.finish()
+
+
+async def _settle(exchange: "Exchange") -> None:
+    """Wait until the body has been read, which the gateway's answer may precede, and what it changed is on disk."""
+    body = exchange.body
+    if body is not None and body.carried is not None and not body.held_back:
+        await body.carried_out()
+    if exchange.durable is not None:
+        await exchange.settle()

@@ -1,0 +1,345 @@
+"""The answer to one request: the only writer to its client, from the head to the last byte.
+
+    NEW        nothing of the final answer was sent; interim answers may have been
+    HEAD_SENT  the head is out, more of the body is to come
+    DONE       the answer is whole
+    ABORTED    it was begun and cannot be completed: the connection was reset, so that nobody takes it for whole
+    GONE       the client has left, or reads so slowly that it was disconnected; nothing is written any more
+
+NEW goes to any other state, HEAD_SENT to DONE, ABORTED or GONE. DONE goes to GONE where the client leaves before the
+exchange is over. ABORTED and GONE are final. A 101 is HEAD_SENT until its tunnel ends.
+"""
+
+import logging
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from statusproxy.proxy.downstream.connection import ClientRequest
+from statusproxy.proxy.downstream.slow_reader import SlowReader
+from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
+from statusproxy.proxy.http1.head import Header, date_now, lower, write_head
+from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.min_rate import Pace
+from statusproxy.proxy.problems import PROBLEMS, Hop, error_answer
+from statusproxy.proxy.reset import reset
+from statusproxy.proxy.response_head import interim_fields, response_fields, trailer_fields, without
+from statusproxy.proxy.site import Site
+from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody
+from statusproxy.proxy.upstream.errors import UpstreamError
+
+log = logging.getLogger("statusproxy.proxy")
+
+#: Bytes of a whole answer that are handed over at once. The loop copies what the client does not take, or encrypts it.
+_ONE_COPY: Final = 512 * 1024
+
+#: The status that is reported where the client left before its answer was whole, as nginx does; it is never sent.
+CLIENT_GONE: Final = PROBLEMS["client_gone"].status
+
+
+class State(Enum):
+    """How far an answer has come; see this module's docstring."""
+
+    NEW = auto()
+    HEAD_SENT = auto()
+    DONE = auto()
+    ABORTED = auto()
+    GONE = auto()
+
+
+# Bound once: a look-up in an `Enum` costs more than one in a module.
+NEW: Final = State.NEW
+HEAD_SENT: Final = State.HEAD_SENT
+DONE: Final = State.DONE
+ABORTED: Final = State.ABORTED
+GONE: Final = State.GONE
+
+
+class Service(Protocol):
+    """The proxy as far as an answer depends on it."""
+
+    draining: bool
+    """The proxy is about to stop: no connection goes on after its answer."""
+
+
+class Response:
+    """The answer to one request."""
+
+    __slots__ = (
+        "_connection",
+        "_reader",
+        "_request",
+        "_request_id",
+        "_service",
+        "_site",
+        "close",
+        "problem",
+        "sent",
+        "state",
+        "status",
+    )
+
+    def __init__(self, request: ClientRequest, request_id: str, site: Site, service: Service) -> None:
+        self._request = request
+        self._connection = request.connection
+        self._request_id = request_id
+        self._site = site
+        self._service = service
+        self._reader: SlowReader | None = None  # from the first time that the client takes no more
+        self.state = NEW
+        self.status = 0
+        """The status of the final answer; 0 while there is none."""
+        self.sent = 0
+        """Bytes written, the gateway's interim answers not counted."""
+        self.close = not request.keep_alive
+        """Whether the client's connection ends with this answer."""
+        self.problem: str | None = None
+        """The code of what went wrong (`problems.PROBLEMS`), if anything did."""
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether the client's connection may go on after this answer."""
+        return not self.close and self.state is DONE
+
+    @property
+    def reported_status(self) -> int:
+        """The status for the access log: 499 where the client left."""
+        return CLIENT_GONE if self.state is GONE else self.status
+
+    # ---- answers ----
+
+    def interim(self, head: ResponseHead) -> bool:
+        """Pass on a 1xx answer at once (RFC 9110 §15.2); False where it may not be: HTTP/1.0 knows none."""
+        transport = self._connection.transport
+        if self._request.version < (1, 1) or transport is None or self.state is not NEW:
+            return False
+        transport.write(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), interim_fields(head)))
+        return True
+
+    async def permit(self) -> None:
+        """Tell a client that waits for it to send its body, where the gateway does not (RFC 9110 §10.1.1)."""
+        if self._write(b"HTTP/1.1 100 Continue\r\n\r\n"):
+            await self._wait()
+
+    async def stream(self, head: ResponseHead, body: AnswerBody) -> None:
+        """Send the gateway's answer as it comes. Where it breaks off, so does this."""
+        request = self._request
+        fields, well_known = response_fields(head, self._request_id.encode())
+        bodiless = request.method == "HEAD" or head.status in {204, 304}
+        chunked = False
+        self._close_if_early()
+        if not bodiless and b"content-length" not in well_known:
+            chunked = request.version >= (1, 1)
+            if chunked:
+                fields.append((b"Transfer-Encoding", b"chunked"))
+            else:
+                self.close = True  # the end of the connection is the end of the body
+        wire = self._head(head.status, head.reason, fields)
+        if bodiless:
+            if self._finish(wire):
+                await self._wait()
+            return
+        data = body.ready()
+        if data is not None and len(data) <= SMALL:
+            if chunked:
+                data = (chunk(data) if data else b"") + _last_chunk(body)
+            if self._finish(wire + data):
+                await self._wait()
+            return
+        if self._begin(wire):
+            await self._wait()
+        try:
+            if data is None:
+                data = await body.read()
+            while data:
+                if self._write(chunk(data) if chunked else data):
+                    await self._wait()
+                data = await body.read()
+        except UpstreamError as error:
+            self.break_off(error)
+            return
+        if chunked and self._write(_last_chunk(body)):
+            await self._wait()
+        self._end()
+
+    async def answer(self, status: int, reason: bytes, fields: list[Header], body: bytes) -> None:
+        """Send a whole answer: a small one in one write, a large one at the client's pace.
+
+        `fields` are all but those about framing; a `Content-Length` among them is replaced.
+        """
+        bodiless = status in {204, 304}
+        self._close_if_early()
+        fields = without(fields, b"content-length")
+        if not bodiless:
+            fields.append((b"Content-Length", b"%d" % len(body)))
+        wire = self._head(status, reason, fields)
+        if bodiless or self._request.method == "HEAD":
+            if self._finish(wire):
+                await self._wait()
+        elif len(body) <= _ONE_COPY:
+            if self._finish(wire + body):
+                await self._wait()
+        else:
+            if self._begin(wire):
+                await self._wait()
+            for at in range(0, len(body), _ONE_COPY):
+                if self._write(body[at : at + _ONE_COPY]):
+                    await self._wait()
+            self._end()
+
+    async def no_content(self, *fields: Header) -> None:
+        """Send a 204 of our own; a body that nobody asked for may still be coming."""
+        own = [*fields, (b"X-Request-Id", self._request_id.encode()), date_now()]
+        if self._finish(self._head(204, b"No Content", own)):
+            await self._wait()
+
+    async def switch(self, head: ResponseHead) -> None:
+        """Send a 101. What follows are a tunnel's bytes, and no answer of HTTP's (RFC 9110 §7.8)."""
+        fields, _ = response_fields(head, self._request_id.encode())
+        fields.append((b"Connection", b"Upgrade"))
+        fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
+        self.close = True
+        self.status = head.status
+        if self.state is NEW:
+            self.state = HEAD_SENT
+        if self._write(write_head(b"HTTP/1.1 101 %b" % head.reason, fields)):
+            await self._wait()
+
+    def tunnel_ended(self, sent: int, problem: str | None) -> None:
+        """The tunnel behind a 101 has ended, after `sent` bytes to the client; `problem` says what broke it off."""
+        self.sent += sent
+        self.problem = problem
+        if self.state is HEAD_SENT:
+            self.state = DONE
+
+    async def error(self, code: str, detail: str = "", hop: Hop | None = None) -> None:
+        """Answer for a problem; where an answer was begun already, break that off.
+
+        `hop` names another failing hop than the table of problems does.
+        """
+        self.problem = code
+        if self.state is GONE:
+            return
+        self._close_if_early()
+        if self.state is HEAD_SENT:
+            self.break_off(UpstreamError(code, detail))
+        if self.state is not NEW:
+            self.close = True
+            return
+        problem = PROBLEMS[code]
+        self.status = problem.status
+        self.close = self.close or self._service.draining
+        answer = error_answer(
+            problem,
+            self._request_id,
+            self._site.language,
+            close=self.close,
+            head_only=self._request.method == "HEAD",
+            hop=hop,
+        )
+        if self._finish(answer):
+            await self._wait()
+
+    # ---- ends ----
+
+    def break_off(self, error: UpstreamError) -> None:
+        """End an answer that cannot be completed so that the client cannot take it for whole."""
+        if self.state is GONE:
+            return  # broken off for that very reason
+        self.state = ABORTED
+        self.problem = error.code
+        self.close = True
+        by_client = PROBLEMS[error.code].hop == "client"
+        log.log(
+            logging.INFO if by_client else logging.WARNING,
+            "the client broke off its request: %s" if by_client else "the gateway broke off its answer: %s",
+            error,
+            extra={"request_id": self._request_id, "code": error.code},
+        )
+        transport = self._connection.transport
+        if transport is not None:
+            reset(transport)
+
+    def client_left(self) -> None:
+        """The client has gone: nothing is written any more. An answer that was broken off stays so."""
+        if self.state is not ABORTED:
+            self.state = GONE
+
+    def cut_off(self) -> None:
+        """The proxy stops in the middle of the exchange."""
+        self.state = ABORTED
+        self.status = 0
+
+    # ---- writing ----
+
+    def _head(self, status: int, reason: bytes, fields: list[Header]) -> bytes:
+        """The final answer's head, with what this connection's own state asks for (RFC 9112 §9)."""
+        if self.close or self._service.draining:
+            self.close = True
+            fields.append((b"Connection", b"close"))
+        elif self._request.version < (1, 1):
+            fields.append((b"Connection", b"keep-alive"))
+        self.status = status
+        return write_head(b"HTTP/1.1 %d %b" % (status, reason), fields)
+
+    def _close_if_early(self) -> None:
+        """Answered early: what is still coming of the request is not worth waiting for."""
+        if not self._request.content.is_eof():
+            self.close = True
+
+    def _begin(self, head: bytes) -> bool:
+        """Write the head of an answer whose body follows; `_wait` is due where this is True."""
+        if self.state is NEW:
+            self.state = HEAD_SENT
+            self._connection.unfinished = True
+        return self._write(head)
+
+    def _finish(self, answer: bytes) -> bool:
+        """Write a whole answer; `_wait` is due where this is True."""
+        if self.state is NEW:
+            self.state = DONE
+        return self._write(answer)
+
+    def _end(self) -> None:
+        """The answer that `_begin` began is whole."""
+        if self.state is HEAD_SENT:
+            self.state = DONE
+        self._connection.unfinished = False
+
+    def _write(self, data: bytes) -> bool:
+        """Write to the client, unless it has gone; `_wait` is due where this is True: the client takes no more."""
+        if self.state is GONE:
+            return False
+        connection = self._connection
+        transport = connection.transport
+        if transport is None or transport.is_closing():
+            self._lose_client()
+            return False
+        self.sent += len(data)
+        transport.write(data)
+        return connection.writing_paused
+
+    async def _wait(self) -> None:
+        """Wait until the client takes more, as long as it is not too slow."""
+        if self._reader is None:
+            limits, times = self._site.limits, self._site.timeouts
+            pace = None if limits.min_rate is None else Pace(limits.min_rate, times.min_rate_grace)
+            self._reader = SlowReader(self._connection, pace, times.write)
+        try:
+            await self._reader.wait()
+        except ConnectionError:
+            self._lose_client()
+        if self._reader.stopped:
+            self.problem = "client_stopped_reading"
+            self._lose_client()
+
+    def _lose_client(self) -> None:
+        """Found out here that the client has gone: the exchange learns it as if its connection had told it."""
+        self.client_left()
+        gone = self._connection.gone
+        if gone is not None:
+            gone()
+
+
+def _last_chunk(body: AnswerBody) -> bytes:
+    """The end of a chunked body, with the gateway's trailers (RFC 9112 §7.1.2)."""
+    return last_chunk(trailer_fields(body.trailers)) if body.trailers else LAST_CHUNK

@@ -1,0 +1,45 @@
+"""The handler of all clients' requests, and what their exchanges share."""
+
+from collections.abc import Callable
+from typing import Final
+
+from statusproxy.observe.exchange_report import Report
+from statusproxy.proxy.coalescing import SharedCalls
+from statusproxy.proxy.downstream.connection import ClientRequest
+from statusproxy.proxy.exchange import Exchange
+from statusproxy.proxy.ports import RegistryPort
+from statusproxy.proxy.renditions import Renditions
+from statusproxy.proxy.site import Site
+from statusproxy.proxy.steps import StepRunner
+from statusproxy.proxy.upstream.answer_body import Room
+
+#: Bytes of whole answers that may wait for slow clients without a place at the gateway: as many as 256 connections held
+#: at most when each answer kept its own (`upstream.HIGH_WATER`).
+_ROOM: Final = 128 * 1024 * 1024
+
+
+class Proxy:
+    """The handler of all clients' requests; `site` may be replaced at any time, for the exchanges after."""
+
+    def __init__(self, site: Site, registry: RegistryPort, report: Callable[[Report], None]) -> None:
+        """`report` is called with the report of each exchange when it is over."""
+        self.site = site
+        self.registry = registry
+        self.report = report
+        self.draining = False
+        """The proxy is about to stop: no client's connection goes on after its answer."""
+        self.in_flight = 0
+        """Exchanges under way."""
+        self.runner = StepRunner()
+        self.renditions = Renditions(self.runner)
+        self.shared_calls = SharedCalls()
+        self.room = Room(_ROOM)
+
+    async def handle(self, request: ClientRequest) -> bool:
+        """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""
+        exchange = Exchange(self, request)
+        self.in_flight += 1
+        try:
+            return await exchange.run()
+        finally:
+            self.in_flight -= 1

@@ -1,0 +1,48 @@
+"""The memory of prepared heads: a head that comes again byte for byte is prepared once.
+
+Clients that poll repeat themselves: the parser gives the same `RequestHead` for the same bytes, and what was prepared
+from it stays with it. Only the request's id differs from one to the next, and so stands at the end.
+"""
+
+from typing import cast
+
+from statusproxy.proxy.client_address import Peer
+from statusproxy.proxy.http1.head import Header
+from statusproxy.proxy.http1.request_parser import RequestHead
+from statusproxy.proxy.request_head import PreparedHead, prepare
+from statusproxy.proxy.site import Site
+from statusproxy.proxy.upstream.pool import Pool
+
+
+def prepared_head(
+    head: RequestHead,
+    kept: list[Header],
+    peer: Peer,
+    site: Site,
+    pool: Pool,
+    *,
+    keep_id: bool,
+    target: bytes | None = None,
+    method: str | None = None,
+    listing: bool = False,
+    upgrade: bool = False,
+) -> PreparedHead:
+    """What `request_head.prepare` gives for the same arguments, from memory where it was prepared before.
+
+    `keep_id` needs no comparing, as it follows from the head's own bytes. Fields that are not the head's own (`kept`
+    is another list) are never remembered.
+    """
+    if kept is not head.forwarded:
+        return prepare(
+            head, kept, peer, site, pool,
+            keep_id=keep_id, target=target, method=method, listing=listing, upgrade=upgrade,
+        )  # fmt: skip
+    prepared_for = (site, pool, peer.address, peer.secure, target, method, listing, upgrade)
+    prepared = cast("PreparedHead | None", head.attachment)
+    if prepared is None or prepared.prepared_for != prepared_for:
+        prepared = head.attachment = prepare(
+            head, kept, peer, site, pool,
+            keep_id=keep_id, target=target, method=method, listing=listing, upgrade=upgrade,
+        )  # fmt: skip
+        prepared.prepared_for = prepared_for
+    return prepared

@@ -1,0 +1,23 @@
+"""The id of a request (`X-Request-Id`): the client's own where it is usable, else a fresh one."""
+
+import random
+import re
+import secrets
+from typing import Final
+
+#: An id as it may be passed on and logged: printable, short; others are replaced.
+_USABLE: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+
+_random_bits = random.Random(secrets.randbits(128)).getrandbits  # noqa: S311 - an id to find, not to guess
+
+
+def new_request_id() -> str:
+    """A fresh request id: 16 hexadecimal digits."""
+    return f"{_random_bits(64):016x}"
+
+
+def usable_id(said: list[bytes] | None) -> str | None:
+    """The id that the values of a request's `X-Request-Id` give; None where there is none that may be passed on."""
+    if said is None or len(said) != 1 or _USABLE.fullmatch(said[0]) is None:
+        return None
+    return said[0].decode("ascii")

@@ -1,0 +1,56 @@
+"""The fields of the gateway's answer as the client gets them, but for the framing (RFC 9110 §7.6)."""
+
+from typing import Final
+
+from statusproxy.proxy.http1.head import (
+    ANSWER_ROLES,
+    HOP_BY_HOP,
+    Header,
+    WellKnown,
+    classify_fields,
+    end_to_end,
+    lower,
+    via,
+)
+from statusproxy.proxy.http1.response_parser import ResponseHead
+
+#: Dropped from interim answers: a 1xx has no body, so it may not announce one (RFC 9110 §8.6).
+_NOT_IN_1XX: Final = HOP_BY_HOP | {b"content-length"}
+
+#: Dropped from trailers: fields about framing and routing (RFC 9110 §6.5.1).
+_NOT_IN_TRAILERS: Final = HOP_BY_HOP | {b"content-length", b"trailer", b"host"}
+
+
+def response_fields(
+    head: ResponseHead, request_id: bytes, *, replace_id: bool = False
+) -> tuple[list[Header], WellKnown]:
+    """The end-to-end fields of `head` with `Via` and an id, and the values noted on the way.
+
+    The gateway's own `X-Request-Id` is kept; `replace_id` replaces it where it answers to another request's id.
+    """
+    fields, well_known = classify_fields(head.headers, ANSWER_ROLES)
+    fields.append(via(well_known.get(b"via"), head.version))
+    if replace_id and b"x-request-id" in well_known:
+        del well_known[b"x-request-id"]
+        fields = without(fields, b"x-request-id")
+    if b"x-request-id" not in well_known:
+        fields.append((b"X-Request-Id", request_id))
+    if b"content-length" in well_known and (head.status < 200 or head.status == 204):
+        del well_known[b"content-length"]  # such an answer may not have one (RFC 9110 §8.6)
+        fields = without(fields, b"content-length")
+    return fields, well_known
+
+
+def interim_fields(head: ResponseHead) -> list[Header]:
+    """The fields of an interim answer (1xx)."""
+    return end_to_end(head.headers, _NOT_IN_1XX)
+
+
+def trailer_fields(trailers: list[Header]) -> list[Header]:
+    """The trailers that may travel on."""
+    return end_to_end(trailers, _NOT_IN_TRAILERS)
+
+
+def without(fields: list[Header], name: bytes) -> list[Header]:
+    """`fields` without the field `name` (lower case)."""
+    return [header for header in fields if lower(header[0]) != name]

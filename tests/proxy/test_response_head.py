@@ -1,0 +1,67 @@
+"""The fields of the gateway's answer as the client gets them."""
+
+import pytest
+
+from statusproxy.proxy.http1.head import Header
+from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.response_head import interim_fields, response_fields, trailer_fields, without
+
+
+def said(*headers: Header, status: int = 200, version: tuple[int, int] = (1, 1)) -> ResponseHead:
+    return ResponseHead(status, b"Reason", version, list(headers))
+
+
+def test_end_to_end_fields_stay_in_order_and_this_hop_adds_itself() -> None:
+    head = said((b"B", b"1"), (b"Connection", b"x-own"), (b"X-Own", b"2"), (b"a", b"3"), version=(1, 0))
+    fields, _ = response_fields(head, b"id-1")
+    assert fields == [(b"B", b"1"), (b"a", b"3"), (b"Via", b"1.0 statusproxy"), (b"X-Request-Id", b"id-1")]
+
+
+def test_via_lists_the_hops_before_us_first() -> None:
+    fields, _ = response_fields(said((b"Via", b"1.1 other")), b"id-1")
+    assert fields[0] == (b"Via", b"1.1 other, 1.1 statusproxy")
+
+
+def test_the_gateways_own_request_id_stays() -> None:
+    fields, _ = response_fields(said((b"X-Request-Id", b"theirs")), b"ours")
+    assert (b"X-Request-Id", b"theirs") in fields
+    assert (b"X-Request-Id", b"ours") not in fields
+
+
+def test_the_id_of_another_request_is_replaced() -> None:
+    fields, well_known = response_fields(said((b"X-Request-Id", b"theirs")), b"ours", replace_id=True)
+    assert [value for name, value in fields if name == b"X-Request-Id"] == [b"ours"]
+    assert b"x-request-id" not in well_known
+
+
+def test_without_an_id_to_replace_ours_is_added_once() -> None:
+    fields, _ = response_fields(said(), b"ours", replace_id=True)
+    assert fields[-1:] == [(b"X-Request-Id", b"ours")]
+
+
+@pytest.mark.parametrize("status", [101, 204])
+def test_an_answer_that_may_have_no_length_loses_it(status: int) -> None:
+    fields, well_known = response_fields(said((b"Content-Length", b"0"), status=status), b"id-1")
+    assert b"content-length" not in well_known
+    assert b"Content-Length" not in dict(fields)
+
+
+@pytest.mark.parametrize("status", [200, 304, 500])
+def test_any_other_keeps_its_length(status: int) -> None:
+    fields, well_known = response_fields(said((b"Content-Length", b"7"), status=status), b"id-1")
+    assert well_known[b"content-length"] == [b"7"]
+    assert fields[0] == (b"Content-Length", b"7")
+
+
+def test_an_interim_answer_announces_no_body() -> None:
+    head = said((b"Link", b"</a>"), (b"Content-Length", b"5"), (b"Connection", b"close"), status=103)
+    assert interim_fields(head) == [(b"Link", b"</a>")]
+
+
+def test_trailers_that_say_something_about_framing_or_routing_are_dropped() -> None:
+    trailers = [(b"X-Sum", b"1"), (b"Content-Length", b"5"), (b"trailer", b"a"), (b"HOST", b"a"), (b"TE", b"trailers")]
+    assert trailer_fields(trailers) == [(b"X-Sum", b"1")]
+
+
+def test_a_field_is_taken_out_however_it_is_spelt() -> None:
+    assert without([(b"ETAG", b"1"), (b"A", b"2"), (b"etag", b"3")], b"etag") == [(b"A", b"2")]
