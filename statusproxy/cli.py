@@ -15,7 +15,8 @@ from statusproxy import __version__
 from statusproxy.admin import client as admin_client
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file
-from statusproxy.config.settings import OR_GATEWAY, Settings, dump, load
+from statusproxy.config.load import dump, load
+from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.observe import logs
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import visible

@@ -14,10 +14,10 @@ from typing import Any, Final
 from statusproxy import __version__, systemd
 from statusproxy.admin.listener import AdminListener
 from statusproxy.assembly import build_site, head_limits, load_certificate, server_tls
-from statusproxy.config import restart as config_restart
 from statusproxy.config.addresses import Address
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.paths import fold_path
+from statusproxy.config.restart import after_reload
 from statusproxy.config.settings import Settings
 from statusproxy.observe import access_log
 from statusproxy.observe.exchange_report import Kind, Report
@@ -200,14 +200,14 @@ class Server:
     def reload(self) -> bool:
         """Read the configuration again and serve by it from the next request on; a broken one changes nothing.
 
-        What waits for a restart keeps its old value everywhere (`config_restart`).
+        What waits for a restart keeps its old value everywhere (`config.restart`).
         """
         if self._read_settings is None or not self.addresses or self._stopping.is_set():
             return False
         systemd.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
         try:
             wanted = self._read_settings()
-            settings, waiting = config_restart.after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
+            settings, waiting = after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
             site = build_site(settings, self.proxy.site.pools)
             if self._tls is not None and wanted.tls is not None:
                 # The same context serves the open listeners: connections from now on get the new certificate.

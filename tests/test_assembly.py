@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from statusproxy.assembly import build_site, head_limits, server_tls
-from statusproxy.config.settings import Settings, loads
+from statusproxy.config.load import loads
+from statusproxy.config.settings import Settings
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
 

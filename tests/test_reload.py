@@ -16,8 +16,9 @@ import msgspec
 import pytest
 
 from statusproxy.admin import client
+from statusproxy.config.load import dump
 from statusproxy.config.restart import AT_START
-from statusproxy.config.settings import Settings, dump
+from statusproxy.config.settings import Settings
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import free_port

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from statusproxy.admin import client
-from statusproxy.config.settings import load, loads
+from statusproxy.config.load import load, loads
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError

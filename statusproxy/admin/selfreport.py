@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from statusproxy import __version__
-from statusproxy.config.settings import Settings, dump
+from statusproxy.config.load import dump
+from statusproxy.config.settings import Settings
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.registry.registry import SessionRegistry
 

@@ -12,7 +12,7 @@ class Plain(str):  # noqa: SLOT000 - a mark, made a few times
 
 
 def to_yaml(values: dict[str, Any], *, variables: bool = False) -> str:
-    """`values` as YAML that `config_yaml.parse` reads back to the same values, in the same order.
+    """`values` as YAML that `yaml_tree.parse` reads back to the same values, in the same order.
 
     With `variables` their texts may hold `${VAR}`, which stays one; all others are `escaped`.
     """

@@ -31,6 +31,11 @@ def find_file(environ: Mapping[str, str]) -> Path | None:
     return Path(named) if named else next(filter(_is_there, SEARCHED), None)
 
 
+def searched() -> str:
+    """Where `find_file` looks, for an error that it found nothing."""
+    return ", ".join([f"${FILE_VARIABLE}", *map(str, SEARCHED)])
+
+
 def read_file(path: Path, environ: Mapping[str, str], keys: Collection[str] | None = None) -> Layer:
     """The tree of a configuration file. ConfigError where it cannot be read, is not UTF-8 or not YAML.
 
@@ -67,7 +72,7 @@ def with_overrides(layer: Layer, given: Mapping[str, str | Sequence[str]]) -> La
 
 
 def with_preset(layer: Layer) -> Layer:
-    """What the user wrote, over what the preset says (`config_overlay`)."""
+    """What the user wrote, over what the preset says (`overlay`)."""
     mark, written = layer
     return mark, overlay(written, _preset(written, mark))
 

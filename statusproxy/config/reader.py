@@ -1,15 +1,14 @@
-"""Typed reading of configuration: from a node of the file to a value, or to one ConfigError that says the mend.
+"""Typed reading of configuration: from a node of the file to a value, or to one ConfigError that names the fix.
 
 The type of a struct's field names how it is read and how it is shown again: `Annotated[float, duration()]`. A
 `Form` is that pair. Structs, lists of structs, `Literal`, `bool` and `… | None` need no form of their own.
 """
 
-import functools
 import math
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -93,8 +92,8 @@ class Spot(msgspec.Struct, frozen=True):
     def items(self, allowed: str, *, at_least: int = 0) -> list["Spot"]:
         """The places of a list's items."""
         if not isinstance(self.node, Items):
-            mend = "; write [] for none, or remove the line" if self.is_null and not at_least else ""
-            raise self.found(f"allowed: {allowed}{mend}")
+            fix = "; write [] for none, or remove the line" if self.is_null and not at_least else ""
+            raise self.found(f"allowed: {allowed}{fix}")
         return [
             Spot(node, f"{self.key}[{index}]", mark, self.hidden) for index, (mark, node) in enumerate(self.node.nodes)
         ]
@@ -102,8 +101,8 @@ class Spot(msgspec.Struct, frozen=True):
     def entries(self, allowed: str) -> dict[str, "Spot"]:
         """The places of a mapping's values, by key."""
         if not isinstance(self.node, Entries):
-            mend = "; write {} for none, or remove the line" if self.is_null else ""
-            raise self.found(f"allowed: {allowed}{mend}")
+            fix = "; write {} for none, or remove the line" if self.is_null else ""
+            raise self.found(f"allowed: {allowed}{fix}")
         return {
             name: Spot(node, child_key(self.key, name), mark, self.hidden)
             for name, (mark, node) in self.node.nodes.items()
@@ -354,81 +353,6 @@ def _structs(form: Form[T]) -> Form[tuple[T, ...]]:
     return Form(read, lambda values: [form.show(value) for value in values], holds_secrets=form.guarded, keys=form.keys)
 
 
-def form_of(hint: Any) -> Form[Any]:
-    """The form that a field's type stands for."""
-    origin = typing.get_origin(hint)
-    arguments = typing.get_args(hint)
-    if origin is typing.Annotated:
-        form: Form[Any] = next(extra for extra in arguments[1:] if isinstance(extra, Form))
-        return form
-    if origin in (typing.Union, types.UnionType):
-        (inner,) = (each for each in arguments if each is not type(None))
-        return _optional(form_of(inner))
-    if origin is Literal:
-        return _choice(arguments)
-    if origin is tuple:
-        return _structs(form_of(arguments[0]))
-    if hint is bool:
-        return Form(_boolean, same)
-    return struct(hint)
-
-
-@functools.cache
-def forms_of(kind: type[msgspec.Struct]) -> dict[str, tuple[str, Form[Any], bool]]:
-    """The fields of a struct by their key: attribute, form, and whether the key must be there."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return {
-        field.encode_name: (field.name, form_of(hints[field.name]), field.required)
-        for field in msgspec.structs.fields(kind)
-    }
-
-
-def struct(kind: type[msgspec.Struct]) -> Form[Any]:
-    """The form of a block: a mapping with the fields of `kind` as its keys, and the struct's own check."""
-    fields = {name: form for name, (_, form, _) in forms_of(kind).items()}
-    own_secret = any(form.secret or form.private for form in fields.values())
-    holds_secrets = any(form.guarded for form in fields.values())
-
-    def read(spot: Spot) -> msgspec.Struct:
-        forms = forms_of(kind)
-        known = ", ".join(forms)
-        # A secret put where its block belongs (`secret: hunter2`) is not to be repeated.
-        block = msgspec.structs.replace(spot, hidden=spot.hidden or holds_secrets)
-        # Beside a secret no value is repeated either: the two may have been swapped.
-        hidden = spot.hidden or own_secret
-        entries = {
-            name: msgspec.structs.replace(entry, hidden=hidden)
-            for name, entry in block.entries(f"a mapping of {known}").items()
-        }
-        for name, entry in entries.items():
-            if name not in forms:
-                raise spot.unknown_key(name, entry, forms, guarded=hidden)
-        for name, (_, _, required) in forms.items():
-            if required and name not in entries:
-                where = child_key(spot.key, name)
-                raise ConfigError(f"{spot.mark}: {where}: missing; {missing(kind, name)}")
-        values = {
-            attribute: form.read(entries[name]) for name, (attribute, form, _) in forms.items() if name in entries
-        }
-        value = kind(**values)
-        check = getattr(value, "check", None)
-        if check is not None:
-            check(Block(spot, entries))
-        return value
-
-    def show(value: msgspec.Struct) -> dict[str, Any]:
-        return {name: form.show(getattr(value, attribute)) for name, (attribute, form, _) in forms_of(kind).items()}
-
-    keys = frozenset(fields).union(*(form.keys for form in fields.values()))
-    return Form(read, show, holds_secrets=holds_secrets, keys=keys)
-
-
-def missing(kind: type[msgspec.Struct], name: str) -> str:
-    """What is allowed for a key that has to be there and is not."""
-    hints: Mapping[str, str] = getattr(kind, "REQUIRED", {})
-    return hints.get(name, "it has no default")
-
-
 class Block(msgspec.Struct, frozen=True):
     """A block that has been read, for the checks that look at several of its keys at once."""
 
@@ -443,3 +367,91 @@ class Block(msgspec.Struct, frozen=True):
                 break
             spot = spot.entries("a mapping")[name]
         return spot
+
+
+Check = Callable[[Any, Block], None]
+"""A check of a block: it gets the struct and the block as written, and raises ConfigError for the first mistake."""
+
+NO_CHECKS: Mapping[type[msgspec.Struct], Check] = {}
+
+
+def form_of(hint: Any, checks: Mapping[type[msgspec.Struct], Check] = NO_CHECKS) -> Form[Any]:
+    """The form that a field's type stands for; `checks` as for `struct`."""
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin is typing.Annotated:
+        form: Form[Any] = next(extra for extra in arguments[1:] if isinstance(extra, Form))
+        return form
+    if origin in (typing.Union, types.UnionType):
+        (inner,) = (each for each in arguments if each is not type(None))
+        return _optional(form_of(inner, checks))
+    if origin is Literal:
+        return _choice(arguments)
+    if origin is tuple:
+        return _structs(form_of(arguments[0], checks))
+    if hint is bool:
+        return Form(_boolean, same)
+    return struct(hint, checks)
+
+
+class _Field(NamedTuple):
+    """One key of a block: the struct's attribute, its form, and whether the key must be there."""
+
+    attribute: str
+    form: Form[Any]
+    required: bool
+
+
+def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Check] = NO_CHECKS) -> Form[Any]:
+    """The form of a block: a mapping with the fields of `kind` as its keys.
+
+    Class variables of `kind` say more: `REQUIRED` has, for a key that must be there, what to write; `NULL` has the
+    values that `null` in the block's place stands for. `checks` has for each struct, in any depth, what is called
+    once its block is read.
+    """
+    hints = typing.get_type_hints(kind, include_extras=True)
+    fields = {
+        field.encode_name: _Field(field.name, form_of(hints[field.name], checks), field.required)
+        for field in msgspec.structs.fields(kind)
+    }
+    own_secret = any(field.form.secret or field.form.private for field in fields.values())
+    holds_secrets = any(field.form.guarded for field in fields.values())
+    null: Mapping[str, Any] | None = getattr(kind, "NULL", None)
+    known = ", ".join(fields)
+
+    def read(spot: Spot) -> msgspec.Struct:
+        if null is not None and spot.is_null:
+            return kind(**null)
+        # A secret put where its block belongs (`secret: hunter2`) is not to be repeated.
+        block = msgspec.structs.replace(spot, hidden=spot.hidden or holds_secrets)
+        # Beside a secret no value is repeated either: the two may have been swapped.
+        hidden = spot.hidden or own_secret
+        entries = {
+            name: msgspec.structs.replace(entry, hidden=hidden)
+            for name, entry in block.entries(f"a mapping of {known}").items()
+        }
+        for name, entry in entries.items():
+            if name not in fields:
+                raise spot.unknown_key(name, entry, fields, guarded=hidden)
+        for name, field in fields.items():
+            if field.required and name not in entries:
+                where = child_key(spot.key, name)
+                raise ConfigError(f"{spot.mark}: {where}: missing; {_missing(kind, name)}")
+        value = kind(
+            **{field.attribute: field.form.read(entries[name]) for name, field in fields.items() if name in entries}
+        )
+        if kind in checks:
+            checks[kind](value, Block(spot, entries))
+        return value
+
+    def show(value: msgspec.Struct) -> dict[str, Any]:
+        return {name: field.form.show(getattr(value, field.attribute)) for name, field in fields.items()}
+
+    keys = frozenset(fields).union(*(field.form.keys for field in fields.values()))
+    return Form(read, show, holds_secrets=holds_secrets, keys=keys)
+
+
+def _missing(kind: type[msgspec.Struct], name: str) -> str:
+    """What is allowed for a key that has to be there and is not."""
+    hints: Mapping[str, str] = getattr(kind, "REQUIRED", {})
+    return hints.get(name, "it has no default")

@@ -14,8 +14,8 @@ from enum import StrEnum
 import msgspec
 import yaml
 
-from statusproxy.config import syntax as config_syntax
 from statusproxy.config.errors import ConfigError, quote
+from statusproxy.config.syntax import describe
 
 _PLAIN = "plain"
 _MERGE = "merge"
@@ -123,7 +123,7 @@ def parse(
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(source, mark.line + 1 if mark is not None else None)
-        raise ConfigError(f"{where}: not YAML: {config_syntax.describe(error, text)}") from None
+        raise ConfigError(f"{where}: not YAML: {describe(error, text)}") from None
     except RecursionError:
         raise ConfigError(f"{source}: not YAML that can be read: nested too deep") from None
 

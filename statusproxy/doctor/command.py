@@ -7,8 +7,10 @@ import msgspec
 
 from statusproxy import systemd
 from statusproxy.config.errors import ConfigError
+from statusproxy.config.layers import find_file
+from statusproxy.config.load import load
 from statusproxy.config.paths import check_header_name
-from statusproxy.config.settings import Settings, find_file, load
+from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Place, parse_state_url
 from statusproxy.doctor.examination import examine
 from statusproxy.doctor.findings import problem, worst

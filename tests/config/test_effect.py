@@ -7,7 +7,9 @@ import pytest
 
 from statusproxy.config.addresses import parse_address, parse_gateway
 from statusproxy.config.effect import check_field_path, check_set_value, check_word, leads_back, never_reached
-from statusproxy.config.settings import ConfigError, Settings, load, loads
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import load, loads
+from statusproxy.config.settings import Settings
 
 CHANNELS = "channels:\n  - path: /a\n    list: [x]\n    id: [i]\n"
 FIELD = "allowed: a field, or fields joined by dots, such as session.id"

@@ -10,6 +10,7 @@ from statusproxy.config.reader import (
     JSON_SCALAR,
     MASK,
     Block,
+    Check,
     Form,
     Spot,
     count,
@@ -183,13 +184,14 @@ class Inner(msgspec.Struct, frozen=True):
     name: Annotated[str, text()]
     from_: Annotated[int, count()] = msgspec.field(name="from", default=1)
 
-    def check(self, block: Block) -> None:
-        if self.from_ == 2:
-            raise block.at("from").error("not two")
-        if self.from_ == 1 and self.name == "one":
-            raise block.at("from").error("not the default")
-        if self.name == "deep":
-            raise block.at("name", "deeper").error("not deep")
+
+def check_inner(inner: Inner, block: Block) -> None:
+    if inner.from_ == 2:
+        raise block.at("from").error("not two")
+    if inner.from_ == 1 and inner.name == "one":
+        raise block.at("from").error("not the default")
+    if inner.name == "deep":
+        raise block.at("name", "deeper").error("not deep")
 
 
 class Outer(msgspec.Struct, frozen=True):
@@ -200,8 +202,11 @@ class Outer(msgspec.Struct, frozen=True):
     bare: bool = False
 
 
+CHECKS: Mapping[type[msgspec.Struct], Check] = {Inner: check_inner}
+
+
 def test_a_struct_is_read_from_its_block_and_shown_as_one() -> None:
-    form = struct(Outer)
+    form = struct(Outer, CHECKS)
     outer = form.read(spot("{inner: {name: a, from: 3}, more: [{name: b}]}"))
     assert outer == Outer(Inner("a", 3), (Inner("b"),))
     assert form.show(outer) == {"inner": {"name": "a", "from": 3}, "more": [{"name": "b", "from": 1}], "bare": False}
@@ -224,4 +229,17 @@ def test_a_struct_is_read_from_its_block_and_shown_as_one() -> None:
     ],
 )
 def test_a_block_says_what_is_wrong_where_it_is(written: str, message: str) -> None:
-    assert refused(struct(Outer), written) == message
+    assert refused(struct(Outer, CHECKS), written) == message
+
+
+class Switchable(msgspec.Struct, frozen=True):
+    """A block that `null` turns off."""
+
+    NULL = {"on": False}
+
+    on: bool = True
+
+
+def test_null_stands_for_the_values_that_a_block_names() -> None:
+    form = struct(Switchable)
+    assert (form.read(spot("null")), form.read(spot("{}"))) == (Switchable(on=False), Switchable(on=True))

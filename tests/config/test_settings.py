@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config import layers as config_layers
+from statusproxy.config import layers
+from statusproxy.config.addresses import Address
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import dump, load, loads
 from statusproxy.config.reader import MASK
-from statusproxy.config.settings import Address, ConfigError, Settings, dump, load, loads
+from statusproxy.config.settings import Settings
 from statusproxy.status.dialect import OWN
 from statusproxy.status.sessions import Release
 from statusproxy.status.signals import Kind, read
@@ -532,7 +535,7 @@ def test_a_mistake_on_the_command_line_names_its_option(tmp_path: Path) -> None:
 
 
 def test_no_file_at_all_is_fine_when_the_gateway_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_layers, "SEARCHED", (Path("/nowhere/config.yaml"),))
+    monkeypatch.setattr(layers, "SEARCHED", (Path("/nowhere/config.yaml"),))
     assert load(None, None, {}, gateway="http://gw.example:3000") == loads(GATEWAY)
     with pytest.raises(ConfigError) as caught:
         load(None, None, {})

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from statusproxy.config.settings import load, loads
+from statusproxy.config.load import load, loads
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.words import en
 from tests.doctor.conftest import Build, Site, Verdict

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.config.addresses import Address, parse_address
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import disk as disk_module

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from statusproxy.config.addresses import Network
-from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, State
+from statusproxy.config.schema import PRIVATE_NETWORKS
+from statusproxy.config.settings import Settings, State
 from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.paste import Written

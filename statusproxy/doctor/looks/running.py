@@ -10,10 +10,11 @@ import yaml
 from statusproxy import __version__
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
-from statusproxy.config import restart as config_restart
 from statusproxy.config.addresses import conceal_url
+from statusproxy.config.load import dump
 from statusproxy.config.reader import MASK
-from statusproxy.config.settings import Settings, dump
+from statusproxy.config.restart import waits
+from statusproxy.config.settings import Settings
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 from statusproxy.observe.absences import HOUR, UPGRADE
 
@@ -59,7 +60,7 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
     # What `run` was told on its command line beats the file for good: nothing waits there.
     changed = [key for key in changed if key not in report.get("given", ())]
     known = report.get("waiting", ())
-    restart = [key for key in changed if key in known or config_restart.waits(key)]
+    restart = [key for key in changed if key in known or waits(key)]
     reload = [key for key in changed if key not in restart]
     if restart:
         findings.append(warning("proxy.restart-pending", keys=listed(restart)))

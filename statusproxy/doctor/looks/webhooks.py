@@ -6,7 +6,8 @@ from typing import Any
 
 from statusproxy.config.addresses import Address, parse_gateway, parse_target
 from statusproxy.config.paths import SESSION, fold_path
-from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, Webhook
+from statusproxy.config.schema import PRIVATE_NETWORKS
+from statusproxy.config.settings import Settings, Webhook
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.observe.silence import KNOWN_AFTER, patience

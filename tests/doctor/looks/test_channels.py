@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from statusproxy import __version__
-from statusproxy.config.settings import dump, loads
+from statusproxy.config.load import dump, loads
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import gateway as module

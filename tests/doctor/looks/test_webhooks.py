@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.doctor.looks.webhooks import webhooks
 from statusproxy.doctor.words import en, pt_br
 
