@@ -1,7 +1,7 @@
 """What the keys of one block must be together: the checks that look at more than one value.
 
 A check gets a block as its struct and as it is written, and raises the ConfigError for the first mistake. Nothing that
-can have no effect passes. `CHECKS` names the check of each block; `reader.struct` calls it once the block is read.
+can have no effect passes. `CHECKS` names the check of each block; `blocks.struct` calls it once the block is read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from statusproxy.config.addresses import parse_gateway, parse_target
+from statusproxy.config.blocks import Check
 from statusproxy.config.certificates import CertificateError, check_authorities, check_pair
 from statusproxy.config.effect import Reach, check_set_value, leads_back, never_reached
 from statusproxy.config.paths import SESSION, fold_path
-from statusproxy.config.reader import Block, Check
 from statusproxy.config.settings import (
     Admin,
     Channels,
@@ -28,6 +28,7 @@ from statusproxy.config.settings import (
     Webhook,
     folded,
 )
+from statusproxy.config.spot import Block
 from statusproxy.config.yaml_tree import Items
 from statusproxy.status.fields import fold_word
 from statusproxy.status.sessions import Release

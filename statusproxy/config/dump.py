@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from statusproxy.config.yaml_tree import Kind, resolve
 from statusproxy.observe.visible import visible
 
 
@@ -48,6 +49,9 @@ def _plain(dumper: yaml.SafeDumper, text: Plain) -> yaml.Node:
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     # PyYAML writes some line breaks (U+0085) so that it reads them back as blanks, unless they are escaped.
     style = None if text.isprintable() else '"'
+    # PyYAML leaves out the quotes after YAML 1.1, but `yaml_tree` reads after 1.2, where 08 and 1e3 are numbers.
+    if style is None and resolve(text) is not Kind.TEXT:
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from statusproxy.config.errors import ConfigError, did_you_mean
 from statusproxy.config.overlay import overlay
-from statusproxy.config.reader import Spot
+from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Entries, Items, Mark, Scalar, parse, resolve
 
 Layer = tuple[Mark, Entries]

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from statusproxy.config.blocks import struct
 from statusproxy.config.checks import CHECKS
 from statusproxy.config.dump import to_yaml
 from statusproxy.config.errors import ConfigError
@@ -21,8 +22,8 @@ from statusproxy.config.layers import (
     with_overrides,
     with_preset,
 )
-from statusproxy.config.reader import Spot, struct
 from statusproxy.config.settings import OR_GATEWAY, Settings
+from statusproxy.config.spot import Spot
 
 _ROOT = struct(Settings, CHECKS)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from statusproxy.config.errors import did_you_mean
 from statusproxy.config.paths import fold_path
-from statusproxy.config.reader import Spot
+from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Entries, Items, Mark, Node, Scalar
 from statusproxy.status.fields import fold_word
 

@@ -1,6 +1,6 @@
 """How a setting of each kind is read and shown: the types of the structs in `settings`.
 
-Each type is `Annotated[…, form]`, where the form (`reader.Form`) reads the value and writes it back.
+Each type is `Annotated[…, form]`, where the form (`forms.Form`) reads the value and writes it back.
 """
 
 import ipaddress
@@ -10,8 +10,9 @@ from typing import Annotated
 from statusproxy.config import addresses
 from statusproxy.config.addresses import Network
 from statusproxy.config.effect import check_field_path, check_named_field, check_word
+from statusproxy.config.forms import Form, duration, parsed, same, secret, text, texts
 from statusproxy.config.paths import ROUTE_ALLOWED, check_header_name, check_route, check_session_route
-from statusproxy.config.reader import MASK, Form, Spot, duration, parsed, same, secret, text, texts
+from statusproxy.config.spot import MASK, Spot
 from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(

@@ -1,7 +1,7 @@
 """The settings of the proxy as structs: the blocks of the configuration file.
 
 The fields of a struct are the keys of its block, in the file's order. The type of a field says how it is read and
-shown (`schema`, `reader`). `checks` holds what the keys of a block must be together, `load` reads a file into
+shown (`schema`, `blocks`). `checks` holds what the keys of a block must be together, `load` reads a file into
 `Settings`. Values that a preset supplies (webhooks, events, channels, reconnect, language) are empty here.
 """
 
@@ -21,11 +21,9 @@ from statusproxy.config.addresses import (
     parse_gateway,
     parse_target,
 )
+from statusproxy.config.blocks import struct
 from statusproxy.config.effect import check_set_name
-from statusproxy.config.layers import DEFAULT_PRESET
-from statusproxy.config.modes import socket_mode
-from statusproxy.config.paths import check_template
-from statusproxy.config.reader import (
+from statusproxy.config.forms import (
     JSON_SCALAR,
     JsonScalar,
     boolean_or,
@@ -35,11 +33,13 @@ from statusproxy.config.reader import (
     parsed,
     same,
     size,
-    struct,
     switches,
     text,
     texts,
 )
+from statusproxy.config.layers import DEFAULT_PRESET
+from statusproxy.config.modes import socket_mode
+from statusproxy.config.paths import check_template
 from statusproxy.config.schema import (
     PRIVATE_NETWORKS,
     Fields,

@@ -13,7 +13,7 @@ from statusproxy.config.dump import Plain, escaped, to_yaml
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import DEFAULT_PRESET, read_preset, read_text
 from statusproxy.config.paths import fold_path
-from statusproxy.config.reader import MASK
+from statusproxy.config.spot import MASK
 from statusproxy.config.state_url import mask_state_url
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Node
 from statusproxy.doctor.findings import Lines

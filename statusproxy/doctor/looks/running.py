@@ -12,9 +12,9 @@ from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.config.addresses import conceal_url
 from statusproxy.config.load import dump
-from statusproxy.config.reader import MASK
 from statusproxy.config.restart import waits
 from statusproxy.config.settings import Settings
+from statusproxy.config.spot import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 from statusproxy.observe.absences import HOUR, UPGRADE
 
