@@ -155,9 +155,7 @@ def _written_names(rule: Entries) -> list[Node]:
 
 def _all(preset: Entries, *blocks: str) -> Iterator[tuple[Mark, Entries]]:
     for block in blocks:
-        for mark, node in _items(preset, block):
-            if isinstance(node, Entries):
-                yield mark, node
+        yield from ((mark, node) for mark, node in _items(preset, block) if isinstance(node, Entries))
 
 
 def _items(entries: Entries, name: str) -> Placements:

