@@ -25,8 +25,8 @@ from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.looks import running
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.server import Server
+from tests.certificates import make_certificate
 from tests.proxy.harness import PATIENCE, Origin, answer, get
-from tests.test_assembly import make_certificate
 from tests.test_server import LIST, Program, Site, program, serving
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
@@ -148,7 +148,7 @@ PROBES: dict[str, Probe] = {
     "timeouts.response_body": Probe(
         "7s",
         lambda server: {
-            pool(server).limits.response_body, server.clients.write_timeout, server.proxy.site.timeouts.write,
+            pool(server).limits.response_body, server.clients.write_timeout, server.proxy.site.timeouts.response_body,
         },
         lambda settings: {settings.timeouts.response_body},
     ),

@@ -20,13 +20,13 @@ import pytest
 import yaml
 
 from statusproxy.admin import client
-from statusproxy.config.load import load, loads
+from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError
+from tests.certificates import make_certificate
 from tests.peers.processes import run
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
-from tests.test_assembly import make_certificate
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -47,6 +47,8 @@ class Site:
         }
         self.write()
         self.server = Server(self.read(), self.read)
+        self.outside: list[str] = []
+        """Where the service listens that runs as a process of its own, in place of `server`."""
 
     def read(self) -> Any:
         return load(self.file, environ={})
@@ -60,7 +62,7 @@ class Site:
         return self.server.reload()
 
     async def connect(self, number: int = 0) -> Wire:
-        address = self.server.addresses[number]
+        address = [*self.outside, *self.server.addresses][number]
         if address.startswith("unix:"):
             return Wire(*await asyncio.open_unix_connection(address.removeprefix("unix:")))
         host, _, port = address.rpartition(":")
@@ -89,7 +91,7 @@ async def serving(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Si
     try:
         yield site
     finally:
-        if site.server._listeners:
+        if site.server.serving:
             site.server.ask_to_stop()
             site.server.ask_to_stop()
             await site.server.stop()
@@ -422,7 +424,7 @@ async def program(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Pr
 
     port = free_port()
     site = Site(folder, origin, listen=f"127.0.0.1:{port}", **keys)
-    site.server.addresses.append(f"127.0.0.1:{port}")
+    site.outside.append(f"127.0.0.1:{port}")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "statusproxy", "run", "--config", str(site.file), "--log-format", "text",
         stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -587,33 +589,3 @@ async def test_an_admin_socket_of_systemds_that_others_reach_needs_a_token(
                 await asyncio.to_thread(client.ask, f"127.0.0.1:{port}", "GET", "/sessions")
         process.terminate()
         assert await running.ended() == 0
-
-
-async def test_the_watchdog_is_fed_while_the_store_says_no_and_the_status_tells_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    told = asyncio.Event()
-
-    def notify(*states: str) -> bool:
-        said.extend(states)
-        told.set()
-        return True
-
-    class Refusing:
-        trouble = "disk full"
-
-    class SessionRegistry:
-        store = Refusing()
-
-        async def works(self) -> bool:
-            return False
-
-    monkeypatch.setattr("statusproxy.systemd.notify", notify)
-    server = Server(loads("gateway: http://127.0.0.1:1"))
-    server.registry = SessionRegistry()  # type: ignore[assignment]
-    feeding = asyncio.create_task(server._feed_watchdog(3600))
-    await asyncio.wait_for(told.wait(), 10)
-    feeding.cancel()
-    assert said[0] == "WATCHDOG=1"
-    assert "disk full" in said[1]

@@ -635,7 +635,7 @@ class Exchange:
         if copy is not None:
             try:
                 document = _decode_object(copy)
-                for key in entry.keys:
+                for key in entry.body:
                     if key in document:
                         name = msgspec.json.decode(document[key])
                         if isinstance(name, str) and name.strip():
@@ -873,7 +873,7 @@ class Exchange:
         if self._reader is None:
             limits, times = self._site.limits, self._site.timeouts
             pace = None if limits.min_rate is None else Pace(limits.min_rate, times.min_rate_grace)
-            self._reader = SlowReader(connection, pace, times.write)
+            self._reader = SlowReader(connection, pace, times.response_body)
         try:
             await self._reader.wait()
         except ConnectionError:
