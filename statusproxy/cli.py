@@ -259,7 +259,7 @@ def doctor(
     language: Literal["en", "pt-BR"] | None,
     as_json: bool,
 ) -> None:
-    """Is everything in place? Say what is not, and how to mend it.
+    """Is everything in place? Say what is not, and how to fix it.
 
     Looks at the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
     the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.

@@ -12,10 +12,11 @@ from statusproxy.config.load import load
 from statusproxy.config.paths import check_header_name
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Place, parse_state_url
+from statusproxy.doctor.asking import Credentials
 from statusproxy.doctor.examination import examine
 from statusproxy.doctor.findings import problem, worst
-from statusproxy.doctor.looks.channels import Credentials
 from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text
+from statusproxy.doctor.subject import Subject
 
 #: The variable that may hold the gateway's secret.
 SECRET_VARIABLE = "STATUSPROXY_GATEWAY_SECRET"  # noqa: S105 - its name
@@ -46,7 +47,7 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
         settings = load(source, None, known, gateway=request.gateway)
         secrets += _secrets(settings)
         credentials = Credentials(check_header_name(request.secret_header), secret)
-        findings = await examine(settings, source, environ, credentials, admin=request.admin)
+        findings = await examine(Subject(settings, source, environ, credentials, request.admin))
     except ConfigError as error:
         findings = [problem("configuration.broken", error=str(error))]
     language = request.language or _spoken(environ)

@@ -73,7 +73,7 @@ async def pasted(site: Site, code: str) -> tuple[Verdict, Verdict]:
     before = await site.examine()
     lines = before.findings[code]["facts"]["lines"]
     assert "\n".join(lines) in before.text  # at the margin, unbroken
-    assert before.findings[code]["mend"].endswith("\n".join(lines))
+    assert before.findings[code]["fix"].endswith("\n".join(lines))
     site.file.write_text(paste(site.file.read_text(), lines))
     load(site.file, environ={})
     if site.server is not None:
@@ -181,7 +181,7 @@ async def test_a_path_with_the_session_is_added_beside_the_one_that_is_there(bui
     await site.gateway.post_all([{"event": "status-find", "status": "inChat"}])
     finding = (await site.examine()).findings["webhooks.nameless"]
     (block,) = [each for each in blocks((await site.examine()).text) if "{session}" in "".join(each)]
-    assert "\n".join(block) in finding["mend"]
+    assert "\n".join(block) in finding["fix"]
     site.file.write_text(paste(site.file.read_text(), block))
     webhooks = load(site.file, environ={}).webhooks
     assert [each.path for each in webhooks] == ["/v1/webhooks/receive/{session}", "/v1/webhooks/receive"]

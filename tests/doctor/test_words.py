@@ -32,9 +32,9 @@ def test_both_languages_have_the_same_codes_groups_and_levels() -> None:
 
 @pytest.mark.parametrize("code", en.WORDS)
 def test_both_languages_are_filled_with_the_same_facts(code: str) -> None:
-    (text, mend), (texto, correcao) = en.WORDS[code], pt_br.WORDS[code]
+    (text, fix), (texto, conserto) = en.WORDS[code], pt_br.WORDS[code]
     assert fields(text) == fields(texto)
-    assert fields(mend) == fields(correcao)
+    assert fields(fix) == fields(conserto)
     assert text != texto or not re.search("[a-z]{3}", re.sub(r"\{.*?\}|https?\S*", "", text))
 
 
@@ -48,7 +48,7 @@ def test_every_code_used_has_words_and_every_code_with_words_is_used() -> None:
     assert en.WORDS.keys() == named | made
 
 
-def test_a_problem_or_a_warning_always_has_a_mend() -> None:
+def test_a_problem_or_a_warning_always_has_a_fix() -> None:
     for source in SOURCES:
         for level, code in re.findall(r'(problem|warning)\(\s*"([a-z.-]+)"', source):
             assert en.WORDS[code][1] or code.startswith("channels.more"), f"{level} {code}"

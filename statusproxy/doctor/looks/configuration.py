@@ -8,10 +8,17 @@ from statusproxy.config.settings import Settings, State
 from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
+from statusproxy.doctor.subject import Subject
 from statusproxy.status.signals import Kind
 
 #: Loopback and private networks, as the file writes them.
 PRIVATE = [str(network) for network in PRIVATE_NETWORKS]
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look through the subject's settings."""
+    source = None if subject.source is None else str(subject.source)
+    return await configuration(subject.settings, source, subject.written)
 
 
 async def configuration(

@@ -16,12 +16,22 @@ from statusproxy.config.restart import waits
 from statusproxy.config.settings import Settings
 from statusproxy.config.spot import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+from statusproxy.doctor.subject import Subject
 from statusproxy.observe.absences import HOUR, UPGRADE
 
 Report = Mapping[str, Any]
 
 #: Seconds that the running proxy may take to answer. It looks at the gateway first, for `admin.health.PATIENCE`.
 PATIENCE = 6.0
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Ask the running proxy, and keep its reports for the looks that follow."""
+    subject.report, subject.sessions, findings = await ask(subject.settings, subject.admin)
+    # Another program that answers there is told already.
+    free = any(finding.code == "proxy.not-running" for finding in findings)
+    subject.nothing_runs = free and subject.admin is None
+    return findings
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:

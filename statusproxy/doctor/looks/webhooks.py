@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from statusproxy.config.addresses import Address, parse_gateway, parse_target
@@ -10,6 +11,7 @@ from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
+from statusproxy.doctor.subject import Subject
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.proxy.client_address import parse_address, within
 from statusproxy.status.signals import PRESENCE_EVENT, Verdict
@@ -31,6 +33,17 @@ _NEUTRAL = frozenset(
 
 #: What a read webhook comes to when it says something about a connection (`Outcome`'s verdicts).
 _SAYS = frozenset({"applied", "late", "duplicate"})
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look at the webhooks that the running proxy counted."""
+    return await webhooks(subject.settings, subject.report, subject.written, _heard_before(subject.sessions))
+
+
+def _heard_before(sessions: Mapping[str, Any] | None) -> float | None:
+    """When any session was last heard of, as the running proxy remembers over restarts."""
+    moments = [one["last_event_at"] for one in (sessions or {}).get("sessions", ()) if one["last_event_at"]]
+    return max((datetime.fromisoformat(each).timestamp() for each in moments), default=None)
 
 
 async def webhooks(

@@ -1,4 +1,4 @@
-"""The doctor's words in English: for each code what was found, and the mend where one is called for."""
+"""The doctor's words in English: for each code what was found, and the fix where one is called for."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -49,7 +49,7 @@ is"""
 
 WORDS: Final[Words] = {
     # configuration
-    "configuration.broken": ("{error}", "mend that line; `statusproxy check` says whether it holds"),
+    "configuration.broken": ("{error}", "fix that line; `statusproxy check` says whether it holds"),
     "configuration.valid": ("{file} is valid; gateway {gateway}, preset {preset}", None),
     "configuration.no-file": ("no configuration file, the defaults serve; gateway {gateway}, preset {preset}", None),
     "configuration.no-webhooks": (

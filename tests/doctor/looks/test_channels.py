@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from statusproxy.config.load import loads
-from statusproxy.doctor.asking import Asker
+from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
-from statusproxy.doctor.looks.channels import Credentials, corrections, event_ids, nearest
+from statusproxy.doctor.looks.channels import corrections, event_ids, nearest
 from statusproxy.proxy.upstream.connection import Origin as Place
 from statusproxy.proxy.upstream.connection import UpstreamLimits
 from statusproxy.proxy.upstream.pool import Pool
