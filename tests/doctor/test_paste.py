@@ -56,7 +56,7 @@ STILL: dict[str, tuple[dict[str, Any], Any]] = {
     "configuration.no-disconnect-rule": (NOTHING, None),
     "configuration.no-channels": ({"channels": []}, None),
     "configuration.forgetful": ({"state": {"url": "memory:"}}, None),
-    "configuration.believes-everybody": ({"webhooks": [{"path": "/in", "from": "0.0.0.0/0"}, {"path": "/b"}]}, None),
+    "configuration.trusts-any-sender": ({"webhooks": [{"path": "/in", "from": "0.0.0.0/0"}, {"path": "/b"}]}, None),
     "configuration.trusts-everybody": ({"trusted_proxies": ["10.0.0.0/8", "::/0"]}, None),
     "configuration.presence-trusted": ({"presence": "trust"}, None),
     "channels.list-elsewhere": ({"channels": [{"path": "/api/channels", "list": "items", "share": False}]}, [SALES]),

@@ -22,7 +22,7 @@ async def test_a_healthy_site_is_found_healthy(build: Build) -> None:
         "configuration.valid", "proxy.running", "ports.held", "gateway.reachable", "channels.fits",
         "channels.rehearsal", "channels.ids-match", "webhooks.seen", "clock.gateway", "clock.events", "disk.works",
     } <= set(verdict.findings)  # fmt: skip
-    assert "1 webhooks believed" in verdict.text
+    assert "1 webhooks trusted" in verdict.text
     assert "Everything is in place." in verdict.text
 
 
@@ -126,7 +126,7 @@ async def test_a_gateway_that_is_down_is_told_and_the_rest_is_checked_all_the_sa
         kept.bind(("127.0.0.1", int(site.gateway.base_url.rpartition(":")[2])))
         verdict = await site.examine()
     assert verdict.levels["gateway.unreachable"] == "problem"
-    assert verdict.levels["proxy.gateway-trouble"] == "problem"
+    assert verdict.levels["proxy.gateway-error"] == "problem"
     assert verdict.levels["channels.not-checked"] == "note"
     assert verdict.levels["ports.held"] == verdict.levels["disk.works"] == "ok"
     assert verdict.code == 2
@@ -189,7 +189,7 @@ async def test_what_the_gateway_says_better_itself_is_told_to_be_kept(build: Bui
     assert (await site.examine()).levels["channels.kept"] == "note"
 
 
-async def test_events_of_senders_that_are_not_believed_are_told(build: Build) -> None:
+async def test_events_of_senders_that_are_not_trusted_are_told(build: Build) -> None:
     site = await build(webhooks=[{"path": "/v1/webhooks/receive", "from": ["10.99.0.0/16"]}])
     await site.gateway.unlink("sales")
     verdict = await site.examine()

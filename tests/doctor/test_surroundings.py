@@ -186,7 +186,7 @@ presence: trust
 """
     assert levels(await configuration(loads(text), "config.yaml")) == {
         "valid": "ok", "no-disconnect-rule": "problem", "no-channels": "problem", "admin-off": "note",
-        "forgetful": "warning", "believes-everybody": "warning", "trusts-everybody": "warning",
+        "forgetful": "warning", "trusts-any-sender": "warning", "trusts-everybody": "warning",
         "presence-trusted": "warning",
     }  # fmt: skip
     assert levels(await configuration(loads("gateway: http://127.0.0.1:3000"), None)) == {"no-file": "note"}

@@ -14,7 +14,7 @@ from statusproxy.doctor.looks.gateway import _CAUSES
 from statusproxy.doctor.report import EXIT_CODES, as_json, as_text, words
 from statusproxy.doctor.words import en, pt_br
 
-#: Why a sender is not believed (`proxy.belief`).
+#: Why a sender is not trusted (`proxy.sender_auth`).
 WHYS = ("network", "secret", "signature")
 
 SOURCES = [file.read_text() for file in Path(statusproxy.doctor.__file__).parent.rglob("*.py")]
@@ -65,7 +65,7 @@ def test_the_gravest_finding_decides_the_exit_code() -> None:
 LOW = warning("disk.low", free="3 MiB", folder="/var/lib/statusproxy", path="/x")
 
 
-def test_text_groups_what_belongs_together_with_arrows_to_the_mends() -> None:
+def test_text_groups_what_belongs_together_with_arrows_to_the_fixes() -> None:
     text = as_text([LOW, ok("ports.free", address=":1"), ok("ports.free", address=":2")], "en")
     assert text.splitlines()[1:] == [
         "",
@@ -75,7 +75,7 @@ def test_text_groups_what_belongs_together_with_arrows_to_the_mends() -> None:
         "",
         "Stored state",
         "  warning   only 3 MiB free at /var/lib/statusproxy",
-        "            → make room: a full disk keeps changes in memory only",
+        "            → free some space: while the disk is full, changes are kept in memory only",
         "",
         "It works, with 1 warning(s).",
     ]
@@ -106,7 +106,7 @@ def test_no_secret_shows_whatever_repeats_it() -> None:
 
 def test_what_others_wrote_cannot_steer_the_terminal() -> None:
     text, _ = words(Finding(Level.NOTE, "channels.unheard", {"channels": "a\x1b[31mb\u202ec"}), "en")
-    assert text.startswith(r"no event was heard about a\x1b[31mb\u202ec")
+    assert text.startswith(r"no event about a\x1b[31mb\u202ec so far")
 
 
 def test_spans_and_lists_read_the_same_in_both_languages() -> None:

@@ -54,7 +54,7 @@ def _open_doors(settings: Settings, written: Written) -> Iterator[Finding]:
     for webhook in settings.webhooks:
         if _is_everybody(webhook.from_) and webhook.secret is None and webhook.hmac is None:
             lines = written.with_entry("webhooks", webhook.path, **{"from": PRIVATE})
-            yield warning("configuration.believes-everybody", path=webhook.path, lines=lines)
+            yield warning("configuration.trusts-any-sender", path=webhook.path, lines=lines)
     if _is_everybody(settings.trusted_proxies):
         yield warning("configuration.trusts-everybody", lines=written.with_value("trusted_proxies", PRIVATE))
     if settings.presence == "trust":

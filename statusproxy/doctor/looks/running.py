@@ -78,12 +78,12 @@ def _judge(report: Report, settings: Settings) -> list[Finding]:
         findings.append(warning("proxy.reload-pending", keys=listed(reload)))
     health = report["health"]
     if health["store"] != "ok":
-        findings.append(problem("proxy.store-trouble", why=health["store"]))
+        findings.append(problem("proxy.store-error", why=health["store"]))
     findings += [warning("proxy.state-damaged", what=each) for each in health.get("damage", ())]
     if health.get("journal", "ok") not in ("ok", "off"):
         findings.append(warning("proxy.no-journal", why=health["journal"]))
     if health["gateway"] != "ok":
-        findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
+        findings.append(problem("proxy.gateway-error", why=health["gateway"]))
     return [*findings, *_absences(report, now)]
 
 

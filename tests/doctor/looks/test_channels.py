@@ -97,7 +97,7 @@ async def test_the_fix_names_the_field_that_would_fit() -> None:
     assert fix(found["no-status"]) == ["  set:", "    isConnected: false"]
 
 
-async def test_a_list_of_sessions_that_is_not_served_is_no_trouble() -> None:
+async def test_a_list_of_sessions_that_is_not_served_is_no_problem() -> None:
     found = await ask(listing(SALES))
     assert found["not-served"].level == "note"
 

@@ -75,7 +75,7 @@ async def test_a_slow_gateway_is_told(look: Look, monkeypatch: pytest.MonkeyPatc
     assert (await look(answer(b"{}")))["gateway.slow"] == "warning"
 
 
-async def test_each_way_of_not_being_reached_has_its_own_mend() -> None:
+async def test_each_way_of_not_being_reached_has_its_own_fix() -> None:
     pool = Pool(Place(host="no-such-name.invalid", port=80), UpstreamLimits())
     asker = Asker(pool, 0)
     reached, findings = await gateway(asker, "http://no-such-name.invalid")
@@ -90,7 +90,7 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
         "health": {"store": "disk full", "gateway": "gateway_unreachable"},
     }  # fmt: skip
     assert levels(_judge(report, settings)) == {
-        "proxy.running": "ok", "proxy.store-trouble": "problem", "proxy.gateway-trouble": "problem",
+        "proxy.running": "ok", "proxy.store-error": "problem", "proxy.gateway-error": "problem",
     }  # fmt: skip
     report["health"] = {"store": "ok", "gateway": "ok", "damage": ["one", "two"]}
     assert [each.code for each in _judge(report, settings)][1:] == ["proxy.state-damaged"] * 2

@@ -78,7 +78,7 @@ async def test_doubted_senders_inside_may_be_the_engine() -> None:
     assert (await levels(senders=[sender("10.0.0.2", 9, secret=1)]))["doubted-secret"] == "warning"
 
 
-async def test_nobody_believed_is_a_problem_for_each_reason() -> None:
+async def test_nobody_trusted_is_a_problem_for_each_reason() -> None:
     for why in ("network", "secret", "signature"):
         assert await levels(senders=[sender("10.0.0.2", 0, **{why: 3})]) == {f"only-doubted-{why}": "problem"}
 
