@@ -141,8 +141,7 @@ class Proxy:
         async with aiohttp.ClientSession() as client:
             while True:
                 if process.returncode is not None:
-                    trouble = f"the proxy ended with exit code {process.returncode}\n{self._tail()}"
-                    raise ProxyFailedError(trouble)
+                    raise ProxyFailedError(f"the proxy ended with exit code {process.returncode}\n{self._tail()}")
                 try:
                     async with client.get(f"{self.base_url}/health") as answer:
                         if answer.status == 200:

@@ -11,7 +11,8 @@ import pytest
 from yarl import URL
 
 from statusproxy.demo.engine import Dialog, Line
-from statusproxy.demo.gateway import StandInGateway, weak_etag
+from statusproxy.demo.express import weak_etag
+from statusproxy.demo.gateway import StandInGateway
 
 
 @pytest.fixture

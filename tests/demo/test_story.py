@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from statusproxy.demo import play
+from statusproxy.demo.story import play
 
 
 def program(folder: Path, text: str) -> str:

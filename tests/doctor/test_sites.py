@@ -108,7 +108,7 @@ async def test_the_way_to_the_hub_alone_is_not_enough(build: Build) -> None:
     site.write(webhooks=[{"path": "/v1/webhooks/receive"}, {"path": "/hub/webhook", "forward_to": hub}])
     assert site.server is not None
     assert site.server.reload()
-    site.gateway.outbox_url = f"http://127.0.0.1:{site.port}/hub/webhook"
+    site.gateway.outbox.url = f"http://127.0.0.1:{site.port}/hub/webhook"
     await site.gateway.post_all([presence("sales", "5500000000000@c.us", "unavailable", time.time())])
     await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
     assert await site.gateway.settled()
