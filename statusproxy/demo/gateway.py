@@ -139,7 +139,7 @@ class StandInGateway:
         for start in range(0, len(events), at_once):
             await asyncio.gather(*(self._post_raw(event) for event in events[start : start + at_once]))
 
-    async def settled(self, within: float = 5.0) -> bool:
+    async def settled(self, within: float = 60.0) -> bool:
         """Wait until the outbox is empty, `within` so many seconds; whether it is."""
         return await self.outbox.settled(within)
 
