@@ -244,10 +244,9 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
     origin = Origin(
         host=target.host,
         port=target.port,
-        unix=target.unix,
         tls=ssl.create_default_context() if target.scheme == "https" else None,
     )
-    name = f"hub {target.scheme} {target.authority} {target.unix or ''}"
+    name = f"hub {target.scheme}://{target.authority}"
     onward = (target.path + target.query).encode() or b"/"
     segments = webhook.path.split("/")
     place = segments.index(SESSION) if SESSION.encode() in onward else None

@@ -114,16 +114,12 @@ class Askers:
         site = build_site(settings)
         self._pools = site.pools.values()
         self.gateway = Asker(site.pool, settings.limits.corrected)
-        self.others = {_url(name): Asker(pool, 0) for name, pool in site.pools.items() if pool is not site.pool}
+        self.others = {
+            name.removeprefix("hub "): Asker(pool, 0) for name, pool in site.pools.items() if pool is not site.pool
+        }
         """By URL."""
 
     def close(self) -> None:
         """Close all connections."""
         for pool in self._pools:
             pool.abort()
-
-
-def _url(name: str) -> str:
-    """A pool's name (`hub https hub.example `) as a URL."""
-    _, scheme, authority, *path = name.split(" ")
-    return f"unix:{path[0]}" if scheme == "unix" and path else f"{scheme}://{authority}"
