@@ -12,6 +12,7 @@ from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
 from statusproxy.doctor.looks.channels import corrections, event_ids, nearest
+from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.connection import Origin as Place
 from statusproxy.proxy.upstream.connection import UpstreamLimits
 from statusproxy.proxy.upstream.pool import Pool
@@ -211,3 +212,23 @@ def test_lists_are_found_wherever_they_stand() -> None:
     assert shapes.lists_in([{"id": "x"}]) == ['""']
     assert shapes.ids_in([{"on": True, "k": "a"}, {"on": False, "k": "b"}]) == ["k"]
     assert shapes.ids_in(["bare"]) == []
+
+
+@pytest.mark.parametrize(("answers", "codes"), [(None, []), (False, ["channels.not-checked"])])
+async def test_no_list_is_asked_for_where_the_gateway_does_not_answer(answers: bool | None, codes: list[str]) -> None:
+    subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=answers)
+    assert [one.code for one in await channels.look(subject)] == codes
+
+
+async def test_the_subjects_gateway_is_asked_for_its_lists() -> None:
+    origin = Origin()
+    origin.answer = answer(b"{}", status="404 Not Found")
+    await origin.start()
+    subject = Subject(loads(f"gateway: http://127.0.0.1:{origin.port}"), gateway_answers=True)
+    assert [one.code for one in await channels.look(subject)] == ["channels.missing", "channels.not-served"]
+    await origin.stop()
+
+
+async def test_a_gateway_that_ends_the_connection_gave_no_answer() -> None:
+    subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=True)
+    assert {one.code for one in await channels.look(subject)} == {"channels.no-answer"}

@@ -121,3 +121,8 @@ async def test_the_admin_listeners_port_is_looked_at_where_nothing_answers_there
     settings = loads(f"gateway: http://gw\nlisten: 127.0.0.1:{free_port()}\n{admin}")
     found = await module.look(Subject(settings, nothing_runs=nothing_runs))
     assert [one.code for one in found] == codes
+
+
+async def test_a_socket_that_the_running_proxy_serves_is_in_use(tmp_path: Path) -> None:
+    address = Address(unix=str(tmp_path / "a.sock"))
+    assert levels(await ports([address], [str(address)]))["held"] == "ok"
