@@ -259,9 +259,9 @@ def doctor(
     language: Literal["en", "pt-BR"] | None,
     as_json: bool,
 ) -> None:
-    """Is everything in place? Say what is not, and how to fix it.
+    """Check whether everything is in place; say what is not, and how to fix it.
 
-    Looks at the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
+    Checks the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
     the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.
 
     The exit code is 0 where all is well, 1 where there are warnings, 2 where there is a problem (or the

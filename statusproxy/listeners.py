@@ -29,8 +29,7 @@ class Listeners:
     def __init__(self, clients: Callable[[], asyncio.Protocol], settings: Settings, tls: SSLContext | None) -> None:
         """`clients` makes the protocol of each connection; `tls` is None where clients speak in clear.
 
-        The handshake of TLS gets the time that a request's head gets: nobody is served before it, and no place in
-        `limits.connections` is taken.
+        The handshake of TLS has the time limit of a request's head, since it takes no place in `limits.connections`.
         """
         self.addresses: list[str] = []
         """Where it listens, as `host:port` or `unix:/path`; kept after `close`."""

@@ -29,7 +29,7 @@ def _optional(form: Form[T]) -> Form[T | None]:
         if form.secret:
             spot = msgspec.structs.replace(spot, hidden=True)
             if isinstance(spot.node, Scalar) and spot.node == Scalar("", Kind.NULL):
-                # `token: #abc` is a comment and `token: &abc` a name: nobody may take these for a password.
+                # `token: #abc` is a comment and `token: &abc` a name: neither is a password.
                 raise spot.error(
                     "found nothing; write null for none, or put quotes around a value that begins with # or &"
                 )

@@ -30,7 +30,7 @@ def to_yaml(values: dict[str, Any], *, variables: bool = False) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists of scalars as `[a, b]`, and each value in full (an anchor would be a riddle)."""
+    """Writes lists of scalars as `[a, b]`, and each value in full, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -70,7 +70,7 @@ OR_GATEWAY: Final = ", or give --gateway"
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A block of the file. Its `repr` masks secrets, for what is printed in haste ends in a log."""
+    """A block of the file. Its `repr` masks secrets, since it may end in a log."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({struct(type(self)).show(self)})"
@@ -127,7 +127,7 @@ class Event(Section, frozen=True, kw_only=True):
     unless: Words = ()
 
     def rule(self) -> EventRule:
-        """The rule as the domain wants it, its names and words folded."""
+        """The rule in the form that `status` reads, its names and words folded."""
         return EventRule(
             event=folded(self.event),
             session=tuple(map(parse_path, self.session)),
@@ -145,12 +145,12 @@ class Dialect(Section, frozen=True, kw_only=True):
     own: Fields = ()  # members that are true in messages of the session's own making
 
     def value(self) -> dialect.Dialect:
-        """The dialect as the domain wants it."""
+        """The dialect in the form that `status` reads."""
         return dialect.Dialect(own=(*dialect.OWN, *map(parse_path, self.own)))
 
 
 class Sessions(Section, frozen=True, kw_only=True):
-    """How sessions are kept in mind and when an override ends."""
+    """How sessions are remembered, and when an override ends."""
 
     aliases: Annotated[Mapping[str, str], mapping(text(), "a mapping of event id to channel id")] = {}
     alive_grace: Annotated[float, duration(at_least=0)] = 60.0
@@ -162,7 +162,7 @@ class Sessions(Section, frozen=True, kw_only=True):
     history_days: Annotated[int, count(at_most=36_500)] | None = 90
 
     def rules(self) -> SessionRules:
-        """The rules as the domain wants them."""
+        """The rules in the form that `status` reads."""
         return SessionRules(
             aliases=dict(self.aliases),
             alive_grace=self.alive_grace,
@@ -199,7 +199,7 @@ class Channels(Section, frozen=True, kw_only=True):
     share: bool = False
 
     def rule(self) -> ChannelRule:
-        """The rule as the domain wants it, its words folded."""
+        """The rule in the form that `status` reads, its words folded."""
         return ChannelRule(
             list=tuple(map(parse_path, self.list)),
             id=tuple(map(parse_path, self.id)),
@@ -349,7 +349,7 @@ class Settings(Section, frozen=True, kw_only=True):
     log: Log = Log()
 
     def signal_rules(self) -> SignalRules:
-        """How webhooks are read, as the domain wants it."""
+        """How webhooks are read, in the form that `status` reads."""
         return SignalRules(
             rules=tuple(event.rule() for event in self.events),
             presence_trusted=self.presence == "trust",
@@ -357,7 +357,7 @@ class Settings(Section, frozen=True, kw_only=True):
         )
 
     def session_rules(self) -> SessionRules:
-        """How sessions are kept in mind, as the domain wants it."""
+        """How sessions are remembered, in the form that `status` reads."""
         return self.sessions.rules()
 
 

@@ -135,7 +135,7 @@ class StandInGateway:
         await self.post_all(events, at_once=16)
 
     async def post_all(self, events: Sequence[RawEvent], at_once: int = 1) -> None:
-        """The engine posts these events, `at_once` of them together, each once, whatever becomes of it."""
+        """The engine posts these events, `at_once` of them together, each only once."""
         for start in range(0, len(events), at_once):
             await asyncio.gather(*(self._post_raw(event) for event in events[start : start + at_once]))
 

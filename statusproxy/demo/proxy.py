@@ -27,7 +27,7 @@ class ProxyFailedError(Exception):
 
 
 def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
-    """`wanted` if nobody listens there, else any free port."""
+    """`wanted` if it is free, else any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -112,7 +112,7 @@ class Proxy:
             self._process = None
 
     async def stop(self) -> None:
-        """End it politely, and within a bounded time."""
+        """Ask it to end (SIGTERM), and kill it where it does not within `STOP_WITHIN` seconds."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -111,7 +111,7 @@ async def _health(gateway: StandInGateway, request: web.BaseRequest) -> web.Resp
 
 
 async def _page(gateway: StandInGateway, request: web.BaseRequest, _page: str = "") -> web.Response:
-    # The real page prints the secret too: whoever logs bodies gives it away.
+    # The real page prints the secret too, so that a log of bodies would contain it.
     text = f"<!DOCTYPE html><title>Sessões</title><p>secret: {gateway.secret or 'none'}</p>\n"
     return express_answer(request, text.encode(), "text/html; charset=utf-8", 200)
 

@@ -1,4 +1,4 @@
-"""The `doctor` command behind its options: settings, secret and language found, checks made, report written."""
+"""The `doctor` command behind its options: settings, secret and language, then the examination and its report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,7 +69,7 @@ def _secret(file: Path | None, environ: Mapping[str, str]) -> str | None:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    """Every secret of the settings: none may show, whatever repeats it."""
+    """Every secret of the settings: none may show in the report."""
     found = [settings.admin.token]
     for webhook in settings.webhooks:
         found.append(webhook.secret.value if webhook.secret is not None else None)
@@ -82,7 +82,7 @@ def _secrets(settings: Settings) -> list[str]:
 def _spoken(environ: Mapping[str, str]) -> Language:
     """The language of the terminal (locale(7)); English where it is none of ours, such as C, or is not set.
 
-    The configuration's `language` has no say: it is that of the error texts that the hub shows to its users.
+    The configuration's `language` does not count: it is that of the error texts that the hub shows to its users.
     """
     said = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
     return "pt-BR" if said[:2].casefold() == "pt" else "en"

@@ -24,7 +24,7 @@ async def look(subject: Subject) -> list[Finding]:
 async def configuration(
     settings: Settings,
     source: str | None,
-    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    written: Written = Written(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:
     """Look through valid settings; `source` names their file, None where there is none, `written` what it says."""
     preset = settings.preset or "–"

@@ -16,8 +16,8 @@ _HEALTH = ("/health", "/api/health")
 #: Seconds beyond which a connection, or a health answer, is slow for one on the same host.
 _SLOW_CONNECT, _SLOW_HEALTH = 0.5, 3.0
 
-#: Seconds that a connection and an answer may take. A gateway that needs longer for its health hangs, whatever
-#: `timeouts` would grant it: a person waits for the report.
+#: Seconds that a connection and an answer may take. A gateway that needs longer for its health check hangs,
+#: also where `timeouts` allow more: a person waits for the report.
 CONNECT_PATIENCE, HEALTH_PATIENCE = 5.0, 8.0
 
 #: Seconds by which clocks may differ: a Date is cut to the second, and travels.

@@ -81,7 +81,7 @@ def _is_served(address: Address, serving: Sequence[str]) -> bool:
 
 
 def _try(address: Address) -> int | None:
-    """The error number that listening there meets, None where there is none; a name nobody knows is -1."""
+    """The error number of an attempt to listen there, None where it works; -1 for a name that is not known."""
     if address.unix is not None:
         path = Path(address.unix)
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
