@@ -336,7 +336,3 @@ def _run_loop(main_task: Coroutine[Any, Any, None]) -> None:
         from uvloop import new_event_loop as loop_factory
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main_task)
-
-
-if __name__ == "__main__":
-    main()
