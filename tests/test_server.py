@@ -690,5 +690,11 @@ async def test_a_renewed_certificate_is_shown_after_a_reload(tmp_path: Path, ori
         host, _, port = site.server.addresses[0].rpartition(":")
         make_certificate(tmp_path)
         assert site.reload()
-        shown = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)))
-    assert shown.strip() == certificate.read_text().strip()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.write(b"GET /x HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+    assert ssl.DER_cert_to_PEM_cert(shown).strip() == certificate.read_text().strip()
