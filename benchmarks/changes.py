@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.fleet import channels
 from benchmarks.results import Finding, Goal, Median, Section
-from statusproxy.config.settings import load
+from statusproxy.config.load import load
 from statusproxy.observe.logs import JsonFormatter
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry

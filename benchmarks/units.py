@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.fleet import SESSION, channels
 from benchmarks.rates import media_event, presence_event
 from benchmarks.results import Finding, Goal, Median, Section
-from statusproxy.config.settings import load
+from statusproxy.config.load import load
 from statusproxy.status import signals
 from statusproxy.status.channels import correct
 from statusproxy.status.model import Record

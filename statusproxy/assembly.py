@@ -1,25 +1,161 @@
-"""From settings to what the rooms work with: routes, pools, sender policies, limits."""
+"""From settings to what the rooms work with. The one file that knows every room, used by start and reload alike.
 
+`plan` works out what settings come to in each room and changes nothing; it fails where they cannot be used. `assemble`
+makes the rooms at the start, `apply` puts a plan in force: at the start and at each reload. So a setting that `apply`
+knows is in force after both. What only `assemble` looks at waits for a restart (`config.restart`).
+"""
+
+import asyncio
+import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypedDict
 
-from statusproxy.config import addresses
+from statusproxy.admin.listener import AdminListener
+from statusproxy.config.addresses import Target, parse_gateway, parse_target
 from statusproxy.config.paths import SESSION
-from statusproxy.config.settings import Settings, Tls, Webhook
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.config.settings import Settings, Webhook
+from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exposition import Exposition
+from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.client_address import Trust
+from statusproxy.proxy.downstream.descriptors import Reserve, allowed
+from statusproxy.proxy.downstream.server import ClientServer
+from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.http1.request_parser import HeadLimits
+from statusproxy.proxy.problems import Language
+from statusproxy.proxy.request_id import new_request_id
 from statusproxy.proxy.routes import Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy, SharedSecret, Signature
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Entry, Limits, Site, Timeouts, WebhookTarget
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.fields import fold_word
+from statusproxy.status.model import SessionRules
 from statusproxy.status.qr import CONNECTED_WORDS
+from statusproxy.status.signals import SignalRules
+from statusproxy.store import open_store
+from statusproxy.tls import gateway_context
+
+log = logging.getLogger("statusproxy")
 
 #: Room for the answer's head beyond what requests get: gateways set cookies and policies that clients do not send.
-_ANSWER_HEAD = 2
+_ANSWER_HEAD: Final = 2
+
+_WEB_PORTS: Final = frozenset({80, 443})
+_POSTED: Final = frozenset({"POST", "PUT", "PATCH"})
+_READ: Final = frozenset({"GET", "HEAD"})
+_OTHERS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+
+
+class ClientValues(TypedDict):
+    """What `ClientServer` is made with and a reload changes; the keys are its parameters and its attributes."""
+
+    language: Language
+    head_timeout: float | None
+    write_timeout: float | None
+    max_connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What settings come to in each room; nothing of it is in force yet."""
+
+    settings: Settings
+    site: Site
+    signal_rules: SignalRules
+    session_rules: SessionRules
+    head_limits: HeadLimits
+    clients: ClientValues
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The parts that serve; made once, at the start."""
+
+    registry: SessionRegistry
+    proxy: Proxy
+    clients: ClientServer
+    admin: AdminListener
+
+
+def plan(settings: Settings, pools: Mapping[str, Pool] | None = None) -> Plan:
+    """The plan for `settings`; `pools` are those that serve now, for `build_site`.
+
+    Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
+    """
+    return Plan(
+        settings=settings,
+        site=build_site(settings, pools),
+        signal_rules=settings.signal_rules(),
+        session_rules=settings.session_rules(),
+        head_limits=_head_limits(settings),
+        clients=ClientValues(
+            language=settings.language,
+            head_timeout=settings.timeouts.request_head,
+            write_timeout=settings.timeouts.response_body,
+            max_connections=settings.limits.connections,
+        ),
+    )
+
+
+async def assemble(
+    planned: Plan,
+    metrics: Metrics,
+    exposition: Exposition,
+    clock: Callable[[], float],
+    report: Callable[[Report], None],
+    given: Sequence[str] = (),
+) -> Rooms:
+    """Open the store and make the rooms, with the plan in force. Raises `StoreError` or `ValueError`.
+
+    `clock` gives epoch seconds; `report` is told of each exchange; `given` are the keys that the command line sets.
+    """
+    settings = planned.settings
+    store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
+    registry = SessionRegistry(planned.signal_rules, planned.session_rules, store, metrics, clock)
+    await registry.open()
+    proxy = Proxy(planned.site, registry, report)
+    reserve = Reserve(allowed(), settings.limits.upstream_connections)
+    asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
+    clients = ClientServer(
+        proxy.handle,
+        **planned.clients,
+        new_request_id=new_request_id,
+        refused=metrics.refused,
+        keep_alive=settings.timeouts.keep_alive,
+        head_limits=planned.head_limits,
+        reserve=reserve,
+    )
+    admin = AdminListener(registry, exposition, proxy, settings)
+    admin.answers.given = given
+    rooms = Rooms(registry, proxy, clients, admin)
+    apply(planned, rooms, before=settings)
+    return rooms
+
+
+def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[str] = ()) -> None:
+    """Put a plan in force from the next request on, in place of the settings `before`. It cannot fail.
+
+    `waiting` are the keys that were changed in the file and wait for a restart. Pools that serve no more are closed.
+    """
+    settings = planned.settings
+    if settings.log.level != before.log.level:
+        log.setLevel(settings.log.level.upper())
+    earlier, rooms.proxy.site = rooms.proxy.site, planned.site
+    for name, pool in earlier.pools.items():
+        if planned.site.pools.get(name) is not pool:
+            pool.close()
+    rooms.registry.configure(planned.signal_rules, planned.session_rules)
+    if (settings.webhooks, settings.trusted_proxies) != (before.webhooks, before.trusted_proxies):
+        rooms.registry.webhooks.trust_changed()
+    for name, value in planned.clients.items():
+        setattr(rooms.clients, name, value)
+    rooms.clients.head_limits.change_to(planned.head_limits)
+    rooms.admin.configure(settings, waiting)
 
 
 def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> Site:
@@ -47,13 +183,12 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
             built[name] = earlier if earlier is not None and fits else Pool(origin, limits)
         return built[name]
 
-    gateway = pool(f"gateway {settings.gateway}", _origin(addresses.parse_gateway(settings.gateway), settings))
+    gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
     routes: list[Route[Entry]] = []
     for webhook in settings.webhooks:
-        routes.append(Route(Kind.WEBHOOK, _WATCHED, webhook.path, _webhook_target(webhook, pool)))
+        routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
         if not webhook.forward:
-            others = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
-            routes.append(Route(Kind.NOT_FOUND, others, webhook.path, None))
+            routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
     routes += [
         Route(Kind.CHANNELS, _READ, channels.path, ChannelsEntry(channels.rule(), channels.share))
         for channels in settings.channels
@@ -77,7 +212,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         host=settings.host,
         timeouts=Timeouts(
             request_body=settings.timeouts.request_body,
-            write=settings.timeouts.response_body,
+            response_body=settings.timeouts.response_body,
             upgrade_idle=settings.timeouts.upgrade_idle,
             min_rate_grace=settings.timeouts.min_rate_grace,
         ),
@@ -89,11 +224,6 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         ),
         pools=built,
     )
-
-
-_WEB_PORTS = frozenset({80, 443})
-_WATCHED = frozenset({"POST", "PUT", "PATCH"})
-_READ = frozenset({"GET", "HEAD"})
 
 
 def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
@@ -114,41 +244,31 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
     )
     if webhook.forward_to is None:
         return WebhookTarget(senders, tap=not webhook.forward, sender=webhook.path)
-    target = addresses.parse_target(webhook.forward_to)
+    target = parse_target(webhook.forward_to)
     origin = Origin(
         host=target.host,
         port=target.port,
-        unix=target.unix,
         tls=ssl.create_default_context() if target.scheme == "https" else None,
     )
-    name = f"hub {target.scheme} {target.authority} {target.unix or ''}"
+    name = f"hub {target.scheme}://{target.authority}"
     onward = (target.path + target.query).encode() or b"/"
     segments = webhook.path.split("/")
     place = segments.index(SESSION) if SESSION.encode() in onward else None
     return WebhookTarget(senders, pool=pool(name, origin), target=onward, sender=webhook.path, session_at=place)
 
 
-def _origin(target: addresses.Target, settings: Settings) -> Origin:
-    files = settings.gateway_tls
-    context = None
-    if target.scheme == "https":
-        context = ssl.create_default_context(cafile=files.ca)
-        if not files.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if files.certificate is not None:
-            context.load_cert_chain(files.certificate, files.key, password=_nobody_to_ask)
+def _origin(target: Target, settings: Settings) -> Origin:
     return Origin(
         host=target.host,
         port=target.port,
         unix=target.unix,
-        tls=context,
-        server_name=files.server_name,
+        tls=gateway_context(settings.gateway_tls) if target.scheme == "https" else None,
+        server_name=settings.gateway_tls.server_name,
         base_path=target.path.rstrip("/").encode(),
     )
 
 
-def head_limits(settings: Settings) -> HeadLimits:
+def _head_limits(settings: Settings) -> HeadLimits:
     """What requests' heads may hold."""
     return HeadLimits(
         target=settings.limits.target,
@@ -156,25 +276,3 @@ def head_limits(settings: Settings) -> HeadLimits:
         fields=settings.limits.headers,
         drop_underscores=settings.underscores_in_headers == "drop",
     )
-
-
-def server_tls(settings: Settings) -> ssl.SSLContext | None:
-    """The context for TLS on our own port: TLS 1.2 or newer, modern ciphers; None where it is not configured."""
-    if settings.tls is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
-    load_certificate(context, settings.tls)
-    return context
-
-
-def load_certificate(context: ssl.SSLContext, files: Tls) -> None:
-    """Have `context` show the certificate in `files` from the next connection on. Raises `OSError`."""
-    context.load_cert_chain(files.certificate, files.key, password=_nobody_to_ask)
-
-
-def _nobody_to_ask() -> bytes:
-    """The password of an encrypted key: a service must not stop to ask for one at its terminal."""
-    return b""

@@ -16,7 +16,8 @@ from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file
-from statusproxy.config.settings import OR_GATEWAY, Settings, dump, load
+from statusproxy.config.load import dump, load
+from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.observe import logs
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import visible
@@ -261,9 +262,9 @@ def doctor(
     language: Literal["en", "pt-BR"] | None,
     as_json: bool,
 ) -> None:
-    """Is everything in place? Say what is not, and how to fix it.
+    """Check whether everything is in place; say what is not, and how to fix it.
 
-    Looks at the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
+    Checks the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
     the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.
 
     The exit code is 0 where all is well, 1 where there are warnings, 2 where there is a problem (or the
@@ -345,7 +346,3 @@ def _run_loop(main_task: Coroutine[Any, Any, None]) -> None:
         from uvloop import new_event_loop as loop_factory
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main_task)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,42 +3,35 @@
 import asyncio
 import gc
 import logging
-import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from statusproxy import __version__, systemd
 from statusproxy.admin.listener import AdminListener
-from statusproxy.assembly import build_site, head_limits, load_certificate, server_tls
-from statusproxy.config import restart as config_restart
-from statusproxy.config.addresses import Address
+from statusproxy.assembly import Plan, Rooms, apply, assemble, plan
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.paths import fold_path
+from statusproxy.config.restart import after_reload
 from statusproxy.config.settings import Settings
+from statusproxy.listeners import Listeners
 from statusproxy.observe import access_log
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.loop_lag import LoopLag
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.downstream import descriptors, unix_socket
+from statusproxy.proxy.downstream import descriptors
 from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.handler import Proxy
-from statusproxy.proxy.request_id import new_request_id
 from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.store import StoreError, open_store
+from statusproxy.store import StoreError
+from statusproxy.supervision import Watchdog, status_line
+from statusproxy.tls import load_certificate, server_context
 
 log = logging.getLogger("statusproxy")
-
-#: Connections the kernel holds for us until they are accepted, and how many asyncio accepts in one callback. With the
-#: first number for both, a rush of clients would keep everyone else waiting, and use up all descriptors at once.
-_BACKLOG: Final = 1024
-_ACCEPTED_AT_ONCE: Final = 16
 
 #: Seconds that closing may take after `timeouts.drain`: writing the state, at worst to a slow disk.
 _CLOSING: Final = 15.0
@@ -59,7 +52,7 @@ class StartError(Exception):
 
 
 class Server:
-    """Everything that runs in one process."""
+    """Everything that runs in one process, and the settings in force."""
 
     def __init__(
         self,
@@ -76,74 +69,101 @@ class Server:
         """The settings in force. After a reload, those that wait for a restart are still the old ones."""
         self.waiting: tuple[str, ...] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
+        self.metrics = Metrics()
         self._clock = clock
         self._given = given
-        self.metrics = Metrics()
+        self._read_settings = read_settings
         self._loop_lag = LoopLag()
         self.exposition = Exposition(self.metrics, self._loop_lag)
-        self.addresses: list[str] = []
-        """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
-        self._read_settings = read_settings
+        self._rooms: Rooms | None = None
+        self._listeners: Listeners | None = None
+        self._watchdog: Watchdog | None = None
+        self._watchdog_task: asyncio.Task[None] | None = None
+        self.gateway_watch = GatewayWatch(
+            lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._gateway_changed
+        )
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._listeners: list[asyncio.Server] = []
-        self._sockets_of_ours: list[Path] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self.gateway_watch = GatewayWatch(
-            lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._tell_status
-        )
-        self._store_trouble: str | None = None
         self._refused: str | None = None
         """Why the last reload was refused."""
 
+    # ---- what runs, once started ----
+
+    @property
+    def rooms(self) -> Rooms:
+        """The parts that serve."""
+        assert self._rooms is not None, "the server is not started"
+        return self._rooms
+
+    @property
+    def registry(self) -> SessionRegistry:
+        """What is known of the sessions."""
+        return self.rooms.registry
+
+    @property
+    def proxy(self) -> Proxy:
+        """The handler of clients' requests."""
+        return self.rooms.proxy
+
+    @property
+    def clients(self) -> ClientServer:
+        """The server of clients' connections."""
+        return self.rooms.clients
+
+    @property
+    def admin(self) -> AdminListener:
+        """The admin listener."""
+        return self.rooms.admin
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Where the proxy listens, as `host:port` or `unix:/path`; none before the start."""
+        return () if self._listeners is None else self._listeners.addresses
+
+    @property
+    def serving(self) -> bool:
+        """Whether it takes connections."""
+        return self._listeners is not None and self._listeners.is_open
+
+    # ---- start ----
+
     async def start(self) -> None:
-        """Open the store, listen, and tell systemd that we are ready. Raises `StartError`."""
-        settings = self.settings
+        """Open the store and listen. Raises `StartError`; then nothing is left open."""
         try:
-            self._tls = server_tls(settings)
-            site = build_site(settings)
+            self._tls = server_context(self.settings.tls)
+            planned = plan(self.settings)
         except OSError as error:
             raise StartError(f"a certificate cannot be used: {in_words(error)}") from error
         try:
-            store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
-            self.registry = SessionRegistry(
-                settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock
-            )
-            await self.registry.open()
+            self._rooms = await assemble(planned, self.metrics, self.exposition, self._clock, self._report, self._given)
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
-        self.proxy = Proxy(site, self.registry, self._report)
-        reserve = descriptors.Reserve(descriptors.allowed(), settings.limits.upstream_connections)
-        asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
-        self.clients = ClientServer(
-            self.proxy.handle,
-            language=settings.language,
-            new_request_id=new_request_id,
-            refused=self.metrics.refused,
-            head_timeout=settings.timeouts.request_head,
-            write_timeout=settings.timeouts.response_body,
-            keep_alive=settings.timeouts.keep_alive,
-            max_connections=settings.limits.connections,
-            head_limits=head_limits(settings),
-            reserve=reserve,
-        )
-        self.admin = AdminListener(self.registry, self.exposition, self.proxy, settings)
-        self.admin.answers.listening = self.addresses
-        self.admin.answers.given = self._given
         try:
-            await self._listen(settings)
+            await self._listen()
         except OSError as error:
-            await self._close_listeners()
+            self._close_listeners()
             await self.registry.close()
             raise StartError(str(error)) from error
+        self._watchdog = Watchdog(self.registry, self._status)
         interval = systemd.watchdog_interval()
         if interval is not None:
-            self._tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
+            self._watchdog_task = asyncio.create_task(self._watchdog.feed(interval))
         self._loop_lag.start()
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
+
+    async def _listen(self) -> None:
+        inherited = systemd.inherited_sockets()
+        self._listeners = Listeners(self.clients, self.settings, self._tls)
+        self.admin.answers.listening = self._listeners.addresses
+        await self._listeners.open([sock for name, sock in inherited if name != "admin"])
+        admin = await self.admin.start([sock for name, sock in inherited if name == "admin"])
+        if admin:
+            log.info("admin on %s", admin, extra={"admin": admin})
+
+    # ---- serve ----
 
     async def run(self) -> None:
         """Start, serve until told to stop, and stop in order."""
@@ -153,11 +173,80 @@ class Server:
         self._handle_signals()
         await self.start()
         self.gateway_watch.start()
-        systemd.notify("READY=1", self._serving())
+        systemd.notify("READY=1", self._status())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         await self._stopping.wait()
         _block(signal.SIGHUP)
         await self.stop()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ask_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    def _report(self, report: Report) -> None:
+        self.metrics.report(report)
+        if report.problem in UNREACHED:
+            self.gateway_watch.failed()
+        if report.kind is Kind.WEBHOOK:
+            self.registry.webhooks.passed(fold_path(report.template or ""), report.status, self._clock())
+        if self.settings.log.access:
+            access_log.tell(report, self.settings.log.access)
+
+    def _gateway_changed(self) -> None:
+        if not self._stopping.is_set():
+            systemd.notify(self._status())
+
+    def _status(self) -> str:
+        return status_line(
+            self.settings.gateway,
+            self.addresses,
+            {
+                "the gateway cannot be reached": self.gateway_watch.error,
+                "the store takes no writes": None if self._watchdog is None else self._watchdog.error,
+                "the new configuration is refused": self._refused,
+                "waits for a restart": ", ".join(self.waiting),
+            },
+        )
+
+    # ---- reload ----
+
+    def reload(self) -> bool:
+        """Read the configuration again and serve by it from the next request on; a broken one changes nothing.
+
+        What waits for a restart keeps its old value everywhere (`config.restart`). False where nothing was changed.
+        """
+        if self._read_settings is None or not self.serving or self._stopping.is_set():
+            return False
+        systemd.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            planned, waiting = self._plan_again(self._read_settings())
+        except (ConfigError, OSError, ValueError) as error:
+            why = in_words(error) if isinstance(error, OSError) else str(error)
+            log.error("the configuration was not changed: %s", why, extra={"why": why})
+            self._refused = why
+            systemd.notify("READY=1", self._status())
+            return False
+        for key in waiting:
+            log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
+        apply(planned, self.rooms, before=self.settings, waiting=waiting)
+        self.settings, self.waiting, self._refused = planned.settings, waiting, None
+        self.gateway_watch.failed()  # it may be another one
+        log.info("configuration reloaded")
+        systemd.notify("READY=1", self._status())
+        return True
+
+    def _plan_again(self, wanted: Settings) -> tuple[Plan, tuple[str, ...]]:
+        """The plan for the settings of the file, less those that wait; and the keys of these."""
+        settings, waiting = after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
+        planned = plan(settings, self.proxy.site.pools)
+        if self._tls is not None and wanted.tls is not None:
+            # The same context serves the open listeners: connections from now on get the new certificate.
+            load_certificate(self._tls, wanted.tls)
+        return planned, waiting
+
+    # ---- drain and stop ----
 
     def ask_to_stop(self) -> None:
         """Begin the end; asked a second time, do not wait for what is under way."""
@@ -174,204 +263,44 @@ class Server:
         )
         log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         self.proxy.draining = True
-        await self._close_listeners()
-        self.clients.close_idle()
-        loop = asyncio.get_running_loop()
-        begun, drain = loop.time(), self.settings.timeouts.drain
-        while not self._hurry.is_set():
-            passed = loop.time() - begun
-            under_way = self.proxy.in_flight or self.clients.sending
-            # Who has connected is about to ask, and an engine asks only once.
-            if passed >= drain or not (under_way or (passed < _LAST_CALL and self.clients.expecting)):
-                break
-            await asyncio.sleep(_DRAIN_STEP)
-            self.clients.close_idle()
+        self._close_listeners()
+        await self._drain()
         if self.proxy.in_flight:
             log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         self._loop_lag.stop()
         self.gateway_watch.close()
-        for task in self._tasks:
-            task.cancel()
+        if self._watchdog_task is not None:
+            self._watchdog_task.cancel()
         for pool in self.proxy.site.pools.values():
             pool.abort()
         await self.registry.close()
         log.info("stopped")
 
-    def reload(self) -> bool:
-        """Read the configuration again and serve by it from the next request on; a broken one changes nothing.
-
-        What waits for a restart keeps its old value everywhere (`config_restart`).
-        """
-        if self._read_settings is None or not self.addresses or self._stopping.is_set():
-            return False
-        systemd.notify("RELOADING=1", f"MONOTONIC_USEC={_monotonic_usec()}")
-        try:
-            wanted = self._read_settings()
-            settings, waiting = config_restart.after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
-            site = build_site(settings, self.proxy.site.pools)
-            if self._tls is not None and wanted.tls is not None:
-                # The same context serves the open listeners: connections from now on get the new certificate.
-                load_certificate(self._tls, wanted.tls)
-        except (ConfigError, OSError, ValueError) as error:
-            why = in_words(error) if isinstance(error, OSError) else str(error)
-            log.error("the configuration was not changed: %s", why, extra={"why": why})
-            self._refused = why
-            systemd.notify("READY=1", self._serving())
-            return False
-        for key in waiting:
-            log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
-        if settings.log.level != self.settings.log.level:
-            log.setLevel(settings.log.level.upper())
-        before, self.proxy.site = self.proxy.site, site
-        for name, pool in before.pools.items():
-            if site.pools.get(name) is not pool:
-                pool.close()
-        self.registry.configure(settings.signal_rules(), settings.session_rules())
-        if (settings.webhooks, settings.trusted_proxies) != (self.settings.webhooks, self.settings.trusted_proxies):
-            self.registry.webhooks.trust_changed()
-        self.clients.language = settings.language
-        self.clients.head_timeout = settings.timeouts.request_head
-        self.clients.write_timeout = settings.timeouts.response_body
-        self.clients.max_connections = settings.limits.connections
-        self.clients.head_limits.change_to(head_limits(settings))
-        self.settings, self.waiting = settings, waiting
-        self.admin.configure(settings, waiting)
-        self._refused = None
-        self.gateway_watch.failed()  # it may be another one
-        log.info("configuration reloaded")
-        systemd.notify("READY=1", self._serving())
-        return True
-
-    # ---- parts ----
-
-    async def _listen(self, settings: Settings) -> None:
-        inherited = systemd.inherited_sockets()
-        admin_sockets = [sock for name, sock in inherited if name == "admin"]
-        ours = [sock for name, sock in inherited if name != "admin"]
-        for sock in ours:
-            self._listeners.append(await self._serve_socket(sock))
-        for address in systemd.not_inherited(settings.listen, ours):
-            if ours:
-                log.warning(
-                    "%s is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
-                    "run install.sh again to bring the two in line",
-                    address,
-                    extra={"listen": str(address)},
-                )
-            self._listeners.append(await self._listen_on(address))
-        for listener in self._listeners:
-            _widen_backlog(listener)
-            for sock in listener.sockets:
-                name = _name(sock)
-                self.addresses.append(name)
-                log.info("listening on %s, forwarding to %s", name, settings.gateway, extra={"listen": name})
-        admin = await self.admin.start(admin_sockets)
-        if admin:
-            log.info("admin on %s", admin, extra={"admin": admin})
-
-    def _listening(self) -> dict[str, Any]:
-        """What all listeners are opened with: the handshake of TLS has the time that a head has, for nobody is served
-        before it, and no place in `limits.connections` is taken."""
-        timeout = self.settings.timeouts.request_head
-        return {"ssl": self._tls, "backlog": _ACCEPTED_AT_ONCE} | (
-            {} if self._tls is None else {"ssl_handshake_timeout": timeout}
-        )
-
-    async def _serve_socket(self, sock: socket.socket) -> asyncio.Server:
-        sock.setblocking(False)
-        if sock.family == socket.AF_UNIX:
-            return await unix_socket.serve(self.clients, sock, **self._listening())
-        return await asyncio.get_running_loop().create_server(self.clients, sock=sock, **self._listening())
-
-    async def _listen_on(self, address: Address) -> asyncio.Server:
+    async def _drain(self) -> None:
+        """Wait for what is under way: until all has ended, `timeouts.drain` has passed, or a second call to stop."""
         loop = asyncio.get_running_loop()
-        try:
-            if address.unix is not None:
-                path = Path(address.unix)
-                sock = unix_socket.bind(path, self.settings.listen_mode)
-                self._sockets_of_ours.append(path)
-                return await self._serve_socket(sock)
-            return await loop.create_server(self.clients, address.host or None, address.port, **self._listening())
-        except OSError as error:
-            raise OSError(
-                f"cannot listen on {address} (listen): {in_words(error)}; "
-                "is statusproxy running already, or another program there?"
-            ) from error
+        begun = loop.time()
+        self.clients.close_idle()
+        while not self._hurry.is_set():
+            passed = loop.time() - begun
+            under_way = self.proxy.in_flight or self.clients.sending
+            # Who has connected is about to ask, and an engine asks only once.
+            expected = passed < _LAST_CALL and self.clients.expecting
+            if passed >= self.settings.timeouts.drain or not (under_way or expected):
+                break
+            await asyncio.sleep(_DRAIN_STEP)
+            self.clients.close_idle()
 
-    async def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-        for path in self._sockets_of_ours:
-            path.unlink(missing_ok=True)
-        self._sockets_of_ours.clear()
-
-    def _handle_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.ask_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
-
-    async def _feed_watchdog(self, interval: float) -> None:
-        """Show systemd a sign of life while the loop turns (we are here) and the store answers.
-
-        A store that says no, on a full disk, is alive: restarting would cut requests off and lose what waits to be
-        written, and mend nothing. One that says nothing at all is stuck, and then a restart is what helps.
-        """
-        while True:
-            before, works = self._store_trouble, await self.registry.works()
-            self._store_trouble = None if works else self.registry.store.trouble or "no reason given"
-            systemd.notify("WATCHDOG=1", *([] if before == self._store_trouble else [self._serving()]))
-            await asyncio.sleep(interval)
-
-    def _serving(self) -> str:
-        """The status line: what is served and, where something is wrong, what."""
-        wrong = (
-            ("the gateway cannot be reached", self.gateway_watch.error),
-            ("the store takes no writes", self._store_trouble),
-            ("the new configuration is refused", self._refused),
-            ("waits for a restart", ", ".join(self.waiting)),
-        )
-        serving = f"Serving {self.settings.gateway} on {', '.join(self.addresses)}"
-        return systemd.status("; ".join([serving, *(f"{what}: {why}" for what, why in wrong if why)]))
-
-    def _tell_status(self) -> None:
-        if not self._stopping.is_set():
-            systemd.notify(self._serving())
-
-    def _report(self, report: Report) -> None:
-        self.metrics.report(report)
-        if report.problem in UNREACHED:
-            self.gateway_watch.failed()
-        if report.kind is Kind.WEBHOOK:
-            self.registry.webhooks.passed(fold_path(report.template or ""), report.status, self._clock())
-        if self.settings.log.access:
-            access_log.tell(report, self.settings.log.access)
-
-
-def _widen_backlog(listener: asyncio.Server) -> None:
-    """Have the kernel hold more connections than asyncio accepts at once: it takes one number for both."""
-    for sock in listener.sockets:
-        with socket.socket(fileno=os.dup(sock.fileno())) as same:
-            same.listen(_BACKLOG)
+    def _close_listeners(self) -> None:
+        if self._listeners is not None:
+            self._listeners.close()
 
 
 def _block(number: signal.Signals) -> None:
     """Have the kernel hold a signal until it is unblocked."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-
-
-def _monotonic_usec() -> int:
-    return time.monotonic_ns() // 1000
-
-
-def _name(sock: socket.socket) -> str:
-    name = sock.getsockname()
-    if isinstance(name, tuple):
-        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-    return f"unix:{name}"
 
 
 async def serve(

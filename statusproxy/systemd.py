@@ -35,7 +35,7 @@ _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
 
 def notify(*states: str) -> bool:
-    """Tell systemd `states` such as `READY=1`; False where nobody listens.
+    """Tell systemd `states` such as `READY=1`; False where systemd does not listen.
 
     One datagram to the socket that `NOTIFY_SOCKET` names: that is the whole protocol, hence no library.
     """
@@ -124,7 +124,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for the configuration's `${VAR}`: the process's own and systemd's credentials.
 
     A credential is a file in `CREDENTIALS_DIRECTORY`; its text, less one line end, is the value of the variable of its
-    name. The environment wins where both have a name. A file that cannot be read, or holds no text, is passed over:
+    name. The environment wins where both have a name. A file that cannot be read, or holds no text, is ignored:
     the configuration then says which variable is missing.
     """
     found: dict[str, str] = {}

@@ -21,8 +21,11 @@ from contextlib import closing
 from pathlib import Path
 
 from statusproxy.config.addresses import Address
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import load
 from statusproxy.config.modes import format_mode
-from statusproxy.config.settings import PRIVATE_NETWORKS, ConfigError, Settings, load
+from statusproxy.config.schema import PRIVATE_NETWORKS
+from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import SqliteFile, parse_state_url
 from statusproxy.store.extras import needed_packages
 from statusproxy.store.replace import finish_replacement, replace_database, sync_file, unused_name

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from statusproxy.assembly import build_site, head_limits, server_tls
-from statusproxy.config.settings import Settings, loads
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.assembly import Rooms, apply, assemble, build_site, plan
+from statusproxy.config.load import loads
+from statusproxy.config.settings import Settings
+from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exposition import Exposition
+from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
+from statusproxy.store import StoreError
 
 GATEWAY = "http://127.0.0.1:3000"
 
@@ -165,12 +172,12 @@ language: en
     assert (limits.connect, limits.response_head, limits.response_body) == (1.0, 2.0, 3.0)
     assert (limits.connections, limits.idle, limits.reserved, limits.per_client) == (8, 5, 2, 3)
     assert (built.timeouts.min_rate_grace, built.limits.min_rate) == (6.0, 512)
-    assert (built.timeouts.request_body, built.timeouts.write, built.timeouts.upgrade_idle) == (4.0, 3.0, 5.0)
+    assert (built.timeouts.request_body, built.timeouts.response_body, built.timeouts.upgrade_idle) == (4.0, 3.0, 5.0)
     assert (built.limits.body, built.limits.corrected, built.limits.tap) == (1_000_000, 2_000_000, 3072)
     assert (built.host, built.language) == ("gateway", "en")
-    heads = head_limits(settings("limits: {head: 10k, headers: 9, target: 2k}"))
+    heads = plan(settings("limits: {head: 10k, headers: 9, target: 2k}")).head_limits
     assert (heads.head, heads.fields, heads.target, heads.drop_underscores) == (10_240, 9, 2048, False)
-    assert head_limits(settings("underscores_in_headers: drop")).drop_underscores
+    assert plan(settings("underscores_in_headers: drop")).head_limits.drop_underscores
 
 
 def test_a_pool_that_still_fits_is_kept_with_its_connections() -> None:
@@ -194,54 +201,94 @@ def test_a_pool_that_is_closed_or_speaks_tls_is_made_anew() -> None:
     assert build_site(settings(gateway="https://gateway.example"), secure.pools).pool is not secure.pool
 
 
-def test_our_own_port_speaks_tls_only_where_configured() -> None:
-    assert server_tls(settings()) is None
+def test_a_session_in_a_webhooks_path_is_passed_on_in_its_place() -> None:
+    built = site('webhooks: [{path: "/a/{session}/in", forward_to: "http://hub.example/x/{session}?k=v"}]')
+    entry = target(built, b"/a/sales/in")
+    assert (entry.session_at, entry.target) == (2, b"/x/{session}?k=v")
+    assert target(site(), b"/v1/webhooks/receive").session_at is None
 
 
-def test_our_own_tls_is_a_modern_one(tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path)
-    context = server_tls(settings(f"tls: {{certificate: {certificate}, key: {key}}}"))
-    assert context is not None
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    assert context.options & ssl.OP_NO_RENEGOTIATION
-    certificate.write_text("no longer one")
-    with pytest.raises(OSError, match=r"PEM|SSL"):
-        server_tls(settings_with(certificate, key))
+@asynccontextmanager
+async def assembled(more: str = "") -> AsyncIterator[tuple[Rooms, Settings, list[Report]]]:
+    """The rooms of a site that keeps its state in memory, its settings, and the reports of its exchanges."""
+    reports: list[Report] = []
+    known = settings(more if "state:" in more else f"state: {{url: 'memory:'}}\n{more}")
+    metrics = Metrics()
+    rooms = await assemble(plan(known), metrics, Exposition(metrics), lambda: 1000.0, reports.append, given=["gateway"])
+    try:
+        yield rooms, known, reports
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+        await rooms.registry.close()
 
 
-def settings_with(certificate: Path, key: Path) -> Any:
-    """Settings whose certificate went bad after they were read."""
-    import msgspec
+async def test_the_rooms_are_made_with_the_settings_in_force() -> None:
+    text = "language: pt-BR\nlimits: {connections: 9, headers: 10}\ntimeouts: {request_head: 7s, response_body: 8s}"
+    async with assembled(text) as (rooms, known, _):
+        clients = rooms.clients
+        assert (clients.language, clients.max_connections, clients.head_limits.fields) == ("pt-BR", 9, 10)
+        assert (clients.head_timeout, clients.write_timeout) == (7.0, 8.0)
+        assert rooms.proxy.site.language == "pt-BR"
+        assert rooms.admin.answers.settings is known
+        assert rooms.admin.answers.given == ["gateway"]
+        assert rooms.registry.clock.wall() == 1000.0
 
-    from statusproxy.config.settings import Tls
 
-    return msgspec.structs.replace(settings(), tls=Tls(certificate=str(certificate), key=str(key)))
+async def test_another_plan_is_in_force_in_every_room_once_it_is_applied() -> None:
+    async with assembled() as (rooms, before, _):
+        changed = plan(
+            settings(
+                "language: pt-BR\nlimits: {connections: 9, headers: 10}\ntimeouts: {request_head: 7s}\n"
+                "sessions: {max_sessions: 11}\nadmin: {token: fresh}",
+                "http://127.0.0.1:3001",
+            ),
+            rooms.proxy.site.pools,
+        )
+        earlier = rooms.proxy.site.pool
+        heads = rooms.clients.head_limits
+        apply(changed, rooms, before=before, waiting=("listen",))
+        assert rooms.proxy.site is changed.site
+        assert earlier.closed, "the gateway is another one"
+        assert (rooms.clients.language, rooms.clients.max_connections, rooms.clients.head_timeout) == ("pt-BR", 9, 7.0)
+        assert rooms.clients.head_limits is heads, "connections that are open share it"
+        assert heads.fields == 10
+        assert rooms.admin.answers.settings.admin.token == "fresh"
+        assert rooms.admin.answers.waiting == ("listen",)
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of its own signing, and its key: `certificate.pem` and `key.pem` in the folder."""
-    from datetime import UTC, datetime, timedelta
+async def test_a_pool_that_goes_on_serving_stays_open() -> None:
+    async with assembled() as (rooms, before, _):
+        pool = rooms.proxy.site.pool
+        apply(plan(settings("language: pt-BR"), rooms.proxy.site.pools), rooms, before=before)
+        assert rooms.proxy.site.pool is pool
+        assert not pool.closed
 
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "proxy.example")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [("language: pt-BR", True), ("webhooks: [{path: /other}]", False), ("trusted_proxies: [10.0.0.0/8]", False)],
+)
+async def test_senders_that_were_refused_are_forgotten_when_others_are_trusted(more: str, kept: bool) -> None:
+    async with assembled() as (rooms, before, _):
+        rooms.registry.webhooks.untrusted("203.0.113.9", "network", 1000.0)
+        apply(plan(settings(more)), rooms, before=before)
+        assert bool(rooms.registry.webhooks.report().senders) is kept
+
+
+async def test_the_log_level_changes_with_the_settings_only() -> None:
+    log = logging.getLogger("statusproxy")
+    level = log.level
+    try:
+        async with assembled() as (rooms, before, _):
+            assert log.level == level, "the start leaves it as the command line set it up"
+            apply(plan(settings("log: {level: error}")), rooms, before=before)
+            assert log.level == logging.ERROR
+    finally:
+        log.setLevel(level)
+
+
+async def test_a_state_that_another_service_uses_is_an_error(tmp_path: Path) -> None:
+    state = f"state: {{url: 'sqlite:///{tmp_path}/state.db'}}"
+    async with assembled(state):
+        with pytest.raises(StoreError, match="in use"):
+            await assemble(plan(settings(state)), Metrics(), Exposition(Metrics()), lambda: 1000.0, lambda _: None)

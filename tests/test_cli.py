@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from statusproxy.cli import main
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import free_port
+from statusproxy.server import StartError
 from tests.integration.stage import INBOUND, tell
 from tests.peers.processes import run
 from tests.proxy.harness import Running, running
@@ -416,3 +418,77 @@ def test_where_there_is_no_file_to_copy_a_backup_says_what_to_do(url: str, says:
     assert "hunter2" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "copy.db").exists()
+
+
+# Commands in this process
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the logging of the tests as it is."""
+    for name in ("set_up", "take_over", "flush"):
+        monkeypatch.setattr(f"statusproxy.cli.logs.{name}", lambda *_: None)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_run_serves_by_the_file_and_names_what_the_command_line_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[Any, ...]] = []
+
+    async def serve(settings: Any, read: Any, given: Any) -> None:
+        served.append((settings.gateway, settings.log.format, read() == settings, given))
+
+    monkeypatch.setattr("statusproxy.server.serve", serve)
+    file = tmp_path / "config.yaml"
+    file.write_text("gateway: http://gw.example")
+    done = CliRunner().invoke(
+        main, ["run", "-c", str(file), "--log-format", "json", "--gateway", "http://other.example"]
+    )
+    assert (done.exit_code, done.output) == (0, "")
+    assert served == [("http://other.example", "json", True, ["log.format", "gateway"])]
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_start_that_fails_is_one_line_and_exit_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(*_: object) -> None:
+        raise StartError("the port is taken")
+
+    monkeypatch.setattr("statusproxy.server.serve", serve)
+    done = CliRunner().invoke(main, ["run", "--gateway", "http://gw.example"], env={"STATUSPROXY_CONFIG": None})
+    assert (done.exit_code, done.stderr) == (1, "statusproxy cannot start: the port is taken\n")
+
+
+@pytest.mark.parametrize(("arguments", "held", "code"), [([], True, 0), ([], False, 1), (["--serve"], True, 0)])
+def test_the_demonstration_is_played_or_kept_up(
+    arguments: list[str], held: bool, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def play() -> bool:
+        done.append("play")
+        return held
+
+    async def serve() -> bool:
+        done.append("serve")
+        return held
+
+    monkeypatch.setattr("statusproxy.demo.story.play", play)
+    monkeypatch.setattr("statusproxy.demo.story.serve", serve)
+    assert CliRunner().invoke(main, ["demo", *arguments]).exit_code == code
+    assert done == (["serve"] if arguments else ["play"])
+
+
+def test_the_doctor_prints_its_report_and_ends_with_its_code(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("gatewy: x")
+    done = CliRunner().invoke(main, ["doctor", "-c", str(file), "--language", "en", "--json"])
+    assert (done.exit_code, json.loads(done.output)["status"]) == (2, "problem")
+
+
+def test_a_header_that_is_none_is_a_mistake_of_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("gateway: http://gw.example")
+    done = CliRunner().invoke(main, ["doctor", "-c", str(file), "--secret-header", "X Y"])
+    assert done.exit_code == 2
+    assert "allowed: a header's name" in done.stderr

@@ -17,16 +17,17 @@ import pytest
 
 from statusproxy.admin import client
 from statusproxy.admin.messages import SelfReport, read
+from statusproxy.config.load import dump
 from statusproxy.config.restart import AT_START
-from statusproxy.config.settings import Settings, dump
+from statusproxy.config.settings import Settings
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.looks import running
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.server import Server
+from tests.certificates import make_certificate
 from tests.proxy.harness import PATIENCE, Origin, answer, get
-from tests.test_assembly import make_certificate
 from tests.test_server import LIST, Program, Site, program, serving
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
@@ -148,7 +149,7 @@ PROBES: dict[str, Probe] = {
     "timeouts.response_body": Probe(
         "7s",
         lambda server: {
-            pool(server).limits.response_body, server.clients.write_timeout, server.proxy.site.timeouts.write,
+            pool(server).limits.response_body, server.clients.write_timeout, server.proxy.site.timeouts.response_body,
         },
         lambda settings: {settings.timeouts.response_body},
     ),

@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,14 +20,15 @@ from typing import Any
 import pytest
 import yaml
 
+from statusproxy import __version__
 from statusproxy.admin import client
-from statusproxy.config.settings import load, loads
+from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
-from statusproxy.server import Server, StartError
+from statusproxy.server import Server, StartError, serve
+from tests.certificates import make_certificate
 from tests.peers.processes import run
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
-from tests.test_assembly import make_certificate
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -47,6 +49,8 @@ class Site:
         }
         self.write()
         self.server = Server(self.read(), self.read)
+        self.outside: list[str] = []
+        """Where the service listens that runs as a process of its own, in place of `server`."""
 
     def read(self) -> Any:
         return load(self.file, environ={})
@@ -60,7 +64,7 @@ class Site:
         return self.server.reload()
 
     async def connect(self, number: int = 0) -> Wire:
-        address = self.server.addresses[number]
+        address = [*self.outside, *self.server.addresses][number]
         if address.startswith("unix:"):
             return Wire(*await asyncio.open_unix_connection(address.removeprefix("unix:")))
         host, _, port = address.rpartition(":")
@@ -89,7 +93,7 @@ async def serving(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Si
     try:
         yield site
     finally:
-        if site.server._listeners:
+        if site.server.serving:
             site.server.ask_to_stop()
             site.server.ask_to_stop()
             await site.server.stop()
@@ -422,7 +426,7 @@ async def program(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Pr
 
     port = free_port()
     site = Site(folder, origin, listen=f"127.0.0.1:{port}", **keys)
-    site.server.addresses.append(f"127.0.0.1:{port}")
+    site.outside.append(f"127.0.0.1:{port}")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "statusproxy", "run", "--config", str(site.file), "--log-format", "text",
         stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -589,31 +593,108 @@ async def test_an_admin_socket_of_systemds_that_others_reach_needs_a_token(
         assert await running.ended() == 0
 
 
-async def test_the_watchdog_is_fed_while_the_store_says_no_and_the_status_tells_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+# In one process
+
+
+async def test_a_run_tells_systemd_of_its_start_each_reload_and_its_end(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    told = asyncio.Event()
+    told: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
 
     def notify(*states: str) -> bool:
-        said.extend(states)
-        told.set()
+        told.put_nowait(states)
         return True
 
-    class Refusing:
-        trouble = "disk full"
-
-    class SessionRegistry:
-        store = Refusing()
-
-        async def works(self) -> bool:
-            return False
-
     monkeypatch.setattr("statusproxy.systemd.notify", notify)
-    server = Server(loads("gateway: http://127.0.0.1:1"))
-    server.registry = SessionRegistry()  # type: ignore[assignment]
-    feeding = asyncio.create_task(server._feed_watchdog(3600))
-    await asyncio.wait_for(told.wait(), 10)
-    feeding.cancel()
-    assert said[0] == "WATCHDOG=1"
-    assert "disk full" in said[1]
+    monkeypatch.setattr("statusproxy.systemd.watchdog_interval", lambda: 3600.0)
+    site = Site(tmp_path, origin, admin={"listen": "127.0.0.1:0"})
+    running = asyncio.create_task(site.server.run())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            seen = [await told.get(), await told.get()]
+            serving = f"STATUS=Serving {origin.url} on {site.server.addresses[0]}"
+            assert sorted(seen) == [("READY=1", serving), ("WATCHDOG=1",)]
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert (await told.get())[0] == "RELOADING=1"
+            assert await told.get() == ("READY=1", serving)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert (await told.get())[0] == "STOPPING=1"
+            await running
+        assert not site.server.serving
+    finally:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+async def test_the_status_tells_of_a_gateway_that_cannot_be_reached_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def notify(*states: str) -> bool:
+        told.append(states)
+        return True
+
+    gone = Origin()
+    await gone.start()
+    await gone.stop()
+    async with serving(tmp_path, gone) as site:
+        monkeypatch.setattr("statusproxy.systemd.notify", notify)
+        watch = site.server.gateway_watch
+        assert (await site.ask(get("/x"))).status == 502
+        watch._note(await watch._look())
+        assert "the gateway cannot be reached: " in told[-1][0]
+        count = len(told)
+        site.server.ask_to_stop()
+        watch._note(None)
+        assert len(told) == count, "the end is what is told from now on"
+
+
+async def test_a_certificate_that_went_bad_keeps_the_service_from_starting(tmp_path: Path, origin: Origin) -> None:
+    certificate, key = make_certificate(tmp_path)
+    site = Site(tmp_path, origin, tls={"certificate": str(certificate), "key": str(key)})
+    certificate.unlink()
+    with pytest.raises(StartError, match="a certificate cannot be used: "):
+        await site.server.start()
+    assert site.server.addresses == ()
+
+
+async def test_a_state_that_another_service_uses_keeps_this_one_from_starting(tmp_path: Path, origin: Origin) -> None:
+    state = {"url": f"sqlite:///{tmp_path}/state.db"}
+    async with serving(tmp_path, origin, state=state):
+        with pytest.raises(StartError, match="in use"):
+            await Site(tmp_path, origin, state=state).server.start()
+
+
+async def test_a_service_names_its_version_and_runs(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[Server] = []
+
+    async def run(server: Server) -> None:
+        ran.append(server)
+
+    monkeypatch.setattr(Server, "run", run)
+    caplog.set_level(logging.INFO, "statusproxy")
+    site = Site(tmp_path, origin)
+    await serve(site.read(), site.read, given=["listen"])
+    assert [server.settings for server in ran] == [site.read()]
+    assert f"statusproxy {__version__}" in caplog.messages
+
+
+async def test_a_renewed_certificate_is_shown_after_a_reload(tmp_path: Path, origin: Origin) -> None:
+    certificate, key = make_certificate(tmp_path)
+    async with serving(tmp_path, origin, tls={"certificate": str(certificate), "key": str(key)}) as site:
+        host, _, port = site.server.addresses[0].rpartition(":")
+        make_certificate(tmp_path)
+        assert site.reload()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.write(b"GET /x HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+    assert ssl.DER_cert_to_PEM_cert(shown).strip() == certificate.read_text().strip()

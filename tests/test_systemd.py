@@ -211,3 +211,17 @@ def test_the_installed_services_state_is_found_from_a_shell() -> None:
     assert systemd.with_state_directory({"A": "b"}, installed) == {"A": "b", "STATE_DIRECTORY": "/var/lib/statusproxy"}
     for environ, source in (({"STATE_DIRECTORY": "/x"}, installed), ({}, Path("/srv/config.yaml")), ({}, None)):
         assert systemd.with_state_directory(environ, source) == environ
+
+
+def test_the_descriptors_that_systemd_names_become_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        given = os.dup(opened.fileno())
+        os.set_inheritable(given, True)
+        monkeypatch.setattr(systemd, "_FIRST_FD", given)
+        monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+        monkeypatch.setenv("LISTEN_FDS", "1")
+        monkeypatch.setenv("LISTEN_FDNAMES", "admin")
+        ((name, sock),) = systemd.inherited_sockets()
+        with sock:
+            assert (name, sock.getsockname(), os.get_inheritable(given)) == ("admin", opened.getsockname(), False)
+        assert "LISTEN_FDS" not in os.environ

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from statusproxy import __version__
 from statusproxy.admin.messages import Health, SelfReport
-from statusproxy.config.settings import Settings, dump
+from statusproxy.config.load import dump
+from statusproxy.config.settings import Settings
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from statusproxy.config.yaml_tree import Kind, resolve
 from statusproxy.observe.visible import visible
 
 
@@ -12,7 +13,7 @@ class Plain(str):  # noqa: SLOT000 - a mark, made a few times
 
 
 def to_yaml(values: dict[str, Any], *, variables: bool = False) -> str:
-    """`values` as YAML that `config_yaml.parse` reads back to the same values, in the same order.
+    """`values` as YAML that `yaml_tree.parse` reads back to the same values, in the same order.
 
     With `variables` their texts may hold `${VAR}`, which stays one; all others are `escaped`.
     """
@@ -29,7 +30,7 @@ def to_yaml(values: dict[str, Any], *, variables: bool = False) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists of scalars as `[a, b]`, and each value in full (an anchor would be a riddle)."""
+    """Writes lists of scalars as `[a, b]`, and each value in full, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -48,6 +49,9 @@ def _plain(dumper: yaml.SafeDumper, text: Plain) -> yaml.Node:
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     # PyYAML writes some line breaks (U+0085) so that it reads them back as blanks, unless they are escaped.
     style = None if text.isprintable() else '"'
+    # PyYAML leaves out the quotes after YAML 1.1, but `yaml_tree` reads after 1.2, where 08 and 1e3 are numbers.
+    if style is None and resolve(text) is not Kind.TEXT:
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from statusproxy.config.load import loads
 from statusproxy.config.paths import SESSION, fold_path
-from statusproxy.config.settings import Channels, Settings, loads
+from statusproxy.config.settings import Channels, Settings
 
 __all__ = ["warnings"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from statusproxy.config.errors import ConfigError, did_you_mean
 from statusproxy.config.overlay import overlay
-from statusproxy.config.reader import Spot
+from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Entries, Items, Mark, Scalar, parse, resolve
 
 Layer = tuple[Mark, Entries]
@@ -29,6 +29,11 @@ def find_file(environ: Mapping[str, str]) -> Path | None:
     """The configuration file: what STATUSPROXY_CONFIG names, else the first of `SEARCHED` that is there."""
     named = environ.get(FILE_VARIABLE)
     return Path(named) if named else next(filter(_is_there, SEARCHED), None)
+
+
+def searched() -> str:
+    """Where `find_file` looks, for an error that it found nothing."""
+    return ", ".join([f"${FILE_VARIABLE}", *map(str, SEARCHED)])
 
 
 def read_file(path: Path, environ: Mapping[str, str], keys: Collection[str] | None = None) -> Layer:
@@ -67,7 +72,7 @@ def with_overrides(layer: Layer, given: Mapping[str, str | Sequence[str]]) -> La
 
 
 def with_preset(layer: Layer) -> Layer:
-    """What the user wrote, over what the preset says (`config_overlay`)."""
+    """What the user wrote, over what the preset says (`overlay`)."""
     mark, written = layer
     return mark, overlay(written, _preset(written, mark))
 

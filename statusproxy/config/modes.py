@@ -8,7 +8,8 @@ nothing is ambiguous.
 import re
 from typing import Final
 
-from statusproxy.config.reader import Form, Spot
+from statusproxy.config.forms import Form
+from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Kind, Scalar
 
 __all__ = ["MODE_ALLOWED", "format_mode", "socket_mode"]

@@ -15,7 +15,7 @@ from typing import Final
 
 from statusproxy.config.errors import did_you_mean
 from statusproxy.config.paths import fold_path
-from statusproxy.config.reader import Spot
+from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Entries, Items, Mark, Node, Scalar
 from statusproxy.status.fields import fold_word
 
@@ -155,9 +155,7 @@ def _written_names(rule: Entries) -> list[Node]:
 
 def _all(preset: Entries, *blocks: str) -> Iterator[tuple[Mark, Entries]]:
     for block in blocks:
-        for mark, node in _items(preset, block):
-            if isinstance(node, Entries):
-                yield mark, node
+        yield from ((mark, node) for mark, node in _items(preset, block) if isinstance(node, Entries))
 
 
 def _items(entries: Entries, name: str) -> Placements:

@@ -68,7 +68,7 @@ def covers(template: str, path: str) -> bool:
 
 
 def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
-    """Refuse what is not a path; `before` is what stands before it in the file, for the mend to repeat."""
+    """Refuse what is not a path; `before` is what stands before it in the file, for the fix to repeat."""
     meant = None
     if text.startswith(("http://", "https://")):
         # With a "@" there may be a password, and no one can tell where it ends.

@@ -1,8 +1,8 @@
 """YAML text -> a tree of nodes that know their lines, with `${VAR}` filled in from the environment.
 
 PyYAML composes the tree (it never constructs objects); what a plain scalar means is decided here after YAML 1.2,
-so that `on`, `no` and `12:30` stay the words they look like. Variables are filled in after parsing: whatever
-stands in the environment, it can never change the structure of the file.
+so that `on`, `no` and `12:30` stay the words they look like. Variables are filled in after parsing,
+so that no value of the environment changes the structure of the file.
 
 Errors repeat neither values nor keys that are no setting's name: a secret may stand there.
 """
@@ -14,8 +14,8 @@ from enum import StrEnum
 import msgspec
 import yaml
 
-from statusproxy.config import syntax as config_syntax
 from statusproxy.config.errors import ConfigError, quote
+from statusproxy.config.syntax import describe
 
 _PLAIN = "plain"
 _MERGE = "merge"
@@ -75,7 +75,7 @@ class Scalar(msgspec.Struct, frozen=True):
 
     text: str
     kind: Kind = Kind.TEXT
-    substituted: bool = False  # all of it came out of one ${VAR}: it may stand for text whatever it looks like
+    substituted: bool = False  # all of it came out of one ${VAR}: it may be text, also where it looks like a number
     may_be_empty: bool = False  # it was written ${VAR:-}: that nothing stands here is what the user said
 
 
@@ -123,7 +123,7 @@ def parse(
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(source, mark.line + 1 if mark is not None else None)
-        raise ConfigError(f"{where}: not YAML: {config_syntax.describe(error, text)}") from None
+        raise ConfigError(f"{where}: not YAML: {describe(error, text)}") from None
     except RecursionError:
         raise ConfigError(f"{source}: not YAML that can be read: nested too deep") from None
 

@@ -121,7 +121,7 @@ class Engine:
         return QrAnswer(code, "QRCODE"), [qr_code(session, code)]
 
     def wait_for_qr(self, session: str) -> None:
-        """Put a session into the state of one nobody has scanned yet."""
+        """Put a session into the state of one that waits for its QR code to be scanned."""
         self._sessions[session] = _Session(Line.WAITING_QR, self.dialogs.get(session, Dialog.QR_AT_ONCE))
 
     def unlink(self, session: str, word: str = "disconnectedMobile") -> list[RawEvent]:

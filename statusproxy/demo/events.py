@@ -32,7 +32,7 @@ def status_find(session: str, status: str) -> RawEvent:
 
 
 def qr_code(session: str, code: str) -> RawEvent:
-    """A QR code waits to be scanned; says nothing about a connection that the gateway does not say itself."""
+    """A QR code waits to be scanned; it tells no more about a connection than the gateway does."""
     return {"event": "qrcode", "session": session, "qrcode": code, "urlcode": f"2@{code[:16]}"}
 
 

@@ -27,7 +27,7 @@ class ProxyFailedError(Exception):
 
 
 def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
-    """`wanted` if nobody listens there, else any free port."""
+    """`wanted` if it is free, else any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -112,7 +112,7 @@ class Proxy:
             self._process = None
 
     async def stop(self) -> None:
-        """End it politely, and within a bounded time."""
+        """Ask it to end (SIGTERM), and kill it where it does not within `STOP_WITHIN` seconds."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -141,8 +141,7 @@ class Proxy:
         async with aiohttp.ClientSession() as client:
             while True:
                 if process.returncode is not None:
-                    trouble = f"the proxy ended with exit code {process.returncode}\n{self._tail()}"
-                    raise ProxyFailedError(trouble)
+                    raise ProxyFailedError(f"the proxy ended with exit code {process.returncode}\n{self._tail()}")
                 try:
                     async with client.get(f"{self.base_url}/health") as answer:
                         if answer.status == 200:

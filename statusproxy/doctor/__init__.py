@@ -1,5 +1,5 @@
-"""Is everything in place? Looks at configuration, ports, gateway, webhooks, disk and unit, each finding with its mend.
+"""Is everything in place? Looks at configuration, ports, gateway, webhooks, disk and unit; each finding has its fix.
 
-Checks are plain functions from what they need to findings, one module for each group. Findings hold codes and facts;
-their words, in two languages, stand in `english` and `portuguese`. Nothing here changes anything.
+Each look is one file under `looks/` and one row of `examination.LOOKS`. Findings hold codes and facts; their words are
+under `words/`, one file for each language. The doctor changes nothing.
 """

@@ -5,11 +5,23 @@ from collections.abc import Iterable
 
 import msgspec
 
+from statusproxy.assembly import build_site
 from statusproxy.config.addresses import Address
+from statusproxy.config.settings import Settings
 from statusproxy.proxy.codings import decode
 from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.http1.head import PSEUDONYM, Header, first, values, write_head
 from statusproxy.proxy.upstream.pool import Pool
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """The header that the gateway wants, and its value; it is sent to the gateway and nowhere else."""
+
+    header: str = "X-Gateway-Secret"
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.header!r}, {'***' if self.secret else None})"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -20,8 +32,8 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     seconds: float
     at: float
-    trouble: str | None = None
-    """Why the body could not be unfolded or was left unread (`too-large`)."""
+    error: str | None = None
+    """Why the body could not be decoded, or was not read (`too-large`)."""
 
     def header(self, name: bytes) -> str | None:
         """A header's first value, as text."""
@@ -72,23 +84,42 @@ class Asker:
             connection.request_done = True
             answer = await connection.head()
             at = time.time()
-            body, trouble = bytearray(), None
+            body, problem = bytearray(), None
             while data := await connection.answer.read():
                 body += data
                 if len(body) > self._limit:
-                    trouble = "too-large"
+                    problem = "too-large"
                     break
         finally:
             connection.abort()
-        whole = b"" if trouble else bytes(body)
+        whole = b"" if problem else bytes(body)
         coding = b",".join(values(answer.headers, b"content-encoding"))
         if coding and whole:
             try:
                 whole = decode(whole, coding, self._limit)
             except CodingError as error:
-                trouble = str(error)
-        return Answer(answer.status, answer.headers, whole, time.perf_counter() - started, at, trouble)
+                problem = str(error)
+        return Answer(answer.status, answer.headers, whole, time.perf_counter() - started, at, problem)
 
     def close(self) -> None:
         """Let go of the connections."""
         self._pool.abort()
+
+
+class Askers:
+    """An asker for the gateway, and one for each other receiver of webhooks. Close it after use."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used."""
+        site = build_site(settings)
+        self._pools = site.pools.values()
+        self.gateway = Asker(site.pool, settings.limits.corrected)
+        self.others = {
+            name.removeprefix("hub "): Asker(pool, 0) for name, pool in site.pools.items() if pool is not site.pool
+        }
+        """By URL."""
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools:
+            pool.abort()

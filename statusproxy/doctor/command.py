@@ -1,4 +1,4 @@
-"""The `doctor` command behind its options: settings, secret and language found, checks made, report written."""
+"""The `doctor` command behind its options: settings, secret and language, then the examination and its report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,13 +7,16 @@ import msgspec
 
 from statusproxy import systemd
 from statusproxy.config.errors import ConfigError
+from statusproxy.config.layers import find_file
+from statusproxy.config.load import load
 from statusproxy.config.paths import check_header_name
-from statusproxy.config.settings import Settings, find_file, load
+from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Place, parse_state_url
+from statusproxy.doctor.asking import Credentials
 from statusproxy.doctor.examination import examine
 from statusproxy.doctor.findings import problem, worst
-from statusproxy.doctor.looks.channels import Credentials
 from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text
+from statusproxy.doctor.subject import Subject
 
 #: The variable that may hold the gateway's secret.
 SECRET_VARIABLE = "STATUSPROXY_GATEWAY_SECRET"  # noqa: S105 - its name
@@ -44,7 +47,7 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
         settings = load(source, None, known, gateway=request.gateway)
         secrets += _secrets(settings)
         credentials = Credentials(check_header_name(request.secret_header), secret)
-        findings = await examine(settings, source, environ, credentials, admin=request.admin)
+        findings = await examine(Subject(settings, source, environ, credentials, request.admin))
     except ConfigError as error:
         findings = [problem("configuration.broken", error=str(error))]
     language = request.language or _spoken(environ)
@@ -66,7 +69,7 @@ def _secret(file: Path | None, environ: Mapping[str, str]) -> str | None:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    """Every secret of the settings: none may show, whatever repeats it."""
+    """Every secret of the settings: none may show in the report."""
     found = [settings.admin.token]
     for webhook in settings.webhooks:
         found.append(webhook.secret.value if webhook.secret is not None else None)
@@ -79,7 +82,7 @@ def _secrets(settings: Settings) -> list[str]:
 def _spoken(environ: Mapping[str, str]) -> Language:
     """The language of the terminal (locale(7)); English where it is none of ours, such as C, or is not set.
 
-    The configuration's `language` has no say: it is that of the error texts that the hub shows to its users.
+    The configuration's `language` does not count: it is that of the error texts that the hub shows to its users.
     """
     said = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
     return "pt-BR" if said[:2].casefold() == "pt" else "en"

@@ -1,7 +1,7 @@
 """Lines for config.yaml that hold a fix: a whole block, to be put in place of the one that is there.
 
 A block is printed as the file has it, with the fix applied. What the preset supplies need not be repeated: a file is
-laid over its preset entry by entry (`config_overlay`). `${VAR}` stays a variable, and a secret is never printed.
+laid over its preset entry by entry (`overlay`). `${VAR}` stays a variable, and a secret is never printed.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from statusproxy.config import addresses
-from statusproxy.config import dump as config_dump
-from statusproxy.config import layers as config_layers
+from statusproxy.config.dump import Plain, escaped, to_yaml
 from statusproxy.config.errors import ConfigError
+from statusproxy.config.layers import DEFAULT_PRESET, read_preset, read_text
 from statusproxy.config.paths import fold_path
-from statusproxy.config.reader import MASK
+from statusproxy.config.spot import MASK
 from statusproxy.config.state_url import mask_state_url
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Node
 from statusproxy.doctor.findings import Lines
@@ -37,19 +37,19 @@ class Written:
         if source is None:
             return cls()
         try:
-            _, entries = config_layers.read_text(source.read_text("utf-8-sig"), str(source), None)
+            _, entries = read_text(source.read_text("utf-8-sig"), str(source), None)
         except (OSError, UnicodeDecodeError, ConfigError):
             return cls()
         return cls(_plain(entries))
 
     def with_value(self, key: str, value: Any) -> Lines:
         """The block of a key with another value."""
-        return _lines(key, config_dump.escaped(value))
+        return _lines(key, escaped(value))
 
     def with_keys(self, block: str, **values: Any) -> Lines:
         """A block that is a mapping, with some of its keys changed."""
         known = self._blocks.get(block)
-        return _lines(block, {**(known if isinstance(known, dict) else {}), **config_dump.escaped(values)})
+        return _lines(block, {**(known if isinstance(known, dict) else {}), **escaped(values)})
 
     def with_entry(self, block: str, path: str, **values: Any) -> Lines:
         """A block of entries, with some keys of the entry of this path changed; it is added where there is none."""
@@ -60,7 +60,7 @@ class Written:
         known = self._blocks.get(block)
         entries = [dict(each) for each in known if isinstance(each, dict)] if isinstance(known, list) else []
         for path, values in changes.items():
-            fresh = config_dump.escaped(dict(values))
+            fresh = escaped(dict(values))
             for entry in entries:
                 if fold_path(str(entry.get("path"))) == fold_path(path):
                     entry |= fresh
@@ -72,14 +72,14 @@ class Written:
     def with_preset(self, block: str) -> Lines:
         """A block of the file, and after it all entries that the default preset has."""
         known = self._blocks.get(block)
-        preset = _plain(config_layers.read_preset(config_layers.DEFAULT_PRESET))
+        preset = _plain(read_preset(DEFAULT_PRESET))
         entries = [*(known if isinstance(known, list) else []), *preset[block]]
         return _lines(block, entries)
 
 
 def _lines(key: str, value: Any) -> Lines:
     shown, hidden = _without_secrets(key, value)
-    text = config_dump.to_yaml({key: shown}, variables=True)
+    text = to_yaml({key: shown}, variables=True)
     return Lines([*([_KEEP_SECRETS] if hidden else []), *text.splitlines()])
 
 
@@ -121,4 +121,4 @@ def _plain(node: Node) -> Any:
         return [_plain(each) for _, each in node.nodes]
     if node.kind is Kind.TEXT:
         return node.text
-    return config_dump.Plain(node.text)
+    return Plain(node.text)

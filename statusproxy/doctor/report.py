@@ -1,4 +1,4 @@
-"""The findings for people and for programs: text by group with arrows to the mends, or one JSON object."""
+"""The findings for people and for programs: text by group with arrows to the fixes, or one JSON object."""
 
 import json
 import re
@@ -57,10 +57,10 @@ _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
 
 
 def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> tuple[str, str | None]:
-    """A finding in words, and its mend. Of what came from elsewhere only printable characters show, and no secret."""
-    text, mend = _LANGUAGES[language].WORDS[finding.code]
+    """A finding in words, and its fix. Of what came from elsewhere only printable characters show, and no secret."""
+    text, fix = _LANGUAGES[language].WORDS[finding.code]
     facts = {name: _clean(value, secrets) for name, value in finding.facts.items()}
-    return text.format_map(facts), None if mend is None else mend.format_map(facts)
+    return text.format_map(facts), None if fix is None else fix.format_map(facts)
 
 
 def as_text(
@@ -79,10 +79,10 @@ def as_text(
         if members:
             lines += ["", _style(said.GROUPS[group], colours, bold=True)]
         for finding in members:
-            text, mend = words(finding, language, secrets)
+            text, fix = words(finding, language, secrets)
             level = _style(said.LEVELS[finding.level].ljust(_MARGIN - 4), colours, fg=_COLOURS[finding.level])
             lines += _wrapped(text, f"  {level}  ", " " * _MARGIN, width)
-            for number, line in enumerate((mend or "").splitlines()):
+            for number, line in enumerate((fix or "").splitlines()):
                 lead = "→ " if not number else "  "
                 if line.startswith(_TO_PASTE):
                     lines.append(line.removeprefix(_TO_PASTE))
@@ -111,12 +111,12 @@ def as_json(findings: Sequence[Finding], language: Language, secrets: Sequence[s
     """The report for programs: `status` is the gravest level; each finding has its code, words and facts."""
 
     def one(finding: Finding) -> dict[str, Any]:
-        text, mend = words(finding, language, secrets)
+        text, fix = words(finding, language, secrets)
         return {
             "level": finding.level.value,
             "code": finding.code,
             "text": text,
-            "mend": None if mend is None else mend.replace(_TO_PASTE, ""),
+            "fix": None if fix is None else fix.replace(_TO_PASTE, ""),
             "facts": {name: _plain(value, secrets) for name, value in finding.facts.items()},
         }
 

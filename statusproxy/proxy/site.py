@@ -40,9 +40,9 @@ class ChannelsEntry:
 
 @dataclass(frozen=True, slots=True)
 class CreateEntry:
-    """A route that creates or starts a session; the id stands in the path, or in the body under one of `keys`."""
+    """A route that creates or starts a session; its id stands in the path, or in the body under one of `body`."""
 
-    keys: tuple[str, ...] = ("channel",)
+    body: tuple[str, ...] = ("channel",)
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words (folded) by which an answer claims that the session is connected: then it is evidence of nothing."""
     qr: tuple[str, ...] = QR_MEMBERS
@@ -57,7 +57,7 @@ class Timeouts:
     """Seconds; None means no limit."""
 
     request_body: float | None = 60.0
-    write: float | None = 300.0
+    response_body: float | None = 300.0
     upgrade_idle: float | None = 3600.0
     min_rate_grace: float = 5.0
     """Waiting for a peer before its minimum rate is asked for."""

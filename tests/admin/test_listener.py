@@ -16,7 +16,7 @@ from statusproxy.admin import health as health_module
 from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
 from statusproxy.admin.report import session_report
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.model import Record
 from statusproxy.store import StoreError

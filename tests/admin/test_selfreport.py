@@ -5,7 +5,7 @@ import os
 from statusproxy import __version__
 from statusproxy.admin.messages import Health
 from statusproxy.admin.selfreport import self_report
-from statusproxy.config.settings import dump
+from statusproxy.config.load import dump
 from tests.admin.harness import Admin
 
 

@@ -1,4 +1,4 @@
-"""Addresses: what is read, what is refused and with which mend, and what is never shown."""
+"""Addresses: what is read, what is refused and with which fix, and what is never shown."""
 
 from collections.abc import Callable
 
@@ -138,7 +138,7 @@ def test_the_authority_leaves_out_the_schemes_own_port() -> None:
         ("http://[::1", "allowed: http://host"),
     ],
 )
-def test_what_cannot_be_a_gateway_is_refused_with_the_mend(written: str, message: str) -> None:
+def test_what_cannot_be_a_gateway_is_refused_with_the_fix(written: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"allowed|sent|query") as caught:
         parse_gateway(written)
     assert message in str(caught.value)

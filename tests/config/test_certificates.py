@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from statusproxy.config.certificates import CertificateError, check_authorities, check_pair
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 
 GATEWAY = "gateway: https://gw.example\n"
 

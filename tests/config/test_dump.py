@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config.dump import to_yaml
+from statusproxy.config.dump import Plain, to_yaml
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Node, Scalar, parse
 
 
@@ -13,7 +13,9 @@ def value(node: Node) -> object:
     match node:
         case Scalar(text=text, kind=kind):
             constants: dict[tuple[Kind, str], object] = {(Kind.NULL, text): None, (Kind.BOOL, text): text == "true"}
-            return constants.get((kind, text), int(text) if kind is Kind.INT else text)
+            return constants.get(
+                (kind, text), int(text) if kind is Kind.INT else float(text) if kind is Kind.FLOAT else text
+            )
         case Items(nodes=nodes):
             return [value(each) for _, each in nodes]
         case Entries(nodes=entries):
@@ -27,7 +29,9 @@ def test_words_stand_in_one_line_and_blocks_below_one_another() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["null", "true", "12", "1e3", "on", "~", "", "a: b", "{x}", "<<", "2026-01-15", "@x"])
+@pytest.mark.parametrize(
+    "text", ["null", "true", "12", "08", "1e3", "on", "~", "", "a: b", "{x}", "<<", "2026-01-15", "@x"]
+)
 def test_a_text_that_looks_like_something_else_stays_text(text: str) -> None:
     shown = {"key": text, "list": [text]}
     assert value(parse(to_yaml(shown), "c.yaml", {})[1]) == shown
@@ -46,3 +50,13 @@ def test_whatever_is_shown_reads_back_the_same(values: dict[str, object]) -> Non
     shown = to_yaml(values)
     assert all(line.isprintable() for line in shown.split("\n"))
     assert value(parse(shown, "c.yaml", {})[1]) == values
+
+
+def test_a_plain_scalar_is_written_as_it_stands() -> None:
+    assert to_yaml({"mode": Plain("0660"), "on": Plain("true"), "list": [Plain("1e3")]}, variables=True) == (
+        "mode: 0660\n'on': true\nlist: [1e3]\n"
+    )
+
+
+def test_variables_stay_where_they_are_wanted() -> None:
+    assert to_yaml({"a": "${B}", "c": "$$"}, variables=True) == "a: ${B}\nc: $$\n"

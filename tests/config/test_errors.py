@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.config.errors import did_you_mean, nearest, quote
+from statusproxy.config.errors import did_you_mean, nearest, quote, suggest
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,9 @@ def test_the_nearest_word_is_found_whatever_the_case() -> None:
 def test_a_tail_is_offered_only_when_something_is_near() -> None:
     assert did_you_mean("trsut", ["ignore", "trust"]) == '; did you mean "trust"?'
     assert did_you_mean("x", ["ignore", "trust"]) == ""
+
+
+@pytest.mark.parametrize("meant", [None, "", "http://u:hunter2@h", "/a?token=hunter2", "/a#b"])
+def test_nothing_is_suggested_that_may_hold_a_secret(meant: str | None) -> None:
+    assert suggest(meant) == ""
+    assert suggest("/a") == '; did you mean "/a"?'

@@ -3,7 +3,7 @@
 import pytest
 
 from statusproxy.config.hints import warnings
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 
 TWO = """
 gateway: http://127.0.0.1:3000

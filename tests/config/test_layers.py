@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.config import layers as config_layers
+from statusproxy.config import layers
+from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file, preset_names, read_file
-from statusproxy.config.settings import ConfigError, loads
-from statusproxy.config.yaml_tree import Entries
+from statusproxy.config.load import loads
+from statusproxy.config.yaml_tree import Entries, Items, Scalar
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 
@@ -17,7 +18,7 @@ def test_the_environment_names_the_file_before_any_is_looked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
-    monkeypatch.setattr(config_layers, "SEARCHED", (first, second))
+    monkeypatch.setattr(layers, "SEARCHED", (first, second))
     assert find_file({}) is None
     second.touch()
     assert find_file({}) == second
@@ -31,7 +32,7 @@ def test_a_file_that_may_not_be_looked_at_is_not_skipped(monkeypatch: pytest.Mon
         raise PermissionError(path)
 
     monkeypatch.setattr(os, "stat", forbidden)
-    monkeypatch.setattr(config_layers, "SEARCHED", (tmp_path / "a.yaml",))
+    monkeypatch.setattr(layers, "SEARCHED", (tmp_path / "a.yaml",))
     assert find_file({}) == tmp_path / "a.yaml"
 
 
@@ -59,7 +60,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
 
 
 def test_every_preset_loads_and_has_a_default_among_them() -> None:
-    assert config_layers.DEFAULT_PRESET in preset_names()
+    assert layers.DEFAULT_PRESET in preset_names()
     for name in preset_names():
         assert loads(f"{GATEWAY}preset: {name}").webhooks
 
@@ -71,8 +72,8 @@ def test_the_preset_speaks_the_language_of_its_users_unless_told_otherwise() -> 
 
 
 def test_an_override_makes_the_block_it_needs() -> None:
-    layer = config_layers.read_text("log: nonsense", "c.yaml", {})
-    _, entries = config_layers.with_overrides(layer, {"log.level": "debug", "a.b": "c"})
+    layer = layers.read_text("log: nonsense", "c.yaml", {})
+    _, entries = layers.with_overrides(layer, {"log.level": "debug", "a.b": "c"})
     log = entries.nodes["log"][1]
     assert isinstance(log, Entries)
     assert set(log.nodes) == {"level"}
@@ -81,4 +82,38 @@ def test_an_override_makes_the_block_it_needs() -> None:
 
 @pytest.mark.parametrize("text", ["", "# a comment\n", "---\n"])
 def test_a_file_without_content_is_an_empty_block(text: str) -> None:
-    assert config_layers.read_text(text, "c.yaml", {})[1] == Entries({})
+    assert layers.read_text(text, "c.yaml", {})[1] == Entries({})
+
+
+def test_where_a_file_is_looked_for_is_told_in_that_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "SEARCHED", (Path("a.yaml"), Path("/b.yaml")))
+    assert layers.searched() == "$STATUSPROXY_CONFIG, a.yaml, /b.yaml"
+
+
+def test_what_is_no_mapping_is_no_configuration_and_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        layers.read_text("hunter2", "c.yaml", {})
+    assert str(caught.value) == "c.yaml:1: found a text; allowed: a mapping such as gateway: http://127.0.0.1:3000"
+
+
+def test_a_list_of_the_command_line_takes_the_place_of_the_files() -> None:
+    layer = layers.read_text("listen: :1", "c.yaml", {})
+    _, entries = layers.with_overrides(layer, {"listen": [":2", ":3"]})
+    mark, node = entries.nodes["listen"]
+    assert str(mark) == "--listen"
+    assert isinstance(node, Items)
+    assert [each.text for _, each in node.nodes if isinstance(each, Scalar)] == [":2", ":3"]
+
+
+@pytest.mark.parametrize(
+    ("written", "events"),
+    [("gateway: x", True), ("preset: gateway-wrapper", True), ("preset: null", False)],
+)
+def test_a_preset_lies_below_the_file_unless_it_is_null(written: str, events: bool) -> None:
+    _, entries = layers.with_preset(layers.read_text(written, "c.yaml", {}))
+    assert ("events" in entries.nodes) is events
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r'preset: found "gateway_wrapper"; .*did you mean "gateway-wrapper"'):
+        layers.with_preset(layers.read_text("preset: gateway_wrapper", "c.yaml", {}))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from statusproxy.config.settings import ConfigError, dump, loads
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import dump, loads
 
 GATEWAY = "gateway: http://gw.example\n"
 ALLOWED = "allowed: an octal mode such as 0666 (everybody), 0660 (owner and group) or 0600 (owner only)"

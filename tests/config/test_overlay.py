@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from statusproxy.config.settings import ConfigError, Settings, dump, loads
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import dump, loads
+from statusproxy.config.settings import Settings
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 PRESET = loads(GATEWAY)
@@ -145,16 +147,16 @@ def test_a_key_of_reconnect_that_is_empty_means_none() -> None:
 
 
 def test_of_sessions_each_key_is_replaced_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from statusproxy.config import layers as config_layers
+    from statusproxy.config import layers
     from statusproxy.config.yaml_tree import Entries, Mark
 
-    real = config_layers._preset
+    real = layers._preset
 
     def with_sessions(written: Entries, mark: Mark) -> Entries:
-        extra = config_layers.read_text("sessions: {alive_grace: 5s, max_sessions: 7}", "preset x", None)[1]
+        extra = layers.read_text("sessions: {alive_grace: 5s, max_sessions: 7}", "preset x", None)[1]
         return Entries(real(written, mark).nodes | extra.nodes)
 
-    monkeypatch.setattr(config_layers, "_preset", with_sessions)
+    monkeypatch.setattr(layers, "_preset", with_sessions)
     sessions = loads(GATEWAY + "sessions: {alive_grace: 9s}").sessions
     assert (sessions.alive_grace, sessions.max_sessions) == (9.0, 7)
 

@@ -1,4 +1,4 @@
-"""Paths and routes: what is read, what is refused and with which mend."""
+"""Paths and routes: what is read, what is refused and with which fix."""
 
 import pytest
 
@@ -8,6 +8,7 @@ from statusproxy.config.paths import (
     check_route,
     check_session_route,
     check_template,
+    covers,
     fold_path,
 )
 
@@ -92,3 +93,27 @@ def test_paths_fold_as_express_compares_them() -> None:
     assert fold_path("/API/%63hannels/") == fold_path("/api/channels")
     assert fold_path("/") == "/"
     assert fold_path("/a") != fold_path("/a/b")
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "covered"),
+    [
+        ("/a", "/A/", True),
+        ("/{session}/b", "/x/B", True),
+        ("/{session}/b", "/{session}/b", True),
+        ("/a/b", "/{session}/b", False),
+        ("/a", "/a/b", False),
+    ],
+)
+def test_a_template_covers_a_path_whose_every_request_it_takes(template: str, path: str, covered: bool) -> None:
+    assert covers(template, path) is covered
+
+
+@pytest.mark.parametrize(
+    ("written", "end"),
+    [("/a/*", "(a * in the path itself: %2A)"), ("/a/:id", "a placeholder is written {session}")],
+)
+def test_other_ways_to_write_a_placeholder_are_refused(written: str, end: str) -> None:
+    with pytest.raises(ValueError, match="allowed: ") as caught:
+        check_template(written)
+    assert str(caught.value).endswith(end)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from statusproxy.config.load import loads
 from statusproxy.config.restart import AT_START, after_reload, waits
-from statusproxy.config.settings import loads
 
 GATEWAY = "gateway: http://127.0.0.1:3000\n"
 OPEN = GATEWAY + "admin: {listen: '0.0.0.0:8091', token: planted}\n"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config.settings import ConfigError, dump, loads
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import dump, loads
 from statusproxy.store import open_store
 
 #: What stands for the secret: nothing else in a configuration, and no known word, is like it.

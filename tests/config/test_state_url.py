@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config.settings import ConfigError, dump, loads
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import dump, loads
 from statusproxy.config.state_url import (
     STATE_ALLOWED,
     Memory,

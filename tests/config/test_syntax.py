@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from statusproxy.config.settings import ConfigError, loads
+from statusproxy.config.errors import ConfigError
+from statusproxy.config.load import loads
 from statusproxy.config.syntax import describe
 
 GATEWAY = "gateway: http://gw.example\n"

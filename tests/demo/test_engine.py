@@ -74,3 +74,11 @@ def test_each_qr_code_is_another() -> None:
 def test_an_unknown_session_is_an_error() -> None:
     with pytest.raises(KeyError):
         Engine().check("sales")
+
+
+def test_the_sessions_are_in_the_order_of_their_creation() -> None:
+    engine = Engine()
+    engine.link("sales")
+    engine.create("support")
+    engine.wait_for_qr("night")
+    assert engine.sessions() == ("sales", "support", "night")

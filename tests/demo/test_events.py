@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statusproxy.demo.events import ack, iso_time, message, normalise, presence, status_find
+from statusproxy.demo.events import ack, iso_time, message, normalise, presence, qr_code, status_find
 
 AT = 1768504026.49
 
@@ -48,3 +48,9 @@ def test_a_messages_own_time_is_in_seconds() -> None:
 
 def test_times_are_written_as_javascript_writes_them() -> None:
     assert iso_time(0) == "1970-01-01T00:00:00.000Z"
+
+
+def test_a_code_to_scan_says_nothing_about_a_connection() -> None:
+    raw = qr_code("sales", "data:image/png;base64,AAAA")
+    assert (raw["event"], raw["session"], raw["qrcode"]) == ("qrcode", "sales", "data:image/png;base64,AAAA")
+    assert normalise(raw, AT, "e-1") is None

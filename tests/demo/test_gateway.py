@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
-from statusproxy.demo.engine import Dialog, Line
-from statusproxy.demo.gateway import StandInGateway, weak_etag
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[StandInGateway]:
-    async with StandInGateway(
-        sessions=("sales", "support"), waiting=("night",), dialogs={"support": Dialog.AFTER_DELETE}
-    ) as running:
-        yield running
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-async def ask(
-    client: aiohttp.ClientSession, method: str, url: str, body: object = None, **headers: str
-) -> tuple[int, Any]:
-    async with client.request(method, URL(url, encoded=True), json=body, headers=headers) as answer:
-        return answer.status, await answer.json()
+from statusproxy.demo.engine import Line
+from statusproxy.demo.express import weak_etag
+from statusproxy.demo.gateway import StandInGateway
+from tests.demo.conftest import ask
 
 
 async def test_the_list_is_compact_json_with_a_weak_etag(
@@ -47,12 +26,6 @@ async def test_the_list_is_compact_json_with_a_weak_etag(
     )
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     assert answer.headers["ETag"] == weak_etag(body)
-
-
-def test_an_etag_is_made_as_express_makes_it() -> None:
-    # Express's own, for res.json({}) and res.send("hello"), as its current release answers them.
-    assert weak_etag(b"{}") == 'W/"2-vyGp6PvFo4RvsFtPoIWeCReyIC8"'
-    assert weak_etag(b"hello") == 'W/"5-qvTGHdzF6KLavt4PO0gs2a6pQ00"'
 
 
 async def test_a_list_that_is_known_is_not_sent_again(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
@@ -84,51 +57,6 @@ async def test_paths_are_read_as_express_reads_them(
     assert (status, document["total"]) == (200, 3)
 
 
-async def test_one_channel_and_a_missing_one(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
-    base = f"{gateway.base_url}/api/channels"
-    assert await ask(client, "GET", f"{base}/sales") == (
-        200,
-        {"success": True, "channel": {"id": "sales", "name": "sales", "status": "connected"}},
-    )
-    status, document = await ask(client, "GET", f"{base}/nobody")
-    assert status == 404
-    assert isinstance(document["error"], str)
-
-
-async def test_a_plain_session_reconnects_with_a_qr_code_at_once(
-    gateway: StandInGateway, client: aiohttp.ClientSession
-) -> None:
-    url = f"{gateway.base_url}/api/channels/sales"
-    await gateway.unlink("sales")
-    _, answer = await ask(client, "GET", f"{url}/qr")
-    assert answer["qr"].startswith("data:image/png;base64,")
-    assert (await ask(client, "GET", url))[1]["channel"]["status"] == "qr_required"
-    await gateway.scan("sales")
-    assert (await ask(client, "GET", url))[1]["channel"]["status"] == "connected"
-    assert [event.get("status") for event in gateway.received] == [
-        "disconnectedMobile",
-        None,
-        "qrReadSuccess",
-        "inChat",
-    ]
-
-
-async def test_a_stubborn_session_reconnects_after_delete_and_create(
-    gateway: StandInGateway, client: aiohttp.ClientSession
-) -> None:
-    base = f"{gateway.base_url}/api/channels"
-    await gateway.unlink("support")
-    nothing = {"success": True, "qr": None, "status": "CONNECTED"}
-    assert await ask(client, "GET", f"{base}/support/qr") == (200, nothing)
-    assert (await ask(client, "DELETE", f"{base}/support"))[0] == 200
-    assert (await ask(client, "GET", f"{base}/support/qr"))[0] == 404
-    assert (await ask(client, "POST", base, {"channel": "support"}))[0] == 201
-    assert (await ask(client, "GET", f"{base}/support/qr"))[1]["status"] == "INITIALIZING"
-    assert (await ask(client, "GET", f"{base}/support"))[1]["channel"]["status"] == "unknown"
-    assert (await ask(client, "GET", f"{base}/support/qr"))[1]["status"] == "INITIALIZING"
-    assert (await ask(client, "GET", f"{base}/support/qr"))[1]["qr"]
-
-
 async def test_a_restart_says_unknown_once_and_then_the_stale_word(
     gateway: StandInGateway, client: aiohttp.ClientSession
 ) -> None:
@@ -154,16 +82,6 @@ async def test_what_the_engine_cannot_deliver_is_lost(gateway: StandInGateway) -
     assert gateway.counts["lost_events"] == 1
 
 
-async def test_a_lost_session_sends_nothing(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
-    url = f"{gateway.base_url}/api/messages"
-    text = {"channel": "sales", "to": "5500000000000", "text": "hello"}
-    assert (await ask(client, "POST", url, text))[0] == 200
-    await gateway.unlink("sales")
-    status, answer = await ask(client, "POST", url, text)
-    assert (status, answer["error"]) == (500, "Session sales is disconnected")
-    assert gateway.counts["sent"] == 1
-
-
 async def test_the_interface_wants_the_secret_and_the_webhook_does_not(client: aiohttp.ClientSession) -> None:
     async with StandInGateway(secret="hush") as gateway:
         url = f"{gateway.base_url}/api/channels"
@@ -172,17 +90,6 @@ async def test_the_interface_wants_the_secret_and_the_webhook_does_not(client: a
         assert (await ask(client, "GET", f"{gateway.base_url}/api/health"))[0] == 200
         await gateway.unlink("sales")
         assert gateway.counts["received"] == 1
-
-
-async def test_the_page_for_people_is_html(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
-    async with client.get(f"{gateway.base_url}/ui/sessoes") as answer:
-        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-
-
-async def test_media_has_the_length_asked_for(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
-    url = URL(f"{gateway.base_url}/api/media/sales/false_550000%40c.us_ABC?bytes=100001", encoded=True)
-    async with client.get(url) as answer:
-        assert len(await answer.read()) == 100_001
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"[]", 400), (b" " * (10 * 1024 * 1024 + 1), 413)])
@@ -194,17 +101,46 @@ async def test_a_body_the_parser_refuses_is_answered_in_json(
         assert isinstance((await answer.json())["error"], str)
 
 
-async def test_the_controls_can_be_reached_by_curl(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
-    base = f"{gateway.base_url}/demo"
-    await ask(client, "POST", f"{base}/unlink/sales?word=browserClose")
-    assert gateway.received[-1]["status"] == "browserClose"
-    await ask(client, "GET", f"{gateway.base_url}/api/channels/sales/qr")
-    await ask(client, "POST", f"{base}/scan/sales")
-    await ask(client, "POST", f"{base}/presence/sales?contacts=2")
-    await ask(client, "POST", f"{base}/restart")
-    assert (await ask(client, "GET", f"{base}/truth"))[1]["sales"] == "linked"
-
-
 async def test_what_is_not_there_is_404_in_json(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
     status, answer = await ask(client, "GET", f"{gateway.base_url}/api/nothing")
     assert (status, answer["error"]) == (404, "Route not found")
+
+
+async def test_an_event_for_a_gateway_that_was_not_started_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="not started"):
+        await StandInGateway().unlink("sales")
+
+
+async def test_what_was_never_started_can_be_stopped() -> None:
+    gateway = StandInGateway()
+    await gateway.stop()
+    assert gateway.base_url == ""
+
+
+async def test_a_silent_unlink_and_scan_post_nothing(gateway: StandInGateway) -> None:
+    await gateway.unlink("sales", silent=True)
+    await gateway.scan("night", silent=True)
+    assert (gateway.engine.line("sales"), gateway.engine.line("night")) == (Line.LOST, Line.LINKED)
+    assert not gateway.received
+
+
+async def test_asking_the_engine_takes_its_time(monkeypatch: pytest.MonkeyPatch, gateway: StandInGateway) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    gateway.slow = 2.5
+    assert (await gateway.channel("sales"))["status"] == "connected"
+    assert waited == [2.5]
+
+
+async def test_a_scan_is_told_by_the_engine(gateway: StandInGateway) -> None:
+    await gateway.scan("night")
+    assert [event["status"] for event in gateway.received] == ["qrReadSuccess", "inChat"]
+
+
+async def test_a_channel_that_is_not_there_is_404(gateway: StandInGateway, client: aiohttp.ClientSession) -> None:
+    status, document = await ask(client, "GET", f"{gateway.base_url}/api/channels/nobody")
+    assert (status, document["error"]) == (404, "Channel not found")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from statusproxy.demo import proxy as module
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
+from tests.demo.programs import program, serving
 
 
 def test_a_port_somebody_listens_on_is_replaced_by_a_free_one() -> None:
@@ -24,10 +28,59 @@ def test_the_configuration_watches_both_legs_and_keeps_the_map_on_disk(tmp_path:
     assert settings["state"] == {"url": f"sqlite:///{tmp_path / 'state.db'}"}
 
 
+def settings(folder: Path) -> dict[str, Any]:
+    return configuration("http://127.0.0.1:3000", free_port(), free_port(), folder / "state.db")
+
+
 async def test_a_proxy_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
-    program = tmp_path / "broken"
-    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('cannot listen')\n")
-    program.chmod(0o755)
-    settings = configuration("http://127.0.0.1:3000", free_port(), free_port(), tmp_path / "state.db")
+    broken = program(tmp_path, f"#!{sys.executable}\nimport sys\nsys.exit('cannot listen')\n")
     with pytest.raises(ProxyFailedError, match="exit code 1\ncannot listen"):
-        await Proxy(settings, tmp_path, python=str(program)).start()
+        await Proxy(settings(tmp_path), tmp_path, python=broken).start()
+
+
+async def test_a_proxy_that_does_not_answer_in_time_is_stopped_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "READY_WITHIN", 0.0)
+    proxy = Proxy(settings(tmp_path), tmp_path, python=serving(tmp_path), show_log=True)
+    with pytest.raises(ProxyFailedError, match="not ready in 0 s"):
+        await proxy.start()
+    with pytest.raises(RuntimeError, match="not started"):
+        assert proxy.pid
+
+
+async def test_a_proxy_is_ready_once_it_answers_and_can_be_killed_and_started_again(tmp_path: Path) -> None:
+    async with Proxy(settings(tmp_path), tmp_path, python=serving(tmp_path)) as proxy:
+        first = proxy.pid
+        await proxy.kill()
+        await proxy.kill()  # there is none any more
+        await proxy.start()
+        assert proxy.pid != first
+
+
+async def test_how_a_proxy_ended_by_itself_is_told(tmp_path: Path) -> None:
+    proxy = Proxy(settings(tmp_path), tmp_path, python=serving(tmp_path, answers=1))
+    await proxy.start()
+    assert await proxy.ended() == 0
+    await proxy.stop()
+    await proxy.stop()
+
+
+async def test_a_proxy_that_does_not_end_when_asked_to_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOP_WITHIN", 0.0)
+    deaf = serving(tmp_path, before="signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    proxy = Proxy(settings(tmp_path), tmp_path, python=deaf)
+    await proxy.start()
+    process = proxy._process
+    await proxy.stop()
+    assert process is not None
+    assert process.returncode == -signal.SIGKILL
+
+
+async def test_a_proxy_that_was_not_started_has_no_end(tmp_path: Path) -> None:
+    proxy = Proxy(settings(tmp_path), tmp_path)
+    assert proxy.command == (sys.executable, "-m", "statusproxy", "run", "--config", str(tmp_path / "config.yaml"))
+    with pytest.raises(RuntimeError, match="not started"):
+        await proxy.ended()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
 import click
 
-from statusproxy.demo import play
-
-
-def program(folder: Path, text: str) -> str:
-    """An executable that stands in the place of the Python interpreter which starts the proxy."""
-    path = folder / "python"
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
-    return str(path)
+from statusproxy.demo.story import play, serve
+from tests.demo.programs import program, serving
 
 
 async def test_a_proxy_that_corrects_nothing_fails_the_story(tmp_path: Path) -> None:
@@ -34,3 +29,33 @@ async def test_a_proxy_that_does_not_start_fails_the_story(tmp_path: Path) -> No
     lines: list[str] = []
     assert await play(say=lines.append, python=program(tmp_path, "#!/bin/sh\necho no such file >&2\nexit 2\n")) is False
     assert "no such file" in "\n".join(lines)
+
+
+async def test_the_proxy_itself_makes_the_story_hold() -> None:
+    lines: list[str] = []
+    assert await play(say=lines.append) is True, "\n".join(map(click.unstyle, lines))
+    assert click.unstyle(lines[-1]).startswith("✓ all 22 checks held")
+
+
+async def test_the_stage_stays_up_until_a_signal_and_tells_what_to_try(tmp_path: Path) -> None:
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert await serve(say=say, python=serving(tmp_path)) is True
+    (invitation,) = lines
+    assert "# unlink a phone\n  curl -X POST http://127.0.0.1:" in invitation
+
+
+async def test_a_proxy_that_ends_by_itself_ends_the_stage(tmp_path: Path) -> None:
+    lines: list[str] = []
+    assert await serve(say=lines.append, python=serving(tmp_path, answers=1)) is False
+    assert lines[1:] == ["the proxy ended by itself: see its last lines above"]
+
+
+async def test_a_stage_whose_proxy_does_not_start_is_told(tmp_path: Path) -> None:
+    lines: list[str] = []
+    assert await serve(say=lines.append, python=program(tmp_path, "#!/bin/sh\nexit 2\n")) is False
+    assert lines == ["the proxy ended with exit code 2\n"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.config.load import loads
 from statusproxy.config.restart import AT_START
-from statusproxy.config.settings import loads
 from statusproxy.status.signals import Verdict, read
 from tests.docs.machine import Origin, vps
 from tests.docs.pages import PAGES, ROOT, Step, blocks, steps

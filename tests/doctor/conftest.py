@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from statusproxy.config.settings import load
+from statusproxy.config.load import load
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import free_port
 from statusproxy.doctor import command

@@ -34,7 +34,7 @@ def test_a_gateway_that_is_down_ends_it_with_2(tmp_path: Path) -> None:
 def test_json_is_one_object(tmp_path: Path) -> None:
     document = json.loads(call(tmp_path, "--json").stdout)
     assert document["status"] == "problem"
-    assert {"level", "code", "text", "mend", "facts"} == set(document["findings"][0])
+    assert {"level", "code", "text", "fix", "facts"} == set(document["findings"][0])
 
 
 @pytest.mark.parametrize(

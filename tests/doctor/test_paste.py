@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from statusproxy.config.settings import load, loads
+from statusproxy.config.load import load, loads
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.words import en
 from tests.doctor.conftest import Build, Site, Verdict
@@ -56,7 +56,7 @@ STILL: dict[str, tuple[dict[str, Any], Any]] = {
     "configuration.no-disconnect-rule": (NOTHING, None),
     "configuration.no-channels": ({"channels": []}, None),
     "configuration.forgetful": ({"state": {"url": "memory:"}}, None),
-    "configuration.believes-everybody": ({"webhooks": [{"path": "/in", "from": "0.0.0.0/0"}, {"path": "/b"}]}, None),
+    "configuration.trusts-any-sender": ({"webhooks": [{"path": "/in", "from": "0.0.0.0/0"}, {"path": "/b"}]}, None),
     "configuration.trusts-everybody": ({"trusted_proxies": ["10.0.0.0/8", "::/0"]}, None),
     "configuration.presence-trusted": ({"presence": "trust"}, None),
     "channels.list-elsewhere": ({"channels": [{"path": "/api/channels", "list": "items", "share": False}]}, [SALES]),
@@ -73,7 +73,7 @@ async def pasted(site: Site, code: str) -> tuple[Verdict, Verdict]:
     before = await site.examine()
     lines = before.findings[code]["facts"]["lines"]
     assert "\n".join(lines) in before.text  # at the margin, unbroken
-    assert before.findings[code]["mend"].endswith("\n".join(lines))
+    assert before.findings[code]["fix"].endswith("\n".join(lines))
     site.file.write_text(paste(site.file.read_text(), lines))
     load(site.file, environ={})
     if site.server is not None:
@@ -181,7 +181,7 @@ async def test_a_path_with_the_session_is_added_beside_the_one_that_is_there(bui
     await site.gateway.post_all([{"event": "status-find", "status": "inChat"}])
     finding = (await site.examine()).findings["webhooks.nameless"]
     (block,) = [each for each in blocks((await site.examine()).text) if "{session}" in "".join(each)]
-    assert "\n".join(block) in finding["mend"]
+    assert "\n".join(block) in finding["fix"]
     site.file.write_text(paste(site.file.read_text(), block))
     webhooks = load(site.file, environ={}).webhooks
     assert [each.path for each in webhooks] == ["/v1/webhooks/receive/{session}", "/v1/webhooks/receive"]

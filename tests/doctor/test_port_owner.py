@@ -4,6 +4,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from statusproxy.doctor.port_owner import port_owner
 
 
@@ -31,3 +33,12 @@ def test_the_process_that_listens_on_a_unix_socket_is_found(tmp_path: Path) -> N
 def test_a_connection_from_a_port_is_no_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held, socket.create_connection(held.getsockname()) as connection:
         assert port_owner(connection.getsockname()[1]) is None
+
+
+def test_a_table_that_is_not_there_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: Path) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    assert port_owner(80) is None
+    assert port_owner(0, "/run/x.sock") is None

@@ -22,7 +22,7 @@ async def test_a_healthy_site_is_found_healthy(build: Build) -> None:
         "configuration.valid", "proxy.running", "ports.held", "gateway.reachable", "channels.fits",
         "channels.rehearsal", "channels.ids-match", "webhooks.seen", "clock.gateway", "clock.events", "disk.works",
     } <= set(verdict.findings)  # fmt: skip
-    assert "1 webhooks believed" in verdict.text
+    assert "1 webhooks trusted" in verdict.text
     assert "Everything is in place." in verdict.text
 
 
@@ -37,21 +37,21 @@ async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: B
     verdict = await site.examine()
     assert verdict.levels["webhooks.none"] == "problem"
     assert verdict.code == 2
-    mend = verdict.findings["webhooks.none"]["mend"]
+    fix = verdict.findings["webhooks.none"]["fix"]
     inbound = f"http://127.0.0.1:{site.port}/v1/webhooks/receive instead of {site.gateway.base_url}/v1/webhooks/receive"
-    assert inbound in mend
-    assert "\nwebhooks:\n- path: /hub/webhook\n  forward_to: https://hub.example/" in mend
+    assert inbound in fix
+    assert "\nwebhooks:\n- path: /hub/webhook\n  forward_to: https://hub.example/" in fix
     assert "\nwebhooks:\n- path: /hub/webhook\n" in verdict.text  # at the margin, to be copied as it is
-    assert "path: /tap" in mend
+    assert "path: /tap" in fix
 
 
 async def test_the_ways_that_the_configuration_has_already_are_not_told_to_be_written(build: Build) -> None:
     hub = "http://127.0.0.1:9/inbox"
     webhooks = [{"path": "/in"}, {"path": "/out", "forward_to": hub}, {"path": "/copy", "forward": False}]
     site = await build(running=False, webhooks=webhooks)
-    mend = (await site.examine()).findings["webhooks.not-known"]["mend"]
-    assert "webhooks:" not in mend
-    assert all(path in mend for path in ("/in", "/out", "/copy", hub))
+    fix = (await site.examine()).findings["webhooks.not-known"]["fix"]
+    assert "webhooks:" not in fix
+    assert all(path in fix for path in ("/in", "/out", "/copy", hub))
 
 
 async def test_a_wrong_secret_is_told_and_not_shown(build: Build) -> None:
@@ -68,7 +68,7 @@ async def test_no_secret_is_asked_for_where_the_gateway_wants_one(build: Build) 
     site.secret = None
     verdict = await site.examine()
     assert verdict.levels["channels.secret-wanted"] == "warning"
-    assert "--secret-file" in verdict.findings["channels.secret-wanted"]["mend"]
+    assert "--secret-file" in verdict.findings["channels.secret-wanted"]["fix"]
 
 
 async def test_a_secret_header_of_another_name_is_sent(build: Build) -> None:
@@ -82,7 +82,7 @@ async def test_a_wrong_list_shape_is_told_with_the_line_to_write(build: Build) -
     site = await build(channels=channels)
     verdict = await site.examine()
     assert verdict.levels["channels.list-elsewhere"] == "problem"
-    assert verdict.findings["channels.list-elsewhere"]["mend"].endswith(
+    assert verdict.findings["channels.list-elsewhere"]["fix"].endswith(
         "list: [channels]\n  path: /api/channels\n  set:\n    status: disconnected"
     )
     for key, value, line in (("id", ["uid"], "id: [id]"), ("set", {"phase": "off"}, "status: disconnected")):
@@ -90,7 +90,7 @@ async def test_a_wrong_list_shape_is_told_with_the_line_to_write(build: Build) -
         verdict = await site.examine()
         finding = verdict.findings["channels.no-ids" if key == "id" else "channels.no-status"]
         assert finding["level"] == "problem"
-        assert line in finding["mend"]
+        assert line in finding["fix"]
 
 
 async def test_presence_alone_is_not_enough(build: Build) -> None:
@@ -108,7 +108,7 @@ async def test_the_way_to_the_hub_alone_is_not_enough(build: Build) -> None:
     site.write(webhooks=[{"path": "/v1/webhooks/receive"}, {"path": "/hub/webhook", "forward_to": hub}])
     assert site.server is not None
     assert site.server.reload()
-    site.gateway.outbox_url = f"http://127.0.0.1:{site.port}/hub/webhook"
+    site.gateway.outbox.url = f"http://127.0.0.1:{site.port}/hub/webhook"
     await site.gateway.post_all([presence("sales", "5500000000000@c.us", "unavailable", time.time())])
     await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
     assert await site.gateway.settled()
@@ -126,7 +126,7 @@ async def test_a_gateway_that_is_down_is_told_and_the_rest_is_checked_all_the_sa
         kept.bind(("127.0.0.1", int(site.gateway.base_url.rpartition(":")[2])))
         verdict = await site.examine()
     assert verdict.levels["gateway.unreachable"] == "problem"
-    assert verdict.levels["proxy.gateway-trouble"] == "problem"
+    assert verdict.levels["proxy.gateway-error"] == "problem"
     assert verdict.levels["channels.not-checked"] == "note"
     assert verdict.levels["ports.held"] == verdict.levels["disk.works"] == "ok"
     assert verdict.code == 2
@@ -166,7 +166,7 @@ async def test_unknown_event_ids_suggest_an_alias(build: Build) -> None:
         await site.gateway.post_all([{"event": "status-find", "session": session, "status": "disconnectedMobile"}])
     verdict = await site.examine()
     assert verdict.levels["channels.id-alias"] == "problem"
-    assert "front_desk_2: Front-Desk-2" in verdict.findings["channels.id-alias"]["mend"]
+    assert "front_desk_2: Front-Desk-2" in verdict.findings["channels.id-alias"]["fix"]
     assert verdict.findings["channels.id-unknown"]["facts"]["sessions"] == "warehouse"
     assert "FRONTDESK is corrected: status" in verdict.text  # folding finds that one
     site.write(sessions={"aliases": {"front_desk_2": "Front-Desk-2"}})
@@ -189,7 +189,7 @@ async def test_what_the_gateway_says_better_itself_is_told_to_be_kept(build: Bui
     assert (await site.examine()).levels["channels.kept"] == "note"
 
 
-async def test_events_of_senders_that_are_not_believed_are_told(build: Build) -> None:
+async def test_events_of_senders_that_are_not_trusted_are_told(build: Build) -> None:
     site = await build(webhooks=[{"path": "/v1/webhooks/receive", "from": ["10.99.0.0/16"]}])
     await site.gateway.unlink("sales")
     verdict = await site.examine()
@@ -215,7 +215,7 @@ async def test_a_peer_that_speaks_for_others_without_being_trusted_is_told(build
         pass
     verdict = await site.examine()
     assert verdict.levels["webhooks.untrusted-proxy"] == "warning"
-    assert "trusted_proxies: [10.99.0.0/16, 127.0.0.1]" in verdict.findings["webhooks.untrusted-proxy"]["mend"]
+    assert "trusted_proxies: [10.99.0.0/16, 127.0.0.1]" in verdict.findings["webhooks.untrusted-proxy"]["fix"]
 
 
 async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:

@@ -193,7 +193,7 @@ async def no_rule_says_disconnected(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.build(events=[])
 
 
-@situation(2, "no channel list is named", "nenhuma lista de canais", configuration_no__channels="problem")
+@situation(2, "no channel list is configured", "nenhuma lista de canais", configuration_no__channels="problem")
 async def no_list_is_corrected(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.build(channels=[])
 
@@ -211,12 +211,12 @@ async def the_state_is_in_memory(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.well(state={"url": "memory:"})
 
 
-@situation(1, "from anywhere, without a secret", "qualquer", configuration_believes__everybody="warning")
+@situation(1, "from anywhere, without a secret", "qualquer", configuration_trusts__any__sender="warning")
 async def anybody_is_trusted(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.well(webhooks=[{"path": INBOUND, "from": "0.0.0.0/0"}])
 
 
-@situation(1, "trusted_proxies takes in every address", "trusted_proxies", configuration_trusts__everybody="warning")
+@situation(1, "trusted_proxies contains every address", "trusted_proxies", configuration_trusts__everybody="warning")
 async def any_proxy_is_trusted(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.well(trusted_proxies=["0.0.0.0/0"])
 
@@ -230,7 +230,7 @@ async def presence_is_taken_literally(stage: Stage) -> AsyncIterator[Site]:
 
 
 @situation(
-    1, "1 warning(s). Not checked: The running proxy, Webhooks.", "não fala de um proxy em execução",
+    1, "1 warning(s). Not checked: The running proxy, Webhooks.", "não responde como um proxy em execução",
     proxy_does__not__tell="warning",
 )  # fmt: skip
 async def another_program_has_the_admin_port(stage: Stage) -> AsyncIterator[Site]:
@@ -254,7 +254,7 @@ async def the_file_was_changed_and_not_reloaded(stage: Stage) -> AsyncIterator[S
 
 
 @situation(
-    1, "waiting for a restart: timeouts.keep_alive", "espera um reinício: timeouts.keep_alive",
+    1, "in force after a restart only: timeouts.keep_alive", "só vale após um reinício: timeouts.keep_alive",
     proxy_restart__pending="warning",
 )  # fmt: skip
 async def a_change_waits_for_a_restart(stage: Stage) -> AsyncIterator[Site]:
@@ -275,7 +275,7 @@ async def a_listener_stays_open_to_other_machines(stage: Stage) -> AsyncIterator
 
 
 @situation(
-    2, "anybody who reaches it can declare a session lost", "pode declarar uma sessão caída",
+    2, "anybody who reaches it can report a session as lost", "pode informar que uma sessão caiu",
     proxy_unnamed__events="problem",
 )  # fmt: skip
 async def nginx_in_front_does_not_say_for_whom_it_asks(stage: Stage) -> AsyncIterator[Site]:
@@ -366,7 +366,7 @@ async def the_gateway_is_the_proxy_itself(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(1, "takes no connection", "não aceita conexão", gateway_hub__unreachable="warning")
+@situation(1, "accepts no connection", "não aceita conexão", gateway_hub__unreachable="warning")
 async def the_hub_cannot_be_reached(stage: Stage) -> AsyncIterator[Site]:
     hub = f"http://127.0.0.1:{free_port()}/in"
     yield await stage.well(webhooks=[{"path": "/hub/webhook", "forward_to": hub}])
@@ -376,7 +376,7 @@ async def the_hub_cannot_be_reached(stage: Stage) -> AsyncIterator[Site]:
 
 
 @situation(
-    1, "wants a secret", "exige um segredo", channels_secret__wanted="warning",
+    1, "needs a secret", "exige um segredo", channels_secret__wanted="warning",
 )  # fmt: skip
 async def the_secret_is_not_given(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.well()
@@ -483,7 +483,7 @@ async def webhooks_stopped(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(2, "but none is believed", "mas nenhum é aceito", webhooks_only__doubted__network="problem")
+@situation(2, "but none is trusted", "mas nenhum é aceito", webhooks_only__doubted__network="problem")
 async def no_sender_is_trusted(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.well(webhooks=[{"path": INBOUND, "from": "10.99.0.0/16"}])
 
@@ -501,7 +501,7 @@ async def only_the_way_to_the_hub_is_used(stage: Stage) -> AsyncIterator[Site]:
     site.write(webhooks=[{"path": "/hub/webhook", "forward_to": f"{site.gateway.base_url}/demo/hub-inbox"}])
     assert site.server is not None
     assert site.server.reload()
-    site.gateway.outbox_url = f"http://127.0.0.1:{site.port}/hub/webhook"
+    site.gateway.outbox.url = f"http://127.0.0.1:{site.port}/hub/webhook"
     await site.gateway.post_all([presence("sales", "5500000000000@c.us", "unavailable", time.time())])
     await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
     assert await site.gateway.settled()
@@ -516,7 +516,7 @@ async def the_receiver_does_not_know_the_path(stage: Stage) -> AsyncIterator[Sit
     yield site
 
 
-@situation(1, "speaks for others (X-Forwarded-For)", "X-Forwarded-For", webhooks_untrusted__proxy="warning")
+@situation(1, "forwards for others (X-Forwarded-For)", "X-Forwarded-For", webhooks_untrusted__proxy="warning")
 async def a_proxy_in_front_is_not_trusted(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.well(trusted_proxies=["10.99.0.0/16"])
     named = {"X-Forwarded-For": "203.0.113.9"}

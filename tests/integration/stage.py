@@ -173,7 +173,7 @@ def _wire(phones: Phones, proxy: str) -> None:
     """Have the engine and the gateway post their events through the proxy."""
     if isinstance(phones, StandIn):
         phones.gateway.engine_webhook = proxy + INBOUND
-        phones.gateway.outbox_url = proxy + OUTBOUND
+        phones.gateway.outbox.url = proxy + OUTBOUND
     elif isinstance(phones, Express):
         phones.webhook = proxy + INBOUND
 

@@ -22,7 +22,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.server import Server
 from tests.crooked_traffic import CLOCKS, ENDS, CrookedDay, crooked_day
 from tests.hub import statuses

@@ -14,7 +14,7 @@ import uvloop
 
 from statusproxy.demo.proxy import free_port
 from statusproxy.observe.network_errors import in_words
-from tests.test_assembly import make_certificate
+from tests.certificates import make_certificate
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 

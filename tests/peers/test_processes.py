@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from statusproxy.demo.gateway import weak_etag
+from statusproxy.demo.express import weak_etag
 from tests.peers.pattern import pattern, pattern_sha256
 from tests.peers.processes import (
     FOLDER,

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from statusproxy.config.settings import load
+from statusproxy.config.load import load
 from statusproxy.observe.exchange_report import Report
 from statusproxy.server import Server
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.demo.events import iso_time, message, presence, status_find
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import Path, parse_path
 from statusproxy.status.signals import EventRule, Kind, Reading, Signal, SignalRules, Verdict, read, stated_time

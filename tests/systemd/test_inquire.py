@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from tests.store.crashing import killed_at_each_step
 from tests.systemd.machine import CHECKOUT
 

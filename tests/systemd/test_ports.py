@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from statusproxy.config.settings import loads
+from statusproxy.config.load import loads
 from tests.systemd.machine import CHECKOUT
 
 

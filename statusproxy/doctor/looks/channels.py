@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 import msgspec
 
@@ -10,10 +11,11 @@ from statusproxy.admin.messages import Session
 from statusproxy.config import units
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Settings
-from statusproxy.doctor.asking import Answer, Asker
+from statusproxy.doctor.asking import Answer, Asker, Askers, Credentials
 from statusproxy.doctor.findings import Finding, Level, listed, note, ok, problem, took, warning
 from statusproxy.doctor.looks import shapes
 from statusproxy.doctor.paste import Written
+from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channels import rewrite
@@ -30,14 +32,13 @@ _COMPARED = 100
 _SLOW = 10.0
 
 
-class Credentials(msgspec.Struct, frozen=True):
-    """The header that the gateway wants, and its value; it is sent to the gateway and nowhere else."""
-
-    header: str = "X-Gateway-Secret"
-    secret: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.header!r}, {'***' if self.secret else None})"
+async def look(subject: Subject) -> list[Finding]:
+    """Ask the gateway for its lists, where it answers."""
+    if not subject.gateway_answers:
+        return [] if subject.gateway_answers is None else [note("channels.not-checked")]
+    sessions = None if subject.sessions is None else subject.sessions.sessions
+    with closing(Askers(subject.settings)) as askers:
+        return await lists(subject.settings, askers.gateway, subject.credentials, sessions, subject.written)
 
 
 async def lists(
@@ -88,10 +89,10 @@ async def _list(
         return None, [problem("channels.missing", **facts) if first else note("channels.not-served", **facts)]
     if not 200 <= answer.status < 300:
         return None, [problem("channels.refused", **facts)]
-    if answer.trouble is not None:
-        code = "channels.too-large" if answer.trouble == "too-large" else "channels.coded"
+    if answer.error is not None:
+        code = "channels.too-large" if answer.error == "too-large" else "channels.coded"
         lines = written.with_keys("limits", corrected=units.format_size(_room(answer, limit)))
-        return None, [problem(code, path=path, limit=limit, why=answer.trouble, lines=lines)]
+        return None, [problem(code, path=path, limit=limit, why=answer.error, lines=lines)]
     body, findings = _judge(entry, answer, written)
     # Clients list channels by the first; what else names them is an addition.
     return body, findings if first else [_milder(finding) for finding in findings]

@@ -3,20 +3,28 @@
 from collections.abc import Iterator, Sequence
 
 from statusproxy.config.addresses import Network
-from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, State
+from statusproxy.config.schema import PRIVATE_NETWORKS
+from statusproxy.config.settings import Settings, State
 from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
+from statusproxy.doctor.subject import Subject
 from statusproxy.status.signals import Kind
 
 #: Loopback and private networks, as the file writes them.
 PRIVATE = [str(network) for network in PRIVATE_NETWORKS]
 
 
+async def look(subject: Subject) -> list[Finding]:
+    """Look through the subject's settings."""
+    source = None if subject.source is None else str(subject.source)
+    return await configuration(subject.settings, source, subject.written)
+
+
 async def configuration(
     settings: Settings,
     source: str | None,
-    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    written: Written = Written(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:
     """Look through valid settings; `source` names their file, None where there is none, `written` what it says."""
     preset = settings.preset or "–"
@@ -46,7 +54,7 @@ def _open_doors(settings: Settings, written: Written) -> Iterator[Finding]:
     for webhook in settings.webhooks:
         if _is_everybody(webhook.from_) and webhook.secret is None and webhook.hmac is None:
             lines = written.with_entry("webhooks", webhook.path, **{"from": PRIVATE})
-            yield warning("configuration.believes-everybody", path=webhook.path, lines=lines)
+            yield warning("configuration.trusts-any-sender", path=webhook.path, lines=lines)
     if _is_everybody(settings.trusted_proxies):
         yield warning("configuration.trusts-everybody", lines=written.with_value("trusted_proxies", PRIVATE))
     if settings.presence == "trust":

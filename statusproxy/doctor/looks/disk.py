@@ -7,11 +7,17 @@ from pathlib import Path
 
 from statusproxy.config.state_url import SqliteFile, parse_state_url
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.doctor.subject import Subject
 from statusproxy.store.database import read_notices
 from statusproxy.store.files import resolve
 
 #: Bytes free below which the state may soon not be written any more; it is small, but shares its disk.
 _LOW, _FULL = 256 * 1024**2, 8 * 1024**2
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look at where the subject's state is."""
+    return await disk(subject.settings.state.url, subject.service_environ, works=subject.store_works)
 
 
 async def disk(url: str, environ: Mapping[str, str], *, works: bool) -> list[Finding]:

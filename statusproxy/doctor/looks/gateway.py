@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 
-from statusproxy.doctor.asking import Answer, Asker
+from statusproxy.doctor.asking import Answer, Asker, Askers
 from statusproxy.doctor.findings import Finding, note, ok, problem, took, warning
+from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.errors import UpstreamError
 
 #: The routes by which gateways tell that they are well; the first that is there serves.
@@ -14,12 +16,26 @@ _HEALTH = ("/health", "/api/health")
 #: Seconds beyond which a connection, or a health answer, is slow for one on the same host.
 _SLOW_CONNECT, _SLOW_HEALTH = 0.5, 3.0
 
-#: Seconds that a connection and an answer may take. A gateway that needs longer for its health hangs, whatever
-#: `timeouts` would grant it: a person waits for the report.
+#: Seconds that a connection and an answer may take. A gateway that needs longer for its health check hangs,
+#: also where `timeouts` allow more: a person waits for the report.
 CONNECT_PATIENCE, HEALTH_PATIENCE = 5.0, 8.0
 
 #: Seconds by which clocks may differ: a Date is cut to the second, and travels.
 _CLOCK_WELL, _CLOCK_ILL = 5.0, 60.0
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Ask the gateway, and the other receivers of webhooks for a connection."""
+    settings = subject.settings
+    try:
+        askers = Askers(settings)
+    except (OSError, ValueError) as error:  # of a certificate file
+        return [problem("gateway.tls-failed", url=settings.gateway, why=str(error))]
+    with closing(askers):
+        (subject.gateway_answers, findings), more = await asyncio.gather(
+            gateway(askers.gateway, settings.gateway), hubs(askers.others)
+        )
+    return [*findings, *more]
 
 
 async def gateway(asker: Asker, url: str) -> tuple[bool, list[Finding]]:
@@ -56,7 +72,7 @@ def _no_connection(asker: Asker, url: str, why: str) -> Finding:
     return problem("gateway.queue-full" if asker.is_local else "gateway.connect-slow", url=url, why=why)
 
 
-#: The pool's error codes that call for a mend of their own.
+#: The pool's error codes that call for a fix of their own.
 _CAUSES: Mapping[str, str] = {
     "gateway_name_unknown": "name-unknown",
     "gateway_tls_failed": "tls-failed",

@@ -10,6 +10,7 @@ from pathlib import Path
 from statusproxy.config.addresses import Address, parse_address
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.port_owner import port_owner
+from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.problems import ALLOW
 
 #: Addresses that stand for every interface, and where such a listener is reached.
@@ -20,6 +21,15 @@ _PATIENCE = 1.0
 
 #: Answered by statusproxy itself, without a word to the gateway (RFC 9110 §7.6.2).
 _QUESTION = b"OPTIONS * HTTP/1.1\r\nHost: statusproxy\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look at the subject's addresses; at the admin listener's too, where no program was found there."""
+    settings, report = subject.settings, subject.report
+    findings = await ports(settings.listen, None if report is None else report.listening)
+    if subject.nothing_runs and settings.admin.listen is not None:
+        findings += await ports([settings.admin.listen], None, admin=True)
+    return findings
 
 
 async def ports(listen: Sequence[Address], serving: Sequence[str] | None, *, admin: bool = False) -> list[Finding]:
@@ -44,8 +54,8 @@ def _wider(listen: Sequence[Address], serving: Sequence[str]) -> list[Address]:
 async def _port(address: Address, serving: Sequence[str] | None, admin: bool) -> Finding:
     if serving is not None and _is_served(address, serving):
         return ok("ports.held", address=address)
-    trouble = _try(address)
-    match trouble:
+    failure = _try(address)
+    match failure:
         case None:
             return ok("ports.free", address=address) if serving is None else warning("ports.unserved", address=address)
         case errno.EADDRINUSE:
@@ -60,7 +70,7 @@ async def _port(address: Address, serving: Sequence[str] | None, admin: bool) ->
         case errno.EACCES | errno.EPERM:
             return warning("ports.privileged", address=address)
         case _:
-            return problem("ports.unusable", address=address, why=os.strerror(trouble) if trouble > 0 else "?")
+            return problem("ports.unusable", address=address, why=os.strerror(failure) if failure > 0 else "?")
 
 
 def _is_served(address: Address, serving: Sequence[str]) -> bool:
@@ -71,7 +81,7 @@ def _is_served(address: Address, serving: Sequence[str]) -> bool:
 
 
 def _try(address: Address) -> int | None:
-    """The error number that listening there meets, None where there is none; a name nobody knows is -1."""
+    """The error number of an attempt to listen there, None where it works; -1 for a name that is not known."""
     if address.unix is not None:
         path = Path(address.unix)
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):

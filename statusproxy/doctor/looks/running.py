@@ -10,15 +10,26 @@ from statusproxy import __version__
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.admin.messages import SelfReport, Sessions
-from statusproxy.config import restart as config_restart
 from statusproxy.config.addresses import conceal_url
-from statusproxy.config.reader import MASK
-from statusproxy.config.settings import Settings, dump
+from statusproxy.config.load import dump
+from statusproxy.config.restart import waits
+from statusproxy.config.settings import Settings
+from statusproxy.config.spot import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+from statusproxy.doctor.subject import Subject
 from statusproxy.observe.absences import HOUR, UPGRADE
 
 #: Seconds that the running proxy may take to answer. It looks at the gateway first, for `admin.health.PATIENCE`.
 PATIENCE = 6.0
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Ask the running proxy, and keep its reports for the looks that follow."""
+    subject.report, subject.sessions, findings = await ask(subject.settings, subject.admin)
+    # Another program that answers there is told already.
+    free = any(finding.code == "proxy.not-running" for finding in findings)
+    subject.nothing_runs = free and subject.admin is None
+    return findings
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[SelfReport | None, Sessions | None, list[Finding]]:
@@ -56,7 +67,7 @@ def _judge(report: SelfReport, settings: Settings) -> list[Finding]:
     changed = list(_differences(yaml.safe_load(report.settings), yaml.safe_load(dump(settings))))
     # What `run` was told on its command line beats the file for good: nothing waits there.
     changed = [key for key in changed if key not in report.given]
-    restart = [key for key in changed if key in report.waiting or config_restart.waits(key)]
+    restart = [key for key in changed if key in report.waiting or waits(key)]
     reload = [key for key in changed if key not in restart]
     if restart:
         findings.append(warning("proxy.restart-pending", keys=listed(restart)))
@@ -64,12 +75,12 @@ def _judge(report: SelfReport, settings: Settings) -> list[Finding]:
         findings.append(warning("proxy.reload-pending", keys=listed(reload)))
     health = report.health
     if health.store != "ok":
-        findings.append(problem("proxy.store-trouble", why=health.store))
+        findings.append(problem("proxy.store-error", why=health.store))
     findings += [warning("proxy.state-damaged", what=each) for each in health.damage]
     if health.journal not in (None, "ok", "off"):
         findings.append(warning("proxy.no-journal", why=health.journal))
     if health.gateway != "ok":
-        findings.append(problem("proxy.gateway-trouble", why=health.gateway))
+        findings.append(problem("proxy.gateway-error", why=health.gateway))
     return [*findings, *_absences(report)]
 
 

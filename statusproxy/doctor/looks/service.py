@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
+from statusproxy.doctor.subject import Subject
 
 #: Seconds that systemctl may take.
 _PATIENCE = 5.0
@@ -37,6 +38,11 @@ async def run(*command: str) -> str | None:
         await process.wait()
         return None
     return output.decode(errors="replace") if process.returncode == 0 else None
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look at the unit that runs the subject."""
+    return await service(subject.run or run, subject.booted)
 
 
 async def service(run: Run = run, booted: bool | None = None) -> list[Finding]:

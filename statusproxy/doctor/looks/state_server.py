@@ -9,11 +9,17 @@ from typing import Final
 from statusproxy.config.settings import State
 from statusproxy.config.state_url import Place, parse_state_url
 from statusproxy.doctor.findings import Finding, ok, problem, warning
+from statusproxy.doctor.subject import Subject
 from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve
 
 #: Seconds for each answer of the server.
 _PATIENCE: Final = 3.0
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look at the server that holds the subject's state, where one does."""
+    return await state_server(subject.settings.state, subject.service_environ, works=subject.store_works)
 
 
 async def state_server(state: State, environ: Mapping[str, str], *, works: bool) -> list[Finding]:

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from statusproxy.admin.messages import SelfReport
+from statusproxy.admin.messages import SelfReport, Sessions
 from statusproxy.config.addresses import Address, parse_gateway, parse_target
 from statusproxy.config.paths import SESSION, fold_path
-from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, Webhook
+from statusproxy.config.schema import PRIVATE_NETWORKS
+from statusproxy.config.settings import Settings, Webhook
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
+from statusproxy.doctor.subject import Subject
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
@@ -33,6 +36,17 @@ _NEUTRAL = frozenset(
 
 #: What a read webhook comes to when it says something about a connection (`Outcome`'s verdicts).
 _SAYS = frozenset({"applied", "late", "duplicate"})
+
+
+async def look(subject: Subject) -> list[Finding]:
+    """Look at the webhooks that the running proxy counted."""
+    return await webhooks(subject.settings, subject.report, subject.written, _heard_before(subject.sessions))
+
+
+def _heard_before(sessions: Sessions | None) -> float | None:
+    """When any session was last heard of, as the running proxy remembers over restarts."""
+    moments = [one.last_event_at for one in (sessions.sessions if sessions else ()) if one.last_event_at]
+    return max((datetime.fromisoformat(each).timestamp() for each in moments), default=None)
 
 
 async def webhooks(

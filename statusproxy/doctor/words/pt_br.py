@@ -1,4 +1,4 @@
-"""The doctor's words in Portuguese (Brazil): the same codes as in `english`, with the same facts."""
+"""The doctor's words in Portuguese (Brazil): the same codes as in `en`, with the same facts."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -34,12 +34,12 @@ _THREE_WAYS: Final = """\
 faça os webhooks passarem pelo proxy, por um dos três caminhos: aquele cuja URL você pode mudar \
 (HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1). \
 As linhas abaixo que começam por `webhooks` vão para config.yaml, no lugar desse bloco se já estiver lá:
-1. entrada, o melhor: a URL de webhook do motor passa a ser {base}{inbound_path} em vez de {gateway}{inbound_path} \
-(um webhook dado no start-session vale mais que o do ambiente). Onde não dá para mudar, dê ao proxy o nome do \
+1. entrada, a melhor opção: mude a URL de webhook do motor para {base}{inbound_path} em vez de {gateway}{inbound_path} \
+(um webhook definido no start-session prevalece sobre o do ambiente). Se não der para mudar, dê ao proxy o nome do \
 gateway na rede do docker.{inbound_lines}
-2. saída: na página de configurações do hub, a URL de webhook do gateway passa a ser {base}{outbound_path}, que segue \
-para {outbound_to}. A palavra do próprio motor sobre uma sessão não vem por aqui.{outbound_lines}
-3. cópia: quem puder enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
+2. saída: na página de configurações do hub, mude a URL de webhook do gateway para {base}{outbound_path}; o proxy \
+encaminha para {outbound_to}. Os eventos do próprio motor sobre uma sessão não vêm por aqui.{outbound_lines}
+3. cópia: um programa que possa enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
 
 _SAY_FOR_WHOM: Final = """\
 no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
@@ -48,18 +48,18 @@ fazer"""
 
 WORDS: Final[Words] = {
     # configuration
-    "configuration.broken": ("{error}", "corrija essa linha; `statusproxy check` diz se está valendo"),
+    "configuration.broken": ("{error}", "corrija essa linha; depois confira o arquivo com `statusproxy check`"),
     "configuration.valid": ("{file} é válido; gateway {gateway}, preset {preset}", None),
     "configuration.no-file": (
-        "sem arquivo de configuração, valem os padrões; gateway {gateway}, preset {preset}",
+        "sem arquivo de configuração, valem os valores padrão; gateway {gateway}, preset {preset}",
         None,
     ),
     "configuration.no-webhooks": (
-        "nenhum caminho de webhook é observado, então nada pode ser corrigido",
+        "nenhum caminho de webhook é observado, então nada é corrigido",
         "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}",
     ),
     "configuration.no-disconnect-rule": (
-        "nenhuma regra de evento diz `disconnected`, então nada pode ser corrigido",
+        "nenhuma regra de evento diz `disconnected`, então nada é corrigido",
         "escreva isto em config.yaml, no lugar de `events` se já estiver lá:{lines}",
     ),
     "configuration.no-channels": (
@@ -67,15 +67,15 @@ WORDS: Final[Words] = {
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "configuration.admin-off": (
-        "a porta de administração está desligada: sem página e sem `statusproxy sessions`",
+        "o listener de administração está desligado: sem página e sem `statusproxy sessions`",
         None,
     ),
     "configuration.forgetful": (
         "state.url é memory: cada reinício esquece quais sessões caíram, e o motor não repete o aviso",
         "escreva isto em config.yaml, no lugar de `state` se já estiver lá:{lines}",
     ),
-    "configuration.believes-everybody": (
-        "{path} acredita em eventos de qualquer lugar, sem segredo: qualquer um pode declarar uma sessão perdida",
+    "configuration.trusts-any-sender": (
+        "{path} aceita eventos de qualquer origem, sem segredo: qualquer um pode informar que uma sessão caiu",
         (
             "restrinja `from` à rede do motor, ou defina `secret` ou `hmac`; para confiar só nas redes privadas, "
             "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}"
@@ -91,7 +91,7 @@ WORDS: Final[Words] = {
     "configuration.presence-trusted": (
         "presence é `trust`: um contato que fica offline faz a sessão aparecer desconectada",
         (
-            "a menos que o connection.update deste gateway nunca fale de um contato, escreva isto em config.yaml, "
+            "se este gateway também envia connection.update sobre contatos, escreva isto em config.yaml, "
             "no lugar de `presence` se já estiver lá:{lines}"
         ),
     ),
@@ -99,21 +99,21 @@ WORDS: Final[Words] = {
     "proxy.running": ("statusproxy {version} está em execução (pid {pid}) há {since}", None),
     "proxy.not-running": (
         "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
-        "antes da instalação, é assim mesmo; depois dela: systemctl start statusproxy",
+        "esperado antes da instalação; depois dela: systemctl start statusproxy",
     ),
     "proxy.cannot-be-asked": (
-        "a porta de administração está desligada e o proxy não pôde ser consultado: webhooks e ids não verificados",
+        "o listener de administração está desligado e o proxy não pôde ser consultado: webhooks e ids não verificados",
         None,
     ),
     "proxy.does-not-tell": (
-        "o que responde em {admin} não fala de um proxy em execução: {why}",
+        "o programa em {admin} não responde como um proxy em execução: {why}",
         ("se for outro programa, dê outra porta a admin.listen; se for um statusproxy mais antigo, reinicie-o"),
     ),
     "proxy.token-refused": (
-        "o que responde em {admin} recusa o token de administração desta configuração, e não pôde ser consultado",
+        "o programa em {admin} recusa o token de administração desta configuração, e não pôde ser consultado",
         (
-            "se `admin` mudou no arquivo, reinicie: systemctl restart statusproxy; senão, ponha em admin.token o que o "
-            "proxy em execução tem"
+            "se `admin` mudou no arquivo, reinicie: systemctl restart statusproxy; senão, defina admin.token com o do "
+            "proxy em execução"
         ),
     ),
     "proxy.other-version": (
@@ -125,31 +125,31 @@ WORDS: Final[Words] = {
         "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
     ),
     "proxy.restart-pending": (
-        "mudou no arquivo e espera um reinício: {keys}; até lá valem os valores antigos",
+        "mudou no arquivo e só vale após um reinício: {keys}",
         "systemctl restart statusproxy",
     ),
-    "proxy.store-trouble": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
+    "proxy.store-error": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
     "proxy.state-damaged": (
         "o estado gravado foi danificado: {what}",
         "compare `statusproxy sessions` com os telefones; veja o disco; depois: statusproxy state acknowledge",
     ),
     "proxy.no-journal": (
-        "mudanças que o servidor do estado não aceitar se perderiam com o processo: {why}",
+        "mudanças que o servidor do estado não aceitar se perderiam se o processo terminasse: {why}",
         "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
     ),
-    "proxy.gateway-trouble": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
+    "proxy.gateway-error": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
     "proxy.unnamed-events": (
         (
-            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, das quais {webhooks} "
+            "{peer} repassa requisições sem o endereço do cliente (sem X-Forwarded-For): {count}, das quais {webhooks} "
             "para caminhos de webhook, a última há {last}. Contam como dele mesmo, e qualquer um que o alcance "
-            "pode declarar uma sessão caída"
+            "pode informar que uma sessão caiu"
         ),
         _SAY_FOR_WHOM,
     ),
     "proxy.unnamed-clients": (
         (
-            "{peer} repassa requisições e não diz por quem (sem X-Forwarded-For): {count}, a última há {last}. Um "
-            "evento vindo por aí da internet seria aceito"
+            "{peer} repassa requisições sem o endereço do cliente (sem X-Forwarded-For): {count}, a última há {last}. "
+            "Um evento vindo por aí da internet seria aceito"
         ),
         _SAY_FOR_WHOM,
     ),
@@ -165,23 +165,23 @@ WORDS: Final[Words] = {
         ),
     ),
     # ports
-    "ports.held": ("{address} está com o proxy em execução", None),
-    "ports.held-by-systemd": ("{address} está com o systemd (statusproxy.socket), que o entrega ao proxy", None),
+    "ports.held": ("{address} está em uso pelo proxy em execução", None),
+    "ports.held-by-systemd": ("{address} é aberto pelo systemd (statusproxy.socket), que o passa ao proxy", None),
     "ports.free": ("{address} está livre", None),
     "ports.unserved": (
-        "o proxy em execução não escuta em {address}, que o arquivo indica",
-        "reinicie: uma mudança de `listen` não vale com um reload",
+        "o proxy em execução não escuta em {address}, que está no arquivo",
+        "reinicie: um reload não muda `listen`",
     ),
     "ports.wider": (
-        "o proxy em execução escuta em {address}, que outras máquinas alcançam; o arquivo não diz isso",
+        "o proxy em execução escuta em {address}, que outras máquinas alcançam; isso não está no arquivo",
         (
-            "reinicie: uma mudança de `listen` não vale com um reload. No serviço instalado os sockets são do systemd: "
-            "rode install.sh mais uma vez"
+            "reinicie: um reload não muda `listen`. No serviço instalado é o systemd que abre os "
+            "sockets: rode install.sh de novo"
         ),
     ),
     "ports.another-of-us": (
-        "{address} está com um statusproxy que não é o consultado: {who}",
-        "pare um dos dois, ou dê a cada um suas portas e sua porta de administração",
+        "{address} está em uso por um statusproxy que não é o consultado: {who}",
+        "pare um dos dois, ou dê a cada um suas portas e seu listener de administração",
     ),
     "ports.taken": (
         "{address} está ocupado por outro programa: {who}",
@@ -214,10 +214,10 @@ WORDS: Final[Words] = {
     ),
     "gateway.slow": (
         "{url} está lento: conectou em {connect}, GET {path} deu {status} em {answered}",
-        "veja a carga do gateway; o hub espera 15 s na verificação de saúde",
+        "veja a carga do gateway; a verificação de saúde do hub tem limite de 15 s",
     ),
     "gateway.ill": (
-        "{url} não está bem: GET {path} deu {status}",
+        "{url} informa um erro: GET {path} deu {status}",
         "veja o log do próprio gateway (docker logs)",
     ),
     "gateway.unreachable": (
@@ -228,7 +228,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "gateway.name-unknown": (
-        "o nome em {url} não é conhecido aqui: {why}",
+        "o nome em {url} não pôde ser resolvido: {why}",
         "o nome de um contêiner só existe na rede docker dele; escreva o endereço em que a porta está publicada",
     ),
     "gateway.tls-failed": (
@@ -256,11 +256,11 @@ WORDS: Final[Words] = {
     ),
     "gateway.is-us": (
         "em {url} responde um statusproxy, e não o gateway",
-        "`gateway` deve indicar o próprio gateway, ou as requisições andam em círculos",
+        "defina `gateway` com o endereço do próprio gateway, ou as requisições entram em laço",
     ),
     "gateway.hub-reachable": ("{url} aceita conexões (em {connect})", None),
     "gateway.hub-unreachable": (
-        "os webhooks seguem para {url}, que não aceita conexão: {why}",
+        "os webhooks são encaminhados para {url}, que não aceita conexão: {why}",
         "corrija webhooks[].forward_to, ou veja por que o hub não é alcançado",
     ),
     # channels
@@ -285,7 +285,7 @@ WORDS: Final[Words] = {
     ),
     "channels.missing": (
         "{path} não existe no gateway ({status})",
-        "indique o caminho da lista em channels[].path; {path} fica sob um caminho-base, como http://host:3000/base?",
+        "indique o caminho da lista em channels[].path; um caminho-base do gateway fica em `gateway` (http://host:3000/base)",
     ),
     "channels.not-served": ("{path} não existe neste gateway ({status}); nada a corrigir ali", None),
     "channels.refused": ("{path} deu {status}", "veja o log do próprio gateway (docker logs)"),
@@ -294,78 +294,78 @@ WORDS: Final[Words] = {
         "a lista consulta o motor sessão por sessão; veja timeouts.response_head e o log do motor",
     ),
     "channels.too-large": (
-        "{path} é maior que limits.corrected ({limit} bytes): passa sem correção",
+        "{path} é maior que limits.corrected ({limit} bytes): é encaminhada sem correção",
         "escreva isto em config.yaml, no lugar de `limits` se já estiver lá:{lines}",
     ),
     "channels.coded": (
-        "{path} vem numa compressão que não se desfaz ({why}): passa sem correção",
+        "{path} vem com uma compressão que não pode ser decodificada ({why}): é encaminhada sem correção",
         "faça o gateway enviar sem compressão, ou instale statusproxy[codings]",
     ),
     "channels.not-json": (
-        "{path} não é JSON, e sim {type}: passa sem correção",
+        "{path} não é JSON, e sim {type}: é encaminhada sem correção",
         "é mesmo o caminho da lista, e `gateway` o gateway? Uma página de login em HTML indica que falta o segredo",
     ),
     "channels.list-elsewhere": (
-        "{path} não tem lista em {configured}, mas tem em {found}: passa sem correção",
+        "{path} não tem lista em {configured}, mas tem em {found}: é encaminhada sem correção",
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.no-list": (
-        "{path} não tem lista em {configured}: passa sem correção. Seus membros: {members}",
+        "{path} não tem lista em {configured}: é encaminhada sem correção. Campos: {members}",
         "indique o campo da lista em channels[].list, ou outro caminho em channels[].path",
     ),
     "channels.no-ids": (
-        "{path}: nenhum canal tem id em {configured}: nada é corrigido. Seus membros: {members}",
+        "{path}: nenhum canal tem id em {configured}: nada é corrigido. Campos: {members}",
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.no-id-member": (
         (
-            "{path}: nenhum canal tem id em {configured}, nem um membro que pudesse ser: nada é corrigido. Seus "
-            "membros: {members}"
+            "{path}: nenhum canal tem id em {configured}, nem um campo que pareça um: nada é corrigido. Campos: "
+            "{members}"
         ),
         "indique em channels[].id o campo que tem o id, ou outra lista em channels[].list",
     ),
     "channels.some-nameless": (
         (
-            "{path}: {nameless} de {count} canais não têm id nos campos configurados: nunca são corrigidos. Seus "
-            "membros: {members}"
+            "{path}: {nameless} de {count} canais não têm id nos campos configurados: nunca são corrigidos. Campos: "
+            "{members}"
         ),
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.some-no-id-member": (
         (
-            "{path}: {nameless} de {count} canais não têm id, nem um membro que pudesse ser: nunca são corrigidos. "
-            "Seus membros: {members}"
+            "{path}: {nameless} de {count} canais não têm id, nem um campo que pareça um: nunca são corrigidos. "
+            "Campos: {members}"
         ),
         "veja esses canais na resposta do gateway; se um campo tiver o id, indique-o em channels[].id",
     ),
     "channels.no-status": (
-        "{path}: nenhum canal tem {configured}: nada é corrigido. Seus membros: {members}",
+        "{path}: nenhum canal tem {configured}: nada é corrigido. Campos: {members}",
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.no-status-member": (
         (
-            "{path}: nenhum canal tem algum de {configured}, nem um membro que pudesse ser o status: nada é "
-            "corrigido. Seus membros: {members}"
+            "{path}: nenhum canal tem algum de {configured}, nem um campo que pareça o status: nada é "
+            "corrigido. Campos: {members}"
         ),
         "indique em channels[].set o campo que tem o status, ou outra lista em channels[].list",
     ),
     "channels.some-without-status": (
         (
             "{path}: {bare} de {count} canais não têm nenhum dos campos de status configurados: nunca são "
-            "corrigidos. Seus membros: {members}"
+            "corrigidos. Campos: {members}"
         ),
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.some-no-status-member": (
         (
-            "{path}: {bare} de {count} canais não têm status, nem um membro que pudesse ser: nunca são corrigidos. "
-            "Seus membros: {members}"
+            "{path}: {bare} de {count} canais não têm status, nem um campo que pareça um: nunca são corrigidos. "
+            "Campos: {members}"
         ),
         "veja esses canais na resposta do gateway; se um campo tiver o status, indique-o em channels[].set",
     ),
     "channels.strange-words": (
         "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
-        "acrescente a palavra que significa conectado a channels[].connected, e as que dizem mais a channels[].keep",
+        "acrescente a palavra que significa conectado a channels[].connected, e as mais específicas a channels[].keep",
     ),
     "channels.slow": (
         "{path} levou {took}; a verificação de saúde do hub desiste em 15 s, a página em 90 s",
@@ -377,50 +377,50 @@ WORDS: Final[Words] = {
     ),
     "channels.corrected": ("{session} é corrigida: {change} (desde {since}, {why})", None),
     "channels.kept": (
-        "{session} está perdida (desde {since}, {why}); o próprio gateway já diz isso, nada é mudado",
+        "{session} caiu (desde {since}, {why}); o próprio gateway já diz isso, nada é mudado",
         None,
     ),
     "channels.about-to-end": (
-        "{session}: o gateway se atualizou e volta a dizer conectado; a correção acaba na próxima lista",
+        "{session}: o gateway percebeu a queda e agora diz conectado; a correção acaba na próxima lista",
         None,
     ),
     "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
-    "channels.ids-match": ("todas as {count} sessões que os eventos citam são canais da lista", None),
+    "channels.ids-match": ("todas as {count} sessões que os eventos citam estão na lista de canais", None),
     "channels.id-alias": (
-        "os eventos citam sessões que não são canais da lista, mas parecidas com um: {sessions}",
+        "os eventos citam sessões que não estão na lista de canais, mas parecidas com um: {sessions}",
         "se forem as mesmas, escreva isto em config.yaml, no lugar de `sessions` se já estiver lá:{lines}",
     ),
     "channels.id-unknown": (
-        "{count} sessão(ões) que os eventos citam não são canais da lista, nem parecidas com um: {sessions}",
+        "{count} sessão(ões) que os eventos citam não estão na lista de canais, nem se parecem com um: {sessions}",
         (
-            "as que foram apagadas: statusproxy forget {first} …; uma que é um canal com outro nome: sessions.aliases "
-            "em config.yaml"
+            "remova as apagadas: statusproxy forget {first} …; acrescente a sessions.aliases, em config.yaml, a que "
+            "tem outro nome na lista"
         ),
     ),
     "channels.ambiguous": (
         "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
-        "diga qual é: `sessions: {{aliases: {{{session}: CANAL}}}}`",
+        "escolha um: `sessions: {{aliases: {{{session}: CANAL}}}}`",
     ),
-    "channels.unheard": ("nenhum evento sobre {channels} ainda: aparece o que o gateway diz deles", None),
+    "channels.unheard": ("nenhum evento sobre {channels} até agora: a lista mostra o que o gateway diz", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
     # webhooks
     "webhooks.not-known": (
-        "só com o proxy em execução se sabe se os webhooks passam; depois pergunte de novo",
+        "só com o proxy em execução se sabe se os webhooks passam; inicie-o e rode o doctor de novo",
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
     ),
     "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
     "webhooks.none-since-reload": (
         (
-            "{count} webhooks vieram antes da mudança da configuração, nenhum depois; pergunte de novo quando vier "
-            "o próximo"
+            "{count} webhooks vieram antes da mudança da configuração, nenhum depois; rode o doctor de novo "
+            "depois do próximo"
         ),
         None,
     ),
     "webhooks.none-any-more": (
         "os webhooks pararam: o último veio há {last}, e nenhum desde que o proxy iniciou, há {up}",
         (
-            "o motor está no ar, e a URL de webhook dele ainda é {base}{inbound_path}? Um contêiner refeito pode tê-la "
-            "perdido (docs/docker.md)"
+            "verifique se o motor está no ar e se a URL de webhook dele ainda é {base}{inbound_path}. Um contêiner "
+            "recriado pode tê-la perdido (docs/docker.md)"
         ),
     ),
     "webhooks.path-silent": (
@@ -434,8 +434,8 @@ WORDS: Final[Words] = {
     "webhooks.silent": (
         "{count} webhooks aceitos em {up}, mas o último foi há {last} (de {senders}; requisições por caminho: {paths})",
         (
-            "o motor está no ar? Uma sessão com contatos gera alguns eventos de presença por minuto: veja se a URL de "
-            "webhook ainda indica o proxy"
+            "verifique se o motor está no ar e se a URL de webhook dele ainda é a do proxy: uma sessão com contatos "
+            "gera alguns eventos de presença por minuto"
         ),
     ),
     "webhooks.presence-only": (
@@ -444,30 +444,30 @@ WORDS: Final[Words] = {
             "despercebida"
         ),
         (
-            "espere chegar uma mensagem e pergunte de novo. Se continuar, só os webhooks de saída do gateway passam: "
-            "faça o motor enviar também a {base}{inbound_path}, ou o evento do gateway tem nome que falta em `events`"
+            "espere chegar uma mensagem e rode o doctor de novo. Se continuar, só os webhooks de saída do gateway "
+            "passam: faça o motor enviar também a {base}{inbound_path}, ou acrescente o evento do gateway a `events`"
         ),
     ),
     "webhooks.outbound-only": (
         (
-            "os webhooks só vêm no caminho para o hub, onde a palavra do motor sobre a própria sessão (status-find) "
-            "não é repassada"
+            "os webhooks só vêm no caminho para o hub; o gateway não repassa a ele os eventos do motor sobre a própria "
+            "sessão (status-find)"
         ),
-        "faça o motor enviar também a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
+        "faça o motor enviar a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
     ),
     "webhooks.nothing-said": (
         "vieram {count} webhooks e nenhum diz algo sobre a conexão de uma sessão (nomes desconhecidos: {events})",
-        "espere chegar uma mensagem e pergunte de novo; depois compare `events` com o que este gateway envia",
+        "espere chegar uma mensagem e rode o doctor de novo; depois compare `events` com o que este gateway envia",
     ),
-    "webhooks.unmatched": ("eventos que nenhuma regra cita e que, por isso, nada dizem: {events}", None),
+    "webhooks.unmatched": ("eventos sem regra, que são ignorados: {events}", None),
     "webhooks.nameless": (
         (
             "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
-            "quem é o estado: uma sessão que caiu continua como conectada, ou uma sessão que voltou continua como "
+            "quem é o estado: uma sessão que caiu continua conectada na lista, ou uma que voltou continua "
             "desconectada até chegar uma mensagem"
         ),
         (
-            "dê a cada sessão um endereço próprio para enviar, como {base}{session_path} com o id dela no lugar de "
+            "dê a cada sessão uma URL de webhook própria, como {base}{session_path} com o id dela no lugar de "
             "{placeholder} (no wppconnect-server: `webhook` de start-session), e observe esse caminho:{session_lines}"
         ),
     ),
@@ -475,7 +475,7 @@ WORDS: Final[Words] = {
         "{count} webhooks traziam vários eventos em um só corpo (um array, ou um por linha), que não são lidos",
         "faça o intermediário enviar um evento por requisição; todos são encaminhados mesmo assim",
     ),
-    "webhooks.no-session": ("{count} eventos não citaram sessão; não mudam nada", None),
+    "webhooks.no-session": ("{count} eventos não citaram sessão; são ignorados", None),
     "webhooks.not-json": (
         "{count} webhooks não eram JSON",
         "veja quem envia aos caminhos observados (`webhooks[].path`)",
@@ -483,14 +483,14 @@ WORDS: Final[Words] = {
     "webhooks.idle-paths": ("nada foi enviado a {paths} desde o início", None),
     "webhooks.path-unknown": (
         "{count} de {all} webhooks para {path} foram recusados pelo destino: {statuses}",
-        "o destino não conhece esse caminho: compare com webhooks[].path e forward_to. São ouvidos mesmo assim",
+        "o destino não conhece esse caminho: compare com webhooks[].path e forward_to. O proxy os lê mesmo assim",
     ),
     "webhooks.path-failing": (
         "{count} de {all} webhooks para {path} não puderam ser entregues: {statuses}",
-        "veja o destino; são ouvidos mesmo assim",
+        "veja o destino; o proxy lê esses eventos mesmo assim",
     ),
     "webhooks.forged": (
-        "{count} eventos de fora não foram aceitos, como deve ser: {senders}",
+        "{count} eventos de fora não foram aceitos, como esperado: {senders}",
         None,
     ),
     "webhooks.doubted-network": (
@@ -521,13 +521,13 @@ WORDS: Final[Words] = {
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
     ),
     "webhooks.untrusted-proxy": (
-        "{peers} fala por outros (X-Forwarded-For) e não está em trusted_proxies: conta como o próprio cliente",
+        "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: conta como o próprio cliente",
         "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
     ),
     "webhooks.claims-from-outside": (
         (
-            "{peers}, de fora, diz falar por outros (X-Forwarded-For) e não é aceito; se for um proxy seu, acrescente "
-            "a trusted_proxies"
+            "{peers}, de fora, diz encaminhar por outros (X-Forwarded-For) e não é aceito; se for um proxy seu, "
+            "acrescente a trusted_proxies"
         ),
         None,
     ),
@@ -536,22 +536,22 @@ WORDS: Final[Words] = {
     "clock.gateway-silent": ("o gateway não diz a hora (sem Date); os relógios não foram comparados", None),
     "clock.gateway-off": (
         "o relógio do gateway difere do desta máquina em {seconds} s: eventos podem ser postos na ordem errada",
-        "acerte os dois: timedatectl set-ntp true",
+        "sincronize os dois: timedatectl set-ntp true",
     ),
-    "clock.events": ("a hora dos eventos confere com o relógio (nos últimos {count} vistos)", None),
+    "clock.events": ("a hora nos eventos confere com o relógio (últimos {count} eventos)", None),
     "clock.events-off": (
-        "a hora dos eventos difere do relógio em {seconds} s, no melhor caso (nos últimos {count} vistos)",
-        "acerte o relógio da máquina do remetente: timedatectl set-ntp true",
+        "a hora nos eventos difere do relógio em pelo menos {seconds} s (últimos {count} eventos)",
+        "sincronize o relógio da máquina do remetente: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora não foi aceita",
-        "acerte o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
+        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora foi ignorada",
+        "sincronize o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
     ),
     # disk
     "disk.works": ("o proxy em execução grava em {path}; {free} livres", None),
     "disk.in-use": ("o proxy em execução grava em {path}", None),
     "disk.writable": ("{path} pode ser gravado; {free} livres", None),
-    "disk.not-seen": ("{path} não é visível para este usuário ({why}); rode o doctor com sudo", None),
+    "disk.not-seen": ("este usuário não tem acesso a {path} ({why}); rode o doctor com sudo", None),
     "disk.not-writable": (
         "{path} não pode ser gravado por este usuário ({needed})",
         "rode o proxy com o usuário dono, ou corrija state.url; a unidade do systemd cria uma pasta própria",
@@ -560,9 +560,9 @@ WORDS: Final[Words] = {
         "o estado gravado foi danificado: {what}",
         "veja se o disco está falhando; com o proxy em execução: statusproxy state acknowledge",
     ),
-    "disk.low": ("só {free} livres em {folder}", "libere espaço: com o disco cheio, mudanças ficam só na memória"),
+    "disk.low": ("só {free} livres em {folder}", "libere espaço: com o disco cheio, as mudanças ficam só na memória"),
     "disk.full": (
-        "sem espaço em {folder} ({free} livres): o que for ouvido se perderia num reinício",
+        "sem espaço em {folder} ({free} livres): um reinício perderia o que não foi gravado",
         "libere espaço ali, ou mude o estado de lugar com state.url",
     ),
     "disk.redis-works": ("o proxy em execução grava em {place}", None),
@@ -574,7 +574,7 @@ WORDS: Final[Words] = {
     ),
     "disk.redis-not-seen": (
         "o proxy em execução grava o estado, mas daqui: {why}",
-        "compare state.url, com os segredos que ele usa, com o que o proxy em execução tem; rode o doctor como root",
+        "compare state.url e os segredos que ele usa com os do proxy em execução; rode o doctor como root",
     ),
     "disk.redis-risk": (
         "{place}: {what}",
@@ -585,8 +585,8 @@ WORDS: Final[Words] = {
         None,
     ),
     "disk.journal-off": (
-        "state.journal é null: mudanças que o servidor não aceita se perdem com o processo",
-        "remova `journal: null`; o diário fica então na pasta onde estaria um state.db",
+        "state.journal é null: mudanças que o servidor não aceita se perdem quando o processo termina",
+        "remova `journal: null`; o diário fica então na pasta do state.db",
     ),
     "disk.journal-not-writable": (
         "o diário não pode ser gravado em {directory} por este usuário",

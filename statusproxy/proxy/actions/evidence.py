@@ -102,7 +102,7 @@ async def _session_in_body(copy: BodyCopy | None, entry: CreateEntry) -> tuple[s
         return None, copy.failure if copy is not None else None
     try:
         document = _decode_object(text)
-        for key in entry.keys:
+        for key in entry.body:
             if key in document:
                 name = msgspec.json.decode(document[key])
                 if isinstance(name, str) and name.strip():

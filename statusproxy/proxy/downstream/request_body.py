@@ -210,7 +210,7 @@ class Upload:
     async def _taken(self, connection: UpstreamConnection) -> None:
         """Wait until the gateway takes more; give it up when it does not."""
         try:
-            async with asyncio.timeout(self._site.timeouts.write):
+            async with asyncio.timeout(self._site.timeouts.response_body):
                 await connection.drain()
         except TimeoutError:
             connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))

@@ -323,7 +323,7 @@ class Response:
         if self._reader is None:
             limits, times = self._site.limits, self._site.timeouts
             pace = None if limits.min_rate is None else Pace(limits.min_rate, times.min_rate_grace)
-            self._reader = SlowReader(self._connection, pace, times.write)
+            self._reader = SlowReader(self._connection, pace, times.response_body)
         try:
             await self._reader.wait()
         except ConnectionError:

@@ -10,11 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from statusproxy.admin.messages import Session
-from statusproxy.config.settings import loads
-from statusproxy.doctor.asking import Asker
+from statusproxy.config.load import loads
+from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
-from statusproxy.doctor.looks.channels import Credentials, corrections, event_ids, nearest
+from statusproxy.doctor.looks.channels import corrections, event_ids, nearest
+from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
@@ -112,7 +113,7 @@ async def test_the_fix_names_the_field_that_would_fit() -> None:
     assert fix(found["no-status"]) == ["  set:", "    isConnected: false"]
 
 
-async def test_a_list_of_sessions_that_is_not_served_is_no_trouble() -> None:
+async def test_a_list_of_sessions_that_is_not_served_is_no_problem() -> None:
     found = await ask(listing(SALES))
     assert found["not-served"].level == "note"
 
@@ -232,3 +233,23 @@ def test_lists_are_found_wherever_they_stand() -> None:
     assert shapes.lists_in([{"id": "x"}]) == ['""']
     assert shapes.ids_in([{"on": True, "k": "a"}, {"on": False, "k": "b"}]) == ["k"]
     assert shapes.ids_in(["bare"]) == []
+
+
+@pytest.mark.parametrize(("answers", "codes"), [(None, []), (False, ["channels.not-checked"])])
+async def test_no_list_is_asked_for_where_the_gateway_does_not_answer(answers: bool | None, codes: list[str]) -> None:
+    subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=answers)
+    assert [one.code for one in await channels.look(subject)] == codes
+
+
+async def test_the_subjects_gateway_is_asked_for_its_lists() -> None:
+    origin = Origin()
+    origin.answer = answer(b"{}", status="404 Not Found")
+    await origin.start()
+    subject = Subject(loads(f"gateway: http://127.0.0.1:{origin.port}"), gateway_answers=True)
+    assert [one.code for one in await channels.look(subject)] == ["channels.missing", "channels.not-served"]
+    await origin.stop()
+
+
+async def test_a_gateway_that_ends_the_connection_gave_no_answer() -> None:
+    subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=True)
+    assert {one.code for one in await channels.look(subject)} == {"channels.no-answer"}

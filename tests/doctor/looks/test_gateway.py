@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
+from pathlib import Path
 from time import time
 
 import pytest
@@ -11,13 +12,17 @@ from msgspec.structs import replace
 
 from statusproxy import __version__
 from statusproxy.admin.messages import Health, SelfReport
-from statusproxy.config.settings import dump, loads
-from statusproxy.doctor.asking import Asker
+from statusproxy.config.load import dump, loads
+from statusproxy.config.settings import GatewayTls
+from statusproxy.demo.proxy import free_port
+from statusproxy.doctor.asking import Answer, Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import gateway as module
 from statusproxy.doctor.looks.gateway import gateway, hubs
 from statusproxy.doctor.looks.running import _judge
+from statusproxy.doctor.subject import Subject
 from statusproxy.observe.webhook_stats import WebhookStats
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
@@ -97,7 +102,7 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
         webhooks=WebhookStats().report(),
     )
     assert levels(_judge(report, settings)) == {
-        "proxy.running": "ok", "proxy.store-trouble": "problem", "proxy.gateway-trouble": "problem",
+        "proxy.running": "ok", "proxy.store-error": "problem", "proxy.gateway-error": "problem",
     }  # fmt: skip
     damaged = replace(report, health=Health("degraded", "ok", "ok", damage=["one", "two"]))
     assert [each.code for each in _judge(damaged, settings)][1:] == ["proxy.state-damaged"] * 2
@@ -107,3 +112,79 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
     other = replace(report, version="0.0.1", health=Health("ok", "ok", "ok"))
     assert levels(_judge(other, settings)) == {"proxy.other-version": "warning"}
     assert levels(_judge(replace(other, settings="[]"), settings)) == {"proxy.other-version": "warning"}
+
+
+async def test_the_subject_learns_whether_the_gateway_answers(origin: Origin) -> None:
+    origin.answer = answer(b"{}")
+    hub = "webhooks: [{path: /a, forward_to: 'http://127.0.0.1:9/x'}]"
+    subject = Subject(loads(f"gateway: http://127.0.0.1:{origin.port}\n{hub}"))
+    found = levels(await module.look(subject))
+    assert subject.gateway_answers is True
+    assert found == {"gateway.reachable": "ok", "clock.gateway-silent": "note", "gateway.hub-unreachable": "warning"}
+
+
+async def test_a_gateway_that_refuses_connections_does_not_answer() -> None:
+    subject = Subject(loads(f"gateway: http://127.0.0.1:{free_port()}"))
+    assert levels(await module.look(subject)) == {"gateway.unreachable": "problem"}
+    assert subject.gateway_answers is False
+
+
+async def test_a_certificate_that_cannot_be_used_leaves_open_whether_the_gateway_answers(tmp_path: Path) -> None:
+    settings = loads("gateway: https://127.0.0.1:9")
+    broken = replace(settings, gateway_tls=GatewayTls(ca=str(tmp_path / "none.pem")))
+    subject = Subject(broken)
+    assert levels(await module.look(subject)) == {"gateway.tls-failed": "problem"}
+    assert subject.gateway_answers is None
+
+
+@pytest.mark.parametrize(("private", "code"), [(True, "gateway.queue-full"), (False, "gateway.connect-slow")])
+@pytest.mark.parametrize("error", [TimeoutError(), UpstreamError("gateway_connect_slow", "late")])
+async def test_a_connection_that_is_not_taken_is_told_by_where_the_gateway_is(
+    private: bool, code: str, error: Exception, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Asker) -> float:
+        raise error
+
+    monkeypatch.setattr(Asker, "connect", never)
+    monkeypatch.setattr(Asker, "is_local", private)
+    asker = Asker(Pool(Place(host="127.0.0.1", port=origin.port), UpstreamLimits()), 0)
+    reached, findings = await gateway(asker, "http://gw")
+    assert (reached, levels(findings)) == (False, {code: "problem"})
+    (hub,) = await hubs({"http://hub": asker})
+    assert hub.code == "gateway.hub-unreachable"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TimeoutError(), "gateway.hangs"),
+        (UpstreamError("gateway_timeout", "late"), "gateway.hangs"),
+        (UpstreamError("gateway_bad_response", "no HTTP"), "gateway.no-http"),
+    ],
+)
+async def test_an_answer_that_does_not_come_is_told_apart_from_one_that_is_none(
+    error: Exception, code: str, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> Answer:
+        raise error
+
+    monkeypatch.setattr(Asker, "get", fail)
+    asker = Asker(Pool(Place(host="127.0.0.1", port=origin.port), UpstreamLimits()), 0)
+    reached, findings = await gateway(asker, "http://gw")
+    assert (reached, levels(findings)) == (False, {code: "problem"})
+
+
+async def test_a_proxy_in_the_gateways_place_is_told(look: Look) -> None:
+    assert (await look(answer(b"{}", "Via: 1.1 statusproxy"))) == {
+        "gateway.is-us": "problem",
+        "clock.gateway-silent": "note",
+    }
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[Origin]:
+    """A gateway of this file's own."""
+    origin = Origin()
+    await origin.start()
+    yield origin
+    await origin.stop()

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.config.load import loads
 from statusproxy.config.settings import State
 from statusproxy.doctor.findings import Finding
-from statusproxy.doctor.looks.state_server import state_server
+from statusproxy.doctor.looks.state_server import look, state_server
+from statusproxy.doctor.subject import Subject
 from tests.store.redis_server import RedisServer, running
 
 
@@ -116,3 +118,7 @@ async def test_a_journal_that_cannot_be_written_is_a_warning(
         found = await state_server(State(url=at(server), journal=journal), environ, works=False)
         assert code in levels(found)
     assert os.listdir(tmp_path) == ["file"]
+
+
+async def test_a_subject_whose_state_is_in_a_file_has_no_server() -> None:
+    assert await look(Subject(loads("gateway: http://127.0.0.1:3000"))) == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from statusproxy.admin.messages import SelfReport, read
-from statusproxy.config.settings import loads
-from statusproxy.doctor.looks.webhooks import webhooks
+from statusproxy.config.load import loads
+from statusproxy.doctor.looks.webhooks import look, webhooks
+from statusproxy.doctor.subject import Subject
 from statusproxy.doctor.words import en, pt_br
 
 SITE = loads("gateway: http://127.0.0.1:3000")
@@ -183,3 +184,8 @@ async def test_the_ways_fit_where_the_proxy_listens() -> None:
 
 async def test_without_watched_paths_there_is_nothing_to_say() -> None:
     assert await webhooks(loads("gateway: http://127.0.0.1:3000\nwebhooks: []"), None) == []
+
+
+async def test_without_a_running_proxy_nothing_is_known_of_webhooks() -> None:
+    (found,) = await look(Subject(SITE))
+    assert (found.code, found.facts["inbound_path"]) == ("webhooks.not-known", "/v1/webhooks/receive")

@@ -134,7 +134,7 @@ def upload(
         connection=SimpleNamespace(transport=object() if connected else None),
     )
     site: Any = SimpleNamespace(
-        limits=Limits(body=limit, min_rate=None), timeouts=Timeouts(request_body=None, write=write)
+        limits=Limits(body=limit, min_rate=None), timeouts=Timeouts(request_body=None, response_body=write)
     )
     return Upload(request, site)
 

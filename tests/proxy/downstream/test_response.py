@@ -98,7 +98,7 @@ class Stage:
             method=method, version=version, keep_alive=keep_alive, content=content, connection=self.connection
         )
         site: Any = SimpleNamespace(
-            limits=Limits(min_rate=min_rate), timeouts=Timeouts(write=None, min_rate_grace=0.0), language="en"
+            limits=Limits(min_rate=min_rate), timeouts=Timeouts(response_body=None, min_rate_grace=0.0), language="en"
         )
         self.service = SimpleNamespace(draining=draining)
         self.response = Response(request, "id-1", site, self.service)

@@ -1,48 +1,26 @@
-"""Typed reading: each form takes what it should, says what it wants, and never gives a secret away."""
-
-from typing import Annotated, Any, Literal
+"""Each form takes what it should, says what it wants, and never gives a secret away."""
 
 import msgspec
 import pytest
 
 from statusproxy.config.errors import ConfigError
-from statusproxy.config.reader import (
+from statusproxy.config.forms import (
     JSON_SCALAR,
-    MASK,
-    Block,
-    Form,
-    Spot,
+    boolean,
+    boolean_or,
+    choice,
     count,
     duration,
-    form_of,
     mapping,
     parsed,
     secret,
     size,
-    struct,
     switches,
     text,
     texts,
 )
-from statusproxy.config.yaml_tree import Mark, Scalar, parse
-
-
-def spot(written: str, **environ: str) -> Spot:
-    """The place of `key: written`."""
-    mark, root = parse(f"key: {written}", "c.yaml", environ)
-    return Spot(root, "", mark).entries("a mapping")["key"]
-
-
-def refused(form: Form[Any], written: str, **environ: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        form.read(spot(written, **environ))
-    return str(caught.value).removeprefix("c.yaml:1: key: ")
-
-
-def test_an_error_names_the_place_once() -> None:
-    assert str(Spot(Scalar("x"), "a.b", Mark("c.yaml", 2)).error("wrong")) == "c.yaml:2: a.b: wrong"
-    assert str(Spot(Scalar("x"), "", Mark("c.yaml", 2)).error("wrong")) == "c.yaml:2: wrong"
-    assert str(Spot(Scalar("x"), "listen", Mark("--listen")).error("wrong")) == "--listen: wrong"
+from statusproxy.config.spot import MASK
+from tests.config.places import refused, spot
 
 
 def test_a_text_may_look_like_a_number_but_not_like_true_or_nothing() -> None:
@@ -65,23 +43,6 @@ def test_a_secret_is_read_as_text_and_shown_as_a_mask() -> None:
     assert form.read(spot("${A}", A="null")) == "null"
     assert refused(form, "[hunter2]") == "found a list; allowed: text"
     assert refused(form, "null") == "found nothing (null); allowed: text"
-
-
-def test_an_optional_secret_is_absent_only_where_the_file_says_that_it_may_be() -> None:
-    form = form_of(Annotated[str, secret()] | None)
-    assert form.read(spot("null")) is None
-    assert form.read(spot("${A:-}")) is None
-    assert form.read(spot("${A:-}", A="")) is None
-    assert form.read(spot("${A:-}", A="null")) == "null"
-    assert form.read(spot("${A}", A="null")) == "null"
-    assert refused(form, "${A}", A="") == "found an empty secret; allowed: a text that others cannot guess"
-    assert (form.show(None), form.show("x")) == (None, MASK)
-
-
-@pytest.mark.parametrize("written", ["", "#hunter2", " #hunter2", "&hunter2"])
-def test_what_yaml_takes_for_nothing_is_not_taken_for_no_secret(written: str) -> None:
-    message = refused(form_of(Annotated[str, secret()] | None), written)
-    assert message == "found nothing; write null for none, or put quotes around a value that begins with # or &"
 
 
 def test_errors_about_a_hidden_place_never_repeat_the_value() -> None:
@@ -150,22 +111,6 @@ def test_a_json_value_is_no_list() -> None:
     assert refused(JSON_SCALAR, "[]") == "found a list; allowed: a text, a number, true, false or null"
 
 
-def test_true_and_false_are_written_so() -> None:
-    form = form_of(bool)
-    assert form.read(spot("true")) is True
-    assert form.read(spot("False")) is False
-    assert refused(form, "off") == 'found "off"; allowed: true, false; did you mean "false"?'
-    assert refused(form, "1") == "found 1; allowed: true, false"
-    assert refused(form, "[]") == "found a list; allowed: true, false"
-
-
-def test_a_choice_is_one_of_its_words() -> None:
-    form = form_of(Literal["hex", "base64"])
-    assert form.read(spot("hex")) == "hex"
-    assert refused(form, "base46") == 'found "base46"; allowed: hex, base64; did you mean "base64"?'
-    assert refused(form, "[hex]") == "found a list; allowed: hex, base64"
-
-
 def test_the_text_of_a_parser_error_ends_the_sentence() -> None:
     def fail(value: str) -> str:
         raise ValueError("allowed: nothing")
@@ -175,53 +120,51 @@ def test_the_text_of_a_parser_error_ends_the_sentence() -> None:
     assert refused(parsed(fail, reveal=lambda value: "***"), "x") == 'found "***"; allowed: nothing'
 
 
-class Inner(msgspec.Struct, frozen=True):
-    """A block for these tests."""
-
-    REQUIRED = {"name": "write a name"}
-
-    name: Annotated[str, text()]
-    from_: Annotated[int, count()] = msgspec.field(name="from", default=1)
-
-    def check(self, block: Block) -> None:
-        if self.from_ == 2:
-            raise block.at("from").error("not two")
-        if self.from_ == 1 and self.name == "one":
-            raise block.at("from").error("not the default")
-        if self.name == "deep":
-            raise block.at("name", "deeper").error("not deep")
+def test_a_secret_is_one_line_that_is_not_empty() -> None:
+    assert refused(secret(), "''") == "found an empty secret; allowed: a text that others cannot guess"
+    assert refused(secret(), '"hunter2\\n"') == (
+        "found a line break or another control character in it; allowed: one line of text"
+    )
 
 
-class Outer(msgspec.Struct, frozen=True):
-    """A block of blocks."""
+def test_a_mapping_refuses_too_few_entries_an_empty_key_and_a_key_that_its_check_refuses() -> None:
+    def no_dot(name: str) -> str:
+        if "." in name:
+            raise ValueError("allowed: no dot")
+        return name
 
-    inner: Inner
-    more: tuple[Inner, ...] = ()
-    bare: bool = False
-
-
-def test_a_struct_is_read_from_its_block_and_shown_as_one() -> None:
-    form = struct(Outer)
-    outer = form.read(spot("{inner: {name: a, from: 3}, more: [{name: b}]}"))
-    assert outer == Outer(Inner("a", 3), (Inner("b"),))
-    assert form.show(outer) == {"inner": {"name": "a", "from": 3}, "more": [{"name": "b", "from": 1}], "bare": False}
+    form = mapping(text(), "a mapping", at_least=1, check_name=no_dot)
+    assert refused(form, "{}") == "found a mapping; allowed: a mapping, with at least one entry"
+    assert refused(form, "{' ': a}").endswith("found an empty key; allowed: a text that is not empty")
+    assert refused(form, "{a.b: c}").endswith("allowed: no dot")
+    assert form.read(spot("{ab: c}")) == {"ab": "c"}
 
 
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("x", 'found "x"; allowed: a mapping of inner, more, bare'),
-        ("{}", "c.yaml:1: key.inner: missing; it has no default"),
-        ("{inner: {}}", "c.yaml:1: key.inner.name: missing; write a name"),
-        (
-            "{inner: {name: a}, moer: []}",
-            'unknown key; did you mean "more"? (known: inner, more, bare)',
-        ),
-        ("{inner: {name: a, from: 2}}", "c.yaml:1: key.inner.from: not two"),
-        ("{inner: {name: one}}", "c.yaml:1: key.inner: not the default"),
-        ("{inner: {name: deep}}", "c.yaml:1: key.inner.name: not deep"),
-        ("{inner: {name: a}, more: x}", 'c.yaml:1: key.more: found "x"; allowed: a list'),
+        ("yes", 'found "yes"; allowed: true, false; did you mean "true"?'),
+        ("off", 'found "off"; allowed: true, false; did you mean "false"?'),
+        ("maybe", 'found "maybe"; allowed: true, false'),
+        ("[]", "found a list; allowed: true, false"),
     ],
 )
-def test_a_block_says_what_is_wrong_where_it_is(written: str, message: str) -> None:
-    assert refused(struct(Outer), written) == message
+def test_a_boolean_is_true_or_false(written: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        boolean(spot(written))
+    assert str(caught.value) == f"c.yaml:1: key: {message}"
+    assert (boolean(spot("true")), boolean(spot("False"))) == (True, False)
+
+
+def test_a_boolean_may_have_words_that_say_more() -> None:
+    form = boolean_or("json", "combined")
+    assert [form.read(spot(written)) for written in ("true", "false", "json")] == [True, False, "json"]
+    assert refused(form, "jsn") == 'found "jsn"; allowed: true, false, json, combined; did you mean "json"?'
+    assert refused(form, "[json]") == "found a list; allowed: true, false, json, combined"
+
+
+def test_a_word_is_one_of_those_known() -> None:
+    form = choice(("hex", "base64"))
+    assert form.read(spot("hex")) == "hex"
+    assert refused(form, "base46") == 'found "base46"; allowed: hex, base64; did you mean "base64"?'
+    assert refused(form, "[hex]") == "found a list; allowed: hex, base64"

@@ -1,0 +1,87 @@
+"""How a setting of each kind is read and shown: the types of the structs in `settings`.
+
+Each type is `Annotated[…, form]`, where the form (`forms.Form`) reads the value and writes it back.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Annotated
+
+from statusproxy.config import addresses
+from statusproxy.config.addresses import Network
+from statusproxy.config.effect import check_field_path, check_member, check_named_field, check_word
+from statusproxy.config.forms import Form, duration, parsed, same, secret, text, texts
+from statusproxy.config.paths import ROUTE_ALLOWED, check_header_name, check_route, check_session_route
+from statusproxy.config.spot import MASK, Spot
+from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
+
+PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8",
+        "::1/128",
+        "10.0.0.0/8",  # RFC 1918, as the two below
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",  # link-local, RFC 3927
+        "fc00::/7",  # unique local, RFC 4193
+        "fe80::/10",  # link-local, RFC 4291
+    )
+)
+
+
+_TEXT = text()
+
+
+def _read_word(spot: Spot) -> str:
+    _TEXT.read(spot)
+    return parsed(check_word).read(spot)
+
+
+_WORD = Form(_read_word, same)
+Words = Annotated[tuple[str, ...], texts(_WORD)]
+SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
+Fields = Annotated[tuple[str, ...], texts(parsed(check_named_field))]
+SomeFields = Annotated[tuple[str, ...], texts(parsed(check_named_field), at_least=1)]
+Members = Annotated[tuple[str, ...], texts(parsed(check_member))]
+SomeMembers = Annotated[tuple[str, ...], texts(parsed(check_member), at_least=1)]
+ListFields = Annotated[tuple[str, ...], texts(parsed(check_field_path), at_least=1)]
+Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
+Routes = Annotated[tuple[str, ...], texts(parsed(check_route), allowed=ROUTE_ALLOWED)]
+SessionRoutes = Annotated[
+    tuple[str, ...],
+    texts(parsed(check_session_route), allowed=ROUTE_ALLOWED),
+]
+HeaderName = Annotated[str, parsed(check_header_name)]
+SecretText = Annotated[str, secret()]
+Text = Annotated[str, text()]
+FilePath = Annotated[str, parsed(addresses.check_path)]
+PemFile = Annotated[str, text(private=True)]  # the key itself may have been written in place of its path
+Time = Annotated[float, duration()]
+
+
+def url(parse: Callable[[str], object], allowed: str) -> Form[str]:
+    """An address kept as text, in the one spelling that `parse` gives it; never shown with a password."""
+    return parsed(
+        lambda value: str(parse(value)),
+        lambda value: addresses.mask_query(value, MASK),
+        allowed=allowed,
+        reveal=lambda value: addresses.conceal_url(value, MASK),
+    )
+
+
+def _check_state_url(text: str) -> str:
+    parse_state_url(text)
+    return text
+
+
+StateUrl = Annotated[
+    str,
+    parsed(
+        _check_state_url,
+        lambda value: mask_state_url(value, MASK),
+        allowed=STATE_ALLOWED,
+        reveal=lambda value: reveal_state_url(value, MASK),
+        private=True,
+    ),
+]

@@ -1,0 +1,115 @@
+"""The sockets on which clients reach the proxy: those that systemd opened, and our own."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from ssl import SSLContext
+from typing import Any, Final
+
+from statusproxy import systemd
+from statusproxy.config.addresses import Address
+from statusproxy.config.settings import Settings
+from statusproxy.observe.network_errors import in_words
+from statusproxy.proxy.downstream import unix_socket
+
+log = logging.getLogger("statusproxy")
+
+#: Connections the kernel holds for us until they are accepted, and how many asyncio accepts in one callback. With the
+#: first number for both, a rush of clients would keep everyone else waiting, and use up all descriptors at once.
+_BACKLOG: Final = 1024
+_ACCEPTED_AT_ONCE: Final = 16
+
+
+class Listeners:
+    """All that the proxy listens on. `open` once, `close` once."""
+
+    def __init__(self, clients: Callable[[], asyncio.Protocol], settings: Settings, tls: SSLContext | None) -> None:
+        """`clients` makes the protocol of each connection; `tls` is None where clients speak in clear.
+
+        The handshake of TLS has the time limit of a request's head, since it takes no place in `limits.connections`.
+        """
+        self.addresses: list[str] = []
+        """Where it listens, as `host:port` or `unix:/path`; kept after `close`."""
+        self._clients = clients
+        self._settings = settings
+        self._servers: list[asyncio.Server] = []
+        self._unix_sockets: list[Path] = []  # files of our own making
+        self._options: dict[str, Any] = {"ssl": tls, "backlog": _ACCEPTED_AT_ONCE}
+        if tls is not None:
+            self._options["ssl_handshake_timeout"] = settings.timeouts.request_head
+
+    async def open(self, inherited: Sequence[socket.socket] = ()) -> None:
+        """Listen on the sockets that systemd opened, and on each address of `listen` that none of them serves.
+
+        Raises `OSError` with a whole sentence; what was opened before is then open still.
+        """
+        for sock in inherited:
+            self._servers.append(await self._serve(sock))
+        for address in systemd.not_inherited(self._settings.listen, inherited):
+            if inherited:
+                log.warning(
+                    "%s is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
+                    "run install.sh again to bring the two in line",
+                    address,
+                    extra={"listen": str(address)},
+                )
+            self._servers.append(await self._listen_on(address))
+        for server in self._servers:
+            _widen_backlog(server)
+            for sock in server.sockets:
+                name = _name(sock)
+                self.addresses.append(name)
+                log.info("listening on %s, forwarding to %s", name, self._settings.gateway, extra={"listen": name})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it accepts connections on any of them."""
+        return bool(self._servers)
+
+    def close(self) -> None:
+        """Accept no more; connections that are open stay. Socket files of our own are removed."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for path in self._unix_sockets:
+            path.unlink(missing_ok=True)
+        self._unix_sockets.clear()
+
+    async def _listen_on(self, address: Address) -> asyncio.Server:
+        try:
+            if address.unix is not None:
+                path = Path(address.unix)
+                sock = unix_socket.bind(path, self._settings.listen_mode)
+                self._unix_sockets.append(path)
+                return await self._serve(sock)
+            return await asyncio.get_running_loop().create_server(
+                self._clients, address.host or None, address.port, **self._options
+            )
+        except OSError as error:
+            raise OSError(
+                f"cannot listen on {address} (listen): {in_words(error)}; "
+                "is statusproxy running already, or another program there?"
+            ) from error
+
+    async def _serve(self, sock: socket.socket) -> asyncio.Server:
+        sock.setblocking(False)
+        if sock.family == socket.AF_UNIX:
+            return await unix_socket.serve(self._clients, sock, **self._options)
+        return await asyncio.get_running_loop().create_server(self._clients, sock=sock, **self._options)
+
+
+def _widen_backlog(server: asyncio.Server) -> None:
+    """Have the kernel hold more connections than asyncio accepts at once: it takes one number for both."""
+    for sock in server.sockets:
+        with socket.socket(fileno=os.dup(sock.fileno())) as same:
+            same.listen(_BACKLOG)
+
+
+def _name(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    if isinstance(name, tuple):
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+    return f"unix:{name}"

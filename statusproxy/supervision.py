@@ -1,0 +1,55 @@
+"""What systemd shows of the service, and the signs of life that it waits for."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from statusproxy import systemd
+
+
+class Store(Protocol):
+    """What is asked of the store."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it takes no writes."""
+
+
+class Registry(Protocol):
+    """What is asked of the session registry."""
+
+    @property
+    def store(self) -> Store:
+        """Where sessions are kept."""
+
+    async def works(self) -> bool:
+        """Whether the store takes writes. An answer that never comes means that the store hangs."""
+
+
+def status_line(gateway: str, addresses: Sequence[str], errors: Mapping[str, str | None]) -> str:
+    """The `STATUS=` line: what is served and, for each error that there is, what and why."""
+    serving = f"Serving {gateway} on {', '.join(addresses)}"
+    return systemd.status("; ".join([serving, *(f"{what}: {why}" for what, why in errors.items() if why)]))
+
+
+class Watchdog:
+    """Shows systemd a sign of life while the event loop turns and the store answers.
+
+    A store that refuses a write, such as on a full disk, is alive: a restart would cut requests off, lose what waits to
+    be written and fix nothing. A store that gives no answer hangs, and then a restart helps.
+    """
+
+    def __init__(self, registry: Registry, status: Callable[[], str]) -> None:
+        """`status` gives the status line, told again when `error` has changed."""
+        self.error: str | None = None
+        """Why the store takes no writes, as of the last look."""
+        self._registry = registry
+        self._status = status
+
+    async def feed(self, interval: float) -> None:
+        """Show a sign of life every `interval` seconds, until cancelled."""
+        while True:
+            works = await self._registry.works()
+            before, self.error = self.error, None if works else self._registry.store.trouble or "no reason given"
+            systemd.notify("WATCHDOG=1", *([] if before == self.error else [self._status()]))
+            await asyncio.sleep(interval)

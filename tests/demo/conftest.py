@@ -1,0 +1,34 @@
+"""A stand-in gateway that runs, and a client that asks it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from statusproxy.demo.engine import Dialog
+from statusproxy.demo.gateway import StandInGateway
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[StandInGateway]:
+    async with StandInGateway(
+        sessions=("sales", "support"), waiting=("night",), dialogs={"support": Dialog.AFTER_DELETE}
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def ask(
+    client: aiohttp.ClientSession, method: str, url: str, body: object = None, **headers: str
+) -> tuple[int, Any]:
+    async with client.request(method, URL(url, encoded=True), json=body, headers=headers) as answer:
+        return answer.status, await answer.json()

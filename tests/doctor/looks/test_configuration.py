@@ -1,0 +1,41 @@
+"""The configuration: what it opens to everybody, and what it leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from statusproxy.config.load import loads
+from statusproxy.doctor.looks.configuration import configuration, look
+from statusproxy.doctor.subject import Subject
+from tests.doctor.looks.levels import levels
+
+
+async def test_what_opens_a_door_or_leaves_a_gap_is_told() -> None:
+    text = """
+gateway: http://127.0.0.1:3000
+preset: null
+webhooks: [{path: /in, from: 0.0.0.0/0}]
+trusted_proxies: ["::/0"]
+state: {url: "memory:"}
+admin: null
+presence: trust
+"""
+    assert levels(await configuration(loads(text), "config.yaml")) == {
+        "valid": "ok", "no-disconnect-rule": "problem", "no-channels": "problem", "admin-off": "note",
+        "forgetful": "warning", "trusts-any-sender": "warning", "trusts-everybody": "warning",
+        "presence-trusted": "warning",
+    }  # fmt: skip
+    assert levels(await configuration(loads("gateway: http://127.0.0.1:3000"), None)) == {"no-file": "note"}
+
+
+async def test_a_configuration_that_watches_nothing_is_a_problem() -> None:
+    text = "gateway: http://127.0.0.1:3000\npreset: null\n"
+    found = levels(await configuration(loads(text), "config.yaml"))
+    assert found["no-webhooks"] == "problem"
+
+
+async def test_the_subjects_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("gateway: http://127.0.0.1:3000")
+    (found,) = await look(Subject(loads(file.read_text()), file))
+    assert (found.code, found.facts["file"]) == ("configuration.valid", str(file))

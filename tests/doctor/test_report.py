@@ -1,0 +1,99 @@
+"""The report: grouped text with an arrow to each fix, or one JSON object, without secrets and control characters."""
+
+from __future__ import annotations
+
+import json
+
+from statusproxy.doctor.findings import Finding, Level, Lines, note, ok, problem, warning
+from statusproxy.doctor.report import EXIT_CODES, as_json, as_text, summary, unchecked, words
+
+LOW = warning("disk.low", free="3 MiB", folder="/var/lib/statusproxy", path="/x")
+
+
+def test_text_groups_what_belongs_together_with_arrows_to_the_fixes() -> None:
+    text = as_text([LOW, ok("ports.free", address=":1"), ok("ports.free", address=":2")], "en")
+    assert text.splitlines()[1:] == [
+        "",
+        "Ports",
+        "  ok        :1 is free",
+        "  ok        :2 is free",
+        "",
+        "Stored state",
+        "  warning   only 3 MiB free at /var/lib/statusproxy",
+        "            → free some space: while the disk is full, changes are kept in memory only",
+        "",
+        "It works, with 1 warning(s).",
+    ]
+
+
+def test_lines_are_wrapped_but_what_is_to_be_copied_is_not_broken() -> None:
+    url = "http://" + "x" * 90
+    text = as_text([ok("disk.in-use", path=f"{url} and some more words")], "en", width=60)
+    assert any(url in line for line in text.splitlines())
+    assert len(text.splitlines()) > 6
+
+
+def test_colours_are_for_terminals() -> None:
+    assert "\x1b[" not in as_text([LOW], "en")
+    assert "\x1b[33m" in as_text([LOW], "en", colours=True)
+
+
+def test_json_tells_code_words_and_facts() -> None:
+    assert '"facts": {\n        "free": "3 MiB"' in as_json([LOW], "en")
+    assert '"status": "warning"' in as_json([LOW], "en")
+
+
+def test_no_secret_shows_whatever_repeats_it() -> None:
+    finding = problem("gateway.unreachable", url="http://gateway.example/?key=hush-hush", why="hush-hush")
+    secrets = ["hush-hush"]
+    assert "hush" not in as_text([finding], "en", secrets=secrets) + as_json([finding], "pt-BR", secrets)
+
+
+def test_what_others_wrote_cannot_steer_the_terminal() -> None:
+    text, _ = words(Finding(Level.NOTE, "channels.unheard", {"channels": "a\x1b[31mb\u202ec"}), "en")
+    assert text.startswith(r"no event about a\x1b[31mb\u202ec so far")
+
+
+def test_the_fix_of_a_finding_has_a_key_of_its_own() -> None:
+    found, fine = json.loads(as_json([LOW, ok("disk.in-use", path="/x")], "en"))["findings"]
+    assert found["fix"] == "free some space: while the disk is full, changes are kept in memory only"
+    assert fine["fix"] is None
+    assert (found["level"], found["code"]) == ("warning", "disk.low")
+
+
+def test_lines_to_be_copied_stand_at_the_margin() -> None:
+    lines = Lines(["presence: ignore"])
+    finding = warning("configuration.presence-trusted", lines=lines)
+    assert "\npresence: ignore\n" in as_text([finding], "en")
+    (found,) = json.loads(as_json([finding], "en"))["findings"]
+    assert found["fix"].endswith(":\npresence: ignore")
+    assert found["facts"]["lines"] == ["presence: ignore"]
+
+
+def test_numbered_steps_are_wrapped_under_their_words() -> None:
+    text = as_text([problem("webhooks.none", **dict.fromkeys(
+        ("up", "base", "inbound_path", "gateway", "inbound_lines", "outbound_path", "outbound_to", "outbound_lines",
+         "tap_path", "tap_lines"), "x"))], "en", width=70)  # fmt: skip
+    lines = text.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.strip().startswith("1. "))
+    assert lines[first + 1].startswith(" " * (lines[first].index("1. ") + 3))
+
+
+def test_the_summary_says_what_was_not_checked() -> None:
+    findings = [note("channels.not-checked"), warning("proxy.not-running", admin="x")]
+    assert unchecked(findings) == ["proxy", "channels", "webhooks"]
+    assert summary(findings, "en") == (
+        "1 warning(s). Not checked: The running proxy, Channel list and corrections, Webhooks."
+    )
+    assert summary([], "pt-BR") == "Está tudo no lugar."
+
+
+def test_a_fact_that_is_not_known_is_a_dash_and_a_number_stays_a_number() -> None:
+    finding = Finding(Level.NOTE, "disk.in-use", {"path": None, "count": 3})
+    assert words(finding, "en")[0] == "the running proxy writes to –"
+    (found,) = json.loads(as_json([finding], "en", ["", "3"]))["findings"]
+    assert found["facts"] == {"path": None, "count": 3}
+
+
+def test_the_exit_code_is_2_for_a_problem_1_for_a_warning_and_else_0() -> None:
+    assert {level.value: code for level, code in EXIT_CODES.items()} == {"ok": 0, "note": 0, "warning": 1, "problem": 2}

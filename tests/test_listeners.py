@@ -1,0 +1,113 @@
+"""The listening sockets: opened where the settings say or by systemd, named, and closed with their files."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from statusproxy.config.load import loads
+from statusproxy.listeners import Listeners
+from statusproxy.tls import server_context
+from tests.certificates import make_certificate
+
+WARNING = (
+    "[::1]:0 is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
+    "run install.sh again to bring the two in line"
+)
+
+
+class Greeter(asyncio.Protocol):
+    """Says hello to whoever connects, and closes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(b"hello")
+        transport.close()
+
+
+def listeners(listen: object, more: str = "") -> Listeners:
+    return Listeners(Greeter, loads(f"gateway: http://gw.example\nlisten: {listen}\n{more}"), None)
+
+
+@asynccontextmanager
+async def opened(wanted: Listeners, *inherited: socket.socket) -> AsyncIterator[Listeners]:
+    await wanted.open(inherited)
+    try:
+        yield wanted
+    finally:
+        wanted.close()
+
+
+async def greeting(address: str) -> bytes:
+    if address.startswith("unix:"):
+        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+    else:
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    said = await reader.read()
+    writer.close()
+    return said
+
+
+async def test_each_address_is_served_under_its_name(tmp_path: Path) -> None:
+    async with opened(listeners(f"['127.0.0.1:0', '[::1]:0', 'unix:{tmp_path}/a.sock']")) as ours:
+        assert [name.rpartition(":")[0] for name in ours.addresses] == ["127.0.0.1", "[::1]", "unix"]
+        assert [await greeting(name) for name in ours.addresses] == [b"hello"] * 3
+
+
+async def test_closing_removes_socket_files_and_keeps_the_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    ours = listeners(f"'unix:{path}'", "listen_mode: '0600'")
+    assert not ours.is_open
+    await ours.open()
+    assert (ours.is_open, path.stat().st_mode & 0o777) == (True, 0o600)
+    ours.close()
+    assert (ours.is_open, path.exists(), ours.addresses) == (False, False, [f"unix:{path}"])
+    with pytest.raises(OSError, match="No such file"):
+        await greeting(f"unix:{path}")
+
+
+async def test_sockets_of_systemds_are_served_and_what_they_do_not_serve_is_opened_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = socket.create_server(("127.0.0.1", 0))
+    port = given.getsockname()[1]
+    async with opened(listeners(f"['127.0.0.1:{port}', '[::1]:0']"), given) as ours:
+        assert ours.addresses[0] == f"127.0.0.1:{port}"
+        assert [await greeting(name) for name in ours.addresses] == [b"hello"] * 2
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == [WARNING]
+
+
+async def test_a_unix_socket_of_systemds_is_served_and_its_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "given.sock"
+    with socket.socket(socket.AF_UNIX) as given:
+        given.bind(str(path))
+        async with opened(listeners(f"'unix:{path}'"), given) as ours:
+            assert await greeting(ours.addresses[0]) == b"hello"
+        assert path.exists()
+
+
+async def test_an_address_in_use_is_told_in_a_whole_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ours = listeners(f"'{address}'")
+        with pytest.raises(OSError, match="cannot listen on") as caught:
+            await ours.open()
+        ours.close()
+    assert str(caught.value).startswith(f"cannot listen on {address} (listen): ")
+    assert str(caught.value).endswith("; is statusproxy running already, or another program there?")
+
+
+async def test_a_handshake_of_tls_has_the_time_of_a_head(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    settings = loads(
+        f"gateway: http://gw.example\nlisten: '127.0.0.1:0'\ntls: {{certificate: {certificate}, key: {key}}}\n"
+        "timeouts: {request_head: 50ms}"
+    )
+    async with opened(Listeners(Greeter, settings, server_context(settings.tls))) as ours:
+        assert await greeting(ours.addresses[0]) == b"", "closed, though the client would wait"
