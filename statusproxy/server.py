@@ -320,7 +320,7 @@ class Server:
         """
         while True:
             before, works = self._store_trouble, await self.registry.works()
-            self._store_trouble = None if works else self.registry.store.trouble or "no reason given"
+            self._store_trouble = None if works else self.registry.store.error or "no reason given"
             systemd.notify("WATCHDOG=1", *([] if before == self._store_trouble else [self._serving()]))
             await asyncio.sleep(interval)
 

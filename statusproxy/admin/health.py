@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.proxy.upstream.connection import UpstreamError
@@ -13,15 +13,6 @@ FRESH: Final = 1.0
 
 #: Seconds after which a gateway that does not take a connection counts as not reachable, whatever traffic is given.
 PATIENCE: Final = 5.0
-
-
-@runtime_checkable
-class KeepsJournal(Protocol):
-    """A store on a server, which keeps on this machine's disk what the server does not take."""
-
-    @property
-    def journal_trouble(self) -> str | None:
-        """Why it cannot, or `off`; None if it can."""
 
 
 class Health:
@@ -53,14 +44,14 @@ class Health:
         return report | ({"damage": damage} if damage else {}) | self._journal()
 
     def _journal(self) -> dict[str, str]:
-        store = self._registry.store
-        return {"journal": store.journal_trouble or "ok"} if isinstance(store, KeepsJournal) else {}
+        journal = self._registry.store.journal
+        return {} if journal is None else {"journal": journal}
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""
         if await self._registry.works():
             return None
-        return self._registry.store.trouble or "does not take writes"
+        return self._registry.store.error or "does not take writes"
 
     async def _gateway(self) -> str | None:
         """Why no connection to the gateway can be had, or None."""

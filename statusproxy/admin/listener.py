@@ -291,7 +291,7 @@ class AdminListener:
         """How the stored state is: whether it takes writes, and what damage is not acknowledged."""
         return web.json_response(
             {
-                "store": self._registry.store.trouble or "ok",
+                "store": self._registry.store.error or "ok",
                 "damage": [damage_report(damage) for damage in self._registry.damage],
                 "repairs": dict(self._registry.repairs),
             }

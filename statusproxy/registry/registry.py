@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -26,10 +26,11 @@ from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules, Store
+from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules
 from statusproxy.status.signals import SignalRules
 from statusproxy.status.stored_times import moved, moved_change, not_after
-from statusproxy.store.damage import Damage, ReportsDamage
+from statusproxy.store.base import Store
+from statusproxy.store.damage import Damage
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -47,13 +48,6 @@ _UNREAD: Final = frozenset({signals.Verdict.NOT_JSON, signals.Verdict.BATCH})
 
 #: Overrides that expire in one go, 5 ms; the others follow when others have had their turn.
 _EXPIRED_AT_ONCE: Final = 128
-
-
-@runtime_checkable
-class LearnsLate(Protocol):
-    """A store that may be away when it is opened, and gives what it held once it is back."""
-
-    on_late: Callable[[list[Record]], None] | None
 
 
 class SessionRegistry:
@@ -103,8 +97,7 @@ class SessionRegistry:
 
     async def open(self) -> None:
         """Take over what the store holds, and start the writing at leisure."""
-        if isinstance(self.store, LearnsLate):
-            self.store.on_late = self._learn_late
+        self.store.on_late = self._learn_late
         now = self.now()
         records = [not_after(record, now) for record in await self.store.open()]
         self.sessions.load(records)
@@ -409,16 +402,16 @@ class SessionRegistry:
     @property
     def damage(self) -> Sequence[Damage]:
         """What happened to the stored state and no operator has acknowledged yet, oldest first."""
-        return self.store.damage if isinstance(self.store, ReportsDamage) else ()
+        return self.store.damage
 
     @property
     def repairs(self) -> Mapping[str, int]:
         """How often the stored state was repaired since the start, by cause."""
-        return self.store.repairs if isinstance(self.store, ReportsDamage) else {}
+        return self.store.repairs
 
     async def acknowledge_damage(self) -> int:
         """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
-        return await self.store.acknowledge() if isinstance(self.store, ReportsDamage) else 0
+        return await self.store.acknowledge()
 
     # ---- durability ----
 

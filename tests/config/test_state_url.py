@@ -124,7 +124,7 @@ def test_what_check_accepts_run_accepts_and_neither_shows_the_password(password:
             open_store(url)
     else:
         store = open_store(read.state.url)
-        shown = dump(read) + repr(read) + str(store.trouble)
+        shown = dump(read) + repr(read) + str(store.error)
     assert "MARK" not in shown
     assert "KRAM" not in shown
 

@@ -20,7 +20,7 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.sessions import SessionRules
 from statusproxy.status.signals import SignalRules
-from statusproxy.store.memory import MemoryStore
+from statusproxy.store.memory import memory_store
 from tests.proxy.harness import get, running, until
 
 
@@ -174,7 +174,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def registry(clock: Clock) -> SessionRegistry:
-    return SessionRegistry(SignalRules(()), SessionRules(), MemoryStore(history_days=None), Metrics(), clock)
+    return SessionRegistry(SignalRules(()), SessionRules(), memory_store(history_days=None), Metrics(), clock)
 
 
 def test_a_flood_of_forged_events_is_one_line_a_minute_with_a_count(

@@ -24,6 +24,7 @@ from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
 from statusproxy.status.sessions import Change, Override, Record, SessionMap
 from statusproxy.status.signals import Kind
+from statusproxy.store.damage import Damage
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
 SETTINGS = loads("gateway: http://127.0.0.1:3000")
@@ -47,7 +48,12 @@ class Clock:
 class Disk:
     """A store that a test can hold up, and break."""
 
+    journal: str | None = None
+    damage: Sequence[Damage] = ()
+
     def __init__(self, records: Sequence[Record] = ()) -> None:
+        self.on_late: Callable[[list[Record]], None] | None = None
+        self.repairs: dict[str, int] = {}
         self.records = list(records)
         self.saved: dict[str, Record] = {}
         self.forgotten: list[str] = []
@@ -84,8 +90,11 @@ class Disk:
         return self.broken is None
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         return None if self.broken is None else str(self.broken)
+
+    async def acknowledge(self) -> int:
+        return 0
 
 
 class Kept:
@@ -966,14 +975,8 @@ def _essence(record: Record) -> tuple[object, ...]:
             record.released, record.released_at)  # fmt: skip
 
 
-class AwayDisk(Disk):
-    """A store that was away when it was opened."""
-
-    on_late: Callable[[list[Record]], None] | None = None
-
-
 async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_known() -> None:
-    disk = AwayDisk()
+    disk = Disk()  # was away when it was opened
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
     await registry.open()
     assert disk.on_late is not None

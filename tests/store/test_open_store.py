@@ -3,18 +3,28 @@
 import importlib.util
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from statusproxy.config.state_url import Place
 from statusproxy.store import open_store, state_file
-from statusproxy.store.memory import MemoryStore
-from statusproxy.store.redis import RedisStore
-from statusproxy.store.sqlite import SqliteStore
+from statusproxy.store.base import Backend
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.memory import MemoryBackend
+from statusproxy.store.redis import RedisBackend
+from statusproxy.store.sqlite import SqliteBackend
+
+
+def backend_of(url: str, **options: Any) -> Backend:
+    store = open_store(url, **options)
+    assert isinstance(store, BatchWriter)
+    backend: Backend = store.backend
+    return backend
 
 
 def test_memory_is_a_store() -> None:
-    assert isinstance(open_store("memory:"), MemoryStore)
+    assert isinstance(backend_of("memory:"), MemoryBackend)
 
 
 @pytest.mark.parametrize(
@@ -23,16 +33,16 @@ def test_memory_is_a_store() -> None:
      ("sqlite:////var/lib/example/state.db", "/var/lib/example/state.db")],
 )  # fmt: skip
 def test_sqlite_paths_are_relative_with_three_slashes_and_absolute_with_four(url: str, path: str) -> None:
-    store = open_store(url, environ={"STATE_DIRECTORY": "/srv/example"})
-    assert isinstance(store, SqliteStore)
-    assert store.path == Path(path)
+    backend = backend_of(url, environ={"STATE_DIRECTORY": "/srv/example"})
+    assert isinstance(backend, SqliteBackend)
+    assert backend.path == Path(path)
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
 def test_redis_is_a_store(scheme: str) -> None:
-    store = open_store(f"{scheme}://:hunter2@h.example:6380/3")
-    assert isinstance(store, RedisStore)
-    assert store.place == Place("h.example", 6380, 3, tls=scheme == "rediss", password="hunter2")
+    backend = backend_of(f"{scheme}://:hunter2@h.example:6380/3")
+    assert isinstance(backend, RedisBackend)
+    assert backend.place == Place("h.example", 6380, 3, tls=scheme == "rediss", password="hunter2")
 
 
 def test_without_its_package_a_redis_url_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
