@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from statusproxy.status.sessions import Change, Record
+from statusproxy.store.alarm import Alarm
 from statusproxy.store.backlog import Backlog, Batch
 from statusproxy.store.base import Backend
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.failure_log import FailureLog, times
-from statusproxy.store.fallback import Fallback
+from statusproxy.store.fallback import Keeper, NoJournal
 from statusproxy.store.late import LateRecords
 
 __all__ = ["BatchWriter", "Timing"]
@@ -69,7 +70,7 @@ class BatchWriter(Generic[_B]):
         log: logging.Logger,
         clock: Callable[[], float] = time.time,
         timing: Timing | None = None,
-        fallback: Callable[[Backlog], Fallback] | None = None,
+        fallback: Callable[[Backlog], Keeper] | None = None,
     ) -> None:
         """`clock` gives epoch seconds. `fallback` makes the journal for what a server does not take."""
         self.backend = backend
@@ -77,17 +78,17 @@ class BatchWriter(Generic[_B]):
         self._log = log
         self._timing = timing or Timing()
         self._backlog = Backlog(clock)
-        self._fallback = None if fallback is None else fallback(self._backlog)
+        self._fallback: Keeper = NoJournal() if fallback is None else fallback(self._backlog)
         self._late = LateRecords(backend.name, log)
         self._failures = FailureLog()
         self._error: str | None = _NOT_OPEN
         self._closing = False
-        self._bell = asyncio.Event()
+        self._alarm = Alarm()
         self._task: asyncio.Task[None] | None = None
         self._flying_since: float | None = None
         self._pause = 0.0
         self._retry_at = 0.0
-        backend.on_due = self._bell.set
+        backend.on_due = self._alarm.ring
 
     # The store, as the registry sees it ----------------------------------------------------------------
 
@@ -98,7 +99,7 @@ class BatchWriter(Generic[_B]):
         opened: asyncio.Future[list[Record]] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._work(opened), name="statusproxy-store")
         try:
-            return await opened
+            return await asyncio.shield(opened)
         except asyncio.CancelledError:
             self._closing = True
             self._task.cancel()
@@ -109,12 +110,12 @@ class BatchWriter(Generic[_B]):
         """As `Store.save`."""
         self._expect_open()
         new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes)
-        if self._fallback is not None and self._journaling:
+        if self._journaling:
             self._fallback.add(self._backlog.items(new))
         error = self._error or self._stuck()
         if error is not None:
             self._backlog.shorten()
-            raise StoreError(f"{error} ({await self._keep()}, tried again)")
+            raise StoreError(f"{error} ({await self._fallback.keep()}, tried again)")
         batch = self._backlog.newest()
         if batch is None:
             return
@@ -123,7 +124,7 @@ class BatchWriter(Generic[_B]):
         batch.waiters.append(done)
         if batch.timer is None and not self.backend.cancellable:
             batch.timer = loop.call_later(self._timing.save_limit, self._give_up, batch)
-        self._bell.set()
+        self._alarm.ring()
         await done
 
     async def history(self, session: str | None, limit: int) -> list[Change]:
@@ -150,7 +151,7 @@ class BatchWriter(Generic[_B]):
     async def close(self) -> None:
         """As `Store.close`."""
         self._closing = True
-        self._bell.set()
+        self._alarm.ring()
         if self._task is None:
             return
         await asyncio.wait([self._task], timeout=self._timing.close_limit)
@@ -171,14 +172,14 @@ class BatchWriter(Generic[_B]):
         """As `Store.error`."""
         if self._closing:
             return f"the state in {self.backend.name} is {_CLOSED}"
-        if self._error is None or self._error == _NOT_OPEN or self._fallback is None:
+        if self._error is None or self._error == _NOT_OPEN:
             return self._error or self._stuck()
-        return f"{self._error}; until then changes are kept {self._fallback.where}"
+        return f"{self._error}{self._fallback.meanwhile}"
 
     @property
     def journal(self) -> str | None:
         """As `Store.journal`."""
-        return None if self._fallback is None else self._fallback.error or "ok"
+        return self._fallback.state
 
     @property
     def damage(self) -> Sequence[Damage]:
@@ -206,11 +207,7 @@ class BatchWriter(Generic[_B]):
     @property
     def _journaling(self) -> bool:
         """Whether what comes is added to the journal as it comes."""
-        return self._fallback is not None and (self._error is not None or self._fallback.holds)
-
-    async def _keep(self) -> str:
-        """Have what waits on this machine's disk, where there is a journal; where it is, as part of a sentence."""
-        return "kept in memory" if self._fallback is None else await self._fallback.keep()
+        return self._error is not None or self._fallback.holds
 
     def _stuck(self) -> str | None:
         since, limit = self._flying_since, self._timing.save_limit
@@ -234,11 +231,9 @@ class BatchWriter(Generic[_B]):
                 records = await self._start()
             except Exception as error:  # noqa: BLE001 - whatever it is, `open` must not wait for ever
                 self._closing = True
-                if not opened.done():
-                    opened.set_exception(error)
+                opened.set_exception(error)
                 return
-            if not opened.done():
-                opened.set_result(records)
+            opened.set_result(records)
             closing = False
             while not closing:
                 await self._until_due()
@@ -251,8 +246,7 @@ class BatchWriter(Generic[_B]):
 
     async def _start(self) -> list[Record]:
         """Begin with what an earlier process left, here and in the store."""
-        if self._fallback is not None:
-            self._backlog.replay(await self._fallback.open())
+        self._backlog.replay(await self._fallback.open())
         try:
             records = await self.backend.open(self._backlog)
         except StoreInUseError:
@@ -269,29 +263,23 @@ class BatchWriter(Generic[_B]):
     async def _until_due(self) -> None:
         while not self._closing:
             due = self.backend.due_at() if self._error is None else self._retry_at
-            pause = due - time.monotonic()
-            if pause <= 0 or (self._backlog.open and self._error is None):
+            if due <= time.monotonic() or (self._backlog.open and self._error is None):
                 return
-            self._bell.clear()
-            timer = None
-            if pause != float("inf"):
-                timer = asyncio.get_running_loop().call_later(pause, self._bell.set)
-            try:
-                await self._bell.wait()
-            finally:
-                if timer is not None:
-                    timer.cancel()
+            await self._alarm.sleep(due)
 
     async def _fly(self) -> None:
         """Write all that waits, or do what is due where nothing does; twice where that may help at once."""
         backlog = self._backlog
-        batch, mark = backlog.take_off(), 0 if self._fallback is None else self._fallback.mark
+        batch, mark = backlog.take_off(), self._fallback.mark
         sizes = len(batch.records), len(batch.changes)
         self._flying_since = time.monotonic()
         again = self._error is None
         while True:
             try:
-                async with asyncio.timeout(self._timing.save_limit if self.backend.cancellable else None):
+                if self.backend.cancellable:
+                    async with asyncio.timeout(self._timing.save_limit):
+                        await self._attempt(batch)
+                else:
                     await self._attempt(batch)
             except Exception as error:  # noqa: BLE001 - the task must live on, and no change may be lost
                 if again and self.backend.may_pass_at_once(error):
@@ -307,10 +295,10 @@ class BatchWriter(Generic[_B]):
     async def _attempt(self, batch: Batch) -> None:
         reattached = await self.backend.prepare(self._backlog)
         if reattached is not None:
-            if self._fallback is not None and self._journaling:
+            if self._journaling:
                 self._fallback.add(reattached.missing)
             self._late.deliver(reattached.late, self.on_late)
-        if self._fallback is not None and self._fallback.holds:
+        if self._fallback.holds:
             # The journal is never behind the store: replayed after a crash, it would take the store back.
             await self._fallback.keep()
         if batch or self._error is not None:
@@ -322,8 +310,7 @@ class BatchWriter(Generic[_B]):
         self._error = None
         self._pause = 0.0
         _settle(None, self._backlog.landed())
-        if self._fallback is not None:
-            await self._fallback.confirm(mark)
+        await self._fallback.confirm(mark)
         if self._failures.works():
             self._log.warning(
                 "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
@@ -339,11 +326,11 @@ class BatchWriter(Generic[_B]):
         journaled = self._journaling
         self._error = text
         batches = self._backlog.put_back()
-        if self._fallback is not None and not journaled:
+        if not journaled:
             self._fallback.add(self._backlog.items())
         kept = "kept in memory"
         try:
-            kept = await self._keep()
+            kept = await self._fallback.keep()
         finally:
             _settle(StoreError(f"{text} ({kept}, tried again)"), *batches)
         told = self._failures.fails(text)
@@ -356,11 +343,11 @@ class BatchWriter(Generic[_B]):
     async def _let_go(self) -> None:
         self._closing = True
         self._flying_since = None
+        self._alarm.stop()
         batches = self._backlog.put_back()
         left, kept = self._backlog.open, "lost with this process"
         try:
-            if self._fallback is not None:
-                kept = await self._fallback.close(() if self._journaling else self._backlog.items())
+            kept = await self._fallback.close(() if self._journaling else self._backlog.items())
         finally:
             if left:
                 self._log.error(

@@ -15,11 +15,13 @@ from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.journal import Journal
 from statusproxy.store.journal_file import Found
 
-__all__ = ["OFF", "Fallback"]
+__all__ = ["OFF", "Fallback", "Keeper", "NoJournal"]
 
 OFF: Final = "off"
 """What `error` says where no journal is wanted."""
 
+_MEMORY: Final = "kept in memory"
+_LOST: Final = "lost with this process"
 _RISK: Final = "in memory only, and lost if this process ends"
 
 #: Seconds that the end may take to put on disk what the server does not take.
@@ -42,6 +44,16 @@ class Fallback:
     def where(self) -> str:
         """Where changes are kept while the server does not take them, as the end of a sentence."""
         return _RISK if self._journal is None or self.error is not None else f"in {self._journal.path}"
+
+    @property
+    def state(self) -> str:
+        """`ok`, `off`, or why the journal cannot be written."""
+        return self.error or "ok"
+
+    @property
+    def meanwhile(self) -> str:
+        """The end of a sentence about a server that does not take changes."""
+        return f"; until then changes are kept {self.where}"
 
     @property
     def holds(self) -> bool:
@@ -85,7 +97,7 @@ class Fallback:
     async def keep(self) -> str:
         """Wait until all that was added is on disk, and tell where it is kept."""
         if self._journal is None:
-            return "kept in memory"
+            return _MEMORY
         try:
             async with asyncio.timeout(self._sync_limit):
                 await self._journal.sync()
@@ -112,7 +124,7 @@ class Fallback:
     async def close(self, left: Iterable[Item]) -> str:
         """Put what is left on disk, within a bounded time, and let go; what became of it, as the end of a sentence."""
         journal, self._journal = self._journal, None
-        kept = "lost with this process"
+        kept = _LOST
         if journal is None:
             return kept
         with suppress(StoreError, TimeoutError):
@@ -151,3 +163,34 @@ class Fallback:
             self._log.warning(
                 "state: %s holds changes for another state.url; a proxy with that url gives them to its server", other
             )
+
+
+class NoJournal:
+    """What stands in for a journal beside a store that needs none, being on this machine's disk itself."""
+
+    state: None = None
+    meanwhile: Final = ""
+    holds: Final = False
+    mark: Final = 0
+
+    async def open(self) -> list[Item]:
+        """Nothing was left."""
+        return []
+
+    def add(self, items: Iterable[Item]) -> None:
+        """What waits is in memory."""
+
+    async def keep(self) -> str:
+        """Where it is."""
+        return _MEMORY
+
+    async def confirm(self, mark: int) -> None:
+        """Nothing is to be cleared."""
+
+    async def close(self, left: Iterable[Item]) -> str:
+        """What became of what was left."""
+        return _LOST
+
+
+Keeper = Fallback | NoJournal
+"""Where the batch writer keeps what a store does not take."""

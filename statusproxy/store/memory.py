@@ -49,6 +49,7 @@ class MemoryBackend(Backend):
 
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
         """The newest changes first, at most `limit`, of one session or of all. A batch is here or waiting, not both."""
+        self._prune()
         newest = (entry.change for entry in reversed([*self._changes, *waiting]))
         return list(islice((change for change in newest if session in (None, change.session)), limit))
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import redis.exceptions
 
@@ -24,7 +23,6 @@ from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
-from statusproxy.store.late import newest
 from statusproxy.store.owner import Owner
 from statusproxy.store.redis_errors import is_starting
 from statusproxy.store.redis_link import Link
@@ -130,28 +128,6 @@ async def test_a_row_that_cannot_be_encoded_is_left_out_and_told(
         await store.save([a_record("bad", event=object()), a_record("good")], [], [a_change("bad", what=object())])  # type: ignore[arg-type]
     assert caplog.text.count("row of session 'bad' could not be encoded") == 2
     assert await sessions_in(place) == ["good"]
-
-
-async def test_a_caller_that_leaves_disturbs_nobody_and_its_change_is_written(place: Place) -> None:
-    async with opened(place) as (store, _):
-        leaving, staying = (asyncio.ensure_future(put(store, name)) for name in ("a", "b"))
-        await asyncio.sleep(0)
-        leaving.cancel()
-        await staying
-    assert await sessions_in(place) == ["a", "b"]
-
-
-async def test_an_empty_save_waits_for_what_was_handed_in_before(server: RedisServer) -> None:
-    async with opened(server.place) as (store, _):
-        await put(store, "before")
-        server.tell(signal.SIGSTOP)
-        first = asyncio.ensure_future(put(store, "sales"))
-        await until(lambda: bool(store._backlog.flying))
-        empty = asyncio.ensure_future(store.save([], [], []))
-        await asyncio.sleep(0)
-        assert not empty.done()
-        server.tell(signal.SIGCONT)
-        await asyncio.gather(first, empty)
 
 
 async def test_a_save_whose_answer_was_lost_is_in_the_history_once(
@@ -328,18 +304,6 @@ async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(
         assert found["support"].override is None
 
 
-async def test_a_listener_that_fails_holds_up_no_save(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
-    def fail(_: list[Record]) -> None:
-        raise RuntimeError("no room")
-
-    await stored_then_away(server, a_record("sales"))
-    async with opened(server.place) as (store, _):
-        store.on_late = fail
-        server.start()
-        await until(lambda: store.healthy)
-    assert "no room" in caplog.text
-
-
 async def test_a_session_forgotten_while_the_server_was_away_stays_forgotten(server: RedisServer) -> None:
     await stored_then_away(server, a_record("sales"), a_record("support"))
     async with opened(server.place) as (store, _):
@@ -368,16 +332,6 @@ async def test_a_server_that_is_just_starting_is_waited_for(
     server.start()
     assert await opening == [a_record("sales")]
     await store.close()
-
-
-def test_of_two_records_the_newest_knowledge_counts_and_every_sign_of_life() -> None:
-    old = overridden("sales")
-    known = a_record("sales", known_at=NOW + 1, heard_at=NOW - 9, event="inChat")
-    alive = a_record("sales", known_at=0.0, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
-    assert newest(old, known).known_at == newest(known, old).known_at == NOW + 1
-    assert newest(alive, old) == msgspec.structs.replace(old, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
-    same = a_record("sales", override=None)
-    assert newest(same, old).override is None  # of what is equally new, our own
 
 
 # Two on the same keys --------------------------------------------------------------------------------------
@@ -529,57 +483,6 @@ async def test_a_change_that_cannot_be_read_is_left_out_of_the_history(place: Pl
 
 
 # Closing ---------------------------------------------------------------------------------------------------
-
-
-async def test_close_writes_what_is_waiting(server: RedisServer) -> None:
-    async with opened(server.place) as (store, _):
-        await put(store, "before")
-        server.tell(signal.SIGSTOP)
-        saves = [asyncio.ensure_future(put(store, "a"))]
-        await until(lambda: bool(store._backlog.flying))
-        saves.append(asyncio.ensure_future(put(store, "b")))
-        await asyncio.sleep(0)
-        closing = asyncio.ensure_future(store.close())
-        await asyncio.sleep(0)
-        with pytest.raises(StoreError, match="closed"):
-            await put(store, "too late")
-        server.tell(signal.SIGCONT)
-        await asyncio.gather(closing, *saves)
-    assert await sessions_in(server.place) == ["a", "b", "before"]
-
-
-async def test_closing_without_a_server_tries_once_more_and_tells_what_is_lost(
-    server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with opened(server.place, first_retry=60, last_retry=60) as (store, _):
-        server.stop()
-        with pytest.raises(StoreError):
-            await store.save([a_record("sales")], [], [a_change("sales")])
-    assert "2 sessions and changes could not be written and are lost" in caplog.text
-
-
-async def test_those_who_wait_when_closing_takes_too_long_are_told(server: RedisServer) -> None:
-    async with opened(server.place, close_limit=0.05) as (store, _):
-        await put(store, "before")
-        server.tell(signal.SIGSTOP)
-        waiting = asyncio.ensure_future(put(store, "sales"))
-        await until(lambda: bool(store._backlog.flying))
-        await store.close()
-        with pytest.raises(StoreError, match="closed"):
-            await waiting
-
-
-async def test_a_store_is_opened_once(place: Place) -> None:
-    async with opened(place) as (store, _):
-        with pytest.raises(StoreError, match="make a new one"):
-            await store.open()
-
-
-async def test_a_store_that_was_never_opened_takes_nothing_and_can_be_closed(place: Place) -> None:
-    store = redis_store(place)
-    with pytest.raises(StoreError, match="not open yet"):
-        await put(store, "sales")
-    await store.close()
 
 
 async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place) -> None:

@@ -22,7 +22,6 @@ from typing import Any
 import pytest
 
 from statusproxy.status.sessions import Record
-from statusproxy.store import backlog as backlog_module
 from statusproxy.store import database as database_module
 from statusproxy.store import sqlite_file
 from statusproxy.store import upkeep as upkeep_module
@@ -191,16 +190,6 @@ async def test_a_burst_of_saves_shares_a_few_commits(path: Path, monkeypatch: py
     assert len(await sessions_in(path)) == 200
 
 
-async def test_an_empty_save_waits_for_what_was_handed_in_before(store: SqliteStore, gate: Gate) -> None:
-    first = asyncio.ensure_future(put(store, "sales"))
-    await gate.reached()
-    empty = asyncio.ensure_future(store.save([], [], []))
-    await asyncio.sleep(0)
-    assert not empty.done()
-    gate.open()
-    await asyncio.gather(first, empty)
-
-
 async def test_the_event_loop_runs_on_while_the_disk_is_slow(store: SqliteStore, gate: Gate) -> None:
     waiting = [asyncio.ensure_future(put(store, f"s{number}")) for number in range(3)]
     await gate.reached()
@@ -209,20 +198,6 @@ async def test_the_event_loop_runs_on_while_the_disk_is_slow(store: SqliteStore,
     assert not any(task.done() for task in waiting)
     gate.open()
     await asyncio.gather(*waiting)
-
-
-async def test_a_caller_that_leaves_disturbs_nobody_and_its_change_is_written(
-    path: Path, store: SqliteStore, gate: Gate
-) -> None:
-    first, leaving, third = (asyncio.ensure_future(put(store, name)) for name in ("a", "b", "c"))
-    await gate.reached()
-    leaving.cancel()
-    gate.open()
-    await asyncio.gather(first, third)
-    with pytest.raises(asyncio.CancelledError):
-        await leaving
-    await store.close()
-    assert await sessions_in(path) == ["a", "b", "c"]
 
 
 async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate: Gate) -> None:
@@ -242,40 +217,10 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate:
 # Closing ---------------------------------------------------------------------------------------------------
 
 
-async def test_close_writes_what_is_waiting(path: Path, store: SqliteStore, gate: Gate) -> None:
-    saves = [asyncio.ensure_future(put(store, f"s{number}")) for number in range(5)]
-    await gate.reached()
-    saves.append(asyncio.ensure_future(put(store, "late")))
-    await asyncio.sleep(0)
-    closing_ = asyncio.ensure_future(store.close())
-    await asyncio.sleep(0)
-    with pytest.raises(StoreError, match="closed"):
-        await put(store, "too late")
-    gate.open()
-    await asyncio.gather(closing_, *saves)
-    assert await sessions_in(path) == ["late", "s0", "s1", "s2", "s3", "s4"]
-
-
 async def test_after_closing_all_is_in_one_file(path: Path) -> None:
     async with opened(path) as (store, _):
         await put(store, "sales")
     assert sorted(file.name for file in path.parent.iterdir()) == ["state.db", "state.db.lock"]
-
-
-async def test_closing_with_a_sick_disk_tells_what_is_lost(
-    path: Path, disk: FaultyDisk, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with opened(path, timing=replace(QUICK, first_retry=60, last_retry=60)) as (store, _):
-        disk.breaks(sqlite3.SQLITE_IOERR)
-        with pytest.raises(StoreError):
-            await store.save([a_record("sales")], [], [a_change("sales")])
-    assert disk.attempts == 2  # one last attempt, not waiting for the minute to be over
-    assert "2 sessions and changes could not be written and are lost" in caplog.text
-
-
-async def test_a_store_is_opened_once(store: SqliteStore) -> None:
-    with pytest.raises(StoreError, match="make a new one"):
-        await store.open()
 
 
 async def test_a_store_that_was_never_opened_takes_nothing_and_can_be_closed(path: Path) -> None:
@@ -825,45 +770,6 @@ async def test_a_directory_that_cannot_be_made_is_trouble_and_not_the_end(tmp_pa
         (tmp_path / "a").unlink()
         await until(lambda: store.healthy)
     assert await sessions_in(tmp_path / "a" / "state.db") == ["sales"]
-
-
-async def test_the_same_trouble_is_told_once_and_tried_with_growing_pauses(
-    store: SqliteStore, disk: FaultyDisk, caplog: pytest.LogCaptureFixture
-) -> None:
-    disk.breaks(sqlite3.SQLITE_IOERR)
-    with pytest.raises(StoreError, match="input/output error"):
-        await put(store, "sales")
-    await until(lambda: disk.attempts >= 4)
-    assert store._pause == QUICK.last_retry
-    disk.heals()
-    await until(lambda: store.healthy and len(caplog.records) >= 2)
-    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
-
-
-async def test_an_error_nobody_thought_of_loses_nothing_either(
-    path: Path, store: SqliteStore, disk: FaultyDisk
-) -> None:
-    disk.error = RuntimeError("a bug")
-    with pytest.raises(StoreError, match="a bug"):
-        await put(store, "sales")
-    disk.heals()
-    await until(lambda: store.healthy)
-    await store.close()
-    assert await sessions_in(path) == ["sales"]
-
-
-async def test_what_waits_for_a_sick_disk_is_bounded(
-    store: SqliteStore, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backlog_module, "WAITING_CHANGES", 3)
-    disk.breaks(sqlite3.SQLITE_FULL)
-    for number in range(6):
-        with pytest.raises(StoreError):
-            await store.save([], [], [a_change("sales", at=NOW + number)])
-    assert store.backlog <= 3
-    disk.heals()
-    await until(lambda: store.healthy)
-    assert [c.at - NOW for c in await store.history(None, 9)] == [5, 4, 3]
 
 
 async def test_a_row_that_cannot_be_encoded_is_named_and_left_out(
