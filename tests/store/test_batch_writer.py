@@ -444,8 +444,10 @@ async def test_who_waits_for_a_write_that_cannot_be_cancelled_is_told_and_it_goe
     writer = bench.make(Timing(save_limit=0.001))
     await writer.open()
     bench.backend.free.clear()
-    await bench.refused("a", match=r"^no answer: plain: nothing for 0\.001 s \(kept, tried again\)$")
-    assert "state: no answer: plain: nothing for 0.001 s (kept, tried again)" in caplog.text
+    for batch in ([a_record("a")], []):  # the second waits for the same flight
+        with pytest.raises(StoreError, match=r"^no answer: plain: nothing for 0\.001 s \(kept, tried again\)$"):
+            await writer.save(batch, [], [])
+    assert caplog.text.count("state: no answer: plain: nothing for 0.001 s (kept, tried again)") == 1
     assert writer.healthy
     bench.now += 0.002
     assert writer.error == "no answer: plain: the disk has not answered for 0.001 s"
@@ -666,24 +668,6 @@ async def test_damage_and_repairs_are_the_backends(bench: Bench) -> None:
     await bench.writer.close()
     with pytest.raises(StoreError, match="closed"):
         await bench.writer.acknowledge()
-
-
-async def test_a_backend_that_says_nothing_of_it_has_neither_damage_nor_upkeep() -> None:
-    class Bare(Plain):
-        damage = Backend.damage
-        repairs = Backend.repairs  # type: ignore[assignment]
-        acknowledge = Backend.acknowledge
-        read = Backend.read
-        prepare = Backend.prepare
-        upkeep = Backend.upkeep
-        due_at = Backend.due_at
-        may_pass_at_once = Backend.may_pass_at_once
-
-    bare = Bare()
-    assert (list(bare.damage), bare.repairs, await bare.acknowledge()) == ([], {}, 0)
-    assert (await bare.read(), await bare.prepare(Backlog(lambda: NOW)), bare.due_at()) == ([], None, float("inf"))
-    assert not bare.may_pass_at_once(OSError())
-    await bare.upkeep()
 
 
 # A store that was lost and reached again -------------------------------------------------------------------

@@ -18,7 +18,7 @@ from statusproxy.status.sessions import Record
 from statusproxy.store import journal as journal_module
 from statusproxy.store.backlog import Dropped
 from statusproxy.store.errors import StoreError, StoreInUseError
-from statusproxy.store.fallback import OFF
+from statusproxy.store.fallback import OFF, NoJournal
 from statusproxy.store.journal_file import JournalFile, encode_items, file_name
 
 from .redis_server import RedisServer, RedisStore, redis_store, running
@@ -486,3 +486,13 @@ async def test_a_journal_left_under_another_url_is_named(
     async with opened(server, folder):
         pass
     assert f"{file_name(str(other))} holds changes for another state.url" in caplog.text
+
+
+async def test_beside_a_store_that_needs_no_journal_what_waits_is_in_memory() -> None:
+    none = NoJournal()
+    assert (none.state, none.meanwhile, none.holds, none.mark) == (None, "", False, 0)
+    assert await none.open() == []
+    none.add([a_record("a")])
+    await none.confirm(1)
+    assert await none.keep() == "kept in memory"
+    assert await none.close([a_record("a")]) == "lost with this process"
