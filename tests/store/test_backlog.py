@@ -41,6 +41,9 @@ def test_a_batch_with_anything_in_it_is_true(backlog: Backlog) -> None:
 
 
 def test_each_change_has_a_number_of_its_own_above_those_of_earlier_starts(backlog: Backlog) -> None:
+    later = Backlog(lambda: NOW + 0.001)
+    later.add([], [], [a_change("a")])
+    assert later.open.changes[0].number == int((NOW + 0.001) * 1_000_000) + 1
     backlog.replay([Entry(a_change("left"), int(NOW * 1_000_000) + 50)])
     backlog.replay([Entry(a_change("left"), 3)])
     backlog.add([], [], [a_change("a"), a_change("a")])
@@ -66,6 +69,7 @@ def test_a_failed_flight_becomes_the_beginning_of_the_open_batch(backlog: Backlo
     backlog.add([a_record("a", event="new")], ["b"], [a_change("b")])
     newer = backlog.open
     assert [entry.change.session for entry in backlog.entries] == ["a", "b"]
+    assert len(backlog) == 3 + 3
     assert backlog.put_back() == (flight, newer)
     assert backlog.open.records == {"a": a_record("a", event="new"), "b": None}
     assert names(backlog.open) == ["a", "b"]

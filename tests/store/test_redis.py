@@ -21,9 +21,13 @@ from statusproxy.config.state_url import Place
 from statusproxy.status.sessions import Record, SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
+from statusproxy.store.backlog import Batch
+from statusproxy.store.base import StoreOptions
+from statusproxy.store.batch_writer import Timing
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
+from statusproxy.store.redis import RedisTiming
 from statusproxy.store.redis_errors import is_starting
 from statusproxy.store.redis_link import Link
 
@@ -225,7 +229,7 @@ async def test_a_server_without_memory_says_so_and_takes_all_when_it_has_some(se
     assert await sessions_in(server.place) == ["sales"]
 
 
-async def test_a_wrong_password_is_trouble_that_can_be_mended_and_is_never_told(
+async def test_a_wrong_password_is_an_error_that_can_be_fixed_and_is_never_told(
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -493,6 +497,38 @@ async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place) -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
     assert await sessions_in(place) == []
+
+
+# Upkeep and the end -----------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_hangs_is_not_waited_for_at_the_end(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_module, "_LEAVE_SECONDS", 0.01)
+    async with opened(server.place) as (store, _):
+        await put(store, "sales")
+        due = store.backend.due_at()
+        await store.backend.upkeep()
+        assert store.backend.due_at() > due  # the mark was renewed
+        server.tell(signal.SIGSTOP)
+        await store.backend.close(Batch())  # returns though nothing is answered
+        server.tell(signal.SIGCONT)
+
+
+def test_what_the_url_names_is_made_with_a_journal_where_one_is_wanted(tmp_path: Path) -> None:
+    place = Place("h.example", 6380)
+    without = redis_module.make_store(place, StoreOptions())
+    assert (without.backend.place, without.journal) == (place, "off")
+    kept = redis_module.make_store(place, StoreOptions(journal="j", environ={"STATE_DIRECTORY": str(tmp_path)}))
+    assert kept.journal == "ok"
+    assert kept._fallback.meanwhile.startswith(f"; until then changes are kept in {tmp_path}/j/redis-h.example-6380")
+
+
+def test_the_pauses_suit_a_server() -> None:
+    timing = RedisTiming()
+    assert timing.answer_limit < Timing().save_limit
+    assert timing.lock_wait > timing.mark_lifetime  # a holder that died elsewhere is waited for
 
 
 # TLS -------------------------------------------------------------------------------------------------------
