@@ -65,3 +65,17 @@ def test_a_url_that_cannot_be_served_is_refused_with_what_is_allowed_and_no_pass
     assert "hunter2" not in str(refused.value)
     with pytest.raises(ValueError, match=r"^state\.url: allowed: "):
         state_file(url, {})
+
+
+def test_the_file_of_the_state_is_where_the_store_has_it() -> None:
+    assert state_file("sqlite:///state.db", {"STATE_DIRECTORY": "/srv/example"}) == Path("/srv/example/state.db")
+    assert state_file("sqlite:////var/lib/state.db", {}) == Path("/var/lib/state.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("memory:", "gone with the process"), ("redis://h.example", "redis-cli -h h.example -p 6379 --rdb")],
+)
+def test_a_state_that_is_in_no_file_says_how_a_copy_is_kept(url: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        state_file(url, {})

@@ -23,6 +23,7 @@ import pytest
 
 from statusproxy.status.sessions import Record
 from statusproxy.store import database as database_module
+from statusproxy.store import sqlite as sqlite_module
 from statusproxy.store import sqlite_file
 from statusproxy.store import upkeep as upkeep_module
 from statusproxy.store.database import SCHEMA, Database
@@ -200,7 +201,10 @@ async def test_the_event_loop_runs_on_while_the_disk_is_slow(store: SqliteStore,
     await asyncio.gather(*waiting)
 
 
-async def test_a_disk_that_never_answers_holds_nobody_for_ever(path: Path, gate: Gate) -> None:
+async def test_a_disk_that_never_answers_holds_nobody_for_ever(
+    path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "_CLOSE_LIMIT", 0.1)
     store = sqlite_store(path, timing=replace(QUICK, save_limit=0.4, close_limit=0.1))
     await store.open()
     with pytest.raises(StoreError, match="no answer"):
