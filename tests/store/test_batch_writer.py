@@ -460,11 +460,23 @@ async def test_who_waits_for_a_write_that_cannot_be_cancelled_is_told_and_it_goe
     await writer.close()
 
 
-async def test_a_save_that_is_answered_in_time_leaves_no_timer(threaded: Bench) -> None:
-    loop = asyncio.get_running_loop()
-    timers = len(loop._scheduled)  # type: ignore[attr-defined]
+async def test_no_timer_is_left_of_a_save_that_is_answered_or_of_a_store_that_is_closed(
+    threaded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    call_later = loop.call_later
+
+    def noting(delay: float, *arguments: Any) -> asyncio.TimerHandle:
+        timers.append(call_later(delay, *arguments))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_later", noting)
     await threaded.put("a")
-    assert len([each for each in loop._scheduled if not each.cancelled()]) <= timers  # type: ignore[attr-defined]
+    assert [timer.cancelled() for timer in timers] == [True]
+    threaded.backend.due = 1e9
+    await threaded.wait(0)
+    await threaded.writer.close()
+    assert [timer.cancelled() for timer in timers] == [True, True]
 
 
 # Opening ---------------------------------------------------------------------------------------------------
