@@ -476,7 +476,8 @@ async def test_no_timer_is_left_of_a_save_that_is_answered_or_of_a_store_that_is
     threaded.backend.due = 1e9
     await threaded.wait(0)
     await threaded.writer.close()
-    assert [timer.cancelled() for timer in timers] == [True, True]
+    assert len(timers) > 1
+    assert all(timer.cancelled() for timer in timers)
 
 
 # Opening ---------------------------------------------------------------------------------------------------
