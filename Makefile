@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run lint types unit format bench bench-before faults soak clean
+.PHONY: help demo test check run lint types unit format bench bench-before faults soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
 	@echo "make test    lint, type-check and test everything"
+	@echo "make check   lint, type-check and run the quick tests, for the edit loop: a minute"
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
@@ -54,9 +55,16 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
+# Tests wait more than they compute: twice as many workers as cores.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
+parallel = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
 unit: $(VENV)/.ready
-	$(BIN)/python -m pytest --cov=statusproxy --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(parallel) --cov=statusproxy --cov-report=term:skip-covered
 	$(BIN)/python -m coverage report --include='statusproxy/status/*' --fail-under=100
+
+check: lint types
+	$(BIN)/python -m pytest -q $(parallel) -m "not slow"
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ import click
 
 from statusproxy import __version__
 from statusproxy.admin import client as admin_client
+from statusproxy.admin import messages
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file
 from statusproxy.config.settings import OR_GATEWAY, Settings, dump, load
@@ -24,7 +25,7 @@ from statusproxy.store.extras import missing_package
 from statusproxy.systemd import environment, with_state_directory
 
 #: Exit codes: the configuration is wrong; the service cannot start or cannot be asked.
-_EXIT_CONFIG, _EXIT_TROUBLE = 2, 1
+_EXIT_CONFIG, _EXIT_FAILURE = 2, 1
 
 _config_option = click.option(
     "--config",
@@ -71,7 +72,7 @@ def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_f
         _run_loop(serve(settings, read, given))
     except StartError as error:
         logs.flush()
-        _fail(f"statusproxy cannot start: {error}", _EXIT_TROUBLE)
+        _fail(f"statusproxy cannot start: {error}", _EXIT_FAILURE)
 
 
 @main.command()
@@ -122,7 +123,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
         return
     from statusproxy.admin.table import sessions_table
 
-    click.echo(sessions_table(answer))
+    click.echo(sessions_table(_typed(answer, messages.Sessions)))
 
 
 @main.command()
@@ -139,7 +140,7 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
         return
     from statusproxy.admin.table import history_table
 
-    click.echo(history_table(answer, session))
+    click.echo(history_table(_typed(answer, messages.History), session))
 
 
 @main.command()
@@ -149,7 +150,7 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
 def release(session: str, config: Path | None, admin: str | None) -> None:
     """End the correction of SESSION by hand: the gateway's own word shows again."""
     answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/release", session)
-    if answer.get("released"):
+    if _typed(answer, messages.Released).released:
         click.echo(f"{visible(session)}: released; the list shows again what the gateway says")
     else:
         click.echo(f"{visible(session)}: nothing to release; the list already shows what the gateway says")
@@ -166,9 +167,10 @@ def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) ->
     the session makes it known again.
     """
     for session in sessions:
-        answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/forget", session)
-        also = [visible(name) for name in answer["forgotten"] if name != session]
-        ended = any(change["change"] == "released" for change in answer["changes"])
+        path = f"/sessions/{admin_client.quote(session)}/forget"
+        answer = _typed(_ask(config, admin, "POST", path, session), messages.Forgotten)
+        also = [visible(name) for name in answer.forgotten if name != session]
+        ended = any(change.change == "released" for change in answer.changes)
         click.echo(
             f"{visible(session)}: forgotten"
             + (f" (known as {', '.join(also)})" if also else "")
@@ -191,13 +193,14 @@ def show_state(config: Path | None, admin: str | None, as_json: bool) -> None:
     The exit code is 1 where there is any.
     """
     answer = _ask(config, admin, "GET", "/state")
+    known = _typed(answer, messages.State)
     if as_json:
         click.echo(admin_client.pretty(answer))
     else:
         from statusproxy.admin.table import state_text
 
-        click.echo(state_text(answer))
-    sys.exit(_EXIT_TROUBLE if answer["damage"] or answer["store"] != "ok" else 0)
+        click.echo(state_text(known))
+    sys.exit(_EXIT_FAILURE if known.damage or known.store != "ok" else 0)
 
 
 @state.command()
@@ -205,7 +208,7 @@ def show_state(config: Path | None, admin: str | None, as_json: bool) -> None:
 @_admin_option
 def acknowledge(config: Path | None, admin: str | None) -> None:
     """Confirm that you know of the damage to the stored state: `/readyz`, page and doctor stop telling of it."""
-    count = _ask(config, admin, "POST", "/state/acknowledge")["acknowledged"]
+    count = _typed(_ask(config, admin, "POST", "/state/acknowledge"), messages.Acknowledged).acknowledged
     click.echo(f"{count} acknowledged" if count else "nothing to acknowledge: no damage is known")
 
 
@@ -228,7 +231,7 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
         path = state_file(settings.state.url, with_state_directory(known, source))
         done = back_up(path, file, force=force)
     except (ValueError, StoreError) as error:
-        _fail(f"no backup was made: {error}", _EXIT_TROUBLE)
+        _fail(f"no backup was made: {error}", _EXIT_FAILURE)
     size = f"{done.size / 1024**2:.1f} MiB"
     click.echo(f"{file}: {done.sessions} sessions, {done.changes} changes of the history ({size}), checked")
 
@@ -258,7 +261,7 @@ def doctor(
     language: Literal["en", "pt-BR"] | None,
     as_json: bool,
 ) -> None:
-    """Is everything in place? Say what is not, and how to mend it.
+    """Is everything in place? Say what is not, and how to fix it.
 
     Looks at the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
     the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.
@@ -293,23 +296,30 @@ def _ask(config: Path | None, admin: str | None, method: str, path: str, session
     if admin is None:
         settings = _load(lambda: load(config, None, environment()), instead=", or give --admin")
         if settings.admin.listen is None:
-            _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_TROUBLE)
+            _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_FAILURE)
         admin, token = str(settings.admin.listen), settings.admin.token
     try:
         return admin_client.ask(admin, method, path, token)
     except admin_client.AdminError as error:
         near = _near(admin, token, session) if session is not None and error.status == HTTPStatus.NOT_FOUND else []
-        _fail(f"{error}; did you mean {' or '.join(near)}?" if near else str(error), _EXIT_TROUBLE)
+        _fail(f"{error}; did you mean {' or '.join(near)}?" if near else str(error), _EXIT_FAILURE)
 
 
 def _near(admin: str, token: str | None, session: str) -> list[str]:
     from statusproxy.admin.ids import near_ids
 
     try:
-        known = admin_client.ask(admin, "GET", "/sessions", token)["sessions"]
+        known = admin_client.typed(admin_client.ask(admin, "GET", "/sessions", token), messages.Sessions)
     except admin_client.AdminError:
         return []
-    return [f'"{one}"' for one in near_ids(session, [str(each["session"]) for each in known])]
+    return [f'"{one}"' for one in near_ids(session, [each.session for each in known.sessions])]
+
+
+def _typed(answer: dict[str, Any], kind: type[messages.Message]) -> messages.Message:
+    try:
+        return admin_client.typed(answer, kind)
+    except admin_client.AdminError as error:
+        _fail(str(error), _EXIT_FAILURE)
 
 
 def _load(read: Callable[[], Settings], instead: str = OR_GATEWAY) -> Settings:

@@ -21,6 +21,7 @@ from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Settings
 from statusproxy.observe import access_log
 from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.loop_lag import LoopLag
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.network_errors import in_words
@@ -78,7 +79,7 @@ class Server:
         self._given = given
         self.metrics = Metrics()
         self._loop_lag = LoopLag()
-        self.metrics.collectors.register(self._loop_lag)
+        self.exposition = Exposition(self.metrics, self._loop_lag)
         self.addresses: list[str] = []
         """Where the proxy listens, as `host:port` or `unix:/path`, once started."""
         self._read_settings = read_settings
@@ -125,9 +126,9 @@ class Server:
             head_limits=head_limits(settings),
             reserve=reserve,
         )
-        self.admin = AdminListener(self.registry, self.metrics, self.proxy, settings)
-        self.admin.listening = self.addresses
-        self.admin.given = self._given
+        self.admin = AdminListener(self.registry, self.exposition, self.proxy, settings)
+        self.admin.answers.listening = self.addresses
+        self.admin.answers.given = self._given
         try:
             await self._listen(settings)
         except OSError as error:
@@ -228,7 +229,7 @@ class Server:
                 pool.close()
         self.registry.configure(settings.signal_rules(), settings.session_rules())
         if (settings.webhooks, settings.trusted_proxies) != (self.settings.webhooks, self.settings.trusted_proxies):
-            self.registry.seen.trust_changed()
+            self.registry.webhooks.trust_changed()
         self.clients.language = settings.language
         self.clients.head_timeout = settings.timeouts.request_head
         self.clients.write_timeout = settings.timeouts.response_body
@@ -344,7 +345,7 @@ class Server:
         if report.problem in UNREACHED:
             self.gateway_watch.failed()
         if report.kind is Kind.WEBHOOK:
-            self.registry.seen.passed(fold_path(report.template or ""), report.status, self._clock())
+            self.registry.webhooks.passed(fold_path(report.template or ""), report.status, self._clock())
         if self.settings.log.access:
             access_log.tell(report, self.settings.log.access)
 

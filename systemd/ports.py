@@ -126,7 +126,7 @@ def _is_used_path(path: str) -> bool:
 def _is_service(pid: int) -> bool:
     """Whether a process belongs to the installed service (cgroups(7))."""
     try:
-        return "/statusproxy.systemd" in Path(f"/proc/{pid}/cgroup").read_text()
+        return "/statusproxy.service" in Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:
         return False
 

@@ -1,9 +1,11 @@
-"""Fixtures of all tests of the traffic: an origin, and a proxy in front of it."""
+"""What all tests share: an origin and a proxy in front of it, and how the tests are divided among workers."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.proxy.harness import Origin, Running, running
 
@@ -22,3 +24,38 @@ async def proxy(origin: Origin, tmp_path: Path) -> AsyncIterator[Running]:
     """A proxy with default settings in front of `origin`."""
     async with running(tmp_path, origin.url) as proxy:
         yield proxy
+
+
+#: The same examples at each run, so that a red run is red again; `make soak` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None, max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+#: Folders whose tests start programs, machines or browsers. `make check` leaves them out.
+_SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak")
+
+#: The longest first, so that no worker begins one of them when all others are done.
+_LONGEST = ("docs", "systemd", "faults", "integration", "store")
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name binary values by their argument: gzip's hold the time of day, and all workers must name tests alike."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is slow by its folder, begin with the longest, and keep each file on one worker.
+
+    A test marked `divisible` shares nothing with the others of its file, so that any worker may take it.
+    """
+
+    def folder(item: pytest.Item) -> str:
+        return item.path.relative_to(config.rootpath / "tests").parts[0]
+
+    for item in items:
+        if folder(item) in _SLOW:
+            item.add_marker("slow")
+        divisible = item.get_closest_marker("divisible") is not None
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if divisible else str(item.path)))
+    order = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(folder(item), len(order)))

@@ -2,10 +2,12 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from statusproxy.admin.scrape import gauges
 from tests.proxy.harness import running
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +22,7 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
     assert missing == []
 
 
+@cache
 def functions(path: Path) -> set[str]:
     """The names of a file's functions."""
     if not path.is_file():
@@ -34,7 +37,7 @@ def functions(path: Path) -> set[str]:
 async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path) -> None:
     async with running(tmp_path, "http://127.0.0.1:1") as proxy:
         server = proxy.server
-        server.metrics.refresh(server.registry, server.proxy)
-        exposed = set(re.findall(r"^# HELP (statusproxy_\w+)", server.metrics.expose().decode(), re.MULTILINE))
+        text = server.exposition.expose(gauges(server.registry, server.proxy)).decode()
+        exposed = set(re.findall(r"^# HELP (statusproxy_\w+)", text, re.MULTILINE))
     listed = re.findall(r"^\| `(statusproxy_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(exposed)

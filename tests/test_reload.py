@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from statusproxy.admin import client
+from statusproxy.admin.messages import SelfReport, read
 from statusproxy.config.restart import AT_START
 from statusproxy.config.settings import Settings, dump
 from statusproxy.demo.events import status_find
@@ -122,7 +123,7 @@ PROBES: dict[str, Probe] = {
     ),
     "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.registry.store)),
     "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
-    "admin.token": Probe("fresh", lambda server: server.admin.settings.admin.token, attrgetter("admin.token")),
+    "admin.token": Probe("fresh", lambda server: server.admin.answers.settings.admin.token, attrgetter("admin.token")),
     "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),
     "gateway_tls": Probe(
         {"server_name": "other.example"}, lambda server: pool(server).origin.server_name,
@@ -228,7 +229,7 @@ async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_on
             token = server.settings.admin.token
             report = await asyncio.to_thread(client.ask, server.admin.addresses[0], "GET", "/doctor", token)
             assert report["settings"] == dump(server.settings)
-            findings = running._judge(report, wanted)
+            findings = running._judge(read(report, SelfReport), wanted)
             pending = [finding for finding in findings if finding.code.endswith("-pending")]
             if key in AT_START:
                 (found,) = pending
@@ -259,7 +260,8 @@ async def test_an_admin_listener_that_others_reach_keeps_its_token_until_the_res
         report = await asyncio.to_thread(client.ask, open_one, "GET", "/doctor", token)
         assert report["waiting"] == ["admin.listen"] + ([] if fresh else ["admin.token"])
         assert f"listen: 0.0.0.0:{port}" in report["settings"]
-        (pending,) = [each for each in running._judge(report, site.read()) if each.code == "proxy.restart-pending"]
+        findings = running._judge(read(report, SelfReport), site.read())
+        (pending,) = [each for each in findings if each.code == "proxy.restart-pending"]
         assert pending.facts["keys"] == ", ".join(report["waiting"])
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from random import Random
 from typing import Any, Final, Literal
 
@@ -112,6 +112,7 @@ class Day:
         return sum(event.leg == "inbound" and event.raw["event"] == "onpresencechanged" for event in self.events)
 
 
+@cache
 def day(seed: int = 0, *, unlinked: bool = False) -> Day:
     """A day for this seed; `unlinked` puts one real unlink and reconnect of `UNLINKED_SESSION` into it."""
     chance = Random(seed)

@@ -6,6 +6,9 @@ import socket
 from typing import Any
 from urllib.parse import quote as _quote
 
+import msgspec
+
+from statusproxy.admin.messages import Message, read
 from statusproxy.config.addresses import Address, parse_admin
 from statusproxy.observe.network_errors import in_words
 from statusproxy.observe.visible import json_visible
@@ -83,6 +86,17 @@ def ask(where: str, method: str, path: str, token: str | None = None, patience: 
     if response.status >= 400:
         raise AdminError(str(answer.get("error", f"the admin listener answered {response.status}")), response.status)
     return answer
+
+
+def typed(answer: dict[str, Any], kind: type[Message]) -> Message:
+    """An answer as the message that it is. Raises `AdminError` where it is another, as of another version."""
+    try:
+        return read(answer, kind)
+    except msgspec.ValidationError as error:
+        raise AdminError(
+            f"the running proxy's answer cannot be read ({error}); is it another version of statusproxy? "
+            "Restart the service, or run its own `statusproxy`"
+        ) from error
 
 
 def _connect(address: Address, patience: float) -> http.client.HTTPConnection:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
+from statusproxy.admin.messages import Health
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.proxy.upstream.connection import UpstreamError
 from statusproxy.registry.registry import SessionRegistry
@@ -15,37 +16,32 @@ FRESH: Final = 1.0
 PATIENCE: Final = 5.0
 
 
-class Health:
+class HealthCheck:
     """Looks at store and gateway when asked; those who ask at the same time share one look at the gateway."""
 
     def __init__(self, registry: SessionRegistry, proxy: Proxy) -> None:
         self._registry = registry
         self._proxy = proxy
         self._looked_at = float("-inf")
-        self._trouble: str | None = None
+        self._error: str | None = None
         self._looking = asyncio.Lock()
 
-    async def report(self) -> dict[str, Any]:
-        """`status` is `ok`, `degraded` or `trouble`; `store` and `gateway` are `ok` or what is wrong with them.
-
-        `degraded`: all works, but the stored state was damaged, and no operator has acknowledged it. Only then is
-        there a `damage`, a list of sentences. A restart would help nothing, so that it counts as ready.
-        `missing` names what a proxy in front leaves out (`absences`); it is there only where something is.
-        With a store on a server, `journal` is `ok`, `off`, or why changes would be lost if server and proxy failed
-        together. It does not make the proxy unready: as long as the server is there, nothing is at risk.
-        """
+    async def report(self) -> Health:
+        """How store and gateway are now."""
         store, gateway = await asyncio.gather(self._store(), self._gateway())
-        damage = [str(each) for each in self._registry.damage]
-        missing = self._registry.absences.going_on(self._registry.clock.wall())
+        damage = [str(each) for each in self._registry.saving.damage]
         works = store is None and gateway is None
-        status = "trouble" if not works else "degraded" if damage else "ok"
-        report: dict[str, Any] = {"status": status, "store": store or "ok", "gateway": gateway or "ok"}
-        report |= {"missing": missing} if missing else {}
-        return report | ({"damage": damage} if damage else {}) | self._journal()
+        return Health(
+            status="trouble" if not works else "degraded" if damage else "ok",
+            store=store or "ok",
+            gateway=gateway or "ok",
+            missing=self._registry.absences.going_on(self._registry.clock.wall()),
+            damage=damage,
+            journal=self._journal(),
+        )
 
-    def _journal(self) -> dict[str, str]:
-        journal = self._registry.store.journal
-        return {} if journal is None else {"journal": journal}
+    def _journal(self) -> str | None:
+        return self._registry.store.journal
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""
@@ -57,9 +53,9 @@ class Health:
         """Why no connection to the gateway can be had, or None."""
         async with self._looking:
             if time.monotonic() - self._looked_at >= FRESH:
-                self._trouble = await self._connect()
+                self._error = await self._connect()
                 self._looked_at = time.monotonic()
-            return self._trouble
+            return self._error
 
     async def _connect(self) -> str | None:
         try:

@@ -1,10 +1,10 @@
 """What a running proxy tells `statusproxy doctor`: its settings, who sent webhooks, who spoke for others."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from statusproxy import __version__
+from statusproxy.admin.messages import Health, SelfReport
 from statusproxy.config.settings import Settings, dump
 from statusproxy.proxy.exchange import Proxy
 from statusproxy.registry.registry import SessionRegistry
@@ -15,26 +15,22 @@ def self_report(
     proxy: Proxy,
     settings: Settings,
     listening: Sequence[str],
-    health: Mapping[str, Any],
+    health: Health,
     waiting: Sequence[str] = (),
     given: Sequence[str] = (),
-) -> dict[str, Any]:
-    """JSON's types only; times in epoch seconds. No secret: the settings in force are masked as `check` prints them.
-
-    `waiting` are the keys that were changed in the file and wait for a restart; `given` those that the command line
-    sets, whatever the file says.
-    """
-    return {
-        "version": __version__,
-        "pid": os.getpid(),
-        "now": registry.clock.wall(),
-        "started": registry.started_at,
-        "listening": list(listening),
-        "settings": dump(settings),
-        "waiting": list(waiting),
-        "given": list(given),
-        "health": dict(health),
-        "webhooks": {"last_heard": registry.heard_at, **registry.seen.report()},
-        "absences": registry.absences.report(),
-        "forwarding_strangers": list(proxy.site.trust.strangers),
-    }
+) -> SelfReport:
+    """All that the doctor asks for. `waiting` and `given` are keys of settings (`SelfReport`)."""
+    return SelfReport(
+        version=__version__,
+        pid=os.getpid(),
+        now=registry.clock.wall(),
+        started=registry.started_at,
+        listening=list(listening),
+        settings=dump(settings),
+        waiting=list(waiting),
+        given=list(given),
+        health=health,
+        webhooks=registry.webhooks.report(),
+        absences=registry.absences.report(),
+        forwarding_strangers=list(proxy.site.trust.strangers),
+    )

@@ -1,66 +1,60 @@
 """The command line's tables: what is known of each session, and its history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from statusproxy.admin.messages import History, Moment, Session, Sessions, State
 from statusproxy.observe.visible import visible
+from statusproxy.observe.webhook_stats import WebhookTotals
 
 
-def sessions_table(answer: dict[str, Any]) -> str:
+def sessions_table(answer: Sessions) -> str:
     """`/sessions` as a table: one line a session, those shown as disconnected first."""
     rows = [
         (
-            str(one["session"]),
+            one.session,
             _shown(one),
-            local(one["since"]),
-            str(one["reason"] or "–"),
-            str(one["last_event"] or "–"),
-            local(one["last_event_at"]),
-            str(one["gateway_said"] or "–"),
+            local(one.since),
+            one.reason or "–",
+            one.last_event or "–",
+            local(one.last_event_at),
+            one.gateway_said or "–",
         )
-        for one in answer["sessions"]
+        for one in answer.sessions
     ]
-    untrusted = _untrusted(answer.get("webhooks"))
+    untrusted = _untrusted(answer.webhooks)
     if not rows:
-        heard = answer.get("webhook_last_heard")
-        if heard:
+        if answer.webhook_last_heard:
             return "No session is known yet; events have been seen, but none about a session."
         return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
     head = ("SESSION", "SHOWN", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
     return _table(head, rows) + (f"\n\nWarning: {untrusted}" if untrusted else "")
 
 
-def _untrusted(webhooks: Mapping[str, Any] | None) -> str | None:
+def _untrusted(webhooks: WebhookTotals | None) -> str | None:
     """What to say where webhooks came since the start, and not one from a sender that is trusted."""
-    if not webhooks or webhooks["trusted"] or not webhooks["came"]:
+    if webhooks is None or webhooks.trusted or not webhooks.came:
         return None
-    count = webhooks["came"]
-    reasons = ", ".join(f"{why}: {number}" for why, number in webhooks["untrusted"].items())
+    reasons = ", ".join(f"{why}: {number}" for why, number in webhooks.untrusted.items())
     return (
-        f"{count} {'webhook' if count == 1 else 'webhooks'} came since the start, none trusted ({reasons}). "
-        "`statusproxy doctor` says which senders, and what to change."
+        f"{webhooks.came} {'webhook' if webhooks.came == 1 else 'webhooks'} came since the start, none trusted "
+        f"({reasons}). `statusproxy doctor` says which senders, and what to change."
     )
 
 
-def _shown(one: dict[str, Any]) -> str:
+def _shown(one: Session) -> str:
     """What the channel list shows; what no answer has shown yet only will be shown."""
-    if one["shows"] != "disconnected":
+    if one.shows != "disconnected":
         return "as gateway says"
-    return "disconnected" if one.get("shown_at") else "will be disconnected"
+    return "disconnected" if one.shown_at else "will be disconnected"
 
 
-def history_table(answer: dict[str, Any], session: str | None = None) -> str:
+def history_table(answer: History, session: str | None = None) -> str:
     """`/history` as a table, of one `session` or of all: one line a change, newest first."""
     rows = [
-        (
-            local(one["at"]),
-            str(one["session"]),
-            _change(str(one["change"]), str(one["reason"])),
-            str(one["reason"]),
-            str(one["gateway_said"] or "–"),
-        )
-        for one in answer["history"]
+        (local(one.at), one.session, _change(one.change, one.reason), one.reason, one.gateway_said or "–")
+        for one in answer.history
     ]
     if not rows:
         if session is not None:
@@ -80,18 +74,16 @@ def _change(what: str, reason: str) -> str:
     return {"started": "lost", "repeated": "still lost"}.get(what, what)
 
 
-def state_text(answer: dict[str, Any]) -> str:
+def state_text(answer: State) -> str:
     """`/state` as sentences: whether the state can be written, and each damage that is not acknowledged."""
-    lines = [
-        "The state can be written." if answer["store"] == "ok" else f"The state cannot be written: {answer['store']}"
-    ]
-    lines += [f"Damage: {one['text']}" for one in answer["damage"]]
-    if answer["damage"]:
+    lines = ["The state can be written." if answer.store == "ok" else f"The state cannot be written: {answer.store}"]
+    lines += [f"Damage: {one.text}" for one in answer.damage]
+    if answer.damage:
         lines.append("When you have looked into it: statusproxy state acknowledge")
     return "\n".join(visible(line) for line in lines)
 
 
-def local(moment: str | None) -> str:
+def local(moment: Moment) -> str:
     """An ISO 8601 moment in this host's time, to the second."""
     if not moment:
         return "–"

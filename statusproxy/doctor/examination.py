@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from statusproxy.admin.messages import Sessions
 from statusproxy.assembly import build_site
 from statusproxy.config.settings import Settings
 from statusproxy.doctor.asking import Asker
@@ -41,22 +41,22 @@ async def examine(
     findings = await configuration.configuration(settings, None if source is None else str(source), written)
     report, sessions, said = await running.ask(settings, admin)
     findings += said
-    serving = None if report is None else [str(each) for each in report["listening"]]
+    serving = None if report is None else report.listening
     findings += await ports.ports(settings.listen, serving)
     if report is None and settings.admin.listen is not None and admin is None and _is_free(said):
         findings += await ports.ports([settings.admin.listen], None, admin=True)
     findings += await _gateway(settings, credentials, sessions, written)
     findings += await webhooks.webhooks(settings, report, written, _heard_before(sessions))
-    works = report is not None and report["health"]["store"] == "ok"
+    works = report is not None and report.health.store == "ok"
     known = with_state_directory(environ, source)
     findings += await disk.disk(settings.state.url, known, works=works)
     findings += await state_server.state_server(settings.state, known, works=works)
     return [*findings, *await service.service(run, booted)]
 
 
-def _heard_before(sessions: Mapping[str, Any] | None) -> float | None:
+def _heard_before(sessions: Sessions | None) -> float | None:
     """When any session was last heard of, as the running proxy remembers over restarts."""
-    moments = [one["last_event_at"] for one in (sessions or {}).get("sessions", ()) if one["last_event_at"]]
+    moments = [one.last_event_at for one in (sessions.sessions if sessions else ()) if one.last_event_at]
     return max((datetime.fromisoformat(each).timestamp() for each in moments), default=None)
 
 
@@ -66,7 +66,7 @@ def _is_free(said: list[Finding]) -> bool:
 
 
 async def _gateway(
-    settings: Settings, credentials: Credentials, sessions: Mapping[str, Any] | None, written: Written
+    settings: Settings, credentials: Credentials, sessions: Sessions | None, written: Written
 ) -> list[Finding]:
     try:
         site = build_site(settings)
@@ -79,7 +79,7 @@ async def _gateway(
             gateway.gateway(asker, settings.gateway), gateway.hubs(hubs)
         )
         if reached:
-            known = None if sessions is None else sessions["sessions"]
+            known = None if sessions is None else sessions.sessions
             findings += await channels.lists(settings, asker, credentials, known, written)
         else:
             findings.append(note("channels.not-checked"))

@@ -6,7 +6,9 @@ tells of it. It is logged when it is first seen, and again each hour that it goe
 
 import logging
 from collections import Counter
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -30,7 +32,20 @@ _LINES: Final = {
 }
 
 
-class _Seen:
+class AbsenceReport(msgspec.Struct, frozen=True):
+    """What one peer leaves out of its requests."""
+
+    missing: str
+    """`client` or `upgrade`."""
+    peer: str
+    count: int
+    """Such requests since the start, and how many of them were watched webhooks."""
+    webhooks: int
+    last: float
+    """Epoch seconds."""
+
+
+class _Tally:
     __slots__ = ("count", "last", "logged", "webhooks")
 
     def __init__(self) -> None:
@@ -44,33 +59,33 @@ class Absences:
     """The tallies; noting is a dictionary look-up and some additions."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], _Seen] = {}
+        self._tallies: dict[tuple[str, str], _Tally] = {}
         self.counts: Counter[str] = Counter({CLIENT: 0, UPGRADE: 0})
         """Requests since the start by what they lacked."""
 
     def note(self, what: str, peer: str, now: float, *, webhook: bool) -> None:
         """A request of this peer lacked something; `now` in epoch seconds. `webhook`: it was a watched one."""
         key = (what, peer)
-        seen = self._seen.get(key)
-        if seen is None:
-            if len(self._seen) >= PEERS:
+        tally = self._tallies.get(key)
+        if tally is None:
+            if len(self._tallies) >= PEERS:
                 key = (what, OTHER)
-            seen = self._seen.setdefault(key, _Seen())
+            tally = self._tallies.setdefault(key, _Tally())
         self.counts[what] += 1
-        seen.count += 1
-        seen.webhooks += webhook
-        seen.last = now
-        if not 0 <= now - seen.logged < HOUR:
-            seen.logged = now
+        tally.count += 1
+        tally.webhooks += webhook
+        tally.last = now
+        if not 0 <= now - tally.logged < HOUR:
+            tally.logged = now
             log.warning(_LINES[what], key[1], extra={"client": key[1], "missing": what})
 
     def going_on(self, now: float) -> list[str]:
         """What was missing within the last hour."""
-        return sorted({what for (what, _), seen in self._seen.items() if now - seen.last < HOUR})
+        return sorted({what for (what, _), tally in self._tallies.items() if now - tally.last < HOUR})
 
-    def report(self) -> list[dict[str, Any]]:
-        """All of it as JSON's types; times in epoch seconds."""
+    def report(self) -> list[AbsenceReport]:
+        """All of it."""
         return [
-            {"missing": what, "peer": peer, "count": seen.count, "webhooks": seen.webhooks, "last": seen.last}
-            for (what, peer), seen in self._seen.items()
+            AbsenceReport(what, peer, tally.count, tally.webhooks, tally.last)
+            for (what, peer), tally in self._tallies.items()
         ]

@@ -12,7 +12,6 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Hashable
 from typing import Any, Final, Literal, TextIO
 
 from statusproxy.observe.log_writer import LogWriter
@@ -47,46 +46,6 @@ _NUMBER: Final = re.compile(r"\d{6,}(?=\d{4})")
 def public_name(session: str) -> str:
     """A session's id as it may be logged: of a phone number in it, only the last four digits."""
     return _NUMBER.sub("…", session)
-
-
-#: Seconds in which a warning is logged once for each thing it is about, and how many such things are told apart.
-QUIET: Final = 60.0
-_TOLD_APART: Final = 256
-
-
-class Repeats:
-    """Keeps a warning that comes again and again to one line a minute for each thing it is about, with a count.
-
-    What a flood can make up (senders' addresses) is told apart up to a bound; beyond, all share one line.
-    """
-
-    def __init__(self) -> None:
-        self._since: dict[Hashable, float] = {}
-        self._kept_back: dict[Hashable, int] = {}
-
-    def more(self, key: Hashable, others: Hashable, now: float) -> tuple[Hashable, int] | None:
-        """What to log now: `key` (or `others`, where too many are told apart) and how often it came since its last
-        line without being logged. None where it must not be logged now."""
-        if key not in self._since and len(self._since) >= _TOLD_APART:
-            key = others
-        since = self._since.get(key)
-        # A clock that was set back silences nothing.
-        if since is not None and 0 <= now - since < QUIET:
-            self._kept_back[key] = self._kept_back.get(key, 0) + 1
-            return None
-        self._since[key] = now
-        return key, self._kept_back.pop(key, 0)
-
-    def overdue(self, now: float) -> list[tuple[Hashable, int]]:
-        """What came again after its last line, a minute and more ago: to be logged now, each with its count."""
-        owed = []
-        for key in [key for key, since in self._since.items() if not 0 <= now - since < QUIET]:
-            if key in self._kept_back:
-                owed.append((key, self._kept_back.pop(key)))
-                self._since[key] = now
-            else:
-                del self._since[key]
-        return owed
 
 
 class TextFormatter(logging.Formatter):

@@ -1,11 +1,13 @@
-"""What came by on the webhooks' ways since the start: who sent, what was believed, what it was about.
+"""What came on the webhooks' paths since the start: who sent, what was trusted, what it was about.
 
-Counted for people who ask whether the proxy is on the webhooks' way at all (`statusproxy doctor`). Nothing in it
+Counted for people who ask whether the proxy is on the webhooks' path at all (`statusproxy doctor`). Nothing in it
 grows with the traffic: the tables are bounded, and no body, contact or field's value is kept.
 """
 
 from collections import Counter, deque
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from statusproxy.observe.silence import Rhythm
 from statusproxy.status.signals import FURTHEST_AHEAD
@@ -24,12 +26,77 @@ _NAME: Final = 64
 OTHER: Final = "other"
 
 
+class SenderReport(msgspec.Struct, frozen=True):
+    """What came from one address. In JSON the first release's keys stay: `believed` and `doubts`."""
+
+    address: str
+    trusted: int = msgspec.field(name="believed")
+    """Webhooks that passed every check."""
+    untrusted: dict[str, int] = msgspec.field(name="doubts")
+    """The others, by the check that they failed (`network`, `secret`, `signature`)."""
+    last: float
+    """Epoch seconds."""
+
+
+class PathReport(msgspec.Struct, frozen=True):
+    """What was posted to one watched path, and how it was answered."""
+
+    path: str
+    count: int
+    last: float
+    """Epoch seconds."""
+    gap: float
+    """The longest gap between the last arrivals, in seconds."""
+    statuses: dict[str, int]
+    """Answers by their status code."""
+
+
+class EventReport(msgspec.Struct, frozen=True):
+    """How often an event of this name came to this."""
+
+    event: str
+    verdict: str
+    count: int
+
+
+class ClockReport(msgspec.Struct, frozen=True):
+    """How the senders' clock compares with ours."""
+
+    timed: int
+    """Signals with a time of their own, of the last `TIMED`."""
+    lag: float | None
+    """Seconds by which the quickest of them was behind; None where there was none."""
+    ahead: int
+    """Signals dated too far ahead to be used, since the start."""
+
+
+class WebhooksReport(msgspec.Struct, frozen=True):
+    """All of it, for the doctor."""
+
+    last_heard: float | None
+    """When the last trusted webhook came, epoch seconds."""
+    heard: int
+    gap: float
+    senders: list[SenderReport]
+    paths: list[PathReport]
+    events: list[EventReport]
+    clock: ClockReport
+
+
+class WebhookTotals(msgspec.Struct, frozen=True):
+    """How many webhooks came, how many from trusted senders, and the others by the check that they failed."""
+
+    came: int
+    trusted: int
+    untrusted: dict[str, int]
+
+
 class _Sender:
-    __slots__ = ("believed", "doubts", "last")
+    __slots__ = ("last", "trusted", "untrusted")
 
     def __init__(self) -> None:
-        self.believed = 0
-        self.doubts: Counter[str] = Counter()
+        self.trusted = 0
+        self.untrusted: Counter[str] = Counter()
         self.last = 0.0
 
 
@@ -41,7 +108,7 @@ class _Path:
         self.statuses: Counter[int] = Counter()
 
 
-class Seen:
+class WebhookStats:
     """The tallies; every method is a few dictionary look-ups."""
 
     def __init__(self) -> None:
@@ -54,27 +121,27 @@ class Seen:
         """Of all trusted webhooks."""
 
     def heard(self, source: str, event: str | None, verdict: str, now: float) -> None:
-        """A believed webhook was read: the event it names, and what became of it."""
+        """A trusted webhook was read: the event it names, and what became of it."""
         self.rhythm.came(now)
         sender = self._sender(source)
-        sender.believed += 1
+        sender.trusted += 1
         sender.last = now
         key = ((event or "")[:_NAME], verdict)
         if key not in self._events and len(self._events) >= EVENTS:
             key = (OTHER, verdict if len(self._events) < 2 * EVENTS else OTHER)
         self._events[key] += 1
 
-    def doubted(self, source: str, why: str, now: float) -> None:
-        """A webhook came from a sender that is not believed, and why not."""
+    def untrusted(self, source: str, why: str, now: float) -> None:
+        """A webhook came from a sender that is not trusted, and why not."""
         sender = self._sender(source)
-        sender.doubts[why] += 1
+        sender.untrusted[why] += 1
         sender.last = now
 
     def trust_changed(self) -> None:
-        """Other senders are trusted from now on: what was doubted before says nothing any more."""
+        """Other senders are trusted from now on: what was not trusted before says nothing any more."""
         for address, sender in list(self._senders.items()):
-            sender.doubts.clear()
-            if not sender.believed:
+            sender.untrusted.clear()
+            if not sender.trusted:
                 del self._senders[address]
 
     def timed(self, at: float | None, now: float) -> None:
@@ -96,51 +163,54 @@ class Seen:
         way.rhythm.came(now)
         way.statuses[status] += 1
 
-    def totals(self) -> dict[str, Any]:
-        """How many webhooks came, how many from trusted senders, and why the others were not trusted."""
-        doubts: Counter[str] = Counter()
-        for one in self._senders.values():
-            doubts.update(one.doubts)
-        trusted = sum(one.believed for one in self._senders.values())
-        return {"came": trusted + doubts.total(), "trusted": trusted, "untrusted": dict(doubts)}
+    @property
+    def last_heard(self) -> float | None:
+        """When the last trusted webhook came, epoch seconds; None before the first."""
+        return self.rhythm.last if self.rhythm.count else None
 
-    def report(self) -> dict[str, Any]:
-        """All of it as JSON's types; times in epoch seconds."""
-        return {
-            "heard": self.rhythm.count,
-            "gap": self.rhythm.gap,
-            "senders": [
-                {"address": address, "believed": one.believed, "doubts": dict(one.doubts), "last": one.last}
+    def totals(self) -> WebhookTotals:
+        """How many came, whoever sent them."""
+        untrusted: Counter[str] = Counter()
+        for one in self._senders.values():
+            untrusted.update(one.untrusted)
+        trusted = sum(one.trusted for one in self._senders.values())
+        return WebhookTotals(trusted + untrusted.total(), trusted, dict(untrusted))
+
+    def report(self) -> WebhooksReport:
+        """All of it."""
+        return WebhooksReport(
+            last_heard=self.last_heard,
+            heard=self.rhythm.count,
+            gap=self.rhythm.gap,
+            senders=[
+                SenderReport(address, one.trusted, dict(one.untrusted), one.last)
                 for address, one in self._senders.items()
             ],
-            "paths": [
-                {
-                    "path": path,
-                    "count": one.rhythm.count,
-                    "last": one.rhythm.last,
-                    "gap": one.rhythm.gap,
-                    "statuses": {str(status): count for status, count in one.statuses.items()},
-                }
+            paths=[
+                PathReport(
+                    path,
+                    one.rhythm.count,
+                    one.rhythm.last,
+                    one.rhythm.gap,
+                    {str(status): count for status, count in one.statuses.items()},
+                )
                 for path, one in self._paths.items()
             ],
-            "events": [
-                {"event": event, "verdict": verdict, "count": count}
-                for (event, verdict), count in self._events.most_common()
-            ],
+            events=[EventReport(*key, count) for key, count in self._events.most_common()],
             # Deliveries can be late but not early: the quickest of the last few tells how the clocks differ.
-            "clock": {"timed": len(self._lags), "lag": min(self._lags, default=None), "ahead": self._ahead},
-        }
+            clock=ClockReport(len(self._lags), min(self._lags, default=None), self._ahead),
+        )
 
     def _sender(self, source: str) -> _Sender:
         sender = self._senders.get(source)
         if sender is None:
             if len(self._senders) >= SENDERS:
-                # A flood from made-up senders pushes none out that was ever believed.
-                idle = next((each for each, one in self._senders.items() if not one.believed and each != OTHER), None)
+                # A flood from made-up senders pushes none out that was ever trusted.
+                idle = next((each for each, one in self._senders.items() if not one.trusted and each != OTHER), None)
                 if idle is None:
                     source = OTHER
                 else:
                     gone = self._senders.pop(idle)
-                    self._senders.setdefault(OTHER, _Sender()).doubts += gone.doubts
+                    self._senders.setdefault(OTHER, _Sender()).untrusted += gone.untrusted
             sender = self._senders.setdefault(source, _Sender())
         return sender

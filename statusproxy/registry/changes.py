@@ -1,111 +1,43 @@
-"""Tell of changes in the log, in bounded measure: a flood of events must not become a flood of lines.
+"""Who is told of changes: each batch of changes goes to every subscriber, in the order of subscription."""
 
-A line takes 25 µs. A site on which 300 sessions fall at once gets a line for each; beyond `LINES` a minute the lines
-are counted, and the count is said once the minute is over. The history and the metrics have every change.
-"""
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-import logging
-from collections.abc import Sequence
-from typing import Final
-
-from statusproxy.observe.logs import NOTICE, public_name
 from statusproxy.status.sessions import Change
 
-log = logging.getLogger("statusproxy.sessions")
 
-#: Lines about single sessions within one period of this length in seconds.
-LINES: Final = 1_000
-PERIOD: Final = 60.0
-
-_WORDS: Final = {
-    "started": "%s: disconnected (%s); will be shown as disconnected",
-    "repeated": "%s: reported disconnected once more (%s)",
-    "released": "%s: no longer shown as disconnected (%s)",
-    "forgotten": "%s: forgotten (%s)",
-}
-
-#: A loss asks for somebody to act; its end is worth a look; its repetition is neither.
-_LEVELS: Final = {"started": logging.WARNING, "released": NOTICE}
-
-
-class ChangeLog:
-    """Writes the lines, and counts those that there were too many of."""
-
-    def __init__(self) -> None:
-        self._since = 0.0
-        self._written = 0
-        self._left_out = 0
-        self._evicted = 0
-        self._evicted_said_at = 0.0
+class Subscriber(Protocol):
+    """Something that follows the changes of sessions: the log, the metrics, the status page."""
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
-        """One line for each change of a session's state."""
-        for change in changes:
-            if self._may(now):
-                session = public_name(change.session)
-                log.log(
-                    _LEVELS.get(change.what, logging.INFO),
-                    _WORDS.get(change.what, "%s: %s"),
-                    session,
-                    change.reason,
-                    extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
-                )
+        """Take in one batch of changes, oldest first; never empty.
 
-    def first_shown(self, session: str, now: float) -> None:
-        """One line when an answer was first changed for a session."""
-        if self._may(now):
-            session = public_name(session)
-            log.info("%s: shown as disconnected from now on", session, extra={"session": session, "change": "shown"})
+        `now` and the times in them are of the proxy's own clock, epoch seconds. Returns at once and does not raise:
+        the webhook or answer that caused the changes waits for it.
+        """
 
-    def ignored(self, session: str, event: str | None, verdict: str, now: float) -> None:
-        """One line for an event that is late, or was heard before."""
-        if self._may(now):
-            session = public_name(session)
-            log.info(
-                "%s: %s event left aside: %s",
-                session,
-                event,
-                verdict,
-                extra={"session": session, "event": event, "verdict": verdict},
-            )
 
-    def evicted(self, count: int, bound: int, now: float) -> None:
-        """So many sessions had to be forgotten: one line a minute."""
-        self._evicted += count
-        self._say_evicted(bound, now)
+class Changes:
+    """The list of subscribers."""
 
-    def overdue(self, bound: int, now: float) -> None:
-        """Say what is still owed from a minute that is over."""
-        self._say_evicted(bound, now)
-        if not 0 <= now - self._since < PERIOD:
-            self._begin(now)
+    __slots__ = ("_subscribers",)
 
-    def _say_evicted(self, bound: int, now: float) -> None:
-        if self._evicted and not 0 <= now - self._evicted_said_at < PERIOD:
-            log.warning(
-                "%d sessions forgotten: there is room for %d (sessions.max_sessions); "
-                "those that the gateway's list has named go last",
-                self._evicted,
-                bound,
-                extra={"forgotten": self._evicted, "room": bound},
-            )
-            self._evicted = 0
-            self._evicted_said_at = now
+    def __init__(self, *subscribers: Subscriber) -> None:
+        self._subscribers = subscribers
 
-    def _may(self, now: float) -> bool:
-        if not 0 <= now - self._since < PERIOD:  # over, or the clock was set back
-            self._begin(now)
-        if self._written >= LINES:
-            self._left_out += 1
-            return False
-        self._written += 1
-        return True
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Tell `subscriber` of every batch from now on; call what is returned to end that."""
+        self._subscribers = (*self._subscribers, subscriber)
 
-    def _begin(self, now: float) -> None:
-        if self._left_out:
-            log.warning(
-                "%d more lines about sessions were left out within a minute; the history has every change",
-                self._left_out,
-                extra={"left_out": self._left_out},
-            )
-        self._since, self._written, self._left_out = now, 0, 0
+        def unsubscribe() -> None:
+            self._subscribers = tuple(one for one in self._subscribers if one is not subscriber)
+
+        return unsubscribe
+
+    def publish(self, changes: Sequence[Change], now: float) -> None:
+        """Tell every subscriber of these changes."""
+        for subscriber in self._subscribers:
+            subscriber.changed(changes, now)
+
+    def __len__(self) -> int:
+        return len(self._subscribers)

@@ -1,4 +1,4 @@
-"""The command line against a running proxy, each as a process of its own; and what the client says of trouble."""
+"""The command line against a running proxy, each as a process of its own; and the errors that the client tells."""
 
 import http.server
 import json
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.admin.client import AdminError, ask, quote
+from statusproxy.admin.client import AdminError, ask, pretty, quote, typed
+from statusproxy.admin.messages import Acknowledged
 from tests.admin.process import Process, free_port, running_process
 
 LIST = {"success": True, "channels": [{"id": "Sales Team", "name": "Sales Team", "status": "connected"}]}
@@ -161,3 +162,36 @@ def test_an_address_that_cannot_be_read_is_said_and_not_repeated(where: str) -> 
     with pytest.raises(AdminError, match="the admin listener's address cannot be read; allowed: host:port") as caught:
         ask(where, "GET", "/sessions")
     assert "hidden" not in str(caught.value)
+
+
+class _Refusing(_Other):
+    answer = b"{}"
+
+    def do_GET(self) -> None:
+        self.send_response(418)
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+
+@pytest.mark.parametrize(("said", "told"), [(b"{}", "the admin listener answered 418"), (b'{"error":"no"}', "no")])
+def test_an_error_is_told_in_the_listeners_words(said: bytes, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Refusing, "answer", said)
+    with http.server.HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(AdminError) as caught:
+            ask(f"127.0.0.1:{server.server_port}", "GET", "/sessions")
+        thread.join()
+    assert (str(caught.value), caught.value.status) == (told, 418)
+
+
+def test_json_for_people_shows_what_a_terminal_would_obey() -> None:
+    assert pretty({"a": "é\x1b[2J", "b": [1]}).splitlines() == [
+        "{", '  "a": "é\\u001b[2J",', '  "b": [', "    1", "  ]", "}",
+    ]  # fmt: skip
+
+
+def test_an_answer_is_read_as_what_it_is_and_one_of_another_version_is_an_error_in_words() -> None:
+    assert typed({"acknowledged": 2}, Acknowledged) == Acknowledged(2)
+    with pytest.raises(AdminError, match=r"cannot be read \(.*acknowledged.*\).*another version of statusproxy"):
+        typed({"noted": 2}, Acknowledged)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from statusproxy.admin import feed as feed_module
-from statusproxy.admin.report import session_text
+from statusproxy.admin import session_reports as reports_module
+from statusproxy.admin.messages import Session
+from statusproxy.admin.report import session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Override, Record
 from tests.admin.harness import Admin
@@ -125,7 +127,7 @@ async def test_a_forgotten_session_is_told_as_gone(admin: Admin) -> None:
         assert (await page.next("gone"))["sessions"] == ["sales"]
 
 
-async def test_trouble_with_the_gateway_is_told(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_of_the_gateway_is_told(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "HEALTH_EVERY", 0.0)
     async with open_page(admin) as page:
         assert (await page.next("health"))["gateway"] == "ok"
@@ -170,12 +172,12 @@ async def test_pages_beyond_the_limit_are_told_to_come_later(admin: Admin, monke
 
 async def test_nobody_looking_costs_nothing(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "CLOCK_EVERY", 0.02)
-    feed: Any = admin.proxy.server.admin._feed
+    feed: Any = admin.proxy.server.admin.answers.feed
     async with open_page(admin) as page:
         await page.next("health")
         assert feed._task is not None
     async with asyncio.timeout(PATIENCE):
-        while feed._task is not None or feed._registry._listeners:  # noqa: ASYNC110 - the page's going shows at the next piece
+        while feed._task is not None or len(feed._registry.changes) > 2:  # noqa: ASYNC110 - the page's going shows at the next piece
             await asyncio.sleep(0.01)
     assert feed._pages == set()
 
@@ -183,12 +185,12 @@ async def test_nobody_looking_costs_nothing(admin: Admin, monkeypatch: pytest.Mo
 async def test_stopping_ends_every_stream(admin: Admin) -> None:
     async with open_page(admin) as page:
         await page.next("health")
-        admin.proxy.server.admin._feed.close()
+        admin.proxy.server.admin.answers.feed.close()
         with pytest.raises(EOFError):
             await page.next("never")
 
 
-async def test_trouble_in_one_look_does_not_end_the_looking(
+async def test_an_error_in_one_look_does_not_end_the_looking(
     admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_page(admin) as page:
@@ -213,11 +215,11 @@ async def test_trouble_in_one_look_does_not_end_the_looking(
 async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
-    def counted(record: Record, word: Word | None) -> str:
+    def counted(record: Record, word: Word | None) -> Session:
         written.append(record.session)
-        return session_text(record, word)
+        return session_report(record, word)
 
-    monkeypatch.setattr(feed_module, "session_text", counted)
+    monkeypatch.setattr(reports_module, "session_report", counted)
     names = [f"session-{number}" for number in range(600)]
     admin.proxy.server.registry.sessions.load([Record(name, heard_at=1.0) for name in names])
     async with AsyncExitStack() as stack:
@@ -253,9 +255,9 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
     registry = admin.proxy.server.registry
     gateway_word = registry.gateway_word
 
-    def text(record: Record, word: Word | None) -> str:
+    def text(record: Record, word: Word | None) -> Session:
         done["written"] += 1
-        return session_text(record, word)
+        return session_report(record, word)
 
     def word(session: str) -> Word | None:
         done["looked at"] += 1
@@ -267,7 +269,7 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
             most.update({name: max(0, count - most[name]) for name, count in done.items()})
             done.clear()
 
-    monkeypatch.setattr(feed_module, "session_text", text)
+    monkeypatch.setattr(reports_module, "session_report", text)
     monkeypatch.setattr(registry, "gateway_word", word)
     registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
     other = asyncio.create_task(somebody_else())
@@ -276,7 +278,7 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
             for _ in range(4):
                 await page.next("sessions")
     other.cancel()
-    assert most == {"written": feed_module.BATCH, "looked at": feed_module.LOOKED_AT}
+    assert most == {"written": feed_module.BATCH, "looked at": reports_module.LOOKED_AT}
 
 
 async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
@@ -284,13 +286,13 @@ async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
 ) -> None:
     registry = admin.proxy.server.registry
     registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
-    feed: Any = admin.proxy.server.admin._feed
+    feed: Any = admin.proxy.server.admin.answers.feed
     follow = feed.follow()
     first = asyncio.ensure_future(anext(follow))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.wait([first])
     await follow.aclose()
-    assert (registry.sessions._watches, feed._task, feed._shown) == ([], None, {})
+    assert (registry.sessions._watches, feed._task, feed._reports.ids()) == ([], None, [])
     async with open_page(admin) as page:
         assert (await page.next("hello"))["total"] == 1_000

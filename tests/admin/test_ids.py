@@ -50,3 +50,7 @@ def test_a_mistyped_id_is_told_its_neighbours(typed: str, meant: list[str]) -> N
 
 def test_a_few_are_suggested_and_never_all() -> None:
     assert near_ids("unit", [f"unit{number}" for number in range(50)]) == ["unit0", "unit1", "unit2"]
+
+
+def test_ids_that_share_letters_but_no_order_are_not_alike() -> None:
+    assert near_ids("abcdefgh", ["hgfedcba"]) == []

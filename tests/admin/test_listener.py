@@ -11,9 +11,12 @@ from urllib.parse import quote
 import pytest
 
 from statusproxy import __version__
+from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
-from statusproxy.admin import listener as listener_module
-from statusproxy.admin.report import session_text
+from statusproxy.admin.listener import AdminListener
+from statusproxy.admin.messages import Session
+from statusproxy.admin.report import session_report
+from statusproxy.config.settings import loads
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Record
 from statusproxy.store import StoreError
@@ -57,11 +60,11 @@ async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
     async with start(state={"url": f"sqlite:///{path}"}) as admin:
         ready = await admin.ask("/readyz")
         body = json.loads(ready.body)
-        # Not 503: all works, and an orchestrator that takes it out or restarts it would mend nothing.
+        # Not 503: all works, and an orchestrator that takes it out or restarts it would fix nothing.
         assert (ready.status, body["status"], body["store"], body["gateway"]) == (200, "degraded", "ok", "ok")
         assert "120 sessions" in body["damage"][0]
         registry = admin.proxy.server.registry
-        await until(lambda: not any(each.pending for each in registry.damage))  # history is saved bit by bit
+        await until(lambda: not any(each.pending for each in registry.saving.damage))  # history is saved bit by bit
         (damage,) = (await admin.json("/state"))["damage"]
         assert (damage["sessions"], damage["text"]) == (120, (await admin.json("/readyz"))["damage"][0])
         assert "unreadable" in damage["set_aside"]
@@ -85,12 +88,14 @@ async def test_what_cannot_be_noted_is_said(admin: Admin, monkeypatch: pytest.Mo
     async def refuse(*_: object) -> int:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(admin.proxy.server.registry, "acknowledge_damage", refuse)
+    monkeypatch.setattr(admin.proxy.server.registry.saving, "acknowledge_damage", refuse)
     answer = await admin.ask("/state/acknowledge", method="POST")
     assert (answer.status, b"disk full" in answer.body) == (503, True)
 
 
-async def test_with_a_sick_store_it_is_not_ready_and_says_so(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_with_a_store_that_takes_no_writes_it_is_not_ready_and_says_so(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def refuse(*_: object) -> None:
         raise StoreError("disk full")
 
@@ -395,11 +400,11 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
     await admin.lose("sales")
     in_this_turn = most = 0
 
-    def counted(record: Record, word: Word | None) -> str:
+    def counted(record: Record, word: Word | None) -> Session:
         nonlocal in_this_turn, most
         in_this_turn += 1
         most = max(most, in_this_turn)
-        return session_text(record, word)
+        return session_report(record, word)
 
     async def somebody_else() -> None:
         nonlocal in_this_turn
@@ -407,10 +412,54 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
             await asyncio.sleep(0)
             in_this_turn = 0
 
-    monkeypatch.setattr(listener_module, "session_text", counted)
+    monkeypatch.setattr(answers_module, "session_report", counted)
     other = asyncio.create_task(somebody_else())
     told = await admin.json("/sessions")
     other.cancel()
     assert [one["session"] for one in told["sessions"]] == ["sales", *names]
     assert told["disconnected"] == 1
     assert most == 100
+
+
+# ---- sockets that systemd opened, and no listener at all ----
+
+
+def listener(admin: Admin, text: str) -> AdminListener:
+    """Another listener for the same proxy, with these settings."""
+    server = admin.proxy.server
+    return AdminListener(
+        server.registry, server.exposition, server.proxy, loads(f"gateway: http://127.0.0.1:1\n{text}")
+    )
+
+
+async def test_turned_off_it_listens_nowhere(admin: Admin) -> None:
+    off = listener(admin, "admin: {listen: null}")
+    assert await off.start() is None
+    assert (off.addresses, off.exposed) == ([], False)
+    await off.stop()
+
+
+async def test_a_socket_of_systemds_is_served_wherever_the_settings_would_listen(admin: Admin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        inherited = listener(admin, "admin: {listen: null}")
+        address = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        assert await inherited.start([sock]) == address
+        assert (inherited.addresses, inherited.exposed) == ([address], False)
+        wire = Wire(*await asyncio.open_connection(*sock.getsockname()))
+        await wire.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await wire.message()).status == 200
+        await wire.close()
+        await inherited.stop()
+
+
+async def test_a_socket_that_other_machines_reach_is_served_with_a_token_only(admin: Admin) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as sock:
+        with pytest.raises(OSError, match=r"other machines may reach, and there is no admin\.token"):
+            await listener(admin, "").start([sock])
+        exposed = listener(admin, "admin: {token: let-me-in-please}")
+        await exposed.start([sock])
+        assert exposed.exposed
+        changed = loads("gateway: http://127.0.0.1:1\nadmin: {token: another-token-1}")
+        exposed.configure(changed, ["listen"])
+        assert (exposed.answers.settings, exposed.answers.waiting) == (changed, ["listen"])
+        await exposed.stop()

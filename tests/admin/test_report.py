@@ -1,9 +1,11 @@
 """What is told of a session: only what is known."""
 
-from statusproxy.admin.report import change_report, moment, session_report
+from statusproxy.admin.messages import ChangeLine, DamageLine
+from statusproxy.admin.report import change_report, damage_report, moment, session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.sessions import Change, Override, Record, Release
 from statusproxy.status.signals import Kind
+from statusproxy.store.damage import Damage
 
 NOW = 1_768_504_026.49
 
@@ -29,7 +31,7 @@ def test_a_time_that_never_was_is_none() -> None:
 
 def test_a_lost_session_is_told_since_its_first_loss_and_with_the_events_own_word() -> None:
     report = session_report(LOST)
-    assert (report["shows"], report["since"], report["reason"], report["caught_up"]) == (
+    assert (report.shows, report.since, report.reason, report.caught_up) == (
         "disconnected",
         moment(NOW),
         "status-find browserClose",
@@ -39,32 +41,45 @@ def test_a_lost_session_is_told_since_its_first_loss_and_with_the_events_own_wor
 
 def test_an_event_without_a_word_is_a_reason_by_itself() -> None:
     record = Record("sales", override=Override(since=NOW, at=NOW, began=NOW, event="closesession"))
-    assert session_report(record)["reason"] == "closesession"
+    assert session_report(record).reason == "closesession"
 
 
 def test_a_session_that_nothing_corrects_is_never_told_as_connected() -> None:
     told = session_report(Record("sales", verdict=Kind.CONNECTED, known_at=NOW, heard_at=NOW))
-    assert told["shows"] == "gateway"
-    assert told["gateway_said"] is None
-    assert told["last_message_at"] is None
+    assert told.shows == "gateway"
+    assert told.gateway_said is None
+    assert told.last_message_at is None
 
 
 def test_a_released_session_tells_how_and_since_when() -> None:
     told = session_report(Record("sales", released=Release.ALIVE, released_at=NOW))
-    assert (told["since"], told["reason"], told["released"]) == (moment(NOW), "alive", "alive")
+    assert (told.since, told.reason, told.released) == (moment(NOW), "alive", "alive")
 
 
 def test_the_gateways_newest_word_is_told() -> None:
-    assert session_report(LOST, Word("qr_required", NOW + 3))["gateway_said"] == "qr_required"
-    assert session_report(LOST, Word("qr_required", NOW + 1))["gateway_said"] == "connected"
+    assert session_report(LOST, Word("qr_required", NOW + 3)).gateway_said == "qr_required"
+    assert session_report(LOST, Word("qr_required", NOW + 1)).gateway_said == "connected"
 
 
 def test_a_change_is_told_with_both_its_times() -> None:
-    assert change_report(Change("sales", "started", "closesession", NOW, NOW + 1, "connected")) == {
-        "session": "sales",
-        "change": "started",
-        "reason": "closesession",
-        "at": moment(NOW),
-        "recorded_at": moment(NOW + 1),
-        "gateway_said": "connected",
-    }
+    assert change_report(Change("sales", "started", "closesession", NOW, NOW + 1, "connected")) == ChangeLine(
+        session="sales",
+        change="started",
+        reason="closesession",
+        at=moment(NOW),
+        recorded_at=moment(NOW + 1),
+        gateway_said="connected",
+    )
+
+
+def test_a_damage_is_told_in_parts_and_as_a_sentence() -> None:
+    damage = Damage(NOW, "unreadable", "/state.db.unreadable", 3, 5, pending=True)
+    assert damage_report(damage) == DamageLine(
+        at=moment(NOW),
+        cause="unreadable",
+        sessions=3,
+        changes=5,
+        pending=True,
+        set_aside="/state.db.unreadable",
+        text=str(damage),
+    )

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
+from statusproxy.admin.messages import DamageLine, History, Session, Sessions, State, read
 from statusproxy.admin.table import history_table, local, sessions_table, state_text
 
 
@@ -16,12 +18,19 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-def session(**more: object) -> dict[str, object]:
+def session(**more: object) -> Session:
     """One session of `/sessions`."""
-    return {
-        "session": "sales", "shows": "gateway", "since": None, "reason": None, "last_event": None,
-        "last_event_at": None, "gateway_said": None, **more,
-    }  # fmt: skip
+    return read({"session": "sales", "shows": "gateway", **more}, Session)
+
+
+def sessions(*known: Session, **more: object) -> Sessions:
+    """`/sessions` with these."""
+    return replace(read({"sessions": [], **more}, Sessions), sessions=list(known))
+
+
+def history(**line: object) -> History:
+    """`/history` with one line."""
+    return read({"history": [line]}, History)
 
 
 def test_each_session_is_a_line_under_its_heads() -> None:
@@ -30,7 +39,7 @@ def test_each_session_is_a_line_under_its_heads() -> None:
         reason="status-find browserClose", last_event="status-find", last_event_at="2026-01-15T19:07:06.490Z",
         gateway_said="connected",
     )  # fmt: skip
-    head, first, second = sessions_table({"sessions": [lost, session(session="Front Desk")]}).splitlines()
+    head, first, second = sessions_table(sessions(lost, session(session="Front Desk"))).splitlines()
     assert head.split()[:3] == ["SESSION", "SHOWN", "SINCE"]
     assert first.index("disconnected") == second.index("as gateway says") == head.index("SHOWN")
     assert first.index("2026-01-15 19:07:06") == head.index("SINCE")
@@ -39,13 +48,13 @@ def test_each_session_is_a_line_under_its_heads() -> None:
 
 def test_what_no_answer_has_shown_yet_only_will_be() -> None:
     lost = session(shows="disconnected", shown_at=None, since="2026-01-15T19:07:06.490Z", reason="closesession")
-    _, line = sessions_table({"sessions": [lost]}).splitlines()
+    _, line = sessions_table(sessions(lost)).splitlines()
     assert line.split("  ")[2].strip() == "will be disconnected"
 
 
 def test_without_sessions_it_says_whether_webhooks_pass_at_all() -> None:
-    assert "no webhook has come through" in sessions_table({"sessions": [], "webhook_last_heard": None})
-    heard = {"sessions": [], "webhook_last_heard": "2026-01-15T19:07:06.490Z"}
+    assert "no webhook has come through" in sessions_table(sessions())
+    heard = sessions(webhook_last_heard="2026-01-15T19:07:06.490Z")
     assert "none about a session" in sessions_table(heard)
 
 
@@ -54,23 +63,20 @@ UNTRUSTED = {"came": 6, "trusted": 0, "untrusted": {"network": 5, "secret": 1}}
 
 def test_webhooks_that_came_and_are_not_trusted_are_not_passed_over() -> None:
     said = "6 webhooks came since the start, none trusted (network: 5, secret: 1)."
-    assert said in sessions_table({"sessions": [], "webhook_last_heard": None, "webhooks": UNTRUSTED})
-    assert f"\n\nWarning: {said}" in sessions_table({"sessions": [session()], "webhooks": UNTRUSTED})
+    assert said in sessions_table(sessions(webhooks=UNTRUSTED))
+    assert f"\n\nWarning: {said}" in sessions_table(sessions(session(), webhooks=UNTRUSTED))
     for some in ({"came": 6, "trusted": 1, "untrusted": {"network": 5}}, {"came": 0, "trusted": 0, "untrusted": {}}):
-        assert "none trusted" not in sessions_table({"sessions": [session()], "webhooks": some})
+        assert "none trusted" not in sessions_table(sessions(session(), webhooks=some))
 
 
 def test_a_single_untrusted_webhook_is_one() -> None:
     one = {"came": 1, "trusted": 0, "untrusted": {"network": 1}}
-    assert "1 webhook came since" in sessions_table({"sessions": [], "webhooks": one})
+    assert "1 webhook came since" in sessions_table(sessions(webhooks=one))
 
 
 def test_the_history_is_a_line_a_change() -> None:
-    change = {
-        "session": "sales", "change": "started", "reason": "closesession", "at": "2026-01-15T19:07:06.490Z",
-        "recorded_at": "2026-01-15T19:07:06.490Z", "gateway_said": None,
-    }  # fmt: skip
-    head, line = history_table({"history": [change]}).splitlines()
+    lost = history(session="sales", change="started", reason="closesession", at="2026-01-15T19:07:06.490Z")
+    head, line = history_table(lost).splitlines()
     assert head.split() == ["WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY", "SAID"]
     assert line.split("  ")[0] == "2026-01-15 19:07:06"
     assert re.split("  +", line)[2] == "lost"
@@ -94,17 +100,17 @@ def test_the_history_is_a_line_a_change() -> None:
 def test_a_session_is_lost_and_back_and_back_only_where_something_showed_it(
     change: str, reason: str, word: str
 ) -> None:
-    line = {"session": "a", "change": change, "reason": reason, "at": "2026-01-15T19:07:06.490Z", "gateway_said": None}
-    assert re.split("  +", history_table({"history": [line]}).splitlines()[1])[2] == word
+    told = history(session="a", change=change, reason=reason, at="2026-01-15T19:07:06.490Z")
+    assert re.split("  +", history_table(told).splitlines()[1])[2] == word
 
 
 def test_an_empty_history_is_said_in_words() -> None:
-    assert history_table({"history": []}) == "No session was lost in the time that is kept."
-    assert history_table({"history": []}, "sa\nles") == r"sa\nles was not lost in the time that is kept."
+    assert history_table(History([])) == "No session was lost in the time that is kept."
+    assert history_table(History([]), "sa\nles") == r"sa\nles was not lost in the time that is kept."
 
 
 def test_what_a_terminal_would_obey_is_shown_and_not_sent() -> None:
-    text = sessions_table({"sessions": [session(session="evil\x1b[2J\x07\n\u202esales", gateway_said="a\rb")]})
+    text = sessions_table(sessions(session(session="evil\x1b[2J\x07\n\u202esales", gateway_said="a\rb")))
     assert len(text.splitlines()) == 2
     assert not any(mark in text for mark in "\x1b\x07\r\u202e")
 
@@ -114,8 +120,8 @@ def test_a_time_that_never_was_is_a_dash() -> None:
 
 
 def test_the_state_is_told_in_sentences_with_what_to_do() -> None:
-    assert state_text({"store": "ok", "damage": []}) == "The state can be written."
-    first, second, third = state_text({"store": "disk full", "damage": [{"text": "it\nwas"}]}).splitlines()
+    assert state_text(State(store="ok", damage=[])) == "The state can be written."
+    first, second, third = state_text(State(store="disk full", damage=[DamageLine(text="it\nwas")])).splitlines()
     assert first == "The state cannot be written: disk full"
     assert second == r"Damage: it\nwas"
     assert third.endswith("statusproxy state acknowledge")

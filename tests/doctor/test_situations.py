@@ -456,8 +456,7 @@ def _later(site: Site, seconds: float) -> None:
     assert site.server is not None
     registry = site.server.registry
     registry.started_at -= seconds
-    if registry.heard_at is not None:
-        registry.heard_at -= seconds
+    registry.webhooks.rhythm.last -= seconds
 
 
 @situation(2, "not one webhook has come through", "nenhum webhook passou", webhooks_none="problem")

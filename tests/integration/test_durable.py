@@ -11,7 +11,7 @@ import pytest
 from statusproxy.demo.events import status_find
 from tests.integration.stage import INBOUND, OUTBOUND
 from tests.proxy.harness import PATIENCE, Origin, Wire, answer, get, running
-from tests.registry.test_registry import Disk
+from tests.registry.disk import Disk
 
 LOST = json.dumps(status_find("sales", "browserClose")).encode()
 
@@ -50,7 +50,7 @@ async def test_nobody_is_answered_before_the_change_is_on_disk(request_: bytes, 
     ]
     async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
         await proxy.ask(post(INBOUND, json.dumps(status_find("lost", "browserClose")).encode()))
-        proxy.server.registry.store = disk = Disk()
+        proxy.server.registry.saving.store = disk = Disk()
         disk.free.clear()
         wire: Wire = await proxy.connect()
         await wire.send(request_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from statusproxy.observe.absences import CLIENT, HOUR, OTHER, PEERS, UPGRADE, Absences
+from statusproxy.observe.absences import CLIENT, HOUR, OTHER, PEERS, UPGRADE, AbsenceReport, Absences
 
 
 def test_each_peer_and_each_lack_has_its_tally() -> None:
@@ -13,8 +13,8 @@ def test_each_peer_and_each_lack_has_its_tally() -> None:
     absences.note(CLIENT, "10.0.0.2", 2.0, webhook=False)
     absences.note(UPGRADE, "10.0.0.2", 3.0, webhook=False)
     assert absences.report() == [
-        {"missing": "client", "peer": "10.0.0.2", "count": 2, "webhooks": 1, "last": 2.0},
-        {"missing": "upgrade", "peer": "10.0.0.2", "count": 1, "webhooks": 0, "last": 3.0},
+        AbsenceReport(missing="client", peer="10.0.0.2", count=2, webhooks=1, last=2.0),
+        AbsenceReport(missing="upgrade", peer="10.0.0.2", count=1, webhooks=0, last=3.0),
     ]
     assert absences.counts == {CLIENT: 2, UPGRADE: 1}
 
@@ -24,7 +24,7 @@ def test_peers_beyond_the_bound_share_a_line(caplog: pytest.LogCaptureFixture) -
     for number in range(1000):
         absences.note(CLIENT, f"10.0.1.{number}", 1.0, webhook=False)
     assert len(absences.report()) == PEERS + 1
-    assert absences.report()[-1]["peer"] == OTHER
+    assert absences.report()[-1].peer == OTHER
     assert len(caplog.records) == PEERS + 1
 
 

@@ -1,4 +1,4 @@
-"""Access lines in three forms, and warnings that no flood can multiply."""
+"""Access lines in three forms."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ import pytest
 
 from statusproxy.observe import access_log, logs
 from statusproxy.observe.exchange_report import Kind, Report
-from statusproxy.observe.metrics import Metrics
-from statusproxy.registry.registry import SessionRegistry
-from statusproxy.status.sessions import SessionRules
-from statusproxy.status.signals import SignalRules
-from statusproxy.store.memory import memory_store
 from tests.proxy.harness import get, running, until
 
 
@@ -154,96 +149,3 @@ async def test_each_request_has_its_line(tmp_path: Path, caplog: pytest.LogCaptu
         await until(lambda: "GET /health 502" in caplog.messages)
         await proxy.ask(get("/api/channels/sales/qr"))
         await until(lambda: "GET /api/channels/{session}/qr 502" in caplog.messages)
-
-
-# Floods
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def registry(clock: Clock) -> SessionRegistry:
-    return SessionRegistry(SignalRules(()), SessionRules(), memory_store(history_days=None), Metrics(), clock)
-
-
-def test_a_flood_of_forged_events_is_one_line_a_minute_with_a_count(
-    registry: SessionRegistry, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(1000):
-        registry.doubt("203.0.113.9", "network")
-    assert caplog.messages == ["event not believed: its sender 203.0.113.9 fails the network check"]
-    clock.now += 61
-    registry.doubt("203.0.113.9", "network")
-    assert caplog.messages[1:] == [
-        "event not believed: its sender 203.0.113.9 fails the network check (and 999 times since this was last said)"
-    ]
-
-
-def test_another_sender_and_another_reason_are_other_news(
-    registry: SessionRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    for sender in ("203.0.113.9", "203.0.113.10"):
-        for why in ("network", "secret"):
-            registry.doubt(sender, why)
-    assert len(caplog.messages) == 4
-
-
-def test_a_flood_of_unreadable_bodies_is_one_line_a_minute(
-    registry: SessionRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(1000):
-        registry.unreadable("webhook", "too-large")
-        registry.unreadable("channels", "not-json")
-    assert caplog.messages == ["webhook passed untouched: too-large", "channels passed untouched: not-json"]
-
-
-def test_made_up_senders_without_end_share_a_line(
-    registry: SessionRegistry,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    for number in range(5000):
-        registry.doubt(f"2001:db8::{number:x}", "network")
-    assert len(caplog.messages) == 257
-    assert "(many)" in caplog.messages[-1]
-
-
-def test_what_a_flood_kept_back_is_told_when_it_is_over() -> None:
-    repeats = logs.Repeats()
-    assert repeats.more("it", "all", 0.0) == ("it", 0)
-    assert repeats.more("once", "all", 0.0) == ("once", 0)
-    assert repeats.more("it", "all", 1.0) is None
-    assert repeats.overdue(30.0) == []
-    assert repeats.overdue(61.0) == [("it", 1)]
-    assert repeats.more("it", "all", 62.0) is None  # a line was just written
-    assert repeats.overdue(122.0) == [("it", 1)]
-    assert repeats.overdue(200.0) == []
-    assert repeats.more("once", "all", 201.0) == ("once", 0)
-
-
-def test_a_clock_set_back_silences_nothing() -> None:
-    repeats = logs.Repeats()
-    repeats.more("it", "all", 1000.0)
-    assert repeats.more("it", "all", 10.0) == ("it", 0)
-
-
-async def test_the_rest_of_a_flood_is_told_at_leisure(
-    registry: SessionRegistry, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("statusproxy.registry.registry.LEISURE", 0.001)
-    for _ in range(10):
-        registry.doubt("203.0.113.9", "network")
-    clock.now += 61
-    await registry.open()
-    await until(lambda: any("(9 more times in the last minutes)" in line for line in caplog.messages))
-    await registry.close()

@@ -114,7 +114,7 @@ def test_auto_is_text_on_a_terminal_and_json_elsewhere(stream: io.StringIO, begi
     assert stream.getvalue()[0] in begins
 
 
-def test_the_level_is_ours_and_others_speak_only_of_trouble() -> None:
+def test_the_level_is_ours_and_others_log_warnings_only() -> None:
     stream = said("text", level="debug")
     log.debug("detail")
     logging.getLogger("aiohttp.access").info("GET /secret")
@@ -258,3 +258,19 @@ def test_a_session_named_after_its_number_is_told_by_its_last_digits(session: st
 
 def test_standard_error_is_no_journal_here() -> None:
     assert not logs._is_journal(sys.stderr)
+
+
+def test_a_record_may_ask_for_a_form_of_its_own() -> None:
+    stream = said("text")
+    exchange = {"client": "10.0.0.7", "request_id": "r-1", "method": "GET", "path": "/health", "status": 0, "sent": 0}
+    log.info("GET /health", extra={**exchange, "ms": 1.5, "form": "combined"})
+    log.info("GET /health", extra={"form": "json"})
+    log.info("GET /health", extra={"form": "unknown"})
+    combined, as_json, usual = stream.getvalue().splitlines()
+    assert re.fullmatch(
+        r'10\.0\.0\.7 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /health HTTP/1\.1" 499 - "-" "-" r-1 '
+        r"1\.50ms",
+        combined,
+    )
+    assert json.loads(as_json)["message"] == "GET /health"
+    assert usual.endswith("GET /health")

@@ -119,3 +119,9 @@ def steps(clock: Clock, seconds: int) -> Iterator[None]:
     for _ in range(seconds):
         yield
         clock.now += 1
+
+
+def test_what_was_never_started_can_be_stopped() -> None:
+    lag = LoopLag()
+    lag.stop()
+    assert lag.longest == 0

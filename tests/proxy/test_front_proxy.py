@@ -22,7 +22,7 @@ def raw(target: str, *fields: str, version: str = "1.1", host: str = "127.0.0.1:
 
 def missing(proxy: Running) -> dict[str, tuple[int, int]]:
     """What was missing, how often, and how often in webhooks."""
-    return {one["missing"]: (one["count"], one["webhooks"]) for one in proxy.server.registry.absences.report()}
+    return {one.missing: (one.count, one.webhooks) for one in proxy.server.registry.absences.report()}
 
 
 #: What docs/nginx.md has a site write, as far as it matters here.

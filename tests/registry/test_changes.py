@@ -1,83 +1,54 @@
-"""Lines about sessions: one for each change, until there are too many."""
+"""Subscribers: each is told every batch while it is one, in order."""
 
-import logging
+from collections.abc import Callable, Sequence
 
-import pytest
-
-from statusproxy.observe.logs import NOTICE
-from statusproxy.registry import changes as module
-from statusproxy.registry.changes import ChangeLog
+from statusproxy.registry.changes import Changes
 from statusproxy.status.sessions import Change
 
-
-@pytest.fixture(autouse=True)
-def listening(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "statusproxy")
+LOST = Change("sales", "started", "close", 1.0, 1.0)
 
 
-def lost(session: str) -> Change:
-    return Change(session, "started", "close", 1.0, 1.0)
+class Follower:
+    """Notes what it is told, and may do something then."""
+
+    def __init__(self, name: str, told: list[tuple[str, Sequence[Change], float]]) -> None:
+        self.name = name
+        self.told = told
+        self.then: Callable[[], None] = lambda: None
+
+    def changed(self, changes: Sequence[Change], now: float) -> None:
+        self.told.append((self.name, changes, now))
+        self.then()
 
 
-def test_each_change_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
-    ChangeLog().changed([lost("sales"), Change("sales", "released", "alive", 1.0, 1.0)], 1_000.0)
-    assert caplog.messages == [
-        "sales: disconnected (close); will be shown as disconnected",
-        "sales: no longer shown as disconnected (alive)",
-    ]
+def test_every_subscriber_is_told_in_the_order_of_subscription() -> None:
+    told: list[tuple[str, Sequence[Change], float]] = []
+    changes = Changes(Follower("log", told), Follower("metrics", told))
+    changes.subscribe(Follower("page", told))
+    changes.publish([LOST], 5.0)
+    assert told == [("log", [LOST], 5.0), ("metrics", [LOST], 5.0), ("page", [LOST], 5.0)]
+    assert len(changes) == 3
 
 
-def test_a_loss_is_a_warning_a_return_is_a_notice_and_a_repetition_is_news(caplog: pytest.LogCaptureFixture) -> None:
-    ChangeLog().changed([Change("sales", what, "", 1.0, 1.0) for what in ("started", "repeated", "released")], 1_000.0)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.INFO, NOTICE]
+def test_who_left_is_told_no_more_and_the_others_are() -> None:
+    told: list[tuple[str, Sequence[Change], float]] = []
+    changes = Changes(Follower("log", told))
+    first, second = Follower("first", told), Follower("second", told)
+    leave = changes.subscribe(first)
+    changes.subscribe(second)
+    leave()
+    leave()
+    changes.publish([LOST], 5.0)
+    assert [name for name, _, _ in told] == ["log", "second"]
+    assert len(changes) == 2
 
 
-def test_three_hundred_sessions_that_fall_at_once_have_a_line_each(caplog: pytest.LogCaptureFixture) -> None:
-    ChangeLog().changed([lost(f"s{number}") for number in range(300)], 1_000.0)
-    assert len(caplog.messages) == 300
-
-
-def test_beyond_a_bound_lines_are_counted_and_the_count_is_said_after_the_minute(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LINES", 3)
-    log = ChangeLog()
-    log.changed([lost(f"s{number}") for number in range(5)], 1_000.0)
-    log.ignored("s1", "close", "late", 1_001.0)
-    assert len(caplog.messages) == 3
-    log.overdue(10, 1_059.0)
-    assert len(caplog.messages) == 3
-    log.overdue(10, 1_060.0)
-    assert caplog.messages[3] == (
-        "3 more lines about sessions were left out within a minute; the history has every change"
-    )
-    log.changed([lost("s9")], 1_061.0)
-    assert caplog.messages[4].startswith("s9: ")
-
-
-def test_a_clock_that_was_set_back_silences_nothing(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LINES", 1)
-    log = ChangeLog()
-    log.changed([lost("a")], 10_000.0)
-    log.changed([lost("b")], 1_000.0)
-    assert [line[0] for line in caplog.messages] == ["a", "b"]
-
-
-def test_forgotten_sessions_are_said_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
-    log = ChangeLog()
-    for number in range(120):
-        log.evicted(1, 10_000, 1_000.0 + number)
-    assert [line.partition(":")[0] for line in caplog.messages] == ["1 sessions forgotten", "60 sessions forgotten"]
-    log.overdue(10_000, 1_119.0)
-    assert len(caplog.messages) == 2
-    log.overdue(10_000, 1_121.0)
-    assert caplog.messages[2].startswith("59 sessions forgotten: there is room for 10000")
-
-
-def test_no_line_shows_a_whole_phone_number(caplog: pytest.LogCaptureFixture) -> None:
-    log = ChangeLog()
-    log.changed([lost("5500000001000")], 1_000.0)
-    log.ignored("5500000001000", "close", "late", 1_000.0)
-    assert "5500000001000" not in caplog.text
+def test_leaving_while_a_batch_is_told_takes_it_from_nobody() -> None:
+    told: list[tuple[str, Sequence[Change], float]] = []
+    changes = Changes()
+    first = Follower("first", told)
+    first.then = changes.subscribe(first)
+    changes.subscribe(Follower("second", told))
+    changes.publish([LOST], 5.0)
+    changes.publish([LOST], 6.0)
+    assert [(name, now) for name, _, now in told] == [("first", 5.0), ("second", 5.0), ("second", 6.0)]

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from statusproxy.config.settings import loads
 from statusproxy.demo.events import iso_time, message, presence, status_find
+from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
+from statusproxy.registry import corrections as corrections_module
 from statusproxy.registry import registry as registry_module
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
@@ -24,7 +26,7 @@ from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
 from statusproxy.status.sessions import Change, Override, Record, SessionMap
 from statusproxy.status.signals import Kind
-from statusproxy.store.damage import Damage
+from tests.registry.disk import Disk
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
 SETTINGS = loads("gateway: http://127.0.0.1:3000")
@@ -43,58 +45,6 @@ class Clock:
 
     def even(self) -> float:
         return self.now
-
-
-class Disk:
-    """A store that a test can hold up, and break."""
-
-    journal: str | None = None
-    damage: Sequence[Damage] = ()
-
-    def __init__(self, records: Sequence[Record] = ()) -> None:
-        self.on_late: Callable[[list[Record]], None] | None = None
-        self.repairs: dict[str, int] = {}
-        self.records = list(records)
-        self.saved: dict[str, Record] = {}
-        self.forgotten: list[str] = []
-        self.changes: list[Change] = []
-        self.saves = 0
-        self.broken: Exception | None = None
-        self.free = asyncio.Event()
-        self.free.set()
-        self.closed = False
-        self.written = asyncio.Condition()
-
-    async def open(self) -> list[Record]:
-        return self.records
-
-    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
-        await self.free.wait()
-        if self.broken is not None:
-            raise self.broken
-        async with self.written:
-            self.saves += 1
-            self.saved |= {record.session: record for record in records}
-            self.forgotten += forgotten
-            self.changes += changes
-            self.written.notify_all()
-
-    async def history(self, session: str | None, limit: int) -> list[Change]:
-        return [change for change in reversed(self.changes) if session in {None, change.session}][:limit]
-
-    async def close(self) -> None:
-        self.closed = True
-
-    @property
-    def healthy(self) -> bool:
-        return self.broken is None
-
-    @property
-    def error(self) -> str | None:
-        return None if self.broken is None else str(self.broken)
-
-    async def acknowledge(self) -> int:
-        return 0
 
 
 class Kept:
@@ -118,7 +68,7 @@ class Kept:
         return self.registry.correct(body(document), rule, self.clock.now - age, session)[0]
 
     def counted(self, line: str) -> float:
-        for each in self.metrics.expose().decode().splitlines():
+        for each in Exposition(self.metrics).expose().decode().splitlines():
             if each.startswith(line):
                 return float(each.rpartition(" ")[2])
         return 0.0
@@ -205,21 +155,31 @@ async def test_a_repeated_delivery_is_answered_no_sooner_than_the_first() -> Non
         assert it.counted('statusproxy_signals_total{kind="disconnected",verdict="duplicate"}') == 1
 
 
-async def test_a_late_event_is_left_aside_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_late_event_is_ignored_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     async with kept() as it:
         await it.hear({**BACK, "timestamp": NOW}, {**LOST, "timestamp": NOW - 5})
         assert not it.registry.has_overrides
-    assert "sales: status-find event left aside: late" in caplog.messages
+    assert "sales: status-find event ignored: late" in caplog.messages
+
+
+class Follower:
+    """A subscriber that notes what it is told."""
+
+    def __init__(self, told: list[tuple[str, str]]) -> None:
+        self.told = told
+
+    def changed(self, changes: Sequence[Change], now: float) -> None:
+        self.told += [(one.what, one.reason) for one in changes]
 
 
 async def test_every_change_is_logged_counted_stored_and_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     told: list[tuple[str, str]] = []
     async with kept() as it:
-        unlisten = it.registry.listen(lambda changes: told.extend((one.what, one.reason) for one in changes))
+        unsubscribe = it.registry.changes.subscribe(Follower(told))
         await it.hear(LOST, status_find("sales", "browserClose"), BACK)
-        unlisten()
+        unsubscribe()
         await it.hear(LOST)
     seen = [("started", "status-find disconnectedMobile"), ("repeated", "status-find browserClose"),
             ("released", "connected-event")]  # fmt: skip
@@ -241,13 +201,13 @@ async def test_the_history_tells_what_the_gateway_claimed_meanwhile() -> None:
         assert it.registry.gateway_word("sales").said == "qr_required"
 
 
-async def test_a_sender_not_believed_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_sender_not_trusted_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with kept() as it:
         it.registry.doubt("203.0.113.7", "network")
         assert not it.registry.has_overrides
-        assert it.registry.heard_at is None
+        assert it.registry.webhooks.last_heard is None
         assert it.counted('statusproxy_signals_total{kind="none",verdict="untrusted"}') == 1
-    assert "event not believed: its sender 203.0.113.7 fails the network check" in caplog.messages
+    assert "event ignored: its sender 203.0.113.7 fails the network check" in caplog.messages
 
 
 # The clock
@@ -372,7 +332,103 @@ async def test_the_time_of_events_that_say_nothing_tells_of_the_senders_clock() 
         assert it.registry.has_overrides
 
 
-# Trouble with the store
+async def test_what_the_gateway_said_and_what_came_is_told_in_the_systems_time() -> None:
+    async with kept() as it:
+        it.look(channel_list(sales="connected"))
+        assert it.registry.gateway_word("sales") == ("connected", NOW + 1)
+        it.clock.ahead = -3_600
+        assert it.registry.gateway_word("sales") == ("connected", NOW + 1 - 3_600)
+        await it.hear(LOST)
+        assert it.registry.webhooks.last_heard == NOW + 2 - 3_600
+        assert it.registry.started_at == NOW
+        (forgotten, *_) = await it.registry.forget("sales")
+        assert forgotten.at == pytest.approx(NOW + 2 - 3_600)
+
+
+async def test_with_the_systems_clock_what_was_learnt_of_a_senders_is_void(caplog: pytest.LogCaptureFixture) -> None:
+    """Sender and proxy share a clock. Set back an hour, the sender's next words must not look an hour old."""
+    async with kept() as it:
+        for _ in range(3):
+            await it.hear(update("open", it.clock.now + 1))
+        it.clock.ahead = -3_600
+        await it.hear(update("close", it.clock() + 1))
+        assert it.registry.has_overrides
+        (record,) = it.registry.records()
+        assert record.override is not None
+        assert record.override.since == it.clock()
+        await it.hear(update("open", it.clock() + 1))
+        assert not it.registry.has_overrides
+    assert [line for line in caplog.messages if "clock" in line] == [
+        "the system clock was moved by -3600 s; corrections do not depend on it"
+    ]
+
+
+async def test_a_clock_that_is_corrected_by_seconds_voids_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept() as it:
+        await it.hear(update("open", it.clock() + 1))
+        it.clock.ahead = -59
+        it.clock.now += 59  # a sender's own times order its events
+        await it.hear(update("close", it.clock() + 1))
+        assert it.registry.has_overrides
+    assert not any("clock" in line for line in caplog.messages)
+
+
+# What the history says the gateway claimed
+
+
+def claims(it: Kept) -> list[tuple[str, str | None]]:
+    return [(change.what, change.gateway_said) for change in it.disk.changes]
+
+
+async def test_each_change_has_what_the_gateway_claimed_at_that_time() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.look(channel_list(sales="connected"))
+        await it.hear(status_find("sales", "browserClose"))
+        it.look(channel_list(sales="qr_required"))
+        await it.hear(BACK)
+        it.look(channel_list(support="connected"))
+        await it.hear(LOST)
+        assert claims(it) == [
+            ("started", None),
+            ("repeated", "connected"),
+            ("released", "qr_required"),
+            ("started", "qr_required"),
+        ]
+
+
+async def test_a_claim_is_found_by_the_sessions_alias_and_by_the_rules_of_now() -> None:
+    async with kept("sessions: {aliases: {wpp-01: sales}}") as it:
+        it.look(channel_list(sales="connected", support="open"))
+        await it.hear(status_find("wpp-01", "browserClose"))
+        assert claims(it) == [("started", "connected")]
+        assert it.registry.gateway_word("wpp-01").said == "connected"
+        other = loads("gateway: http://127.0.0.1:3000\nsessions: {aliases: {wpp-01: support}}")
+        it.registry.configure(other.signal_rules(), other.session_rules())
+        assert it.registry.gateway_word("wpp-01").said == "open"
+
+
+async def test_an_override_that_expires_as_a_list_comes_has_that_lists_claim() -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        it.look(channel_list(sales="connected"))
+        it.clock.now += 3_700
+        it.look(channel_list(sales="open"))
+        await it.registry.close()
+        assert claims(it) == [("started", None), ("released", "open")]
+
+
+async def test_a_release_that_a_list_brings_has_that_lists_claim() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.look(channel_list(sales="qr_required"))
+        it.look(channel_list(sales="connected"))
+        await it.registry.close()
+        assert claims(it) == [("started", None), ("released", "connected")]
+        assert it.disk.changes[-1].reason == "reconnected"
+
+
+# Errors of the store
 
 
 async def test_a_disk_that_refuses_costs_no_webhook(caplog: pytest.LogCaptureFixture) -> None:
@@ -432,16 +488,16 @@ async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
         assert not it.registry.has_overrides
 
 
-async def test_what_is_only_nice_to_know_is_written_at_leisure_and_at_the_end(
+async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
         async with asyncio.timeout(10), it.disk.written:
             await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
         assert it.disk.saved["sales"].heard_at == it.clock.now
-    monkeypatch.setattr(registry_module, "LEISURE", 3600.0)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 3600.0)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
         assert it.disk.saved == {}
@@ -449,24 +505,24 @@ async def test_what_is_only_nice_to_know_is_written_at_leisure_and_at_the_end(
     assert it.disk.closed
 
 
-async def test_the_leisurely_writer_survives_trouble(
+async def test_writing_at_intervals_goes_on_after_an_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     async with kept("sessions: {max_age: 1h}") as it:
         await it.hear(LOST)
         failing = monkeypatch.context()
         with failing as patch:
             patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
             async with asyncio.timeout(10):
-                while "writing at leisure failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
+                while "writing the state at intervals failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
                     await asyncio.sleep(0.001)
         it.clock.now += 3601
         async with asyncio.timeout(10), it.disk.written:
             await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
 
 
-async def test_an_end_in_trouble_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_at_the_end_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
     async with kept() as it:
         await it.hear(LOST)
         it.registry.sessions.take_stale = lambda: 1 / 0
@@ -521,7 +577,7 @@ async def test_the_record_of_what_the_gateway_said_is_never_older_than_two_minut
 
 
 @pytest.mark.parametrize("evidence", ["list", "code", "picture", "created"])
-async def test_connected_is_believed_once_the_gateway_was_seen_to_know(evidence: str) -> None:
+async def test_connected_is_trusted_once_the_gateway_was_seen_to_know(evidence: str) -> None:
     async with kept() as it:
         await it.hear(LOST)
         it.clock.now += 1
@@ -555,6 +611,55 @@ async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code()
         assert not it.registry.wants_qr("sales")
         it.clock.now += 1
         assert it.registry.qr_answered("sales", body({"status": "INITIALIZING"}), False, it.clock.now) is None
+
+
+async def test_a_qr_answer_that_cannot_be_read_is_counted_and_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        assert it.registry.qr_answered("sales", b"<html>", False, it.registry.now()) is None
+        assert it.counted('statusproxy_unread_total{reason="not-json",what="qr"}') == 1
+        assert it.registry.has_overrides
+    assert "qr passed untouched: not-json" in caplog.messages
+
+
+async def test_what_a_proxy_in_front_leaves_out_is_noted() -> None:
+    async with kept() as it:
+        it.registry.left_out("client", "10.0.0.2", webhook=True)
+        (absence,) = it.registry.absences.report()
+        assert (absence.missing, absence.peer, absence.webhooks, absence.last) == ("client", "10.0.0.2", 1, NOW)
+
+
+async def test_versions_tell_when_what_is_shown_and_what_the_gateway_said_may_differ() -> None:
+    async with kept() as it:
+        version, (news, noted) = it.registry.version, it.registry.gateway_versions
+        it.look(channel_list(sales="connected"))
+        it.look(channel_list(sales="connected"))
+        assert it.registry.gateway_versions == (news + 1, noted + 2)
+        assert it.registry.version == version
+        await it.hear(LOST)
+        assert it.registry.version != version
+
+
+async def test_what_nobody_awaits_may_be_cut_off_by_the_end_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept("sessions: {max_age: 1h}") as it:
+        await it.hear(LOST)
+        it.clock.now += 3_700
+        it.disk.free.clear()
+        it.registry.records()  # ends it, and waits for no disk
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        it.disk.free.set()
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_registry_that_was_never_opened_is_closed_all_the_same() -> None:
+    it = Kept()
+    await it.registry.close()
+    assert it.disk.closed
 
 
 async def test_a_deleted_session_is_forgotten_for_good() -> None:
@@ -607,7 +712,7 @@ async def turns_while(work: Awaitable[Any]) -> tuple[Any, int]:
 
 
 async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 2_000)
         answer = long_list(4_000)
@@ -623,7 +728,7 @@ async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monk
 
 
 async def test_what_is_heard_while_a_long_list_is_corrected_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 1_000)
         asking = asyncio.create_task(it.registry.correct_in_steps(long_list(2_000), LIST, it.registry.now(), None))
@@ -656,8 +761,8 @@ async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkey
         made.append(given)
         return correct_in_steps(*given)
 
-    monkeypatch.setattr(registry_module, "correct_in_steps", counted)
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "correct_in_steps", counted)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 500)
         it.look(channel_list(**{f"s{number}": "connected" for number in range(500)}))  # channels are learned
@@ -669,7 +774,7 @@ async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkey
 
 
 async def test_what_a_long_list_changed_is_stored_though_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_SLICE", 0.0)
+    monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
         lose(it, 1_000)
         for number in range(1_000):
@@ -804,6 +909,69 @@ async def test_forgotten_sessions_are_counted_and_said(caplog: pytest.LogCapture
     assert "1 sessions forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
 
 
+async def test_an_evicted_correction_is_released_counted_and_forgotten_by_the_store() -> None:
+    async with kept("sessions: {max_sessions: 2}") as it:
+        for session in ("first", "second", "third"):
+            await it.hear(status_find(session, "browserClose"))
+        assert {record.session for record in it.registry.records()} == {"second", "third"}
+        assert it.look(channel_list(first="connected", third="connected")).corrected == ("third",)
+        assert it.counted('statusproxy_releases_total{reason="evicted"}') == 1
+        assert it.counted("statusproxy_sessions_evicted_total") == 1
+        assert it.disk.forgotten == ["first"]
+        await it.hear(status_find("fourth", "browserClose"), status_find("fourth", "browserClose"))
+        assert it.counted("statusproxy_sessions_evicted_total") == 2
+        assert it.disk.forgotten == ["first", "second"]
+
+
+async def test_what_is_in_the_list_outlives_what_is_not_when_the_store_gives_too_much() -> None:
+    records = [Record(f"s{number}", heard_at=NOW - number, confirmed=number == 4) for number in range(5)]
+    async with kept("sessions: {max_sessions: 2}", records) as it:
+        assert {record.session for record in it.registry.records()} == {"s0", "s4"}
+
+
+# Aliases and spellings
+
+
+async def test_an_aliased_session_is_corrected_and_released_by_its_channels_name() -> None:
+    async with kept("sessions: {aliases: {wpp-01: Sales Team}}") as it:
+        await it.hear(status_find("wpp-01", "browserClose"))
+        listed = channel_list(**{"Sales Team": "connected", "support": "connected"})
+        assert it.look(listed).corrected == ("Sales Team",)
+        (change,) = await it.registry.release("Sales Team")
+        assert (change.session, change.reason) == ("wpp-01", "operator")
+        assert it.look(listed).corrected == ()
+
+
+async def test_what_is_done_to_a_channel_is_done_to_its_aliased_session() -> None:
+    async with kept("sessions: {aliases: {wpp-01: sales}}") as it:
+        await it.hear(status_find("wpp-01", "browserClose"))
+        it.clock.now += 1
+        it.registry.created("sales", it.registry.now())
+        assert it.look(channel_list(sales="connected")).corrected == ()
+        assert it.disk.changes[-1].reason != "deleted"
+        await it.hear(status_find("wpp-01", "browserClose"))
+        it.clock.now += 1
+        durable = it.registry.deleted("sales", it.registry.now())
+        assert durable is not None
+        await durable
+        assert it.disk.changes[-1].reason == "deleted"
+        changes = await it.registry.forget("sales")
+        assert [(change.session, change.what) for change in changes] == [("wpp-01", "forgotten")]
+        assert it.disk.forgotten == ["wpp-01"]
+
+
+async def test_a_return_under_another_spelling_ends_the_correction_as_the_list_comes() -> None:
+    async with kept() as it:
+        await it.hear(status_find("Sales Team", "browserClose"))
+        assert it.look(channel_list(salesteam="connected")).corrected == ("salesteam",)
+        await it.hear(status_find("salesteam", "inChat"))
+        assert it.look(channel_list(salesteam="connected")).corrected == ()
+        await it.registry.close()
+        assert [(change.session, change.reason) for change in it.disk.changes[-1:]] == [
+            ("Sales Team", "connected-event")
+        ]
+
+
 # The operator and the rules
 
 
@@ -813,7 +981,7 @@ async def test_the_operators_word_is_stored_before_it_is_confirmed() -> None:
         (change,) = await it.registry.release("sales")
         assert (change.what, change.reason) == ("released", "operator")
         assert it.disk.saved["sales"].override is None
-        assert await it.registry.release("sales") == ()
+        assert list(await it.registry.release("sales")) == []
         with pytest.raises(LookupError, match="nobody"):
             await it.registry.release("nobody")
 
@@ -975,8 +1143,14 @@ def _essence(record: Record) -> tuple[object, ...]:
             record.released, record.released_at)  # fmt: skip
 
 
+class AwayDisk(Disk):
+    """A store that was away when it was opened."""
+
+    on_late: Callable[[list[Record]], None] | None = None
+
+
 async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_known() -> None:
-    disk = Disk()  # was away when it was opened
+    disk = AwayDisk()
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
     await registry.open()
     assert disk.on_late is not None

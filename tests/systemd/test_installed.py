@@ -30,8 +30,8 @@ FILES = (
 )
 UNLINKED = {"event": "status-find", "session": "sales", "status": "disconnectedMobile"}
 
-UNITS = "statusproxy.systemd statusproxy.socket"
-DROP_IN = "/etc/systemd/system/statusproxy.systemd.d/50-test.conf"
+UNITS = "statusproxy.service statusproxy.socket"
+DROP_IN = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
 FETCH = "/usr/bin/python3 -c \"import urllib.request; print(urllib.request.urlopen('{}', timeout=20).read().decode())\""
 
 #: A state on a server that is not there: the service starts all the same, with its journal.
@@ -177,7 +177,7 @@ def never_gives_up(machine: Machine) -> None:
 
 
 def main_pid(machine: Machine) -> str:
-    return machine.run("systemctl show --property=MainPID --value statusproxy.systemd").strip()
+    return machine.run("systemctl show --property=MainPID --value statusproxy.service").strip()
 
 
 def running_version(machine: Machine) -> str:
@@ -221,10 +221,10 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert "config.yaml (kept)" in said
     assert "systemctl reload statusproxy" in said
     assert "Other machines can reach 0.0.0.0:8090" in said
-    assert machine.run("systemctl is-active statusproxy.systemd statusproxy.socket").split() == ["active", "active"]
-    assert machine.run("systemctl is-enabled statusproxy.systemd statusproxy.socket").split() == ["enabled", "enabled"]
+    assert machine.run("systemctl is-active statusproxy.service statusproxy.socket").split() == ["active", "active"]
+    assert machine.run("systemctl is-enabled statusproxy.service statusproxy.socket").split() == ["enabled", "enabled"]
     assert machine.run(f"systemd-analyze verify {UNITS}") == ""
-    assert "exposure level for statusproxy.systemd: 1.0" in machine.run(
+    assert "exposure level for statusproxy.service: 1.0" in machine.run(
         "systemd-analyze security --no-pager statusproxy"
     )
     assert machine.run(f"stat --format=%u /proc/{main_pid(machine)}").strip() not in ("0", "65534")

@@ -12,7 +12,7 @@ import pytest
 from tests.systemd.machine import CHECKOUT
 
 UNITS = CHECKOUT / "systemd"
-UNIT_FILES = ("statusproxy.systemd", "statusproxy.socket")
+UNIT_FILES = ("statusproxy.service", "statusproxy.socket")
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing: apt-get install systemd"
@@ -39,7 +39,7 @@ def test_systemd_has_nothing_to_say_about_the_units(units: list[str]) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("unit", ["statusproxy.systemd", "statusproxy.socket"])
+@pytest.mark.parametrize("unit", ["statusproxy.service", "statusproxy.socket"])
 def test_there_is_no_number_of_failed_starts_after_which_systemd_gives_up(unit: str) -> None:
     assert "\nStartLimitIntervalSec=0\n" in (UNITS / unit).read_text().partition("\n[S")[0]
 
@@ -53,7 +53,7 @@ def test_the_installer_takes_every_unit_along() -> None:
 def test_the_services_exposure_is_at_most_one(units: list[str]) -> None:
     done = analyze("security", "--offline=true", "--no-pager", "--threshold=10", units[0])
     assert done.returncode == 0, done.stdout[-300:]
-    assert "Overall exposure level for statusproxy.systemd: 1.0" in done.stdout
+    assert "Overall exposure level for statusproxy.service: 1.0" in done.stdout
 
 
 def test_what_exposes_the_service_is_what_a_proxy_needs(units: list[str]) -> None:

@@ -53,8 +53,8 @@ export async function follow({ tell, state, unlock }) {
         }
         tell(name, data);
       });
-    } catch (trouble) {
-      if (trouble instanceof Locked) {
+    } catch (error) {
+      if (error instanceof Locked) {
         await unlock(asked);
         asked = true;
         continue;

@@ -360,7 +360,7 @@ function confirmRelease(one) {
   const dialog = byId("confirm");
   const { session } = one.report;
   byId("confirm-title").textContent = words.confirmTitle(visible(session));
-  dialog.querySelector(".trouble").textContent = "";
+  dialog.querySelector(".error").textContent = "";
   dialog.querySelector("form").onsubmit = async (event) => {
     event.preventDefault();
     if (event.submitter?.value !== "yes") {
@@ -368,9 +368,9 @@ function confirmRelease(one) {
       return;
     }
     event.submitter.disabled = true;
-    const trouble = await release(session);
+    const error = await release(session);
     event.submitter.disabled = false;
-    if (trouble) dialog.querySelector(".trouble").textContent = words.releaseFailed(visible(trouble));
+    if (error) dialog.querySelector(".error").textContent = words.releaseFailed(visible(error));
     else dialog.close();
   };
   // Released, its button may be gone by the time the dialog gives the focus back.
@@ -391,7 +391,7 @@ async function release(session) {
 
 function unlock(wrong) {
   const dialog = byId("token");
-  dialog.querySelector(".trouble").textContent = wrong ? words.tokenWrong : "";
+  dialog.querySelector(".error").textContent = wrong ? words.tokenWrong : "";
   byId("secret").value = "";
   dialog.showModal();
   // There is nothing to see without it, so that it cannot be closed by Escape.

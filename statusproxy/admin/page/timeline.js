@@ -22,7 +22,7 @@ export async function showTimeline(place, session, report) {
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     changes = (await answer.json()).history;
   } catch {
-    place.replaceChildren(element("p", { className: "trouble" }, words.historyFailed));
+    place.replaceChildren(element("p", { className: "error" }, words.historyFailed));
     return;
   }
   const outages = pair(changes, report);

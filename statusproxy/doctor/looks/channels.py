@@ -3,10 +3,10 @@
 import asyncio
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
+from statusproxy.admin.messages import Session
 from statusproxy.config import units
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Settings
@@ -28,9 +28,6 @@ _COMPARED = 100
 #: Seconds beyond which a list is slow: the hub's health check gives up after 15, its default is 30.
 _SLOW = 10.0
 
-#: Reports on sessions, as the admin listener gives them.
-Sessions = Sequence[Mapping[str, Any]]
-
 
 class Credentials(msgspec.Struct, frozen=True):
     """The header that the gateway wants, and its value; it is sent to the gateway and nowhere else."""
@@ -46,7 +43,7 @@ async def lists(
     settings: Settings,
     asker: Asker,
     credentials: Credentials,
-    sessions: Sessions | None,
+    sessions: Sequence[Session] | None,
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
 ) -> list[Finding]:
     """Ask for every list; look through the first one's ids and corrections as well.
@@ -199,29 +196,29 @@ def _members(document: object) -> str:
 
 
 def corrections(
-    body: bytes, rule: ChannelRule, sessions: Sessions, aliases: Mapping[str, str], channels: Sequence[str]
+    body: bytes, rule: ChannelRule, sessions: Sequence[Session], aliases: Mapping[str, str], channels: Sequence[str]
 ) -> list[Finding]:
     """A dry run of the corrections in force now; where there are none, of one channel's loss."""
-    standing = [one for one in sessions if one["shows"] == "disconnected"]
+    standing = [one for one in sessions if one.shows == "disconnected"]
     if not standing:
         if not channels:
             return []
         changed = _dry_run(body, rule, {channels[0]: channels[0]}, {})
         said = listed(_difference(channels[0], changed, body, rule)) or "–"
         return [ok("channels.rehearsal", channel=channels[0], change=said)]
-    named = {str(one["session"]): str(one["channel"] or one["session"]) for one in standing}
+    named = {one.session: one.channel or one.session for one in standing}
     changed = _dry_run(body, rule, named, aliases)
     findings = []
     for one in standing[:_TOLD]:
-        session = str(one["session"])
+        session = one.session
         channel = _channel_of(session, channels, aliases)
         if channel is None:
             continue  # told among the ids
         change = listed(_difference(channel, changed, body, rule))
-        facts = {"session": session, "channel": channel, "change": change, "since": one["since"], "why": one["reason"]}
+        facts = {"session": session, "channel": channel, "change": change, "since": one.since, "why": one.reason}
         if not change:
             findings.append(note("channels.kept", **facts))
-        elif one["caught_up"] in ("qr", "created") or rule.source in one.get("caught_up_on", ()):
+        elif one.caught_up in ("qr", "created") or rule.source in one.caught_up_on:
             findings.append(note("channels.about-to-end", **facts))
         else:
             findings.append(note("channels.corrected", **facts))
@@ -258,18 +255,18 @@ def _json(value: object) -> str:
 
 
 def event_ids(
-    sessions: Sessions,
+    sessions: Sequence[Session],
     channels: Sequence[str],
     aliases: Mapping[str, str],
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
 ) -> list[Finding]:
     """Whether the sessions that events name are channels of the list, and which channel an unknown one may be."""
-    heard = [one for one in sessions if one["last_event_at"] and one["released"] != "deleted"]
+    heard = [one for one in sessions if one.last_event_at and one.released != "deleted"]
     findings: list[Finding] = []
     known: set[str] = set()
     unknown = []
     for one in heard:
-        session = str(one["session"])
+        session = one.session
         alike = {channel for channel in channels if fold_id(channel) == fold_id(session)}
         if session not in channels and len(alike) > 1:
             findings.append(warning("channels.ambiguous", session=session, channels=listed(sorted(alike))))
@@ -289,7 +286,7 @@ def event_ids(
 
 
 def _unknown(
-    sessions: Sequence[Mapping[str, Any]], unheard: Sequence[str], aliases: Mapping[str, str], written: Written
+    sessions: Sequence[Session], unheard: Sequence[str], aliases: Mapping[str, str], written: Written
 ) -> list[Finding]:
     """Sessions that are no channels: those that may be a channel nobody was heard of yet, and the others.
 
@@ -300,13 +297,13 @@ def _unknown(
     others: list[str] = []
     lost = False
     for number, one in enumerate(sessions):
-        session = str(one["session"])
+        session = one.session
         near = nearest(session, unheard) if number < _COMPARED and len(meant) < _TOLD else None
         if near is None:
             others.append(session)
         else:
             meant[session] = near
-            lost = lost or one["shows"] == "disconnected"
+            lost = lost or one.shows == "disconnected"
     findings = []
     if meant:
         tell = problem if lost else warning

@@ -1,15 +1,15 @@
 """The proxy that runs: what it tells of itself through its admin listener, and whether it is the one we think."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http.client import UNAUTHORIZED
-from typing import Any
 
 import yaml
 
 from statusproxy import __version__
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
+from statusproxy.admin.messages import SelfReport, Sessions
 from statusproxy.config import restart as config_restart
 from statusproxy.config.addresses import conceal_url
 from statusproxy.config.reader import MASK
@@ -17,13 +17,11 @@ from statusproxy.config.settings import Settings, dump
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
 from statusproxy.observe.absences import HOUR, UPGRADE
 
-Report = Mapping[str, Any]
-
 #: Seconds that the running proxy may take to answer. It looks at the gateway first, for `admin.health.PATIENCE`.
 PATIENCE = 6.0
 
 
-async def ask(settings: Settings, where: str | None = None) -> tuple[Report | None, Report | None, list[Finding]]:
+async def ask(settings: Settings, where: str | None = None) -> tuple[SelfReport | None, Sessions | None, list[Finding]]:
     """The running proxy's report on itself and on its sessions, as far as it gives them, and what that shows.
 
     `where` is its admin listener, if not as the settings say.
@@ -34,10 +32,11 @@ async def ask(settings: Settings, where: str | None = None) -> tuple[Report | No
             return None, None, [note("proxy.cannot-be-asked")]
         where = str(settings.admin.listen)
     try:
-        report, sessions = await asyncio.gather(
+        answers = await asyncio.gather(
             asyncio.to_thread(client.ask, where, "GET", "/doctor", token, PATIENCE),
             asyncio.to_thread(client.ask, where, "GET", "/sessions", token, PATIENCE),
         )
+        report, sessions = client.typed(answers[0], SelfReport), client.typed(answers[1], Sessions)
     except AdminError as error:
         where = conceal_url(where, MASK)
         if isinstance(error.__cause__, ConnectionRefusedError | FileNotFoundError):
@@ -48,48 +47,46 @@ async def ask(settings: Settings, where: str | None = None) -> tuple[Report | No
     return report, sessions, _judge(report, settings)
 
 
-def _judge(report: Report, settings: Settings) -> list[Finding]:
-    now, started = float(report["now"]), float(report["started"])
+def _judge(report: SelfReport, settings: Settings) -> list[Finding]:
     findings = [
-        ok("proxy.running", version=report["version"], pid=report["pid"], since=ago(now - started))
-        if report["version"] == __version__
-        else warning("proxy.other-version", running=report["version"], installed=__version__)
+        ok("proxy.running", version=report.version, pid=report.pid, since=ago(report.now - report.started))
+        if report.version == __version__
+        else warning("proxy.other-version", running=report.version, installed=__version__)
     ]
-    changed = list(_differences(yaml.safe_load(str(report["settings"])), yaml.safe_load(dump(settings))))
+    changed = list(_differences(yaml.safe_load(report.settings), yaml.safe_load(dump(settings))))
     # What `run` was told on its command line beats the file for good: nothing waits there.
-    changed = [key for key in changed if key not in report.get("given", ())]
-    known = report.get("waiting", ())
-    restart = [key for key in changed if key in known or config_restart.waits(key)]
+    changed = [key for key in changed if key not in report.given]
+    restart = [key for key in changed if key in report.waiting or config_restart.waits(key)]
     reload = [key for key in changed if key not in restart]
     if restart:
         findings.append(warning("proxy.restart-pending", keys=listed(restart)))
     if reload:
         findings.append(warning("proxy.reload-pending", keys=listed(reload)))
-    health = report["health"]
-    if health["store"] != "ok":
-        findings.append(problem("proxy.store-trouble", why=health["store"]))
-    findings += [warning("proxy.state-damaged", what=each) for each in health.get("damage", ())]
-    if health.get("journal", "ok") not in ("ok", "off"):
-        findings.append(warning("proxy.no-journal", why=health["journal"]))
-    if health["gateway"] != "ok":
-        findings.append(problem("proxy.gateway-trouble", why=health["gateway"]))
-    return [*findings, *_absences(report, now)]
+    health = report.health
+    if health.store != "ok":
+        findings.append(problem("proxy.store-trouble", why=health.store))
+    findings += [warning("proxy.state-damaged", what=each) for each in health.damage]
+    if health.journal not in (None, "ok", "off"):
+        findings.append(warning("proxy.no-journal", why=health.journal))
+    if health.gateway != "ok":
+        findings.append(problem("proxy.gateway-trouble", why=health.gateway))
+    return [*findings, *_absences(report)]
 
 
-def _absences(report: Report, now: float) -> Iterator[Finding]:
+def _absences(report: SelfReport) -> Iterator[Finding]:
     """What proxies in front leave out, where it went on within the last hour."""
-    for one in report.get("absences", ()):
-        if now - one["last"] >= HOUR:
+    for one in report.absences:
+        if report.now - one.last >= HOUR:
             continue
         facts = {
-            "peer": one["peer"],
-            "count": one["count"],
-            "webhooks": one["webhooks"],
-            "last": ago(now - one["last"]),
+            "peer": one.peer,
+            "count": one.count,
+            "webhooks": one.webhooks,
+            "last": ago(report.now - one.last),
         }
-        if one["missing"] == UPGRADE:
+        if one.missing == UPGRADE:
             yield warning("proxy.no-upgrade", **facts)
-        elif one["webhooks"]:
+        elif one.webhooks:
             yield problem("proxy.unnamed-events", **facts)
         else:
             yield warning("proxy.unnamed-clients", **facts)

@@ -10,7 +10,7 @@ from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 #: Seconds that systemctl may take.
 _PATIENCE = 5.0
 
-_UNIT = "statusproxy.systemd"
+_UNIT = "statusproxy.service"
 _SOCKET = "statusproxy.socket"
 _PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,StatusText"
 

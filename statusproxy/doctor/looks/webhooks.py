@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from statusproxy.admin.messages import SelfReport
 from statusproxy.config.addresses import Address, parse_gateway, parse_target
 from statusproxy.config.paths import SESSION, fold_path
 from statusproxy.config.settings import PRIVATE_NETWORKS, Settings, Webhook
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.observe.silence import KNOWN_AFTER, patience
+from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
 from statusproxy.status.signals import PRESENCE_EVENT, Verdict
 
@@ -34,7 +36,7 @@ _SAYS = frozenset({"applied", "late", "duplicate"})
 
 async def webhooks(
     settings: Settings,
-    report: Mapping[str, Any] | None,
+    report: SelfReport | None,
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
     heard_before: float | None = None,
 ) -> list[Finding]:
@@ -56,42 +58,42 @@ async def webhooks(
 
 
 def _arrivals(
-    settings: Settings, report: Mapping[str, Any], ways: Mapping[str, Any], written: Written, heard_before: float | None
+    settings: Settings, report: SelfReport, ways: Mapping[str, Any], written: Written, heard_before: float | None
 ) -> Iterator[Finding]:
-    seen, now = report["webhooks"], float(report["now"])
-    up = now - float(report["started"])
-    believed = {str(one["address"]): one for one in seen["senders"] if one["believed"]}
-    doubts = [one for one in seen["senders"] if one["doubts"]]
-    count = sum(one["believed"] for one in believed.values())
-    passed = sum(one["count"] for one in seen["paths"])
-    if not believed and not doubts and passed:
+    seen, now = report.webhooks, report.now
+    up = now - report.started
+    trusted = {one.address: one for one in seen.senders if one.trusted}
+    untrusted = [one for one in seen.senders if one.untrusted]
+    count = sum(one.trusted for one in trusted.values())
+    passed = sum(one.count for one in seen.paths)
+    if not trusted and not untrusted and passed:
         yield note("webhooks.none-since-reload", count=passed)
         return
-    if not believed and not doubts:
+    if not trusted and not untrusted:
         tell = problem if up >= _EARLY else warning
         if heard_before is None:
             yield tell("webhooks.none", up=ago(up), **ways)
         else:
             yield tell("webhooks.none-any-more", up=ago(up), last=ago(now - heard_before), **ways)
         return
-    yield from _doubted(settings, seen, doubts, written, alone=not believed)
-    yield from _failing(seen["paths"])
-    if not believed:
+    yield from _untrusted(settings, seen, untrusted, written, alone=not trusted)
+    yield from _failing(seen.paths)
+    if not trusted:
         return
-    silent = now - float(seen["last_heard"] or now)
-    stopped = silent > patience(seen["heard"], seen["gap"])
+    silent = now - (seen.last_heard or now)
+    stopped = silent > patience(seen.heard, seen.gap)
     tell_seen = warning if stopped else ok
     yield tell_seen(
         "webhooks.silent" if stopped else "webhooks.seen",
-        count=count, up=ago(up), senders=listed(believed), last=ago(silent),
-        paths=listed(f"{one['path']} ({one['count']})" for one in seen["paths"]),
+        count=count, up=ago(up), senders=listed(trusted), last=ago(silent),
+        paths=listed(f"{one.path} ({one.count})" for one in seen.paths),
     )  # fmt: skip
-    for one in [] if stopped else seen["paths"]:
-        quiet = now - one["last"]
-        if one["count"] >= KNOWN_AFTER and quiet > patience(one["count"], one["gap"]):
-            yield warning("webhooks.path-silent", path=one["path"], count=one["count"], last=ago(quiet))
-    yield from _meanings(seen["events"], ways)
-    used = {one["path"] for one in seen["paths"]}
+    for one in [] if stopped else seen.paths:
+        quiet = now - one.last
+        if one.count >= KNOWN_AFTER and quiet > patience(one.count, one.gap):
+            yield warning("webhooks.path-silent", path=one.path, count=one.count, last=ago(quiet))
+    yield from _meanings(seen.events, ways)
+    used = {one.path for one in seen.paths}
     outbound = {fold_path(webhook.path) for webhook in settings.webhooks if _to_hub(webhook, settings)}
     if used and used <= outbound:
         # The gateway passes presence and messages on to the hub, but not the engine's word on the session itself.
@@ -101,18 +103,18 @@ def _arrivals(
         yield note("webhooks.idle-paths", paths=listed(idle))
 
 
-def _doubted(
+def _untrusted(
     settings: Settings,
-    seen: Mapping[str, Any],
-    doubts: Sequence[Mapping[str, Any]],
+    seen: WebhooksReport,
+    untrusted: Sequence[SenderReport],
     written: Written,
     *,
     alone: bool,
 ) -> Iterator[Finding]:
     reasons: dict[str, Counter[str]] = {}
-    for one in doubts:
-        for why, count in one["doubts"].items():
-            reasons.setdefault(why, Counter())[str(one["address"])] += count
+    for one in untrusted:
+        for why, count in one.untrusted.items():
+            reasons.setdefault(why, Counter())[one.address] += count
     for why, senders in reasons.items():
         inside = [address for address in senders if _is_private(address)]
         facts: dict[str, Any] = {
@@ -129,9 +131,9 @@ def _doubted(
             yield note("webhooks.forged", **facts)
 
 
-def _admitting(settings: Settings, seen: Mapping[str, Any], senders: Sequence[str], written: Written) -> Lines:
+def _admitting(settings: Settings, seen: WebhooksReport, senders: Sequence[str], written: Written) -> Lines:
     """The block `webhooks` in which senders of this site are trusted, on the paths that anything was posted to."""
-    used = {one["path"] for one in seen["paths"]}
+    used = {one.path for one in seen.paths}
     changes = {
         webhook.path: {"from": [*map(str, webhook.from_), *senders]}
         for webhook in settings.webhooks
@@ -140,23 +142,23 @@ def _admitting(settings: Settings, seen: Mapping[str, Any], senders: Sequence[st
     return written.with_entries("webhooks", changes) if senders and changes else Lines()
 
 
-def _failing(paths: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _failing(paths: Sequence[PathReport]) -> Iterator[Finding]:
     for one in paths:
-        failed = {int(status): count for status, count in one["statuses"].items() if int(status) >= 400}
+        failed = {int(status): count for status, count in one.statuses.items() if int(status) >= 400}
         count = sum(failed.values())
-        if count and count * 10 >= one["count"]:  # a few are what a restart of the gateway leaves
+        if count and count * 10 >= one.count:  # a few are what a restart of the gateway leaves
             statuses = listed(f"{status} ({times})" for status, times in sorted(failed.items()))
             code = "webhooks.path-unknown" if set(failed) <= {404, 405} else "webhooks.path-failing"
-            yield warning(code, path=one["path"], count=count, all=one["count"], statuses=statuses)
+            yield warning(code, path=one.path, count=count, all=one.count, statuses=statuses)
 
 
-def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, Any]) -> Iterator[Finding]:
+def _meanings(events: Sequence[EventReport], ways: Mapping[str, Any]) -> Iterator[Finding]:
     verdicts: Counter[str] = Counter()
     unmatched: Counter[str] = Counter()
     for one in events:
-        verdicts[one["verdict"]] += one["count"]
-        if one["verdict"] == Verdict.UNMATCHED and one["event"] and one["event"].casefold() not in _NEUTRAL:
-            unmatched[one["event"]] += one["count"]
+        verdicts[one.verdict] += one.count
+        if one.verdict == Verdict.UNMATCHED and one.event and one.event.casefold() not in _NEUTRAL:
+            unmatched[one.event] += one.count
     says = sum(count for verdict, count in verdicts.items() if verdict in _SAYS)
     quiet = verdicts[Verdict.PRESENCE] + verdicts[Verdict.OWN_MESSAGE] + verdicts[Verdict.UNMATCHED]
     if not says and verdicts[Verdict.PRESENCE] and quiet == verdicts.total():
@@ -165,7 +167,7 @@ def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, Any]) -> I
         yield warning("webhooks.nothing-said", count=verdicts.total(), events=listed(unmatched) or "–")
     if unmatched:
         yield note("webhooks.unmatched", events=listed(f"{name} ({n})" for name, n in unmatched.most_common()))
-    nameless = Counter({one["event"]: one["count"] for one in events if one["verdict"] == Verdict.NAMELESS})
+    nameless = Counter({one.event: one.count for one in events if one.verdict == Verdict.NAMELESS})
     if nameless:
         yield warning(
             "webhooks.nameless",
@@ -181,19 +183,19 @@ def _meanings(events: Sequence[Mapping[str, Any]], ways: Mapping[str, Any]) -> I
         yield warning("webhooks.batch", count=verdicts[Verdict.BATCH])
 
 
-def _clock(report: Mapping[str, Any]) -> Iterator[Finding]:
-    clock = report["webhooks"]["clock"]
-    lag = clock["lag"]
-    if clock["ahead"]:
-        yield problem("clock.events-ahead", count=clock["ahead"])
-    elif lag is not None and clock["timed"] >= 3 and (lag > _LAG or lag < -_AHEAD):
-        yield warning("clock.events-off", seconds=f"{-lag:+.0f}", count=clock["timed"])
+def _clock(report: SelfReport) -> Iterator[Finding]:
+    clock = report.webhooks.clock
+    lag = clock.lag
+    if clock.ahead:
+        yield problem("clock.events-ahead", count=clock.ahead)
+    elif lag is not None and clock.timed >= 3 and (lag > _LAG or lag < -_AHEAD):
+        yield warning("clock.events-off", seconds=f"{-lag:+.0f}", count=clock.timed)
     elif lag is not None:
-        yield ok("clock.events", count=clock["timed"])
+        yield ok("clock.events", count=clock.timed)
 
 
-def _strangers(settings: Settings, report: Mapping[str, Any], written: Written) -> Iterator[Finding]:
-    strangers = [str(one) for one in report["forwarding_strangers"]]
+def _strangers(settings: Settings, report: SelfReport, written: Written) -> Iterator[Finding]:
+    strangers = report.forwarding_strangers
     inside = [one for one in strangers if _is_private(one)]
     if inside:
         networks = [*map(str, settings.trusted_proxies), *inside]

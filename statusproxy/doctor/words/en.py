@@ -590,25 +590,25 @@ WORDS: Final[Words] = {
     # service
     "service.no-systemd": ("systemd does not run this machine; who starts the proxy again was not checked", None),
     "service.not-installed": ("statusproxy is not installed as a service (sudo ./systemd/install.sh does it)", None),
-    "service.active": ("statusproxy.systemd is {state}: {said}", None),
+    "service.active": ("statusproxy.service is {state}: {said}", None),
     "service.starting": (
-        "statusproxy.systemd is starting ({sub})",
+        "statusproxy.service is starting ({sub})",
         "if that lasts: journalctl -u statusproxy -n 50",
     ),
     "service.failed": (
-        "statusproxy.systemd has failed ({result})",
+        "statusproxy.service has failed ({result})",
         "journalctl {user}-u statusproxy -n 50 says why; then systemctl {user}restart statusproxy",
     ),
     "service.stopped": (
-        "statusproxy.systemd does not run ({state})",
+        "statusproxy.service does not run ({state})",
         "systemctl {user}start statusproxy",
     ),
     "service.not-enabled": (
-        "statusproxy.systemd does not start with the machine",
+        "statusproxy.service does not start with the machine",
         "systemctl {user}enable statusproxy",
     ),
     "service.restarts": (
-        "statusproxy.systemd was started again {restarts} time(s) by systemd",
+        "statusproxy.service was started again {restarts} time(s) by systemd",
         "journalctl {user}-u statusproxy -p warning says why",
     ),
     "service.socket-inactive": (

@@ -598,25 +598,25 @@ WORDS: Final[Words] = {
         "o statusproxy não está instalado como serviço (sudo ./systemd/install.sh instala)",
         None,
     ),
-    "service.active": ("statusproxy.systemd está {state}: {said}", None),
+    "service.active": ("statusproxy.service está {state}: {said}", None),
     "service.starting": (
-        "statusproxy.systemd está iniciando ({sub})",
+        "statusproxy.service está iniciando ({sub})",
         "se demorar: journalctl -u statusproxy -n 50",
     ),
     "service.failed": (
-        "statusproxy.systemd falhou ({result})",
+        "statusproxy.service falhou ({result})",
         "journalctl {user}-u statusproxy -n 50 diz por quê; depois systemctl {user}restart statusproxy",
     ),
     "service.stopped": (
-        "statusproxy.systemd não está em execução ({state})",
+        "statusproxy.service não está em execução ({state})",
         "systemctl {user}start statusproxy",
     ),
     "service.not-enabled": (
-        "statusproxy.systemd não inicia com a máquina",
+        "statusproxy.service não inicia com a máquina",
         "systemctl {user}enable statusproxy",
     ),
     "service.restarts": (
-        "statusproxy.systemd foi reiniciado {restarts} vez(es) pelo systemd",
+        "statusproxy.service foi reiniciado {restarts} vez(es) pelo systemd",
         "journalctl {user}-u statusproxy -p warning diz por quê",
     ),
     "service.socket-inactive": (

@@ -13,7 +13,7 @@ import resource
 import time
 from typing import Any, Final
 
-from statusproxy.observe.logs import Repeats
+from statusproxy.observe.repeats import Repeats
 
 log = logging.getLogger("statusproxy.descriptors")
 

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from statusproxy.admin.messages import Session
 from statusproxy.config.settings import loads
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.findings import Finding
@@ -109,9 +111,15 @@ async def test_the_secret_goes_out_in_its_header_and_never_into_a_text() -> None
     assert found["secret-wrong"].level == "problem"
 
 
-def session(name: str, shows: str = "gateway", **more: Any) -> dict[str, Any]:
-    return {"session": name, "shows": shows, "channel": None, "since": "2026-01-01T00:00:00.000Z", "reason": "why",
-            "caught_up": None, "last_event_at": "2026-01-01T00:00:00.000Z", "released": None, **more}  # fmt: skip
+def session(name: str, shows: str = "gateway", **more: Any) -> Session:
+    known = Session(
+        session=name,
+        shows=shows,
+        since="2026-01-01T00:00:00.000Z",
+        reason="why",
+        last_event_at="2026-01-01T00:00:00.000Z",
+    )
+    return replace(known, **more)
 
 
 def codes(findings: list[Finding]) -> list[str]:

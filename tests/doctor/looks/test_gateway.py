@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from time import time
-from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy import __version__
+from statusproxy.admin.messages import Health, SelfReport
 from statusproxy.config.settings import dump, loads
 from statusproxy.doctor.asking import Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import gateway as module
 from statusproxy.doctor.looks.gateway import gateway, hubs
 from statusproxy.doctor.looks.running import _judge
+from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.proxy.upstream.connection import Origin as Place
 from statusproxy.proxy.upstream.connection import UpstreamLimits
 from statusproxy.proxy.upstream.pool import Pool
@@ -75,7 +77,7 @@ async def test_a_slow_gateway_is_told(look: Look, monkeypatch: pytest.MonkeyPatc
     assert (await look(answer(b"{}")))["gateway.slow"] == "warning"
 
 
-async def test_each_way_of_not_being_reached_has_its_own_mend() -> None:
+async def test_each_way_of_not_being_reached_has_its_own_fix() -> None:
     pool = Pool(Place(host="no-such-name.invalid", port=80), UpstreamLimits())
     asker = Asker(pool, 0)
     reached, findings = await gateway(asker, "http://no-such-name.invalid")
@@ -85,18 +87,23 @@ async def test_each_way_of_not_being_reached_has_its_own_mend() -> None:
 
 def test_a_running_proxy_that_is_not_well_is_told() -> None:
     settings = loads("gateway: http://127.0.0.1:3000")
-    report: dict[str, Any] = {
-        "version": __version__, "pid": 1, "now": 10.0, "started": 0.0, "settings": dump(settings),
-        "health": {"store": "disk full", "gateway": "gateway_unreachable"},
-    }  # fmt: skip
+    report = SelfReport(
+        version=__version__,
+        pid=1,
+        now=10.0,
+        started=0.0,
+        settings=dump(settings),
+        health=Health("trouble", "disk full", "gateway_unreachable"),
+        webhooks=WebhookStats().report(),
+    )
     assert levels(_judge(report, settings)) == {
         "proxy.running": "ok", "proxy.store-trouble": "problem", "proxy.gateway-trouble": "problem",
     }  # fmt: skip
-    report["health"] = {"store": "ok", "gateway": "ok", "damage": ["one", "two"]}
-    assert [each.code for each in _judge(report, settings)][1:] == ["proxy.state-damaged"] * 2
-    for journal, found in (("ok", {}), ("off", {}), ("disk full", {"proxy.no-journal": "warning"})):
-        report["health"] = {"store": "ok", "gateway": "ok", "journal": journal}
-        assert levels(_judge(report, settings)) == {"proxy.running": "ok", **found}
-    report |= {"version": "0.0.1", "health": {"store": "ok", "gateway": "ok"}}
-    assert levels(_judge(report, settings)) == {"proxy.other-version": "warning"}
-    assert levels(_judge(report | {"settings": "[]"}, settings)) == {"proxy.other-version": "warning"}
+    damaged = replace(report, health=Health("degraded", "ok", "ok", damage=["one", "two"]))
+    assert [each.code for each in _judge(damaged, settings)][1:] == ["proxy.state-damaged"] * 2
+    for journal, found in ((None, {}), ("ok", {}), ("off", {}), ("disk full", {"proxy.no-journal": "warning"})):
+        told = replace(report, health=Health("ok", "ok", "ok", journal=journal))
+        assert levels(_judge(told, settings)) == {"proxy.running": "ok", **found}
+    other = replace(report, version="0.0.1", health=Health("ok", "ok", "ok"))
+    assert levels(_judge(other, settings)) == {"proxy.other-version": "warning"}
+    assert levels(_judge(replace(other, settings="[]"), settings)) == {"proxy.other-version": "warning"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from statusproxy.admin.messages import SelfReport, read
 from statusproxy.config.settings import loads
 from statusproxy.doctor.looks.webhooks import webhooks
 from statusproxy.doctor.words import en, pt_br
@@ -11,7 +12,7 @@ from statusproxy.doctor.words import en, pt_br
 SITE = loads("gateway: http://127.0.0.1:3000")
 
 
-def report(**webhooks: Any) -> dict[str, Any]:
+def report(**webhooks: Any) -> SelfReport:
     seen: dict[str, Any] = {
         "last_heard": 99_990.0,
         "heard": 9,
@@ -22,15 +23,19 @@ def report(**webhooks: Any) -> dict[str, Any]:
         "clock": {"timed": 0, "lag": None, "ahead": 0},
     }
     strangers = webhooks.pop("strangers", [])
-    return {"now": 100_000.0, "started": 0.0, "webhooks": seen | webhooks, "forwarding_strangers": strangers}
+    document = {
+        "version": "1", "pid": 1, "settings": "", "health": {"status": "ok", "store": "ok", "gateway": "ok"},
+        "now": 100_000.0, "started": 0.0, "webhooks": seen | webhooks, "forwarding_strangers": strangers,
+    }  # fmt: skip
+    return read(document, SelfReport)
 
 
 async def levels(**changes: Any) -> dict[str, str]:
     return {finding.code.partition(".")[2]: finding.level.value for finding in await webhooks(SITE, report(**changes))}
 
 
-def sender(address: str, believed: int = 0, **doubts: int) -> dict[str, Any]:
-    return {"address": address, "believed": believed, "doubts": doubts, "last": 1.0}
+def sender(address: str, trusted: int = 0, **untrusted: int) -> dict[str, Any]:
+    return {"address": address, "believed": trusted, "doubts": untrusted, "last": 1.0}
 
 
 async def test_all_well() -> None:
@@ -78,7 +83,7 @@ async def test_doubted_senders_inside_may_be_the_engine() -> None:
     assert (await levels(senders=[sender("10.0.0.2", 9, secret=1)]))["doubted-secret"] == "warning"
 
 
-async def test_nobody_believed_is_a_problem_for_each_reason() -> None:
+async def test_nobody_trusted_is_a_problem_for_each_reason() -> None:
     for why in ("network", "secret", "signature"):
         assert await levels(senders=[sender("10.0.0.2", 0, **{why: 3})]) == {f"only-doubted-{why}": "problem"}
 
@@ -146,7 +151,7 @@ async def test_a_path_with_the_session_that_leads_to_the_gateway_is_no_way_to_th
     own = SITE.gateway + "/v1/webhooks/receive"
     webhooks_lines = f'webhooks: [{{path: "/in/{{session}}", forward_to: "{own}"}}]'
     settings = loads(f"gateway: {SITE.gateway}\npreset_without: [/v1/webhooks/receive]\n{webhooks_lines}")
-    path = {"path": "/in/{session}", "count": 9, "last": 99_990.0, "statuses": {"200": 9}}
+    path = {"path": "/in/{session}", "count": 9, "last": 99_990.0, "gap": 0.0, "statuses": {"200": 9}}
     codes = [one.code for one in await webhooks(settings, report(paths=[path]))]
     assert codes == ["webhooks.seen"]
 

@@ -99,7 +99,7 @@ async def test_an_event_of_several_members_counts(proxy: Running, coding: str) -
 def counted(proxy: Running, why: str) -> bool:
     """Whether the metrics say that one event passed unread, and why."""
     line = f'statusproxy_unread_total{{reason="{why}",what="webhook"}} 1.0'
-    return line in proxy.server.metrics.expose().decode().splitlines()
+    return line in proxy.server.exposition.expose().decode().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -359,8 +359,8 @@ async def test_the_path_names_the_session_of_events_that_name_none(origin: Origi
         assert lost(proxy) == ["Sales Team", "support"]
         await post(proxy, nameless("inChat"), path=f"{PATH}/Sales%20Team/")
         assert lost(proxy) == ["support"]
-        seen = proxy.server.registry.seen.report()["paths"]
-        assert {one["path"]: one["count"] for one in seen} == {PATH: 1, f"{PATH}/{{session}}": 3}
+        seen = proxy.server.registry.webhooks.report().paths
+        assert {one.path: one.count for one in seen} == {PATH: 1, f"{PATH}/{{session}}": 3}
     assert [request.target for request in origin.requests][:2] == [
         f"{PATH}/Sales%20Team?x=1".encode(), f"{PATH}/ignored".encode(),
     ]  # fmt: skip

@@ -1,0 +1,222 @@
+"""What the admin listener answers on each path."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from statusproxy import __version__
+from statusproxy.admin import assets
+from statusproxy.admin.feed import Feed, FeedFullError
+from statusproxy.admin.health import HealthCheck
+from statusproxy.admin.ids import natural_key
+from statusproxy.admin.messages import (
+    Acknowledged,
+    Alive,
+    Forgotten,
+    History,
+    Refusal,
+    Released,
+    Sessions,
+    State,
+    to_text,
+)
+from statusproxy.admin.report import change_report, damage_report, moment, session_report
+from statusproxy.admin.scrape import gauges
+from statusproxy.admin.selfreport import self_report
+from statusproxy.config.settings import Settings
+from statusproxy.observe.exposition import Exposition
+from statusproxy.proxy.exchange import Proxy
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status.sessions import FORGOTTEN, Record
+from statusproxy.store import StoreError
+
+#: Reports of sessions written before others have their turn; some 20 µs each.
+AT_ONCE: Final = 100
+
+#: Sessions whose place in the order is determined before others have their turn; some 2 µs each.
+_KEYS_AT_ONCE: Final = 1_000
+
+#: Lines of history given at most.
+_HISTORY: Final = 1000
+
+
+class Answers:
+    """The handlers, and what they look into."""
+
+    def __init__(self, registry: SessionRegistry, exposition: Exposition, proxy: Proxy, settings: Settings) -> None:
+        self.settings = settings
+        """The settings in force."""
+        self.waiting: Sequence[str] = ()
+        """The keys of settings that were changed in the file and wait for a restart."""
+        self.given: Sequence[str] = ()
+        """The keys of settings that the command line sets, whatever the file says."""
+        self.listening: list[str] = []
+        """Where the proxy itself listens."""
+        self._registry = registry
+        self._exposition = exposition
+        self._proxy = proxy
+        self._writing = asyncio.Lock()
+        self._health = HealthCheck(registry, proxy)
+        self.feed = Feed(registry, self._health, lambda: self.settings.gateway)
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """All paths with their handlers."""
+        return [
+            web.get("/healthz", self.healthz),
+            web.get("/readyz", self.readyz),
+            web.get("/metrics", self.metrics),
+            web.get("/sessions", self.sessions),
+            web.get("/sessions/{session}/history", self.history),
+            web.get("/history", self.history),
+            web.post("/sessions/{session}/release", self.release),
+            web.post("/sessions/{session}/forget", self.forget),
+            web.get("/state", self.state),
+            web.post("/state/acknowledge", self.acknowledge),
+            web.get("/events", self.events),
+            web.get("/doctor", self.doctor),
+            *assets.routes(),
+        ]
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """The process is alive and its loop turns."""
+        return answer(Alive("ok", __version__))
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """The store takes writes and the gateway can be reached. Damage that was repaired does not make it unready."""
+        health = await self._health.report()
+        return answer(health, status=503 if health.status == "trouble" else 200)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """The numbers for Prometheus."""
+        body = self._exposition.expose(gauges(self._registry, self._proxy))
+        return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
+
+    async def sessions(self, request: web.Request) -> web.Response:
+        """Every session something is known of: those shown as disconnected first, in natural order."""
+        records = await _in_order(self._registry.records())
+        head = to_text(
+            Sessions(
+                now=moment(time.time()),
+                started=moment(self._registry.started_at),
+                webhook_last_heard=moment(self._registry.webhooks.last_heard),
+                webhooks=self._registry.webhooks.totals(),
+                disconnected=sum(record.override is not None for record in records),
+                sessions=[],
+            )
+        )
+        reports: list[str] = []
+        for start in range(0, len(records), AT_ONCE):
+            async with self._writing:  # thousands take a while, which the traffic must not wait for
+                reports += [
+                    to_text(session_report(record, self._registry.gateway_word(record.session)), compact=True)
+                    for record in records[start : start + AT_ONCE]
+                ]
+                await asyncio.sleep(0)
+        text = f"{head.removesuffix(']}')}{', '.join(reports)}]}}"
+        return web.Response(text=text, content_type="application/json")
+
+    async def doctor(self, request: web.Request) -> web.Response:
+        """What `statusproxy doctor` asks of a running proxy."""
+        health = await self._health.report()
+        return answer(
+            self_report(self._registry, self._proxy, self.settings, self.listening, health, self.waiting, self.given)
+        )
+
+    async def release(self, request: web.Request) -> web.Response:
+        """End the override of one session."""
+        session = request.match_info["session"]
+        try:
+            changes = await self._registry.release(session)
+        except LookupError as error:
+            return refuse(404, str(error.args[0] if error.args else error))
+        if not changes and not self.settings.sessions.releases.get("operator", True):
+            return refuse(409, "releasing by hand is switched off (sessions.releases.operator)")
+        return answer(Released(session, bool(changes), [change_report(change) for change in changes]))
+
+    async def forget(self, request: web.Request) -> web.Response:
+        """Remove all that is known of one session; a correction that stands ends as `operator`."""
+        session = request.match_info["session"]
+        try:
+            changes = await self._registry.forget(session)
+        except LookupError as error:
+            return refuse(404, str(error.args[0] if error.args else error))
+        if not changes:
+            return refuse(409, f"{session} is shown as disconnected, and sessions.releases.operator is off")
+        forgotten = [change.session for change in changes if change.what == FORGOTTEN]
+        return answer(Forgotten(session, forgotten, [change_report(change) for change in changes]))
+
+    async def state(self, request: web.Request) -> web.Response:
+        """How the stored state is: whether it takes writes, and what damage is not acknowledged."""
+        saving = self._registry.saving
+        return answer(
+            State(
+                store=self._registry.store.error or "ok",
+                damage=[damage_report(damage) for damage in saving.damage],
+                repairs=dict(saving.repairs),
+            )
+        )
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """Note that an operator knows of all damage so far."""
+        try:
+            return answer(Acknowledged(await self._registry.saving.acknowledge_damage()))
+        except StoreError as error:
+            return refuse(503, f"this cannot be noted now: {error}")
+
+    async def history(self, request: web.Request) -> web.Response:
+        """What began and ended, newest first; of one session or of all."""
+        session = request.match_info.get("session")
+        try:
+            changes = await self._registry.store.history(session, _HISTORY)
+        except StoreError as error:
+            return refuse(503, f"the history cannot be read: {error}")
+        if session is not None and not changes and self._registry.sessions.get(session) is None:
+            return refuse(404, f"no session {session!r} is known, and the history has none of that name")
+        return answer(History([change_report(change) for change in changes]))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """What the status page shows, and whatever changes of it, as server-sent events."""
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        async with contextlib.aclosing(self.feed.follow()) as pieces:
+            try:
+                first = await anext(pieces)
+            except FeedFullError:
+                return refuse(503, "too many status pages are open", {"Retry-After": "10"})
+            with contextlib.suppress(ConnectionError):  # the page was closed, or does not read (`Connections`)
+                await response.prepare(request)
+                await response.write(first)
+                async for piece in pieces:
+                    await response.write(piece)
+        return response
+
+
+def answer(message: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A message as a JSON answer."""
+    return web.Response(text=to_text(message), status=status, headers=headers, content_type="application/json")
+
+
+def refuse(status: int, error: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An error in words, as JSON."""
+    return answer(Refusal(error), status, headers)
+
+
+async def _in_order(records: Sequence[Record]) -> list[Record]:
+    """Those shown as disconnected first, each part in natural order; others have their turn meanwhile."""
+    parts: tuple[list[tuple[str, Record]], list[tuple[str, Record]]] = ([], [])
+    for start in range(0, len(records), _KEYS_AT_ONCE):
+        for record in records[start : start + _KEYS_AT_ONCE]:
+            parts[record.override is None].append((natural_key(record.session), record))
+        await asyncio.sleep(0)
+    return [record for part in parts for _, record in sorted(part, key=itemgetter(0))]

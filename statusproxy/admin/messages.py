@@ -1,0 +1,226 @@
+"""The admin listener's JSON as values: what it answers, and what the command line, the doctor and the page read.
+
+A field's place is its place in the JSON, and its name the key (but for two older keys, `SenderReport`). Keys that an
+earlier version may not give have a default, so that a command of one version can read a proxy of another. Moments are
+ISO 8601 in UTC with milliseconds where people read them (`Moment`), and epoch seconds for the doctor.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from statusproxy.observe.absences import AbsenceReport
+from statusproxy.observe.webhook_stats import WebhooksReport, WebhookTotals
+
+Moment = str | None
+"""`2026-01-15T19:07:06.490Z`; None for a time that never was."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One session: what is shown, since when and why, what was last heard, what the gateway last said."""
+
+    session: str
+    channel: str | None = None
+    """The channel of the gateway's list that it was found to be."""
+    shows: str
+    """`disconnected` while a correction is in force, else `gateway`: what the gateway says, unchanged."""
+    shown_at: Moment = None
+    """When an answer was first changed because of it; until then the session only will be shown so."""
+    since: Moment = None
+    """When it was lost; where no correction is in force, when the last one ended."""
+    reason: str | None = None
+    """The event that began it; where no correction is in force, how the last one ended."""
+    caught_up: str | None = None
+    """What showed that the gateway knows of the disconnect: `list`, `qr` or `created`."""
+    caught_up_on: list[str] = []
+    """The corrected routes on which that was seen, where it is `list`; other evidence counts for all."""
+    last_event: str | None = None
+    last_event_at: Moment = None
+    last_message_at: Moment = None
+    known: str | None = None
+    """`connected` or `disconnected`, whichever its events said last."""
+    known_at: Moment = None
+    gateway_said: str | None = None
+    """The gateway's own word, as far as it passed by."""
+    gateway_said_at: Moment = None
+    released: str | None = None
+    """How the last correction ended."""
+    released_at: Moment = None
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /sessions`: every session something is known of, those shown as disconnected first, in natural order."""
+
+    now: Moment = None
+    started: Moment = None
+    webhook_last_heard: Moment = None
+    """When the last trusted webhook came since the start."""
+    webhooks: WebhookTotals | None = None
+    disconnected: int = 0
+    """How many are shown, or will be shown, as disconnected."""
+    sessions: list[Session]
+
+
+class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the history."""
+
+    session: str
+    change: str
+    """`started`, `repeated`, `released` or `forgotten`."""
+    reason: str
+    at: Moment = None
+    """When it happened, and when it was heard of."""
+    recorded_at: Moment = None
+    gateway_said: str | None = None
+    """What the gateway claimed at that time."""
+
+
+class History(msgspec.Struct, frozen=True):
+    """`GET /history` and `GET /sessions/{session}/history`: newest first."""
+
+    history: list[ChangeLine]
+
+
+class Released(msgspec.Struct, frozen=True):
+    """`POST /sessions/{session}/release`."""
+
+    session: str
+    released: bool
+    """Whether there was a correction to end."""
+    changes: list[ChangeLine]
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """`POST /sessions/{session}/forget`."""
+
+    session: str
+    forgotten: list[str]
+    """The ids of the records that were removed: a session may be known by several spellings."""
+    changes: list[ChangeLine]
+
+
+class DamageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One damage of the stored state, and what was saved of it (`store.damage.Damage`)."""
+
+    at: Moment = None
+    cause: str = ""
+    sessions: int = 0
+    changes: int = 0
+    pending: bool = False
+    set_aside: str | None = None
+    text: str
+    """All of it as a sentence."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /state`: whether the stored state takes writes, and what damage is not acknowledged."""
+
+    store: str
+    """`ok`, or what is wrong."""
+    damage: list[DamageLine]
+    repairs: dict[str, int] = {}
+    """Since the start, by cause."""
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """`POST /state/acknowledge`: how many damages were acknowledged."""
+
+    acknowledged: int
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """`GET /healthz`: the process is alive and its loop turns."""
+
+    status: str
+    version: str
+
+
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`GET /readyz`: whether what the proxy needs works. Keys with a default stand there only where they say something.
+
+    `degraded`: all works, but the stored state was damaged, and no operator has acknowledged it. A restart would help
+    nothing, so that it counts as ready.
+    """
+
+    status: str
+    """`ok`, `degraded` or `trouble`."""
+    store: str
+    """`ok`, or what is wrong; the same for `gateway`."""
+    gateway: str
+    missing: list[str] = []
+    """What a proxy in front leaves out (`absences`)."""
+    damage: list[str] = []
+    """Sentences."""
+    journal: str | None = None
+    """With a store on a server: `ok`, `off`, or why changes would be lost if server and proxy failed together. It does
+    not make the proxy unready: as long as the server is there, nothing is at risk."""
+
+
+class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /doctor`: what a running proxy tells `statusproxy doctor`; times in epoch seconds. No secret is in it."""
+
+    version: str
+    pid: int
+    now: float
+    started: float
+    listening: list[str] = []
+    settings: str
+    """The settings in force as YAML, masked as `check` prints them."""
+    waiting: list[str] = []
+    """The keys that were changed in the file and wait for a restart."""
+    given: list[str] = []
+    """The keys that the command line sets, whatever the file says."""
+    health: Health
+    webhooks: WebhooksReport
+    absences: list[AbsenceReport] = []
+    forwarding_strangers: list[str] = []
+    """Peers that claim to speak for others (`X-Forwarded-For`), and are no trusted proxies."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Any answer with a status of 400 or more."""
+
+    error: str
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The stream's event `hello`: a new beginning, with `total` sessions to come."""
+
+    version: str
+    total: int
+    gateway_url: str
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What several events of the stream carry: what came on the webhooks' paths since the start."""
+
+    webhook_last_heard: Moment
+    webhooks: WebhookTotals
+    started: Moment
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """The stream's event `gone`: sessions that were forgotten."""
+
+    sessions: list[str]
+
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def to_text(*messages: msgspec.Struct, compact: bool = False, **more: Any) -> str:
+    """The keys of all messages, and `more` behind them, as one JSON object.
+
+    In ASCII: JSON's escapes take what UTF-8 cannot, a lone surrogate in an id.
+    """
+    members: dict[str, Any] = {}
+    for message in messages:
+        members |= msgspec.to_builtins(message)
+    return json.dumps(members | more, separators=(",", ":") if compact else None)
+
+
+def read(answer: Mapping[str, Any], kind: type[Message]) -> Message:
+    """An answer as the message that it is. Raises `msgspec.ValidationError` where it is another."""
+    return msgspec.convert(answer, kind)

@@ -1,0 +1,30 @@
+"""What Prometheus is told of this moment: values looked up in registry and proxy when it scrapes."""
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+
+from statusproxy.observe.gauges import PoolNow, RegistryNow, proxy_gauges, registry_gauges
+from statusproxy.proxy.exchange import Proxy
+from statusproxy.registry.registry import SessionRegistry
+
+
+def gauges(registry: SessionRegistry, proxy: Proxy) -> Iterator[Metric]:
+    """The families of gauges, for `Exposition.expose`."""
+    records = registry.records()
+    yield from registry_gauges(
+        RegistryNow(
+            now=registry.clock.wall(),
+            records=records,
+            heard_at=registry.webhooks.last_heard or registry.started_at,
+            store_healthy=registry.store.healthy,
+            damage=len(registry.saving.damage),
+            repairs=registry.saving.repairs,
+            missing=registry.absences.counts,
+        )
+    )
+    pools = [
+        PoolNow("gateway" if name.startswith("gateway") else "hub", pool.in_use, pool.idle, pool.opened)
+        for name, pool in proxy.site.pools.items()
+    ]
+    yield from proxy_gauges(proxy.in_flight, pools)

@@ -1,0 +1,128 @@
+"""The sessions as pages are told of them: which differ from what was told, and each one's report as JSON.
+
+It looks at the sessions that changed since it looked last; all of them are compared only where the gateway's answers
+differ, or a minute has passed. A report is written once for all pages.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from statusproxy.admin.messages import to_text
+from statusproxy.admin.report import session_report
+from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status.sessions import Record, Watch
+
+#: Seconds within which the gateway saying the same again is no news.
+SAME_AGAIN: Final = 60.0
+
+#: Sessions looked at before others have their turn; some 6 µs each.
+LOOKED_AT: Final = 250
+
+
+class SessionReports:
+    """What was told last of each session. Until `begin` and after `end` it holds nothing, and costs nothing."""
+
+    def __init__(self, registry: SessionRegistry) -> None:
+        self._registry = registry
+        self._told: dict[str, _Told] = {}
+        self._watch: Watch | None = None
+        self._all = True  # whether every session is to be looked at
+        self._versions = (0, 0)
+        self._all_at = 0.0
+
+    def begin(self) -> None:
+        """Collect what changes from now on; begun already, go on."""
+        if self._watch is None:
+            self._watch = self._registry.sessions.watch()
+
+    def end(self) -> None:
+        """Collect no longer, and forget what was told."""
+        if self._watch is not None:
+            self._registry.sessions.unwatch(self._watch)
+            self._watch = None
+        self._told = {}
+        self._all = True
+
+    def look_at_all(self) -> None:
+        """Look at every session next time: a look failed, and what it took from the watch is lost."""
+        self._all = True
+
+    def look(self) -> tuple[list[str], Iterator[list[str]]]:
+        """The sessions that are gone, and those that differ, found as the second part is gone through.
+
+        That comes `LOOKED_AT` at a time, so that others can have their turn in between.
+        """
+        assert self._watch is not None
+        known = self._registry.records()
+        changed, gone = self._watch.take()
+        versions = self._registry.gateway_versions
+        now = time.monotonic()
+        if (
+            self._all
+            or versions[0] != self._versions[0]  # other words
+            or (versions != self._versions and now - self._all_at >= SAME_AGAIN)  # the same, later
+        ):
+            self._all, self._versions, self._all_at = False, versions, now
+            changed = [record.session for record in known]
+        return [session for session in gone if self._told.pop(session, None) is not None], self._different(changed)
+
+    def ids(self) -> list[str]:
+        """Every session that was told."""
+        return list(self._told)
+
+    def in_order(self, sessions: Iterable[str]) -> list[str]:
+        """Those that need attention come first, so that a page of thousands shows them first."""
+        told = self._told
+        known = [session for session in sessions if session in told]
+        known.sort(key=lambda session: told[session].record.override is None)
+        return known
+
+    def texts(self, sessions: Iterable[str]) -> list[str]:
+        """The reports of these sessions as JSON, as they were found last; of those that are gone meanwhile none."""
+        return [told.text for session in sessions if (told := self._told.get(session)) is not None]
+
+    def _different(self, sessions: list[str]) -> Iterator[list[str]]:
+        for start in range(0, len(sessions), LOOKED_AT):
+            yield [session for session in sessions[start : start + LOOKED_AT] if self._differs(session)]
+
+    def _differs(self, session: str) -> bool:
+        """Whether a session is other than it was told; noted as it is now."""
+        record = self._registry.sessions.get(session)
+        if record is None:  # gone meanwhile
+            return False
+        before = self._told.get(session)
+        word = _word(self._registry.gateway_word(session), before.word if before is not None else None)
+        # Records and words are values that are replaced, so that the same object means that nothing is new.
+        if before is not None and before.record is record and before.word is word:
+            return False
+        self._told[session] = _Told(record, word, self._registry.in_system_time)
+        return True
+
+
+class _Told:
+    """What pages are told of one session."""
+
+    __slots__ = ("_shown", "_text", "record", "word")
+
+    def __init__(self, record: Record, word: Word | None, shown: Callable[[Record], Record]) -> None:
+        """`shown` gives a record in the system's time."""
+        self._shown = shown
+        self.record = record
+        self.word = word
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        """The report as JSON, written when the first page is told."""
+        if not self._text:
+            self._text = to_text(session_report(self._shown(self.record), self.word), compact=True)
+        return self._text
+
+
+def _word(word: Word | None, old: Word | None) -> Word | None:
+    """The gateway's word to show: the same again is news only once a minute, or each list would resend all."""
+    if word is None or old is None or word.said != old.said or word.at - old.at >= SAME_AGAIN:
+        return word
+    return old

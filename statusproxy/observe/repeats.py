@@ -1,0 +1,43 @@
+"""Warnings that come again and again: which one is to be logged now, and how many were not."""
+
+from collections.abc import Hashable
+from typing import Final
+
+#: Seconds in which a warning is logged once for each thing it is about, and how many such things are told apart.
+QUIET: Final = 60.0
+TOLD_APART: Final = 256
+
+
+class Repeats:
+    """Keeps a warning that comes again and again to one line a minute for each thing it is about, with a count.
+
+    What a flood can make up (senders' addresses) is told apart up to a bound; beyond, all share one line.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[Hashable, float] = {}
+        self._held_back: dict[Hashable, int] = {}
+
+    def more(self, key: Hashable, others: Hashable, now: float) -> tuple[Hashable, int] | None:
+        """What to log now: `key` (or `others`, where too many are told apart) and how often it came since its last
+        line without being logged. None where it must not be logged now."""
+        if key not in self._since and len(self._since) >= TOLD_APART:
+            key = others
+        since = self._since.get(key)
+        # A clock that was set back silences nothing.
+        if since is not None and 0 <= now - since < QUIET:
+            self._held_back[key] = self._held_back.get(key, 0) + 1
+            return None
+        self._since[key] = now
+        return key, self._held_back.pop(key, 0)
+
+    def overdue(self, now: float) -> list[tuple[Hashable, int]]:
+        """What came again after its last line, a minute and more ago: to be logged now, each with its count."""
+        owed = []
+        for key in [key for key, since in self._since.items() if not 0 <= now - since < QUIET]:
+            if key in self._held_back:
+                owed.append((key, self._held_back.pop(key)))
+                self._since[key] = now
+            else:
+                del self._since[key]
+        return owed

@@ -1,0 +1,103 @@
+"""From the map to the store: what must be durable, what may wait, and what is under way.
+
+A change is told to the store at once, and goes on being written when whoever waits for it leaves. An error of the
+store is told and never stops the traffic: the store keeps what it could not write, and tries again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from statusproxy.clock import OwnClock
+from statusproxy.status.sessions import Change, Record, SessionMap
+from statusproxy.status.stored_times import moved, moved_change
+from statusproxy.store.base import Store
+from statusproxy.store.damage import Damage
+
+log = logging.getLogger("statusproxy.sessions")
+
+
+class Saving:
+    """The one writer of the store. What is stored is in the system's time."""
+
+    def __init__(
+        self, sessions: SessionMap, store: Store, clock: OwnClock, on_error: Callable[[Exception], None]
+    ) -> None:
+        """`on_error` is told of each write that failed."""
+        self.store = store
+        self._sessions = sessions
+        self._clock = clock
+        self._on_error = on_error
+        self._under_way: set[asyncio.Future[None]] = set()
+
+    async def open(self, on_late: Callable[[list[Record]], None]) -> list[Record]:
+        """Open the store and give what it holds; `on_late` is told what it can give only later.
+
+        Raises `StoreError`.
+        """
+        self.store.on_late = on_late
+        return await self.store.open()
+
+    def save(self, changes: Sequence[Change] = ()) -> Awaitable[None] | None:
+        """Write what must be durable of the map, and these changes; await the result until it is, None for nothing."""
+        if not changes and not self._sessions.has_unsaved:
+            return None
+        unsaved, forgotten = self._sessions.take_unsaved()
+        # Started now, so that it is under way while the gateway answers; and it goes on if the waiter is cancelled.
+        writing = asyncio.ensure_future(self._write(unsaved, forgotten, changes))
+        self._under_way.add(writing)
+        writing.add_done_callback(self._under_way.discard)
+        return asyncio.shield(writing)
+
+    def earlier(self) -> Awaitable[None]:
+        """Await this until all that was saved before is durable."""
+        return asyncio.ensure_future(self._write((), (), ()))
+
+    async def flush(self) -> None:
+        """Write all that is unsaved, also what is only useful to know after a restart."""
+        unsaved, forgotten = self._sessions.take_unsaved()
+        stale = self._sessions.take_stale()
+        if unsaved or forgotten or stale:
+            await self._write([*stale, *unsaved], forgotten, ())
+
+    async def close(self) -> None:
+        """Write what is left and close the store."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        try:
+            await self.flush()
+        except Exception:
+            log.exception("the last changes could not be written")
+        await self.store.close()
+
+    async def works(self) -> bool:
+        """Whether the store really takes writes now: asked by writing nothing, through the same one writer."""
+        try:
+            await self.store.save((), (), ())
+        except Exception:  # noqa: BLE001 - whatever it is, it does not work
+            return False
+        return self.store.healthy
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """What happened to the stored state and no operator has acknowledged yet, oldest first."""
+        return self.store.damage
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        """How often the stored state was repaired since the start, by cause."""
+        return self.store.repairs
+
+    async def acknowledge_damage(self) -> int:
+        """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
+        return await self.store.acknowledge()
+
+    async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        shift = self._clock.shift
+        if shift:
+            records = [moved(record, shift) for record in records]
+            changes = [moved_change(change, shift) for change in changes]
+        try:
+            await self.store.save(records, forgotten, changes)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the traffic goes on
+            self._on_error(error)

@@ -1,0 +1,42 @@
+"""What became of each webhook: counted for the metrics and the doctor; signals that are ignored are logged."""
+
+from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.webhook_stats import WebhookStats
+from statusproxy.registry.change_log import ChangeLog
+from statusproxy.status import signals
+from statusproxy.status.sessions import Outcome
+from statusproxy.status.signals import Reading
+
+#: What a signal comes to that changes nothing (`Outcome.verdict`).
+_IGNORED = frozenset({"late", "duplicate"})
+
+
+class WebhookOutcomes:
+    """Tells of each webhook once. `now` is of our own clock, `wall` of the system's; both epoch seconds."""
+
+    def __init__(self, metrics: Metrics, stats: WebhookStats, log: ChangeLog) -> None:
+        self._metrics = metrics
+        self._stats = stats
+        self._log = log
+
+    def heard(self, source: str, body: bytes, reading: Reading, outcome: Outcome, now: float, wall: float) -> None:
+        """A trusted webhook was read, and taken in by the map."""
+        signal = reading.signal
+        if signal is None:
+            verdict = reading.verdict
+            if verdict is signals.Verdict.UNMATCHED and reading.event == signals.PRESENCE_EVENT:
+                # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
+                verdict = signals.Verdict.PRESENCE
+            self._metrics.signal("none", verdict.value)
+            self._stats.heard(source, reading.event, verdict.value, wall)
+            return
+        self._metrics.signal(signal.kind.value, outcome.verdict)
+        self._stats.heard(source, reading.event, outcome.verdict, wall)
+        self._stats.timed(signal.at if signal.at is not None else signals.stated_time(body), wall)
+        if outcome.verdict in _IGNORED:
+            self._log.ignored(signal.session, reading.event, outcome.verdict, now)
+
+    def untrusted(self, source: str, why: str, wall: float) -> None:
+        """A webhook's sender failed the check `why`."""
+        self._metrics.signal("none", "untrusted")
+        self._stats.untrusted(source, why, wall)

@@ -1,0 +1,64 @@
+"""What Prometheus is told of this moment, from a running registry and proxy."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from statusproxy.admin.scrape import gauges
+from statusproxy.observe.metrics import Metrics
+from statusproxy.proxy.exchange import Proxy
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status.sessions import Record, SessionRules
+from statusproxy.status.signals import SignalRules
+from tests.observe.prometheus import Sample, samples, value
+from tests.registry.disk import Disk
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def told(registry: SessionRegistry) -> Sample:
+    pools = {
+        "gateway http://g": SimpleNamespace(in_use=2, idle=3, opened=7),
+        "hub https h": SimpleNamespace(in_use=1, idle=0, opened=1),
+        "hub http other": SimpleNamespace(in_use=0, idle=1, opened=1),
+    }
+    proxy = cast("Proxy", SimpleNamespace(in_flight=4, site=SimpleNamespace(pools=pools)))
+    return samples(Metrics(), gauges(registry, proxy))
+
+
+async def test_registry_and_pools_are_told_as_they_are() -> None:
+    clock, disk = Clock(), Disk()
+    registry = SessionRegistry(SignalRules(()), SessionRules(), disk, Metrics(), clock)
+    registry.sessions.load([Record("sales", heard_at=990.0)])
+    registry.absences.note("client", "10.0.0.2", 1_000.0, webhook=False)
+    clock.now = 1_060.0
+    found = told(registry)
+    assert value(found, "sessions") == 1
+    assert value(found, "session_seconds_since_event", session="sales") == 70
+    assert value(found, "seconds_since_webhook") == 60, "since the start"
+    assert value(found, "requests_missing_total", what="client") == 1
+    assert value(found, "requests_in_flight") == 4
+    assert value(found, "upstream_connections", to="gateway", state="active") == 2
+    assert value(found, "upstream_connections_opened_total", to="hub") == 2
+    assert (value(found, "store_healthy"), value(found, "state_damage")) == (1, 0)
+    registry.webhooks.heard("10.0.0.2", "e", "unmatched", 1_050.0)
+    disk.broken = OSError("disk full")
+    found = told(registry)
+    assert (value(found, "seconds_since_webhook"), value(found, "store_healthy")) == (10, 0)
+
+
+async def test_damage_and_repairs_of_the_state_are_told() -> None:
+    class Damaged(Disk):
+        damage: Any = ("one", "two")
+        repairs: Any = {"deleted": 2}  # noqa: RUF012
+
+        async def acknowledge(self) -> int:
+            return 0
+
+    found = told(SessionRegistry(SignalRules(()), SessionRules(), Damaged(), Metrics(), Clock()))
+    assert value(found, "state_damage") == 2
+    assert value(found, "state_repairs_total", cause="deleted") == 2

@@ -1,0 +1,161 @@
+"""What differs from what pages were told: found at the cost of what changed, and written once."""
+
+from typing import Any
+
+import pytest
+
+from statusproxy.admin import session_reports as module
+from statusproxy.admin.report import session_report
+from statusproxy.admin.session_reports import LOOKED_AT, SessionReports
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status.sessions import Override, Record, SessionRules
+from statusproxy.status.signals import SignalRules
+from tests.registry.disk import Disk
+from tests.status.test_channels import LIST
+
+LOST = Override(since=1.0, at=1.0, began=1.0, event="close")
+
+
+@pytest.fixture
+def registry() -> SessionRegistry:
+    return SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), lambda: 1_000.0)
+
+
+@pytest.fixture
+def elapsed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that have passed; a test may change them."""
+    passed = [5.0]
+    monkeypatch.setattr("time.monotonic", lambda: passed[0])
+    return passed
+
+
+def looked(reports: SessionReports) -> tuple[list[str], list[str]]:
+    """What is gone, and what differs."""
+    gone, different = reports.look()
+    return gone, [session for piece in different for session in piece]
+
+
+def begun(registry: SessionRegistry, *records: Record) -> SessionReports:
+    """With these sessions told."""
+    registry.sessions.load(records)
+    reports = SessionReports(registry)
+    reports.begin()
+    assert looked(reports) == ([], [record.session for record in records])
+    return reports
+
+
+def answered(registry: SessionRegistry, word: str) -> None:
+    body = b'{"channels":[{"id":"sales","status":"%s"}]}' % word.encode()
+    registry.correct(body, LIST, registry.now(), None)
+
+
+def test_everything_is_told_first_and_then_what_changes(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"), Record("support"))
+    assert looked(reports) == ([], [])
+    registry.sessions.load([Record("support", override=LOST), Record("new")])
+    assert looked(reports) == ([], ["support", "new"])
+    assert reports.ids() == ["sales", "support", "new"]
+
+
+async def test_a_forgotten_session_is_gone_once(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"), Record("support"))
+    await registry.forget("sales")
+    assert looked(reports) == (["sales"], [])
+    assert looked(reports) == ([], [])
+    assert reports.ids() == ["support"]
+    registry.sessions.load([Record("brief")])
+    await registry.forget("brief")
+    assert looked(reports) == ([], []), "it was never told"
+
+
+async def test_a_session_that_goes_while_it_is_looked_at_is_none(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"))
+    registry.sessions.load([Record("new")])
+    _, different = reports.look()
+    await registry.forget("new")
+    assert list(different) == [[]]
+    assert reports.texts(["new"]) == []
+
+
+def test_another_word_of_the_gateway_is_news_at_once_and_the_same_once_a_minute(
+    registry: SessionRegistry, elapsed: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = begun(registry, Record("sales"))
+    answered(registry, "connected")
+    assert looked(reports) == ([], ["sales"])
+    answered(registry, "connected")
+    elapsed[0] += 59.0
+    assert looked(reports) == ([], [])
+    answered(registry, "open")
+    assert looked(reports) == ([], ["sales"])
+    elapsed[0] += 60.0
+    assert looked(reports) == ([], []), "nothing was said meanwhile"
+    monkeypatch.setattr(module, "SAME_AGAIN", 0.0)
+    answered(registry, "open")
+    assert looked(reports) == ([], ["sales"])
+
+
+def test_with_a_change_of_the_session_the_same_word_is_no_news(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"))
+    answered(registry, "connected")
+    looked(reports)
+    (before,) = reports.texts(["sales"])
+    answered(registry, "connected")
+    registry.sessions.load([Record("sales", heard_at=1.0)])
+    assert looked(reports) == ([], ["sales"])
+    (after,) = reports.texts(["sales"])
+    moment = '"gateway_said_at":"1970-01-01T00:16:40.'
+    assert before.partition(moment)[2][:5] == after.partition(moment)[2][:5] != ""
+
+
+def test_after_a_look_that_failed_all_are_compared(registry: SessionRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = begun(registry, Record("sales"), Record("support"))
+    registry.sessions.load([Record("sales", override=LOST)])
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "gateway_word", lambda session: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            looked(reports)
+    assert looked(reports) == ([], []), "what it took is lost"
+    reports.look_at_all()
+    assert looked(reports) == ([], ["sales"])
+
+
+def test_those_to_be_worried_about_come_first(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("a"), Record("b", override=LOST), Record("c"))
+    assert reports.in_order(["a", "b", "c", "nobody"]) == ["b", "a", "c"]
+
+
+def test_a_report_is_written_when_it_is_asked_for_and_once(
+    registry: SessionRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def counted(record: Record, word: Any) -> Any:
+        written.append(record.session)
+        return session_report(record, word)
+
+    monkeypatch.setattr(module, "session_report", counted)
+    reports = begun(registry, Record("a"), Record("b"))
+    assert written == []
+    first, again = reports.texts(["a", "nobody"]), reports.texts(["a"])
+    assert first == again
+    assert first[0].startswith('{"session":"a","channel":null,"shows":"gateway"')
+    assert written == ["a"]
+
+
+def test_many_are_looked_at_some_at_a_time(registry: SessionRegistry) -> None:
+    registry.sessions.load([Record(f"s{number}") for number in range(2 * LOOKED_AT + 1)])
+    reports = SessionReports(registry)
+    reports.begin()
+    assert [len(piece) for piece in reports.look()[1]] == [LOOKED_AT, LOOKED_AT, 1]
+
+
+def test_after_the_end_nothing_is_kept_and_a_new_beginning_tells_all(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"))
+    reports.begin()
+    reports.end()
+    reports.end()
+    assert reports.ids() == []
+    reports.begin()
+    assert looked(reports) == ([], ["sales"])

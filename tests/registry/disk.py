@@ -1,0 +1,59 @@
+"""A stand-in for a store."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from statusproxy.status.sessions import Change, Record
+from statusproxy.store.damage import Damage
+
+
+class Disk:
+    """A store that a test can hold up, and break."""
+
+    journal: str | None = None
+    damage: Sequence[Damage] = ()
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self.on_late: Callable[[list[Record]], None] | None = None
+        self.repairs: dict[str, int] = {}
+        self.records = list(records)
+        self.saved: dict[str, Record] = {}
+        self.forgotten: list[str] = []
+        self.changes: list[Change] = []
+        self.saves = 0
+        self.broken: Exception | None = None
+        self.free = asyncio.Event()
+        self.free.set()
+        self.closed = False
+        self.written = asyncio.Condition()
+
+    async def open(self) -> list[Record]:
+        return self.records
+
+    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        await self.free.wait()
+        if self.broken is not None:
+            raise self.broken
+        async with self.written:
+            self.saves += 1
+            self.saved |= {record.session: record for record in records}
+            self.forgotten += forgotten
+            self.changes += changes
+            self.written.notify_all()
+
+    async def history(self, session: str | None, limit: int) -> list[Change]:
+        return [change for change in reversed(self.changes) if session in {None, change.session}][:limit]
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def healthy(self) -> bool:
+        return self.broken is None
+
+    @property
+    def error(self) -> str | None:
+        return None if self.broken is None else str(self.broken)
+
+    async def acknowledge(self) -> int:
+        return 0

@@ -1,0 +1,178 @@
+"""Corrected answers and their memory: made once, never told twice, never good for longer than the map they are of."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from statusproxy.registry import corrections as module
+from statusproxy.registry.corrections import Corrections
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channels import Correction, correct_at_once
+from statusproxy.status.sessions import Change, SessionMap
+from tests.status.test_channels import LIST, down
+
+NOW = 200.0
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The answers that were corrected anew."""
+    bodies: list[bytes] = []
+
+    def counted(listing: ChannelList, *given: Any) -> Correction:
+        bodies.append(listing.body)
+        return correct_at_once(listing, *given)
+
+    monkeypatch.setattr(module, "correct_at_once", counted)
+    return bodies
+
+
+def listing(**words: str) -> ChannelList:
+    channels = [{"id": session, "status": word} for session, word in words.items()]
+    return ChannelList(json.dumps({"channels": channels}).encode(), LIST)
+
+
+SALES = {"sales": "connected"}
+
+
+def warm(sessions: SessionMap) -> Corrections:
+    """With the map's present version noted, and what the first answers teach it learnt."""
+    corrections = Corrections(sessions)
+    for _ in range(2):
+        corrections.correct(listing(**SALES), NOW, NOW)
+    return corrections
+
+
+def test_the_same_answer_is_corrected_once(made: list[bytes]) -> None:
+    corrections = warm(down("sales"))
+    first = corrections.correct(listing(**SALES), NOW + 1, NOW + 1)
+    made.clear()
+    again = corrections.correct(listing(**SALES), NOW + 2, NOW + 2)
+    assert again == first
+    assert again.corrected == ("sales",)
+    assert made == []
+    corrections.correct(listing(sales="open"), NOW + 2, NOW + 2)
+    assert len(made) == 1, "another answer"
+
+
+def test_after_a_minute_it_is_made_anew_for_the_map_notes_what_the_gateway_says(made: list[bytes]) -> None:
+    sessions = down("sales")
+    corrections = warm(sessions)
+    corrections.correct(listing(**SALES), NOW + 1, NOW + 1)
+    made.clear()
+    corrections.correct(listing(**SALES), NOW + 61, NOW + 61)
+    assert made == []
+    corrections.correct(listing(**SALES), NOW + 61.1, NOW + 61.1)
+    assert len(made) == 1
+    record = sessions.get("sales")
+    assert record is not None
+    assert record.gateway_said_at == NOW + 61.1
+
+
+def test_a_change_of_the_map_makes_it_anew(made: list[bytes]) -> None:
+    sessions = down("sales")
+    corrections = warm(sessions)
+    sessions.release("sales", NOW + 1)
+    corrections.notice_version(NOW + 1)
+    made.clear()
+    assert corrections.correct(listing(**SALES), NOW + 2, NOW + 2).corrected == ()
+    assert len(made) == 1
+
+
+def test_an_answer_asked_for_before_a_change_serves_nobody_who_asked_later(made: list[bytes]) -> None:
+    sessions = down("sales", "support")
+    corrections = warm(sessions)
+    sessions.release("support", NOW + 5)
+    corrections.notice_version(NOW + 5)
+    corrections.correct(listing(**SALES), NOW + 4, NOW + 6)
+    made.clear()
+    for asked_at in (NOW + 3, NOW + 4):
+        corrections.correct(listing(**SALES), asked_at, NOW + 7)
+    assert made == [], "they share one call to the gateway"
+    corrections.correct(listing(**SALES), NOW + 4.5, NOW + 7)
+    assert len(made) == 1
+    made.clear()
+    corrections.correct(listing(**SALES), NOW + 5, NOW + 8)
+    corrections.correct(listing(**SALES), NOW + 9, NOW + 9)
+    assert len(made) == 1, "asked for after the change: good for all"
+
+
+def test_what_cannot_be_read_is_not_remembered(made: list[bytes]) -> None:
+    corrections = warm(down("sales"))
+    made.clear()
+    for _ in range(2):
+        broken = ChannelList(b"{", LIST)
+        assert corrections.correct(broken, NOW, NOW) == Correction(b"{", failure="not-json")
+    assert made == [b"{", b"{"]
+
+
+def test_what_a_correction_changed_is_given_once() -> None:
+    sessions = down("sales", "support")
+    sessions.created("sales", NOW, NOW)
+    corrections = Corrections(sessions)
+    both = {"sales": "connected", "support": "connected"}
+    first = corrections.correct(listing(**both), NOW + 1, NOW + 1)
+    assert [change.reason for change in first.changes] == ["reconnected"]
+    second = corrections.correct(listing(**both), NOW + 2, NOW + 2)
+    assert (second.corrected, second.changes) == (("support",), ())
+    third = corrections.correct(listing(**both), NOW + 3, NOW + 3)
+    assert third == second
+
+
+async def in_steps(
+    corrections: Corrections, answer: ChannelList, told: list[Change] | None = None, at: float = NOW + 1
+) -> Correction:
+    def changed(changes: Sequence[Change]) -> None:
+        (told if told is not None else []).extend(changes)
+
+    return await corrections.correct_in_steps(answer, at, at, lambda: at, changed)
+
+
+def many(count: int) -> tuple[SessionMap, dict[str, str]]:
+    names = [f"s{number}" for number in range(count)]
+    return down(*names), dict.fromkeys(names, "connected")
+
+
+async def test_a_long_answer_is_corrected_as_at_once_with_turns_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICE", 0.0)
+    sessions, words = many(500)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    correction = await in_steps(Corrections(sessions), listing(**words))
+    other.cancel()
+    assert turns > 3
+    assert correction == correct_at_once(listing(**words), many(500)[0], NOW + 1, NOW + 1)
+
+
+async def test_who_waits_for_the_same_long_answer_gets_the_first_ones_correction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SLICE", 0.0)
+    sessions, words = many(300)
+    corrections = Corrections(sessions)
+    await in_steps(corrections, listing(**words))  # channels are learnt
+    first, second = await asyncio.gather(*(in_steps(corrections, listing(**words), at=NOW + 2) for _ in range(2)))
+    assert second is first
+    assert corrections.correct(listing(**words), NOW + 3, NOW + 3) is first
+
+
+async def test_what_each_step_but_the_last_changes_is_told_at_once() -> None:
+    sessions, words = many(300)
+    for session in words:
+        sessions.created(session, NOW, NOW)
+    told: list[Change] = []
+    correction = await in_steps(Corrections(sessions), listing(**words), told)
+    assert correction.corrected == ()
+    assert len(told) + len(correction.changes) == 300
+    assert len(told) > len(correction.changes) > 0
+    assert len({change.session for change in (*told, *correction.changes)}) == 300

@@ -1,0 +1,81 @@
+"""What became of a webhook is counted by what it says, and a signal that changes nothing is logged."""
+
+import logging
+from dataclasses import dataclass, field
+
+import pytest
+
+from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.webhook_stats import WebhookStats
+from statusproxy.registry.change_log import ChangeLog
+from statusproxy.registry.webhook_outcomes import WebhookOutcomes
+from statusproxy.status.sessions import Outcome
+from statusproxy.status.signals import PRESENCE_EVENT, Kind, Reading, Signal, Verdict
+
+
+@dataclass
+class Counts:
+    """The outcomes with what counts them."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+    stats: WebhookStats = field(default_factory=WebhookStats)
+
+    def hear(self, reading: Reading, verdict: str = "unchanged", body: bytes = b"{}") -> None:
+        WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
+            "10.0.0.2", body, reading, Outcome(verdict), 1_000.0, 2_000.0
+        )
+
+
+def lost(at: float | None = None) -> Reading:
+    return Reading(Verdict.SIGNAL, "close", "sales", Signal(Kind.DISCONNECTED, "sales", at, "close", None, None))
+
+
+def test_a_signal_counts_by_what_it_says_and_what_became_of_it() -> None:
+    counts = Counts()
+    counts.hear(lost(at=1_990.0), "applied")
+    assert counts.metrics.signals == {("disconnected", "applied"): 1}
+    (event,) = counts.stats.report().events
+    assert (event.event, event.verdict) == ("close", "applied")
+    assert counts.stats.last_heard == 2_000.0
+    assert counts.stats.report().clock.lag == 10.0
+
+
+def test_the_time_of_a_signal_that_may_not_order_events_still_tells_of_the_clock() -> None:
+    counts = Counts()
+    counts.hear(lost(), "applied", b'{"timestamp": 9000}')
+    counts.hear(lost(), "applied")
+    assert (counts.stats.report().clock.ahead, counts.stats.report().clock.timed) == (1, 0)
+
+
+@pytest.mark.parametrize("verdict", ["late", "duplicate"])
+def test_a_signal_that_changes_nothing_is_logged(verdict: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    counts = Counts()
+    counts.hear(lost(), verdict)
+    counts.hear(lost(), "applied")
+    assert caplog.messages == [f"sales: close event ignored: {verdict}"]
+
+
+@pytest.mark.parametrize(
+    ("reading", "verdict"),
+    [
+        (Reading(Verdict.UNMATCHED, "onack", "sales", None), "unmatched"),
+        (Reading(Verdict.UNMATCHED, PRESENCE_EVENT, "sales", None), "presence"),
+        (Reading(Verdict.NAMELESS, PRESENCE_EVENT, None, None), "nameless"),
+        (Reading(Verdict.NOT_JSON, None, None, None), "not-json"),
+    ],
+)
+def test_what_says_nothing_counts_by_why(reading: Reading, verdict: str) -> None:
+    counts = Counts()
+    counts.hear(reading)
+    assert counts.metrics.signals == {("none", verdict): 1}
+    assert [event.verdict for event in counts.stats.report().events] == [verdict]
+    assert counts.stats.report().clock.timed == 0
+
+
+def test_an_untrusted_webhook_is_no_sign_that_webhooks_come() -> None:
+    counts = Counts()
+    WebhookOutcomes(counts.metrics, counts.stats, ChangeLog()).untrusted("203.0.113.9", "network", 2_000.0)
+    assert counts.metrics.signals == {("none", "untrusted"): 1}
+    assert counts.stats.last_heard is None
+    assert counts.stats.totals().untrusted == {"network": 1}
