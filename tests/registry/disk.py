@@ -1,7 +1,8 @@
 """A stand-in for a store."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from statusproxy.status.sessions import Change, Record
 from statusproxy.store.damage import Damage
@@ -12,10 +13,10 @@ class Disk:
 
     journal: str | None = None
     damage: Sequence[Damage] = ()
+    repairs: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
         self.on_late: Callable[[list[Record]], None] | None = None
-        self.repairs: dict[str, int] = {}
         self.records = list(records)
         self.saved: dict[str, Record] = {}
         self.forgotten: list[str] = []
