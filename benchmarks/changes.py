@@ -14,7 +14,7 @@ from statusproxy.observe.logs import JsonFormatter
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.channels import ChannelRule
-from statusproxy.store.memory import MemoryStore
+from statusproxy.store.memory import memory_store
 
 _FALLS = 300
 _TURNS = 5
@@ -40,7 +40,7 @@ def measure() -> list[tuple[Section, list[Finding]]]:
 
 def _registry() -> tuple[SessionRegistry, ChannelRule]:
     settings = load(None, {}, {}, gateway="http://gateway.example")
-    registry = SessionRegistry(settings.signal_rules(), settings.session_rules(), MemoryStore(), Metrics())
+    registry = SessionRegistry(settings.signal_rules(), settings.session_rules(), memory_store(), Metrics())
     return registry, settings.channels[0].rule()
 
 

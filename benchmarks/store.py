@@ -24,8 +24,9 @@ from pathlib import Path
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Change, Override, Record
 from statusproxy.status.signals import Kind
-from statusproxy.store.redis import RedisStore
-from statusproxy.store.sqlite import SqliteStore
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.redis import RedisBackend, redis_store
+from statusproxy.store.sqlite import SqliteBackend, sqlite_store
 
 SENDERS = (1, 8, 64)
 SECONDS = 2.0
@@ -33,19 +34,21 @@ RUNS = 3
 SESSIONS_PER_SENDER = 10
 GOAL = 3_000  # durable changes a second with 64 senders
 
-Make = Callable[[str], SqliteStore | RedisStore]
+DurableStore = BatchWriter[SqliteBackend] | BatchWriter[RedisBackend]
+
+Make = Callable[[str], DurableStore]
 """Gives the store of a name, the same one again for the same name."""
 
 
-async def changes_per_second(where: Path | SqliteStore | RedisStore, senders: int) -> tuple[float, float, list[float]]:
+async def changes_per_second(where: Path | DurableStore, senders: int) -> tuple[float, float, list[float]]:
     """Durable changes a second, commits a second, and the seconds each change took, in order of size.
 
     `where`: the path of an SQLite file, or a store that is not open yet.
     """
-    store = SqliteStore(where) if isinstance(where, Path) else where
+    store = sqlite_store(where) if isinstance(where, Path) else where
     await store.open()
     if not store.healthy:
-        raise SystemExit(store.trouble)
+        raise SystemExit(store.error)
     took: list[float] = []
     end = time.perf_counter() + SECONDS
 
@@ -63,7 +66,7 @@ async def changes_per_second(where: Path | SqliteStore | RedisStore, senders: in
     begun = time.perf_counter()
     await asyncio.gather(*(sender(number) for number in range(senders)))
     elapsed = time.perf_counter() - begun
-    commits = store.commits
+    commits = store.backend.commits
     await store.close()
     return len(took) / elapsed, commits / elapsed, sorted(took)
 
@@ -147,9 +150,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=given.directory, prefix="bench-store-") as directory:
         place = Path(directory).resolve()
         if not given.redis:
-            return measure(place, lambda name: SqliteStore(place / f"{name}.db"))
+            return measure(place, lambda name: sqlite_store(place / f"{name}.db"))
         with redis_server(place, given.appendfsync) as port:
-            return measure(place, lambda name: RedisStore(Place("127.0.0.1", port, prefix=f"{name}:")))
+            return measure(place, lambda name: redis_store(Place("127.0.0.1", port, prefix=f"{name}:")))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ class Store(Protocol):
     """What is asked of the store."""
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Why it takes no writes."""
 
 
@@ -50,6 +50,6 @@ class Watchdog:
         """Show a sign of life every `interval` seconds, until cancelled."""
         while True:
             works = await self._registry.works()
-            before, self.error = self.error, None if works else self._registry.store.trouble or "no reason given"
+            before, self.error = self.error, None if works else self._registry.store.error or "no reason given"
             systemd.notify("WATCHDOG=1", *([] if before == self.error else [self._status()]))
             await asyncio.sleep(interval)

@@ -156,7 +156,7 @@ class Answers:
         saving = self._registry.saving
         return answer(
             State(
-                store=self._registry.store.trouble or "ok",
+                store=self._registry.store.error or "ok",
                 damage=[damage_report(damage) for damage in saving.damage],
                 repairs=dict(saving.repairs),
             )

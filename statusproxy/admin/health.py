@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from statusproxy.admin.messages import Health
 from statusproxy.proxy.handler import Proxy
@@ -14,15 +14,6 @@ FRESH: Final = 1.0
 
 #: Seconds after which a gateway that does not take a connection counts as not reachable, whatever traffic is given.
 PATIENCE: Final = 5.0
-
-
-@runtime_checkable
-class KeepsJournal(Protocol):
-    """A store on a server, which keeps on this machine's disk what the server does not take."""
-
-    @property
-    def journal_trouble(self) -> str | None:
-        """Why it cannot, or `off`; None if it can."""
 
 
 class HealthCheck:
@@ -50,14 +41,13 @@ class HealthCheck:
         )
 
     def _journal(self) -> str | None:
-        store = self._registry.store
-        return (store.journal_trouble or "ok") if isinstance(store, KeepsJournal) else None
+        return self._registry.store.journal
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""
         if await self._registry.works():
             return None
-        return self._registry.store.trouble or "does not take writes"
+        return self._registry.store.error or "does not take writes"
 
     async def _gateway(self) -> str | None:
         """Why no connection to the gateway can be had, or None."""

@@ -1,4 +1,6 @@
-"""The forms of `state.url`: which stores there are, how each is written, and what of a URL may be shown.
+"""The forms of `state.url`, a row of `FORMS` per kind of store.
+
+A row says how the URL is written, read and shown, which module keeps the state, and which optional package that needs.
 
 This is the only place that knows them. `check` accepts a URL when `parse_state_url` reads it, and `run`, `backup`, the
 doctor and the installer work with what it returns.
@@ -8,6 +10,7 @@ user info without a colon is the password. `?prefix=` is an addition, for severa
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
@@ -16,17 +19,18 @@ from statusproxy.config.addresses import parse_host_and_port
 from statusproxy.config.errors import suggest
 
 __all__ = [
+    "FORMS",
     "STATE_ALLOWED",
+    "Form",
     "Memory",
     "Place",
     "SqliteFile",
     "StateUrl",
+    "find_form",
     "mask_state_url",
     "parse_state_url",
     "reveal_state_url",
 ]
-
-STATE_ALLOWED: Final = "memory:, sqlite:///path or redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)"
 
 #: What `found …` may be followed by where a user or password cannot be told from the rest of the URL (RFC 3986 §2.2).
 _ENCODE: Final = (
@@ -56,6 +60,11 @@ _SCHEME: Final = re.compile(r"[a-z]{1,20}:(?://)?")
 class Memory:
     """`memory:`: nothing survives the process."""
 
+    @property
+    def no_file(self) -> str:
+        """Why there is no file to copy."""
+        return "the state is kept in memory only (state.url): it is gone with the process"
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteFile:
@@ -81,6 +90,14 @@ class Place:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"redis at {host}:{self.port}/{self.database}, keys {self.prefix}*"
 
+    @property
+    def no_file(self) -> str:
+        """Why there is no file to copy, and how to keep a copy."""
+        return (
+            f"the state is in {self}: back up that server, for example with: "
+            f"redis-cli -h {self.host} -p {self.port} --rdb FILE"
+        )
+
     def conceal(self, text: str) -> str:
         """`text` without the password, and without the arguments of a command that the server did not know."""
         # A server without the command AUTH repeats what was sent with it.
@@ -88,44 +105,16 @@ class Place:
         return text.replace(self.password, "***") if self.password else text
 
 
-StateUrl = Memory | SqliteFile | Place
-
-
-def parse_state_url(text: str) -> StateUrl:
-    """Read a `state.url`.
-
-    `ValueError` ends a sentence that begins `found …; `: what is allowed, and where it can be told, what was meant. It
-    repeats nothing that may be a password.
-    """
-    if text == "memory:":
+def _memory(url: str) -> Memory:
+    if url == "memory:":
         return Memory()
-    scheme, colon, rest = text.partition(":")
-    if scheme == "memory" and colon and not rest.strip("/"):
+    if not url.removeprefix("memory:").strip("/"):
         raise _unfit("memory:")
-    if scheme == "sqlite" and colon:
-        return _sqlite(rest)
-    return _redis(text)
+    raise _refused(url)
 
 
-def mask_state_url(url: str, mask: str) -> str:
-    """A valid `state.url` with the password that it carries replaced by `mask`."""
-    match = _REDIS.fullmatch(url)
-    if match is None or match["user"] is None:
-        return url
-    # What stands alone before "@" is the password, or meant as one.
-    user = match["user"] if match["password"] else ""
-    return f"{match['scheme']}://{user}:{mask}{url[match.start('host') - 1 :]}"
-
-
-def reveal_state_url(text: str, mask: str) -> str:
-    """What an error may repeat of a text that was meant as `state.url`: of a server's address the scheme only."""
-    scheme = _SCHEME.match(text)
-    if text.startswith(("sqlite:", "memory:")) and "@" not in text:
-        return text
-    return f"{scheme[0]}{mask}" if scheme else mask
-
-
-def _sqlite(rest: str) -> SqliteFile:
+def _sqlite(url: str) -> SqliteFile:
+    rest = url.removeprefix("sqlite:")
     path = rest.removeprefix("///")
     if not rest.startswith("///") or path == ":memory:":
         path = rest.lstrip("/")
@@ -135,10 +124,10 @@ def _sqlite(rest: str) -> SqliteFile:
     return SqliteFile(path)
 
 
-def _redis(text: str) -> Place:
-    match = _REDIS.fullmatch(text)
-    if match is None or _OUTSIDE_URL.search(text):
-        raise ValueError(f"allowed: {STATE_ALLOWED}" + (_ENCODE if "@" in text else ""))
+def _redis(url: str) -> Place:
+    match = _REDIS.fullmatch(url)
+    if match is None or _OUTSIDE_URL.search(url):
+        raise _refused(url)
     try:
         host, port = parse_host_and_port(match["host"], _PORT)
     except ValueError:
@@ -155,6 +144,15 @@ def _redis(text: str) -> Place:
     return Place(host.lower(), port, database, prefix, match["scheme"] == "rediss", user, password)
 
 
+def _mask_redis(url: str, mask: str) -> str:
+    match = _REDIS.fullmatch(url)
+    if match is None or match["user"] is None:
+        return url
+    # What stands alone before "@" is the password, or meant as one.
+    user = match["user"] if match["password"] else ""
+    return f"{match['scheme']}://{user}:{mask}{url[match.start('host') - 1 :]}"
+
+
 def _decoded(part: str | None) -> str | None:
     """A part of a URL without its percent-encoding; None where it is empty."""
     try:
@@ -163,5 +161,80 @@ def _decoded(part: str | None) -> str | None:
         raise ValueError("allowed: percent-encoded UTF-8, such as %C3%A9 for é") from None
 
 
+def _refused(url: str) -> ValueError:
+    return ValueError(f"allowed: {STATE_ALLOWED}" + (_ENCODE if "@" in url else ""))
+
+
 def _unfit(meant: str) -> ValueError:
     return ValueError(f"allowed: {STATE_ALLOWED}{suggest(meant)}")
+
+
+StateUrl = Memory | SqliteFile | Place
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the URL of one kind of store is written, and what belongs to it."""
+
+    schemes: tuple[str, ...]
+    """What stands before the first colon."""
+    written: str
+    """The form, as messages show it."""
+    read: Callable[[str], StateUrl]
+    """The parts of a URL with such a scheme; `ValueError` as in `parse_state_url`."""
+    backend: str
+    """The module that keeps the state: its `make_store` takes the parts and the options of a store."""
+    mask: Callable[[str, str], str] | None = None
+    """A valid URL with its secret replaced by a mask. None: such a URL holds no secret, and may be shown."""
+    title: str = ""
+    """What messages call the store …"""
+    extra: str = ""
+    """… that needs this extra of `pyproject.toml` …"""
+    package: str = ""
+    """… which brings this module."""
+
+
+#: One row per kind of store. A new store is a backend, a dataclass for the parts of its URL (above), and a row here.
+FORMS: Final = (
+    Form(("memory",), "memory:", _memory, "statusproxy.store.memory"),
+    Form(("sqlite",), "sqlite:///path", _sqlite, "statusproxy.store.sqlite"),
+    Form(
+        ("redis", "rediss"), "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)", _redis,
+        "statusproxy.store.redis", _mask_redis, title="Redis", extra="redis", package="redis",
+    ),
+)  # fmt: skip
+
+STATE_ALLOWED: Final = " or ".join([", ".join(form.written for form in FORMS[:-1]), FORMS[-1].written])
+
+
+def find_form(url: str) -> Form | None:
+    """The form that the scheme of a URL names; None where there is no such store."""
+    scheme, colon, _ = url.partition(":")
+    return next((form for form in FORMS if colon and scheme in form.schemes), None)
+
+
+def parse_state_url(text: str) -> StateUrl:
+    """Read a `state.url`.
+
+    `ValueError` ends a sentence that begins `found …; `: what is allowed, and where it can be told, what was meant. It
+    repeats nothing that may be a password.
+    """
+    form = find_form(text)
+    if form is None:
+        raise _refused(text)
+    return form.read(text)
+
+
+def mask_state_url(url: str, mask: str) -> str:
+    """A valid `state.url` with the password that it carries replaced by `mask`."""
+    form = find_form(url)
+    return url if form is None or form.mask is None else form.mask(url, mask)
+
+
+def reveal_state_url(text: str, mask: str) -> str:
+    """What an error may repeat of a text that was meant as `state.url`: of a server's address the scheme only."""
+    form = find_form(text)
+    if form is not None and form.mask is None and "@" not in text:
+        return text
+    scheme = _SCHEME.match(text)
+    return f"{scheme[0]}{mask}" if scheme else mask

@@ -7,23 +7,15 @@ store is told and never stops the traffic: the store keeps what it could not wri
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 from statusproxy.clock import OwnClock
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.stored_times import moved, moved_change
 from statusproxy.store.base import Store
-from statusproxy.store.damage import Damage, ReportsDamage
+from statusproxy.store.damage import Damage
 
 log = logging.getLogger("statusproxy.sessions")
-
-
-@runtime_checkable
-class LearnsLate(Protocol):
-    """A store that may be away when it is opened, and gives what it held once it is back."""
-
-    on_late: Callable[[list[Record]], None] | None
 
 
 class Saving:
@@ -44,8 +36,7 @@ class Saving:
 
         Raises `StoreError`.
         """
-        if isinstance(self.store, LearnsLate):
-            self.store.on_late = on_late
+        self.store.on_late = on_late
         return await self.store.open()
 
     def save(self, changes: Sequence[Change] = ()) -> Awaitable[None] | None:
@@ -91,16 +82,16 @@ class Saving:
     @property
     def damage(self) -> Sequence[Damage]:
         """What happened to the stored state and no operator has acknowledged yet, oldest first."""
-        return self.store.damage if isinstance(self.store, ReportsDamage) else ()
+        return self.store.damage
 
     @property
     def repairs(self) -> Mapping[str, int]:
         """How often the stored state was repaired since the start, by cause."""
-        return self.store.repairs if isinstance(self.store, ReportsDamage) else {}
+        return self.store.repairs
 
     async def acknowledge_damage(self) -> int:
         """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
-        return await self.store.acknowledge() if isinstance(self.store, ReportsDamage) else 0
+        return await self.store.acknowledge()
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
         shift = self._clock.shift

@@ -1,23 +1,22 @@
 """Where the session map survives a restart: `open_store` picks the store that a `state.url` names.
 
-Each store keeps the `Store` protocol of `statusproxy.store.base`: `open`, `save`, `history`, `close`,
-`healthy`, `trouble`. `memory:` keeps nothing, `sqlite:///…` is the default, `redis://…` needs the extra `redis`.
+Every store is a `BatchWriter` over a backend of its own (`base.py`). `memory:` keeps nothing, `sqlite:///…` is the
+default, `redis://…` needs the extra `redis`.
 """
 
+import importlib
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from statusproxy.config.state_url import Memory, Place, SqliteFile, StateUrl, parse_state_url
-from statusproxy.store.base import Store
+from statusproxy.config.state_url import SqliteFile, StateUrl, find_form, parse_state_url
+from statusproxy.store.base import Store, StoreOptions
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve
-from statusproxy.store.memory import MemoryStore
-from statusproxy.store.sqlite import SqliteStore
 
-__all__ = ["StoreError", "StoreInUseError", "open_store", "state_file"]
+__all__ = ["Store", "StoreError", "StoreInUseError", "open_store", "state_file"]
 
 
 def open_store(
@@ -35,14 +34,14 @@ def open_store(
     may hold systemd's `STATE_DIRECTORY`, in which relative paths lie (else: the working directory). Raises
     `ValueError` with what is allowed for a url it cannot serve.
     """
-    match _parse(url):
-        case Memory():
-            return MemoryStore(history_days=history_days)
-        case SqliteFile(path):
-            return SqliteStore(resolve(path, environ), history_days=history_days, log=log)
-        case Place() as place:
-            directory = None if journal is None else resolve(journal, environ)
-            return _redis_store(place, history_days, log, directory)
+    parts, form = _parse(url), find_form(url)
+    assert form is not None
+    missing = missing_package(url)
+    if missing is not None:
+        raise ValueError(missing)
+    options = StoreOptions(history_days, log or logging.getLogger("statusproxy.store"), journal, environ)
+    store: Store = importlib.import_module(form.backend).make_store(parts, options)
+    return store
 
 
 def state_file(url: str, environ: Mapping[str, str]) -> Path:
@@ -50,16 +49,10 @@ def state_file(url: str, environ: Mapping[str, str]) -> Path:
 
     Raises `ValueError` where the state is not in a file, with how to keep a copy of it then.
     """
-    match _parse(url):
-        case Memory():
-            raise ValueError("the state is kept in memory only (state.url): it is gone with the process")
-        case SqliteFile(path):
-            return resolve(path, environ)
-        case Place() as place:
-            raise ValueError(
-                f"the state is in {place}: back up that server, for example with: "
-                f"redis-cli -h {place.host} -p {place.port} --rdb FILE"
-            )
+    parts = _parse(url)
+    if isinstance(parts, SqliteFile):
+        return resolve(parts.path, environ)
+    raise ValueError(parts.no_file)
 
 
 def _parse(url: str) -> StateUrl:
@@ -67,12 +60,3 @@ def _parse(url: str) -> StateUrl:
         return parse_state_url(url)
     except ValueError as error:
         raise ValueError(f"state.url: {error}") from None
-
-
-def _redis_store(place: Place, history_days: float | None, log: logging.Logger | None, journal: Path | None) -> Store:
-    missing = missing_package("redis:")
-    if missing is not None:
-        raise ValueError(missing)
-    from statusproxy.store.redis import RedisStore
-
-    return RedisStore(place, history_days=history_days, log=log, journal=journal)

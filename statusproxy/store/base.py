@@ -1,30 +1,193 @@
-"""What every store is: the protocol that the registry writes through."""
+"""The two sides of the durable state: `Store` as the registry sees it, `Backend` as the batch writer sees it.
 
-from collections.abc import Sequence
+A new store is a subclass of `Backend` in a module of its own, with a function `make_store`, and a row in
+`statusproxy.config.state_url`. `BatchWriter` makes a `Store` of the backend.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.damage import Damage
+
+__all__ = ["Backend", "Reattached", "Store", "StoreOptions"]
 
 
 class Store(Protocol):
-    """Where the map survives a restart."""
+    """Where the session map survives a restart."""
+
+    on_late: Callable[[list[Record]], None] | None
+    """Called in the event loop with records that the store held and nobody here knew: it was away when it was opened,
+    or another proxy wrote them. Without it they stay in the store, and count from the next start."""
 
     async def open(self) -> list[Record]:
-        """Open or create the store; give every record."""
+        """Open or create the store, and return its records. Not to be called twice.
+
+        Raises `StoreInUseError` if another process holds it. Any other failure shows in `error`, is logged and tried
+        again in the background: the proxy has to forward whatever the store does.
+        """
 
     async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
-        """Write, and return once it is durable. Concurrent callers share one commit."""
+        """Write, and return once it is durable. Concurrent callers share one commit.
+
+        Calls apply in their order; within one call, a session both forgotten and in `records` is kept. A call with
+        nothing in it waits for what others have handed in before it. Raises `StoreError` when the store refuses or
+        does not answer in time: what was handed in is kept and written later. A caller that is cancelled disturbs
+        nobody, and its change is written all the same.
+        """
 
     async def history(self, session: str | None, limit: int) -> list[Change]:
-        """The newest changes, of one session or of all, newest first."""
+        """The newest changes first, at most `limit`, of one session or of all, those not yet durable included.
+
+        Raises `StoreError` where the store cannot be read.
+        """
 
     async def close(self) -> None:
-        """Close; a closed store cannot be used again."""
+        """Write what is waiting, with one last attempt if the store refused, within a bounded time; then let go.
+
+        Does not raise: what could not be written is logged. A closed store cannot be used again.
+        """
 
     @property
     def healthy(self) -> bool:
-        """Whether the last write succeeded."""
+        """Whether the last attempt to write succeeded and none hangs."""
 
     @property
-    def trouble(self) -> str | None:
-        """What is wrong, for a person, if the store is not healthy."""
+    def error(self) -> str | None:
+        """What keeps the state from being durable, where, and the fix; None if all is well."""
+
+    @property
+    def journal(self) -> str | None:
+        """Whether this machine's disk keeps what a server does not take: `ok`, `off`, or why it cannot.
+
+        None for a store that needs no journal.
+        """
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """Damage of the stored state that no operator has acknowledged yet, oldest first."""
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        """How often the stored state was repaired since the start, by cause; empty where that cannot happen."""
+
+    async def acknowledge(self) -> int:
+        """Note that an operator knows of all damage so far; return how many there were. Raises `StoreError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What a store is made with, beside its `state.url`."""
+
+    history_days: float | None = 90
+    """Days for which changes are kept; None keeps them whatever their age."""
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("statusproxy.store"))
+    journal: str | None = None
+    """The directory in which changes are kept while a server does not take them; None for none."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """May hold systemd's `STATE_DIRECTORY`, in which relative paths lie (else: the working directory)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reattached:
+    """What came of reaching a store again."""
+
+    late: Sequence[Record] = ()
+    """Records that nobody here knew, or knew less well."""
+    missing: Sequence[Record] = ()
+    """Records that the store lacked; they are part of the flying batch now."""
+
+
+class Backend(ABC):
+    """How one kind of store reads and writes. Retries, sharing, bounds and the failure log are the batch writer's.
+
+    All methods are called in the event loop, one at a time, with the exception of `history` and `acknowledge`, which
+    may be called while another one is under way. What blocks belongs in a `WorkerThread`.
+    """
+
+    name: str
+    """Where the state is, for messages: completes "the state in …"."""
+
+    cancellable = True
+    """Whether a write that takes too long can be cancelled. A call that blocks in a thread cannot be: it goes on, and
+    those who wait for it are told."""
+
+    on_due: Callable[[], None] | None = None
+    """Set by the batch writer. To be called (in the event loop) when `due_at` has come nearer."""
+
+    @abstractmethod
+    async def open(self, backlog: Backlog) -> list[Record]:
+        """Take hold of the store and return its records.
+
+        `backlog` holds what an earlier process could not write any more. Raises `StoreInUseError` if another process
+        holds the store, and whatever else went wrong: then `read` is asked, and `prepare` or `write` try again.
+        """
+
+    async def read(self) -> list[Record]:
+        """The records of a store that could not be opened for writing: as many as can be read."""
+        return []
+
+    async def prepare(self, backlog: Backlog) -> Reattached | None:
+        """Reach the store again where it was lost; None where it was not.
+
+        May put into the flying batch what the store lacks. It is called before each `write` and `upkeep`.
+        """
+        return None
+
+    @abstractmethod
+    async def write(self, batch: Batch) -> None:
+        """Make a batch durable; raises whatever kept it from that. Writing the same batch again must be harmless.
+
+        What has become durable may be taken out of the batch. After a failure the batch may be empty: then the call
+        shows whether the store takes writes again.
+        """
+
+    @abstractmethod
+    async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
+        """The newest changes first, at most `limit`, of one session or of all.
+
+        `waiting`: changes that may not be in the store yet, oldest first; those that are there count once. Raises
+        `NotAttachedError` where there is nothing to read from after the last failure.
+        """
+
+    @abstractmethod
+    async def close(self, left: Batch) -> None:
+        """Let go, within a bounded time. `left` is what could not be written, if anything."""
+
+    @abstractmethod
+    def describe(self, error: Exception) -> str:
+        """One line for logs and the health answer: what happened, where, in whose words, and the fix."""
+
+    @abstractmethod
+    def is_expected(self, error: Exception) -> bool:
+        """Whether an error is one of the store's own, and needs no traceback."""
+
+    def may_pass_at_once(self, error: Exception) -> bool:
+        """Whether trying again right away may help."""
+        return False
+
+    def due_at(self) -> float:
+        """When `upkeep` is due, as `time.monotonic` counts."""
+        return float("inf")
+
+    async def upkeep(self) -> None:
+        """Do one short step of what is done while nobody waits; raises as `write` does."""
+        return
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """As `Store.damage`."""
+        return ()
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        """As `Store.repairs`."""
+        return {}
+
+    async def acknowledge(self) -> int:
+        """As `Store.acknowledge`; may raise any error."""
+        return 0

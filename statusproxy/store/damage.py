@@ -1,13 +1,11 @@
 """What an operator has to be told about a state that was damaged: kept with the state until it is acknowledged."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
 
 import msgspec
 
-__all__ = ["Damage", "ReportsDamage"]
+__all__ = ["Damage"]
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -47,19 +45,3 @@ class Damage(msgspec.Struct, frozen=True):
         more = " (more history is being read)" if self.pending else ""
         kept = f"; the damaged file is kept as {self.set_aside}" if self.set_aside else ""
         return f"{when}: the state was {self.cause}; {saved}{more}{kept}"
-
-
-@runtime_checkable
-class ReportsDamage(Protocol):
-    """A store that notices damage, repairs it, and tells until an operator has acknowledged it."""
-
-    @property
-    def damage(self) -> Sequence[Damage]:
-        """What is not acknowledged yet, oldest first."""
-
-    @property
-    def repairs(self) -> dict[str, int]:
-        """How often the state was repaired since the start, by cause: `damaged`, `deleted`, `replaced`."""
-
-    async def acknowledge(self) -> int:
-        """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""

@@ -1,7 +1,7 @@
 """The SQLite file of the durable state: opening and judging it, its tables, and what is read and written.
 
-Synchronous, and used by one thread only (`sqlite.py` owns that thread). Nothing here retries, sets aside or
-logs: an open that finds useless content raises `UnusableError`, all other trouble is SQLite's own exception.
+Synchronous, and used by one thread only (that of `sqlite.py`). Nothing here retries, sets aside or
+logs: an open that finds useless content raises `UnusableError`, any other failure is SQLite's own exception.
 """
 
 import os
@@ -16,13 +16,14 @@ from typing import Final
 from urllib.parse import quote
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import check_words, is_unusable
 from statusproxy.store.files import COMPANIONS, create_private
 from statusproxy.store.sqlite_wal import read_wal
 
-__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "Entry", "UnusableError", "read_notices", "read_only"]
+__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "UnusableError", "read_notices", "read_only"]
 
 SCHEMA: Final = 1
 """The number in `PRAGMA user_version`. A database with a higher one was written by a newer statusproxy."""
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS damage (
 # What a database must have to be one of ours; `damage` came later, and an older statusproxy does not mind it.
 _TABLE_NAMES: Final = frozenset({b"records", b"history", b"rejected"})
 
-# A program that holds the write lock for longer than this is reported as trouble; saves go on in memory.
+# A program that holds the write lock for longer than this is reported as an error; saves go on in memory.
 _BUSY_SECONDS: Final = 2.0
 
 # A whole check of 10 000 sessions with 100 000 changes (24 MB) took 0.03 s; a huge file on a slow disk must
@@ -69,18 +70,6 @@ class UnusableError(Exception):
         """`damaged` is False where the file is whole, but not for this version."""
         super().__init__(what)
         self.damaged = damaged
-
-
-@dataclass(slots=True)
-class Entry:
-    """A change on its way into the history, with the row number it was given at the first attempt.
-
-    A commit that reported failure may have reached the disk all the same: at the next attempt the number
-    tells whether the change is there already.
-    """
-
-    change: Change
-    number: int | None = None
 
 
 @dataclass(slots=True)
@@ -169,11 +158,11 @@ class Database:
             except (TypeError, ValueError):
                 refused.append(change.session)
                 continue
-            if entry.number is not None and self._holds(entry.number, payload):
+            if entry.row is not None and self.holds(entry.row, payload):
                 continue
-            entry.number = self._next_number
+            entry.row = self._next_number
             self._next_number += 1
-            history.append((entry.number, _key(change.session), change.recorded_at, payload))
+            history.append((entry.row, _key(change.session), change.recorded_at, payload))
         with _Transaction(self._connection) as cursor:
             if drop:
                 cursor.executemany("DELETE FROM records WHERE session = ?", drop)
@@ -182,6 +171,11 @@ class Database:
             if history:
                 cursor.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", history)
         return refused
+
+    def holds(self, row: int, payload: str) -> bool:
+        """Whether the history has this change in this row."""
+        found = self._connection.execute("SELECT payload FROM history WHERE id = ?", (row,)).fetchone()
+        return bool(found == (payload.encode("ascii"),))
 
     def history(self, session: str | None, limit: int) -> list[Change]:
         """The newest changes first, of one session or of all; rows that cannot be read are left out."""
@@ -322,10 +316,6 @@ class Database:
                 )
                 cursor.execute("DELETE FROM records WHERE CAST(session AS BLOB) = ?", (key,))
         return contents
-
-    def _holds(self, number: int, payload: str) -> bool:
-        found = self._connection.execute("SELECT payload FROM history WHERE id = ?", (number,)).fetchone()
-        return bool(found == (payload.encode("ascii"),))
 
     def _number(self, statement: str) -> int:
         value = self._connection.execute(statement).fetchone()[0]

@@ -1,18 +1,21 @@
 """What can go wrong with the durable state, in words an operator can act on.
 
 `StoreError` is the one family a caller has to know. `describe` turns what SQLite or the kernel said into
-"what happened: where: how to mend it"; result codes as in https://www.sqlite.org/rescode.html.
+"what happened: where: how to fix it"; result codes as in https://www.sqlite.org/rescode.html.
 """
 
 import errno
 import sqlite3
 from pathlib import Path
 
-__all__ = ["StoreError", "StoreInUseError", "check_words", "describe", "is_unusable", "primary_code"]
+__all__ = [
+    "NotAttachedError", "StoreError", "StoreInUseError", "check_words", "describe", "is_unusable", "primary_code",
+    "shown",
+]  # fmt: skip
 
 
 class StoreError(Exception):
-    """The durable state could not be read or written; the message says why and how to mend it.
+    """The durable state could not be read or written; the message says why and how to fix it.
 
     Raised by `save`, it does not mean that the change is lost: it is kept in memory and written as soon as
     the disk takes it. The caller counts it, logs it and goes on.
@@ -23,6 +26,10 @@ class StoreInUseError(StoreError):
     """Another process holds the database; two writers would overwrite each other's sessions."""
 
 
+class NotAttachedError(StoreError):
+    """The store is not open now; the last attempt to write says why."""
+
+
 _FULL = "disk full"
 _READ_ONLY = "not writable"
 _DENIED = "permission denied"
@@ -31,7 +38,7 @@ _LOCKED = "locked by another program"
 _ABSENT = "cannot be opened"
 _CORRUPT = "corrupt"
 
-_MENDS = {
+_FIXES = {
     _FULL: "free some space, nothing else is needed",
     _READ_ONLY: "make the file and its directory writable, or remount the file system",
     _DENIED: "give the directory to the user that runs statusproxy",
@@ -88,7 +95,7 @@ def check_words(answer: bytes | str) -> str:
 
 
 def describe(error: BaseException, path: Path) -> str:
-    """One line for logs and the health answer: what, where, SQLite's or the kernel's own words, the mend."""
+    """One line for logs and the health answer: what, where, SQLite's or the kernel's own words, the fix."""
     if isinstance(error, StoreError):
         return str(error)
     if isinstance(error, OSError):
@@ -98,5 +105,10 @@ def describe(error: BaseException, path: Path) -> str:
         word = _SQLITE_WORDS.get(primary_code(error) or 0, "cannot be written")
         name = getattr(error, "sqlite_errorname", None) or type(error).__name__
         detail = f"{error} [{name}]"
-    mend = _MENDS.get(word)
-    return f"{word}: {path}: {detail}" + (f"; {mend}" if mend else "")
+    fix = _FIXES.get(word)
+    return f"{word}: {path}: {detail}" + (f"; {fix}" if fix else "")
+
+
+def shown(session: str) -> str:
+    """A session id as messages quote it: escaped, and not without end."""
+    return repr(session if len(session) <= 100 else session[:100] + "…")

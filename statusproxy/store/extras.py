@@ -7,26 +7,25 @@ import sys
 from importlib import metadata
 from typing import Final
 
-__all__ = ["missing_package", "needed_packages"]
+from statusproxy.config.state_url import find_form
 
-#: By scheme: the extra of `pyproject.toml` and the module that it brings.
-_EXTRAS: Final = {"redis": ("redis", "redis"), "rediss": ("redis", "redis")}
+__all__ = ["missing_package", "needed_packages"]
 
 _DISTRIBUTION: Final = "statusproxy"
 
 
 def needed_packages(url: str) -> list[str]:
     """The requirements, as pip takes them, that a `state.url` needs and that are not installed here."""
-    extra, module = _EXTRAS.get(url.partition(":")[0].lower(), ("", ""))
-    if not module or importlib.util.find_spec(module) is not None:
+    form = find_form(url.lower())
+    if form is None or not form.package or importlib.util.find_spec(form.package) is not None:
         return []
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
     except metadata.PackageNotFoundError:  # run from a folder
         requirements = []
-    marker = re.compile(rf"extra\s*==\s*['\"]{extra}['\"]")
+    marker = re.compile(rf"extra\s*==\s*['\"]{form.extra}['\"]")
     found = [each.partition(";")[0].strip() for each in requirements if marker.search(each.partition(";")[2])]
-    return found or [module]
+    return found or [form.package]
 
 
 def missing_package(url: str) -> str | None:
@@ -34,12 +33,13 @@ def missing_package(url: str) -> str | None:
 
     Repeats nothing of the URL: it may hold a password.
     """
-    packages = needed_packages(url)
-    if not packages:
+    packages, form = needed_packages(url), find_form(url.lower())
+    if not packages or form is None:
         return None
     named = " and ".join(re.split(r"[^\w.-]", each)[0] for each in packages)
     command = shlex.join([sys.executable, "-m", "pip", "install", *packages])
     return (
-        f"state.url: a state in Redis needs the package {named}, which is not installed; install it with: {command} "
+        f"state.url: a state in {form.title} needs the package {named}, which is not installed; install it with: "
+        f"{command} "
         "(for the installed service, systemd/install.sh does that: run it again)"
     )

@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["QUIET", "TroubleLog", "times"]
+__all__ = ["QUIET", "FailureLog", "times"]
 
-#: Seconds in which the same trouble is told once, however often it comes and goes.
+#: Seconds in which the same error is told once, however often it comes and goes.
 QUIET: Final = 60.0
 
-#: Troubles told apart; a store has a handful.
+#: Errors told apart; a store has a handful.
 _TOLD_APART: Final = 32
 
 
-class TroubleLog:
+class FailureLog:
     """Decides for one store. A failure that was kept back and lasts is told once its minute is over."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -23,27 +23,27 @@ class TroubleLog:
         self._said_at: dict[str, float] = {}
         self._kept_back: dict[str, int] = {}
 
-    def fails(self, trouble: str) -> int | None:
-        """An attempt failed: how often this trouble came since its last line, if it is to be told now; else None."""
-        if trouble == self._told:
+    def fails(self, error: str) -> int | None:
+        """An attempt failed: how often this error came since its last line, if it is to be told now; else None."""
+        if error == self._told:
             return None
-        came, self._now = trouble != self._now, trouble
-        if self._clock() - self._said_at.get(trouble, float("-inf")) < QUIET:
-            self._kept_back[trouble] = self._kept_back.get(trouble, 0) + came
+        came, self._now = error != self._now, error
+        if self._clock() - self._said_at.get(error, float("-inf")) < QUIET:
+            self._kept_back[error] = self._kept_back.get(error, 0) + came
             return None
         if len(self._said_at) >= _TOLD_APART:
             self._said_at.clear()
             self._kept_back.clear()
-        self._told = trouble
-        self._said_at[trouble] = self._clock()
-        return self._kept_back.pop(trouble, 0)
+        self._told = error
+        self._said_at[error] = self._clock()
+        return self._kept_back.pop(error, 0)
 
     def works(self) -> bool:
-        """An attempt succeeded: whether that is to be told, since the trouble before it was."""
+        """An attempt succeeded: whether that is to be told, since the error before it was."""
         told, self._told, self._now = self._told, None, None
         return told is not None
 
 
 def times(kept_back: int) -> str:
-    """The end of a line about trouble that came `kept_back` times without one."""
+    """The end of a line about an error that came `kept_back` times without one."""
     return f" (and {kept_back} times since this was last said)" if kept_back else ""

@@ -10,15 +10,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from statusproxy.store.backlog import Item
 from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.journal import Journal
-from statusproxy.store.journal_file import Found, Item
+from statusproxy.store.journal_file import Found
 
-__all__ = ["OFF", "Fallback"]
+__all__ = ["OFF", "Fallback", "Keeper", "NoJournal"]
 
 OFF: Final = "off"
-"""What `trouble` says where no journal is wanted."""
+"""What `error` says where no journal is wanted."""
 
+_MEMORY: Final = "kept in memory"
+_LOST: Final = "lost with this process"
 _RISK: Final = "in memory only, and lost if this process ends"
 
 #: Seconds that the end may take to put on disk what the server does not take.
@@ -30,7 +33,7 @@ class Fallback:
 
     def __init__(self, journal: Journal | None, place: str, log: logging.Logger, sync_limit: float) -> None:
         """`place` names the server in messages; `sync_limit` (seconds) bounds how long anybody waits for the disk."""
-        self.trouble: str | None = OFF if journal is None else None
+        self.error: str | None = OFF if journal is None else None
         """Why changes would be kept in memory only; None if they are kept on disk."""
         self._journal = journal
         self._place = place
@@ -40,7 +43,17 @@ class Fallback:
     @property
     def where(self) -> str:
         """Where changes are kept while the server does not take them, as the end of a sentence."""
-        return _RISK if self._journal is None or self.trouble is not None else f"in {self._journal.path}"
+        return _RISK if self._journal is None or self.error is not None else f"in {self._journal.path}"
+
+    @property
+    def state(self) -> str:
+        """`ok`, `off`, or why the journal cannot be written."""
+        return self.error or "ok"
+
+    @property
+    def meanwhile(self) -> str:
+        """The end of a sentence about a server that does not take changes."""
+        return f"; until then changes are kept {self.where}"
 
     @property
     def holds(self) -> bool:
@@ -59,13 +72,13 @@ class Fallback:
         try:
             found = await self._journal.open()
         except (StoreError, OSError) as error:
-            self.trouble = describe(error, self._journal.path)
+            self.error = describe(error, self._journal.path)
             await self._journal.close()
             self._journal = None
             self._log.error(
                 "state: what %s does not take will be kept %s: %s; name a directory that can be written in "
                 "state.journal, and restart",
-                self._place, _RISK, self.trouble,
+                self._place, _RISK, self.error,
             )  # fmt: skip
             return []
         self._tell(found)
@@ -84,7 +97,7 @@ class Fallback:
     async def keep(self) -> str:
         """Wait until all that was added is on disk, and tell where it is kept."""
         if self._journal is None:
-            return "kept in memory"
+            return _MEMORY
         try:
             async with asyncio.timeout(self._sync_limit):
                 await self._journal.sync()
@@ -97,12 +110,12 @@ class Fallback:
     async def confirm(self, mark: int) -> None:
         """The server has all that was added up to `mark`: the journal goes, if nothing came since."""
         journal = self._journal
-        if journal is None or not (journal.holds or self.trouble is not None):
+        if journal is None or not (journal.holds or self.error is not None):
             return
         try:
             async with asyncio.timeout(self._sync_limit):
                 await journal.clear(mark)
-                if self.trouble is not None and not journal.holds:
+                if self.error is not None and not journal.holds:
                     await journal.probe()
                     self._works(journal)
         except (StoreError, TimeoutError) as error:
@@ -111,7 +124,7 @@ class Fallback:
     async def close(self, left: Iterable[Item]) -> str:
         """Put what is left on disk, within a bounded time, and let go; what became of it, as the end of a sentence."""
         journal, self._journal = self._journal, None
-        kept = "lost with this process"
+        kept = _LOST
         if journal is None:
             return kept
         with suppress(StoreError, TimeoutError):
@@ -125,14 +138,14 @@ class Fallback:
         return kept
 
     def _failed(self, journal: Journal, error: Exception) -> None:
-        trouble = str(error) or f"no answer: {journal.path}: the disk takes longer than {self._sync_limit:g} s"
-        if trouble != self.trouble:
-            self.trouble = trouble
-            self._log.error("state: what %s does not take is kept %s: %s", self._place, _RISK, trouble)
+        text = str(error) or f"no answer: {journal.path}: the disk takes longer than {self._sync_limit:g} s"
+        if text != self.error:
+            self.error = text
+            self._log.error("state: what %s does not take is kept %s: %s", self._place, _RISK, text)
 
     def _works(self, journal: Journal) -> None:
-        if self.trouble is not None:
-            self.trouble = None
+        if self.error is not None:
+            self.error = None
             self._log.warning("state: %s can be written again", journal.path)
 
     def _tell(self, found: Found) -> None:
@@ -150,3 +163,34 @@ class Fallback:
             self._log.warning(
                 "state: %s holds changes for another state.url; a proxy with that url gives them to its server", other
             )
+
+
+class NoJournal:
+    """What stands in for a journal beside a store that needs none, being on this machine's disk itself."""
+
+    state: None = None
+    meanwhile: Final = ""
+    holds: Final = False
+    mark: Final = 0
+
+    async def open(self) -> list[Item]:
+        """Nothing was left."""
+        return []
+
+    def add(self, items: Iterable[Item]) -> None:
+        """What waits is in memory."""
+
+    async def keep(self) -> str:
+        """Where it is."""
+        return _MEMORY
+
+    async def confirm(self, mark: int) -> None:
+        """Nothing is to be cleared."""
+
+    async def close(self, left: Iterable[Item]) -> str:
+        """What became of what was left."""
+        return _LOST
+
+
+Keeper = Fallback | NoJournal
+"""Where the batch writer keeps what a store does not take."""

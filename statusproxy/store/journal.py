@@ -15,8 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from statusproxy.store.backlog import Item
 from statusproxy.store.errors import StoreError, describe
-from statusproxy.store.journal_file import Found, Item, JournalFile, encode_items, file_name
+from statusproxy.store.journal_file import Found, JournalFile, encode_items, file_name
 
 __all__ = ["LIMIT", "Journal", "JournalError"]
 
@@ -57,7 +58,7 @@ class Journal:
         self._uncertain = False
         """A write failed: what is on disk is known only once it has been written anew."""
         self._rewrite_at = self._threshold(0)
-        self._trouble: JournalError | None = None
+        self._error: JournalError | None = None
         self._tried_at = 0.0
 
     async def open(self) -> Found:
@@ -118,7 +119,7 @@ class Journal:
             await self._in_thread(file.probe)
         except OSError as error:
             raise self._failed(error) from error
-        self._trouble = None
+        self._error = None
 
     async def close(self) -> None:
         """Let go of the file, as it is."""
@@ -148,7 +149,7 @@ class Journal:
         if anew:
             self._rewrite_at = self._threshold(file.size)
             self._uncertain = False
-        self._trouble = None
+        self._error = None
         self._written = max(self._written, number)
 
     def _append(self, file: JournalFile, items: list[Item]) -> bool:
@@ -171,8 +172,8 @@ class Journal:
 
     def _expect_room(self) -> None:
         """Raise what the last attempt raised, if that was just now."""
-        if self._trouble is not None and time.monotonic() < self._tried_at + _PAUSE:
-            raise JournalError(str(self._trouble))
+        if self._error is not None and time.monotonic() < self._tried_at + _PAUSE:
+            raise JournalError(str(self._error))
 
     def _threshold(self, size: int) -> int:
         return min(max(_SMALL, 2 * size), self._limit)
@@ -184,8 +185,8 @@ class Journal:
 
     def _failed(self, error: OSError | StoreError) -> JournalError:
         self._tried_at = time.monotonic()
-        self._trouble = JournalError(describe(error, self.path))
-        return self._trouble
+        self._error = JournalError(describe(error, self.path))
+        return self._error
 
     def _opened(self) -> JournalFile:
         if self._file is None:

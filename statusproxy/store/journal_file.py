@@ -25,43 +25,25 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from statusproxy.status.model import Change, Record
+from statusproxy.status.model import Record
+from statusproxy.store.backlog import Dropped, Entry, Item
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.errors import StoreInUseError
+from statusproxy.store.file_lock import lock_file
 from statusproxy.store.files import create_private, make_directory, sync_directory
 
-__all__ = ["Dropped", "Found", "Item", "JournalFile", "Logged", "encode_items", "file_name"]
+__all__ = ["Found", "JournalFile", "encode_items", "file_name"]
 
 _ENDING: Final = ".journal"
 
-# Whoever takes over from a process that is about to end waits for its lock this long, in seconds, looking this often.
+# Whoever takes over from a process that is about to end waits for its lock this long, in seconds.
 _LOCK_WAIT: Final = 2.0
-_LOCK_POLL: Final = 0.05
 
 # Items encoded without a rest (about a millisecond), and the rest in seconds.
 _SLICE: Final = 50
 _REST: Final = 0.0002
 
 _LINE: Final = re.compile(rb"([0-9a-f]{8}) ((of|put|drop|log) (.*))", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A session that was forgotten, and when (epoch seconds)."""
-
-    session: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """A change for the history, with the number that makes writing it twice the same as once."""
-
-    change: Change
-    number: int
-
-
-Item = Record | Dropped | Logged
 
 
 @dataclass(slots=True)
@@ -252,28 +234,21 @@ def _parse(line: bytes) -> Item | str | None:
         first, second = json.loads(payload)
         if kind == b"drop":
             return Dropped(str(second), float(first))
-        return Logged(decode_change(json.dumps(second)), int(first))
+        return Entry(decode_change(json.dumps(second)), int(first))
     except (RowError, ValueError, TypeError, RecursionError):
         return None
 
 
 def _take_lock(path: Path) -> int:
     """A lock beside the journal, which is replaced and deleted while it is used; gone with the process."""
-    deadline = time.monotonic() + _LOCK_WAIT
     handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise StoreInUseError(f"in use: {path} is held by another statusproxy") from None
-                time.sleep(_LOCK_POLL)
-            else:
-                return handle
+        if not lock_file(handle, _LOCK_WAIT):
+            raise StoreInUseError(f"in use: {path} is held by another statusproxy")
     except BaseException:
         os.close(handle)
         raise
+    return handle
 
 
 def _left_behind(directory: Path, ours: Path) -> Iterator[Path]:

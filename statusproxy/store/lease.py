@@ -7,7 +7,6 @@ possible while the proxy runs.
 """
 
 import errno
-import fcntl
 import os
 import time
 from contextlib import suppress
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from statusproxy.store.errors import StoreInUseError
+from statusproxy.store.file_lock import lock_file
 from statusproxy.store.files import FILE_MODE
 
 __all__ = ["Lease"]
 
 _LOCK_ENDING: Final = ".lock"
-_POLL_SECONDS: Final = 0.05
 
 # File systems that lock no files that SQLite has locked (NFS makes one kind of the other) or cannot lock at all say
 # one of these; the lock file alone has to do then.
@@ -126,15 +125,8 @@ def _take(path: Path, database: Path, deadline: float) -> int:
 
 
 def _lock(handle: int, database: Path, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise _in_use(database) from None
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
+    if not lock_file(handle, deadline - time.monotonic()):
+        raise _in_use(database)
 
 
 def _in_use(database: Path) -> StoreInUseError:

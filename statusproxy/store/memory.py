@@ -1,6 +1,6 @@
 """A store that keeps nothing beyond the process: for trials, tests, and sites that want no file.
 
-The same promises as the durable stores but durability, so that whoever works with one works with the other.
+The same promises as the durable stores but durability. The smallest backend there is, to begin a new one from.
 """
 
 import time
@@ -9,66 +9,72 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
+from statusproxy.config.state_url import Memory
 from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
-from statusproxy.store.errors import StoreError
+from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.base import Backend, StoreOptions
+from statusproxy.store.batch_writer import BatchWriter
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryBackend", "make_store", "memory_store"]
 
 _HISTORY_CHANGES: Final = 10_000  # some 3 MB; the durable stores keep more
 
 
-class MemoryStore:
-    """A `Store` in memory: what was saved is there again after `close` and `open` of the same object."""
+class MemoryBackend(Backend):
+    """Records and changes in memory: what was saved stays with the object."""
+
+    name = "memory"
 
     def __init__(self, *, history_days: float | None = 90, clock: Callable[[], float] = time.time) -> None:
         """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for pruning."""
         self._age = HistoryAge(history_days, clock)
         self._records: dict[str, Record] = {}
-        self._changes: deque[Change] = deque(maxlen=_HISTORY_CHANGES)
-        self._open = False
+        self._changes: deque[Entry] = deque(maxlen=_HISTORY_CHANGES)
 
-    async def open(self) -> list[Record]:
+    async def open(self, backlog: Backlog) -> list[Record]:
         """The records saved so far (none, in a new process)."""
-        self._open = True
         self._prune()
         return list(self._records.values())
 
-    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
-        """Keep records and changes, forget sessions; a session both forgotten and in `records` is kept."""
-        self._expect_open()
-        for session in forgotten:
-            self._records.pop(session, None)
-        for record in records:
-            self._records[record.session] = record
-        self._changes.extend(changes)
+    async def write(self, batch: Batch) -> None:
+        """Keep records and changes, forget sessions."""
+        for session, record in batch.records.items():
+            if record is None:
+                self._records.pop(session, None)
+            else:
+                self._records[session] = record
+        self._changes.extend(batch.changes)
         self._prune()
 
-    async def history(self, session: str | None, limit: int) -> list[Change]:
-        """The newest changes first, at most `limit`, of one session or of all."""
-        self._expect_open()
-        found = (change for change in reversed(self._changes) if session is None or change.session == session)
-        return list(islice(found, max(0, limit)))
+    async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
+        """The newest changes first, at most `limit`, of one session or of all. A batch is here or waiting, not both."""
+        self._prune()
+        newest = (entry.change for entry in reversed([*self._changes, *waiting]))
+        return list(islice((change for change in newest if session in (None, change.session)), limit))
 
-    async def close(self) -> None:
-        """Take no more; what is kept stays with the object."""
-        self._open = False
+    async def close(self, left: Batch) -> None:
+        """Nothing to let go of."""
 
-    @property
-    def healthy(self) -> bool:
-        """Whether it is open."""
-        return self._open
+    def describe(self, error: Exception) -> str:
+        """The error's own words: none is expected."""
+        return f"{type(error).__name__}: {error}"
 
-    @property
-    def trouble(self) -> str | None:
-        """None, or that it is not open."""
-        return None if self._open else "the state in memory is not open"
-
-    def _expect_open(self) -> None:
-        if not self._open:
-            raise StoreError("the state in memory is not open")
+    def is_expected(self, error: Exception) -> bool:
+        """Nothing can go wrong but by a defect."""
+        return False
 
     def _prune(self) -> None:
         before = self._age.before()
-        while before is not None and self._changes and self._changes[0].recorded_at < before:
+        while before is not None and self._changes and self._changes[0].change.recorded_at < before:
             self._changes.popleft()
+
+
+def memory_store(history_days: float | None = 90) -> BatchWriter[MemoryBackend]:
+    """A store in memory; `history_days` None keeps changes whatever their age."""
+    return make_store(Memory(), StoreOptions(history_days))
+
+
+def make_store(url: Memory, options: StoreOptions) -> BatchWriter[MemoryBackend]:
+    """The store that `memory:` names."""
+    return BatchWriter(MemoryBackend(history_days=options.history_days), log=options.log)

@@ -9,68 +9,33 @@ One connection for all of it, under WATCH between any two transactions. So a tra
 nobody else touched the keys since the last one: a proxy that was suspended for longer than its mark lasts cannot
 write over its successor, and keys that were evicted, flushed or lost in a restart of the server are noticed.
 
-Nothing here retries or logs (`redis.py` does): trouble is `LostError`, `UnsyncedError`, or redis-py's own errors.
+Nothing here retries or logs (`redis.py` does): what fails is `LostError`, `UnsyncedError`, or redis-py's own errors.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from redis.asyncio import Connection, SSLConnection
-from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import TimeoutError as NoAnswerError
+from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
-from statusproxy.observe.network_errors import in_words
 from statusproxy.status.model import Change, Record
+from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
-from statusproxy.store.errors import StoreError, StoreInUseError
-from statusproxy.store.journal_file import Logged
+from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.owner import Owner
+from statusproxy.store.redis_durability import Durability, durability
+from statusproxy.store.redis_errors import LostError, UnsyncedError
+from statusproxy.store.redis_link import Command, Link, Reply, raise_first
 
-__all__ = [
-    "Contents", "Durability", "Entry", "Keyspace", "Link", "LostError", "UnsyncedError",
-    "describe", "history", "is_starting", "may_pass_at_once",
-]  # fmt: skip
+__all__ = ["Contents", "Keyspace", "history", "member"]
 
 # At a time: a few milliseconds of the event loop, and of a server that serves others too.
 _ROWS_READ: Final = 200
 _HISTORY_PAGE: Final = 500
-
-_Command = tuple[str | bytes | int | float, ...]
-_Reply = Any  # bytes, int, None, a list of these, or the error that the server answered
-
-
-class LostError(StoreError):
-    """Somebody else touched the keys, or they vanished: what is on the server has to be looked at anew."""
-
-
-class UnsyncedError(StoreError):
-    """The server took the write, but did not say in time that its disk has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Durability:
-    """What the server's "OK" is worth."""
-
-    waits: bool
-    """Each write is followed by WAITAOF: it is on the server's disk when it is answered for."""
-    caveats: tuple[str, ...] = ()
-    """What the operator should know, and set."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry(Logged):
-    """A change on its way into the history."""
-
-    def member(self) -> bytes:
-        """The change as it stands in the sorted set. Raises `TypeError` or `ValueError` if it cannot be encoded."""
-        return b"%016x %s" % (self.number, encode(self.change).encode("ascii"))
 
 
 @dataclass(slots=True)
@@ -80,47 +45,6 @@ class Contents:
     records: dict[str, Record] = field(default_factory=dict)
     rejected: list[str] = field(default_factory=list)
     set_aside: list[tuple[str, str]] = field(default_factory=list)
-
-
-class Link:
-    """One connection to the server: commands out, replies in, all bounded in time."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @classmethod
-    async def open(cls, place: Place, answer_limit: float) -> "Link":
-        """Connect, log in, choose the database; `answer_limit` (seconds) bounds each reply. Raises redis-py's own."""
-        kind = SSLConnection if place.tls else Connection
-        connection = kind(
-            host=place.host, port=place.port, db=place.database, username=place.user, password=place.password,
-            socket_timeout=answer_limit, socket_connect_timeout=answer_limit,
-            # RESP2, and nothing announced: HELLO and CLIENT SETINFO are unknown to older servers, or forbidden.
-            protocol=2, driver_info=None,
-        )  # fmt: skip
-        link = cls(connection)
-        try:
-            await connection.connect()  # type: ignore[no-untyped-call]
-        except BaseException:
-            await link.close()
-            raise
-        return link
-
-    async def ask(self, *commands: _Command) -> list[_Reply]:
-        """Send commands in one go; their replies, an error that the server answered among them as a value."""
-        await self._connection.send_packed_command(self._connection.pack_commands(commands))
-        replies: list[_Reply] = []
-        for _ in commands:
-            try:
-                replies.append(await self._connection.read_response())
-            except ResponseError as error:
-                replies.append(error)
-        return replies
-
-    async def close(self) -> None:
-        """Let go of the connection, at once."""
-        with suppress(RedisError, OSError):
-            await self._connection.disconnect(nowait=True)
 
 
 class Keyspace:
@@ -147,7 +71,7 @@ class Keyspace:
         link = await Link.open(place, answer_limit)
         try:
             keys = cls(place, link, owner, lifetime, answer_limit)
-            keys.durability = await _durability(link)
+            keys.durability = await durability(link)
         except BaseException:
             await link.close()
             raise
@@ -235,10 +159,10 @@ class Keyspace:
         for entry in entries:
             try:
                 at = entry.change.recorded_at
-                history += (at if at == at else 0.0, entry.member())  # the server refuses NaN, and all with it
+                history += (at if at == at else 0.0, member(entry))  # the server refuses NaN, and all with it
             except (TypeError, ValueError):
                 refused.append(entry.change.session)
-        commands: list[_Command] = []
+        commands: list[Command] = []
         if drop:
             commands.append(("HDEL", self._name["records"], *drop))
         if put:
@@ -267,11 +191,11 @@ class Keyspace:
         self._held = False
         await self._link.close()
 
-    async def _transact(self, *commands: _Command) -> None:
+    async def _transact(self, *commands: Command) -> None:
         """All or nothing, only while the keys are ours, in one round trip."""
         if not self._held:
             raise LostError(f"{self._place}: held by us no more")
-        sync: list[_Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
+        sync: list[Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
         replies = await self._link.ask(
             ("MULTI",),
             ("SET", self._name["owner"], self._mark, "PX", self._lifetime),
@@ -281,12 +205,12 @@ class Keyspace:
             *self._guard(),
         )
         # EXEC's own reply to a command that was refused is only "there were errors": the refusal itself comes first.
-        _raise_first(replies)
+        raise_first(replies)
         done = replies[2 + len(commands)]
         if done is None:
             self._held = False
             raise LostError(f"{self._place}: changed by somebody else")
-        _raise_first(done)
+        raise_first(done)
         self._held = replies[-1] == self._mark
         if sync and replies[3 + len(commands)][0] < 1:
             raise UnsyncedError(f"not synced: {self._place}: the server's disk took longer than {self._sync_limit} ms")
@@ -296,7 +220,7 @@ class Keyspace:
         replies = await self._must(("UNWATCH",), *self._guard())
         self._held = replies[-1] == self._mark
 
-    def _guard(self) -> tuple[_Command, ...]:
+    def _guard(self) -> tuple[Command, ...]:
         """Have the next transaction fail if anybody touches the keys from now on; and see that they are ours now."""
         names = self._name
         return ("WATCH", names["owner"], names["records"], names["history"]), ("GET", names["owner"])
@@ -312,9 +236,9 @@ class Keyspace:
                 return target
             number += 1
 
-    async def _must(self, *commands: _Command) -> list[_Reply]:
+    async def _must(self, *commands: Command) -> list[Reply]:
         replies = await self._link.ask(*commands)
-        _raise_first(replies)
+        raise_first(replies)
         return replies
 
 
@@ -327,14 +251,14 @@ async def history(link: Link, prefix: str, session: str | None, limit: int, know
     seen: set[bytes] = set()
     for entry in reversed(known):
         with suppress(TypeError, ValueError):
-            seen.add(entry.member())
+            seen.add(member(entry))
         if session in (None, entry.change.session):
             found.append(entry.change)
     needle = b"" if session is None else b'"session":' + json.dumps(session).encode("ascii")
     start = 0
     while len(found) < limit:
         (rows,) = await link.ask(("ZREVRANGE", f"{prefix}history", start, start + _HISTORY_PAGE - 1))
-        _raise_first([rows])
+        raise_first([rows])
         for row in rows:
             # A row may come twice, when others were put before it between two pages.
             if needle not in row or row in seen:
@@ -350,108 +274,10 @@ async def history(link: Link, prefix: str, session: str | None, limit: int, know
     return found[:limit]
 
 
-async def _durability(link: Link) -> Durability:
-    """What the server promises with its answers. Where it may not be asked, it is told what it should be."""
-    waitaof, only, fsync, eviction, info, _ = await link.ask(
-        ("WAITAOF", 1, 0, 1),  # nothing was written yet, so it returns at once
-        ("CONFIG", "GET", "appendonly"),
-        ("CONFIG", "GET", "appendfsync"),
-        ("CONFIG", "GET", "maxmemory-policy"),
-        ("INFO", "persistence"),
-        ("CLIENT", "SETNAME", "statusproxy"),
-    )
-    can_wait = isinstance(waitaof, list)
-    log_kept = {b"yes": True, b"no": False}.get(_setting(only) or b"")
-    if log_kept is None and isinstance(info, bytes):
-        log_kept = True if b"aof_enabled:1" in info else False if b"aof_enabled:0" in info else None
-    if log_kept is None and (can_wait or "appendonly is disabled" in str(waitaof)):
-        log_kept = can_wait
-    policy = _setting(fsync)
-    caveats = []
-    if log_kept is False:
-        caveats.append(
-            "appendonly is off: a change that was answered for is lost if the server stops before its next snapshot; "
-            "set appendonly yes and appendfsync always"
-        )
-    elif policy == b"no":
-        caveats.append("appendfsync is no: a power cut loses what was answered for; set appendfsync always")
-    elif log_kept is None:
-        caveats.append("it may not be asked how durable it is; see that it has appendonly yes and appendfsync always")
-    elif not can_wait and policy is None:
-        caveats.append("its appendfsync may not be asked for; see that it is always")
-    elif not can_wait and policy != b"always":
-        caveats.append(
-            f"appendfsync is {policy.decode('utf-8', 'replace') if policy else policy}: a power cut may take the last "
-            "second or two of what was answered for; set appendfsync always (or run Redis 7.2 or newer, which can be "
-            "waited for)"
-        )
-    evicts = _setting(eviction) or b""
-    if evicts.startswith(b"allkeys"):
-        caveats.append(
-            f"maxmemory-policy is {evicts.decode('ascii', 'replace')}: it may throw the state away when memory runs "
-            "short; set noeviction or a volatile-* policy"
-        )
-    return Durability(can_wait and log_kept is not False and policy != b"no", tuple(caveats))
-
-
-def _setting(reply: _Reply) -> bytes | None:
-    """The value of CONFIG GET's answer; None where it was refused, or the setting is unknown there."""
-    return reply[1] if isinstance(reply, list) and len(reply) == 2 else None
-
-
-def _raise_first(replies: Sequence[_Reply]) -> None:
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-
-
 def _field(session: str) -> bytes:
     return session.encode("utf-8", "surrogatepass")
 
 
-# By the first word of the server's answer (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
-_WORDS: Final = {
-    "WRONGPASS": ("login refused", "correct the user and password in state.url"),
-    "NOAUTH": ("login refused", "put the password into state.url"),
-    "NOPERM": ("not allowed", "allow the user these commands and keys (ACL SETUSER)"),
-    "OOM": ("memory full", "raise the server's maxmemory, nothing else is needed"),
-    "MISCONF": ("the server cannot persist", "look at its own log: its disk is full or failing"),
-    "READONLY": ("a read-only replica", "name the primary in state.url"),
-    "LOADING": ("still loading", "nothing is needed"),
-    "MOVED": ("a cluster", "name a single server in state.url"),
-    "CROSSSLOT": ("a cluster", "name a single server in state.url"),
-}
-
-
-def describe(error: BaseException, place: Place) -> str:
-    """One line for logs and the health answer: what, where, the server's or the kernel's own words, the mend."""
-    if isinstance(error, StoreError):
-        return str(error)
-    detail = place.conceal(str(error)).rstrip(".") or "nothing came back"
-    code = getattr(error, "status_code", None) or detail.partition(" ")[0]
-    if code in _WORDS:
-        word, mend = _WORDS[code]
-    elif isinstance(error, AuthenticationError):
-        word, mend = _WORDS["WRONGPASS"]
-    elif isinstance(error, (NoAnswerError, asyncio.TimeoutError)):
-        word, mend = "no answer", "see that the server runs and is not overloaded"
-    elif isinstance(error, (NoConnectionError, OSError)):
-        word, mend = "no connection", "see that the server runs and can be reached from here"
-        origin = error if isinstance(error, OSError) else error.__cause__ or error.__context__
-        if isinstance(origin, OSError):
-            detail = in_words(origin)
-    else:
-        word, mend = "cannot be written", ""
-    return f"{word}: {place}: {detail}" + (f"; {mend}" if mend else "")
-
-
-def is_starting(error: BaseException) -> bool:
-    """Whether this may be a server that is about to be there: nobody listens yet, or it still reads its data."""
-    return isinstance(error, NoConnectionError) and not isinstance(error, AuthenticationError)
-
-
-def may_pass_at_once(error: BaseException) -> bool:
-    """Whether a new connection may work right away: the old one was cut, or the keys must be looked at anew."""
-    if isinstance(error, (AuthenticationError, BusyLoadingError, StoreInUseError)):
-        return False
-    return isinstance(error, (LostError, NoConnectionError))
+def member(entry: Entry) -> bytes:
+    """A change as it stands in the sorted set. Raises `TypeError` or `ValueError` if it cannot be encoded."""
+    return b"%016x %s" % (entry.number, encode(entry.change).encode("ascii"))

@@ -1,6 +1,6 @@
 """The SQLite state in its files: taking them, opening them, and making good what happens to them.
 
-Used by the writer's thread only (`sqlite.py`). What an outsider can do to the files, and what is done about it:
+Used by the writer's thread only (`sqlite_writer.py`). What an outsider can do to the files, and what is done about it:
 
 - A damaged file is rebuilt from what can be read of it (`repair.py`), and set aside.
 - A deleted `-wal`, `-shm` or database is still whole behind the open connection: its content is saved from there.
@@ -21,7 +21,7 @@ from statusproxy.status.model import Record
 from statusproxy.store import salvage
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Contents, Database, UnusableError, read_only
-from statusproxy.store.errors import describe, is_unusable
+from statusproxy.store.errors import describe, is_unusable, shown
 from statusproxy.store.files import make_directory
 from statusproxy.store.lease import Lease
 from statusproxy.store.repair import rebuild
@@ -236,12 +236,8 @@ class SqliteFile:
             self._log.error(
                 "state: the row of session %s in %s cannot be read; it was moved to the table `rejected`, "
                 "the session starts afresh",
-                _shown(session), self.path,
+                shown(session), self.path,
             )  # fmt: skip
         if contents.rejected:
             cause = f"damaged in {len(contents.rejected)} rows (kept in the table `rejected`)"
             database.note(Damage(self._clock(), cause, None, len(contents.records)))
-
-
-def _shown(session: str) -> str:
-    return repr(session if len(session) <= 100 else session[:100] + "…")

@@ -63,7 +63,7 @@ class Upkeep:
         self._log = log
         self._timing = timing
         self._repairs: list[HistoryRepair] = []
-        self._begin_at = self._prune_at = self._rest_at = self._watch_at = _NEVER
+        self._prune_at = self._rest_at = self._watch_at = _NEVER
 
     def opened(self, notices: dict[int, Damage]) -> None:
         """Begin with a database that was just opened, and holds these notices of damage."""

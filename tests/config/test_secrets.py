@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, loads
 from statusproxy.store import open_store
+from statusproxy.store.batch_writer import BatchWriter
 
 #: What stands for the secret: nothing else in a configuration, and no known word, is like it.
 MARK = "zq7wxk3vj9"
@@ -150,7 +151,8 @@ def said_about(text: str, mark: str) -> str:
     except ConfigError as error:
         return str(error)
     store = open_store(settings.state.url)
-    return "\n".join([dump(settings), repr(settings), str(store.trouble), str(getattr(store, "place", ""))])
+    assert isinstance(store, BatchWriter)
+    return "\n".join([dump(settings), repr(settings), str(store.error), store.backend.name])
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -1,5 +1,7 @@
 """The forms of `state.url`: what each says, what is refused with which fix, and what is never shown."""
 
+import importlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,11 +9,13 @@ from hypothesis import strategies as st
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, loads
 from statusproxy.config.state_url import (
+    FORMS,
     STATE_ALLOWED,
     Memory,
     Place,
     SqliteFile,
     StateUrl,
+    find_form,
     mask_state_url,
     parse_state_url,
     reveal_state_url,
@@ -125,7 +129,7 @@ def test_what_check_accepts_run_accepts_and_neither_shows_the_password(password:
             open_store(url)
     else:
         store = open_store(read.state.url)
-        shown = dump(read) + repr(read) + str(store.trouble)
+        shown = dump(read) + repr(read) + str(store.error)
     assert "MARK" not in shown
     assert "KRAM" not in shown
 
@@ -174,3 +178,44 @@ def test_a_servers_words_are_told_without_the_password_it_was_sent() -> None:
     )
     assert place.conceal("hunter2 is wrong") == "*** is wrong"
     assert Place("h.example").conceal("no password") == "no password"
+
+
+def test_what_is_allowed_names_the_form_of_every_store() -> None:
+    assert STATE_ALLOWED == ("memory:, sqlite:///path or redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)")
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("memory:", "statusproxy.store.memory", ""),
+        ("sqlite:///state.db", "statusproxy.store.sqlite", ""),
+        ("redis://h.example", "statusproxy.store.redis", "redis"),
+        ("rediss://h.example", "statusproxy.store.redis", "redis"),
+    ],
+)
+def test_each_form_names_the_module_that_keeps_the_state_and_the_extra_it_needs(
+    url: str, module: str, extra: str
+) -> None:
+    form = find_form(url)
+    assert form is not None
+    assert (form.backend, form.extra) == (module, extra)
+    assert hasattr(importlib.import_module(module), "make_store")
+
+
+@pytest.mark.parametrize("url", ["", "sqlite", "postgres://h", "redis", ":x", "Redis://h"])
+def test_what_is_of_no_store_has_no_form(url: str) -> None:
+    assert find_form(url) is None
+    assert mask_state_url(url, "***") == url
+
+
+def test_no_two_stores_share_a_scheme() -> None:
+    schemes = [scheme for form in FORMS for scheme in form.schemes]
+    assert len(schemes) == len(set(schemes))
+
+
+def test_a_state_that_is_in_no_file_says_how_a_copy_of_it_is_kept() -> None:
+    assert Memory().no_file == "the state is kept in memory only (state.url): it is gone with the process"
+    assert Place("h.example", 6380).no_file == (
+        "the state is in redis at h.example:6380/0, keys statusproxy:*: back up that server, for example with: "
+        "redis-cli -h h.example -p 6380 --rdb FILE"
+    )

@@ -1,15 +1,22 @@
 """A stand-in for a store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.damage import Damage
 
 
 class Disk:
     """A store that a test can hold up, and break."""
 
+    journal: str | None = None
+    damage: Sequence[Damage] = ()
+    repairs: Mapping[str, int] = MappingProxyType({})
+
     def __init__(self, records: Sequence[Record] = ()) -> None:
+        self.on_late: Callable[[list[Record]], None] | None = None
         self.records = list(records)
         self.saved: dict[str, Record] = {}
         self.forgotten: list[str] = []
@@ -46,5 +53,8 @@ class Disk:
         return self.broken is None
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         return None if self.broken is None else str(self.broken)
+
+    async def acknowledge(self) -> int:
+        return 0

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.sqlite import SqliteStore
-
 from .redis_server import RedisServer, running
-from .samples import sqlite_store
+from .samples import SqliteStore, sqlite_store
 
 
 @pytest.fixture

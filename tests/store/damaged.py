@@ -8,7 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from statusproxy.store.database import Database, Entry
+from statusproxy.store.backlog import Entry
+from statusproxy.store.database import Database
 from statusproxy.store.salvage import history, records
 from statusproxy.store.sqlite_images import PageFile
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 import redis
 
 from statusproxy.config.state_url import Place
-from statusproxy.store.redis import RedisStore, Timing
+from statusproxy.store import redis as redis_module
+from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.redis import RedisBackend, RedisTiming
 
 from .samples import NOW
 
-REDIS_QUICK = Timing(
-    first_retry=0.01, last_retry=0.02, answer_limit=2, save_limit=2, close_limit=2, open_wait=0, lock_wait=0
-)  # fmt: skip
+RedisStore = BatchWriter[RedisBackend]
+
+_QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=2, close_limit=2)
+_SERVER_QUICK = RedisTiming(answer_limit=2, history_limit=2, open_wait=0, lock_wait=0)
 
 
 class RedisServer:
@@ -95,6 +99,9 @@ def running(folder: Path, *settings: str) -> Iterator[RedisServer]:
 
 
 def redis_store(place: Place, **options: Any) -> RedisStore:
-    """A store with a clock that stands still and short pauses."""
-    values: dict[str, Any] = {"clock": lambda: NOW, "timing": REDIS_QUICK} | options
-    return RedisStore(place, **values)
+    """A store with a clock that stands still and short pauses; `options` may change any of its times."""
+    values: dict[str, Any] = {"clock": lambda: NOW} | options
+    for name, quick in (("timing", _QUICK), ("server_timing", _SERVER_QUICK)):
+        changed = {key: values.pop(key) for key in quick.__slots__ if key in values}
+        values[name] = replace(quick, **changed)
+    return redis_module.redis_store(place, **values)

@@ -1,18 +1,25 @@
 """Made-up records and changes, and stores to put them in."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.signals import Kind
-from statusproxy.store.sqlite import SqliteStore, Timing
+from statusproxy.store import sqlite
+from statusproxy.store.base import Store
+from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.memory import MemoryBackend
+from statusproxy.store.sqlite import SqliteBackend
 
 NOW = 1_768_504_026.5  # 2026-01-15T19:07:06Z
 DAY = 86_400.0
 
-QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=5, close_limit=5, lock_wait=0)
+SqliteStore = BatchWriter[SqliteBackend]
+
+QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=5, close_limit=5)
 
 
 def a_record(session: str, **fields: Any) -> Record:
@@ -43,11 +50,17 @@ def a_change(session: str, at: float = NOW, what: str = "started") -> Change:
 
 def sqlite_store(path: Path, **options: Any) -> SqliteStore:
     """A store with a clock that stands still and short pauses."""
-    values: dict[str, Any] = {"clock": lambda: NOW, "timing": QUICK} | options
-    return SqliteStore(path, **values)
+    values: dict[str, Any] = {"clock": lambda: NOW, "timing": QUICK, "lock_wait": 0} | options
+    return sqlite.sqlite_store(path, **values)
 
 
-async def put(store: SqliteStore, *sessions: str) -> None:
+def memory_store(backend: MemoryBackend | None = None, **options: Any) -> BatchWriter[MemoryBackend]:
+    """A store in memory with a clock that stands still, over a backend that is there already if need be."""
+    values: dict[str, Any] = {"clock": lambda: NOW} | options
+    return BatchWriter(backend or MemoryBackend(**values), log=logging.getLogger("statusproxy.store"))
+
+
+async def put(store: Store, *sessions: str) -> None:
     """Save plain records of these sessions."""
     await store.save([a_record(session) for session in sessions], [], [])
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from statusproxy.store import backup as backup_module
+from statusproxy.store.backlog import Entry
 from statusproxy.store.backup import Backup, back_up
-from statusproxy.store.database import Database, Entry
+from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 
 from .damaged import SESSIONS, damage_page, filled, noise

@@ -10,10 +10,10 @@ import pytest
 
 from statusproxy.store import StoreError
 from statusproxy.store.base import Store
-from statusproxy.store.memory import MemoryStore
+from statusproxy.store.memory import MemoryBackend
 
 from .redis_server import RedisServer, redis_store
-from .samples import DAY, NOW, a_change, a_record, overridden, sqlite_store
+from .samples import DAY, NOW, a_change, a_record, memory_store, overridden, sqlite_store
 
 Reopen = Callable[[], Awaitable[list[str]]]
 
@@ -27,8 +27,7 @@ class Bench:
 
     async def restarted(self) -> list[object]:
         await self.store.close()
-        if not isinstance(self.store, MemoryStore):
-            self.store = self._make()
+        self.store = self._make()
         return list(await self.store.open())
 
 
@@ -36,7 +35,7 @@ class Bench:
 async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Bench]:
     make: Callable[[], Store]
     if request.param == "memory":
-        make = partial(MemoryStore, clock=lambda: NOW)
+        make = partial(memory_store, MemoryBackend(clock=lambda: NOW))
     elif request.param == "sqlite":
         make = partial(sqlite_store, path)
     else:
@@ -49,7 +48,7 @@ async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Ben
 
 
 async def test_a_new_store_is_empty_and_well(bench: Bench) -> None:
-    assert (bench.store.healthy, bench.store.trouble) == (True, None)
+    assert (bench.store.healthy, bench.store.error) == (True, None)
     assert await bench.store.history(None, 9) == []
 
 
@@ -107,7 +106,7 @@ async def test_a_store_that_is_not_open_says_so(bench: Bench) -> None:
     await bench.store.close()
     await bench.store.close()
     assert not bench.store.healthy
-    assert bench.store.trouble
+    assert bench.store.error
     with pytest.raises(StoreError):
         await bench.store.save([a_record("sales")], [], [])
     with pytest.raises(StoreError):

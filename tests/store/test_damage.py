@@ -1,13 +1,10 @@
 """What an operator is told of a state that was damaged."""
 
-from pathlib import Path
-
 import pytest
 
-from statusproxy.store.damage import Damage, ReportsDamage
-from statusproxy.store.memory import MemoryStore
+from statusproxy.store.damage import Damage
 
-from .samples import NOW, sqlite_store
+from .samples import NOW
 
 
 def test_it_says_when_what_was_saved_and_where_the_damaged_file_lies() -> None:
@@ -33,8 +30,3 @@ def test_anything_else_is_none(payload: bytes) -> None:
 
 def test_a_field_of_a_later_version_is_ignored() -> None:
     assert Damage.decode(b'{"at":1,"cause":"x","set_aside":null,"sessions":2,"more":3}') == Damage(1, "x", None, 2)
-
-
-def test_only_the_store_that_can_be_damaged_reports_damage() -> None:
-    assert isinstance(sqlite_store(Path("/srv/example/state.db")), ReportsDamage)
-    assert not isinstance(MemoryStore(), ReportsDamage)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from statusproxy.store import database as database_module
+from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
-from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, Entry, UnusableError, read_only
+from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, UnusableError, read_only
 
 from .samples import NOW, a_change, a_record, overridden
 
@@ -80,7 +81,7 @@ def test_a_change_that_had_reached_the_disk_is_not_written_again(database: Datab
 
 
 def test_a_change_numbered_for_another_file_is_not_lost(path: Path, database: Database) -> None:
-    entry = Entry(a_change("sales"), number=1)
+    entry = Entry(a_change("sales"), row=1)
     database.write({}, [Entry(a_change("support"))])  # number 1 here
     database.write({}, [entry])
     assert [change.session for change in database.history(None, 9)] == ["sales", "support"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.errors import StoreError, describe, is_unusable
+from statusproxy.store.errors import StoreError, check_words, describe, is_unusable, shown
 
 PATH = Path("/var/lib/example/state.db")
 
@@ -59,3 +59,17 @@ def test_broken_content_makes_a_file_unusable(code: int) -> None:
 )
 def test_what_may_pass_makes_no_file_unusable(code: int) -> None:
     assert not is_unusable(sqlite_error(code, "", ""))
+
+
+def test_what_a_check_found_is_one_line_without_sqlites_heading() -> None:
+    assert check_words(b"*** in database main ***\nPage 4: btreeInitPage()\n  returns error code 11") == (
+        "Page 4: btreeInitPage() returns error code 11"
+    )
+    assert check_words("row 1 missing from index") == "row 1 missing from index"
+    assert check_words(b"\xff") == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_session_id_is_quoted_and_cut_where_it_is_long() -> None:
+    assert shown("sales\n") == "'sales\\n'"
+    assert shown("x" * 100) == repr("x" * 100)
+    assert shown("x" * 101) == repr("x" * 100 + "…")

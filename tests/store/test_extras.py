@@ -4,6 +4,7 @@ import importlib.util
 import shlex
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -44,3 +45,13 @@ def test_the_command_that_is_named_can_be_pasted_and_no_password_is_repeated() -
         ["sh", "-c", f"{command} --dry-run --no-index --quiet"], capture_output=True, text=True, check=False, timeout=60
     )
     assert dry.returncode == 0, dry.stderr
+
+
+@pytest.mark.usefixtures("without_redis")
+def test_a_store_run_from_a_folder_names_the_package_without_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: str) -> list[str]:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "requires", unknown)
+    assert needed_packages("redis://redis.example/0") == ["redis"]
+    assert "needs the package redis, which is not installed" in (missing_package("redis:") or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from statusproxy.store.failure_log import TroubleLog, times
+from statusproxy.store.failure_log import FailureLog, times
 
 
 class Clock:
@@ -21,18 +21,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def log(clock: Clock) -> TroubleLog:
-    return TroubleLog(clock)
+def log(clock: Clock) -> FailureLog:
+    return FailureLog(clock)
 
 
-def test_trouble_is_told_when_it_comes_and_when_it_is_over(log: TroubleLog) -> None:
+def test_trouble_is_told_when_it_comes_and_when_it_is_over(log: FailureLog) -> None:
     assert log.fails("full") == 0
     assert log.fails("full") is None
     assert log.works()
     assert not log.works()
 
 
-def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: TroubleLog, clock: Clock) -> None:
+def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: FailureLog, clock: Clock) -> None:
     lines = [log.fails("full"), log.works()]
     for _ in range(20):
         clock.now += 2.5
@@ -43,7 +43,7 @@ def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: Tro
     assert (log.fails("full"), log.works()) == (20, True)
 
 
-def test_trouble_that_stays_is_told_as_soon_as_its_minute_is_over(log: TroubleLog, clock: Clock) -> None:
+def test_trouble_that_stays_is_told_as_soon_as_its_minute_is_over(log: FailureLog, clock: Clock) -> None:
     log.fails("full")
     log.works()
     clock.now += 1
@@ -55,13 +55,13 @@ def test_trouble_that_stays_is_told_as_soon_as_its_minute_is_over(log: TroubleLo
     assert log.works()
 
 
-def test_another_trouble_is_news(log: TroubleLog) -> None:
+def test_another_trouble_is_news(log: FailureLog) -> None:
     assert log.fails("full") == 0
     assert log.fails("read-only") == 0
     assert log.fails("full") is None  # it was told within this minute
 
 
-def test_troubles_without_end_take_no_room_without_end(log: TroubleLog) -> None:
+def test_troubles_without_end_take_no_room_without_end(log: FailureLog) -> None:
     for number in range(1000):
         log.fails(str(number))
     assert len(log._said_at) <= 32

@@ -16,12 +16,12 @@ import pytest
 
 from statusproxy.status.model import Record
 from statusproxy.store import journal as journal_module
+from statusproxy.store.backlog import Dropped
 from statusproxy.store.errors import StoreError, StoreInUseError
-from statusproxy.store.fallback import OFF
-from statusproxy.store.journal_file import Dropped, JournalFile, encode_items, file_name
-from statusproxy.store.redis import RedisStore
+from statusproxy.store.fallback import OFF, NoJournal
+from statusproxy.store.journal_file import JournalFile, encode_items, file_name
 
-from .redis_server import REDIS_QUICK, RedisServer, redis_store, running
+from .redis_server import RedisServer, RedisStore, redis_store, running
 from .samples import NOW, a_change, a_record, overridden, until
 
 #: A proxy's store as a process: it takes a change on each line of its input, and says when that was answered for.
@@ -213,8 +213,7 @@ async def test_what_was_answered_while_the_server_did_not_take_it_survives_kill_
         proxy.kill()
     if server_first:
         again()
-    quick = replace(REDIS_QUICK, answer_limit=0.3, save_limit=0.3)
-    async with opened(server, folder, timing=quick) as (store, records):
+    async with opened(server, folder, answer_limit=0.3, save_limit=0.3) as (store, records):
         assert {overridden("sales"), overridden("support")} <= set(records)  # before the first request is answered
         if not server_first:
             again()
@@ -328,7 +327,7 @@ async def test_nothing_is_on_disk_while_the_server_takes_all(server: RedisServer
     async with opened(server, folder) as (store, _):
         await store.save([a_record("a")], [], [a_change("a")])
         assert waiting(folder) == []
-        assert store.journal_trouble is None
+        assert store.journal == "ok"
 
 
 async def test_the_journal_goes_when_the_server_has_all_of_it(server: RedisServer, folder: Path) -> None:
@@ -336,10 +335,10 @@ async def test_the_journal_goes_when_the_server_has_all_of_it(server: RedisServe
         server.stop()
         with pytest.raises(StoreError, match=r"no connection: .*\(kept in .*\.journal, tried again\)"):
             await store.save([a_record("a")], [], [])
-        assert f"until then changes are kept in {folder}" in (store.trouble or "")
+        assert f"until then changes are kept in {folder}" in (store.error or "")
         assert len(waiting(folder)) == 1
         server.start()
-        await until(lambda: store.healthy and not store._fallback.holds)
+        await until(lambda: store.healthy and not waiting(folder))
         await store.save([a_record("b")], [], [])
         assert waiting(folder) == []
 
@@ -357,11 +356,11 @@ async def test_what_waits_at_an_orderly_end_is_there_at_the_next_start(
 
 
 async def test_a_save_that_hangs_at_an_orderly_end_is_on_disk(server: RedisServer, folder: Path) -> None:
-    slow = replace(REDIS_QUICK, answer_limit=30, save_limit=30, close_limit=0.05)
-    async with opened(server, folder, timing=slow) as (store, _):
+    async with opened(server, folder, answer_limit=30, save_limit=30, close_limit=0.05) as (store, _):
+        await store.save([a_record("before")], [], [])
         server.tell(signal.SIGSTOP)
         saving = asyncio.ensure_future(store.save([a_record("a")], [], []))
-        await until(lambda: store._flying.records != {})
+        await until(lambda: store._backlog.flying.records != {})
         await store.close()
         with pytest.raises(StoreError):
             await saving
@@ -392,8 +391,8 @@ async def test_a_second_proxy_on_the_same_keys_uses_no_journal_and_says_so(
     async with opened(server, folder) as (first, _), opened(server, folder) as (second, _):
         with pytest.raises(StoreError, match="kept in memory"):
             await second.save([a_record("a")], [], [])
-        assert "in use: " in (second.journal_trouble or "")
-        assert first.journal_trouble is None
+        assert "in use: " in (second.journal or "")
+        assert first.journal == "ok"
     assert "kept in memory only, and lost if this process ends: in use: " in caplog.text
 
 
@@ -416,15 +415,15 @@ async def test_without_a_place_for_it_changes_are_in_memory_only_and_that_is_sai
     folder = None if journal is None else tmp_path / "file" / "state"
     async with opened(server, folder) as (store, _):
         if journal is None:
-            assert store.journal_trouble == OFF
+            assert store.journal == OFF
         else:
-            assert "cannot be opened: " in (store.journal_trouble or "")
+            assert "cannot be opened: " in (store.journal or "")
             assert "name a directory that can be written in state.journal" in caplog.text
         await store.save([a_record("a")], [], [])
         server.stop()
         with pytest.raises(StoreError, match=r"\(kept in memory, tried again\)"):
             await store.save([a_record("b")], [], [])
-        assert "until then changes are kept in memory only, and lost if this process ends" in (store.trouble or "")
+        assert "until then changes are kept in memory only, and lost if this process ends" in (store.error or "")
         server.start()
         await until(lambda: store.healthy)
     assert (await on_the_server(server))[0] == ["a", "b"]
@@ -446,10 +445,10 @@ async def test_a_disk_that_fails_is_told_once_and_so_is_its_return(
             for session in ("a", "b"):
                 with pytest.raises(StoreError, match="kept in memory only"):
                     await store.save([a_record(session)], [], [])
-            assert "disk full: " in (store.journal_trouble or "")
+            assert "disk full: " in (store.journal or "")
         with pytest.raises(StoreError, match=f"kept in {folder}"):
             await store.save([a_record("c")], [], [])
-        assert store.journal_trouble is None
+        assert store.journal == "ok"
         server.start()
         await until(lambda: store.healthy and not waiting(folder))
     assert caplog.text.count("kept in memory only, and lost if this process ends: disk full") == 1
@@ -469,9 +468,9 @@ async def test_a_disk_that_fails_at_the_start_is_told_and_found_well_while_the_s
         patch.setattr(os, "pwrite", full)
         store = redis_store(server.place, journal=folder)
         await store.open()
-        assert "disk full: " in (store.journal_trouble or "")
+        assert "disk full: " in (store.journal or "")
     await store.save([a_record("a")], [], [])
-    await until(lambda: store.journal_trouble is None)
+    await until(lambda: store.journal == "ok")
     await store.close()
     assert waiting(folder) == []
 
@@ -487,3 +486,13 @@ async def test_a_journal_left_under_another_url_is_named(
     async with opened(server, folder):
         pass
     assert f"{file_name(str(other))} holds changes for another state.url" in caplog.text
+
+
+async def test_beside_a_store_that_needs_no_journal_what_waits_is_in_memory() -> None:
+    none = NoJournal()
+    assert (none.state, none.meanwhile, none.holds, none.mark) == (None, "", False, 0)
+    assert await none.open() == []
+    none.add([a_record("a")])
+    await none.confirm(1)
+    assert await none.keep() == "kept in memory"
+    assert await none.close([a_record("a")]) == "lost with this process"

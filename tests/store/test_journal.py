@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from statusproxy.store import journal as module
+from statusproxy.store.backlog import Entry, Item
 from statusproxy.store.journal import Journal, JournalError
-from statusproxy.store.journal_file import Item, JournalFile, Logged
+from statusproxy.store.journal_file import JournalFile
 
 from .samples import a_change, a_record, until
 
@@ -62,10 +63,10 @@ async def on_disk(keeper: Keeper, folder: Path) -> list[Item]:
 
 
 async def test_what_was_added_is_on_disk_when_sync_returns(keeper: Keeper, tmp_path: Path) -> None:
-    keeper.add(a_record("a"), Logged(a_change("a"), 1))
+    keeper.add(a_record("a"), Entry(a_change("a"), 1))
     keeper.add(a_record("b"))
     await keeper.journal.sync()
-    assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b"), Logged(a_change("a"), 1)]
+    assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b"), Entry(a_change("a"), 1)]
 
 
 async def test_nothing_is_written_while_nothing_waits(keeper: Keeper) -> None:
@@ -189,12 +190,12 @@ async def test_beyond_its_limit_the_oldest_of_the_history_go_and_no_session_does
         for number in range(20):
             keeper.add(a_record(str(number)))
         for number in range(500):
-            keeper.add(Logged(a_change("a", at=float(number)), number))
+            keeper.add(Entry(a_change("a", at=float(number)), number))
             await keeper.journal.sync()
             assert keeper.journal.path.stat().st_size < 21_000
     items = await found_in(tmp_path)
-    assert {item.session for item in items if not isinstance(item, Logged)} == set(map(str, range(20)))
-    numbers = [item.number for item in items if isinstance(item, Logged)]
+    assert {item.session for item in items if not isinstance(item, Entry)} == set(map(str, range(20)))
+    numbers = [item.number for item in items if isinstance(item, Entry)]
     assert numbers == list(range(numbers[0], 500))
     assert numbers[0] > 0
 

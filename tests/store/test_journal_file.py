@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.store.backlog import Dropped, Entry, Item
 from statusproxy.store.errors import StoreInUseError
-from statusproxy.store.journal_file import Dropped, Found, Item, JournalFile, Logged, encode_items, file_name
+from statusproxy.store.journal_file import Found, JournalFile, encode_items, file_name
 
 from .samples import NOW, a_change, a_record, overridden
 
@@ -24,7 +25,7 @@ ITEMS: list[Item] = [
     a_record("\ud800"),
     a_record("never", alive_at=float("-inf")),
     Dropped("support\n", NOW),
-    Logged(a_change("sales"), 7),
+    Entry(a_change("sales"), 7),
 ]
 
 

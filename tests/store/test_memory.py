@@ -1,16 +1,19 @@
 """The store in memory, beyond what test_contract.py asks of every store."""
 
+import asyncio
+
 import pytest
 
 from statusproxy.store import memory
-from statusproxy.store.memory import MemoryStore
+from statusproxy.store.errors import StoreError
+from statusproxy.store.memory import MemoryBackend
 
-from .samples import DAY, NOW, a_change
+from .samples import DAY, NOW, a_change, a_record, memory_store
 
 
 async def test_history_is_pruned_while_it_runs() -> None:
     now = NOW
-    store = MemoryStore(history_days=1, clock=lambda: now)
+    store = memory_store(MemoryBackend(history_days=1, clock=lambda: now))
     await store.open()
     await store.save([], [], [a_change("sales")])
     now += 2 * DAY
@@ -20,7 +23,48 @@ async def test_history_is_pruned_while_it_runs() -> None:
 
 async def test_without_days_history_is_bounded_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_HISTORY_CHANGES", 3)
-    store = MemoryStore(history_days=None, clock=lambda: NOW + 999 * DAY)
+    store = memory_store(MemoryBackend(history_days=None, clock=lambda: NOW + 999 * DAY))
     await store.open()
     await store.save([], [], [a_change("sales", at=NOW + n) for n in range(5)])
     assert [change.at - NOW for change in await store.history(None, 9)] == [4, 3, 2]
+
+
+async def test_a_defect_is_told_in_its_own_words_with_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = memory_store()
+    await store.open()
+    monkeypatch.setattr(store.backend, "_records", None)
+    with pytest.raises(StoreError, match=r"^TypeError: .*\(kept in memory, tried again\)$"):
+        await store.save([a_record("sales")], [], [])
+    assert caplog.records[0].exc_info is not None
+    await store.close()
+
+
+async def test_what_was_forgotten_is_gone_and_what_was_never_seen_no_error() -> None:
+    store = memory_store()
+    await store.open()
+    await store.save([a_record("sales"), a_record("support")], [], [])
+    await store.save([], ["sales", "never seen"], [])
+    await store.close()
+    assert await memory_store(store.backend).open() == [a_record("support")]
+
+
+async def test_a_change_that_is_kept_and_one_that_waits_count_once_each_the_newest_first() -> None:
+    store = memory_store()
+    await store.open()
+    await store.save([], [], [a_change("sales"), a_change("support")])
+    saving = asyncio.ensure_future(store.save([], [], [a_change("late"), a_change("sales", at=NOW + 1)]))
+    await asyncio.sleep(0)
+    assert [each.session for each in await store.history(None, 9)] == ["sales", "late", "support", "sales"]
+    assert [each.at for each in await store.history("sales", 9)] == [NOW + 1, NOW]
+    await saving
+    assert [each.session for each in await store.history(None, 3)] == ["sales", "late", "support"]
+
+
+async def test_what_memory_names_is_kept_for_as_many_days_as_told() -> None:
+    store = memory.memory_store(history_days=None)
+    assert (await store.open(), store.backend.name) == ([], "memory")
+    await store.save([], [], [a_change("sales", at=1.0)])
+    assert await store.history(None, 9) == [a_change("sales", at=1.0)]
+    await store.close()

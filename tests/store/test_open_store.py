@@ -3,18 +3,28 @@
 import importlib.util
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from statusproxy.config.state_url import Place
 from statusproxy.store import open_store, state_file
-from statusproxy.store.memory import MemoryStore
-from statusproxy.store.redis import RedisStore
-from statusproxy.store.sqlite import SqliteStore
+from statusproxy.store.base import Backend
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.memory import MemoryBackend
+from statusproxy.store.redis import RedisBackend
+from statusproxy.store.sqlite import SqliteBackend
+
+
+def backend_of(url: str, **options: Any) -> Backend:
+    store = open_store(url, **options)
+    assert isinstance(store, BatchWriter)
+    backend: Backend = store.backend
+    return backend
 
 
 def test_memory_is_a_store() -> None:
-    assert isinstance(open_store("memory:"), MemoryStore)
+    assert isinstance(backend_of("memory:"), MemoryBackend)
 
 
 @pytest.mark.parametrize(
@@ -23,16 +33,16 @@ def test_memory_is_a_store() -> None:
      ("sqlite:////var/lib/example/state.db", "/var/lib/example/state.db")],
 )  # fmt: skip
 def test_sqlite_paths_are_relative_with_three_slashes_and_absolute_with_four(url: str, path: str) -> None:
-    store = open_store(url, environ={"STATE_DIRECTORY": "/srv/example"})
-    assert isinstance(store, SqliteStore)
-    assert store.path == Path(path)
+    backend = backend_of(url, environ={"STATE_DIRECTORY": "/srv/example"})
+    assert isinstance(backend, SqliteBackend)
+    assert backend.path == Path(path)
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
 def test_redis_is_a_store(scheme: str) -> None:
-    store = open_store(f"{scheme}://:hunter2@h.example:6380/3")
-    assert isinstance(store, RedisStore)
-    assert store.place == Place("h.example", 6380, 3, tls=scheme == "rediss", password="hunter2")
+    backend = backend_of(f"{scheme}://:hunter2@h.example:6380/3")
+    assert isinstance(backend, RedisBackend)
+    assert backend.place == Place("h.example", 6380, 3, tls=scheme == "rediss", password="hunter2")
 
 
 def test_without_its_package_a_redis_url_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,4 +64,18 @@ def test_a_url_that_cannot_be_served_is_refused_with_what_is_allowed_and_no_pass
         open_store(url)
     assert "hunter2" not in str(refused.value)
     with pytest.raises(ValueError, match=r"^state\.url: allowed: "):
+        state_file(url, {})
+
+
+def test_the_file_of_the_state_is_where_the_store_has_it() -> None:
+    assert state_file("sqlite:///state.db", {"STATE_DIRECTORY": "/srv/example"}) == Path("/srv/example/state.db")
+    assert state_file("sqlite:////var/lib/state.db", {}) == Path("/var/lib/state.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("memory:", "gone with the process"), ("redis://h.example", "redis-cli -h h.example -p 6379 --rdb")],
+)
+def test_a_state_that_is_in_no_file_says_how_a_copy_is_kept(url: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         state_file(url, {})

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import redis.exceptions
 
@@ -23,13 +22,17 @@ from statusproxy.status.model import Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
+from statusproxy.store.backlog import Batch
+from statusproxy.store.base import StoreOptions
+from statusproxy.store.batch_writer import Timing
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
-from statusproxy.store.redis import RedisStore, newest
-from statusproxy.store.redis_keys import Link
+from statusproxy.store.redis import RedisTiming
+from statusproxy.store.redis_errors import is_starting
+from statusproxy.store.redis_link import Link
 
-from .redis_server import REDIS_QUICK, RedisServer, redis_store, running
+from .redis_server import RedisServer, RedisStore, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, overridden, until
 
 
@@ -70,7 +73,7 @@ async def put(store: RedisStore, *sessions: str) -> None:
 
 async def test_what_was_saved_survives_kill_9_of_the_server(server: RedisServer) -> None:
     # The mark lives on with the server, and our process does too.
-    async with opened(server.place, timing=replace(REDIS_QUICK, mark_lifetime=0.2)) as (store, _):
+    async with opened(server.place, mark_lifetime=0.2) as (store, _):
         await store.save([overridden("sales")], [], [a_change("sales")])
         server.stop(signal.SIGKILL)
     server.start()
@@ -104,7 +107,7 @@ async def test_what_was_saved_survives_kill_9_of_the_proxy_and_its_mark_is_not_w
 async def test_a_burst_of_saves_shares_a_few_round_trips(place: Place) -> None:
     async with opened(place) as (store, _):
         await asyncio.gather(*(put(store, f"s{number}") for number in range(200)))
-        assert store.commits <= 3
+        assert store.backend.commits <= 3
     assert len(await sessions_in(place)) == 200
 
 
@@ -112,7 +115,7 @@ async def test_more_than_one_transaction_holds_is_written_and_read_whole(place: 
     names = sorted(f"s{number}" for number in range(450))
     async with opened(place) as (store, _):
         await put(store, *names)
-        assert store.commits == 3
+        assert store.backend.commits == 3
     assert await sessions_in(place) == names
 
 
@@ -130,28 +133,6 @@ async def test_a_row_that_cannot_be_encoded_is_left_out_and_told(
         await store.save([a_record("bad", event=object()), a_record("good")], [], [a_change("bad", what=object())])  # type: ignore[arg-type]
     assert caplog.text.count("row of session 'bad' could not be encoded") == 2
     assert await sessions_in(place) == ["good"]
-
-
-async def test_a_caller_that_leaves_disturbs_nobody_and_its_change_is_written(place: Place) -> None:
-    async with opened(place) as (store, _):
-        leaving, staying = (asyncio.ensure_future(put(store, name)) for name in ("a", "b"))
-        await asyncio.sleep(0)
-        leaving.cancel()
-        await staying
-    assert await sessions_in(place) == ["a", "b"]
-
-
-async def test_an_empty_save_waits_for_what_was_handed_in_before(server: RedisServer) -> None:
-    async with opened(server.place) as (store, _):
-        await put(store, "before")
-        server.tell(signal.SIGSTOP)
-        first = asyncio.ensure_future(put(store, "sales"))
-        await until(lambda: bool(store._flying))
-        empty = asyncio.ensure_future(store.save([], [], []))
-        await asyncio.sleep(0)
-        assert not empty.done()
-        server.tell(signal.SIGCONT)
-        await asyncio.gather(first, empty)
 
 
 async def test_a_save_whose_answer_was_lost_is_in_the_history_once(
@@ -227,8 +208,7 @@ async def test_a_server_that_lost_its_memory_gets_it_back(server: RedisServer) -
 
 
 async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer) -> None:
-    quick = replace(REDIS_QUICK, answer_limit=0.05, save_limit=0.1, close_limit=0.05)
-    async with opened(server.place, timing=quick) as (store, _):
+    async with opened(server.place, answer_limit=0.05, save_limit=0.1, close_limit=0.05) as (store, _):
         await put(store, "before")
         server.tell(signal.SIGSTOP)
         with pytest.raises(StoreError, match="no answer"):
@@ -250,7 +230,7 @@ async def test_a_server_without_memory_says_so_and_takes_all_when_it_has_some(se
     assert await sessions_in(server.place) == ["sales"]
 
 
-async def test_a_wrong_password_is_trouble_that_can_be_mended_and_is_never_told(
+async def test_a_wrong_password_is_an_error_that_can_be_fixed_and_is_never_told(
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -258,15 +238,15 @@ async def test_a_wrong_password_is_trouble_that_can_be_mended_and_is_never_told(
         client.config_set("requirepass", "another")
     async with opened(replace(server.place, password="hunter2")) as (store, records):
         assert records == []
-        assert store.trouble is not None
-        assert store.trouble.startswith("login refused: redis at 127.0.0.1:")
+        assert store.error is not None
+        assert store.error.startswith("login refused: redis at 127.0.0.1:")
         with pytest.raises(StoreError, match="login refused"):
             await put(store, "sales")
         with server.client(password="another") as client:
             client.config_set("requirepass", "hunter2")
         await until(lambda: store.healthy)
     assert "hunter2" not in caplog.text
-    assert "hunter2" not in repr(store.place)
+    assert "hunter2" not in repr(store.backend.place)
     assert await sessions_in(replace(server.place, password="hunter2")) == ["sales"]
 
 
@@ -297,7 +277,7 @@ async def test_without_its_server_the_proxy_starts_and_what_comes_late_is_taken_
     sessions = SessionMap()
     async with opened(server.place) as (store, records):
         assert records == []
-        assert store.trouble is not None
+        assert store.error is not None
         store.on_late = sessions.load
         with pytest.raises(StoreError):
             await store.save([newer, a_record("new")], [], [])
@@ -329,18 +309,6 @@ async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(
         assert found["support"].override is None
 
 
-async def test_a_listener_that_fails_holds_up_no_save(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
-    def fail(_: list[Record]) -> None:
-        raise RuntimeError("no room")
-
-    await stored_then_away(server, a_record("sales"))
-    async with opened(server.place) as (store, _):
-        store.on_late = fail
-        server.start()
-        await until(lambda: store.healthy)
-    assert "no room" in caplog.text
-
-
 async def test_a_session_forgotten_while_the_server_was_away_stays_forgotten(server: RedisServer) -> None:
     await stored_then_away(server, a_record("sales"), a_record("support"))
     async with opened(server.place) as (store, _):
@@ -351,24 +319,24 @@ async def test_a_session_forgotten_while_the_server_was_away_stays_forgotten(ser
     assert await sessions_in(server.place) == ["support"]
 
 
-async def test_a_server_that_is_just_starting_is_waited_for(server: RedisServer) -> None:
+async def test_a_server_that_is_just_starting_is_waited_for(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await stored_then_away(server, a_record("sales"))
-    store = redis_store(server.place, timing=replace(REDIS_QUICK, open_wait=10))
+    monkeypatch.setattr(redis_module, "_START_POLL_SECONDS", 0.01)
+    tried: list[BaseException] = []
+
+    def noted(error: BaseException) -> bool:
+        tried.append(error)
+        return is_starting(error)
+
+    monkeypatch.setattr(redis_module, "is_starting", noted)
+    store = redis_store(server.place, open_wait=10)
     opening = asyncio.ensure_future(store.open())
-    await until(lambda: store._pause > 0)
+    await until(lambda: bool(tried))
     server.start()
     assert await opening == [a_record("sales")]
     await store.close()
-
-
-def test_of_two_records_the_newest_knowledge_counts_and_every_sign_of_life() -> None:
-    old = overridden("sales")
-    known = a_record("sales", known_at=NOW + 1, heard_at=NOW - 9, event="inChat")
-    alive = a_record("sales", known_at=0.0, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
-    assert newest(old, known).known_at == newest(known, old).known_at == NOW + 1
-    assert newest(alive, old) == msgspec.structs.replace(old, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
-    same = a_record("sales", override=None)
-    assert newest(same, old).override is None  # of what is equally new, our own
 
 
 # Two on the same keys --------------------------------------------------------------------------------------
@@ -387,7 +355,7 @@ async def test_a_second_proxy_is_refused_and_the_first_undisturbed(place: Place)
 async def test_a_successor_waits_for_its_predecessor_to_leave(place: Place) -> None:
     async with opened(place) as (store, _):
         await put(store, "sales")
-        successor = redis_store(place, timing=replace(REDIS_QUICK, lock_wait=10))
+        successor = redis_store(place, lock_wait=10)
         opening = asyncio.ensure_future(successor.open())
         await asyncio.sleep(0)
         await store.close()
@@ -401,12 +369,12 @@ async def test_a_holder_that_died_elsewhere_is_waited_for_until_its_mark_expires
     elsewhere = Owner("x", "other.example", 7, "another kernel", "1")
     with redis_server.client() as client:
         client.set(f"{place.prefix}owner", elsewhere.encode(), px=300)
-    async with opened(place, timing=replace(REDIS_QUICK, lock_wait=10)) as (store, _):
+    async with opened(place, lock_wait=10) as (store, _):
         assert store.healthy
 
 
 async def test_the_mark_is_renewed_while_nothing_happens(place: Place, redis_server: RedisServer) -> None:
-    async with opened(place, timing=replace(REDIS_QUICK, mark_lifetime=0.3)) as (store, _):
+    async with opened(place, mark_lifetime=0.3) as (store, _):
         await asyncio.sleep(0.5)
         with redis_server.client() as client:
             assert client.exists(f"{place.prefix}owner")
@@ -491,7 +459,7 @@ async def test_history_is_bounded_by_number(place: Place, monkeypatch: pytest.Mo
 
 async def test_history_past_its_days_goes_without_a_new_change(place: Place) -> None:
     now = NOW
-    async with opened(place, clock=lambda: now, timing=replace(REDIS_QUICK, prune_every=0, mark_lifetime=0.05)) as (
+    async with opened(place, clock=lambda: now, prune_every=0, mark_lifetime=0.05) as (
         store,
         _,
     ):
@@ -522,65 +490,46 @@ async def test_a_change_that_cannot_be_read_is_left_out_of_the_history(place: Pl
 # Closing ---------------------------------------------------------------------------------------------------
 
 
-async def test_close_writes_what_is_waiting(server: RedisServer) -> None:
-    async with opened(server.place) as (store, _):
-        await put(store, "before")
-        server.tell(signal.SIGSTOP)
-        saves = [asyncio.ensure_future(put(store, "a"))]
-        await until(lambda: bool(store._flying))
-        saves.append(asyncio.ensure_future(put(store, "b")))
-        await asyncio.sleep(0)
-        closing = asyncio.ensure_future(store.close())
-        await asyncio.sleep(0)
-        with pytest.raises(StoreError, match="closed"):
-            await put(store, "too late")
-        server.tell(signal.SIGCONT)
-        await asyncio.gather(closing, *saves)
-    assert await sessions_in(server.place) == ["a", "b", "before"]
-
-
-async def test_closing_without_a_server_tries_once_more_and_tells_what_is_lost(
-    server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with opened(server.place, timing=replace(REDIS_QUICK, first_retry=60, last_retry=60)) as (store, _):
-        server.stop()
-        with pytest.raises(StoreError):
-            await store.save([a_record("sales")], [], [a_change("sales")])
-    assert "2 sessions and changes could not be written and are lost" in caplog.text
-
-
-async def test_those_who_wait_when_closing_takes_too_long_are_told(server: RedisServer) -> None:
-    async with opened(server.place, timing=replace(REDIS_QUICK, close_limit=0.05)) as (store, _):
-        await put(store, "before")
-        server.tell(signal.SIGSTOP)
-        waiting = asyncio.ensure_future(put(store, "sales"))
-        await until(lambda: bool(store._flying))
-        await store.close()
-        with pytest.raises(StoreError, match="closed"):
-            await waiting
-
-
-async def test_a_store_is_opened_once(place: Place) -> None:
-    async with opened(place) as (store, _):
-        with pytest.raises(StoreError, match="make a new one"):
-            await store.open()
-
-
-async def test_a_store_that_was_never_opened_takes_nothing_and_can_be_closed(place: Place) -> None:
-    store = redis_store(place)
-    with pytest.raises(StoreError, match="not open yet"):
-        await put(store, "sales")
-    await store.close()
-
-
 async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place) -> None:
     async with opened(place):
-        waiting = asyncio.ensure_future(redis_store(place, timing=replace(REDIS_QUICK, lock_wait=60)).open())
+        waiting = asyncio.ensure_future(redis_store(place, lock_wait=60).open())
         await asyncio.sleep(0.02)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
     assert await sessions_in(place) == []
+
+
+# Upkeep and the end -----------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_hangs_is_not_waited_for_at_the_end(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_module, "_LEAVE_SECONDS", 0.01)
+    async with opened(server.place) as (store, _):
+        await put(store, "sales")
+        due = store.backend.due_at()
+        await store.backend.upkeep()
+        assert store.backend.due_at() > due  # the mark was renewed
+        server.tell(signal.SIGSTOP)
+        await store.backend.close(Batch())  # returns though nothing is answered
+        server.tell(signal.SIGCONT)
+
+
+def test_what_the_url_names_is_made_with_a_journal_where_one_is_wanted(tmp_path: Path) -> None:
+    place = Place("h.example", 6380)
+    without = redis_module.make_store(place, StoreOptions())
+    assert (without.backend.place, without.journal) == (place, "off")
+    kept = redis_module.make_store(place, StoreOptions(journal="j", environ={"STATE_DIRECTORY": str(tmp_path)}))
+    assert kept.journal == "ok"
+    assert kept._fallback.meanwhile.startswith(f"; until then changes are kept in {tmp_path}/j/redis-h.example-6380")
+
+
+def test_the_pauses_suit_a_server() -> None:
+    timing = RedisTiming()
+    assert timing.answer_limit < Timing().save_limit
+    assert timing.lock_wait > timing.mark_lifetime  # a holder that died elsewhere is waited for
 
 
 # TLS -------------------------------------------------------------------------------------------------------
@@ -619,8 +568,8 @@ async def test_with_rediss_the_servers_certificate_is_checked(tmp_path: Path, mo
     try:
         place = Place("127.0.0.1", plain.port, tls=True)
         async with opened(place) as (store, _):
-            assert store.trouble is not None
-            assert "the certificate is not trusted" in store.trouble
+            assert store.error is not None
+            assert "the certificate is not trusted" in store.error
         monkeypatch.setenv("SSL_CERT_FILE", file)
         async with opened(place) as (store, _):
             await put(store, "sales")

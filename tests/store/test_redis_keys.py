@@ -1,103 +1,24 @@
-"""The keys in Redis: what the server promises, what is set aside, what is said when it refuses."""
+"""The keys in Redis: who holds them, what is set aside, and what is never written."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis.exceptions
+import redis
 from msgspec.structs import replace
 
 from statusproxy.config.state_url import Place
-from statusproxy.store import redis_keys as redis_keys_module
+from statusproxy.store.backlog import Entry
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
-from statusproxy.store.redis_keys import (
-    Durability,
-    Entry,
-    Keyspace,
-    Link,
-    LostError,
-    describe,
-    history,
-    is_starting,
-    may_pass_at_once,
-)
+from statusproxy.store.redis_durability import Durability
+from statusproxy.store.redis_errors import LostError
+from statusproxy.store.redis_keys import Keyspace, history
+from statusproxy.store.redis_link import Link
 
 from .redis_server import RedisServer, running
 from .samples import NOW, a_change, a_record
-
-PLACE = Place("h.example", password="hunter2")
-UNKNOWN = redis.exceptions.ResponseError("unknown command 'WAITAOF'")
-DENIED = redis.exceptions.NoPermissionError("this user has no permissions", status_code="NOPERM")
-OFF = redis.exceptions.ResponseError("WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
-
-
-class Said(Link):
-    """A server that answers the questions about its durability in a given way."""
-
-    def __init__(self, **answers: Any) -> None:
-        self._answers = {
-            "WAITAOF": [1, 0], "appendonly": [b"appendonly", b"yes"], "appendfsync": [b"appendfsync", b"always"],
-            "maxmemory-policy": [b"maxmemory-policy", b"noeviction"], "INFO": b"# Persistence\r\naof_enabled:1\r\n",
-        } | {name.replace("_", "-"): answer for name, answer in answers.items()}  # fmt: skip
-
-    async def ask(self, *commands: tuple[str | bytes | int | float, ...]) -> list[Any]:
-        names = [str(command[2] if command[0] == "CONFIG" else command[0]) for command in commands]
-        return [self._answers.get(name) for name in names]
-
-
-@pytest.mark.parametrize(
-    ("answers", "waits", "caveat"),
-    [
-        ({}, True, None),
-        ({"appendfsync": [b"appendfsync", b"everysec"]}, True, None),
-        ({"appendonly": DENIED, "appendfsync": DENIED, "INFO": DENIED}, True, None),
-        ({"WAITAOF": UNKNOWN}, False, None),
-        ({"WAITAOF": UNKNOWN, "appendfsync": [b"appendfsync", b"everysec"]}, False, "appendfsync is everysec"),
-        ({"WAITAOF": UNKNOWN, "appendonly": DENIED, "appendfsync": DENIED}, False, "appendfsync may not be asked for"),
-        ({"WAITAOF": UNKNOWN, "appendonly": [], "INFO": DENIED}, False, "may not be asked how durable"),
-        ({"appendfsync": [b"appendfsync", b"no"]}, False, "appendfsync is no"),
-        ({"WAITAOF": OFF, "appendonly": [b"appendonly", b"no"]}, False, "appendonly is off"),
-        ({"WAITAOF": OFF, "appendonly": DENIED, "INFO": DENIED}, False, "appendonly is off"),
-        ({"WAITAOF": UNKNOWN, "appendonly": DENIED, "INFO": b"aof_enabled:0\r\n"}, False, "appendonly is off"),
-        ({"maxmemory_policy": [b"maxmemory-policy", b"allkeys-lru"]}, True, "allkeys-lru: it may throw the state away"),
-    ],
-)  # fmt: skip
-async def test_what_the_servers_ok_is_worth(answers: dict[str, Any], waits: bool, caveat: str | None) -> None:
-    durability = await redis_keys_module._durability(Said(**answers))
-    assert durability.waits == waits
-    assert len(durability.caveats) == (caveat is not None)
-    assert caveat is None or caveat in durability.caveats[0]
-
-
-async def test_of_a_real_server_with_an_always_synced_log_nothing_is_to_be_said(redis_server: RedisServer) -> None:
-    link = await Link.open(redis_server.place, 2)
-    assert (await redis_keys_module._durability(link)).caveats == ()
-    await link.close()
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (redis.exceptions.AuthenticationError("invalid username-password pair", status_code="WRONGPASS"),
-         "login refused: {}: invalid username-password pair; correct the user and password in state.url"),
-        (redis.exceptions.AuthenticationError("invalid password"), "login refused: {}: invalid password; correct the"),
-        (redis.exceptions.OutOfMemoryError("command not allowed", status_code="OOM"), "memory full: {}: command not"),
-        (redis.exceptions.ResponseError("MISCONF Redis is configured to save"), "the server cannot persist: {}: MISC"),
-        (redis.exceptions.ConnectionError("Error 111 connecting to h.example"), "no connection: {}: Error 111"),
-        (redis.exceptions.TimeoutError("Timeout reading"), "no answer: {}: Timeout reading; see that the server runs"),
-        (TimeoutError(), "no answer: {}: nothing came back; see"),
-        (OSError("unreachable"), "no connection: {}: unreachable"),
-        (redis.exceptions.ResponseError("unknown command 'AUTH', with args beginning with: 'hunter2'"),
-         "cannot be written: {}: unknown command 'AUTH'"),
-        (StoreError("as it is"), "as it is"),
-    ],
-)  # fmt: skip
-def test_trouble_says_what_where_and_how_to_mend_it(error: Exception, said: str) -> None:
-    text = describe(error, PLACE)
-    assert text.startswith(said.format("redis at h.example:6379/0, keys statusproxy:*"))
-    assert "hunter2" not in text
 
 
 async def taken(place: Place) -> Keyspace:
@@ -232,18 +153,3 @@ async def test_what_is_not_held_is_not_written(redis_server: RedisServer) -> Non
     with pytest.raises(LostError, match="held by us no more"):
         await keys.write({}, (), None, 9)
     await keys.leave()
-
-
-@pytest.mark.parametrize(
-    ("error", "at_once", "starting"),
-    [
-        (LostError("x"), True, False),
-        (redis.exceptions.ConnectionError("closed"), True, True),
-        (redis.exceptions.BusyLoadingError("loading"), False, True),
-        (redis.exceptions.AuthenticationError("no"), False, False),
-        (redis.exceptions.TimeoutError("no answer"), False, False),
-        (StoreInUseError("x"), False, False),
-    ],
-)
-def test_what_may_pass_soon_is_told_from_what_will_not(error: Exception, at_once: bool, starting: bool) -> None:
-    assert (may_pass_at_once(error), is_starting(error)) == (at_once, starting)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.store.backlog import Entry
 from statusproxy.store.damage import Damage
-from statusproxy.store.database import Database, Entry
+from statusproxy.store.database import Database
 from statusproxy.store.repair import HistoryRepair, rebuild
 
 from .damaged import SESSIONS, damage_page, filled, noise, numbers, pages, readable, rows_by_page

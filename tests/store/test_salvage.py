@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from statusproxy.status.model import Release
+from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.damage import Damage as Notice
-from statusproxy.store.database import Database, Entry
+from statusproxy.store.database import Database
 from statusproxy.store.salvage import highest_number, notices, records
 from statusproxy.store.sqlite_images import PageFile
 

@@ -9,7 +9,7 @@ import pytest
 
 from statusproxy.store import replace as replace_module
 from statusproxy.store import sqlite_file as sqlite_file_module
-from statusproxy.store.database import Entry
+from statusproxy.store.backlog import Entry
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.sqlite_file import SqliteFile
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming

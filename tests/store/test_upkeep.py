@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.database import Database, Entry
+from statusproxy.store.backlog import Entry
+from statusproxy.store.database import Database
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 
 from .damaged import damage_page, filled, noise

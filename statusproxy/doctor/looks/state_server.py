@@ -48,7 +48,8 @@ async def _server(place: Place, *, works: bool) -> list[Finding]:
     from redis.exceptions import RedisError
 
     from statusproxy.store.owner import Owner
-    from statusproxy.store.redis_keys import Keyspace, describe
+    from statusproxy.store.redis_errors import describe
+    from statusproxy.store.redis_keys import Keyspace
 
     try:
         async with asyncio.timeout(2 * _PATIENCE):

@@ -1,0 +1,146 @@
+"""What was handed to a store and is not durable yet: pure bookkeeping, for one thread.
+
+There are two batches. The open one takes in what comes; the flying one is being written. When a flight fails, its batch
+becomes the beginning of the open one again: the newest record of a session wins, and changes keep their order.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from statusproxy.status.model import Change, Record
+
+__all__ = ["Backlog", "Batch", "Dropped", "Entry", "Item"]
+
+#: Changes kept in memory while a store refuses; the oldest go first. Sessions are bounded by the map.
+WAITING_CHANGES: Final = 100_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """A change on its way into the history."""
+
+    change: Change
+    number: int = 0
+    """Tells equal changes apart, also across restarts, and makes writing a change twice the same as once."""
+    row: int | None = None
+    """Where a backend put it at the first attempt. A commit that reported failure may have been done all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A session that was forgotten, and when (epoch seconds)."""
+
+    session: str
+    at: float
+
+
+Item = Record | Dropped | Entry
+"""What a journal keeps."""
+
+
+@dataclass(eq=False, slots=True)
+class Batch:
+    """What is written together (None: forget the session), and who waits for it."""
+
+    records: dict[str, Record | None] = field(default_factory=dict)
+    changes: list[Entry] = field(default_factory=list)
+    waiters: list["asyncio.Future[None]"] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+    """Ends the patience of those who wait."""
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.changes)
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.changes)
+
+
+class Backlog:
+    """The open batch, the flying batch, and what is known of their age."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives epoch seconds."""
+        self.open = Batch()
+        self.flying = Batch()
+        self.replayed: dict[str, float] = {}
+        """Sessions as a journal had them, with the time (epoch seconds) up to which it knew of them. Others may know
+        more by now."""
+        self._clock = clock
+        self._number = int(clock() * 1_000_000)
+
+    def __len__(self) -> int:
+        """Sessions and changes that are not durable yet."""
+        return len(self.open) + len(self.flying)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All changes that are not durable yet, oldest first."""
+        return [*self.flying.changes, *self.open.changes]
+
+    def add(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> Batch:
+        """Take in what was handed in; returns it as a batch of its own."""
+        new = Batch(dict.fromkeys(forgotten))
+        for record in records:
+            new.records[record.session] = record
+        for change in changes:
+            self._number += 1
+            new.changes.append(Entry(change, self._number))
+        for session in new.records if self.replayed else ():
+            self.replayed.pop(session, None)
+        self.open.records |= new.records
+        self.open.changes += new.changes
+        return new
+
+    def replay(self, items: Sequence[Item]) -> None:
+        """Take in what an earlier process left in a journal, oldest first."""
+        batch = self.open
+        for item in items:
+            if isinstance(item, Record):
+                batch.records[item.session] = item
+                self.replayed[item.session] = item.heard_at
+            elif isinstance(item, Dropped):
+                batch.records[item.session] = None
+                self.replayed[item.session] = item.at
+            else:
+                batch.changes.append(item)
+                self._number = max(self._number, item.number)
+        self.shorten()
+
+    def shorten(self) -> None:
+        """Keep the open batch within its bound."""
+        del self.open.changes[: max(0, len(self.open.changes) - WAITING_CHANGES)]
+
+    def newest(self) -> Batch | None:
+        """The batch whose landing makes all durable that was handed in so far; None if all is."""
+        return self.open or self.flying or None
+
+    def take_off(self) -> Batch:
+        """Make the open batch the flying one, and begin a new one."""
+        self.flying, self.open = self.open, Batch()
+        return self.flying
+
+    def landed(self) -> Batch:
+        """The flying batch is durable. Returns it, for those who wait."""
+        landed, self.flying = self.flying, Batch()
+        self.replayed.clear()
+        return landed
+
+    def put_back(self) -> tuple[Batch, Batch]:
+        """The flight failed: its batch becomes the beginning of the open one. Returns both as they were."""
+        failed, newer = self.flying, self.open
+        self.flying = Batch()
+        self.open = Batch({**failed.records, **newer.records}, failed.changes + newer.changes)
+        self.shorten()
+        return failed, newer
+
+    def items(self, *batches: Batch) -> list[Item]:
+        """What a journal has to keep of batches; of all where none is given."""
+        return [item for batch in batches or (self.flying, self.open) for item in self._items(batch)]
+
+    def _items(self, batch: Batch) -> Iterator[Item]:
+        now = self._clock()
+        for session, record in batch.records.items():
+            yield Dropped(session, self.replayed.get(session, now)) if record is None else record
+        yield from batch.changes

@@ -1,0 +1,375 @@
+"""The one writer of every durable store: one commit for all who wait, and no change lost whatever the store does.
+
+How a save travels: `save` adds to the open batch and waits; the writer task takes the whole batch whenever it gets
+round, has the backend write it, and once it is durable all who waited go on together. While one batch is being written
+the next one fills: the busier it is, the more share a commit.
+
+When the store refuses or is away, nothing is lost: the batch becomes the beginning of the next one, those who waited
+get `StoreError`, and so does each later `save` at once, so that no webhook waits for a sick store; the writer tries
+again with growing pauses until the store has it all. A store on a server has a journal as well: before anybody gets
+that error, what the server lacks is on this machine's disk, from where a later process takes it up; the journal goes
+when the server has confirmed all of it.
+
+The backend decides where it works. What can wait (a socket) runs in the writer's task and is cancelled when it takes
+too long. What blocks (a file) runs in a thread and cannot be cancelled: those who wait for it are told after a while,
+and it goes on.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from statusproxy.status.model import Change, Record
+from statusproxy.store.alarm import Alarm
+from statusproxy.store.backlog import Backlog, Batch
+from statusproxy.store.base import Backend
+from statusproxy.store.damage import Damage
+from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
+from statusproxy.store.failure_log import FailureLog, times
+from statusproxy.store.fallback import Keeper, NoJournal
+from statusproxy.store.late import LateRecords
+
+__all__ = ["BatchWriter", "Timing"]
+
+# No single question for the history may take a store from its saves for long.
+_HISTORY_LIMIT: Final = 10_000
+
+_NOT_OPEN: Final = "not open yet"
+_CLOSED: Final = "closed"
+
+_B = TypeVar("_B", bound=Backend)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The writer's own times, in seconds. Tests shorten them; nothing else has a reason to."""
+
+    first_retry: float = 0.25
+    """Pause before the first new attempt after the store refused; it doubles with each failure …"""
+    last_retry: float = 10.0
+    """… up to this: when the store is back, that is how long it takes at most until it has all."""
+    save_limit: float = 10.0
+    """A save that is not answered for this long raises, so that webhooks are not held for ever."""
+    close_limit: float = 5.0
+    """How long `close` waits for the last flush; well under systemd's usual 90 s for a stop."""
+
+
+class BatchWriter(Generic[_B]):
+    """A `Store` over any backend; see the module's text for how it works.
+
+    `open` first, then `save` and `history`, `close` at the end, all in one event loop; not to be opened twice.
+    """
+
+    def __init__(
+        self,
+        backend: _B,
+        *,
+        log: logging.Logger,
+        clock: Callable[[], float] = time.time,
+        timing: Timing | None = None,
+        fallback: Callable[[Backlog], Keeper] | None = None,
+    ) -> None:
+        """`clock` gives epoch seconds. `fallback` makes the journal for what a server does not take."""
+        self.backend = backend
+        self.on_late: Callable[[list[Record]], None] | None = None
+        self._log = log
+        self._timing = timing or Timing()
+        self._backlog = Backlog(clock)
+        self._fallback: Keeper = NoJournal() if fallback is None else fallback(self._backlog)
+        self._late = LateRecords(backend.name, log)
+        self._failures = FailureLog()
+        self._error: str | None = _NOT_OPEN
+        self._closing = False
+        self._alarm = Alarm()
+        self._task: asyncio.Task[None] | None = None
+        self._flying_since: float | None = None
+        self._pause = 0.0
+        self._retry_at = 0.0
+        backend.on_due = self._alarm.ring
+
+    # The store, as the registry sees it ----------------------------------------------------------------
+
+    async def open(self) -> list[Record]:
+        """As `Store.open`."""
+        if self._task is not None:
+            raise StoreError("this store has been opened before; make a new one")
+        opened: asyncio.Future[list[Record]] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._work(opened), name="statusproxy-store")
+        try:
+            return await asyncio.shield(opened)
+        except asyncio.CancelledError:
+            self._closing = True
+            self._task.cancel()
+            await asyncio.wait([self._task])  # nobody else will: our lock must not outlive the attempt
+            raise
+
+    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        """As `Store.save`."""
+        self._expect_open()
+        new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes)
+        if self._journaling:
+            self._fallback.add(self._backlog.items(new))
+        error = self._error or self._stuck()
+        if error is not None:
+            self._backlog.shorten()
+            raise StoreError(f"{error} ({await self._fallback.keep()}, tried again)")
+        batch = self._backlog.newest()
+        if batch is None:
+            return
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        batch.waiters.append(done)
+        if batch.timer is None and not self.backend.cancellable:
+            batch.timer = loop.call_later(self._timing.save_limit, self._give_up, batch)
+        self._alarm.ring()
+        await done
+
+    async def history(self, session: str | None, limit: int) -> list[Change]:
+        """As `Store.history`."""
+        self._expect_open()
+        limit = max(0, min(limit, _HISTORY_LIMIT))
+        waiting = self._backlog.entries
+        found = [entry.change for entry in reversed(waiting) if session in (None, entry.change.session)]
+        if len(found) >= limit:
+            return found[:limit]
+        try:
+            return await self.backend.history(session, limit, waiting)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def acknowledge(self) -> int:
+        """As `Store.acknowledge`."""
+        self._expect_open()
+        try:
+            return await self.backend.acknowledge()
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def close(self) -> None:
+        """As `Store.close`."""
+        self._closing = True
+        self._alarm.ring()
+        if self._task is None:
+            return
+        await asyncio.wait([self._task], timeout=self._timing.close_limit)
+        if not self._task.done():
+            self._log.error(
+                "state: %s did not answer for %g s at the end", self.backend.name, self._timing.close_limit
+            )  # fmt: skip
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    @property
+    def healthy(self) -> bool:
+        """As `Store.healthy`."""
+        return self.error is None
+
+    @property
+    def error(self) -> str | None:
+        """As `Store.error`."""
+        if self._closing:
+            return f"the state in {self.backend.name} is {_CLOSED}"
+        if self._error is None or self._error == _NOT_OPEN:
+            return self._error or self._stuck()
+        return f"{self._error}{self._fallback.meanwhile}"
+
+    @property
+    def journal(self) -> str | None:
+        """As `Store.journal`."""
+        return self._fallback.state
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """As `Store.damage`."""
+        return self.backend.damage
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        """As `Store.repairs`."""
+        return self.backend.repairs
+
+    @property
+    def backlog(self) -> int:
+        """Sessions and changes handed in that are not durable yet."""
+        return len(self._backlog)
+
+    def _expect_open(self) -> None:
+        if self._closing or self._task is None:
+            raise StoreError(f"the state in {self.backend.name} is {_CLOSED if self._closing else _NOT_OPEN}")
+
+    def _translated(self, error: Exception) -> StoreError:
+        why = self._error if isinstance(error, NotAttachedError) else None
+        return StoreError(why or self.backend.describe(error))
+
+    @property
+    def _journaling(self) -> bool:
+        """Whether what comes is added to the journal as it comes."""
+        return self._error is not None or self._fallback.holds
+
+    def _stuck(self) -> str | None:
+        since, limit = self._flying_since, self._timing.save_limit
+        if since is None or self.backend.cancellable or time.monotonic() - since < limit:
+            return None
+        return f"no answer: {self.backend.name}: the disk has not answered for {limit:g} s"
+
+    def _give_up(self, batch: Batch) -> None:
+        error = f"no answer: {self.backend.name}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
+        told = self._failures.fails(error)
+        if told is not None:
+            self._log.error("state: %s%s", error, times(told))
+        _settle(StoreError(error), batch)
+
+    # The task ------------------------------------------------------------------------------------------
+
+    async def _work(self, opened: "asyncio.Future[list[Record]]") -> None:
+        """Open, write until closed, let go."""
+        try:
+            try:
+                records = await self._start()
+            except Exception as error:  # noqa: BLE001 - whatever it is, `open` must not wait for ever
+                self._closing = True
+                opened.set_exception(error)
+                return
+            opened.set_result(records)
+            closing = False
+            while not closing:
+                await self._until_due()
+                closing = self._closing
+                # At the end there is one last attempt, whenever the next one would have been due.
+                if self._backlog.open or self._error is not None or not closing:
+                    await self._fly()
+        finally:
+            await self._let_go()
+
+    async def _start(self) -> list[Record]:
+        """Begin with what an earlier process left, here and in the store."""
+        self._backlog.replay(await self._fallback.open())
+        try:
+            records = await self.backend.open(self._backlog)
+        except StoreInUseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the proxy starts, and tells
+            records = await self.backend.read()
+            await self._failed(error)
+        else:
+            self._error = None
+        # What the journal had and the store did not, or not so new, is in the backlog.
+        ours = {session: record for session, record in self._backlog.open.records.items() if record is not None}
+        return list((ours | {record.session: record for record in records}).values())
+
+    async def _until_due(self) -> None:
+        while not self._closing:
+            due = self.backend.due_at() if self._error is None else self._retry_at
+            if due <= time.monotonic() or (self._backlog.open and self._error is None):
+                return
+            await self._alarm.sleep(due)
+
+    async def _fly(self) -> None:
+        """Write all that waits, or do what is due where nothing does; twice where that may help at once."""
+        backlog = self._backlog
+        batch, mark = backlog.take_off(), self._fallback.mark
+        sizes = len(batch.records), len(batch.changes)
+        self._flying_since = time.monotonic()
+        again = self._error is None
+        while True:
+            try:
+                if self.backend.cancellable:
+                    async with asyncio.timeout(self._timing.save_limit):
+                        await self._attempt(batch)
+                else:
+                    await self._attempt(batch)
+            except Exception as error:  # noqa: BLE001 - the task must live on, and no change may be lost
+                if again and self.backend.may_pass_at_once(error):
+                    again = False
+                    continue
+                self._flying_since = None
+                await self._failed(error)
+            else:
+                self._flying_since = None
+                await self._landed(mark, *sizes)
+            return
+
+    async def _attempt(self, batch: Batch) -> None:
+        reattached = await self.backend.prepare(self._backlog)
+        if reattached is not None:
+            if self._journaling:
+                self._fallback.add(reattached.missing)
+            self._late.deliver(reattached.late, self.on_late)
+        if self._fallback.holds:
+            # The journal is never behind the store: replayed after a crash, it would take the store back.
+            await self._fallback.keep()
+        if batch or self._error is not None:
+            await self.backend.write(batch)
+        else:
+            await self.backend.upkeep()
+
+    async def _landed(self, mark: int, sessions: int, changes: int) -> None:
+        self._error = None
+        self._pause = 0.0
+        _settle(None, self._backlog.landed())
+        await self._fallback.confirm(mark)
+        if self._failures.works():
+            self._log.warning(
+                "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
+                self.backend.name, sessions, changes,
+            )  # fmt: skip
+
+    async def _failed(self, error: Exception) -> None:
+        """Keep the batch for the next attempt, tell all who wait, and plan that attempt."""
+        text = self.backend.describe(error)
+        timing = self._timing
+        self._pause = min(self._pause * 2 or timing.first_retry, timing.last_retry)
+        self._retry_at = time.monotonic() + self._pause
+        journaled = self._journaling
+        self._error = text
+        batches = self._backlog.put_back()
+        if not journaled:
+            self._fallback.add(self._backlog.items())
+        kept = "kept in memory"
+        try:
+            kept = await self._fallback.keep()
+        finally:
+            _settle(StoreError(f"{text} ({kept}, tried again)"), *batches)
+        told = self._failures.fails(text)
+        if told is not None:
+            self._log.error(
+                "state: %s; changes are %s and tried again%s", text, kept, times(told),
+                exc_info=None if self.backend.is_expected(error) else error,
+            )  # fmt: skip
+
+    async def _let_go(self) -> None:
+        self._closing = True
+        self._flying_since = None
+        self._alarm.stop()
+        batches = self._backlog.put_back()
+        left, kept = self._backlog.open, "lost with this process"
+        try:
+            kept = await self._fallback.close(() if self._journaling else self._backlog.items())
+        finally:
+            if left:
+                self._log.error(
+                    "state: %s: %d sessions and changes could not be written and are %s",
+                    self._error or self.backend.name, len(left), kept,
+                )  # fmt: skip
+            _settle(StoreError(f"the state in {self.backend.name} is {_CLOSED}"), *batches)
+            await self.backend.close(left)
+
+
+def _settle(error: StoreError | None, *batches: Batch) -> None:
+    """Let all who wait for these batches go on; those who left do not matter."""
+    for batch in batches:
+        if batch.timer is not None:
+            batch.timer.cancel()
+            batch.timer = None
+        for waiter in batch.waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                # Each its own: a shared exception would collect the tracebacks of all who raise it.
+                waiter.set_exception(StoreError(str(error)))
+        batch.waiters.clear()

@@ -1,0 +1,112 @@
+"""What waits: the order of what was handed in, failed flights, bounds, and what a journal keeps of it."""
+
+import pytest
+
+from statusproxy.store import backlog as backlog_module
+from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
+
+from .samples import NOW, a_change, a_record
+
+
+@pytest.fixture
+def backlog() -> Backlog:
+    return Backlog(lambda: NOW)
+
+
+def names(batch: Batch) -> list[str]:
+    return [entry.change.session for entry in batch.changes]
+
+
+def test_what_is_handed_in_joins_the_open_batch_and_is_given_as_one_of_its_own(backlog: Backlog) -> None:
+    backlog.add([a_record("a")], [], [a_change("a")])
+    new = backlog.add([a_record("b")], ["c"], [a_change("b")])
+    assert new.records == {"c": None, "b": a_record("b")}
+    assert names(new) == ["b"]
+    assert backlog.open.records == {"a": a_record("a"), "b": a_record("b"), "c": None}
+    assert names(backlog.open) == ["a", "b"]
+    assert (len(backlog), len(new)) == (5, 3)
+
+
+def test_a_session_both_forgotten_and_in_the_records_is_kept(backlog: Backlog) -> None:
+    backlog.add([a_record("a")], ["a"], [])
+    assert backlog.open.records == {"a": a_record("a")}
+    backlog.add([], ["a"], [])
+    assert backlog.open.records == {"a": None}
+
+
+def test_a_batch_with_anything_in_it_is_true(backlog: Backlog) -> None:
+    assert not Batch()
+    assert Batch({"a": None})
+    assert Batch(changes=[Entry(a_change("a"))])
+
+
+def test_each_change_has_a_number_of_its_own_above_those_of_earlier_starts(backlog: Backlog) -> None:
+    later = Backlog(lambda: NOW + 0.001)
+    later.add([], [], [a_change("a")])
+    assert later.open.changes[0].number == int((NOW + 0.001) * 1_000_000) + 1
+    backlog.replay([Entry(a_change("left"), int(NOW * 1_000_000) + 50)])
+    backlog.replay([Entry(a_change("left"), 3)])
+    backlog.add([], [], [a_change("a"), a_change("a")])
+    numbers = [entry.number - int(NOW * 1_000_000) for entry in backlog.open.changes]
+    assert numbers[0] == 50
+    assert numbers[2:] == [51, 52]
+
+
+def test_the_newest_batch_is_the_open_one_or_the_one_that_flies(backlog: Backlog) -> None:
+    assert backlog.newest() is None
+    backlog.add([a_record("a")], [], [])
+    flying = backlog.take_off()
+    assert backlog.newest() is flying is backlog.flying
+    backlog.add([a_record("b")], [], [])
+    assert backlog.newest() is backlog.open
+    assert backlog.landed() is flying
+    assert not backlog.flying
+
+
+def test_a_failed_flight_becomes_the_beginning_of_the_open_batch(backlog: Backlog) -> None:
+    backlog.add([a_record("a", event="old"), a_record("b")], [], [a_change("a")])
+    flight = backlog.take_off()
+    backlog.add([a_record("a", event="new")], ["b"], [a_change("b")])
+    newer = backlog.open
+    assert [entry.change.session for entry in backlog.entries] == ["a", "b"]
+    assert len(backlog) == 3 + 3
+    assert backlog.put_back() == (flight, newer)
+    assert backlog.open.records == {"a": a_record("a", event="new"), "b": None}
+    assert names(backlog.open) == ["a", "b"]
+    assert not backlog.flying
+    assert flight.records == {"a": a_record("a", event="old"), "b": a_record("b")}  # a thread may still read it
+
+
+def test_the_oldest_changes_go_when_too_many_wait(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog_module, "WAITING_CHANGES", 3)
+    backlog.add([], [], [a_change(name) for name in "abcde"])
+    backlog.shorten()
+    assert names(backlog.open) == ["c", "d", "e"]
+    backlog.take_off()
+    backlog.add([], [], [a_change("f")])
+    backlog.put_back()
+    assert names(backlog.open) == ["d", "e", "f"]
+    backlog.replay([Entry(a_change("g"), 1)])
+    assert names(backlog.open) == ["e", "f", "g"]
+
+
+def test_what_a_journal_left_is_taken_in_with_the_time_up_to_which_it_knew(backlog: Backlog) -> None:
+    backlog.replay([a_record("a", heard_at=NOW - 9), Dropped("b", NOW - 5), Entry(a_change("a"), 7)])
+    assert backlog.open.records == {"a": a_record("a", heard_at=NOW - 9), "b": None}
+    assert backlog.replayed == {"a": NOW - 9, "b": NOW - 5}
+    assert backlog.open.changes == [Entry(a_change("a"), 7)]
+    backlog.add([a_record("a")], ["unknown"], [])
+    assert backlog.replayed == {"b": NOW - 5}  # we know more of `a` now
+    backlog.take_off()
+    backlog.landed()
+    assert backlog.replayed == {}
+
+
+def test_a_journal_keeps_records_what_was_forgotten_and_changes_oldest_first(backlog: Backlog) -> None:
+    backlog.replay([Dropped("old", NOW - 5)])
+    backlog.add([a_record("a")], ["gone"], [a_change("a")])
+    backlog.take_off()
+    new = backlog.add([a_record("b")], [], [])
+    first, entry = Dropped("old", NOW - 5), backlog.flying.changes[0]
+    assert backlog.items() == [first, Dropped("gone", NOW), a_record("a"), entry, a_record("b")]
+    assert backlog.items(new) == [a_record("b")]

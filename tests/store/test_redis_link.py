@@ -1,0 +1,74 @@
+"""One connection to a Redis server: replies in their order, errors as values, nothing without a bound."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis.exceptions
+
+from statusproxy.config.state_url import Place
+from statusproxy.store.redis_link import Link, raise_first
+
+from .redis_server import RedisServer, running
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with running(tmp_path / "redis") as server:
+        yield server
+
+
+async def test_replies_come_in_order_an_error_among_them_as_a_value(redis_server: RedisServer) -> None:
+    link = await Link.open(redis_server.place, 2)
+    said, refused, again = await link.ask(("ECHO", "a"), ("NO_SUCH_COMMAND",), ("ECHO", b"\xff"))
+    assert (said, again) == (b"a", b"\xff")
+    assert isinstance(refused, redis.exceptions.ResponseError)
+    await link.close()
+
+
+async def test_the_database_of_the_url_is_the_one_that_is_used(server: RedisServer) -> None:
+    link = await Link.open(Place("127.0.0.1", server.port, database=3), 2)
+    await link.ask(("SET", "key", "value"))
+    await link.close()
+    with server.client(db=3) as client:
+        assert client.get("key") == b"value"
+
+
+async def test_user_and_password_are_given_and_a_wrong_one_is_refused(server: RedisServer) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "proxy", "on", ">hunter2", "~*", "+@all")  # type: ignore[no-untyped-call]
+    link = await Link.open(Place("127.0.0.1", server.port, user="proxy", password="hunter2"), 2)
+    assert await link.ask(("ACL", "WHOAMI")) == [b"proxy"]
+    await link.close()
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        await Link.open(Place("127.0.0.1", server.port, user="proxy", password="wrong"), 2)
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for(server: RedisServer) -> None:
+    link = await Link.open(server.place, 0.01)
+    server.tell(signal.SIGSTOP)
+    with pytest.raises((redis.exceptions.TimeoutError, asyncio.TimeoutError)):
+        await link.ask(("ECHO", "a"))
+    server.tell(signal.SIGCONT)
+    await link.close()
+
+
+async def test_a_server_that_is_not_there_is_no_connection(server: RedisServer) -> None:
+    server.stop()
+    with pytest.raises(redis.exceptions.ConnectionError):
+        await Link.open(server.place, 2)
+
+
+async def test_closing_twice_is_no_error(redis_server: RedisServer) -> None:
+    link = await Link.open(redis_server.place, 2)
+    await link.close()
+    await link.close()
+
+
+def test_the_first_error_among_replies_is_raised() -> None:
+    raise_first([b"a", None, 1])
+    first, second = redis.exceptions.ResponseError("first"), redis.exceptions.ResponseError("second")
+    with pytest.raises(redis.exceptions.ResponseError, match="first"):
+        raise_first([b"a", first, second])

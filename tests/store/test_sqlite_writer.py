@@ -1,0 +1,303 @@
+"""What the thread of the SQLite store does with its file: commits, questions, files that moved or broke, the end."""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from statusproxy.status.model import Record
+from statusproxy.store import sqlite_writer as sqlite_writer_module
+from statusproxy.store.backlog import Batch, Entry
+from statusproxy.store.database import Database
+from statusproxy.store.errors import NotAttachedError
+from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
+from statusproxy.store.upkeep import Upkeep, UpkeepTiming
+
+from .damaged import filled, readable
+from .samples import NOW, a_change, a_record
+
+LOG = logging.getLogger("statusproxy.store")
+
+
+def a_writer(path: Path, **timing: float) -> SqliteWriter:
+    upkeep = Upkeep(path, 90, lambda: NOW, LOG, UpkeepTiming(**timing))
+    file = SqliteFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
+    return SqliteWriter(path, file, upkeep, LOG)
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[SqliteWriter]:
+    writer = a_writer(path)
+    writer.open()
+    yield writer
+    writer.close(Batch())
+
+
+def batch(*records: Record | str, changes: tuple[str, ...] = ()) -> Batch:
+    """Records, sessions to forget, and changes of sessions."""
+    states: dict[str, Record | None] = {
+        **{each: None for each in records if isinstance(each, str)},
+        **{each.session: each for each in records if isinstance(each, Record)},
+    }
+    return Batch(states, [Entry(a_change(session)) for session in changes])
+
+
+def failing(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    return error
+
+
+def database_of(writer: SqliteWriter) -> Database:
+    assert writer.file.database is not None
+    return writer.file.database
+
+
+def stored(path: Path) -> dict[str, Record]:
+    writer = a_writer(path)
+    try:
+        return {record.session: record for record in writer.open()}
+    finally:
+        writer.close(Batch())
+
+
+def test_a_batch_is_one_commit_and_an_empty_one_none(writer: SqliteWriter, path: Path) -> None:
+    writer.write(batch(a_record("a"), a_record("b"), changes=("a",)))
+    writer.write(batch("b"))
+    writer.write(batch())
+    assert writer.commits == 2
+    assert readable(path).sessions == {"a"}
+
+
+def test_a_row_that_cannot_be_encoded_is_named_and_left_out(
+    writer: SqliteWriter, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.write(batch(a_record("bad", event=object()), a_record("good")))
+    assert caplog.messages == ["state: a row of session 'bad' could not be encoded and is left out"]
+    assert readable(path).sessions == {"good"}
+
+
+@pytest.mark.parametrize(("code", "kept"), [
+    (sqlite3.SQLITE_FULL, True), (sqlite3.SQLITE_BUSY, True), (sqlite3.SQLITE_LOCKED, True),
+    (sqlite3.SQLITE_IOERR, False), (sqlite3.SQLITE_READONLY, False),
+])  # fmt: skip
+def test_after_an_error_that_passes_the_connection_is_kept_so_that_history_can_be_read(
+    writer: SqliteWriter, code: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[str]:
+        raise failing(code)
+
+    steps: list[Callable[[], None]] = [lambda: writer.write(batch(a_record("a"))), lambda: writer.keep_up(None)]
+    for step in steps:
+        monkeypatch.setattr(Database, "write", fail)
+        monkeypatch.setattr(SqliteFile, "keep_up", fail)
+        with pytest.raises(sqlite3.OperationalError):
+            step()
+        assert (writer.file.database is not None) == kept
+        monkeypatch.undo()
+        writer.write(batch(a_record("b")))  # over a new connection where that is needed
+        assert writer.file.database is not None
+
+
+def test_a_connection_that_was_lost_is_made_anew_and_all_that_is_known_written(
+    writer: SqliteWriter, path: Path
+) -> None:
+    writer.write(batch(a_record("a"), a_record("gone")))
+    writer.write(batch("gone"))
+    writer.file.close()
+    path.unlink()
+    writer.write(batch(a_record("b")))
+    assert readable(path).sessions == {"a", "b"}
+    commits = writer.commits
+    writer.write(batch(a_record("c")))
+    assert writer.commits == commits + 1
+
+
+def test_sessions_of_a_backup_that_was_put_there_are_told_and_stay(
+    writer: SqliteWriter, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled(tmp_path / "backup.db", ["x", "y"])
+    writer.write(batch(a_record("x")))
+    writer.file.close()
+    (tmp_path / "backup.db").replace(path)
+    writer.write(batch())
+    assert caplog.messages == [
+        f"state: {path} holds 1 sessions that are not known here; they stay, and count from the next start"
+    ]
+    assert readable(path).sessions == {"x", "y"}
+
+
+def test_files_that_move_with_every_commit_are_given_up_on_and_tried_anew_the_next_time(
+    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, commits = Database.write, list[int]()
+
+    def deleting(database: Database, *arguments: Any) -> list[str]:
+        refused = write(database, *arguments)
+        commits.append(1)
+        Path(f"{path}-wal").unlink()
+        return refused
+
+    monkeypatch.setattr(Database, "write", deleting)
+    with pytest.raises(FilesMovedError, match="-wal was deleted or replaced during a commit"):
+        writer.write(batch(a_record("a")))
+    assert len(commits) == 1 + sqlite_writer_module._RESCUES
+    with pytest.raises(FilesMovedError):
+        writer.write(batch(a_record("a")))
+    assert len(commits) == 2 + sqlite_writer_module._RESCUES  # once, until it succeeded
+    monkeypatch.undo()
+    writer.write(batch(a_record("a")))
+    monkeypatch.setattr(Database, "write", deleting)
+    commits.clear()
+    with pytest.raises(FilesMovedError):
+        writer.write(batch(a_record("b")))
+    assert len(commits) == 1 + sqlite_writer_module._RESCUES
+
+
+def test_the_files_are_looked_at_before_a_commit_unless_that_was_just_done(
+    writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, looks = 1_000.0, list[int]()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(SqliteFile, "look_after", lambda _, sessions: looks.append(sessions))
+    writer.write(batch(a_record("a")))
+    writer.write(batch(a_record("b")))
+    now += 0.09
+    writer.write(batch(a_record("c")))
+    assert looks == [0]
+    now += 0.1
+    writer.write(batch())
+    assert looks == [0, 3]
+
+
+# Questions -------------------------------------------------------------------------------------------------
+
+
+def test_history_counts_a_change_that_is_on_its_way_once(writer: SqliteWriter) -> None:
+    written, refused, new = (Entry(a_change(name, at=NOW + n)) for n, name in enumerate(("a", "b", "c")))
+    writer.write(Batch({}, [Entry(a_change("old")), written]))
+    refused.row = 99  # an attempt that failed had a row in mind
+    waiting = [written, refused, new]
+    assert [each.session for each in writer.history(None, 9, waiting)] == ["c", "b", "a", "old"]
+    assert [each.session for each in writer.history(None, 2, waiting)] == ["c", "b"]
+    assert [each.session for each in writer.history(None, 3, waiting)] == ["c", "b", "a"]
+    assert [each.session for each in writer.history("a", 9, waiting)] == ["a"]
+    assert [each.session for each in writer.history("b", 9, waiting)] == ["b"]
+
+
+def test_no_question_is_answered_while_the_file_is_not_open(writer: SqliteWriter, path: Path) -> None:
+    writer.file.close()
+    for question in (lambda: writer.history(None, 9, []), writer.acknowledge):
+        with pytest.raises(NotAttachedError, match=f"the state in {path} is not open"):
+            question()
+
+
+@pytest.mark.parametrize(("code", "asked"), [(sqlite3.SQLITE_CORRUPT, 2), (sqlite3.SQLITE_IOERR, 1)])
+def test_a_question_that_meets_damage_is_asked_again_of_the_repaired_file(
+    writer: SqliteWriter, path: Path, code: int, asked: int
+) -> None:
+    writer.write(batch(a_record("a")))
+    questions: list[Database] = []
+
+    def question(database: Database) -> int:
+        questions.append(database)
+        if len(questions) == 1:
+            raise failing(code)
+        return 7
+
+    if asked == 1:
+        with pytest.raises(sqlite3.OperationalError):
+            writer.ask(question)
+    else:
+        assert writer.ask(question) == 7
+        assert readable(path).sessions == {"a"}
+    assert len(questions) == asked
+    assert writer.file.repairs["damaged"] == asked - 1
+
+
+# While nobody waits ----------------------------------------------------------------------------------------
+
+
+def test_damage_that_the_check_found_is_repaired_with_all_that_is_known(writer: SqliteWriter, path: Path) -> None:
+    writer.write(batch(a_record("a")))
+    writer.keep_up("a page is broken")
+    assert writer.file.repairs["damaged"] == 1
+    assert "corrupt (a page is broken)" in str(next(iter(writer.file.notices.values())))
+    assert stored_while_open(writer) == {"a"}
+
+
+def stored_while_open(writer: SqliteWriter) -> set[str]:
+    rows = database_of(writer)._connection.execute("SELECT session FROM records")
+    return {str(session, "ascii") for (session,) in rows}
+
+
+def test_a_file_that_may_be_set_aside_no_more_stays_in_use(writer: SqliteWriter) -> None:
+    writer.write(batch(a_record("a")))
+    writer.file._may_set_aside = 0
+    writer.keep_up("a page is broken")
+    assert writer.file.repairs["damaged"] == 0
+    assert stored_while_open(writer) == {"a"}
+
+
+def test_upkeep_that_meets_damage_repairs_it(writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer.write(batch(a_record("a")))
+
+    def broken(_: SqliteFile) -> None:
+        raise failing(sqlite3.SQLITE_CORRUPT)
+
+    monkeypatch.setattr(SqliteFile, "keep_up", broken)
+    writer.keep_up(None)
+    assert writer.file.repairs["damaged"] == 1
+    assert stored_while_open(writer) == {"a"}
+
+
+def test_files_that_vanished_are_written_anew_though_a_commit_was_just_made(writer: SqliteWriter, path: Path) -> None:
+    writer.write(batch(a_record("a")))
+    path.unlink()
+    writer.keep_up(None)
+    assert readable(path).sessions == {"a"}
+    writer.file.close()
+    writer.keep_up(None)
+    assert stored_while_open(writer) == {"a"}
+
+
+# Beginning and end -----------------------------------------------------------------------------------------
+
+
+def test_a_file_that_could_only_be_read_is_merged_with_what_comes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path, ["x", "y"])
+    writer = a_writer(path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise failing(sqlite3.SQLITE_READONLY)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "open", refuse)
+        with pytest.raises(sqlite3.OperationalError):
+            writer.open()
+        assert sorted(record.session for record in writer.read()) == ["x", "y"]
+    writer.write(batch(a_record("z"), "x"))
+    assert stored_while_open(writer) == {"y", "z"}
+    writer.close(Batch())
+
+
+def test_what_is_left_is_written_at_the_end_and_the_locks_let_go_whatever_comes_of_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = a_writer(path)
+    writer.open()
+    writer.close(batch(a_record("a")))
+    assert not writer.file.held
+    assert set(stored(path)) == {"a"}
+    writer = a_writer(path)
+    writer.open()
+    monkeypatch.setattr(Database, "write", lambda *_: 1 / 0)
+    writer.close(batch(a_record("b")))
+    assert not writer.file.held
+    monkeypatch.undo()
+    assert set(stored(path)) == {"a"}
