@@ -206,6 +206,7 @@ async def test_it_knows_who_is_at_the_other_end(
     connection, _ = port.connect(StandInTransport(name, secure, socket.socket() if name else None))
     assert (connection.peer.address, connection.peer.port, connection.peer.secure) == peer
     assert connection.connected
+    assert port.server.connections == [connection]
 
 
 async def test_a_body_ends_with_the_client(port: Port) -> None:
