@@ -17,7 +17,7 @@ def test_the_status_names_what_is_served_and_each_error() -> None:
 
 class Store:
     def __init__(self) -> None:
-        self.trouble: str | None = None
+        self.error: str | None = None
 
 
 class Registry:
@@ -33,7 +33,7 @@ class Registry:
             self.hangs.set()
             await asyncio.Event().wait()
         answer = self._answers.pop(0)
-        self.store.trouble = answer if isinstance(answer, str) else None
+        self.store.error = answer if isinstance(answer, str) else None
         return answer is True
 
 
