@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from statusproxy.proxy.body_copy import DECODED_LIMIT, BodyCopy
 from statusproxy.proxy.elision import LONG_STRING
 from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
-from tests.processor_time import takes_less
+from tests.processor_time import seconds, takes_less
 from tests.proxy.test_decoders import FOLD, SEVERAL, zstd
 
 
@@ -357,16 +357,18 @@ async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name:
     coding, fold = BOMBS[name]
     bomb = fold(b'{"media":"' + b'\\"' * (DECODED_LIMIT // 2 - 100) + b'"}')
     assert len(bomb) < 1024 * 1024
-    start = time.process_time()
-    assert whole(fed(bomb, 1024 * 1024, coding=coding)) is not None
-    alone = time.process_time() - start
+    alone = seconds(lambda: whole(fed(bomb, 1024 * 1024, coding=coding)))
 
-    # Time on this thread's own processor clock, so that a busy machine changes nothing.
-    longest, last = 0.0, time.thread_time()
-    task = asyncio.create_task(copied(bomb, [], 1024 * 1024, coding))
-    while not task.done():
-        await asyncio.sleep(0)
-        now = time.thread_time()
-        longest, last = max(longest, now - last), now
-    assert task.result().failure is None
-    assert longest < alone / 10
+    async def longest_turn() -> float:
+        """The longest turn of the loop, on this thread's own processor clock."""
+        longest, last = 0.0, time.thread_time()
+        task = asyncio.create_task(copied(bomb, [], 1024 * 1024, coding))
+        while not task.done():
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            longest, last = max(longest, now - last), now
+        assert task.result().failure is None
+        return longest
+
+    # Twice where need be: what a busy machine takes of the caches makes a turn longer, a bomb does so each time.
+    assert await longest_turn() < alone / 10 or await longest_turn() < alone / 10
