@@ -10,6 +10,7 @@ import pytest
 from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody, Room
 from statusproxy.proxy.upstream.answer_reader import HIGH_WATER
 from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
@@ -241,3 +242,14 @@ async def test_a_body_that_is_closed_gives_nothing_back_later() -> None:
     body.close()
     connection.data_received(b"ok")
     assert told == []
+
+
+async def test_an_answer_that_failed_is_not_whole_when_its_connection_ends() -> None:
+    """Framed by the connection's end (RFC 9112 §6.3, rule 8), it would look so."""
+    told: list[str] = []
+    connection, body = begun(told, Room(0), b"HTTP/1.1 200 OK\r\n\r\n")
+    connection.give_up(UpstreamError("client_gone"))
+    connection.connection_lost(None)
+    assert told == []
+    with pytest.raises(UpstreamError):
+        await body.read()

@@ -56,6 +56,7 @@ class Answer:
         self.parser = self.body = self
         self.trailers: list[Header] = []
         self.whole: object = None
+        self.error: UpstreamError | None = None
 
     @property
     def held(self) -> int:
