@@ -4,6 +4,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -59,6 +60,16 @@ def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
     shown = tree.shown(tree.PAGE.read_text())
     assert shown == tree.tree(), "write it anew: .venv/bin/python -m tests.tree"
     assert [line for line in shown.splitlines() if line.endswith(": ")] == []
+
+
+def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:
+    text = (ROOT / "docs/architecture.svg").read_text()
+    picture = ElementTree.fromstring(text)
+    described = {part.get("id"): part.text for part in picture if part.tag.endswith(("title", "desc"))}
+    assert (picture.get("aria-labelledby") or "").split() == list(described)
+    assert all(described.values())
+    assert "prefers-color-scheme: dark" in text
+    assert re.findall(r"(?:href|src)=|@import|url\((?!#)", text) == []
 
 
 async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path) -> None:
