@@ -22,6 +22,8 @@ from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
 from tests.processor_time import seconds, takes_less
 from tests.proxy.test_decoders import FOLD, SEVERAL, zstd
 
+pytestmark = pytest.mark.divisible
+
 
 class AtOnce(StepRunner):
     """Does all work at once, so that no event loop is needed."""

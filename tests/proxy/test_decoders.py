@@ -22,6 +22,9 @@ from statusproxy.proxy.decoders import (
 )
 from tests.processor_time import takes_less
 
+pytestmark = pytest.mark.divisible
+
+
 LIMIT = 64 * 1024 * 1024
 
 

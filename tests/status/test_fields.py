@@ -24,6 +24,8 @@ from statusproxy.status.fields import (
 )
 from tests.processor_time import takes_less
 
+pytestmark = pytest.mark.divisible
+
 
 def test_a_dotted_path_names_one_key_per_part() -> None:
     assert parse_path("raw.payload.state") == ("raw", "payload", "state")
