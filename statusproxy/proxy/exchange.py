@@ -51,7 +51,7 @@ from statusproxy.proxy.steps import Workshop
 from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody, Room
 from statusproxy.proxy.upstream.connection import UpstreamConnection, UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
-from statusproxy.status.created import claims_connected
+from statusproxy.status.created import proves_deletion, proves_start
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -403,8 +403,9 @@ class Exchange:
         head = await self._send(self._site.pool, self._onward(self._site.pool))
         if 200 <= head.status < 300:
             if match.kind is Kind.DELETE and session is not None:
-                self._durable = knowledge.deleted(session, self._asked_at)
-            elif match.kind is Kind.CREATE:
+                await self._observe_delete(head, session)
+                return
+            if match.kind is Kind.CREATE:
                 session = session if session is not None else await self._named_in_body(match)
                 if session is not None and knowledge.has_overrides:
                     await self._observe_create(head, session, match)
@@ -436,7 +437,30 @@ class Exchange:
         await self._answer(head.status, head.reason, fields, body, head)
 
     async def _observe_create(self, head: ResponseHead, session: str, match: Match[Entry]) -> None:
-        """Conclude that the gateway has caught up, unless the answer itself repeats the stale word."""
+        """Conclude that the gateway has caught up, if its answer does not say that nothing was done."""
+        entry = match.entry
+        words = entry.connected if isinstance(entry, CreateEntry) else frozenset()
+
+        def conclude(text: bytes) -> None:
+            if proves_start(text, words):
+                self._durable = self._knowledge.created(session, self._asked_at)
+
+        await self._observe_deed(head, "create", conclude)
+
+    async def _observe_delete(self, head: ResponseHead, session: str) -> None:
+        """Conclude that the session was deleted, if the answer does not say that it was not."""
+
+        def conclude(text: bytes) -> None:
+            if proves_deletion(text):
+                self._durable = self._knowledge.deleted(session, self._asked_at)
+
+        await self._observe_deed(head, "delete", conclude)
+
+    async def _observe_deed(self, head: ResponseHead, what: str, conclude: Callable[[bytes], None]) -> None:
+        """Pass on the 2xx answer to a create, start or delete, and have `conclude` read it, decoded.
+
+        What is too large or cannot be decoded proves nothing.
+        """
         body = await self._collect(_GLANCE)
         if body is None:
             await self._stream(head)
@@ -444,12 +468,9 @@ class Exchange:
         fields, noted = self._answer_fields(head)
         text, why = await self._unfold(head, noted, body, _GLANCE)
         if text is None and why not in ("", "empty"):
-            self._knowledge.unreadable("create", why)
+            self._knowledge.unreadable(what, why)
         else:
-            entry = match.entry
-            words = entry.connected if isinstance(entry, CreateEntry) else frozenset()
-            if text is None or not claims_connected(text, words):
-                self._durable = self._knowledge.created(session, self._asked_at)
+            conclude(text or b"")
         await self._settle()
         await self._answer(head.status, head.reason, fields, body, head)
 

@@ -326,7 +326,7 @@ class SessionRegistry:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        answer = qr.Answer.CODE if image else qr.read(body)
+        answer = qr.Answer.CODE if image and qr.is_image(body) else qr.read(body)
         if answer is qr.Answer.CODE:
             return self._durable(self.sessions.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:

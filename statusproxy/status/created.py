@@ -1,48 +1,47 @@
-"""What the answer to a create or start request claims: that the session is connected already, or nothing of that.
+"""What the 2xx answer to a create, start or delete request proves: that the gateway did it, or nothing.
 
-wppconnect-server answers 200 with CONNECTED to a start of a session whose browser has died, and does nothing. Such an
-answer is the stale word itself, so it is no evidence that the gateway knows of the disconnect.
+Gateways answer 200 to what they refused (`{"success":false}`), and wppconnect-server answers 200 with CONNECTED to a
+start of a session whose browser has died, and does nothing. An override that such an answer ends hides a dead
+session, while one that lasts a little longer ends by the session's next event. So in doubt an answer proves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from typing import Final
 
-from statusproxy.status.fields import fold_word, parse
-from statusproxy.status.qr import Answer, read
+from statusproxy.status.answer_claims import took_effect
+from statusproxy.status.fields import parse
+from statusproxy.status.qr import CONNECTED_WORDS, Answer, read
 
-_HOLDERS: Final = ("data", "result", "response", "channel", "session", "instance")
-"""Members under which gateways describe the session; one may stand in another."""
-
-_STATUS_FIELDS: Final = ("status", "state", "connection", "connectionStatus")
+LONGEST_TEXT: Final = 256
+"""Bytes of an answer in plain text that is read. A longer one is a page."""
 
 
-def claims_connected(body: bytes, connected: Set[str]) -> bool:
-    """Whether the answer says that the session is connected; `connected` holds the words for it, folded.
+def proves_start(body: bytes, connected: Set[str]) -> bool:
+    """Whether the answer shows that the session was created or started anew; `connected` holds folded words.
 
-    A QR code in it counts more than words beside it. What is no JSON claims nothing. Never raises.
+    A QR code in it counts more than words beside it. Never raises.
     """
-    if read(body) is Answer.CODE:
-        return False
+    return read(body) is Answer.CODE or _proves(body, connected)
+
+
+def proves_deletion(body: bytes) -> bool:
+    """Whether the answer shows that the session was deleted. Never raises."""
+    return _proves(body, CONNECTED_WORDS)
+
+
+def _proves(body: bytes, connected: Set[str]) -> bool:
+    body = body.strip()
+    if not body:
+        return True  # the status says it all
     try:
         document = parse(body)
     except (ValueError, RecursionError):
-        return False
-    return any(_says_connected(holder, connected) for holder in _holders(document, 2))
+        return _is_plain(body) and took_effect(body.decode(errors="replace"), connected)
+    return document is not None and took_effect(document, connected)
 
 
-def _says_connected(holder: dict[str, object], connected: Set[str]) -> bool:
-    if holder.get("connected") is True:
-        return True
-    words = (holder.get(name) for name in _STATUS_FIELDS)
-    return any(type(word) is str and fold_word(word) in connected for word in words)
-
-
-def _holders(value: object, depth: int) -> Iterator[dict[str, object]]:
-    if type(value) is not dict:
-        return
-    yield value
-    if depth:
-        for name in _HOLDERS:
-            yield from _holders(value.get(name), depth - 1)
+def _is_plain(body: bytes) -> bool:
+    """Whether it is a short text, no page and no broken JSON."""
+    return len(body) <= LONGEST_TEXT and body[:1] not in b'<{["'
