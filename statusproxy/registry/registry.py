@@ -25,6 +25,7 @@ from statusproxy.registry.turns import Turns
 from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
+from statusproxy.status.clocks import sender_of
 from statusproxy.status.identity import Aliases
 from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
@@ -175,8 +176,8 @@ class SessionRegistry:
     ) -> Awaitable[None] | None:
         """A believed webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
-        `sender` names who keeps the clock of the event's own time (the webhook's path), `path_session` the session
-        in that path.
+        `source` is the sender's address, `sender` the webhook's path: together they name who keeps the clock of the
+        event's own time. `path_session` is the session in that path.
         """
         now, wall = self.clock.now(), self.clock.wall()
         if not -_MOVED < wall - now - self._moved < _MOVED:
@@ -187,6 +188,7 @@ class SessionRegistry:
             self.unreadable("webhook", reading.verdict.value)
         if not self.sessions.has_room:
             self._confirm()
+        path, sender = sender, sender_of(sender, source)
         at, clocks = None, self.sessions.clocks
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
             at = signals.stated_time(body, wall)
@@ -198,8 +200,10 @@ class SessionRegistry:
         self._metrics.signal(reading.signal.kind.value if reading.signal else "none", verdict)
         self.seen.heard(source, reading.event, verdict, wall)
         if reading.signal is not None:
-            at = reading.signal.at
-            self.seen.timed(at if at is not None else signals.stated_time(body), wall)
+            at, ahead = reading.signal.at, reading.signal.ahead
+            self.seen.timed(at if at is not None else ahead, wall)
+            if ahead is not None:
+                self._log.dated_ahead(source, path, ahead - wall)
         if reading.signal is not None and outcome.verdict in {"late", "duplicate"}:
             self._log.ignored(reading.signal.session, reading.event, outcome.verdict, now)
         if self.sessions.evicted != self._evicted:

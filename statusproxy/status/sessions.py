@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from statusproxy.status.clocks import Clocks, Lags, Stamp, Translated, later_by, with_lag
+from statusproxy.status.clocks import Clocks, Lags, Stamp, Translated, ahead_of, later_by, with_lag
 from statusproxy.status.event_ids import EventIds
 from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, ChannelIds
@@ -352,24 +352,41 @@ class SessionMap:
         signal = reading.signal
         if signal is not None:
             at = signal.at
+            if at is None and signal.ahead is not None:
+                at, sender = signal.ahead, ahead_of(sender)
+        changes: list[Change] = []
+        repeat = None if signal is None else self._repeated(signal, at, record)
         when: Translated | None = None
-        if at is not None:
+        if at is not None and repeat is None:  # the time of a repeat may be of another sender's clock
             when = self.clocks.observe(reading.session, sender, at, arrival)
             lags = with_lag(record.lags, when.stamp)
             if lags is not record.lags:
                 record = replace(record, lags=lags)
-        changes: list[Change] = []
         if signal is None:
             verdict = "unchanged"
-        elif signal.event_id is not None and self._event_ids.heard_before(
-            signal.session, signal.event_id, state=signal.kind is not Kind.ALIVE, confirmed=record.confirmed
-        ):
-            verdict = "duplicate"
+        elif repeat is not None:
+            verdict = repeat
         else:
             verdict, record = self._apply(signal, when, record, arrival, changes)
         self._put(record, heard=True)
         changes += self._evict(arrival)
         return Outcome(verdict, tuple(changes))
+
+    def _repeated(self, signal: Signal, at: float | None, record: Record) -> str | None:
+        """The verdict on what was heard before, whoever brings it now; `None` for what is new.
+
+        The same id is a `duplicate`; the same word with the same time `late`. Whole seconds are too coarse for that:
+        two events of two senders may share one.
+        """
+        state, heard_before = signal.kind is not Kind.ALIVE, self._event_ids.heard_before
+        if signal.event_id is not None and heard_before(
+            signal.session, signal.event_id, state=state, confirmed=record.confirmed
+        ):
+            return "duplicate"
+        if at is None or not state or at.is_integer():
+            return None
+        mark = f"\0{signal.kind.value} {at}"
+        return "late" if heard_before(signal.session, mark, state=True, confirmed=record.confirmed) else None
 
     def _apply(
         self, signal: Signal, when: Translated | None, record: Record, arrival: float, changes: list[Change]

@@ -39,6 +39,9 @@ FURTHEST_AHEAD: Final = 300.0
 """Seconds by which an event's own time may run ahead of the proxy's clock. Beyond, the sender's clock is wrong,
 and a time believed now would make every later event look late."""
 
+FURTHEST_ORDERED: Final = 1e9
+"""Seconds (30 years) by which it may run ahead for such events of one sender to be ordered by it."""
+
 PRESENCE_EVENT: Final = "onpresencechanged"
 PRESENCE_MARKS: Final = ("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants")
 """Members that the engine writes only where it speaks of a contact or a chat, never of the session."""
@@ -140,6 +143,8 @@ class Signal(msgspec.Struct, frozen=True):
     word: str | None
     """The state word as it came; `None` where the event itself says it."""
     event_id: str | None
+    ahead: float | None = None
+    """Its own time where that is too far ahead to be used for more than the order of such events of one sender."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -233,7 +238,9 @@ def _apply(
         return Reading(Verdict.NAMELESS if says else Verdict.NO_SESSION, event)
     if kind is None:
         return Reading(verdict, event, session)
-    signal = Signal(kind, session, _own_time(document, now), event, word, first_scalar(document, _EVENT_ID))
+    at = _own_time(document, now)
+    ahead = _own_time(document, now + FURTHEST_ORDERED) if at is None else None
+    signal = Signal(kind, session, at, event, word, first_scalar(document, _EVENT_ID), ahead)
     return Reading(Verdict.SIGNAL, event, session, signal)
 
 

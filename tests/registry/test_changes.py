@@ -6,7 +6,7 @@ import pytest
 
 from statusproxy.observe.logs import NOTICE
 from statusproxy.registry import changes as module
-from statusproxy.registry.changes import ChangeLog
+from statusproxy.registry.changes import SENDERS_AHEAD, ChangeLog
 from statusproxy.status.sessions import Change
 
 
@@ -81,3 +81,13 @@ def test_no_line_shows_a_whole_phone_number(caplog: pytest.LogCaptureFixture) ->
     log.changed([lost("5500000001000")], 1_000.0)
     log.ignored("5500000001000", "close", "late", 1_000.0)
     assert "5500000001000" not in caplog.text
+
+
+def test_a_sender_dated_too_far_ahead_is_told_of_once_and_so_many_at_most(caplog: pytest.LogCaptureFixture) -> None:
+    said = ChangeLog()
+    for _ in range(2):
+        for number in range(2 * SENDERS_AHEAD):
+            said.dated_ahead(f"10.0.0.{number}", "/in", 10_800.4)
+    assert len(caplog.messages) == SENDERS_AHEAD
+    assert caplog.messages[0].startswith("10.0.0.0 dates its events on /in 10800 s ahead of this machine's clock;")
+    assert caplog.records[0].levelno == logging.WARNING

@@ -22,6 +22,7 @@ from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
 from statusproxy.status.channel_list import Shape
 from statusproxy.status.channels import correct, correct_in_steps
+from statusproxy.status.clocks import sender_of
 from statusproxy.status.sessions import Change, Override, Record, SessionMap
 from statusproxy.status.signals import Kind
 
@@ -274,6 +275,45 @@ def update(status: str, at: float) -> dict[str, Any]:
         "connection": {"status": status},
         "timestamp": iso_time(at),
     }
+
+
+@pytest.mark.parametrize("error", [-10_800, -90, -10, 240, 10_800])
+async def test_two_clocks_on_one_path_are_told_apart_by_their_addresses(error: int) -> None:
+    async with kept() as it:
+        turns = [("10.0.0.9", 0, "open"), ("10.0.0.8", error, "close"), ("10.0.0.9", 0, "open"),
+                 ("10.0.0.8", error, "close"), ("10.0.0.8", error, "open"), ("10.0.0.9", 0, "close"),
+                 ("10.0.0.8", error, "open"), ("10.0.0.8", error, "close"), ("10.0.0.9", 0, "open")]  # fmt: skip
+        for address, off, word in turns:
+            it.clock.now += 1.25
+            it.registry.hear(body(update(word, it.clock() - 0.01 + off)), address, "/in")
+            assert it.registry.has_overrides == (word == "close"), (address, word)
+
+
+async def test_a_gateway_that_moved_to_a_host_with_a_slower_clock_is_heard_at_once() -> None:
+    async with kept() as it:
+        for number, off in enumerate([0.0, -300.0, 0.0, -90.0] * 5):
+            for word in ("close", "open"):
+                it.clock.now += 1.25
+                it.registry.hear(body(update(word, it.clock() + off)), f"10.0.0.{number}", "/in")
+                assert it.registry.has_overrides == (word == "close")
+
+
+async def test_a_sender_dated_far_ahead_is_told_of_once_and_its_late_repeats_revive_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with kept() as it:
+        moments = []
+        for word in ("close", "open"):
+            it.clock.now += 1.25
+            moments.append(it.clock() + 10_800)
+            it.registry.hear(body({**update(word, moments[-1]), "event_id": word}), "10.0.0.8", "/in")
+        assert len([line for line in caplog.messages if "dates its events on /in 10800 s ahead" in line]) == 1
+        for number, at in enumerate((moments[0], moments[0] - 60)):
+            it.clock.now += 1.25
+            it.registry.hear(body({**update("close", at), "event_id": f"again {number}"}), "10.0.0.8", "/in")
+            assert not it.registry.has_overrides
+        it.registry.hear(body({**update("close", it.clock() + 10_800), "event_id": "new"}), "10.0.0.8", "/in")
+        assert it.registry.has_overrides
 
 
 @pytest.mark.parametrize(("ahead", "after"), [("open", "close"), ("close", "open")])
@@ -898,7 +938,7 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
             case "hear", [session, word, age]:
                 event = status_find(session, word) | ({} if age is None else {"timestamp": now - age})
                 pending.append(registry.hear(body(event), "10.0.0.9"))
-                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now, sender_of("", "10.0.0.9"))
             case "alive", [session, age]:
                 event = message(session, "5500000001000@c.us", "hello", now, 1)
                 if age is None:
@@ -906,7 +946,7 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
                 else:
                     event["timestamp"] = now - age
                 pending.append(registry.hear(body(event), "10.0.0.9"))
-                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now, sender_of("", "10.0.0.9"))
             case "list", [which, age]:
                 correction, durable = registry.correct(body(_LISTS[which]), LIST, now - age, None)
                 pending.append(durable)

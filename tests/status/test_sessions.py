@@ -452,6 +452,38 @@ def test_another_senders_event_is_compared_on_our_clock(error: float) -> None:
     assert sessions.hear(reading("sales", UP, T + 13 + error), T + 13, "/out").verdict == "applied"
 
 
+ERRORS = [-10_800.0, -90.0, -10.0, 0.0, 240.0, 10_800.0]
+turns = st.tuples(
+    st.integers(0, 3),
+    st.sampled_from([UP, DOWN]),
+    st.floats(0.2, 900.0).map(lambda gap: gap + 0.000_137),
+    st.floats(0.0, 0.1),
+    st.none() | st.tuples(st.integers(0, 40), st.integers(0, 3)),
+)
+
+
+@given(st.lists(st.sampled_from(ERRORS), min_size=4, max_size=4), st.lists(turns, min_size=1, max_size=25))
+def test_senders_with_clocks_of_their_own_about_one_session_leave_the_map_true(
+    errors: list[float], turns: list[tuple[int, Kind, float, float, tuple[int, int] | None]]
+) -> None:
+    """Each event comes in before the next one happens. Then somebody may bring an old one again, with another id."""
+    sessions, at, told = SessionMap(), 1_768_504_026.0, list[tuple[Kind, float]]()
+
+    def tell(kind: Kind, stated: float, sender: int, arrival: float) -> None:
+        ahead = stated > arrival + 300
+        signal = Signal(kind, "sales", None if ahead else stated, "e", None, None, stated if ahead else None)
+        sessions.hear(Reading(Verdict.SIGNAL, "e", "sales", signal), arrival, f"/in {sender}")
+
+    for sender, kind, gap, way, repeat in turns:
+        at += gap
+        told.append((kind, at + errors[sender]))
+        tell(*told[-1], sender, at + way)
+        assert sessions.has_overrides == (kind is DOWN)
+        if repeat is not None and repeat[0] < len(told):
+            tell(*told[repeat[0]], repeat[1], at + way + 0.05)
+            assert sessions.has_overrides == (kind is DOWN)
+
+
 def test_when_it_was_lost_is_told_on_our_clock() -> None:
     sessions = SessionMap()
     hear(sessions, "sales", UP, at=T - 10_800, arrival=T)

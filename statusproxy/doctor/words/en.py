@@ -539,7 +539,7 @@ WORDS: Final[Words] = {
         "have the sender's machine keep time: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} events were dated more than 5 minutes ahead; their times were not believed",
+        "{count} events were dated more than 5 minutes ahead; their times only order them among themselves",
         "have the sender's machine and this one keep time: timedatectl set-ntp true",
     ),
     # disk

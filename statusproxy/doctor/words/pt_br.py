@@ -544,7 +544,7 @@ WORDS: Final[Words] = {
         "acerte o relógio da máquina do remetente: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora não foi aceita",
+        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora só serviu para ordená-los entre si",
         "acerte o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
     ),
     # disk
