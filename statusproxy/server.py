@@ -30,6 +30,7 @@ from statusproxy.proxy.exchange import Proxy, new_request_id
 from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.store import StoreError, open_store
+from statusproxy.store.owner import boot_id
 
 log = logging.getLogger("statusproxy")
 
@@ -105,7 +106,12 @@ class Server:
         try:
             store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
             self.registry = SessionRegistry(
-                settings.signal_rules(), settings.session_rules(), store, self.metrics, self._clock
+                settings.signal_rules(),
+                settings.session_rules(),
+                store,
+                self.metrics,
+                self._clock,
+                boot=(boot_id() or "") if self._clock is time.time else None,
             )
             await self.registry.open()
         except (StoreError, ValueError) as error:

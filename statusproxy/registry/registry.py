@@ -25,11 +25,11 @@ from statusproxy.registry.turns import Turns
 from statusproxy.status import qr, signals
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct_at_once, correct_in_steps
-from statusproxy.status.clocks import sender_of
+from statusproxy.status.clocks import Written, sender_of
 from statusproxy.status.identity import Aliases
-from statusproxy.status.sessions import SAME_WORD, Change, Record, Release, SessionMap, SessionRules, Store
+from statusproxy.status.sessions import SAME_WORD, SETTLING, Change, Record, Release, SessionMap, SessionRules, Store
 from statusproxy.status.signals import SignalRules
-from statusproxy.status.stored_times import moved, moved_change, not_after
+from statusproxy.status.stored_times import moved, moved_change, not_after, told_anew
 from statusproxy.store.damage import Damage, ReportsDamage
 
 log = logging.getLogger("statusproxy.sessions")
@@ -68,8 +68,12 @@ class SessionRegistry:
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         even: Callable[[], float] | None = None,
+        boot: str | None = None,
     ) -> None:
-        """`clock` gives the system's epoch seconds, `even` counts on steadily (see `OwnClock`)."""
+        """`clock` gives the system's epoch seconds, `even` counts on steadily (see `OwnClock`).
+
+        `boot` names what `even` counts from; "" where that is not known. `None`: the system's clock is always right.
+        """
         self.sessions = SessionMap(session_rules)
         self.store = store
         self.clock = OwnClock(clock, even)
@@ -93,6 +97,8 @@ class SessionRegistry:
         self._confirmed_news = -1
         self._confirming: asyncio.Task[None] | None = None
         self._moved = 0.0
+        self._boot = boot
+        self._doubted_at: float | None = None
         self._leisure: asyncio.Task[None] | None = None
         self._writing: set[asyncio.Future[None]] = set()
         self._listeners: list[Callable[[Sequence[Change]], None]] = []
@@ -107,8 +113,7 @@ class SessionRegistry:
         if isinstance(self.store, LearnsLate):
             self.store.on_late = self._learn_late
         now = self.now()
-        records = [not_after(record, now) for record in await self.store.open()]
-        self.sessions.load(records)
+        records = self._load(await self.store.open(), now)
         standing = [record.session for record in records if record.override is not None]
         log.info(
             "%d sessions known, %d of them disconnected",
@@ -122,12 +127,23 @@ class SessionRegistry:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
         now, known = self.now(), self.sessions.get
         newer = [
-            not_after(record, now)
-            for record in late
-            if (mine := known(record.session)) is None or mine.known.here < record.known.here
+            record for record in late if (mine := known(record.session)) is None or mine.known.here < record.known.here
         ]
-        self.sessions.load(newer)
+        self._load(newer, now)
         log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
+
+    def _load(self, stored: Sequence[Record], now: float) -> list[Record]:
+        """Take over stored records, as old as they are by the even clock where that can be told."""
+        told = [told_anew(record, self._boot, self.clock.base) for record in stored]
+        records = [not_after(record, now) for record, _ in told]
+        doubted = self._boot is not None and any(by is None for _, by in told)
+        if doubted:
+            self._doubted_at = now
+        self.sessions.load(records, now if doubted else None)
+        moved_by = max((by for _, by in told if by is not None), key=abs, default=0.0)
+        if abs(moved_by) >= _MOVED:
+            self._tell_clock_moved(moved_by)
+        return records
 
     async def close(self) -> None:
         """Write what is left and close the store."""
@@ -181,7 +197,7 @@ class SessionRegistry:
         """
         now, wall = self.clock.now(), self.clock.wall()
         if not -_MOVED < wall - now - self._moved < _MOVED:
-            self._clock_moved(wall - now)
+            self._clock_moved(wall - now, now)
         reading = signals.read(body, self._signal_rules, wall, path_session)
         self.heard_at = wall
         if reading.verdict in _UNREAD:
@@ -494,9 +510,16 @@ class SessionRegistry:
         self._metrics.evicted(count)
         self._log.evicted(count, self._rules.max_sessions, now)
 
-    def _clock_moved(self, shift: float) -> None:
+    def _clock_moved(self, shift: float, now: float) -> None:
         """The system's clock was set. What is known goes by our own; only what it says of senders' clocks is void."""
         moved_by, self._moved = shift - self._moved, shift
+        doubted_at = self._doubted_at
+        if doubted_at is not None and moved_by < 0 and now - doubted_at < SETTLING:
+            # It was ahead when we started: our own clock is still, and what was stored before is that much younger.
+            self.sessions.restate(lambda record: moved(record, -moved_by, doubted_at))
+        self._tell_clock_moved(moved_by)
+
+    def _tell_clock_moved(self, moved_by: float) -> None:
         log.warning(
             "the system clock was moved by %+d s; corrections do not depend on it", moved_by, extra={"moved": moved_by}
         )
@@ -522,8 +545,10 @@ class SessionRegistry:
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
         shift = self.clock.shift
+        written = Written(self._boot, self.clock.base, shift) if self._boot else None
+        if shift or written is not None:
+            records = [self._as_stored(record, shift, written) for record in records]
         if shift:
-            records = [moved(record, shift) for record in records]
             changes = [moved_change(change, shift) for change in changes]
         try:
             await self.store.save(records, forgotten, changes)
@@ -534,10 +559,23 @@ class SessionRegistry:
             if said is not None:
                 _warn(*said)
 
+    def _as_stored(self, record: Record, shift: float, written: Written | None) -> Record:
+        """A record in the system's time, with the clock that it was told by."""
+        override, doubted_at = record.override, self._doubted_at
+        if doubted_at is not None and override is not None and override.began < doubted_at:
+            if self.clock.last - doubted_at < SETTLING:
+                written = None  # the next start must doubt it as this one does
+        if shift:
+            record = moved(record, shift)
+        return record if written is None else replace(record, written=written)
+
     async def _write_at_leisure(self) -> None:
         while True:
             await asyncio.sleep(LEISURE)
-            self._silence.look(self.seen.rhythm, self.clock.wall())
+            now, wall = self.clock.now(), self.clock.wall()
+            if not -_MOVED < wall - now - self._moved < _MOVED:
+                self._clock_moved(wall - now, now)
+            self._silence.look(self.seen.rhythm, wall)
             for about, count in self._repeats.overdue(self.now()):
                 _warn(about, count, over=True)
             self._log.overdue(self._rules.max_sessions, self.now())

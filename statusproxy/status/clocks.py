@@ -71,6 +71,17 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
         return self.at + self.lag
 
 
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """By what clock a stored record's moments were told, so that they can be told anew by another of the same boot."""
+
+    boot: str
+    """What names the boot of the machine."""
+    base: float
+    """Our own clock's reading when the boot began (`OwnClock.base`)."""
+    shift: float = 0.0
+    """What was added to our own clock for the system's time, in which the record is stored."""
+
+
 def later_by(new: Stamp, old: Stamp) -> float:
     """By how many seconds `new`, which was heard after `old`, is later. Negative where it is earlier.
 

@@ -13,14 +13,14 @@ it: `since` (an early part of a run that comes late is dropped), `began`, `heard
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from statusproxy.status.clocks import Clocks, Lags, Stamp, Translated, ahead_of, later_by, with_lag
+from statusproxy.status.clocks import Clocks, Lags, Stamp, Translated, Written, ahead_of, later_by, with_lag
 from statusproxy.status.event_ids import EventIds
 from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, ChannelIds
@@ -31,6 +31,10 @@ TINY_STEP: Final = 0.001
 
 SAME_WORD: Final = 60.0
 """Seconds after which it is noted again that the gateway still says the same of a session."""
+
+SETTLING: Final = 3_600.0
+"""Seconds after a start in which no override expires whose age is known by the system's clock alone. Time services set
+a clock within minutes."""
 
 SOURCES: Final = 16
 """Corrected routes that are told apart as evidence. A site has a handful; reloads may bring others."""
@@ -151,6 +155,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """The differences of the clocks of this session's senders, so that they are known after a restart."""
     shown_at: float | None = None
     """When an answer was first changed because of the override in force; `None` while it only will be."""
+    written: Written | None = None
+    """By what clock a stored record's moments are told; `None` in the map."""
 
     @property
     def known(self) -> Stamp:
@@ -265,6 +271,7 @@ class SessionMap:
         self._watches: list[Watch] = []
         self._first_shown: dict[str, None] = {}
         self._expires_from = 0.0  # no override expires before
+        self._doubted_at = float("-inf")
         self.evicted = 0
         """Counts the sessions forgotten for want of room."""
         self.configure(rules or SessionRules())
@@ -276,8 +283,14 @@ class SessionMap:
         self._expires_from = 0.0
         self.version += 1
 
-    def load(self, records: Iterable[Record]) -> None:
-        """Take over what the store held. Meant for an empty map; the records count as saved."""
+    def load(self, records: Iterable[Record], doubted_at: float | None = None) -> None:
+        """Take over what the store held. Meant for an empty map; the records count as saved.
+
+        `doubted_at` is now, where the age of these records is known by the system's clock alone, which may have run
+        ahead. Overrides of before then are as old as it says for sure only once that time has passed since.
+        """
+        if doubted_at is not None:
+            self._doubted_at = doubted_at
         for record in sorted(records, key=lambda record: record.heard_at):
             self._put(record)
             self.clocks.load(record.session, record.lags)
@@ -336,6 +349,12 @@ class SessionMap:
         for session, record in self._records.items():
             if record.lags:
                 self._records[session] = replace(record, lags=())
+
+    def restate(self, anew: Callable[[Record], Record]) -> None:
+        """Put what `anew` gives in each record's place."""
+        for record in self.records():
+            self._put(anew(record))
+        self._expires_from = 0.0
 
     # What events say
 
@@ -435,11 +454,12 @@ class SessionMap:
         return replace(record, override=override, shown_at=record.shown_at if standing else None)
 
     def _outlived(self, override: Override | None, alive: Stamp) -> bool:
-        return (
-            override is not None
-            and Release.ALIVE in self._rules.releases
-            and later_by(alive, override.stamp) > self._rules.alive_grace
-        )
+        if override is None or Release.ALIVE not in self._rules.releases:
+            return False
+        grace = self._rules.alive_grace
+        if override.began < self._doubted_at and alive.here - self._doubted_at <= grace:
+            return False
+        return later_by(alive, override.stamp) > grace
 
     def _end(self, record: Record, reason: Release, at: float, now: float, changes: list[Change]) -> Record:
         """Give the record without its override, if it has one and the rule is on."""
@@ -719,8 +739,11 @@ class SessionMap:
         for session in list(self._overridden):
             record = self._records[session]
             assert record.override is not None
-            if record.override.began + max_age > now:
-                first = min(first, record.override.began)
+            began = record.override.began
+            if began < self._doubted_at:
+                began = max(began, self._doubted_at + SETTLING - max_age)
+            if began + max_age > now:
+                first = min(first, began)
             elif at_most is not None and len(changes) >= at_most:
                 return tuple(changes)
             else:

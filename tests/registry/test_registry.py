@@ -92,11 +92,30 @@ class Disk:
 class Kept:
     """A registry with its disk, clock and numbers at hand."""
 
-    def __init__(self, more: str = "", records: Sequence[Record] = ()) -> None:
+    def __init__(
+        self, more: str = "", records: Sequence[Record] = (), clock: Clock | None = None, boot: str | None = None
+    ) -> None:
+        self.more = more
         self.settings = loads(f"gateway: http://127.0.0.1:3000\n{more}")
-        self.clock, self.disk, self.metrics = Clock(), Disk(records), Metrics()
+        self.clock, self.disk, self.metrics = clock or Clock(), Disk(records), Metrics()
         rules = self.settings.signal_rules(), self.settings.session_rules()
-        self.registry = SessionRegistry(*rules, self.disk, self.metrics, self.clock, self.clock.even)
+        self.registry = SessionRegistry(*rules, self.disk, self.metrics, self.clock, self.clock.even, boot)
+
+    async def started_again(self, boot: str | None, away: float = 1.0, ahead: float | None = None) -> Kept:
+        """Another process, `away` seconds later, with what this one left on disk."""
+        await self.registry.close()
+        self.clock.now += away
+        if ahead is not None:
+            self.clock.ahead = ahead
+        records = {record.session: record for record in self.disk.records} | self.disk.saved
+        again = Kept(self.more, list(records.values()), self.clock, boot)
+        await again.registry.open()
+        return again
+
+    @property
+    def shown(self) -> bool:
+        """Whether the stale list reads disconnected."""
+        return bool(self.look(channel_list(sales="connected")).corrected)
 
     async def hear(self, *events: dict[str, Any]) -> None:
         for event in events:
@@ -340,6 +359,129 @@ async def test_a_clock_that_runs_ahead_for_a_while_ends_no_override() -> None:
         assert it.look(channel_list(sales="connected")).corrected == ("sales",)
         it.clock.now += 7_200
         assert it.look(channel_list(sales="connected")).corrected == ()
+
+
+COMING_IN = message("sales", "5500000001000@c.us", "under way", 0, 1)
+DAYS_AHEAD = 81 * 86_400.0
+
+
+async def test_a_start_while_the_clock_is_ahead_ends_nothing_by_a_message_under_way() -> None:
+    it = Kept(boot="one")
+    await it.hear(LOST)
+    it = await it.started_again("one", ahead=90.0)
+    await it.hear(COMING_IN)
+    assert it.shown
+    it.clock.ahead = 0.0
+    await it.hear(COMING_IN)
+    assert it.shown
+    it.clock.now += 60
+    await it.hear(COMING_IN)
+    assert not it.shown
+    await it.registry.close()
+
+
+async def test_a_start_while_the_clock_is_days_ahead_expires_nothing_and_dates_go_right_with_it() -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    since = it.registry.records()[0].override
+    for ahead in (DAYS_AHEAD, DAYS_AHEAD, 0.0):
+        it = await it.started_again("one", ahead=ahead)
+        assert it.shown
+    assert it.registry.records()[0].override == since
+    it.clock.now = NOW + 7_200
+    assert not it.shown
+    await it.registry.close()
+
+
+async def test_within_one_boot_a_disconnect_is_as_old_as_it_is_at_once() -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    it = await it.started_again("one", away=61)
+    await it.hear(COMING_IN)
+    assert not it.shown
+    await it.hear(LOST)
+    it = await it.started_again("one", away=7_200)
+    assert not it.shown
+    await it.registry.close()
+
+
+async def test_what_was_learned_of_senders_clocks_is_void_where_the_systems_was_moved_meanwhile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    it = Kept(boot="one")
+    await it.hear(update("close", it.clock() - 89))
+    it = await it.started_again("one", ahead=3_600.0)
+    assert it.registry.records()[0].lags == ()
+    assert "the system clock was moved by +3600 s; corrections do not depend on it" in caplog.messages
+    await it.registry.close()
+
+
+@pytest.mark.parametrize("boot", ["two", ""])
+async def test_after_another_boot_a_message_counts_once_the_grace_has_passed_since_the_start(boot: str) -> None:
+    it = Kept(boot="one")
+    await it.hear(LOST)
+    it = await it.started_again(boot, ahead=90.0)
+    await it.hear(COMING_IN)
+    assert it.shown
+    it.clock.now += 60
+    await it.hear(COMING_IN)
+    assert not it.shown
+    await it.hear(LOST)
+    it.clock.now += 60
+    await it.hear(COMING_IN)
+    assert not it.shown
+    await it.registry.close()
+
+
+async def test_after_another_boot_a_clock_has_an_hour_to_be_put_right() -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    since = it.registry.records()[0].override
+    it = await it.started_again("two", ahead=DAYS_AHEAD)
+    assert it.shown
+    await it.hear(COMING_IN)  # something changes, and is written
+    it = await it.started_again("two")
+    it.clock.now += 1_800
+    assert it.shown
+    it.clock.ahead = 0.0
+    await it.hear(message("support", "5500000001000@c.us", "hello", 0, 1))
+    [record] = [one for one in it.registry.records() if one.session == "sales"]
+    assert record.override is not None
+    assert since is not None
+    assert record.override.began == pytest.approx(since.began)
+    it.clock.now = NOW + 7_190
+    assert it.shown
+    it.clock.now = NOW + 7_210
+    assert not it.shown
+    await it.registry.close()
+
+
+async def test_a_clock_that_is_put_right_is_noticed_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    monkeypatch.setattr(registry_module, "LEISURE", 0.001)
+    it = await it.started_again("two", ahead=DAYS_AHEAD)
+    it.clock.ahead = 0.0
+    it.disk.saved.clear()
+    async with it.disk.written:
+        await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
+    it.clock.now += 3_700
+    assert it.shown
+    await it.registry.close()
+
+
+async def test_after_an_hour_the_clock_is_trusted() -> None:
+    it = Kept("sessions: {max_age: 2h}", [Record("sales", Kind.DISCONNECTED, NOW, override=_OLD)], boot="two")
+    it.clock.ahead = DAYS_AHEAD
+    it = await it.started_again("two", ahead=DAYS_AHEAD)
+    it.clock.now += 3_590
+    assert it.shown
+    it.clock.now += 20
+    assert not it.shown
+    await it.registry.close()
+
+
+_OLD = Override(since=NOW, at=NOW, began=NOW, event="status-find", word="browserClose")
 
 
 async def test_what_is_fresh_does_not_hang_on_the_systems_clock() -> None:

@@ -11,6 +11,7 @@ from statusproxy.status.event_ids import EACH
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.sessions import (
     EVICTED,
+    SETTLING,
     SOURCES,
     SPELLINGS,
     Change,
@@ -717,6 +718,32 @@ def test_an_override_expires_when_nothing_new_was_heard_for_its_age() -> None:
     assert reasons(sessions.expire(150.0)) == [("sales", "released", "expired")]
     assert hear(sessions, "sales", DOWN, at=149.0, arrival=160.0) == "late"
     assert record(sessions, "sales").verdict is DOWN
+
+
+def test_what_may_be_younger_than_the_clock_says_is_given_an_hour() -> None:
+    sessions = SessionMap(SessionRules(max_age=50.0))
+    sessions.load(down("sales").records(), 1_000.0)
+    hear(sessions, "support", DOWN, at=1_001.0)
+    assert [change.session for change in sessions.expire(1_051.0)] == ["support"]
+    assert sessions.expire(1_000.0 + SETTLING - 0.1) == ()
+    assert [change.session for change in sessions.expire(1_000.0 + SETTLING)] == ["sales"]
+
+
+def test_what_may_be_younger_outlives_a_message_until_the_grace_has_passed_since() -> None:
+    sessions = SessionMap()
+    sessions.load(down("sales", "support").records(), 1_000.0)
+    hear(sessions, "sales", ALIVE, arrival=1_060.0)
+    assert in_force(sessions) == {"sales", "support"}
+    hear(sessions, "sales", ALIVE, arrival=1_060.1)
+    assert in_force(sessions) == {"support"}
+
+
+def test_records_that_are_put_anew_are_saved() -> None:
+    sessions = down("sales", rules=SessionRules(max_age=50.0))
+    assert sessions.expire(149.0) == ()
+    sessions.restate(lambda record: replace(record, override=replace(override(sessions, "sales"), began=10.0)))
+    assert [one.session for one in sessions.take_unsaved()[0]] == ["sales"]
+    assert len(sessions.expire(149.0)) == 1
 
 
 def test_many_expire_some_at_a_time_and_none_is_forgotten() -> None:
