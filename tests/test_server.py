@@ -10,7 +10,9 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,10 +22,14 @@ import pytest
 import yaml
 
 from statusproxy.admin import client
+from statusproxy.clock import steady
 from statusproxy.config.settings import load, loads
 from statusproxy.demo.events import status_find
 from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError
+from statusproxy.status.clocks import Written
+from statusproxy.store.codec import decode_record
+from statusproxy.store.owner import boot_id
 from tests.peers.processes import run
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
 from tests.test_assembly import make_certificate
@@ -222,6 +228,18 @@ async def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, origin: Orig
     again = Site(tmp_path, origin, state={"url": f"sqlite:///{tmp_path}/state.db"})
     await again.server.start()  # the lock on the state is free as well
     await again.server.stop()
+
+
+async def test_stored_sessions_name_the_boot_whose_clock_tells_their_age(tmp_path: Path, origin: Origin) -> None:
+    file, loss = tmp_path / "state.db", b'{"event":"status-find","session":"sales","status":"browserClose"}'
+    async with serving(tmp_path, origin, state={"url": f"sqlite:///{file}"}) as site:
+        await site.ask(
+            b"POST /v1/webhooks/receive HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(loss), loss)
+        )
+    with contextlib.closing(sqlite3.connect(file)) as rows:
+        [(row,)] = rows.execute("SELECT payload FROM records").fetchall()
+    assert decode_record(row).written == Written(boot_id() or "", pytest.approx(time.time() - steady(), abs=5))
 
 
 # Reloading

@@ -562,9 +562,10 @@ class SessionRegistry:
     def _as_stored(self, record: Record, shift: float, written: Written | None) -> Record:
         """A record in the system's time, with the clock that it was told by."""
         override, doubted_at = record.override, self._doubted_at
-        if doubted_at is not None and override is not None and override.began < doubted_at:
-            if self.clock.last - doubted_at < SETTLING:
-                written = None  # the next start must doubt it as this one does
+        if doubted_at is None or override is None:
+            pass
+        elif override.began < doubted_at and self.clock.last - doubted_at < SETTLING:
+            written = None  # the next start must doubt it as this one does
         if shift:
             record = moved(record, shift)
         return record if written is None else replace(record, written=written)
