@@ -50,7 +50,8 @@ _FAILED: Final = re.compile(
     r"abort|crash|conflict|exception|missing|unavailable|unsuccessful)"
 )
 
-_Member = tuple[str, object]
+_Member = tuple[str, object, bool]
+"""A member's name and scalar value, and whether it belongs to an object in a list."""
 
 
 def failed(document: object) -> bool:
@@ -59,21 +60,26 @@ def failed(document: object) -> bool:
     Texts are not read. An answer too large to be looked at whole counts as failed.
     """
     members = _members(document)
-    return members is None or any(_is_failure(name, value) for name, value in members)
+    return members is None or any(_is_failure(name, value) for name, value, _ in members)
 
 
-def took_effect(document: object, connected: Set[str]) -> bool:
+def took_effect(document: object, connected: Set[str], *, lists_others: bool = False) -> bool:
     """Whether nothing in the answer to a create, start or delete says that it failed or that it changed nothing.
 
     `connected` holds the gateway's words for a connected session, folded. An answer that claims it may do so for a
-    session that is dead. In doubt false.
+    session that is dead. `lists_others`: what stands in a list is about other sessions, as after a deletion. In doubt
+    false.
     """
     members = _members(document)
     if members is None:
         return False
     return not any(
-        _is_failure(name, value) or _is_claim(name, value, connected) or (name in _TEXTS and _text_doubts(value))
-        for name, value in members
+        _is_failure(name, value)
+        or (
+            not (lists_others and listed)
+            and (_is_claim(name, value, connected) or (name in _TEXTS and _text_doubts(value)))
+        )
+        for name, value, listed in members
     )
 
 
@@ -118,21 +124,21 @@ def _bare(name: str) -> str:
 
 
 def _members(document: object) -> list[_Member] | None:
-    """Every scalar of the document with the name it stands under; `None` where there are too many."""
+    """Every scalar of the document; `None` where there are too many."""
     members = list(islice(_walk(document), MOST_MEMBERS + 1))
     return members if len(members) <= MOST_MEMBERS else None
 
 
 def _walk(document: object) -> Iterator[_Member]:
     # A bare scalar is read like a message. Empty lists and objects say nothing.
-    waiting: list[_Member] = [("message" if type(document) is str else "success", document)]
+    waiting: list[_Member] = [("message" if type(document) is str else "success", document, False)]
     while waiting:
-        name, value = waiting.pop()
+        name, value, listed = waiting.pop()
         if type(value) is dict:
             if value and name in _ERRORS:
-                yield name, True
-            waiting.extend((_bare(key), inner) for key, inner in value.items())
+                yield name, True, listed
+            waiting.extend((_bare(key), inner, listed) for key, inner in value.items())
         elif type(value) is list:
-            waiting.extend((name, inner) for inner in value)
+            waiting.extend((name, inner, listed or type(inner) is dict) for inner in value)
         else:
-            yield name, value
+            yield name, value, listed

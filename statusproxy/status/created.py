@@ -23,23 +23,25 @@ def proves_start(body: bytes, connected: Set[str]) -> bool:
 
     A QR code in it counts more than words beside it. Never raises.
     """
-    return read(body) is Answer.CODE or _proves(body, connected)
+    return read(body) is Answer.CODE or _proves(body, connected, lists_others=False)
 
 
 def proves_deletion(body: bytes) -> bool:
-    """Whether the answer shows that the session was deleted. Never raises."""
-    return _proves(body, CONNECTED_WORDS)
+    """Whether the answer shows that the session was deleted; it may list the sessions that are left. Never raises."""
+    return _proves(body, CONNECTED_WORDS, lists_others=True)
 
 
-def _proves(body: bytes, connected: Set[str]) -> bool:
+def _proves(body: bytes, connected: Set[str], *, lists_others: bool) -> bool:
     body = body.strip()
     if not body:
         return True  # the status says it all
     try:
-        document = parse(body)
+        document: object = parse(body)
     except (ValueError, RecursionError):
-        return _is_plain(body) and took_effect(body.decode(errors="replace"), connected)
-    return document is not None and took_effect(document, connected)
+        if not _is_plain(body):
+            return False
+        document = body.decode(errors="replace")
+    return document is not None and took_effect(document, connected, lists_others=lists_others)
 
 
 def _is_plain(body: bytes) -> bool:

@@ -182,7 +182,9 @@ async def test_a_deletion_that_may_have_failed_ends_nothing(
     assert await listed(origin, lost) == "disconnected"
 
 
-@pytest.mark.parametrize(("body", "coding"), [(b"", "identity"), (gzip.compress(b'{"success":true}'), "gzip")])
+@pytest.mark.parametrize(
+    ("body", "coding"), [(b"", "identity"), (gzip.compress(b'{"success":true}'), "gzip")], ids=["empty", "coded"]
+)
 async def test_a_deletion_that_succeeded_ends_it(origin: Origin, lost: Running, body: bytes, coding: str) -> None:
     origin.answer = answer(body, JSON, f"Content-Encoding: {coding}")
     assert (await lost.ask(get("/api/channels/Sales%20Team", method="DELETE"))).body == body

@@ -110,10 +110,15 @@ def test_any_other_answer_shows_that_the_session_was_started(body: bytes) -> Non
         b'{"status":true,"message":"Session successfully closed"}',  # wppconnect-server
         b'{"success":true,"message":"Logged out successfully"}',  # wwebjs-api
         b'{"code":200,"data":{"Details":"Logged out"},"success":true}',  # wuzapi
+        b'{"success":true,"channels":[{"id":"support","status":"connected"}]}',  # those that are left
     ],
 )
 def test_a_success_shows_that_the_session_was_deleted(body: bytes) -> None:
     assert proves_deletion(body)
+
+
+def test_a_deletion_after_which_the_session_is_connected_is_none() -> None:
+    assert not proves_deletion(b'{"session":{"id":"sales","status":"CONNECTED"}}')
 
 
 @given(st.binary())
