@@ -239,7 +239,10 @@ async def test_stored_sessions_name_the_boot_whose_clock_tells_their_age(tmp_pat
         )
     with contextlib.closing(sqlite3.connect(file)) as rows:
         [(row,)] = rows.execute("SELECT payload FROM records").fetchall()
-    assert decode_record(row).written == Written(boot_id() or "", pytest.approx(time.time() - steady(), abs=5))
+    written = decode_record(row).written
+    assert written is not None
+    assert written == Written(boot_id() or "", written.base)
+    assert written.base == pytest.approx(time.time() - steady(), abs=5)
 
 
 # Reloading

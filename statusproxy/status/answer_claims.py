@@ -17,8 +17,8 @@ from statusproxy.status.fields import fold_word
 MOST_MEMBERS: Final = 2_000
 """Scalars looked at in one answer. One with more of them is no answer to a create, start or delete."""
 
-MOST_TEXT: Final = 2_000
-"""Characters of one text that are looked at."""
+MOST_TEXT: Final = 8_000
+"""Characters of its texts that are looked at, some 5 ms. Longer ones are no answer to these either."""
 
 _STATUS: Final = frozenset({
     "status", "state", "connection", "connectionstatus", "connectionstate", "sessionstatus", "sessionstate",
@@ -73,14 +73,19 @@ def took_effect(document: object, connected: Set[str], *, lists_others: bool = F
     members = _members(document)
     if members is None:
         return False
-    return not any(
-        _is_failure(name, value)
-        or (
-            not (lists_others and listed)
-            and (_is_claim(name, value, connected) or (name in _TEXTS and _text_doubts(value)))
-        )
-        for name, value, listed in members
-    )
+    length = 0
+    for name, value, listed in members:
+        if _is_failure(name, value):
+            return False
+        if lists_others and listed:
+            continue
+        if name in _TEXTS and type(value) is str:
+            length += len(value)
+            if length > MOST_TEXT or _text_doubts(value):
+                return False
+        if _is_claim(name, value, connected):
+            return False
+    return True
 
 
 def _is_failure(name: str, value: object) -> bool:
@@ -102,11 +107,9 @@ def _is_claim(name: str, value: object, connected: Set[str]) -> bool:
     return word in connected or _bare(word) in _CONNECTED_STATES
 
 
-def _text_doubts(value: object) -> bool:
+def _text_doubts(value: str) -> bool:
     """Whether a text speaks of a failure, or of a session that is connected or was there already."""
-    if type(value) is not str:
-        return False
-    words = _WORD.findall(value[:MOST_TEXT].casefold())
+    words = _WORD.findall(value.casefold())
     for index, word in enumerate(words):
         if word in _ALREADY or _FAILED.match(word):
             return True

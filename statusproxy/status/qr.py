@@ -28,7 +28,7 @@ _PAIRING: Final = re.compile(rf"(?:https://wa\.me/\S{{0,64}}#)?\d@[\w+/=,.-]{{{S
 
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]{1,32}(?:;[\w=.-]{1,32}){0,4},\s*[\w%+/<]", re.ASCII | re.IGNORECASE)
 
-_IMAGE_BASE64: Final = re.compile(r"(?:iVBORw0KGgo|/9j/[2-4]|R0lGOD|UklGR|PHN2Zy|PD94bW)[\w+/\s-]*[=\s]*\Z", re.ASCII)
+_IMAGE_BASE64: Final = re.compile(r"(?:iVBORw0KGgo|/9j/[2-4]|R0lGOD|UklGR|PHN2Zy|PD94bW)[\w+/=\s-]*\Z", re.ASCII)
 """The beginnings of PNG, JPEG, GIF, WebP and SVG in base64; to the end nothing else may stand there."""
 
 _IMAGE_BYTES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"<svg", b"<?xml", b"BM")

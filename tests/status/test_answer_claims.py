@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.answer_claims import MOST_MEMBERS, failed, took_effect
+from statusproxy.status.answer_claims import MOST_MEMBERS, MOST_TEXT, failed, took_effect
 
 WORDS = frozenset({"working"})
 
@@ -27,9 +27,11 @@ def test_an_error_is_seen_wherever_it_stands(answer: object) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [{"error": no} for no in (None, False, 0, "", "null", "None", [], {})]
-    + [{"code": 200}, {"status": True}, {"message": "an error occurred"}, {"errors": [None]}],
-)
+    [
+        {"error": None}, {"error": False}, {"error": 0}, {"error": ""}, {"error": "null"}, {"error": "None"},
+        {"error": []}, {"error": {}}, {"code": 200}, {"status": True}, {"message": "an error occurred"}, {"errors": [None]},
+    ],
+)  # fmt: skip
 def test_what_is_no_error_is_none(answer: object) -> None:
     assert not failed(answer)
 
@@ -64,6 +66,11 @@ def test_a_text_that_says_the_opposite_leaves_none(text: str) -> None:
 )
 def test_a_claim_of_being_connected_leaves_doubt(answer: object) -> None:
     assert not took_effect(answer, WORDS)
+
+
+def test_long_texts_are_not_believed() -> None:
+    assert took_effect({"message": "done " * (MOST_TEXT // 5)}, WORDS)
+    assert not took_effect({"message": ["done " * (MOST_TEXT // 10)] * 3}, WORDS)
 
 
 def test_an_answer_with_too_many_members_is_not_believed() -> None:
