@@ -14,6 +14,9 @@ from statusproxy.status.answer_claims import took_effect
 from statusproxy.status.fields import parse
 from statusproxy.status.qr import CONNECTED_WORDS, Answer, read
 
+LONGEST: Final = 64 * 1024
+"""Bytes of an answer without a code that is read. Real ones have some hundred."""
+
 LONGEST_TEXT: Final = 256
 """Bytes of an answer in plain text that is read. A longer one is a page."""
 
@@ -35,6 +38,8 @@ def _proves(body: bytes, connected: Set[str], *, lists_others: bool) -> bool:
     body = body.strip()
     if not body:
         return True  # the status says it all
+    if len(body) > LONGEST:
+        return False
     try:
         document: object = parse(body)
     except (ValueError, RecursionError):

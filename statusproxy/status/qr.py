@@ -29,11 +29,15 @@ _PAIRING: Final = re.compile(rf"(?:https://wa\.me/\S{{0,64}}#)?\d@[\w+/=,.-]{{{S
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]{1,32}(?:;[\w=.-]{1,32}){0,4},\s*[\w%+/<]", re.ASCII | re.IGNORECASE)
 
 _IMAGE_BASE64: Final = re.compile(r"(?:iVBORw0KGgo|/9j/[2-4]|R0lGOD|UklGR|PHN2Zy|PD94bW)[\w+/=\s-]*\Z", re.ASCII)
-"""The beginnings of PNG, JPEG, GIF, WebP and SVG in base64; to the end nothing else may stand there."""
+"""The beginnings of PNG, JPEG, GIF, WebP and SVG in base64; nothing else may follow."""
 
 _IMAGE_BYTES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"<svg", b"<?xml", b"BM")
 
 _BLOCKS: Final = frozenset(" \xa0\t\r\n█▀▄▌▐░▒▓■□▖▗▘▙▚▛▜▝▞▟")
+_LONGEST_PAIRING: Final = 2_000
+_LONGEST_DRAWING: Final = 20_000
+"""Characters of a code that are looked at. A drawn one has some 5000; an image is known by how it begins."""
+
 _FEWEST_LINES: Final = 10
 """Lines of the smallest code drawn with half blocks (21 modules)."""
 
@@ -83,11 +87,11 @@ def _texts(holder: dict[str, object] | str) -> Iterator[str]:
 
 
 def _is_pairing(text: str) -> bool:
-    return _PAIRING.fullmatch(text.strip()) is not None
+    return len(text) <= _LONGEST_PAIRING and _PAIRING.fullmatch(text.strip()) is not None
 
 
 def _is_picture(text: str) -> bool:
-    text = text.strip()
+    text = text[:_LONGEST_DRAWING].strip()
     if _DATA_URL.match(text) or _IMAGE_BASE64.match(text) or text.startswith("<svg"):
         return True
     return text.count("\n") >= _FEWEST_LINES and _BLOCKS.issuperset(text)

@@ -29,7 +29,8 @@ def test_an_error_is_seen_wherever_it_stands(answer: object) -> None:
     "answer",
     [
         {"error": None}, {"error": False}, {"error": 0}, {"error": ""}, {"error": "null"}, {"error": "None"},
-        {"error": []}, {"error": {}}, {"code": 200}, {"status": True}, {"message": "an error occurred"}, {"errors": [None]},
+        {"error": []}, {"error": {}}, {"code": 200}, {"status": True},
+        {"message": "an error occurred"}, {"errors": [None]},
     ],
 )  # fmt: skip
 def test_what_is_no_error_is_none(answer: object) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.created import LONGEST_TEXT, proves_deletion, proves_start
+from statusproxy.status.created import LONGEST, LONGEST_TEXT, proves_deletion, proves_start
 
 WORDS = frozenset({"connected", "open", "working"})
 
@@ -67,7 +67,9 @@ def test_a_failure_that_is_answered_200_proves_nothing(answer: object) -> None:
     assert not proves_deletion(body)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"success":tr', b"[" * 100_000, b"ok " * LONGEST_TEXT])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"success":tr', b"[" * 100_000, b"ok " * LONGEST_TEXT, b'{"a":"%b"}' % (b"A" * LONGEST)]
+)
 def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
     assert not proves_start(body, WORDS)
     assert not proves_deletion(body)
