@@ -1039,11 +1039,13 @@ async def test_what_a_fall_costs_does_not_grow_with_the_lists_kept() -> None:
         async with kept() as it:
             it.registry.correct(long_list(channels), LIST, it.registry.now(), None)
             lose(it, 1)  # the list is read now
-            begun = time.process_time()
+            begun = time.thread_time()
             lose(it, 300)
-            return time.process_time() - begun
+            return time.thread_time() - begun
 
-    none, many = [min([await falls(channels) for _ in range(3)]) for channels in (1, 4_000)]
+    none, many, rounds = float("inf"), float("inf"), 0
+    while rounds < 3 or (many >= 3 * none and rounds < 12):  # a busy machine makes a round longer, never shorter
+        none, many, rounds = min(none, await falls(1)), min(many, await falls(4_000)), rounds + 1
     assert many < 3 * none
 
 
