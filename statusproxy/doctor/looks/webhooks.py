@@ -13,6 +13,7 @@ from statusproxy.config.settings import Settings, Webhook
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
+from statusproxy.observe.absences import CLIENT
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
@@ -103,6 +104,7 @@ def _arrivals(
         count=count, up=ago(up), senders=listed(trusted), last=ago(silent),
         paths=listed(f"{one.path} ({one.count})" for one in seen.paths),
     )  # fmt: skip
+    yield from _by_address(settings, report)
     for one in [] if stopped else seen.paths:
         quiet = now - one.last
         if one.count >= KNOWN_AFTER and quiet > patience(one.count, one.gap):
@@ -219,6 +221,39 @@ def _strangers(settings: Settings, report: SelfReport, written: Written) -> Iter
     outside = [one for one in strangers if one not in inside]
     if outside:
         yield note("webhooks.claims-from-outside", peers=listed(outside))
+
+
+def _by_address(settings: Settings, report: SelfReport) -> Iterator[Finding]:
+    """Senders at this machine's own address whose events are trusted for that address alone.
+
+    A proxy in front, or Docker where it publishes a port, asks from the same address. Nothing tells one that names no
+    client from the engine, unless it gives itself away (`proxy.front_proxy`).
+    """
+    used = {one.path for one in report.webhooks.paths}
+    proved = all(
+        webhook.secret is not None or webhook.hmac is not None
+        for webhook in settings.webhooks
+        if fold_path(webhook.path) in used
+    )
+    told = {*report.forwarding_proxies, *(one.peer for one in report.absences if one.missing == CLIENT)}
+    peers = [
+        one.address
+        for one in report.webhooks.senders
+        if one.trusted
+        and one.address not in told
+        and _stands_for_others(one.address)
+        and within(parse_address(one.address), settings.trusted_proxies)
+    ]
+    if peers and not proved:
+        yield note("webhooks.by-address", peers=listed(peers))
+
+
+def _stands_for_others(text: str) -> bool:
+    """Whether programs on other machines may show at this address: loopback, or Docker's side of a bridge."""
+    address = parse_address(text)
+    return address is not None and (
+        address.is_loopback or (_is_private(text) and address.version == 4 and address.packed[-1] == 1)
+    )
 
 
 def _is_private(text: str) -> bool:

@@ -523,6 +523,16 @@ WORDS: Final[Words] = {
         "{peers} forwards for others (X-Forwarded-For), but is not in trusted_proxies: it counts as the client itself",
         "if it is a proxy of yours, write this into config.yaml, in place of `trusted_proxies` if it is there:{lines}",
     ),
+    "webhooks.by-address": (
+        (
+            "events from {peers} are trusted for that address alone; a proxy in front, or a port that Docker publishes, "
+            "shows at the same address"
+        ),
+        (
+            "if only your own programs post from there, leave it as it is. A proxy in front has to send "
+            "X-Forwarded-For (docs/nginx.md). Else set `secret` or `hmac`, which trust nobody for an address"
+        ),
+    ),
     "webhooks.claims-from-outside": (
         (
             "{peers}, from outside, claims to forward for others (X-Forwarded-For) and is not trusted; if that is a "

@@ -524,6 +524,17 @@ WORDS: Final[Words] = {
         "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: conta como o próprio cliente",
         "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
     ),
+    "webhooks.by-address": (
+        (
+            "os eventos de {peers} são confiáveis só por esse endereço; um proxy na frente, ou uma porta publicada "
+            "pelo Docker, aparece com o mesmo endereço"
+        ),
+        (
+            "se só os seus programas enviam a partir dali, deixe como está. Um proxy na frente precisa enviar "
+            "X-Forwarded-For (docs/nginx.md). Ou então defina `secret` ou `hmac`, que não confiam em ninguém pelo "
+            "endereço"
+        ),
+    ),
     "webhooks.claims-from-outside": (
         (
             "{peers}, de fora, diz encaminhar por outros (X-Forwarded-For) e não é aceito; se for um proxy seu, "

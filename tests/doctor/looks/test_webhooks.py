@@ -24,9 +24,11 @@ def report(**webhooks: Any) -> SelfReport:
         "clock": {"timed": 0, "lag": None, "ahead": 0},
     }
     strangers = webhooks.pop("strangers", [])
+    speakers, absences = webhooks.pop("speakers", []), webhooks.pop("absences", [])
     document = {
         "version": "1", "pid": 1, "settings": "", "health": {"status": "ok", "store": "ok", "gateway": "ok"},
         "now": 100_000.0, "started": 0.0, "webhooks": seen | webhooks, "forwarding_strangers": strangers,
+        "forwarding_proxies": speakers, "absences": absences,
     }  # fmt: skip
     return read(document, SelfReport)
 
@@ -189,3 +191,29 @@ async def test_without_watched_paths_there_is_nothing_to_say() -> None:
 async def test_without_a_running_proxy_nothing_is_known_of_webhooks() -> None:
     (found,) = await look(Subject(SITE))
     assert (found.code, found.facts["inbound_path"]) == ("webhooks.not-known", "/v1/webhooks/receive")
+
+
+LOCAL = [{"address": "127.0.0.1", "believed": 9, "doubts": {}, "last": 99_990.0}]
+
+
+async def test_events_that_are_trusted_for_this_machines_address_alone_are_told() -> None:
+    for address in ("127.0.0.1", "::1", "172.17.0.1"):
+        senders = [{**LOCAL[0], "address": address}]
+        assert await levels(senders=senders) == {"seen": "ok", "by-address": "note"}
+    absence = {"missing": "client", "peer": "127.0.0.1", "count": 1, "webhooks": 1, "last": 1.0}
+    assert await levels(senders=LOCAL, absences=[absence]) == {"seen": "ok"}  # told among what proxies leave out
+
+
+async def test_an_engine_beside_a_proxy_that_names_its_clients_is_as_it_should_be() -> None:
+    assert await levels(senders=LOCAL, speakers=["127.0.0.1"]) == {"seen": "ok"}
+
+
+async def test_a_secret_makes_the_address_count_for_nothing() -> None:
+    path = "/v1/webhooks/receive"
+    guarded = loads(
+        "gateway: http://127.0.0.1:3000\n"
+        f"webhooks: [{{path: {path}, secret: {{header: X-Secret, value: abc}}}}, {{path: /unused}}]"
+    )
+    codes = [finding.code for finding in await webhooks(guarded, report(senders=LOCAL))]
+    assert "webhooks.by-address" not in codes
+    assert "webhooks.seen" in codes
