@@ -12,7 +12,7 @@ from statusproxy.config import units
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Settings
 from statusproxy.doctor.asking import Answer, Asker, Askers, Credentials
-from statusproxy.doctor.findings import Finding, Level, listed, note, ok, problem, took, warning
+from statusproxy.doctor.findings import Finding, Ids, Level, listed, note, ok, problem, took, warning
 from statusproxy.doctor.looks import shapes
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
@@ -264,7 +264,8 @@ def event_ids(
         match = channels.match(session, by_alias)
         if match.ambiguous:
             alike = sorted(channel for channel in channels.exact if fold_id(channel) == fold_id(session))
-            findings.append(warning("channels.ambiguous", session=session, channels=listed(alike)))
+            lines = written.with_keys("sessions", aliases={**aliases, session: alike[0]})
+            findings.append(warning("channels.ambiguous", session=session, channels=listed(alike), lines=lines))
         elif match.channel is None:
             unknown.append(one)
         else:
@@ -304,7 +305,8 @@ def _unknown(
         lines = written.with_keys("sessions", aliases={**aliases, **meant})
         findings.append(tell("channels.id-alias", sessions=pairs, lines=lines))
     if others:
-        findings.append(warning("channels.id-unknown", count=len(others), sessions=listed(others), first=others[0]))
+        facts = {"count": len(others), "sessions": Ids(others), "first": Ids(others[:1])}
+        findings.append(warning("channels.id-unknown", **facts))
     return findings
 
 

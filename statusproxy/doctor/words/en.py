@@ -392,13 +392,13 @@ WORDS: Final[Words] = {
     "channels.id-unknown": (
         "{count} session(s) that events name are not in the channel list, nor like one in it: {sessions}",
         (
-            "remove deleted ones: statusproxy forget {first} …; add one that has another name in the list to "
+            "remove deleted ones: statusproxy forget -- {first} …; add one that has another name in the list to "
             "sessions.aliases in config.yaml"
         ),
     ),
     "channels.ambiguous": (
         "events name {session}, and several channels differ from it only in case and spaces: {channels}",
-        "choose one: `sessions: {{aliases: {{{session}: CHANNEL}}}}`",
+        "write this into config.yaml, in place of `sessions` if it is there, with the channel that is meant:{lines}",
     ),
     "channels.unheard": ("no event about {channels} so far: the list shows what the gateway says", None),
     "channels.not-checked": ("the channel list was not checked, since the gateway does not answer", None),
@@ -525,8 +525,8 @@ WORDS: Final[Words] = {
     ),
     "webhooks.by-address": (
         (
-            "events from {peers} are trusted for that address alone; a proxy in front, or a port that Docker publishes, "
-            "shows at the same address"
+            "events from {peers} are trusted for that address alone; a proxy in front, or a port that Docker "
+            "publishes, shows at the same address"
         ),
         (
             "if only your own programs post from there, leave it as it is. A proxy in front has to send "

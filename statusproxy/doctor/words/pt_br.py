@@ -393,13 +393,13 @@ WORDS: Final[Words] = {
     "channels.id-unknown": (
         "{count} sessão(ões) que os eventos citam não estão na lista de canais, nem se parecem com um: {sessions}",
         (
-            "remova as apagadas: statusproxy forget {first} …; acrescente a sessions.aliases, em config.yaml, a que "
+            "remova as apagadas: statusproxy forget -- {first} …; acrescente a sessions.aliases, em config.yaml, a que "
             "tem outro nome na lista"
         ),
     ),
     "channels.ambiguous": (
         "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
-        "escolha um: `sessions: {{aliases: {{{session}: CANAL}}}}`",
+        "escreva isto no config.yaml, no lugar de `sessions` se já existir, com o canal certo:{lines}",
     ),
     "channels.unheard": ("nenhum evento sobre {channels} até agora: a lista mostra o que o gateway diz", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),

@@ -15,6 +15,7 @@ from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
 from statusproxy.doctor.looks.channels import corrections, event_ids, nearest
+from statusproxy.doctor.report import words
 from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
@@ -191,15 +192,19 @@ def test_an_id_that_is_no_channel_is_a_problem_only_while_a_channel_like_it_read
 
 
 def test_an_id_that_several_channels_fold_to_is_told() -> None:
-    assert codes(event_ids([session("AB")], ids(["ab", "A B"]), {}))[0] == "ambiguous"
+    finding, *_ = event_ids([session("AB")], ids(["ab", "A B"]), {"old": "x"})
+    assert finding.code == "channels.ambiguous"
+    assert finding.facts["lines"] == ("sessions:", "  aliases:", "    old: x", "    AB: A B")
 
 
 def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
     sessions = [session(f"zz{number}", "disconnected") for number in range(5000)]
     (finding,) = [each for each in event_ids(sessions, ids(IDS), {}) if each.level != "note"]
     assert (finding.code, finding.level, finding.facts["count"]) == ("channels.id-unknown", "warning", 5000)
-    assert finding.facts["sessions"].startswith("zz0, zz1, ")
-    assert len(finding.facts["sessions"]) < 100
+    text, fix = words(finding, "en")
+    assert ": zz0, zz1, " in text
+    assert len(text) < 200
+    assert "statusproxy forget -- zz0 …" in (fix or "")
 
 
 def test_sessions_that_are_like_channels_are_one_line_with_all_their_aliases() -> None:
