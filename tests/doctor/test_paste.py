@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import load, loads
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.words import en
@@ -223,13 +224,17 @@ def test_what_is_there_stays_as_it_is_written_but_for_secrets(written: Written) 
     assert "value: ${WEBHOOK_SECRET}" in text
     assert "prefix: '0123'" in text
     environ = {"WEBHOOK_SECRET": "s", "WHO": "w"}
-    paths = [webhook.path for webhook in loads(paste(TEXT, list(lines)), environ).webhooks]
+    with pytest.raises(ConfigError, match="stands for a secret"):  # or no event would be trusted any more
+        loads(paste(TEXT, list(lines)), environ)
+    filled = [line.replace("********", "secret") for line in lines]
+    paths = [webhook.path for webhook in loads(paste(TEXT, filled), environ).webhooks]
     assert paths == ["/v1/webhooks/receive", "/out", "/tap"]
 
 
 def test_an_entry_is_found_by_its_path_as_a_gateway_tells_paths_apart(written: Written) -> None:
     lines = list(written.with_entry("webhooks", "/V1/webhooks/receive/", **{"from": ["10.0.0.0/8"]}))
-    settings = loads(paste(TEXT, lines), {"WEBHOOK_SECRET": "s", "WHO": "w"})
+    filled = [line.replace("********", "secret") for line in lines]
+    settings = loads(paste(TEXT, filled), {"WEBHOOK_SECRET": "s", "WHO": "w"})
     assert [str(network) for network in settings.webhooks[0].from_] == ["10.0.0.0/8"]
     assert settings.webhooks[0].secret is not None
     assert len(settings.webhooks) == 2

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from statusproxy.admin.messages import SelfReport, Sessions
-from statusproxy.config.addresses import Address, parse_gateway, parse_target
+from statusproxy.config.addresses import Address, mask_url, parse_gateway, parse_target
 from statusproxy.config.paths import SESSION, fold_path
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, Webhook
+from statusproxy.config.spot import MASK
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
@@ -282,7 +283,7 @@ def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
         "inbound_path": inbound_path,
         "inbound_lines": Lines() if inbound else lines(inbound_path),
         "outbound_path": outbound_path,
-        "outbound_to": hub,
+        "outbound_to": mask_url(hub, MASK),
         "outbound_lines": Lines() if outbound else lines(outbound_path, forward_to=hub),
         "session_lines": _session_lines(settings, written, inbound_path),
         "tap_path": tap or "/tap",

@@ -217,3 +217,12 @@ async def test_a_secret_makes_the_address_count_for_nothing() -> None:
     codes = [finding.code for finding in await webhooks(guarded, report(senders=LOCAL))]
     assert "webhooks.by-address" not in codes
     assert "webhooks.seen" in codes
+
+
+async def test_a_token_in_the_address_of_the_hub_is_not_shown() -> None:
+    site = loads(
+        "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /out, forward_to: https://hub.example/T0/s3cret?k=s3cret}]"
+    )
+    (finding,) = await webhooks(site, None)
+    assert finding.facts["outbound_to"] == "https://hub.example/********/********?k=********"
+    assert "s3cret" not in str(finding.facts)
