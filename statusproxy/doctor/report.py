@@ -47,6 +47,7 @@ _SPACE: Final = "\x03"
 _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
     "configuration.broken": [group for group in GROUPS if group != "configuration"],
     "proxy.not-running": ["proxy", "webhooks"],
+    "proxy.admin-elsewhere": ["proxy", "webhooks"],
     "proxy.cannot-be-asked": ["proxy", "webhooks"],
     "proxy.does-not-tell": ["proxy", "webhooks"],
     "proxy.token-refused": ["proxy", "webhooks"],
@@ -56,6 +57,8 @@ _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
     "channels.secret-wrong": ["channels"],
     "channels.no-answer": ["channels"],
     "channels.empty": ["channels"],
+    "channels.hangs": ["channels"],
+    "webhooks.none-yet": ["webhooks"],
     "disk.not-seen": ["disk"],
 }
 

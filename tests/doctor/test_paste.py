@@ -127,6 +127,12 @@ async def _other_spelling(site: Site) -> None:
     await site.gateway.post_all([{"event": "status-find", "session": "suport-", "status": "browserClose"}])
 
 
+async def _two_channels_alike(site: Site) -> None:
+    site.gateway.engine.link("Front Desk")
+    site.gateway.engine.link("FRONTDESK")
+    await site.gateway.post_all([{"event": "status-find", "session": "frontdesk", "status": "browserClose"}])
+
+
 async def _one_sender_of_two(site: Site) -> None:
     site.gateway.engine_webhook = f"http://127.0.0.1:{site.port}/b"
     await site.gateway.unlink("sales")
@@ -144,6 +150,7 @@ RUNNING: dict[str, tuple[dict[str, Any], Post]] = {
     ),
     "webhooks.untrusted-proxy": ({"trusted_proxies": ["10.99.0.0/16"]}, _speaks_for_another),
     "channels.id-alias": ({"sessions": {"alive_grace": "9s", "aliases": {"old": "sales"}}}, _other_spelling),
+    "channels.ambiguous": ({}, _two_channels_alike),
 }  # fmt: skip
 
 

@@ -25,6 +25,9 @@ from statusproxy.status.signals import Verdict
 #: makes some presence events a minute.
 _EARLY = 600.0
 
+#: Seconds after a start within which silence says nothing yet.
+_TOO_EARLY = 180.0
+
 #: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
 _LAG, _AHEAD = 60.0, 5.0
 
@@ -88,7 +91,9 @@ def _arrivals(
         return
     if not trusted and not untrusted:
         tell = problem if up >= _EARLY else warning
-        if heard_before is None:
+        if up < _TOO_EARLY:
+            yield note("webhooks.none-yet", up=ago(up))
+        elif heard_before is None:
             yield tell("webhooks.none", up=ago(up), **ways)
         else:
             yield tell("webhooks.none-any-more", up=ago(up), last=ago(now - heard_before), **ways)
@@ -187,8 +192,9 @@ def _meanings(events: Sequence[EventReport], ways: Mapping[str, Any]) -> Iterato
         yield note("webhooks.unmatched", events=listed(f"{name} ({n})" for name, n in unmatched.most_common()))
     nameless = Counter({one.event: one.count for one in events if one.verdict == Verdict.NAMELESS})
     if nameless:
+        watched = SESSION in ways["session_path"]
         yield warning(
-            "webhooks.nameless",
+            "webhooks.nameless-elsewhere" if watched else "webhooks.nameless",
             count=nameless.total(),
             events=listed(f"{name} ({count})" for name, count in nameless.most_common()),
             **_with_session(ways),
@@ -285,16 +291,17 @@ def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
         "outbound_path": outbound_path,
         "outbound_to": mask_url(hub, MASK),
         "outbound_lines": Lines() if outbound else lines(outbound_path, forward_to=hub),
+        "session_path": next((one.path for one in settings.webhooks if SESSION in one.path), ""),
         "session_lines": _session_lines(settings, written, inbound_path),
         "tap_path": tap or "/tap",
         "tap_lines": Lines() if tap else lines("/tap", forward=False),
     }
 
 
-def _session_lines(settings: Settings, written: Written, inbound_path: str) -> str | Lines:
-    """The block `webhooks` with an entry that has the session in its path; where one has, that it is there."""
+def _session_lines(settings: Settings, written: Written, inbound_path: str) -> Lines:
+    """The block `webhooks` with an entry that has the session in its path; none where one has."""
     if any(SESSION in webhook.path for webhook in settings.webhooks):
-        return f" `webhooks[].path` with {SESSION} is configured"
+        return Lines()
     gateway = settings.gateway.rstrip("/")
     onward = {} if gateway.startswith("unix:") else {"forward_to": f"{gateway}{inbound_path}"}
     return written.with_entry("webhooks", f"{inbound_path.rstrip('/')}/{SESSION}", **onward)
@@ -302,11 +309,9 @@ def _session_lines(settings: Settings, written: Written, inbound_path: str) -> s
 
 def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
     """How a session's id comes to stand in the path, in the words of this site."""
-    path = f"{ways['inbound_path'].rstrip('/')}"
-    path = path if SESSION in path else f"{path}/{SESSION}"
     return {
         "base": ways["base"],
-        "session_path": path,
+        "session_path": ways["session_path"] or f"{ways['inbound_path'].rstrip('/')}/{SESSION}",
         "placeholder": SESSION,
         "session_lines": ways["session_lines"],
     }

@@ -101,6 +101,16 @@ WORDS: Final[Words] = {
         "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
         "esperado antes da instalação; depois dela: systemctl start statusproxy",
     ),
+    "proxy.admin-elsewhere": (
+        (
+            "um statusproxy atende em {address}, mas nada responde em {admin}, o listener de administração deste "
+            "arquivo; o que só o proxy em execução sabe não foi verificado"
+        ),
+        (
+            "se `admin.listen` mudou no arquivo, isso espera um reinício: systemctl restart statusproxy. Se for outro "
+            "statusproxy, dê a cada um suas portas em `listen` e `admin.listen`"
+        ),
+    ),
     "proxy.cannot-be-asked": (
         "o listener de administração está desligado e o proxy não pôde ser consultado: webhooks e ids não verificados",
         None,
@@ -179,6 +189,13 @@ WORDS: Final[Words] = {
             "sockets: rode install.sh de novo"
         ),
     ),
+    "ports.held-unasked": (
+        "{address} está em uso por um statusproxy que não pôde ser consultado: {who}",
+        (
+            "se é o deste arquivo, nada está errado; uma mudança em `admin` que ele não conhece espera um reinício "
+            "(systemctl restart statusproxy)"
+        ),
+    ),
     "ports.another-of-us": (
         "{address} está em uso por um statusproxy que não é o consultado: {who}",
         "pare um dos dois, ou dê a cada um suas portas e seu listener de administração",
@@ -234,6 +251,10 @@ WORDS: Final[Words] = {
     "gateway.tls-failed": (
         "{url} é alcançado, mas o TLS falha: {why}",
         "defina gateway_tls.ca com o certificado da autoridade, ou gateway_tls.server_name com o nome do certificado",
+    ),
+    "gateway.no-tls": (
+        "{url} é alcançado, mas o que escuta ali não fala TLS",
+        "escreva `gateway: {plain}`, ou a porta em que o gateway fala TLS",
     ),
     "gateway.connect-slow": (
         "{url} não aceita a conexão a tempo: {why}",
@@ -292,6 +313,10 @@ WORDS: Final[Words] = {
     "channels.no-answer": (
         "{path} não deu resposta: {why}",
         "a lista consulta o motor sessão por sessão; veja timeouts.response_head e o log do motor",
+    ),
+    "channels.hangs": (
+        "{path} não respondeu em {seconds} s; a verificação do hub desiste após 15 s, a página dele após 90 s",
+        "o gateway consulta o motor sessão por sessão; veja a carga do motor e o log do gateway",
     ),
     "channels.too-large": (
         "{path} é maior que limits.corrected ({limit} bytes): é encaminhada sem correção",
@@ -409,6 +434,10 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
     ),
     "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.none-yet": (
+        "nenhum webhook chegou nos {up} desde o início, o que é pouco tempo para dizer algo",
+        "pergunte de novo daqui a alguns minutos",
+    ),
     "webhooks.none-since-reload": (
         (
             "{count} webhooks vieram antes da mudança da configuração, nenhum depois; rode o doctor de novo "
@@ -469,6 +498,18 @@ WORDS: Final[Words] = {
         (
             "dê a cada sessão uma URL de webhook própria, como {base}{session_path} com o id dela no lugar de "
             "{placeholder} (no wppconnect-server: `webhook` de start-session), e observe esse caminho:{session_lines}"
+        ),
+    ),
+    "webhooks.nameless-elsewhere": (
+        (
+            "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
+            "quem é o estado: uma sessão que caiu continua conectada na lista, ou uma que voltou continua "
+            "desconectada até chegar uma mensagem"
+        ),
+        (
+            "{session_path} é observado e tira a sessão do caminho, mas esses eventos chegaram por outro: dê a cada "
+            "sessão a URL de webhook {base}{session_path} com o id dela no lugar de {placeholder} (no "
+            "wppconnect-server: `webhook` de start-session)"
         ),
     ),
     "webhooks.batch": (

@@ -171,6 +171,13 @@ def test_hundreds_of_corrections_are_summed_up() -> None:
     body = json.dumps({"channels": [{"id": name, "status": "connected"} for name in names]}).encode()
     found = corrections(read(body), [session(name, "disconnected") for name in names], {})
     assert codes(found) == ["corrected"] * 20 + ["more-corrected"]
+    assert found[-1].facts["count"] == 80
+
+
+def test_sessions_that_are_in_no_list_are_not_counted_as_corrected() -> None:
+    body = json.dumps({"channels": [{"id": "sales", "status": "connected"}]}).encode()
+    lost = [session(f"gone{number}", "disconnected") for number in range(65)]
+    assert codes(corrections(read(body), [*lost, session("sales", "disconnected")], {})) == ["corrected"]
 
 
 def test_ids_match_exactly_folded_or_by_alias() -> None:
