@@ -186,6 +186,8 @@ def read(text: str) -> Settings:
         ("reconnect:\n  create:\n    - POST /hook\n  body: [id]\nwebhooks:\n  - path: /Hook/", "4: reconnect.create[0]: it gets no request, since webhooks[0] takes them first; allowed: routes that differ"),
         ("channels:\n  - {path: '/api/{session}', list: [x]}\n  - {path: /api/sessions, list: [x]}", "4: channels[1]: it gets no request, since channels[0] takes them first; allowed: routes that differ"),
         ("webhooks:\n  - {path: /tap, forward: false}\nchannels:\n  - {path: /tap, list: [x]}", "5: channels[0]: it gets no request, since webhooks[0] takes them first; allowed: routes that differ"),
+        ("channels: [{path: '/api/channels?x=1'}]", '2: channels[0].path: found "/api/channels?x=********"; allowed: a path such as /api/channels or /api/channels/{session}, without a query; did you mean "/api/channels"?'),
+        ("channels: [{path: '/api/{name}'}]", '2: channels[0].path: found "/api/{name}"; allowed: {session} as the only placeholder'),
         ("webhooks: [{path: /api/channels, forward: false}]", "2: webhooks[0]: it takes the requests of /api/channels, which the preset has in channels; allowed: another path, or preset_without: [/api/channels]"),
         ("webhooks:\n  - {path: /x}\n  - {path: '/v1/webhooks/{session}'}", "4: webhooks[1]: it takes the requests of /v1/webhooks/receive, which the preset has in webhooks; allowed: another path, an entry /v1/webhooks/receive before this one, or preset_without: [/v1/webhooks/receive]"),
         ("channels: [{path: '/api/{session}', list: [x]}]", "2: channels[0]: it takes the requests of /api/channels, which the preset has in channels; allowed: another path, or preset_without: [/api/channels]"),

@@ -76,6 +76,7 @@ SALES = {"id": "sales", "status": "connected"}
         (answer(b"{}", status="500 Oops"), "refused", "problem"),
         (answer(b"<html>", "Content-Type: text/html; charset=utf-8"), "not-json", "problem"),
         (answer(b'{"ok":true}'), "no-list", "problem"),
+        (answer(b"{}"), "no-list", "problem"),
         (answer(b'{"result":{"items":[{"id":"a"}]}}'), "list-elsewhere", "problem"),
         (listing({"uid": "a", "status": "connected"}), "no-ids", "problem"),
         (listing({"id": "a", "phase": "connected"}), "no-status", "problem"),
@@ -265,3 +266,21 @@ async def test_the_subjects_gateway_is_asked_for_its_lists() -> None:
 async def test_a_gateway_that_ends_the_connection_gave_no_answer() -> None:
     subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=True)
     assert {one.code for one in await channels.look(subject)} == {"channels.no-answer"}
+
+
+async def test_a_list_that_hangs_is_given_up_within_a_persons_patience(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "PATIENCE", 0.01)
+    origin.answer = b""
+    subject = Subject(loads(f"gateway: {origin.url}\npreset_without: /api/available-sessions"))
+    subject.gateway_answers = True
+    assert [(one.code, one.level) for one in await channels.look(subject)] == [("channels.hangs", "problem")]
+
+
+async def test_a_document_without_any_field_says_so(origin: Origin) -> None:
+    origin.answer = answer(b"{}")
+    subject = Subject(loads(f"gateway: {origin.url}\npreset_without: /api/available-sessions"))
+    subject.gateway_answers = True
+    (finding,) = await channels.look(subject)
+    assert (finding.code, finding.facts["members"]) == ("channels.no-list", "–")
