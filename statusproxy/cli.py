@@ -107,19 +107,12 @@ def demo(serve: bool) -> None:
     sys.exit(0 if asyncio.run(story.play()) else 1)
 
 
-class _SessionId(click.ParamType):
-    """A session's id, which is not empty: a script's variable may be."""
+def _named(context: click.Context, parameter: click.Parameter, said: Any) -> Any:
+    """An id of a session, or several, as given. None is empty, as a script's variable may be."""
+    if said == "" or (isinstance(said, tuple) and "" in said):
+        raise click.BadParameter("an empty text is no session's id", context, parameter)
+    return said
 
-    name = "session"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The id as it is."""
-        if not value:
-            self.fail("an empty text is no session's id", param, ctx)
-        return value
-
-
-_SESSION = _SessionId()
 
 _admin_option = click.option(
     "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The admin listener, if not as the configuration says."
@@ -142,7 +135,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("session", type=_SESSION, required=False)
+@click.argument("session", callback=_named, required=False)
 @_config_option
 @_admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
@@ -159,7 +152,7 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
 
 
 @main.command()
-@click.argument("session", type=_SESSION)
+@click.argument("session", callback=_named)
 @_config_option
 @_admin_option
 def release(session: str, config: Path | None, admin: str | None) -> None:
@@ -172,7 +165,7 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
 
 
 @main.command()
-@click.argument("sessions", metavar="SESSION...", type=_SESSION, nargs=-1, required=True)
+@click.argument("sessions", metavar="SESSION...", callback=_named, nargs=-1, required=True)
 @_config_option
 @_admin_option
 def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) -> None:
