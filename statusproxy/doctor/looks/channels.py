@@ -268,7 +268,7 @@ def event_ids(
     for one in heard:
         session = one.session
         match = channels.match(session, by_alias)
-        if match.ambiguous:
+        if match.ambiguous and match.channel is None:  # an alias settles it
             alike = sorted(channel for channel in channels.exact if fold_id(channel) == fold_id(session))
             lines = written.with_keys("sessions", aliases={**aliases, session: alike[0]})
             findings.append(warning("channels.ambiguous", session=session, channels=listed(alike), lines=lines))
