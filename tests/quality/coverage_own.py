@@ -83,8 +83,8 @@ def _settings(folder: Path, source: Path, root: Path) -> Path:
     left_out = "".join(f"\n    {pattern}" for pattern in report["exclude_also"])
     path = folder / "coveragerc"
     path.write_text(
-        f"[run]\nbranch = True\ninclude = {root / source}\ndata_file = {folder}/data\ndisable_warnings = no-data-collected"
-        f"\n[report]\nexclude_also ={left_out}\n"
+        f"[run]\nbranch = True\ninclude = {root / source}\ndata_file = {folder}/data\n"
+        f"disable_warnings = no-data-collected\n[report]\nexclude_also ={left_out}\n"
     )
     return path
 

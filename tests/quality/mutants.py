@@ -99,8 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return result
 
+    files = list(chosen)
+    random.Random(options.seed).shuffle(files)  # where time ends, it is not always the same that are left
     with ThreadPoolExecutor(options.workers) as pool:
-        results = list(pool.map(work, chosen))
+        results = list(pool.map(work, files))
     tried, noticed = sum(one.tried for one in results), sum(one.noticed for one in results)
     share = 100 * noticed / tried if tried else 100.0
     slow = sum(one.slow for one in results)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
@@ -22,6 +21,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -39,6 +40,9 @@ _PASSED, _FAILED, _NOT_FOUND, _LATE = 0, 1, 3, -1000
 
 #: Bytes of data that a mutant may take.
 _MEMORY = 3 << 30
+
+#: Seconds for a test file whose source is imported anew.
+_WHOLE = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,6 @@ class Baseline:
 
     seconds: dict[str, float]
     reach: dict[int, list[str]]
-    whole: float
 
     def tests(self, mutation: Mutation) -> list[str]:
         """The tests that reach a mutation's lines, the quickest first."""
@@ -74,29 +77,36 @@ def run(job: Job) -> list[dict[str, str]]:
     """Try each mutant of the job. The results in the order of its numbers."""
     text = Path(job.source).read_text()
     chosen = [mutation for mutation in mutations(text) if mutation.number in set(job.numbers)]
-    fates = _within_functions(job, text, [one for one in chosen if one.function is not None])
+    fates, tests = _within_functions(job, text, [one for one in chosen if one.function is not None])
     for mutation in chosen:
-        if fates.get(mutation.number, SURVIVED) == SURVIVED:
-            fates[mutation.number] = _imported_anew(job, text, mutation)
+        fate = fates.get(mutation.number, SURVIVED)
+        if fate in (SURVIVED, UNREACHED):  # it may count while the module is imported, or be remembered from then
+            anew = _imported_anew(job, text, mutation, tests.get(mutation.number, [job.test]))
+            fates[mutation.number] = fate if anew == SURVIVED else anew
     return [{"mutation": str(one), "fate": fates[one.number]} for one in chosen]
 
 
 # Mutants within functions: the tests are collected once, each mutant is a fork.
 
 
-def _within_functions(job: Job, text: str, chosen: Sequence[Mutation]) -> dict[int, str]:
-    """The fate of each, in a process of its own, so that this one imports nothing of the project."""
+def _within_functions(job: Job, text: str, chosen: Sequence[Mutation]) -> tuple[dict[int, str], dict[int, list[str]]]:
+    """The fate of each, and the tests of those that survived.
+
+    All in a process of its own, so that this one imports nothing of the project.
+    """
     report = Path(job.folder, "fates.json")
 
     def collect() -> int:
-        return _pytest(job, [], plugins=[_Loop(job, text, chosen, report)])
+        os.environ["HYPOTHESIS_PROFILE"] = "brief"
+        return _pytest(job, [job.test], plugins=[_Loop(job, text, chosen, report)])
 
     if not chosen:
-        return {}
+        return {}, {}
     _fork(collect, limit=None)
     if not report.exists():
         raise RuntimeError(f"{job.test} cannot be collected")
-    return {int(number): fate for number, fate in json.loads(report.read_text()).items()}
+    fates, tests = json.loads(report.read_text())
+    return {int(one): fate for one, fate in fates.items()}, {int(one): names for one, names in tests.items()}
 
 
 class _Loop:
@@ -110,21 +120,24 @@ class _Loop:
         baseline = self._measure(session)
         items = {item.nodeid: item for item in session.items}
         fates: dict[int, str] = {}
+        tests: dict[int, list[str]] = {}
         for mutation in self._chosen:
             names = baseline.tests(mutation)
             if not names:
                 fates[mutation.number] = UNREACHED
                 continue
             limit = self._job.patience + 5 * sum(map(baseline.seconds.__getitem__, names))
-            code = _fork(lambda m=mutation, n=names: self._try(m, [items[name] for name in n]), limit)  # type: ignore[misc]
-            fates[mutation.number] = _fate(code)
-        fates[-1] = str(baseline.whole)
-        self._report.write_text(json.dumps(fates))
+            attempt = partial(self._try, mutation, [items[name] for name in names])
+            fates[mutation.number] = _fate(_fork(attempt, limit))
+            tests[mutation.number] = names
+        self._report.write_text(json.dumps([fates, tests]))
         return True
 
     def _try(self, mutation: Mutation, items: list[pytest.Item]) -> int:
         assert mutation.function is not None
-        code = compile(mutate(self._text, mutation.number), os.path.abspath(self._job.source), "exec", dont_inherit=True)
+        code = compile(
+            mutate(self._text, mutation.number), os.path.abspath(self._job.source), "exec", dont_inherit=True
+        )
         if not _swap(code, mutation.function):
             return _NOT_FOUND
         return _run(items)
@@ -135,7 +148,6 @@ class _Loop:
         def measure() -> int:
             tracer = coverage.Coverage(data_file=None, include=[self._job.source], config_file=False)
             seconds = {}
-            began = time.monotonic()
             tracer.start()
             for item, after in zip(session.items, [*session.items[1:], None], strict=True):
                 start = time.monotonic()
@@ -144,12 +156,12 @@ class _Loop:
                     seconds[item.nodeid] = time.monotonic() - start
             tracer.stop()
             reach = tracer.get_data().contexts_by_lineno(os.path.abspath(self._job.source))
-            report.write_text(json.dumps([seconds, reach, time.monotonic() - began]))
+            report.write_text(json.dumps([seconds, reach]))
             return _PASSED
 
         _fork(measure, limit=None)
-        seconds, reach, whole = json.loads(report.read_text())
-        return Baseline(seconds, {int(line): names for line, names in reach.items()}, whole)
+        seconds, reach = json.loads(report.read_text())
+        return Baseline(seconds, {int(line): names for line, names in reach.items()})
 
 
 def _run(items: Sequence[pytest.Item], after: pytest.Item | None = None) -> int:
@@ -172,18 +184,19 @@ def _run(items: Sequence[pytest.Item], after: pytest.Item | None = None) -> int:
 
 def _swap(code: CodeType, where: tuple[str, int]) -> bool:
     """Give every living function of that name and line the code it has in `code`. Whether there was one."""
-    (new,) = [one for one in _codes(code) if (one.co_qualname, one.co_firstlineno) == where] or [None]
+    new = next((one for one in _codes(code) if (one.co_qualname, one.co_firstlineno) == where), None)
     if new is None:
         return False
     swapped = False
     for function in gc.get_objects():
-        if type(function) is FunctionType and function.__code__.co_filename == new.co_filename:
-            if (function.__code__.co_qualname, function.__code__.co_firstlineno) == where:
-                try:
-                    function.__code__ = new
-                except ValueError:  # it no longer has the same cells (`super()` is gone)
-                    return False
-                swapped = True
+        if type(function) is not FunctionType or function.__code__.co_filename != new.co_filename:
+            continue
+        if (function.__code__.co_qualname, function.__code__.co_firstlineno) == where:
+            try:
+                function.__code__ = new
+            except ValueError:  # it no longer has the same cells (`super()` is gone)
+                return False
+            swapped = True
     return swapped
 
 
@@ -197,30 +210,37 @@ def _codes(code: CodeType) -> Iterable[CodeType]:
 # Mutants imported anew.
 
 
-class _Mutated(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Finds and loads one module from a changed tree."""
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module from a changed tree."""
 
     def __init__(self, name: str, path: str, tree: ast.Module) -> None:
         super().__init__(name, path)
         self._tree = tree
 
-    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> object:  # type: ignore[override]
-        return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
-
     def get_code(self, fullname: str) -> CodeType:
         return compile(self._tree, self.path, "exec", dont_inherit=True)
 
 
-def _imported_anew(job: Job, text: str, mutation: Mutation) -> str:
-    def attempt() -> int:
-        tree = mutate(text, mutation.number)
-        sys.meta_path.insert(0, _Mutated(job.module, os.path.abspath(job.source), tree))
-        return _pytest(job, ["-x"])
+class _Finder:
+    """Finds one module, for a loader of its own."""
 
-    report = Path(job.folder, "fates.json")
-    whole = float(json.loads(report.read_text())["-1"]) if report.exists() else 20.0
-    code = _fork(attempt, limit=10 + job.patience + 5 * whole)
-    return _fate(code)
+    def __init__(self, loader: _Loader) -> None:
+        self._loader = loader
+
+    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Asked by the import system for each module (PEP 451)."""
+        if name != self._loader.name:
+            return None
+        return importlib.util.spec_from_file_location(name, self._loader.path, loader=self._loader)
+
+
+def _imported_anew(job: Job, text: str, mutation: Mutation, tests: list[str]) -> str:
+    def attempt() -> int:
+        loader = _Loader(job.module, os.path.abspath(job.source), mutate(text, mutation.number))
+        sys.meta_path.insert(0, _Finder(loader))
+        return _pytest(job, ["-x", *tests])
+
+    return _fate(_fork(attempt, limit=_WHOLE))
 
 
 # Processes.
@@ -234,7 +254,7 @@ def _fate(code: int) -> str:
 
 def _pytest(job: Job, options: list[str], plugins: Sequence[object] = ()) -> int:
     fixed = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:cov", f"--basetemp={job.folder}/t"]
-    return int(pytest.main([job.test, *fixed, *options], plugins=[*plugins]))
+    return int(pytest.main([*fixed, *options], plugins=[*plugins]))
 
 
 def _fork(work: Callable[[], int], limit: float | None) -> int:

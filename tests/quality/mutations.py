@@ -206,9 +206,13 @@ def _replacements(parent: ast.AST, node: ast.AST, function: Where | None) -> Ite
             yield "statement removed", ast.Pass()
         case ast.Continue() | ast.Break():
             yield "statement removed", ast.Pass()
-    if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test:
-        if not isinstance(node, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Constant):
-            yield "condition swapped", ast.UnaryOp(ast.Not(), node)  # type: ignore[arg-type]
+    if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test and not _changed_itself(node):
+        yield "condition swapped", ast.UnaryOp(ast.Not(), parent.test)
+
+
+def _changed_itself(test: ast.AST) -> bool:
+    """Whether a condition is of a kind that is changed already."""
+    return isinstance(test, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Constant)
 
 
 def _text(node: ast.expr) -> bool:
