@@ -50,11 +50,11 @@ def sample(files: list[Path], size: int, seed: int, root: Path = ROOT) -> dict[P
 
 
 def attempt(source: Path, numbers: list[int], seconds: float, root: Path = ROOT) -> Result:
-    """Try mutants of one file in a process of its own, which may take so many seconds."""
+    """Try mutants of one file in a process of its own. Those not begun within so many seconds are left out."""
     if not (root / own_test(source)).is_file():
         return Result(source, failure=f"no {own_test(source)}")
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(str(source), module(source), str(own_test(source)), numbers, folder)
+        job = Job(str(source), module(source), str(own_test(source)), numbers, folder, seconds)
         command = [sys.executable, "-m", "tests.quality.mutation_worker"]
         environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{ROOT}"}
         try:
@@ -65,11 +65,11 @@ def attempt(source: Path, numbers: list[int], seconds: float, root: Path = ROOT)
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=seconds,
+                timeout=seconds + 100,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Result(source, failure="no time left")
+            return Result(source, failure="takes too long")
     if done.returncode:
         return Result(source, failure=(done.stderr.strip().splitlines() or ["failed"])[-1])
     fates = json.loads(done.stdout)

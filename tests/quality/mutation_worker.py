@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import ctypes
 import gc
 import importlib.machinery
 import importlib.util
@@ -41,6 +42,9 @@ _PASSED, _FAILED, _NOT_FOUND, _LATE = 0, 1, 3, -1000
 #: Bytes of data that a mutant may take.
 _MEMORY = 3 << 30
 
+#: prctl(2): the signal that a process gets when its parent dies, so that no mutant outlives the run.
+_PR_SET_PDEATHSIG = 1
+
 #: Seconds for a test file whose source is imported anew.
 _WHOLE = 90.0
 
@@ -55,6 +59,8 @@ class Job:
     numbers: list[int]
     folder: str
     """For temporary files."""
+    seconds: float = 600.0
+    """Mutants that are not begun by then are left out."""
     patience: float = 5.0
     """Seconds that a mutant may take, besides five times what the tests take without it."""
 
@@ -77,19 +83,28 @@ def run(job: Job) -> list[dict[str, str]]:
     """Try each mutant of the job. The results in the order of its numbers."""
     text = Path(job.source).read_text()
     chosen = [mutation for mutation in mutations(text) if mutation.number in set(job.numbers)]
-    fates, tests = _within_functions(job, text, [one for one in chosen if one.function is not None])
+    end = time.monotonic() + job.seconds
+    fates, tests = _within_functions(job, text, [one for one in chosen if one.function is not None], end)
+    tried = []
     for mutation in chosen:
+        if time.monotonic() > end:
+            break
+        if mutation.function is not None and mutation.number not in fates:
+            continue
+        tried.append(mutation)
         fate = fates.get(mutation.number, SURVIVED)
         if fate in (SURVIVED, UNREACHED):  # it may count while the module is imported, or be remembered from then
             anew = _imported_anew(job, text, mutation, tests.get(mutation.number, [job.test]))
             fates[mutation.number] = fate if anew == SURVIVED else anew
-    return [{"mutation": str(one), "fate": fates[one.number]} for one in chosen]
+    return [{"mutation": str(one), "fate": fates[one.number]} for one in tried]
 
 
 # Mutants within functions: the tests are collected once, each mutant is a fork.
 
 
-def _within_functions(job: Job, text: str, chosen: Sequence[Mutation]) -> tuple[dict[int, str], dict[int, list[str]]]:
+def _within_functions(
+    job: Job, text: str, chosen: Sequence[Mutation], end: float
+) -> tuple[dict[int, str], dict[int, list[str]]]:
     """The fate of each, and the tests of those that survived.
 
     All in a process of its own, so that this one imports nothing of the project.
@@ -98,7 +113,7 @@ def _within_functions(job: Job, text: str, chosen: Sequence[Mutation]) -> tuple[
 
     def collect() -> int:
         os.environ["HYPOTHESIS_PROFILE"] = "brief"
-        return _pytest(job, [job.test], plugins=[_Loop(job, text, chosen, report)])
+        return _pytest(job, [job.test], plugins=[_Loop(job, text, chosen, report, end)])
 
     if not chosen:
         return {}, {}
@@ -112,8 +127,8 @@ def _within_functions(job: Job, text: str, chosen: Sequence[Mutation]) -> tuple[
 class _Loop:
     """Takes the place of pytest's loop over the tests: it runs them once to measure, then once for each mutant."""
 
-    def __init__(self, job: Job, text: str, chosen: Sequence[Mutation], report: Path) -> None:
-        self._job, self._text, self._chosen, self._report = job, text, chosen, report
+    def __init__(self, job: Job, text: str, chosen: Sequence[Mutation], report: Path, end: float) -> None:
+        self._job, self._text, self._chosen, self._report, self._end = job, text, chosen, report, end
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -122,6 +137,8 @@ class _Loop:
         fates: dict[int, str] = {}
         tests: dict[int, list[str]] = {}
         for mutation in self._chosen:
+            if time.monotonic() > self._end:
+                break
             names = baseline.tests(mutation)
             if not names:
                 fates[mutation.number] = UNREACHED
@@ -265,6 +282,7 @@ def _fork(work: Callable[[], int], limit: float | None) -> int:
         status = _FAILED
         with contextlib.suppress(BaseException):
             os.setsid()
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
             silence = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):

@@ -1,7 +1,8 @@
 """Mutants of a source file: one small change each, of a kind that a user could notice.
 
 Left out is what nobody notices by what the program does: docstrings, annotations, decorators, log lines, the words of
-exceptions, assertions, `__slots__`, `__all__` and `__repr__`, and lines marked `pragma: no cover`.
+exceptions, assertions, `__slots__`, `__all__` and `__repr__`, bounds from 16 on (one more byte or entry), and lines
+marked `pragma: no cover`.
 """
 
 from __future__ import annotations
@@ -150,11 +151,21 @@ def _unnoticed(parent: ast.AST, node: ast.AST) -> bool:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name in _UNNOTICED_NAMES or _is_type(node)
+            return name in _UNNOTICED_NAMES or _is_type(node) or (name.isupper() and _is_bound(node.value))
         case ast.FunctionDef(name=name):
             return name in _UNNOTICED_FUNCTIONS
         case ast.Constant(value=str()):
             return isinstance(parent, ast.Call) and _raised(parent)
+    return False
+
+
+def _is_bound(value: ast.expr | None) -> bool:
+    """A number, perhaps written as a product: one more or less of so many bytes, entries or seconds is not noticed."""
+    match value:
+        case ast.Constant(value=int(number)):
+            return number >= 16
+        case ast.BinOp(left=left, op=ast.Mult() | ast.LShift(), right=ast.Constant(value=int())):
+            return isinstance(left, ast.Constant) or _is_bound(left)
     return False
 
 

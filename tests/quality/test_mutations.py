@@ -56,6 +56,8 @@ def test_every_kind_of_change_is_made(text: str, expected: list[str]) -> None:
         "Entry = A | B | None",
         "from a import b",
         "x = f'words'",
+        "BYTES: Final = 32 * 1024 * 1024",
+        "ENTRIES = 64",
         "def f(): a = b < 4  # pragma: no cover",
     ],
 )

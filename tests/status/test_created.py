@@ -21,6 +21,12 @@ def test_an_answer_that_says_connected_claims_it(body: bytes) -> None:
     assert claims_connected(body, WORDS)
 
 
+@pytest.mark.parametrize("holder", ["data", "result", "response", "channel", "session", "instance"])
+@pytest.mark.parametrize("field", ["status", "state", "connection", "connectionStatus"])
+def test_every_gateways_place_for_the_word_is_read(holder: str, field: str) -> None:
+    assert claims_connected(b'{"%s":{"%s":"open"}}' % (holder.encode(), field.encode()), WORDS)
+
+
 @pytest.mark.parametrize(
     "body",
     [
