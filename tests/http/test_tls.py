@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.proxy.harness import Origin, Running, Wire, answer, get, running
+from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
 
 
 @dataclass
@@ -127,6 +127,20 @@ async def test_our_own_port_speaks_tls_and_tells_the_gateway_so(
         assert origin.requests[0].get("X-Forwarded-Proto") == b"https"
         assert client.writer.get_extra_info("ssl_object").version() in {"TLSv1.2", "TLSv1.3"}
         await client.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_the_proxy_stops_in_order_while_a_client_that_asked_for_nothing_leaves(
+    origin: Origin, tmp_path: Path, authority: Authority, turns: int
+) -> None:
+    async with running(tmp_path, origin.url, tls=authority.issue("127.0.0.1")) as proxy:
+        client = await connect(proxy, authority)
+        await until(lambda: bool(proxy.server.clients.connections))
+        client.writer.close()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await proxy.server.clients.shutdown(0.0)
+        assert not proxy.server.clients.connections
 
 
 async def test_protocols_older_than_tls_1_2_are_refused(origin: Origin, tmp_path: Path, authority: Authority) -> None:

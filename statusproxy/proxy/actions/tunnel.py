@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.downstream.connection import ClientConnection
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.reset import reset
@@ -99,7 +100,7 @@ class Tunnel:
             elif transport.can_write_eof() and not self._gateway_ended and self._client.transport is not None:
                 transport.write_eof()
             else:
-                transport.close()  # sends what is left first, then the gateway's side is lost: that is the end
+                close_once(transport)  # sends what is left first, then the gateway's side is lost: that is the end
             return
         self._seen = self._loop.time()
         self.bytes_up += len(data)
@@ -120,7 +121,7 @@ class Tunnel:
             elif transport.can_write_eof():
                 transport.write_eof()
             else:
-                transport.close()  # TLS has no half to close
+                close_once(transport)  # TLS has no half to close
             return
         self._seen = self._loop.time()
         self.bytes_down += len(data)

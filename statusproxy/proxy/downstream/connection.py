@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from statusproxy.proxy.client_address import LOCAL, Peer
+from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.downstream.body_buffer import BrokenBodyError, RequestBody
 from statusproxy.proxy.downstream.deadline import Deadline
 from statusproxy.proxy.downstream.flow_control import Hold, WritingHalf
@@ -183,7 +184,7 @@ class ClientConnection(WritingHalf):
         transport, self.transport = self.transport, None
         self._end()
         if transport is not None:
-            transport.close()
+            close_once(transport)
 
     def close(self) -> None:
         """Close as soon as no request is being served. Called by a `web.Server` that is about to stop."""
@@ -334,7 +335,7 @@ class ClientConnection(WritingHalf):
             if self._lost:
                 server.connection_lost(self)
             elif self.transport is not None:
-                self.transport.close()  # and it stays, for as long as the client takes to read the rest
+                close_once(self.transport)  # and it stays, for as long as the client takes to read the rest
 
     def _await_next(self) -> None:
         """Begin the next request where it has come, or its head's time, or be idle."""

@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
+from statusproxy.proxy.close_once import close_once
+
 if TYPE_CHECKING:
     from statusproxy.proxy.downstream.connection import ClientConnection
 
@@ -18,7 +20,7 @@ def end_our_half(transport: asyncio.Transport) -> None:
     if transport.can_write_eof():
         transport.write_eof()
     else:
-        transport.close()
+        close_once(transport)
 
 
 class Unplaced(asyncio.Protocol):

@@ -141,6 +141,8 @@ class AnswerBody:
         answer = self._answer
         if answer is None or self._reading:
             return  # whoever reads does it then
+        if answer.error is not None:
+            return  # it failed before the connection's end, which would be taken for its own
         size = self._collected + answer.parser.body.held
         if size > SMALL:
             if not self._room.take(size):

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
+from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.answer_reader import AnswerReader
@@ -138,7 +139,7 @@ class UpstreamConnection(PacedWriting):
     def close(self) -> None:
         """Close the connection once what was written is sent."""
         if self.transport is not None:
-            self.transport.close()
+            close_once(self.transport)
 
     def abort(self) -> None:
         """Give the connection up at once; it is never used again. A half-sent request ends with a reset."""

@@ -416,6 +416,9 @@ class Transport:
     def close(self) -> None:
         self.ended = "closed"
 
+    def is_closing(self) -> bool:
+        return self.ended in {"closed", "aborted"}
+
     def abort(self) -> None:
         self.ended = "aborted"
 
@@ -442,8 +445,8 @@ class Side:
     def tunnel(self, receive: Callable[[bytes | None], None]) -> None:
         self.receive = receive
 
-    def take_over(self, receiver: Any) -> None:
-        self.receive = lambda data: receiver.feed_eof() if data is None else receiver.feed_data(data)
+    def take_over(self, receive: Callable[[bytes | None], None]) -> None:
+        self.receive = receive
 
     def hold(self) -> None:
         self.held = True

@@ -48,6 +48,7 @@ class StandInTransport(asyncio.Transport):
         return self.closed
 
     def close(self) -> None:
+        assert not self.closed, "asyncio's TLS transport does not bear a second close"
         self.closed = True
 
     def abort(self) -> None:

@@ -540,6 +540,14 @@ async def test_a_connection_that_is_lost_within_a_shutdown_is_left_alone(port: P
     assert not transport.aborted
 
 
+async def test_a_shutdown_closes_no_connection_that_its_client_has_just_ended(port: Port) -> None:
+    connection, transport = port.connect(StandInTransport("", object()))
+    await turns()
+    transport.close()  # as asyncio's TLS does, a turn before it tells of the loss
+    await connection.shutdown(0.0)
+    assert (connection.state, connection.unsent, transport.aborted) == (State.CLOSED, False, False)
+
+
 async def test_a_client_without_a_place_has_nothing_to_shut_down(port: Port) -> None:
     connection = port.server()
     await connection.shutdown(0.0)

@@ -44,11 +44,34 @@ class Pool:
         self.released.append(connection)
 
 
+class Answer:
+    """What has come of an answer behind its head: `rest`, and whether that is all (`complete`).
+
+    It is its own parser: of that only `complete`, `trailers` and the bytes held are asked.
+    """
+
+    def __init__(self, rest: bytes, complete: bool) -> None:
+        self.rest = rest
+        self.complete = complete
+        self.parser = self.body = self
+        self.trailers: list[Header] = []
+        self.whole: object = None
+        self.error: UpstreamError | None = None
+
+    @property
+    def held(self) -> int:
+        return len(self.rest)
+
+    def ready(self) -> bytes:
+        rest, self.rest = self.rest, b""
+        return rest
+
+
 @dataclass(eq=False)
 class Connection:
     """A connection to the gateway that gives one answer; `used` counts this exchange as well."""
 
-    answer: ResponseHead | UpstreamError = field(default_factory=lambda: HEAD)
+    gives: ResponseHead | UpstreamError = field(default_factory=lambda: HEAD)
     used: int = 1
     rest: bytes = b"ok"
     complete: bool = True
@@ -59,13 +82,8 @@ class Connection:
         self.written: list[bytes] = []
         self.request_done = False
         self.given_up: str | None = None
-        self.whole: object = None
-        self.trailers: list[Header] = []
+        self.answer = Answer(self.rest, self.complete)
         self.answered: asyncio.Event | None = None
-
-    @property
-    def held(self) -> int:
-        return len(self.rest)
 
     def begin(self, **began: object) -> None:
         self.began = began
@@ -76,13 +94,9 @@ class Connection:
     async def head(self) -> ResponseHead:
         if self.answered is not None:
             await self.answered.wait()
-        if isinstance(self.answer, UpstreamError):
-            raise self.answer
-        return self.answer
-
-    def ready(self) -> bytes:
-        rest, self.rest = self.rest, b""
-        return rest
+        if isinstance(self.gives, UpstreamError):
+            raise self.gives
+        return self.gives
 
     def give_up(self, error: UpstreamError) -> None:
         self.given_up = error.code
@@ -349,9 +363,9 @@ async def test_an_answer_that_is_not_whole_gives_its_connection_back_at_the_end(
     pool = Pool(connection)
     await send(made, pool)
     assert pool.released == []
-    assert connection.whole is not None
+    assert connection.answer.whole is not None
     made.close()
-    assert (pool.released, connection.whole) == ([connection], None)
+    assert (pool.released, connection.answer.whole) == ([connection], None)
 
 
 async def test_the_room_that_an_answer_took_is_given_back_at_the_end() -> None:
