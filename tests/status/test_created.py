@@ -75,12 +75,6 @@ def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
     assert not proves_deletion(body)
 
 
-@pytest.mark.parametrize("holder", ["data", "result", "response", "channel", "session", "instance"])
-@pytest.mark.parametrize("field", ["status", "state", "connection", "connectionStatus"])
-def test_every_gateways_place_for_the_word_is_read(holder: str, field: str) -> None:
-    assert claims_connected(b'{"%s":{"%s":"open"}}' % (holder.encode(), field.encode()), WORDS)
-
-
 @pytest.mark.parametrize(
     "body",
     [
