@@ -850,3 +850,16 @@ def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:
             hear(sessions, name, ALIVE, arrival=3.0, event_id=str(number))
     assert hear(sessions, names[0], DOWN, arrival=4.0, event_id="lost") == "duplicate"
     assert hear(sessions, names[0], ALIVE, arrival=4.0, event_id="0") == "applied"
+
+
+def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:
+    sessions = SessionMap()
+
+    def tell(kind: Kind, ahead: float, arrival: float) -> str:
+        signal = Signal(kind, "sales", None, "e", None, None, ahead)
+        return sessions.hear(Reading(Verdict.SIGNAL, "e", "sales", signal), arrival, "/in").verdict
+
+    assert tell(DOWN, 10_900.5, 100.0) == "applied"
+    assert tell(UP, 10_901.5, 101.0) == "applied"
+    assert tell(DOWN, 10_900.75, 102.0) == "late"
+    assert not sessions.has_overrides
