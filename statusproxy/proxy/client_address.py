@@ -26,8 +26,11 @@ _REWRITTEN: Final = frozenset(
     }
 )
 
-#: Peers remembered that speak for others without being trusted to.
-_STRANGERS: Final = 16
+#: Those that name the client.
+_NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+
+#: Peers remembered that speak for others, of those trusted to and of those not.
+_PEERS: Final = 16
 
 #: The names of `_REWRITTEN`, for callers that look whether a request has any.
 SAID: Final = _REWRITTEN
@@ -76,7 +79,7 @@ def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
 class Trust:
     """The networks whose proxies are trusted to say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_looked_up", "_networks", "introduce", "strangers")
+    __slots__ = ("_looked_up", "_networks", "introduce", "speakers", "strangers")
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
@@ -85,6 +88,8 @@ class Trust:
         self.introduce = lru_cache(maxsize=4096)(self._introduce)
         self.strangers: dict[str, None] = {}
         """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
+        self.speakers: dict[str, None] = {}
+        """Trusted proxies that have named a client; the first few."""
 
     def is_trusted(self, text: str) -> bool:
         """Whether `text` is the address of a trusted proxy."""
@@ -138,10 +143,11 @@ class Trust:
         if said:
             client = self.client(peer, headers).encode("latin-1", "replace")
             headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
+            known = self.speakers
             if not self.is_trusted(peer.address):
-                said = {}
-                if len(self.strangers) < _STRANGERS:
-                    self.strangers[peer.address] = None
+                said, known = {}, self.strangers
+            if len(known) < _PEERS and (said.keys() & _NAMING or known is self.strangers):
+                known[peer.address] = None
         chain = said.get(b"x-forwarded-for", [])
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),
