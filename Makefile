@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
+.PHONY: coverage-own mutants
 .PHONY: help demo test check run lint types unit steady format bench bench-before faults soak clean
 
 help:
@@ -18,6 +19,8 @@ help:
 	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
+	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
+	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
 	@echo "make clean   remove what the other commands made"
 
 # One stamp for each set of packages. It is younger than the pins: then the environment holds just these versions.
@@ -52,6 +55,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 types: $(VENV)/.ready
 	$(BIN)/mypy
@@ -68,6 +72,18 @@ unit: $(VENV)/.ready
 
 check: lint types
 	$(BIN)/python -m pytest -q $(parallel) -m "not slow"
+
+# How well the tests hold. ROOM is a folder or file below statusproxy/.
+ROOM ?=
+SAMPLE ?= 200
+SEED ?= 1
+SECONDS ?= 600
+
+coverage-own: $(VENV)/.ready
+	$(BIN)/python -m tests.quality.coverage_own --room "$(ROOM)"
+
+mutants: $(VENV)/.ready
+	$(BIN)/python -m tests.quality.mutants --room "$(ROOM)" --sample $(SAMPLE) --seed $(SEED) --seconds $(SECONDS)
 
 # The whole suite again and again, to the first failure: RUNS times, beside BUSY processes that only compute.
 RUNS ?= 10

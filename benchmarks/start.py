@@ -1,11 +1,9 @@
 """How long until it is ready, and how much memory it takes with nothing to do."""
 
 import contextlib
-import os
 import socket
 import sys
 import time
-from pathlib import Path
 
 import yaml
 
@@ -54,15 +52,3 @@ def measure(fleet: Fleet, *, turns: int) -> tuple[Section, list[Finding]]:
         Finding("start-up to READY", ready.text("s", 2), "", _READY.text, _READY.verdict(ready.value)),
         Finding("memory at rest", rest.text("MiB", 1), "", _REST.text, _REST.verdict(rest.value)),
     ]
-
-
-def modules_by_cost(limit: int = 12) -> list[tuple[str, int]]:
-    """The imports that take the start longest, microseconds each, for docs/performance.md."""
-    import subprocess
-
-    command = [sys.executable, "-X", "importtime", "-c", "import statusproxy.server, statusproxy.cli, uvloop"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(HERE).parent)}
-    said = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, timeout=60).stderr
-    rows = [line.removeprefix("import time:").split("|") for line in said.splitlines() if "|" in line]
-    costs = [(row[2].strip(), int(row[0])) for row in rows if row[0].strip().isdigit()]
-    return sorted(costs, key=lambda cost: -cost[1])[:limit]

@@ -163,16 +163,3 @@ def _growth() -> tuple[Section, list[Finding]]:
         "growth from 10 to 10 000 sessions", f"{worst:.2f} × at most", "", _FLAT.text, _FLAT.verdict(worst)
     )
     return section, [finding]
-
-
-def memory_of_map(known: int = 10_000) -> float:
-    """KiB that one session in the map takes."""
-    import tracemalloc
-
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    sessions = _sessions(known)
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert sessions.records()
-    return grown / known / 1024

@@ -34,8 +34,10 @@ async def loop_clock() -> LoopClock:
     return LoopClock(asyncio.get_running_loop())
 
 
-#: The same examples at each run, so that a red run is red again; `make soak` looks for new ones.
+#: The same examples at each run, so that a red run is red again; `make soak` looks for new ones,
+#: and `make mutants` is content with a few where they are enough.
 settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("brief", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("random", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 

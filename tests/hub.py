@@ -291,13 +291,6 @@ class Hub:
         words = await self.channels(within=CRON_PATIENCE)
         return [session for session, word in words.items() if word.lower() != "connected"]
 
-    async def qr_cron(self) -> list[str]:
-        """The other cron, each 15 minutes: it asks for a QR code for every channel that is not connected."""
-        asked = await self.alerts()
-        for session in asked:
-            await self.call("GET", f"{channel_path(session)}/qr")
-        return asked
-
     async def reconnect(
         self, session: str, scan: Callable[[], Awaitable[object]], *, scan_after: int = 2, rounds: int = 12
     ) -> Reconnected:

@@ -32,7 +32,6 @@ class _Names(ast.NodeVisitor):
         self.found: list[str] = []
         self._theirs: dict[str, object] = {}  # names in this file that are aiohttp's, and what they are
         self._values: set[str] = set()  # names and attributes whose value is of one of its types
-        self._classes: list[ast.ClassDef] = []
 
     def _tell(self, node: ast.AST, what: str) -> None:
         self.found.append(f"line {getattr(node, 'lineno', 0)}: {what}")

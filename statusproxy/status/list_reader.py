@@ -345,9 +345,9 @@ class _Layout(msgspec.Struct, frozen=True):
 def _lay_out(document: bytes, text: str, position: int, raws: Sequence[Raw]) -> _Layout | None:
     """Lay a list's elements over the `[` at `position`; `None` if they are not what stands there.
 
-    `msgspec` gives the elements but not their places, and cuts integers of more than 20 digits short. So the
-    elements are joined by the separator that follows the first, and only if that is what the document holds
-    are their lengths trusted: each element is then followed by a comma or by the end of the list.
+    `msgspec` gives the elements but not their places. So the elements are joined by the separator that follows the
+    first, and only if that is what the document holds are their lengths trusted: each element is then followed by a
+    comma or by the end of the list.
     """
     first = after_space(text, position + 1)
     separator = b","
@@ -355,8 +355,6 @@ def _lay_out(document: bytes, text: str, position: int, raws: Sequence[Raw]) -> 
         after = first + len(raws[0])
         comma = after_space(text, after)
         separator = document[after : after_space(text, comma + 1)]
-        if text[comma : comma + 1] != ",":
-            return None
     joined = separator.join(raws)
     last = after_space(text, first + len(joined))
     if text[last : last + 1] != "]" or not document.startswith(joined, first):

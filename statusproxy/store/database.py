@@ -363,7 +363,7 @@ class _Transaction:
     def __enter__(self) -> sqlite3.Cursor:
         return self._connection.execute("BEGIN IMMEDIATE")
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, _traceback: object) -> None:
         try:
             if kind is None:
                 self._connection.execute("COMMIT")

@@ -12,7 +12,7 @@ def test_an_unlinked_phone_is_still_called_connected() -> None:
     engine.link("sales")
     assert engine.unlink("sales") == [{"event": "status-find", "session": "sales", "status": "disconnectedMobile"}]
     assert engine.check("sales") == "CONNECTED"
-    assert not engine.really_connected("sales")
+    assert engine.line("sales") is Line.LOST
 
 
 def test_a_plain_session_hands_out_a_qr_code_at_once() -> None:
@@ -55,7 +55,7 @@ def test_a_linked_session_has_no_qr_code() -> None:
     engine = Engine()
     engine.link("sales")
     assert engine.qr("sales")[0].code is None
-    assert engine.really_connected("sales")
+    assert engine.line("sales") is Line.LINKED
 
 
 def test_creating_a_session_that_is_there_leaves_it_alone() -> None:

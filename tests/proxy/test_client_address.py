@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.client_address import Peer, Trust, parse_address, within
+from statusproxy.proxy.client_address import LOCAL, Peer, Trust, parse_address, within
 from tests.proxy.harness import Origin, get, running
 
 TRUST = Trust([ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")])
@@ -164,6 +164,15 @@ def test_forwarded_names_the_host_that_was_asked_for_where_one_was() -> None:
     assert told(STRANGER, (b"Forwarded", b""), host=b"")[b"Forwarded"] == b"for=203.0.113.9;proto=http"
     quoted = told(STRANGER, (b"Forwarded", b""), host=b'a"b\\c')[b"Forwarded"]
     assert quoted == b'for=203.0.113.9;proto=http;host="abc"'
+
+
+def test_a_client_of_tls_is_told_of_as_such() -> None:
+    secure = told(Peer("203.0.113.9", secure=True), (b"Forwarded", b""), host=b"")
+    assert (secure[b"X-Forwarded-Proto"], secure[b"Forwarded"]) == (b"https", b"for=203.0.113.9;proto=https")
+
+
+def test_a_client_on_a_unix_socket_is_told_of_as_this_host() -> None:
+    assert told(Peer(LOCAL))[b"X-Forwarded-For"] == told(Peer(LOCAL))[b"X-Real-IP"] == b"127.0.0.1"
 
 
 def test_a_request_that_says_nothing_is_introduced_by_its_peer() -> None:

@@ -165,3 +165,25 @@ def test_a_304_has_the_tag_and_vary_of_its_200_and_nothing_about_the_body(asked:
     about_body = {b"content-type", b"content-language", b"content-range", b"content-length", b"content-encoding"}
     assert answer.headers == [header for header in whole.headers if header[0].lower() not in about_body]
     assert {b"ETag", b"Vary", b"Cache-Control"} <= dict(answer.headers).keys()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"If-Match", b"If-Modified-Since", b"If-None-Match", b"If-Range", b"If-Unmodified-Since", b"Range", b"A-IM"),
+        *(b"Accept-Encoding", b"Want-Content-Digest", b"Want-Repr-Digest", b"Want-Digest"),
+    ],
+)
+def test_the_gateway_is_not_asked_for_a_part_or_another_form_of_the_list(name: bytes) -> None:
+    assert ask([(name, b"x"), (b"Accept", b"*/*")]) == [(b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"Accept-Ranges", b"Content-Digest", b"Content-Encoding", b"Content-Length", b"Content-MD5", b"Digest"),
+        *(b"ETag", b"Last-Modified", b"Repr-Digest", b"Signature", b"Signature-Input"),
+    ],
+)
+def test_what_was_said_of_the_body_that_came_is_not_said_of_another(name: bytes) -> None:
+    assert (name, b"gone") not in represented([], [(name, b"gone")]).headers

@@ -103,3 +103,9 @@ def test_the_time_grows_with_the_length_and_no_faster(unit: bytes) -> None:
             forwarded_for([other])
 
     assert takes_less(lambda: reading(16_000), 40, lambda: reading(1_000))
+
+
+def test_each_of_the_most_elements_may_have_four_pairs_and_not_one_separator_more() -> None:
+    line = b",".join([b"for=a;proto=b;by=c;host=d"] * MOST_ELEMENTS)
+    assert forwarded_for([line]) == [b"a"] * MOST_ELEMENTS
+    assert forwarded_for([line + b";"]) is None

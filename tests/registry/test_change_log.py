@@ -65,6 +65,17 @@ def test_a_clock_that_was_set_back_silences_nothing(
     assert [line[0] for line in caplog.messages] == ["a", "b"]
 
 
+def test_the_minute_is_not_begun_anew_while_it_lasts(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LINES", 1)
+    log = ChangeLog()
+    log.changed([lost("a")], 1_000.0)
+    log.overdue(10, 1_000.0)
+    log.changed([lost("b")], 1_000.0)
+    assert [line[0] for line in caplog.messages] == ["a"]
+
+
 def test_forgotten_sessions_are_said_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
     log = ChangeLog()
     for number in range(120):

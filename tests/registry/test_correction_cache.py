@@ -61,3 +61,20 @@ def test_the_bytes_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert cache.find(large, 50.0, 0.0) is None
     cache.clear()
     assert (cache._size, cache._entries) == (0, {})
+
+
+def test_a_correction_made_anew_takes_the_place_of_the_one_before() -> None:
+    cache = CorrectionCache()
+    for number in range(3):
+        answer = remember(cache, b"[%d]" % number)
+    assert cache.find(answer, 50.0, 0.0) == Correction(b"[2]!", ("sales",))
+    assert cache._size == len(b"[2]") + len(b"[2]!")
+
+
+def test_an_answer_that_just_fits_is_remembered_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOTAL", 21)
+    cache = CorrectionCache()
+    before = remember(cache, b"{}", "sales")
+    large = remember(cache, b"x" * 10)
+    assert cache.find(large, 50.0, 0.0) is not None
+    assert cache.find(before, 50.0, 0.0) is None

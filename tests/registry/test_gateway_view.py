@@ -198,6 +198,9 @@ def test_a_list_of_next_to_nothing_but_ids_is_not_kept_as_an_index(monkeypatch: 
     gateway_view.note(a_list(**{f"s{number}": "open" for number in range(4)}), RULE, None, 1.0)
     words(gateway_view, "s0")
     assert gateway_view.lists() == []
+    kept = gateway_view.note(a_list(s0="open", s1="open", s2="open"), RULE, None, 1.0)
+    words(gateway_view, "s0")
+    assert gateway_view.lists() == [kept]
 
 
 def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

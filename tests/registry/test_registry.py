@@ -146,6 +146,14 @@ async def test_what_changes_nothing_is_waited_for_by_nobody() -> None:
         assert it.disk.saves == 0
 
 
+async def test_what_cannot_be_read_is_counted_and_nothing_else_is() -> None:
+    async with kept() as it:
+        it.registry.hear(body(LOST), "10.0.0.9")
+        assert it.metrics.unread == {}
+        it.registry.hear(b"\xff not JSON", "10.0.0.9")
+        assert it.metrics.unread == {("webhook", "not-json"): 1}
+
+
 async def test_a_waiter_that_is_cancelled_takes_no_change_with_it() -> None:
     async with kept() as it:
         it.disk.free.clear()
@@ -520,6 +528,7 @@ async def test_what_the_gateway_said_and_what_came_is_told_in_the_systems_time()
         assert it.registry.gateway_word("sales") == ("connected", NOW + 1)
         it.clock.ahead = -3_600
         assert it.registry.gateway_word("sales") == ("connected", NOW + 1 - 3_600)
+        assert it.registry.gateway_word("nobody") is None
         await it.hear(LOST)
         assert it.registry.webhooks.last_heard == NOW + 2 - 3_600
         assert it.registry.started_at == NOW
@@ -936,6 +945,17 @@ async def test_with_nothing_to_correct_a_long_list_is_the_very_bytes_that_came()
             assert (await it.registry.correct_in_steps(answer, LIST, it.registry.now(), None))[0].body is answer
             it.clock.now += 1
             assert it.registry.correct(long_list(1_000), LIST, it.registry.now(), None)[0].corrected == ()
+
+
+async def test_what_a_long_list_changes_to_its_end_is_durable_when_awaited() -> None:
+    async with kept() as it:
+        lose(it, 3)
+        for number in range(3):
+            it.registry.created(f"s{number}", it.registry.now())
+        correction, durable = await it.registry.correct_in_steps(long_list(3), LIST, it.registry.now(), None)
+        await durable
+        assert correction.corrected == ()
+        assert [change.session for change in it.disk.changes if change.reason == "reconnected"] == ["s0", "s1", "s2"]
 
 
 async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,3 +145,16 @@ def test_a_session_known_to_be_another_channel_is_not_this_one() -> None:
         Record("SALES", channel="x"),
     ]
     assert [may_be(record, "sales") for record in records] == [True, True, True, False]
+
+
+def test_ids_that_are_gone_neither_differ_nor_hide_that_others_do() -> None:
+    spellings = Spellings()
+    for session in ("support", "Sales", "sales"):
+        spellings.add(session)
+    spellings.remove("support")
+    told = [spellings.differ]
+    spellings.remove("Sales")
+    told.append(spellings.differ)
+    spellings.add("SALES")
+    told.append(spellings.differ)
+    assert told == [True, False, True]

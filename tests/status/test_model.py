@@ -2,6 +2,7 @@
 
 import pytest
 
+from statusproxy.status import model
 from statusproxy.status.clocks import Stamp
 from statusproxy.status.model import Evidence, Override, Record, Release
 
@@ -35,3 +36,8 @@ def test_evidence_of_a_list_makes_its_route_fresh_and_other_evidence_all(
 def test_the_words_that_are_stored_and_shown_stay() -> None:
     assert [*Evidence] == ["list", "qr", "created"]
     assert [*Release] == ["connected-event", "reconnected", "deleted", "alive", "operator", "expired"]
+
+
+def test_changes_have_the_words_that_the_history_and_the_admin_listener_use() -> None:
+    words = (model.STARTED, model.REPEATED, model.RELEASED, model.FORGOTTEN, model.EVICTED)
+    assert words == ("started", "repeated", "released", "forgotten", "evicted")

@@ -1,7 +1,7 @@
 """What the session map may expect of any store (`Store` in statusproxy/store/base.py)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,6 @@ from statusproxy.store.memory import MemoryBackend
 
 from .redis_server import RedisServer, redis_store
 from .samples import DAY, NOW, a_change, a_record, memory_store, overridden, sqlite_store
-
-Reopen = Callable[[], Awaitable[list[str]]]
 
 
 class Bench:

@@ -79,3 +79,27 @@ def test_what_is_too_short_or_empty_is_no_page(content: bytes) -> None:
 @pytest.mark.parametrize("payload", [b"", b"\x81", b"\x05\x01", b"\x02\x0b", b"\x02\x0a", b"\x02\x06\0", b"\xff" * 9])
 def test_what_is_no_whole_row_is_none(payload: bytes) -> None:
     assert columns(payload) is None
+
+
+@pytest.mark.parametrize("kind", ["table", "index"])
+def test_what_of_a_long_payload_stands_in_the_page_is_as_sqlite_has_it(path: Path, kind: str) -> None:
+    sizes = [*range(1, 5), *range(485, 505), *range(995, 1_010), *range(4_045, 4_080), *range(4_500, 4_600, 9), 20_000]
+    schema = "CREATE TABLE t (a)" if kind == "table" else "CREATE TABLE t (a PRIMARY KEY) WITHOUT ROWID"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"PRAGMA page_size = {PAGE}")
+        connection.execute(schema)
+        connection.executemany("INSERT INTO t VALUES (?)", [(b"%05d" % size + b"x" * size,) for size in sizes])
+    pages = [path.read_bytes()[at : at + PAGE] for at in range(0, path.stat().st_size, PAGE)]
+    found = []
+    for number, text in enumerate(pages[1:], start=2):
+        if text[0] not in (2, 10, 13):  # a page that a payload goes on in
+            continue
+        for cell in cells(text, number):
+            assert cell is not None
+            payload, following = cell.local, cell.overflow
+            while following:
+                payload += pages[following - 1][4:]
+                following = int.from_bytes(pages[following - 1][:4], "big")
+            found += columns(payload[: cell.size]) or []
+    assert sorted(len(one) - 5 for one in found if isinstance(one, bytes)) == sizes
+    assert all(isinstance(one, bytes) and int(one[:5]) == len(one) - 5 and set(one[5:]) == {120} for one in found)

@@ -185,11 +185,11 @@ async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
         return slowest, max(alone, decoding())
 
     # Again where need be: another process makes one round's wait longer, such bodies did it each time.
-    for _ in range(3):
+    shares: list[float] = []
+    while len(shares) < 3 and not (shares and min(shares) < 3):
         slowest, alone = await waited()
-        if slowest < 6 * alone / 2:
-            break
-    assert slowest < 6 * alone / 2
+        shares.append(slowest / alone)
+    assert min(shares) < 3
 
 
 async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:

@@ -48,6 +48,18 @@ def test_hop_by_hop_fields_are_sorted_out(name: bytes, roles: dict[bytes, bool])
     assert well_known[name] == [b"x"]
 
 
+NOTED = (
+    *("accept-encoding", "expect", "forwarded", "host", "if-none-match", "sec-websocket-key", "x-forwarded-for"),
+    *("x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip"),
+)
+
+
+@pytest.mark.parametrize(("roles", "name"), [*((REQUEST_ROLES, name) for name in NOTED), (ANSWER_ROLES, "etag")])
+def test_fields_that_the_proxy_reads_are_noted_and_go_on(name: str, roles: dict[bytes, bool]) -> None:
+    header = (name.title().encode(), b"x")
+    assert classify_fields([header], roles) == ([header], {name.encode(): [b"x"]})
+
+
 @pytest.mark.parametrize("connection", [[b"keep-alive, X-Mine"], [b"close", b"x-mine"], [b"X-MINE"]])
 def test_what_connection_names_is_sorted_out(connection: list[bytes]) -> None:
     fields = [(b"X-Mine", b"1"), *((b"Connection", value) for value in connection), (b"x-mine", b"2"), (b"B", b"3")]

@@ -19,6 +19,34 @@ WITH_NUMBERS = [
 ]
 
 
+TEXTS = {
+    "EMPTY_LINES": "too many empty lines where a request should begin",
+    "NO_METHOD": "no method where a request should begin",
+    "METHOD_CASE": "a method in the wrong case",
+    "METHOD_TOO_LONG": "a method of more than 64 bytes",
+    "TARGET_FORM": "the target has no known form",
+    "REQUEST_VERSION": "not HTTP/1.1 or HTTP/1.0",
+    "REASON_PHRASE": "control characters in the reason",
+    "HEAD_END": "the head does not end with an empty line",
+    "HOST_INVALID": "an invalid Host",
+    "HOST_ONCE": "Host must stand once",
+    "LENGTH_TOO_LARGE": "a Content-Length of too many digits",
+    "REQUEST_CODING": "a Transfer-Encoding other than chunked, or in HTTP/1.0",
+    "ANSWER_CODING": "a Transfer-Encoding other than chunked",
+    "CHUNK_END": "no line end behind a chunk's data",
+    "CHUNK_LINE": "an invalid chunk size or extension",
+    "CHUNK_LINE_TOO_LONG": "a chunk's extensions are too long",
+    "TOO_MANY_EXTENSIONS": "too many chunk extensions for too little body",
+    "TRAILER": "an invalid trailer",
+    "TRAILERS_TOO_LARGE": "trailers of more bytes or fields than a head may have",
+}
+
+
+def test_what_is_refused_is_told_in_these_words() -> None:
+    told = {name: value.detail for name, value in vars(refusals).items() if isinstance(value, Refusal)}
+    assert told == TEXTS
+
+
 def test_no_two_reasons_have_the_same_text() -> None:
     texts = [refusal.detail for refusal in NAMED]
     assert len(texts) == len(set(texts))

@@ -1,0 +1,1 @@
+"""How well the tests hold: what each test file covers of its own source, and which mutants nobody notices."""

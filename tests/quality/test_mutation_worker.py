@@ -1,0 +1,88 @@
+"""What becomes of a mutant, however it has to be tried."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.quality.mirror import ROOT
+from tests.quality.mutations import mutations
+from tests.quality.toy import project
+
+pytestmark = pytest.mark.slow
+
+
+def fates(root: Path, text: str, test: str, patience: float = 20.0) -> dict[str, str]:
+    """The fate of every mutant of a source file, by the change."""
+    project(root, {"it": text}, {"it": test})
+    source = "statusproxy/toy/it.py"
+    numbers = [one.number for one in mutations((root / source).read_text())]
+    (root / "work").mkdir()
+    job = {"source": source, "module": "statusproxy.toy.it", "test": "tests/toy/test_it.py", "numbers": numbers}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.quality.mutation_worker"],
+        input=json.dumps({**job, "folder": str(root / "work"), "patience": patience}),
+        cwd=root,
+        env={"PYTHONPATH": f"{root}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    return {one["mutation"].split(": ", 2)[2]: one["fate"] for one in json.loads(done.stdout)}
+
+
+def test_functions_methods_and_values_of_the_module_are_changed_alike(tmp_path: Path) -> None:
+    text = """
+        from functools import lru_cache
+        LIMIT = 4
+        class It:
+            @property
+            def large(self):
+                return self.size > LIMIT
+        @lru_cache
+        def double(number):
+            def inner():
+                return number * 2
+            return inner()
+        TABLE = [double(1), double(2)]
+        def never():
+            return LIMIT
+    """
+    test = """
+        from statusproxy.toy.it import LIMIT, TABLE, It, double
+        def test_large():
+            it = It()
+            it.size = 4
+            assert not it.large
+            it.size = 5
+            assert it.large
+        def test_table():
+            assert TABLE == [2, 4] and double(1) == 2
+    """
+    told = fates(tmp_path, text, test)
+    assert told == {
+        "4 -> 5": "noticed",
+        "return self.size > LIMIT -> return None": "noticed",
+        "self.size > LIMIT -> self.size >= LIMIT": "noticed",
+        "return number * 2 -> return None": "noticed",
+        "number * 2 -> number // 2": "noticed",
+        "2 -> 3": "noticed",
+        "return inner() -> return None": "noticed",
+        "1 -> 2": "noticed",
+        "return LIMIT -> return None": "unreached",
+    }
+
+
+def test_a_mutant_that_never_ends_is_noticed_by_its_time(tmp_path: Path) -> None:
+    text = "def count(number):\n    while number > 0:\n        number -= 1\n    return number\n"
+    told = fates(tmp_path, text, "from statusproxy.toy.it import count\ndef test_it(): assert count(3) == 0\n", 3)
+    assert told["number -= 1 -> pass"] == "too slow"
+    assert told["number > 0 -> number >= 0"] == "noticed"
+
+
+def test_tests_that_fail_without_a_mutant_do_not_notice_one(tmp_path: Path) -> None:
+    test = "from statusproxy.toy.it import f\ndef test_it(): f(); assert 0\ndef test_other(): f()\n"
+    assert fates(tmp_path, "def f():\n    return [4]\n", test)["return [4] -> return None"] == "survived"
