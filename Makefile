@@ -73,7 +73,7 @@ check: lint types
 RUNS ?= 10
 BUSY ?= 0
 steady: $(VENV)/.ready
-	@bash tests/steady.sh $(RUNS) $(BUSY) $(BIN)/python -m pytest -q $(parallel)
+	@bash tests/steady.sh $(RUNS) $(BUSY) $(BIN)/python -m pytest -q -x $(parallel)
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -1,5 +1,6 @@
 """What all tests share: an origin and a proxy in front of it, and how the tests are divided among workers."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.proxy.harness import Origin, Running, running
+from tests.proxy.loop_clock import LoopClock
 
 
 @pytest.fixture
@@ -24,6 +26,12 @@ async def proxy(origin: Origin, tmp_path: Path) -> AsyncIterator[Running]:
     """A proxy with default settings in front of `origin`."""
     async with running(tmp_path, origin.url) as proxy:
         yield proxy
+
+
+@pytest.fixture
+async def loop_clock() -> LoopClock:
+    """The clock of the test's event loop."""
+    return LoopClock(asyncio.get_running_loop())
 
 
 #: The same examples at each run, so that a red run is red again; `make soak` looks for new ones.

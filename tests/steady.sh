@@ -22,7 +22,7 @@ for ((one = 0; one < busy; one++)); do
 done
 for ((run = 1; run <= runs; run++)); do
   begun=$SECONDS
-  if timeout "${RUN_SECONDS:-1800}" "$@" >"$output" 2>&1; then
+  if timeout --signal=INT --kill-after=60 "${RUN_SECONDS:-1800}" "$@" >"$output" 2>&1; then
     printf 'run %d of %d, beside %d: %d s: %s\n' "$run" "$runs" "$busy" $((SECONDS - begun)) "$(tail -n 1 "$output")"
   else
     code=$?

@@ -14,6 +14,9 @@ from statusproxy.admin.messages import Acknowledged
 from tests.admin.process import Process, running_process
 from tests.ports import free_port
 
+pytestmark = pytest.mark.slow
+
+
 LIST = {"success": True, "channels": [{"id": "Sales Team", "name": "Sales Team", "status": "connected"}]}
 
 

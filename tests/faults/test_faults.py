@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from tests.faults import descriptors, held_places, large_work, tables
 from tests.faults.catalogue import FAULTS
@@ -27,7 +26,7 @@ QUICK: Final = [fault for fault in FAULTS if fault.quick]
 MEASURING: Final = {module.__name__ for module in (large_work, held_places, descriptors)}
 
 
-def parameter(fault: Fault) -> ParameterSet:
+def parameter(fault: Fault) -> Any:
     """A fault as a parameter, in the group of those beside which it must not run."""
     module = fault.run.__module__
     group = "measuring" if module in MEASURING else module
@@ -41,7 +40,7 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", map(parameter, QUICK))
+@pytest.mark.parametrize("fault", [parameter(fault) for fault in QUICK])
 def test_an_ordinary_client_does_not_notice(fault: Fault, gateway: Gateway) -> None:
     options = Options.of(Path(PROXY) if PROXY else None, "uvloop")
     outcome = play(fault, gateway, options, quick=True)

@@ -10,6 +10,7 @@ import pytest
 
 from statusproxy.proxy.downstream.connection import ClientConnection, State
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.loop_clock import LoopClock
 
 SHORT = "150ms"
 
@@ -85,14 +86,14 @@ async def test_an_empty_line_behind_a_request_is_no_slow_head(origin: Origin, tm
 
 
 async def test_a_head_begun_just_before_the_connection_got_too_old_is_still_served(
-    origin: Origin, tmp_path: Path
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
-    async with running(tmp_path, origin.url, timeouts={"keep_alive": "200ms"}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"keep_alive": "5s"}) as proxy:
         client = await proxy.connect()
         await client.send(get())
         await client.message()
         await client.send(b"GET /late HTTP/1.1\r\n")
-        await asyncio.sleep(0.4)
+        await loop_clock.move(6)
         await client.send(b"Host: proxy.example\r\n\r\n")
         assert (await client.message()).body == b"ok"
 
@@ -122,12 +123,15 @@ async def test_a_body_that_stops_coming_is_a_408(origin: Origin, tmp_path: Path,
         assert got.get("Connection") == b"close"
 
 
-async def test_a_slow_body_has_all_the_time_it_needs_while_it_comes(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"request_body": SHORT}) as proxy:
+async def test_a_slow_body_has_all_the_time_it_needs_while_it_comes(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    settings = {"timeouts": {"request_body": "3s"}, "limits": {"min_rate": None}}
+    async with running(tmp_path, origin.url, **settings) as proxy:
         client = await proxy.connect()
-        await client.send(get("/", "Content-Length: 10", method="POST"))
-        for _ in range(10):
-            await asyncio.sleep(0.04)
+        await client.send(get("/", "Content-Length: 8", method="POST"))
+        for _ in range(8):
+            await loop_clock.move(1)
             await client.send(b".")
         assert (await client.message()).body == b"ok"
 

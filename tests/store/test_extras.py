@@ -34,6 +34,8 @@ def test_what_is_missing_is_asked_for_in_the_versions_that_the_project_names(url
     assert needed_packages(url) == ["redis<9,>=8.1"]
 
 
+@pytest.mark.slow
+@pytest.mark.divisible
 @pytest.mark.usefixtures("without_redis")
 def test_the_command_that_is_named_can_be_pasted_and_no_password_is_repeated() -> None:
     text = missing_package("redis://:hush-hush@redis.example/0")

@@ -33,6 +33,9 @@ from statusproxy.config.state_url import Place
 from tests.store.redis_server import redis_store
 from tests.store.samples import a_change, overridden
 
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
+
+
 async def main():
     store = redis_store(Place("127.0.0.1", int(sys.argv[1])), journal=Path(sys.argv[2]))
     await store.open()

@@ -90,6 +90,8 @@ def test_where_nothing_was_begun_there_is_nothing_to_finish(path: Path) -> None:
     assert not finish_replacement(path)
 
 
+@pytest.mark.slow
+@pytest.mark.divisible
 def test_killed_at_any_step_both_databases_are_whole_and_the_next_start_has_one_of_them(tmp_path: Path) -> None:
     imports = "from statusproxy.store.replace import replace_database"
     script = "replace_database(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))"

@@ -441,6 +441,8 @@ async def test_a_start_with_a_damaged_page_saves_all_else_and_tells_until_it_is_
         assert list(store.damage) == []
 
 
+@pytest.mark.slow
+@pytest.mark.divisible
 async def test_killed_at_any_step_of_the_repair_no_session_is_forgotten(path: Path) -> None:
     imports = """
         import asyncio

@@ -13,6 +13,7 @@ from statusproxy.proxy.actions.tunnel import Tunnel
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.loop_clock import LoopClock
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
 
@@ -198,21 +199,17 @@ async def test_a_silent_tunnel_is_ended(origin: Origin, tmp_path: Path) -> None:
         assert proxy.server.proxy.in_flight == 0
 
 
-async def test_a_tunnel_lives_on_while_either_side_speaks(origin: Origin, tmp_path: Path) -> None:
-    """Twelve words at a third of the limit each: four times the limit in all."""
-
-    async def script(wire: Wire) -> None:
-        await wire.head()
-        await wire.send(SWITCHED)
-        for _ in range(12):
-            await asyncio.sleep(0.05)
-            await wire.send(b".")
-        await wire.rest()
-
-    origin.script = script
-    async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "150ms"}) as proxy:
+async def test_a_tunnel_lives_on_while_either_side_speaks(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    """Six words at a third of the limit each: twice the limit in all."""
+    origin.script = echo
+    async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "5s"}) as proxy:
         client = await switched(proxy)
-        assert await asyncio.wait_for(client.reader.readexactly(12), PATIENCE) == b"." * 12
+        for _ in range(6):
+            await loop_clock.move(5 / 3)
+            await client.send(b".")
+            assert await asyncio.wait_for(client.reader.readexactly(1), PATIENCE) == b"."
 
 
 async def test_64_megabytes_come_back_as_they_went(origin: Origin, proxy: Running) -> None:

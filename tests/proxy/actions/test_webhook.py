@@ -160,20 +160,36 @@ async def test_a_forged_body_is_not_decoded(origin: Origin, tmp_path: Path, monk
 @pytest.mark.parametrize("path", [PATH, "/api/channels"], ids=["webhook", "create"])
 @pytest.mark.parametrize("inside", [b'\\"', b'","'], ids=["escapes", "strings"])
 async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
-    proxy: Running, path: str, inside: bytes
+    proxy: Running, path: str, inside: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """60 KB on the wire, 60 MB decoded: the one other client waited for as long as all of them took."""
+    # The bodies themselves may take their time: on a busy machine that is more than answers are waited for elsewhere.
+    monkeypatch.setattr("tests.proxy.harness.PATIENCE", 90.0)
     body = gzip.compress(b'{"a":["' + inside * (60_000_000 // len(inside)) + b'"]}')
-    begun = time.perf_counter()
-    attack = asyncio.gather(*[post(proxy, body, "Content-Encoding: gzip", path=path) for _ in range(6)])
-    slowest = 0.0
-    while not attack.done():
-        asked = time.perf_counter()
-        assert (await proxy.ask(get("/any"))).status == 200
-        slowest = max(slowest, time.perf_counter() - asked)
-    assert [got.status for got in await attack] == [200] * 6
-    # As a part of the attack's own time: a busy machine makes both longer.
-    assert slowest < (time.perf_counter() - begun) / 2
+
+    def decoding() -> float:
+        begun = time.perf_counter()
+        gzip.decompress(body)
+        return time.perf_counter() - begun
+
+    async def waited() -> tuple[float, float]:
+        """The longest wait of another client, and how long decoding takes on this machine at this time, in seconds."""
+        alone = decoding()
+        attack = asyncio.gather(*[post(proxy, body, "Content-Encoding: gzip", path=path) for _ in range(6)])
+        slowest = 0.0
+        while not attack.done():
+            asked = time.perf_counter()
+            assert (await proxy.ask(get("/any"))).status == 200
+            slowest = max(slowest, time.perf_counter() - asked)
+        assert [got.status for got in await attack] == [200] * 6
+        return slowest, max(alone, decoding())
+
+    # Again where need be: another process makes one round's wait longer, such bodies did it each time.
+    for _ in range(3):
+        slowest, alone = await waited()
+        if slowest < 6 * alone / 2:
+            break
+    assert slowest < 6 * alone / 2
 
 
 async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:

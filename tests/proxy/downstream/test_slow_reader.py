@@ -12,6 +12,7 @@ from statusproxy.proxy.downstream import slow_reader
 from statusproxy.proxy.downstream.slow_reader import SlowReader, progress
 from statusproxy.proxy.min_rate import Pace
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, get, reports, running, until
+from tests.proxy.loop_clock import LoopClock
 
 #: More than the kernel takes for a client that reads nothing.
 VOLUME = 32 * 1024 * 1024
@@ -57,16 +58,18 @@ async def test_a_client_that_does_not_read_is_reset_and_counted(origin: Origin, 
         assert proxy.server.proxy.site.pool.in_use == 0
 
 
-async def test_a_client_that_reads_slowly_but_in_time_gets_it_all(origin: Origin, tmp_path: Path) -> None:
-    """Above the minimum rate, for many times the grace."""
+async def test_a_client_that_reads_slowly_but_in_time_gets_it_all(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    """Above the minimum rate, for several times the grace."""
     origin.script = endless
-    settings = {"limits": {"min_rate": "200k"}, "timeouts": {"min_rate_grace": "100ms"}}
+    settings = {"limits": {"min_rate": "50k"}, "timeouts": {"min_rate_grace": "3s"}}
     async with running(tmp_path, origin.url, **settings) as proxy:
         with await unread(proxy) as client:
             loop = asyncio.get_running_loop()
-            for _ in range(30):
-                await asyncio.sleep(0.05)
-                left = 100 * 1024
+            for _ in range(12):
+                await loop_clock.move(1)
+                left = 250 * 1024
                 while left:
                     data = await asyncio.wait_for(loop.sock_recv(client, left), PATIENCE)
                     assert data
