@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -60,6 +61,14 @@ def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
     shown = tree.shown(tree.PAGE.read_text())
     assert shown == tree.tree(), "write it anew: .venv/bin/python -m tests.tree"
     assert [line for line in shown.splitlines() if line.endswith(": ")] == []
+
+
+def test_the_table_of_rooms_is_in_the_order_that_import_linter_checks() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`\w.*?) \|", section, re.MULTILINE)
+    rows = [set(re.findall(r"`([\w.]+?)(?:\.py|/)`", cell)) for cell in cells]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert rows == [set(layer.split(" | ")) for layer in contracts[0]["layers"]]
 
 
 def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:

@@ -5,6 +5,7 @@ can have no effect passes. `CHECKS` names the check of each block; `blocks.struc
 """
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -250,10 +251,10 @@ def _check_reached(block: Block, settings: Settings) -> None:
     for index, channels in enumerate(settings.channels):
         places.append(("channels", index, f"channels[{index}]"))
         reach.append((_READ, channels.path))
-    for name in ("delete", "create", "qr"):
-        for index, route in enumerate(getattr(settings.reconnect, name)):
+    for key in _ROUTES:
+        for index, route in enumerate(attrgetter(key)(settings)):
             method, _, path = route.partition(" ")
-            places.append((name, index, f"reconnect.{name}"))
+            places.append((key, index, key))
             reach.append((frozenset({method}), path))
     for late, early in never_reached(reach):
         taken, taker = (_place(block, *places[each][:2]) for each in (late, early))
@@ -267,8 +268,8 @@ def _check_reached(block: Block, settings: Settings) -> None:
             raise taker.error(_taken_from_preset(places[late][0], reach[late][1], reach[early][1]))
 
 
-def _place(block: Block, name: str, index: int) -> Spot:
-    spot = block.at(name) if name in _BY_PATH else block.at("reconnect", name)
+def _place(block: Block, key: str, index: int) -> Spot:
+    spot = block.at(*key.split("."))
     return spot.items("a list")[index] if isinstance(spot.node, Items) else spot
 
 
@@ -283,6 +284,9 @@ def _taken_from_preset(name: str, path: str, taker: str) -> str:
 
 #: Blocks whose entries have a path, by which `preset_without` names them.
 _BY_PATH = ("webhooks", "channels")
+
+#: The keys that hold watched routes, written METHOD /path, in the order in which `assembly.build_site` has them.
+_ROUTES: Final = ("reconnect.delete", "reconnect.create", "reconnect.qr")
 
 _POSTED = frozenset({"POST", "PUT", "PATCH"})
 _READ = frozenset({"GET", "HEAD"})

@@ -24,6 +24,9 @@ Placements = tuple[Placed, ...]
 
 WITHOUT: Final = "preset_without"
 
+#: The blocks that are laid over the preset's key by key.
+_BY_KEY: Final = ("reconnect", "sessions", "dialect")
+
 #: What an entry of `channels` takes from the first one when it leaves it out.
 _INHERITED: Final = ("id", "set", "keep", "connected")
 
@@ -37,7 +40,7 @@ def overlay(written: Entries, preset: Entries) -> Entries:
         if name not in merged or (name in written.nodes and not own):
             continue  # none at all, or an error that the reader will tell
         merged[name] = (merged[name][0], Items(tuple(lay(own, _items(preset, name), left_out))))
-    for name in ("reconnect", "sessions", "dialect"):
+    for name in _BY_KEY:
         below, above = preset.nodes.get(name), written.nodes.get(name)
         if below and above and isinstance(below[1], Entries) and isinstance(above[1], Entries) and above[1].nodes:
             merged[name] = (above[0], Entries(below[1].nodes | above[1].nodes))

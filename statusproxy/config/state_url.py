@@ -61,8 +61,8 @@ class Memory:
     """`memory:`: nothing survives the process."""
 
     @property
-    def no_file(self) -> str:
-        """Why there is no file to copy."""
+    def no_backup(self) -> str:
+        """Why `backup` cannot copy it."""
         return "the state is kept in memory only (state.url): it is gone with the process"
 
 
@@ -91,8 +91,8 @@ class Place:
         return f"redis at {host}:{self.port}/{self.database}, keys {self.prefix}*"
 
     @property
-    def no_file(self) -> str:
-        """Why there is no file to copy, and how to keep a copy."""
+    def no_backup(self) -> str:
+        """Why `backup` cannot copy it, and how to keep a copy."""
         return (
             f"the state is in {self}: back up that server, for example with: "
             f"redis-cli -h {self.host} -p {self.port} --rdb FILE"

@@ -52,7 +52,7 @@ def state_file(url: str, environ: Mapping[str, str]) -> Path:
     parts = _parse(url)
     if isinstance(parts, SqliteFile):
         return resolve(parts.path, environ)
-    raise ValueError(parts.no_file)
+    raise ValueError(parts.no_backup)
 
 
 def _parse(url: str) -> StateUrl:

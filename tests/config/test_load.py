@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from statusproxy.config import layers
 from statusproxy.config.addresses import Address
 from statusproxy.config.errors import ConfigError
+from statusproxy.config.layers import preset_names
 from statusproxy.config.load import dump, load, loads
 from statusproxy.config.settings import Settings
+from statusproxy.config.state_url import STATE_ALLOWED
 from tests.config.refusals import GATEWAY, refused
 
-KNOWN = (
-    "(known: listen, listen_mode, gateway, preset, preset_without, host, language, webhooks, events, presence, dialect, sessions, channels, reconnect, "
-    "trusted_proxies, underscores_in_headers, state, admin, timeouts, limits, tls, gateway_tls, log)"
-)
+KNOWN = f"(known: {', '.join(field.encode_name for field in msgspec.structs.fields(Settings))})"
 GATEWAY_ALLOWED = "http://host[:port][/base-path], https://host[:port][/base-path] or unix:/path"
 LISTEN_ALLOWED = "host:port, [v6]:port, :port (every interface) or unix:/path"
 DURATION_ALLOWED = "a duration such as 500ms, 60s, 2m, 1h or 1d (a bare number is seconds)"
@@ -125,7 +124,10 @@ MISTAKES = [
     ),
     (
         "preset: gateway_wrapper",
-        '2: preset: found "gateway_wrapper"; allowed: gateway-wrapper, or null for none; did you mean "gateway-wrapper"?',
+        (
+            f'2: preset: found "gateway_wrapper"; allowed: {", ".join(preset_names())}, or null for none; '
+            'did you mean "gateway-wrapper"?'
+        ),
     ),
     ("presence: trsut", '2: presence: found "trsut"; allowed: ignore, trust; did you mean "trust"?'),
     ("log: {access: yes}", '2: log.access: found "yes"; allowed: true, false, json, combined; did you mean "true"?'),
@@ -153,8 +155,7 @@ MISTAKES = [
     (
         "state: {url: 'postgres://u:hunter2@h.example/db'}",
         (
-            '2: state.url: found "postgres://********"; allowed: memory:, sqlite:///path or '
-            "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS); in a user or password, also one from a "
+            f'2: state.url: found "postgres://********"; allowed: {STATE_ALLOWED}; in a user or password, also one from a '
             "variable, write / as %2F, ? as %3F, # as %23, [ as %5B, ] as %5D, @ as %40, % as %25"
         ),
     ),

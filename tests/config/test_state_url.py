@@ -181,7 +181,9 @@ def test_a_servers_words_are_told_without_the_password_it_was_sent() -> None:
 
 
 def test_what_is_allowed_names_the_form_of_every_store() -> None:
-    assert STATE_ALLOWED == ("memory:, sqlite:///path or redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)")
+    assert all(form.written in STATE_ALLOWED for form in FORMS)
+    assert STATE_ALLOWED.startswith("memory:, sqlite:///path")
+    assert "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)" in STATE_ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -213,9 +215,9 @@ def test_no_two_stores_share_a_scheme() -> None:
     assert len(schemes) == len(set(schemes))
 
 
-def test_a_state_that_is_in_no_file_says_how_a_copy_of_it_is_kept() -> None:
-    assert Memory().no_file == "the state is kept in memory only (state.url): it is gone with the process"
-    assert Place("h.example", 6380).no_file == (
+def test_a_state_that_backup_cannot_copy_says_why_and_how_to_keep_a_copy() -> None:
+    assert Memory().no_backup == "the state is kept in memory only (state.url): it is gone with the process"
+    assert Place("h.example", 6380).no_backup == (
         "the state is in redis at h.example:6380/0, keys statusproxy:*: back up that server, for example with: "
         "redis-cli -h h.example -p 6380 --rdb FILE"
     )
