@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check run lint types unit format bench bench-before faults soak clean
+.PHONY: help demo test check run lint types unit steady format bench bench-before faults soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
 	@echo "make test    lint, type-check and test everything"
 	@echo "make check   lint, type-check and run the quick tests, for the edit loop: a minute"
+	@echo "make steady  run the tests RUNS=10 times, beside BUSY=0 busy processes, to the first failure"
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
@@ -55,9 +56,11 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
-# Tests wait more than they compute: twice as many workers as cores.
+# Tests wait more than they compute: twice as many workers as cores. Compiled modules are kept, whatever the environment
+# says: each worker and each of the hundreds of programs that the tests start would compile them anew.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 parallel = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+unit check steady: export PYTHONDONTWRITEBYTECODE :=
 
 unit: $(VENV)/.ready
 	$(BIN)/python -m pytest $(parallel) --cov=statusproxy --cov-report=term:skip-covered
@@ -65,6 +68,12 @@ unit: $(VENV)/.ready
 
 check: lint types
 	$(BIN)/python -m pytest -q $(parallel) -m "not slow"
+
+# The whole suite again and again, to the first failure: RUNS times, beside BUSY processes that only compute.
+RUNS ?= 10
+BUSY ?= 0
+steady: $(VENV)/.ready
+	@bash tests/steady.sh $(RUNS) $(BUSY) $(BIN)/python -m pytest -q $(parallel)
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -8,6 +8,7 @@ knows is in force after both. What only `assemble` looks at waits for a restart 
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypedDict
@@ -39,6 +40,7 @@ from statusproxy.status.model import SessionRules
 from statusproxy.status.qr import CONNECTED_WORDS
 from statusproxy.status.signals import SignalRules
 from statusproxy.store import open_store
+from statusproxy.store.owner import boot_id
 from statusproxy.tls import gateway_context
 
 log = logging.getLogger("statusproxy")
@@ -117,7 +119,14 @@ async def assemble(
     """
     settings = planned.settings
     store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
-    registry = SessionRegistry(planned.signal_rules, planned.session_rules, store, metrics, clock)
+    registry = SessionRegistry(
+        planned.signal_rules,
+        planned.session_rules,
+        store,
+        metrics,
+        clock,
+        boot=(boot_id() or "") if clock is time.time else None,
+    )
     await registry.open()
     proxy = Proxy(planned.site, registry, report)
     reserve = Reserve(allowed(), settings.limits.upstream_connections)

@@ -51,6 +51,11 @@ class OwnClock:
         return now
 
     @property
+    def base(self) -> float:
+        """This clock's reading when the even one began, with the boot: it tells two clocks of one boot apart."""
+        return self._base
+
+    @property
     def shift(self) -> float:
         """Seconds to be added to a moment on this clock for the system's time; 0 while they agree."""
         shift = self.wall() - self._base - self._steady()

@@ -35,7 +35,27 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 _SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak")
 
 #: The longest first, so that no worker begins one of them when all others are done.
-_LONGEST = ("docs", "systemd", "faults", "integration", "store")
+_LONGEST = (
+    "tests/faults/test_faults.py",
+    "tests/systemd/test_installed.py",
+    "tests/docs/test_runbook.py",
+    "tests/docs/test_readme.py::test_the_commands_by_hand",
+    "tests/docs/test_readme.py::test_the_installer",
+    "tests/integration/test_day.py",
+    "tests/docs/",
+    "tests/integration/",
+    "tests/store/",
+)
+
+#: Tests that call themselves `grouped` run one after the other within the group they name.
+_GROUPED = "grouped"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even read the slow folders where their tests are left out: reading takes a worker its first seconds."""
+    if config.option.markexpr != "not slow":
+        return None
+    return True if collection_path.name in _SLOW and collection_path.parent == config.rootpath / "tests" else None
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
@@ -46,7 +66,8 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow by its folder, begin with the longest, and keep each file on one worker.
 
-    A test marked `divisible` shares nothing with the others of its file, so that any worker may take it.
+    A test marked `divisible` shares nothing with the others of its file, so that any worker may take it. Those marked
+    `grouped(name)` may run beside other groups of their file, and one after the other within theirs.
     """
 
     def folder(item: pytest.Item) -> str:
@@ -56,6 +77,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if folder(item) in _SLOW:
             item.add_marker("slow")
         divisible = item.get_closest_marker("divisible") is not None
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if divisible else str(item.path)))
-    order = {name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(folder(item), len(order)))
+        grouped = item.get_closest_marker(_GROUPED)
+        named = f"{item.path}: {grouped.args[0]}" if grouped is not None else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if divisible else named))
+
+    def place(item: pytest.Item) -> int:
+        return next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST))
+
+    items.sort(key=place)

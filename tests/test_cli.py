@@ -19,10 +19,10 @@ from statusproxy import __version__
 from statusproxy.cli import main
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
-from statusproxy.demo.proxy import free_port
 from statusproxy.server import StartError
 from tests.integration.stage import INBOUND, tell
 from tests.peers.processes import run
+from tests.ports import free_port
 from tests.proxy.harness import Running, running
 from tests.store.damaged import damage_page, filled, noise, readable
 

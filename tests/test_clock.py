@@ -48,6 +48,14 @@ def test_it_is_never_the_same_twice_and_never_goes_back(clocks: Clocks) -> None:
     assert clock.last == moments[-1]
 
 
+def test_its_base_is_what_it_read_when_the_even_one_began(clocks: Clocks) -> None:
+    clock = own(clocks)
+    clocks.wall += 500
+    clocks.pass_by(5)
+    assert clock.base == 1_768_504_026.0 - 77.0
+    assert clock.now() == clock.base + clocks.even
+
+
 def test_a_difference_of_less_than_a_second_is_none(clocks: Clocks) -> None:
     clock = own(clocks)
     clocks.wall += 0.9

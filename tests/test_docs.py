@@ -1,16 +1,24 @@
-"""The documentation names tests as its proof: they must exist."""
+"""What the documentation names exists: tests, files, metrics; and its tree of files is the real one."""
 
 import ast
 import re
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from statusproxy.admin.scrape import gauges
+from tests import tree
 from tests.proxy.harness import running
 
 ROOT = Path(__file__).parent.parent
+#: A file or a folder in backticks. NAME and WHAT stand for a name that the reader chooses.
+PATH = re.compile(r"`((?:[\w.-]+/)*(?:[\w.-]+\.(?:py|md|yaml|jsonl|toml|txt|svg|sh)|[\w.-]+/))`")
+
+#: The pages for people who change the program.
+BUILDERS = ("CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("architecture", "http", "performance", "reliability")))
+
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
@@ -32,6 +40,36 @@ def functions(path: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
+
+
+@pytest.mark.parametrize("page", BUILDERS)
+def test_every_file_that_a_page_for_builders_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text().replace(tree.shown((ROOT / page).read_text()), "")
+    named = {path for path in PATH.findall(text) if not exists(path)}
+    assert named == set()
+
+
+def exists(path: str) -> bool:
+    """Whether a path leads somewhere from the top of the checkout, or from the package or its proxy."""
+    if "NAME" in path:
+        path = path.partition("NAME")[0].rpartition("/")[0].removesuffix("test_") or "."
+    return any((ROOT / base / path).exists() for base in (".", "statusproxy", "statusproxy/proxy", "docs"))
+
+
+def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
+    shown = tree.shown(tree.PAGE.read_text())
+    assert shown == tree.tree(), "write it anew: .venv/bin/python -m tests.tree"
+    assert [line for line in shown.splitlines() if line.endswith(": ")] == []
+
+
+def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:
+    text = (ROOT / "docs/architecture.svg").read_text()
+    picture = ElementTree.fromstring(text)
+    described = {part.get("id"): part.text for part in picture if part.tag.endswith(("title", "desc"))}
+    assert (picture.get("aria-labelledby") or "").split() == list(described)
+    assert all(described.values())
+    assert "prefers-color-scheme: dark" in text
+    assert re.findall(r"(?:href|src)=|@import|url\((?!#)", text) == []
 
 
 async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path) -> None:

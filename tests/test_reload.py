@@ -22,11 +22,11 @@ from statusproxy.config.restart import AT_START
 from statusproxy.config.settings import Settings
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.looks import running
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.server import Server
 from tests.certificates import make_certificate
+from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Origin, answer, get
 from tests.test_server import LIST, Program, Site, program, serving
 

@@ -10,8 +10,10 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,12 +24,16 @@ import yaml
 
 from statusproxy import __version__
 from statusproxy.admin import client
+from statusproxy.clock import steady
 from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
-from statusproxy.demo.proxy import free_port
 from statusproxy.server import Server, StartError, serve
+from statusproxy.status.clocks import Written
+from statusproxy.store.codec import decode_record
+from statusproxy.store.owner import boot_id
 from tests.certificates import make_certificate
 from tests.peers.processes import run
+from tests.ports import free_port
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
@@ -222,10 +228,25 @@ async def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, origin: Orig
                     state={"url": f"sqlite:///{tmp_path}/state.db"})  # fmt: skip
         with pytest.raises(StartError):
             await site.server.start()
-        assert free_port(first) == first
+        socket.create_server(("127.0.0.1", first)).close()  # nobody listens on it
     again = Site(tmp_path, origin, state={"url": f"sqlite:///{tmp_path}/state.db"})
     await again.server.start()  # the lock on the state is free as well
     await again.server.stop()
+
+
+async def test_stored_sessions_name_the_boot_whose_clock_tells_their_age(tmp_path: Path, origin: Origin) -> None:
+    file, loss = tmp_path / "state.db", b'{"event":"status-find","session":"sales","status":"browserClose"}'
+    async with serving(tmp_path, origin, state={"url": f"sqlite:///{file}"}) as site:
+        await site.ask(
+            b"POST /v1/webhooks/receive HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(loss), loss)
+        )
+    with contextlib.closing(sqlite3.connect(file)) as rows:
+        [(row,)] = rows.execute("SELECT payload FROM records").fetchall()
+    written = decode_record(row).written
+    assert written is not None
+    assert written == Written(boot_id() or "", written.base)
+    assert written.base == pytest.approx(time.time() - steady(), abs=5)
 
 
 # Reloading

@@ -25,7 +25,8 @@ class RegistryPort(Protocol):
     ) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
 
-        `sender` names whose clock its own time is of, `path_session` the session in its path, where there is one.
+        `source` is the address it came from, `sender` the path it came on; together they name whose clock its own
+        time is of. `path_session` is the session in its path, where there is one.
         """
 
     def doubt(self, source: str, why: str) -> None:

@@ -17,6 +17,9 @@ log = logging.getLogger("statusproxy.sessions")
 LINES: Final = 1_000
 PERIOD: Final = 60.0
 
+#: Senders with a wrong clock that are told of, one line each.
+SENDERS_AHEAD: Final = 64
+
 _WORDS: Final = {
     "started": "%s: disconnected (%s); will be shown as disconnected",
     "repeated": "%s: reported disconnected once more (%s)",
@@ -37,6 +40,7 @@ class ChangeLog:
         self._left_out = 0
         self._evicted = 0
         self._evicted_said_at = 0.0
+        self._ahead: set[tuple[str, str]] = set()
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
         """One line for each change of a session's state."""
@@ -68,6 +72,20 @@ class ChangeLog:
                 verdict,
                 extra={"session": session, "event": event, "verdict": verdict},
             )
+
+    def dated_ahead(self, source: str, path: str, seconds: float) -> None:
+        """One line in a process's life for each sender whose events are dated too far ahead."""
+        if (source, path) in self._ahead or len(self._ahead) >= SENDERS_AHEAD:
+            return
+        self._ahead.add((source, path))
+        log.warning(
+            "%s dates its events on %s %d s ahead of this machine's clock; beyond 5 minutes their times only order "
+            "them among themselves: synchronise both machines (timedatectl set-ntp true)",
+            source,
+            path,
+            seconds,
+            extra={"client": source, "path": path, "ahead": round(seconds)},
+        )
 
     def evicted(self, count: int, bound: int, now: float) -> None:
         """So many sessions had to be forgotten: one line a minute."""

@@ -1,7 +1,17 @@
-"""Whether the system's clock was set: seen by its distance from our own clock, which goes on evenly."""
+"""Whether the system's clock was set, and what that means for what is known.
+
+It is seen by its distance from our own clock, which goes on evenly: while we run, and from what is stored, while we did
+not.
+"""
 
 import logging
+from collections.abc import Sequence
 from typing import Final
+
+from statusproxy.registry.stored_ages import StoredAges
+from statusproxy.status.model import Record
+from statusproxy.status.sessions import SessionMap
+from statusproxy.status.stored_times import moved
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -12,18 +22,37 @@ NOTICEABLE: Final = 60.0
 class ClockWatch:
     """Remembers the distance at which the system's clock was last seen."""
 
-    __slots__ = ("_shift",)
+    __slots__ = ("_ages", "_sessions", "_shift")
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: SessionMap, ages: StoredAges) -> None:
+        self._sessions = sessions
+        self._ages = ages
         self._shift = 0.0
 
-    def was_set(self, shift: float) -> bool:
-        """Whether the system's clock was set since the last look; `shift` is its lead over our own, in seconds."""
-        moved_by = shift - self._shift
+    def load(self, stored: Sequence[Record], now: float) -> list[Record]:
+        """Have the map take over stored records; give them as they are on our own clock."""
+        records, doubted_at, moved_by = self._ages.take_over(stored, now)
+        self._sessions.load(records, doubted_at)
+        if abs(moved_by) >= NOTICEABLE:
+            self._was_set(moved_by)
+        return records
+
+    def look(self, now: float, wall: float) -> None:
+        """Whether the system's clock, which reads `wall`, was set since the last look; ours reads `now`."""
+        moved_by = wall - now - self._shift
         if -NOTICEABLE < moved_by < NOTICEABLE:
-            return False
-        self._shift = shift
+            return
+        self._shift = wall - now
+        doubted_at = self._ages.doubted_at(now)
+        if doubted_at is not None and moved_by < 0:
+            until = doubted_at
+            # It was ahead when we started: our own clock is still, and what was stored before is that much younger.
+            self._sessions.restate(lambda record: moved(record, -moved_by, until))
+        self._was_set(moved_by)
+
+    def _was_set(self, moved_by: float) -> None:
+        """What is known goes by our own clock; only what it says of senders' clocks is void."""
         log.warning(
             "the system clock was moved by %+d s; corrections do not depend on it", moved_by, extra={"moved": moved_by}
         )
-        return True
+        self._sessions.clock_was_moved()

@@ -33,14 +33,16 @@ from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
+from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.registry.webhook_outcomes import WebhookOutcomes
 from statusproxy.status import qr, signals
 from statusproxy.status.channels import ChannelRule, Correction
+from statusproxy.status.clocks import sender_of
 from statusproxy.status.identity import Aliases
 from statusproxy.status.model import Change, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalRules
-from statusproxy.status.stored_times import moved, moved_change, not_after
+from statusproxy.status.stored_times import moved, moved_change
 from statusproxy.store.base import Store
 
 log = logging.getLogger("statusproxy.sessions")
@@ -63,8 +65,9 @@ class SessionRegistry:
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         even: Callable[[], float] | None = None,
+        boot: str | None = None,
     ) -> None:
-        """`clock` gives the system's epoch seconds, `even` counts on steadily (see `OwnClock`)."""
+        """`clock` gives the system's epoch seconds, `even` counts on steadily (`OwnClock`); `boot`: `StoredAges`."""
         self.sessions = SessionMap(session_rules)
         self.clock = OwnClock(clock, even)
         """The clock by which the map goes. `started_at`, `webhooks` and `absences` are in the system's time."""
@@ -82,10 +85,11 @@ class SessionRegistry:
         self._gateway_view = GatewayView()
         self._corrections = Corrections(self.sessions)
         self._confirmation = Confirmation(self.sessions, self._gateway_view)
-        self.saving = Saving(self.sessions, store, self.clock, self._not_saved)
+        ages = StoredAges(self.clock, boot)
+        self.saving = Saving(self.sessions, store, self.clock, ages, self._not_saved)
         """The one writer of the store, and what is known of the stored state."""
         self._expiry = Expiry(self.sessions, self._expire_more)
-        self._clock_watch = ClockWatch()
+        self._clock_watch = ClockWatch(self.sessions, ages)
         self._silence = SilenceWatch()
         self._signal_rules = signal_rules
         self._rules = session_rules
@@ -97,8 +101,7 @@ class SessionRegistry:
     async def open(self) -> None:
         """Take over what the store holds, and start to write at intervals. Raises `StoreError`."""
         now = self.now()
-        records = [not_after(record, now) for record in await self.saving.open(self._learn_late)]
-        self.sessions.load(records)
+        records = self._clock_watch.load(await self.saving.open(self._learn_late), now)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%d sessions known, %d of them disconnected",
@@ -110,8 +113,7 @@ class SessionRegistry:
 
     def _learn_late(self, late: list[Record]) -> None:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
-        newer = _newer(late, self.sessions, self.now())
-        self.sessions.load(newer)
+        newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
         log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
@@ -150,23 +152,21 @@ class SessionRegistry:
     ) -> Awaitable[None] | None:
         """A trusted webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
-        `sender` names who keeps the clock of the event's own time (the webhook's path), `path_session` the session
-        in that path.
+        `source` is the sender's address, `sender` the webhook's path: together they name who keeps the clock of the
+        event's own time. `path_session` is the session in that path.
         """
         now, wall = self.clock.now(), self.clock.wall()
-        if self._clock_watch.was_set(wall - now):
-            # What is known goes by our own clock; only what it says of senders' clocks is void.
-            self.sessions.clock_was_moved()
+        self._clock_watch.look(now, wall)
         reading = signals.read(body, self._signal_rules, wall, path_session)
         if reading.verdict in _UNREAD:
             self.unreadable("webhook", reading.verdict.value)
         if not self.sessions.has_room:
             self._confirmation.begin()
-        at, clocks = None, self.sessions.clocks
+        at, clocks, path, sender = None, self.sessions.clocks, sender, sender_of(sender, source)
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
             at = signals.stated_time(body, self._signal_rules.dialect, wall)
         outcome = self.sessions.hear(reading, now, sender, at)
-        self._outcomes.heard(source, body, reading, outcome, now, wall, self._signal_rules.dialect)
+        self._outcomes.heard(source, path, reading, outcome, now, wall, self._signal_rules.dialect)
         if self.sessions.evicted != self._evicted:
             self._tell_evicted(now)
         durable = self._follow(outcome.changes)
@@ -225,7 +225,7 @@ class SessionRegistry:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        answer = qr.Answer.CODE if image else qr.read(body, self._signal_rules.dialect.qr)
+        answer = qr.Answer.CODE if image and qr.is_image(body) else qr.read(body, self._signal_rules.dialect.qr)
         if answer is qr.Answer.CODE:
             return self._follow(self.sessions.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:
@@ -337,7 +337,9 @@ class SessionRegistry:
     async def _flush_at_intervals(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL)
-            self._silence.look(self.webhooks.rhythm, self.clock.wall())
+            wall = self.clock.wall()
+            self._clock_watch.look(self.now(), wall)
+            self._silence.look(self.webhooks.rhythm, wall)
             self._warnings.overdue(self.now())
             self._log.overdue(self._rules.max_sessions, self.now())
             try:
@@ -349,14 +351,10 @@ class SessionRegistry:
                 log.exception("writing the state at intervals failed")
 
 
-def _newer(late: Iterable[Record], sessions: SessionMap, now: float) -> list[Record]:
-    """The records that are newer than what the map has of their sessions, none of them later than `now`."""
+def _newer(late: Iterable[Record], sessions: SessionMap) -> list[Record]:
+    """The records that are newer than what the map has of their sessions."""
     known = sessions.get
-    return [
-        not_after(record, now)
-        for record in late
-        if (mine := known(record.session)) is None or mine.known.here < record.known.here
-    ]
+    return [record for record in late if (mine := known(record.session)) is None or mine.known.here < record.known.here]
 
 
 def _as_it_came(correction: Correction, body: bytes) -> Correction:

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from statusproxy.clock import OwnClock
+from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.stored_times import moved, moved_change
+from statusproxy.status.stored_times import moved_change
 from statusproxy.store.base import Store
 from statusproxy.store.damage import Damage
 
@@ -22,12 +23,18 @@ class Saving:
     """The one writer of the store. What is stored is in the system's time."""
 
     def __init__(
-        self, sessions: SessionMap, store: Store, clock: OwnClock, on_error: Callable[[Exception], None]
+        self,
+        sessions: SessionMap,
+        store: Store,
+        clock: OwnClock,
+        ages: StoredAges,
+        on_error: Callable[[Exception], None],
     ) -> None:
         """`on_error` is told of each write that failed."""
         self.store = store
         self._sessions = sessions
         self._clock = clock
+        self._ages = ages
         self._on_error = on_error
         self._under_way: set[asyncio.Future[None]] = set()
 
@@ -95,8 +102,8 @@ class Saving:
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
         shift = self._clock.shift
+        records = self._ages.as_stored(records, shift)
         if shift:
-            records = [moved(record, shift) for record in records]
             changes = [moved_change(change, shift) for change in changes]
         try:
             await self.store.save(records, forgotten, changes)

@@ -23,14 +23,17 @@ class WebhookOutcomes:
     def heard(
         self,
         source: str,
-        body: bytes,
+        path: str,
         reading: Reading,
         outcome: Outcome,
         now: float,
         wall: float,
         dialect: Dialect,
     ) -> None:
-        """A trusted webhook was read by `dialect`, and taken in by the map."""
+        """A trusted webhook from the address `source` was read by `dialect`, and taken in by the map.
+
+        `path` is the webhook's path that it came on.
+        """
         signal = reading.signal
         if signal is None:
             verdict = reading.verdict
@@ -42,7 +45,9 @@ class WebhookOutcomes:
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
         self._stats.heard(source, reading.event, outcome.verdict, wall)
-        self._stats.timed(signal.at if signal.at is not None else signals.stated_time(body, dialect), wall)
+        self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
+        if signal.ahead is not None:
+            self._log.dated_ahead(source, path, signal.ahead - wall)
         if outcome.verdict in _IGNORED:
             self._log.ignored(signal.session, reading.event, outcome.verdict, now)
 

@@ -6,8 +6,13 @@ arrival of the sender's events and their own times is added to it. Deliveries ca
 smallest difference is the clock's error plus the quickest way. That holds for clocks that are minutes off and for
 senders that write local time as if it were UTC.
 
-*The sender of an event* is whatever posts about its session on one webhook path: one process with one clock. Two
-sessions on one path may come from two engines, so each session has its own difference.
+*The sender of an event* is whatever posts about its session from one address on one webhook path: one process with one
+clock. Two sessions of one address may come from two engines, so each session has its own difference. A sender that is
+heard for the first time counts as on time: another host may have another clock, and a gateway that was moved, or a
+container with a new address, must be heard at once. A repeat that it brings is known by its content (`sessions`).
+
+*A clock that is far ahead* (`ahead_of`) is one of its own beside the same sender's usual one: it orders the events that
+it dates, and says nothing about others.
 """
 
 from __future__ import annotations
@@ -24,8 +29,8 @@ that a sender whose clock was set back is known again after some ten minutes, an
 not taken for that."""
 
 LATE: Final = 900.0
-"""Seconds by which the first event about a session may be late on a path whose clock is known from other sessions. No
-gateway sends an event again after a quarter of an hour; a time that lies further back comes from another clock."""
+"""Seconds by which the first event about a session may be late where the sender's clock is known from other sessions.
+No gateway sends an event again after a quarter of an hour; a time that lies further back comes from another clock."""
 
 SET_BACK: Final = LATE
 """Seconds by which a sender's difference must have grown for its clock to count as set back in between. Then not
@@ -35,10 +40,13 @@ OBSERVED_EVERY: Final = 10.0
 """Seconds between two looks at the times of events that say nothing: those are most of what comes."""
 
 MOST_SENDERS: Final = 8
-"""Senders kept for one session. There is one for each webhook path, of which a site has one to three."""
+"""Senders kept for one session, those heard last. A site has one to three at a time; a container may have a new address
+after each restart."""
 
-MOST_PATHS: Final = 64
-"""Paths kept in all: a configuration has a few, and reloads may bring others."""
+MOST_PATHS: Final = 256
+"""Senders kept of all sessions together, those heard last."""
+
+_AHEAD: Final = " (ahead)"
 
 _NOTICEABLE: Final = 0.5
 """Seconds by which a difference must have changed to be noted in the session's record again."""
@@ -63,6 +71,17 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
         return self.at + self.lag
 
 
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """By what clock a stored record's moments were told, so that they can be told anew by another of the same boot."""
+
+    boot: str
+    """What names the boot of the machine."""
+    base: float
+    """Our own clock's reading when the boot began (`OwnClock.base`)."""
+    shift: float = 0.0
+    """What was added to our own clock for the system's time, in which the record is stored."""
+
+
 def later_by(new: Stamp, old: Stamp) -> float:
     """By how many seconds `new`, which was heard after `old`, is later. Negative where it is earlier.
 
@@ -73,6 +92,16 @@ def later_by(new: Stamp, old: Stamp) -> float:
     return new.here - old.here
 
 
+def sender_of(path: str, address: str) -> str:
+    """Who posts on this webhook path from this address."""
+    return f"{path} {address}"
+
+
+def ahead_of(sender: str) -> str:
+    """The clock by which this sender dates events too far ahead for its times to mean anything elsewhere."""
+    return sender + _AHEAD
+
+
 class Translated(msgspec.Struct, frozen=True, gc=False):
     """An event's time with what is added to it for our clock."""
 
@@ -80,7 +109,7 @@ class Translated(msgspec.Struct, frozen=True, gc=False):
     """The best estimate, to be remembered."""
     judged: Stamp
     """The cautious one, to be compared with what is known already. It differs for a session's first event: if that
-    looks some minutes old beside what others say on the same path, it is late."""
+    looks some minutes old beside what the same sender says of others, it is late."""
 
 
 class Difference:
@@ -138,8 +167,12 @@ class Clocks:
         one = known.get(sender) if known is not None else None
         if one is None:
             one = self._new(session, sender, now)
-        first = one.least == math.inf
         difference = now - at
+        if one.least != math.inf and abs(difference - one.least) > SET_BACK and sender.endswith(_AHEAD):
+            # Such a clock is wrong anyhow: one time far off must not spoil those that follow.
+            one = self._new(session, sender, now)
+            self._paths.pop(sender, None)
+        first = one.least == math.inf
         one.take(difference, now)
         stamp = Stamp(at, sender, one.least)
         usual = self._observe_path(sender, difference, now)
@@ -148,11 +181,11 @@ class Clocks:
         return Translated(stamp, stamp)
 
     def _observe_path(self, sender: str, difference: float, now: float) -> float:
-        """The least difference of all sessions on a path, before this one; infinite where there was none."""
+        """The least difference of all sessions of a sender, before this one; infinite where there was none."""
         path = self._paths.get(sender)
         if path is None:
             if len(self._paths) >= MOST_PATHS:
-                del self._paths[next(iter(self._paths))]
+                del self._paths[_longest_unheard(self._paths)]
             path = self._paths[sender] = Difference(now)
         usual = path.least
         if difference < usual or now - path.looked_at >= OBSERVED_EVERY:
@@ -177,10 +210,14 @@ class Clocks:
 
     def _new(self, session: str, sender: str, now: float) -> Difference:
         known = self._sessions.setdefault(session, {})
-        if len(known) >= MOST_SENDERS:
-            del known[next(iter(known))]
+        if len(known) >= MOST_SENDERS and sender not in known:
+            del known[_longest_unheard(known)]
         one = known[sender] = Difference(now)
         return one
+
+
+def _longest_unheard(senders: dict[str, Difference]) -> str:
+    return min(senders, key=lambda sender: senders[sender].looked_at)
 
 
 def with_lag(lags: Lags, stamp: Stamp) -> Lags:

@@ -1,50 +1,56 @@
-"""What the answer to a create or start request claims: that the session is connected already, or nothing of that.
+"""What the 2xx answer to a create, start or delete request proves: that the gateway did it, or nothing.
 
-wppconnect-server answers 200 with CONNECTED to a start of a session whose browser has died, and does nothing. Such an
-answer is the stale word itself, so it is no evidence that the gateway knows of the disconnect.
+Gateways answer 200 to what they refused (`{"success":false}`), and wppconnect-server answers 200 with CONNECTED to a
+start of a session whose browser has died, and does nothing. An override that such an answer ends hides a dead
+session, while one that lasts a little longer ends by the session's next event. So in doubt an answer proves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Final
 
+from statusproxy.status.answer_claims import took_effect
 from statusproxy.status.dialect import QR_MEMBERS
-from statusproxy.status.fields import fold_word, parse
-from statusproxy.status.qr import Answer, read
+from statusproxy.status.fields import parse
+from statusproxy.status.qr import CONNECTED_WORDS, Answer, read
 
-_HOLDERS: Final = ("data", "result", "response", "channel", "session", "instance")
-"""Members under which gateways describe the session; one may stand in another."""
+LONGEST: Final = 64 * 1024
+"""Bytes of an answer without a code that is read. Real ones have some hundred."""
 
-_STATUS_FIELDS: Final = ("status", "state", "connection", "connectionStatus")
+LONGEST_TEXT: Final = 256
+"""Bytes of an answer in plain text that is read. A longer one is a page."""
 
 
-def claims_connected(body: bytes, connected: Set[str], qr: Sequence[str] = QR_MEMBERS) -> bool:
-    """Whether the answer says that the session is connected; `connected` holds the words for it, folded.
+def proves_start(body: bytes, connected: Set[str], qr: Sequence[str] = QR_MEMBERS) -> bool:
+    """Whether the answer shows that the session was created or started anew; `connected` holds folded words.
 
-    `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts more than words beside it. What is no
-    JSON claims nothing. Never raises.
+    `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts more than words beside it. Never
+    raises.
     """
-    if read(body, qr) is Answer.CODE:
+    return read(body, qr) is Answer.CODE or _proves(body, connected, lists_others=False)
+
+
+def proves_deletion(body: bytes) -> bool:
+    """Whether the answer shows that the session was deleted; it may list the sessions that are left. Never raises."""
+    return _proves(body, CONNECTED_WORDS, lists_others=True)
+
+
+def _proves(body: bytes, connected: Set[str], *, lists_others: bool) -> bool:
+    body = body.strip()
+    if not body:
+        return True  # the status says it all
+    if len(body) > LONGEST:
         return False
     try:
-        document = parse(body)
+        document: object = parse(body)
     except (ValueError, RecursionError):
-        return False
-    return any(_says_connected(holder, connected) for holder in _holders(document, 2))
+        if not _is_plain(body):
+            return False
+        document = body.decode(errors="replace")
+    return document is not None and took_effect(document, connected, lists_others=lists_others)
 
 
-def _says_connected(holder: dict[str, object], connected: Set[str]) -> bool:
-    if holder.get("connected") is True:
-        return True
-    words = (holder.get(name) for name in _STATUS_FIELDS)
-    return any(type(word) is str and fold_word(word) in connected for word in words)
-
-
-def _holders(value: object, depth: int) -> Iterator[dict[str, object]]:
-    if type(value) is not dict:
-        return
-    yield value
-    if depth:
-        for name in _HOLDERS:
-            yield from _holders(value.get(name), depth - 1)
+def _is_plain(body: bytes) -> bool:
+    """Whether it is a short text, no page and no broken JSON."""
+    return len(body) <= LONGEST_TEXT and body[:1] not in b'<{["'

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.status.clocks import Lags, Stamp
+from statusproxy.status.clocks import Lags, Stamp, Written
 from statusproxy.status.signals import Kind
 
 STARTED: Final = "started"
@@ -151,6 +151,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """The differences of the clocks of this session's senders, so that they are known after a restart."""
     shown_at: float | None = None
     """When an answer was first changed because of the override in force; `None` while it only will be."""
+    written: Written | None = None
+    """By what clock a stored record's moments are told; `None` in the map."""
 
     @property
     def known(self) -> Stamp:

@@ -114,7 +114,7 @@ class Observer:
         changes: list[Change] = []
         for record in kin:
             if record.override is not None:
-                superseded, ended = step_kin(record, kin, now, self._records.rules)
+                superseded, ended = step_kin(record, kin, now, self._records.rules, self._records.doubted_at)
                 changes += ended
                 self._records.put(superseded)
         return changes

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from statusproxy.status.doubtful_age import NEVER
 from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, Spellings, may_be
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
@@ -37,6 +38,8 @@ class Records:
         """Counts the sessions forgotten for want of room."""
         self.overridden: dict[str, None] = {}
         """The sessions with an override in force, in the order in which these began."""
+        self.doubted_at = NEVER
+        """When records came in whose age is known by the system's clock alone (`doubtful_age`)."""
         self.unsaved = Unsaved()
         self._by_id: dict[str, Record] = {}
         self._spellings = Spellings()

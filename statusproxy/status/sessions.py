@@ -7,16 +7,17 @@ of time that meet here, are in `model`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from statusproxy.status.clocks import Clocks, with_lag
+from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
+from statusproxy.status.doubtful_age import expires_at
 from statusproxy.status.event_ids import EventIds
 from statusproxy.status.model import FORGOTTEN, Change, Outcome, Record, Release, SessionRules
 from statusproxy.status.observation import Observer
 from statusproxy.status.records import Records
-from statusproxy.status.signals import Kind, Reading
+from statusproxy.status.signals import Kind, Reading, Signal
 from statusproxy.status.transitions import Statement, Step, step_answer, step_own, step_signal
 from statusproxy.status.unsaved import Watch
 
@@ -38,8 +39,13 @@ class SessionMap:
         self._records.configure(rules)
         self._expires_from = 0.0
 
-    def load(self, records: Iterable[Record]) -> None:
-        """Take over what the store held. Meant for an empty map; the records count as saved."""
+    def load(self, records: Iterable[Record], doubted_at: float | None = None) -> None:
+        """Take over what the store held. Meant for an empty map; the records count as saved.
+
+        `doubted_at` is now, where the age of these records is in doubt (`doubtful_age`).
+        """
+        if doubted_at is not None:
+            self._records.doubted_at = doubted_at
         for record in sorted(records, key=lambda record: record.heard_at):
             self._records.put(record)
             self.clocks.load(record.session, record.lags)
@@ -110,6 +116,12 @@ class SessionMap:
         self.clocks.begin_anew()
         self._records.forget_lags()
 
+    def restate(self, anew: Callable[[Record], Record]) -> None:
+        """Put what `anew` gives in each record's place."""
+        for record in self.records():
+            self._records.put(anew(record))
+        self._expires_from = 0.0
+
     # What events say
 
     def hear(self, reading: Reading, arrival: float, sender: str = "", at: float | None = None) -> Outcome:
@@ -126,8 +138,11 @@ class SessionMap:
         signal = reading.signal
         if signal is not None:
             at = signal.at
-        when = None
-        if at is not None:
+            if at is None and signal.ahead is not None:
+                at, sender = signal.ahead, ahead_of(sender)
+        repeat = None if signal is None else self._repeated(signal, at, record)
+        when: Translated | None = None
+        if at is not None and repeat is None:  # the time of a repeat may be of another sender's clock
             when = self.clocks.observe(reading.session, sender, at, arrival)
             lags = with_lag(record.lags, when.stamp)
             if lags is not record.lags:
@@ -135,16 +150,30 @@ class SessionMap:
         change: Change | None = None
         if signal is None:
             verdict = "unchanged"
-        elif signal.event_id is not None and self._event_ids.heard_before(
-            signal.session, signal.event_id, state=signal.kind is not Kind.ALIVE, confirmed=record.confirmed
-        ):
-            verdict = "duplicate"
+        elif repeat is not None:
+            verdict = repeat
         else:
-            record, change, applied = step_signal(record, signal, when, arrival, records.rules)
+            record, change, applied = step_signal(record, signal, when, arrival, records.rules, records.doubted_at)
             verdict = "applied" if applied else "late"
         records.put(record, heard=True)
         changes = () if change is None else (change,)
         return Outcome(verdict, changes + self._evict(arrival))
+
+    def _repeated(self, signal: Signal, at: float | None, record: Record) -> str | None:
+        """The verdict on what was heard before, whoever brings it now; `None` for what is new.
+
+        The same id is a `duplicate`; the same word with the same time `late`. Whole seconds are too coarse for that:
+        two events of two senders may share one.
+        """
+        state, heard_before = signal.kind is not Kind.ALIVE, self._event_ids.heard_before
+        if signal.event_id is not None and heard_before(
+            signal.session, signal.event_id, state=state, confirmed=record.confirmed
+        ):
+            return "duplicate"
+        if at is None or not state or at.is_integer():
+            return None
+        mark = f"\0{signal.kind.value} {at}"
+        return "late" if heard_before(signal.session, mark, state=True, confirmed=record.confirmed) else None
 
     def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""
@@ -227,17 +256,18 @@ class SessionMap:
         if max_age is None or Release.EXPIRED not in self._records.rules.releases or now < self._expires_from:
             return ()
         old: list[str] = []
-        first = now  # arrival of what expires next: overrides only ever begin later
+        first = now + max_age  # when the next one expires: overrides only ever begin later
         for session in self._records.overridden:
             override = self._records[session].override
             assert override is not None
-            if override.began + max_age > now:
-                first = min(first, override.began)
+            at = expires_at(override, max_age, self._records.doubted_at)
+            if at > now:
+                first = min(first, at)
             elif at_most is not None and len(old) >= at_most:
                 return self._own(old, Statement.TOO_OLD, now)
             else:
                 old.append(session)
-        self._expires_from = first + max_age
+        self._expires_from = first
         return self._own(old, Statement.TOO_OLD, now)
 
     # What is to be saved

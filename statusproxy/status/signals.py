@@ -37,6 +37,9 @@ FURTHEST_AHEAD: Final = 300.0
 """Seconds by which an event's own time may run ahead of the proxy's clock. Beyond, the sender's clock is wrong,
 and a time trusted now would make every later event look late."""
 
+FURTHEST_ORDERED: Final = 1e9
+"""Seconds (30 years) by which it may run ahead for such events of one sender to be ordered by it."""
+
 _BATCHES: Final = ("events", "batch", "items", "data", "messages")
 """Members under which a relay may send several events in one body."""
 
@@ -118,6 +121,8 @@ class Signal(msgspec.Struct, frozen=True):
     word: str | None
     """The state word as it came; `None` where the event itself says it."""
     event_id: str | None
+    ahead: float | None = None
+    """Its own time where that is too far ahead to be used for more than the order of such events of one sender."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -214,7 +219,8 @@ def _apply(
         return Reading(verdict, event, session)
     dialect = rules.dialect
     at, event_id = _own_time(document, dialect, now), first_scalar(document, dialect.event_id)
-    signal = Signal(kind, session, at, event, word, event_id)
+    ahead = _own_time(document, dialect, now + FURTHEST_ORDERED) if at is None else None
+    signal = Signal(kind, session, at, event, word, event_id, ahead)
     return Reading(Verdict.SIGNAL, event, session, signal)
 
 

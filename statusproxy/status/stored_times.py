@@ -1,29 +1,53 @@
 """The times in records and changes: moved from one clock to another, and put right where they are still to come.
 
-The map goes by the proxy's own, even clock. What is stored and shown is in the system's time.
+The map goes by the proxy's own, even clock. What is stored and shown is in the system's time. Within one boot the even
+clock goes on while the proxy is down, so what was stored then is exactly as old as it is, wherever the system's clock
+was moved to meanwhile. Of another boot, or another machine, only the system's time tells.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Final
 
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Stamp
 from statusproxy.status.model import Change, Record
 
+_NOTICEABLE: Final = 1.0
+"""Seconds by which two clocks must differ for a record to be moved: below, they were merely not read together."""
 
-def moved(record: Record, seconds: float) -> Record:
-    """The record with every moment of our own clock moved by `seconds`. Senders' own times stay."""
-    known, alive, override = _moved(record.known, seconds), _moved(record.alive, seconds), record.override
+
+def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
+    """The record with every moment of our own clock moved by `seconds`. Senders' own times stay.
+
+    With `until`, only moments up to then are moved, and none of them beyond it.
+    """
+
+    def there(moment: float) -> float:
+        return moment if moment > until else min(moment + seconds, until)
+
+    def later(moment: float | None) -> float | None:
+        return None if moment is None else there(moment)
+
+    def told(stamp: Stamp) -> Stamp:
+        if stamp.clock is not None:
+            whole = stamp.here <= until - seconds  # then without a rounding error
+            return Stamp(stamp.at, stamp.clock, stamp.lag + (seconds if whole else there(stamp.here) - stamp.here))
+        return Stamp(there(stamp.at)) if stamp.at else stamp
+
+    known, alive, override = told(record.known), told(record.alive), record.override
     if override is not None:
-        at = _moved(override.stamp, seconds)
+        at = told(override.stamp)
         override = replace(
             override,
-            since=override.since + seconds,
+            since=there(override.since),
             at=at.at,
             lag=at.lag,
-            began=override.began + seconds,
-            caught_up_at=_plus(override.caught_up_at, seconds),
-            seen_on=tuple((source, moment + seconds) for source, moment in override.seen_on),
+            began=there(override.began),
+            caught_up_at=later(override.caught_up_at),
+            seen_on=tuple((source, there(moment)) for source, moment in override.seen_on),
         )
     return replace(
         record,
@@ -32,12 +56,28 @@ def moved(record: Record, seconds: float) -> Record:
         known_lag=known.lag,
         alive_at=alive.at,
         alive_lag=alive.lag,
-        heard_at=record.heard_at + seconds if record.heard_at else record.heard_at,
-        gateway_said_at=_plus(record.gateway_said_at, seconds),
-        released_at=_plus(record.released_at, seconds),
-        shown_at=_plus(record.shown_at, seconds),
+        heard_at=there(record.heard_at) if record.heard_at else record.heard_at,
+        gateway_said_at=later(record.gateway_said_at),
+        released_at=later(record.released_at),
+        shown_at=later(record.shown_at),
         lags=tuple((sender, lag + seconds) for sender, lag in record.lags),
     )
+
+
+def told_anew(record: Record, boot: str | None, base: float) -> tuple[Record, float | None]:
+    """A stored record with its moments on a clock of this boot that has this `base`, and by how much they were moved.
+
+    `None` where that cannot be told: the record was written in another boot, and keeps its moments.
+    """
+    written = record.written
+    if written is not None:
+        record = replace(record, written=None)
+    if written is None or written.boot != boot:
+        return record, None
+    seconds = base - written.base - written.shift
+    if abs(seconds) < _NOTICEABLE:
+        return record, 0.0
+    return moved(record, seconds), seconds
 
 
 def moved_change(change: Change, seconds: float) -> Change:
@@ -76,17 +116,7 @@ def not_after(record: Record, now: float) -> Record:
     )
 
 
-def _moved(stamp: Stamp, seconds: float) -> Stamp:
-    if stamp.clock is not None:
-        return Stamp(stamp.at, stamp.clock, stamp.lag + seconds)
-    return Stamp(stamp.at + seconds) if stamp.at else stamp
-
-
 def _by(stamp: Stamp, now: float) -> Stamp:
     if stamp.here <= now:
         return stamp
     return Stamp(now) if stamp.clock is None else Stamp(stamp.at, stamp.clock, now - stamp.at)
-
-
-def _plus(moment: float | None, seconds: float) -> float | None:
-    return None if moment is None else moment + seconds

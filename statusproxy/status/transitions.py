@@ -19,6 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Stamp, Translated, later_by
+from statusproxy.status.doubtful_age import NEVER, outlived
 from statusproxy.status.model import (
     RELEASED,
     REPEATED,
@@ -82,6 +83,8 @@ class Details(msgspec.Struct, frozen=True):
     """Of an answer of the gateway: when it was asked for."""
     source: str | None = None
     """Of a corrected answer: the route it came on."""
+    doubted_at: float = NEVER
+    """When records came in whose age is in doubt (`doubtful_age`)."""
 
 
 class Step(NamedTuple):
@@ -121,7 +124,7 @@ def is_no_newer(record: Record, details: Details, rules: SessionRules) -> bool:
 def outlives(record: Record, details: Details, rules: SessionRules) -> bool:
     """The message came more than the grace after the disconnect: it needed a connection."""
     override = record.override
-    return override is not None and later_by(details.judged, override.stamp) > rules.alive_grace
+    return override is not None and outlived(override, details.judged, rules.alive_grace, details.doubted_at)
 
 
 def is_outlived(record: Record, details: Details, rules: SessionRules) -> bool:
@@ -353,7 +356,14 @@ def _change(row: Row, what: str, record: Record, details: Details) -> Change:
     return Change(record.session, what, reason, at, details.now, record.gateway_said)
 
 
-def step_signal(record: Record, signal: Signal, when: Translated | None, arrival: float, rules: SessionRules) -> Step:
+def step_signal(
+    record: Record,
+    signal: Signal,
+    when: Translated | None,
+    arrival: float,
+    rules: SessionRules,
+    doubted_at: float = NEVER,
+) -> Step:
     """Take in a signal that came in at `arrival`.
 
     `when` is its own time; a signal without one is newer than everything said before.
@@ -362,7 +372,8 @@ def step_signal(record: Record, signal: Signal, when: Translated | None, arrival
         stamp = judged = Stamp(max(arrival, record.known.here + TINY_STEP, record.alive.here))
     else:
         stamp, judged = when.stamp, when.judged
-    return step(record, _SIGNALS[signal.kind], Details(arrival, judged, stamp, signal), rules)
+    details = Details(arrival, judged, stamp, signal, doubted_at=doubted_at)
+    return step(record, _SIGNALS[signal.kind], details, rules)
 
 
 def step_answer(
@@ -380,7 +391,9 @@ def step_own(record: Record, said: Statement, now: float, rules: SessionRules) -
     return step(record, said, Details(now, Stamp(now)), rules)
 
 
-def step_kin(record: Record, kin: list[Record], now: float, rules: SessionRules) -> tuple[Record, list[Change]]:
+def step_kin(
+    record: Record, kin: list[Record], now: float, rules: SessionRules, doubted_at: float = NEVER
+) -> tuple[Record, list[Change]]:
     """Take in what other spellings of the same session know; `kin` are all their records, with this one.
 
     Of several that end the override, the latest gives the moment.
@@ -393,7 +406,7 @@ def step_kin(record: Record, kin: list[Record], now: float, rules: SessionRules)
         for stamp in sorted(stamps, key=_here, reverse=True):
             if record.override is None:
                 return record, changes
-            record, change, _ = step(record, said, Details(now, stamp), rules)
+            record, change, _ = step(record, said, Details(now, stamp, doubted_at=doubted_at), rules)
             if change is not None:
                 changes.append(change)
     return record, changes

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import msgspec
 
-__all__ = ["Owner"]
+__all__ = ["Owner", "boot_id"]
 
 _START_FIELD = 19  # `starttime` in /proc/PID/stat, counted from behind the name (proc(5))
 
@@ -62,10 +62,19 @@ class Owner(msgspec.Struct, frozen=True):
         return f"process {self.pid} on {self.host}" if self.pid > 0 else self.id
 
 
-def _place() -> str | None:
+def boot_id() -> str | None:
+    """What names this boot of this kernel (random(4)); `None` where it cannot be known."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+            return file.read().strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _place() -> str | None:
+    boot = boot_id()
+    try:
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}" if boot is not None else None
     except OSError:
         return None
 

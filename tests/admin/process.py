@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.ports import free_port
 
 #: Seconds a start may take. Generous: the machines that run tests are shared.
 PATIENCE = 30.0
@@ -110,14 +111,6 @@ class Gateway:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

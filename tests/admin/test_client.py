@@ -11,7 +11,8 @@ import pytest
 
 from statusproxy.admin.client import AdminError, ask, pretty, quote, typed
 from statusproxy.admin.messages import Acknowledged
-from tests.admin.process import Process, free_port, running_process
+from tests.admin.process import Process, running_process
+from tests.ports import free_port
 
 LIST = {"success": True, "channels": [{"id": "Sales Team", "name": "Sales Team", "status": "connected"}]}
 

@@ -68,7 +68,12 @@ def test_every_yaml_block_is_a_valid_configuration(page: str) -> None:
             loads(gateway + block.text, source=f"{page}:{block.line}")
 
 
-@pytest.mark.parametrize("page", sorted({*PAGES, *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md"))}))
+@pytest.mark.parametrize(
+    "page",
+    sorted(
+        {*PAGES, "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md"))}
+    ),
+)
 def test_every_link_leads_somewhere(page: str) -> None:
     for path, heading in _LINK.findall((ROOT / page).read_text()):
         target = ((ROOT / page).parent / path).resolve() if path else ROOT / page

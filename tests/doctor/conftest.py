@@ -14,9 +14,9 @@ import yaml
 
 from statusproxy.config.load import load
 from statusproxy.demo.gateway import StandInGateway
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor import command
 from statusproxy.server import Server
+from tests.ports import free_port
 
 #: What must never show in a report.
 GATEWAY_SECRET = "planted-gateway-secret-0123"

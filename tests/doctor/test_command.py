@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from statusproxy.cli import main
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.command import SECRET_VARIABLE
+from tests.ports import free_port
 
 
 def call(folder: Path, *arguments: str, **environ: str) -> Result:

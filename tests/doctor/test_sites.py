@@ -8,8 +8,8 @@ import time
 from aiohttp import web
 
 from statusproxy.demo.events import message, presence
-from statusproxy.demo.proxy import free_port
 from tests.doctor.conftest import Build
+from tests.ports import free_port
 
 
 async def test_a_healthy_site_is_found_healthy(build: Build) -> None:

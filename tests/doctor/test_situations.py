@@ -23,13 +23,13 @@ import aiohttp
 import pytest
 
 from statusproxy.demo.events import message, presence, status_find
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.looks import gateway as gateway_look
 from statusproxy.doctor.looks import running
 from statusproxy.doctor.words.en import SUMMARY
 from tests.doctor.conftest import ADMIN_TOKEN, Build, Site
 from tests.peers.nginx import nginx
 from tests.peers.processes import requires
+from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Message, Origin, answer
 
 INBOUND = "/v1/webhooks/receive"

@@ -26,18 +26,18 @@ def empty_lines(stage: Stage) -> None:
 
 
 def create_bomb(stage: Stage) -> None:
-    """Create requests that unfold to 63 MiB, of nobody known."""
+    """Create requests that decode to 63 MiB, of nobody known."""
     _posts(stage, "create", "/api/channels", ("media", "gzip"), senders=8)
 
 
 def escapes_bomb(stage: Stage) -> None:
-    """Create requests and webhooks that unfold to 60 MiB of escapes in one string."""
+    """Create requests and webhooks that decode to 60 MiB of escapes in one string."""
     _posts(stage, "create", "/api/channels", ("backslashes", "gzip"), senders=2)
     _posts(stage, "webhook", WEBHOOK, ("quotes", "gzip"), senders=2)
 
 
 def webhook_bomb(stage: Stage) -> None:
-    """Webhooks of a trusted sender that unfold to 63 MiB, and plain ones of 10 MiB of escapes."""
+    """Webhooks of a trusted sender that decode to 63 MiB, and plain ones of 10 MiB of escapes."""
     _posts(stage, "unfolding", WEBHOOK, ("media", "gzip"), senders=4)
     _posts(stage, "plain escapes", WEBHOOK, ("plain-escapes", ""), senders=1)
     if not stage.quick:
@@ -45,7 +45,7 @@ def webhook_bomb(stage: Stage) -> None:
 
 
 def coded_bomb(stage: Stage) -> None:
-    """The same in the other codings, and lists that unfold to 31 MiB."""
+    """The same in the other codings, and lists that decode to 31 MiB."""
     for coding in _codings()[: stage.size(2, 1)]:
         _posts(stage, f"{coding} webhook", WEBHOOK, ("media", coding), senders=4)
     proxy = stage.proxy()
@@ -272,8 +272,8 @@ FAULTS: Final = (
     Fault(
         item="B5",
         name="create-bomb",
-        what="A create request was unfolded before anything was known of its sender: others waited 4.6 s",
-        how="8 senders of 64 KB gzip that unfold to 63 MiB, to `POST /api/channels`",
+        what="A create request was decoded before anything was known of its sender: others waited 4.6 s",
+        how="8 senders of 64 KB gzip that decode to 63 MiB, to `POST /api/channels`",
         sees="The gateway's answer; others are served as without it",
         run=create_bomb,
     ),
@@ -289,7 +289,7 @@ FAULTS: Final = (
         item="B5",
         name="webhook-bomb",
         what="The same from senders that are trusted, and in plain text",
-        how="Webhooks of 64 KB gzip that unfold to 63 MiB, 10 MiB of plain escapes, 50 000 empty gzip members",
+        how="Webhooks of 64 KB gzip that decode to 63 MiB, 10 MiB of plain escapes, 50 000 empty gzip members",
         sees="Webhooks are forwarded and answered; others are served as without it",
         run=webhook_bomb,
     ),
@@ -297,7 +297,7 @@ FAULTS: Final = (
         item="B5",
         name="coded-bomb",
         what="The same in Brotli and zstd, and for lists",
-        how="Webhooks that unfold to 63 MiB, lists that unfold to 31 MiB",
+        how="Webhooks that decode to 63 MiB, lists that decode to 31 MiB",
         sees="Lists are corrected, others are served as without it",
         run=coded_bomb,
     ),

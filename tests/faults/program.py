@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ import msgspec
 import yaml
 
 from tests.faults.wire import HOST, Answer, ask
+from tests.ports import free_port
 
 Loop = Literal["uvloop", "asyncio"]
 
@@ -85,7 +85,7 @@ class Program:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        self.port, self.admin_port = _free_port(), _free_port()
+        self.port, self.admin_port = free_port(), free_port()
         self.log = self.folder / "proxy.log"
         self.config = self.folder / "config.yaml"
         self._process: subprocess.Popen[bytes] | None = None
@@ -268,10 +268,3 @@ def _use(pid: int) -> Use:
 def _status(pid: int, name: str) -> int:
     found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return int(found[1]) * _KIB if found else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
-from tests.faults import tables
+from tests.faults import descriptors, held_places, large_work, tables
 from tests.faults.catalogue import FAULTS
 from tests.faults.fault import Fault
 from tests.faults.gateway import Gateway
@@ -22,6 +23,16 @@ from tests.faults.stage import play
 PROXY: Final = os.environ.get("FAULTS_PROXY")
 QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
+#: Faults that measure what others wait, which two of them at once would make each other do.
+MEASURING: Final = {module.__name__ for module in (large_work, held_places, descriptors)}
+
+
+def parameter(fault: Fault) -> ParameterSet:
+    """A fault as a parameter, in the group of those beside which it must not run."""
+    module = fault.run.__module__
+    group = "measuring" if module in MEASURING else module
+    return pytest.param(fault, id=fault.name, marks=pytest.mark.grouped(group))
+
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
@@ -30,7 +41,7 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", QUICK, ids=[fault.name for fault in QUICK])
+@pytest.mark.parametrize("fault", map(parameter, QUICK))
 def test_an_ordinary_client_does_not_notice(fault: Fault, gateway: Gateway) -> None:
     options = Options.of(Path(PROXY) if PROXY else None, "uvloop")
     outcome = play(fault, gateway, options, quick=True)

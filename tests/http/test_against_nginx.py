@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import shutil
-import socket
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, running
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
@@ -210,9 +210,7 @@ def trials() -> Iterator[Trial]:
 @contextlib.asynccontextmanager
 async def nginx_before(origin: Origin, folder: Path, config: str = CONFIG) -> AsyncIterator[int]:
     """nginx in front of `origin`; gives its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "nginx.conf").write_text(config.format(folder=folder, origin=origin.port, port=port))
     assert NGINX is not None
     process = await asyncio.create_subprocess_exec(

@@ -19,10 +19,11 @@ from yarl import URL
 from statusproxy.demo.engine import Dialog
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
-from statusproxy.demo.proxy import Proxy, configuration, free_port
+from statusproxy.demo.proxy import Proxy, configuration
 from statusproxy.server import Server
 from tests.hub import Hub, channel_path
 from tests.peers.processes import express_gateway
+from tests.ports import free_port
 from tests.proxy.harness import running
 
 #: One that shows a QR code at once, one that nothing happens to, one that needs DELETE and POST first.

@@ -236,6 +236,7 @@ def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: in
     assert lost == sum(UNLINKED_AT <= at < RELINKED_AT for at in asked) == counts["polls: disconnected"] > 10
 
 
+@pytest.mark.divisible
 def test_taken_literally_the_same_day_would_cost_working_sessions(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"connection\.update"):  # so the proof above can fail
         lived(1, False, tmp_path, presence="trust")
@@ -311,6 +312,7 @@ def ask(method: str, path: str) -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: proxy.example\r\n\r\n".encode()
 
 
+@pytest.mark.divisible
 @pytest.mark.parametrize(("seed", "restarts"), [(1, False), (2, True)])
 def test_a_day_of_senders_whose_clocks_are_wrong_has_no_false_word(seed: int, restarts: bool, tmp_path: Path) -> None:
     traffic = crooked_day(seed, repeats_untimed=not restarts)

@@ -38,7 +38,7 @@ def post(path: str, body: bytes = LOST) -> bytes:
 )
 async def test_nobody_is_answered_before_the_change_is_on_disk(request_: bytes, status: int, tmp_path: Path) -> None:
     origin, gone = Origin(), Origin()
-    origin.answer = answer(b'{"qr": "AAAA"}', "Content-Type: application/json")
+    origin.answer = answer(b'{"qr": "data:image/png;base64,iVBORw0KGgo="}', "Content-Type: application/json")
     for one in (origin, gone):
         await one.start()
     await gone.stop()

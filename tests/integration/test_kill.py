@@ -12,6 +12,9 @@ from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from tests.integration.stage import INBOUND, StandIn, Town, town_with
 
+pytestmark = pytest.mark.divisible
+
+
 MANY = tuple(f"session {number:02d}" for number in range(40))
 
 

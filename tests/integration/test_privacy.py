@@ -14,8 +14,9 @@ import aiohttp
 import pytest
 
 from statusproxy.demo.events import ack, message, normalise, presence, qr_code, status_find
-from statusproxy.demo.proxy import Proxy, configuration, free_port
+from statusproxy.demo.proxy import Proxy, configuration
 from tests.integration.stage import INBOUND, OUTBOUND
+from tests.ports import free_port
 from tests.proxy.harness import Message, Origin, Wire, answer, get
 
 PHONE, OTHER_PHONE, GROUP = "5511987654321", "5521912345678", "120363041234567890"

@@ -14,6 +14,9 @@ from tests.admin.process import Process, running_process
 from tests.store.redis_server import RedisServer, running
 from tests.store.samples import until
 
+pytestmark = pytest.mark.divisible
+
+
 LIST = {"success": True, "channels": [{"id": name, "status": "connected"} for name in ("sales", "support")]}
 
 

@@ -17,6 +17,9 @@ from statusproxy.demo.events import status_find
 from tests.integration.stage import SESSIONS, StandIn, Town, gateway, town, town_with
 from tests.proxy.harness import PATIENCE
 
+pytestmark = pytest.mark.divisible
+
+
 LOST = {**dict.fromkeys(SESSIONS, "connected"), "sales": "disconnected"}
 
 

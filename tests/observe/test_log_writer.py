@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from statusproxy.demo.proxy import free_port
 from statusproxy.observe import log_writer
 from statusproxy.observe.log_writer import LogWriter
+from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Origin, Wire, get
 
 #: What Linux's pipes hold.

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from statusproxy.demo.proxy import free_port
 from statusproxy.observe.network_errors import in_words
 from tests.certificates import make_certificate
+from tests.ports import free_port
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 

@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,25 +35,35 @@ def test_a_file_gets_none(tmp_path: Path) -> None:
 def test_the_doctor_and_the_story_keep_to_it(setting: dict[str, str], coloured: bool, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("gateway: [\n")
     environ = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")} | setting
-    story = "from statusproxy.demo.story import _Stage, speak; _Stage(speak).title('title')"
+    story = "from statusproxy.demo.stage import Stage, speak; Stage(speak).title('title')"
     for command in (
         [sys.executable, "-m", "statusproxy", "doctor", "-c", str(tmp_path / "config.yaml")],
         [sys.executable, "-c", story],
     ):
         ours, theirs = pty.openpty()
         process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environ)
-        os.close(theirs)
+        ended = threading.Thread(target=_mark_the_end, args=(process, theirs))
+        ended.start()
         text = _read(ours)
-        process.wait()
+        ended.join()
+        os.close(ours)
+        os.close(theirs)
+        assert b"Traceback" not in text, text
         assert (b"\x1b[" in text) is coloured, text
+
+
+#: What follows a program's last output. A terminal whose last writer closes it may lose what was not read yet, so the
+#: test keeps it open and has a mark of its own.
+_END = b"\0end"
+
+
+def _mark_the_end(process: subprocess.Popen[bytes], terminal: int) -> None:
+    process.wait()
+    os.write(terminal, _END)
 
 
 def _read(terminal: int) -> bytes:
     text = b""
-    try:
-        while piece := os.read(terminal, 4096):
-            text += piece
-    except OSError:  # EIO: the other end is closed
-        pass
-    os.close(terminal)
+    while not text.endswith(_END):
+        text += os.read(terminal, 4096)
     return text

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from statusproxy.demo.proxy import free_port
 from tests.peers.processes import READY_WITHIN, PeerFailedError, program
+from tests.ports import free_port
 
 _CONFIG: Final = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;

@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 from statusproxy.proxy.body_copy import DECODED_LIMIT, BodyCopy
 from statusproxy.proxy.elision import LONG_STRING
 from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
+from tests.processor_time import seconds, takes_less
 from tests.proxy.test_decoders import FOLD, SEVERAL, zstd
+
+pytestmark = pytest.mark.divisible
 
 
 class AtOnce(StepRunner):
@@ -332,21 +335,16 @@ def gzip_of(inside: bytes, size: int) -> bytes:
     return gzip.compress(b'{"media":"' + inside * (size // len(inside)) + b'","session":"sales"}', 6)
 
 
-def seconds(body: bytes) -> float:
-    """The processor's time to copy a compressed body, the least of three."""
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        whole(fed(body, 1024 * 1024, coding=b"gzip"))
-        taken.append(time.process_time() - start)
-    return min(taken)
-
-
 @pytest.mark.parametrize("inside", [b"\\\\", b'\\"', b'\\\\\\"', b"\\u0041", b'","'], ids=repr)
 def test_no_compressed_body_takes_much_longer_than_media_of_its_size(inside: bytes) -> None:
     """Such bodies are made to cost time: 60 KB on the wire held everybody up for seconds."""
     media = base64.b64encode(random.Random(1).randbytes(6_000_000))
-    assert seconds(gzip_of(inside, 8_000_000)) < 2.5 * seconds(gzip_of(media, 8_000_000))
+    made, plain = gzip_of(inside, 8_000_000), gzip_of(media, 8_000_000)
+    assert takes_less(
+        lambda: whole(fed(made, 1024 * 1024, coding=b"gzip")),
+        2.5,
+        lambda: whole(fed(plain, 1024 * 1024, coding=b"gzip")),
+    )
 
 
 BOMBS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
@@ -361,16 +359,18 @@ async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name:
     coding, fold = BOMBS[name]
     bomb = fold(b'{"media":"' + b'\\"' * (DECODED_LIMIT // 2 - 100) + b'"}')
     assert len(bomb) < 1024 * 1024
-    start = time.process_time()
-    assert whole(fed(bomb, 1024 * 1024, coding=coding)) is not None
-    alone = time.process_time() - start
+    alone = seconds(lambda: whole(fed(bomb, 1024 * 1024, coding=coding)))
 
-    # Time on this thread's own processor clock, so that a busy machine changes nothing.
-    longest, last = 0.0, time.thread_time()
-    task = asyncio.create_task(copied(bomb, [], 1024 * 1024, coding))
-    while not task.done():
-        await asyncio.sleep(0)
-        now = time.thread_time()
-        longest, last = max(longest, now - last), now
-    assert task.result().failure is None
-    assert longest < alone / 10
+    async def longest_turn() -> float:
+        """The longest turn of the loop, on this thread's own processor clock."""
+        longest, last = 0.0, time.thread_time()
+        task = asyncio.create_task(copied(bomb, [], 1024 * 1024, coding))
+        while not task.done():
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            longest, last = max(longest, now - last), now
+        assert task.result().failure is None
+        return longest
+
+    # Twice where need be: what a busy machine takes of the caches makes a turn longer, a bomb does so each time.
+    assert await longest_turn() < alone / 10 or await longest_turn() < alone / 10

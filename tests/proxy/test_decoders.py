@@ -4,7 +4,6 @@ import gzip
 import importlib
 import struct
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,10 @@ from statusproxy.proxy.decoders import (
     CodingError,
     Decoder,
 )
+from tests.processor_time import takes_less
+
+pytestmark = pytest.mark.divisible
+
 
 LIMIT = 64 * 1024 * 1024
 
@@ -146,16 +149,6 @@ def test_no_step_reads_much_where_nothing_is_given(name: str) -> None:
     assert len(given) >= len(body) / STEP_READS
 
 
-def seconds(coding: bytes, body: bytes) -> float:
-    """The processor's time for a body, the least of three."""
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        steps(Decoder(coding, LIMIT), [body])
-        taken.append(time.process_time() - start)
-    return min(taken)
-
-
 @pytest.mark.parametrize("name", SEVERAL)
 @pytest.mark.parametrize("content", [b"", b"x"])
 def test_a_body_of_members_that_hold_nothing_is_given_up(name: str, content: bytes) -> None:
@@ -176,7 +169,10 @@ def test_the_time_for_members_grows_as_their_number(name: str) -> None:
     """Copying the rest of the body for each member made it grow as the square."""
     coding, fold = FOLD[name]
     member = fold(bytes(range(256)))
-    assert seconds(coding, member * 16_000) < 3 * 8 * seconds(coding, member * 2_000)
+    few, many = member * 2_000, member * 16_000
+    assert takes_less(
+        lambda: steps(Decoder(coding, LIMIT), [many]), 3 * 8, lambda: steps(Decoder(coding, LIMIT), [few])
+    )
 
 
 def test_skippable_frames_are_skipped() -> None:

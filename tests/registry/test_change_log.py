@@ -6,7 +6,7 @@ import pytest
 
 from statusproxy.observe.logs import NOTICE
 from statusproxy.registry import change_log as module
-from statusproxy.registry.change_log import ChangeLog
+from statusproxy.registry.change_log import SENDERS_AHEAD, ChangeLog
 from statusproxy.status.model import Change
 
 
@@ -109,3 +109,13 @@ def test_a_change_of_an_unknown_kind_is_said_plainly(caplog: pytest.LogCaptureFi
     )
     assert caplog.messages == ["sales: forgotten (operator)", "a: x"]
     assert (caplog.records[1].__dict__["at"], caplog.records[1].__dict__["reason"]) == (5.0, "x")
+
+
+def test_a_sender_dated_too_far_ahead_is_told_of_once_and_so_many_at_most(caplog: pytest.LogCaptureFixture) -> None:
+    said = ChangeLog()
+    for _ in range(2):
+        for number in range(2 * SENDERS_AHEAD):
+            said.dated_ahead(f"10.0.0.{number}", "/in", 10_800.4)
+    assert len(caplog.messages) == SENDERS_AHEAD
+    assert caplog.messages[0].startswith("10.0.0.0 dates its events on /in 10800 s ahead of this machine's clock;")
+    assert caplog.records[0].levelno == logging.WARNING

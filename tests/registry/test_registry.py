@@ -23,6 +23,7 @@ from statusproxy.registry import registry as registry_module
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
 from statusproxy.status.channels import correct, correct_in_steps
+from statusproxy.status.clocks import sender_of
 from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.sessions import SessionMap
@@ -51,11 +52,29 @@ class Clock:
 class Kept:
     """A registry with its disk, clock and numbers at hand."""
 
-    def __init__(self, more: str = "", records: Sequence[Record] = ()) -> None:
+    def __init__(
+        self, more: str = "", records: Sequence[Record] = (), clock: Clock | None = None, boot: str | None = None
+    ) -> None:
+        self.more = more
         self.settings = loads(f"gateway: http://127.0.0.1:3000\n{more}")
-        self.clock, self.disk, self.metrics = Clock(), Disk(records), Metrics()
+        self.clock, self.disk, self.metrics = clock or Clock(), Disk(records), Metrics()
         rules = self.settings.signal_rules(), self.settings.session_rules()
-        self.registry = SessionRegistry(*rules, self.disk, self.metrics, self.clock, self.clock.even)
+        self.registry = SessionRegistry(*rules, self.disk, self.metrics, self.clock, self.clock.even, boot)
+
+    async def started_again(self, boot: str | None, away: float = 1.0, ahead: float | None = None) -> Kept:
+        """Another process, `away` seconds later, with what this one left on disk."""
+        await self.registry.close()
+        self.clock.now += away
+        if ahead is not None:
+            self.clock.ahead = ahead
+        records = {record.session: record for record in self.disk.records} | self.disk.saved
+        again = Kept(self.more, list(records.values()), self.clock, boot)
+        await again.registry.open()
+        return again
+
+    def shown(self) -> bool:
+        """Whether the stale list reads disconnected."""
+        return bool(self.look(channel_list(sales="connected")).corrected)
 
     async def hear(self, *events: dict[str, Any]) -> None:
         for event in events:
@@ -246,6 +265,45 @@ def update(status: str, at: float) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("error", [-10_800, -90, -10, 240, 10_800])
+async def test_two_clocks_on_one_path_are_told_apart_by_their_addresses(error: int) -> None:
+    async with kept() as it:
+        turns = [("10.0.0.9", 0, "open"), ("10.0.0.8", error, "close"), ("10.0.0.9", 0, "open"),
+                 ("10.0.0.8", error, "close"), ("10.0.0.8", error, "open"), ("10.0.0.9", 0, "close"),
+                 ("10.0.0.8", error, "open"), ("10.0.0.8", error, "close"), ("10.0.0.9", 0, "open")]  # fmt: skip
+        for address, off, word in turns:
+            it.clock.now += 1.25
+            it.registry.hear(body(update(word, it.clock() - 0.01 + off)), address, "/in")
+            assert it.registry.has_overrides == (word == "close"), (address, word)
+
+
+async def test_a_gateway_that_moved_to_a_host_with_a_slower_clock_is_heard_at_once() -> None:
+    async with kept() as it:
+        for number, off in enumerate([0.0, -300.0, 0.0, -90.0] * 5):
+            for word in ("close", "open"):
+                it.clock.now += 1.25
+                it.registry.hear(body(update(word, it.clock() + off)), f"10.0.0.{number}", "/in")
+                assert it.registry.has_overrides == (word == "close")
+
+
+async def test_a_sender_dated_far_ahead_is_told_of_once_and_its_late_repeats_revive_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with kept() as it:
+        moments = []
+        for word in ("close", "open"):
+            it.clock.now += 1.25
+            moments.append(it.clock() + 10_800)
+            it.registry.hear(body({**update(word, moments[-1]), "event_id": word}), "10.0.0.8", "/in")
+        assert len([line for line in caplog.messages if "dates its events on /in 10800 s ahead" in line]) == 1
+        for number, at in enumerate((moments[0], moments[0] - 60)):
+            it.clock.now += 1.25
+            it.registry.hear(body({**update("close", at), "event_id": f"again {number}"}), "10.0.0.8", "/in")
+            assert not it.registry.has_overrides
+        it.registry.hear(body({**update("close", it.clock() + 10_800), "event_id": "new"}), "10.0.0.8", "/in")
+        assert it.registry.has_overrides
+
+
 @pytest.mark.parametrize(("ahead", "after"), [("open", "close"), ("close", "open")])
 async def test_what_was_heard_while_the_clock_ran_hours_ahead_makes_nothing_late(
     ahead: str, after: str, caplog: pytest.LogCaptureFixture
@@ -270,6 +328,129 @@ async def test_a_clock_that_runs_ahead_for_a_while_ends_no_override() -> None:
         assert it.look(channel_list(sales="connected")).corrected == ("sales",)
         it.clock.now += 7_200
         assert it.look(channel_list(sales="connected")).corrected == ()
+
+
+COMING_IN = message("sales", "5500000001000@c.us", "under way", 0, 1)
+DAYS_AHEAD = 81 * 86_400.0
+
+
+async def test_a_start_while_the_clock_is_ahead_ends_nothing_by_a_message_under_way() -> None:
+    it = Kept(boot="one")
+    await it.hear(LOST)
+    it = await it.started_again("one", ahead=90.0)
+    await it.hear(COMING_IN)
+    assert it.shown()
+    it.clock.ahead = 0.0
+    await it.hear(COMING_IN)
+    assert it.shown()
+    it.clock.now += 60
+    await it.hear(COMING_IN)
+    assert not it.shown()
+    await it.registry.close()
+
+
+async def test_a_start_while_the_clock_is_days_ahead_expires_nothing_and_dates_go_right_with_it() -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    since = it.registry.records()[0].override
+    for ahead in (DAYS_AHEAD, DAYS_AHEAD, 0.0):
+        it = await it.started_again("one", ahead=ahead)
+        assert it.shown()
+    assert it.registry.records()[0].override == since
+    it.clock.now = NOW + 7_200
+    assert not it.shown()
+    await it.registry.close()
+
+
+async def test_within_one_boot_a_disconnect_is_as_old_as_it_is_at_once() -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    it = await it.started_again("one", away=61)
+    await it.hear(COMING_IN)
+    assert not it.shown()
+    await it.hear(LOST)
+    it = await it.started_again("one", away=7_200)
+    assert not it.shown()
+    await it.registry.close()
+
+
+async def test_what_was_learned_of_senders_clocks_is_void_where_the_systems_was_moved_meanwhile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    it = Kept(boot="one")
+    await it.hear(update("close", it.clock() - 89))
+    it = await it.started_again("one", ahead=3_600.0)
+    assert it.registry.records()[0].lags == ()
+    assert "the system clock was moved by +3600 s; corrections do not depend on it" in caplog.messages
+    await it.registry.close()
+
+
+@pytest.mark.parametrize("boot", ["two", ""])
+async def test_after_another_boot_a_message_counts_once_the_grace_has_passed_since_the_start(boot: str) -> None:
+    it = Kept(boot="one")
+    await it.hear(LOST)
+    it = await it.started_again(boot, ahead=90.0)
+    await it.hear(COMING_IN)
+    assert it.shown()
+    it.clock.now += 60
+    await it.hear(COMING_IN)
+    assert not it.shown()
+    await it.hear(LOST)
+    it.clock.now += 60
+    await it.hear(COMING_IN)
+    assert not it.shown()
+    await it.registry.close()
+
+
+async def test_after_another_boot_a_clock_has_an_hour_to_be_put_right() -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    since = it.registry.records()[0].override
+    it = await it.started_again("two", ahead=DAYS_AHEAD)
+    assert it.shown()
+    await it.hear(COMING_IN)  # something changes, and is written
+    it = await it.started_again("two")
+    it.clock.now += 1_800
+    assert it.shown()
+    it.clock.ahead = 0.0
+    await it.hear(message("support", "5500000001000@c.us", "hello", 0, 1))
+    [record] = [one for one in it.registry.records() if one.session == "sales"]
+    assert record.override is not None
+    assert since is not None
+    assert record.override.began == pytest.approx(since.began)
+    it.clock.now = NOW + 7_190
+    assert it.shown()
+    it.clock.now = NOW + 7_210
+    assert not it.shown()
+    await it.registry.close()
+
+
+async def test_a_clock_that_is_put_right_is_noticed_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Kept("sessions: {max_age: 2h}", boot="one")
+    await it.hear(LOST)
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
+    it = await it.started_again("two", ahead=DAYS_AHEAD)
+    it.clock.ahead = 0.0
+    it.disk.saved.clear()
+    async with it.disk.written:
+        await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
+    it.clock.now += 3_700
+    assert it.shown()
+    await it.registry.close()
+
+
+async def test_after_an_hour_the_clock_is_trusted() -> None:
+    it = Kept("sessions: {max_age: 2h}", [Record("sales", Kind.DISCONNECTED, NOW, override=_OLD)], boot="two")
+    it.clock.ahead = DAYS_AHEAD
+    it = await it.started_again("two", ahead=DAYS_AHEAD)
+    it.clock.now += 3_590
+    assert it.shown()
+    it.clock.now += 20
+    assert not it.shown()
+    await it.registry.close()
+
+
+_OLD = Override(since=NOW, at=NOW, began=NOW, event="status-find", word="browserClose")
 
 
 async def test_what_is_fresh_does_not_hang_on_the_systems_clock() -> None:
@@ -858,11 +1039,13 @@ async def test_what_a_fall_costs_does_not_grow_with_the_lists_kept() -> None:
         async with kept() as it:
             it.registry.correct(long_list(channels), LIST, it.registry.now(), None)
             lose(it, 1)  # the list is read now
-            begun = time.process_time()
+            begun = time.thread_time()
             lose(it, 300)
-            return time.process_time() - begun
+            return time.thread_time() - begun
 
-    none, many = [min([await falls(channels) for _ in range(3)]) for channels in (1, 4_000)]
+    none, many, rounds = float("inf"), float("inf"), 0
+    while rounds < 3 or (many >= 3 * none and rounds < 12):  # a busy machine makes a round longer, never shorter
+        none, many, rounds = min(none, await falls(1)), min(many, await falls(4_000)), rounds + 1
     assert many < 3 * none
 
 
@@ -1078,7 +1261,7 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
             case "hear", [session, word, age]:
                 event = status_find(session, word) | ({} if age is None else {"timestamp": now - age})
                 pending.append(registry.hear(body(event), "10.0.0.9"))
-                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now, sender_of("", "10.0.0.9"))
             case "alive", [session, age]:
                 event = message(session, "5500000001000@c.us", "hello", now, 1)
                 if age is None:
@@ -1086,7 +1269,7 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
                 else:
                     event["timestamp"] = now - age
                 pending.append(registry.hear(body(event), "10.0.0.9"))
-                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now)
+                bare.sessions.hear(signals.read(body(event), bare.signal_rules, now), now, sender_of("", "10.0.0.9"))
             case "list", [which, age]:
                 correction, durable = registry.correct(body(_LISTS[which]), LIST, now - age, None)
                 pending.append(durable)

@@ -8,6 +8,8 @@ import pytest
 
 from statusproxy.clock import OwnClock
 from statusproxy.registry.saving import Saving
+from statusproxy.registry.stored_ages import StoredAges
+from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
@@ -21,13 +23,14 @@ LOST = Change("sales", "started", "close", NOW, NOW)
 class Stage:
     """A map with its saving, a store and a clock."""
 
-    def __init__(self, disk: Disk | None = None) -> None:
+    def __init__(self, disk: Disk | None = None, boot: str | None = None) -> None:
         self.sessions = SessionMap()
         self.disk = disk or Disk()
         self.ahead = 0.0
         self.errors: list[str] = []
         clock = OwnClock(lambda: NOW + self.ahead, lambda: NOW)
-        self.saving = Saving(self.sessions, self.disk, clock, lambda error: self.errors.append(str(error)))
+        ages = StoredAges(clock, boot)
+        self.saving = Saving(self.sessions, self.disk, clock, ages, lambda error: self.errors.append(str(error)))
 
     def lose(self, session: str = "sales") -> None:
         signal = Signal(Kind.DISCONNECTED, session, NOW, "close", None, None)
@@ -119,13 +122,14 @@ async def test_a_flush_writes_what_may_wait_as_well() -> None:
 
 
 async def test_what_is_stored_is_in_the_systems_time() -> None:
-    stage = Stage()
+    stage = Stage(boot="one")
     stage.lose()
     stage.ahead = 3600.0
     durable = stage.saving.save([LOST])
     assert durable is not None
     await durable
     assert stage.disk.saved["sales"].heard_at == NOW + 3600
+    assert stage.disk.saved["sales"].written == Written("one", 0.0, 3600.0), "by what clock its times are told"
     assert [change.at for change in stage.disk.changes] == [NOW + 3600]
 
 

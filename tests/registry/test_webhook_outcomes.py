@@ -21,14 +21,14 @@ class Counts:
     metrics: Metrics = field(default_factory=Metrics)
     stats: WebhookStats = field(default_factory=WebhookStats)
 
-    def hear(self, reading: Reading, verdict: str = "unchanged", body: bytes = b"{}") -> None:
+    def hear(self, reading: Reading, verdict: str = "unchanged") -> None:
         WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
-            "10.0.0.2", body, reading, Outcome(verdict), 1_000.0, 2_000.0, Dialect()
+            "10.0.0.2", "/in", reading, Outcome(verdict), 1_000.0, 2_000.0, Dialect()
         )
 
 
-def lost(at: float | None = None) -> Reading:
-    return Reading(Verdict.SIGNAL, "close", "sales", Signal(Kind.DISCONNECTED, "sales", at, "close", None, None))
+def lost(at: float | None = None, ahead: float | None = None) -> Reading:
+    return Reading(Verdict.SIGNAL, "close", "sales", Signal(Kind.DISCONNECTED, "sales", at, "close", None, None, ahead))
 
 
 def test_a_signal_counts_by_what_it_says_and_what_became_of_it() -> None:
@@ -41,11 +41,13 @@ def test_a_signal_counts_by_what_it_says_and_what_became_of_it() -> None:
     assert counts.stats.report().clock.lag == 10.0
 
 
-def test_the_time_of_a_signal_that_may_not_order_events_still_tells_of_the_clock() -> None:
+def test_the_time_of_a_signal_that_is_too_far_ahead_still_tells_of_the_clock(caplog: pytest.LogCaptureFixture) -> None:
     counts = Counts()
-    counts.hear(lost(), "applied", b'{"timestamp": 9000}')
+    counts.hear(lost(ahead=9_000.0), "applied")
     counts.hear(lost(), "applied")
     assert (counts.stats.report().clock.ahead, counts.stats.report().clock.timed) == (1, 0)
+    (line,) = caplog.messages
+    assert line.startswith("10.0.0.2 dates its events on /in 7000 s ahead of this machine's clock;")
 
 
 @pytest.mark.parametrize("verdict", ["late", "duplicate"])

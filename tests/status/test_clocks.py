@@ -16,7 +16,9 @@ from statusproxy.status.clocks import (
     Clocks,
     Difference,
     Stamp,
+    ahead_of,
     later_by,
+    sender_of,
     with_lag,
 )
 
@@ -102,7 +104,9 @@ def test_the_senders_of_one_session_are_bounded_and_a_forgotten_session_is_forgo
     for number in range(3 * MOST_SENDERS):
         clocks.observe("sales", f"/{number}", NOW, NOW)
         clocks.due("sales", f"/due-{number}", NOW)
+        clocks.observe("sales", "/kept", NOW + number, NOW + number)
     assert len(clocks._sessions["sales"]) == MOST_SENDERS
+    assert "/kept" in clocks._sessions["sales"]
     clocks.forget("sales")
     assert not clocks._sessions
 
@@ -126,6 +130,12 @@ def test_times_of_one_clock_are_compared_as_they_are_and_others_on_ours() -> Non
     assert later_by(Stamp(NOW, "/in", 90.0), Stamp(NOW - 1, "/in", 0.0)) == 1
     assert later_by(Stamp(NOW - 90, "/in", 90.0), Stamp(NOW - 1)) == 1
     assert later_by(Stamp(NOW - 10_800, "/in", 10_800.0), Stamp(NOW - 1, "/in", 0.0)) == 1  # set back meanwhile
+
+
+def test_a_far_time_spoils_no_later_one_of_a_clock_that_is_ahead() -> None:
+    clocks, ahead = Clocks(), ahead_of(sender_of("/in", "10.0.0.8"))
+    for off, late in ((10_800, 0), (1e9, 0), (10_800, 0), (10_700, 100), (7_200, 0)):
+        assert clocks.observe("sales", ahead, NOW + off, NOW).stamp.here == pytest.approx(NOW - late)
 
 
 deliveries = st.lists(st.tuples(st.floats(0, 3_000), st.floats(0.01, 600)), min_size=2, max_size=30)

@@ -1,8 +1,12 @@
-"""The answer to a create or start: evidence, unless it repeats the stale word itself."""
+"""The answer to a create, start or delete: evidence, unless it says that nothing was done."""
+
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from statusproxy.status.created import claims_connected
+from statusproxy.status.created import LONGEST, LONGEST_TEXT, proves_deletion, proves_start
 
 WORDS = frozenset({"connected", "open", "working"})
 
@@ -15,35 +19,117 @@ WORDS = frozenset({"connected", "open", "working"})
         b'{"instance":{"instanceName":"sales","state":"open"}}',
         b'{"name":"sales","status":"WORKING"}',
         b'{"data":{"session":{"connected":true}}}',
+        b'{"message":"Session is already connected"}',
+        b'{"status":true,"message":"Connected"}',
+        b'[{"status":"CONNECTED"}]',
+        b'{"isConnected":true}',
+        b'{"status":"already_connected"}',
+        b'{"alreadyStarted":true}',
+        b'{"message":"You are logged in"}',
+        '{"message":"A sessão já existe"}'.encode(),
+        b'{"code":200,"data":{"details":"Connected!"},"success":true}',  # wuzapi
+        b'"connected"',
+        b"Session is already connected",
+        b'{"data":{"session":{"instance":{"status":"CONNECTED","connected":true}}}}',
     ],
 )
-def test_an_answer_that_says_connected_claims_it(body: bytes) -> None:
-    assert claims_connected(body, WORDS)
+def test_a_start_that_is_answered_with_connected_proves_nothing(body: bytes) -> None:
+    assert not proves_start(body, WORDS)
+
+
+FAILURES = [
+    {"success": False},
+    {"success": False, "error": "x"},
+    {"success": "false"},
+    {"status": False, "message": "Disconnected"},
+    {"error": "x"},
+    {"error": True},
+    {"errors": [{"code": 7}]},
+    {"data": {"error": "x"}},
+    {"status": "error"},
+    {"status": "FAILED"},
+    {"status": 401},
+    {"statusCode": 500, "message": "Internal"},
+    {"code": "INTERNAL_SERVER_ERROR"},
+    {"message": "Session not found"},
+    {"message": "Unable to start"},
+    {"deleted": False},
+    False,
+    None,
+    {"list": [1] * 5_000},
+]
+
+
+@pytest.mark.parametrize("answer", FAILURES)
+def test_a_failure_that_is_answered_200_proves_nothing(answer: object) -> None:
+    body = json.dumps(answer).encode()
+    assert not proves_start(body, WORDS)
+    assert not proves_deletion(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"success":tr', b"[" * 100_000, b"ok " * LONGEST_TEXT, b'{"a":"%b"}' % (b"A" * LONGEST)]
+)
+def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
+    assert not proves_start(body, WORDS)
+    assert not proves_deletion(body)
 
 
 @pytest.mark.parametrize(
     "body",
     [
         b"",
+        b" ",
         b"OK",
         b"[]",
-        b'"connected"',
-        b'{"success":true}',
-        b'{"status":"INITIALIZING","qrcode":null}',
+        b"{}",
+        b"true",
+        b'{"success":true,"error":null}',
+        b'{"success":true,"errors":[],"status":200}',
+        b'{"status":"INITIALIZING","qrcode":null,"urlcode":"","version":"2.10.4","session":"pixel"}',  # wppconnect
+        b'{"status":"CLOSED","qrcode":null}',
         b'{"status":"QRCODE","qrcode":"iVBORw0KGgo="}',
         b'{"status":"CONNECTED","qrcode":"iVBORw0KGgo="}',  # a code counts more
-        b'{"instance":{"instanceName":"sales","status":"created"},"hash":"x"}',
+        b'{"instance":{"instanceName":"sales","status":"created"},"hash":"x"}',  # Evolution API
+        b'{"name":"sales","status":"STARTING","config":{"debug":false}}',  # WAHA
+        b'{"success":true,"message":"Session initiated successfully"}',  # wwebjs-api
+        b'{"success":true,"channel":{"id":"sales","name":"sales","status":"qr_required"}}',
         b'{"message":"not connected","status":"not connected"}',
+        b'{"message":"session_not_connected"}',
         b'{"connected":false}',
-        b'{"data":{"session":{"instance":{"status":"CONNECTED","connected":true}}}}',  # deeper than any gateway says it
-        b"[" * 100_000,
     ],
 )
-def test_any_other_answer_does_not(body: bytes) -> None:
-    assert not claims_connected(body, WORDS)
+def test_any_other_answer_shows_that_the_session_was_started(body: bytes) -> None:
+    assert proves_start(body, WORDS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"success":true}',
+        b'{"status":"SUCCESS","error":false,"response":{"message":"Instance deleted"}}',  # Evolution API
+        b'{"status":true,"message":"Session successfully closed"}',  # wppconnect-server
+        b'{"success":true,"message":"Logged out successfully"}',  # wwebjs-api
+        b'{"code":200,"data":{"Details":"Logged out"},"success":true}',  # wuzapi
+        b'{"success":true,"channels":[{"id":"support","status":"connected"}]}',  # those that are left
+    ],
+)
+def test_a_success_shows_that_the_session_was_deleted(body: bytes) -> None:
+    assert proves_deletion(body)
+
+
+def test_a_deletion_after_which_the_session_is_connected_is_none() -> None:
+    assert not proves_deletion(b'{"session":{"id":"sales","status":"CONNECTED"}}')
 
 
 def test_a_code_counts_more_than_words_where_the_gateway_puts_its_codes() -> None:
-    body = b'{"status":"connected","pairing":"AAAA"}'
-    assert claims_connected(body, WORDS)
-    assert not claims_connected(body, WORDS, ("pairing",))
+    body = b'{"status":"connected","pairing":"iVBORw0KGgo="}'
+    assert not proves_start(body, WORDS)
+    assert proves_start(body, WORDS, ("pairing",))
+
+
+@given(st.binary())
+def test_no_bytes_make_it_raise(body: bytes) -> None:
+    proves_start(body, WORDS)
+    proves_deletion(body)

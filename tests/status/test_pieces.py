@@ -9,6 +9,8 @@ from statusproxy.status import pieces
 from statusproxy.status.pieces import Cut, TooLargeError, cut
 from tests.status.test_channels import documents, values
 
+pytestmark = pytest.mark.divisible
+
 
 def cut_all(document: bytes, piece: int = 8, largest: int = 1_000) -> Cut:
     steps = cut(document, piece, largest)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.dialect import QR_MEMBERS
-from statusproxy.status.qr import Answer, read
+from statusproxy.status.qr import Answer, is_image, read
 
 CODE = "data:image/png;base64,iVBORw0KGgo="
 BARE = "2@" + "a1B2" * 40
@@ -31,6 +31,36 @@ def test_a_code_is_seen_in_an_object_under_its_name() -> None:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "data:image/svg+xml;utf8,<svg/>",
+        "data:image/png;charset=utf-8;base64,iVBORw0KGgo=",
+        "iVBORw0KGgoAAAANSUhEUgAAAQ==",
+        "/9j/4AAQSkZJRg==",
+        "R0lGODlhAQABAAAAACw=",
+        "2@a1B2c3D4e5F6g7H8,aBcD+/==,eFgH=,iJkL==",
+        "https://wa.me/settings/linked_devices#2@a1B2c3D4e5F6g7H8,aBcD+/==,eFgH=,iJkL==",
+        "\n".join(["█▀▀▀▀▀█ ▄▀█ █▀▀▀▀▀█"] * 13),
+        "<svg xmlns='http://www.w3.org/2000/svg'/>",
+    ],
+)
+def test_every_form_of_a_code_is_seen(code: str) -> None:
+    assert read(json.dumps({"qr": code}).encode()) is Answer.CODE
+
+
+def test_whatsapps_own_string_is_a_code_even_beside_an_error() -> None:
+    assert read(json.dumps({"success": False, "qr": BARE}).encode()) is Answer.CODE
+
+
+@pytest.mark.parametrize(
+    ("body", "image"),
+    [(b"\x89PNG\r\n", True), (b"\xff\xd8\xff\xe0", True), (b" <svg/>", True), (b"", False), (b"<html>", False)],
+)
+def test_an_image_is_known_by_its_bytes(body: bytes, image: bool) -> None:
+    assert is_image(body) is image
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         {"success": True, "qr": None, "status": "CONNECTED"},
@@ -42,6 +72,18 @@ def test_a_code_is_seen_in_an_object_under_its_name() -> None:
         {"qr": " "},
         {"qr": {"base64": " "}},
         {"qr": True, "data": [CODE]},
+        {"qr": "null"},
+        {"qr": "undefined"},
+        {"qr": "data:abc"},
+        {"qr": "data:image/png;base64,"},
+        {"qr": "x" * 300},
+        {"image": "/logo.png"},
+        {"image": "/9j/logo.png"},
+        {"qrcode": "https://gateway.example/qr/sales.png"},
+        {"error": "Session not started", "image": "/logo.png"},
+        {"error": "Session not started", "image": CODE},
+        {"success": False, "qr": CODE},
+        {"qr": "\n" * 30 + "no code yet"},
         {"other": {"qr": CODE}},
         [CODE],
         CODE,
@@ -100,8 +142,8 @@ def test_what_is_not_json_is_told_from_json_that_shows_nothing(body: bytes) -> N
 
 
 def test_another_gateways_code_is_looked_for_where_its_dialect_says() -> None:
-    body = b'{"data":{"pairingCode":"AAAA"},"qr":"BBBB"}'
+    body = b'{"data":{"pairingCode":"iVBORw0KGgo="},"qr":"/9j/4AAQ"}'
     assert [read(body, members) for members in ((), ("pairingCode",), ("qr",))] == [
         Answer.NEITHER, Answer.CODE, Answer.CODE,
     ]  # fmt: skip
-    assert read(b'{"qr":{"pairingCode":"A"}}', ("qr", "pairingCode")) is Answer.CODE
+    assert read(b'{"qr":{"pairingCode":"iVBORw0KGgo="}}', ("qr", "pairingCode")) is Answer.CODE

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
@@ -383,6 +384,38 @@ def test_another_senders_event_is_compared_on_our_clock(error: float) -> None:
     assert sessions.hear(reading("sales", UP, T + 13 + error), T + 13, "/out").verdict == "applied"
 
 
+ERRORS = [-10_800.0, -90.0, -10.0, 0.0, 240.0, 10_800.0]
+turns = st.tuples(
+    st.integers(0, 3),
+    st.sampled_from([UP, DOWN]),
+    st.floats(0.2, 900.0).map(lambda gap: gap + 0.000_137),
+    st.floats(0.0, 0.1),
+    st.none() | st.tuples(st.integers(0, 40), st.integers(0, 3)),
+)
+
+
+@given(st.lists(st.sampled_from(ERRORS), min_size=4, max_size=4), st.lists(turns, min_size=1, max_size=25))
+def test_senders_with_clocks_of_their_own_about_one_session_leave_the_map_true(
+    errors: list[float], turns: list[tuple[int, Kind, float, float, tuple[int, int] | None]]
+) -> None:
+    """Each event comes in before the next one happens. Then somebody may bring an old one again, with another id."""
+    sessions, at, told = SessionMap(), 1_768_504_026.0, list[tuple[Kind, float]]()
+
+    def tell(kind: Kind, stated: float, sender: int, arrival: float) -> None:
+        ahead = stated > arrival + 300
+        signal = Signal(kind, "sales", None if ahead else stated, "e", None, None, stated if ahead else None)
+        sessions.hear(Reading(Verdict.SIGNAL, "e", "sales", signal), arrival, f"/in {sender}")
+
+    for sender, kind, gap, way, repeat in turns:
+        at += gap
+        told.append((kind, at + errors[sender]))
+        tell(*told[-1], sender, at + way)
+        assert sessions.has_overrides == (kind is DOWN)
+        if repeat is not None and repeat[0] < len(told):
+            tell(*told[repeat[0]], repeat[1], at + way + 0.05)
+            assert sessions.has_overrides == (kind is DOWN)
+
+
 def test_when_it_was_lost_is_told_on_our_clock() -> None:
     sessions = SessionMap()
     hear(sessions, "sales", UP, at=T - 10_800, arrival=T)
@@ -618,6 +651,32 @@ def test_an_override_expires_when_nothing_new_was_heard_for_its_age() -> None:
     assert record(sessions, "sales").verdict is DOWN
 
 
+def test_what_may_be_younger_than_the_clock_says_is_given_an_hour() -> None:
+    sessions = SessionMap(SessionRules(max_age=50.0))
+    sessions.load(down("sales").records(), 1_000.0)
+    hear(sessions, "support", DOWN, at=1_001.0)
+    assert [change.session for change in sessions.expire(1_051.0)] == ["support"]
+    assert sessions.expire(1_000.0 + SETTLING - 0.1) == ()
+    assert [change.session for change in sessions.expire(1_000.0 + SETTLING)] == ["sales"]
+
+
+def test_what_may_be_younger_outlives_a_message_until_the_grace_has_passed_since() -> None:
+    sessions = SessionMap()
+    sessions.load(down("sales", "support").records(), 1_000.0)
+    hear(sessions, "sales", ALIVE, arrival=1_060.0)
+    assert in_force(sessions) == {"sales", "support"}
+    hear(sessions, "sales", ALIVE, arrival=1_060.1)
+    assert in_force(sessions) == {"support"}
+
+
+def test_records_that_are_put_anew_are_saved() -> None:
+    sessions = down("sales", rules=SessionRules(max_age=50.0))
+    assert sessions.expire(149.0) == ()
+    sessions.restate(lambda record: replace(record, override=replace(override(sessions, "sales"), began=10.0)))
+    assert [one.session for one in sessions.take_unsaved()[0]] == ["sales"]
+    assert len(sessions.expire(149.0)) == 1
+
+
 def test_many_expire_some_at_a_time_and_none_is_forgotten() -> None:
     names = [f"s{number}" for number in range(5)]
     sessions = down(*names, rules=SessionRules(max_age=50.0))
@@ -791,3 +850,16 @@ def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:
             hear(sessions, name, ALIVE, arrival=3.0, event_id=str(number))
     assert hear(sessions, names[0], DOWN, arrival=4.0, event_id="lost") == "duplicate"
     assert hear(sessions, names[0], ALIVE, arrival=4.0, event_id="0") == "applied"
+
+
+def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:
+    sessions = SessionMap()
+
+    def tell(kind: Kind, ahead: float, arrival: float) -> str:
+        signal = Signal(kind, "sales", None, "e", None, None, ahead)
+        return sessions.hear(Reading(Verdict.SIGNAL, "e", "sales", signal), arrival, "/in").verdict
+
+    assert tell(DOWN, 10_900.5, 100.0) == "applied"
+    assert tell(UP, 10_901.5, 101.0) == "applied"
+    assert tell(DOWN, 10_900.75, 102.0) == "late"
+    assert not sessions.has_overrides

@@ -490,6 +490,17 @@ def test_the_raw_time_serves_where_the_events_own_cannot_be_used(timestamp: obje
     assert own_time(timestamp=timestamp, raw={"payload": {"t": 1_768_504_026_490}}) == 1_768_504_026.49
 
 
+@pytest.mark.parametrize(
+    ("stated", "at", "ahead"),
+    [(NOW, NOW, None), (NOW + 301, None, NOW + 301), (NOW + 1e9, None, NOW + 1e9), (NOW + 1e9 + 301, None, None)],
+)
+def test_a_time_too_far_ahead_is_told_apart(stated: float, at: float | None, ahead: float | None) -> None:
+    body = json.dumps({"event": "status-find", "session": "s", "status": "browserClose", "timestamp": stated}).encode()
+    signal = read(body, RULES, NOW).signal
+    assert signal is not None
+    assert (signal.at, signal.ahead) == (at, ahead)
+
+
 def test_a_time_that_is_no_finite_number_is_none() -> None:
     body = b'{"event":"closesession","session":"x","timestamp":1e400}'
     signal = read(body, RULES, NOW).signal

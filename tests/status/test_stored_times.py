@@ -2,9 +2,10 @@
 
 from msgspec.structs import replace
 
+from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Evidence, Override, Record, Release
 from statusproxy.status.signals import Kind
-from statusproxy.status.stored_times import moved, moved_change, not_after
+from statusproxy.status.stored_times import moved, moved_change, not_after, told_anew
 
 NOW = 1_768_504_026.0
 OVERRIDE = Override(
@@ -42,6 +43,27 @@ def test_our_own_times_move_and_the_senders_stay() -> None:
 
 def test_times_that_never_were_stay_so() -> None:
     assert moved(Record("sales"), 60.0) == Record("sales")
+
+
+def test_up_to_a_moment_no_later_one_is_moved_and_none_beyond_it() -> None:
+    record = moved(RECORD, 60.0, until=NOW + 2)
+    assert record.override is not None
+    assert (record.heard_at, record.alive.here, record.gateway_said_at) == (NOW + 2, NOW + 10, NOW + 3)
+    assert (record.known.here, record.released_at) == (NOW + 2, NOW - 440)
+    assert record.override.began == NOW + 2
+
+
+def test_within_one_boot_a_stored_record_is_told_by_the_clock_that_goes_on() -> None:
+    stored = replace(RECORD, written=Written("one", 1_000.0, 3_600.0))
+    assert told_anew(stored, "one", 4_600.5) == (RECORD, 0.0)
+    assert told_anew(stored, "one", 4_690.0) == (moved(RECORD, 90.0), 90.0)
+
+
+def test_of_another_boot_only_the_systems_time_tells() -> None:
+    stored = replace(RECORD, written=Written("one", 1_000.0))
+    for boot in ("two", "", None):
+        assert told_anew(stored, boot, 4_690.0) == (RECORD, None)
+    assert told_anew(RECORD, "one", 4_690.0) == (RECORD, None)
 
 
 def test_a_change_moves_with_its_record() -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from statusproxy.config.state_url import Place
 from statusproxy.store import redis as redis_module
 from statusproxy.store.batch_writer import BatchWriter, Timing
 from statusproxy.store.redis import RedisBackend, RedisTiming
+from tests.ports import free_port
 
 from .samples import NOW
 
@@ -30,8 +30,7 @@ class RedisServer:
     """A server with its files in `folder`; `settings` are those of redis.conf, as the command line takes them."""
 
     def __init__(self, folder: Path, *settings: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self._folder = folder
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None

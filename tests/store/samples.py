@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.signals import Kind
 from statusproxy.store import sqlite
@@ -36,7 +37,7 @@ def overridden(session: str) -> Record:
     )  # fmt: skip
     return a_record(
         session, verdict=Kind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
-        gateway_said="connected", gateway_said_at=NOW,
+        gateway_said="connected", gateway_said_at=NOW, written=Written("4b2c", 1_768_000_000.25, 90.0),
     )  # fmt: skip
 
 

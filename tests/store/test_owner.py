@@ -6,7 +6,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from statusproxy.store.owner import Owner
+from statusproxy.store.owner import Owner, boot_id
 
 
 @pytest.fixture
@@ -66,3 +66,10 @@ def test_without_proc_nothing_is_known(dead: Owner, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("os.readlink", refuse)
     assert Owner.new().place is None
     assert not dead.is_gone()
+
+
+def test_a_boot_has_one_name_and_a_mark_tells_it() -> None:
+    boot = boot_id()
+    assert boot is not None
+    assert boot == boot_id()
+    assert (Owner.new().place or "").startswith(boot)

@@ -3,6 +3,8 @@
 The root and the wheels are made once and kept outside the checkout; each machine is a fresh copy.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -11,7 +13,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -49,29 +51,38 @@ def cache() -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def _making(made: Path) -> Iterator[bool]:
+    """Whether `made` is still to be made. Who else wants to make it meanwhile waits: the tests run side by side."""
+    with made.with_name(f"{made.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not made.exists()
+
+
 def root_archive() -> Path:
     """The machine's file system, made by mmdebstrap the first time (half a minute and a mirror of Debian)."""
     recipe = " ".join((RELEASE, *PACKAGES))
     archive = cache() / f"{RELEASE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.tar"
-    if not archive.exists():
-        unfinished = archive.with_suffix(".part.tar")
-        subprocess.run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=minbase",
-                f"--include={','.join(PACKAGES)}",
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--dpkgopt=path-exclude=/usr/share/locale/*",
-                RELEASE,
-                str(unfinished),
-            ],
-            check=True,
-            timeout=600,
-            stdin=subprocess.DEVNULL,
-        )
-        unfinished.rename(archive)
+    with _making(archive) as wanted:
+        if wanted:
+            unfinished = archive.with_suffix(".part.tar")
+            subprocess.run(
+                [
+                    "mmdebstrap",
+                    "--quiet",
+                    "--variant=minbase",
+                    f"--include={','.join(PACKAGES)}",
+                    "--dpkgopt=path-exclude=/usr/share/doc/*",
+                    "--dpkgopt=path-exclude=/usr/share/man/*",
+                    "--dpkgopt=path-exclude=/usr/share/locale/*",
+                    RELEASE,
+                    str(unfinished),
+                ],
+                check=True,
+                timeout=600,
+                stdin=subprocess.DEVNULL,
+            )
+            unfinished.rename(archive)
     return archive
 
 
@@ -85,13 +96,14 @@ def wheels() -> Path:
     pins = CHECKOUT / "constraints.txt"
     recipe = "\n".join([PYTHON, *needed, pins.read_text(encoding="utf-8")])
     folder = cache() / f"wheels-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if not folder.exists():
-        unfinished = folder.with_suffix(".part")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-        command += ["--only-binary=:all:", "--python-version", PYTHON, "--constraint", str(pins)]
-        subprocess.run([*command, "--dest", str(unfinished), *needed], check=True, timeout=600)
-        unfinished.rename(folder)
+    with _making(folder) as wanted:
+        if wanted:
+            unfinished = folder.with_suffix(".part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+            command += ["--only-binary=:all:", "--python-version", PYTHON, "--constraint", str(pins)]
+            subprocess.run([*command, "--dest", str(unfinished), *needed], check=True, timeout=600)
+            unfinished.rename(folder)
     return folder
 
 

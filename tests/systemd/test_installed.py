@@ -32,6 +32,7 @@ UNLINKED = {"event": "status-find", "session": "sales", "status": "disconnectedM
 
 UNITS = "statusproxy.service statusproxy.socket"
 DROP_IN = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
+MAIN_PID = "systemctl show --property=MainPID --value statusproxy.service"
 FETCH = "/usr/bin/python3 -c \"import urllib.request; print(urllib.request.urlopen('{}', timeout=20).read().decode())\""
 
 #: A state on a server that is not there: the service starts all the same, with its journal.
@@ -177,7 +178,7 @@ def never_gives_up(machine: Machine) -> None:
 
 
 def main_pid(machine: Machine) -> str:
-    return machine.run("systemctl show --property=MainPID --value statusproxy.service").strip()
+    return machine.run(MAIN_PID).strip()
 
 
 def running_version(machine: Machine) -> str:
@@ -272,8 +273,10 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
 
     machine.note("---- ended from outside: systemd starts it again, and connections wait meanwhile ----")
     with under_load(machine):
+        pid = main_pid(machine)
         machine.run("sleep 1; systemctl kill --signal=SIGSTOP statusproxy; sleep 0.2")
-        machine.run("systemctl kill --signal=SIGTERM statusproxy; systemctl kill --signal=SIGCONT statusproxy; sleep 3")
+        machine.run("systemctl kill --signal=SIGTERM statusproxy; systemctl kill --signal=SIGCONT statusproxy")
+        machine.run(f"until [ $({MAIN_PID}) != {pid} ] && systemctl is-active --quiet statusproxy; do sleep 0.1; done")
 
     stops_and_stays_stopped(machine)
     never_gives_up(machine)
@@ -324,8 +327,10 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     machine.run(f"mkdir -p $(dirname {DROP_IN}); printf '[Service]\\nWatchdogSec=2s\\n' > {DROP_IN}")
     machine.run("systemctl daemon-reload; systemctl restart statusproxy; sleep 5")
     assert machine.run("systemctl show --property=NRestarts --value statusproxy").strip() == "0"
-    machine.run("systemctl kill --signal=SIGSTOP statusproxy; sleep 6")
-    assert machine.run("systemctl show --property=NRestarts --value statusproxy").strip() == "1"
+    restarts = "systemctl show --property=NRestarts --value statusproxy"
+    machine.run(f"systemctl kill --signal=SIGSTOP statusproxy; until [ $({restarts}) != 0 ]; do sleep 0.1; done")
+    machine.run("until systemctl is-active --quiet statusproxy; do sleep 0.1; done")
+    assert machine.run(restarts).strip() == "1"
     assert "Watchdog timeout" in machine.run("journalctl --no-pager --unit=statusproxy --lines=200")
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 

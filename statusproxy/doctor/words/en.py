@@ -543,7 +543,7 @@ WORDS: Final[Words] = {
         "synchronise the sender's machine: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} events were dated more than 5 minutes ahead; their times were ignored",
+        "{count} events were dated more than 5 minutes ahead; their times only order them among themselves",
         "synchronise the sender's machine and this one: timedatectl set-ntp true",
     ),
     # disk

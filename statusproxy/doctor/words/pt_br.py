@@ -544,7 +544,7 @@ WORDS: Final[Words] = {
         "sincronize o relógio da máquina do remetente: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora foi ignorada",
+        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora só serviu para ordená-los entre si",
         "sincronize o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
     ),
     # disk

@@ -3,6 +3,8 @@
 The answer passes untouched; what it shows is told to the registry before the client gets it.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,12 +15,12 @@ from statusproxy.proxy.http1.head import first
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.site import CreateEntry
-from statusproxy.status.created import claims_connected
+from statusproxy.status.created import proves_deletion, proves_start
 
 if TYPE_CHECKING:
     from statusproxy.proxy.exchange import Exchange
 
-#: Bytes of a QR answer or a create request that are looked at, coded or not.
+#: Bytes of an answer or a create request that are looked at, coded or not.
 _LOOKED_AT: Final = 256 * 1024
 
 #: Bytes that a create request may decode to. What is beyond `_LOOKED_AT` of it must be the insides of long strings.
@@ -53,7 +55,7 @@ async def serve_qr(exchange: "Exchange") -> None:
 async def serve_create(exchange: "Exchange") -> None:
     """Pass on a request that creates or starts a session.
 
-    The gateway has caught up with it then, unless its answer itself repeats that the session is connected.
+    The gateway has caught up with it then, if its answer does not say that nothing was done.
     """
     registry, session, entry = exchange.registry, exchange.match.session, exchange.match.entry
     assert isinstance(entry, CreateEntry)
@@ -70,29 +72,45 @@ async def serve_create(exchange: "Exchange") -> None:
         session, failure = await _session_in_body(copy, entry)
         if failure is not None:
             registry.unreadable("create", failure)
-    body = None
-    if session is not None and registry.has_overrides:
-        body = await answers.collect(exchange, _LOOKED_AT)
-    if session is None or body is None:
+    if session is None or not registry.has_overrides:
+        await _stream(exchange, head)
+        return
+    proves = partial(proves_start, connected=entry.connected, qr=entry.qr)
+    await _pass_outcome(exchange, head, session, proves, registry.created)
+
+
+async def serve_delete(exchange: "Exchange") -> None:
+    """Pass on a request that deletes a session, which is forgotten if the answer does not say that it was not done."""
+    head, session = await _send(exchange), exchange.match.session
+    if session is None or not _succeeded(head):
+        await _stream(exchange, head)
+        return
+    await _pass_outcome(exchange, head, session, proves_deletion, exchange.registry.deleted)
+
+
+async def _pass_outcome(
+    exchange: "Exchange",
+    head: ResponseHead,
+    session: str,
+    proves: Callable[[bytes], bool],
+    conclude: Callable[[str, float], Awaitable[None] | None],
+) -> None:
+    """Pass on the 2xx answer to a create, start or delete; where it `proves` that this was done, `conclude` is told.
+
+    An answer that is too large or cannot be decoded proves nothing.
+    """
+    body = await answers.collect(exchange, _LOOKED_AT)
+    if body is None:
         await _stream(exchange, head)
         return
     fields, well_known = response_fields(head, exchange.request_id.encode())
     text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
     if failure is not None and failure != "empty":
-        registry.unreadable("create", failure)
-    elif text is None or not claims_connected(text, entry.connected, entry.qr):
-        exchange.durable = registry.created(session, exchange.asked_at)
+        exchange.registry.unreadable(exchange.match.kind.name.lower(), failure)
+    elif proves(text or b""):
+        exchange.durable = conclude(session, exchange.asked_at)
         await exchange.settle()
     await exchange.response.answer(head.status, head.reason, fields, body)
-
-
-async def serve_delete(exchange: "Exchange") -> None:
-    """Pass on a request that deletes a session, which is forgotten where the gateway agrees."""
-    head, session = await _send(exchange), exchange.match.session
-    if session is not None and _succeeded(head):
-        exchange.durable = exchange.registry.deleted(session, exchange.asked_at)
-        await exchange.settle()
-    await _stream(exchange, head)
 
 
 async def _session_in_body(copy: BodyCopy | None, entry: CreateEntry) -> tuple[str | None, str | None]:

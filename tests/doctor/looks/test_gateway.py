@@ -14,7 +14,6 @@ from statusproxy import __version__
 from statusproxy.admin.messages import Health, SelfReport
 from statusproxy.config.load import dump, loads
 from statusproxy.config.settings import GatewayTls
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.asking import Answer, Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import gateway as module
@@ -26,6 +25,7 @@ from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
+from tests.ports import free_port
 from tests.proxy.harness import Message, Origin, answer
 
 Look = Callable[..., Awaitable[dict[str, str]]]

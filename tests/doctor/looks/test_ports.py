@@ -12,12 +12,12 @@ import pytest
 
 from statusproxy.config.addresses import Address, parse_address
 from statusproxy.config.load import loads
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.looks import ports as module
 from statusproxy.doctor.looks.ports import ports
 from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.problems import ALLOW
 from tests.doctor.looks.levels import levels
+from tests.ports import free_port
 
 
 async def test_each_kind_of_address_is_looked_at(tmp_path: Path) -> None:

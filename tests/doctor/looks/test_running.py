@@ -9,10 +9,10 @@ import pytest
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.config.load import loads
-from statusproxy.demo.proxy import free_port
 from statusproxy.doctor.looks.running import look
 from statusproxy.doctor.subject import Subject
 from tests.doctor.looks.levels import levels
+from tests.ports import free_port
 
 
 def subject(listen: str) -> Subject:

@@ -150,6 +150,60 @@ async def test_a_start_that_is_answered_connected_proves_nothing(
     assert await listed(origin, lost) == "disconnected"
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("target", ["/api/channels/Sales%20Team/start-session", "/api/channels"])
+async def test_a_start_that_failed_and_was_answered_200_proves_nothing(
+    origin: Origin, lost: Running, target: str, coding: str
+) -> None:
+    failure = b'{"success":false,"error":"x"}'
+    body = gzip.compress(failure) if coding == "gzip" else failure
+    origin.answer = answer(body, JSON, f"Content-Encoding: {coding}")
+    got = await lost.ask(get(target, JSON, method="POST", body=b'{"channel":"Sales Team"}'))
+    assert (got.status, got.body) == (200, body)
+    assert await listed(origin, lost) == "disconnected"
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (b'{"success":false,"error":"x"}', "identity"),
+        (b'{"error":"not deleted"}', "identity"),
+        (gzip.compress(b'{"error":"not deleted"}'), "gzip"),
+        (b'{"a":"' + b"A" * 300_000 + b'"}', "identity"),
+        (b"{}", "compress"),
+    ],
+    ids=["success false", "error", "coded", "too large", "unknown coding"],
+)
+async def test_a_deletion_that_may_have_failed_ends_nothing(
+    origin: Origin, lost: Running, body: bytes, coding: str
+) -> None:
+    origin.answer = answer(body, JSON, f"Content-Encoding: {coding}")
+    assert (await lost.ask(get("/api/channels/Sales%20Team", method="DELETE"))).body == body
+    assert await listed(origin, lost) == "disconnected"
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"), [(b"", "identity"), (gzip.compress(b'{"success":true}'), "gzip")], ids=["empty", "coded"]
+)
+async def test_a_deletion_that_succeeded_ends_it(origin: Origin, lost: Running, body: bytes, coding: str) -> None:
+    origin.answer = answer(body, JSON, f"Content-Encoding: {coding}")
+    assert (await lost.ask(get("/api/channels/Sales%20Team", method="DELETE"))).body == body
+    assert await listed(origin, lost) == "connected"
+
+
+@pytest.mark.parametrize("qr", [b'{"qr":"null"}', b'{"error":"Session not started","image":"/logo.png"}'])
+async def test_what_cannot_be_a_qr_code_shows_nothing(origin: Origin, lost: Running, qr: bytes) -> None:
+    origin.answer = answer(qr, JSON)
+    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == qr
+    assert await listed(origin, lost) == "disconnected"
+
+
+async def test_what_is_called_an_image_and_is_none_shows_nothing(origin: Origin, lost: Running) -> None:
+    origin.answer = answer(b"no code", "Content-Type: image/png")
+    await lost.ask(get("/api/channels/Sales%20Team/qr"))
+    assert await listed(origin, lost) == "disconnected"
+
+
 @pytest.mark.parametrize(
     ("body", "fields", "why"),
     [

@@ -164,9 +164,7 @@ async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
 ) -> None:
     """60 KB on the wire, 60 MB decoded: the one other client waited for as long as all of them took."""
     body = gzip.compress(b'{"a":["' + inside * (60_000_000 // len(inside)) + b'"]}')
-    start = time.perf_counter()
-    gzip.decompress(body)
-    alone = time.perf_counter() - start
+    begun = time.perf_counter()
     attack = asyncio.gather(*[post(proxy, body, "Content-Encoding: gzip", path=path) for _ in range(6)])
     slowest = 0.0
     while not attack.done():
@@ -174,7 +172,8 @@ async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
         assert (await proxy.ask(get("/any"))).status == 200
         slowest = max(slowest, time.perf_counter() - asked)
     assert [got.status for got in await attack] == [200] * 6
-    assert slowest < 6 * alone / 2
+    # As a part of the attack's own time: a busy machine makes both longer.
+    assert slowest < (time.perf_counter() - begun) / 2
 
 
 async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:

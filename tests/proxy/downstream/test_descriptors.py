@@ -16,6 +16,7 @@ import pytest
 
 from statusproxy.proxy.downstream import descriptors
 from statusproxy.proxy.downstream.descriptors import Reserve, needed, warn_if_too_few
+from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Message, Origin, Wire, get
 
 #: Open files that the program under test may have: few, so that a test can use them up.
@@ -215,9 +216,7 @@ class Program:
 @pytest.fixture(params=["asyncio", "uvloop"])
 async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin) -> AsyncIterator[Program]:
     """The program on each kind of loop."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     file, log = tmp_path / "config.yaml", tmp_path / "log"
     file.write_text(
         f"gateway: {origin.url}\nlisten: 127.0.0.1:{port}\nadmin: {{listen: null}}\nstate: {{url: 'memory:'}}\n"

@@ -1,9 +1,10 @@
 """Who gives up a place when all are taken."""
 
-import time
+import itertools
 from collections.abc import Callable
 
 from statusproxy.proxy.downstream.places import Places
+from tests.processor_time import takes_less
 
 
 def anyone(client: object) -> bool:
@@ -79,20 +80,23 @@ def test_leaving_twice_is_leaving_once() -> None:
 
 
 def test_a_search_takes_no_longer_among_many() -> None:
-    def seconds(count: int) -> float:
+    def filled(count: int) -> Places[int]:
         places: Places[int] = Places()
         for client in range(count):
             places.rest(client)
-        begun = time.perf_counter()
-        for newcomer in range(count, count + 500):
+        return places
+
+    def change(places: Places[int]) -> None:
+        """As many come as go, so that it can be done again."""
+        for newcomer in itertools.islice(newcomers, 500):
             gone = places.first_to_go(anyone)
             assert gone is not None
             places.leave(gone)
             places.rest(newcomer)
-        return time.perf_counter() - begun
 
-    few, many = min(seconds(50) for _ in range(5)), min(seconds(20_000) for _ in range(5))
-    assert many < 10 * few
+    newcomers = itertools.count(20_000)
+    few, many = filled(50), filled(20_000)
+    assert takes_less(lambda: change(many), 10, lambda: change(few))
 
 
 def test_whose_request_is_whole_up_to_its_body_keeps_its_place() -> None:

@@ -1,0 +1,72 @@
+"""How old what is stored is: told by the clock that goes on evenly within one boot, else by the system's clock alone.
+
+Of another boot only the system's time tells, and a machine without a clock of its own may start days ahead or behind.
+So ages that were learned that way are in doubt for a while, until a time service has had time to set the clock.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from statusproxy.clock import OwnClock
+from statusproxy.status.clocks import Written
+from statusproxy.status.doubtful_age import SETTLING
+from statusproxy.status.model import Record
+from statusproxy.status.stored_times import moved, not_after, told_anew
+
+
+class TakenOver(NamedTuple):
+    """Stored records on our own clock."""
+
+    records: list[Record]
+    doubted_at: float | None
+    """Now, where the age of any of them is in doubt."""
+    moved_by: float
+    """Seconds by which the system's clock was moved since the records were written, as far as that can be told."""
+
+
+class StoredAges:
+    """Which boot this is, and since when ages are in doubt."""
+
+    __slots__ = ("_boot", "_clock", "_doubted_at")
+
+    def __init__(self, clock: OwnClock, boot: str | None) -> None:
+        """`boot` names what the even clock counts from; "" where that is not known, and ages are always in doubt.
+
+        `None`: the system's clock is always right.
+        """
+        self._clock = clock
+        self._boot = boot
+        self._doubted_at: float | None = None
+
+    def take_over(self, stored: Sequence[Record], now: float) -> TakenOver:
+        """Stored records, as old as they are by the even clock where that can be told; none of them after `now`."""
+        told = [told_anew(record, self._boot, self._clock.base) for record in stored]
+        doubted = self._boot is not None and any(by is None for _, by in told)
+        if doubted:
+            self._doubted_at = now
+        moved_by = max((by for _, by in told if by is not None), key=abs, default=0.0)
+        return TakenOver([not_after(record, now) for record, _ in told], now if doubted else None, moved_by)
+
+    def doubted_at(self, now: float) -> float | None:
+        """When the records came in whose ages are still in doubt at `now`; `None` where none are."""
+        doubted_at = self._doubted_at
+        return doubted_at if doubted_at is not None and now - doubted_at < SETTLING else None
+
+    def as_stored(self, records: Sequence[Record], shift: float) -> Sequence[Record]:
+        """The records in the system's time, `shift` seconds ahead of ours, with the clock that they were told by."""
+        written = Written(self._boot, self._clock.base, shift) if self._boot else None
+        if not shift and written is None:
+            return records
+        doubted_at = self.doubted_at(self._clock.last)
+        return [_as_stored(record, shift, written, doubted_at) for record in records]
+
+
+def _as_stored(record: Record, shift: float, written: Written | None, doubted_at: float | None) -> Record:
+    override = record.override
+    if override is not None and doubted_at is not None and override.began < doubted_at:
+        written = None  # the next start must doubt it as this one does
+    if shift:
+        record = moved(record, shift)
+    return record if written is None else replace(record, written=written)

@@ -1,0 +1,94 @@
+"""What an answer says of itself, read on the cautious side."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.answer_claims import MOST_MEMBERS, MOST_TEXT, failed, took_effect
+
+WORDS = frozenset({"working"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": "x"},
+        {"a": [{"Error_Message": "x"}]},
+        {"success": False},
+        {"ok": "False"},
+        {"code": 404},
+        {"error": {"a": None}},
+    ],
+)
+def test_an_error_is_seen_wherever_it_stands(answer: object) -> None:
+    assert failed(answer)
+    assert not took_effect(answer, WORDS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": None}, {"error": False}, {"error": 0}, {"error": ""}, {"error": "null"}, {"error": "None"},
+        {"error": []}, {"error": {}}, {"code": 200}, {"status": True},
+        {"message": "an error occurred"}, {"errors": [None]},
+    ],
+)  # fmt: skip
+def test_what_is_no_error_is_none(answer: object) -> None:
+    assert not failed(answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Connected", "is now connected", "alreadyConnected", "logged in", "já conectado", "session exists already",
+     "FAILED", "could not start", "Sessão não encontrada", "timed out"],
+)  # fmt: skip
+def test_a_text_that_speaks_of_a_failure_or_a_connection_leaves_doubt(text: str) -> None:
+    assert not took_effect({"message": text}, WORDS)
+    assert not took_effect({"data": {"details": [text]}}, WORDS)
+    assert took_effect({"name": text}, WORDS)
+
+
+@pytest.mark.parametrize(
+    "text", ["started", "not connected", "disconnected", "not yet logged in", "não conectado", "desconectado"]
+)
+def test_a_text_that_says_the_opposite_leaves_none(text: str) -> None:
+    assert took_effect({"message": text}, WORDS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"state": "Working "},
+        {"connectionStatus": "open"},
+        {"logged_in": 1},
+        {"online": "true"},
+        {"already_there": True},
+    ],
+)
+def test_a_claim_of_being_connected_leaves_doubt(answer: object) -> None:
+    assert not took_effect(answer, WORDS)
+
+
+def test_long_texts_are_not_believed() -> None:
+    assert took_effect({"message": "done " * (MOST_TEXT // 5)}, WORDS)
+    assert not took_effect({"message": ["done " * (MOST_TEXT // 10)] * 3}, WORDS)
+
+
+def test_an_answer_with_too_many_members_is_not_believed() -> None:
+    assert took_effect({"ids": [1] * (MOST_MEMBERS - 1)}, WORDS)
+    assert not took_effect({"ids": [1] * (MOST_MEMBERS + 1)}, WORDS)
+    assert failed({"ids": [1] * (MOST_MEMBERS + 1)})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["error", "status", "data", "message"]), inner)
+    ),
+)
+
+
+@given(JSON)
+def test_what_failed_took_no_effect(answer: object) -> None:
+    if failed(answer):
+        assert not took_effect(answer, WORDS)
