@@ -107,6 +107,13 @@ def demo(serve: bool) -> None:
     sys.exit(0 if asyncio.run(story.play()) else 1)
 
 
+def _named(context: click.Context, parameter: click.Parameter, said: Any) -> Any:
+    """An id of a session, or several, as given. None is empty, as a script's variable may be."""
+    if said == "" or (isinstance(said, tuple) and "" in said):
+        raise click.BadParameter("an empty text is no session's id", context, parameter)
+    return said
+
+
 _admin_option = click.option(
     "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The admin listener, if not as the configuration says."
 )
@@ -128,7 +135,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("session", required=False)
+@click.argument("session", callback=_named, required=False)
 @_config_option
 @_admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
@@ -145,7 +152,7 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
 
 
 @main.command()
-@click.argument("session")
+@click.argument("session", callback=_named)
 @_config_option
 @_admin_option
 def release(session: str, config: Path | None, admin: str | None) -> None:
@@ -158,7 +165,7 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
 
 
 @main.command()
-@click.argument("sessions", metavar="SESSION...", nargs=-1, required=True)
+@click.argument("sessions", metavar="SESSION...", callback=_named, nargs=-1, required=True)
 @_config_option
 @_admin_option
 def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) -> None:

@@ -187,6 +187,13 @@ async def proxy(tmp_path: Path) -> AsyncIterator[Running]:
         yield proxy
 
 
+@pytest.mark.parametrize("command", ["history", "release", "forget"])
+def test_an_empty_text_is_no_sessions_id(command: str) -> None:
+    done = call(command, "")
+    assert done.exit_code == 2
+    assert "an empty text is no session's id" in done.stderr
+
+
 async def asking(proxy: Running, tmp_path: Path, *arguments: str) -> Result:
     return await asyncio.to_thread(call, *arguments, "--config", tmp_path / "config.yaml")
 

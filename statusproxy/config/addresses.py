@@ -201,17 +201,17 @@ def parse_network(text: str) -> Network:
     raise _unfit(NETWORK_ALLOWED, meant)
 
 
-def mask_query(url: str, mask: str) -> str:
-    """A valid URL with the values of its query replaced by `mask`."""
+def mask_url(url: str, mask: str) -> str:
+    """A valid URL with the values of its query, and what may be a token in its path, replaced by `mask`."""
     address, question, query = url.partition("?")
-    return address + question + _mask_query(query, mask)
+    return _mask_path(address, mask) + question + _mask_query(query, mask)
 
 
 def conceal(text: str, mask: str) -> str:
     """What an error may repeat of a text that may be a URL, or was meant to be one.
 
     Left out are: all before the last "@", all that stands after the colon of a URL's host and is no port (a password
-    whose "@" is missing), the values of a query, a fragment.
+    whose "@" is missing), segments of a URL's path that are no plain words, the values of a query, a fragment.
     """
     start, at, rest = text.rpartition("@")
     if at:
@@ -222,7 +222,7 @@ def conceal(text: str, mask: str) -> str:
         return f"{no_port[0]}{mask}"
     text, fragment, _ = text.partition("#")
     address, question, query = text.partition("?")
-    return address + question + _mask_query(query, mask) + (fragment and f"#{mask}")
+    return _mask_path(address, mask) + question + _mask_query(query, mask) + (fragment and f"#{mask}")
 
 
 def conceal_url(text: str, mask: str) -> str:
@@ -236,6 +236,24 @@ def _mask_query(query: str, mask: str) -> str:
     return "&".join(f"{part.partition('=')[0]}={mask}" if "=" in part else part and mask for part in query.split("&"))
 
 
+def _mask_path(address: str, mask: str) -> str:
+    """A URL without its query, with the segments of its path masked that are no plain words.
+
+    Who takes events by a URL alone has its secret in there: https://hooks.example/T0/B0/TOKEN.
+    """
+    match = _BEFORE_PATH.match(address)
+    if match is None:
+        return address
+    segments = address[match.end() :].split("/")
+    return match[0] + "/".join(each if not each or _PLAIN.fullmatch(each) else mask for each in segments)
+
+
+#: Scheme and authority of a URL with a path.
+_BEFORE_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]+/")
+
+#: A segment of a path that surely holds no token: words of lower-case letters, a version, a placeholder.
+_PLAIN = re.compile(r"(?=.{1,32}$)[a-z]{1,16}(?:[-_.][a-z]{1,16})*|v[0-9]{1,2}|\{session\}", re.ASCII)
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 #: The beginning of a URL up to the colon after its host, where no port follows.
@@ -245,7 +263,8 @@ _UNWRITABLE_PATH = re.compile(r"[\x00-\x1f\x7f]")
 
 def _parse_url(text: str, allowed: str) -> Target:
     if "://" not in text and _is_url(f"http://{text}", allowed):
-        raise _unfit(allowed, f"http://{text}")
+        meant = f"http://{text}"
+        raise _unfit(allowed, meant if _mask_path(meant, "") == meant else None)
     match = _URL.fullmatch(text)
     if match is None or _UNWRITABLE.search(text):
         raise _unfit(allowed, None)
@@ -253,9 +272,8 @@ def _parse_url(text: str, allowed: str) -> Target:
     authority, path, query, fragment = match[2], match[3] or "", match[4] or "", match[5]
     if "@" in authority:
         bare = authority.rpartition("@")[2]
-        raise ValueError(
-            f'a user and password here are never sent; remove what stands before "@": {scheme}://{bare}{path}'
-        )
+        meant = _mask_path(f"{scheme}://{bare}{path}", "…")
+        raise ValueError(f'a user and password here are never sent; remove what stands before "@": {meant}')
     if fragment is not None:
         raise ValueError('a fragment is never sent; remove what follows "#"')
     try:

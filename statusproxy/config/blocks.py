@@ -107,13 +107,13 @@ def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Che
         for name, entry in entries.items():
             if name not in fields:
                 raise spot.unknown_key(name, entry, fields, guarded=hidden)
+        # What is written is read first: a mistake in a path is why nothing of the preset was found for it.
+        values = {field.attribute: field.form.read(entries[name]) for name, field in fields.items() if name in entries}
         for name, field in fields.items():
             if field.required and name not in entries:
                 where = child_key(spot.key, name)
                 raise ConfigError(f"{spot.mark}: {where}: missing; {_missing(kind, name)}")
-        value = kind(
-            **{field.attribute: field.form.read(entries[name]) for name, field in fields.items() if name in entries}
-        )
+        value = kind(**values)
         if kind in checks:
             checks[kind](value, Block(spot, entries))
         return value

@@ -28,7 +28,7 @@ from statusproxy.config.settings import (
     Webhook,
     folded,
 )
-from statusproxy.config.spot import Block
+from statusproxy.config.spot import Block, Spot
 from statusproxy.config.yaml_tree import Items
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Release
@@ -120,6 +120,10 @@ def check_channels(channels: Channels, block: Block) -> None:
         )
     connected = folded(channels.connected)
     for name, value in channels.set.items():
+        if name in channels.id:
+            raise block.at("set", name).error(
+                "id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"
+            )
         try:
             check_set_value(value)
         except ValueError as error:
@@ -200,6 +204,15 @@ def check_settings(settings: Settings, block: Block) -> None:
             )
     _check_reached(block, settings)
     _check_gateway(block, settings)
+    _check_receivers(block, settings)
+
+
+def _check_receivers(block: Block, settings: Settings) -> None:
+    """No receiver of webhooks is this proxy itself: they would go round until no connection is left."""
+    for index, webhook in enumerate(settings.webhooks):
+        if webhook.forward_to is not None and leads_back(parse_target(webhook.forward_to), settings.listen):
+            entry = block.at("webhooks").items("a list")[index].entries("a mapping")["forward_to"]
+            raise entry.found("listen has it too, so that events would come back here; allowed: the receiver's address")
 
 
 def _check_once(block: Block, name: str, written: Sequence[str]) -> None:
@@ -229,7 +242,7 @@ def _check_gateway(block: Block, settings: Settings) -> None:
 
 def _check_reached(block: Block, settings: Settings) -> None:
     """Each route that the user wrote gets requests: none before it takes them all. In the order in which they serve."""
-    places: list[tuple[str, int, str]] = []
+    places: list[tuple[str, int, str]] = []  # the key in the file, the index, and what both are called
     reach: list[Reach] = []
     for index, webhook in enumerate(settings.webhooks):
         places.append(("webhooks", index, f"webhooks[{index}]"))
@@ -243,16 +256,33 @@ def _check_reached(block: Block, settings: Settings) -> None:
             places.append((name, index, f"reconnect.{name}"))
             reach.append((frozenset({method}), path))
     for late, early in never_reached(reach):
-        name, index, _ = places[late]
-        spot = block.at(name) if name in ("webhooks", "channels") else block.at("reconnect", name)
-        if isinstance(spot.node, Items):
-            spot = spot.items("a list")[index]
-        # What a preset brings is not the user's to correct.
-        if spot.mark.source == block.spot.mark.source:
-            raise spot.error(
+        taken, taker = (_place(block, *places[each][:2]) for each in (late, early))
+        # What a preset brings is not the user's to correct; what takes its requests is.
+        if taken.mark.source == block.spot.mark.source:
+            raise taken.error(
                 f"it gets no request, since {places[early][2]} takes them first; allowed: routes that differ"
             )
+        # One that only shows that a session is back may be missed.
+        if places[late][0] in _BY_PATH and taker.mark.source == block.spot.mark.source:
+            raise taker.error(_taken_from_preset(places[late][0], reach[late][1], reach[early][1]))
 
+
+def _place(block: Block, name: str, index: int) -> Spot:
+    spot = block.at(name) if name in _BY_PATH else block.at("reconnect", name)
+    return spot.items("a list")[index] if isinstance(spot.node, Items) else spot
+
+
+def _taken_from_preset(name: str, path: str, taker: str) -> str:
+    """What is wrong with a route by which one of the preset gets no request, and what to write."""
+    before = f", an entry {path} before this one" if SESSION in taker and name == "webhooks" else ""
+    return (
+        f"it takes the requests of {path}, which the preset has in {name}; allowed: another path{before}, "
+        f"or preset_without: [{path}]"
+    )
+
+
+#: Blocks whose entries have a path, by which `preset_without` names them.
+_BY_PATH = ("webhooks", "channels")
 
 _POSTED = frozenset({"POST", "PUT", "PATCH"})
 _READ = frozenset({"GET", "HEAD"})

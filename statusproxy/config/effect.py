@@ -27,8 +27,11 @@ _FIELD_ALLOWED: Final = "a field, or fields joined by dots, such as session.id"
 #: A step that leads into an array, which no lookup does: `0`, `items[0]`, `*`.
 _INDEX: Final = re.compile(r"[0-9]+|.*\[[0-9*]*\]|\*")
 
-#: A variable that was not filled in: `$name`, `${name}` (in a preset, or written with `$$`).
-_VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_]\w*|\{.*\})")
+#: A variable or placeholder that was not filled in: `$name`, `${name}` (in a preset, or written with `$$`), and those
+#: of templates: `{name}`, `{{ name }}`, `%s`, `%(name)s`, `%name%`, `<name>`.
+_VARIABLE: Final = re.compile(
+    r"\$(?:[A-Za-z_]\w*|\{.*\})|\{[^{}]*\}|\{\{[^{}]*\}\}|%[a-z]|%\([^()]*\)[a-z]|%\w+%|<[^<>]+>", re.IGNORECASE
+)
 
 _IPV4_EVERYWHERE: Final = ("", "0.0.0.0")
 _IPV6_EVERYWHERE: Final = ("", "::")

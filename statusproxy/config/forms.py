@@ -78,6 +78,15 @@ def text(*, empty: bool = False, private: bool = False) -> Form[str]:
     return Form(read, same, private=private)
 
 
+def check_no_mask(value: str) -> str:
+    """A text that is no secret as `check` and the doctor print it, copied back into a file. ValueError."""
+    if MASK in value:
+        raise ValueError(
+            f"{MASK} stands for a secret where settings are shown; allowed: the secret itself, or ${{VAR}}"
+        )
+    return value
+
+
 def secret() -> Form[str]:
     """A text that is never shown, neither in the effective settings nor in an error."""
 
@@ -86,6 +95,10 @@ def secret() -> Form[str]:
         value = spot.text("text")
         if not value:
             raise spot.error("found an empty secret; allowed: a text that others cannot guess")
+        try:
+            check_no_mask(value)
+        except ValueError as error:
+            raise spot.error(f"{error}") from None
         if not _CONTROL.isdisjoint(value):
             raise spot.error("found a line break or another control character in it; allowed: one line of text")
         return value

@@ -10,7 +10,7 @@ from typing import Annotated
 from statusproxy.config import addresses
 from statusproxy.config.addresses import Network
 from statusproxy.config.effect import check_field_path, check_member, check_named_field, check_word
-from statusproxy.config.forms import Form, duration, parsed, same, secret, text, texts
+from statusproxy.config.forms import Form, check_no_mask, duration, parsed, same, secret, text, texts
 from statusproxy.config.paths import ROUTE_ALLOWED, check_header_name, check_route, check_session_route
 from statusproxy.config.spot import MASK, Spot
 from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
@@ -63,15 +63,15 @@ Time = Annotated[float, duration()]
 def url(parse: Callable[[str], object], allowed: str) -> Form[str]:
     """An address kept as text, in the one spelling that `parse` gives it; never shown with a password."""
     return parsed(
-        lambda value: str(parse(value)),
-        lambda value: addresses.mask_query(value, MASK),
+        lambda value: str(parse(check_no_mask(value))),
+        lambda value: addresses.mask_url(value, MASK),
         allowed=allowed,
         reveal=lambda value: addresses.conceal_url(value, MASK),
     )
 
 
 def _check_state_url(text: str) -> str:
-    parse_state_url(text)
+    parse_state_url(check_no_mask(text))
     return text
 
 

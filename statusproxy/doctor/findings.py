@@ -28,6 +28,12 @@ class Lines(tuple[str, ...]):
     __slots__ = ()
 
 
+class Ids(tuple[str, ...]):
+    """Ids from elsewhere: the report writes each as one word of a shell, so that it can be copied into a command."""
+
+    __slots__ = ()
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One finding. `code` is `group.what`; never a secret among the `facts`."""
 

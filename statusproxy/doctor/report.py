@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal
 import click
 
 from statusproxy import __version__
-from statusproxy.doctor.findings import GROUPS, Finding, Level, Lines, worst
+from statusproxy.doctor.findings import GROUPS, Finding, Ids, Level, Lines, listed, worst
 from statusproxy.doctor.words import en, pt_br
 from statusproxy.observe.visible import visible
 
@@ -39,10 +40,14 @@ _HIDDEN: Final = "***"
 #: character of theirs is shown.
 _TO_PASTE: Final = "\x02"
 
+#: A space in an id, at which no line is broken. As above, nobody else's.
+_SPACE: Final = "\x03"
+
 #: Findings that tell of checks that could not be made, with the groups of these.
 _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
     "configuration.broken": [group for group in GROUPS if group != "configuration"],
     "proxy.not-running": ["proxy", "webhooks"],
+    "proxy.admin-elsewhere": ["proxy", "webhooks"],
     "proxy.cannot-be-asked": ["proxy", "webhooks"],
     "proxy.does-not-tell": ["proxy", "webhooks"],
     "proxy.token-refused": ["proxy", "webhooks"],
@@ -52,6 +57,8 @@ _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
     "channels.secret-wrong": ["channels"],
     "channels.no-answer": ["channels"],
     "channels.empty": ["channels"],
+    "channels.hangs": ["channels"],
+    "webhooks.none-yet": ["webhooks"],
     "disk.not-seen": ["disk"],
 }
 
@@ -115,8 +122,8 @@ def as_json(findings: Sequence[Finding], language: Language, secrets: Sequence[s
         return {
             "level": finding.level.value,
             "code": finding.code,
-            "text": text,
-            "fix": None if fix is None else fix.replace(_TO_PASTE, ""),
+            "text": _whole(text),
+            "fix": None if fix is None else _whole(fix).replace(_TO_PASTE, ""),
             "facts": {name: _plain(value, secrets) for name, value in finding.facts.items()},
         }
 
@@ -137,14 +144,28 @@ def _wrapped(text: str, first: str, other: str, width: int) -> list[str]:
     hang = "   " if _NUMBERED.match(text) else ""
     room = max(width - len(other) - len(indent) - len(hang), _NARROWEST)
     lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = [_whole(line) for line in lines]
     return [f"{first}{indent}{lines[0].strip()}", *(f"{other}{indent}{hang}{line}" for line in lines[1:])]
+
+
+def _whole(text: str) -> str:
+    return text.replace(_SPACE, " ")
+
+
+def _shell_word(text: str) -> str:
+    """`text` as one word of a shell; with the escapes of bash and zsh (`$'…'`) where a character does not print."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + visible(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
 
 
 def _clean(value: object, secrets: Sequence[str]) -> str:
     if isinstance(value, Lines):
         return "".join(f"\n{_TO_PASTE}{_clean(line, secrets)}" for line in value)
+    if isinstance(value, Ids):
+        return listed(_clean(_shell_word(each), secrets).replace(" ", _SPACE) for each in value)
     # Line breaks are ours alone: in the lines to be added to a file.
-    text = "\n".join(visible(line) for line in str("–" if value is None else value).split("\n"))
+    text = visible(str("–" if value is None else value))
     for secret in secrets:
         if secret:
             text = text.replace(secret, _HIDDEN)
@@ -154,6 +175,8 @@ def _clean(value: object, secrets: Sequence[str]) -> str:
 def _plain(value: object, secrets: Sequence[str]) -> object:
     if isinstance(value, Lines):
         return [_clean(line, secrets) for line in value]
+    if isinstance(value, Ids):
+        return _clean(listed(value), secrets)
     return value if isinstance(value, int | float | None) else _clean(value, secrets)
 
 

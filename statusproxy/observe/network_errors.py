@@ -40,10 +40,12 @@ _NAMES: Final = {
     socket.EAI_AGAIN: "the name server does not answer",
 }
 
+NO_TLS: Final = "the other side does not speak TLS"
+
 _TLS: Final = {
-    "WRONG_VERSION_NUMBER": "the other side does not speak TLS",
-    "HTTP_REQUEST": "the other side does not speak TLS",
-    "RECORD_LAYER_FAILURE": "the other side does not speak TLS",
+    "WRONG_VERSION_NUMBER": NO_TLS,
+    "HTTP_REQUEST": NO_TLS,
+    "RECORD_LAYER_FAILURE": NO_TLS,
     "UNSUPPORTED_PROTOCOL": "the other side speaks only an old version of TLS",
     "CERTIFICATE_REQUIRED": "the other side asks for a certificate",
     "UNEXPECTED_EOF_WHILE_READING": "the other side closed the connection",

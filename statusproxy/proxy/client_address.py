@@ -26,8 +26,11 @@ _REWRITTEN: Final = frozenset(
     }
 )
 
-#: Peers remembered that speak for others without being trusted to.
-_STRANGERS: Final = 16
+#: Those that name the client.
+_NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+
+#: Peers remembered that speak for others, of those trusted to and of those not.
+_PEERS: Final = 16
 
 #: Addresses remembered, as text and with what follows from each.
 _REMEMBERED: Final = 4096
@@ -83,7 +86,7 @@ def _is_within(networks: Sequence[Network], text: str) -> bool:
 class Trust:
     """The networks whose proxies are trusted to say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_looked_up", "strangers")
+    __slots__ = ("_looked_up", "speakers", "strangers")
 
     def __init__(self, networks: Sequence[Network]) -> None:
         # One client makes many requests: its network is looked up once. The memory holds no reference to this object:
@@ -91,6 +94,8 @@ class Trust:
         self._looked_up = lru_cache(maxsize=_REMEMBERED)(partial(_is_within, tuple(networks)))
         self.strangers: dict[str, None] = {}
         """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
+        self.speakers: dict[str, None] = {}
+        """Trusted proxies that have named a client; the first few."""
 
     def is_trusted(self, text: str) -> bool:
         """Whether `text` is the address of a trusted proxy."""
@@ -137,10 +142,11 @@ class Trust:
         if said:
             client = self.client(peer, headers).encode("latin-1", "replace")
             headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
+            known = self.speakers
             if not self.is_trusted(peer.address):
-                said = {}
-                if len(self.strangers) < _STRANGERS:
-                    self.strangers[peer.address] = None
+                said, known = {}, self.strangers
+            if len(known) < _PEERS and (said.keys() & _NAMING or known is self.strangers):
+                known[peer.address] = None
         chain = said.get(b"x-forwarded-for", [])
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),

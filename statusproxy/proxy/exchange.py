@@ -16,6 +16,7 @@ from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
 from statusproxy.proxy.downstream.response import GONE, Response
 from statusproxy.proxy.head_cache import prepared_head
+from statusproxy.proxy.http1.head import own_hops
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
 from statusproxy.proxy.problems import ALLOW, PROBLEMS, Hop
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from statusproxy.proxy.handler import Proxy
 
 log = logging.getLogger("statusproxy.proxy")
+
+#: Statusproxies that a request may have passed: a site may have some in a row, a loop has no end.
+_HOPS: Final = 8
 
 _NO_ROUTE: Final[Match[Entry]] = Match(Kind.PASS)
 
@@ -130,6 +134,9 @@ class Exchange:
         limit = self.site.limits.body
         if self.request.method == "CONNECT":
             return "method_not_allowed"
+        via = self.well_known.get(b"via")
+        if via is not None and own_hops(via) >= _HOPS:
+            return "loop"
         if limit is not None:
             length = self.well_known.get(b"content-length")
             if length is not None and int(length[0]) > limit:

@@ -21,6 +21,9 @@ _NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 #: Fields that only a proxy writes.
 _PASSED_ON: Final = frozenset({b"via", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
 
+#: What nginx and proxies like it write themselves, so spelt, before the fields of the client.
+_OWN: Final = frozenset({b"Host", b"Connection", b"Content-Length", b"Transfer-Encoding"})
+
 #: Ends of names that are given inside a network (RFC 6761, RFC 6762, RFC 8375, RFC 9476), and what Docker calls the
 #: host. With such a name a program beside us may ask us directly.
 _INSIDE: Final = (
@@ -55,6 +58,7 @@ def left_out(head: RequestHead, peer: Peer, trust: Trust, *, at_web_port: bool) 
         and (
             not _PASSED_ON.isdisjoint(well_known)
             or _is_old_and_named(head)
+            or _begins_as_passed_on(head)
             or (not at_web_port and _is_public(well_known.get(b"host", _NO_HOST)[0]))
         )
     ):
@@ -71,6 +75,21 @@ def _is_old_and_named(head: RequestHead) -> bool:
     Clients have spoken HTTP/1.1 for decades. A health check in HTTP/1.0 (HAProxy's, keepalived's) names nobody.
     """
     return head.version == (1, 0) and first(head.headers, b"user-agent") is not None
+
+
+def _begins_as_passed_on(head: RequestHead) -> bool:
+    """Fields in the order of nginx: first its own, then what the client sent, `User-Agent` among that.
+
+    nginx writes `Host`, `Connection: close` and the body's length anew, and puts the client's fields after them.
+    A client names itself before it tells the length of a body or closes; browsers, which do not, say `keep-alive`.
+    """
+    own, has_host = 0, False
+    for name, value in head.headers:
+        if name not in _OWN or (name == b"Connection" and value.lower() != b"close"):
+            break
+        own += 1
+        has_host = has_host or name == b"Host"
+    return has_host and own > 1 and first(head.headers, b"user-agent") is not None
 
 
 @lru_cache(maxsize=256)

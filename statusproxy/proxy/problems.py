@@ -94,6 +94,11 @@ PROBLEMS: Final = _table(
         "The proxy itself failed on this request.",
         "O próprio proxy falhou nesta requisição.", "proxy",
     ),
+    Problem(  # RFC 5842 §7.2
+        "loop", 508, b"Loop Detected",
+        "The request keeps coming back to the proxy: an address that it forwards to leads here again.",
+        "A requisição volta sempre ao proxy: um endereço para onde ele encaminha leva de novo para cá.", "proxy",
+    ),
     Problem(
         "gateway_unreachable", 502, b"Bad Gateway",
         "The gateway cannot be reached: it refuses connections or is not running. The request was not sent.",

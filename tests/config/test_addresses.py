@@ -11,7 +11,7 @@ from statusproxy.config.addresses import (
     check_path,
     conceal,
     conceal_url,
-    mask_query,
+    mask_url,
     parse_address,
     parse_admin,
     parse_gateway,
@@ -165,8 +165,8 @@ def test_what_is_no_network_is_refused(written: str, end: str) -> None:
 
 
 def test_a_url_is_shown_without_the_values_of_its_query() -> None:
-    shown = mask_query("https://hub.example/@me?key=secret&secret&a=", "***")
-    assert shown == "https://hub.example/@me?key=***&***&a=***"
+    shown = mask_url("https://hub.example/@me?key=secret&secret&a=", "***")
+    assert shown == "https://hub.example/***?key=***&***&a=***"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,11 @@ def test_a_url_is_shown_without_the_values_of_its_query() -> None:
         ("http://gw.example/#secret", "http://gw.example/#***"),
         ("http://u:secret", "http://u:***"),
         ("https://[::1]:secret/x", "https://[::1]:***"),
-        ("http://gw.example:3000/x:y", "http://gw.example:3000/x:y"),
+        ("http://gw.example:3000/x:y", "http://gw.example:3000/***"),
+        ("ftp://h.example/s3cret", "ftp://h.example/***"),
+        ("https://hooks.example/services/T0/B0/XyZ", "https://hooks.example/services/***/***/***"),
+        ("http://h.example/api/v1/whatsapp-webhook/{session}/", "http://h.example/api/v1/whatsapp-webhook/{session}/"),
+        ("http://h.example/abcdefghijklmnopq", "http://h.example/***"),
         ("http://[::1]:3000", "http://[::1]:3000"),
         ("gw.example", "gw.example"),
     ],

@@ -186,6 +186,15 @@ def read(text: str) -> Settings:
         ("reconnect:\n  create:\n    - POST /hook\n  body: [id]\nwebhooks:\n  - path: /Hook/", "4: reconnect.create[0]: it gets no request, since webhooks[0] takes them first; allowed: routes that differ"),
         ("channels:\n  - {path: '/api/{session}', list: [x]}\n  - {path: /api/sessions, list: [x]}", "4: channels[1]: it gets no request, since channels[0] takes them first; allowed: routes that differ"),
         ("webhooks:\n  - {path: /tap, forward: false}\nchannels:\n  - {path: /tap, list: [x]}", "5: channels[0]: it gets no request, since webhooks[0] takes them first; allowed: routes that differ"),
+        ("channels: [{path: '/api/channels?x=1'}]", '2: channels[0].path: found "/api/channels?x=********"; allowed: a path such as /api/channels or /api/channels/{session}, without a query; did you mean "/api/channels"?'),
+        ("channels: [{path: '/api/{name}'}]", '2: channels[0].path: found "/api/{name}"; allowed: {session} as the only placeholder'),
+        ("webhooks: [{path: /api/channels, forward: false}]", "2: webhooks[0]: it takes the requests of /api/channels, which the preset has in channels; allowed: another path, or preset_without: [/api/channels]"),
+        ("webhooks:\n  - {path: /x}\n  - {path: '/v1/webhooks/{session}'}", "4: webhooks[1]: it takes the requests of /v1/webhooks/receive, which the preset has in webhooks; allowed: another path, an entry /v1/webhooks/receive before this one, or preset_without: [/v1/webhooks/receive]"),
+        ("channels: [{path: '/api/{session}', list: [x]}]", "2: channels[0]: it takes the requests of /api/channels, which the preset has in channels; allowed: another path, or preset_without: [/api/channels]"),
+        ("webhooks: [{path: '/api/channels/{session}', forward: false}]", "2: webhooks[0]: it takes the requests of /api/channels/{session}, which the preset has in channels; allowed: another path, or preset_without: [/api/channels/{session}]"),
+        ("webhooks: [{path: /hub, forward_to: http://127.0.0.1:8090/hub}]", '2: webhooks[0].forward_to: found "http://127.0.0.1:8090/hub"; listen has it too, so that events would come back here; allowed: the receiver\'s address'),
+        ("channels: [{path: /x, list: [x], set: {id: disconnected}}]", "2: channels[0].set.id: id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"),
+        ("channels: [{path: /x, list: [x], id: [name], set: {status: off, name: y}}]", "2: channels[0].set.name: id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"),
         ("listen: :3000\ngateway: http://127.0.0.1:3000", '3: gateway: found "http://127.0.0.1:3000"; listen has it too, so that requests would come back here; allowed: the gateway\'s own address'),
         ("gateway_tls:\n  server_name: gw.example", "3: gateway_tls.server_name: found beside a gateway that is no https:// one, so that it has no effect; allowed: gateway: https://…, or no gateway_tls.server_name"),
         ("admin: {token: 'x '}", "2: admin.token: found a space at the end, which no header carries, so that nobody is let in; allowed: a token without it"),
@@ -264,3 +273,13 @@ def test_certificate_and_key_of_the_gateways_tls_are_both_looked_at(tmp_path: Pa
     written = ", ".join(f"{name}: {file}" for name, file in files.items())
     with pytest.raises(ConfigError, match=rf"gateway_tls\.{missing}: the file cannot be read"):
         loads(f"gateway: https://gw.example\ngateway_tls: {{{written}}}")
+
+
+def test_a_path_of_the_preset_before_one_that_would_take_its_requests_is_fine() -> None:
+    text = "webhooks:\n  - {path: /v1/webhooks/receive}\n  - {path: '/v1/webhooks/{session}'}"
+    assert [each.path for each in loads(GATEWAY + text).webhooks] == ["/v1/webhooks/receive", "/v1/webhooks/{session}"]
+
+
+def test_a_path_of_the_preset_that_was_left_out_may_be_taken() -> None:
+    text = "preset_without: /api/channels\nwebhooks: [{path: /api/channels, forward: false}]"
+    assert loads(GATEWAY + text).webhooks[0].path == "/api/channels"

@@ -25,13 +25,15 @@ def test_a_path_through_objects_is_kept(path: str) -> None:
     assert check_field_path(path) == path
 
 
-@pytest.mark.parametrize("value", ["$x", "${x}", "${x:-y}", "$X_1"])
+@pytest.mark.parametrize(
+    "value", ["$x", "${x}", "${x:-y}", "$X_1", "{status}", "{{ word }}", "{}", "%s", "%(word)s", "%WORD%", "<event>"]
+)
 def test_a_value_that_looks_like_a_variable_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="it is no variable"):
         check_set_value(value)
 
 
-@pytest.mark.parametrize("value", ["$", "$5", "a$b", "a ${b}", "", None, True, 1])
+@pytest.mark.parametrize("value", ["$", "$5", "a$b", "a ${b}", "100%", "%", "a {b}", "<", "{", "<3", "", None, True, 1])
 def test_a_value_that_only_holds_a_dollar_is_kept(value: object) -> None:
     check_set_value(value)
 

@@ -7,6 +7,8 @@ import pytest
 from statusproxy.config import schema
 from statusproxy.config.addresses import GATEWAY_ALLOWED, parse_gateway
 from statusproxy.config.forms import Form
+from statusproxy.config.spot import MASK
+from tests.config import refusals
 from tests.config.places import refused, spot
 
 
@@ -64,3 +66,21 @@ def test_a_state_url_is_kept_as_written_and_shown_without_its_password() -> None
 def test_a_file_that_may_be_the_key_itself_is_never_repeated() -> None:
     assert form(schema.PemFile).private
     assert form(schema.SecretText).secret
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("admin: {token: '%s'}", "admin.token: "),
+        ("webhooks: [{path: /a, secret: {header: X-S, value: '%s'}}]", "webhooks[0].secret.value: "),
+        ("webhooks: [{path: /a, hmac: {header: X-S, secret: '%s'}}]", "webhooks[0].hmac.secret: "),
+        ("webhooks: [{path: /a, forward_to: 'http://h.example/?key=%s'}]", "webhooks[0].forward_to: found "),
+        ("state: {url: 'redis://:%s@h'}", "state.url: found "),
+    ],
+)
+def test_the_mask_of_a_secret_is_none(key: str, shown: str) -> None:
+    said = refusals.refused(refusals.GATEWAY + key % MASK)
+    assert f"2: {shown}" in said
+    assert said.endswith(
+        f"{MASK} stands for a secret where settings are shown; allowed: the secret itself, or ${{VAR}}"
+    )

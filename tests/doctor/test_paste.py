@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import load, loads
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.words import en
@@ -126,6 +127,12 @@ async def _other_spelling(site: Site) -> None:
     await site.gateway.post_all([{"event": "status-find", "session": "suport-", "status": "browserClose"}])
 
 
+async def _two_channels_alike(site: Site) -> None:
+    site.gateway.engine.link("Front Desk")
+    site.gateway.engine.link("FRONTDESK")
+    await site.gateway.post_all([{"event": "status-find", "session": "frontdesk", "status": "browserClose"}])
+
+
 async def _one_sender_of_two(site: Site) -> None:
     site.gateway.engine_webhook = f"http://127.0.0.1:{site.port}/b"
     await site.gateway.unlink("sales")
@@ -143,6 +150,7 @@ RUNNING: dict[str, tuple[dict[str, Any], Post]] = {
     ),
     "webhooks.untrusted-proxy": ({"trusted_proxies": ["10.99.0.0/16"]}, _speaks_for_another),
     "channels.id-alias": ({"sessions": {"alive_grace": "9s", "aliases": {"old": "sales"}}}, _other_spelling),
+    "channels.ambiguous": ({}, _two_channels_alike),
 }  # fmt: skip
 
 
@@ -223,13 +231,17 @@ def test_what_is_there_stays_as_it_is_written_but_for_secrets(written: Written) 
     assert "value: ${WEBHOOK_SECRET}" in text
     assert "prefix: '0123'" in text
     environ = {"WEBHOOK_SECRET": "s", "WHO": "w"}
-    paths = [webhook.path for webhook in loads(paste(TEXT, list(lines)), environ).webhooks]
+    with pytest.raises(ConfigError, match="stands for a secret"):  # or no event would be trusted any more
+        loads(paste(TEXT, list(lines)), environ)
+    filled = [line.replace("********", "secret") for line in lines]
+    paths = [webhook.path for webhook in loads(paste(TEXT, filled), environ).webhooks]
     assert paths == ["/v1/webhooks/receive", "/out", "/tap"]
 
 
 def test_an_entry_is_found_by_its_path_as_a_gateway_tells_paths_apart(written: Written) -> None:
     lines = list(written.with_entry("webhooks", "/V1/webhooks/receive/", **{"from": ["10.0.0.0/8"]}))
-    settings = loads(paste(TEXT, lines), {"WEBHOOK_SECRET": "s", "WHO": "w"})
+    filled = [line.replace("********", "secret") for line in lines]
+    settings = loads(paste(TEXT, filled), {"WEBHOOK_SECRET": "s", "WHO": "w"})
     assert [str(network) for network in settings.webhooks[0].from_] == ["10.0.0.0/8"]
     assert settings.webhooks[0].secret is not None
     assert len(settings.webhooks) == 2

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
-from statusproxy.doctor.findings import Finding, Level, Lines, note, ok, problem, warning
-from statusproxy.doctor.report import EXIT_CODES, as_json, as_text, summary, unchecked, words
+import pytest
+
+from statusproxy.doctor.findings import Finding, Ids, Level, Lines, note, ok, problem, warning
+from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text, summary, unchecked, words
 
 LOW = warning("disk.low", free="3 MiB", folder="/var/lib/statusproxy", path="/x")
 
@@ -97,3 +100,31 @@ def test_a_fact_that_is_not_known_is_a_dash_and_a_number_stays_a_number() -> Non
 
 def test_the_exit_code_is_2_for_a_problem_1_for_a_warning_and_else_0() -> None:
     assert {level.value: code for level, code in EXIT_CODES.items()} == {"ok": 0, "note": 0, "warning": 1, "problem": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("sales", "sales"),
+        ("Sales  Team", "'Sales  Team'"),
+        ("$(touch x)", "'$(touch x)'"),
+        ("it's", "'it'\"'\"'s'"),
+        ("-rf", "-rf"),
+        ("sales\nx", "$'sales\\nx'"),
+        ("a'\\\x1b", "$'a\\'\\\\\\x1b'"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_an_id_in_a_command_is_one_word_of_the_shell(name: str, word: str, language: Language) -> None:
+    finding = warning("channels.id-unknown", count=1, sessions=Ids([name]), first=Ids([name]))
+    text = as_text([finding], language, width=60)
+    assert text.count(word) == 2  # in the list, and in the command; not broken in either
+    (said,) = json.loads(as_json([finding], language))["findings"]
+    assert f"statusproxy forget -- {word} …" in said["fix"]
+    shell = ["bash", "-c", f'set -- {word}; printf %s "$1"']
+    assert subprocess.run(shell, capture_output=True, text=True, check=True, timeout=30).stdout == name
+
+
+def test_a_line_break_of_others_is_an_escape() -> None:
+    text, _ = words(note("channels.kept", session="sales\nx", since="s", why="w"), "en")
+    assert text.startswith("sales\\nx is lost")

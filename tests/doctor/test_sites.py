@@ -8,7 +8,7 @@ import time
 from aiohttp import web
 
 from statusproxy.demo.events import message, presence
-from tests.doctor.conftest import Build
+from tests.doctor.conftest import ADMIN_TOKEN, Build
 from tests.ports import free_port
 
 
@@ -30,10 +30,15 @@ async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: B
     site = await build(through_proxy=False)
     await site.gateway.unlink("sales")
     verdict = await site.examine()
-    assert verdict.levels["webhooks.none"] == "warning"  # it has only just started
-    assert verdict.code == 1
+    assert verdict.levels["webhooks.none-yet"] == "note"  # it has only just started
+    assert verdict.code == 0
+    assert verdict.text.endswith("Nothing wrong was found. Not checked: Webhooks.")
     assert site.server is not None
-    site.server.registry.started_at -= 3600
+    site.server.registry.started_at -= 300
+    verdict = await site.examine()
+    assert verdict.levels["webhooks.none"] == "warning"
+    assert verdict.code == 1
+    site.server.registry.started_at -= 3300
     verdict = await site.examine()
     assert verdict.levels["webhooks.none"] == "problem"
     assert verdict.code == 2
@@ -140,12 +145,25 @@ async def test_a_port_that_another_program_has_is_told_with_its_name(build: Buil
     assert "(pid " in verdict.findings["ports.taken"]["text"]
 
 
-async def test_a_port_that_another_statusproxy_has_is_told_so(build: Build) -> None:
+async def test_a_port_of_a_statusproxy_that_cannot_be_asked_is_told_so(build: Build) -> None:
     site = await build()
     site.write(admin={"listen": None})
     verdict = await site.examine()
-    assert verdict.levels["ports.another-of-us"] == "warning"
+    assert verdict.levels["ports.held-unasked"] == "note"
     assert verdict.levels["proxy.cannot-be-asked"] == "note"
+    assert "Everything is in place" not in verdict.text
+
+
+async def test_an_admin_listener_that_waits_for_a_restart_does_not_mean_that_nothing_runs(build: Build) -> None:
+    site = await build()
+    site.write(admin={"listen": f"127.0.0.1:{free_port()}", "token": ADMIN_TOKEN})
+    assert site.server is not None
+    assert site.server.reload()
+    verdict = await site.examine()
+    assert verdict.levels["proxy.admin-elsewhere"] == "warning"
+    assert "systemctl restart statusproxy" in verdict.findings["proxy.admin-elsewhere"]["fix"]
+    assert "proxy.not-running" not in verdict.findings
+    assert "stop one of the two" not in verdict.text
 
 
 async def test_before_the_installation_all_that_can_be_is_checked(build: Build) -> None:

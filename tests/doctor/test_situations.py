@@ -23,6 +23,7 @@ import aiohttp
 import pytest
 
 from statusproxy.demo.events import message, presence, status_find
+from statusproxy.doctor.looks import channels as channels_look
 from statusproxy.doctor.looks import gateway as gateway_look
 from statusproxy.doctor.looks import running
 from statusproxy.doctor.words.en import SUMMARY
@@ -317,8 +318,34 @@ async def another_program_has_the_port(stage: Stage) -> AsyncIterator[Site]:
 
 @situation(1, "that is not the one asked", "não é o consultado", ports_another__of__us="warning")
 async def another_statusproxy_has_the_port(stage: Stage) -> AsyncIterator[Site]:
-    site = await stage.build()
+    site = await stage.well()
+    folder = stage.folder / "other"
+    folder.mkdir()
+    other = Site(folder, site.gateway)
+    stage.stack.push_async_callback(other.stop)
+    await other.start()
+    site.write(listen=[f"127.0.0.1:{site.port}", f"127.0.0.1:{other.port}"])
+    yield site
+
+
+@situation(
+    0, "is in use by a statusproxy that could not be asked", "que não pôde ser consultado", ports_held__unasked="note",
+)  # fmt: skip
+async def the_admin_listener_is_off_in_the_file(stage: Stage) -> AsyncIterator[Site]:
+    site = await stage.well()
     site.write(admin={"listen": None})
+    yield site
+
+
+@situation(
+    1, "that waits for a restart: systemctl restart statusproxy", "isso espera um reinício",
+    proxy_admin__elsewhere="warning", ports_held__unasked="note",
+)  # fmt: skip
+async def the_admin_listener_has_another_address_in_the_file(stage: Stage) -> AsyncIterator[Site]:
+    site = await stage.well()
+    site.write(admin={"listen": f"127.0.0.1:{free_port()}", "token": ADMIN_TOKEN})
+    assert site.server is not None
+    assert site.server.reload()
     yield site
 
 
@@ -427,7 +454,7 @@ async def the_list_is_too_large(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(1, "statusproxy forget deleted-0", "statusproxy forget deleted-0", channels_id__unknown="warning")
+@situation(1, "statusproxy forget -- deleted-0", "statusproxy forget -- deleted-0", channels_id__unknown="warning")
 async def many_sessions_are_no_channels(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.well()
     await site.gateway.post_all([status_find(f"deleted-{number}", "browserClose") for number in range(40)])
@@ -457,6 +484,34 @@ def _later(site: Site, seconds: float) -> None:
     registry = site.server.registry
     registry.started_at -= seconds
     registry.webhooks.rhythm.last -= seconds
+
+
+@situation(0, "Not checked: Webhooks.", "Não verificado: Webhooks.", webhooks_none__yet="note")
+async def the_proxy_has_only_just_started(stage: Stage) -> AsyncIterator[Site]:
+    site = await stage.well()
+    await site.gateway.unlink("sales")
+    await site.stop()
+    await site.start()
+    yield site
+
+
+@situation(2, "gave no answer within", "não respondeu em", channels_hangs="problem")
+async def the_list_hangs(stage: Stage) -> AsyncIterator[Site]:
+    site = await stage.build(running=False)
+    origin = Origin()
+    origin.answer = lambda request: answer(b"{}") if request.target == b"/health" else b""
+    await origin.start()
+    stage.stack.push_async_callback(origin.stop)
+    stage.patch.setattr(channels_look, "PATIENCE", 0.2)
+    site.write(gateway=origin.url)
+    yield site
+
+
+@situation(2, "does not speak TLS", "não fala TLS", gateway_no__tls="problem")
+async def the_gateway_speaks_no_tls(stage: Stage) -> AsyncIterator[Site]:
+    site = await stage.build(running=False)
+    site.write(gateway=site.gateway.base_url.replace("http:", "https:"))
+    yield site
 
 
 @situation(2, "not one webhook has come through", "nenhum webhook passou", webhooks_none="problem")
@@ -570,6 +625,7 @@ def test_the_table_has_the_situations_that_were_staged() -> None:
 def test_a_gateway_that_hangs_is_told_within_15_seconds() -> None:
     gateway_takes = max(gateway_look.CONNECT_PATIENCE, gateway_look.HEALTH_PATIENCE)
     assert running.PATIENCE + gateway_takes < 15
+    assert channels_look.PATIENCE + gateway_look._SLOW_HEALTH < 15
 
 
 async def test_the_command_ends_with_that_code_in_the_terminals_language(build: Build) -> None:

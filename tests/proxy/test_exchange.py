@@ -322,6 +322,14 @@ async def test_a_body_that_announces_itself_as_too_large_is_not_read(
     assert len(origin.requests) == int(length <= 1024)
 
 
+@pytest.mark.parametrize("hops", [7, 8])
+async def test_a_request_that_keeps_coming_back_is_refused(origin: Origin, proxy: Running, hops: int) -> None:
+    got = await proxy.ask(get("/", f"Via: {', '.join(['1.1 statusproxy'] * hops)}"))
+    if hops == 8:
+        assert code(got) == (508, "loop")
+    assert len(origin.requests) == int(hops < 8)
+
+
 async def test_without_a_limit_no_body_is_too_large(origin: Origin, tmp_path: Path) -> None:
     async with running(tmp_path, origin.url, limits={"body": None}) as proxy:
         assert (await proxy.ask(get("/", method="POST", body=bytes(300_000)))).status == 200

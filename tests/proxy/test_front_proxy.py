@@ -43,6 +43,9 @@ HANDSHAKE = ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub2
         raw("/", "User-Agent: hub/1", version="1.0"),
         raw("/", host=PUBLIC),
         raw("/", host=f"{PUBLIC}:443"),
+        # nginx writes its own fields first: `Host`, `Connection`, the body's length, then the client's
+        raw("/", "Connection: close", "User-Agent: hub/1"),
+        raw("/", "Content-Length: 2", "User-Agent: hub/1").replace(b"\r\nContent-Length: 2\r\n\r\n", b"\r\n\r\n"),
     ],
 )
 async def test_a_request_that_somebody_passed_on_without_naming_the_client_is_noticed(
@@ -59,6 +62,9 @@ async def test_a_request_that_somebody_passed_on_without_naming_the_client_is_no
     [
         raw("/"),
         raw("/", "User-Agent: engine/1", "Connection: close"),
+        raw("/", "Connection: close"),  # a script names nobody
+        raw("/", "Connection: keep-alive", "User-Agent: browser/1"),
+        raw("/", "Connection: Upgrade", "User-Agent: browser/1"),
         raw("/", version="1.0"),  # a health check names nobody
         raw("/", host="statusproxy:8090"),
         raw("/", host="statusproxy"),
@@ -106,7 +112,8 @@ async def test_webhooks_among_them_are_counted_also_of_a_tap(tap: bool, tmp_path
     ("directives", "found"),
     [
         ("", {"client", "upgrade"}),
-        ("proxy_http_version 1.1;", {"upgrade"}),  # nothing in it tells that it was passed on
+        ("proxy_http_version 1.1;", {"client", "upgrade"}),
+        ('proxy_http_version 1.1; proxy_set_header Connection "";', {"upgrade"}),  # nothing tells of it without a body
         ("proxy_set_header X-Forwarded-Proto $scheme;", {"client", "upgrade"}),
         ("proxy_set_header Host $host; proxy_http_version 1.1;", {"client", "upgrade"}),
         ("proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", {"upgrade"}),
@@ -127,6 +134,20 @@ async def test_what_a_real_nginx_leaves_out_shows(
         await wire.message()
         await wire.close()
         assert set(missing(proxy)) == found
+
+
+@requires("nginx")
+@pytest.mark.parametrize("connection", ["", 'proxy_set_header Connection "";', "proxy_set_header Connection close;"])
+async def test_an_event_that_a_real_nginx_passes_on_shows(connection: str, tmp_path: Path, origin: Origin) -> None:
+    async with (
+        running(tmp_path, origin.url, webhooks=[{"path": "/in"}]) as proxy,
+        nginx(tmp_path / "nginx", proxy.url, f"proxy_http_version 1.1; {connection}") as port,
+    ):
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", port))
+        await wire.send(raw("/in", "User-Agent: curl/8", "Accept: */*", host=PUBLIC, method="POST"))
+        await wire.message()
+        await wire.close()
+        assert missing(proxy) == {"client": (1, 1)}
 
 
 async def test_it_is_logged_once_an_hour_for_each_peer(

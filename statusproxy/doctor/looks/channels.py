@@ -12,7 +12,7 @@ from statusproxy.config import units
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Settings
 from statusproxy.doctor.asking import Answer, Asker, Askers, Credentials
-from statusproxy.doctor.findings import Finding, Level, listed, note, ok, problem, took, warning
+from statusproxy.doctor.findings import Finding, Ids, Level, listed, note, ok, problem, took, warning
 from statusproxy.doctor.looks import shapes
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
@@ -30,6 +30,10 @@ _COMPARED = 100
 
 #: Seconds beyond which a list is slow: the hub's health check gives up after 15, its default is 30.
 _SLOW = 10.0
+
+
+#: Seconds that a list may take here: beyond `_SLOW`, and before a person thinks that the doctor hangs.
+PATIENCE = 11.0
 
 
 async def look(subject: Subject) -> list[Finding]:
@@ -77,7 +81,10 @@ async def _list(
     header, path = credentials.header, entry.path
     fields = [] if credentials.secret is None else [(header.encode(), credentials.secret.encode())]
     try:
-        answer = await asker.get(path, fields)
+        async with asyncio.timeout(PATIENCE):
+            answer = await asker.get(path, fields)
+    except TimeoutError:
+        return None, [problem("channels.hangs", path=path, seconds=f"{PATIENCE:.0f}")]
     except UpstreamError as error:
         return None, [problem("channels.no-answer", path=path, why=str(error))]
     facts = {"path": path, "status": answer.status, "header": header}
@@ -190,7 +197,7 @@ def _without_status(entry: Channels, rule: ChannelRule, shape: shapes.Shape, wri
 
 
 def _members(document: object) -> str:
-    return listed(document) if isinstance(document, dict) else "–"
+    return (listed(document) if isinstance(document, dict) else "") or "–"
 
 
 # What would be corrected
@@ -198,21 +205,19 @@ def _members(document: object) -> str:
 
 def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapping[str, str]) -> list[Finding]:
     """What the corrections in force now change in a list that was read; where there are none, one channel's loss."""
-    standing = [one for one in sessions if one.shows == "disconnected"]
-    if not standing:
+    lost = [one for one in sessions if one.shows == "disconnected"]
+    if not lost:
         first = next(iter(listing.ids.exact), None)
         if first is None:
             return []
         return [ok("channels.rehearsal", channel=first, change=listed(_changes(listing, [first])[first]) or "–")]
     known = Aliases(aliases)
-    meant = {(session := one.session): listing.ids.match(session, known).channel for one in standing}
-    changes = _changes(listing, [channel for channel in meant.values() if channel is not None])
+    found = [(one, listing.ids.match(one.session, known).channel) for one in lost]
+    standing = [(one, channel) for one, channel in found if channel is not None]  # the others are told among the ids
+    changes = _changes(listing, [channel for _, channel in standing])
     findings = []
-    for one in standing[:_TOLD]:
+    for one, channel in standing[:_TOLD]:
         session = one.session
-        channel = meant[session]
-        if channel is None:
-            continue  # told among the ids
         change = listed(changes[channel])
         facts = {"session": session, "channel": channel, "change": change, "since": one.since, "why": one.reason}
         if not change:
@@ -221,8 +226,9 @@ def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapp
             findings.append(note("channels.about-to-end", **facts))
         else:
             findings.append(note("channels.corrected", **facts))
-    if len(standing) > _TOLD:
-        findings.append(note("channels.more-corrected", count=len(standing) - _TOLD))
+    more = sum(bool(changes[channel]) for _, channel in standing[_TOLD:])
+    if more:
+        findings.append(note("channels.more-corrected", count=more))
     return findings
 
 
@@ -262,9 +268,10 @@ def event_ids(
     for one in heard:
         session = one.session
         match = channels.match(session, by_alias)
-        if match.ambiguous:
+        if match.ambiguous and match.channel is None:  # an alias settles it
             alike = sorted(channel for channel in channels.exact if fold_id(channel) == fold_id(session))
-            findings.append(warning("channels.ambiguous", session=session, channels=listed(alike)))
+            lines = written.with_keys("sessions", aliases={**aliases, session: alike[0]})
+            findings.append(warning("channels.ambiguous", session=session, channels=listed(alike), lines=lines))
         elif match.channel is None:
             unknown.append(one)
         else:
@@ -304,7 +311,8 @@ def _unknown(
         lines = written.with_keys("sessions", aliases={**aliases, **meant})
         findings.append(tell("channels.id-alias", sessions=pairs, lines=lines))
     if others:
-        findings.append(warning("channels.id-unknown", count=len(others), sessions=listed(others), first=others[0]))
+        facts = {"count": len(others), "sessions": Ids(others), "first": Ids(others[:1])}
+        findings.append(warning("channels.id-unknown", **facts))
     return findings
 
 

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from statusproxy.doctor.asking import Answer, Asker, Askers
 from statusproxy.doctor.findings import Finding, note, ok, problem, took, warning
 from statusproxy.doctor.subject import Subject
+from statusproxy.observe.network_errors import NO_TLS
 from statusproxy.proxy.upstream.errors import UpstreamError
 
 #: The routes by which gateways tell that they are well; the first that is there serves.
@@ -48,6 +49,8 @@ async def gateway(asker: Asker, url: str) -> tuple[bool, list[Finding]]:
     except UpstreamError as error:
         if _CAUSES.get(error.code) == "connect-slow":
             return False, [_no_connection(asker, url, str(error))]
+        if NO_TLS in str(error):
+            return False, [problem("gateway.no-tls", url=url, plain=url.replace("https://", "http://", 1))]
         return False, [problem(f"gateway.{_CAUSES.get(error.code, 'unreachable')}", url=url, why=str(error))]
     answer: Answer | None = None
     path = _HEALTH[0]

@@ -62,7 +62,9 @@ async def _port(address: Address, serving: Sequence[str] | None, admin: bool) ->
             owner = port_owner(address.port, address.unix)
             if owner == ("systemd", 1) and not admin:
                 return ok("ports.held-by-systemd", address=address)
-            if not admin and await _is_statusproxy(address):
+            if not admin and await is_statusproxy(address):
+                if serving is None:  # the holder may be the one that was to be asked
+                    return note("ports.held-unasked", address=address, who=_who(owner))
                 return warning("ports.another-of-us", address=address, who=_who(owner))
             return problem("ports.taken", address=address, who=_who(owner))
         case errno.EADDRNOTAVAIL:
@@ -111,7 +113,7 @@ def _try(address: Address) -> int | None:
     return None
 
 
-async def _is_statusproxy(address: Address) -> bool:
+async def is_statusproxy(address: Address) -> bool:
     """Whether the listener answers as only statusproxy does."""
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -16,6 +16,7 @@ from statusproxy.config.restart import waits
 from statusproxy.config.settings import Settings
 from statusproxy.config.spot import MASK
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, problem, warning
+from statusproxy.doctor.looks.ports import is_statusproxy
 from statusproxy.doctor.subject import Subject
 from statusproxy.observe.absences import HOUR, UPGRADE
 
@@ -29,7 +30,15 @@ async def look(subject: Subject) -> list[Finding]:
     # Another program that answers there is told already.
     free = any(finding.code == "proxy.not-running" for finding in findings)
     subject.nothing_runs = free and subject.admin is None
-    return findings
+    return [await _elsewhere(subject.settings, finding) for finding in findings] if free else findings
+
+
+async def _elsewhere(settings: Settings, nothing: Finding) -> Finding:
+    """What is told where nothing answers at the admin listener: a statusproxy that serves runs all the same."""
+    for address in settings.listen:
+        if (address.unix or address.port) and await is_statusproxy(address):
+            return warning("proxy.admin-elsewhere", address=address, **nothing.facts)
+    return nothing
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[SelfReport | None, Sessions | None, list[Finding]]:

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from statusproxy.admin.messages import SelfReport, Sessions
-from statusproxy.config.addresses import Address, parse_gateway, parse_target
+from statusproxy.config.addresses import Address, mask_url, parse_gateway, parse_target
 from statusproxy.config.paths import SESSION, fold_path
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, Webhook
+from statusproxy.config.spot import MASK
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
+from statusproxy.observe.absences import CLIENT
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
@@ -22,6 +24,9 @@ from statusproxy.status.signals import Verdict
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
 #: makes some presence events a minute.
 _EARLY = 600.0
+
+#: Seconds after a start within which silence says nothing yet.
+_TOO_EARLY = 180.0
 
 #: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
 _LAG, _AHEAD = 60.0, 5.0
@@ -86,7 +91,9 @@ def _arrivals(
         return
     if not trusted and not untrusted:
         tell = problem if up >= _EARLY else warning
-        if heard_before is None:
+        if up < _TOO_EARLY:
+            yield note("webhooks.none-yet", up=ago(up))
+        elif heard_before is None:
             yield tell("webhooks.none", up=ago(up), **ways)
         else:
             yield tell("webhooks.none-any-more", up=ago(up), last=ago(now - heard_before), **ways)
@@ -103,6 +110,7 @@ def _arrivals(
         count=count, up=ago(up), senders=listed(trusted), last=ago(silent),
         paths=listed(f"{one.path} ({one.count})" for one in seen.paths),
     )  # fmt: skip
+    yield from _by_address(settings, report)
     for one in [] if stopped else seen.paths:
         quiet = now - one.last
         if one.count >= KNOWN_AFTER and quiet > patience(one.count, one.gap):
@@ -184,8 +192,9 @@ def _meanings(events: Sequence[EventReport], ways: Mapping[str, Any]) -> Iterato
         yield note("webhooks.unmatched", events=listed(f"{name} ({n})" for name, n in unmatched.most_common()))
     nameless = Counter({one.event: one.count for one in events if one.verdict == Verdict.NAMELESS})
     if nameless:
+        watched = SESSION in ways["session_path"]
         yield warning(
-            "webhooks.nameless",
+            "webhooks.nameless-elsewhere" if watched else "webhooks.nameless",
             count=nameless.total(),
             events=listed(f"{name} ({count})" for name, count in nameless.most_common()),
             **_with_session(ways),
@@ -221,6 +230,39 @@ def _strangers(settings: Settings, report: SelfReport, written: Written) -> Iter
         yield note("webhooks.claims-from-outside", peers=listed(outside))
 
 
+def _by_address(settings: Settings, report: SelfReport) -> Iterator[Finding]:
+    """Senders at this machine's own address whose events are trusted for that address alone.
+
+    A proxy in front, or Docker where it publishes a port, asks from the same address. Nothing tells one that names no
+    client from the engine, unless it gives itself away (`proxy.front_proxy`).
+    """
+    used = {one.path for one in report.webhooks.paths}
+    proved = all(
+        webhook.secret is not None or webhook.hmac is not None
+        for webhook in settings.webhooks
+        if fold_path(webhook.path) in used
+    )
+    told = {*report.forwarding_proxies, *(one.peer for one in report.absences if one.missing == CLIENT)}
+    peers = [
+        one.address
+        for one in report.webhooks.senders
+        if one.trusted
+        and one.address not in told
+        and _stands_for_others(one.address)
+        and within(parse_address(one.address), settings.trusted_proxies)
+    ]
+    if peers and not proved:
+        yield note("webhooks.by-address", peers=listed(peers))
+
+
+def _stands_for_others(text: str) -> bool:
+    """Whether programs on other machines may show at this address: loopback, or Docker's side of a bridge."""
+    address = parse_address(text)
+    return address is not None and (
+        address.is_loopback or (_is_private(text) and address.version == 4 and address.packed[-1] == 1)
+    )
+
+
 def _is_private(text: str) -> bool:
     return within(parse_address(text), PRIVATE_NETWORKS)
 
@@ -247,18 +289,19 @@ def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
         "inbound_path": inbound_path,
         "inbound_lines": Lines() if inbound else lines(inbound_path),
         "outbound_path": outbound_path,
-        "outbound_to": hub,
+        "outbound_to": mask_url(hub, MASK),
         "outbound_lines": Lines() if outbound else lines(outbound_path, forward_to=hub),
+        "session_path": next((one.path for one in settings.webhooks if SESSION in one.path), ""),
         "session_lines": _session_lines(settings, written, inbound_path),
         "tap_path": tap or "/tap",
         "tap_lines": Lines() if tap else lines("/tap", forward=False),
     }
 
 
-def _session_lines(settings: Settings, written: Written, inbound_path: str) -> str | Lines:
-    """The block `webhooks` with an entry that has the session in its path; where one has, that it is there."""
+def _session_lines(settings: Settings, written: Written, inbound_path: str) -> Lines:
+    """The block `webhooks` with an entry that has the session in its path; none where one has."""
     if any(SESSION in webhook.path for webhook in settings.webhooks):
-        return f" `webhooks[].path` with {SESSION} is configured"
+        return Lines()
     gateway = settings.gateway.rstrip("/")
     onward = {} if gateway.startswith("unix:") else {"forward_to": f"{gateway}{inbound_path}"}
     return written.with_entry("webhooks", f"{inbound_path.rstrip('/')}/{SESSION}", **onward)
@@ -266,11 +309,9 @@ def _session_lines(settings: Settings, written: Written, inbound_path: str) -> s
 
 def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
     """How a session's id comes to stand in the path, in the words of this site."""
-    path = f"{ways['inbound_path'].rstrip('/')}"
-    path = path if SESSION in path else f"{path}/{SESSION}"
     return {
         "base": ways["base"],
-        "session_path": path,
+        "session_path": ways["session_path"] or f"{ways['inbound_path'].rstrip('/')}/{SESSION}",
         "placeholder": SESSION,
         "session_lines": ways["session_lines"],
     }

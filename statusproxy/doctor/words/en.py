@@ -100,6 +100,16 @@ WORDS: Final[Words] = {
         "statusproxy does not run here (nothing answers at {admin}); what only a running proxy knows was not checked",
         "expected before the installation; after it: systemctl start statusproxy",
     ),
+    "proxy.admin-elsewhere": (
+        (
+            "a statusproxy serves {address}, but nothing answers at {admin}, the admin listener of this file; what "
+            "only the running proxy knows was not checked"
+        ),
+        (
+            "if `admin.listen` was changed in the file, that waits for a restart: systemctl restart statusproxy. If it "
+            "is another statusproxy, give each its own ports in `listen` and `admin.listen`"
+        ),
+    ),
     "proxy.cannot-be-asked": (
         "the admin listener is off, so the running proxy could not be asked: webhooks and event ids were not checked",
         None,
@@ -178,6 +188,13 @@ WORDS: Final[Words] = {
             "installed service: run install.sh again"
         ),
     ),
+    "ports.held-unasked": (
+        "{address} is in use by a statusproxy that could not be asked: {who}",
+        (
+            "if it is the one of this file, nothing is wrong; a change of `admin` that it does not know of waits for a "
+            "restart (systemctl restart statusproxy)"
+        ),
+    ),
     "ports.another-of-us": (
         "{address} is in use by a statusproxy that is not the one asked: {who}",
         "stop one of the two, or give them ports and admin listeners of their own",
@@ -234,6 +251,10 @@ WORDS: Final[Words] = {
         "{url} is reached, but TLS fails: {why}",
         "set gateway_tls.ca to the authority's certificate, or gateway_tls.server_name to the name in the certificate",
     ),
+    "gateway.no-tls": (
+        "{url} is reached, but what listens there does not speak TLS",
+        "write `gateway: {plain}`, or the port on which the gateway speaks TLS",
+    ),
     "gateway.connect-slow": (
         "{url} does not accept a connection in time: {why}",
         (
@@ -288,6 +309,10 @@ WORDS: Final[Words] = {
     "channels.no-answer": (
         "{path} gave no answer: {why}",
         "the gateway asks the engine for each session in turn; look at timeouts.response_head and the engine's log",
+    ),
+    "channels.hangs": (
+        "{path} gave no answer within {seconds} s; the hub's health check gives up after 15 s, its page after 90 s",
+        "the gateway asks the engine for each session in turn; look at the engine's load and the gateway's log",
     ),
     "channels.too-large": (
         "{path} is larger than limits.corrected ({limit} bytes): it is forwarded uncorrected",
@@ -392,13 +417,13 @@ WORDS: Final[Words] = {
     "channels.id-unknown": (
         "{count} session(s) that events name are not in the channel list, nor like one in it: {sessions}",
         (
-            "remove deleted ones: statusproxy forget {first} …; add one that has another name in the list to "
+            "remove deleted ones: statusproxy forget -- {first} …; add one that has another name in the list to "
             "sessions.aliases in config.yaml"
         ),
     ),
     "channels.ambiguous": (
         "events name {session}, and several channels differ from it only in case and spaces: {channels}",
-        "choose one: `sessions: {{aliases: {{{session}: CHANNEL}}}}`",
+        "write this into config.yaml, in place of `sessions` if it is there, with the channel that is meant:{lines}",
     ),
     "channels.unheard": ("no event about {channels} so far: the list shows what the gateway says", None),
     "channels.not-checked": ("the channel list was not checked, since the gateway does not answer", None),
@@ -408,6 +433,10 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("send the", "to send the", 1),
     ),
     "webhooks.none": ("not one webhook has come through in {up}: the proxy is not on their path", _THREE_WAYS),
+    "webhooks.none-yet": (
+        "no webhook has come in the {up} since the start, which is too short to tell",
+        "ask again in some minutes",
+    ),
     "webhooks.none-since-reload": (
         "{count} webhooks came before the configuration was changed, none since; ask again after the next one",
         None,
@@ -462,6 +491,18 @@ WORDS: Final[Words] = {
         (
             "give each session a webhook URL of its own, such as {base}{session_path} with its id in place of "
             "{placeholder} (for wppconnect-server: `webhook` of start-session), and watch that path:{session_lines}"
+        ),
+    ),
+    "webhooks.nameless-elsewhere": (
+        (
+            "{count} events with a state that a rule knows named no session: {events}. Nothing tells whose state it "
+            "is: a lost session stays connected in the list, or a session that is back stays disconnected until a "
+            "message comes in"
+        ),
+        (
+            "{session_path} is watched, which takes the session from the path, but these events came elsewhere: give "
+            "each session the webhook URL {base}{session_path} with its id in place of {placeholder} (for "
+            "wppconnect-server: `webhook` of start-session)"
         ),
     ),
     "webhooks.batch": (
@@ -522,6 +563,16 @@ WORDS: Final[Words] = {
     "webhooks.untrusted-proxy": (
         "{peers} forwards for others (X-Forwarded-For), but is not in trusted_proxies: it counts as the client itself",
         "if it is a proxy of yours, write this into config.yaml, in place of `trusted_proxies` if it is there:{lines}",
+    ),
+    "webhooks.by-address": (
+        (
+            "events from {peers} are trusted for that address alone; a proxy in front, or a port that Docker "
+            "publishes, shows at the same address"
+        ),
+        (
+            "if only your own programs post from there, leave it as it is. A proxy in front has to send "
+            "X-Forwarded-For (docs/nginx.md). Else set `secret` or `hmac`, which trust nobody for an address"
+        ),
     ),
     "webhooks.claims-from-outside": (
         (

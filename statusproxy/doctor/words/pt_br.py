@@ -101,6 +101,16 @@ WORDS: Final[Words] = {
         "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
         "esperado antes da instalação; depois dela: systemctl start statusproxy",
     ),
+    "proxy.admin-elsewhere": (
+        (
+            "um statusproxy atende em {address}, mas nada responde em {admin}, o listener de administração deste "
+            "arquivo; o que só o proxy em execução sabe não foi verificado"
+        ),
+        (
+            "se `admin.listen` mudou no arquivo, isso espera um reinício: systemctl restart statusproxy. Se for outro "
+            "statusproxy, dê a cada um suas portas em `listen` e `admin.listen`"
+        ),
+    ),
     "proxy.cannot-be-asked": (
         "o listener de administração está desligado e o proxy não pôde ser consultado: webhooks e ids não verificados",
         None,
@@ -179,6 +189,13 @@ WORDS: Final[Words] = {
             "sockets: rode install.sh de novo"
         ),
     ),
+    "ports.held-unasked": (
+        "{address} está em uso por um statusproxy que não pôde ser consultado: {who}",
+        (
+            "se é o deste arquivo, nada está errado; uma mudança em `admin` que ele não conhece espera um reinício "
+            "(systemctl restart statusproxy)"
+        ),
+    ),
     "ports.another-of-us": (
         "{address} está em uso por um statusproxy que não é o consultado: {who}",
         "pare um dos dois, ou dê a cada um suas portas e seu listener de administração",
@@ -234,6 +251,10 @@ WORDS: Final[Words] = {
     "gateway.tls-failed": (
         "{url} é alcançado, mas o TLS falha: {why}",
         "defina gateway_tls.ca com o certificado da autoridade, ou gateway_tls.server_name com o nome do certificado",
+    ),
+    "gateway.no-tls": (
+        "{url} é alcançado, mas o que escuta ali não fala TLS",
+        "escreva `gateway: {plain}`, ou a porta em que o gateway fala TLS",
     ),
     "gateway.connect-slow": (
         "{url} não aceita a conexão a tempo: {why}",
@@ -292,6 +313,10 @@ WORDS: Final[Words] = {
     "channels.no-answer": (
         "{path} não deu resposta: {why}",
         "a lista consulta o motor sessão por sessão; veja timeouts.response_head e o log do motor",
+    ),
+    "channels.hangs": (
+        "{path} não respondeu em {seconds} s; a verificação do hub desiste após 15 s, a página dele após 90 s",
+        "o gateway consulta o motor sessão por sessão; veja a carga do motor e o log do gateway",
     ),
     "channels.too-large": (
         "{path} é maior que limits.corrected ({limit} bytes): é encaminhada sem correção",
@@ -393,13 +418,13 @@ WORDS: Final[Words] = {
     "channels.id-unknown": (
         "{count} sessão(ões) que os eventos citam não estão na lista de canais, nem se parecem com um: {sessions}",
         (
-            "remova as apagadas: statusproxy forget {first} …; acrescente a sessions.aliases, em config.yaml, a que "
+            "remova as apagadas: statusproxy forget -- {first} …; acrescente a sessions.aliases, em config.yaml, a que "
             "tem outro nome na lista"
         ),
     ),
     "channels.ambiguous": (
         "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
-        "escolha um: `sessions: {{aliases: {{{session}: CANAL}}}}`",
+        "escreva isto no config.yaml, no lugar de `sessions` se já existir, com o canal certo:{lines}",
     ),
     "channels.unheard": ("nenhum evento sobre {channels} até agora: a lista mostra o que o gateway diz", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
@@ -409,6 +434,10 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
     ),
     "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.none-yet": (
+        "nenhum webhook chegou nos {up} desde o início, o que é pouco tempo para dizer algo",
+        "pergunte de novo daqui a alguns minutos",
+    ),
     "webhooks.none-since-reload": (
         (
             "{count} webhooks vieram antes da mudança da configuração, nenhum depois; rode o doctor de novo "
@@ -471,6 +500,18 @@ WORDS: Final[Words] = {
             "{placeholder} (no wppconnect-server: `webhook` de start-session), e observe esse caminho:{session_lines}"
         ),
     ),
+    "webhooks.nameless-elsewhere": (
+        (
+            "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
+            "quem é o estado: uma sessão que caiu continua conectada na lista, ou uma que voltou continua "
+            "desconectada até chegar uma mensagem"
+        ),
+        (
+            "{session_path} é observado e tira a sessão do caminho, mas esses eventos chegaram por outro: dê a cada "
+            "sessão a URL de webhook {base}{session_path} com o id dela no lugar de {placeholder} (no "
+            "wppconnect-server: `webhook` de start-session)"
+        ),
+    ),
     "webhooks.batch": (
         "{count} webhooks traziam vários eventos em um só corpo (um array, ou um por linha), que não são lidos",
         "faça o intermediário enviar um evento por requisição; todos são encaminhados mesmo assim",
@@ -523,6 +564,17 @@ WORDS: Final[Words] = {
     "webhooks.untrusted-proxy": (
         "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: conta como o próprio cliente",
         "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
+    ),
+    "webhooks.by-address": (
+        (
+            "os eventos de {peers} são confiáveis só por esse endereço; um proxy na frente, ou uma porta publicada "
+            "pelo Docker, aparece com o mesmo endereço"
+        ),
+        (
+            "se só os seus programas enviam a partir dali, deixe como está. Um proxy na frente precisa enviar "
+            "X-Forwarded-For (docs/nginx.md). Ou então defina `secret` ou `hmac`, que não confiam em ninguém pelo "
+            "endereço"
+        ),
     ),
     "webhooks.claims-from-outside": (
         (

@@ -200,6 +200,11 @@ def via(before: Sequence[bytes] | None, version: tuple[int, int]) -> Header:
     return (b"Via", b", ".join([*before, hop]) if before else hop)
 
 
+def own_hops(before: Sequence[bytes]) -> int:
+    """How many of the hops that a message's `Via` names are statusproxies (RFC 9110 §7.6.3)."""
+    return sum(value.count(b" " + PSEUDONYM) for value in before)
+
+
 _HOPS: Final = {(1, 0): b"1.0 " + PSEUDONYM, (1, 1): b"1.1 " + PSEUDONYM}
 
 

@@ -15,6 +15,7 @@ from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
 from statusproxy.doctor.looks.channels import corrections, event_ids, nearest
+from statusproxy.doctor.report import words
 from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
@@ -75,6 +76,7 @@ SALES = {"id": "sales", "status": "connected"}
         (answer(b"{}", status="500 Oops"), "refused", "problem"),
         (answer(b"<html>", "Content-Type: text/html; charset=utf-8"), "not-json", "problem"),
         (answer(b'{"ok":true}'), "no-list", "problem"),
+        (answer(b"{}"), "no-list", "problem"),
         (answer(b'{"result":{"items":[{"id":"a"}]}}'), "list-elsewhere", "problem"),
         (listing({"uid": "a", "status": "connected"}), "no-ids", "problem"),
         (listing({"id": "a", "phase": "connected"}), "no-status", "problem"),
@@ -170,6 +172,13 @@ def test_hundreds_of_corrections_are_summed_up() -> None:
     body = json.dumps({"channels": [{"id": name, "status": "connected"} for name in names]}).encode()
     found = corrections(read(body), [session(name, "disconnected") for name in names], {})
     assert codes(found) == ["corrected"] * 20 + ["more-corrected"]
+    assert found[-1].facts["count"] == 80
+
+
+def test_sessions_that_are_in_no_list_are_not_counted_as_corrected() -> None:
+    body = json.dumps({"channels": [{"id": "sales", "status": "connected"}]}).encode()
+    lost = [session(f"gone{number}", "disconnected") for number in range(65)]
+    assert codes(corrections(read(body), [*lost, session("sales", "disconnected")], {})) == ["corrected"]
 
 
 def test_ids_match_exactly_folded_or_by_alias() -> None:
@@ -191,15 +200,19 @@ def test_an_id_that_is_no_channel_is_a_problem_only_while_a_channel_like_it_read
 
 
 def test_an_id_that_several_channels_fold_to_is_told() -> None:
-    assert codes(event_ids([session("AB")], ids(["ab", "A B"]), {}))[0] == "ambiguous"
+    finding, *_ = event_ids([session("AB")], ids(["ab", "A B"]), {"old": "x"})
+    assert finding.code == "channels.ambiguous"
+    assert finding.facts["lines"] == ("sessions:", "  aliases:", "    old: x", "    AB: A B")
 
 
 def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
     sessions = [session(f"zz{number}", "disconnected") for number in range(5000)]
     (finding,) = [each for each in event_ids(sessions, ids(IDS), {}) if each.level != "note"]
     assert (finding.code, finding.level, finding.facts["count"]) == ("channels.id-unknown", "warning", 5000)
-    assert finding.facts["sessions"].startswith("zz0, zz1, ")
-    assert len(finding.facts["sessions"]) < 100
+    text, fix = words(finding, "en")
+    assert ": zz0, zz1, " in text
+    assert len(text) < 200
+    assert "statusproxy forget -- zz0 …" in (fix or "")
 
 
 def test_sessions_that_are_like_channels_are_one_line_with_all_their_aliases() -> None:
@@ -253,3 +266,21 @@ async def test_the_subjects_gateway_is_asked_for_its_lists() -> None:
 async def test_a_gateway_that_ends_the_connection_gave_no_answer() -> None:
     subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=True)
     assert {one.code for one in await channels.look(subject)} == {"channels.no-answer"}
+
+
+async def test_a_list_that_hangs_is_given_up_within_a_persons_patience(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "PATIENCE", 0.01)
+    origin.answer = b""
+    subject = Subject(loads(f"gateway: {origin.url}\npreset_without: /api/available-sessions"))
+    subject.gateway_answers = True
+    assert [(one.code, one.level) for one in await channels.look(subject)] == [("channels.hangs", "problem")]
+
+
+async def test_a_document_without_any_field_says_so(origin: Origin) -> None:
+    origin.answer = answer(b"{}")
+    subject = Subject(loads(f"gateway: {origin.url}\npreset_without: /api/available-sessions"))
+    subject.gateway_answers = True
+    (finding,) = await channels.look(subject)
+    assert (finding.code, finding.facts["members"]) == ("channels.no-list", "–")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from pathlib import Path
@@ -75,6 +76,19 @@ async def test_the_other_health_route_serves_where_the_first_is_not_there(look: 
         return answer(b"{}") if request.target == b"/api/health" else answer(b"{}", status="404 Not Found")
 
     assert (await look(reply))["gateway.reachable"] == "ok"
+
+
+async def test_a_gateway_that_speaks_no_tls_is_told_with_the_address_to_write() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer(b"", status="400 Bad Request"))
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as plain:
+        port = plain.sockets[0].getsockname()[1]
+        (finding,) = await module.look(Subject(loads(f"gateway: https://127.0.0.1:{port}")))
+    assert (finding.code, finding.level) == ("gateway.no-tls", "problem")
+    assert finding.facts["plain"] == f"http://127.0.0.1:{port}"
 
 
 async def test_a_slow_gateway_is_told(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:

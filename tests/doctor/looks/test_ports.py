@@ -72,7 +72,9 @@ async def test_another_statusproxy_is_told_from_another_program(monkeypatch: pyt
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as other:
         address = Address("127.0.0.1", other.sockets[0].getsockname()[1])
-        found = await ports([address], None)
+        (unasked, *_) = await ports([address], None)
+        assert (unasked.code, unasked.level) == ("ports.held-unasked", "note")
+        found = await ports([address], [])
         assert found[0].code == "ports.another-of-us"
         assert str(os.getpid()) in found[0].facts["who"]
         monkeypatch.setattr(module, "port_owner", lambda *_: None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from statusproxy.admin.messages import SelfReport, read
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks.webhooks import look, webhooks
@@ -24,9 +26,11 @@ def report(**webhooks: Any) -> SelfReport:
         "clock": {"timed": 0, "lag": None, "ahead": 0},
     }
     strangers = webhooks.pop("strangers", [])
+    speakers, absences = webhooks.pop("speakers", []), webhooks.pop("absences", [])
     document = {
         "version": "1", "pid": 1, "settings": "", "health": {"status": "ok", "store": "ok", "gateway": "ok"},
         "now": 100_000.0, "started": 0.0, "webhooks": seen | webhooks, "forwarding_strangers": strangers,
+        "forwarding_proxies": speakers, "absences": absences,
     }  # fmt: skip
     return read(document, SelfReport)
 
@@ -69,6 +73,32 @@ async def test_sessions_heard_of_before_a_start_show_that_webhooks_came_then() -
     assert (finding.code, finding.level, finding.facts["last"]) == ("webhooks.none-any-more", "problem", "17 h")
     (finding,) = await webhooks(SITE, said)
     assert finding.code == "webhooks.none"
+
+
+async def test_the_first_minutes_after_a_start_tell_nothing() -> None:
+    said = msgspec.structs.replace(report(senders=[], paths=[], events=[]), started=100_000.0 - 179)
+    for heard_before in (None, 40_000.0):
+        (finding,) = await webhooks(SITE, said, heard_before=heard_before)
+        assert (finding.code, finding.level) == ("webhooks.none-yet", "note")
+    later = msgspec.structs.replace(said, started=100_000.0 - 181)
+    (finding,) = await webhooks(SITE, later)
+    assert (finding.code, finding.level) == ("webhooks.none", "warning")
+
+
+async def test_a_path_with_the_session_that_is_watched_already_is_named() -> None:
+    site = loads(
+        "gateway: http://127.0.0.1:3000\nwebhooks: [{path: '/in/{session}', forward_to: http://127.0.0.1:3000/in}]"
+    )
+    events = [
+        {"event": "onmessage", "verdict": "applied", "count": 1},
+        {"event": "status-find", "verdict": "nameless", "count": 3},
+    ]
+    found = {one.code: one for one in await webhooks(site, report(events=events))}
+    one = found["webhooks.nameless-elsewhere"]
+    for language, said in ((en, "/in/{session} is watched"), (pt_br, "/in/{session} é observado")):
+        fix = language.WORDS[one.code][1].format(**one.facts)
+        assert fix.startswith(said)
+        assert "http://HOST:8090/in/{session}" in fix
 
 
 async def test_forged_events_from_outside_are_as_it_should_be() -> None:
@@ -189,3 +219,38 @@ async def test_without_watched_paths_there_is_nothing_to_say() -> None:
 async def test_without_a_running_proxy_nothing_is_known_of_webhooks() -> None:
     (found,) = await look(Subject(SITE))
     assert (found.code, found.facts["inbound_path"]) == ("webhooks.not-known", "/v1/webhooks/receive")
+
+
+LOCAL = [{"address": "127.0.0.1", "believed": 9, "doubts": {}, "last": 99_990.0}]
+
+
+async def test_events_that_are_trusted_for_this_machines_address_alone_are_told() -> None:
+    for address in ("127.0.0.1", "::1", "172.17.0.1"):
+        senders = [{**LOCAL[0], "address": address}]
+        assert await levels(senders=senders) == {"seen": "ok", "by-address": "note"}
+    absence = {"missing": "client", "peer": "127.0.0.1", "count": 1, "webhooks": 1, "last": 1.0}
+    assert await levels(senders=LOCAL, absences=[absence]) == {"seen": "ok"}  # told among what proxies leave out
+
+
+async def test_an_engine_beside_a_proxy_that_names_its_clients_is_as_it_should_be() -> None:
+    assert await levels(senders=LOCAL, speakers=["127.0.0.1"]) == {"seen": "ok"}
+
+
+async def test_a_secret_makes_the_address_count_for_nothing() -> None:
+    path = "/v1/webhooks/receive"
+    guarded = loads(
+        "gateway: http://127.0.0.1:3000\n"
+        f"webhooks: [{{path: {path}, secret: {{header: X-Secret, value: abc}}}}, {{path: /unused}}]"
+    )
+    codes = [finding.code for finding in await webhooks(guarded, report(senders=LOCAL))]
+    assert "webhooks.by-address" not in codes
+    assert "webhooks.seen" in codes
+
+
+async def test_a_token_in_the_address_of_the_hub_is_not_shown() -> None:
+    site = loads(
+        "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /out, forward_to: 'https://hub.example/T0/s3cret?k=s3cret'}]"
+    )
+    (finding,) = await webhooks(site, None)
+    assert finding.facts["outbound_to"] == "https://hub.example/********/********?k=********"
+    assert "s3cret" not in str(finding.facts)

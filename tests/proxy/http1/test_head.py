@@ -14,6 +14,7 @@ from statusproxy.proxy.http1.head import (
     end_to_end,
     first,
     lower,
+    own_hops,
     tokens,
     values,
     via,
@@ -64,6 +65,11 @@ def test_connection_hides_nothing_that_changes_what_a_message_means(name: bytes)
 def test_an_answer_s_trailer_announcement_stays_and_a_request_s_does_not() -> None:
     assert classify_fields([(b"Trailer", b"X")], ANSWER_ROLES)[0] == [(b"Trailer", b"X")]
     assert classify_fields([(b"Trailer", b"X")], REQUEST_ROLES)[0] == []
+
+
+def test_the_statusproxies_on_the_way_are_counted() -> None:
+    assert own_hops([]) == own_hops([b"1.1 nginx"]) == 0
+    assert own_hops([b"1.0 statusproxy, 1.1 nginx, 1.1 statusproxy", b"1.1 statusproxy"]) == 3
 
 
 def test_via_lists_all_hops_in_one_field() -> None:
