@@ -9,7 +9,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -34,6 +34,7 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import SessionRules
 from statusproxy.status.qr import CONNECTED_WORDS
@@ -84,14 +85,14 @@ class Rooms:
     admin: AdminListener
 
 
-def plan(settings: Settings, pools: Mapping[str, Pool] | None = None) -> Plan:
-    """The plan for `settings`; `pools` are those that serve now, for `build_site`.
+def plan(settings: Settings, earlier: Site | None = None) -> Plan:
+    """The plan for `settings`; `earlier` is the site that serves now, for `build_site`.
 
     Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
     """
     return Plan(
         settings=settings,
-        site=build_site(settings, pools),
+        site=build_site(settings, earlier),
         signal_rules=settings.signal_rules(),
         session_rules=settings.session_rules(),
         head_limits=_head_limits(settings),
@@ -167,8 +168,11 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
     rooms.admin.configure(settings, waiting)
 
 
-def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> Site:
-    """The site for `settings`; pools of an earlier site that still fit are kept, with their open connections.
+def build_site(settings: Settings, earlier: Site | None = None) -> Site:
+    """The site for `settings`; what still fits is kept of an earlier one.
+
+    That are its pools, with their open connections, and its rules for lists, with what reads them: by its rule's
+    identity the registry knows which of the gateway's answers replaces which.
 
     Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
     """
@@ -185,11 +189,11 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
     built: dict[str, Pool] = {}
 
     def pool(name: str, origin: Origin) -> Pool:
-        earlier = (pools or {}).get(name)
+        old = earlier.pools.get(name) if earlier is not None else None
         if name not in built:
-            fits = earlier is not None and not earlier.closed and (earlier.origin, earlier.limits) == (origin, limits)
+            fits = old is not None and not old.closed and (old.origin, old.limits) == (origin, limits)
             # Two TLS contexts are never equal: with TLS the files may have changed, so that the pool is made anew.
-            built[name] = earlier if earlier is not None and fits else Pool(origin, limits)
+            built[name] = old if old is not None and fits else Pool(origin, limits)
         return built[name]
 
     gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
@@ -198,10 +202,14 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
         routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
         if not webhook.forward:
             routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
-    routes += [
-        Route(Kind.CHANNELS, _READ, channels.path, ChannelsEntry(channels.rule(), channels.share))
-        for channels in settings.channels
-    ]
+    rules: dict[str, ChannelRule] = {}
+    for channels in settings.channels:
+        rule = channels.rule()
+        old_rule = earlier.rules.get(channels.path) if earlier is not None else None
+        if old_rule is not None and old_rule == rule:
+            rule = old_rule
+        rules.setdefault(channels.path, rule)  # the first that fits a request wins
+        routes.append(Route(Kind.CHANNELS, _READ, channels.path, ChannelsEntry(rule, channels.share)))
     connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
     create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS, settings.dialect.qr)
     for kind, written, entry in (
@@ -232,6 +240,7 @@ def build_site(settings: Settings, pools: Mapping[str, Pool] | None = None) -> S
             min_rate=settings.limits.min_rate,
         ),
         pools=built,
+        rules=rules,
     )
 
 

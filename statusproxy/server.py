@@ -240,7 +240,7 @@ class Server:
     def _plan_again(self, wanted: Settings) -> tuple[Plan, tuple[str, ...]]:
         """The plan for the settings of the file, less those that wait; and the keys of these."""
         settings, waiting = after_reload(self.settings, wanted, admin_exposed=self.admin.exposed)
-        planned = plan(settings, self.proxy.site.pools)
+        planned = plan(settings, self.proxy.site)
         if self._tls is not None and wanted.tls is not None:
             # The same context serves the open listeners: connections from now on get the new certificate.
             load_certificate(self._tls, wanted.tls)

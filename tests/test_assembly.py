@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
+from statusproxy.status.channel_list import ChannelRule
 from statusproxy.store import StoreError
 
 GATEWAY = "http://127.0.0.1:3000"
@@ -183,22 +185,66 @@ language: en
 def test_a_pool_that_still_fits_is_kept_with_its_connections() -> None:
     hub = 'webhooks: [{path: /a, forward_to: "http://hub.example/1"}]'
     first = site(hub)
-    again = build_site(settings(hub.replace("/1", "/2") + "\nlanguage: en"), first.pools)
+    again = build_site(settings(hub.replace("/1", "/2") + "\nlanguage: en"), first)
     assert again.pool is first.pool
     assert again.pools == first.pools
-    moved = build_site(settings(hub, "http://127.0.0.1:3001"), first.pools)
+    moved = build_site(settings(hub, "http://127.0.0.1:3001"), first)
     assert moved.pool is not first.pool
     assert target(moved, b"/a").pool is target(first, b"/a").pool
-    slower = build_site(settings("timeouts: {connect: 9s}"), first.pools)
+    slower = build_site(settings("timeouts: {connect: 9s}"), first)
     assert slower.pool is not first.pool
+
+
+def rule(built: Site, path: bytes) -> ChannelRule:
+    entry = built.routes.match("GET", path).entry
+    assert isinstance(entry, ChannelsEntry)
+    return entry.rule
+
+
+def test_a_rule_that_did_not_change_is_kept_with_what_reads_by_it() -> None:
+    first = site()
+    again = build_site(settings("language: pt-BR", "http://127.0.0.1:3001"), first)
+    for path in (b"/api/channels", b"/api/channels/sales", b"/api/available-sessions"):
+        assert rule(again, path) is rule(first, path)
+    lists = "channels: [{path: /api/channels, list: channels, id: id, set: {status: %s}}]"
+    other = build_site(settings(lists % "away"), again)
+    assert rule(other, b"/api/channels").set == {"status": "away"}
+    assert rule(build_site(settings(lists % "gone"), other), b"/api/channels").set == {"status": "gone"}
+
+
+async def test_many_reloads_leave_no_more_rules_behind_than_one() -> None:
+    body = b'{"channels":[{"id":"sales","status":"connected"}]}'
+    left = []
+    async with assembled() as (rooms, before, _):
+        for _ in range(4):
+            apply(plan(settings(), rooms.proxy.site), rooms, before=before)
+            rooms.registry.correct(body, rule(rooms.proxy.site, b"/api/channels"), 1000.0, None)
+            gc.collect()
+            left.append(sum(type(thing) is ChannelRule for thing in gc.get_objects()))
+    assert left == left[:1] * 4
+
+
+def test_a_site_that_was_replaced_is_freed_at_once() -> None:
+    gc.disable()
+    try:
+        first = site()
+        first.routes.match("GET", b"/api/channels")
+        assert not first.trust.is_trusted("192.0.2.1")
+        again = build_site(settings(), first)
+        gc.collect()
+        del first
+        assert gc.collect() == 0, "nothing of it waited for the collector"
+        assert again.rules
+    finally:
+        gc.enable()
 
 
 def test_a_pool_that_is_closed_or_speaks_tls_is_made_anew() -> None:
     first = site()
     first.pool.abort()
-    assert build_site(settings(), first.pools).pool is not first.pool
+    assert build_site(settings(), first).pool is not first.pool
     secure = site(gateway="https://gateway.example")
-    assert build_site(settings(gateway="https://gateway.example"), secure.pools).pool is not secure.pool
+    assert build_site(settings(gateway="https://gateway.example"), secure).pool is not secure.pool
 
 
 def test_a_session_in_a_webhooks_path_is_passed_on_in_its_place() -> None:
@@ -242,7 +288,7 @@ async def test_another_plan_is_in_force_in_every_room_once_it_is_applied() -> No
                 "sessions: {max_sessions: 11}\nadmin: {token: fresh}",
                 "http://127.0.0.1:3001",
             ),
-            rooms.proxy.site.pools,
+            rooms.proxy.site,
         )
         earlier = rooms.proxy.site.pool
         heads = rooms.clients.head_limits
@@ -259,7 +305,7 @@ async def test_another_plan_is_in_force_in_every_room_once_it_is_applied() -> No
 async def test_a_pool_that_goes_on_serving_stays_open() -> None:
     async with assembled() as (rooms, before, _):
         pool = rooms.proxy.site.pool
-        apply(plan(settings("language: pt-BR"), rooms.proxy.site.pools), rooms, before=before)
+        apply(plan(settings("language: pt-BR"), rooms.proxy.site), rooms, before=before)
         assert rooms.proxy.site.pool is pool
         assert not pool.closed
 

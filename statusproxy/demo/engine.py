@@ -81,6 +81,11 @@ class Engine:
         """Where the session really stands."""
         return self._sessions[session].line
 
+    def really_connected(self, session: str) -> bool:
+        """The truth, which neither the engine nor the gateway tells."""
+        known = self._sessions.get(session)
+        return known is not None and known.line is Line.LINKED
+
     def check(self, session: str) -> str:
         """What the engine *says*: `CONNECTED`, `INITIALIZING` or `QRCODE`."""
         return ANSWERS[self._sessions[session].line]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -32,6 +32,9 @@ _NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 #: Peers remembered that speak for others, of those trusted to and of those not.
 _PEERS: Final = 16
 
+#: Addresses remembered, as text and with what follows from each.
+_REMEMBERED: Final = 4096
+
 #: The names of `_REWRITTEN`, for callers that look whether a request has any.
 SAID: Final = _REWRITTEN
 
@@ -51,7 +54,7 @@ class Peer:
     secure: bool = False
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def parse_address(text: str) -> IPAddress | None:
     """The address that `text` (an IP, perhaps with a port, brackets or a zone) names; None where it names none.
 
@@ -76,16 +79,19 @@ def within(address: IPAddress | None, networks: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
+def _is_within(networks: Sequence[Network], text: str) -> bool:
+    return within(parse_address(text), networks)
+
+
 class Trust:
     """The networks whose proxies are trusted to say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_looked_up", "_networks", "introduce", "speakers", "strangers")
+    __slots__ = ("_looked_up", "speakers", "strangers")
 
     def __init__(self, networks: Sequence[Network]) -> None:
-        self._networks = tuple(networks)
-        # One client makes many requests: its network is looked up once.
-        self._looked_up = lru_cache(maxsize=4096)(self._is_within)
-        self.introduce = lru_cache(maxsize=4096)(self._introduce)
+        # One client makes many requests: its network is looked up once. The memory holds no reference to this object:
+        # a reload replaces it, and a cycle would keep it and its memory until a full collection.
+        self._looked_up = lru_cache(maxsize=_REMEMBERED)(partial(_is_within, tuple(networks)))
         self.strangers: dict[str, None] = {}
         """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
         self.speakers: dict[str, None] = {}
@@ -94,13 +100,6 @@ class Trust:
     def is_trusted(self, text: str) -> bool:
         """Whether `text` is the address of a trusted proxy."""
         return len(text) <= _LONGEST_ADDRESS and self._looked_up(text)
-
-    def _is_within(self, text: str) -> bool:
-        return within(parse_address(text), self._networks)
-
-    def _introduce(self, peer: Peer, host: bytes) -> tuple[Header, ...]:
-        """What `forward` adds for a request that says nothing itself; remembered, as most requests do not."""
-        return tuple(self.forward(peer, host, []))
 
     def client(self, peer: Peer, headers: Sequence[Header]) -> str:
         """The real client's address as text: the nearest hop that is not a trusted proxy.
@@ -170,6 +169,20 @@ class Trust:
                 before = [b"for=" + _UNKNOWN.encode()]
             headers.append((b"Forwarded", b", ".join([*before, element])))
         return headers
+
+
+#: Trusts nobody.
+_NOBODY: Final = Trust(())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def introduce(address: str, secure: bool, host: bytes) -> tuple[Header, ...]:
+    """What `Trust.forward` adds for a request that says nothing itself, whoever is trusted.
+
+    Remembered, as most requests do not. The peer's port does not matter, so that all connections of one client share
+    one entry.
+    """
+    return tuple(_NOBODY.forward(Peer(address, secure=secure), host, []))
 
 
 def _port(host: bytes) -> bytes:

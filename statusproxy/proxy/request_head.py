@@ -1,7 +1,7 @@
 """A request's head as the next hop gets it (RFC 9110 §7.6)."""
 
 from statusproxy.proxy import conditional
-from statusproxy.proxy.client_address import SAID, Peer
+from statusproxy.proxy.client_address import SAID, Peer, introduce
 from statusproxy.proxy.front_proxy import left_out
 from statusproxy.proxy.http1.authority import absolute
 from statusproxy.proxy.http1.head import Header, WellKnown, lower, via, write_head
@@ -78,7 +78,7 @@ def _fields(
     host = authority if authority is not None else hosts[0] if hosts else b""
     if SAID.isdisjoint(well_known):
         client = peer.address
-        fields += site.trust.introduce(peer, host)
+        fields += introduce(peer.address, peer.secure, host)
     else:
         client = site.trust.client(peer, head.headers)
         fields = site.trust.forward(peer, host, fields)

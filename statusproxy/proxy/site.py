@@ -89,3 +89,5 @@ class Site:
     """We listen on port 80 or 443 ourselves, so that clients ask for our name without a port."""
     pools: Mapping[str, Pool] = field(default_factory=dict)
     """Every pool by its origin's name, for reload and shutdown."""
+    rules: Mapping[str, ChannelRule] = field(default_factory=dict)
+    """The corrected routes' rules by the routes' paths, for reload."""

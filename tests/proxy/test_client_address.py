@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.client_address import LOCAL, Peer, Trust, parse_address, within
+from statusproxy.proxy.client_address import LOCAL, Peer, Trust, introduce, parse_address, within
 from tests.proxy.harness import Origin, get, running
 
 TRUST = Trust([ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")])
@@ -176,7 +176,16 @@ def test_a_client_on_a_unix_socket_is_told_of_as_this_host() -> None:
 
 
 def test_a_request_that_says_nothing_is_introduced_by_its_peer() -> None:
-    assert dict(TRUST.introduce(STRANGER, b"a.example")) == told(STRANGER)
+    assert dict(introduce(STRANGER.address, STRANGER.secure, b"a.example")) == told(STRANGER)
+    assert dict(introduce(NGINX.address, NGINX.secure, b"a.example")) == told(NGINX), "trusted or not"
+
+
+async def test_the_connections_of_one_client_take_one_place_in_memory(origin: Origin, tmp_path: Path) -> None:
+    introduce.cache_clear()
+    async with running(tmp_path, origin.url) as proxy:
+        for _ in range(5):
+            await proxy.ask(get("/"))
+    assert introduce.cache_info().currsize == 1
 
 
 def test_the_first_few_strangers_that_speak_for_others_are_remembered() -> None:

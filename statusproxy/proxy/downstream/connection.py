@@ -331,6 +331,7 @@ class ClientConnection(WritingHalf):
             log.exception("request failed inside the proxy")
         finally:
             self._request = self._task = self._wake = self._receive = None
+            self._reader.end()
             self._end()
             if self._lost:
                 server.connection_lost(self)

@@ -40,8 +40,9 @@ class Deadline:
         self._at = None
 
     def close(self) -> None:
-        """Clear it, and keep no timer: for the end of its owner."""
+        """Clear it, keep no timer and never call again: for the end of its owner, which is no cycle from then on."""
         self._at = None
+        self._passed = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -56,3 +57,7 @@ class Deadline:
         else:
             self._at = None
             self._passed()
+
+
+def _nothing() -> None:
+    """What is called in place of an owner that has ended."""

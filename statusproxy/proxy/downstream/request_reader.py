@@ -101,6 +101,11 @@ class RequestReader:
         self.holds.remove(Hold.AHEAD)
         return self._parser.take_rest() if self._switched else b""
 
+    def end(self) -> None:
+        """Nothing more is read. A body that is whole is let go, for it and this reader hold each other."""
+        if self.body.is_eof():
+            self.body = NO_BODY
+
     # ---- when the body may go on ----
 
     def pause_body(self) -> None:

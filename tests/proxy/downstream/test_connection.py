@@ -1,6 +1,7 @@
 """The client's side: connections that end, linger, are told off, and go on."""
 
 import asyncio
+import gc
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -11,10 +12,10 @@ import pytest
 from statusproxy.proxy.client_address import LOCAL
 from statusproxy.proxy.downstream import connection as connection_module
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
-from statusproxy.proxy.downstream.connection import ClientRequest, State
+from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, State
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
-from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running
+from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.loop_clock import LoopClock
 
 
@@ -140,6 +141,21 @@ async def test_a_closed_connection_while_a_get_is_handled_ends_it_at_the_gateway
     async with asyncio.timeout(PATIENCE):
         await ended.wait()
     await gone(proxy)
+
+
+@pytest.mark.parametrize("request_", [get("/"), get("/", method="POST", body=b"x"), get("/", "Connection: close")])
+async def test_a_connection_that_ended_is_freed_without_the_collector(proxy: Running, request_: bytes) -> None:
+    def left() -> int:
+        return sum(type(thing) is ClientConnection for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = left()
+        await proxy.ask(request_)
+        await until(lambda: left() == before)
+    finally:
+        gc.enable()
 
 
 async def test_a_declined_upgrade_whose_body_nobody_read_leaves_an_ordinary_connection(

@@ -1,5 +1,6 @@
 """A deadline passes once, when it says, however often it was moved; and it costs one timer."""
 
+import weakref
 from typing import Any, cast
 
 import pytest
@@ -77,3 +78,16 @@ def test_a_closed_deadline_keeps_no_timer(case: Case) -> None:
     case.deadline.close()
     assert (case.clock.timers, case.deadline.at) == ([], None)
     case.deadline.close()
+
+
+def test_a_closed_deadline_holds_its_owner_no_more(case: Case) -> None:
+    class Owner:
+        def passed(self) -> None:
+            """The deadline has passed."""
+
+    owner = Owner()
+    deadline, held = Deadline(cast(Any, case.clock), owner.passed), weakref.ref(owner)
+    del owner
+    assert held() is not None
+    deadline.close()
+    assert held() is None

@@ -242,3 +242,15 @@ async def test_a_switch_within_a_request_has_nothing_to_hand_over(case: Case) ->
 async def test_after_a_declined_switch_what_follows_are_requests(case: Case) -> None:
     case.reader.read(UPGRADE + GET)
     assert head(case.reader.next()) == b"/a"
+
+
+async def test_at_the_end_a_whole_body_is_let_go_and_one_that_is_still_to_come_stays(case: Case) -> None:
+    reader = case.reader
+    reader.read(post(2) + b"a")
+    coming = reader.body
+    reader.end()
+    assert reader.body is coming
+    reader.follow(b"b")
+    reader.end()
+    assert reader.body is NO_BODY
+    assert coming.read_nowait() == b"ab"
