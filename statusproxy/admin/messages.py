@@ -177,8 +177,6 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     absences: list[AbsenceReport] = []
     forwarding_strangers: list[str] = []
     """Peers that claim to speak for others (`X-Forwarded-For`), and are no trusted proxies."""
-    forwarding_proxies: list[str] = []
-    """Trusted proxies that have named the client of a request; the first few."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -34,5 +34,4 @@ def self_report(
         webhooks=registry.webhooks.report(),
         absences=registry.absences.report(),
         forwarding_strangers=list(proxy.site.trust.strangers),
-        forwarding_proxies=list(proxy.site.trust.speakers),
     )

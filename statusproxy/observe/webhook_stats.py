@@ -36,6 +36,8 @@ class SenderReport(msgspec.Struct, frozen=True):
     """The others, by the check that they failed (`network`, `secret`, `signature`)."""
     last: float
     """Epoch seconds."""
+    by_address: int = 0
+    """Trusted ones that named no other client and proved nothing: the address is all that speaks for them."""
 
 
 class PathReport(msgspec.Struct, frozen=True):
@@ -92,10 +94,11 @@ class WebhookTotals(msgspec.Struct, frozen=True):
 
 
 class _Sender:
-    __slots__ = ("last", "trusted", "untrusted")
+    __slots__ = ("by_address", "last", "trusted", "untrusted")
 
     def __init__(self) -> None:
         self.trusted = 0
+        self.by_address = 0
         self.untrusted: Counter[str] = Counter()
         self.last = 0.0
 
@@ -120,11 +123,12 @@ class WebhookStats:
         self.rhythm = Rhythm()
         """Of all trusted webhooks."""
 
-    def heard(self, source: str, event: str | None, verdict: str, now: float) -> None:
-        """A trusted webhook was read: the event it names, and what became of it."""
+    def heard(self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False) -> None:
+        """A trusted webhook was read: the event it names, what became of it, and whether only its address is known."""
         self.rhythm.came(now)
         sender = self._sender(source)
         sender.trusted += 1
+        sender.by_address += by_address
         sender.last = now
         key = ((event or "")[:_NAME], verdict)
         if key not in self._events and len(self._events) >= EVENTS:
@@ -183,7 +187,7 @@ class WebhookStats:
             heard=self.rhythm.count,
             gap=self.rhythm.gap,
             senders=[
-                SenderReport(address, one.trusted, dict(one.untrusted), one.last)
+                SenderReport(address, one.trusted, dict(one.untrusted), one.last, one.by_address)
                 for address, one in self._senders.items()
             ],
             paths=[

@@ -27,9 +27,9 @@ _REWRITTEN: Final = frozenset(
 )
 
 #: Those that name the client.
-_NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
-#: Peers remembered that speak for others, of those trusted to and of those not.
+#: Peers remembered that speak for others and are not trusted to.
 _PEERS: Final = 16
 
 #: Addresses remembered, as text and with what follows from each.
@@ -86,7 +86,7 @@ def _is_within(networks: Sequence[Network], text: str) -> bool:
 class Trust:
     """The networks whose proxies are trusted to say whom they speak for (`trusted_proxies`)."""
 
-    __slots__ = ("_looked_up", "speakers", "strangers")
+    __slots__ = ("_looked_up", "strangers")
 
     def __init__(self, networks: Sequence[Network]) -> None:
         # One client makes many requests: its network is looked up once. The memory holds no reference to this object:
@@ -94,8 +94,6 @@ class Trust:
         self._looked_up = lru_cache(maxsize=_REMEMBERED)(partial(_is_within, tuple(networks)))
         self.strangers: dict[str, None] = {}
         """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
-        self.speakers: dict[str, None] = {}
-        """Trusted proxies that have named a client; the first few."""
 
     def is_trusted(self, text: str) -> bool:
         """Whether `text` is the address of a trusted proxy."""
@@ -142,11 +140,10 @@ class Trust:
         if said:
             client = self.client(peer, headers).encode("latin-1", "replace")
             headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
-            known = self.speakers
             if not self.is_trusted(peer.address):
-                said, known = {}, self.strangers
-            if len(known) < _PEERS and (said.keys() & _NAMING or known is self.strangers):
-                known[peer.address] = None
+                said = {}
+                if len(self.strangers) < _PEERS:
+                    self.strangers[peer.address] = None
         chain = said.get(b"x-forwarded-for", [])
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),

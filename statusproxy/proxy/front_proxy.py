@@ -9,14 +9,11 @@ from functools import lru_cache
 from typing import Final
 
 from statusproxy.observe.absences import CLIENT, UPGRADE
-from statusproxy.proxy.client_address import Peer, Trust
+from statusproxy.proxy.client_address import NAMING, Peer, Trust
 from statusproxy.proxy.http1.head import first
 from statusproxy.proxy.http1.request_parser import RequestHead
 
 NOTHING: Final[tuple[str, ...]] = ()
-
-#: Fields that name the client.
-_NAMING: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 #: Fields that only a proxy writes.
 _PASSED_ON: Final = frozenset({b"via", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
@@ -53,7 +50,7 @@ def left_out(head: RequestHead, peer: Peer, trust: Trust, *, at_web_port: bool) 
     if b"sec-websocket-key" in well_known and not head.upgrade:  # RFC 6455 §4.1 has both
         found = (UPGRADE,)
     if (
-        _NAMING.isdisjoint(well_known)
+        NAMING.isdisjoint(well_known)
         and trust.is_trusted(peer.address)
         and (
             not _PASSED_ON.isdisjoint(well_known)

@@ -21,12 +21,18 @@ class RegistryPort(Protocol):
         """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
 
     def hear(
-        self, body: bytes, source: str, sender: str = "", path_session: str | None = None
+        self,
+        body: bytes,
+        source: str,
+        sender: str = "",
+        path_session: str | None = None,
+        by_address: bool = False,
     ) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
 
         `source` is the address it came from, `sender` the path it came on; together they name whose clock its own
-        time is of. `path_session` is the session in its path, where there is one.
+        time is of. `path_session` is the session in its path, where there is one. `by_address`: the sender is trusted
+        for that address alone.
         """
 
     def doubt(self, source: str, why: str) -> None:

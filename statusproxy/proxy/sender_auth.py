@@ -88,6 +88,11 @@ class SenderPolicy:
     secret: SharedSecret | None = None
     signature: Signature | None = None
 
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether the sender's address is all that is asked."""
+        return self.secret is None and self.signature is None
+
     def verify(self, client: str, headers: Headers) -> Verification:
         """Begin to verify one webhook, sent by `client` (the real one, behind trusted proxies)."""
         if not within(parse_address(client), self.networks):

@@ -148,12 +148,18 @@ class SessionRegistry:
         return self.clock.now()
 
     def hear(
-        self, body: bytes, source: str, sender: str = "", path_session: str | None = None
+        self,
+        body: bytes,
+        source: str,
+        sender: str = "",
+        path_session: str | None = None,
+        by_address: bool = False,
     ) -> Awaitable[None] | None:
         """A trusted webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
         `source` is the sender's address, `sender` the webhook's path: together they name who keeps the clock of the
-        event's own time. `path_session` is the session in that path.
+        event's own time. `path_session` is the session in that path. `by_address`: the sender is trusted for its
+        address alone.
         """
         now, wall = self.clock.now(), self.clock.wall()
         self._clock_watch.look(now, wall)
@@ -166,7 +172,7 @@ class SessionRegistry:
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
             at = signals.stated_time(body, self._signal_rules.dialect, wall)
         outcome = self.sessions.hear(reading, now, sender, at)
-        self._outcomes.heard(source, path, reading, outcome, now, wall, self._signal_rules.dialect)
+        self._outcomes.heard(source, path, reading, outcome, now, wall, self._signal_rules.dialect, by_address)
         if self.sessions.evicted != self._evicted:
             self._tell_evicted(now)
         durable = self._follow(outcome.changes)

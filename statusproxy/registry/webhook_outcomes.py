@@ -29,10 +29,11 @@ class WebhookOutcomes:
         now: float,
         wall: float,
         dialect: Dialect,
+        by_address: bool = False,
     ) -> None:
         """A trusted webhook from the address `source` was read by `dialect`, and taken in by the map.
 
-        `path` is the webhook's path that it came on.
+        `path` is the webhook's path that it came on; `by_address`: the sender is trusted for its address alone.
         """
         signal = reading.signal
         if signal is None:
@@ -41,10 +42,10 @@ class WebhookOutcomes:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
                 verdict = signals.Verdict.PRESENCE
             self._metrics.signal("none", verdict.value)
-            self._stats.heard(source, reading.event, verdict.value, wall)
+            self._stats.heard(source, reading.event, verdict.value, wall, by_address)
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
-        self._stats.heard(source, reading.event, outcome.verdict, wall)
+        self._stats.heard(source, reading.event, outcome.verdict, wall, by_address)
         self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
         if signal.ahead is not None:
             self._log.dated_ahead(source, path, signal.ahead - wall)

@@ -141,13 +141,13 @@ async def test_the_doctors_report(start: Start) -> None:
         '"waiting": [], "given": [], '
         '"health": {"status": "ok", "store": "ok", "gateway": "ok", "missing": ["client"]}, '
         '"webhooks": {"last_heard": TIME, "heard": 1, "gap": 0.0, "senders": ['
-        '{"address": "127.0.0.1", "believed": 1, "doubts": {}, "last": TIME}, '
-        '{"address": "192.0.2.7", "believed": 0, "doubts": {"secret": 1}, "last": TIME}], '
+        '{"address": "127.0.0.1", "believed": 1, "doubts": {}, "last": TIME, "by_address": 1}, '
+        '{"address": "192.0.2.7", "believed": 0, "doubts": {"secret": 1}, "last": TIME, "by_address": 0}], '
         '"paths": [{"path": "/v1/webhooks/receive", "count": 1, "last": TIME, "gap": 0.0, "statuses": {"200": 1}}], '
         '"events": [{"event": "status-find", "verdict": "applied", "count": 1}], '
         '"clock": {"timed": 0, "lag": null, "ahead": 0}}, '
         '"absences": [{"missing": "client", "peer": "10.0.0.2", "count": 1, "webhooks": 1, "last": TIME}], '
-        '"forwarding_strangers": [], "forwarding_proxies": []}'
+        '"forwarding_strangers": []}'
     )
 
 

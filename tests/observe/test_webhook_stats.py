@@ -120,10 +120,18 @@ def test_a_table_of_events_that_is_full_tells_verdicts_apart_up_to_a_bound() -> 
     assert counts[OTHER, OTHER] == EVENTS
 
 
+def test_events_of_which_the_address_alone_is_known_are_counted_among_the_trusted() -> None:
+    stats = WebhookStats()
+    stats.heard("127.0.0.1", "e", "unmatched", 1.0, by_address=True)
+    stats.heard("127.0.0.1", "e", "unmatched", 2.0)
+    assert senders(stats) == {"127.0.0.1": SenderReport("127.0.0.1", 2, {}, 2.0, 1)}
+
+
 def test_in_json_the_first_releases_keys_stay() -> None:
     assert msgspec.to_builtins(SenderReport("10.0.0.2", 1, {"secret": 2}, 3.0)) == {
         "address": "10.0.0.2",
         "believed": 1,
         "doubts": {"secret": 2},
         "last": 3.0,
+        "by_address": 0,
     }

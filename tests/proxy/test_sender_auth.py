@@ -28,6 +28,12 @@ def test_a_sender_of_a_configured_network_is_trusted(client: str) -> None:
     assert heard(SenderPolicy(NEAR), client=client) is None
 
 
+def test_a_sender_of_whom_no_secret_and_no_signature_is_asked_proves_nothing() -> None:
+    assert SenderPolicy(NEAR).proves_nothing
+    assert not SenderPolicy(NEAR, SharedSecret(b"x-secret", b"right")).proves_nothing
+    assert not SenderPolicy(NEAR, signature=Signature(b"x-hmac", b"key")).proves_nothing
+
+
 @pytest.mark.parametrize("client", ["203.0.113.9", "unknown", "", "2001:db8::1"])
 def test_a_sender_from_elsewhere_is_not(client: str) -> None:
     assert heard(SenderPolicy(NEAR), client=client) == "network"

@@ -21,9 +21,9 @@ class Counts:
     metrics: Metrics = field(default_factory=Metrics)
     stats: WebhookStats = field(default_factory=WebhookStats)
 
-    def hear(self, reading: Reading, verdict: str = "unchanged") -> None:
+    def hear(self, reading: Reading, verdict: str = "unchanged", *, by_address: bool = False) -> None:
         WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
-            "10.0.0.2", "/in", reading, Outcome(verdict), 1_000.0, 2_000.0, Dialect()
+            "10.0.0.2", "/in", reading, Outcome(verdict), 1_000.0, 2_000.0, Dialect(), by_address
         )
 
 
@@ -39,6 +39,15 @@ def test_a_signal_counts_by_what_it_says_and_what_became_of_it() -> None:
     assert (event.event, event.verdict) == ("close", "applied")
     assert counts.stats.last_heard == 2_000.0
     assert counts.stats.report().clock.lag == 10.0
+
+
+@pytest.mark.parametrize("reading", [lost(), Reading(Verdict.UNMATCHED, "onack", None, None)])
+def test_an_event_trusted_for_its_address_alone_counts_as_such(reading: Reading) -> None:
+    counts = Counts()
+    counts.hear(reading, by_address=True)
+    counts.hear(reading)
+    (sender,) = counts.stats.report().senders
+    assert (sender.trusted, sender.by_address) == (2, 1)
 
 
 def test_the_time_of_a_signal_that_is_too_far_ahead_still_tells_of_the_clock(caplog: pytest.LogCaptureFixture) -> None:

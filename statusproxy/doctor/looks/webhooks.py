@@ -234,7 +234,8 @@ def _by_address(settings: Settings, report: SelfReport) -> Iterator[Finding]:
     """Senders at this machine's own address whose events are trusted for that address alone.
 
     A proxy in front, or Docker where it publishes a port, asks from the same address. Nothing tells one that names no
-    client from the engine, unless it gives itself away (`proxy.front_proxy`).
+    client from the engine, unless it gives itself away (`proxy.front_proxy`). What other requests of that address
+    carried says nothing of these events: any program writes X-Forwarded-For.
     """
     used = {one.path for one in report.webhooks.paths}
     proved = all(
@@ -242,11 +243,11 @@ def _by_address(settings: Settings, report: SelfReport) -> Iterator[Finding]:
         for webhook in settings.webhooks
         if fold_path(webhook.path) in used
     )
-    told = {*report.forwarding_proxies, *(one.peer for one in report.absences if one.missing == CLIENT)}
+    told = {one.peer for one in report.absences if one.missing == CLIENT}
     peers = [
         one.address
         for one in report.webhooks.senders
-        if one.trusted
+        if one.by_address
         and one.address not in told
         and _stands_for_others(one.address)
         and within(parse_address(one.address), settings.trusted_proxies)

@@ -5,7 +5,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from statusproxy.proxy.body_copy import BodyCopy
-from statusproxy.proxy.client_address import SAID
+from statusproxy.proxy.client_address import NAMING, SAID
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.routes import raw_segment
 from statusproxy.proxy.sender_auth import Verification
@@ -53,10 +53,16 @@ class Event:
             if text is None:
                 registry.unreadable("webhook", self._copy.failure or "empty")
             else:
-                exchange.durable = registry.hear(text, exchange.client, self._target.sender, exchange.match.session)
+                exchange.durable = registry.hear(
+                    text, exchange.client, self._target.sender, exchange.match.session, self._is_by_address()
+                )
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": exchange.request_id})
             registry.unreadable("webhook", "internal")
+
+    def _is_by_address(self) -> bool:
+        """Whether the sender is trusted for its address alone, which is that of a peer that names nobody else."""
+        return self._target.senders.proves_nothing and NAMING.isdisjoint(self._exchange.well_known)
 
 
 async def serve(exchange: "Exchange") -> None:

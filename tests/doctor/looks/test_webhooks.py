@@ -26,11 +26,11 @@ def report(**webhooks: Any) -> SelfReport:
         "clock": {"timed": 0, "lag": None, "ahead": 0},
     }
     strangers = webhooks.pop("strangers", [])
-    speakers, absences = webhooks.pop("speakers", []), webhooks.pop("absences", [])
+    absences = webhooks.pop("absences", [])
     document = {
         "version": "1", "pid": 1, "settings": "", "health": {"status": "ok", "store": "ok", "gateway": "ok"},
         "now": 100_000.0, "started": 0.0, "webhooks": seen | webhooks, "forwarding_strangers": strangers,
-        "forwarding_proxies": speakers, "absences": absences,
+        "absences": absences,
     }  # fmt: skip
     return read(document, SelfReport)
 
@@ -221,7 +221,7 @@ async def test_without_a_running_proxy_nothing_is_known_of_webhooks() -> None:
     assert (found.code, found.facts["inbound_path"]) == ("webhooks.not-known", "/v1/webhooks/receive")
 
 
-LOCAL = [{"address": "127.0.0.1", "believed": 9, "doubts": {}, "last": 99_990.0}]
+LOCAL = [{"address": "127.0.0.1", "believed": 9, "doubts": {}, "last": 99_990.0, "by_address": 1}]
 
 
 async def test_events_that_are_trusted_for_this_machines_address_alone_are_told() -> None:
@@ -232,8 +232,8 @@ async def test_events_that_are_trusted_for_this_machines_address_alone_are_told(
     assert await levels(senders=LOCAL, absences=[absence]) == {"seen": "ok"}  # told among what proxies leave out
 
 
-async def test_an_engine_beside_a_proxy_that_names_its_clients_is_as_it_should_be() -> None:
-    assert await levels(senders=LOCAL, speakers=["127.0.0.1"]) == {"seen": "ok"}
+async def test_events_that_name_a_client_or_prove_themselves_do_not_depend_on_the_address() -> None:
+    assert await levels(senders=[{**LOCAL[0], "by_address": 0}]) == {"seen": "ok"}
 
 
 async def test_a_secret_makes_the_address_count_for_nothing() -> None:

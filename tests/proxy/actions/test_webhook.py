@@ -517,6 +517,20 @@ async def test_what_came_from_the_house_through_a_trusted_proxy_is_believed(prox
     assert lost(proxy) == ["sales"]
 
 
+async def test_an_event_that_names_no_client_counts_as_trusted_by_address_whatever_else_its_peer_sent(
+    origin: Origin, tmp_path: Path
+) -> None:
+    secret = {"header": "X-Webhook-Secret", "value": "open-sesame"}
+    webhooks = [{"path": PATH}, {"path": "/guarded", "secret": secret}]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        await proxy.ask(get("/api/channels", "X-Forwarded-For: 8.8.8.8"))
+        await post(proxy, event("a"))
+        await post(proxy, event("b"), "X-Forwarded-For: 127.0.0.1")
+        await post(proxy, event("c"), "X-Webhook-Secret: open-sesame", path="/guarded")
+        (sender,) = proxy.server.registry.webhooks.report().senders
+        assert (sender.address, sender.trusted, sender.by_address) == ("127.0.0.1", 3, 1)
+
+
 async def test_only_the_configured_networks_are_believed(origin: Origin, tmp_path: Path) -> None:
     webhooks = [{"path": PATH, "from": ["10.1.0.0/16"]}]
     async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
