@@ -52,6 +52,11 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         raise block.at("forward").error(
             "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
         )
+    if not webhook.forward and fold_path(webhook.path) == f"/{SESSION}":
+        raise block.at("path").found(
+            "a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as "
+            f"/tap/{SESSION}"
+        )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(
             "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
@@ -211,9 +216,14 @@ def check_settings(settings: Settings, block: Block) -> None:
 def _check_receivers(block: Block, settings: Settings) -> None:
     """No receiver of webhooks is this proxy itself: they would go round until no connection is left."""
     for index, webhook in enumerate(settings.webhooks):
-        if webhook.forward_to is not None and leads_back(parse_target(webhook.forward_to), settings.listen):
-            entry = block.at("webhooks").items("a list")[index].entries("a mapping")["forward_to"]
+        if webhook.forward_to is None:
+            continue
+        receiver = parse_target(webhook.forward_to)
+        entry = block.at("webhooks").items("a list")[index].entries("a mapping")["forward_to"]
+        if leads_back(receiver, settings.listen):
             raise entry.found("listen has it too, so that events would come back here; allowed: the receiver's address")
+        if settings.admin.listen is not None and leads_back(receiver, [settings.admin.listen]):
+            raise entry.found("it is admin.listen, which takes no events; allowed: the receiver's address")
 
 
 def _check_once(block: Block, name: str, written: Sequence[str]) -> None:
@@ -256,6 +266,7 @@ def _check_reached(block: Block, settings: Settings) -> None:
             method, _, path = route.partition(" ")
             places.append((key, index, key))
             reach.append((frozenset({method}), path))
+    left_out = {fold_path(path) for path in settings.preset_without}
     for late, early in never_reached(reach):
         taken, taker = (_place(block, *places[each][:2]) for each in (late, early))
         # What a preset brings is not the user's to correct; what takes its requests is.
@@ -263,8 +274,11 @@ def _check_reached(block: Block, settings: Settings) -> None:
             raise taken.error(
                 f"it gets no request, since {places[early][2]} takes them first; allowed: routes that differ"
             )
-        # One that only shows that a session is back may be missed.
-        if places[late][0] in _BY_PATH and taker.mark.source == block.spot.mark.source:
+        # A forwarded event's path may take those that only show that a session is back; a tap answers them itself.
+        taken_matters = places[late][0] in _BY_PATH or (
+            reach[early][0] == _EVERY and fold_path(reach[late][1]) not in left_out
+        )
+        if taken_matters and taker.mark.source == block.spot.mark.source:
             raise taker.error(_taken_from_preset(places[late][0], reach[late][1], reach[early][1]))
 
 
@@ -276,9 +290,9 @@ def _place(block: Block, key: str, index: int) -> Spot:
 def _taken_from_preset(name: str, path: str, taker: str) -> str:
     """What is wrong with a route by which one of the preset gets no request, and what to write."""
     before = f", an entry {path} before this one" if SESSION in taker and name == "webhooks" else ""
+    left_out = f"preset_without: [{path}]" if name in _BY_PATH else f"{name} of your own"
     return (
-        f"it takes the requests of {path}, which the preset has in {name}; allowed: another path{before}, "
-        f"or preset_without: [{path}]"
+        f"it takes the requests of {path}, which the preset has in {name}; allowed: another path{before}, or {left_out}"
     )
 
 

@@ -27,11 +27,15 @@ _FIELD_ALLOWED: Final = "a field, or fields joined by dots, such as session.id"
 #: A step that leads into an array, which no lookup does: `0`, `items[0]`, `*`.
 _INDEX: Final = re.compile(r"[0-9]+|.*\[[0-9*]*\]|\*")
 
-#: A variable or placeholder that was not filled in: `$name`, `${name}` (in a preset, or written with `$$`), and those
-#: of templates: `{name}`, `{{ name }}`, `%s`, `%(name)s`, `%name%`, `<name>`.
+#: A text that is, as a whole, a variable or placeholder that was not filled in: `$name`, `${name}` (in a preset, or
+#: written with `$$`), and those of templates: `{}`, `{ name }`, `%s`, `%1$s`, `%(name)s`, `%name%`, `<name>`.
 _VARIABLE: Final = re.compile(
-    r"\$(?:[A-Za-z_]\w*|\{.*\})|\{[^{}]*\}|\{\{[^{}]*\}\}|%[a-z]|%\([^()]*\)[a-z]|%\w+%|<[^<>]+>", re.IGNORECASE
+    r"\$(?:[A-Za-z_]\w*|\{.*\})|\{[^{}]*\}|\{\{[^{}]*\}\}|%(?:[0-9]+\$)?[a-z]|%\([^()]*\)[a-z]|%\w+%|<[^<>]+>",
+    re.IGNORECASE,
 )
+
+#: What is a placeholder wherever it stands: a name in braces, as in `x{status}`, `#{status}` and `${status}`.
+_BRACED: Final = re.compile(r"\{\s*[A-Za-z_]\w*\s*\}")
 
 _IPV4_EVERYWHERE: Final = ("", "0.0.0.0")
 _IPV6_EVERYWHERE: Final = ("", "::")
@@ -90,7 +94,7 @@ def check_set_name(name: str) -> str:
 
 def check_set_value(value: object) -> None:
     """What `set` writes: nothing that looks like a variable which was not filled in. ValueError."""
-    if isinstance(value, str) and _VARIABLE.fullmatch(value):
+    if isinstance(value, str) and (_VARIABLE.fullmatch(value.strip()) or _BRACED.search(value)):
         raise ValueError("this is written as it stands, for it is no variable; allowed: ${VAR}, or the word itself")
 
 
@@ -104,17 +108,28 @@ def never_reached(routes: Sequence[Reach]) -> Iterator[tuple[int, int]]:
 
 
 def leads_back(target: Target, listen: Sequence[Address]) -> bool:
-    """Whether what is forwarded to `target` surely comes back to this proxy: an address that it listens on itself."""
-    for address in listen:
-        if target.unix is not None or address.unix is not None:
-            if target.unix == address.unix:
-                return True
-            continue
-        everywhere = (
-            (target.host.startswith("127.") and address.host in _IPV4_EVERYWHERE)
-            or (target.host == "::1" and address.host in _IPV6_EVERYWHERE)
-            or (target.host == "localhost" and not address.host)
-        )
-        if target.port == address.port and (everywhere or target.host == address.host != ""):
-            return True
-    return False
+    """Whether what is forwarded to `target` comes back to this proxy: an address that it listens on itself.
+
+    The name localhost stands for both 127.0.0.1 and ::1: which of them is tried first depends on the machine.
+    """
+    if target.unix is not None:
+        return any(target.unix == address.unix for address in listen)
+    return any(
+        address.unix is None
+        and address.port == target.port
+        and any(_takes(mine, host) for mine in _meant(address.host) for host in _meant(target.host))
+        for address in listen
+    )
+
+
+def _meant(host: str) -> tuple[str, ...]:
+    return ("127.0.0.1", "::1") if host.casefold() == "localhost" else (host,)
+
+
+def _takes(mine: str, host: str) -> bool:
+    """Whether a listener at `mine` takes what is sent to `host`; names other than localhost are not looked up."""
+    return (
+        mine == host != ""
+        or (host.startswith("127.") and mine in _IPV4_EVERYWHERE)
+        or (host == "::1" and mine in _IPV6_EVERYWHERE)
+    )

@@ -193,6 +193,10 @@ def read(text: str) -> Settings:
         ("channels: [{path: '/api/{session}', list: [x]}]", "2: channels[0]: it takes the requests of /api/channels, which the preset has in channels; allowed: another path, or preset_without: [/api/channels]"),
         ("webhooks: [{path: '/api/channels/{session}', forward: false}]", "2: webhooks[0]: it takes the requests of /api/channels/{session}, which the preset has in channels; allowed: another path, or preset_without: [/api/channels/{session}]"),
         ("webhooks: [{path: /hub, forward_to: http://127.0.0.1:8090/hub}]", '2: webhooks[0].forward_to: found "http://127.0.0.1:8090/hub"; listen has it too, so that events would come back here; allowed: the receiver\'s address'),
+        ("webhooks: [{path: /hub, forward_to: http://localhost:8091/hub}]", '2: webhooks[0].forward_to: found "http://localhost:8091/hub"; it is admin.listen, which takes no events; allowed: the receiver\'s address'),
+        ("webhooks: [{path: '/api/channels/{session}/qr', forward: false}]", "2: webhooks[0]: it takes the requests of /api/channels/{session}/qr, which the preset has in reconnect.qr; allowed: another path, or reconnect.qr of your own"),
+        ("webhooks: [{path: '/api/channels/{session}/start-session', forward: false}]", "2: webhooks[0]: it takes the requests of /api/channels/{session}/start-session, which the preset has in reconnect.create; allowed: another path, or reconnect.create of your own"),
+        ("webhooks: [{path: '/{session}/', forward: false}]", '2: webhooks[0].path: found "/{session}/"; a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as /tap/{session}'),
         ("channels: [{path: /x, list: [x], set: {id: disconnected}}]", "2: channels[0].set.id: id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"),
         ("channels: [{path: /x, list: [x], id: [name], set: {status: off, name: y}}]", "2: channels[0].set.name: id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"),
         ("listen: :3000\ngateway: http://127.0.0.1:3000", '3: gateway: found "http://127.0.0.1:3000"; listen has it too, so that requests would come back here; allowed: the gateway\'s own address'),
@@ -226,6 +230,10 @@ def test_what_can_have_no_effect_is_refused_with_line_key_and_fix(text: str, mes
         "webhooks: [{path: /api/channels}]",  # takes requests of the preset's `create`, which is not the user's to correct
         f"{CHANNELS}    set: {{status: '$', price: $$5, connected: false, note: null}}",
         "gateway_tls: {verify: true}",
+        f"{CHANNELS}    set: {{Id: gone}}",  # JSON tells names apart by case, so that Id is another field than id
+        "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8091/hub}]\nadmin: {listen: null}",
+        "webhooks: [{path: '/{session}'}]",
+        "webhooks: [{path: '/api/channels/{session}/start-session'}]",  # forwarded: the route still does its work
         "admin: {token: '${EMPTY:-}'}",
     ],
 )

@@ -26,14 +26,38 @@ def test_a_path_through_objects_is_kept(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["$x", "${x}", "${x:-y}", "$X_1", "{status}", "{{ word }}", "{}", "%s", "%(word)s", "%WORD%", "<event>"]
+    "value",
+    [
+        "$x",
+        "${x}",
+        "${x:-y}",
+        "$X_1",
+        "{status}",
+        "{{ word }}",
+        "{}",
+        "%s",
+        "%(word)s",
+        "%WORD%",
+        "<event>",
+        " {status} ",
+        "{a}{b}",
+        "x{status}",
+        "#{status}",
+        "a ${b}",
+        "a {b}",
+        "%1$s",
+        "\t%s",
+    ],
 )
 def test_a_value_that_looks_like_a_variable_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="it is no variable"):
         check_set_value(value)
 
 
-@pytest.mark.parametrize("value", ["$", "$5", "a$b", "a ${b}", "100%", "%", "a {b}", "<", "{", "<3", "", None, True, 1])
+@pytest.mark.parametrize(
+    "value",
+    ["$", "$5", "a$b", "100%", "%", "{1}%", "a {b c}", "__STATUS__", "@status@", "<", "{", "<3", "", None, True, 1],
+)
 def test_a_value_that_only_holds_a_dollar_is_kept(value: object) -> None:
     check_set_value(value)
 
@@ -69,7 +93,14 @@ def test_the_first_route_that_takes_all_requests_of_a_later_one_is_named() -> No
         ("http://127.0.0.1:3000", ":3001", False),
         ("http://127.0.0.1:3000", "127.0.0.2:3000", False),
         ("http://[::1]:3000", "0.0.0.0:3000", False),
-        ("http://localhost:3000", "0.0.0.0:3000", False),  # the gateway may listen on [::1]
+        ("http://localhost:3000", "0.0.0.0:3000", True),
+        ("http://localhost:3000", "127.0.0.1:3000", True),
+        ("http://LOCALHOST:3000", "[::1]:3000", True),
+        ("http://localhost:3000", "[::]:3000", True),
+        ("http://127.0.0.1:3000", "localhost:3000", True),
+        ("http://localhost:3000", "localhost:3000", True),
+        ("http://localhost:3000", "127.0.0.1:3001", False),
+        ("http://localhost:3000", "10.0.0.7:3000", False),
         ("http://gw.example:3000", ":3000", False),
         ("unix:/run/gw.sock", ":80", False),
         ("http://127.0.0.1:80", "unix:/run/x.sock", False),

@@ -268,7 +268,7 @@ async def test_a_listener_left_open_to_other_machines_is_told(build: Build) -> N
 
 async def test_a_gateway_that_is_the_proxy_itself_is_told(build: Build) -> None:
     site = await build()
-    verdict = await site.examine(gateway=f"http://localhost:{site.port}")
+    verdict = await site.examine(gateway=f"http://0.0.0.0:{site.port}")
     assert verdict.levels["gateway.is-us"] == "problem"
 
 

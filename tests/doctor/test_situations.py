@@ -389,7 +389,7 @@ async def the_gateway_hangs_and_its_queue_is_full(stage: Stage) -> AsyncIterator
 @situation(2, "a statusproxy answers, not the gateway", "não o gateway", gateway_is__us="problem")
 async def the_gateway_is_the_proxy_itself(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.well()
-    stage.request["gateway"] = f"http://localhost:{site.port}"
+    stage.request["gateway"] = f"http://0.0.0.0:{site.port}"
     yield site
 
 
