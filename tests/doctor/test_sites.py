@@ -150,7 +150,8 @@ async def test_a_port_of_a_statusproxy_that_cannot_be_asked_is_told_so(build: Bu
     site.write(admin={"listen": None})
     verdict = await site.examine()
     assert verdict.levels["ports.held-unasked"] == "note"
-    assert verdict.levels["proxy.cannot-be-asked"] == "note"
+    assert verdict.levels["proxy.cannot-be-asked"] == verdict.levels["webhooks.not-asked"] == "note"
+    assert "start it" not in verdict.text
     assert "Everything is in place" not in verdict.text
 
 

@@ -10,7 +10,7 @@ from statusproxy import __version__
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.admin.messages import SelfReport, Sessions
-from statusproxy.config.addresses import conceal_url
+from statusproxy.config.addresses import Address, conceal_url
 from statusproxy.config.load import dump
 from statusproxy.config.restart import waits
 from statusproxy.config.settings import Settings
@@ -30,15 +30,26 @@ async def look(subject: Subject) -> list[Finding]:
     # Another program that answers there is told already.
     free = any(finding.code == "proxy.not-running" for finding in findings)
     subject.nothing_runs = free and subject.admin is None
-    return [await _elsewhere(subject.settings, finding) for finding in findings] if free else findings
+    served = await _served(subject.settings) if subject.report is None else None
+    if served is None:
+        return findings
+    subject.serves_unasked = True
+    return [_elsewhere(served, finding) for finding in findings]
 
 
-async def _elsewhere(settings: Settings, nothing: Finding) -> Finding:
-    """What is told where nothing answers at the admin listener: a statusproxy that serves runs all the same."""
+async def _served(settings: Settings) -> Address | None:
+    """The first address of `listen` that a statusproxy serves, whatever its admin listener says."""
     for address in settings.listen:
         if (address.unix or address.port) and await is_statusproxy(address):
-            return warning("proxy.admin-elsewhere", address=address, **nothing.facts)
-    return nothing
+            return address
+    return None
+
+
+def _elsewhere(served: Address, finding: Finding) -> Finding:
+    """What is told where nothing answers at the admin listener: a statusproxy that serves runs all the same."""
+    if finding.code == "proxy.not-running":
+        return warning("proxy.admin-elsewhere", address=served, **finding.facts)
+    return finding
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[SelfReport | None, Sessions | None, list[Finding]]:

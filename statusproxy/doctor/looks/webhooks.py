@@ -45,7 +45,10 @@ _SAYS = frozenset({"applied", "late", "duplicate"})
 
 async def look(subject: Subject) -> list[Finding]:
     """Look at the webhooks that the running proxy counted."""
-    return await webhooks(subject.settings, subject.report, subject.written, _heard_before(subject.sessions))
+    found = await webhooks(subject.settings, subject.report, subject.written, _heard_before(subject.sessions))
+    if not subject.serves_unasked:
+        return found
+    return [note("webhooks.not-asked") if finding.code == "webhooks.not-known" else finding for finding in found]
 
 
 def _heard_before(sessions: Sessions | None) -> float | None:

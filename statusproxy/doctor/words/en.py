@@ -111,7 +111,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "proxy.cannot-be-asked": (
-        "the admin listener is off, so the running proxy could not be asked: webhooks and event ids were not checked",
+        "admin.listen is null in this file, so no running proxy was asked: webhooks and event ids were not checked",
         None,
     ),
     "proxy.does-not-tell": (
@@ -428,6 +428,13 @@ WORDS: Final[Words] = {
     "channels.unheard": ("no event about {channels} so far: the list shows what the gateway says", None),
     "channels.not-checked": ("the channel list was not checked, since the gateway does not answer", None),
     # webhooks
+    "webhooks.not-asked": (
+        (
+            "whether webhooks come through is known to the running proxy; a statusproxy holds the port, but its admin "
+            "listener could not be asked with this file"
+        ),
+        None,
+    ),
     "webhooks.not-known": (
         "whether webhooks come through is known only while the proxy runs; start it, then ask again",
         _THREE_WAYS.replace("send the", "to send the", 1),

@@ -112,7 +112,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "proxy.cannot-be-asked": (
-        "o listener de administração está desligado e o proxy não pôde ser consultado: webhooks e ids não verificados",
+        "admin.listen é null neste arquivo e nenhum proxy foi consultado: webhooks e ids de eventos não verificados",
         None,
     ),
     "proxy.does-not-tell": (
@@ -429,6 +429,13 @@ WORDS: Final[Words] = {
     "channels.unheard": ("nenhum evento sobre {channels} até agora: a lista mostra o que o gateway diz", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
     # webhooks
+    "webhooks.not-asked": (
+        (
+            "se os webhooks passam é o proxy em execução que sabe; um statusproxy ocupa a porta, mas o seu listener "
+            "de administração não pôde ser consultado com este arquivo"
+        ),
+        None,
+    ),
     "webhooks.not-known": (
         "só com o proxy em execução se sabe se os webhooks passam; inicie-o e rode o doctor de novo",
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),

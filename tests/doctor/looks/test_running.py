@@ -9,6 +9,7 @@ import pytest
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.config.load import loads
+from statusproxy.doctor.looks import running
 from statusproxy.doctor.looks.running import look
 from statusproxy.doctor.subject import Subject
 from tests.doctor.looks.levels import levels
@@ -22,7 +23,23 @@ def subject(listen: str) -> Subject:
 async def test_where_the_admin_listener_is_off_nobody_is_asked() -> None:
     asked = subject("null")
     assert levels(await look(asked)) == {"cannot-be-asked": "note"}
-    assert (asked.report, asked.nothing_runs) == (None, False)
+    assert (asked.report, asked.nothing_runs, asked.serves_unasked) == (None, False, False)
+
+
+@pytest.mark.parametrize(
+    ("listen", "code"),
+    [("null", "cannot-be-asked"), ("127.0.0.1:{free}", "admin-elsewhere")],
+)
+async def test_a_statusproxy_that_serves_without_being_asked_is_known_to_run(
+    listen: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serves(_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(running, "is_statusproxy", serves)
+    asked = subject(listen.format(free=free_port()))
+    assert list(levels(await look(asked))) == [code]
+    assert asked.serves_unasked
 
 
 @pytest.mark.parametrize("kind", ["port", "socket"])

@@ -221,6 +221,13 @@ async def test_without_a_running_proxy_nothing_is_known_of_webhooks() -> None:
     assert (found.code, found.facts["inbound_path"]) == ("webhooks.not-known", "/v1/webhooks/receive")
 
 
+async def test_of_a_proxy_that_serves_but_could_not_be_asked_nothing_claims_that_it_is_down() -> None:
+    (found,) = await look(Subject(SITE, serves_unasked=True))
+    assert (found.code, found.level) == ("webhooks.not-asked", "note")
+    for words in (en, pt_br):
+        assert "statusproxy" in words.WORDS[found.code][0]
+
+
 LOCAL = [{"address": "127.0.0.1", "believed": 9, "doubts": {}, "last": 99_990.0, "by_address": 1}]
 
 
