@@ -20,7 +20,7 @@ from statusproxy.config.load import dump, load
 from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.observe import logs
 from statusproxy.observe.terminal import colours
-from statusproxy.observe.visible import visible
+from statusproxy.observe.visible import delimited, visible
 from statusproxy.store import state_file
 from statusproxy.store.extras import missing_package
 from statusproxy.systemd import environment, with_state_directory
@@ -159,9 +159,9 @@ def release(session: str, config: Path | None, admin: str | None) -> None:
     """End the correction of SESSION by hand: the gateway's own word shows again."""
     answer = _ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/release", session)
     if _typed(answer, messages.Released).released:
-        click.echo(f"{visible(session)}: released; the list shows again what the gateway says")
+        click.echo(f"{visible(delimited(session))}: released; the list shows again what the gateway says")
     else:
-        click.echo(f"{visible(session)}: nothing to release; the list already shows what the gateway says")
+        click.echo(f"{visible(delimited(session))}: nothing to release; the list already shows what the gateway says")
 
 
 @main.command()
@@ -177,10 +177,10 @@ def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) ->
     for session in sessions:
         path = f"/sessions/{admin_client.quote(session)}/forget"
         answer = _typed(_ask(config, admin, "POST", path, session), messages.Forgotten)
-        also = [visible(name) for name in answer.forgotten if name != session]
+        also = [visible(delimited(name)) for name in answer.forgotten if name != session]
         ended = any(change.change == "released" for change in answer.changes)
         click.echo(
-            f"{visible(session)}: forgotten"
+            f"{visible(delimited(session))}: forgotten"
             + (f" (known as {', '.join(also)})" if also else "")
             + ("; the list shows again what the gateway says" if ended else "")
         )

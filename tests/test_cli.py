@@ -313,6 +313,13 @@ def test_no_command_advises_an_option_that_it_lacks(
     assert ("--gateway" in result.stderr) == (command in ("check", "run"))
 
 
+async def test_white_space_at_the_edge_of_an_id_shows_in_what_was_done(proxy: Running, tmp_path: Path) -> None:
+    await tell(proxy.url + INBOUND, status_find("SALES ", "browserClose"))
+    for command, done in (("release", "released"), ("release", "nothing to release"), ("forget", "forgotten")):
+        result = await asking(proxy, tmp_path, command, "SALES ")
+        assert result.stdout.startswith(f'"SALES ": {done}')
+
+
 async def test_forget_removes_sessions_and_ends_their_corrections(proxy: Running, tmp_path: Path) -> None:
     await tell(proxy.url + INBOUND, status_find("Front Desk", "browserClose"), status_find("sales", "inChat"))
     result = await asking(proxy, tmp_path, "forget", "frontdesk", "sales")

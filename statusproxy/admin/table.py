@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from statusproxy.admin.messages import History, Moment, Session, Sessions, State
-from statusproxy.observe.visible import visible
+from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
 
 
@@ -13,7 +13,7 @@ def sessions_table(answer: Sessions) -> str:
     """`/sessions` as a table: one line a session, those shown as disconnected first."""
     rows = [
         (
-            one.session,
+            delimited(one.session),
             _shown(one),
             local(one.since),
             one.reason or "–",
@@ -53,12 +53,12 @@ def _shown(one: Session) -> str:
 def history_table(answer: History, session: str | None = None) -> str:
     """`/history` as a table, of one `session` or of all: one line a change, newest first."""
     rows = [
-        (local(one.at), one.session, _change(one.change, one.reason), one.reason, one.gateway_said or "–")
+        (local(one.at), delimited(one.session), _change(one.change, one.reason), one.reason, one.gateway_said or "–")
         for one in answer.history
     ]
     if not rows:
         if session is not None:
-            return f"{visible(session)} was not lost in the time that is kept."
+            return f"{visible(delimited(session))} was not lost in the time that is kept."
         return "No session was lost in the time that is kept."
     return _table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
 

@@ -14,7 +14,7 @@ import click
 from statusproxy import __version__
 from statusproxy.doctor.findings import GROUPS, Finding, Ids, Level, Lines, listed, worst
 from statusproxy.doctor.words import en, pt_br
-from statusproxy.observe.visible import visible
+from statusproxy.observe.visible import delimited, visible
 
 Language = Literal["en", "pt-BR"]
 
@@ -63,10 +63,17 @@ _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
 }
 
 
+#: Facts that are the id of a session or a channel.
+_NAMES: Final = frozenset({"session", "channel"})
+
+
 def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> tuple[str, str | None]:
     """A finding in words, and its fix. Of what came from elsewhere only printable characters show, and no secret."""
     text, fix = _LANGUAGES[language].WORDS[finding.code]
-    facts = {name: _clean(value, secrets) for name, value in finding.facts.items()}
+    facts = {
+        name: _clean(delimited(value) if name in _NAMES and isinstance(value, str) else value, secrets)
+        for name, value in finding.facts.items()
+    }
     return text.format_map(facts), None if fix is None else fix.format_map(facts)
 
 

@@ -6,7 +6,7 @@ forge a log line, an escape sequence would reach the terminal, a direction mark 
 
 from typing import Final
 
-__all__ = ["json_visible", "quoted", "visible"]
+__all__ = ["delimited", "json_visible", "quoted", "visible"]
 
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -28,6 +28,11 @@ def quoted(text: str) -> str:
     So do nginx and Apache in their logs, and so do the programs expect it that read them.
     """
     return visible(text.replace("\\", "\\x5c").replace('"', "\\x22"))
+
+
+def delimited(name: str) -> str:
+    """`name` between double quotes where it begins or ends with white space, which would not show; else as it is."""
+    return name if name == name.strip() else f'"{name}"'
 
 
 def json_visible(text: str) -> str:

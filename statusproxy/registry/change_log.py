@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from statusproxy.observe.logs import NOTICE, public_name
+from statusproxy.observe.visible import delimited
 from statusproxy.status.model import Change
 
 log = logging.getLogger("statusproxy.sessions")
@@ -50,7 +51,7 @@ class ChangeLog:
                 log.log(
                     _LEVELS.get(change.what, logging.INFO),
                     _WORDS.get(change.what, "%s: %s"),
-                    session,
+                    delimited(session),
                     change.reason,
                     extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
                 )
@@ -59,7 +60,11 @@ class ChangeLog:
         """One line when an answer was first changed for a session."""
         if self._may(now):
             session = public_name(session)
-            log.info("%s: shown as disconnected from now on", session, extra={"session": session, "change": "shown"})
+            log.info(
+                "%s: shown as disconnected from now on",
+                delimited(session),
+                extra={"session": session, "change": "shown"},
+            )
 
     def ignored(self, session: str, event: str | None, verdict: str, now: float) -> None:
         """One line for an event that is late, or was heard before."""
@@ -67,7 +72,7 @@ class ChangeLog:
             session = public_name(session)
             log.info(
                 "%s: %s event ignored: %s",
-                session,
+                delimited(session),
                 event,
                 verdict,
                 extra={"session": session, "event": event, "verdict": verdict},

@@ -46,6 +46,13 @@ def test_each_session_is_a_line_under_its_heads() -> None:
     assert first.endswith("connected")
 
 
+def test_white_space_at_the_edge_of_an_id_shows() -> None:
+    assert '\n"sales "  ' in sessions_table(sessions(session(session="sales ")))
+    line = {"at": "2026-01-15T19:07:06.490Z", "session": " sales", "change": "started", "reason": "close"}
+    assert '  " sales"  ' in history_table(history(**line))
+    assert history_table(History([]), "sales ") == '"sales " was not lost in the time that is kept.'
+
+
 def test_what_no_answer_has_shown_yet_only_will_be() -> None:
     lost = session(shows="disconnected", shown_at=None, since="2026-01-15T19:07:06.490Z", reason="closesession")
     _, line = sessions_table(sessions(lost)).splitlines()

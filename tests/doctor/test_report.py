@@ -128,3 +128,9 @@ def test_an_id_in_a_command_is_one_word_of_the_shell(name: str, word: str, langu
 def test_a_line_break_of_others_is_an_escape() -> None:
     text, _ = words(note("channels.kept", session="sales\nx", since="s", why="w"), "en")
     assert text.startswith("sales\\nx is lost")
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_white_space_at_the_edge_of_an_id_shows(language: Language) -> None:
+    text, _ = words(note("channels.kept", session="sales ", since="s", why="w"), language)
+    assert '"sales "' in text

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from statusproxy.observe.visible import json_visible, quoted, visible
+from statusproxy.observe.visible import delimited, json_visible, quoted, visible
 
 
 @pytest.mark.parametrize("text", ["sales", "Front Desk 2", "Ünit – 7 ✓", "销售", "مبيعات", "", r"C:\a", "👋"])
@@ -57,3 +57,13 @@ def test_half_a_character_is_still_json() -> None:
 def test_an_escape_is_one_of_yamls_as_well(text: str) -> None:
     inner = text.replace("\\", "\\\\").replace('"', '\\"')
     assert yaml.safe_load(f'"{visible(inner)}"') == text
+
+
+@pytest.mark.parametrize(("name", "shown"), [("sales ", '"sales "'), ("\tsales", '"\tsales"'), (" ", '" "')])
+def test_white_space_at_the_edge_of_a_name_shows_by_quotes(name: str, shown: str) -> None:
+    assert delimited(name) == shown
+
+
+@pytest.mark.parametrize("name", ["sales", "Front Desk", ""])
+def test_other_names_stay_without_quotes(name: str) -> None:
+    assert delimited(name) == name

@@ -103,6 +103,15 @@ def test_a_session_is_said_to_be_shown(caplog: pytest.LogCaptureFixture, monkeyp
     assert caplog.records[0].__dict__["change"] == "shown"
 
 
+def test_white_space_at_the_edge_of_an_id_shows_in_every_line(caplog: pytest.LogCaptureFixture) -> None:
+    log = ChangeLog()
+    log.changed([lost("SALES ")], 1_000.0)
+    log.first_shown("SALES ", 1_000.0)
+    log.ignored("SALES ", "close", "late", 1_000.0)
+    assert [message.partition(": ")[0] for message in caplog.messages] == ['"SALES "'] * 3
+    assert [record.__dict__["session"] for record in caplog.records] == ["SALES "] * 3  # for machines, as it is
+
+
 def test_an_event_that_is_ignored_is_said_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     ChangeLog().ignored("sales", "close", "late", 1_000.0)
     assert caplog.messages == ["sales: close event ignored: late"]

@@ -16,6 +16,7 @@ from statusproxy.doctor.findings import Finding, Ids, Level, listed, note, ok, p
 from statusproxy.doctor.looks import shapes
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
+from statusproxy.observe.visible import delimited
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channels import rewrite
@@ -271,7 +272,9 @@ def event_ids(
         if match.ambiguous and match.channel is None:  # an alias settles it
             alike = sorted(channel for channel in channels.exact if fold_id(channel) == fold_id(session))
             lines = written.with_keys("sessions", aliases={**aliases, session: alike[0]})
-            findings.append(warning("channels.ambiguous", session=session, channels=listed(alike), lines=lines))
+            findings.append(
+                warning("channels.ambiguous", session=session, channels=listed(map(delimited, alike)), lines=lines)
+            )
         elif match.channel is None:
             unknown.append(one)
         else:
@@ -281,7 +284,7 @@ def event_ids(
     if heard and not unknown:
         findings.append(ok("channels.ids-match", count=len(heard)))
     if heard and unheard:
-        findings.append(note("channels.unheard", channels=listed(unheard)))
+        findings.append(note("channels.unheard", channels=listed(map(delimited, unheard))))
     return findings
 
 
@@ -307,7 +310,7 @@ def _unknown(
     findings = []
     if meant:
         tell = problem if lost else warning
-        pairs = listed(f"{session} ({channel}?)" for session, channel in meant.items())
+        pairs = listed(f"{delimited(session)} ({delimited(channel)}?)" for session, channel in meant.items())
         lines = written.with_keys("sessions", aliases={**aliases, **meant})
         findings.append(tell("channels.id-alias", sessions=pairs, lines=lines))
     if others:

@@ -205,6 +205,15 @@ def test_an_id_that_several_channels_fold_to_is_told() -> None:
     assert finding.facts["lines"] == ("sessions:", "  aliases:", "    old: x", "    AB: A B")
 
 
+def test_white_space_at_the_edge_of_an_id_shows_among_several() -> None:
+    found = {one.code: one.facts for one in event_ids([session("AB"), session("x")], ids(["ab", "AB ", "x"]), {})}
+    assert found["channels.ambiguous"]["channels"] == '"AB ", ab'
+    unheard = found["channels.unheard"]
+    assert unheard["channels"] == 'ab, "AB "'
+    alias, *_ = event_ids([session("shop-1-x ")], ids(["Shop 1"]), {})
+    assert (alias.code, alias.facts["sessions"]) == ("channels.id-alias", '"shop-1-x " (Shop 1?)')
+
+
 def test_many_unknown_sessions_are_one_line_and_a_warning() -> None:
     sessions = [session(f"zz{number}", "disconnected") for number in range(5000)]
     (finding,) = [each for each in event_ids(sessions, ids(IDS), {}) if each.level != "note"]
