@@ -21,12 +21,7 @@ class RegistryPort(Protocol):
         """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
 
     def hear(
-        self,
-        body: bytes,
-        source: str,
-        sender: str = "",
-        path_session: str | None = None,
-        by_address: bool = False,
+        self, body: bytes, source: str, sender: str = "", path_session: str | None = None, by_address: bool = False
     ) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
 

@@ -148,12 +148,7 @@ class SessionRegistry:
         return self.clock.now()
 
     def hear(
-        self,
-        body: bytes,
-        source: str,
-        sender: str = "",
-        path_session: str | None = None,
-        by_address: bool = False,
+        self, body: bytes, source: str, sender: str = "", path_session: str | None = None, by_address: bool = False
     ) -> Awaitable[None] | None:
         """A trusted webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
