@@ -9,11 +9,12 @@ import pytest
 
 from statusproxy.proxy.decoders import Decoder
 from statusproxy.status.model import Record
+from tests.pictures import PNG, PNG_URL
 from tests.proxy.harness import Origin, Running, answer, get, running
 
 JSON = "Content-Type: application/json"
 LIST = b'{"success":true,"channels":[{"id":"Sales Team","status":"connected"}]}'
-QR = b'{"success":true,"qr":"data:image/png;base64,iVBORw0KGgo="}'
+QR = b'{"success":true,"qr":"%b"}' % PNG_URL.encode()
 NO_QR = b'{"success":true,"qr":null,"status":"INITIALIZING"}'
 
 
@@ -67,8 +68,8 @@ async def test_a_coded_qr_answer_is_read_and_passes_coded(origin: Origin, lost: 
 
 
 async def test_a_qr_code_as_an_image_shows_it_too(origin: Origin, lost: Running) -> None:
-    origin.answer = answer(b"\x89PNG", "Content-Type: image/png")
-    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == b"\x89PNG"
+    origin.answer = answer(PNG, "Content-Type: image/png")
+    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == PNG
     assert caught_up(lost) == "qr"
 
 
