@@ -54,8 +54,10 @@ _TRUE: Final = frozenset({"true", "1", "1.0", "yes", "y", "on", "sim", "s"})
 _FALSE: Final = frozenset({"false", "0", "0.0", "no", "n", "off", "não", "nao"})
 _CONNECTED_FLAGS: Final = frozenset({
     "connected", "isconnected", "loggedin", "isloggedin", "islogged", "online", "isonline", "authenticated",
-    "isauthenticated", "ready", "isready", "isactive", "conectado", "conectada", "jaconectado", "jaconectada",
+    "isauthenticated", "isready", "conectado", "conectada", "jaconectado", "jaconectada", "alreadyconnected",
 })  # fmt: skip
+_DOUBTFUL_FLAGS: Final = _CONNECTED_FLAGS | {"ready", "active", "isactive"}
+"""Beside a code the others may be said of the code."""
 _SURELY_CONNECTED: Final = frozenset({
     "connected", "open", "online", "inchat", "islogged", "loggedin", "authenticated", "working", "conectado",
     "conectada",
@@ -67,6 +69,9 @@ _CONNECTED_STATES: Final = _SURELY_CONNECTED | {
 
 _LONGEST_CLAIM: Final = 6
 """Words of a text in which "open" or "ready" speaks of the session. In longer ones it is advice."""
+
+_LONGEST_SENTENCE: Final = 500
+"""Characters of a text beside a code that is read. A longer one is a code itself."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _CLAUSE: Final = re.compile(r"[.,;:!?()\n]")
@@ -109,14 +114,22 @@ def failed(document: object) -> bool:
 def claims_connected(document: object, connected: Set[str]) -> bool:
     """Whether the answer says, beside a QR code, that the session is connected; `connected` as in `took_effect`.
 
-    "Ready" and "open" in texts may be said of the code, and what speaks of scanning is advice: these are no claims.
+    "Ready" and "open" in texts may be said of the code, and what speaks of scanning is advice: these are no claims. An
+    answer too large to be looked at whole counts as one.
     """
-    for name, value, *_ in _members(document) or ():
-        if _is_flag(name, value):
+    members = _members(document)
+    if members is None:
+        return True
+    length = 0
+    for name, value, *_ in members:
+        if name in _CONNECTED_FLAGS and _is_true(value):
             return True
         if type(value) is str and name in _STATUS_OR_NAME and _is_state(value, connected, _SURELY_CONNECTED):
             return True
-        if type(value) is str and name in _TEXTS and len(value) <= MOST_TEXT:
+        if type(value) is str and name in _TEXTS and len(value) <= _LONGEST_SENTENCE:
+            length += len(value)
+            if length > MOST_TEXT:
+                return True
             words = _WORD.findall(value.casefold())
             if not any(map(_SCAN.match, words)) and any(_says_connected(words, at) for at in range(len(words))):
                 return True
@@ -190,17 +203,13 @@ def _is_failure(name: str, value: object, succeeded: bool) -> bool:
     return isinstance(value, int | float) and not 0 < value < 400 and not (value == 0 and succeeded)
 
 
-def _is_flag(name: str, value: object) -> bool:
-    return (name in _CONNECTED_FLAGS or name.startswith("already")) and _is_true(value)
-
-
 def _is_state(value: str, connected: Set[str], states: Set[str]) -> bool:
     word = fold_word(value)
     return word in connected or _bare(word) in states
 
 
 def _is_claim(name: str, value: object, connected: Set[str]) -> bool:
-    if _is_flag(name, value):
+    if (name in _DOUBTFUL_FLAGS or name.startswith("already")) and _is_true(value):
         return True
     return name in _STATUS_OR_NAME and type(value) is str and _is_state(value, connected, _CONNECTED_STATES)
 

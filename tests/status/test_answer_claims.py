@@ -93,6 +93,7 @@ def test_a_text_that_says_the_opposite_leaves_none(text: str) -> None:
         {"status": "ready"},
         {"status": "ativa"},
         {"isReady": True},
+        {"ready": True},
         {"connected": 1.0},
         {"connected": "yes"},
     ],
@@ -132,12 +133,31 @@ def test_a_failure_beside_a_beginning_leaves_doubt_without_a_clear_success(answe
         ({"message": "connected once the code is scanned"}, False),
         ({"message": "The code is ready"}, False),
         ({"status": "ready"}, False),
+        ({"ready": True, "alreadyStarted": True}, False),
+        ({"alreadyConnected": True}, True),
         ({"message": "x " * MOST_TEXT + "connected"}, False),
-        ({"ids": [1] * (MOST_MEMBERS + 1)}, False),
+        ({"message": ["x " * 200] * 20}, False),
+        ({"message": ["x " * 200] * 21}, True),
+        ({"ids": [1] * (MOST_MEMBERS + 1)}, True),
     ],
 )
 def test_a_claim_beside_a_code_is_told_from_advice(answer: object, claims: bool) -> None:
     assert claims_connected(answer, {"up"}) is claims
+
+
+def test_after_a_deletion_lists_tell_of_others_unless_they_hold_outcomes() -> None:
+    other = [{"id": "support", "status": "connected", "message": "not found"}]
+    assert took_effect({"success": True, "channels": other}, WORDS, lists_others=True)
+    assert not took_effect({"success": True, "results": other}, WORDS, lists_others=True)
+    assert not took_effect({"success": True, "channels": other}, WORDS)
+
+
+def test_beside_a_deletion_the_session_is_described_as_it_was() -> None:
+    answer = {"deleted": True, "channel": {"status": "connected"}}
+    assert took_effect(answer, WORDS, lists_others=True)
+    assert not took_effect(answer, WORDS)
+    assert not took_effect({**answer, "deleted": []}, WORDS, lists_others=True)
+    assert not took_effect({"success": True, "deleted": []}, WORDS, lists_others=True)
 
 
 def test_long_texts_are_not_believed() -> None:
