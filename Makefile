@@ -67,7 +67,8 @@ parallel = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 unit check steady: export PYTHONDONTWRITEBYTECODE :=
 
 unit: $(VENV)/.ready
-	$(BIN)/python -m pytest $(parallel) --cov=statusproxy --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m measuring tests/faults
 	$(BIN)/python -m coverage report --include='statusproxy/status/*' --fail-under=100
 
 check: lint types

@@ -22,15 +22,16 @@ from tests.faults.stage import play
 PROXY: Final = os.environ.get("FAULTS_PROXY")
 QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
-#: Faults that measure what others wait, which two of them at once would make each other do.
+#: Faults that measure what others wait: `make unit` runs them when nothing else runs.
 MEASURING: Final = {module.__name__ for module in (large_work, held_places, descriptors)}
 
 
 def parameter(fault: Fault) -> Any:
-    """A fault as a parameter, in the group of those beside which it must not run."""
+    """A fault as a parameter, marked by what it must not run beside."""
     module = fault.run.__module__
-    group = "measuring" if module in MEASURING else module
-    return pytest.param(fault, id=fault.name, marks=pytest.mark.grouped(group))
+    measuring = module in MEASURING
+    marks = pytest.mark.measuring if measuring else pytest.mark.grouped(module)
+    return pytest.param(fault, id=fault.name, marks=marks)
 
 
 @pytest.fixture(scope="module")

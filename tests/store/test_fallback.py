@@ -24,6 +24,8 @@ from statusproxy.store.journal_file import JournalFile, encode_items, file_name
 from .redis_server import RedisServer, RedisStore, redis_store, running
 from .samples import NOW, a_change, a_record, overridden, until
 
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
+
 #: A proxy's store as a process: it takes a change on each line of its input, and says when that was answered for.
 PROXY = """
 import asyncio, sys
@@ -32,9 +34,6 @@ from statusproxy.store.errors import StoreError
 from statusproxy.config.state_url import Place
 from tests.store.redis_server import redis_store
 from tests.store.samples import a_change, overridden
-
-pytestmark = [pytest.mark.slow, pytest.mark.divisible]
-
 
 async def main():
     store = redis_store(Place("127.0.0.1", int(sys.argv[1])), journal=Path(sys.argv[2]))

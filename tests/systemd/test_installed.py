@@ -46,7 +46,7 @@ LIMITS = {
 }
 
 #: How a broken new version breaks: by itself, right after its start, having already opened the state.
-BROKEN = '        raise RuntimeError("a new version that does not work")\n'
+BROKEN = '    raise RuntimeError("a new version that does not work")\n'
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,11 +74,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     checkouts = tmp_path / "checkouts"
     copy_checkout(checkouts / "first", "1.0.0")
     copy_checkout(checkouts / "second", "2.0.0")
-    server = copy_checkout(checkouts / "broken", "3.0.0") / "statusproxy" / "server.py"
-    text = server.read_text()
-    opened = "            await self.registry.open()\n"
+    assembly = copy_checkout(checkouts / "broken", "3.0.0") / "statusproxy" / "assembly.py"
+    text = assembly.read_text()
+    opened = "    await registry.open()\n"
     assert text.count(opened) == 1
-    server.write_text(text.replace(opened, opened + "    " + BROKEN))
+    assembly.write_text(text.replace(opened, opened + BROKEN))
     LOG.parent.mkdir(exist_ok=True)
     LOG.unlink(missing_ok=True)
     try:
