@@ -51,7 +51,7 @@ _OUTCOMES: Final = frozenset({"results", "result", "resultados", "deleted", "rem
 _CODES: Final = frozenset({"status", "statuscode", "code", "httpcode", "httpstatus"})
 _CODE_TEXT: Final = re.compile(r"([45]\d\d)\b", re.ASCII)
 _TRUE: Final = frozenset({"true", "1", "1.0", "yes", "y", "on", "sim", "s"})
-_FALSE: Final = frozenset({"false", "0", "0.0", "no", "n", "off", "não", "nao"})
+_FALSE: Final = frozenset({"false", "0", "0.0", "no", "n", "off", "não", "nao", "none"})
 _CONNECTED_FLAGS: Final = frozenset({
     "connected", "isconnected", "loggedin", "isloggedin", "islogged", "online", "isonline", "authenticated",
     "isauthenticated", "isready", "conectado", "conectada", "jaconectado", "jaconectada", "alreadyconnected",
@@ -192,7 +192,7 @@ def _is_failure(name: str, value: object, succeeded: bool) -> bool:
         )
     if name in _FAILED_FLAGS:
         return not (value is None or value == "" or _is_false(value))
-    if name in _DONE_FLAGS and _is_false(value):
+    if name in _DONE_FLAGS and (_is_false(value) or (type(value) is str and fold_word(value) == "failed")):
         return True
     if name == "result" and (value is False or (type(value) is str and fold_word(value) == "false")):
         return True

@@ -23,6 +23,7 @@ WORDS = frozenset({"working"})
         {"success": 0},
         {"isSuccess": "no"},
         {"ok": "0"},
+        {"success": "failed"},
         {"created": 0},
         {"status": 0},
         {"status": "0"},
