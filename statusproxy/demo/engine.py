@@ -45,6 +45,8 @@ ANSWERS: Final[Mapping[Line, str]] = {
 }
 """What the engine answers when it is asked how a session is doing."""
 
+_PNG_HEADER: Final = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x08\0\0\x01\x08\x08\0\0\0\0"
+
 STARTING_ANSWERS: Final = 2
 """How often a session just created says INITIALIZING before its code is there: a count needs no clock."""
 
@@ -141,4 +143,4 @@ class Engine:
 def _picture(session: str, number: int) -> str:
     """A QR code that is not one, but has the shape: a PNG data URL, another for each asking."""
     digest = hashlib.sha256(f"{session} {number}".encode()).digest()
-    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + digest * 4).decode()
+    return "data:image/png;base64," + base64.b64encode(_PNG_HEADER + digest * 4).decode()

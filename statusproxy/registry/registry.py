@@ -35,7 +35,7 @@ from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.registry.webhook_outcomes import WebhookOutcomes
-from statusproxy.status import qr, signals
+from statusproxy.status import picture, qr, signals
 from statusproxy.status.channels import ChannelRule, Correction
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.identity import Aliases
@@ -226,7 +226,7 @@ class SessionRegistry:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        answer = qr.Answer.CODE if image and qr.is_image(body) else qr.read(body, self._signal_rules.dialect.qr)
+        answer = qr.Answer.CODE if image and picture.is_image(body) else qr.read(body, self._signal_rules.dialect.qr)
         if answer is qr.Answer.CODE:
             return self._follow(self.sessions.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:

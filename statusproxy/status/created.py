@@ -25,10 +25,10 @@ LONGEST_TEXT: Final = 256
 def proves_start(body: bytes, connected: Set[str], qr: Sequence[str] = QR_MEMBERS) -> bool:
     """Whether the answer shows that the session was created or started anew; `connected` holds folded words.
 
-    `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts more than words beside it. Never
-    raises.
+    `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts, unless the answer claims
+    beside a picture that the session is connected. Never raises.
     """
-    return read(body, qr) is Answer.CODE or _proves(body, connected, lists_others=False)
+    return read(body, qr, connected) is Answer.CODE or _proves(body, connected, lists_others=False)
 
 
 def proves_deletion(body: bytes) -> bool:

@@ -26,6 +26,7 @@ from statusproxy.config.load import loads
 from statusproxy.server import Server
 from tests.crooked_traffic import CLOCKS, ENDS, CrookedDay, crooked_day
 from tests.hub import statuses
+from tests.pictures import PNG_URL
 from tests.traffic import MIDNIGHT, PRESENCE_EVENTS, RELINKED_AT, SESSIONS, UNLINKED_AT, UNLINKED_SESSION, Day, day
 
 INBOUND = "/v1/webhooks/receive"
@@ -46,7 +47,7 @@ def stale_list(sessions: Iterable[str]) -> bytes:
 
 
 STALE = stale_list(SESSIONS)
-QR = b'{"success":true,"qr":"data:image/png;base64,iVBORw0KGgo="}'
+QR = b'{"success":true,"qr":"%b"}' % PNG_URL.encode()
 
 
 class Clock:

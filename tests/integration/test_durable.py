@@ -10,6 +10,7 @@ import pytest
 
 from statusproxy.demo.events import status_find
 from tests.integration.stage import INBOUND, OUTBOUND
+from tests.pictures import PNG_URL
 from tests.proxy.harness import PATIENCE, Origin, Wire, answer, get, running
 from tests.registry.disk import Disk
 
@@ -38,7 +39,7 @@ def post(path: str, body: bytes = LOST) -> bytes:
 )
 async def test_nobody_is_answered_before_the_change_is_on_disk(request_: bytes, status: int, tmp_path: Path) -> None:
     origin, gone = Origin(), Origin()
-    origin.answer = answer(b'{"qr": "data:image/png;base64,iVBORw0KGgo="}', "Content-Type: application/json")
+    origin.answer = answer(b'{"qr": "%b"}' % PNG_URL.encode(), "Content-Type: application/json")
     for one in (origin, gone):
         await one.start()
     await gone.stop()

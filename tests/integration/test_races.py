@@ -14,6 +14,7 @@ import pytest
 from statusproxy.demo.events import status_find
 from tests.hub import Hub, statuses
 from tests.integration.stage import INBOUND, tell
+from tests.pictures import PNG_URL
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running
 
 
@@ -24,7 +25,7 @@ class SlowGateway(Origin):
         super().__init__()
         self.script = self.slow
         self.word = "connected"
-        self.qr: dict[str, Any] = {"success": True, "qr": "data:image/png;base64,AAAA", "status": "QRCODE"}
+        self.qr: dict[str, Any] = {"success": True, "qr": PNG_URL, "status": "QRCODE"}
         self.held: list[asyncio.Future[None]] = []
         self._more = asyncio.Condition()
 

@@ -83,7 +83,8 @@ export function channels({ secret, slow, sessions, stubborn }) {
     if (session.line === 'lost' && !stubborn.includes(id)) session.line = 'waiting-qr';
     if (session.line !== 'waiting-qr') return response.json({ success: true, qr: null, status: 'CONNECTED' });
     session.codes += 1;
-    const picture = Buffer.from(`\x89PNG ${id} ${session.codes} `.repeat(20), 'latin1').toString('base64');
+    const header = '\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x08\0\0\x01\x08\x08\0\0\0\0';
+    const picture = Buffer.from(header + `${id} ${session.codes} `.repeat(20), 'latin1').toString('base64');
     return response.json({ success: true, qr: `data:image/png;base64,${picture}`, status: 'QRCODE' });
   });
 

@@ -28,6 +28,7 @@ from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
+from tests.pictures import PNG, PNG_URL
 from tests.registry.disk import Disk
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
@@ -468,7 +469,7 @@ async def test_what_is_fresh_does_not_hang_on_the_systems_clock() -> None:
         connected = body(channel_list(sales="connected"))
         before = it.registry.now()
         it.clock.now += 1
-        it.registry.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, it.registry.now())
+        it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, it.registry.now())
         it.clock.ahead = 0
         assert it.registry.correct(connected, LIST, before, None)[0].corrected == ("sales",)
         it.clock.now += 1
@@ -778,9 +779,9 @@ async def test_connected_is_trusted_once_the_gateway_was_seen_to_know(evidence: 
         if evidence == "list":
             it.look(channel_list(sales="qr_required"))
         elif evidence == "code":
-            it.registry.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, at)
+            it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, at)
         elif evidence == "picture":
-            it.registry.qr_answered("sales", b"\x89PNG", True, at)
+            it.registry.qr_answered("sales", PNG, True, at)
         else:
             it.registry.created("sales", at)
         assert it.look(channel_list(sales="connected"), age=3).corrected == ("sales",), "asked for before"
@@ -797,7 +798,7 @@ async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code()
         assert it.registry.has_overrides
         assert it.registry.wants_qr("sales")
         it.clock.now += 1
-        it.registry.qr_answered("sales", body({"qr": "data:image/png;base64,AAAA"}), False, it.clock.now)
+        it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, it.clock.now)
         it.clock.now += 1
         assert it.registry.qr_answered("sales", connected, False, it.clock.now) is not None
         assert not it.registry.has_overrides
@@ -1249,7 +1250,7 @@ _RULES = [
     loads(f"gateway: http://127.0.0.1:3000\nsessions: {{max_age: 1h, aliases: {aliases}}}")
     for aliases in ("{}", "{support: sales}")
 ]
-_CODE, _SAID = {"qr": "data:image/png;base64,AAAA"}, {"qr": None, "status": "CONNECTED"}
+_CODE, _SAID = {"qr": PNG_URL}, {"qr": None, "status": "CONNECTED"}
 
 
 class Bare:

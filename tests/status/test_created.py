@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.created import LONGEST, LONGEST_TEXT, proves_deletion, proves_start
+from tests.pictures import PNG_BASE64
 
 WORDS = frozenset({"connected", "open", "working"})
 
@@ -88,8 +89,12 @@ def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
         b'{"success":true,"errors":[],"status":200}',
         b'{"status":"INITIALIZING","qrcode":null,"urlcode":"","version":"2.10.4","session":"pixel"}',  # wppconnect
         b'{"status":"CLOSED","qrcode":null}',
-        b'{"status":"QRCODE","qrcode":"iVBORw0KGgo="}',
-        b'{"status":"CONNECTED","qrcode":"iVBORw0KGgo="}',  # a code counts more
+        b'{"status":"QRCODE","qrcode":"%b"}' % PNG_BASE64.encode(),
+        b'{"success":true,"code":0}',
+        b'{"success":true,"message":"Session not found, creating a new one"}',
+        '{"success":true,"message":"Sessão iniciada. Se não conectar, escaneie o QR."}'.encode(),
+        b'{"success":true,"message":"Session started. Please wait, do not close the window"}',
+        b'{"success":true,"message":"WhatsApp session created (unavailable until the QR code is scanned)"}',
         b'{"instance":{"instanceName":"sales","status":"created"},"hash":"x"}',  # Evolution API
         b'{"name":"sales","status":"STARTING","config":{"debug":false}}',  # WAHA
         b'{"success":true,"message":"Session initiated successfully"}',  # wwebjs-api
@@ -113,10 +118,27 @@ def test_any_other_answer_shows_that_the_session_was_started(body: bytes) -> Non
         b'{"success":true,"message":"Logged out successfully"}',  # wwebjs-api
         b'{"code":200,"data":{"Details":"Logged out"},"success":true}',  # wuzapi
         b'{"success":true,"channels":[{"id":"support","status":"connected"}]}',  # those that are left
+        b'{"deleted":true,"channel":{"id":"sales","status":"connected"}}',  # how it was
+        b'{"deletedCount":1}',
     ],
 )
 def test_a_success_shows_that_the_session_was_deleted(body: bytes) -> None:
     assert proves_deletion(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"deleted":0}',
+        b'{"deletedCount":0}',
+        b'{"success":true,"deleted":[]}',
+        b'{"success":true,"results":[{"id":"sales","status":"failed"}]}',
+        b'{"success":true,"results":[{"id":"sales","message":"not found"}]}',
+        b'{"deleted":true,"message":"not found"}',
+    ],
+)
+def test_a_deletion_of_nothing_is_none(body: bytes) -> None:
+    assert not proves_deletion(body)
 
 
 def test_a_deletion_after_which_the_session_is_connected_is_none() -> None:
@@ -124,9 +146,14 @@ def test_a_deletion_after_which_the_session_is_connected_is_none() -> None:
 
 
 def test_a_code_counts_more_than_words_where_the_gateway_puts_its_codes() -> None:
-    body = b'{"status":"connected","pairing":"iVBORw0KGgo="}'
+    body = b'{"message":"Session not linked","pairing":"%b"}' % PNG_BASE64.encode()
     assert not proves_start(body, WORDS)
     assert proves_start(body, WORDS, ("pairing",))
+
+
+@pytest.mark.parametrize("claim", ['"status":"CONNECTED"', '"state":"WORKING"', '"message":"already connected"'])
+def test_a_picture_beside_a_claim_of_connected_proves_nothing(claim: str) -> None:
+    assert not proves_start(b'{%b,"qrcode":"%b"}' % (claim.encode(), PNG_BASE64.encode()), WORDS)
 
 
 @given(st.binary())

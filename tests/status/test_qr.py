@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.dialect import QR_MEMBERS
-from statusproxy.status.qr import Answer, is_image, read
+from statusproxy.status.qr import Answer, read
+from tests.pictures import PNG_BASE64, PNG_URL
 
-CODE = "data:image/png;base64,iVBORw0KGgo="
+CODE = PNG_URL
 BARE = "2@" + "a1B2" * 40
 
 
@@ -33,15 +34,12 @@ def test_a_code_is_seen_in_an_object_under_its_name() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "data:image/svg+xml;utf8,<svg/>",
-        "data:image/png;charset=utf-8;base64,iVBORw0KGgo=",
-        "iVBORw0KGgoAAAANSUhEUgAAAQ==",
-        "/9j/4AAQSkZJRg==",
-        "R0lGODlhAQABAAAAACw=",
+        CODE,
+        PNG_BASE64,
         "2@a1B2c3D4e5F6g7H8,aBcD+/==,eFgH=,iJkL==",
         "https://wa.me/settings/linked_devices#2@a1B2c3D4e5F6g7H8,aBcD+/==,eFgH=,iJkL==",
         "\n".join(["█▀▀▀▀▀█ ▄▀█ █▀▀▀▀▀█"] * 13),
-        "<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0h1v1z'/></svg>",
     ],
 )
 def test_every_form_of_a_code_is_seen(code: str) -> None:
@@ -52,12 +50,37 @@ def test_whatsapps_own_string_is_a_code_even_beside_an_error() -> None:
     assert read(json.dumps({"success": False, "qr": BARE}).encode()) is Answer.CODE
 
 
+@pytest.mark.parametrize("name", ["QRCode", "Qrcode", "qrCode", "QR", "BASE64"])
+def test_a_code_is_seen_whatever_the_case_of_its_name(name: str) -> None:
+    assert read(json.dumps({"data": {name: CODE}}).encode()) is Answer.CODE
+    assert read(json.dumps({"qr": {name: CODE}}).encode()) is Answer.CODE
+
+
+@pytest.mark.parametrize("nothing", ["undefined", "null", "None", '""', "", "AAAA", PNG_BASE64[:40]])
+def test_no_code_is_seen_in_a_data_url_of_nothing(nothing: str) -> None:
+    assert read(json.dumps({"qr": f"data:image/png;base64,{nothing}"}).encode()) is Answer.NEITHER
+
+
 @pytest.mark.parametrize(
-    ("body", "image"),
-    [(b"\x89PNG\r\n", True), (b"\xff\xd8\xff\xe0", True), (b" <svg/>", True), (b"", False), (b"<html>", False)],
+    "claim",
+    [{"message": "Session already connected"}, {"isConnected": True}, {"data": {"channelStatus": "WORKING"}}],
 )
-def test_an_image_is_known_by_its_bytes(body: bytes, image: bool) -> None:
-    assert is_image(body) is image
+def test_a_picture_beside_a_claim_of_connected_is_an_old_code(claim: dict[str, object]) -> None:
+    assert read(json.dumps({"qr": CODE, **claim}).encode()) is Answer.NEITHER
+    assert read(json.dumps({"qr": CODE, "status": "CONNECTED"}).encode()) is Answer.CONNECTED
+    assert read(json.dumps({"qr": BARE, **claim}).encode()) is Answer.CODE
+
+
+def test_the_gateways_own_word_for_connected_is_such_a_claim() -> None:
+    body = json.dumps({"qr": CODE, "status": "up"}).encode()
+    assert (read(body), read(body, connected={"up"})) == (Answer.CODE, Answer.NEITHER)
+
+
+@pytest.mark.parametrize(
+    "beside", [{"status": "QRCODE"}, {"message": "QR code is ready"}, {"message": "Scan it to get connected"}]
+)
+def test_a_picture_beside_advice_is_a_code(beside: dict[str, object]) -> None:
+    assert read(json.dumps({"qr": CODE, **beside}).encode()) is Answer.CODE
 
 
 @pytest.mark.parametrize(
@@ -118,7 +141,6 @@ def test_connected_is_seen_in_every_status_field(answer: object) -> None:
         {"connected": "true"},
         {"connected": 1},
         {"data": "connected"},
-        {"status": "connected", "qr": CODE},
         "connected",
     ],
 )
@@ -142,8 +164,8 @@ def test_what_is_not_json_is_told_from_json_that_shows_nothing(body: bytes) -> N
 
 
 def test_another_gateways_code_is_looked_for_where_its_dialect_says() -> None:
-    body = b'{"data":{"pairingCode":"iVBORw0KGgo="},"qr":"/9j/4AAQ"}'
+    body = b'{"data":{"pairingCode":"%b"},"qr":"%b"}' % (PNG_BASE64.encode(), PNG_URL.encode())
     assert [read(body, members) for members in ((), ("pairingCode",), ("qr",))] == [
         Answer.NEITHER, Answer.CODE, Answer.CODE,
     ]  # fmt: skip
-    assert read(b'{"qr":{"pairingCode":"iVBORw0KGgo="}}', ("qr", "pairingCode")) is Answer.CODE
+    assert read(b'{"qr":{"pairingCode":"%b"}}' % PNG_URL.encode(), ("qr", "pairingCode")) is Answer.CODE

@@ -9,11 +9,12 @@ import pytest
 
 from statusproxy.proxy.decoders import Decoder
 from statusproxy.status.model import Record
+from tests.pictures import PNG, PNG_URL
 from tests.proxy.harness import Origin, Running, answer, get, running
 
 JSON = "Content-Type: application/json"
 LIST = b'{"success":true,"channels":[{"id":"Sales Team","status":"connected"}]}'
-QR = b'{"success":true,"qr":"data:image/png;base64,iVBORw0KGgo="}'
+QR = b'{"success":true,"qr":"%b"}' % PNG_URL.encode()
 NO_QR = b'{"success":true,"qr":null,"status":"INITIALIZING"}'
 
 
@@ -67,9 +68,66 @@ async def test_a_coded_qr_answer_is_read_and_passes_coded(origin: Origin, lost: 
 
 
 async def test_a_qr_code_as_an_image_shows_it_too(origin: Origin, lost: Running) -> None:
-    origin.answer = answer(b"\x89PNG", "Content-Type: image/png")
-    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == b"\x89PNG"
+    origin.answer = answer(PNG, "Content-Type: image/png")
+    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == PNG
     assert caught_up(lost) == "qr"
+
+
+@pytest.mark.parametrize("body", [PNG[:4], b"BM" + bytes(60), b"<svg><text>Session not started</text></svg>"])
+async def test_an_image_that_can_show_no_code_shows_nothing(origin: Origin, lost: Running, body: bytes) -> None:
+    origin.answer = answer(body, "Content-Type: image/png")
+    assert (await lost.ask(get("/api/channels/Sales%20Team/qr"))).body == body
+    assert caught_up(lost) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"success":true,"qr":"data:image/png;base64,undefined"}',
+        b'{"status":"CONNECTED","qr":"%b"}' % PNG_URL.encode(),
+    ],
+)
+async def test_a_placeholder_or_an_old_code_shows_nothing(origin: Origin, lost: Running, body: bytes) -> None:
+    origin.answer = answer(body, JSON)
+    await lost.ask(get("/api/channels/Sales%20Team/qr"))
+    assert record(lost) is not None
+    assert caught_up(lost) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "shows"),
+    [
+        (b'{"success":0}', None),
+        (b'{"status":"500"}', None),
+        (b'{"erro":"x"}', None),
+        (b'{"channelStatus":"connected"}', None),
+        (b'{"success":true,"code":0}', "created"),
+        (b'{"success":true,"message":"Session not found, creating a new one"}', "created"),
+        (b'{"QRCode":"%b"}' % PNG_URL.encode(), "created"),
+    ],
+)
+async def test_a_start_counts_by_what_its_answer_says(
+    origin: Origin, lost: Running, body: bytes, shows: str | None
+) -> None:
+    origin.answer = answer(body, JSON)
+    await lost.ask(get("/api/channels", JSON, method="POST", body=b'{"channel":"Sales Team"}'))
+    assert caught_up(lost) == shows
+
+
+@pytest.mark.parametrize(
+    ("body", "forgotten"),
+    [
+        (b'{"deletedCount":0}', False),
+        (b'{"success":true,"results":[{"message":"not found"}]}', False),
+        (b'{"deleted":true,"channel":{"id":"sales","status":"connected"}}', True),
+    ],
+)
+async def test_a_deletion_counts_by_what_its_answer_says(
+    origin: Origin, lost: Running, body: bytes, forgotten: bool
+) -> None:
+    origin.answer = answer(body, JSON)
+    await lost.ask(get("/api/channels/Sales%20Team", method="DELETE"))
+    assert (record(lost) is None) is forgotten
 
 
 @pytest.mark.parametrize(

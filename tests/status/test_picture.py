@@ -1,0 +1,72 @@
+"""What is a picture that can show a code, and what only looks like one."""
+
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.picture import is_image, shown
+from tests.pictures import PNG
+
+JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(30)
+GIF = b"GIF89a\x08\x01\x08\x01" + bytes(30)
+WEBP = b"RIFF\0\1\0\0WEBPVP8 " + bytes(30)
+SVG = b"<?xml version='1.0'?>\n<!-- code -->\n<svg viewBox='0 0 29 29'><path d='M0 0h7v1z'/></svg>"
+PICTURES = [PNG, JPEG, GIF, WEBP, SVG]
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_is_known_by_its_header_in_every_writing(picture: bytes) -> None:
+    assert is_image(picture)
+    for text in (b64encode(picture).decode(), urlsafe_b64encode(picture).decode()):
+        assert shown(text)
+        assert shown(f" {text[:30]}\n{text[30:]}")
+        assert shown(f"data:image/png;charset=utf-8;base64,{text}")
+        assert shown(f"DATA:image/png;BASE64,{quote(text)}")
+
+
+def test_an_svg_is_known_as_text_too() -> None:
+    text = SVG.decode()
+    assert shown(text)
+    assert shown(f"data:image/svg+xml;utf8,{text}")
+    assert shown(f"data:image/svg+xml;base64,{text}")
+    assert shown(f"data:image/svg+xml,{quote(text)}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        PNG[:31],
+        PNG.replace(b"IHDR", b"IDAT"),
+        PNG.replace((264).to_bytes(4, "big"), (1).to_bytes(4, "big")),
+        b"\x89PNG" + bytes(40),
+        JPEG[:3] + bytes(40),
+        b"GIF89a\1\0\1\0" + bytes(40),
+        b"RIFF\0\1\0\0WAVEfmt " + bytes(40),
+        b"BM" + bytes(60),
+        b"<svg xmlns='http://www.w3.org/2000/svg'><text>Session connected</text></svg>",
+        b"<?xml version='1.0'?><error>no such session <path/></error>",
+        b"<html><body><svg><path d='M0 0h1'/></svg></body></html>",
+        b"<svgs><path d='M0 0h1v1z'/></svgs>       ",
+        b"<" * 100_000,
+    ],
+)
+def test_what_only_begins_like_a_picture_is_none(body: bytes) -> None:
+    assert not is_image(body)
+    assert not shown(b64encode(body).decode())
+
+
+@pytest.mark.parametrize("text", ["undefined", "null", "/9j/logo.png" * 10, "iVBORw0KGgo=", "x" * 300])
+def test_a_text_that_is_no_picture_is_none(text: str) -> None:
+    assert not shown(text)
+    assert not shown(f"data:image/png;base64,{text}")
+
+
+@given(st.binary(), st.text())
+def test_nothing_makes_it_raise(body: bytes, text: str) -> None:
+    assert not is_image(body)
+    assert not shown(text)
+    assert not shown(f"data:image/png;base64,{text}")
