@@ -32,17 +32,15 @@ def prepared_head(
     `keep_id` needs no comparing, as it follows from the head's own bytes. Fields that are not the head's own (`kept`
     is another list) are never remembered.
     """
-    if kept is not head.forwarded:
-        return prepare(
-            head, kept, peer, site, pool,
-            keep_id=keep_id, target=target, method=method, listing=listing, upgrade=upgrade,
-        )  # fmt: skip
+    remembered = kept is head.forwarded
     prepared_for = (site, pool, peer.address, peer.secure, target, method, listing, upgrade)
-    prepared = cast("PreparedHead | None", head.attachment)
+    prepared = cast("PreparedHead | None", head.attachment) if remembered else None
     if prepared is None or prepared.prepared_for != prepared_for:
-        prepared = head.attachment = prepare(
+        prepared = prepare(
             head, kept, peer, site, pool,
             keep_id=keep_id, target=target, method=method, listing=listing, upgrade=upgrade,
         )  # fmt: skip
         prepared.prepared_for = prepared_for
+        if remembered:
+            head.attachment = prepared
     return prepared
