@@ -156,9 +156,7 @@ class BatchWriter(Generic[_B]):
             return
         await asyncio.wait([self._task], timeout=self._timing.close_limit)
         if not self._task.done():
-            self._log.error(
-                "state: %s did not answer for %g s at the end", self.backend.name, self._timing.close_limit
-            )  # fmt: skip
+            self._log.error("state: %s did not answer for %g s at the end", self.backend.name, self._timing.close_limit)
             self._task.cancel()
             await asyncio.wait([self._task])
 
@@ -276,10 +274,7 @@ class BatchWriter(Generic[_B]):
         again = self._error is None
         while True:
             try:
-                if self.backend.cancellable:
-                    async with asyncio.timeout(self._timing.save_limit):
-                        await self._attempt(batch)
-                else:
+                async with asyncio.timeout(self._timing.save_limit if self.backend.cancellable else None):
                     await self._attempt(batch)
             except Exception as error:  # noqa: BLE001 - the task must live on, and no change may be lost
                 if again and self.backend.may_pass_at_once(error):
