@@ -550,11 +550,3 @@ CASES = [
 async def test_it_holds_from_the_next_request_on(case: Case, tmp_path: Path, origin: Origin) -> None:
     async with serving(tmp_path, origin) as site:
         await case(site)
-
-
-@pytest.fixture
-async def origin() -> Any:
-    origin = Origin()
-    await origin.start()
-    yield origin
-    await origin.stop()

@@ -84,14 +84,6 @@ class Site:
         return reply
 
 
-@pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    origin = Origin()
-    await origin.start()
-    yield origin
-    await origin.stop()
-
-
 @asynccontextmanager
 async def serving(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Site]:
     site = Site(folder, origin, **keys)

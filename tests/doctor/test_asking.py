@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import Origin, answer
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    origin = Origin()
-    await origin.start()
-    yield origin
-    await origin.stop()
 
 
 def asker(origin: Origin, limit: int = 1000) -> Asker:

@@ -193,12 +193,3 @@ async def test_a_proxy_in_the_gateways_place_is_told(look: Look) -> None:
         "gateway.is-us": "problem",
         "clock.gateway-silent": "note",
     }
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    """A gateway of this file's own."""
-    origin = Origin()
-    await origin.start()
-    yield origin
-    await origin.stop()
