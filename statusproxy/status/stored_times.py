@@ -1,4 +1,4 @@
-"""The times in records and changes: moved from one clock to another, and put right where they are still to come.
+"""The times in records and changes: moved from one clock to another, and corrected where they lie in the future.
 
 The map goes by the proxy's own, even clock. What is stored and shown is in the system's time. Within one boot the even
 clock goes on while the proxy is down, so what was stored then is exactly as old as it is, wherever the system's clock
