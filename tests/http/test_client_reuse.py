@@ -196,7 +196,7 @@ def test_each_request_is_served_whatever_came_before_it(
         if client is not None:
             client.reset()
         await until(lambda: not clients.connections and not len(clients.places))
-        assert not grounds.proxy.server.proxy.site.pool.in_use
+        await until(lambda: not grounds.proxy.server.proxy.site.pool.in_use)
 
     grounds.loop.run_until_complete(asyncio.wait_for(run(), 4 * PATIENCE))
 

@@ -215,7 +215,7 @@ async def test_an_exchange_leaves_nothing_behind(
         for wire in proxy._wires:
             wire.reset()
         await until(lambda: not proxy.server.clients.connections)
-        assert handler.site.pool.in_use == 0
+        await until(lambda: handler.site.pool.in_use == 0)  # a broken connection gives its place back a turn later
         assert room.take(2**20)
         assert len(handler.shared_calls) == 0
         await origin.stop()

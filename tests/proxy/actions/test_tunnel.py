@@ -196,7 +196,7 @@ async def test_a_silent_tunnel_is_ended(origin: Origin, tmp_path: Path) -> None:
     async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "150ms"}) as proxy:
         client = await switched(proxy)
         assert await client.ended()
-        assert proxy.server.proxy.in_flight == 0
+        await until(lambda: proxy.server.proxy.in_flight == 0)
 
 
 async def test_a_tunnel_lives_on_while_either_side_speaks(
@@ -361,7 +361,7 @@ async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_wh
     assert await client.rest() == b"bye"
     client.writer.write_eof()
     await until(lambda: not proxy.server.clients.connections)
-    assert proxy.server.proxy.in_flight == 0
+    await until(lambda: proxy.server.proxy.in_flight == 0)
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
@@ -386,7 +386,7 @@ async def test_a_gateway_that_ends_the_tunnel_before_the_request_is_whole_frees_
     ended.set()
     # The client's own half stays open all the while.
     await until(lambda: not proxy.server.clients.connections)
-    assert proxy.server.proxy.in_flight == 0
+    await until(lambda: proxy.server.proxy.in_flight == 0)
 
 
 # ---- by itself, between stand-ins for both sides ----

@@ -55,7 +55,7 @@ async def test_a_client_that_does_not_read_is_reset_and_counted(origin: Origin, 
             await until(lambda: not proxy.server.clients.connections)
             with pytest.raises(ConnectionResetError):
                 await asyncio.wait_for(read_all(client), PATIENCE)
-        assert proxy.server.proxy.site.pool.in_use == 0
+        await until(lambda: proxy.server.proxy.site.pool.in_use == 0)
 
 
 async def test_a_client_that_reads_slowly_but_in_time_gets_it_all(
