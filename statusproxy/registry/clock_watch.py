@@ -32,7 +32,7 @@ class ClockWatch:
     def load(self, stored: Sequence[Record], now: float) -> list[Record]:
         """Have the map take over stored records; give them as they are on our own clock."""
         records, doubted_at, moved_by = self._ages.take_over(stored, now)
-        self._sessions.load(records, doubted_at)
+        self._sessions.load(records, doubted_at, now)
         if abs(moved_by) >= NOTICEABLE:
             self._was_set(moved_by)
         return records

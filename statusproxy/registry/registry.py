@@ -28,7 +28,7 @@ from statusproxy.registry.changes import Changes
 from statusproxy.registry.clock_watch import ClockWatch
 from statusproxy.registry.confirmation import Confirmation
 from statusproxy.registry.corrections import Corrections
-from statusproxy.registry.expiry import Expiry
+from statusproxy.registry.deadlines import Deadlines
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
@@ -88,7 +88,7 @@ class SessionRegistry:
         ages = StoredAges(self.clock, boot)
         self.saving = Saving(self.sessions, store, self.clock, ages, self._not_saved)
         """The one writer of the store, and what is known of the stored state."""
-        self._expiry = Expiry(self.sessions, self._expire_more)
+        self._deadlines = Deadlines(self.sessions, self._look)
         self._clock_watch = ClockWatch(self.sessions, ages)
         self._silence = SilenceWatch()
         self._signal_rules = signal_rules
@@ -109,11 +109,13 @@ class SessionRegistry:
             standing,
             extra={"sessions": len(records), "overrides": standing},
         )
+        self._deadlines.watch(now)
         self._flushing = asyncio.create_task(self._flush_at_intervals())
 
     def _learn_late(self, late: list[Record]) -> None:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
         newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
+        self._deadlines.watch(self.clock.last)
         log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
@@ -121,6 +123,7 @@ class SessionRegistry:
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.wait([self._flushing])
+        self._deadlines.close()
         await self._confirmation.close()
         await self.saving.close()
 
@@ -187,7 +190,7 @@ class SessionRegistry:
         """A channel list as it must read now."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
-        expired = self._expiry.look(now)
+        expired = self._deadlines.look(now)
         if not expired and not self.sessions.has_overrides:
             return Correction(body), None
         correction = self._corrections.correct(listing, asked_at, now)
@@ -202,7 +205,7 @@ class SessionRegistry:
         """A long channel list as it must read when this returns; others have their turn meanwhile."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
-        waits = [self._follow(self._expiry.look(now))]
+        waits = [self._follow(self._deadlines.look(now))]
 
         def changed(changes: Sequence[Change]) -> None:
             waits.append(self._follow(changes, with_claims=True))
@@ -271,7 +274,7 @@ class SessionRegistry:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
-        _not_awaited(self._expire())
+        _not_awaited(self._judge())
         records, shift = self.sessions.records(), self.clock.shift
         return [moved(record, shift) for record in records] if shift else records
 
@@ -312,6 +315,7 @@ class SessionRegistry:
             self.changes.publish(changes, self.clock.last)
             changes = to_keep(changes, self.sessions)
         self._corrections.notice_version(self.clock.last)
+        self._deadlines.watch(self.clock.last)
         return self.saving.save(changes)
 
     def _with_claim(self, change: Change) -> Change:
@@ -329,11 +333,11 @@ class SessionRegistry:
 
     # ---- what time brings ----
 
-    def _expire(self) -> Awaitable[None] | None:
-        return self._follow(self._expiry.look(self.now()))
+    def _judge(self) -> Awaitable[None] | None:
+        return self._follow(self._deadlines.look(self.now()))
 
-    def _expire_more(self) -> None:
-        _not_awaited(self._expire())
+    def _look(self) -> None:
+        _not_awaited(self._judge())
 
     async def _flush_at_intervals(self) -> None:
         while True:
@@ -344,7 +348,7 @@ class SessionRegistry:
             self._warnings.overdue(self.now())
             self._log.overdue(self._rules.max_sessions, self.now())
             try:
-                durable = self._expire()
+                durable = self._judge()
                 if durable is not None:
                     await durable
                 await self.saving.flush()

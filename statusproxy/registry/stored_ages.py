@@ -64,8 +64,8 @@ class StoredAges:
 
 
 def _as_stored(record: Record, shift: float, written: Written | None, doubted_at: float | None) -> Record:
-    override = record.override
-    if override is not None and doubted_at is not None and override.began < doubted_at:
+    doubtful = (state.began for state in (record.override, record.transient) if state is not None)
+    if doubted_at is not None and any(began < doubted_at for began in doubtful):
         written = None  # the next start must doubt it as this one does
     if shift:
         record = moved(record, shift)

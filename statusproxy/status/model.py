@@ -97,6 +97,8 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is added to `at` for our own clock."""
     seen_on: tuple[tuple[str, float], ...] = ()
     """Corrected routes on which a word of `keep` was seen, and when: what they say from then on is fresh."""
+    transient: bool = False
+    """It began because a transient state lasted (`Record.transient`), not with a Disconnected signal."""
 
     @property
     def stamp(self) -> Stamp:
@@ -114,6 +116,30 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
             if seen_on == source:
                 return moment
         return None
+
+
+class Transient(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A transient state, such as *connecting*, newer than what is known otherwise. It counts once it has lasted."""
+
+    since: float
+    """When the first signal of this run happened, on our own clock."""
+    at: float
+    """Event time of the newest one."""
+    began: float
+    """When the first signal of this run came in."""
+    due: float
+    """When the state has lasted long enough to count, on our own clock."""
+    event: str
+    word: str | None = None
+    clock: str | None = None
+    """Whose clock `at` is of; `None` for our own."""
+    lag: float = 0.0
+    """What is added to `at` for our own clock."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """The moment of the newest signal."""
+        return Stamp(self.at, self.clock, self.lag)
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,6 +177,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """The differences of the clocks of this session's senders, so that they are known after a restart."""
     shown_at: float | None = None
     """When an answer was first changed because of the override in force; `None` while it only will be."""
+    transient: Transient | None = None
+    """A transient state that is newer than `known_at`; it may count already, or an override may stand beside it."""
     written: Written | None = None
     """By what clock a stored record's moments are told; `None` in the map."""
 

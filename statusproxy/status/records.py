@@ -7,6 +7,7 @@ decided elsewhere (`transitions`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,7 +18,7 @@ from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, Spellings, may_be
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
 from statusproxy.status.retention import Retention, rank
-from statusproxy.status.unsaved import Unsaved, decides
+from statusproxy.status.unsaved import Unsaved, decides, shows
 
 SAME_WORD: Final = 60.0
 """Seconds after which it is noted again that the gateway still says the same of a session."""
@@ -38,6 +39,10 @@ class Records:
         """Counts the sessions forgotten for want of room."""
         self.overridden: dict[str, None] = {}
         """The sessions with an override in force, in the order in which these began."""
+        self.transient: dict[str, None] = {}
+        """The sessions with a transient state that does not count yet, in the order in which these began."""
+        self.transient_due = math.inf
+        """When the next of these counts, on our own clock, or earlier."""
         self.doubted_at = NEVER
         """When records came in whose age is known by the system's clock alone (`doubtful_age`)."""
         self.unsaved = Unsaved()
@@ -119,9 +124,14 @@ class Records:
             self.overridden[session] = None
         elif old.override is not None:
             del self.overridden[session]
+        if record.transient is not None and record.override is None:
+            self.transient[session] = None
+            self.transient_due = min(self.transient_due, record.transient.due)
+        else:
+            self.transient.pop(session, None)
         decisive = decides(old) != decides(record)
         self.unsaved.changed(session, decisive=decisive)
-        if decisive:
+        if decisive and shows(old) != shows(record):
             self.version += 1
         if old.channel != record.channel or (old.alive_at != record.alive_at and self._may_outlive(session)):
             self.version += 1
@@ -157,6 +167,7 @@ class Records:
         self._retention.remove(session)
         self._spellings.remove(session)
         self.unsaved.forgotten(session)
+        self.transient.pop(session, None)
         if session in self.overridden:
             del self.overridden[session]
             self.version += 1

@@ -7,7 +7,9 @@ of time that meet here, are in `model`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +22,9 @@ from statusproxy.status.records import Records
 from statusproxy.status.signals import Kind, Reading, Signal
 from statusproxy.status.transitions import Statement, Step, step_answer, step_own, step_signal
 from statusproxy.status.unsaved import Watch
+
+AFTER_A_START: Final = 30.0
+"""Seconds after a start in which no transient state counts: its end may have been sent while the proxy was down."""
 
 
 class SessionMap:
@@ -39,15 +44,15 @@ class SessionMap:
         self._records.configure(rules)
         self._expires_from = 0.0
 
-    def load(self, records: Iterable[Record], doubted_at: float | None = None) -> None:
-        """Take over what the store held. Meant for an empty map; the records count as saved.
+    def load(self, records: Iterable[Record], doubted_at: float | None = None, now: float | None = None) -> None:
+        """Take over what the store held, at `now`. Meant for an empty map; the records count as saved.
 
         `doubted_at` is now, where the age of these records is in doubt (`doubtful_age`).
         """
         if doubted_at is not None:
             self._records.doubted_at = doubted_at
         for record in sorted(records, key=lambda record: record.heard_at):
-            self._records.put(record)
+            self._records.put(record if now is None else _counted_anew(record, now, in_doubt=doubted_at is not None))
             self.clocks.load(record.session, record.lags)
         self._expires_from = 0.0
         self._records.unsaved.saved()
@@ -250,6 +255,28 @@ class SessionMap:
             changes.append(Change(record.session, FORGOTTEN, Release.OPERATOR.value, now, now, record.gateway_said))
         return tuple(changes)
 
+    def judge_transient(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
+        """Begin the overrides of transient states that have lasted long enough; `at_most` so many at once."""
+        if now < self.transient_due:
+            return ()
+        records = self._records
+        lasted: list[str] = []
+        first = math.inf
+        for session in records.transient:
+            state = records[session].transient
+            assert state is not None
+            if state.due > now or (at_most is not None and len(lasted) >= at_most):
+                first = min(first, state.due)
+            else:
+                lasted.append(session)
+        records.transient_due = first
+        return self._own(lasted, Statement.LASTED, now)
+
+    @property
+    def transient_due(self) -> float:
+        """When the next transient state counts, on our own clock, or earlier; infinite while there is none."""
+        return self._records.transient_due
+
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """End the overrides of which nothing new was heard for `max_age`; `at_most` so many at once."""
         max_age = self._records.rules.max_age
@@ -288,3 +315,12 @@ class SessionMap:
     def take_stale(self) -> list[Record]:
         """Give the records of which only what is nice to know has changed (when last heard, what the gateway said)."""
         return [self._records[session] for session in self._records.unsaved.take_rest()]
+
+
+def _counted_anew(record: Record, now: float, *, in_doubt: bool) -> Record:
+    """A stored record whose transient state counts no sooner than some time after `now`, the start."""
+    state = record.transient
+    if state is None:
+        return record
+    earliest = now + (state.due - state.began if in_doubt else AFTER_A_START)
+    return replace(record, transient=replace(state, due=max(state.due, earliest)))

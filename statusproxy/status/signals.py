@@ -55,6 +55,8 @@ class Kind(StrEnum):
     CONNECTED = "connected"
     ALIVE = "alive"
     """Something came in over the connection. Weaker than CONNECTED: it may have been under way for a while."""
+    TRANSIENT = "transient"
+    """The connection is being made anew. It counts once that has lasted (`EventRule.grace`)."""
 
 
 class Verdict(StrEnum):
@@ -74,6 +76,10 @@ class Verdict(StrEnum):
     """Several events in one body, which are not read: an array, one document a line, an array under `events`."""
 
 
+GRACE: Final = 90.0
+"""Seconds that a transient state must last to count, where a rule does not say: reconnecting takes less."""
+
+
 class EventRule(msgspec.Struct, frozen=True, kw_only=True):
     """Where an event names its session and state, and which words mean what. Names and words compare folded."""
 
@@ -82,6 +88,9 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True):
     state: tuple[Path, ...] = ()
     disconnected: frozenset[str] = frozenset()
     connected: frozenset[str] = frozenset()
+    transient: frozenset[str] = frozenset()
+    grace: float = GRACE
+    """Seconds that a transient state must last to count."""
     means: Kind | None = None
     """Set where the event says by itself what others say by a word; `state` is then not looked at."""
     unless: frozenset[str] = frozenset()
@@ -123,6 +132,8 @@ class Signal(msgspec.Struct, frozen=True):
     event_id: str | None
     ahead: float | None = None
     """Its own time where that is too far ahead to be used for more than the order of such events of one sender."""
+    grace: float = 0.0
+    """Of a TRANSIENT signal: the seconds that the state must last to count."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -220,7 +231,8 @@ def _apply(
     dialect = rules.dialect
     at, event_id = _own_time(document, dialect, now), first_scalar(document, dialect.event_id)
     ahead = _own_time(document, dialect, now + FURTHEST_ORDERED) if at is None else None
-    signal = Signal(kind, session, at, event, word, event_id, ahead)
+    grace = rule.grace if kind is Kind.TRANSIENT else 0.0
+    signal = Signal(kind, session, at, event, word, event_id, ahead, grace)
     return Reading(Verdict.SIGNAL, event, session, signal)
 
 
@@ -243,6 +255,8 @@ def _judge(
         return Verdict.SIGNAL, Kind.DISCONNECTED
     if folded in rule.connected:
         return Verdict.SIGNAL, Kind.CONNECTED
+    if folded in rule.transient:
+        return Verdict.SIGNAL, Kind.TRANSIENT
     return Verdict.NOTHING, None
 
 
@@ -299,5 +313,6 @@ def _fold_rule(rule: EventRule) -> EventRule:
         event=folded(rule.event),
         disconnected=folded(rule.disconnected),
         connected=folded(rule.connected),
+        transient=folded(rule.transient),
         unless=folded(rule.unless),
     )

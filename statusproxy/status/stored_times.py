@@ -37,7 +37,17 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
             return Stamp(stamp.at, stamp.clock, stamp.lag + (seconds if whole else there(stamp.here) - stamp.here))
         return Stamp(there(stamp.at)) if stamp.at else stamp
 
-    known, alive, override = told(record.known), told(record.alive), record.override
+    known, alive, override, transient = told(record.known), told(record.alive), record.override, record.transient
+    if transient is not None:
+        at = told(transient.stamp)
+        transient = replace(
+            transient,
+            since=there(transient.since),
+            at=at.at,
+            lag=at.lag,
+            began=there(transient.began),
+            due=transient.due + there(transient.began) - transient.began,
+        )
     if override is not None:
         at = told(override.stamp)
         override = replace(
@@ -52,6 +62,7 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
     return replace(
         record,
         override=override,
+        transient=transient,
         known_at=known.at,
         known_lag=known.lag,
         alive_at=alive.at,
@@ -91,7 +102,22 @@ def not_after(record: Record, now: float) -> Record:
     Left as they are, they would make all that is heard and asked until then look older than what is known, and an
     override would outlive a session's return. What was learned then of the senders' clocks is off by as much.
     """
-    known, alive, override = _by(record.known, now), _by(record.alive, now), record.override
+    known, alive, override, transient = (
+        _by(record.known, now),
+        _by(record.alive, now),
+        record.override,
+        record.transient,
+    )
+    if transient is not None:
+        at, began = _by(transient.stamp, now), min(transient.began, now)
+        transient = replace(
+            transient,
+            since=min(transient.since, now),
+            at=at.at,
+            lag=at.lag,
+            began=began,
+            due=transient.due + began - transient.began,
+        )
     if override is not None:
         at = _by(override.stamp, now)
         override = replace(
@@ -107,6 +133,7 @@ def not_after(record: Record, now: float) -> Record:
     return replace(
         record,
         override=override,
+        transient=transient,
         known_at=known.at,
         known_lag=known.lag,
         alive_at=alive.at,

@@ -30,6 +30,7 @@ from statusproxy.status.model import (
     Record,
     Release,
     SessionRules,
+    Transient,
 )
 from statusproxy.status.signals import Kind, Signal
 
@@ -57,6 +58,7 @@ class Statement(StrEnum):
     DISCONNECTED = "event: disconnected"
     CONNECTED = "event: connected"
     ALIVE = "event: a message"
+    TRANSIENT = "event: a transient state"
     KIN_CONNECTED = "another spelling: connected"
     KIN_ALIVE = "another spelling: a message"
     KEEPS = "gateway's list: a word of `keep`"
@@ -65,6 +67,7 @@ class Statement(StrEnum):
     SAYS_CONNECTED = "gateway: connected"
     DELETED = "client: deleted"
     RELEASED_BY_HAND = "operator: released"
+    LASTED = "clock: a transient state has lasted"
     TOO_OLD = "clock: nothing new for `max_age`"
 
 
@@ -133,6 +136,36 @@ def is_outlived(record: Record, details: Details, rules: SessionRules) -> bool:
     return -later_by(details.stamp, record.alive) > rules.alive_grace
 
 
+def is_outdated(record: Record, details: Details, rules: SessionRules) -> bool:
+    """The transient state is not newer than what is known (at the same moment the others win), or it is a repeat."""
+    if later_by(details.judged, record.known) <= 0:
+        return True
+    state = record.transient
+    return state is not None and later_by(details.judged, state.stamp) <= 0 and state.since <= details.judged.here
+
+
+def is_transient(record: Record, details: Details, rules: SessionRules) -> bool:
+    """The override in force is a transient state that lasted."""
+    return record.override is not None and record.override.transient
+
+
+def is_earlier(record: Record, details: Details, rules: SessionRules) -> bool:
+    """The override in force is a transient state that lasted, and began after this event."""
+    return is_transient(record, details, rules) and later_by(details.judged, _transient(record).stamp) < 0
+
+
+def is_due(record: Record, details: Details, rules: SessionRules) -> bool:
+    """A transient state has lasted long enough to count."""
+    return record.transient is not None and record.transient.due <= details.now
+
+
+def was_outlived(record: Record, details: Details, rules: SessionRules) -> bool:
+    """It is due, and a message is known that came more than the grace after its newest signal."""
+    if not is_due(record, details, rules):
+        return False
+    return -later_by(_transient(record).stamp, record.alive) > rules.alive_grace
+
+
 def is_as_new(record: Record, details: Details, rules: SessionRules) -> bool:
     """What the other spelling knows is not older than the disconnect."""
     return record.override is not None and later_by(details.judged, record.override.stamp) >= 0
@@ -191,6 +224,58 @@ def override(record: Record, details: Details) -> Record:
     )
     shown_at = None if standing is None else record.shown_at
     return replace(newest_state(record, details), override=begun, shown_at=shown_at)
+
+
+def transient_state(record: Record, details: Details) -> Record:
+    """The state is transient: a run of it begins or goes on. What is settled stays settled."""
+    standing, stamp, signal = record.transient, details.stamp, details.signal
+    assert stamp is not None
+    assert signal is not None
+    if standing is None:
+        here, now = details.judged.here, details.now
+        begun = Transient(
+            here, stamp.at, now, now + signal.grace, signal.event, signal.word, clock=stamp.clock, lag=stamp.lag
+        )
+        return replace(record, transient=begun)
+    if later_by(details.judged, standing.stamp) <= 0:
+        return replace(record, transient=replace(standing, since=min(standing.since, details.judged.here)))
+    newest = replace(standing, at=stamp.at, clock=stamp.clock, lag=stamp.lag, event=signal.event, word=signal.word)
+    return replace(record, transient=newest)
+
+
+def goes_on(record: Record, details: Details) -> Record:
+    """The state that lasted still does: what is to end the override must be newer than this."""
+    record = transient_state(record, details)
+    standing, newest = record.override, _transient(record)
+    assert standing is not None
+    moved = replace(standing, at=newest.at, clock=newest.clock, lag=newest.lag, event=newest.event, word=newest.word)
+    return replace(record, override=moved)
+
+
+def lasting_override(record: Record, details: Details) -> Record:
+    """An override begins with the transient state. What is settled stays settled: a late event may still tell more."""
+    lasted = _transient(record)
+    begun = Override(
+        since=lasted.since,
+        at=lasted.at,
+        began=details.now,
+        event=lasted.event,
+        word=lasted.word,
+        clock=lasted.clock,
+        lag=lasted.lag,
+        transient=True,
+    )
+    return replace(record, override=begun, shown_at=None)
+
+
+def transient_over(record: Record, details: Details) -> Record:
+    """The transient state ended without counting."""
+    return replace(record, transient=None)
+
+
+def _transient(record: Record) -> Transient:
+    assert record.transient is not None
+    return record.transient
 
 
 def evidence_route(record: Record, details: Details) -> Record:
@@ -275,33 +360,40 @@ _ANY: Final = tuple(Known)
 _K, _S, _R = Known, Statement, Release
 
 TABLE: Final[tuple[Row, ...]] = (
-    #   known       said                 where        rule                notes            known now      changed
-    Row(_ANY,       _S.DISCONNECTED,     is_late,     None,               None,            None,          None),
-    Row(_CLEAR,     _S.DISCONNECTED,     is_outlived, _R.ALIVE,           newest_state,    None,          None),
-    Row(_IN_FORCE,  _S.DISCONNECTED,     is_outlived, _R.ALIVE,           newest_state,    _K.CLEAR,      RELEASED),
-    Row(_CLEAR,     _S.DISCONNECTED,     always,      None,               override,        _K.OVERRIDDEN, STARTED),
-    Row(_IN_FORCE,  _S.DISCONNECTED,     always,      None,               override,        _K.OVERRIDDEN, REPEATED),
+    #   known      said                 where         rule                notes             known now       changed
+    Row(_ANY,      _S.DISCONNECTED,     is_late,      None,               None,             None,           None),
+    Row(_CLEAR,    _S.DISCONNECTED,     is_outlived,  _R.ALIVE,           newest_state,     None,           None),
+    Row(_IN_FORCE, _S.DISCONNECTED,     is_outlived,  _R.ALIVE,           newest_state,     _K.CLEAR,       RELEASED),
+    Row(_CLEAR,    _S.DISCONNECTED,     always,       None,               override,         _K.OVERRIDDEN,  STARTED),
+    Row(_IN_FORCE, _S.DISCONNECTED,     always,       None,               override,         _K.OVERRIDDEN,  REPEATED),
 
-    Row(_ANY,       _S.CONNECTED,        is_late,     None,               None,            None,          None),
-    Row(_IN_FORCE,  _S.CONNECTED,        always,      _R.CONNECTED_EVENT, newest_state,    _K.CLEAR,      RELEASED),
-    Row(_ANY,       _S.CONNECTED,        always,      None,               newest_state,    None,          None),
+    Row(_ANY,      _S.CONNECTED,        is_late,      None,               None,             None,           None),
+    Row(_IN_FORCE, _S.CONNECTED,        is_earlier,   None,               newest_state,     None,           None),
+    Row(_IN_FORCE, _S.CONNECTED,        always,       _R.CONNECTED_EVENT, newest_state,     _K.CLEAR,       RELEASED),
+    Row(_ANY,      _S.CONNECTED,        always,       None,               newest_state,     None,           None),
 
-    Row(_ANY,       _S.ALIVE,            is_no_newer, None,               None,            None,          None),
-    Row(_IN_FORCE,  _S.ALIVE,            outlives,    _R.ALIVE,           newest_message,  _K.CLEAR,      RELEASED),
-    Row(_ANY,       _S.ALIVE,            always,      None,               newest_message,  None,          None),
+    Row(_ANY,      _S.ALIVE,            is_no_newer,  None,               None,             None,           None),
+    Row(_IN_FORCE, _S.ALIVE,            outlives,     _R.ALIVE,           newest_message,   _K.CLEAR,       RELEASED),
+    Row(_ANY,      _S.ALIVE,            always,       None,               newest_message,   None,           None),
 
-    Row(_IN_FORCE,  _S.KIN_CONNECTED,    is_as_new,   _R.CONNECTED_EVENT, nothing_else,    _K.CLEAR,      RELEASED),
-    Row(_IN_FORCE,  _S.KIN_ALIVE,        outlives,    _R.ALIVE,           nothing_else,    _K.CLEAR,      RELEASED),
+    Row(_ANY,      _S.TRANSIENT,        is_outdated,  None,               None,             None,           None),
+    Row(_IN_FORCE, _S.TRANSIENT,        is_transient, None,               goes_on,          None,           None),
+    Row(_ANY,      _S.TRANSIENT,        always,       None,               transient_state,  None,           None),
+    Row(_CLEAR,    _S.LASTED,           was_outlived, _R.ALIVE,           transient_over,   None,           None),
+    Row(_CLEAR,    _S.LASTED,           is_due,       None,               lasting_override, _K.OVERRIDDEN,  STARTED),
 
-    Row(_NEW,       _S.KEEPS,            asked_since, None,               evidence_route,  _K.CAUGHT_UP,  None),
-    Row(_NEW,       _S.QR_CODE,          asked_since, None,               evidence_qr,     _K.CAUGHT_UP,  None),
-    Row(_NEW,       _S.CREATED,          asked_since, None,               evidence_create, _K.CAUGHT_UP,  None),
-    Row(_CAUGHT_UP, _S.SAYS_CONNECTED,   is_fresh,    _R.RECONNECTED,     connected_now,   _K.CLEAR,      RELEASED),
+    Row(_IN_FORCE, _S.KIN_CONNECTED,    is_as_new,    _R.CONNECTED_EVENT, nothing_else,     _K.CLEAR,       RELEASED),
+    Row(_IN_FORCE, _S.KIN_ALIVE,        outlives,     _R.ALIVE,           nothing_else,     _K.CLEAR,       RELEASED),
 
-    Row(_CLEAR,     _S.DELETED,          always,      _R.DELETED,         nothing_known,   None,          None),
-    Row(_IN_FORCE,  _S.DELETED,          always,      _R.DELETED,         nothing_known,   _K.CLEAR,      RELEASED),
-    Row(_IN_FORCE,  _S.RELEASED_BY_HAND, always,      _R.OPERATOR,        connected_now,   _K.CLEAR,      RELEASED),
-    Row(_IN_FORCE,  _S.TOO_OLD,          always,      _R.EXPIRED,         settled,         _K.CLEAR,      RELEASED),
+    Row(_NEW,      _S.KEEPS,            asked_since,  None,               evidence_route,   _K.CAUGHT_UP,   None),
+    Row(_NEW,      _S.QR_CODE,          asked_since,  None,               evidence_qr,      _K.CAUGHT_UP,   None),
+    Row(_NEW,      _S.CREATED,          asked_since,  None,               evidence_create,  _K.CAUGHT_UP,   None),
+    Row(_CAUGHT_UP,_S.SAYS_CONNECTED,   is_fresh,     _R.RECONNECTED,     connected_now,    _K.CLEAR,       RELEASED),
+
+    Row(_CLEAR,    _S.DELETED,          always,       _R.DELETED,         nothing_known,    None,           None),
+    Row(_IN_FORCE, _S.DELETED,          always,       _R.DELETED,         nothing_known,    _K.CLEAR,       RELEASED),
+    Row(_IN_FORCE, _S.RELEASED_BY_HAND, always,       _R.OPERATOR,        connected_now,    _K.CLEAR,       RELEASED),
+    Row(_IN_FORCE, _S.TOO_OLD,          always,       _R.EXPIRED,         settled,          _K.CLEAR,       RELEASED),
 )  # fmt: skip
 """Every row. Of a cell without any (a QR code for a session without override) nothing comes."""
 
@@ -314,6 +406,7 @@ _SIGNALS: Final = {
     Kind.DISCONNECTED: Statement.DISCONNECTED,
     Kind.CONNECTED: Statement.CONNECTED,
     Kind.ALIVE: Statement.ALIVE,
+    Kind.TRANSIENT: Statement.TRANSIENT,
 }
 
 
@@ -340,19 +433,25 @@ def step(record: Record, said: Statement, details: Details, rules: SessionRules)
     change = None if row.changed is None else _change(row, row.changed, record, details)
     if row.known_now is Known.CLEAR:
         record = replace(record, override=None, released=row.rule, released_at=details.now, shown_at=None)
-    return Step(row.notes(record, details), change, True)
+    record = row.notes(record, details)
+    if record.transient is not None and later_by(record.transient.stamp, record.known) <= 0:
+        record = replace(record, transient=None)
+    return Step(record, change, True)
 
 
 def _change(row: Row, what: str, record: Record, details: Details) -> Change:
     """The line of history that a row writes; `record` is as it was before."""
-    at, signal = details.judged.here, details.signal
+    at = details.judged.here
     if row.rule is not None:
         reason = row.rule.value
         if row.where is is_outlived:
             at = record.alive.here  # the message ends the override, not the event
     else:
-        assert signal is not None
-        reason = signal.event if signal.word is None else f"{signal.event} {signal.word}"
+        cause: Signal | Transient | None = details.signal
+        if row.said is Statement.LASTED:
+            cause, at = _transient(record), _transient(record).since
+        assert cause is not None
+        reason = cause.event if cause.word is None else f"{cause.event} {cause.word}"
     return Change(record.session, what, reason, at, details.now, record.gateway_said)
 
 

@@ -96,4 +96,9 @@ class Unsaved:
 
 def decides(record: Record) -> tuple[object, ...]:
     """The part of a record that decides what is shown, now or later."""
+    return (*shows(record), record.transient)
+
+
+def shows(record: Record) -> tuple[object, ...]:
+    """The part of a record that decides what is shown now."""
     return (record.verdict, record.known_at, record.override, record.released, record.released_at)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Stamp, Translated
-from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
+from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules, Transient
 from statusproxy.status.signals import Kind, Signal
 from statusproxy.status.transitions import (
     SOURCES,
@@ -32,7 +32,7 @@ ROUTE, OTHER = "/api/channels", "/api/sessions"
 DOWN, UP, ALIVE = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE
 CLEAR, LOST, CAUGHT_UP = Known.CLEAR, Known.OVERRIDDEN, Known.CAUGHT_UP
 S, R = Statement, Release
-EVENTS = {S.DISCONNECTED: DOWN, S.CONNECTED: UP, S.ALIVE: ALIVE}
+EVENTS = {S.DISCONNECTED: DOWN, S.CONNECTED: UP, S.ALIVE: ALIVE, S.TRANSIENT: Kind.TRANSIENT}
 KIN = {S.KIN_CONNECTED: UP, S.KIN_ALIVE: ALIVE}
 ANSWERS = (S.KEEPS, S.QR_CODE, S.CREATED, S.SAYS_CONNECTED)
 
@@ -104,6 +104,14 @@ CASES: list[tuple[Known, Statement, float, float, Release | None, Known, str | N
     (CAUGHT_UP, S.ALIVE,            160.0, 0.0,   None,              CAUGHT_UP, None,       True),
     (CAUGHT_UP, S.ALIVE,            160.5, 0.0,   None,              CLEAR,     "released", True),
 
+    (CLEAR,     S.TRANSIENT,        100.0, 0.0,   None,              CLEAR,     None,       False),
+    (CLEAR,     S.TRANSIENT,        101.0, 0.0,   None,              CLEAR,     None,       True),
+    (LOST,      S.TRANSIENT,        101.0, 0.0,   None,              LOST,      None,       True),   # is not weakened
+    (CAUGHT_UP, S.TRANSIENT,        101.0, 0.0,   None,              CAUGHT_UP, None,       True),
+    (CLEAR,     S.LASTED,           200.0, 0.0,   None,              CLEAR,     None,       False),  # nothing has
+    (LOST,      S.LASTED,           200.0, 0.0,   None,              LOST,      None,       False),
+    (CAUGHT_UP, S.LASTED,           200.0, 0.0,   None,              CAUGHT_UP, None,       False),
+
     (CLEAR,     S.KIN_CONNECTED,    200.0, 0.0,   None,              CLEAR,     None,       False),
     (LOST,      S.KIN_CONNECTED,    99.0,  0.0,   None,              LOST,      None,       False),
     (LOST,      S.KIN_CONNECTED,    100.0, 0.0,   None,              CLEAR,     "released", True),
@@ -169,14 +177,72 @@ def test_a_cell_of_the_table(
         assert done.record is record
 
 
+CONNECTING = Transient(since=140.0, at=150.0, began=142.0, due=232.0, event="ev", word="connecting")
+LASTING = replace(
+    RECORDS[CLEAR], shown_at=240.0, transient=CONNECTING,
+    override=Override(140.0, 150.0, 232.0, "ev", "connecting", transient=True),
+)  # fmt: skip
+WAITING = replace(RECORDS[CLEAR], transient=CONNECTING)
+BESIDE = replace(RECORDS[LOST], transient=CONNECTING)
+"""A transient state since 140, its newest signal of 150: counting since 232; to count then; beside an override."""
+
+TRANSIENT_CASES: list[tuple[Record, Statement, float, float, Release | None, Known, str | None, bool]] = [
+    # known,   said,           at,    message, rule off,          known now, changed,    transient still
+    (WAITING, S.LASTED,       230.9, 0.0,   None,              CLEAR,     None,       True),   # not due
+    (WAITING, S.LASTED,       231.0, 0.0,   None,              LOST,      "started",  True),
+    (WAITING, S.LASTED,       231.0, 210.0, None,              LOST,      "started",  True),   # within the grace
+    (WAITING, S.LASTED,       231.0, 210.5, None,              CLEAR,     None,       False),  # outlived
+    (WAITING, S.LASTED,       231.0, 210.5, R.ALIVE,           LOST,      "started",  True),
+    (BESIDE,  S.LASTED,       231.0, 0.0,   None,              LOST,      None,       True),
+    (WAITING, S.CONNECTED,    149.0, 0.0,   None,              CLEAR,     None,       True),   # before it
+    (WAITING, S.CONNECTED,    150.0, 0.0,   None,              CLEAR,     None,       False),  # Connected wins
+    (BESIDE,  S.CONNECTED,    149.0, 0.0,   None,              CLEAR,     "released", True),
+    (BESIDE,  S.CONNECTED,    150.0, 0.0,   None,              CLEAR,     "released", False),
+    (LASTING, S.CONNECTED,    149.0, 0.0,   None,              LOST,      None,       True),
+    (LASTING, S.CONNECTED,    150.0, 0.0,   None,              CLEAR,     "released", False),
+    (WAITING, S.DISCONNECTED, 149.0, 0.0,   None,              LOST,      "started",  True),
+    (WAITING, S.DISCONNECTED, 150.0, 0.0,   None,              LOST,      "started",  False),
+    (LASTING, S.DISCONNECTED, 149.0, 0.0,   None,              LOST,      "repeated", True),
+    (LASTING, S.DISCONNECTED, 151.0, 0.0,   None,              LOST,      "repeated", False),
+    (LASTING, S.ALIVE,        210.0, 0.0,   None,              LOST,      None,       True),   # within the grace
+    (LASTING, S.ALIVE,        210.5, 0.0,   None,              CLEAR,     "released", True),   # it is not due again
+    (LASTING, S.TRANSIENT,    160.0, 0.0,   None,              LOST,      None,       True),
+    (LASTING, S.QR_CODE,      240.0, 0.0,   None,              CAUGHT_UP, None,       True),
+    (LASTING, S.DELETED,      240.0, 0.0,   None,              CLEAR,     "released", False),
+    (WAITING, S.DELETED,      240.0, 0.0,   None,              CLEAR,     None,       False),
+    (LASTING, S.RELEASED_BY_HAND, 240.0, 0.0, None,            CLEAR,     "released", False),
+    (LASTING, S.TOO_OLD,      240.0, 0.0,   None,              CLEAR,     "released", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("record", "said", "at", "message_at", "off", "after", "changed", "still"), TRANSIENT_CASES)
+def test_a_transient_state_beside_each_statement(
+    record: Record,
+    said: Statement,
+    at: float,
+    message_at: float,
+    off: Release | None,
+    after: Known,
+    changed: str | None,
+    still: bool,
+) -> None:
+    record = replace(record, alive_at=message_at)
+    told = details(said, at)
+    done = step(record, said, told, RULES if off is None else without(off))
+    assert known(done.record, told.source) is after
+    assert (done.change.what if done.change else None, done.record.transient is not None) == (changed, still)
+
+
 def test_every_cell_is_walked() -> None:
     assert {(before, said) for before, said, *_ in CASES} == set(product(Known, Statement))
 
 
 def test_every_row_applies_somewhere_and_says_what_is_known_then() -> None:
     walked: list[Row] = []
-    for before, said, at, message_at, off, after, changed, _ in CASES:
-        record = replace(RECORDS[before], alive_at=message_at)
+    cases = [(RECORDS[case[0]], *case[1:]) for case in CASES] + TRANSIENT_CASES
+    for record, said, at, message_at, off, after, changed, _ in cases:
+        before = known(record)
+        record = replace(record, alive_at=message_at)
         row = row_of(record, said, details(said, at), RULES if off is None else without(off))
         if row is not None:
             walked.append(row)
@@ -322,6 +388,54 @@ def test_of_a_deleted_session_only_what_keeps_older_events_out_is_left(before: K
     )  # fmt: skip
     assert done.record == left
     assert step_own(replace(record, known_at=500.0), S.DELETED, 200.0, RULES).record.known_at == 520.0
+
+
+# Transient states
+
+
+def connecting(at: float | None, grace: float = 90.0) -> Signal:
+    return replace(signal(Kind.TRANSIENT, at), word="connecting", grace=grace)
+
+
+def test_a_transient_state_is_noted_and_leaves_what_is_settled() -> None:
+    when = Translated(Stamp(150.0, "/in", 3.0), Stamp(150.0, "/in", 2.0))
+    done = step_signal(RECORDS[CLEAR], connecting(150.0), when, 155.0, RULES)
+    begun = Transient(
+        since=152.0, at=150.0, began=155.0, due=245.0, event="connection.update", word="connecting",
+        clock="/in", lag=3.0,
+    )  # fmt: skip
+    assert done == Step(replace(RECORDS[CLEAR], transient=begun), None, True)
+
+
+def test_its_repeats_put_nothing_off_and_the_newest_is_what_others_are_compared_with() -> None:
+    later = step_signal(WAITING, connecting(170.0), Translated(Stamp(170.0), Stamp(170.0)), 171.0, RULES).record
+    assert later.transient == replace(CONNECTING, at=170.0, event="connection.update")
+    earlier = step_signal(later, connecting(130.0), Translated(Stamp(130.0), Stamp(130.0)), 175.0, RULES).record
+    assert earlier.transient == replace(CONNECTING, since=130.0, at=170.0, event="connection.update")
+
+
+def test_what_lasted_begins_an_override_with_its_own_word_from_its_first_signal_on() -> None:
+    done = step_own(WAITING, S.LASTED, 232.0, RULES)
+    begun = Override(since=140.0, at=150.0, began=232.0, event="ev", word="connecting", transient=True)
+    expected = Change("sales", "started", "ev connecting", 140.0, 232.0, "open")
+    assert done == Step(replace(WAITING, override=begun), expected, True)
+
+
+def test_while_it_lasts_its_newest_signal_moves_on_and_evidence_stays() -> None:
+    seen = step_answer(LASTING, S.QR_CODE, 240.0, 241.0, RULES).record
+    done = step_signal(seen, connecting(250.0), Translated(Stamp(250.0), Stamp(250.0)), 251.0, RULES)
+    standing = done.record.override
+    assert standing is not None
+    assert (standing.at, standing.began, standing.since, standing.caught_up) == (250.0, 232.0, 140.0, Evidence.QR)
+    assert done.change is None
+
+
+def test_a_disconnect_takes_the_place_of_what_lasted() -> None:
+    done = step_signal(LASTING, signal(DOWN, 145.0), Translated(Stamp(145.0), Stamp(145.0)), 250.0, RULES)
+    standing = done.record.override
+    assert standing is not None
+    assert (standing.word, standing.at, standing.began, standing.transient) == ("disc", 145.0, 250.0, False)
+    assert done.record.shown_at == 240.0
 
 
 # Other spellings of the same session

@@ -1,8 +1,8 @@
-"""Overrides that are too old end some at a time, and all in the end."""
+"""What is due is judged some at a time, and all in the end; a timer wakes for transient states."""
 
 import asyncio
 
-from statusproxy.registry.expiry import AT_ONCE, Expiry
+from statusproxy.registry.deadlines import AT_ONCE, Deadlines
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
 
@@ -19,9 +19,9 @@ async def looked(count: int, now: float) -> tuple[list[int], int]:
     sessions, ended = lost(count), []
 
     def look() -> None:
-        ended.append(len(expiry.look(now)))
+        ended.append(len(deadlines.look(now)))
 
-    expiry = Expiry(sessions, look)
+    deadlines = Deadlines(sessions, look)
     look()
     for _ in range(5):
         await asyncio.sleep(0)
