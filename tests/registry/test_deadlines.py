@@ -5,6 +5,8 @@ import asyncio
 from statusproxy.registry.deadlines import AT_ONCE, Deadlines
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from tests.proxy.loop_clock import LoopClock
 
 
 def lost(count: int) -> SessionMap:
@@ -26,6 +28,59 @@ async def looked(count: int, now: float) -> tuple[list[int], int]:
     for _ in range(5):
         await asyncio.sleep(0)
     return ended, sessions.overrides
+
+
+def connecting(count: int) -> SessionMap:
+    sessions = SessionMap()
+    for number in range(count):
+        signal = Signal(Kind.TRANSIENT, f"s{number}", None, "ev", "connecting", None, None, 90.0)
+        sessions.hear(Reading(Verdict.SIGNAL, "ev", signal.session, signal), 100.0)
+    return sessions
+
+
+class Awake:
+    """Deadlines of a map, with what their looks found; `now` is our own clock, which goes as the loop's does."""
+
+    def __init__(self, sessions: SessionMap) -> None:
+        self.found: list[int] = []
+        self.deadlines = Deadlines(sessions, self.look)
+        self.begun = asyncio.get_running_loop().time()
+
+    def now(self) -> float:
+        return 100.0 + asyncio.get_running_loop().time() - self.begun
+
+    def look(self) -> None:
+        now = self.now()
+        self.found.append(len(self.deadlines.look(now)))
+        self.deadlines.watch(now)
+
+
+async def test_a_timer_wakes_when_a_transient_state_counts(loop_clock: LoopClock) -> None:
+    sessions = connecting(1)
+    awake = Awake(sessions)
+    awake.deadlines.watch(awake.now())
+    await loop_clock.move(89.9)
+    assert (awake.found, sessions.overrides) == ([], 0)
+    await loop_clock.move(0.2)
+    assert (awake.found, sessions.overrides) == ([1], 1)
+
+
+async def test_many_count_in_turns(loop_clock: LoopClock) -> None:
+    sessions = connecting(2 * AT_ONCE + 5)
+    awake = Awake(sessions)
+    awake.deadlines.watch(awake.now())
+    await loop_clock.move(90.1)
+    assert (sum(awake.found), max(awake.found), sessions.overrides) == (2 * AT_ONCE + 5, AT_ONCE, 2 * AT_ONCE + 5)
+
+
+async def test_what_ended_wakes_nobody_and_neither_does_what_is_closed(loop_clock: LoopClock) -> None:
+    sessions = connecting(1)
+    awake = Awake(sessions)
+    awake.deadlines.watch(awake.now())
+    awake.deadlines.close()
+    awake.deadlines.close()
+    await loop_clock.move(1_000.0)
+    assert awake.found == []
 
 
 async def test_what_is_not_too_old_stands() -> None:

@@ -6,7 +6,7 @@ from statusproxy.clock import OwnClock
 from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.status.clocks import Written
 from statusproxy.status.doubtful_age import SETTLING
-from statusproxy.status.model import Override, Record
+from statusproxy.status.model import Override, Record, Transient
 
 BASE = 4_000.0
 NOW = 10_000.0
@@ -28,6 +28,10 @@ def heard(at: float, written: Written | None = None) -> Record:
 
 def lost(began: float) -> Record:
     return Record("sales", override=Override(since=began, at=began, began=began, event="close"))
+
+
+def connecting(began: float) -> Record:
+    return Record("sales", transient=Transient(since=began, at=began, began=began, due=began + 90.0, event="e"))
 
 
 def test_within_one_boot_ages_are_told_by_the_clock_that_goes_on() -> None:
@@ -70,8 +74,8 @@ def test_what_is_in_doubt_is_doubted_by_the_next_start_as_well() -> None:
     stage = Stage("two")
     stage.ages.take_over([lost(9_000.0)], NOW)
     written = Written("two", BASE)
-    told = stage.ages.as_stored([lost(9_000.0), lost(NOW + 1), heard(9_000.0)], 0.0)
-    assert [record.written for record in told] == [None, written, written]
+    told = stage.ages.as_stored([lost(9_000.0), connecting(9_000.0), lost(NOW + 1), heard(9_000.0)], 0.0)
+    assert [record.written for record in told] == [None, None, written, written]
     stage.even += SETTLING
     stage.clock.now()
     assert [record.written for record in stage.ages.as_stored([lost(9_000.0)], 0.0)] == [written]

@@ -1,5 +1,6 @@
 """The session-state map: when an override starts, when it ends, and that order of delivery does not matter."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -162,6 +163,119 @@ def test_any_order_of_delivery_ends_in_the_same_map(events: list[tuple[str, Kind
 
     shuffled = data.draw(st.permutations([*events, *events[:3]]))
     assert end(events) == end(shuffled)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["sales", "Sales"]),
+            st.sampled_from([DOWN, UP, ALIVE, Kind.TRANSIENT]),
+            st.integers(1, 9).map(lambda step: step * 25.0),
+        ),
+        max_size=14,
+    ),
+    st.data(),
+)
+def test_with_transient_states_any_order_of_delivery_ends_in_the_same_map_too(
+    events: list[tuple[str, Kind, float]], data: st.DataObject
+) -> None:
+    looks = data.draw(st.lists(st.integers(0, 20), max_size=4))
+
+    def end(order: list[tuple[str, Kind, float]]) -> dict[str, tuple[object, ...]]:
+        sessions = SessionMap()
+        for arrival, (session, kind, at) in enumerate(order, start=1000):
+            hear(sessions, session, kind, at=at, arrival=float(arrival))
+            if arrival - 1000 in looks:
+                sessions.judge_transient(arrival + 90.0)
+        sessions.judge_transient(1e6)
+        return {
+            one.session: (
+                one.override and (one.override.at, one.override.word),
+                one.verdict,
+                one.known_at,
+                one.alive_at,
+            )
+            for one in sessions.records()
+        }
+
+    shuffled = data.draw(st.permutations([*events, *events[:3]]))
+    assert end(events) == end(shuffled)
+
+
+# Transient states
+
+
+def transient(sessions: SessionMap, session: str, at: float, grace: float = 90.0) -> str:
+    signal = Signal(Kind.TRANSIENT, session, at, "ev", "connecting", None, None, grace)
+    return sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), at).verdict
+
+
+def test_a_transient_state_counts_once_it_has_lasted() -> None:
+    sessions = SessionMap()
+    assert transient(sessions, "sales", 100.0) == "applied"
+    assert (sessions.has_overrides, sessions.transient_due) == (False, 190.0)
+    assert sessions.judge_transient(189.9) == ()
+    [change] = sessions.judge_transient(190.0)
+    assert (change.what, change.reason, change.at, change.recorded_at) == ("started", "ev connecting", 100.0, 190.0)
+    assert (override(sessions, "sales").word, sessions.transient_due) == ("connecting", math.inf)
+    assert transient(sessions, "sales", 200.0) == "applied"
+    assert sessions.judge_transient(1e6) == ()
+
+
+def test_one_that_ends_in_time_changes_nothing() -> None:
+    sessions = SessionMap()
+    transient(sessions, "sales", 100.0)
+    hear(sessions, "sales", UP, at=150.0)
+    assert sessions.judge_transient(1e6) == ()
+    assert record(sessions, "sales").transient is None
+
+
+def test_each_transient_state_has_its_own_moment_and_its_own_grace() -> None:
+    sessions = SessionMap()
+    for session, at, grace in (("a", 100.0, 90.0), ("b", 110.0, 10.0), ("c", 120.0, 90.0)):
+        transient(sessions, session, at, grace)
+    assert [change.session for change in sessions.judge_transient(190.0)] == ["a", "b"]
+    assert (in_force(sessions), sessions.transient_due) == ({"a", "b"}, 210.0)
+
+
+def test_so_many_at_once_the_others_stay_due() -> None:
+    sessions = SessionMap()
+    for number in range(5):
+        transient(sessions, f"s{number}", 100.0 + number)
+    assert len(sessions.judge_transient(500.0, 3)) == 3
+    assert sessions.transient_due == 193.0
+    assert len(sessions.judge_transient(500.0, 3)) == 2
+
+
+def test_a_transient_state_is_saved_before_it_counts_and_makes_no_answer_outdated() -> None:
+    sessions = SessionMap()
+    hear(sessions, "sales", UP, at=50.0)
+    sessions.take_unsaved()
+    version = sessions.version
+    transient(sessions, "sales", 100.0)
+    assert ([one.session for one in sessions.take_unsaved()[0]], sessions.version) == (["sales"], version)
+    sessions.judge_transient(190.0)
+    assert sessions.version > version
+
+
+def test_a_session_forgotten_takes_its_transient_state_with_it() -> None:
+    sessions = SessionMap()
+    transient(sessions, "sales", 100.0)
+    sessions.forget("sales", 110.0)
+    assert sessions.judge_transient(1e6) == ()
+
+
+@pytest.mark.parametrize(
+    ("doubted_at", "now", "due"), [(None, 120.0, 190.0), (None, 170.0, 200.0), (170.0, 170.0, 260.0)]
+)
+def test_after_a_start_its_end_has_time_to_come_in(doubted_at: float | None, now: float, due: float) -> None:
+    sessions = SessionMap()
+    transient(sessions, "sales", 100.0)
+    loaded = SessionMap()
+    loaded.load(sessions.records(), doubted_at, now)
+    assert loaded.transient_due == due
+    assert loaded.judge_transient(due - 0.1) == ()
+    assert len(loaded.judge_transient(due)) == 1
 
 
 # Ending: connected-event

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Written
-from statusproxy.status.model import Change, Evidence, Override, Record, Release
+from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
 from statusproxy.status.signals import Kind
 from statusproxy.status.stored_times import moved, moved_change, not_after, told_anew
 
@@ -17,6 +17,7 @@ RECORD = Record(
     "sales", Kind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
     released=Release.ALIVE, released_at=NOW - 500, known_clock="/in", known_lag=90.0, alive_clock="/in", alive_lag=90.0,
     lags=(("/in", 90.0),), shown_at=NOW + 4,
+    transient=Transient(since=NOW - 5, at=NOW - 85, began=NOW + 1, due=NOW + 91, event="e", clock="/in", lag=90.0),
 )  # fmt: skip
 UNTIMED = replace(
     RECORD, known_at=NOW, known_clock=None, known_lag=0.0, alive_at=0.0, alive_clock=None, alive_lag=0.0,
@@ -83,6 +84,11 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
         assert max(moments) <= past
     assert not_after(replace(RECORD, override=None), past) == replace(not_after(RECORD, past), override=None)
     assert not_after(RECORD, past).known_at == RECORD.known_at  # the sender's own
+    state = not_after(RECORD, past).transient
+    assert state is not None
+    assert (state.since, state.at, state.stamp.here, state.began, state.due) == (
+        past, NOW - 85, past, past, past + 90
+    )  # fmt: skip
     assert not_after(RECORD, past).lags == (("/in", 90.0 - 3_602),)
 
 
@@ -94,6 +100,7 @@ def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
         override=replace(
             OVERRIDE, since=20.0, at=21.0, clock="/in", lag=1.0, began=22.0, caught_up_at=23.0, seen_on=(("/a", 24.0),)
         ),
+        transient=Transient(30.0, 31.0, 32.0, 122.0, "e", clock="/in", lag=1.0),
     )  # fmt: skip
     assert moved(before, 100.0) == replace(
         before, heard_at=110.0, gateway_said_at=111.0, released_at=112.0, shown_at=113.0,
@@ -102,6 +109,7 @@ def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
             before.override or OVERRIDE, since=120.0, lag=101.0, began=122.0, caught_up_at=123.0,
             seen_on=(("/a", 124.0),),
         ),
+        transient=Transient(130.0, 31.0, 132.0, 222.0, "e", clock="/in", lag=101.0),
     )  # fmt: skip
 
 
@@ -113,6 +121,7 @@ def test_of_a_clock_that_was_set_back_each_moment_still_to_come_is_now() -> None
             OVERRIDE, since=99.0, at=110.0, clock="/in", lag=5.0, began=120.0, caught_up_at=130.0,
             seen_on=(("/a", 80.0), ("/b", 140.0)),
         ),
+        transient=Transient(99.0, 110.0, 120.0, 210.0, "e", clock="/in", lag=5.0),
     )  # fmt: skip
     assert not_after(before, 100.0) == replace(
         before, heard_at=100.0, known_at=100.0, alive_lag=50.0, lags=(("/in", 40.0),),
@@ -120,6 +129,7 @@ def test_of_a_clock_that_was_set_back_each_moment_still_to_come_is_now() -> None
             before.override or OVERRIDE, lag=-10.0, began=100.0, caught_up_at=100.0,
             seen_on=(("/a", 80.0), ("/b", 100.0)),
         ),
+        transient=Transient(99.0, 110.0, 100.0, 190.0, "e", clock="/in", lag=-10.0),
     )  # fmt: skip
     assert not_after(replace(before, override=replace(OVERRIDE, caught_up_at=None)), 1e10).override == replace(
         OVERRIDE, caught_up_at=None
