@@ -32,6 +32,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """When it was lost; where no correction is in force, when the last one ended."""
     reason: str | None = None
     """The event that began it; where no correction is in force, how the last one ended."""
+    word: str | None = None
+    """The state word with which that event said so; `None` where it said so by itself."""
     caught_up: str | None = None
     """What showed that the gateway knows of the disconnect: `list`, `qr` or `created`."""
     caught_up_on: list[str] = []
@@ -45,6 +47,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     gateway_said: str | None = None
     """The gateway's own word, as far as it passed by."""
     gateway_said_at: Moment = None
+    transient: str | None = None
+    """The event and word of a transient state, such as `connecting`, that does not count yet."""
+    transient_due: Moment = None
+    """When it counts, if it lasts."""
     released: str | None = None
     """How the last correction ended."""
     released_at: Moment = None

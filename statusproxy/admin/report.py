@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from statusproxy.admin.messages import ChangeLine, DamageLine, Moment, Session
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.model import Change, Record
+from statusproxy.status.model import Change, Override, Record, Transient
 from statusproxy.store.damage import Damage
 
 
@@ -21,6 +21,7 @@ def session_report(record: Record, word: Word | None = None) -> Session:
     Where that is newer than what the record has, it is told.
     """
     override = record.override
+    waiting = record.transient if override is None else None
     said, said_at = record.gateway_said, record.gateway_said_at
     if word is not None and word.at > (said_at or 0):
         said, said_at = word
@@ -31,6 +32,7 @@ def session_report(record: Record, word: Word | None = None) -> Session:
         shown_at=moment(record.shown_at),
         since=moment(override.since if override is not None else record.released_at),
         reason=_reason(record),
+        word=override.word if override is not None else None,
         caught_up=override.caught_up if override is not None else None,
         caught_up_on=[route for route, _ in override.seen_on] if override is not None else [],
         last_event=record.event,
@@ -40,6 +42,8 @@ def session_report(record: Record, word: Word | None = None) -> Session:
         known_at=moment(record.known.here),
         gateway_said=said,
         gateway_said_at=moment(said_at),
+        transient=_cause(waiting) if waiting is not None else None,
+        transient_due=moment(waiting.due) if waiting is not None else None,
         released=record.released.value if record.released is not None else None,
         released_at=moment(record.released_at),
     )
@@ -70,8 +74,11 @@ def damage_report(damage: Damage) -> DamageLine:
     )
 
 
+def _cause(state: Override | Transient) -> str:
+    return state.event if state.word is None else f"{state.event} {state.word}"
+
+
 def _reason(record: Record) -> str | None:
     if record.override is not None:
-        word = record.override.word
-        return record.override.event if word is None else f"{record.override.event} {word}"
+        return _cause(record.override)
     return record.released.value if record.released is not None else None

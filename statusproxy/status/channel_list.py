@@ -16,13 +16,15 @@ from typing import Final, cast
 
 import msgspec
 
-from statusproxy.status.channel_object import ChannelObject, ObjectReader, Scalar
-from statusproxy.status.fields import Path
+from statusproxy.status.channel_object import ChannelObject, ObjectReader
+from statusproxy.status.fields import Path, fold_word
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
 from statusproxy.status.model import Said
 from statusproxy.status.pieces import TooLargeError
 from statusproxy.status.places import Span, as_text
+from statusproxy.status.set_values import OTHERWISE, SetValue, any_values, named_words, values_for
+from statusproxy.status.splice import Edit
 
 _LOOKED_AT: Final = 16_384
 """Elements between two yields where each takes 0.1 µs."""
@@ -34,8 +36,9 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     list: tuple[Path, ...]
     """Where the channels are: the first of these that leads to an array (of one channel: also to an object)."""
     id: tuple[Path, ...]
-    set: Mapping[str, Scalar]
-    """The members that tell a channel's status, and the value each gets where the channel is disconnected."""
+    set: Mapping[str, SetValue]
+    """The members that tell a channel's status, and the value each gets where the channel is disconnected. A name with
+    dots leads into objects."""
     keep: frozenset[str] = frozenset()
     """Words that tell the user more than "disconnected": a member that says one of them stays as it is."""
     connected: frozenset[str] = frozenset({"connected", "open"})
@@ -52,7 +55,28 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     @cached_property
     def object_reader(self) -> ObjectReader:
         """What reads a channel's object."""
-        return ObjectReader(self.set, self.keep, self.connected)
+        return ObjectReader(any_values(self.set), self.keep, self.connected)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return named_words(self.set)
+
+    @cached_property
+    def _readers(self) -> dict[str, ObjectReader]:
+        return {}
+
+    def reader_for(self, word: str | None) -> ObjectReader:
+        """What reads the object of a channel that is disconnected by an event with this word, or without one."""
+        if not self._named:
+            return self.object_reader
+        folded = OTHERWISE if word is None else fold_word(word)
+        if folded not in self._named:
+            folded = OTHERWISE
+        reader = self._readers.get(folded)
+        if reader is None:
+            values = values_for(self.set, folded)
+            reader = self._readers[folded] = ObjectReader(values, self.keep, self.connected)
+        return reader
 
 
 _NO_IDS: Final = ChannelIds(frozenset())
@@ -190,12 +214,21 @@ class ChannelList:
         """The objects of a channel, in their order."""
         found = self._objects.get(channel)
         if found is None:
-            if self._repeated and channel in self._repeated:
-                found = tuple(map(self._object, self._repeated[channel]))
-            else:
-                found = (self._object(self.place(channel)),)
-            self._objects[channel] = found
+            reader = self.rule.object_reader
+            found = self._objects[channel] = tuple(self._object(index, reader) for index in self._indices(channel))
         return found
+
+    def _indices(self, channel: str) -> Sequence[int]:
+        if self._repeated and channel in self._repeated:
+            return self._repeated[channel]
+        return (self.place(channel),)
+
+    def edits(self, channel: str, word: str | None) -> list[Edit]:
+        """What changes so that a channel reads disconnected, by an event with this word, or without one."""
+        reader = self.rule.reader_for(word)
+        if reader is self.rule.object_reader:
+            return [edit for one in self.objects(channel) for edit in one.edits]
+        return [edit for index in self._indices(channel) for edit in self._object(index, reader).edits]
 
     def place(self, channel: str) -> int:
         """How many channels stand before this one in the answer."""
@@ -216,10 +249,10 @@ class ChannelList:
         """How many ids the answer names."""
         return len(self.ids.exact)
 
-    def _object(self, index: int) -> ChannelObject:
+    def _object(self, index: int, reader: ObjectReader) -> ChannelObject:
         part = self._part(index)
         start, end = part.span(index - part.first)
-        return self.rule.object_reader.read(as_text(self.body[start:end]), start)
+        return reader.read(as_text(self.body[start:end]), start)
 
     def _part(self, index: int) -> Part:
         parts = self._parts

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
 
-from statusproxy.status.fields import fold_word, parse, usable_text
-from statusproxy.status.places import after_space, after_value, member_name
+from statusproxy.status.fields import Path, fold_word, parse, parse_path, usable_text
+from statusproxy.status.places import after_space, after_value, locate, member_name
+from statusproxy.status.set_values import Scalar
 from statusproxy.status.splice import Edit
-
-Scalar = str | bool | int | float | None
 
 _LONGEST_KNOWN: Final = 64
 """Characters of the longest value that is remembered with what it means. Status words are short."""
@@ -44,7 +44,9 @@ class ObjectReader:
         self._keep = frozenset(map(fold_word, keep))
         self._connected = frozenset(map(fold_word, connected))
         self._known: dict[str, dict[str, _Value]] = {name: {} for name in values}
-        names = "|".join(map(re.escape, values)) or "(?!)"
+        self._nested: dict[str, Path] = {name: parse_path(name) for name in values if "." in name}
+        self._flat = values.keys() - self._nested.keys()
+        names = "|".join(map(re.escape, sorted(self._flat))) or "(?!)"
         others = _OTHERS % f'(?!(?:{names})")'
         self._others = re.compile(others, re.DOTALL).match
         self._usual = re.compile(
@@ -57,7 +59,7 @@ class ObjectReader:
 
         A value that is no object says nothing.
         """
-        usual = self._usual(text)
+        usual = None if self._nested else self._usual(text)
         if usual is not None:
             name = usual[1]
             if name is None:
@@ -90,12 +92,20 @@ class ObjectReader:
             else:
                 position = member.end()
             name = member_name(member[1])
-            if name not in self._values:
+            if name not in self._flat:
                 continue
             value = self._value(name, text[first:end])
             last[name] = value  # of a repeated key JavaScript sees the last
             if value.differs:
                 edits.append((start + first, start + end, self._encoded[name]))
+        for name, path in self._nested.items():
+            span, _ = locate(text, 0, path, partial(after_value, text))
+            if span is None:
+                continue
+            value = self._value(name, text[span[0] : span[1]])
+            last[name] = value
+            if value.differs:
+                edits.append((start + span[0], start + span[1], self._encoded[name]))
         if not last:
             return _NOTHING
         said = [last[name] for name in self._values if name in last]

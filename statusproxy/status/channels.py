@@ -118,24 +118,25 @@ def _finish(
     """Observe what has not been observed yet, and write what is to be shown."""
     said = map(answer.said, unobserved)
     changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
-    shown = [channel for channel, known in assigned.items() if sessions.any_overridden(known)]
+    words = ((channel, sessions.override_of(known)) for channel, known in assigned.items())
+    shown = {channel: override.word for channel, override in words if override is not None}
     body, corrected = rewrite(answer, shown)
     if corrected:
         sessions.answers.answer_changed(corrected, assigned, now)
     return Correction(body, corrected, changes)
 
 
-def rewrite(answer: ChannelList, channels: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
+def rewrite(answer: ChannelList, shown: Mapping[str, str | None]) -> tuple[bytes, tuple[str, ...]]:
     """An answer that has been read, with these of its channels shown as disconnected; and those that had to change.
 
+    `shown` has for each the word by which it is disconnected, `None` where an event said so without a word.
     The very object that came in, if none had to. A channel that says a word of `keep` stays as it is.
     """
-    if len(channels) > 1:
-        channels = sorted(channels, key=answer.place)
+    channels = sorted(shown, key=answer.place) if len(shown) > 1 else shown
     edits: list[Edit] = []
     corrected: list[str] = []
     for channel in channels:
-        asked = [edit for one in answer.objects(channel) for edit in one.edits]
+        asked = answer.edits(channel, shown[channel])
         if asked:
             edits += asked
             corrected.append(channel)

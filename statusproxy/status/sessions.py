@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
 from statusproxy.status.doubtful_age import expires_at
 from statusproxy.status.event_ids import EventIds
-from statusproxy.status.model import FORGOTTEN, Change, Outcome, Record, Release, SessionRules
+from statusproxy.status.model import FORGOTTEN, Change, Outcome, Override, Record, Release, SessionRules
 from statusproxy.status.observation import Observer
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Kind, Reading, Signal
@@ -88,10 +88,15 @@ class SessionMap:
         """The record of the session with exactly this id."""
         return self._records.get(session)
 
-    def any_overridden(self, sessions: Iterable[str]) -> bool:
-        """Whether an override is in force for any of these sessions."""
-        overridden = self._records.overridden
-        return any(session in overridden for session in sessions)
+    def override_of(self, sessions: Iterable[str]) -> Override | None:
+        """The newest override in force for any of these sessions; `None` where none is."""
+        records = self._records
+        newest: Override | None = None
+        for session in sessions:
+            override = records[session].override if session in records.overridden else None
+            if override is not None and (newest is None or override.stamp.here > newest.stamp.here):
+                newest = override
+        return newest
 
     @property
     def has_room(self) -> bool:

@@ -116,3 +116,30 @@ def test_a_value_known_from_before_means_the_same_in_an_object_of_any_form() -> 
     found = [one.read('{"st\\u0061tus":"connected"}', 0) for _ in range(2)]
     assert found[0] == found[1]
     assert (found[0].word, found[0].connected) == ("connected", True)
+
+
+# Members of objects in the channel's own
+
+
+NESTED: dict[str, Any] = {"instance.status": "close", "instance.state": "close", "connected": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "connected", "values"),
+    [
+        ('{"instance":{"name":"a","status":"connected"}}', "connected", True, ['"connected"']),
+        ('{"connected":true,"instance":{"state":"x"}}', "x", True, ["true", '"x"']),
+        ('{"instance":{"status":"a","status":"b"}}', "b", False, ['"b"']),
+        ('{"instance":{"in\\u0073tance":{"status":"x"},"st\\u0061te":"x"}}', "x", False, ['"x"']),
+        ('{"instance":{"status":{"a":1}}}', None, False, []),
+        ('{"instance":{"status":"qr"}}', "qr", False, []),
+        ('{"instance":["status"]}', None, False, []),
+        ('{"instance":"status"}', None, False, []),
+        ('{"instance.status":"open","status":"open"}', None, False, []),
+    ],
+)
+def test_a_name_with_dots_leads_into_objects(text: str, word: str | None, connected: bool, values: list[str]) -> None:
+    found = reader(NESTED).read(text, 50)
+    assert (found.word, found.connected) == (word, connected)
+    assert sorted(text[at - 50 : end - 50] for at, end, _ in found.edits) == sorted(values)
+    assert {new for *_, new in found.edits} <= {b'"close"', b"false"}

@@ -22,6 +22,7 @@ from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.model import Change, Release, SessionRules
 from statusproxy.status.pieces import cut
 from statusproxy.status.sessions import SessionMap
+from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 IDS = tuple(map(parse_path, ("id", "name", "channel_id", "session_id", "session")))
@@ -833,3 +834,54 @@ def test_in_steps_a_list_is_corrected_or_left_as_in_one_go(
         done, corrected_now, why, changes = in_steps(body, down("sales"))
     assert done == (expected(body, {"sales"}) if corrected_ids else body)
     assert (corrected_now, why, changes) == (corrected_ids, failure, ())
+
+
+# What is written goes by the event's word
+
+
+BY_WORD = replace(
+    LIST,
+    set={
+        "status": ByWord({"failed": "FAILED", "connecting": "STARTING", "*": "STOPPED"}),
+        "info.reason": ByWord({"failed": "gone"}),
+    },
+    keep=frozenset(),
+)
+
+
+def lost_with(*words: str | None) -> SessionMap:
+    """A map in which session `s0` was lost by an event with the first word, and so on."""
+    sessions = SessionMap()
+    for number, word in enumerate(words):
+        signal = Signal(Kind.DISCONNECTED, f"s{number}", 100.0, "ev", word, None)
+        sessions.hear(Reading(Verdict.SIGNAL, "ev", signal.session, signal), 100.0)
+    return sessions
+
+
+def test_each_channel_reads_as_its_own_event_said() -> None:
+    body = json.dumps([{"id": f"s{n}", "status": "WORKING", "info": {"reason": "none"}} for n in range(5)]).encode()
+    done = correct(body, BY_WORD, lost_with("FAILED", "connecting", "x", None), 200.0, 201.0)
+    assert [(one["status"], one["info"]["reason"]) for one in json.loads(done.body)] == [
+        ("FAILED", "gone"), ("STARTING", "none"), ("STOPPED", "none"), ("STOPPED", "none"), ("WORKING", "none"),
+    ]  # fmt: skip
+    assert done.corrected == ("s0", "s1", "s2", "s3")
+
+
+def test_a_channel_listed_twice_reads_so_in_both_places() -> None:
+    body = b'[{"id":"s0","status":"WORKING"},{"id":"s1","status":"WORKING"},{"id":"s0","status":"WORKING"}]'
+    done = correct(body, BY_WORD, lost_with("failed"), 200.0, 201.0)
+    assert [one["status"] for one in json.loads(done.body)] == ["FAILED", "WORKING", "FAILED"]
+
+
+def test_of_several_events_for_one_channel_the_newest_says_what_it_reads() -> None:
+    sessions = lost_with("failed")
+    signal = Signal(Kind.DISCONNECTED, "S0", 110.0, "ev", "connecting", None)
+    sessions.hear(Reading(Verdict.SIGNAL, "ev", "S0", signal), 110.0)
+    assert b"STARTING" in correct(b'[{"id":"s0","status":"WORKING"}]', BY_WORD, sessions, 200.0, 201.0).body
+
+
+def test_what_a_word_says_nothing_for_stays_as_it_is() -> None:
+    rule = replace(LIST, set={"status": ByWord({"failed": "FAILED"})}, keep=frozenset())
+    body = b'[{"id":"s0","status":"WORKING"}]'
+    assert correct(body, rule, lost_with("other"), 200.0, 201.0).body is body
+    assert b"FAILED" in correct(body, rule, lost_with("failed"), 200.0, 201.0).body

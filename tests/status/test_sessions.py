@@ -947,8 +947,11 @@ def test_the_version_moves_when_rules_come() -> None:
 def test_a_channel_of_an_answer_is_shown_as_disconnected_if_any_of_its_sessions_is() -> None:
     sessions = down("sales")
     hear(sessions, "SALES", UP, at=50.0)
-    assert sessions.any_overridden(["SALES", "sales"])
-    assert not sessions.any_overridden(["SALES", "nobody"])
+    assert sessions.override_of(["SALES", "sales"]) is override(sessions, "sales")
+    assert sessions.override_of(["SALES", "nobody"]) is None
+    hear(sessions, "Sales", DOWN, at=150.0)
+    hear(sessions, "SALES", DOWN, at=140.0)
+    assert sessions.override_of(["sales", "Sales", "SALES"]) is override(sessions, "Sales")
 
 
 def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:

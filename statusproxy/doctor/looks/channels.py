@@ -20,7 +20,7 @@ from statusproxy.observe.visible import delimited
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channels import rewrite
-from statusproxy.status.fields import fold_id, lookup, parse
+from statusproxy.status.fields import fold_id, lookup, parse, parse_path
 from statusproxy.status.identity import Aliases, ChannelIds
 
 #: Sessions told of one by one; beyond, a number.
@@ -211,11 +211,11 @@ def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapp
         first = next(iter(listing.ids.exact), None)
         if first is None:
             return []
-        return [ok("channels.rehearsal", channel=first, change=listed(_changes(listing, [first])[first]) or "–")]
+        return [ok("channels.rehearsal", channel=first, change=listed(_changes(listing, {first: None})[first]) or "–")]
     known = Aliases(aliases)
     found = [(one, listing.ids.match(one.session, known).channel) for one in lost]
     standing = [(one, channel) for one, channel in found if channel is not None]  # the others are told among the ids
-    changes = _changes(listing, [channel for _, channel in standing])
+    changes = _changes(listing, {channel: one.word for one, channel in standing})
     findings = []
     for one, channel in standing[:_TOLD]:
         session = one.session
@@ -233,15 +233,18 @@ def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapp
     return findings
 
 
-def _changes(listing: ChannelList, channels: Iterable[str]) -> dict[str, list[str]]:
-    """`status "connected" → "disconnected"`, for each member of these channels that a correction would set."""
-    changes: dict[str, list[str]] = {channel: [] for channel in channels}
-    after = ChannelList(rewrite(listing, list(changes))[0], listing.rule)
+def _changes(listing: ChannelList, words: Mapping[str, str | None]) -> dict[str, list[str]]:
+    """`status "connected" → "disconnected"`, for each member of these channels that a correction would set.
+
+    `words` has the word by which each is disconnected, `None` where there is none.
+    """
+    changes: dict[str, list[str]] = {channel: [] for channel in words}
+    after = ChannelList(rewrite(listing, words)[0], listing.rule)
     after.read()
     for (channel, old), (_, new) in zip(shapes.elements(listing), shapes.elements(after), strict=True):
         if channel in changes:
             for name in listing.rule.set:
-                was, reads = lookup(old, (name,)), lookup(new, (name,))
+                was, reads = lookup(old, parse_path(name)), lookup(new, parse_path(name))
                 if was != reads:
                     changes[channel].append(f"{name} {_json(was)} → {_json(reads)}")
     return changes
