@@ -1,4 +1,4 @@
-"""What the status page is told as it happens: server-sent events, for as many pages as are open.
+"""The status page's live updates: a stream of server-sent events for each open page.
 
 One task looks after all of them, and only while there are any. A page that reads slowly is told less often, not
 later: it is owed the names of the sessions that changed, never a queue of their states. All of this is done some

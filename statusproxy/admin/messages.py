@@ -1,4 +1,4 @@
-"""The admin listener's JSON as values: what it answers, and what the command line, the doctor and the page read.
+"""The admin listener's JSON messages as typed structs, shared by command line, doctor and page.
 
 A field's place is its place in the JSON, and its name the key (but for two older keys, `SenderReport`). Keys that an
 earlier version may not give have a default, so that a command of one version can read a proxy of another. Moments are

@@ -1,4 +1,4 @@
-"""The sessions as pages are told of them: which differ from what was told, and each one's report as JSON.
+"""Session reports for the status page: which sessions changed since the last event, and each one's JSON.
 
 It looks at the sessions that changed since it looked last; all of them are compared only where the gateway's answers
 differ, or a minute has passed. A report is written once for all pages.

@@ -1,4 +1,4 @@
-"""How single values, lists and mappings are read from the file and shown again. A `Form` is that pair.
+"""Forms of settings: how a value, list or mapping is read from the file and written back.
 
 A form's `read` gives the value, or raises the one ConfigError that names the fix.
 """

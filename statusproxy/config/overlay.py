@@ -1,4 +1,4 @@
-"""How a configuration file lies over its preset: entry by entry, so that one key written drops nothing else.
+"""Merges a configuration file over its preset, entry by entry: a key in the file replaces only that key.
 
 | block | laid over the preset's |
 | --- | --- |

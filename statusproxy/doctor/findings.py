@@ -1,4 +1,4 @@
-"""What a check found: how grave it is, its code, and the facts that its words are filled with."""
+"""Findings of the doctor: severity, code, and the facts that the words are filled with."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Lines for config.yaml that hold a fix: a whole block, to be put in place of the one that is there.
+"""Fixes as lines for config.yaml: whole blocks that replace the existing ones.
 
 A block is printed as the file has it, with the fix applied. What the preset supplies need not be repeated: a file is
 laid over its preset entry by entry (`overlay`). `${VAR}` stays a variable, and a secret is never printed.

@@ -1,4 +1,4 @@
-"""One line for each request, where `log.access` wants it: never a query, an id in a path, or a field's value.
+"""The access log (`log.access`): one line for each request, without query, ids in paths or field values.
 
 Of the path, the template of the route that matched; else the first segment only.
 """

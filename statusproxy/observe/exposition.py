@@ -1,4 +1,4 @@
-"""The numbers in Prometheus' text format: families are made when somebody asks. There are no `*_created` series."""
+"""Metrics in Prometheus' text format, made at each scrape, without `*_created` series."""
 
 import platform
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Log lines: text on a terminal, `message key=value` in systemd's journal, one JSON object a line elsewhere.
+"""Log formats: text on a terminal, `message key=value` in systemd's journal, one JSON object a line elsewhere.
 
 Nothing personal goes through here: callers log ids of sessions, codes, counts and addresses of peers, never a
 body, a field's value, a query or a contact. Whatever an id holds, a record is one line, and nothing in it reaches a

@@ -1,4 +1,4 @@
-"""Warnings that come again and again: which one is to be logged now, and how many were not."""
+"""Rate limiting of repeated warnings: one line a minute for each, with a count of the others."""
 
 from collections.abc import Hashable
 from typing import Final

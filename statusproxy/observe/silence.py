@@ -1,4 +1,4 @@
-"""Whether what used to come has stopped coming: a silence that is long beside the gaps before it.
+"""Detects that webhooks have stopped: a silence that is long compared with the gaps before it.
 
 No event tells that events have stopped. A site with a few dozen contacts makes some presence events a minute, at all
 hours, so that a quarter of an hour without any says much there; on a quiet site an hour may say nothing.

@@ -1,4 +1,4 @@
-"""What came on the webhooks' paths since the start: who sent, what was trusted, what it was about.
+"""Statistics of the webhooks since the start: senders, trust, paths and events.
 
 Counted for people who ask whether the proxy is on the webhooks' path at all (`statusproxy doctor`). Nothing in it
 grows with the traffic: the tables are bounded, and no body, contact or field's value is kept.

@@ -1,4 +1,4 @@
-"""Corrected routes: what the gateway is asked, and the answer's own validator and coding (RFC 9110 §8.8, §13)."""
+"""Conditional requests on corrected routes: the gateway's request, the answer's validator (RFC 9110 §13)."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""The memory of prepared heads: a head that comes again byte for byte is prepared once.
+"""A cache of prepared heads: a head that comes again byte for byte is prepared once.
 
 Clients that poll repeat themselves: the parser gives the same `RequestHead` for the same bytes, and what was prepared
 from it stays with it. Only the request's id differs from one to the next, and so stands at the end.

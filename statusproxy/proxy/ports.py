@@ -1,4 +1,4 @@
-"""What the proxy asks of the registry, and tells it: the one interface between the two."""
+"""The proxy's interface to the registry: what it asks, and what it reports."""
 
 from collections.abc import Awaitable
 from typing import Protocol
@@ -21,11 +21,11 @@ class RegistryPort(Protocol):
         """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
 
     def hear(
-        self, body: bytes, source: str, sender: str = "", path_session: str | None = None, by_address: bool = False
+        self, body: bytes, source: str, path: str = "", path_session: str | None = None, by_address: bool = False
     ) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
 
-        `source` is the address it came from, `sender` the path it came on; together they name whose clock its own
+        `source` is the address it came from, `path` the watched path it came on; together they name whose clock its own
         time is of. `path_session` is the session in its path, where there is one. `by_address`: the sender is trusted
         for that address alone.
         """

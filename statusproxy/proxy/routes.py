@@ -1,4 +1,4 @@
-"""What a request is to this proxy: passed on, watched, corrected, or evidence that the gateway has caught up.
+"""The route table: which configured route a request matches.
 
 Paths compare as Express compares them: each segment percent-decoded, case ignored, one slash at the end allowed,
 the query ignored. A template's `{session}` takes one whole segment, whose own case stays.

@@ -1,4 +1,4 @@
-"""Tell of changes in the log, in bounded measure: a flood of events must not become a flood of lines.
+"""Logs changes of sessions, rate-limited: a flood of events does not become a flood of lines.
 
 A line takes 25 µs. A site on which 300 sessions fall at once gets a line for each; beyond `LINES` a minute the lines
 are counted, and the count is said once the minute is over. The history and the metrics have every change.

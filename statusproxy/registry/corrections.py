@@ -1,4 +1,4 @@
-"""Answers corrected by the map: each version of an answer once, long ones a step at a time.
+"""Corrects answers by the map: each version of an answer once, long ones a step at a time.
 
 What a correction changed in the map (`Correction.changes`) is given once, to whoever had it made; a remembered
 correction has none.

@@ -1,4 +1,4 @@
-"""Overrides that are too old (`sessions.max_age`): thousands may be at once, and end some at a time."""
+"""Expires overrides that are too old (`sessions.max_age`), a bounded number at a time."""
 
 import asyncio
 from collections.abc import Callable, Sequence

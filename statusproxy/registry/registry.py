@@ -64,12 +64,12 @@ class SessionRegistry:
         store: Store,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
-        even: Callable[[], float] | None = None,
+        monotonic: Callable[[], float] | None = None,
         boot: str | None = None,
     ) -> None:
-        """`clock` gives the system's epoch seconds, `even` counts on steadily (`OwnClock`); `boot`: `StoredAges`."""
+        """`clock` gives the system's epoch seconds, `monotonic` is as in `OwnClock`, `boot` as in `StoredAges`."""
         self.sessions = SessionMap(session_rules)
-        self.clock = OwnClock(clock, even)
+        self.clock = OwnClock(clock, monotonic)
         """The clock by which the map goes. `started_at`, `webhooks` and `absences` are in the system's time."""
         self.started_at = clock()
         self.webhooks = WebhookStats()
@@ -144,17 +144,16 @@ class SessionRegistry:
         return self.sessions.version
 
     def now(self) -> float:
-        """The time on our own clock, epoch seconds, never the same twice and never less than before."""
+        """The time in epoch seconds on our own clock, strictly increasing."""
         return self.clock.now()
 
     def hear(
-        self, body: bytes, source: str, sender: str = "", path_session: str | None = None, by_address: bool = False
+        self, body: bytes, source: str, path: str = "", path_session: str | None = None, by_address: bool = False
     ) -> Awaitable[None] | None:
         """A trusted webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
-        `source` is the sender's address, `sender` the webhook's path: together they name who keeps the clock of the
-        event's own time. `path_session` is the session in that path. `by_address`: the sender is trusted for its
-        address alone.
+        `source` is the sender's address, `path` the webhook's path: together they tell whose clock the event's own time
+        is of. `path_session` is the session in that path. `by_address`: the sender is trusted for its address alone.
         """
         now, wall = self.clock.now(), self.clock.wall()
         self._clock_watch.look(now, wall)
@@ -163,7 +162,7 @@ class SessionRegistry:
             self.unreadable("webhook", reading.verdict.value)
         if not self.sessions.has_room:
             self._confirmation.begin()
-        at, clocks, path, sender = None, self.sessions.clocks, sender, sender_of(sender, source)
+        at, clocks, sender = None, self.sessions.clocks, sender_of(path, source)
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
             at = signals.stated_time(body, self._signal_rules.dialect, wall)
         outcome = self.sessions.hear(reading, now, sender, at)

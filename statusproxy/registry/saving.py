@@ -1,4 +1,4 @@
-"""From the map to the store: what must be durable, what may wait, and what is under way.
+"""Saves the map to the store: what must be durable at once, and what may wait.
 
 A change is told to the store at once, and goes on being written when whoever waits for it leaves. An error of the
 store is told and never stops the traffic: the store keeps what it could not write, and tries again.

@@ -1,4 +1,4 @@
-"""One at a time for each key, first come, first served: for work whose result serves those who wait for the same."""
+"""Keyed locks: one holder at a time for each key, first come, first served."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable

@@ -99,7 +99,7 @@ class Reattached:
     late: Sequence[Record] = ()
     """Records that nobody here knew, or knew less well."""
     missing: Sequence[Record] = ()
-    """Records that the store lacked; they are part of the flying batch now."""
+    """Records that the store lacked; they are part of the batch that is being written now."""
 
 
 class Backend(ABC):
@@ -134,7 +134,7 @@ class Backend(ABC):
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         """Reach the store again where it was lost; None where it was not.
 
-        May put into the flying batch what the store lacks. It is called before each `write` and `upkeep`.
+        May add what the store lacks to the batch that is being written. Called before each `write` and `upkeep`.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""The SQLite file of the durable state: opening and judging it, its tables, and what is read and written.
+"""The SQLite file of the durable state: opening and checking it, its tables, reading and writing.
 
 Synchronous, and used by one thread only (that of `sqlite.py`). Nothing here retries, sets aside or
 logs: an open that finds useless content raises `UnusableError`, any other failure is SQLite's own exception.

@@ -1,4 +1,4 @@
-"""Where a store keeps what its server does not take: in a journal on this machine's disk, if there may be one.
+"""The fallback of a store on a server: a journal on this machine's disk for what the server does not take.
 
 Nothing here raises: without a journal, or with one that cannot be written, changes are in memory only, and that is
 logged once and told in the words that errors and the health answer use.

@@ -1,4 +1,4 @@
-"""What a store on a server keeps on disk while the server is away, so that it survives the end of this process too.
+"""The journal of a store on a server: changes kept on this machine's disk while the server is away.
 
 The store adds what it could not write yet, waits for `sync` before anyone is answered, and calls `clear` when the
 server has all of it. Those who wait at the same time share one sync of the disk. The file is written in a thread of

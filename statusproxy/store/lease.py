@@ -1,4 +1,4 @@
-"""Who may write the state file: one process, by locks of the kernel's that end with the process.
+"""The lease on the state file: one process may write it, by kernel locks that end with the process.
 
 Two locks, because each can be undermined by deleting a file: one on a lock file beside the database, which also stands
 while the database is being replaced, and one on the database file itself, which a deleted lock file does not end.

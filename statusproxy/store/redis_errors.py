@@ -1,4 +1,4 @@
-"""What can go wrong with a Redis server, in words an operator can act on."""
+"""Errors of a Redis server, worded so that an operator can act on them."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""Making a sound state file out of a damaged one: sessions at once, then the history a little at a time.
+"""Repairs a damaged state file: sessions at once, then the history a little at a time.
 
 Synchronous; the damaged file may not be open in this process.
 """

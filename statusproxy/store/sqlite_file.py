@@ -1,4 +1,4 @@
-"""The SQLite state in its files: taking them, opening them, and making good what happens to them.
+"""The SQLite state's files: locking, opening, and recovery from damage or deletion.
 
 Used by the writer's thread only (`sqlite_writer.py`). What an outsider can do to the files, and what is done about it:
 

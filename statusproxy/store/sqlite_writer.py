@@ -1,4 +1,4 @@
-"""What the thread of the SQLite store does: write, read, repair, keep up. All calls block; one at a time.
+"""The SQLite store's thread: it writes, reads, repairs and does upkeep. All calls block; one at a time.
 
 What happens to the files themselves (deleted, replaced, damaged) is for `sqlite_file.py`; this looks around each
 commit, and now and then, and writes all that is known anew where the files are new.

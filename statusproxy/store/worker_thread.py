@@ -1,4 +1,4 @@
-"""A thread of a store's own for calls that block, one after the other, without holding up the event loop."""
+"""A thread for a store's blocking calls, made one after the other without holding up the event loop."""
 
 import asyncio
 import queue

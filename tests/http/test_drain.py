@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from statusproxy.proxy.downstream.connection import State
+from statusproxy.proxy.downstream.connection import ConnectionState
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
 
 
@@ -88,7 +88,7 @@ async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin
     await begun.send(get("/first"))
     await begun.message()
     await begun.send(b"GET /second HTTP/1.1\r\n")
-    await until(lambda: any(c.state is State.HEAD for c in proxy.server.clients.connections))
+    await until(lambda: any(c.state is ConnectionState.HEAD for c in proxy.server.clients.connections))
     busy = await proxy.connect()
     await busy.send(get("/slow"))
     await origin.received(2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream.connection import ClientConnection, State
+from statusproxy.proxy.downstream.connection import ClientConnection, ConnectionState
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.loop_clock import LoopClock
 
@@ -289,7 +289,7 @@ async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(ori
         await at_work.send(get("/held"))
         await begun.send(b"GET / HTTP/1.1\r\nHost")
         await origin.received()
-        await until(lambda: any(c.state is State.HEAD for c in proxy.server.clients.connections))
+        await until(lambda: any(c.state is ConnectionState.HEAD for c in proxy.server.clients.connections))
         newcomer = await proxy.connect()
         await newcomer.send(get())
         assert (await newcomer.message()).status == 200
@@ -325,7 +325,7 @@ async def test_a_newcomer_is_refused_only_where_all_others_have_a_request_under_
 async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Origin, tmp_path: Path) -> None:
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         client = await proxy.connect()
-        await until(lambda: len(proxy.server.clients.places) == 1)
+        await until(lambda: len(proxy.server.clients.admission) == 1)
         [connection] = proxy.server.clients.connections
         assert isinstance(connection, ClientConnection)
         before = connection.may_go

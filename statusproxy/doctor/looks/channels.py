@@ -1,4 +1,4 @@
-"""The channel list as the gateway really gives it: readable, of the shape configured, and what would be corrected."""
+"""The channel list in the gateway's real answer: readable, of the configured shape, and what would be corrected."""
 
 import asyncio
 import difflib

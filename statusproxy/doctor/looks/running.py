@@ -1,4 +1,4 @@
-"""The proxy that runs: what it tells of itself through its admin listener, and whether it is the one we think."""
+"""The running proxy: what its admin listener reports, and whether it is the one that the settings describe."""
 
 import asyncio
 from collections.abc import Iterator

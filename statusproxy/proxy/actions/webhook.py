@@ -54,7 +54,7 @@ class Event:
                 registry.unreadable("webhook", self._copy.failure or "empty")
             else:
                 exchange.durable = registry.hear(
-                    text, exchange.client, self._target.sender, exchange.match.session, self._is_by_address()
+                    text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
                 )
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": exchange.request_id})

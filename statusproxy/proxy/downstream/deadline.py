@@ -1,4 +1,4 @@
-"""One deadline that is moved far more often than it is met."""
+"""A timer for one deadline that is moved far more often than it passes."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A request's body on its way to the gateway: what is waited for before it is sent, its limits, and the carrying.
+"""A request's body on its way to the gateway: reading, limits, observers and sending.
 
 An upstream place is scarce, and a client that sends slowly must not hold one. So a small body is read whole before a
 place is taken, and of a larger one a beginning. Whoever then stops sending is given up.

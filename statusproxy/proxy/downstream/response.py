@@ -36,7 +36,7 @@ _ONE_COPY: Final = 512 * 1024
 CLIENT_GONE: Final = PROBLEMS["client_gone"].status
 
 
-class State(Enum):
+class ResponseState(Enum):
     """How far an answer has come; see this module's docstring."""
 
     NEW = auto()
@@ -47,11 +47,11 @@ class State(Enum):
 
 
 # Bound once: a look-up in an `Enum` costs more than one in a module.
-NEW: Final = State.NEW
-HEAD_SENT: Final = State.HEAD_SENT
-DONE: Final = State.DONE
-ABORTED: Final = State.ABORTED
-GONE: Final = State.GONE
+NEW: Final = ResponseState.NEW
+HEAD_SENT: Final = ResponseState.HEAD_SENT
+DONE: Final = ResponseState.DONE
+ABORTED: Final = ResponseState.ABORTED
+GONE: Final = ResponseState.GONE
 
 
 class Service(Protocol):

@@ -96,9 +96,9 @@ class HeadLimits:
     All connections of a server share one object, so that a reload reaches those that are open already.
     """
 
-    __slots__ = ("chunk_rules", "drop_underscores", "fields", "head", "known", "target")
+    __slots__ = ("chunk_rules", "drop_underscores", "head", "headers", "known", "target")
 
-    def __init__(self, *, target: int, head: int, fields: int, drop_underscores: bool = False) -> None:
+    def __init__(self, *, target: int, head: int, headers: int, drop_underscores: bool = False) -> None:
         """`drop_underscores`: fields with `_` in their name are removed before anything reads them.
 
         A gateway that maps header names to variables (CGI, RFC 3875 §4.1.18; WSGI, Rack, PHP) cannot tell
@@ -106,15 +106,15 @@ class HeadLimits:
         """
         self.target = target
         self.head = head
-        self.fields = fields
+        self.headers = headers
         self.drop_underscores = drop_underscores
-        self.chunk_rules = request_rules(head, fields)
+        self.chunk_rules = request_rules(head, headers)
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
 
     def change_to(self, new: "HeadLimits") -> None:
         """Take the values of `new`, for every head that begins from now on."""
-        self.target, self.head, self.fields = new.target, new.head, new.fields
+        self.target, self.head, self.headers = new.target, new.head, new.headers
         self.drop_underscores = new.drop_underscores
         self.chunk_rules = new.chunk_rules
         self.known.clear()  # read under the old limits
@@ -233,8 +233,8 @@ class HeadReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head."""
-        if len(self._headers) >= self._limits.fields:
-            raise RefusedError(refusals.too_many_fields(self._limits.fields))
+        if len(self._headers) >= self._limits.headers:
+            raise RefusedError(refusals.too_many_fields(self._limits.headers))
         self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:

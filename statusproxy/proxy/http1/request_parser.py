@@ -1,4 +1,4 @@
-"""Requests as they come off the wire: bytes in, events out; what a connection may hold beside its heads.
+"""The parser of requests: bytes in, events out. Bytes beyond the current request are kept within bounds.
 
 Heads are read by `head_reader`, chunks by `framing`. Here is what follows what: requests one behind the other, their
 bodies, a switch of protocols, the end. The verdict on a message never depends on where the network cuts the bytes. No

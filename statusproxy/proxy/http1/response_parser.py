@@ -1,4 +1,4 @@
-"""A gateway's answer as it comes off the wire: heads by llhttp, the body by its framing, all of it within limits.
+"""The parser of a gateway's answer: heads by llhttp, the body by its framing, all of it within limits.
 
 llhttp (through `httptools`) is given heads and trailers only, cut off where they end, so their bytes are counted
 exactly. Each limit gives the same verdict however the bytes are cut into segments. No sockets, no event loop and no

@@ -18,7 +18,7 @@ from statusproxy.proxy.upstream.answer_reader import AnswerReader
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.keep_alive import DEFAULT_IDLE, promised_idle
 from statusproxy.proxy.upstream.paced_writing import PacedWriting
-from statusproxy.proxy.upstream.salvage import unread
+from statusproxy.proxy.upstream.receive_buffer import unread
 
 if TYPE_CHECKING:
     from statusproxy.proxy.upstream.pool import Pool

@@ -12,7 +12,7 @@ import pytest
 from statusproxy.proxy.client_address import LOCAL
 from statusproxy.proxy.downstream import connection as connection_module
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
-from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, State
+from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
@@ -270,10 +270,10 @@ async def test_requests_are_served_in_turn(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(GET * 3)
     await turns()
-    assert (transport.written, connection.state) == (b"", State.SERVING)
+    assert (transport.written, connection.state) == (b"", ConnectionState.SERVING)
     port.let_go.set()
     await turns(10)
-    assert (transport.written, connection.state) == (b"answer" * 3, State.IDLE)
+    assert (transport.written, connection.state) == (b"answer" * 3, ConnectionState.IDLE)
     assert port.server.requests_count == 3
 
 
@@ -287,7 +287,7 @@ async def test_after_a_failure_inside_the_proxy_the_connection_ends(
     connection, transport = port.connect()
     connection.data_received(GET)
     await turns()
-    assert (transport.is_closing(), connection.state) == (True, State.CLOSED)
+    assert (transport.is_closing(), connection.state) == (True, ConnectionState.CLOSED)
     assert "request failed inside the proxy" in caplog.text
 
 
@@ -308,7 +308,7 @@ async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_aw
     connection, transport = port.connect()
     connection.data_received(b"nonsense\r\n\r\n")
     assert transport.written.startswith(b"HTTP/1.1 400 ")
-    assert (transport.ended, transport.is_closing(), connection.state) == (True, False, State.LINGERING)
+    assert (transport.ended, transport.is_closing(), connection.state) == (True, False, ConnectionState.LINGERING)
     assert not connection.eof_received()
     connection.data_received(GET)
     assert port.refused == ["bad_request"]
@@ -388,7 +388,7 @@ async def test_a_client_that_gives_its_place_up_within_a_head_is_told(port: Port
     begun.give_way()
     assert (first.written, first.is_closing()) == (b"", True)
     assert second.written.startswith(b"HTTP/1.1 503 ")
-    assert (second.is_closing(), len(port.server.places)) == (True, 0)
+    assert (second.is_closing(), len(port.server.admission)) == (True, 0)
 
 
 @pytest.mark.parametrize(("unsent", "unread", "may_go"), [(0, b"", True), (1, b"", False), (0, b"GET", False)])
@@ -419,7 +419,7 @@ class Timed:
 
 @pytest.fixture
 def timed(port: Port, monkeypatch: pytest.MonkeyPatch) -> Timed:
-    port.server.head_timeout = 30.0
+    port.server.request_head_timeout = 30.0
     port.let_go.set()
     return Timed(port, monkeypatch)
 
@@ -434,7 +434,7 @@ async def test_who_says_nothing_is_closed_without_a_word(timed: Timed) -> None:
 async def test_a_first_head_has_its_time_from_the_connections_beginning(timed: Timed) -> None:
     timed.clock.move(20.0)
     timed.connection.data_received(b"\r\n")
-    assert timed.connection.state is State.IDLE
+    assert timed.connection.state is ConnectionState.IDLE
     timed.connection.data_received(b"GET /")
     timed.clock.move(9.9)
     timed.connection.data_received(b"a")
@@ -464,7 +464,7 @@ async def test_a_head_that_began_behind_a_request_has_its_time_from_its_answer(t
     assert not timed.transport.is_closing()
     timed.port.let_go.set()
     await turns()
-    assert timed.connection.state is State.HEAD
+    assert timed.connection.state is ConnectionState.HEAD
     timed.clock.move(29.9)
     assert not timed.transport.is_closing()
     timed.clock.move(0.2)
@@ -481,7 +481,7 @@ async def test_an_idle_connection_is_closed_after_its_time(timed: Timed) -> None
 
 
 async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
-    timed.port.server.head_timeout = None
+    timed.port.server.request_head_timeout = None
     timed.connection.data_received(GET)
     await turns()
     timed.connection.data_received(b"GET /")
@@ -490,7 +490,7 @@ async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
 
 
 async def test_without_any_times_a_silent_client_stays(timed: Timed) -> None:
-    timed.port.server.head_timeout = None
+    timed.port.server.request_head_timeout = None
     timed.port.server.keep_alive = 0.0
     _, transport = timed.port.connect()
     timed.clock.move(1000.0)
@@ -564,13 +564,13 @@ async def test_a_shutdown_closes_no_connection_that_its_client_has_just_ended(po
     await turns()
     transport.close()  # as asyncio's TLS does, a turn before it tells of the loss
     await connection.shutdown(0.0)
-    assert (connection.state, connection.unsent, transport.aborted) == (State.CLOSED, False, False)
+    assert (connection.state, connection.unsent, transport.aborted) == (ConnectionState.CLOSED, False, False)
 
 
 async def test_a_client_without_a_place_has_nothing_to_shut_down(port: Port) -> None:
     connection = port.server()
     await connection.shutdown(0.0)
-    assert connection.state is State.CLOSED
+    assert connection.state is ConnectionState.CLOSED
 
 
 async def test_a_request_without_a_body_has_an_empty_one(port: Port) -> None:
@@ -595,7 +595,7 @@ async def test_a_client_for_whom_there_is_no_place_is_not_served(port: Port) -> 
     for _ in range(2):
         await port.asks()
     connection, transport = port.connect()
-    assert (connection.connected, connection.state) == (False, State.CLOSED)
+    assert (connection.connected, connection.state) == (False, ConnectionState.CLOSED)
     assert transport.protocol is not connection
 
 
@@ -615,7 +615,7 @@ async def test_a_body_that_nobody_read_is_forgotten(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(POST + b"body" + GET)
     await turns(5)
-    assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+    assert (transport.written, connection.state) == (b"answer" * 2, ConnectionState.IDLE)
 
 
 async def test_a_large_body_that_nobody_read_does_not_keep_its_client_waiting(port: Port) -> None:
@@ -632,7 +632,7 @@ async def test_a_connection_that_was_closed_serves_nothing_more(port: Port) -> N
     connection.force_close()
     connection.data_received(GET)
     await turns()
-    assert (connection.state, port.server.requests_count) == (State.CLOSED, 0)
+    assert (connection.state, port.server.requests_count) == (ConnectionState.CLOSED, 0)
 
 
 async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:
@@ -643,12 +643,12 @@ async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:
     assert transport.written == b"answer"
     connection.data_received(b"dy" + GET)
     await turns(5)
-    assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+    assert (transport.written, connection.state) == (b"answer" * 2, ConnectionState.IDLE)
 
 
 @pytest.mark.parametrize("seconds", [None, 12.5])
 async def test_the_kernel_looks_for_clients_that_died_or_never_read(port: Port, seconds: float | None) -> None:
-    port.server.write_timeout = seconds
+    port.server.response_body_timeout = seconds
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as tcp:
         port.connect(StandInTransport(tcp.getsockname(), near=tcp))
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError
+from statusproxy.proxy.downstream.loop_budget import FREE, SHARE, LoopBudget
 from statusproxy.proxy.downstream.request_reader import AHEAD_HELD, BODY_HELD, RequestReader
-from statusproxy.proxy.downstream.turns import FREE, SHARE, Turns
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
 from tests.proxy.downstream.port import rests
@@ -28,9 +28,9 @@ class Case:
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.turns = Turns(loop)
+        self.budget = LoopBudget(loop)
         self.transport = StandInTransport()
-        self.reader = RequestReader(HeadLimits(target=1000, head=4000, fields=20), self.turns, loop)
+        self.reader = RequestReader(HeadLimits(target=1000, head=4000, headers=20), self.budget, loop)
         self.reader.holds.transport = self.transport
 
 
@@ -204,7 +204,7 @@ async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None
 
 
 async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> None:
-    case.turns.spend(SHARE)
+    case.budget.spend(SHARE)
     case.reader.read(CHUNKED)
     case.reader.follow(b"1\r\nx\r\n" * (2 * FREE))
     assert case.reader.body.size == FREE
@@ -212,7 +212,7 @@ async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> 
 
 async def test_a_body_that_waits_for_reader_and_turn_needs_both(case: Case) -> None:
     reader, size = case.reader, BODY_HELD // FREE + 1
-    case.turns.spend(SHARE)
+    case.budget.spend(SHARE)
     reader.read(CHUNKED)
     reader.follow((b"%x\r\n" % size + b"x" * size + b"\r\n") * (FREE + 1) + b"0\r\n\r\n")
     assert reader.body.full
