@@ -53,7 +53,7 @@ class FeedFullError(Exception):
 
 
 class _Page:
-    """What one open page is still owed."""
+    """One open page, and what it has not been sent yet."""
 
     __slots__ = ("gone", "health", "something", "stale")
 
@@ -78,7 +78,7 @@ class _Page:
             self.something.set()
 
     def owe_health(self) -> None:
-        """Store or gateway are other than they were."""
+        """Store or gateway changed."""
         self.health = True
         self.something.set()
 
@@ -197,7 +197,7 @@ class Feed:
             unsubscribe()
 
     async def _look(self, *, health: bool = True) -> None:
-        """Find what differs from what was told, and owe it to every page."""
+        """Find what changed since the last event, and queue it for every page."""
         self._reports.begin()
         gone, changed = self._reports.look()
         for page in self._pages:

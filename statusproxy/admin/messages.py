@@ -51,7 +51,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /sessions`: every session something is known of, those shown as disconnected first, in natural order."""
+    """`GET /sessions`: all known sessions, those shown as disconnected first, in natural order."""
 
     now: Moment = None
     started: Moment = None
@@ -194,7 +194,7 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What several events of the stream carry: what came on the webhooks' paths since the start."""
+    """Webhook totals since the start, part of several events of the stream."""
 
     webhook_last_heard: Moment
     webhooks: WebhookTotals

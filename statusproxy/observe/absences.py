@@ -56,7 +56,7 @@ class _Tally:
 
 
 class Absences:
-    """The tallies; noting is a dictionary look-up and some additions."""
+    """Counts what requests lacked. Counting is a dictionary look-up and some additions."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -84,7 +84,7 @@ class Absences:
         return sorted({what for (what, _), tally in self._tallies.items() if now - tally.last < HOUR})
 
     def report(self) -> list[AbsenceReport]:
-        """All of it."""
+        """All counts."""
         return [
             AbsenceReport(what, peer, tally.count, tally.webhooks, tally.last)
             for (what, peer), tally in self._tallies.items()

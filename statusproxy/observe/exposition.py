@@ -30,7 +30,7 @@ class Exposition:
             self._collectors.register(other)
 
     def expose(self, gauges: Iterable[Metric] = ()) -> bytes:
-        """All of it; `gauges` are the values of this moment, which whoever asks looks up (`gauges`)."""
+        """All metrics as text. `gauges` are the families of the values of this moment (`gauges`)."""
         self._counters.gauges = gauges
         try:
             return generate_latest(self._collectors)

@@ -9,7 +9,7 @@ TOLD_APART: Final = 256
 
 
 class Repeats:
-    """Keeps a warning that comes again and again to one line a minute for each thing it is about, with a count.
+    """Limits repeated warnings to one line a minute for each subject, with a count of the others.
 
     What a flood can make up (senders' addresses) is told apart up to a bound; beyond, all share one line.
     """

@@ -24,7 +24,7 @@ _FADING: Final = 0.995
 
 
 class Rhythm:
-    """How often something comes; noting an arrival is two comparisons."""
+    """The rhythm of arrivals. Recording one costs two comparisons."""
 
     __slots__ = ("count", "gap", "last")
 

@@ -73,7 +73,7 @@ class ClockReport(msgspec.Struct, frozen=True):
 
 
 class WebhooksReport(msgspec.Struct, frozen=True):
-    """All of it, for the doctor."""
+    """All counts, for the doctor."""
 
     last_heard: float | None
     """When the last trusted webhook came, epoch seconds."""
@@ -112,7 +112,7 @@ class _Path:
 
 
 class WebhookStats:
-    """The tallies; every method is a few dictionary look-ups."""
+    """Counts webhooks. Every method is a few dictionary look-ups."""
 
     def __init__(self) -> None:
         self._senders: dict[str, _Sender] = {}
@@ -181,7 +181,7 @@ class WebhookStats:
         return WebhookTotals(trusted + untrusted.total(), trusted, dict(untrusted))
 
     def report(self) -> WebhooksReport:
-        """All of it."""
+        """All counts."""
         return WebhooksReport(
             last_heard=self.last_heard,
             heard=self.rhythm.count,

@@ -174,7 +174,7 @@ _NOBODY: Final = Trust(())
 
 @lru_cache(maxsize=_REMEMBERED)
 def introduce(address: str, secure: bool, host: bytes) -> tuple[Header, ...]:
-    """What `Trust.forward` adds for a request that says nothing itself, whoever is trusted.
+    """The fields that `Trust.forward` adds to a request that has none of its own, whoever is trusted.
 
     Remembered, as most requests do not. The peer's port does not matter, so that all connections of one client share
     one entry.

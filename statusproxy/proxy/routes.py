@@ -26,7 +26,7 @@ class Route(Generic[Entry]):
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Entry]):
-    """What a request was found to be; `session` is the id in the path, decoded, where the template has one.
+    """The result of a look-up; `session` is the id in the path, decoded, if the template has one.
 
     `template` is the route's path as the configuration has it, None where no route fits.
     """

@@ -114,7 +114,7 @@ class SessionRegistry:
     def _learn_late(self, late: list[Record]) -> None:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
         newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
-        log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
+        log.info("%d sessions loaded late from the store", len(newer), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
         """Write what is left and close the store."""

@@ -50,7 +50,7 @@ class StoredAges:
         return TakenOver([not_after(record, now) for record, _ in told], now if doubted else None, moved_by)
 
     def doubted_at(self, now: float) -> float | None:
-        """When the records came in whose ages are still in doubt at `now`; `None` where none are."""
+        """When the records whose ages are still in doubt at `now` were loaded; `None` if there are none."""
         doubted_at = self._doubted_at
         return doubted_at if doubted_at is not None and now - doubted_at < SETTLING else None
 

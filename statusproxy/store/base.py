@@ -22,7 +22,7 @@ class Store(Protocol):
 
     on_late: Callable[[list[Record]], None] | None
     """Called in the event loop with records that the store held and nobody here knew: it was away when it was opened,
-    or another proxy wrote them. Without it they stay in the store, and count from the next start."""
+    or another proxy wrote them. Without it they stay in the store, and are used from the next start on."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.
@@ -94,7 +94,7 @@ class StoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Reattached:
-    """What came of reaching a store again."""
+    """The result of reaching a store again."""
 
     late: Sequence[Record] = ()
     """Records that nobody here knew, or knew less well."""

@@ -94,7 +94,7 @@ class LateRecords:
                 return
         self._unclaimed |= {record.session: record for record in records}
         self._log.warning(
-            "state: %s hold %d sessions that are not known here; they stay, and count from the next start",
+            "state: %s hold %d sessions that are not known here; they are kept, and used from the next start on",
             self._name, len(records),
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Owner(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, text: bytes) -> "Owner":
-        """The owner that a mark names; whatever it may be, it is an owner, if one that cannot be known."""
+        """The owner that a mark names. Any mark names one, if perhaps one that is not known."""
         try:
             return msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError):

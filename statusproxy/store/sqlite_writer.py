@@ -168,7 +168,7 @@ class SqliteWriter:
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or somebody put a backup there
             self._log.warning(
-                "state: %s holds %d sessions that are not known here; they stay, and count from the next start",
+                "state: %s holds %d sessions that are not known here; they are kept, and used from the next start on",
                 self._path, unknown,
             )  # fmt: skip
 

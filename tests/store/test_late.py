@@ -128,7 +128,7 @@ def test_what_a_listener_cannot_take_is_kept_and_the_error_logged(caplog: pytest
     late.deliver([overridden("a")], lambda _: 1 / 0)  # type: ignore[arg-type]
     assert caplog.records[0].exc_info is not None
     assert caplog.messages[1:] == [
-        "state: the keys hold 1 sessions that are not known here; they stay, and count from the next start"
+        "state: the keys hold 1 sessions that are not known here; they are kept, and used from the next start on"
     ]
     assert late.amend([a_record("a", known_at=0.0)], [])[0].override == overridden("a").override
 

@@ -7,7 +7,7 @@ from statusproxy.config.spot import Block
 
 
 def check_gateway(block: Block, settings: Settings) -> None:
-    """The gateway is not this proxy itself, and TLS is set up for one that speaks it."""
+    """Refuse a gateway that is this proxy itself, and TLS settings for one that does not use TLS."""
     gateway = parse_gateway(settings.gateway)
     spot = block.at("gateway")
     if leads_back(gateway, settings.listen):
@@ -22,7 +22,7 @@ def check_gateway(block: Block, settings: Settings) -> None:
 
 
 def check_limits(limits: Limits, block: Block) -> None:
-    """Ordinary requests have places too."""
+    """Refuse a reservation that leaves no place for ordinary requests."""
     if limits.reserved is not None and limits.reserved >= limits.upstream_connections:
         raise block.at("reserved").error(
             f"found {limits.reserved}, and upstream_connections is {limits.upstream_connections}; "

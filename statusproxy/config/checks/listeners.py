@@ -5,7 +5,7 @@ from statusproxy.config.spot import Block
 
 
 def check_admin(admin: Admin, block: Block) -> None:
-    """What others can reach wants a token, and a header can carry it (RFC 9110 §5.5)."""
+    """Refuse an address that other machines reach without a token, and a token that no header can carry."""
     if admin.token is not None and admin.token.endswith(" "):
         raise block.at("token").error(
             "found a space at the end, which no header carries, so that nobody is let in; allowed: a token without it"
@@ -18,7 +18,7 @@ def check_admin(admin: Admin, block: Block) -> None:
 
 
 def check_addresses(block: Block, settings: Settings) -> None:
-    """No two listeners have the same address."""
+    """Refuse two listeners at one address."""
     for index, address in enumerate(settings.listen):
         for other in settings.listen[:index]:
             if address == other:

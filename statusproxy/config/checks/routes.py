@@ -22,7 +22,7 @@ _EVERY = _POSTED | _READ | {"DELETE", "OPTIONS", "TRACE"}
 
 
 def check_once(block: Block, name: str, written: Sequence[str]) -> None:
-    """No two entries of a list have the same path, as a gateway tells paths apart."""
+    """Refuse two entries of a list with the same path, as a gateway tells paths apart."""
     seen: dict[str, int] = {}
     for index, path in enumerate(written):
         first = seen.setdefault(fold_path(path), index)
@@ -32,7 +32,7 @@ def check_once(block: Block, name: str, written: Sequence[str]) -> None:
 
 
 def check_reached(block: Block, settings: Settings) -> None:
-    """Each route that the user wrote gets requests: none before it takes them all. In the order in which they serve."""
+    """Refuse a route that gets no request, as earlier ones take all of them. Routes are in serving order."""
     places: list[tuple[str, int, str]] = []  # the key in the file, the index, and what both are called
     reach: list[Reach] = []
     for index, webhook in enumerate(settings.webhooks):
@@ -68,7 +68,7 @@ def _place(block: Block, key: str, index: int) -> Spot:
 
 
 def _taken_from_preset(name: str, path: str, taker: str) -> str:
-    """What is wrong with a route by which one of the preset gets no request, and what to write."""
+    """The error about a route that takes all requests of one of the preset."""
     before = f", an entry {path} before this one" if SESSION in taker and name == "webhooks" else ""
     left_out = f"preset_without: [{path}]" if name in _BY_PATH else f"{name} of your own"
     return (

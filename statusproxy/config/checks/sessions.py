@@ -9,7 +9,7 @@ from statusproxy.status.model import Release
 
 
 def check_event(event: Event, block: Block) -> None:
-    """A rule speaks by its words or by its name, and by one of them only."""
+    """Refuse a rule that goes by its words and by its name, or by neither."""
     speaks_by_words = bool(event.state and (event.disconnected or event.connected))
     if event.means is None and not speaks_by_words:
         raise block.spot.error(
@@ -31,7 +31,7 @@ def check_event(event: Event, block: Block) -> None:
 
 
 def check_channels(channels: Channels, block: Block) -> None:
-    """What counts as connected cannot be kept, or nothing would ever be corrected."""
+    """Refuse `keep` and `set` that would show a lost session as connected, and a change of a channel's id."""
     both = folded(channels.keep) & folded(channels.connected)
     if both:
         raise block.at("keep").error(
@@ -54,7 +54,7 @@ def check_channels(channels: Channels, block: Block) -> None:
 
 
 def check_reconnect(reconnect: Reconnect, block: Block) -> None:
-    """Each `create` names its session somewhere."""
+    """Refuse a `create` route that names no session, neither in its path nor in its body."""
     for route in reconnect.create:
         if SESSION not in route and not reconnect.body:
             raise block.at("body").error(
@@ -63,7 +63,7 @@ def check_reconnect(reconnect: Reconnect, block: Block) -> None:
 
 
 def check_sessions(sessions: Sessions, block: Block) -> None:
-    """Each alias leads elsewhere, and a bound in time has its release."""
+    """Refuse an alias of an id onto itself, and `max_age` where `releases.expired` is off."""
     for event, channel in sessions.aliases.items():
         if event == channel:
             raise block.at("aliases", event).error(

@@ -6,12 +6,12 @@ from statusproxy.config.spot import Block
 
 
 def check_tls(tls: Tls, block: Block) -> None:
-    """Both files can be read and belong together."""
+    """Refuse files that cannot be read or do not belong together."""
     _check_pair(block, tls.certificate, tls.key)
 
 
 def check_gateway_tls(files: GatewayTls, block: Block) -> None:
-    """The files can be read, and a client certificate has its key."""
+    """Refuse files that cannot be read, and a client certificate or key without the other."""
     if files.ca is not None:
         try:
             check_authorities(files.ca)

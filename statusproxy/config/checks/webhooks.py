@@ -10,7 +10,7 @@ from statusproxy.config.spot import Block
 
 
 def check_secret(secret: Secret, block: Block) -> None:
-    """A header can carry it: white space around a field's value is dropped (RFC 9110 §5.5)."""
+    """Refuse a secret that no header can carry: white space around a value is dropped (RFC 9110 §5.5)."""
     if secret.value != secret.value.strip(" "):
         raise block.at("value").error(
             "found a space at the beginning or the end, which no header carries, so that no event is ever trusted; "
@@ -19,7 +19,7 @@ def check_secret(secret: Secret, block: Block) -> None:
 
 
 def check_webhook(webhook: Webhook, block: Block) -> None:
-    """A tap has nowhere to forward to; only a session that came can be passed on; and some event can be trusted."""
+    """Refuse a tap that forwards, a `{session}` that cannot be filled in, and an entry that trusts no event."""
     if webhook.forward_to is not None:
         _check_placeholder(webhook, webhook.forward_to, block)
     if webhook.forward_to is not None and not webhook.forward:
@@ -57,7 +57,7 @@ def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
 
 
 def check_receivers(block: Block, settings: Settings) -> None:
-    """No receiver of webhooks is this proxy itself: they would go round until no connection is left."""
+    """Refuse a receiver that is this proxy itself: webhooks would go round until no connection is left."""
     for index, webhook in enumerate(settings.webhooks):
         if webhook.forward_to is None:
             continue
@@ -70,7 +70,7 @@ def check_receivers(block: Block, settings: Settings) -> None:
 
 
 def check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
-    """No webhook asks its sender for a field that `underscores_in_headers: drop` removes."""
+    """Refuse a secret or signature in a field that `underscores_in_headers: drop` removes."""
     for index, webhook in enumerate(webhooks):
         for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac)):
             if asked is None or "_" not in asked.header:

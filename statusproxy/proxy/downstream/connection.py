@@ -343,7 +343,7 @@ class ClientConnection(WritingHalf):
                 close_once(self.transport)  # and it stays, for as long as the client takes to read the rest
 
     def _await_next(self) -> None:
-        """Begin the next request where it has come, or its head's time, or be idle."""
+        """Begin the next request if it has come, or the time of its head, or become idle."""
         self._request = None
         self.state = ConnectionState.IDLE
         more = self._reader.more

@@ -74,7 +74,7 @@ def warn_if_too_few(connections: int, upstream_connections: int) -> None:
 
 
 class Reserve:
-    """The last descriptors, which no client's request gets: they are for the gateway, for files, and to say no with."""
+    """File descriptors that no client's request gets: for the gateway, for files, and for refusing clients."""
 
     __slots__ = ("_first", "_in_use", "_limit", "_next_count", "_repeats", "refused_at_once")
 

@@ -128,7 +128,7 @@ class Upload:
         self._pump = asyncio.create_task(self._carry(connection))
 
     async def end(self) -> None:
-        """Tell who wants to know (`observe`) that the body is whole; at most once."""
+        """The body is whole: call `on_whole` (`observe`), at most once."""
         told, self._on_whole = self._on_whole, None
         if told is not None:
             await told()

@@ -102,7 +102,7 @@ class RequestReader:
         return self._parser.take_rest() if self._switched else b""
 
     def end(self) -> None:
-        """Nothing more is read. A body that is whole is let go, for it and this reader hold each other."""
+        """Read no more. A whole body is released, since it and this reader refer to each other."""
         if self.body.is_eof():
             self.body = NO_BODY
 

@@ -97,7 +97,7 @@ class ClientServer(web.Server):
     # ---- places ----
 
     def make_room(self, transport: asyncio.BaseTransport) -> bool:
-        """Whether a newcomer may have a place, for which others that have no request under way may have to go."""
+        """Whether a newcomer gets a place; clients without a request under way may be closed for it."""
         short = self.reserve.short(transport.get_extra_info("socket").fileno())
         for _ in range(_ROOM_MADE):
             if not short and len(self.admission) < self.max_connections:

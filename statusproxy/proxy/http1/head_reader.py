@@ -120,7 +120,7 @@ class HeadLimits:
         self.known.clear()  # read under the old limits
 
     def remember(self, data: bytes, head: RequestHead) -> None:
-        """Spare the reading of a good head when it comes again: one on which the connection goes on, as HTTP."""
+        """Cache a good head, so that it is not read again. Only one after which the connection goes on as HTTP."""
         plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
         if plain and len(data) <= _REMEMBERED_SIZE:
             known = self.known

@@ -243,7 +243,7 @@ class RequestParser:
             self._left = head.length or 0
 
     def _after_message(self, head: RequestHead) -> None:
-        """A request is whole: what may follow it?"""
+        """A request is whole: decide what may follow it."""
         if head.upgrade or head.method == "CONNECT":
             self._state = _State.SWITCHED
             self._events.append(SWITCHED)

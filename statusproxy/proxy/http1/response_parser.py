@@ -221,7 +221,7 @@ class ResponseParser:
         return rest
 
     def _within_limits(self, piece: bytes) -> tuple[bytes, Refusal]:
-        """What of `piece` is within the limits, as what is wrong with it is told first; and which limit it passed."""
+        """The part of `piece` within the limits, whose errors come first, and the limit that the rest exceeds."""
         section = "trailers" if self._trailing else "head"
         small = piece[: self._limit - self._size + len(piece)]  # the count holds all of the piece already
         lines = MOST_LINES - self._lines + piece.count(b"\n")

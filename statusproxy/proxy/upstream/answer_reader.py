@@ -140,7 +140,7 @@ class AnswerReader:
         self.wake()
 
     def finish(self, exc: Exception | None) -> None:
-        """The connection is lost by `exc` (None: in order), and all that had come was parsed: is the answer whole?"""
+        """The connection is lost by `exc` (None: in order) and all data was parsed: see whether the answer is whole."""
         parser = self.parser
         if exc is None and parser.until_close:
             parser.complete = True

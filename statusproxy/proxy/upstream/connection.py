@@ -211,7 +211,7 @@ class UpstreamConnection(PacedWriting):
             answer.finish(self._lost[0])
 
     def _look(self, answer: AnswerReader) -> None:
-        """Something came: is it in order, is it all, does the gateway have to wait?"""
+        """Something came: see whether it is in order, whether it is all, and whether the gateway has to wait."""
         parser = answer.parser
         if answer.error is not None or parser.behind:
             self.abort()
