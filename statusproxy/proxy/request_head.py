@@ -1,5 +1,7 @@
 """A request's head as the next hop gets it (RFC 9110 §7.6)."""
 
+from typing import TypedDict
+
 from statusproxy.proxy import conditional
 from statusproxy.proxy.client_address import SAID, Peer, introduce
 from statusproxy.proxy.front_proxy import left_out
@@ -28,6 +30,15 @@ class PreparedHead:
         """What a proxy in front should have passed on, and did not (`front_proxy`)."""
         self.prepared_for: tuple[object, ...] = ()
         """All that it depends on besides the request's own bytes (`head_cache`)."""
+
+
+class HeadOptions(TypedDict, total=False):
+    """How a head differs from the request's own, as keyword arguments of `prepare`."""
+
+    target: bytes | None
+    method: str | None
+    listing: bool
+    upgrade: bool
 
 
 def prepare(
