@@ -151,7 +151,7 @@ async def assemble(
 
 
 def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[str] = ()) -> None:
-    """Put a plan in force from the next request on, in place of the settings `before`. It cannot fail.
+    """Apply a plan from the next request on, in place of the settings `before`. It cannot fail.
 
     `waiting` are the keys that were changed in the file and wait for a restart. Pools that serve no more are closed.
     """

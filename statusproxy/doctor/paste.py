@@ -84,7 +84,7 @@ def _lines(key: str, value: Any) -> Lines:
 
 
 def _without_secrets(key: str, value: Any) -> tuple[Any, bool]:
-    """The value with its secrets masked, and whether there were any. A variable names a secret, and is none."""
+    """The value with its secrets masked, and whether there were any. A variable is not a secret."""
     if key == "state" and isinstance(value, dict) and "url" in value:
         return _masked(value, "url", lambda text: mask_state_url(text, MASK))
     if key == "admin" and isinstance(value, dict):

@@ -10,7 +10,7 @@ from statusproxy.observe.exchange_report import Report
 
 log = logging.getLogger("statusproxy.access")
 
-#: What `log.access` may say instead of true: a form of their own, whatever that of the other lines is.
+#: What `log.access` may say instead of true: a format of its own, independent of `log.format`.
 FORMS: Final = ("json", "combined")
 
 

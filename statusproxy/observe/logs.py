@@ -178,7 +178,7 @@ def set_up(form: Format, level: str, stream: TextIO | None = None) -> None:
             one.close()
     root.setLevel(logging.WARNING)
     logging.getLogger("statusproxy").setLevel(level.upper())
-    # Whoever wants access lines says so with `log.access`, whatever else is to be heard.
+    # Access lines depend on `log.access` alone, not on `log.level`.
     logging.getLogger("statusproxy.access").setLevel(logging.INFO)
 
 

@@ -122,7 +122,7 @@ class Metrics:
             _count_pair(self.unread, (what, why))
 
     def evicted(self, sessions: int) -> None:
-        """Count sessions forgotten for want of room."""
+        """Count sessions evicted from the full map."""
         self.sessions_evicted += sessions
 
     def store_failed(self) -> None:

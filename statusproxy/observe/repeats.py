@@ -32,7 +32,7 @@ class Repeats:
         return key, self._held_back.pop(key, 0)
 
     def overdue(self, now: float) -> list[tuple[Hashable, int]]:
-        """What came again after its last line, a minute and more ago: to be logged now, each with its count."""
+        """Warnings that came again after their last line, a minute ago or more, each with its count."""
         owed = []
         for key in [key for key, since in self._since.items() if not 0 <= now - since < QUIET]:
             if key in self._held_back:

@@ -27,7 +27,7 @@ OTHER: Final = "other"
 
 
 class SenderReport(msgspec.Struct, frozen=True):
-    """What came from one address. In JSON the first release's keys stay: `believed` and `doubts`."""
+    """What came from one address. In JSON, the first release's keys stay: `believed` and `doubts`."""
 
     address: str
     trusted: int = msgspec.field(name="believed")
@@ -173,7 +173,7 @@ class WebhookStats:
         return self.rhythm.last if self.rhythm.count else None
 
     def totals(self) -> WebhookTotals:
-        """How many came, whoever sent them."""
+        """How many came, from all senders."""
         untrusted: Counter[str] = Counter()
         for one in self._senders.values():
             untrusted.update(one.untrusted)

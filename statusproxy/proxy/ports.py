@@ -36,12 +36,12 @@ class RegistryPort(Protocol):
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A channel list as it must read now, given when it was asked for; await the second part if there is one."""
+        """A channel list that was asked for at `asked_at`, corrected. Await the second part, if there is one."""
 
     async def correct_in_steps(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """The same for a long list: others have their turn meanwhile. It reads as it must when this returns."""
+        """The same for a long list, in steps that let others run. The result is up to date when this returns."""
 
     def wants_qr(self, session: str) -> bool:
         """Whether the answer of the QR route tells anything new about this session."""

@@ -79,7 +79,7 @@ class ChangeLog:
             )
 
     def dated_ahead(self, source: str, path: str, seconds: float) -> None:
-        """One line in a process's life for each sender whose events are dated too far ahead."""
+        """Log once for each sender that its events are dated too far ahead."""
         if (source, path) in self._ahead or len(self._ahead) >= SENDERS_AHEAD:
             return
         self._ahead.add((source, path))

@@ -12,7 +12,7 @@ AT_ONCE: Final = 128
 
 
 class Expiry:
-    """Ends them when somebody looks."""
+    """Ends overrides that are too old, when `look` is called."""
 
     def __init__(self, sessions: SessionMap, more: Callable[[], None]) -> None:
         """`more` is called on the event loop soon after a look that left some over; it should look again."""

@@ -125,7 +125,7 @@ class SessionRegistry:
         await self.saving.close()
 
     def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
-        """Go by other rules from now on."""
+        """Apply new rules from now on."""
         self._signal_rules = signal_rules
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
@@ -183,7 +183,7 @@ class SessionRegistry:
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A channel list as it must read now."""
+        """A channel list as corrected now."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
         expired = self._expiry.look(now)
@@ -198,7 +198,7 @@ class SessionRegistry:
     async def correct_in_steps(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A long channel list as it must read when this returns; others have their turn meanwhile."""
+        """A long channel list, corrected in steps that let others run. The result is up to date when this returns."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
         waits = [self._follow(self._expiry.look(now))]
@@ -280,7 +280,7 @@ class SessionRegistry:
         return moved(record, shift) if shift else record
 
     def gateway_word(self, session: str) -> Word | None:
-        """What the gateway last said of a session, corrected or not, as far as it passed by since the start."""
+        """The gateway's last word for a session, corrected or not, if any has passed since the start."""
         word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
 

@@ -97,7 +97,7 @@ class Saving:
         return self.store.repairs
 
     async def acknowledge_damage(self) -> int:
-        """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
+        """Acknowledge all damage so far; give how many there were. Raises `StoreError`."""
         return await self.store.acknowledge()
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:

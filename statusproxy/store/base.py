@@ -47,7 +47,7 @@ class Store(Protocol):
         """
 
     async def close(self) -> None:
-        """Write what is waiting, with one last attempt if the store refused, within a bounded time; then let go.
+        """Write what is waiting, with one last attempt if the store refused, within a bounded time; then close.
 
         Does not raise: what could not be written is logged. A closed store cannot be used again.
         """
@@ -76,7 +76,7 @@ class Store(Protocol):
         """How often the stored state was repaired since the start, by cause; empty where that cannot happen."""
 
     async def acknowledge(self) -> int:
-        """Note that an operator knows of all damage so far; return how many there were. Raises `StoreError`."""
+        """Acknowledge all damage so far; return how many there were. Raises `StoreError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Backend(ABC):
 
     @abstractmethod
     async def open(self, backlog: Backlog) -> list[Record]:
-        """Take hold of the store and return its records.
+        """Open the store, for this process alone, and return its records.
 
         `backlog` holds what an earlier process could not write any more. Raises `StoreInUseError` if another process
         holds the store, and whatever else went wrong: then `read` is asked, and `prepare` or `write` try again.
@@ -156,7 +156,7 @@ class Backend(ABC):
 
     @abstractmethod
     async def close(self, left: Batch) -> None:
-        """Let go, within a bounded time. `left` is what could not be written, if anything."""
+        """Close the store within a bounded time. `left` is what could not be written, if anything."""
 
     @abstractmethod
     def describe(self, error: Exception) -> str:
@@ -175,7 +175,7 @@ class Backend(ABC):
         return float("inf")
 
     async def upkeep(self) -> None:
-        """Do one short step of what is done while nobody waits; raises as `write` does."""
+        """Do one short step of upkeep, between writes; raises as `write` does."""
         return
 
     @property

@@ -103,7 +103,7 @@ class BatchWriter(Generic[_B]):
         except asyncio.CancelledError:
             self._closing = True
             self._task.cancel()
-            await asyncio.wait([self._task])  # nobody else will: our lock must not outlive the attempt
+            await asyncio.wait([self._task])  # our lock must not outlive the attempt
             raise
 
     async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
@@ -223,7 +223,7 @@ class BatchWriter(Generic[_B]):
     # The task ------------------------------------------------------------------------------------------
 
     async def _work(self, opened: "asyncio.Future[list[Record]]") -> None:
-        """Open, write until closed, let go."""
+        """Open, write until closed, close the backend."""
         try:
             try:
                 records = await self._start()

@@ -62,11 +62,11 @@ class Fallback:
 
     @property
     def mark(self) -> int:
-        """What was added so far, for `confirm`."""
+        """The position of what was added so far, for `confirm`."""
         return 0 if self._journal is None else self._journal.added
 
     async def open(self) -> list[Item]:
-        """Take hold of the journal; what an earlier process could not give to the server, oldest first."""
+        """Open the journal; give what an earlier process could not give to the server, oldest first."""
         if self._journal is None:
             return []
         try:
@@ -122,7 +122,7 @@ class Fallback:
             self._failed(journal, error)
 
     async def close(self, left: Iterable[Item]) -> str:
-        """Put what is left on disk, within a bounded time, and let go; what became of it, as the end of a sentence."""
+        """Put what is left on disk, within a bounded time, and close; the result, as the end of a sentence."""
         journal, self._journal = self._journal, None
         kept = _LOST
         if journal is None:
@@ -188,7 +188,7 @@ class NoJournal:
         """Nothing is to be cleared."""
 
     async def close(self, left: Iterable[Item]) -> str:
-        """What became of what was left."""
+        """The result for what was left."""
         return _LOST
 
 

@@ -72,7 +72,7 @@ def reconcile(
 
 
 class LateRecords:
-    """Late records until somebody takes them: they must not be overwritten by what is known less well."""
+    """Late records until they are taken. Until then older knowledge must not overwrite them."""
 
     def __init__(self, name: str, log: logging.Logger) -> None:
         """`name`: where the state is, for messages."""
@@ -99,7 +99,7 @@ class LateRecords:
         )  # fmt: skip
 
     def amend(self, records: Sequence[Record], forgotten: Iterable[str]) -> Sequence[Record]:
-        """What is to be saved, merged with what came late of the same sessions."""
+        """The records to be saved, merged with late ones of the same sessions."""
         if not self._unclaimed:
             return records
         for session in forgotten:

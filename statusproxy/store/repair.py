@@ -60,7 +60,7 @@ def rebuild(
 
 
 class HistoryRepair:
-    """Takes the history over from a file that was set aside, step by step; begun anew after a restart."""
+    """Takes the history over from a file that was set aside, step by step; starts again after a restart."""
 
     def __init__(self, number: int, damage: Damage) -> None:
         """`number` is that of the note in the database. Raises `OSError`."""

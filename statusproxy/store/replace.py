@@ -75,7 +75,7 @@ def finish_replacement(path: Path) -> bool:
 
 
 def sync_file(path: Path) -> None:
-    """Have a file's bytes on disk."""
+    """Sync a file, so that its bytes are on disk."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -69,7 +69,7 @@ def highest_number(file: PageFile) -> int:
 
 
 def notices(file: PageFile) -> list[bytes]:
-    """The payloads of the table `damage`: what is known of earlier damage."""
+    """The payloads of the table `damage`: notices of earlier damage."""
     found: dict[bytes, None] = {}
     for number in range(1, file.pages + 1):
         for _, values in file.table_rows(file.newest(number)[0], number):

@@ -109,7 +109,7 @@ class SqliteWriter:
         return self.ask(lambda _: self.file.acknowledge())
 
     def keep_up(self, damage: str | None) -> None:
-        """One step of what is done while nobody waits; `damage` is what the check of the whole file found."""
+        """Do one step of upkeep; `damage` is what the check of the whole file found."""
         if self.file.database is None or self.file.vanished():
             self._look_at = 0.0
             self.write(Batch())
@@ -127,7 +127,7 @@ class SqliteWriter:
             self.write(Batch())
 
     def close(self, left: Batch) -> None:
-        """One last attempt for what is left; then let go."""
+        """Write what is left in one last attempt, and close."""
         if left:
             with suppress(Exception):
                 self.write(left)

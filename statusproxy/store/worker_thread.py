@@ -26,7 +26,7 @@ class WorkerThread:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, call: Callable[[], _T]) -> "asyncio.Future[_T]":
-        """Have a call made; what it returns or raises. A future that is cancelled leaves the call to be made."""
+        """Queue a call; its result or error comes in the future. Cancelling the future does not cancel the call."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             threading.Thread(target=self._work, args=(self._loop,), name=self._name, daemon=True).start()

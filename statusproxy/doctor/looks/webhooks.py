@@ -322,7 +322,7 @@ def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _to_hub(webhook: Webhook, settings: Settings) -> bool:
-    """Whether events go on to somebody else than the gateway.
+    """Whether events are forwarded to another receiver than the gateway.
 
     The gateway is named in `forward_to` where the session in the path must not reach it.
     """

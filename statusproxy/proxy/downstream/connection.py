@@ -272,7 +272,7 @@ class ClientConnection(WritingHalf):
             self._deadline.set((self._loop.time() if self._used else self._made_at) + timeout)
 
     def _begin(self, found: RequestHead | Refusal | None) -> None:
-        """Serve a request that has come, or refuse what is none."""
+        """Serve a request that has come, or refuse invalid data."""
         if isinstance(found, RequestHead):
             self.state = ConnectionState.SERVING
             self._used = True
@@ -384,7 +384,7 @@ class ClientConnection(WritingHalf):
 
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:
-    """Who is at the other end; `LOCAL` where a Unix socket names nobody."""
+    """The address of the other end; `LOCAL` for a Unix socket."""
     name = transport.get_extra_info("peername")
     secure = transport.get_extra_info("sslcontext") is not None
     return Peer(name[0], name[1], secure) if isinstance(name, tuple) else Peer(LOCAL, 0, secure)

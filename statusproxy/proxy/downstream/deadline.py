@@ -60,4 +60,4 @@ class Deadline:
 
 
 def _nothing() -> None:
-    """What is called in place of an owner that has ended."""
+    """Replaces the callback of an owner that has ended."""

@@ -35,7 +35,7 @@ class BodyObserver(Protocol):
         """Take the next piece, as it came. Never raises."""
 
     def catch_up(self) -> Awaitable[None] | None:
-        """The work that the observer is behind with, to be awaited before more is read; None where there is none."""
+        """The work that the observer is behind with, to be awaited before more is read; None if there is none."""
 
 
 class Upload:
@@ -158,7 +158,7 @@ class Upload:
             await asyncio.wait([self._pump])
 
     async def stop(self) -> None:
-        """Carry no more, and let go of the observers: they and this would keep each other, and the body, in memory."""
+        """Stop sending, and release the observers: they and this refer to each other, and would keep the body."""
         if self._pump is not None and not self._pump.done():
             # The connection reads the rest of the body itself now, and two readers at once would clash.
             self._pump.cancel()
@@ -177,7 +177,7 @@ class Upload:
                     await self._catch_up()
                     continue
                 connection.write(self._frame(data))
-                # Never said of a request that was not sent whole: the next one's head would be read as its body.
+                # Only for a request that was sent whole: otherwise the next one's head would be read as its body.
                 connection.request_done = self.whole
                 await self._catch_up()
                 if connection.writing_paused and not self.whole:
@@ -228,7 +228,7 @@ class Upload:
         except UpstreamError:
             raise
         except Exception as error:
-            # The connection's own end stands in the stream, whatever it was: a time-out of TCP's as well.
+            # The stream raises whatever ended the connection, such as a TCP time-out.
             if self._request.connection.transport is None:
                 raise ConnectionResetError("the client has gone") from error
             raise

@@ -36,7 +36,7 @@ class RequestReader:
 
     @property
     def in_head(self) -> bool:
-        """Whether a request has begun whose head is not whole. Empty lines before it are nothing of it."""
+        """Whether a request has begun whose head is not complete. Empty lines before a request do not begin one."""
         return self._parser.in_head
 
     @property
@@ -45,7 +45,7 @@ class RequestReader:
         return self._switched or self._parser.held > 0
 
     def read(self, data: bytes, requests: int = 1) -> RequestHead | Refusal | None:
-        """The request that begins in `data`, behind what was kept, or why it is none; None while its head is not whole.
+        """The request that begins in `data`, behind what was kept, or its refusal; None while the head is not complete.
 
         Its body is fed as far as it has come. With `requests` 0 none may begin.
         """

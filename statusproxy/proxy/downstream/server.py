@@ -85,7 +85,7 @@ class ClientServer(web.Server):
         self.admission.leave(handler)
 
     def pre_shutdown(self) -> None:
-        """Have each connection close as soon as it serves nothing."""
+        """Close each connection as soon as it serves nothing."""
         for connection in self.connections:
             connection.close()
 

@@ -156,7 +156,7 @@ def read_line(data: bytes, at: int, longest_target: int) -> RequestLine | None:
 
 
 class HeadReader:
-    """Reads one head whose request line is here. It is made anew for each: it knows nothing of what came before."""
+    """Reads one head whose request line is here. A new one is made for each head, so that no state is carried over."""
 
     __slots__ = ("_headers", "_limits", "_line", "_llhttp", "_tail", "allowed", "head")
 
@@ -285,7 +285,7 @@ def _judge_line(data: bytes, at: int, longest_target: int) -> None:
 
 
 def _obey(head: RequestHead) -> None:
-    """Set what the ruling fields say of the framing (RFC 9112 §6), and refuse what llhttp leaves open."""
+    """Take the framing from the fields that rule it (RFC 9112 §6), and refuse what llhttp does not check."""
     if b"#" in head.target or not (
         head.target.startswith(b"/")
         or (head.target == b"*" and head.method == "OPTIONS")
@@ -303,7 +303,7 @@ def _obey(head: RequestHead) -> None:
                 raise RefusedError(refusals.HOST_INVALID)
         elif key == b"connection":
             if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
-                head.keep_alive = False  # whatever else it says: llhttp takes the last word
+                head.keep_alive = False  # `close` wins; llhttp goes by the last word
         elif key == b"content-length":
             head.length = request_length(value)
             if value.startswith(b"0") and len(value) > 1:

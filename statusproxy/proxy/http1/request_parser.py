@@ -142,7 +142,7 @@ class RequestParser:
 
     @property
     def in_head(self) -> bool:
-        """Whether a request has begun whose head is not complete. Empty lines before it are nothing of it."""
+        """Whether a request has begun whose head is not complete. Empty lines before a request do not begin one."""
         return self._state is _HEAD or (self._state is _BETWEEN and self._rest not in {b"", b"\r"})
 
     @property

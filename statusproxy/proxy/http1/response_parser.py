@@ -70,7 +70,7 @@ def head_end(before: bytes, data: bytes) -> int:
 
 
 class ResponseParser:
-    """Reads one answer, interim ones before it included; made anew for each exchange: nothing of it can reach the next.
+    """Reads one answer with its interim ones. A new one is made for each exchange, so that no state is carried over.
 
     The heads together may have `limit` bytes, interim ones included, and the trailers as many again. After each `feed`
     and `go_on` the attributes say what has come.

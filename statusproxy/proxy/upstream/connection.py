@@ -194,7 +194,7 @@ class UpstreamConnection(PacedWriting):
             return
         answer = self._answer
         if answer is None or answer.parser.complete:
-            # Bytes that no request asked for: whose answer they are cannot be told, so nobody gets them.
+            # Bytes that no request asked for. They could be the answer to any request, so they are dropped.
             self.abort()
             return
         answer.feed(data)
