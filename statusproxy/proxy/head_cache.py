@@ -16,7 +16,7 @@ from statusproxy.proxy.upstream.pool import Pool
 
 def prepared_head(
     head: RequestHead,
-    kept: list[Header],
+    forwarded: list[Header],
     peer: Peer,
     site: Site,
     pool: Pool,
@@ -24,16 +24,16 @@ def prepared_head(
     keep_id: bool,
     **options: Unpack[HeadOptions],
 ) -> PreparedHead:
-    """What `request_head.prepare` gives for the same arguments, from memory where it was prepared before.
+    """The result of `request_head.prepare` for the same arguments, cached with the head.
 
-    `keep_id` needs no comparing, as it follows from the head's own bytes. Fields that are not the head's own (`kept`
-    is another list) are never remembered.
+    `keep_id` needs no comparing, as it follows from the head's own bytes. Nothing is cached if `forwarded` is not the
+    head's own list of fields.
     """
-    remembered = kept is head.forwarded
+    remembered = forwarded is head.forwarded
     prepared_for = (site, pool, peer.address, peer.secure, options)
     prepared = cast("PreparedHead | None", head.attachment) if remembered else None
     if prepared is None or prepared.prepared_for != prepared_for:
-        prepared = prepare(head, kept, peer, site, pool, keep_id=keep_id, **options)
+        prepared = prepare(head, forwarded, peer, site, pool, keep_id=keep_id, **options)
         prepared.prepared_for = prepared_for
         if remembered:
             head.attachment = prepared

@@ -43,7 +43,7 @@ class HeadOptions(TypedDict, total=False):
 
 def prepare(
     head: RequestHead,
-    kept: list[Header],
+    forwarded: list[Header],
     peer: Peer,
     site: Site,
     pool: Pool,
@@ -54,15 +54,15 @@ def prepare(
     listing: bool = False,
     upgrade: bool = False,
 ) -> PreparedHead:
-    """The head for the next hop in `pool`; `kept` are the request's fields to carry on.
+    """The head for the next hop in `pool`; `forwarded` are the request's fields to carry on.
 
     `target` and `method` replace the request's own; `listing` asks as a corrected route must (`conditional.ask`);
     `keep_id` tells whether the request's own id may be carried on.
     """
     well_known = head.well_known
     if b"x-request-id" in well_known and not keep_id:
-        kept = [header for header in kept if lower(header[0]) != b"x-request-id"]
-    fields, client = _fields(head, kept.copy(), well_known, peer, site, pool)
+        forwarded = [header for header in forwarded if lower(header[0]) != b"x-request-id"]
+    fields, client = _fields(head, forwarded.copy(), well_known, peer, site, pool)
     if head.chunked:
         fields.append((b"Transfer-Encoding", b"chunked"))
     if upgrade:
