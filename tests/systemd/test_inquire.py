@@ -183,7 +183,8 @@ def test_the_log_of_a_killed_service_stays_with_its_database(inquire: ModuleType
 
 def test_killed_at_any_step_of_restoring_neither_state_is_lost_and_trying_again_restores(tmp_path: Path) -> None:
     imports = """
-                spec = importlib.util.spec_from_file_location("inquire", "systemd/inquire.py")
+        import importlib.util
+        spec = importlib.util.spec_from_file_location("inquire", "systemd/inquire.py")
         inquire = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(inquire)
     """
