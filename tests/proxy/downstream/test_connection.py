@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.client_address import LOCAL
-from statusproxy.proxy.downstream import connection as connection_module
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, State
 from tests.proxy.downstream.port import GET, Port
@@ -21,10 +20,7 @@ from tests.proxy.loop_clock import LoopClock
 
 async def gone(proxy: Running) -> None:
     """Wait until no connection of a client is left."""
-    clients = proxy.server.clients
-    async with asyncio.timeout(PATIENCE):
-        while clients.connections:  # noqa: ASYNC110 - aiohttp tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: not proxy.server.clients.connections)
 
 
 async def test_a_client_that_leaves_while_its_unwanted_body_is_read_leaves_nothing_behind(
@@ -291,17 +287,14 @@ async def test_after_a_failure_inside_the_proxy_the_connection_ends(
     assert "request failed inside the proxy" in caplog.text
 
 
-async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(
-    port: Port, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection_module, "_UNWANTED", 0.01)
+async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(port: Port, loop_clock: LoopClock) -> None:
     port.let_go.set()
     connection, transport = port.connect()
     connection.data_received(POST)
-    async with asyncio.timeout(PATIENCE):
-        while not transport.is_closing():  # noqa: ASYNC110 - a transport tells nobody
-            await asyncio.sleep(0.001)
-    assert transport.written == b"answer"
+    await loop_clock.move(9.8)
+    assert not transport.is_closing()
+    await loop_clock.move(0.3)
+    assert (transport.written, transport.is_closing()) == (b"answer", True)
 
 
 async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_away(port: Port) -> None:

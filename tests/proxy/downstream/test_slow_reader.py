@@ -76,32 +76,42 @@ async def test_a_client_that_reads_slowly_but_in_time_gets_it_all(
                     left -= len(data)
 
 
-async def test_without_a_minimum_rate_a_client_has_its_time(origin: Origin, tmp_path: Path) -> None:
+async def test_without_a_minimum_rate_a_client_has_its_time(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     origin.script = endless
     settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1ms"}}
     async with running(tmp_path, origin.url, **settings) as proxy:
         seen = reports(proxy)
         with await unread(proxy):
             await until(lambda: any(c.writing_paused for c in proxy.server.clients.connections))
-            await asyncio.sleep(0.5)
+            await loop_clock.move(30)
             assert seen == []
 
 
-async def test_a_stream_whose_gateway_is_silent_is_never_cut(origin: Origin, tmp_path: Path) -> None:
+async def test_a_stream_whose_gateway_is_silent_is_never_cut(
+    origin: Origin, proxy: Running, loop_clock: LoopClock
+) -> None:
     """Server-sent events, long polls: nothing waits for the client there."""
+    events, asked = asyncio.Queue[bytes](), asyncio.Event()
 
     async def script(wire: Wire) -> None:
         await wire.head()
-        await asyncio.sleep(0.4)
-        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        for _ in range(3):
-            await asyncio.sleep(0.4)
-            await wire.send(b"data: 1\n\n")
+        asked.set()
+        while True:
+            await wire.send(await events.get())
 
     origin.script = script
-    async with running(tmp_path, origin.url, **BRISK) as proxy:
-        got = await proxy.ask(get("/events"))
-        assert got.body == b"data: 1\n\n" * 3
+    client = await proxy.connect()
+    await client.send(get("/events"))
+    await asked.wait()
+    await loop_clock.move(60)
+    events.put_nowait(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    assert (await client.head()).status == 200
+    for _ in range(3):
+        await loop_clock.move(60)
+        events.put_nowait(b"data: 1\n\n")
+        assert await client.reader.readexactly(9) == b"data: 1\n\n"
 
 
 async def test_progress_is_what_the_peer_has_taken_not_what_the_kernel_holds() -> None:
@@ -113,9 +123,8 @@ async def test_progress_is_what_the_peer_has_taken_not_what_the_kernel_holds() -
     transport = (await accepted).transport
     transport.write(PIECE)
     assert progress(transport) < len(PIECE)
-    await asyncio.sleep(0.05)
-    before = progress(transport)
-    assert before < len(PIECE) // 2
+    await until(lambda: progress(transport) > 0)
+    assert progress(transport) < len(PIECE) // 2
     client.setblocking(False)
     left = len(PIECE)
     while left:
