@@ -287,13 +287,13 @@ async def test_after_a_failure_inside_the_proxy_the_connection_ends(
     assert "request failed inside the proxy" in caplog.text
 
 
-async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(port: Port, loop_clock: LoopClock) -> None:
+async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(port: Port, still_clock: LoopClock) -> None:
     port.let_go.set()
     connection, transport = port.connect()
     connection.data_received(POST)
-    await loop_clock.move(9.8)
+    await still_clock.move(9.8)
     assert not transport.is_closing()
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     assert (transport.written, transport.is_closing()) == (b"answer", True)
 
 

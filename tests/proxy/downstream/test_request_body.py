@@ -321,18 +321,18 @@ async def test_a_request_whose_body_was_read_whole_is_never_given_up() -> None:
     assert (gateway.request_done, gateway.given_up) == (False, None)
 
 
-async def test_a_chunked_piece_goes_on_a_second_after_it_came(loop_clock: LoopClock) -> None:
+async def test_a_chunked_piece_goes_on_a_second_after_it_came(still_clock: LoopClock) -> None:
     """With what came in that time, which is no new beginning of it."""
     content = Content()
     body = upload(content, chunked=True)
     begun = asyncio.ensure_future(body.begin())
-    await loop_clock.move(100)
+    await still_clock.move(100)
     content.come(b"one")
-    await loop_clock.move(0.6)
+    await still_clock.move(0.6)
     content.come(b"two")
-    await loop_clock.move(0.2)
+    await still_clock.move(0.2)
     assert not begun.done()
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     assert begun.done()
     assert await begun == b"6\r\nonetwo\r\n"
     assert (body.whole, body.received) == (False, 6)
@@ -372,138 +372,138 @@ async def failure(task: asyncio.Future[Any]) -> str:
     ],
 )
 async def test_a_client_that_stops_sending_is_given_up_after_its_time(
-    loop_clock: LoopClock, sent: bytes, read: float | None, rate: int | None, grace: float, seconds: float
+    still_clock: LoopClock, sent: bytes, read: float | None, rate: int | None, grace: float, seconds: float
 ) -> None:
     """Whichever is over first: the time for silence, or what came with the head and is paid for by it."""
     begun = asyncio.ensure_future(upload(Content(sent), read=read, rate=rate, grace=grace).begin())
-    await loop_clock.move(seconds - 0.2)
+    await still_clock.move(seconds - 0.2)
     assert not begun.done()
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     assert await failure(begun) == "request_body_incomplete"
 
 
-async def test_each_piece_pays_for_its_own_time_and_waiting_costs_it(loop_clock: LoopClock) -> None:
+async def test_each_piece_pays_for_its_own_time_and_waiting_costs_it(still_clock: LoopClock) -> None:
     content = Content(b"x" * 2000)
     begun = asyncio.ensure_future(upload(content, rate=1000).begin())
-    await loop_clock.move(1.5)
+    await still_clock.move(1.5)
     content.come(b"x" * 2000)  # 0.5 s are left, and these add 2
-    await loop_clock.move(2.3)
+    await still_clock.move(2.3)
     assert not begun.done()
-    await loop_clock.move(0.4)
+    await still_clock.move(0.4)
     assert await failure(begun) == "request_body_incomplete"
 
 
-async def test_the_time_for_silence_begins_anew_with_each_piece(loop_clock: LoopClock) -> None:
+async def test_the_time_for_silence_begins_anew_with_each_piece(still_clock: LoopClock) -> None:
     content = Content()
     begun = asyncio.ensure_future(upload(content, read=2.0).begin())
     for _ in range(3):
-        await loop_clock.move(1.7)
+        await still_clock.move(1.7)
         content.come(b"x")
-    await loop_clock.move(1.7)
+    await still_clock.move(1.7)
     content.come(whole=True)
     assert await begun == b"xxx"
 
 
-async def test_the_time_that_the_gateway_takes_is_not_held_against_the_client(loop_clock: LoopClock) -> None:
+async def test_the_time_that_the_gateway_takes_is_not_held_against_the_client(still_clock: LoopClock) -> None:
     """While the gateway does not read the client is held back, for longer than it may be slow itself."""
     content, gateway = Content(), Gateway()
     gateway.writing_paused = True
     body = upload(content, rate=1000, grace=2.0)
     task = carried(body, gateway)
-    await loop_clock.move(1.0)
+    await still_clock.move(1.0)
     content.come(b"one")
-    await loop_clock.move(100.0)
+    await still_clock.move(100.0)
     assert gateway.written == [b"one"]
     gateway.writing_paused = False
     gateway.taken.set()
-    await loop_clock.move(0.8)
+    await still_clock.move(0.8)
     assert not task.done()
     content.come(b"two")
-    await loop_clock.move(0.1)
+    await still_clock.move(0.1)
     assert gateway.written == [b"one", b"two"]
-    await loop_clock.move(0.3)  # of the grace of two seconds all is used up now
+    await still_clock.move(0.3)  # of the grace of two seconds all is used up now
     await task
     assert gateway.given_up == "request_body_too_slow"
 
 
-async def test_what_came_while_the_gateway_took_its_time_pays_as_well(loop_clock: LoopClock) -> None:
+async def test_what_came_while_the_gateway_took_its_time_pays_as_well(still_clock: LoopClock) -> None:
     content, gateway = Content(), Gateway()
     task = carried(upload(content, rate=1000, grace=1.0), gateway)
-    await loop_clock.move(0.5)
+    await still_clock.move(0.5)
     gateway.writing_paused = True
     content.come(b"x")
-    await loop_clock.move(0.0)
+    await still_clock.move(0.0)
     gateway.writing_paused = False
     content.come(b"x" * 5000)
     gateway.taken.set()
-    await loop_clock.move(4.2)
+    await still_clock.move(4.2)
     assert not task.done()
-    await loop_clock.move(0.5)
+    await still_clock.move(0.5)
     await task
     assert gateway.given_up == "request_body_too_slow"
 
 
-async def test_a_client_that_was_not_told_to_send_has_its_time_from_the_permission_on(loop_clock: LoopClock) -> None:
+async def test_a_client_that_was_not_told_to_send_has_its_time_from_the_permission_on(still_clock: LoopClock) -> None:
     content, gateway = Content(), Gateway()
     body = upload(content, expect=b"100-continue", rate=1000, grace=2.0)
     assert await body.begin() == b""
     task = carried(body, gateway)
-    await loop_clock.move(100.0)
+    await still_clock.move(100.0)
     assert (task.done(), body.held_back) == (False, True)
     body.permitted()
     assert not body.held_back
-    await loop_clock.move(1.8)
+    await still_clock.move(1.8)
     body.permitted()
     assert not task.done()
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     await task
     assert gateway.given_up == "request_body_too_slow"
 
 
-async def test_a_client_that_is_never_told_to_send_has_the_time_for_silence(loop_clock: LoopClock) -> None:
+async def test_a_client_that_is_never_told_to_send_has_the_time_for_silence(still_clock: LoopClock) -> None:
     gateway = Gateway()
     body = upload(Content(), expect=b"100-continue", rate=1000, read=3.0)
     assert await body.begin() == b""
     task = carried(body, gateway)
-    await loop_clock.move(2.8)
+    await still_clock.move(2.8)
     assert not task.done()
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     await task
     assert (gateway.given_up, body.held_back) == ("request_body_too_slow", True)
 
 
-async def test_a_client_that_sends_unasked_waits_for_no_permission(loop_clock: LoopClock) -> None:
+async def test_a_client_that_sends_unasked_waits_for_no_permission(still_clock: LoopClock) -> None:
     content, gateway = Content(), Gateway()
     body = upload(content, expect=b"100-continue", rate=1000, grace=2.0)
     assert await body.begin() == b""
     task = carried(body, gateway)
     content.come(b"x")
-    await loop_clock.move(1.8)
+    await still_clock.move(1.8)
     assert (gateway.written, body.held_back, task.done()) == ([b"x"], False, False)
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     await task
     assert gateway.given_up == "request_body_too_slow"
 
 
-async def test_a_piece_that_comes_just_when_its_time_is_over_counts(loop_clock: LoopClock) -> None:
+async def test_a_piece_that_comes_just_when_its_time_is_over_counts(still_clock: LoopClock) -> None:
     content = Content()
     begun = asyncio.ensure_future(upload(content, read=1.0).begin())
-    await loop_clock.move(0.5)
+    await still_clock.move(0.5)
     loop = asyncio.get_running_loop()
     loop.call_at(loop.time() + 0.4, lambda: (content.pieces.append(b"late"), setattr(content, "whole", True)))
-    await loop_clock.move(10.0)
+    await still_clock.move(10.0)
     assert begun.done()
     assert await begun == b"late"
 
 
-async def test_a_gateway_that_stops_reading_for_too_long_is_given_up(loop_clock: LoopClock) -> None:
+async def test_a_gateway_that_stops_reading_for_too_long_is_given_up(still_clock: LoopClock) -> None:
     content, gateway = Content(), Gateway()
     gateway.writing_paused = True
     task = carried(upload(content, write=3.0), gateway)
     content.come(b"one")
-    await loop_clock.move(2.8)
+    await still_clock.move(2.8)
     assert not task.done()
-    await loop_clock.move(0.3)
+    await still_clock.move(0.3)
     await task
     assert (gateway.given_up, gateway.written) == ("gateway_timeout", [b"one"])
 
