@@ -236,6 +236,37 @@ def test_a_head_that_is_too_large_is_told_before_it_is_complete() -> None:
     assert Reading().feed(*[begun[i : i + 1] for i in range(len(begun))]).code == "head_too_large"
 
 
+FULL = 400 - len(HOST) - len(b"X: \r\n")
+
+
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    [
+        (b"GET / HTTP/1.0\r\n\r\n", None),
+        (request(b"X: y"), None),
+        (request(start=b"GET /" + b"t" * 99 + b" HTTP/1.1"), None),
+        (request(start=b"GET /" + b"t" * 100 + b" HTTP/1.1"), "target_too_long"),
+        (request(b"X: " + b"x" * FULL), None),
+        (request(b"X: " + b"x" * (FULL + 1)), "head_too_large"),
+        (request(b"X: \x00", b"Y: " + b"x" * 500), "bad_request"),
+        (request(b"Y: " + b"x" * 500, b"X: \x00"), "head_too_large"),
+        (request(*[b"X: y"] * 7), None),
+        (request(*[b"X: y"] * 8), "head_too_large"),
+    ],
+)
+def test_a_head_reads_the_same_and_ends_at_the_same_place_wherever_it_is_cut(wire: bytes, code: str | None) -> None:
+    behind = request(b"A: " + b"a" * 300, start=b"GET /before HTTP/1.1"), request(start=b"GET /next HTTP/1.1")
+    start, stream = len(behind[0]), behind[0] + wire + behind[1]
+    cuts = [(stream[:cut], stream[cut:]) for cut in range(start, start + len(wire))]
+    for pieces in ((stream,), *cuts, tuple(stream[at : at + 1] for at in range(len(stream)))):
+        got = Reading().feed(*pieces)
+        if code is not None:
+            assert (len(got.messages), got.code) == (2, code)
+        else:
+            assert [message.method for message in got.messages[1:]] == ["GET"] * (1 + (b"1.1\r" in wire))
+            assert got.messages[1].headers == Reading().feed(wire).head.headers
+
+
 @pytest.mark.parametrize(
     "begun", [b"GET", b"GET /a", b"GET /a HTTP/1.", b"GET /a HTTP/1.0\r", b"GET /a HTTP/1.1\r\nA:"]
 )
@@ -268,13 +299,28 @@ def test_a_head_that_ends_the_connection_or_switches_it_is_read_each_time(reques
 
 
 def test_heads_are_remembered_within_bounds() -> None:
-    under = wide()
-    for number in range(3 * head_reader._REMEMBERED):
+    under, counts = wide(), list[int]()
+    for number in range(head_reader._REMEMBERED + 2):
         RequestParser(under).feed(GET.replace(b"/a", b"/%d" % number), 10, 10)
-    assert 0 < len(under.known) <= head_reader._REMEMBERED
-    large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * head_reader._REMEMBERED_SIZE + b"\r\n\r\n")
-    RequestParser(under).feed(large, 10, 10)
-    assert large not in under.known
+        counts.append(len(under.known))
+    assert counts == [*range(1, head_reader._REMEMBERED + 1), 1, 2]
+    room = head_reader._REMEMBERED_SIZE - len(GET) - len(b"X: \r\n")
+    for size, remembered in ((room, True), (room + 1, False)):
+        large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * size + b"\r\n\r\n")
+        RequestParser(under).feed(large, 10, 10)
+        assert (large in under.known) is remembered
+
+
+def test_a_head_of_which_no_field_was_read_announces_nothing() -> None:
+    head = RequestHead("GET", b"/", (1, 1), ())
+    assert (head.keep_alive, head.chunked, head.length, head.upgrade, head.has_body) == (
+        False,
+        False,
+        None,
+        False,
+        False,
+    )
+    assert (head.forwarded, head.well_known, head.attachment) == ([], {}, None)
 
 
 @pytest.mark.parametrize("ends", [True, False])
