@@ -284,16 +284,20 @@ def test_an_answer_s_line_is_refused_before_it_is_whole(begun: bytes) -> None:
 
 @pytest.mark.parametrize("segment", [1, 1000, LARGE])
 def test_extensions_may_not_outweigh_an_answer_s_body(segment: int) -> None:
-    """Each line has 1016 bytes beyond its size, of which 16 and twice the one byte of data are free."""
-    line = b"1;" + b"e" * 1012 + b"\r\n.\r\n"
-    most = MOST_EXTENSIONS // 998
-    for count, expected in ((most, b""), (most + 1, refusals.TOO_MANY_EXTENSIONS)):
-        wire = line * count + b"0\r\n"
-        assert read([wire[n : n + segment] for n in range(0, len(wire), segment)], ANSWER_RULES) == (
-            b"." * most,
+    """Each line has 1042 bytes, of which 16 and twice the one byte of data are free."""
+    assert MOST_EXTENSIONS == 16 * 1024
+    line, longer = (b"1;" + b"e" * count + b"\r\n.\r\n" for count in (1038, 1039))
+    for wire, data, expected in (
+        (line * 16, 16, b""),
+        (line * 17, 16, refusals.TOO_MANY_EXTENSIONS),
+        (line * 15 + longer, 15, refusals.TOO_MANY_EXTENSIONS),
+    ):
+        body = wire + b"0\r\n"
+        assert read([body[n : n + segment] for n in range(0, len(body), segment)], ANSWER_RULES) == (
+            b"." * data,
             expected,
         )
-        assert read([wire + b"\r\n"], REQUEST_RULES) == (b"." * count, b"")
+        assert read([body + b"\r\n"], REQUEST_RULES) == (b"." * wire.count(b"."), b"")
 
 
 def test_trailers_of_a_request_are_dropped_and_those_of_an_answer_left() -> None:

@@ -1,22 +1,25 @@
 """The heads of requests: what passes stays as it came, what two parsers could read differently does not pass."""
 
+import gc
+import weakref
+
 import pytest
 
 from statusproxy.proxy.http1 import head_reader, refusals
-from statusproxy.proxy.http1.head_reader import HeadLimits, HeadReader
+from statusproxy.proxy.http1.head_reader import HeadLimits, HeadReader, read_line
 from statusproxy.proxy.http1.request_parser import RequestHead, RequestParser
 from tests.proxy.http1.reading import GET, HOST, POST, Reading, request, wide
 
 
 def test_names_and_values_keep_their_bytes_order_and_repeats() -> None:
-    head = Reading().feed(request(b"ETag:x", b"x-A:  one two \t", b"X-a:", b"Obs: \xe9\xff\x80", b"x-A: b")).head
+    head = Reading().feed(request(b"ETag:x", b"x-A:  one two \t", b"X-a:", b"Obs: \xe9\xff\x80", b"x-A: b?")).head
     assert head.headers == (
         (b"Host", b"proxy.example"),
         (b"ETag", b"x"),
         (b"x-A", b"one two"),
         (b"X-a", b""),
         (b"Obs", b"\xe9\xff\x80"),
-        (b"x-A", b"b"),
+        (b"x-A", b"b?"),
     )
 
 
@@ -184,6 +187,44 @@ def test_chunks_in_http_1_0_are_refused() -> None:
 )
 def test_the_connection_lives_on_as_version_and_options_say(start: bytes, lines: list[bytes], alive: bool) -> None:
     assert Reading().feed(request(*lines, start=start)).head.keep_alive is alive
+
+
+UPGRADE = (b"Connection: upgrade", b"Upgrade: foo")
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "upgrade"),
+    [
+        (b"GET / HTTP/1.1", UPGRADE, True),
+        (b"GET / HTTP/1.1", UPGRADE[:1], False),
+        (b"GET / HTTP/1.1", UPGRADE[1:], False),
+        (b"GET / HTTP/1.0", UPGRADE, False),
+        (b"CONNECT a.example:1 HTTP/1.1", (), False),
+        (b"CONNECT a.example:1 HTTP/1.1", UPGRADE, False),
+    ],
+)
+def test_an_upgrade_is_asked_for_by_two_fields_of_http_1_1(
+    start: bytes, lines: tuple[bytes, ...], upgrade: bool
+) -> None:
+    assert Reading().feed(request(*lines, start=start)).head.upgrade is upgrade
+
+
+def test_a_reader_whose_head_is_whole_is_freed_without_the_collector() -> None:
+    class Watched(HeadReader):
+        """One that can be referred to weakly."""
+
+    gc.disable()
+    try:
+        line = read_line(GET, 0, 100)
+        assert line is not None
+        reader = Watched(wide(), line)
+        reader.feed_line()
+        assert reader.feed(GET, line.end) == len(GET)
+        left = weakref.ref(reader)
+        del reader
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_method_may_come_in_pieces() -> None:
