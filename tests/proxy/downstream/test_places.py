@@ -106,4 +106,5 @@ def test_whose_request_is_whole_up_to_its_body_keeps_its_place() -> None:
         places.work("a")
         assert (leaving(places), len(places)) == ([], 1)
     places.rest("a")
+    assert len(places) == 1
     assert leaving(places) == ["a"]

@@ -230,7 +230,7 @@ async def test_a_large_whole_answer_is_handed_over_in_parts() -> None:
     await stage.response.answer(200, b"OK", [], data)
     assert stage.connection.transport is not None
     assert [len(piece) for piece in stage.connection.transport.written[1:]] == [524288, 524288, 231424]
-    assert stage.body == data
+    assert (stage.body, stage.response.sent) == (data, len(stage.wire))
     assert (stage.response.state, stage.connection.unfinished) == (DONE, False)
 
 

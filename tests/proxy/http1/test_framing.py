@@ -246,7 +246,7 @@ def test_no_more_chunks_are_read_than_asked_for(rules: ChunkRules) -> None:
     assert (b"".join(data), reader.chunks, reader.hungry, reader.done) == (b"xx", 2, False, False)
     assert reader.read(wire, at, data, 0) == at
     at = reader.read(wire, at, data, 100)
-    assert (b"".join(data), reader.chunks, reader.done) == (b"xxxxx", 6, True)
+    assert (b"".join(data), reader.chunks, reader.hungry, reader.done) == (b"xxxxx", 6, False, True)
     assert wire[at:] == (b"" if rules.trailers else b"\r\n")
 
 

@@ -179,6 +179,7 @@ def test_chunks_in_http_1_0_are_refused() -> None:
     [
         (b"GET / HTTP/1.1", [], True),
         (b"GET / HTTP/1.1", [b"Connection: x, Close"], False),
+        (b"GET / HTTP/1.1", [b"Connection: closed"], True),
         (b"GET / HTTP/1.1", [b"Connection: keep-alive", b"Connection: close"], False),
         (b"GET / HTTP/1.0", [], False),
         (b"GET / HTTP/1.0", [b"Connection: Keep-Alive"], True),
@@ -287,6 +288,8 @@ FULL = 400 - len(HOST) - len(b"X: \r\n")
         (request(b"X: y"), None),
         (request(start=b"GET /" + b"t" * 99 + b" HTTP/1.1"), None),
         (request(start=b"GET /" + b"t" * 100 + b" HTTP/1.1"), "target_too_long"),
+        (request(start=b"M" * 64 + b" / HTTP/1.1"), None),
+        (request(start=b"M" * 65 + b" / HTTP/1.1"), "bad_request"),
         (request(b"X: " + b"x" * FULL), None),
         (request(b"X: " + b"x" * (FULL + 1)), "head_too_large"),
         (request(b"X: \x00", b"Y: " + b"x" * 500), "bad_request"),
@@ -304,7 +307,7 @@ def test_a_head_reads_the_same_and_ends_at_the_same_place_wherever_it_is_cut(wir
         if code is not None:
             assert (len(got.messages), got.code) == (2, code)
         else:
-            assert [message.method for message in got.messages[1:]] == ["GET"] * (1 + (b"1.1\r" in wire))
+            assert [message.target for message in got.messages[2:]] == [b"/next"] * (b"1.1\r" in wire)
             assert got.messages[1].headers == Reading().feed(wire).head.headers
 
 
