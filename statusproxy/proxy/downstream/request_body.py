@@ -258,9 +258,7 @@ class Upload:
             async with asyncio.timeout_at(hold if held else until) as self._timer:
                 data = await self._content.readany()
         except TimeoutError:
-            if self._timer is None or not self._timer.expired():
-                raise  # the connection's own
-            data = self._content.read_nowait()  # it may have come in the same turn
+            data = self._content.read_nowait()  # it may have come in the same turn; the connection's own is raised anew
         finally:
             self._timer = None
             if self._pace is not None:

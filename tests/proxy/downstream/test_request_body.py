@@ -212,6 +212,11 @@ async def test_nothing_is_waited_for_of_a_body_that_is_held_back(
     assert not body.held_back
 
 
+async def test_a_body_that_is_here_waits_for_no_permission() -> None:
+    body = upload(Content(b"hello", whole=True), expect=b"100-continue")
+    assert (body.held_back, await body.begin(), body.held_back) == (True, b"hello", False)
+
+
 async def test_the_rest_is_carried_as_it_comes_and_the_request_is_done_with_its_last_byte() -> None:
     content, gateway, ended = Content(b"a" * ENOUGH), Gateway(), list[bool]()
 
@@ -242,6 +247,7 @@ async def test_when_the_gateway_takes_no_more_the_rest_is_for_the_observers_alon
     content.come(b"rest", whole=True)
     await task
     assert (gateway.written, gateway.request_done, observer.fed) == ([], False, b"rest")
+    assert observer.caught_up == 1
 
 
 async def test_where_nobody_observes_it_is_left_where_it_is() -> None:
@@ -349,6 +355,16 @@ async def test_of_a_large_body_no_more_than_enough_is_waited_for() -> None:
     assert (body.received, body.unread) == (ENOUGH, True)
 
 
+async def test_a_permission_that_comes_after_the_stop_changes_nothing() -> None:
+    body = upload(Content(), expect=b"100-continue", read=60.0)
+    assert await body.begin() == b""
+    task = carried(body, Gateway())
+    await asyncio.sleep(0)
+    await body.stop()
+    body.permitted()
+    assert (task.cancelled(), body.held_back) == (True, False)
+
+
 # ---- its times ----
 
 
@@ -380,6 +396,21 @@ async def test_a_client_that_stops_sending_is_given_up_after_its_time(
     assert not begun.done()
     await still_clock.move(0.3)
     assert await failure(begun) == "request_body_incomplete"
+
+
+async def test_a_chunked_piece_is_not_held_for_longer_than_its_client_may_be_silent(still_clock: LoopClock) -> None:
+    begun = asyncio.ensure_future(upload(Content(b"one"), chunked=True, read=0.5).begin())
+    await still_clock.move(0.4)
+    assert not begun.done()
+    await still_clock.move(0.2)
+    assert await failure(begun) == "request_body_incomplete"
+
+
+async def test_a_chunked_piece_goes_on_before_its_client_is_given_up(still_clock: LoopClock) -> None:
+    begun = asyncio.ensure_future(upload(Content(b"one"), chunked=True, read=3.0).begin())
+    await still_clock.move(1.1)
+    assert begun.done()
+    assert await begun == b"3\r\none\r\n"
 
 
 async def test_each_piece_pays_for_its_own_time_and_waiting_costs_it(still_clock: LoopClock) -> None:
@@ -534,7 +565,7 @@ async def test_what_nobody_carries_can_be_read_to_its_end() -> None:
     task = asyncio.ensure_future(body.finish())
     content.come(b"two", whole=True)
     await task
-    assert (observer.fed, told) == (b"onetwo", ["whole"])
+    assert (observer.fed, observer.caught_up, told) == (b"onetwo", 1, ["whole"])
     await body.carried_out()
 
 
