@@ -73,10 +73,14 @@ def test_where_nobody_may_go_nobody_does() -> None:
 
 
 def test_leaving_twice_is_leaving_once() -> None:
-    places = entered("a", "b")
-    places.leave("a")
-    places.leave("a")
+    places = entered("idle", "begun", "at work", "stays")
+    places.begin("begun")
+    places.work("at work")
+    for client in ("idle", "begun", "at work"):
+        places.leave(client)
+        places.leave(client)
     assert len(places) == 1
+    assert leaving(places) == ["stays"]
 
 
 def test_a_search_takes_no_longer_among_many() -> None:

@@ -36,6 +36,13 @@ def test_fields_that_are_dropped_count_towards_the_limits() -> None:
     assert Reading(head=99, drop_underscores=True).feed(request(b"X_A: " + b"x" * 99)).code == "head_too_large"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_a_known_method_has_one_spelling(method: str) -> None:
+    assert Reading().feed(request(start=method.encode() + b" /a HTTP/1.1")).head.method == method
+    for other in (method.lower(), method.title()):
+        assert Reading().feed(request(start=other.encode() + b" /a HTTP/1.1")).messages == [refusals.METHOD_CASE]
+
+
 @pytest.mark.parametrize("method", ["GET", "PURGE", "FOO", "M-SEARCH", "x!#$%&'*+-.^_`|~9", "PRI"])
 def test_any_token_is_a_method(method: str) -> None:
     assert Reading().feed(request(start=method.encode() + b" /a HTTP/1.1")).head.method == method

@@ -13,6 +13,12 @@ from statusproxy.proxy.http1.request_parser import END, HeadLimits, RequestHead,
 from tests.proxy.http1.reading import GET, HOST, POST, Reading, chunked, request, verdict, wide
 
 
+def test_a_parser_that_was_given_nothing_has_nothing_to_do() -> None:
+    parser = RequestParser(wide())
+    assert (parser.chunks, parser.behind, parser.held) == (0, False, 0)
+    assert (parser.in_head, parser.in_body, parser.switched, parser.ended) == (False, False, False, False)
+
+
 def test_what_follows_the_last_request_of_a_connection_is_not_read() -> None:
     got = Reading().feed(request(b"Connection: close") + request(), request())
     assert len(got.messages) == 1
