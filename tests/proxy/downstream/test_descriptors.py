@@ -24,7 +24,7 @@ FEW = 256
 
 
 def test_the_need_counts_a_tunnel_s_second_connection() -> None:
-    assert needed(4096, 512) > 2 * 4096 + 512
+    assert needed(4096, 512) == 2 * 4096 + 512 + 128
 
 
 def test_too_low_a_limit_is_warned_of_with_both_numbers(
@@ -37,8 +37,10 @@ def test_too_low_a_limit_is_warned_of_with_both_numbers(
     assert str(needed(4096, 512)) in line
     assert "LimitNOFILE" in line
     caplog.clear()
-    warn_if_too_few(100, 100)
+    warn_if_too_few(398, 100)
     assert caplog.messages == []
+    warn_if_too_few(398, 101)
+    assert len(caplog.messages) == 1
 
 
 @pytest.fixture
@@ -107,6 +109,61 @@ def test_each_client_that_was_closed_frees_one(monkeypatch: pytest.MonkeyPatch) 
     for _ in range(3):
         reserve.freed()
     assert not reserve.short(10)
+
+
+@pytest.mark.parametrize(("freed", "short"), [(0, True), (35, True), (36, False)])
+def test_where_nothing_can_be_counted_those_that_come_and_go_tell(
+    monkeypatch: pytest.MonkeyPatch, freed: int, short: bool
+) -> None:
+    """The first shows that 801 are in use, the second is one more; with 768 the reserve begins."""
+    monkeypatch.setattr(descriptors, "open_now", lambda: None)
+    reserve = Reserve(1024, 512)
+    assert reserve.short(800)
+    assert reserve.short(768)
+    for _ in range(freed):
+        reserve.freed()
+    assert reserve.short(10) is short
+
+
+def test_before_anybody_is_refused_what_is_in_use_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_use: int | None = None
+    monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
+    reserve = Reserve(1024, 512)
+    assert reserve.short(768)
+    for _ in range(2):
+        reserve.freed()
+    in_use = 767
+    assert not reserve.short(10)
+
+
+def test_with_plenty_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 1024)
+    reserve = Reserve(1024, 512)
+    assert not any(reserve.short(10) for _ in range(2000))
+
+
+@pytest.mark.parametrize(("in_use", "followed"), [(672, 672), (671, 0)])
+def test_below_seven_eighths_of_what_clients_may_have_it_is_plenty_again(
+    monkeypatch: pytest.MonkeyPatch, in_use: int, followed: int
+) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
+    reserve = Reserve(1024, 512)
+    assert not reserve.short(768)
+    assert reserve._in_use == followed
+
+
+def test_half_of_a_small_reserve_is_for_those_that_wait_for_a_refusal() -> None:
+    assert Reserve(256, 512).refused_at_once == 32
+
+
+def test_after_an_accept_without_a_descriptor_all_are_taken_to_be_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: None)
+    reserve, loop = Reserve(1024, 512), asyncio.new_event_loop()
+    try:
+        reserve.handle_exception(loop, {"message": "no", "exception": OSError(errno.EMFILE, "no"), "socket": 1})
+    finally:
+        loop.close()
+    assert reserve.short(10)
 
 
 def test_a_connection_whose_number_lies_in_the_reserve_shows_that_the_rest_is_in_use(

@@ -181,6 +181,7 @@ UNFINISHED = {
 
 BROKEN = {
     "no size": (b"\r\n", b"", refusals.CHUNK_LINE),
+    "no size and a bare line feed": (b"\nx\r\n0\r\n", b"", refusals.CHUNK_LINE),
     "no digit": (b"g\r\n", b"", refusals.CHUNK_LINE),
     "a sign": (b"+1\r\nx\r\n0\r\n", b"", refusals.CHUNK_LINE),
     "a prefix": (b"0x1\r\nx\r\n0\r\n", b"", refusals.CHUNK_LINE),
@@ -300,6 +301,11 @@ def test_extensions_may_not_outweigh_an_answer_s_body(segment: int) -> None:
         assert read([body + b"\r\n"], REQUEST_RULES) == (b"." * wire.count(b"."), b"")
 
 
+def test_any_number_of_chunks_may_have_extensions_that_the_data_outweighs() -> None:
+    count = MOST_EXTENSIONS + 1
+    assert read([b"1;a\r\n.\r\n" * count + b"0\r\n"], ANSWER_RULES) == (b"." * count, b"")
+
+
 def test_trailers_of_a_request_are_dropped_and_those_of_an_answer_left() -> None:
     wire = b"1\r\nx\r\n0\r\nT: x\r\nEmpty:\r\nObs: \xe9\r\n\r\nGET"
     assert at_every_cut(wire, REQUEST_RULES) == (b"x", b"GET")
@@ -328,7 +334,15 @@ def test_a_request_s_trailers_are_bounded_exactly(within: bytes, beyond: bytes) 
 
 def test_endless_trailers_are_refused_before_they_end() -> None:
     assert read([b"0\r\nT: " + b"x" * 397], REQUEST_RULES) == (b"", None)
-    assert read([b"0\r\nT: " + b"x" * 398], REQUEST_RULES) == (b"", refusals.TRAILERS_TOO_LARGE)
+    for beyond in (b"T: " + b"x" * 398, b"T: " + b"x" * 397 + b"\r", b"T: " + b"x" * 395 + b"\r\nT"):
+        assert read([b"0\r\n" + beyond], REQUEST_RULES) == (b"", refusals.TRAILERS_TOO_LARGE)
+
+
+def test_trailers_that_come_late_end_the_wait_for_bytes() -> None:
+    reader, states = ChunkReader(REQUEST_RULES), list[tuple[int, bool, bool]]()
+    for data in (b"0\r\n", b"T: x\r\n\r", b"\r\n"):
+        states.append((reader.read(data, 0, [], 1), reader.hungry, reader.done))
+    assert states == [(3, True, False), (6, True, False), (2, False, True)]
 
 
 @BOTH

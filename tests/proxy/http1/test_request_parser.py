@@ -331,6 +331,22 @@ def test_a_head_that_comes_again_is_the_same_object() -> None:
     assert second is first
 
 
+def test_a_known_head_that_comes_alone_waits_for_its_body() -> None:
+    parser = RequestParser(wide())
+    parser.feed(POST + b"abc", 10, 0)
+    [head] = parser.feed(POST, 10, 0)
+    assert isinstance(head, RequestHead)
+    assert parser.feed(b"abc", 10, 0) == [b"abc", END]
+
+
+def test_empty_lines_are_counted_anew_behind_each_request() -> None:
+    parser = RequestParser(wide())
+    [head] = parser.feed(GET, 10, 0)
+    for _ in range(3):
+        assert parser.feed(b"\r\n" * 8, 10, 0) == []
+        assert parser.feed(GET, 10, 0) == [head]
+
+
 def test_a_known_body_arrives_with_its_head_in_one_feed() -> None:
     parser = RequestParser(wide())
     parser.feed(POST + b"abc", 10, 0)

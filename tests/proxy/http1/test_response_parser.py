@@ -53,6 +53,7 @@ ANSWERS = {
     "a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "a length of nothing": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
     "chunks": (CHUNKED + b"2\r\nok\r\n0\r\n\r\n", b"ok"),
+    "a chunk with an extension": (CHUNKED + b"2;a\r\nok\r\n0\r\n\r\n", b"ok"),
     "two chunks": (CHUNKED + b"2\r\nok\r\n3\r\nay!\r\n0\r\n\r\n", b"okay!"),
     "chunks with extensions and trailers": (CHUNKED + b"2;a=b\r\nok\r\n0\r\nX: 1\r\nY:  2 \r\n\r\n", b"ok"),
     "up to the end of the connection": (b"HTTP/1.1 200 OK\r\n\r\nok\r\n\r\n", b"ok\r\n\r\n"),
@@ -77,6 +78,7 @@ IN_CHUNKS = (200, b"OK", [(b"Transfer-Encoding", b"chunked")], True)
 HEADS = {
     "a length of nothing": (200, b"OK", [(b"Content-Length", b"0")], True),
     "chunks": IN_CHUNKS,
+    "a chunk with an extension": IN_CHUNKS,
     "two chunks": IN_CHUNKS,
     "chunks with extensions and trailers": IN_CHUNKS,
     "up to the end of the connection": (200, b"OK", [], False),
@@ -249,8 +251,11 @@ def test_what_is_wrong_within_the_limits_is_told_before_them_however_it_is_cut()
             b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 1000 + b"b:\x00\r\n" + b"a:\r\n" * 9,
             "more than 1000 lines in the head",
         ),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"b: x\n" + b"a:\r\n" * 9, "more than 1000 lines in the head"),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"b: x\x00\n" + b"a:\r\n" * 9, "Invalid header value char"),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"Z" * 10**6, "head too large"),
     ):
-        for segment in (1, 13, 10**6):
+        for segment in (13, 4012, 10**7) if len(wire) > 10**6 else (1, 13, 10**7):
             limit = LIMIT if b"Y" in wire else 10**6
             assert read(wire, range(segment, len(wire), segment), limit=limit)[0] == expected
 
