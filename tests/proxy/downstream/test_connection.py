@@ -510,6 +510,23 @@ async def test_a_refused_client_counts_and_keeps_its_place_while_it_reads_why(po
     assert [transport.is_closing() for _, transport in refused] == [False, False]
 
 
+async def test_who_was_answered_gives_way_before_who_has_begun_to_ask(port: Port) -> None:
+    begun, head = await port.answered()
+    begun.data_received(b"GET /")
+    _, idle = await port.answered()
+    port.connect()
+    assert (head.is_closing(), idle.is_closing()) == (False, True)
+
+
+async def test_a_body_that_is_whole_is_let_go_with_its_connection(port: Port) -> None:
+    port.let_go.set()
+    connection, _ = port.connect()
+    connection.data_received(POST + b"body")
+    connection.connection_lost(None)
+    await turns()
+    assert connection._reader.body is NO_BODY
+
+
 async def test_a_connection_that_has_ended_leaves_no_task(port: Port) -> None:
     await turns()
     before = asyncio.all_tasks()

@@ -404,7 +404,9 @@ def test_a_head_that_llhttp_ends_elsewhere_is_refused(monkeypatch: pytest.Monkey
 def test_heads_read_under_other_limits_are_read_anew() -> None:
     under = wide()
     asked = GET.replace(b"\r\n\r\n", b"\r\nX_A: 1\r\n\r\n")
-    RequestParser(under).feed(asked, 1, 0)
+    [head] = RequestParser(under).feed(asked, 1, 0)
+    assert isinstance(head, RequestHead)
+    assert head.headers == ((b"Host", b"proxy.example"), (b"X_A", b"1"))
     under.change_to(HeadLimits(target=1, head=100, fields=1, drop_underscores=True))
     assert RequestParser(under).feed(asked, 1, 0) == [refusals.target_too_long(1)]
     under.change_to(HeadLimits(target=10, head=100, fields=2, drop_underscores=True))

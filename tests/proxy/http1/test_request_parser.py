@@ -339,12 +339,29 @@ def test_a_known_head_that_comes_alone_waits_for_its_body() -> None:
     assert parser.feed(b"abc", 10, 0) == [b"abc", END]
 
 
-def test_empty_lines_are_counted_anew_behind_each_request() -> None:
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_empty_lines_are_counted_anew_behind_each_request(known: bool, at_once: bool) -> None:
+    under = wide()
+    if known:
+        RequestParser(under).feed(GET, 1, 0)
+    pieces = [b"\r\n" * 8, GET] * 3
+    parser = RequestParser(under)
+    found = [event for piece in ([b"".join(pieces)] if at_once else pieces) for event in parser.feed(piece, 10, 0)]
+    assert [type(event) for event in found] == [RequestHead] * 3
+    assert isinstance(parser.feed(b"\r\n" * 9, 10, 0)[0], Refusal)
+
+
+def test_no_more_known_requests_are_begun_than_a_feed_may() -> None:
     parser = RequestParser(wide())
-    [head] = parser.feed(GET, 10, 0)
-    for _ in range(3):
-        assert parser.feed(b"\r\n" * 8, 10, 0) == []
-        assert parser.feed(GET, 10, 0) == [head]
+    [head] = parser.feed(GET, 1, 0)
+    assert parser.feed(GET * 5, 3, 0) == [head] * 3
+    assert parser.feed(b"", 3, 0) == [head] * 2
+
+
+@pytest.mark.parametrize("begun", [b"\x16", b"\rG", b"\r\r"])
+def test_bytes_that_begin_no_request_are_refused_at_once(begun: bytes) -> None:
+    assert Reading().feed(begun).code == "bad_request"
 
 
 def test_a_known_body_arrives_with_its_head_in_one_feed() -> None:

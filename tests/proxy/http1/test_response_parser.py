@@ -59,7 +59,7 @@ ANSWERS = {
     "up to the end of the connection": (b"HTTP/1.1 200 OK\r\n\r\nok\r\n\r\n", b"ok\r\n\r\n"),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "no body by its status": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", b""),
-    "not modified": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\nETag: a\r\n\r\n", b""),
+    "not modified": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\nETag: a?\r\n\r\n", b""),
     "a switch": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n\x00\x01", b"\x00\x01"),
     "interim answers": (
         b"HTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -69,6 +69,7 @@ ANSWERS = {
         b"HTTP/1.1 103 E\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"ok",
     ),
+    "a permission": (b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "empty lines before it": (b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
 }
 
@@ -84,11 +85,11 @@ HEADS = {
     "up to the end of the connection": (200, b"OK", [], False),
     "HTTP/1.0": (200, b"OK", [LENGTH_2], False),
     "no body by its status": (204, b"No Content", [LENGTH_2], True),
-    "not modified": (304, b"Not Modified", [LENGTH_2, (b"ETag", b"a")], True),
+    "not modified": (304, b"Not Modified", [LENGTH_2, (b"ETag", b"a?")], True),
     "a switch": (101, b"Switching Protocols", [(b"Upgrade", b"x"), (b"Connection", b"upgrade")], False),
 }
 TRAILERS = {"chunks with extensions and trailers": [(b"X", b"1"), (b"Y", b"2")]}
-INTERIM = {"interim answers": [103, 102], "an interim answer with a length": [103]}
+INTERIM = {"a permission": [100], "interim answers": [103, 102], "an interim answer with a length": [103]}
 #: Whether they are complete, end with the connection, and have bytes behind them.
 ENDS = {"up to the end of the connection": (False, True, False), "a switch": (False, False, False)}
 
@@ -142,6 +143,24 @@ def test_the_answer_to_head_has_no_body_whatever_it_says() -> None:
             assert (error, body, ends) == ("", b"", (True, False, False))
             assert head is not None
             assert head[3], "the connection may be kept"
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "kept"),
+    [
+        (1, b"", True),
+        (1, b"Connection: x, Close\r\n", False),
+        (0, b"", False),
+        (0, b"Connection: keep-alive\r\n", False),
+    ],
+)
+def test_the_connection_of_an_answer_to_head_is_kept_as_version_and_options_say(
+    version: int, fields: bytes, kept: bool
+) -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=True)
+    answer.feed(b"HTTP/1.%d 200 OK\r\nContent-Length: 5\r\n%b\r\n" % (version, fields))
+    assert answer.head is not None
+    assert (answer.head.version, answer.head.keep_alive) == ((1, version), kept)
 
 
 @pytest.mark.parametrize("name", ["a length", "chunks", "chunks with extensions and trailers", "not modified"])
