@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -115,7 +116,8 @@ async def test_a_body_that_nobody_wants_gives_its_room_back(told: Told, body: Re
 
 
 async def test_a_request_without_a_body_has_an_empty_one_that_nothing_changes() -> None:
-    for change in (lambda: None, lambda: NO_BODY.set_exception(ValueError()), NO_BODY.discard):
+    changes: list[Callable[[], None]] = [lambda: None, lambda: NO_BODY.set_exception(ValueError()), NO_BODY.discard]
+    for change in changes:
         change()
         assert (NO_BODY.is_eof(), NO_BODY.size, NO_BODY.full) == (True, 0, False)
         assert (NO_BODY.read_nowait(), await NO_BODY.readany()) == (b"", b"")

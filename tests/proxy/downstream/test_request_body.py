@@ -521,7 +521,12 @@ async def test_a_piece_that_comes_just_when_its_time_is_over_counts(still_clock:
     begun = asyncio.ensure_future(upload(content, read=1.0).begin())
     await still_clock.move(0.5)
     loop = asyncio.get_running_loop()
-    loop.call_at(loop.time() + 0.4, lambda: (content.pieces.append(b"late"), setattr(content, "whole", True)))
+
+    def come() -> None:
+        content.pieces.append(b"late")
+        content.whole = True
+
+    loop.call_at(loop.time() + 0.4, come)
     await still_clock.move(10.0)
     assert begun.done()
     assert await begun == b"late"
