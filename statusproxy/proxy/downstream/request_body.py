@@ -116,7 +116,7 @@ class Upload:
         hold: float | None = None
         while not (self._held_back or self.whole or self.received >= ENOUGH):
             piece = await self._next(hold)
-            if piece is None:
+            if not piece:
                 break
             pieces.append(piece)
             if self._framed and hold is None:
@@ -173,7 +173,7 @@ class Upload:
                 if _over(connection) and not self._observers:
                     return
                 data = await self._next()
-                if data is None or _over(connection):
+                if _over(connection):
                     await self._catch_up()
                     continue
                 connection.write(self._frame(data))
@@ -215,10 +215,10 @@ class Upload:
         except TimeoutError:
             connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
 
-    async def _next(self, hold: float | None = None) -> bytes | None:
-        """The next piece; b"" only at the end; None when nothing came until `hold`."""
+    async def _next(self, hold: float | None = None) -> bytes:
+        """The next piece; b"" at the end, and when nothing came until `hold`."""
         try:
-            data: bytes | None = self._content.read_nowait()
+            data = self._content.read_nowait()
             if not data and self.unread:
                 data = await self._wait(hold)
             elif data and self._pace is not None:
@@ -232,9 +232,8 @@ class Upload:
             if self._request.connection.transport is None:
                 raise ConnectionResetError("the client has gone") from error
             raise
-        if data is not None:
-            self._held_back = False
-            self._count(data)
+        self._held_back = False
+        self._count(data)
         return data
 
     def _count(self, data: bytes) -> None:
@@ -248,8 +247,8 @@ class Upload:
             for observer in self._observers:
                 observer.feed(data)
 
-    async def _wait(self, hold: float | None) -> bytes | None:
-        """Wait for the client to send more, for as long as it may take; None when nothing came until `hold`."""
+    async def _wait(self, hold: float | None) -> bytes:
+        """Wait for the client to send more, for as long as it may take; b"" at the end, and at `hold`."""
         loop = asyncio.get_running_loop()
         until = self._until(loop.time())
         held = hold is not None and (until is None or hold < until)
@@ -258,17 +257,13 @@ class Upload:
             async with asyncio.timeout_at(hold if held else until) as self._timer:
                 data = await self._content.readany()
         except TimeoutError:
-            if self._timer is None or not self._timer.expired():
-                raise  # the connection's own
-            data = self._content.read_nowait()  # it may have come in the same turn
+            data = self._content.read_nowait()  # it may have come in the same turn; the connection's own is raised anew
         finally:
             self._timer = None
             if self._pace is not None:
                 self._pace.count(len(data), loop.time() - self._since)
-        if data or self._content.is_eof():
+        if data or held or self._content.is_eof():
             return data
-        if held:
-            return None
         # Two codes: only the one says that the request may have arrived.
         sent = self._pump is not None
         raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete")

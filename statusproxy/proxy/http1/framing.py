@@ -211,7 +211,6 @@ class ChunkReader:
                     raise RefusedError(refusals.TOO_MANY_EXTENSIONS)
             at = line.end()
             if not left:
-                self._left = 0
                 if rules.trailers is None:
                     self.done = True
                     return at

@@ -214,10 +214,7 @@ class ResponseParser:
             refused = cause.refusal if isinstance(cause, RefusedError) else refusals.grammar(error)
         if refused is not None:
             raise RefusedError(refused)
-        if end < 0:
-            self._before = (self._before + piece[-3:])[-3:]
-        elif self._before:
-            self._before = b""
+        self._before = (self._before + piece[-3:])[-3:] if end < 0 else b""
         return rest
 
     def _within_limits(self, piece: bytes) -> tuple[bytes, Refusal]:

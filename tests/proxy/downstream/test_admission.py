@@ -73,10 +73,14 @@ def test_where_nobody_may_go_nobody_does() -> None:
 
 
 def test_leaving_twice_is_leaving_once() -> None:
-    places = entered("a", "b")
-    places.leave("a")
-    places.leave("a")
+    places = entered("idle", "begun", "at work", "stays")
+    places.begin("begun")
+    places.work("at work")
+    for client in ("idle", "begun", "at work"):
+        places.leave(client)
+        places.leave(client)
     assert len(places) == 1
+    assert leaving(places) == ["stays"]
 
 
 def test_a_search_takes_no_longer_among_many() -> None:
@@ -106,4 +110,5 @@ def test_whose_request_is_whole_up_to_its_body_keeps_its_place() -> None:
         places.work("a")
         assert (leaving(places), len(places)) == ([], 1)
     places.rest("a")
+    assert len(places) == 1
     assert leaving(places) == ["a"]

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.client_address import LOCAL
-from statusproxy.proxy.downstream import connection as connection_module
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
 from tests.proxy.downstream.port import GET, Port
@@ -21,10 +20,7 @@ from tests.proxy.loop_clock import LoopClock
 
 async def gone(proxy: Running) -> None:
     """Wait until no connection of a client is left."""
-    clients = proxy.server.clients
-    async with asyncio.timeout(PATIENCE):
-        while clients.connections:  # noqa: ASYNC110 - aiohttp tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: not proxy.server.clients.connections)
 
 
 async def test_a_client_that_leaves_while_its_unwanted_body_is_read_leaves_nothing_behind(
@@ -291,17 +287,14 @@ async def test_after_a_failure_inside_the_proxy_the_connection_ends(
     assert "request failed inside the proxy" in caplog.text
 
 
-async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(
-    port: Port, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection_module, "_UNWANTED", 0.01)
+async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(port: Port, still_clock: LoopClock) -> None:
     port.let_go.set()
     connection, transport = port.connect()
     connection.data_received(POST)
-    async with asyncio.timeout(PATIENCE):
-        while not transport.is_closing():  # noqa: ASYNC110 - a transport tells nobody
-            await asyncio.sleep(0.001)
-    assert transport.written == b"answer"
+    await still_clock.move(9.8)
+    assert not transport.is_closing()
+    await still_clock.move(0.3)
+    assert (transport.written, transport.is_closing()) == (b"answer", True)
 
 
 async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_away(port: Port) -> None:
@@ -402,6 +395,150 @@ async def test_a_client_may_go_when_no_byte_would_be_lost(port: Port, unsent: in
     assert connection.may_go  # half a head may be cut off
     connection.force_close()
     assert connection.may_go
+
+
+async def test_a_client_is_idle_when_it_was_answered_and_asks_for_nothing(port: Port) -> None:
+    port.server.max_connections = 10
+    new, _ = port.connect()
+    answered, _ = await port.answered()
+    begun, _ = await port.answered()
+    begun.data_received(b"GET /")
+    unsent, transport = await port.answered()
+    transport.unsent = 1
+    serving, _ = await port.asks()
+    switched, _ = await port.asks()
+    switched.take_over(lambda _: None)
+    assert [one.idle for one in (new, answered, begun, unsent, serving, switched)] == [False, True, *[False] * 4]
+    transport.unsent = 0
+
+
+async def test_what_begins_behind_a_request_in_one_piece_waits_for_its_answer(port: Port) -> None:
+    connection, transport = port.connect()
+    connection.data_received(GET + b"GET /")
+    assert connection.state is ConnectionState.SERVING
+    port.let_go.set()
+    await turns()
+    assert (transport.written, connection.state) == (b"answer", ConnectionState.HEAD)
+
+
+async def test_an_empty_line_behind_a_request_begins_no_head(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(GET + b"\r\n")
+    await turns()
+    assert (transport.written, connection.state) == (b"answer", ConnectionState.IDLE)
+
+
+async def test_of_many_requests_at_once_one_a_turn_is_served(port: Port) -> None:
+    port.let_go.set()
+    connection, _ = port.connect()
+    await turns()
+    connection.data_received(GET * 5)
+    counts = []
+    for _ in range(7):
+        await turns(1)
+        counts.append(port.server.requests_count)
+    assert counts == [1, 2, 3, 4, 5, 5, 5]
+
+
+async def test_after_an_answer_that_ends_the_connection_nothing_more_is_served(port: Port) -> None:
+    async def last(request: ClientRequest) -> bool:
+        await port.answer(request)
+        return False
+
+    port.handler = last
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(GET * 2)
+    await turns(5)
+    assert (transport.written, transport.is_closing(), connection.state) == (b"answer", True, ConnectionState.CLOSED)
+
+
+async def test_when_its_tunnel_has_ended_the_connection_ends(port: Port) -> None:
+    async def switch(request: ClientRequest) -> bool:
+        request.connection.take_over(lambda _: None)
+        await port.let_go.wait()
+        return True
+
+    port.handler = switch
+    connection, transport = port.connect()
+    connection.data_received(UPGRADE)
+    await turns()
+    assert (transport.is_closing(), connection.state) == (False, ConnectionState.TUNNEL)
+    port.let_go.set()
+    await turns(5)
+    assert (transport.is_closing(), connection.state, port.server.requests_count) == (True, ConnectionState.CLOSED, 1)
+
+
+async def test_a_tunnel_that_its_taker_closes_at_the_clients_end_does_not_stay_open(port: Port) -> None:
+    async def switch(request: ClientRequest) -> bool:
+        request.connection.take_over(lambda data: request.connection.force_close())
+        await asyncio.Event().wait()
+        return True
+
+    port.handler = switch
+    connection, transport = port.connect()
+    connection.data_received(UPGRADE)
+    await turns()
+    assert not connection.eof_received()
+    assert transport.is_closing()
+
+
+async def test_a_connection_that_was_lost_is_never_told_to_read_again(port: Port) -> None:
+    async def read(request: ClientRequest) -> bool:
+        await port.let_go.wait()
+        await request.content.readany()
+        return True
+
+    port.handler = read
+    connection, transport = port.connect()
+    connection.data_received(POST.replace(b": 4", b": 600000") + b"x" * 600_000)
+    await turns()
+    connection.connection_lost(None)
+    port.let_go.set()
+    await turns(5)
+    assert not transport.is_reading()
+
+
+async def test_a_refused_client_counts_and_keeps_its_place_while_it_reads_why(port: Port) -> None:
+    refused = [port.connect() for _ in range(2)]
+    for connection, _ in refused:
+        connection.data_received(b"nonsense\r\n\r\n")
+    assert port.server.requests_count == 2
+    newcomer, _ = port.connect()
+    assert newcomer.state is ConnectionState.CLOSED
+    assert [transport.is_closing() for _, transport in refused] == [False, False]
+
+
+async def test_who_was_answered_gives_way_before_who_has_begun_to_ask(port: Port) -> None:
+    begun, head = await port.answered()
+    begun.data_received(b"GET /")
+    _, idle = await port.answered()
+    port.connect()
+    assert (head.is_closing(), idle.is_closing()) == (False, True)
+
+
+async def test_a_body_that_is_whole_is_let_go_with_its_connection(port: Port) -> None:
+    port.let_go.set()
+    connection, _ = port.connect()
+    connection.data_received(POST + b"body")
+    connection.connection_lost(None)
+    await turns()
+    assert connection._reader.body is NO_BODY
+
+
+async def test_a_connection_that_has_ended_leaves_no_task(port: Port) -> None:
+    await turns()
+    before = asyncio.all_tasks()
+    closed, _ = port.connect()
+    lost, _ = await port.answered()
+    await turns()
+    assert len(asyncio.all_tasks()) == len(before) + 2
+    closed.force_close()
+    lost.connection_lost(None)
+    await turns()
+    assert asyncio.all_tasks() == before
+    assert port.server.connections == [closed]  # asyncio tells later that it is lost
 
 
 # ---- its times ----
@@ -505,6 +642,12 @@ async def test_a_refused_client_is_cut_off_two_seconds_later(timed: Timed) -> No
     assert timed.transport.is_closing()
 
 
+async def test_a_connection_that_was_closed_keeps_no_timer(timed: Timed) -> None:
+    assert len(timed.clock.timers) == 1
+    timed.connection.force_close()
+    assert timed.clock.timers == []
+
+
 # ---- its end ----
 
 
@@ -519,22 +662,45 @@ async def test_a_shutdown_lets_a_request_end_and_serves_no_other(port: Port) -> 
     assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
 
 
-async def test_a_shutdown_ends_the_wait_for_a_body(port: Port) -> None:
+async def test_a_shutdown_ends_the_wait_for_a_body_and_then_cancels(port: Port, still_clock: LoopClock) -> None:
+    """Each after the time that was given."""
     ended: list[str] = []
 
     async def read(request: ClientRequest) -> bool:
         try:
             await request.content.readany()
         except asyncio.CancelledError:
+            ended.append("no body")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
             ended.append("cancelled")
+            raise
         return False
 
     port.handler = read
     connection, transport = port.connect()
     connection.data_received(POST)
     await turns()
-    await connection.shutdown(0.01)
-    assert (ended, transport.is_closing()) == (["cancelled"], True)
+    ending = asyncio.create_task(connection.shutdown(5.0))
+    told = []
+    for seconds in (4.9, 0.2, 4.7, 0.3):
+        await still_clock.move(seconds)
+        told.append((list(ended), transport.is_closing()))
+    assert told == [([], False), (["no body"], False), (["no body"], False), (["no body", "cancelled"], True)]
+    await ending
+
+
+async def test_a_request_that_is_whole_is_cancelled_by_a_shutdown_at_once_after_its_time(
+    port: Port, still_clock: LoopClock
+) -> None:
+    connection, transport = await port.asks()
+    ending = asyncio.create_task(connection.shutdown(5.0))
+    await still_clock.move(4.9)
+    assert (transport.is_closing(), ending.done()) == (False, False)
+    await still_clock.move(0.2)
+    assert (transport.is_closing(), connection.state) == (True, ConnectionState.CLOSED)
+    await ending
 
 
 @pytest.mark.parametrize(("unfinished", "unsent", "cut_off"), [(False, 0, False), (True, 0, True), (False, 1, True)])

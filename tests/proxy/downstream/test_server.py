@@ -1,6 +1,7 @@
 """The proxied port as a whole: who has a place, who gets one, and how all of them end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from aiohttp import web
 from statusproxy.proxy.downstream.connection import ConnectionState
 from statusproxy.proxy.downstream.server import ClientServer
 from tests.proxy.downstream.port import GET, Port
+from tests.proxy.downstream.stand_ins import StandInTransport
 
 
 @pytest.fixture
@@ -56,6 +58,20 @@ async def test_a_limit_that_was_lowered_is_reached_by_two_for_one(port: Port) ->
     port.connect()
     assert (first.is_closing(), second.is_closing()) == (True, True)
     assert len(port.server.admission) == 1
+
+
+async def test_no_more_than_two_go_for_one_newcomer(port: Port) -> None:
+    port.server.max_connections = 10
+    idle = [await port.answered() for _ in range(4)]
+    port.server.max_connections = 1
+    port.connect()
+    assert [transport.is_closing() for _, transport in idle] == [True, True, False, False]
+
+
+async def test_a_client_that_comes_over_tcp_is_given_a_place(port: Port) -> None:
+    with socket.socket() as tcp:
+        connection, _ = port.connect(StandInTransport(("192.0.2.7", 40_000), near=tcp))
+        assert (connection.state, connection.peer.address) == (ConnectionState.IDLE, "192.0.2.7")
 
 
 async def test_where_every_place_is_at_work_a_newcomer_waits_to_be_refused(port: Port) -> None:
