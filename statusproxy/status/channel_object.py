@@ -82,7 +82,7 @@ class ObjectReader:
             if member is None:
                 break
             first, end = member.span(2)
-            if end < 0:  # an object or array
+            if member[2] is None:  # an object or array
                 first = member.end()
                 end = after_value(text, first)
                 position = after_space(text, end)
