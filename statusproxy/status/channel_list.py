@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -137,16 +137,16 @@ class ChannelList:
             ids, part.ids, part.first = part.ids, [], len(every)
             if self.path_id is not None and len(ids) == 1:
                 ids = [ids[0] or self.path_id]
-            fresh = dict.fromkeys(ids)
+            fresh: dict[Any, None] = dict.fromkeys(ids)
             if None in fresh:
                 del fresh[None]
                 missing += ids.count(None)
             if several:
-                distinct |= cast("dict[str, None]", fresh)
+                distinct |= fresh
                 every += ids
                 yield
             else:
-                distinct, every = cast("dict[str, None]", fresh), ids
+                distinct, every = fresh, ids
         if len(distinct) + missing < len(every):  # an id is listed more than once
             yield from self._find_repeated(every)
         self._all = every
