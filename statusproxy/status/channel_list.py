@@ -1,4 +1,4 @@
-"""Read the gateway's channel list: the ids, the gateway's own words, and where what is to be changed stands.
+"""Read the gateway's channel list: the ids, the gateway's own words, and the byte spans of the values to change.
 
 Deciding and editing are two steps, since only the bytes of the values that are set may change, and no library
 re-encodes JSON like that (`1.10`, `1e400`, a repeated key, half a surrogate pair would all come out different). So the
@@ -22,7 +22,7 @@ from statusproxy.status.identity import ChannelIds
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
 from statusproxy.status.model import Said
 from statusproxy.status.pieces import TooLargeError
-from statusproxy.status.places import Span, as_text
+from statusproxy.status.json_spans import Span, as_text
 
 _LOOKED_AT: Final = 16_384
 """Elements between two yields where each takes 0.1 µs."""

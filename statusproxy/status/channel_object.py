@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.status.fields import fold_word, parse, usable_text
-from statusproxy.status.places import after_space, after_value, member_name
+from statusproxy.status.json_spans import after_space, after_value, member_name
 from statusproxy.status.splice import Edit
 
 Scalar = str | bool | int | float | None

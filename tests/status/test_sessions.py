@@ -757,7 +757,7 @@ def test_a_session_that_came_and_went_is_only_gone() -> None:
 # Saving and loading
 
 
-def test_what_decides_is_to_be_saved_at_once_and_the_rest_at_leisure() -> None:
+def test_what_decides_is_to_be_saved_at_once_and_the_rest_later() -> None:
     sessions = SessionMap()
     sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales"), 100.0)
     assert sessions.take_unsaved() == ([], [])
@@ -782,7 +782,7 @@ def test_what_decides_is_unsaved_until_it_is_taken() -> None:
     assert [*told, sessions.has_unsaved] == [False, True, False, True, False, False]
 
 
-def test_what_is_nice_to_know_is_saved_with_what_decides() -> None:
+def test_other_changes_are_saved_with_those_that_decide() -> None:
     sessions = SessionMap()
     sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales"), 100.0)
     hear(sessions, "sales", DOWN, at=101.0)
