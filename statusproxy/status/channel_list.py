@@ -19,10 +19,10 @@ import msgspec
 from statusproxy.status.channel_object import ChannelObject, ObjectReader, Scalar
 from statusproxy.status.fields import Path
 from statusproxy.status.identity import ChannelIds
+from statusproxy.status.json_spans import Span, as_text
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
 from statusproxy.status.model import Said
 from statusproxy.status.pieces import TooLargeError
-from statusproxy.status.json_spans import Span, as_text
 
 _LOOKED_AT: Final = 16_384
 """Elements between two yields where each takes 0.1 µs."""

@@ -20,8 +20,8 @@ import msgspec
 from msgspec import Raw
 
 from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
-from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 from statusproxy.status.json_spans import Span, after_space, after_value, as_text, elements, locate
+from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 
 SMALL: Final = 256 * 1024
 """Bytes of a document that is read in one go, whatever it holds."""
