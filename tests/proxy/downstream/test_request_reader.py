@@ -204,7 +204,7 @@ async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None
     reader, chunk = case.reader, b"1\r\nx\r\n"
     reader.read(CHUNKED)
     reader.follow(chunk * (2 * SHARE) + b"0\r\n")
-    assert (case.transport.is_reading(), reader.body.size, case.turns.left) == (False, SHARE, 0)
+    assert (case.transport.is_reading(), reader.body.size, case.budget.left) == (False, SHARE, 0)
     reader.follow(b"\r\n" + GET)  # what was under way already
     assert reader.body.size == SHARE
     await asyncio.sleep(0)
