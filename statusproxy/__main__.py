@@ -1,4 +1,4 @@
-"""The command `statusproxy`, and `python -m statusproxy`: a start of the service holds SIGHUP from its first line."""
+"""The entry point of `statusproxy` and `python -m statusproxy`. For `run` it blocks SIGHUP until the service is up."""
 
 import signal
 import sys
@@ -7,8 +7,8 @@ import sys
 def main() -> None:
     """Run the command line.
 
-    SIGHUP ends a process that has not said what it wants with it, and importing takes most of a start. So for `run`
-    the kernel holds the signal until the service is up; then it reloads.
+    SIGHUP kills a process that has no handler for it yet, and importing takes most of a start. So `run` blocks the
+    signal first: the kernel holds it until the service is up, which then reloads.
     """
     if sys.argv[1:2] == ["run"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -1,4 +1,4 @@
-"""From settings to what the rooms work with. The one file that knows every room, used by start and reload alike.
+"""Settings made into objects, for start and reload alike: the one file that knows every room.
 
 `plan` works out what settings come to in each room and changes nothing; it fails where they cannot be used. `assemble`
 makes the rooms at the start, `apply` puts a plan in force: at the start and at each reload. So a setting that `apply`
@@ -55,11 +55,14 @@ _OTHERS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
 class ClientValues(TypedDict):
-    """What `ClientServer` is made with and a reload changes; the keys are its parameters and its attributes."""
+    """What `ClientServer` is made with and a reload changes; the keys are its parameters and its attributes.
+
+    `max_connections` is `limits.connections`; `connections` is what `web.Server` calls the open ones.
+    """
 
     language: Language
-    head_timeout: float | None
-    write_timeout: float | None
+    request_head_timeout: float | None
+    response_body_timeout: float | None
     max_connections: int
 
 
@@ -98,8 +101,8 @@ def plan(settings: Settings, earlier: Site | None = None) -> Plan:
         head_limits=_head_limits(settings),
         clients=ClientValues(
             language=settings.language,
-            head_timeout=settings.timeouts.request_head,
-            write_timeout=settings.timeouts.response_body,
+            request_head_timeout=settings.timeouts.request_head,
+            response_body_timeout=settings.timeouts.response_body,
             max_connections=settings.limits.connections,
         ),
     )
@@ -148,7 +151,7 @@ async def assemble(
 
 
 def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[str] = ()) -> None:
-    """Put a plan in force from the next request on, in place of the settings `before`. It cannot fail.
+    """Apply a plan from the next request on, in place of the settings `before`. It cannot fail.
 
     `waiting` are the keys that were changed in the file and wait for a restart. Pools that serve no more are closed.
     """
@@ -246,11 +249,11 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
 
 def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
     senders = SenderPolicy(
-        networks=webhook.from_,
+        from_=webhook.from_,
         secret=SharedSecret(webhook.secret.header.lower().encode(), webhook.secret.value.encode())
         if webhook.secret is not None
         else None,
-        signature=Signature(
+        hmac=Signature(
             header=webhook.hmac.header.lower().encode(),
             secret=webhook.hmac.secret.encode(),
             algorithm=webhook.hmac.algorithm,
@@ -261,7 +264,7 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         else None,
     )
     if webhook.forward_to is None:
-        return WebhookTarget(senders, tap=not webhook.forward, sender=webhook.path)
+        return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path)
     target = parse_target(webhook.forward_to)
     origin = Origin(
         host=target.host,
@@ -269,10 +272,10 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         tls=ssl.create_default_context() if target.scheme == "https" else None,
     )
     name = f"hub {target.scheme}://{target.authority}"
-    onward = (target.path + target.query).encode() or b"/"
+    request_target = (target.path + target.query).encode() or b"/"
     segments = webhook.path.split("/")
-    place = segments.index(SESSION) if SESSION.encode() in onward else None
-    return WebhookTarget(senders, pool=pool(name, origin), target=onward, sender=webhook.path, session_at=place)
+    place = segments.index(SESSION) if SESSION.encode() in request_target else None
+    return WebhookTarget(senders, pool=pool(name, origin), target=request_target, path=webhook.path, session_at=place)
 
 
 def _origin(target: Target, settings: Settings) -> Origin:
@@ -291,6 +294,6 @@ def _head_limits(settings: Settings) -> HeadLimits:
     return HeadLimits(
         target=settings.limits.target,
         head=settings.limits.head,
-        fields=settings.limits.headers,
+        headers=settings.limits.headers,
         drop_underscores=settings.underscores_in_headers == "drop",
     )

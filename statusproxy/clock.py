@@ -1,8 +1,8 @@
-"""The proxy's own clock: epoch seconds that go on evenly, whatever happens to the system's clock.
+"""The proxy's own clock: epoch seconds that never jump when the system's clock is set.
 
-It begins with the system's time and then counts on steadily. A system clock that runs ahead for a while, or is set,
-must not make a message look later than a disconnect, a correction old, or an answer fresh: all of those compare two
-moments on this clock. What people are shown and what is stored is in the system's time, to which `shift` leads.
+It starts at the system's time and then follows a monotonic clock. A system clock that runs ahead for a while, or is
+set, must not make a message look later than a disconnect, a correction old, or an answer fresh: all of these compare
+two times on this clock. What is shown and stored is in the system's time, which is this clock's plus `shift`.
 """
 
 import time
@@ -10,41 +10,41 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-#: The least step between two readings, in seconds, so that arrivals have an order.
+#: The smallest step between two readings, in seconds, so that arrivals have an order.
 _TICK: Final = 1e-6
 
-#: Seconds from which on a difference between the two is told: below, they were merely not read at the same moment.
+#: Seconds. A smaller difference to the system's clock counts as none: the two are not read at the same instant.
 _NOTICEABLE: Final = 1.0
 
 
-steady: Final[Callable[[], float]] = (
+boot_time: Final[Callable[[], float]] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 )
-"""Seconds that go on evenly, also while the machine is suspended (where the system can count those)."""
+"""Monotonic seconds, counted also while the machine is suspended where the system can do that (CLOCK_BOOTTIME)."""
 
 
 class OwnClock:
     """One process's clock."""
 
-    __slots__ = ("_base", "_steady", "last", "wall")
+    __slots__ = ("_base", "_monotonic", "last", "wall")
 
-    def __init__(self, wall: Callable[[], float] = time.time, even: Callable[[], float] | None = None) -> None:
-        """`wall` gives the system's epoch seconds, `even` counts on steadily; it defaults to `steady`.
+    def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] | None = None) -> None:
+        """`wall` gives the system's epoch seconds, `monotonic` monotonic ones; it defaults to `boot_time`.
 
-        A made-up `wall` without `even` is taken as steady itself.
+        A test's `wall` without `monotonic` is taken as monotonic itself.
         """
-        if even is None:
-            even = steady if wall is time.time else wall
+        if monotonic is None:
+            monotonic = boot_time if wall is time.time else wall
         self.wall = wall
         """The system's time, epoch seconds."""
-        self._steady = even
-        self._base = wall() - even()
+        self._monotonic = monotonic
+        self._base = wall() - monotonic()
         self.last = 0.0
         """The newest reading."""
 
     def now(self) -> float:
-        """Seconds on this clock, never the same twice and never less than before."""
-        now = self._base + self._steady()
+        """The time in epoch seconds on this clock, strictly increasing."""
+        now = self._base + self._monotonic()
         if now <= self.last:
             now = self.last + _TICK
         self.last = now
@@ -52,11 +52,11 @@ class OwnClock:
 
     @property
     def base(self) -> float:
-        """This clock's reading when the even one began, with the boot: it tells two clocks of one boot apart."""
+        """This clock's time at which the monotonic one was 0. It differs between two clocks of one boot."""
         return self._base
 
     @property
     def shift(self) -> float:
-        """Seconds to be added to a moment on this clock for the system's time; 0 while they agree."""
-        shift = self.wall() - self._base - self._steady()
+        """Seconds to add to a time on this clock to get the system's; 0 while they agree."""
+        shift = self.wall() - self._base - self._monotonic()
         return shift if abs(shift) >= _NOTICEABLE else 0.0

@@ -102,7 +102,7 @@ class Listeners:
 
 
 def _widen_backlog(server: asyncio.Server) -> None:
-    """Have the kernel hold more connections than asyncio accepts at once: it takes one number for both."""
+    """Let the kernel queue more connections than asyncio accepts at once, which takes one number for both."""
     for sock in server.sockets:
         with socket.socket(fileno=os.dup(sock.fileno())) as same:
             same.listen(_BACKLOG)

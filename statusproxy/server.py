@@ -299,7 +299,7 @@ class Server:
 
 
 def _block(number: signal.Signals) -> None:
-    """Have the kernel hold a signal until it is unblocked."""
+    """Block a signal: the kernel holds it until it is unblocked."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 

@@ -1,4 +1,4 @@
-"""What systemd shows of the service, and the signs of life that it waits for."""
+"""The service's status line for systemd, and its watchdog."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from statusproxy import systemd
 
 
 class Store(Protocol):
-    """What is asked of the store."""
+    """The part of a store that is used here."""
 
     @property
     def error(self) -> str | None:
@@ -16,7 +16,7 @@ class Store(Protocol):
 
 
 class Registry(Protocol):
-    """What is asked of the session registry."""
+    """The part of the session registry that is used here."""
 
     @property
     def store(self) -> Store:

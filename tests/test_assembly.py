@@ -120,15 +120,15 @@ webhooks:
         ),
         b"/a",
     ).senders
-    assert [str(network) for network in senders.networks] == ["10.1.0.0/16"]
+    assert [str(network) for network in senders.from_] == ["10.1.0.0/16"]
     assert senders.secret is not None
     assert (senders.secret.header, senders.secret.value) == (b"x-webhook-secret", b"abc")
-    assert senders.signature is not None
-    assert (senders.signature.header, senders.signature.prefix) == (b"x-signature", b"sha512=")
-    assert (senders.signature.algorithm, senders.signature.encoding) == ("sha512", "base64")
+    assert senders.hmac is not None
+    assert (senders.hmac.header, senders.hmac.prefix) == (b"x-signature", b"sha512=")
+    assert (senders.hmac.algorithm, senders.hmac.encoding) == ("sha512", "base64")
     plain = target(site(), b"/v1/webhooks/receive").senders
-    assert (plain.secret, plain.signature) == (None, None)
-    assert plain.networks
+    assert (plain.secret, plain.hmac) == (None, None)
+    assert plain.from_
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ language: en
     assert (built.limits.body, built.limits.corrected, built.limits.tap) == (1_000_000, 2_000_000, 3072)
     assert (built.host, built.language) == ("gateway", "en")
     heads = plan(settings("limits: {head: 10k, headers: 9, target: 2k}")).head_limits
-    assert (heads.head, heads.fields, heads.target, heads.drop_underscores) == (10_240, 9, 2048, False)
+    assert (heads.head, heads.headers, heads.target, heads.drop_underscores) == (10_240, 9, 2048, False)
     assert plan(settings("underscores_in_headers: drop")).head_limits.drop_underscores
 
 
@@ -272,8 +272,8 @@ async def test_the_rooms_are_made_with_the_settings_in_force() -> None:
     text = "language: pt-BR\nlimits: {connections: 9, headers: 10}\ntimeouts: {request_head: 7s, response_body: 8s}"
     async with assembled(text) as (rooms, known, _):
         clients = rooms.clients
-        assert (clients.language, clients.max_connections, clients.head_limits.fields) == ("pt-BR", 9, 10)
-        assert (clients.head_timeout, clients.write_timeout) == (7.0, 8.0)
+        assert (clients.language, clients.max_connections, clients.head_limits.headers) == ("pt-BR", 9, 10)
+        assert (clients.request_head_timeout, clients.response_body_timeout) == (7.0, 8.0)
         assert rooms.proxy.site.language == "pt-BR"
         assert rooms.admin.answers.settings is known
         assert rooms.admin.answers.given == ["gateway"]
@@ -295,9 +295,13 @@ async def test_another_plan_is_in_force_in_every_room_once_it_is_applied() -> No
         apply(changed, rooms, before=before, waiting=("listen",))
         assert rooms.proxy.site is changed.site
         assert earlier.closed, "the gateway is another one"
-        assert (rooms.clients.language, rooms.clients.max_connections, rooms.clients.head_timeout) == ("pt-BR", 9, 7.0)
+        assert (rooms.clients.language, rooms.clients.max_connections, rooms.clients.request_head_timeout) == (
+            "pt-BR",
+            9,
+            7.0,
+        )
         assert rooms.clients.head_limits is heads, "connections that are open share it"
-        assert heads.fields == 10
+        assert heads.headers == 10
         assert rooms.admin.answers.settings.admin.token == "fresh"
         assert rooms.admin.answers.waiting == ("listen",)
 

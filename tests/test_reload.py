@@ -138,7 +138,7 @@ PROBES: dict[str, Probe] = {
     "log.access": Probe("combined", lambda server: server.settings.log.access, attrgetter("log.access")),
     "timeouts.connect": Probe("7s", lambda server: pool(server).limits.connect, attrgetter("timeouts.connect")),
     "timeouts.request_head": Probe(
-        "7s", lambda server: server.clients.head_timeout, attrgetter("timeouts.request_head")
+        "7s", lambda server: server.clients.request_head_timeout, attrgetter("timeouts.request_head")
     ),
     "timeouts.request_body": Probe(
         "7s", lambda server: server.proxy.site.timeouts.request_body, attrgetter("timeouts.request_body")
@@ -149,7 +149,9 @@ PROBES: dict[str, Probe] = {
     "timeouts.response_body": Probe(
         "7s",
         lambda server: {
-            pool(server).limits.response_body, server.clients.write_timeout, server.proxy.site.timeouts.response_body,
+            pool(server).limits.response_body,
+            server.clients.response_body_timeout,
+            server.proxy.site.timeouts.response_body,
         },
         lambda settings: {settings.timeouts.response_body},
     ),
@@ -162,7 +164,7 @@ PROBES: dict[str, Probe] = {
         "16KiB", lambda server: (server.clients.head_limits.head, pool(server).limits.head_bytes // 2),
         lambda settings: (settings.limits.head, settings.limits.head),
     ),
-    "limits.headers": Probe(99, lambda server: server.clients.head_limits.fields, attrgetter("limits.headers")),
+    "limits.headers": Probe(99, lambda server: server.clients.head_limits.headers, attrgetter("limits.headers")),
     "limits.target": Probe(999, lambda server: server.clients.head_limits.target, attrgetter("limits.target")),
     "limits.corrected": Probe(
         "1MiB", lambda server: server.proxy.site.limits.corrected, attrgetter("limits.corrected")

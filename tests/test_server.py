@@ -24,7 +24,7 @@ import yaml
 
 from statusproxy import __version__
 from statusproxy.admin import client
-from statusproxy.clock import steady
+from statusproxy.clock import boot_time
 from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
 from statusproxy.server import Server, StartError, serve
@@ -238,7 +238,7 @@ async def test_stored_sessions_name_the_boot_whose_clock_tells_their_age(tmp_pat
     written = decode_record(row).written
     assert written is not None
     assert written == Written(boot_id() or "", written.base)
-    assert written.base == pytest.approx(time.time() - steady(), abs=5)
+    assert written.base == pytest.approx(time.time() - boot_time(), abs=5)
 
 
 # Reloading

@@ -98,7 +98,7 @@ class Answers:
         return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.Response:
-        """Every session something is known of: those shown as disconnected first, in natural order."""
+        """All known sessions: those shown as disconnected first, each part in natural order."""
         records = await _in_order(self._registry.records())
         head = to_text(
             Sessions(
@@ -140,7 +140,7 @@ class Answers:
         return answer(Released(session, bool(changes), [change_report(change) for change in changes]))
 
     async def forget(self, request: web.Request) -> web.Response:
-        """Remove all that is known of one session; a correction that stands ends as `operator`."""
+        """Remove all that is known of one session; an override in force ends as `operator`."""
         session = request.match_info["session"]
         try:
             changes = await self._registry.forget(session)
@@ -152,7 +152,7 @@ class Answers:
         return answer(Forgotten(session, forgotten, [change_report(change) for change in changes]))
 
     async def state(self, request: web.Request) -> web.Response:
-        """How the stored state is: whether it takes writes, and what damage is not acknowledged."""
+        """The stored state: whether it takes writes, and unacknowledged damage."""
         saving = self._registry.saving
         return answer(
             State(
@@ -163,14 +163,14 @@ class Answers:
         )
 
     async def acknowledge(self, request: web.Request) -> web.Response:
-        """Note that an operator knows of all damage so far."""
+        """Acknowledge all damage so far."""
         try:
             return answer(Acknowledged(await self._registry.saving.acknowledge_damage()))
         except StoreError as error:
-            return refuse(503, f"this cannot be noted now: {error}")
+            return refuse(503, f"the damage cannot be acknowledged now: {error}")
 
     async def history(self, request: web.Request) -> web.Response:
-        """What began and ended, newest first; of one session or of all."""
+        """Changes of one session or of all, newest first."""
         session = request.match_info.get("session")
         try:
             changes = await self._registry.store.history(session, _HISTORY)
@@ -181,7 +181,7 @@ class Answers:
         return answer(History([change_report(change) for change in changes]))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """What the status page shows, and whatever changes of it, as server-sent events."""
+        """The status page's data and its changes, as server-sent events."""
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream",
@@ -213,7 +213,7 @@ def refuse(status: int, error: str, headers: Mapping[str, str] | None = None) ->
 
 
 async def _in_order(records: Sequence[Record]) -> list[Record]:
-    """Those shown as disconnected first, each part in natural order; others have their turn meanwhile."""
+    """Sort sessions: those shown as disconnected first, each part in natural order; yields to the event loop."""
     parts: tuple[list[tuple[str, Record]], list[tuple[str, Record]]] = ([], [])
     for start in range(0, len(records), _KEYS_AT_ONCE):
         for record in records[start : start + _KEYS_AT_ONCE]:

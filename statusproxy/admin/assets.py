@@ -1,4 +1,4 @@
-"""The status page's files, which the package carries, and the rules under which browsers run them."""
+"""The status page's files, served from the package, and the security headers that browsers enforce on them."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files

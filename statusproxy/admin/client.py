@@ -45,7 +45,7 @@ def quote(session: str) -> str:
 
 
 def pretty(answer: dict[str, Any]) -> str:
-    """JSON for people and `jq`; what a terminal would obey stands in it as an escape."""
+    """JSON for people and `jq`, with control characters escaped for terminals."""
     return "\n".join(map(json_visible, json.dumps(answer, indent=2, ensure_ascii=False).split("\n")))
 
 
@@ -89,7 +89,7 @@ def ask(where: str, method: str, path: str, token: str | None = None, patience: 
 
 
 def typed(answer: dict[str, Any], kind: type[Message]) -> Message:
-    """An answer as the message that it is. Raises `AdminError` where it is another, as of another version."""
+    """An answer converted to its message. Raises `AdminError` if it is another, such as of another version."""
     try:
         return read(answer, kind)
     except msgspec.ValidationError as error:

@@ -107,7 +107,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def claim(self) -> tuple[int, float]:
-        """Orders connections by whose place a newcomer gets first."""
+        """The sort key of connections: a newcomer takes the place of the lowest one."""
         if self._rests_since is not None:
             return _RESTING, self._rests_since
         if self._stalled_since is not None:
@@ -192,7 +192,7 @@ class _Connection(asyncio.Protocol):
         self._watch()
 
     def _watch(self) -> None:
-        """Have one timer for whatever ends the connection next."""
+        """Set one timer for the deadline that comes first."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""What the status page is told as it happens: server-sent events, for as many pages as are open.
+"""The status page's live updates: a stream of server-sent events for each open page.
 
 One task looks after all of them, and only while there are any. A page that reads slowly is told less often, not
 later: it is owed the names of the sessions that changed, never a queue of their states. All of this is done some
@@ -53,7 +53,7 @@ class FeedFullError(Exception):
 
 
 class _Page:
-    """What one open page is still owed."""
+    """One open page, and what it has not been sent yet."""
 
     __slots__ = ("gone", "health", "something", "stale")
 
@@ -78,7 +78,7 @@ class _Page:
             self.something.set()
 
     def owe_health(self) -> None:
-        """Store or gateway are other than they were."""
+        """Store or gateway changed."""
         self.health = True
         self.something.set()
 
@@ -197,7 +197,7 @@ class Feed:
             unsubscribe()
 
     async def _look(self, *, health: bool = True) -> None:
-        """Find what differs from what was told, and owe it to every page."""
+        """Find what changed since the last event, and queue it for every page."""
         self._reports.begin()
         gone, changed = self._reports.look()
         for page in self._pages:

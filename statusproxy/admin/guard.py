@@ -1,4 +1,4 @@
-"""Who may ask the admin listener: whoever holds the token, and no web page of elsewhere."""
+"""Access control of the admin listener: the token, and no requests from other sites' pages."""
 
 import hmac
 import ipaddress
@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from statusproxy.admin import assets
 
-#: Paths that tell nothing of the site, and need no token: a supervisor's check, and the page that asks for the token.
+#: Paths that need no token: a supervisor's check, and the page that asks for the token.
 OPEN: Final = frozenset({"/healthz", *assets.FILES})
 
 
 class Refused(NamedTuple):
-    """Why a request is not answered: the status, the error, and what the header says besides."""
+    """The answer to a request that is refused: its status, error and headers."""
 
     status: int
     error: str
@@ -21,11 +21,11 @@ class Refused(NamedTuple):
 
 
 def refusal(path: str, host: str, origin: str | None, authorization: str, token: str | None) -> Refused | None:
-    """Why this request is refused, None where it is not. `token` is `admin.token`, the others are of the request.
+    """The refusal of this request, None if it may be answered. `token` is `admin.token`; the rest is the request's.
 
-    Keeps out what does not hold the token, and web pages elsewhere that a browser on this host has open. A page's
-    script can send requests to loopback, so a request with a foreign `Origin` is refused, and so is a `Host` that is
-    a name (DNS rebinding): operators and monitors use the address.
+    Refused are requests without the token, and those of other sites' pages that a browser on this host has open: a
+    page's script can send requests to loopback. So a foreign `Origin` is refused and, without a token, a `Host` that
+    is a name (DNS rebinding): operators and monitors use the address.
     """
     if token is not None and path not in OPEN:
         expected = f"Bearer {token}".encode()

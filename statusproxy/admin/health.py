@@ -1,4 +1,4 @@
-"""Whether what the proxy needs works: the store takes writes, the gateway takes connections, the state was whole."""
+"""The health check: whether the store takes writes, the gateway takes connections, and the state is undamaged."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Sessions' ids for people: in the order in which they would count them, and the likely ones for a mistyped one."""
+"""Session ids for people: natural sort order, and the nearest known ids for a mistyped one."""
 
 import difflib
 import re

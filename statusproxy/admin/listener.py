@@ -27,7 +27,7 @@ _BACKLOG: Final = 128
 
 
 class AdminListener:
-    """Where the admin listener listens, and who may ask there; `answers` says what is answered."""
+    """Listens on `admin.listen` and controls access; `answers` makes the answers."""
 
     def __init__(self, registry: SessionRegistry, exposition: Exposition, proxy: Proxy, settings: Settings) -> None:
         self.answers = Answers(registry, exposition, proxy, settings)
@@ -38,7 +38,7 @@ class AdminListener:
         self._socket_of_ours: Path | None = None
 
     def configure(self, settings: Settings, waiting: Sequence[str]) -> None:
-        """Go by other settings from the next request on; `waiting` are the keys that wait for a restart."""
+        """Apply new settings from the next request on; `waiting` are the keys that wait for a restart."""
         self.answers.settings, self.answers.waiting = settings, waiting
 
     @property

@@ -1,4 +1,4 @@
-"""The admin listener's JSON as values: what it answers, and what the command line, the doctor and the page read.
+"""The admin listener's JSON messages as typed structs, shared by command line, doctor and page.
 
 A field's place is its place in the JSON, and its name the key (but for two older keys, `SenderReport`). Keys that an
 earlier version may not give have a default, so that a command of one version can read a proxy of another. Moments are
@@ -57,7 +57,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /sessions`: every session something is known of, those shown as disconnected first, in natural order."""
+    """`GET /sessions`: all known sessions, those shown as disconnected first, in natural order."""
 
     now: Moment = None
     started: Moment = None
@@ -200,7 +200,7 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What several events of the stream carry: what came on the webhooks' paths since the start."""
+    """Webhook totals since the start, part of several events of the stream."""
 
     webhook_last_heard: Moment
     webhooks: WebhookTotals

@@ -1,4 +1,4 @@
-"""What is known of sessions, changes and damage, as messages."""
+"""Sessions, changes and damage converted to the admin listener's messages."""
 
 from datetime import UTC, datetime
 

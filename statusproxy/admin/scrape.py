@@ -1,4 +1,4 @@
-"""What Prometheus is told of this moment: values looked up in registry and proxy when it scrapes."""
+"""Gauges for Prometheus: values looked up in registry and proxy at each scrape."""
 
 from collections.abc import Iterator
 

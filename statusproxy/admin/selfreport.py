@@ -1,4 +1,4 @@
-"""What a running proxy tells `statusproxy doctor`: its settings, who sent webhooks, who spoke for others."""
+"""The report of a running proxy for `statusproxy doctor`: its settings, webhook senders, untrusted proxies."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The sessions as pages are told of them: which differ from what was told, and each one's report as JSON.
+"""Session reports for the status page: which sessions changed since the last event, and each one's JSON.
 
 It looks at the sessions that changed since it looked last; all of them are compared only where the gateway's answers
 differ, or a minute has passed. A report is written once for all pages.
@@ -23,7 +23,7 @@ LOOKED_AT: Final = 250
 
 
 class SessionReports:
-    """What was told last of each session. Until `begin` and after `end` it holds nothing, and costs nothing."""
+    """What the pages were last sent of each session. Empty until `begin` and after `end`."""
 
     def __init__(self, registry: SessionRegistry) -> None:
         self._registry = registry
@@ -34,12 +34,12 @@ class SessionReports:
         self._all_at = 0.0
 
     def begin(self) -> None:
-        """Collect what changes from now on; begun already, go on."""
+        """Collect changes from now on. No effect if begun already."""
         if self._watch is None:
             self._watch = self._registry.sessions.watch()
 
     def end(self) -> None:
-        """Collect no longer, and forget what was told."""
+        """Collect no longer, and forget what was sent."""
         if self._watch is not None:
             self._registry.sessions.unwatch(self._watch)
             self._watch = None
@@ -89,7 +89,7 @@ class SessionReports:
             yield [session for session in sessions[start : start + LOOKED_AT] if self._differs(session)]
 
     def _differs(self, session: str) -> bool:
-        """Whether a session is other than it was told; noted as it is now."""
+        """Whether a session differs from what was sent; what is sent next is stored for that."""
         record = self._registry.sessions.get(session)
         if record is None:  # gone meanwhile
             return False
@@ -103,7 +103,7 @@ class SessionReports:
 
 
 class _Told:
-    """What pages are told of one session."""
+    """What pages were sent of one session."""
 
     __slots__ = ("_shown", "_text", "record", "word")
 

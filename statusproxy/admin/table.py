@@ -33,7 +33,7 @@ def sessions_table(answer: Sessions) -> str:
 
 
 def _untrusted(webhooks: WebhookTotals | None) -> str | None:
-    """What to say where webhooks came since the start, and not one from a sender that is trusted."""
+    """A warning for when webhooks came since the start, but none from a trusted sender."""
     if webhooks is None or webhooks.trusted or not webhooks.came:
         return None
     reasons = ", ".join(f"{why}: {number}" for why, number in webhooks.untrusted.items())

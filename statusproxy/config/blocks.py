@@ -126,6 +126,6 @@ def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Che
 
 
 def _missing(kind: type[msgspec.Struct], name: str) -> str:
-    """What is allowed for a key that has to be there and is not."""
+    """What is allowed for a required key that is missing."""
     hints: Mapping[str, str] = getattr(kind, "REQUIRED", {})
     return hints.get(name, "it has no default")

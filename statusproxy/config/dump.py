@@ -1,4 +1,4 @@
-"""Plain values -> the YAML of the effective settings: words in one line, blocks below one another."""
+"""Writes plain values as the YAML of the effective settings: scalars in one line, blocks below one another."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Settings that can have no effect, and what to write instead. They are errors, for they are never meant.
+"""Checks for settings that can have no effect: each is an error that says what to write instead.
 
 Each `check_…` gives its text back, or raises ValueError with the end of a sentence that begins `found "…"; `. Only what
 surely has no effect is refused.

@@ -1,4 +1,4 @@
-"""The one error of the configuration, and how it words what was found and what was probably meant."""
+"""The configuration's error: what was found, what is allowed, and the nearest known word."""
 
 import difflib
 import json

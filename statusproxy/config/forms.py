@@ -1,4 +1,4 @@
-"""How single values, lists and mappings are read from the file and shown again. A `Form` is that pair.
+"""Forms of settings: how a value, list or mapping is read from the file and written back.
 
 A form's `read` gives the value, or raises the one ConfigError that names the fix.
 """
@@ -31,7 +31,7 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def guarded(self) -> bool:
-        """Whether errors repeat nothing of what stands in its place: a secret may."""
+        """Whether errors must not repeat the value, as it may be a secret."""
         return self.secret or self.private or self.holds_secrets
 
 
@@ -79,7 +79,7 @@ def text(*, empty: bool = False, private: bool = False) -> Form[str]:
 
 
 def check_no_mask(value: str) -> str:
-    """A text that is no secret as `check` and the doctor print it, copied back into a file. ValueError."""
+    """Refuse a secret that was copied masked from `check` or the doctor into a file. Raises ValueError."""
     if MASK in value:
         raise ValueError(
             f"{MASK} stands for a secret where settings are shown; allowed: the secret itself, or ${{VAR}}"

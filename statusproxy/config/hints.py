@@ -1,4 +1,4 @@
-"""What is valid, does what it says, and may still not be what was meant: told by `statusproxy check`."""
+"""Warnings of `statusproxy check`: settings that are valid but may not be what was meant."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which file is read, and how what it says lies over its preset and under the command line.
+"""The layers of the configuration: the file, its preset below it, the command line above it.
 
 All of it works on the tree of the file, before anything is typed, so that an error can name where each value
 came from.

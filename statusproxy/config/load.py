@@ -1,7 +1,7 @@
 """Read the settings from a file, its preset and the command line; show them again.
 
 `load` and `loads` read, `dump` shows. The file becomes a tree first (`layers`), so that an error can name the place of
-each value; then the tree is read into `Settings` and checked (`checks`).
+each value; then the tree is read into `Settings` and checked (`checks.table`).
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from statusproxy.config.blocks import struct
-from statusproxy.config.checks import CHECKS
+from statusproxy.config.checks.table import CHECKS
 from statusproxy.config.dump import to_yaml
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import (

@@ -1,4 +1,4 @@
-"""How a configuration file lies over its preset: entry by entry, so that one key written drops nothing else.
+"""Merges a configuration file over its preset, entry by entry: a key in the file replaces only that key.
 
 | block | laid over the preset's |
 | --- | --- |
@@ -38,7 +38,7 @@ def overlay(written: Entries, preset: Entries) -> Entries:
     for name, lay in _LAY.items():
         own = _items(written, name)
         if name not in merged or (name in written.nodes and not own):
-            continue  # none at all, or an error that the reader will tell
+            continue  # none at all, or an error that reading it reports
         merged[name] = (merged[name][0], Items(tuple(lay(own, _items(preset, name), left_out))))
     for name in _BY_KEY:
         below, above = preset.nodes.get(name), written.nodes.get(name)

@@ -1,8 +1,8 @@
 """The settings of the proxy as structs: the blocks of the configuration file.
 
 The fields of a struct are the keys of its block, in the file's order. The type of a field says how it is read and
-shown (`schema`, `blocks`). `checks` holds what the keys of a block must be together, `load` reads a file into
-`Settings`. Values that a preset supplies (webhooks, events, channels, reconnect, language) are empty here.
+shown (`schema`, `blocks`). `checks` looks at several values at once, `load` reads a file into `Settings`. Values that
+a preset supplies (webhooks, events, channels, reconnect, language) are empty here.
 """
 
 from collections.abc import Mapping, Sequence

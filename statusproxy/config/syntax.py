@@ -1,4 +1,4 @@
-"""What is wrong with text that is not YAML, in words of our own: no part of the file is repeated.
+"""Error messages for text that is not YAML. They repeat no part of the file, which may hold secrets.
 
 PyYAML's messages quote the file: the name after `*`, a tag, a character. Where these stand, a password may stand. So
 its messages are only recognised here, and what is said instead names the fix.

@@ -42,7 +42,7 @@ _PLAIN_KEY = re.compile(r"[\w-]+|<<|…")
 #: with a dollar too.
 _BARE_VARIABLE = re.compile(r"\$[A-Z_][A-Z0-9_]+")
 
-#: The name of a variable that an error may repeat: `${…}` in a password that nobody meant as one has others.
+#: The names that an error may repeat. Other names in `${…}` may be part of a password.
 _SURELY_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 

@@ -173,9 +173,9 @@ class StandInGateway:
         self.received.append(event)
         self.counts["received"] += 1
         self._serial += 1
-        onward = normalise(event, time.time(), f"e-{self._serial:08d}")
-        if onward is not None:
-            self.outbox.put(onward)
+        normalised = normalise(event, time.time(), f"e-{self._serial:08d}")
+        if normalised is not None:
+            self.outbox.put(normalised)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.counts["requests"] += 1

@@ -1,4 +1,4 @@
-"""What a client sees of the channel list, and the requests of a reconnect."""
+"""The demonstration's client: it reads the channel list and sends the requests of a reconnect."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Outbox:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def put(self, event: NormalisedEvent) -> None:
-        """Have an event delivered, where there is a `url` now."""
+        """Queue an event for delivery, if there is a `url` now."""
         if self.url is not None:
             self._events.put_nowait(event)
 

@@ -1,4 +1,4 @@
-"""The story a user knows, played for real: a phone is unlinked, the gateway never notices, the proxy does.
+"""The demonstration's story: a phone is unlinked, the gateway does not notice, the proxy does.
 
 `play` runs it from beginning to end and judges every step; `serve` keeps the stage up for someone with curl.
 """

@@ -1,4 +1,4 @@
-"""Is everything in place? Looks at configuration, ports, gateway, webhooks, disk and unit; each finding has its fix.
+"""The doctor: checks configuration, ports, gateway, webhooks, disk and unit. Each finding has its fix.
 
 Each look is one file under `looks/` and one row of `examination.LOOKS`. Findings hold codes and facts; their words are
 under `words/`, one file for each language. The doctor changes nothing.

@@ -102,7 +102,7 @@ class Asker:
         return Answer(answer.status, answer.headers, whole, time.perf_counter() - started, at, problem)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._pool.abort()
 
 

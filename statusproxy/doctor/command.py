@@ -80,7 +80,7 @@ def _secrets(settings: Settings) -> list[str]:
 
 
 def _spoken(environ: Mapping[str, str]) -> Language:
-    """The language of the terminal (locale(7)); English where it is none of ours, such as C, or is not set.
+    """The language of the terminal (locale(7)); English if it is not one of ours or not set.
 
     The configuration's `language` does not count: it is that of the error texts that the hub shows to its users.
     """

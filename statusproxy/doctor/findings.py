@@ -1,4 +1,4 @@
-"""What a check found: how grave it is, its code, and the facts that its words are filled with."""
+"""Findings of the doctor: severity, code, and the facts that the words are filled with."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ GROUPS = ("configuration", "proxy", "ports", "gateway", "channels", "webhooks", 
 
 
 class Level(StrEnum):
-    """How grave a finding is, mildest first."""
+    """Severity of a finding, mildest first."""
 
     OK = "ok"
     NOTE = "note"
@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def group(self) -> str:
-        """The group of checks it belongs to."""
+        """The group of checks that it belongs to."""
         return self.code.partition(".")[0]
 
 

@@ -1,4 +1,4 @@
-"""Lines for config.yaml that hold a fix: a whole block, to be put in place of the one that is there.
+"""Fixes as lines for config.yaml: whole blocks that replace the existing ones.
 
 A block is printed as the file has it, with the fix applied. What the preset supplies need not be repeated: a file is
 laid over its preset entry by entry (`overlay`). `${VAR}` stays a variable, and a secret is never printed.
@@ -84,7 +84,7 @@ def _lines(key: str, value: Any) -> Lines:
 
 
 def _without_secrets(key: str, value: Any) -> tuple[Any, bool]:
-    """The value with its secrets masked, and whether there were any. A variable names a secret, and is none."""
+    """The value with its secrets masked, and whether there were any. A variable is not a secret."""
     if key == "state" and isinstance(value, dict) and "url" in value:
         return _masked(value, "url", lambda text: mask_state_url(text, MASK))
     if key == "admin" and isinstance(value, dict):

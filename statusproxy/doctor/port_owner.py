@@ -1,4 +1,4 @@
-"""Who listens at an address, as Linux's /proc shows it to this user.
+"""Finds the process that listens at an address, as far as Linux's /proc shows it to this user.
 
 The standard library alone: the installer runs this before the dependencies are there.
 """

@@ -40,7 +40,7 @@ _HIDDEN: Final = "***"
 #: character of theirs is shown.
 _TO_PASTE: Final = "\x02"
 
-#: A space in an id, at which no line is broken. As above, nobody else's.
+#: Stands for a space in an id, at which no line may be broken. As above, text from elsewhere cannot contain it.
 _SPACE: Final = "\x03"
 
 #: Findings that tell of checks that could not be made, with the groups of these.
@@ -116,7 +116,7 @@ def summary(findings: Sequence[Finding], language: Language) -> str:
 
 
 def unchecked(findings: Sequence[Finding]) -> list[str]:
-    """The groups of checks of which something could not be done, in the order of the report."""
+    """The groups with checks that could not be made, in the order of the report."""
     missing = {group for finding in findings for group in _UNCHECKED.get(finding.code, ())}
     return [group for group in GROUPS if group in missing]
 

@@ -1,4 +1,4 @@
-"""What is examined: the site as its settings describe it, and what the looks have learned of it so far."""
+"""The site under examination: its settings, and what the looks have learned of it so far."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""What is told of the traffic: log lines, access lines, metrics."""
+"""Observability: log lines, access lines, metrics."""

@@ -1,4 +1,4 @@
-"""What was missing in requests, by the peer that sent them: counted for the doctor, the page and the metrics.
+"""Counts of what requests lacked, by the peer that sent them, for the doctor, the page and the metrics.
 
 A fault that shows by what does not come (`proxy.front_proxy` has the signs) costs nobody a request, and so no error
 tells of it. It is logged when it is first seen, and again each hour that it goes on.
@@ -56,7 +56,7 @@ class _Tally:
 
 
 class Absences:
-    """The tallies; noting is a dictionary look-up and some additions."""
+    """Counts what requests lacked. Counting is a dictionary look-up and some additions."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -84,7 +84,7 @@ class Absences:
         return sorted({what for (what, _), tally in self._tallies.items() if now - tally.last < HOUR})
 
     def report(self) -> list[AbsenceReport]:
-        """All of it."""
+        """All counts."""
         return [
             AbsenceReport(what, peer, tally.count, tally.webhooks, tally.last)
             for (what, peer), tally in self._tallies.items()

@@ -1,4 +1,4 @@
-"""One line for each request, where `log.access` wants it: never a query, an id in a path, or a field's value.
+"""The access log (`log.access`): one line for each request, without query, ids in paths or field values.
 
 Of the path, the template of the route that matched; else the first segment only.
 """
@@ -10,7 +10,7 @@ from statusproxy.observe.exchange_report import Report
 
 log = logging.getLogger("statusproxy.access")
 
-#: What `log.access` may say instead of true: a form of their own, whatever that of the other lines is.
+#: What `log.access` may say instead of true: a format of its own, independent of `log.format`.
 FORMS: Final = ("json", "combined")
 
 

@@ -1,4 +1,4 @@
-"""What is told of one finished exchange: a value for the access log and the metrics."""
+"""The report of one finished exchange, for the access log and the metrics."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The numbers in Prometheus' text format: families are made when somebody asks. There are no `*_created` series."""
+"""Metrics in Prometheus' text format, made at each scrape, without `*_created` series."""
 
 import platform
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ class Exposition:
             self._collectors.register(other)
 
     def expose(self, gauges: Iterable[Metric] = ()) -> bytes:
-        """All of it; `gauges` are the values of this moment, which whoever asks looks up (`gauges`)."""
+        """All metrics as text. `gauges` are the families of the values of this moment (`gauges`)."""
         self._counters.gauges = gauges
         try:
             return generate_latest(self._collectors)

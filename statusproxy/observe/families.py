@@ -1,4 +1,4 @@
-"""Families of metrics, made from plain numbers when somebody asks."""
+"""Prometheus metric families, made from plain numbers."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""What is true at this moment, for Prometheus: sessions, store and connections, from values that are handed over.
+"""Gauges for Prometheus: sessions, store and connections, from values of the moment.
 
 Sessions have series of their own up to `SESSION_SERIES`, so that no flood of made-up ids floods Prometheus.
 """

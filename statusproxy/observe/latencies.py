@@ -1,4 +1,4 @@
-"""One histogram's numbers: how many requests took how long, in Prometheus' buckets."""
+"""A latency histogram in Prometheus' buckets: how many requests took how long."""
 
 from typing import Final
 

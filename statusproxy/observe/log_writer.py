@@ -1,4 +1,4 @@
-"""Writes log lines to a descriptor from a thread of its own, so that nobody who logs ever waits for a reader.
+"""A log handler that writes from a thread of its own, so that logging never waits for a reader.
 
 A pipe that nobody reads, a journal that has stalled, a terminal that was stopped with Ctrl-S, a full disk: each makes
 `write` wait or fail. Lines then wait here, up to a bound; what comes beyond it is dropped and counted, and the count is

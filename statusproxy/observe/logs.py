@@ -1,4 +1,4 @@
-"""Log lines: text on a terminal, `message key=value` in systemd's journal, one JSON object a line elsewhere.
+"""Log formats: text on a terminal, `message key=value` in systemd's journal, one JSON object a line elsewhere.
 
 Nothing personal goes through here: callers log ids of sessions, codes, counts and addresses of peers, never a
 body, a field's value, a query or a contact. Whatever an id holds, a record is one line, and nothing in it reaches a
@@ -178,7 +178,7 @@ def set_up(form: Format, level: str, stream: TextIO | None = None) -> None:
             one.close()
     root.setLevel(logging.WARNING)
     logging.getLogger("statusproxy").setLevel(level.upper())
-    # Whoever wants access lines says so with `log.access`, whatever else is to be heard.
+    # Access lines depend on `log.access` alone, not on `log.level`.
     logging.getLogger("statusproxy.access").setLevel(logging.INFO)
 
 

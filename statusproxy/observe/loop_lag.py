@@ -1,4 +1,4 @@
-"""How late the event loop runs what is due: the time by which everything else is delayed as well.
+"""Event-loop lag: how late the event loop runs timers that are due.
 
 A timer is due ten times a second, and how late it runs is counted. That is a sample: a callback that holds the loop
 for 20 ms is seen by one timer in five, one that holds it for 100 ms or longer by every timer. So the histogram tells

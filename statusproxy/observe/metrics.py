@@ -1,4 +1,4 @@
-"""What is counted and measured while traffic passes: plain numbers, which `exposition` tells Prometheus.
+"""Metrics as plain numbers, counted while traffic passes. `exposition` formats them for Prometheus.
 
 Everything here runs on the event loop's thread, what counts and what exposes alike. So the numbers need none of the
 locks that `prometheus_client`'s own counters take (they cost more than the counting).
@@ -122,7 +122,7 @@ class Metrics:
             _count_pair(self.unread, (what, why))
 
     def evicted(self, sessions: int) -> None:
-        """Count sessions forgotten for want of room."""
+        """Count sessions evicted from the full map."""
         self.sessions_evicted += sessions
 
     def store_failed(self) -> None:

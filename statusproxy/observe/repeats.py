@@ -1,4 +1,4 @@
-"""Warnings that come again and again: which one is to be logged now, and how many were not."""
+"""Rate limiting of repeated warnings: one line a minute for each, with a count of the others."""
 
 from collections.abc import Hashable
 from typing import Final
@@ -9,7 +9,7 @@ TOLD_APART: Final = 256
 
 
 class Repeats:
-    """Keeps a warning that comes again and again to one line a minute for each thing it is about, with a count.
+    """Limits repeated warnings to one line a minute for each subject, with a count of the others.
 
     What a flood can make up (senders' addresses) is told apart up to a bound; beyond, all share one line.
     """
@@ -32,7 +32,7 @@ class Repeats:
         return key, self._held_back.pop(key, 0)
 
     def overdue(self, now: float) -> list[tuple[Hashable, int]]:
-        """What came again after its last line, a minute and more ago: to be logged now, each with its count."""
+        """Warnings that came again after their last line, a minute ago or more, each with its count."""
         owed = []
         for key in [key for key, since in self._since.items() if not 0 <= now - since < QUIET]:
             if key in self._held_back:

@@ -1,4 +1,4 @@
-"""Whether what used to come has stopped coming: a silence that is long beside the gaps before it.
+"""Detects that webhooks have stopped: a silence that is long compared with the gaps before it.
 
 No event tells that events have stopped. A site with a few dozen contacts makes some presence events a minute, at all
 hours, so that a quarter of an hour without any says much there; on a quiet site an hour may say nothing.
@@ -24,7 +24,7 @@ _FADING: Final = 0.995
 
 
 class Rhythm:
-    """How often something comes; noting an arrival is two comparisons."""
+    """The rhythm of arrivals. Recording one costs two comparisons."""
 
     __slots__ = ("count", "gap", "last")
 

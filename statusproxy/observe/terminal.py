@@ -1,4 +1,4 @@
-"""What a terminal may be sent: colours only to one that shows them, and whose user has not refused them."""
+"""Whether a terminal may be sent colours: it shows them, and its user has not refused them."""
 
 from collections.abc import Mapping
 from typing import TextIO

@@ -1,4 +1,4 @@
-"""Text from elsewhere in a form that is safe on a terminal and in a log: one line, no control characters.
+"""Escapes text from elsewhere for terminals and logs: one line, no control characters.
 
 Ids, event names, reason words and error texts come from senders and from the gateway. A line break in one of them would
 forge a log line, an escape sequence would reach the terminal, a direction mark would turn the text around it.

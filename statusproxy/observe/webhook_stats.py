@@ -1,4 +1,4 @@
-"""What came on the webhooks' paths since the start: who sent, what was trusted, what it was about.
+"""Statistics of the webhooks since the start: senders, trust, paths and events.
 
 Counted for people who ask whether the proxy is on the webhooks' path at all (`statusproxy doctor`). Nothing in it
 grows with the traffic: the tables are bounded, and no body, contact or field's value is kept.
@@ -27,7 +27,7 @@ OTHER: Final = "other"
 
 
 class SenderReport(msgspec.Struct, frozen=True):
-    """What came from one address. In JSON the first release's keys stay: `believed` and `doubts`."""
+    """What came from one address. In JSON, the first release's keys stay: `believed` and `doubts`."""
 
     address: str
     trusted: int = msgspec.field(name="believed")
@@ -73,7 +73,7 @@ class ClockReport(msgspec.Struct, frozen=True):
 
 
 class WebhooksReport(msgspec.Struct, frozen=True):
-    """All of it, for the doctor."""
+    """All counts, for the doctor."""
 
     last_heard: float | None
     """When the last trusted webhook came, epoch seconds."""
@@ -112,7 +112,7 @@ class _Path:
 
 
 class WebhookStats:
-    """The tallies; every method is a few dictionary look-ups."""
+    """Counts webhooks. Every method is a few dictionary look-ups."""
 
     def __init__(self) -> None:
         self._senders: dict[str, _Sender] = {}
@@ -173,7 +173,7 @@ class WebhookStats:
         return self.rhythm.last if self.rhythm.count else None
 
     def totals(self) -> WebhookTotals:
-        """How many came, whoever sent them."""
+        """How many came, from all senders."""
         untrusted: Counter[str] = Counter()
         for one in self._senders.values():
             untrusted.update(one.untrusted)
@@ -181,7 +181,7 @@ class WebhookStats:
         return WebhookTotals(trusted + untrusted.total(), trusted, dict(untrusted))
 
     def report(self) -> WebhooksReport:
-        """All of it."""
+        """All counts."""
         return WebhooksReport(
             last_heard=self.last_heard,
             heard=self.rhythm.count,

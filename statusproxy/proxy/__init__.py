@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: one exchange at a time between a client and the gateway, carried through untouched."""
+"""The HTTP proxy: one exchange at a time between a client and the gateway, passed on untouched."""

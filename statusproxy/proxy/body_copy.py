@@ -92,7 +92,7 @@ class BodyCopy:
             self._fail("too-large")
 
     def catch_up(self) -> Awaitable[None] | None:
-        """The work that what was fed so far has left to do; None where there is none."""
+        """The work left to do for what was fed so far; None if there is none."""
         if self.failure is not None:
             return None
         if len(self._waiting) >= _BLOCK or (self._coded and not self._late):
@@ -100,7 +100,7 @@ class BodyCopy:
         return None
 
     async def result(self) -> bytes | None:
-        """The copy, once the body has ended; None where there is none, and `failure` says why."""
+        """The copy, once the body has ended; None if there is none, and `failure` says why."""
         if self.failure is None and self._decoder is None and self._elider is None:
             return bytes(self._copy)  # the usual: small and not coded
         if self.failure is None:

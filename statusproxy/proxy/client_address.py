@@ -1,4 +1,4 @@
-"""Who is asking: the client's address behind trusted proxies, and what the gateway is told of it (RFC 7239)."""
+"""The client's address behind trusted proxies, and the fields that tell it to the gateway (RFC 7239)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,14 +84,14 @@ def _is_within(networks: Sequence[Network], text: str) -> bool:
 
 
 class Trust:
-    """The networks whose proxies are trusted to say whom they speak for (`trusted_proxies`)."""
+    """The networks whose proxies are trusted to name the client that they ask for (`trusted_proxies`)."""
 
     __slots__ = ("_looked_up", "strangers")
 
-    def __init__(self, networks: Sequence[Network]) -> None:
+    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         # One client makes many requests: its network is looked up once. The memory holds no reference to this object:
         # a reload replaces it, and a cycle would keep it and its memory until a full collection.
-        self._looked_up = lru_cache(maxsize=_REMEMBERED)(partial(_is_within, tuple(networks)))
+        self._looked_up = lru_cache(maxsize=_REMEMBERED)(partial(_is_within, tuple(trusted_proxies)))
         self.strangers: dict[str, None] = {}
         """Peers that speak for others and are not trusted; the first few. A proxy left out of the list shows here."""
 
@@ -174,7 +174,7 @@ _NOBODY: Final = Trust(())
 
 @lru_cache(maxsize=_REMEMBERED)
 def introduce(address: str, secure: bool, host: bytes) -> tuple[Header, ...]:
-    """What `Trust.forward` adds for a request that says nothing itself, whoever is trusted.
+    """The fields that `Trust.forward` adds to a request that has none of its own, whoever is trusted.
 
     Remembered, as most requests do not. The peer's port does not matter, so that all connections of one client share
     one entry.

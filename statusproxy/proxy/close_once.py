@@ -1,4 +1,4 @@
-"""Closing a connection in order, at most once.
+"""Closes a connection in order, at most once.
 
 A second `close()` makes asyncio's TLS transport forget its connection, and whatever it is asked afterwards (the size of
 its buffer, its socket) raises `AttributeError`. The first one does so as well where the peer has ended the connection

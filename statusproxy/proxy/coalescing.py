@@ -78,12 +78,12 @@ class SharedCalls:
         return call if call is not None and call.version == version else None
 
     def start(self, key: Key, asked_at: float, version: int) -> SharedCall:
-        """Begin a call, to be ended with `end`; nobody joins an older one for the same key any more."""
+        """Begin a call, to be ended with `end`. An older one for the same key gets no further followers."""
         call = self._calls[key] = SharedCall(asked_at, version)
         return call
 
     def end(self, key: Key, call: SharedCall, result: Result | BaseException) -> None:
-        """The call is over: nobody joins it any more, and its followers get the result."""
+        """End a call: it gets no further followers, and its followers get the result."""
         if self._calls.get(key) is call:
             del self._calls[key]
         call.finish(result)

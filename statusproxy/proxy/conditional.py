@@ -1,4 +1,4 @@
-"""Corrected routes: what the gateway is asked, and the answer's own validator and coding (RFC 9110 §8.8, §13)."""
+"""Conditional requests on corrected routes: the gateway's request, the answer's validator (RFC 9110 §13)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -48,7 +48,7 @@ _NOT_WITH_304: Final = frozenset(
 
 
 def ask(headers: Headers) -> list[Header]:
-    """The request's fields as the gateway is asked on a corrected route: for the whole list, uncoded."""
+    """The request's fields for the gateway on a corrected route: they ask for the whole list, uncoded."""
     asked = [header for header in headers if lower(header[0]) not in WITHHELD]
     asked.append((b"Accept-Encoding", b"identity"))
     return asked

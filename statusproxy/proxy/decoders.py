@@ -245,7 +245,7 @@ def _zstd() -> Callable[[int], _Stream]:
     return lambda _: _Zstd(zstd.ZstdDecompressor(options=options))
 
 
-#: By the coding's name: whether several streams may follow one another, and what begins one (given its first byte).
+#: By the coding's name: whether a body may hold several streams, and what begins one (given its first byte).
 _CODINGS: Final[dict[bytes, tuple[bool, Callable[[], Callable[[int], _Stream]]]]] = {
     b"gzip": (True, _gzip),
     b"x-gzip": (True, _gzip),

@@ -53,12 +53,12 @@ class Elider:
         return given
 
     def end(self) -> bytes:
-        """What was held back: the document ended inside a string, and so was not JSON."""
+        """The rest that was held back: the document ended inside a string, and so was not JSON."""
         held, self._open = self._open, b""
         return held
 
     def _shorten(self, data: bytes, marks: bytes) -> tuple[bytes, bytes]:
-        """What is certain of `data`, shortened, and what must be held back. `marks` has no quotes but delimiters."""
+        """The certain part of `data`, shortened, and the part to hold back. `marks` has no quotes but delimiters."""
         end = len(data)
         at = counted = start = 0  # given up to here, quotes counted up to here, behind the last quote known
         if self._dropping:

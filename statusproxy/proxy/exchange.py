@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.proxy.actions.table import ACTIONS
@@ -20,7 +20,7 @@ from statusproxy.proxy.http1.head import own_hops
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
 from statusproxy.proxy.problems import ALLOW, PROBLEMS, Hop
-from statusproxy.proxy.request_head import PreparedHead
+from statusproxy.proxy.request_head import HeadOptions, PreparedHead
 from statusproxy.proxy.request_id import new_request_id, usable_id
 from statusproxy.proxy.routes import Match
 from statusproxy.proxy.site import Entry
@@ -158,21 +158,12 @@ class Exchange:
 
     # ---- what the actions use ----
 
-    def prepare(
-        self,
-        pool: Pool,
-        *,
-        target: bytes | None = None,
-        method: str | None = None,
-        listing: bool = False,
-        upgrade: bool = False,
-    ) -> PreparedHead:
+    def prepare(self, pool: Pool, **options: Unpack[HeadOptions]) -> PreparedHead:
         """The request's head as the next hop in `pool` gets it (`request_head.prepare`)."""
         peer = self.request.connection.peer
         head = prepared_head(
-            self.request.message, self._fields, peer, self.site, pool,
-            keep_id=self._keep_id, target=target, method=method, listing=listing, upgrade=upgrade,
-        )  # fmt: skip
+            self.request.message, self._fields, peer, self.site, pool, keep_id=self._keep_id, **options
+        )
         self.client = head.client
         for what in head.left_out:
             self.registry.left_out(what, peer.address, webhook=self.match.kind is Kind.WEBHOOK)

@@ -1,4 +1,4 @@
-"""Signs of a proxy in front that leaves out what this one needs: for whom it asks, or the `Upgrade` of a WebSocket.
+"""Detects a proxy in front that omits what this one needs: the client's address, or a WebSocket's `Upgrade`.
 
 Neither shows in the request that lacks it. A request without `X-Forwarded-For` looks as if the peer itself asked, so
 that an event from the internet, passed on by an nginx on this host, looks local and is trusted. What does show is

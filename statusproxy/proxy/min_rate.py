@@ -34,5 +34,5 @@ class Pace:
 
     @property
     def left(self) -> float:
-        """Seconds for which the peer may go on doing nothing; 0 or less: it is too slow."""
+        """Seconds for which the peer may still do nothing; 0 or less: it is too slow."""
         return max(self._grace - self._waited, self._ahead)

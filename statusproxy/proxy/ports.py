@@ -1,4 +1,4 @@
-"""What the proxy asks of the registry, and tells it: the one interface between the two."""
+"""The proxy's interface to the registry: what it asks, and what it reports."""
 
 from collections.abc import Awaitable
 from typing import Protocol
@@ -21,11 +21,11 @@ class RegistryPort(Protocol):
         """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
 
     def hear(
-        self, body: bytes, source: str, sender: str = "", path_session: str | None = None, by_address: bool = False
+        self, body: bytes, source: str, path: str = "", path_session: str | None = None, by_address: bool = False
     ) -> Awaitable[None] | None:
         """A webhook's body arrived whole. What it says holds at once; await the result for it to be durable.
 
-        `source` is the address it came from, `sender` the path it came on; together they name whose clock its own
+        `source` is the address it came from, `path` the watched path it came on; together they name whose clock its own
         time is of. `path_session` is the session in its path, where there is one. `by_address`: the sender is trusted
         for that address alone.
         """
@@ -36,12 +36,12 @@ class RegistryPort(Protocol):
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A channel list as it must read now, given when it was asked for; await the second part if there is one."""
+        """A channel list that was asked for at `asked_at`, corrected. Await the second part, if there is one."""
 
     async def correct_in_steps(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """The same for a long list: others have their turn meanwhile. It reads as it must when this returns."""
+        """The same for a long list, in steps that let others run. The result is up to date when this returns."""
 
     def wants_qr(self, session: str) -> bool:
         """Whether the answer of the QR route tells anything new about this session."""

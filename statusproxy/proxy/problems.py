@@ -14,7 +14,7 @@ from statusproxy.proxy.http1.head import date_now
 Language = Literal["en", "pt-BR"]
 Hop = Literal["client", "proxy", "gateway", "hub"]
 
-#: What this proxy serves, of the registered methods; others are passed on as well, TRACE is where it may travel on.
+#: The registered methods that this proxy serves. It passes on others too, and TRACE with hops left (`Max-Forwards`).
 ALLOW: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 

@@ -1,4 +1,4 @@
-"""What is computed of a whole answer before it is sent: its entity tag (RFC 9110 §8.8.3) and its gzip form.
+"""Entity tags (RFC 9110 §8.8.3) and gzip forms of whole answers, computed without holding the event loop.
 
 Both are remembered for the last few bodies, by the body object itself. A list that is corrected once and sent a
 thousand times is hashed and compressed once, also where a thousand clients ask at the same time.

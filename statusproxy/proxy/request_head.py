@@ -1,5 +1,7 @@
 """A request's head as the next hop gets it (RFC 9110 §7.6)."""
 
+from typing import TypedDict
+
 from statusproxy.proxy import conditional
 from statusproxy.proxy.client_address import SAID, Peer, introduce
 from statusproxy.proxy.front_proxy import left_out
@@ -30,9 +32,18 @@ class PreparedHead:
         """All that it depends on besides the request's own bytes (`head_cache`)."""
 
 
+class HeadOptions(TypedDict, total=False):
+    """How a head differs from the request's own, as keyword arguments of `prepare`."""
+
+    target: bytes | None
+    method: str | None
+    listing: bool
+    upgrade: bool
+
+
 def prepare(
     head: RequestHead,
-    kept: list[Header],
+    forwarded: list[Header],
     peer: Peer,
     site: Site,
     pool: Pool,
@@ -43,15 +54,15 @@ def prepare(
     listing: bool = False,
     upgrade: bool = False,
 ) -> PreparedHead:
-    """The head for the next hop in `pool`; `kept` are the request's fields to carry on.
+    """The head for the next hop in `pool`; `forwarded` are the request's fields to carry on.
 
     `target` and `method` replace the request's own; `listing` asks as a corrected route must (`conditional.ask`);
     `keep_id` tells whether the request's own id may be carried on.
     """
     well_known = head.well_known
     if b"x-request-id" in well_known and not keep_id:
-        kept = [header for header in kept if lower(header[0]) != b"x-request-id"]
-    fields, client = _fields(head, kept.copy(), well_known, peer, site, pool)
+        forwarded = [header for header in forwarded if lower(header[0]) != b"x-request-id"]
+    fields, client = _fields(head, forwarded.copy(), well_known, peer, site, pool)
     if head.chunked:
         fields.append((b"Transfer-Encoding", b"chunked"))
     if upgrade:

@@ -1,4 +1,4 @@
-"""Ending a connection so that the other side sees a break and not an end.
+"""Resets a connection, so that the other side sees a break and not an end.
 
 `transport.abort()` closes the socket, and TCP then says FIN: to the peer that is the same as an orderly end. A body
 framed by the connection's end (RFC 9112 §6.3, rule 8) would look whole although it was cut short. A socket that is

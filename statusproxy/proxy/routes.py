@@ -1,4 +1,4 @@
-"""What a request is to this proxy: passed on, watched, corrected, or evidence that the gateway has caught up.
+"""The route table: which configured route a request matches.
 
 Paths compare as Express compares them: each segment percent-decoded, case ignored, one slash at the end allowed,
 the query ignored. A template's `{session}` takes one whole segment, whose own case stays.
@@ -26,7 +26,7 @@ class Route(Generic[Entry]):
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Entry]):
-    """What a request was found to be; `session` is the id in the path, decoded, where the template has one.
+    """The result of a look-up; `session` is the id in the path, decoded, if the template has one.
 
     `template` is the route's path as the configuration has it, None where no route fits.
     """

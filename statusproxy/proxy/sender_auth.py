@@ -82,26 +82,26 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class SenderPolicy:
-    """What one webhook path asks of a sender: to be in `networks`, and whatever else is configured."""
+    """What one webhook path asks of a sender: to be in the networks of `from`, and whatever else is configured."""
 
-    networks: Sequence[Network]
+    from_: Sequence[Network]
     secret: SharedSecret | None = None
-    signature: Signature | None = None
+    hmac: Signature | None = None
 
     @property
     def proves_nothing(self) -> bool:
         """Whether the sender's address is all that is asked."""
-        return self.secret is None and self.signature is None
+        return self.secret is None and self.hmac is None
 
     def verify(self, client: str, headers: Headers) -> Verification:
         """Begin to verify one webhook, sent by `client` (the real one, behind trusted proxies)."""
-        if not within(parse_address(client), self.networks):
+        if not within(parse_address(client), self.from_):
             return Verification("network")
         if self.secret is not None:
             given = first(headers, self.secret.header) or b""
             # Digests compared, so that neither the length nor the contents of the secret show in the time it takes.
             if not hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(self.secret.value).digest()):
                 return Verification("secret")
-        if self.signature is not None:
-            return Verification(None, self.signature, first(headers, self.signature.header))
+        if self.hmac is not None:
+            return Verification(None, self.hmac, first(headers, self.hmac.header))
         return Verification(None)

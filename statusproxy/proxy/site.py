@@ -1,4 +1,4 @@
-"""What the proxy needs to know to serve: one frozen value, replaced whole when the configuration is read again."""
+"""The settings in the form that exchanges use: one frozen value, replaced whole by a reload."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class WebhookTarget:
     """The other receiver's request target, in place of the one that came."""
     tap: bool = False
     """Answered by the proxy itself; nothing is forwarded."""
-    sender: str = ""
-    """The path as configured: who keeps the clock of these events' own times."""
+    path: str = ""
+    """The watched path as configured. With the sender's address it tells whose clock the events' own times are of."""
     session_at: int | None = None
     """Which segment of the path replaces `{session}` in `target`; None where nothing does."""
 

@@ -1,4 +1,4 @@
-"""Tell of changes in the log, in bounded measure: a flood of events must not become a flood of lines.
+"""Logs changes of sessions, rate-limited: a flood of events does not become a flood of lines.
 
 A line takes 25 µs. A site on which 300 sessions fall at once gets a line for each; beyond `LINES` a minute the lines
 are counted, and the count is said once the minute is over. The history and the metrics have every change.
@@ -79,7 +79,7 @@ class ChangeLog:
             )
 
     def dated_ahead(self, source: str, path: str, seconds: float) -> None:
-        """One line in a process's life for each sender whose events are dated too far ahead."""
+        """Log once for each sender that its events are dated too far ahead."""
         if (source, path) in self._ahead or len(self._ahead) >= SENDERS_AHEAD:
             return
         self._ahead.add((source, path))

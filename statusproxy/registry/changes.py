@@ -1,4 +1,4 @@
-"""Who is told of changes: each batch of changes goes to every subscriber, in the order of subscription."""
+"""Subscribers of changes: each batch goes to every subscriber, in the order of subscription."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -1,7 +1,7 @@
-"""Whether the system's clock was set, and what that means for what is known.
+"""Detects that the system's clock was set, and voids what depends on it.
 
-It is seen by its distance from our own clock, which goes on evenly: while we run, and from what is stored, while we did
-not.
+A change shows in its distance from our own, monotonic clock: while we run, and from what was stored, for the time when
+we did not.
 """
 
 import logging

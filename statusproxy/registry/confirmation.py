@@ -1,6 +1,6 @@
-"""Which sessions are real: where the map may soon be full, it is told which ones the gateway's own lists name.
+"""Confirms sessions by the gateway's own lists when the map is nearly full, so that made-up ones are evicted first.
 
-Those stay; the others may be made up by whoever sends events, and are forgotten first.
+Whoever can send events can make up sessions. The gateway's lists name only real ones.
 """
 
 import asyncio

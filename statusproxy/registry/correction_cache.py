@@ -1,4 +1,4 @@
-"""Corrections remembered: an answer that comes again while the map is the same is corrected as it was.
+"""A cache of corrections: the same answer under the same map is corrected once.
 
 Whoever gets the same answer, asked for after the last change of the map, is told the same. Bounded by count and by
 bytes: an answer about one channel goes before a list, and among either the one that has not been asked for longest.

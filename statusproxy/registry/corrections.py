@@ -1,4 +1,4 @@
-"""Answers corrected by the map: each version of an answer once, long ones a step at a time.
+"""Corrects answers by the map: each version of an answer once, long ones a step at a time.
 
 What a correction changed in the map (`Correction.changes`) is given once, to whoever had it made; a remembered
 correction has none.
@@ -42,7 +42,7 @@ class Corrections:
             self._version, self._since = self._sessions.version, now
 
     def correct(self, listing: ChannelList, asked_at: float, now: float) -> Correction:
-        """An answer as it must read now; it was asked for at `asked_at`."""
+        """An answer as corrected now; it was asked for at `asked_at`."""
         known = self._remembered(listing, asked_at, now)
         if known is not None:
             return known
@@ -58,7 +58,7 @@ class Corrections:
         clock: Callable[[], float],
         changed: Callable[[Sequence[Change]], None],
     ) -> Correction:
-        """The same for a long answer, complete at `now`; it reads as it must when this returns.
+        """The same for a long answer, complete at `now`. The result is up to date when this returns.
 
         Others have their turn after each step of some milliseconds. Of all corrections under way one makes a step at
         a time; of those of one list one is made, and serves the others if the map has not changed meanwhile.

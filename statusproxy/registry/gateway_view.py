@@ -25,8 +25,8 @@ TOTAL: Final = 8 * 1024 * 1024
 #: Channels of the longest list kept as an index: for lists of next to nothing else, whose index outgrows them.
 LONGEST: Final = 50_000
 
-#: Steps of reading lists that one look-up may take, of a millisecond mostly. What is not read by then counts as
-#: unknown; the next look-up goes on with it.
+#: Steps of reading lists in one look-up, mostly of a millisecond each. What is not read by then counts as unknown; the
+#: next look-up continues.
 _STEPS: Final = 12
 
 

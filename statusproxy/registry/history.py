@@ -1,4 +1,4 @@
-"""What the history is told of a change: what the gateway claimed at that time, and which changes are left out."""
+"""Changes as the history keeps them: with the gateway's claim at that time, and without made-up sessions."""
 
 from collections.abc import Sequence
 

@@ -64,12 +64,12 @@ class SessionRegistry:
         store: Store,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
-        even: Callable[[], float] | None = None,
+        monotonic: Callable[[], float] | None = None,
         boot: str | None = None,
     ) -> None:
-        """`clock` gives the system's epoch seconds, `even` counts on steadily (`OwnClock`); `boot`: `StoredAges`."""
+        """`clock` gives the system's epoch seconds, `monotonic` is as in `OwnClock`, `boot` as in `StoredAges`."""
         self.sessions = SessionMap(session_rules)
-        self.clock = OwnClock(clock, even)
+        self.clock = OwnClock(clock, monotonic)
         """The clock by which the map goes. `started_at`, `webhooks` and `absences` are in the system's time."""
         self.started_at = clock()
         self.webhooks = WebhookStats()
@@ -116,7 +116,7 @@ class SessionRegistry:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
         newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
         self._deadlines.watch(self.clock.last)
-        log.info("%d sessions learnt late from the store", len(newer), extra={"sessions": len(newer)})
+        log.info("%d sessions loaded late from the store", len(newer), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
         """Write what is left and close the store."""
@@ -128,7 +128,7 @@ class SessionRegistry:
         await self.saving.close()
 
     def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
-        """Go by other rules from now on."""
+        """Apply new rules from now on."""
         self._signal_rules = signal_rules
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
@@ -147,17 +147,16 @@ class SessionRegistry:
         return self.sessions.version
 
     def now(self) -> float:
-        """The time on our own clock, epoch seconds, never the same twice and never less than before."""
+        """The time in epoch seconds on our own clock, strictly increasing."""
         return self.clock.now()
 
     def hear(
-        self, body: bytes, source: str, sender: str = "", path_session: str | None = None, by_address: bool = False
+        self, body: bytes, source: str, path: str = "", path_session: str | None = None, by_address: bool = False
     ) -> Awaitable[None] | None:
         """A trusted webhook's body, whole: what it says holds when this returns, and is durable when awaited.
 
-        `source` is the sender's address, `sender` the webhook's path: together they name who keeps the clock of the
-        event's own time. `path_session` is the session in that path. `by_address`: the sender is trusted for its
-        address alone.
+        `source` is the sender's address, `path` the webhook's path: together they tell whose clock the event's own time
+        is of. `path_session` is the session in that path. `by_address`: the sender is trusted for its address alone.
         """
         now, wall = self.clock.now(), self.clock.wall()
         self._clock_watch.look(now, wall)
@@ -166,7 +165,7 @@ class SessionRegistry:
             self.unreadable("webhook", reading.verdict.value)
         if not self.sessions.has_room:
             self._confirmation.begin()
-        at, clocks, path, sender = None, self.sessions.clocks, sender, sender_of(sender, source)
+        at, clocks, sender = None, self.sessions.clocks, sender_of(path, source)
         if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
             at = signals.stated_time(body, self._signal_rules.dialect, wall)
         outcome = self.sessions.hear(reading, now, sender, at)
@@ -187,7 +186,7 @@ class SessionRegistry:
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A channel list as it must read now."""
+        """A channel list as corrected now."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
         expired = self._deadlines.look(now)
@@ -202,7 +201,7 @@ class SessionRegistry:
     async def correct_in_steps(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A long channel list as it must read when this returns; others have their turn meanwhile."""
+        """A long channel list, corrected in steps that let others run. The result is up to date when this returns."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
         waits = [self._follow(self._deadlines.look(now))]
@@ -284,7 +283,7 @@ class SessionRegistry:
         return moved(record, shift) if shift else record
 
     def gateway_word(self, session: str) -> Word | None:
-        """What the gateway last said of a session, corrected or not, as far as it passed by since the start."""
+        """The gateway's last word for a session, corrected or not, if any has passed since the start."""
         word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
 

@@ -1,4 +1,4 @@
-"""From the map to the store: what must be durable, what may wait, and what is under way.
+"""Saves the map to the store: what must be durable at once, and what may wait.
 
 A change is told to the store at once, and goes on being written when whoever waits for it leaves. An error of the
 store is told and never stops the traffic: the store keeps what it could not write, and tries again.
@@ -97,7 +97,7 @@ class Saving:
         return self.store.repairs
 
     async def acknowledge_damage(self) -> int:
-        """Note that an operator knows of all damage so far; give how many there were. Raises `StoreError`."""
+        """Acknowledge all damage so far; give how many there were. Raises `StoreError`."""
         return await self.store.acknowledge()
 
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:

@@ -1,4 +1,4 @@
-"""How old what is stored is: told by the clock that goes on evenly within one boot, else by the system's clock alone.
+"""Ages of stored records: by the monotonic clock within one boot of the machine, else by the system's clock.
 
 Of another boot only the system's time tells, and a machine without a clock of its own may start days ahead or behind.
 So ages that were learned that way are in doubt for a while, until a time service has had time to set the clock.
@@ -32,7 +32,7 @@ class StoredAges:
     __slots__ = ("_boot", "_clock", "_doubted_at")
 
     def __init__(self, clock: OwnClock, boot: str | None) -> None:
-        """`boot` names what the even clock counts from; "" where that is not known, and ages are always in doubt.
+        """`boot` identifies this boot of the machine; "" if it is not known: then all ages are in doubt.
 
         `None`: the system's clock is always right.
         """
@@ -41,7 +41,7 @@ class StoredAges:
         self._doubted_at: float | None = None
 
     def take_over(self, stored: Sequence[Record], now: float) -> TakenOver:
-        """Stored records, as old as they are by the even clock where that can be told; none of them after `now`."""
+        """Stored records, with their age by the monotonic clock where that is known; none of them after `now`."""
         told = [told_anew(record, self._boot, self._clock.base) for record in stored]
         doubted = self._boot is not None and any(by is None for _, by in told)
         if doubted:
@@ -50,7 +50,7 @@ class StoredAges:
         return TakenOver([not_after(record, now) for record, _ in told], now if doubted else None, moved_by)
 
     def doubted_at(self, now: float) -> float | None:
-        """When the records came in whose ages are still in doubt at `now`; `None` where none are."""
+        """When the records whose ages are still in doubt at `now` were loaded; `None` if there are none."""
         doubted_at = self._doubted_at
         return doubted_at if doubted_at is not None and now - doubted_at < SETTLING else None
 

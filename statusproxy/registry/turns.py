@@ -1,4 +1,4 @@
-"""One at a time for each key, first come, first served: for work whose result serves those who wait for the same."""
+"""Keyed locks: one holder at a time for each key, first come, first served."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
@@ -14,14 +14,14 @@ class _Turn:
 
 
 class Turns:
-    """The turns by key; what nobody waits for takes no room."""
+    """Locks by key. A key that nobody waits for takes no memory."""
 
     def __init__(self) -> None:
         self._turns: dict[Hashable, _Turn] = {}
 
     @asynccontextmanager
     async def of(self, key: Hashable) -> AsyncIterator[None]:
-        """Wait for the turn, and hold it."""
+        """Hold the key's lock; waits for it."""
         turn = self._turns.setdefault(key, _Turn())
         turn.users += 1
         try:

@@ -1,4 +1,4 @@
-"""What became of each webhook: counted for the metrics and the doctor; signals that are ignored are logged."""
+"""Outcomes of webhooks: counted for the metrics and the doctor; ignored signals are logged."""
 
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats

@@ -181,22 +181,20 @@ def _is_success(member: _Member) -> bool:
     name, value = member.name, member.value
     if name not in _SUCCESS or member.listed:
         return False
-    return value is True or value == 1 or (type(value) is str and fold_word(value) in _TRUE | _SUCCESS_WORDS)
+    return value == 1 or (type(value) is str and fold_word(value) in _TRUE | _SUCCESS_WORDS)
 
 
 def _is_failure(name: str, value: object, succeeded: bool) -> bool:
     """Whether a member says outright that the request failed. A code of 0 does not, if the answer `succeeded`."""
     if name in _ERRORS:
-        return not (
-            value is None or value is False or value == 0 or (type(value) is str and fold_word(value) in _NO_ERROR)
-        )
+        return not (value is None or value == 0 or (type(value) is str and fold_word(value) in _NO_ERROR))
     if name in _FAILED_FLAGS:
         return not (value is None or value == "" or _is_false(value))
     if name in _DONE_FLAGS and (_is_false(value) or (type(value) is str and fold_word(value) == "failed")):
         return True
     if name == "result" and (value is False or (type(value) is str and fold_word(value) == "false")):
         return True
-    if name not in _CODES or value is True:
+    if name not in _CODES:
         return False
     if type(value) is str:
         return _CODE_TEXT.match(value.strip()) is not None or (value.strip() == "0" and not succeeded)

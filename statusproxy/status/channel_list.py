@@ -1,4 +1,4 @@
-"""Read the gateway's channel list: the ids, the gateway's own words, and where what is to be changed stands.
+"""Read the gateway's channel list: the ids, the gateway's own words, and the byte spans of the values to change.
 
 Deciding and editing are two steps, since only the bytes of the values that are set may change, and no library
 re-encodes JSON like that (`1.10`, `1e400`, a repeated key, half a surrogate pair would all come out different). So the
@@ -12,17 +12,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final, cast
+from typing import Any, Final
 
 import msgspec
 
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
 from statusproxy.status.fields import Path, fold_word
 from statusproxy.status.identity import ChannelIds
+from statusproxy.status.json_spans import Span, as_text
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
 from statusproxy.status.model import Said
 from statusproxy.status.pieces import TooLargeError
-from statusproxy.status.places import Span, as_text
 from statusproxy.status.set_values import OTHERWISE, SetValue, any_values, named_words, values_for
 from statusproxy.status.splice import Edit
 
@@ -161,16 +161,16 @@ class ChannelList:
             ids, part.ids, part.first = part.ids, [], len(every)
             if self.path_id is not None and len(ids) == 1:
                 ids = [ids[0] or self.path_id]
-            fresh = dict.fromkeys(ids)
+            fresh: dict[Any, None] = dict.fromkeys(ids)
             if None in fresh:
                 del fresh[None]
                 missing += ids.count(None)
             if several:
-                distinct |= cast("dict[str, None]", fresh)
+                distinct |= fresh
                 every += ids
                 yield
             else:
-                distinct, every = cast("dict[str, None]", fresh), ids
+                distinct, every = fresh, ids
         if len(distinct) + missing < len(every):  # an id is listed more than once
             yield from self._find_repeated(every)
         self._all = every

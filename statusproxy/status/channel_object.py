@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.status.fields import Path, fold_word, parse, parse_path, usable_text
-from statusproxy.status.places import after_space, after_value, locate, member_name
+from statusproxy.status.json_spans import after_space, after_value, locate, member_name
 from statusproxy.status.set_values import Scalar
 from statusproxy.status.splice import Edit
 
@@ -84,7 +84,7 @@ class ObjectReader:
             if member is None:
                 break
             first, end = member.span(2)
-            if end < 0:  # an object or array
+            if member[2] is None:  # an object or array
                 first = member.end()
                 end = after_value(text, first)
                 position = after_space(text, end)

@@ -1,4 +1,4 @@
-"""Overrides whose age is known by the system's clock alone: it may have run ahead when they were loaded.
+"""How old an override is at least, if only the system's clock tells: it may have run ahead when it was loaded.
 
 `doubted_at` is when they were loaded, on our own clock. What began before then is as old as it says for sure only once
 that time has passed since.

@@ -1,4 +1,4 @@
-"""Find the channels of an answer: their ids, and where each stands among the bytes.
+"""Find the channels of an answer: their ids, and the byte span of each.
 
 The *ids* are read with a `msgspec` decoder made for the rule's paths, which skips all else. Where each channel's object
 stands is found when somebody asks. A document that JavaScript accepts and `msgspec` does not takes a slower way through
@@ -20,8 +20,8 @@ import msgspec
 from msgspec import Raw
 
 from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
+from statusproxy.status.json_spans import Span, after_space, after_value, as_text, elements, locate
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
-from statusproxy.status.places import Span, after_space, after_value, as_text, elements, locate
 
 SMALL: Final = 256 * 1024
 """Bytes of a document that is read in one go, whatever it holds."""

@@ -1,4 +1,4 @@
-"""The records of the map: found by id and by spelling, kept within their bounds, with what of them is unsaved.
+"""The records of the map: their index by id and by spelling, their bounds, and which of them are unsaved.
 
 Here is the one place where a record is put, replaced or removed; everything that follows from that (the version of
 what is shown, the index, the order of forgetting, what is to be written) is kept up here. What happens to a session is

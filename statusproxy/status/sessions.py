@@ -318,7 +318,7 @@ class SessionMap:
         return bool(self._records.unsaved)
 
     def take_stale(self) -> list[Record]:
-        """Give the records of which only what is nice to know has changed (when last heard, what the gateway said)."""
+        """Give the records with changes that decide nothing: when it was last heard, what the gateway said."""
         return [self._records[session] for session in self._records.unsaved.take_rest()]
 
 

@@ -1,4 +1,4 @@
-"""What of the map is not on disk yet, and what somebody who watches it has not seen yet."""
+"""Which sessions of the map are not saved yet, and which have changed since a watcher last looked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Watch:
 class Unsaved:
     """The sessions whose records differ from what was last taken to be saved.
 
-    Two kinds: of some what decides what is shown has changed, of others only what is nice to know.
+    Two kinds: those with a change in what decides what is shown, and those with other changes only.
     """
 
     __slots__ = ("_decisive", "_forgotten", "_rest", "_watches")
@@ -78,7 +78,7 @@ class Unsaved:
         return taken
 
     def take_rest(self) -> list[str]:
-        """The sessions of whose records only what is nice to know has changed; they count as saved from now on."""
+        """The sessions with changes that decide nothing of what is shown; they count as saved from now on."""
         taken = list(self._rest)
         self._rest.clear()
         return taken

@@ -1,4 +1,4 @@
-"""A bell for a task that sleeps until something comes or something is due."""
+"""A wake-up signal for one sleeping task: set by other code, or by a time that is due."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ __all__ = ["Alarm"]
 
 
 class Alarm:
-    """Rings when it is told to, and at a time. For one task that sleeps and many that ring."""
+    """A wake-up signal, set by `ring` or at a time. One task sleeps, any number ring."""
 
     def __init__(self) -> None:
         self._bell = asyncio.Event()
@@ -15,13 +15,13 @@ class Alarm:
         self._set_for = 0.0
 
     def ring(self) -> None:
-        """Wake the sleeper, or have it not fall asleep."""
+        """Wake the sleeping task, or end its next sleep at once."""
         self._bell.set()
 
     async def sleep(self, due: float) -> None:
-        """Sleep until it rings, at the latest at a time (as `time.monotonic` counts; infinite: no such time).
+        """Sleep until `ring`, at the latest until `due` (as `time.monotonic` counts; infinite: no such time).
 
-        It may ring too soon: whoever is woken looks at what is due.
+        It may wake too soon: the caller checks what is due.
         """
         self._bell.clear()
         # A timer that comes sooner stays: setting one costs more than waking in vain.
@@ -33,7 +33,7 @@ class Alarm:
         await self._bell.wait()
 
     def stop(self) -> None:
-        """Forget the time."""
+        """Cancel the time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,7 +1,7 @@
-"""What was handed to a store and is not durable yet: pure bookkeeping, for one thread.
+"""The backlog of a store: what was handed in and is not durable yet. Pure bookkeeping, for one thread.
 
-There are two batches. The open one takes in what comes; the flying one is being written. When a flight fails, its batch
-becomes the beginning of the open one again: the newest record of a session wins, and changes keep their order.
+There are two batches. The open one takes in what comes; the other is being written. When its write fails, it becomes
+the beginning of the open one again: the newest record of a session wins, and changes keep their order.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Batch:
     changes: list[Entry] = field(default_factory=list)
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
-    """Ends the patience of those who wait."""
+    """Ends the wait of those who wait for too long."""
 
     def __bool__(self) -> bool:
         return bool(self.records or self.changes)
@@ -58,12 +58,12 @@ class Batch:
 
 
 class Backlog:
-    """The open batch, the flying batch, and what is known of their age."""
+    """The open batch, the batch that is being written, and what is known of their age."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock` gives epoch seconds."""
         self.open = Batch()
-        self.flying = Batch()
+        self.writing = Batch()
         self.replayed: dict[str, float] = {}
         """Sessions as a journal had them, with the time (epoch seconds) up to which it knew of them. Others may know
         more by now."""
@@ -72,12 +72,12 @@ class Backlog:
 
     def __len__(self) -> int:
         """Sessions and changes that are not durable yet."""
-        return len(self.open) + len(self.flying)
+        return len(self.open) + len(self.writing)
 
     @property
     def entries(self) -> list[Entry]:
         """All changes that are not durable yet, oldest first."""
-        return [*self.flying.changes, *self.open.changes]
+        return [*self.writing.changes, *self.open.changes]
 
     def add(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> Batch:
         """Take in what was handed in; returns it as a batch of its own."""
@@ -113,31 +113,31 @@ class Backlog:
         del self.open.changes[: max(0, len(self.open.changes) - WAITING_CHANGES)]
 
     def newest(self) -> Batch | None:
-        """The batch whose landing makes all durable that was handed in so far; None if all is."""
-        return self.open or self.flying or None
+        """The batch whose commit makes all durable that was handed in so far; None if all is."""
+        return self.open or self.writing or None
 
-    def take_off(self) -> Batch:
-        """Make the open batch the flying one, and begin a new one."""
-        self.flying, self.open = self.open, Batch()
-        return self.flying
+    def begin_write(self) -> Batch:
+        """Make the open batch the one that is written, and begin a new open one."""
+        self.writing, self.open = self.open, Batch()
+        return self.writing
 
-    def landed(self) -> Batch:
-        """The flying batch is durable. Returns it, for those who wait."""
-        landed, self.flying = self.flying, Batch()
+    def committed(self) -> Batch:
+        """The batch that was written is durable. Returns it, for those who wait."""
+        written, self.writing = self.writing, Batch()
         self.replayed.clear()
-        return landed
+        return written
 
     def put_back(self) -> tuple[Batch, Batch]:
-        """The flight failed: its batch becomes the beginning of the open one. Returns both as they were."""
-        failed, newer = self.flying, self.open
-        self.flying = Batch()
+        """The write failed: its batch becomes the beginning of the open one. Returns both as they were."""
+        failed, newer = self.writing, self.open
+        self.writing = Batch()
         self.open = Batch({**failed.records, **newer.records}, failed.changes + newer.changes)
         self.shorten()
         return failed, newer
 
     def items(self, *batches: Batch) -> list[Item]:
         """What a journal has to keep of batches; of all where none is given."""
-        return [item for batch in batches or (self.flying, self.open) for item in self._items(batch)]
+        return [item for batch in batches or (self.writing, self.open) for item in self._items(batch)]
 
     def _items(self, batch: Batch) -> Iterator[Item]:
         now = self._clock()

@@ -22,7 +22,7 @@ class Store(Protocol):
 
     on_late: Callable[[list[Record]], None] | None
     """Called in the event loop with records that the store held and nobody here knew: it was away when it was opened,
-    or another proxy wrote them. Without it they stay in the store, and count from the next start."""
+    or another proxy wrote them. Without it they stay in the store, and are used from the next start on."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.
@@ -47,7 +47,7 @@ class Store(Protocol):
         """
 
     async def close(self) -> None:
-        """Write what is waiting, with one last attempt if the store refused, within a bounded time; then let go.
+        """Write what is waiting, with one last attempt if the store refused, within a bounded time; then close.
 
         Does not raise: what could not be written is logged. A closed store cannot be used again.
         """
@@ -76,7 +76,7 @@ class Store(Protocol):
         """How often the stored state was repaired since the start, by cause; empty where that cannot happen."""
 
     async def acknowledge(self) -> int:
-        """Note that an operator knows of all damage so far; return how many there were. Raises `StoreError`."""
+        """Acknowledge all damage so far; return how many there were. Raises `StoreError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,12 @@ class StoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Reattached:
-    """What came of reaching a store again."""
+    """The result of reaching a store again."""
 
     late: Sequence[Record] = ()
     """Records that nobody here knew, or knew less well."""
     missing: Sequence[Record] = ()
-    """Records that the store lacked; they are part of the flying batch now."""
+    """Records that the store lacked; they are part of the batch that is being written now."""
 
 
 class Backend(ABC):
@@ -121,7 +121,7 @@ class Backend(ABC):
 
     @abstractmethod
     async def open(self, backlog: Backlog) -> list[Record]:
-        """Take hold of the store and return its records.
+        """Open the store, for this process alone, and return its records.
 
         `backlog` holds what an earlier process could not write any more. Raises `StoreInUseError` if another process
         holds the store, and whatever else went wrong: then `read` is asked, and `prepare` or `write` try again.
@@ -134,7 +134,7 @@ class Backend(ABC):
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         """Reach the store again where it was lost; None where it was not.
 
-        May put into the flying batch what the store lacks. It is called before each `write` and `upkeep`.
+        May add what the store lacks to the batch that is being written. Called before each `write` and `upkeep`.
         """
         return None
 
@@ -156,7 +156,7 @@ class Backend(ABC):
 
     @abstractmethod
     async def close(self, left: Batch) -> None:
-        """Let go, within a bounded time. `left` is what could not be written, if anything."""
+        """Close the store within a bounded time. `left` is what could not be written, if anything."""
 
     @abstractmethod
     def describe(self, error: Exception) -> str:
@@ -175,7 +175,7 @@ class Backend(ABC):
         return float("inf")
 
     async def upkeep(self) -> None:
-        """Do one short step of what is done while nobody waits; raises as `write` does."""
+        """Do one short step of upkeep, between writes; raises as `write` does."""
         return
 
     @property

@@ -1,4 +1,4 @@
-"""The one writer of every durable store: one commit for all who wait, and no change lost whatever the store does.
+"""Writes batches to any store: one commit for all who wait, and nothing is lost when a write fails.
 
 How a save travels: `save` adds to the open batch and waits; the writer task takes the whole batch whenever it gets
 round, has the backend write it, and once it is durable all who waited go on together. While one batch is being written
@@ -85,7 +85,7 @@ class BatchWriter(Generic[_B]):
         self._closing = False
         self._alarm = Alarm()
         self._task: asyncio.Task[None] | None = None
-        self._flying_since: float | None = None
+        self._writing_since: float | None = None
         self._pause = 0.0
         self._retry_at = 0.0
         backend.on_due = self._alarm.ring
@@ -103,7 +103,7 @@ class BatchWriter(Generic[_B]):
         except asyncio.CancelledError:
             self._closing = True
             self._task.cancel()
-            await asyncio.wait([self._task])  # nobody else will: our lock must not outlive the attempt
+            await asyncio.wait([self._task])  # our lock must not outlive the attempt
             raise
 
     async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
@@ -208,7 +208,7 @@ class BatchWriter(Generic[_B]):
         return self._error is not None or self._fallback.holds
 
     def _stuck(self) -> str | None:
-        since, limit = self._flying_since, self._timing.save_limit
+        since, limit = self._writing_since, self._timing.save_limit
         if since is None or self.backend.cancellable or time.monotonic() - since < limit:
             return None
         return f"no answer: {self.backend.name}: the disk has not answered for {limit:g} s"
@@ -223,7 +223,7 @@ class BatchWriter(Generic[_B]):
     # The task ------------------------------------------------------------------------------------------
 
     async def _work(self, opened: "asyncio.Future[list[Record]]") -> None:
-        """Open, write until closed, let go."""
+        """Open, write until closed, close the backend."""
         try:
             try:
                 records = await self._start()
@@ -238,7 +238,7 @@ class BatchWriter(Generic[_B]):
                 closing = self._closing
                 # At the end there is one last attempt, whenever the next one would have been due.
                 if self._backlog.open or self._error is not None or not closing:
-                    await self._fly()
+                    await self._write_batch()
         finally:
             await self._let_go()
 
@@ -265,12 +265,12 @@ class BatchWriter(Generic[_B]):
                 return
             await self._alarm.sleep(due)
 
-    async def _fly(self) -> None:
+    async def _write_batch(self) -> None:
         """Write all that waits, or do what is due where nothing does; twice where that may help at once."""
         backlog = self._backlog
-        batch, mark = backlog.take_off(), self._fallback.mark
+        batch, mark = backlog.begin_write(), self._fallback.mark
         sizes = len(batch.records), len(batch.changes)
-        self._flying_since = time.monotonic()
+        self._writing_since = time.monotonic()
         again = self._error is None
         while True:
             try:
@@ -280,11 +280,11 @@ class BatchWriter(Generic[_B]):
                 if again and self.backend.may_pass_at_once(error):
                     again = False
                     continue
-                self._flying_since = None
+                self._writing_since = None
                 await self._failed(error)
             else:
-                self._flying_since = None
-                await self._landed(mark, *sizes)
+                self._writing_since = None
+                await self._committed(mark, *sizes)
             return
 
     async def _attempt(self, batch: Batch) -> None:
@@ -301,10 +301,10 @@ class BatchWriter(Generic[_B]):
         else:
             await self.backend.upkeep()
 
-    async def _landed(self, mark: int, sessions: int, changes: int) -> None:
+    async def _committed(self, mark: int, sessions: int, changes: int) -> None:
         self._error = None
         self._pause = 0.0
-        _settle(None, self._backlog.landed())
+        _settle(None, self._backlog.committed())
         await self._fallback.confirm(mark)
         if self._failures.works():
             self._log.warning(
@@ -337,7 +337,7 @@ class BatchWriter(Generic[_B]):
 
     async def _let_go(self) -> None:
         self._closing = True
-        self._flying_since = None
+        self._writing_since = None
         self._alarm.stop()
         batches = self._backlog.put_back()
         left, kept = self._backlog.open, "lost with this process"

@@ -1,4 +1,4 @@
-"""What an operator has to be told about a state that was damaged: kept with the state until it is acknowledged."""
+"""Notices of damage to the state, kept with it until an operator acknowledges them."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The SQLite file of the durable state: opening and judging it, its tables, and what is read and written.
+"""The SQLite file of the durable state: opening and checking it, its tables, reading and writing.
 
 Synchronous, and used by one thread only (that of `sqlite.py`). Nothing here retries, sets aside or
 logs: an open that finds useless content raises `UnusableError`, any other failure is SQLite's own exception.
@@ -124,7 +124,7 @@ class Database:
         return database, contents
 
     def moved(self) -> str | None:
-        """What was deleted or replaced under us, "the database" or an ending such as "-wal"; None if all is there.
+        """The file that was deleted or replaced under us, "the database" or an ending such as "-wal"; None if none was.
 
         What is written afterwards would be lost with the process.
         """
@@ -235,7 +235,7 @@ class Database:
             return self._connection.total_changes - before
 
     def notices(self) -> dict[int, Damage]:
-        """What is noted of damage, by number, oldest first."""
+        """The notices of damage by number, oldest first."""
         rows = self._connection.execute("SELECT id, payload FROM damage ORDER BY id")
         return {number: damage for number, payload in rows if (damage := Damage.decode(payload)) is not None}
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the durable state, in words an operator can act on.
+"""Errors of the durable state, worded so that an operator can act on them.
 
 `StoreError` is the one family a caller has to know. `describe` turns what SQLite or the kernel said into
 "what happened: where: how to fix it"; result codes as in https://www.sqlite.org/rescode.html.

@@ -1,4 +1,4 @@
-"""When a store's failure and its end are worth a line in the log: a disk full again and again is one line a minute."""
+"""Rate limiting of a store's failures in the log: a disk that is full again and again is one line a minute."""
 
 import time
 from collections.abc import Callable

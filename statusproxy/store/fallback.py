@@ -1,4 +1,4 @@
-"""Where a store keeps what its server does not take: in a journal on this machine's disk, if there may be one.
+"""The fallback of a store on a server: a journal on this machine's disk for what the server does not take.
 
 Nothing here raises: without a journal, or with one that cannot be written, changes are in memory only, and that is
 logged once and told in the words that errors and the health answer use.
@@ -62,11 +62,11 @@ class Fallback:
 
     @property
     def mark(self) -> int:
-        """What was added so far, for `confirm`."""
+        """The position of what was added so far, for `confirm`."""
         return 0 if self._journal is None else self._journal.added
 
     async def open(self) -> list[Item]:
-        """Take hold of the journal; what an earlier process could not give to the server, oldest first."""
+        """Open the journal; give what an earlier process could not give to the server, oldest first."""
         if self._journal is None:
             return []
         try:
@@ -122,7 +122,7 @@ class Fallback:
             self._failed(journal, error)
 
     async def close(self, left: Iterable[Item]) -> str:
-        """Put what is left on disk, within a bounded time, and let go; what became of it, as the end of a sentence."""
+        """Put what is left on disk, within a bounded time, and close; the result, as the end of a sentence."""
         journal, self._journal = self._journal, None
         kept = _LOST
         if journal is None:
@@ -188,7 +188,7 @@ class NoJournal:
         """Nothing is to be cleared."""
 
     async def close(self, left: Iterable[Item]) -> str:
-        """What became of what was left."""
+        """The result for what was left."""
         return _LOST
 
 

@@ -1,4 +1,4 @@
-"""Locks of the kernel's on files (flock(2)): they end with the process that holds them."""
+"""Kernel locks on files (flock(2)), which end with the process that holds them."""
 
 import fcntl
 import time

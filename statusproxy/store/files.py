@@ -67,7 +67,7 @@ def create_private(path: Path) -> bool:
 
 
 def sync_directory(directory: Path) -> None:
-    """Have a directory's names on disk."""
+    """Sync a directory, so that its files' names are on disk."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What a store on a server keeps on disk while the server is away, so that it survives the end of this process too.
+"""The journal of a store on a server: changes kept on this machine's disk while the server is away.
 
 The store adds what it could not write yet, waits for `sync` before anyone is answered, and calls `clear` when the
 server has all of it. Those who wait at the same time share one sync of the disk. The file is written in a thread of
@@ -62,7 +62,7 @@ class Journal:
         self._tried_at = 0.0
 
     async def open(self) -> Found:
-        """Take hold of the file, and give what an earlier process left. Raises `StoreInUseError` or `OSError`."""
+        """Open the file, and give what an earlier process left. Raises `StoreInUseError` or `OSError`."""
         self._file, found = await self._in_thread(lambda: JournalFile.open(self._directory, self._place))
         if found.items:
             self.added = self._written = 1
@@ -122,7 +122,7 @@ class Journal:
         self._error = None
 
     async def close(self) -> None:
-        """Let go of the file, as it is."""
+        """Close the file as it is."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         if self._file is not None:
@@ -181,7 +181,7 @@ class Journal:
     def _done(self, writing: "asyncio.Task[None]") -> None:
         self._writing = None
         if not writing.cancelled():
-            writing.exception()  # told to all who wait for it; with nobody left, it is told to the next
+            writing.exception()  # all who wait for it get it; if none is left, the next call does
 
     def _failed(self, error: OSError | StoreError) -> JournalError:
         self._tried_at = time.monotonic()

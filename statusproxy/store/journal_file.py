@@ -99,7 +99,7 @@ class JournalFile:
 
     @classmethod
     def open(cls, directory: Path, place: str) -> tuple["JournalFile", Found]:
-        """Take hold of the journal for `place` in a directory, and read it.
+        """Open the journal for `place` in a directory, and read it.
 
         Raises `StoreInUseError` where another process holds it, `OSError` where the directory cannot be written.
         """
@@ -158,7 +158,7 @@ class JournalFile:
         self.remove()
 
     def close(self) -> None:
-        """Let go; the file stays as it is."""
+        """Close it; the file stays as it is."""
         self._close_file()
         os.close(self._lock)
 

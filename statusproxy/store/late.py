@@ -1,4 +1,4 @@
-"""Records that a store gives later than at its opening, and how two records of one session become one.
+"""Records that a store delivers after its opening, and how they are merged with the known ones.
 
 A store on a server may be away when the proxy starts, lose its memory, or be written by another proxy. With each new
 connection its records are merged with what is known here: of each session the newest knowledge (`known`) stands, on
@@ -42,12 +42,12 @@ def reconcile(
     """Merge the records `found` in a store with those in the backlog and those `known` to have been in the store.
 
     Returns the records that nobody here knew so well, which are in `known` or in the backlog now, and those that the
-    store lacks, which are in the flying batch now.
+    store lacks, which are in the batch that is being written now.
     """
     late: list[Record] = []
     for session, theirs in found.items():
         holders: tuple[dict[str, Record | None] | dict[str, Record], ...]
-        holders = (backlog.open.records, backlog.flying.records, known)
+        holders = (backlog.open.records, backlog.writing.records, known)
         holder = next((holder for holder in holders if session in holder), None)
         if holder is None:
             known[session] = theirs
@@ -66,13 +66,13 @@ def reconcile(
             holder[session] = merged
             late.append(merged)
     missing = {session: record for session, record in known.items() if found.get(session) != record}
-    flying = backlog.flying
-    flying.records = {**missing, **flying.records}
+    writing = backlog.writing
+    writing.records = {**missing, **writing.records}
     return late, list(missing.values())
 
 
 class LateRecords:
-    """Late records until somebody takes them: they must not be overwritten by what is known less well."""
+    """Late records until they are taken. Until then older knowledge must not overwrite them."""
 
     def __init__(self, name: str, log: logging.Logger) -> None:
         """`name`: where the state is, for messages."""
@@ -94,12 +94,12 @@ class LateRecords:
                 return
         self._unclaimed |= {record.session: record for record in records}
         self._log.warning(
-            "state: %s hold %d sessions that are not known here; they stay, and count from the next start",
+            "state: %s hold %d sessions that are not known here; they are kept, and used from the next start on",
             self._name, len(records),
         )  # fmt: skip
 
     def amend(self, records: Sequence[Record], forgotten: Iterable[str]) -> Sequence[Record]:
-        """What is to be saved, merged with what came late of the same sessions."""
+        """The records to be saved, merged with late ones of the same sessions."""
         if not self._unclaimed:
             return records
         for session in forgotten:

@@ -1,4 +1,4 @@
-"""Who may write the state file: one process, by locks of the kernel's that end with the process.
+"""The lease on the state file: one process may write it, by kernel locks that end with the process.
 
 Two locks, because each can be undermined by deleting a file: one on a lock file beside the database, which also stands
 while the database is being replaced, and one on the database file itself, which a deleted lock file does not end.
@@ -21,8 +21,8 @@ __all__ = ["Lease"]
 
 _LOCK_ENDING: Final = ".lock"
 
-# File systems that lock no files that SQLite has locked (NFS makes one kind of the other) or cannot lock at all say
-# one of these; the lock file alone has to do then.
+# The errors of file systems that cannot lock at all, or not a file that SQLite has locked (NFS turns one kind of lock
+# into the other). The lock file alone has to be enough then.
 _CANNOT_LOCK: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EINVAL, errno.EBADF})
 
 
@@ -78,7 +78,7 @@ class Lease:
         self._held = handle
 
     def renew(self) -> bool:
-        """Make the lock file anew if it was deleted or replaced; False where another process has locked the new one.
+        """Create the lock file again if it was deleted or replaced; False if another process has locked the new one.
 
         That process cannot write as long as the database file is held here.
         """
@@ -98,7 +98,7 @@ class Lease:
         return _replaced(self._handle, self._path)
 
     def release(self) -> None:
-        """Let go, after the database was closed. The lock file stays: else two could lock two different files."""
+        """Release the locks, after the database was closed. The lock file stays: its successor could be locked too."""
         if self._held is not None:
             os.close(self._held)
             self._held = None

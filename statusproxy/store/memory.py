@@ -54,7 +54,7 @@ class MemoryBackend(Backend):
         return list(islice((change for change in newest if session in (None, change.session)), limit))
 
     async def close(self, left: Batch) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""
 
     def describe(self, error: Exception) -> str:
         """The error's own words: none is expected."""

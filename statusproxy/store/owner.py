@@ -1,4 +1,4 @@
-"""Who holds a shared state: a mark that another process can read, and by which it can tell a dead holder.
+"""The owner of a shared state: a mark by which another process can tell whether the owner is dead.
 
 Where the kernel's own locks do not reach (a server's keys), a lock is a value that expires. This is that value:
 it names the process, so that a refusal can name it too, and so that a proxy that was killed and started again on
@@ -35,7 +35,7 @@ class Owner(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, text: bytes) -> "Owner":
-        """The owner that a mark names; whatever it may be, it is an owner, if one that cannot be known."""
+        """The owner that a mark names. Any mark names one, if perhaps one that is not known."""
         try:
             return msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -108,7 +108,7 @@ class RedisBackend(Backend):
                 return list(reattached.late)
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
-        """Connect anew where the connection was lost, and merge what is there with what is known here."""
+        """Connect again if the connection was lost, and merge what is there with what is known here."""
         return await self._attach(backlog, 0.0) if self._keys is None else None
 
     async def write(self, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""What a Redis server's "OK" is worth: whether what was answered for survives a power cut."""
+"""Durability of a Redis server: whether what it confirmed survives a power cut."""
 
 from dataclasses import dataclass
 

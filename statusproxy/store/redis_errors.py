@@ -1,4 +1,4 @@
-"""What can go wrong with a Redis server, in words an operator can act on."""
+"""Errors of a Redis server, worded so that an operator can act on them."""
 
 import asyncio
 from typing import Final
@@ -15,7 +15,7 @@ __all__ = ["LostError", "UnsyncedError", "describe", "is_starting", "may_pass_at
 
 
 class LostError(StoreError):
-    """Somebody else touched the keys, or they vanished: what is on the server has to be looked at anew."""
+    """Another process touched the keys, or they vanished: they must be read again."""
 
 
 class UnsyncedError(StoreError):
@@ -59,12 +59,12 @@ def describe(error: BaseException, place: Place) -> str:
 
 
 def is_starting(error: BaseException) -> bool:
-    """Whether this may be a server that is about to be there: nobody listens yet, or it still reads its data."""
+    """Whether the server may be starting: nothing listens yet, or it still loads its data."""
     return isinstance(error, NoConnectionError) and not isinstance(error, AuthenticationError)
 
 
 def may_pass_at_once(error: BaseException) -> bool:
-    """Whether a new connection may work right away: the old one was cut, or the keys must be looked at anew."""
+    """Whether a new connection may work at once: the old one was cut, or the keys must be read again."""
     if isinstance(error, (AuthenticationError, BusyLoadingError, StoreInUseError)):
         return False
     return isinstance(error, (LostError, NoConnectionError))

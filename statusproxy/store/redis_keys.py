@@ -187,7 +187,7 @@ class Keyspace:
             await self._link.close()
 
     async def drop(self) -> None:
-        """Let go of the connection only, as it is: our mark may still be there."""
+        """Close the connection only; our mark may still be there."""
         self._held = False
         await self._link.close()
 

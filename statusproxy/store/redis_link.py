@@ -54,7 +54,7 @@ class Link:
         return replies
 
     async def close(self) -> None:
-        """Let go of the connection, at once."""
+        """Close the connection at once."""
         with suppress(RedisError, OSError):
             await self._connection.disconnect(nowait=True)
 

@@ -1,4 +1,4 @@
-"""Making a sound state file out of a damaged one: sessions at once, then the history a little at a time.
+"""Repairs a damaged state file: sessions at once, then the history a little at a time.
 
 Synchronous; the damaged file may not be open in this process.
 """
@@ -60,7 +60,7 @@ def rebuild(
 
 
 class HistoryRepair:
-    """Takes the history over from a file that was set aside, step by step; begun anew after a restart."""
+    """Takes the history over from a file that was set aside, step by step; starts again after a restart."""
 
     def __init__(self, number: int, damage: Damage) -> None:
         """`number` is that of the note in the database. Raises `OSError`."""

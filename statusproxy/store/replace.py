@@ -1,4 +1,4 @@
-"""Putting another database in a database's place, so that a crash at any moment loses neither.
+"""Replaces a database by another, so that a crash at any moment loses neither.
 
 A database is two files, itself and its `-wal`, and nothing in a log says which database it belongs to: a new database
 beside an old log would be spoilt by it. So the replacement is made ready under a name of its own (`….next`), and from
@@ -75,7 +75,7 @@ def finish_replacement(path: Path) -> bool:
 
 
 def sync_file(path: Path) -> None:
-    """Have a file's bytes on disk."""
+    """Sync a file, so that its bytes are on disk."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged state file: every row on every page that is not damaged itself.
+"""Recovers rows from a damaged state file: every row on every page that is undamaged.
 
 SQLite gives up a table at the first page that it cannot read. Here each page is looked at for itself, and a row counts
 if it is one of ours: it has the table's columns, and its JSON names the same session as its key.
@@ -69,7 +69,7 @@ def highest_number(file: PageFile) -> int:
 
 
 def notices(file: PageFile) -> list[bytes]:
-    """The payloads of the table `damage`: what is known of earlier damage."""
+    """The payloads of the table `damage`: notices of earlier damage."""
     found: dict[bytes, None] = {}
     for number in range(1, file.pages + 1):
         for _, values in file.table_rows(file.newest(number)[0], number):

@@ -92,12 +92,12 @@ class SqliteBackend(Backend):
         return await self._ask(lambda: self._writer.history(session, limit, waiting))
 
     async def acknowledge(self) -> int:
-        """Note in the file that an operator knows of all damage so far."""
+        """Acknowledge all damage so far, in the file."""
         return await self._ask(self._writer.acknowledge)
 
     async def close(self, left: Batch) -> None:
-        """Close the file and let go of the locks. A thread that hangs does so when its disk answers again."""
-        # After an attempt that failed there is none; after one that hangs there is, when it is over.
+        """Close the file and release the locks. A thread that hangs does so when its disk answers again."""
+        # A failed attempt is not repeated. One that hangs is followed by a last one when it is over.
         last = left if self._thread.busy else Batch()
         closing = self._thread.submit(lambda: self._end(last))
         self._thread.stop()
@@ -124,7 +124,7 @@ class SqliteBackend(Backend):
 
     @property
     def damage(self) -> Sequence[Damage]:
-        """What is known of damage to the file and not acknowledged yet."""
+        """The damage to the file that is not acknowledged yet."""
         return [each for each in self._file.notices.values() if not each.acknowledged]
 
     @property

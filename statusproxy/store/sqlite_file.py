@@ -1,4 +1,4 @@
-"""The SQLite state in its files: taking them, opening them, and making good what happens to them.
+"""The SQLite state's files: locking, opening, and recovery from damage or deletion.
 
 Used by the writer's thread only (`sqlite_writer.py`). What an outsider can do to the files, and what is done about it:
 
@@ -151,14 +151,14 @@ class SqliteFile:
         return True
 
     def keep_up(self) -> None:
-        """One step of what is done while nobody waits. Raises `sqlite3.Error` where the content is damaged."""
+        """Do one step of upkeep. Raises `sqlite3.Error` if the content is damaged."""
         if self.database is not None:
             self._upkeep.watched()
             if self._upkeep.step(self.database) is not None:
                 self.notices = self.database.notices()
 
     def acknowledge(self) -> int:
-        """Note that an operator knows of all damage so far; give how many there were. Raises `sqlite3.Error`."""
+        """Acknowledge all damage so far; give how many there were. Raises `sqlite3.Error`."""
         assert self.database is not None
         new = {number: damage for number, damage in self.notices.items() if not damage.acknowledged}
         for number, damage in new.items():
@@ -175,7 +175,7 @@ class SqliteFile:
             self.database = None
 
     def release(self) -> None:
-        """Let go of the locks, after `close`."""
+        """Release the locks, after `close`."""
         if self._lease is not None:
             self._lease.release()
             self._lease = None

@@ -93,7 +93,7 @@ def _read(handle: int, size: int, usual: int) -> Wal | None:
             broken = broken or number + 1
             sums = None
             continue
-        # After a frame whose head cannot be read, nobody can tell: its checksum is what this one's goes on from.
+        # Unknown after a frame whose head cannot be read: this checksum continues that frame's.
         unknown = sums is None
         sound = late or (sums is not None and _frame_sums(data, sums, order) == (stated[0], stated[1]))
         sums = (stated[0], stated[1])

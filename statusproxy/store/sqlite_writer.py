@@ -1,4 +1,4 @@
-"""What the thread of the SQLite store does: write, read, repair, keep up. All calls block; one at a time.
+"""The SQLite store's thread: it writes, reads, repairs and does upkeep. All calls block; one at a time.
 
 What happens to the files themselves (deleted, replaced, damaged) is for `sqlite_file.py`; this looks around each
 commit, and now and then, and writes all that is known anew where the files are new.
@@ -109,7 +109,7 @@ class SqliteWriter:
         return self.ask(lambda _: self.file.acknowledge())
 
     def keep_up(self, damage: str | None) -> None:
-        """One step of what is done while nobody waits; `damage` is what the check of the whole file found."""
+        """Do one step of upkeep; `damage` is what the check of the whole file found."""
         if self.file.database is None or self.file.vanished():
             self._look_at = 0.0
             self.write(Batch())
@@ -127,7 +127,7 @@ class SqliteWriter:
             self.write(Batch())
 
     def close(self, left: Batch) -> None:
-        """One last attempt for what is left; then let go."""
+        """Write what is left in one last attempt, and close."""
         if left:
             with suppress(Exception):
                 self.write(left)
@@ -168,7 +168,7 @@ class SqliteWriter:
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or somebody put a backup there
             self._log.warning(
-                "state: %s holds %d sessions that are not known here; they stay, and count from the next start",
+                "state: %s holds %d sessions that are not known here; they are kept, and used from the next start on",
                 self._path, unknown,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What the writer of the SQLite file does while nobody waits for it: checkpoint, prune, take history over, check.
+"""Upkeep of the SQLite file between writes: checkpoint, prune, recover history, check.
 
 Each step is short, so that a save that comes meanwhile hardly waits; the check of the whole file has a thread and a
 connection of its own. Everything else here runs on the writer's thread.

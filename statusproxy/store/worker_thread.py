@@ -1,4 +1,4 @@
-"""A thread of a store's own for calls that block, one after the other, without holding up the event loop."""
+"""A thread for a store's blocking calls, made one after the other without holding up the event loop."""
 
 import asyncio
 import queue
@@ -26,7 +26,7 @@ class WorkerThread:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, call: Callable[[], _T]) -> "asyncio.Future[_T]":
-        """Have a call made; what it returns or raises. A future that is cancelled leaves the call to be made."""
+        """Queue a call; its result or error comes in the future. Cancelling the future does not cancel the call."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             threading.Thread(target=self._work, args=(self._loop,), name=self._name, daemon=True).start()

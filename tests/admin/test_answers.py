@@ -179,7 +179,10 @@ async def test_what_the_store_refuses_is_an_error_in_words(admin: Admin, monkeyp
     registry = admin.proxy.server.registry
     monkeypatch.setattr(registry.saving, "acknowledge_damage", refuse)
     monkeypatch.setattr(registry.store, "history", refuse)
-    assert await text(admin, "/state/acknowledge", "POST") == '{"error": "this cannot be noted now: disk full"}'
+    assert (
+        await text(admin, "/state/acknowledge", "POST")
+        == '{"error": "the damage cannot be acknowledged now: disk full"}'
+    )
     assert await text(admin, "/history") == '{"error": "the history cannot be read: disk full"}'
     assert (await admin.ask("/history")).status == 503
 

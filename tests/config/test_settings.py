@@ -16,7 +16,7 @@ from statusproxy.config.spot import MASK
 from statusproxy.status.dialect import OWN, Dialect
 from statusproxy.status.model import Release
 from statusproxy.status.signals import Kind, read
-from tests.config.refusals import GATEWAY
+from tests.config.refusals import GATEWAY, refused
 
 ROOT = Path(__file__).parents[2]
 SECRETS = """
@@ -212,3 +212,8 @@ def test_the_settings_give_the_domain_its_rules() -> None:
 
 def test_only_the_slow_list_is_shared() -> None:
     assert [channels.share for channels in loads(GATEWAY).channels] == [True, False, False]
+
+
+def test_the_journals_directory_is_a_path_in_one_line() -> None:
+    error = refused(GATEWAY + 'state: {journal: "a\\0b"}')
+    assert error == "config.yaml:2: state.journal: found a text; allowed: a path, in one line of text"

@@ -426,32 +426,31 @@ LISTS = {
 }
 
 
+async def _with_list(stage: Stage, name: str, **settings: object) -> Site:
+    """A site whose gateway gives this list; no proxy runs."""
+    site = await stage.build(running=False)
+    site.write(gateway=await stage.lists(LISTS[name]), **settings)
+    return site
+
+
 @situation(2, "but one under result.items", "mas tem em result.items", channels_list__elsewhere="problem")
 async def the_list_stands_elsewhere(stage: Stage) -> AsyncIterator[Site]:
-    site = await stage.build(running=False)
-    site.write(gateway=await stage.lists(LISTS["elsewhere"]))
-    yield site
+    yield await _with_list(stage, "elsewhere")
 
 
 @situation(2, "no channel has an id under", "nenhum canal tem id em", channels_no__ids="problem")
 async def the_ids_stand_elsewhere(stage: Stage) -> AsyncIterator[Site]:
-    site = await stage.build(running=False)
-    site.write(gateway=await stage.lists(LISTS["ids"]))
-    yield site
+    yield await _with_list(stage, "ids")
 
 
 @situation(2, "no channel has any of", "nenhum canal tem", channels_no__status="problem")
 async def the_status_stands_elsewhere(stage: Stage) -> AsyncIterator[Site]:
-    site = await stage.build(running=False)
-    site.write(gateway=await stage.lists(LISTS["status"]))
-    yield site
+    yield await _with_list(stage, "status")
 
 
 @situation(2, "larger than limits.corrected", "maior que limits.corrected", channels_too__large="problem")
 async def the_list_is_too_large(stage: Stage) -> AsyncIterator[Site]:
-    site = await stage.build(running=False)
-    site.write(gateway=await stage.lists(LISTS["large"]), limits={"corrected": 1024})
-    yield site
+    yield await _with_list(stage, "large", limits={"corrected": 1024})
 
 
 @situation(1, "statusproxy forget -- deleted-0", "statusproxy forget -- deleted-0", channels_id__unknown="warning")

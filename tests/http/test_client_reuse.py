@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.downstream.connection import ClientConnection, State
+from statusproxy.proxy.downstream.connection import ClientConnection, ConnectionState
 from tests.proxy.downstream.port import rests
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
 
@@ -185,17 +185,17 @@ def test_each_request_is_served_whatever_came_before_it(
                     await sending
                 client.reset()
                 client = None
-                await until(lambda: not clients.connections and not len(clients.places))
+                await until(lambda: not clients.connections and not len(clients.admission))
                 continue
             await asyncio.wait_for(sending, PATIENCE)
             await until(lambda: not grounds.proxy.server.proxy.in_flight)
             [connection] = clients.connections
             assert isinstance(connection, ClientConnection)
-            await until(lambda: clients.connections[0].state is State.IDLE)
+            await until(lambda: clients.connections[0].state is ConnectionState.IDLE)
             assert_as_new(connection)
         if client is not None:
             client.reset()
-        await until(lambda: not clients.connections and not len(clients.places))
+        await until(lambda: not clients.connections and not len(clients.admission))
         await until(lambda: not grounds.proxy.server.proxy.site.pool.in_use)
 
     grounds.loop.run_until_complete(asyncio.wait_for(run(), 4 * PATIENCE))

@@ -13,25 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from statusproxy.proxy.downstream.connection import State
+from statusproxy.proxy.downstream.connection import ConnectionState
+from tests.http.held_gateway import HeldGateway
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
-
-
-class Slow:
-    """A gateway that answers when it is let go."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.let_go = asyncio.Event()
-        self._origin = origin
-        origin.script = self.serve
-
-    async def serve(self, wire: Wire) -> None:
-        """Answer `/slow` when let go, anything else at once."""
-        while True:
-            request = await self._origin.take(wire)
-            if request.target.startswith(b"/slow"):
-                await self.let_go.wait()
-            await wire.send(answer(b"finished"))
 
 
 def stopping(proxy: Running) -> Awaitable[None]:
@@ -40,63 +24,63 @@ def stopping(proxy: Running) -> Awaitable[None]:
 
 
 async def test_what_runs_is_finished_and_told_to_close(origin: Origin, proxy: Running) -> None:
-    slow = Slow(origin)
+    gateway = HeldGateway(origin)
     client = await proxy.connect()
-    await client.send(get("/slow"))
+    await client.send(get("/held"))
     await origin.received()
     stop = stopping(proxy)
     await until(lambda: proxy.server.proxy.draining)
-    slow.let_go.set()
+    gateway.let_go.set()
     got = await client.message()
-    assert (got.body, got.get("Connection")) == (b"finished", b"close")
+    assert (got.body, got.get("Connection")) == (b"ok", b"close")
     assert await client.ended()
     await asyncio.wait_for(stop, PATIENCE)
 
 
 async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> None:
-    slow = Slow(origin)
+    gateway = HeldGateway(origin)
     client = await proxy.connect()
-    await client.send(get("/slow"))
+    await client.send(get("/held"))
     await origin.received()
     stop = stopping(proxy)
     await until(lambda: proxy.server.proxy.draining)
     with pytest.raises(ConnectionRefusedError):
         await proxy.connect()
-    slow.let_go.set()
+    gateway.let_go.set()
     await client.message()
     await asyncio.wait_for(stop, PATIENCE)
 
 
 async def test_idle_connections_are_closed_at_once_while_others_finish(origin: Origin, proxy: Running) -> None:
-    slow = Slow(origin)
+    gateway = HeldGateway(origin)
     idle = await proxy.connect()
     await idle.send(get("/quick"))
     await idle.message()
     busy = await proxy.connect()
-    await busy.send(get("/slow"))
+    await busy.send(get("/held"))
     await origin.received(2)
     stop = stopping(proxy)
     assert await idle.ended()
-    slow.let_go.set()
-    assert (await busy.message()).body == b"finished"
+    gateway.let_go.set()
+    assert (await busy.message()).body == b"ok"
     await asyncio.wait_for(stop, PATIENCE)
 
 
 async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin, proxy: Running) -> None:
-    Slow(origin)
+    HeldGateway(origin)
     begun = await proxy.connect()
     await begun.send(get("/first"))
     await begun.message()
     await begun.send(b"GET /second HTTP/1.1\r\n")
-    await until(lambda: any(c.state is State.HEAD for c in proxy.server.clients.connections))
+    await until(lambda: any(c.state is ConnectionState.HEAD for c in proxy.server.clients.connections))
     busy = await proxy.connect()
-    await busy.send(get("/slow"))
+    await busy.send(get("/held"))
     await origin.received(2)
     stop = stopping(proxy)
     await until(lambda: proxy.server.proxy.draining)
     await begun.send(b"Host: proxy.example\r\n\r\n")
     got = await begun.message()
-    assert (got.body, got.get("Connection")) == (b"finished", b"close")
+    assert (got.body, got.get("Connection")) == (b"ok", b"close")
     proxy.server._hurry.set()
     await asyncio.wait_for(stop, PATIENCE)
 
@@ -144,10 +128,10 @@ async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answe
 
 
 async def test_what_does_not_end_is_cut_off_after_the_time_for_it(origin: Origin, tmp_path: Path) -> None:
-    Slow(origin)
+    HeldGateway(origin)
     async with running(tmp_path, origin.url, timeouts={"drain": "100ms"}) as proxy:
         client = await proxy.connect()
-        await client.send(get("/slow"))
+        await client.send(get("/held"))
         await origin.received()
         await asyncio.wait_for(stopping(proxy), PATIENCE)
         assert await client.ended()
@@ -190,28 +174,28 @@ async def open_to(address: str) -> Wire:
 
 
 async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, tmp_path: Path) -> None:
-    slow = Slow(origin)
+    gateway = HeldGateway(origin)
     async with process(tmp_path, origin) as (proxy, address):
         client, idle = await open_to(address), await open_to(address)
         await idle.send(get("/quick"))
         await idle.message()
-        await client.send(get("/slow"))
+        await client.send(get("/held"))
         await origin.received(2)
         proxy.send_signal(signal.SIGTERM)
         assert await idle.ended()
-        slow.let_go.set()
+        gateway.let_go.set()
         got = await client.message()
-        assert (got.body, got.get("Connection")) == (b"finished", b"close")
+        assert (got.body, got.get("Connection")) == (b"ok", b"close")
         assert await asyncio.wait_for(proxy.wait(), PATIENCE) == 0
         await client.close()
         await idle.close()
 
 
 async def test_a_second_signal_waits_for_nothing(origin: Origin, tmp_path: Path) -> None:
-    Slow(origin)
+    HeldGateway(origin)
     async with process(tmp_path, origin) as (proxy, address):
         client = await open_to(address)
-        await client.send(get("/slow"))
+        await client.send(get("/held"))
         await origin.received()
         proxy.send_signal(signal.SIGTERM)
         with pytest.raises(TimeoutError):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream.connection import ClientConnection, State
+from statusproxy.proxy.downstream.connection import ClientConnection, ConnectionState
+from tests.http.held_gateway import HeldGateway
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.loop_clock import LoopClock
 
@@ -66,7 +67,7 @@ async def test_the_head_of_a_later_request_has_its_time_too(origin: Origin, tmp_
 
 
 async def test_a_head_begun_behind_another_request_has_its_time_too(origin: Origin, tmp_path: Path) -> None:
-    held = Held(origin)
+    held = HeldGateway(origin)
     async with running(tmp_path, origin.url, timeouts={"request_head": SHORT, "keep_alive": "1h"}) as proxy:
         client = await proxy.connect()
         await client.send(get("/held") + b"GET / HTTP/1.1\r\nHost")
@@ -283,13 +284,13 @@ async def test_a_newcomer_takes_the_place_of_the_client_that_was_idle_longest(or
 
 
 async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(origin: Origin, tmp_path: Path) -> None:
-    held = Held(origin)
+    held = HeldGateway(origin)
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         at_work, begun = await proxy.connect(), await proxy.connect()
         await at_work.send(get("/held"))
         await begun.send(b"GET / HTTP/1.1\r\nHost")
         await origin.received()
-        await until(lambda: any(c.state is State.HEAD for c in proxy.server.clients.connections))
+        await until(lambda: any(c.state is ConnectionState.HEAD for c in proxy.server.clients.connections))
         newcomer = await proxy.connect()
         await newcomer.send(get())
         assert (await newcomer.message()).status == 200
@@ -302,7 +303,7 @@ async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(ori
 async def test_a_newcomer_is_refused_only_where_all_others_have_a_request_under_way(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = Held(origin)
+    held = HeldGateway(origin)
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         first, second = await proxy.connect(), await proxy.connect()
         for client in (first, second):
@@ -325,7 +326,7 @@ async def test_a_newcomer_is_refused_only_where_all_others_have_a_request_under_
 async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Origin, tmp_path: Path) -> None:
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         client = await proxy.connect()
-        await until(lambda: len(proxy.server.clients.places) == 1)
+        await until(lambda: len(proxy.server.clients.admission) == 1)
         [connection] = proxy.server.clients.connections
         assert isinstance(connection, ClientConnection)
         before = connection.may_go
@@ -337,7 +338,7 @@ async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Or
 async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors_for(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = Held(origin)
+    held = HeldGateway(origin)
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         clients = proxy.server.clients
         clients.reserve.refused_at_once = 2
@@ -353,23 +354,6 @@ async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors
         assert problem(await waiting[0].message()) == (503, "overloaded", "proxy")
         held.let_go.set()
         await first.message()
-
-
-class Held:
-    """A gateway that holds back what it answers to `/held`."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.let_go = asyncio.Event()
-        self._origin = origin
-        origin.script = self.serve
-
-    async def serve(self, wire: Wire) -> None:
-        """Answer request after request."""
-        while True:
-            request = await self._origin.take(wire)
-            if request.target == b"/held":
-                await self.let_go.wait()
-            await wire.send(answer(b"ok"))
 
 
 async def test_requests_wait_for_a_place_and_are_told_when_none_comes_free(origin: Origin, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from statusproxy.proxy.body_copy import DECODED_LIMIT, BodyCopy
 from statusproxy.proxy.elision import LONG_STRING
 from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
 from tests.processor_time import seconds, takes_less
-from tests.proxy.test_decoders import FOLD, SEVERAL, zstd
+from tests.proxy.compressed import COMPRESSORS, SEVERAL, zstd
 
 pytestmark = pytest.mark.divisible
 
@@ -185,12 +185,12 @@ def test_a_body_of_many_short_strings_beyond_the_bound_is_not_copied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "fold"), [(b"gzip", gzip.compress), (b"X-GZIP", gzip.compress), (b"deflate", zlib.compress)]
+    ("coding", "compress"), [(b"gzip", gzip.compress), (b"X-GZIP", gzip.compress), (b"deflate", zlib.compress)]
 )
 @given(cuts=CUTS)
-def test_a_compressed_body_is_copied_unfolded(coding: bytes, fold: Any, cuts: list[int]) -> None:
+def test_a_compressed_body_is_copied_unfolded(coding: bytes, compress: Any, cuts: list[int]) -> None:
     body = b'{"event":"status-find","session":"sales","status":"browserClose"}'
-    assert whole(fed(fold(body), 1000, cuts, coding)) == body
+    assert whole(fed(compress(body), 1000, cuts, coding)) == body
 
 
 def test_a_compressed_body_is_shortened_like_any_other() -> None:
@@ -243,40 +243,40 @@ async def copied(body: bytes, cuts: list[int], limit: int, coding: bytes, *, lat
 
 
 @pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("name", [None, *FOLD])
+@pytest.mark.parametrize("name", [None, *COMPRESSORS])
 @settings(deadline=None, max_examples=10)
 @given(media=st.integers(0, 300_000), document=DOCUMENTS, cuts=CUTS, members=CUTS)
 def test_the_copy_is_the_same_however_the_body_is_cut_and_divided_into_members(
     late: bool, name: str | None, media: int, document: Any, cuts: list[int], members: list[int]
 ) -> None:
     body = json.dumps({"media": "A" * media, "document": document}).encode()
-    coding, fold = FOLD[name] if name is not None else (b"", bytes)
+    coding, compress = COMPRESSORS[name] if name is not None else (b"", bytes)
     parts = [body]
     if name in SEVERAL:
         ends = [*sorted(cut % (len(body) + 1) for cut in members), len(body)]
         parts = [body[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    copy = asyncio.run(copied(b"".join(map(fold, parts)), cuts, 200_000, coding, late=late))
+    copy = asyncio.run(copied(b"".join(map(compress, parts)), cuts, 200_000, coding, late=late))
     assert copy.failure is None
     assert whole(copy) == whole(fed(body, 200_000))
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
 def test_all_members_of_a_body_are_read(coding: bytes) -> None:
-    fold = FOLD[coding.decode()][1]
-    body = fold(b'{"session":') + fold(b"") + fold(b'"sales"}')
+    compress = COMPRESSORS[coding.decode()][1]
+    body = compress(b'{"session":') + compress(b"") + compress(b'"sales"}')
     assert whole(fed(body, 1000, coding=coding)) == b'{"session":"sales"}'
 
 
-@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("name", COMPRESSORS)
 def test_what_stands_behind_a_coded_body_is_a_failure(name: str) -> None:
-    coding, fold = FOLD[name]
-    copy = fed(fold(b"{}") + b"behind", 1000, coding=coding)
+    coding, compress = COMPRESSORS[name]
+    copy = fed(compress(b"{}") + b"behind", 1000, coding=coding)
     assert (whole(copy), copy.failure) == (None, "broken-coding")
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"br", b"zstd"])
 def test_the_beginning_of_a_head_is_no_whole_body(coding: bytes) -> None:
-    copy = fed(FOLD[coding.decode()][1](b"{}")[:1], 1000, coding=coding)
+    copy = fed(COMPRESSORS[coding.decode()][1](b"{}")[:1], 1000, coding=coding)
     assert (whole(copy), copy.failure) == (None, "broken-coding")
 
 
@@ -356,8 +356,8 @@ BOMBS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name: str) -> None:
-    coding, fold = BOMBS[name]
-    bomb = fold(b'{"media":"' + b'\\"' * (DECODED_LIMIT // 2 - 100) + b'"}')
+    coding, compress = BOMBS[name]
+    bomb = compress(b'{"media":"' + b'\\"' * (DECODED_LIMIT // 2 - 100) + b'"}')
     assert len(bomb) < 1024 * 1024
     alone = seconds(lambda: whole(fed(bomb, 1024 * 1024, coding=coding)))
 

@@ -1,9 +1,7 @@
 """Content codings: undone whole or not at all, never beyond the limit."""
 
 import gzip
-import importlib
 import zlib
-from typing import Any
 
 import brotli
 import pytest
@@ -13,25 +11,12 @@ from hypothesis import strategies as st
 from statusproxy.proxy.codings import accepts_gzip, decode, decoding, encoding_gzip, is_wide, layers
 from statusproxy.proxy.decoders import CodingError
 from statusproxy.proxy.steps import at_once
+from tests.proxy.compressed import raw_deflate, zstd
 
 LIMIT = 1024 * 1024
 
 
-def zstd() -> Any:
-    """The zstd module of this Python."""
-    try:
-        return importlib.import_module("compression.zstd")
-    except ImportError:
-        return importlib.import_module("backports.zstd")
-
-
-def raw_deflate(body: bytes) -> bytes:
-    """Deflate without zlib's wrapper, which is what some senders mean by the name."""
-    folder = zlib.compressobj(wbits=-15)
-    return folder.compress(body) + folder.flush()
-
-
-FOLD = {
+COMPRESSORS = {
     b"gzip": gzip.compress,
     b"x-gzip": gzip.compress,
     b"GZip": gzip.compress,
@@ -41,10 +26,10 @@ FOLD = {
 }
 
 
-@pytest.mark.parametrize("coding", FOLD)
+@pytest.mark.parametrize("coding", COMPRESSORS)
 @given(body=st.binary(max_size=2000))
 def test_a_coding_is_undone(coding: bytes, body: bytes) -> None:
-    assert decode(FOLD[coding](body), coding, LIMIT) == body
+    assert decode(COMPRESSORS[coding](body), coding, LIMIT) == body
 
 
 @given(body=st.binary(max_size=2000))
@@ -58,12 +43,12 @@ def test_codings_over_one_another_are_undone_last_first() -> None:
 
 @pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
 def test_members_behind_one_another_are_one_body(coding: bytes) -> None:
-    assert decode(FOLD[coding](b"first ") + FOLD[coding](b"second"), coding, LIMIT) == b"first second"
+    assert decode(COMPRESSORS[coding](b"first ") + COMPRESSORS[coding](b"second"), coding, LIMIT) == b"first second"
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
 def test_a_body_cut_short_is_refused(coding: bytes) -> None:
-    whole = FOLD[coding](bytes(range(256)) * 20)
+    whole = COMPRESSORS[coding](bytes(range(256)) * 20)
     with pytest.raises(CodingError, match="broken-coding"):
         decode(whole[:-3], coding, LIMIT)
 
@@ -71,7 +56,7 @@ def test_a_body_cut_short_is_refused(coding: bytes) -> None:
 @pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
 def test_a_body_with_something_behind_it_is_refused(coding: bytes) -> None:
     with pytest.raises(CodingError, match="broken-coding"):
-        decode(FOLD[coding](b"{}") + b"behind", coding, LIMIT)
+        decode(COMPRESSORS[coding](b"{}") + b"behind", coding, LIMIT)
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
@@ -82,20 +67,20 @@ def test_a_body_that_is_not_in_its_coding_is_refused(coding: bytes) -> None:
 
 @pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
 def test_a_bomb_is_refused_at_the_limit(coding: bytes) -> None:
-    bomb = FOLD[coding](bytes(8 * LIMIT))
+    bomb = COMPRESSORS[coding](bytes(8 * LIMIT))
     with pytest.raises(CodingError, match="too-large"):
         decode(bomb, coding, LIMIT)
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd"])
 def test_a_body_of_just_the_limit_is_undone(coding: bytes) -> None:
-    assert len(decode(FOLD[coding](bytes(LIMIT)), coding, LIMIT)) == LIMIT
+    assert len(decode(COMPRESSORS[coding](bytes(LIMIT)), coding, LIMIT)) == LIMIT
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
 def test_members_count_together_towards_the_limit(coding: bytes) -> None:
     with pytest.raises(CodingError, match="too-large"):
-        decode(FOLD[coding](bytes(LIMIT)) + FOLD[coding](b"x"), coding, LIMIT)
+        decode(COMPRESSORS[coding](bytes(LIMIT)) + COMPRESSORS[coding](b"x"), coding, LIMIT)
 
 
 @pytest.mark.parametrize("coding", [b"compress", b"gzip, dcb", b"gzip, gzip, gzip, gzip"])

@@ -1,14 +1,9 @@
 """Decoding in steps: the same content however the body is cut into pieces and members, and no step that is long."""
 
 import gzip
-import importlib
 import struct
 import sys
-import zlib
-from collections.abc import Callable
-from typing import Any
 
-import brotli
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,36 +16,13 @@ from statusproxy.proxy.decoders import (
     Decoder,
 )
 from tests.processor_time import takes_less
+from tests.proxy.compressed import COMPRESSORS, SEVERAL, zstd
 
 pytestmark = pytest.mark.divisible
 
 
 LIMIT = 64 * 1024 * 1024
 
-
-def zstd() -> Any:
-    """The zstd module of this Python."""
-    try:
-        return importlib.import_module("compression.zstd")
-    except ImportError:
-        return importlib.import_module("backports.zstd")
-
-
-def raw_deflate(body: bytes) -> bytes:
-    """Deflate without zlib's wrapper."""
-    stream = zlib.compressobj(wbits=-15)
-    return stream.compress(body) + stream.flush()
-
-
-FOLD: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
-    "gzip": (b"gzip", gzip.compress),
-    "zlib": (b"deflate", zlib.compress),
-    "bare deflate": (b"deflate", raw_deflate),
-    "br": (b"br", brotli.compress),
-    "zstd": (b"zstd", lambda body: bytes(zstd().compress(body))),
-}
-
-SEVERAL = ["gzip", "zstd"]
 
 CUTS = st.lists(st.integers(0, 10**6), max_size=8)
 
@@ -78,12 +50,12 @@ def steps(decoder: Decoder, parts: list[bytes]) -> list[bytes]:
     return given
 
 
-@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("name", COMPRESSORS)
 @settings(deadline=None)
 @given(body=BODIES, cuts=CUTS)
 def test_the_content_is_the_same_however_the_body_is_cut(name: str, body: bytes, cuts: list[int]) -> None:
-    coding, fold = FOLD[name]
-    assert b"".join(steps(Decoder(coding, LIMIT), pieces(fold(body), cuts))) == body
+    coding, compress = COMPRESSORS[name]
+    assert b"".join(steps(Decoder(coding, LIMIT), pieces(compress(body), cuts))) == body
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -92,42 +64,42 @@ def test_the_content_is_the_same_however_the_body_is_cut(name: str, body: bytes,
 def test_the_content_is_the_same_however_it_is_divided_into_members(
     name: str, body: bytes, members: list[int], cuts: list[int]
 ) -> None:
-    coding, fold = FOLD[name]
-    coded = b"".join(map(fold, pieces(body, members)))
+    coding, compress = COMPRESSORS[name]
+    coded = b"".join(map(compress, pieces(body, members)))
     assert b"".join(steps(Decoder(coding, LIMIT), pieces(coded, cuts))) == body
 
 
-@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("name", COMPRESSORS)
 @given(body=st.binary(min_size=1, max_size=200), at=st.integers(1, 10**6))
 def test_a_body_cut_short_anywhere_is_refused(name: str, body: bytes, at: int) -> None:
-    coding, fold = FOLD[name]
-    coded = fold(body)
+    coding, compress = COMPRESSORS[name]
+    coded = compress(body)
     with pytest.raises(CodingError, match="broken-coding"):
         steps(Decoder(coding, LIMIT), [coded[: 1 + at % (len(coded) - 1)]])
 
 
-@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("name", COMPRESSORS)
 @given(behind=st.binary(min_size=1, max_size=20), apart=st.booleans())
 def test_what_stands_behind_is_refused(name: str, behind: bytes, apart: bool) -> None:
-    coding, fold = FOLD[name]
-    coded = fold(b"content")
+    coding, compress = COMPRESSORS[name]
+    coded = compress(b"content")
     with pytest.raises(CodingError, match="broken-coding"):
         steps(Decoder(coding, LIMIT), [coded, behind] if apart else [coded + behind])
 
 
-@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("name", COMPRESSORS)
 @pytest.mark.parametrize("size", [0, 1, 1000, STEP_GIVES - 1, STEP_GIVES, STEP_GIVES + 1, 3 * STEP_GIVES])
 def test_content_of_just_the_limit_is_given_and_a_byte_more_is_too_large(name: str, size: int) -> None:
-    coding, fold = FOLD[name]
-    assert b"".join(steps(Decoder(coding, size), [fold(bytes(size))])) == bytes(size)
+    coding, compress = COMPRESSORS[name]
+    assert b"".join(steps(Decoder(coding, size), [compress(bytes(size))])) == bytes(size)
     with pytest.raises(CodingError, match="too-large"):
-        steps(Decoder(coding, size), [fold(bytes(size + 1))])
+        steps(Decoder(coding, size), [compress(bytes(size + 1))])
 
 
-@pytest.mark.parametrize("name", FOLD)
+@pytest.mark.parametrize("name", COMPRESSORS)
 def test_no_step_of_a_bomb_gives_much(name: str) -> None:
-    coding, fold = FOLD[name]
-    given = steps(Decoder(coding, LIMIT), [fold(bytes(16 * 1024 * 1024))])
+    coding, compress = COMPRESSORS[name]
+    given = steps(Decoder(coding, LIMIT), [compress(bytes(16 * 1024 * 1024))])
     # brotli gives at least as much as its own buffer holds.
     assert max(map(len, given)) <= STEP_GIVES * (1 if name != "br" else 8)
 
@@ -144,7 +116,7 @@ EMPTY_BLOCKS = {
 @pytest.mark.parametrize("name", EMPTY_BLOCKS)
 def test_no_step_reads_much_where_nothing_is_given(name: str) -> None:
     body = EMPTY_BLOCKS[name]
-    given = steps(Decoder(FOLD[name][0], LIMIT), [body])
+    given = steps(Decoder(COMPRESSORS[name][0], LIMIT), [body])
     assert b"".join(given) == b""
     assert len(given) >= len(body) / STEP_READS
 
@@ -152,23 +124,23 @@ def test_no_step_reads_much_where_nothing_is_given(name: str) -> None:
 @pytest.mark.parametrize("name", SEVERAL)
 @pytest.mark.parametrize("content", [b"", b"x"])
 def test_a_body_of_members_that_hold_nothing_is_given_up(name: str, content: bytes) -> None:
-    coding, fold = FOLD[name]
+    coding, compress = COMPRESSORS[name]
     with pytest.raises(CodingError, match="too-many-members"):
-        steps(Decoder(coding, LIMIT), [fold(content) * 2 * MEMBERS_FREE])
+        steps(Decoder(coding, LIMIT), [compress(content) * 2 * MEMBERS_FREE])
 
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_as_many_members_as_blocks_may_need_are_read(name: str) -> None:
-    coding, fold = FOLD[name]
-    member = fold(b"a line of a log\n" * 16)
+    coding, compress = COMPRESSORS[name]
+    member = compress(b"a line of a log\n" * 16)
     assert len(b"".join(steps(Decoder(coding, LIMIT), [member * 4 * MEMBERS_FREE]))) == 256 * 4 * MEMBERS_FREE
 
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_the_time_for_members_grows_as_their_number(name: str) -> None:
     """Copying the rest of the body for each member made it grow as the square."""
-    coding, fold = FOLD[name]
-    member = fold(bytes(range(256)))
+    coding, compress = COMPRESSORS[name]
+    member = compress(bytes(range(256)))
     few, many = member * 2_000, member * 16_000
     assert takes_less(
         lambda: steps(Decoder(coding, LIMIT), [many]), 3 * 8, lambda: steps(Decoder(coding, LIMIT), [few])
@@ -176,25 +148,25 @@ def test_the_time_for_members_grows_as_their_number(name: str) -> None:
 
 
 def test_skippable_frames_are_skipped() -> None:
-    coding, fold = FOLD["zstd"]
+    coding, compress = COMPRESSORS["zstd"]
     skipped = struct.pack("<II", 0x184D2A50, 5) + b"abcde"
-    assert b"".join(steps(Decoder(coding, LIMIT), [skipped + fold(b"one ") + skipped + fold(b"two") + skipped])) == (
-        b"one two"
-    )
+    assert b"".join(
+        steps(Decoder(coding, LIMIT), [skipped + compress(b"one ") + skipped + compress(b"two") + skipped])
+    ) == (b"one two")
 
 
 def test_a_zstd_frame_may_ask_for_the_window_that_its_coding_allows_and_for_no_more() -> None:
     """RFC 9659 §3: 8 MiB. A frame of a few bytes could make the library take 128 MiB."""
     window = zstd().CompressionParameter.window_log
-    coding, _ = FOLD["zstd"]
+    coding, _ = COMPRESSORS["zstd"]
 
-    def fold(log: int) -> bytes:
+    def compress(log: int) -> bytes:
         stream = zstd().ZstdCompressor(options={window: log})
         return bytes(stream.compress(b"content")) + bytes(stream.flush())
 
-    assert steps(Decoder(coding, LIMIT), [fold(23)]) == [b"content"]
+    assert steps(Decoder(coding, LIMIT), [compress(23)]) == [b"content"]
     with pytest.raises(CodingError, match="broken-coding"):
-        steps(Decoder(coding, LIMIT), [fold(24)])
+        steps(Decoder(coding, LIMIT), [compress(24)])
 
 
 @pytest.mark.parametrize("coding", [b"compress", b"identity", b"", b"GZIP"])

@@ -31,7 +31,7 @@ def test_a_sender_of_a_configured_network_is_trusted(client: str) -> None:
 def test_a_sender_of_whom_no_secret_and_no_signature_is_asked_proves_nothing() -> None:
     assert SenderPolicy(NEAR).proves_nothing
     assert not SenderPolicy(NEAR, SharedSecret(b"x-secret", b"right")).proves_nothing
-    assert not SenderPolicy(NEAR, signature=Signature(b"x-hmac", b"key")).proves_nothing
+    assert not SenderPolicy(NEAR, hmac=Signature(b"x-hmac", b"key")).proves_nothing
 
 
 @pytest.mark.parametrize("client", ["203.0.113.9", "unknown", "", "2001:db8::1"])
@@ -65,7 +65,7 @@ def sign(secret: bytes, body: bytes, algorithm: str = "sha256") -> bytes:
 def test_a_signature_over_the_body_is_trusted(
     algorithm: str, prefix: bytes, encoding: Literal["hex", "base64"]
 ) -> None:
-    policy = SenderPolicy(NEAR, signature=Signature(b"x-sign", b"key", algorithm, prefix, encoding))
+    policy = SenderPolicy(NEAR, hmac=Signature(b"x-sign", b"key", algorithm, prefix, encoding))
     digest = sign(b"key", BODY, algorithm)
     written = digest.hex().encode() if encoding == "hex" else base64.b64encode(digest)
     assert heard(policy, (b"X-Sign", prefix + written)) is None
@@ -86,7 +86,7 @@ def test_a_signature_over_the_body_is_trusted(
     ],
 )
 def test_another_signature_is_not(claimed: bytes | None) -> None:
-    policy = SenderPolicy(NEAR, signature=Signature(b"x-sign", b"key", prefix=b"sha256="))
+    policy = SenderPolicy(NEAR, hmac=Signature(b"x-sign", b"key", prefix=b"sha256="))
     assert heard(policy, *([(b"X-Sign", claimed)] if claimed is not None else [])) == "signature"
 
 
@@ -100,7 +100,7 @@ def test_all_that_is_configured_is_asked_for() -> None:
 
 
 def test_only_a_signature_needs_the_body_and_only_of_a_sender_that_may_be_trusted() -> None:
-    signed = SenderPolicy(NEAR, signature=Signature(b"x-sign", b"key"))
+    signed = SenderPolicy(NEAR, hmac=Signature(b"x-sign", b"key"))
     assert signed.verify("10.0.0.1", []).needs_body
     assert not signed.verify("203.0.113.9", []).needs_body
     assert not SenderPolicy(NEAR).verify("10.0.0.1", []).needs_body

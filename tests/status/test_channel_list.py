@@ -160,6 +160,21 @@ def test_a_long_list_is_read_in_many_steps(body: bytes) -> None:
     assert found.failure is None
 
 
+@pytest.mark.parametrize(
+    ("ids", "more"),
+    [
+        (["a", "b", "c", "d", "e"], 0),
+        (["a", None, "c", None, "e"], 0),
+        (["a", "b", "a", None, "e"], 3),  # a second look at them all, two at a time
+    ],
+)
+def test_the_ids_of_a_long_list_are_taken_part_by_part(ids: list[str | None], more: int) -> None:
+    body = json.dumps([{} if one is None else {"id": one} for one in ids]).encode()
+    with everything_is_long(piece=2):
+        found = sum(1 for _ in LIST.list_reader.find(body, one=False))
+        assert sum(1 for _ in ChannelList(body, LIST).steps()) == found + len(ids) + more
+
+
 def test_two_who_read_the_same_list_step_by_step_do_not_disturb_each_other() -> None:
     body = b'[{"id":"a","status":1},{"id":"a","status":2},{"id":"b","status":3}]'
     expected = essence(read(body))
@@ -199,6 +214,7 @@ def test_an_answer_that_could_not_be_read_has_no_entries() -> None:
         ('{"id":"a"},{"id":"a","status":"qr"}', Said("a", "qr", keeps=True, connected=False)),
         ('{"id":"a","status":"open"},{"id":"a","status":"QR"}', Said("a", "open", keeps=True, connected=True)),
         ('{"id":"a"},{"id":"a"}', Said("a", None, keeps=False, connected=False)),
+        ('{"id":"a","status":" Connected"}', Said("a", " Connected", keeps=False, connected=True)),
     ],
 )
 def test_what_the_gateway_says_of_a_channel_is_what_any_of_its_objects_says(objects: str, said: Said) -> None:
@@ -217,3 +233,7 @@ def test_long_lists_are_located_part_by_part_and_short_ones_at_once() -> None:
     with everything_is_long(piece=30):
         found = read(listing(3))
         assert len(list(found.locate(["s0", "s2", "s2"]))) == 2
+        with mock.patch.object(list_reader, "_found_spans", side_effect=AssertionError):
+            assert [found.said(channel).word for channel in ("s0", "s2")] == ["connected"] * 2
+            with pytest.raises(AssertionError):
+                found.said("s1")

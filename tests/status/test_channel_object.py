@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
-from statusproxy.status.places import as_text
+from statusproxy.status.json_spans import as_text
 from tests.status.test_channels import channel, values
 
 SET: dict[str, Any] = {"status": "disconnected", "state": "disconnected", "connected": False}

@@ -810,9 +810,61 @@ def test_thousands_that_return_at_once_are_told_step_by_step() -> None:
     assert not sessions.has_overrides
 
 
+def test_a_correction_gives_way_while_it_reads_locates_and_observes() -> None:
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES[:5]]).encode()
+
+    def steps(*lost: str) -> list[list[str]]:
+        sessions = down(*lost)
+        for name in lost:
+            sessions.qr_seen(name, 150.0, 150.0)
+        corrections = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+        return [[change.session for change in changes] for changes in corrections]
+
+    with everything_is_long(piece=2), mock.patch.object(module, "_STEP", 2):
+        reading: list[list[str]] = [[] for _ in ChannelList(body, LIST).steps()]
+        assert len(reading) >= 5
+        assert steps("nobody") == reading
+        locating: list[list[str]] = [[]] * 5
+        assert steps(*NAMES[:5]) == [*reading, *locating, [], ["s0", "s1"], [], ["s2", "s3"]]
+
+
+def test_a_session_lost_while_others_are_observed_is_shown_as_disconnected_too() -> None:
+    sessions = down("s0", "s1")
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES[:3]]).encode()
+    answer = ChannelList(body, LIST)
+    answer.read()
+    with mock.patch.object(module, "_STEP", 1):
+        steps = correct_in_steps(answer, sessions, 200.0, 201.0)
+        next(steps)
+        next(steps)
+        signal(sessions, "s2", Kind.DISCONNECTED, 202.0)
+        assert to_the_end(steps)[0].corrected == ("s0", "s1", "s2")
+
+
+@pytest.mark.parametrize(("word", "shown"), [("connected", ["sales"]), ("qr_required", [])])
+def test_an_override_is_noted_as_shown_once_an_answer_was_changed(word: str, shown: list[str]) -> None:
+    sessions = down("sales", "support")
+    correct(json.dumps([{"id": "sales", "status": word}]).encode(), LIST, sessions, 200.0, 201.0)
+    assert sessions.answers.take_first_shown() == shown
+    assert [one.session for one in sessions.records() if one.shown_at == 201.0] == shown
+
+
+def test_what_is_located_in_a_long_list_is_decided_for_the_map_as_it_is_then() -> None:
+    sessions = down("sales")
+    body = b'[{"id":"sales","status":"connected"},{"id":"support","status":"connected"}]'
+    with everything_is_long(piece=2):
+        answer = ChannelList(body, LIST)
+        answer.read()
+        steps = correct_in_steps(answer, sessions, 200.0, 201.0)
+        next(steps)
+        signal(sessions, "support", Kind.DISCONNECTED, 202.0)
+        signal(sessions, "sales", Kind.CONNECTED, 202.0)
+        assert to_the_end(steps)[0].corrected == ("support",)
+
+
 def test_with_no_override_in_force_nothing_is_read_in_steps_either() -> None:
     answer = ChannelList(b"not json", LIST)
-    assert list(correct_in_steps(answer, SessionMap(), 200.0, 201.0)) == []
+    assert to_the_end(correct_in_steps(answer, SessionMap(), 200.0, 201.0)) == (Correction(b"not json"), [])
     assert correct_at_once(answer, SessionMap(), 200.0, 201.0).body is answer.body
     assert not answer.is_read
 

@@ -11,11 +11,11 @@ from statusproxy.status.clocks import (
     LATE,
     MOST_PATHS,
     MOST_SENDERS,
-    OBSERVED_EVERY,
     WINDOW,
     Clocks,
     Difference,
     Stamp,
+    Written,
     ahead_of,
     later_by,
     sender_of,
@@ -43,7 +43,7 @@ def test_the_first_event_of_all_is_on_time_whatever_its_clock_says(error: float)
 
 
 def test_a_sessions_first_event_is_late_where_others_on_its_path_tell_the_time() -> None:
-    for behind, here in ((LATE, -LATE), (LATE + 1, 0.0), (-240.0, 0.0)):
+    for behind, here in ((900.0, -900.0), (901.0, 0.0), (-240.0, 0.0)):
         clocks = Clocks()
         clocks.observe("support", "/in", NOW - 90, NOW)
         found = clocks.observe("sales", "/in", NOW - 90 - behind, NOW)
@@ -83,6 +83,21 @@ def test_a_clock_that_was_set_back_is_known_after_two_windows() -> None:
     assert one.least == 0.1
 
 
+@pytest.mark.parametrize(("count", "seconds", "known"), [(8, 600.0, True), (7, 600.0, False), (8, 599.0, False)])
+def test_a_clock_that_was_set_back_is_known_after_eight_events_in_ten_minutes(
+    count: int, seconds: float, known: bool
+) -> None:
+    one = Difference(NOW)
+    for number in range(7):
+        one.take(0.2, NOW + number * 100)
+    one.take(0.1, NOW + 700)  # the last of the window before
+    start = NOW + 1_000
+    for number in range(count):
+        assert one.least == 0.1
+        one.take(3_600.0, start + number * seconds / (count - 1))
+    assert one.least == (3_600.0 if known else 0.1)
+
+
 def test_late_deliveries_in_a_row_are_no_clock_that_was_set_back() -> None:
     one = Difference(NOW)
     for number in range(50):
@@ -93,10 +108,12 @@ def test_late_deliveries_in_a_row_are_no_clock_that_was_set_back() -> None:
 def test_events_that_say_nothing_are_looked_at_once_in_a_while() -> None:
     clocks = Clocks()
     assert clocks.due("sales", "/in", NOW)
-    assert not clocks.due("sales", "/in", NOW + OBSERVED_EVERY - 1)
-    assert clocks.due("sales", "/in", NOW + OBSERVED_EVERY)
-    clocks.observe("sales", "/in", NOW, NOW + OBSERVED_EVERY + 5)
-    assert not clocks.due("sales", "/in", NOW + 2 * OBSERVED_EVERY)
+    assert not clocks.due("sales", "/in", NOW + 9)
+    assert clocks.due("sales", "/in", NOW + 10)
+    clocks.observe("sales", "/in", NOW, NOW + 15)
+    assert not clocks.due("sales", "/in", NOW + 20)
+    assert clocks.due("sales", "/in", NOW + 25)
+    assert not clocks.due("sales", "/in", NOW + 26)
 
 
 def test_the_senders_of_one_session_are_bounded_and_a_forgotten_session_is_forgotten() -> None:
@@ -105,7 +122,7 @@ def test_the_senders_of_one_session_are_bounded_and_a_forgotten_session_is_forgo
         clocks.observe("sales", f"/{number}", NOW, NOW)
         clocks.due("sales", f"/due-{number}", NOW)
         clocks.observe("sales", "/kept", NOW + number, NOW + number)
-    assert len(clocks._sessions["sales"]) == MOST_SENDERS
+    assert len(clocks._sessions["sales"]) == MOST_SENDERS == 8
     assert "/kept" in clocks._sessions["sales"]
     clocks.forget("sales")
     assert not clocks._sessions
@@ -120,22 +137,51 @@ def test_what_was_stored_counts_from_the_first_event_on() -> None:
 def test_what_is_as_good_as_stored_is_not_stored_again() -> None:
     lags = with_lag((), Stamp(NOW, "/in", 90.0))
     assert with_lag(lags, Stamp(NOW, "/in", 90.4)) is lags
+    assert with_lag(lags, Stamp(NOW, "/in", 90.5)) == (("/in", 90.5),)
     assert with_lag(lags, Stamp(NOW, "/in", 89.0)) == (("/in", 89.0),)
     for number in range(2 * MOST_SENDERS):
         lags = with_lag(lags, Stamp(NOW, f"/{number}", 1.0))
-    assert len(lags) == MOST_SENDERS
+    lags = with_lag(lags, Stamp(NOW, "/10", 7.0))
+    assert lags == (*((f"/{number}", 1.0) for number in (8, 9, 11, 12, 13, 14, 15)), ("/10", 7.0))
 
 
 def test_times_of_one_clock_are_compared_as_they_are_and_others_on_ours() -> None:
     assert later_by(Stamp(NOW, "/in", 90.0), Stamp(NOW - 1, "/in", 0.0)) == 1
     assert later_by(Stamp(NOW - 90, "/in", 90.0), Stamp(NOW - 1)) == 1
     assert later_by(Stamp(NOW - 10_800, "/in", 10_800.0), Stamp(NOW - 1, "/in", 0.0)) == 1  # set back meanwhile
+    # Up to a quarter of an hour more, a first event was late; its clock still orders the events.
+    assert later_by(Stamp(NOW - 2, "/in", LATE), Stamp(NOW - 1, "/in", 0.0)) == -1
+    assert later_by(Stamp(NOW - 2, "/in", LATE + 1), Stamp(NOW - 1, "/in", 0.0)) == LATE
+
+
+def test_clocks_have_the_names_and_defaults_that_are_stored() -> None:
+    assert ahead_of(sender_of("/in", "10.0.0.8")) == "/in 10.0.0.8 (ahead)"
+    assert Written("boot", 5.0) == Written("boot", 5.0, 0.0)
+    assert Stamp(5.0) == Stamp(5.0, None, 0.0)
 
 
 def test_a_far_time_spoils_no_later_one_of_a_clock_that_is_ahead() -> None:
     clocks, ahead = Clocks(), ahead_of(sender_of("/in", "10.0.0.8"))
     for off, late in ((10_800, 0), (1e9, 0), (10_800, 0), (10_700, 100), (7_200, 0)):
         assert clocks.observe("sales", ahead, NOW + off, NOW).stamp.here == pytest.approx(NOW - late)
+
+
+def test_a_far_time_of_a_clock_that_is_ahead_spoils_no_other_sessions_and_pushes_out_no_sender() -> None:
+    clocks, ahead = Clocks(), ahead_of("/in")
+    for number in range(MOST_SENDERS - 1):
+        clocks.observe("sales", f"/{number}", NOW, NOW)
+    for session, off, late in (("sales", 10_800, 0), ("sales", 9_900, 900), ("support", 12_000, 0)):
+        assert clocks.observe(session, ahead, NOW + off, NOW).stamp.here == NOW - late
+    moved = clocks.observe("sales", ahead, NOW + 11_800, NOW)
+    assert (moved.stamp.here, moved.judged.here) == (NOW, NOW)
+    assert len(clocks._sessions["sales"]) == MOST_SENDERS
+
+
+def test_a_path_is_known_by_the_least_of_all_its_sessions() -> None:
+    clocks = Clocks()
+    for session, late in (("sales", 90.0), ("support", 5.0), ("desk", 60.0)):
+        clocks.observe(session, "/in", NOW - late, NOW)
+    assert clocks.observe("fourth", "/in", NOW - 300.0, NOW).judged == Stamp(NOW - 300.0, "/in", 5.0)
 
 
 deliveries = st.lists(st.tuples(st.floats(0, 3_000), st.floats(0.01, 600)), min_size=2, max_size=30)

@@ -5,9 +5,25 @@ from typing import Any
 import pytest
 
 from statusproxy.status.dialect import OWN, OWN_IDS, Dialect, is_jid, is_true
-from statusproxy.status.fields import Path, parse_members
+from statusproxy.status.fields import Path, parse_members, parse_path
 
 PLACES = Dialect()
+
+HOLDERS = [
+    "", "id", "message", "message.id", "raw.payload", "raw.payload.id", "key", "message.key", "messages.0",
+    "messages.0.key", "data", "data.id", "data.key", "data.0", "data.0.key", "data.messages.0", "data.messages.0.key",
+    "data.message", "data.message.id", "data.message.key", "data.message._data.id", "payload", "payload.id",
+    "payload.key", "payload._data.id", "payload._data.key", "Info", "event.Info", "data.Info", "payload._data.Info",
+]  # fmt: skip
+"""The objects in which the known gateways mark their own messages; the first is the document itself."""
+
+MARKED = [parse_path(f"{holder}.{mark}".strip(".")) for holder in HOLDERS for mark in ("fromMe", "from_me", "IsFromMe")]
+
+NAMED = [
+    parse_path(holder + end)
+    for holder in ("id", "message.id", "raw.payload.id", "data.id", "data.message.id", "payload.id")
+    for end in ("", "._serialized")
+]
 
 
 def document(path: Path, value: object) -> Any:
@@ -17,17 +33,23 @@ def document(path: Path, value: object) -> Any:
     return value
 
 
-@pytest.mark.parametrize("path", OWN, ids=".".join)
+def test_no_other_place_is_looked_at() -> None:
+    assert (tuple(MARKED), tuple(NAMED)) == (OWN, OWN_IDS)
+
+
+@pytest.mark.parametrize("path", MARKED, ids=".".join)
 def test_each_mark_is_found_where_it_stands(path: Path) -> None:
     assert PLACES.marks_own(document(path, True))
     assert not PLACES.marks_own(document(path, False))
     assert not PLACES.marks_own(document((*path[:-1], "x", path[-1]), True))
 
 
-@pytest.mark.parametrize("path", OWN_IDS, ids=".".join)
+@pytest.mark.parametrize("path", NAMED, ids=".".join)
 def test_the_id_of_a_sent_message_is_a_mark(path: Path) -> None:
     assert PLACES.marks_own(document(path, "true_5500000000000@c.us_AA"))
-    assert not PLACES.marks_own(document(path, "false_5500000000000@c.us_AA"))
+    assert PLACES.marks_own(document(path, " TRUE_"))
+    for other in ("false_5500000000000@c.us_AA", "true", "truetrue_", " " * 31 + "true_", 1, None):
+        assert not PLACES.marks_own(document(path, other))
 
 
 @pytest.mark.parametrize(("value", "own"), [(True, True), ("true", True), (" TRUE ", True), ("1", True), (1, True),
@@ -82,9 +104,23 @@ def test_an_event_about_a_contact_is_told_by_its_name_its_members_or_its_id(
     assert Dialect().is_presence(document, event, "unavailable") is presence
 
 
+@pytest.mark.parametrize("mark", ["isOnline", "isUser", "isGroup", "isContact", "shortName", "participants"])
+def test_each_mark_of_presence_is_enough(mark: str) -> None:
+    for holder in ((), ("raw", "payload")):
+        assert Dialect().is_presence(document((*holder, mark), None), "connection.update", "unavailable")
+
+
 @pytest.mark.parametrize(
     ("word", "presence"),
-    [("available", True), ("composing", True), ("paused", True), ("recording audio", True), ("close", False)],
+    [
+        ("available", True),
+        ("unavailable", True),
+        ("composing", True),
+        ("paused", True),
+        ("recording", True),
+        ("recording audio", True),
+        ("close", False),
+    ],
 )
 def test_only_a_contacts_words_can_be_presence(word: str, presence: bool) -> None:
     assert Dialect().is_presence({"isOnline": True}, "connection.update", word) is presence
@@ -109,10 +145,34 @@ def test_an_event_has_the_gateways_name_and_the_engines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "jid"), [("1@c.us", True), (" 1@C.US ", True), ("sales", False), ("1@c.us.example", False)]
-)
+    ("text", "jid"),
+    [
+        *((f"1{server}", True) for server in (
+            "@c.us", "@g.us", "@lid", "@s.whatsapp.net", "@broadcast", "@newsletter", "@hosted", "@hosted.lid", "@bot",
+            "@call",
+        )),
+        (" 1@C.US ", True),
+        ("sales", False),
+        ("1@c.us.example", False),
+    ],
+)  # fmt: skip
 def test_the_address_of_a_contact_is_known_by_its_end(text: str, jid: bool) -> None:
     assert is_jid(text) is jid
+
+
+def test_a_dialect_names_what_gateway_wrapper_has_unless_told_otherwise() -> None:
+    assert Dialect() == Dialect(
+        event=(("event",),),
+        raw_event=(("raw", "payload", "event"),),
+        time=(("timestamp",), ("raw", "payload", "t")),
+        event_id=(("event_id",),),
+        presence=("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants"),
+        presence_events=frozenset({"onpresencechanged"}),
+        presence_in=((), ("raw", "payload")),
+        qr=("qr", "qr_base64", "qrcode", "base64Qrimg", "base64", "base64Image", "image", "qrcode_base64"),
+        own=tuple(MARKED),
+        own_ids=tuple(NAMED),
+    )
 
 
 @pytest.mark.parametrize(

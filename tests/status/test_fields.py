@@ -69,6 +69,7 @@ def test_text_too_long_to_be_an_id_is_none() -> None:
 
 def test_an_integer_too_long_to_be_an_id_is_none() -> None:
     assert usable_text(10**5000) is None
+    assert (usable_text(2**511 - 1), usable_text(2**511)) == (str(2**511 - 1), None)
 
 
 def test_half_a_surrogate_pair_makes_text_unusable() -> None:
@@ -105,6 +106,7 @@ def test_ids_that_hold_the_separator_fold_like_any() -> None:
         (b'\xef\xbb\xbf{"a":1}', {"a": 1}),
         (b'"\\ud800"', "\ud800"),
         (b'"\xff"', "\ufffd"),
+        (b'["\\ud800","\xff"]', ["\ud800", "\ufffd"]),
         (b"[1e400]", [float("inf")]),
         (b"[1e400, 12]", [float("inf"), 12]),
         (b"[1e400, " + b"9" * 5000 + b"]", [float("inf"), float("inf")]),

@@ -52,6 +52,8 @@ def test_aliases_are_found_in_both_directions() -> None:
     assert not NONE
     assert list(aliases.sessions("sales")) == ["wpp01", "wpp-02"]
     assert (aliases.of("wpp01"), aliases.of("x"), NONE.of("x")) == ("Sales", None, None)
+    alike = Aliases({"WPP-03": "support", "wpp-03": "desk"})
+    assert [alike.of(session) for session in ("WPP-03", "wpp-03")] == ["support", "desk"]
 
 
 def test_folds_are_those_of_all_ids() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.status import model
 from statusproxy.status.clocks import Stamp
-from statusproxy.status.model import Evidence, Override, Record, Release
+from statusproxy.status.model import Evidence, Override, Record, Release, SessionRules
 
 
 def test_a_record_tells_its_moments_with_whose_clock_they_are_of() -> None:
@@ -36,6 +36,21 @@ def test_evidence_of_a_list_makes_its_route_fresh_and_other_evidence_all(
 def test_the_words_that_are_stored_and_shown_stay() -> None:
     assert [*Evidence] == ["list", "qr", "created"]
     assert [*Release] == ["connected-event", "reconnected", "deleted", "alive", "operator", "expired"]
+
+
+def test_what_a_stored_row_leaves_out_and_a_rule_that_is_not_set_have_their_defaults() -> None:
+    assert Record("sales") == Record(
+        session="sales", verdict=None, known_at=0.0, alive_at=0.0, heard_at=0.0, event=None, override=None,
+        channel=None, gateway_said=None, gateway_said_at=None, released=None, released_at=None, confirmed=False,
+        known_clock=None, known_lag=0.0, alive_clock=None, alive_lag=0.0, lags=(), shown_at=None, written=None,
+    )  # fmt: skip
+    assert Override(since=1.0, at=2.0, began=3.0, event="ev") == Override(
+        since=1.0, at=2.0, began=3.0, event="ev", word=None, event_id=None, caught_up=None, caught_up_at=None,
+        clock=None, lag=0.0, seen_on=(),
+    )  # fmt: skip
+    assert SessionRules() == SessionRules(
+        aliases={}, alive_grace=60.0, max_age=None, max_sessions=10_000, releases=frozenset(Release)
+    )
 
 
 def test_changes_have_the_words_that_the_history_and_the_admin_listener_use() -> None:

@@ -53,8 +53,9 @@ def test_a_deleted_session_is_forgotten_before_one_that_was_down() -> None:
 
 def test_an_override_forgotten_for_want_of_room_is_told() -> None:
     sessions = down("a", "b", rules=SessionRules(max_sessions=2))
+    see(sessions, "a", says="connected", whole=False)
     outcome = sessions.hear(reading("c", DOWN, 200.0), 201.0)
-    assert outcome.changes[1:] == (Change("a", "released", EVICTED, 201.0, 201.0),)
+    assert outcome.changes[1:] == (Change("a", "released", EVICTED, 201.0, 201.0, "connected"),)
     assert in_force(sessions) == {"b", "c"}
 
 
@@ -159,12 +160,22 @@ def test_forgotten_sessions_are_counted() -> None:
 def test_the_same_word_is_noted_once_a_minute_and_another_at_once() -> None:
     sessions = down("sales")
     see(sessions, "sales", says="connected", now=201.0)
-    see(sessions, "sales", says="connected", now=260.9)
+    see(sessions, "sales", says="connected", now=260.75)
     assert record(sessions, "sales").gateway_said_at == 201.0
-    see(sessions, "sales", says="unknown", now=260.95)
-    assert (record(sessions, "sales").gateway_said, record(sessions, "sales").gateway_said_at) == ("unknown", 260.95)
-    see(sessions, "sales", says="unknown", now=320.95)
-    assert record(sessions, "sales").gateway_said_at == 320.95
+    see(sessions, "sales", says="unknown", now=260.75)
+    assert (record(sessions, "sales").gateway_said, record(sessions, "sales").gateway_said_at) == ("unknown", 260.75)
+    see(sessions, "sales", says="unknown", now=320.75)
+    assert record(sessions, "sales").gateway_said_at == 320.75
+
+
+def test_a_word_that_is_noted_is_to_be_saved_and_one_that_is_not_is_not() -> None:
+    records = kept("sales")
+    records.unsaved.saved()
+    told = []
+    for word, now in (("open", 100.0), ("open", 159.0), ("open", 160.0), (None, 300.0), ("qr", 300.0)):
+        records.note_word("sales", word, now)
+        told.append((records.unsaved.take_rest(), records["sales"].gateway_said_at))
+    assert told == [(["sales"], 100.0), ([], 100.0), (["sales"], 160.0), ([], 160.0), (["sales"], 300.0)]
 
 
 def test_a_word_noted_before_the_clock_was_set_back_is_noted_anew() -> None:

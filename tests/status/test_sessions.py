@@ -706,9 +706,12 @@ def test_a_name_that_fits_several_sessions_releases_none() -> None:
 @pytest.mark.parametrize("name", ["sales", "SALES"])
 def test_an_operator_forgets_a_session_and_a_correction_ends_with_it(name: str) -> None:
     sessions = down("sales", "support")
+    see(sessions, "sales", says="connected")
     watch, version = sessions.watch(), sessions.version
-    changes = sessions.forget(name, 150.0)
-    assert reasons(changes) == [("sales", "released", "operator"), ("sales", "forgotten", "operator")]
+    changes = sessions.forget(name, 250.0)
+    assert changes == tuple(
+        Change("sales", what, "operator", 250.0, 250.0, "connected") for what in ("released", "forgotten")
+    )
     assert [record.session for record in sessions.records()] == ["support"]
     assert (sessions.overrides, sessions.evicted) == (1, 0)
     assert sessions.version > version
@@ -871,7 +874,7 @@ def test_a_session_that_came_and_went_is_only_gone() -> None:
 # Saving and loading
 
 
-def test_what_decides_is_to_be_saved_at_once_and_the_rest_at_leisure() -> None:
+def test_what_decides_is_to_be_saved_at_once_and_the_rest_later() -> None:
     sessions = SessionMap()
     sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales"), 100.0)
     assert sessions.take_unsaved() == ([], [])
@@ -896,7 +899,7 @@ def test_what_decides_is_unsaved_until_it_is_taken() -> None:
     assert [*told, sessions.has_unsaved] == [False, True, False, True, False, False]
 
 
-def test_what_is_nice_to_know_is_saved_with_what_decides() -> None:
+def test_other_changes_are_saved_with_those_that_decide() -> None:
     sessions = SessionMap()
     sessions.hear(Reading(Verdict.UNMATCHED, "qrcode", "sales"), 100.0)
     hear(sessions, "sales", DOWN, at=101.0)
@@ -967,6 +970,28 @@ def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:
             hear(sessions, name, ALIVE, arrival=3.0, event_id=str(number))
     assert hear(sessions, names[0], DOWN, arrival=4.0, event_id="lost") == "duplicate"
     assert hear(sessions, names[0], ALIVE, arrival=4.0, event_id="0") == "applied"
+
+
+def test_the_same_word_with_the_same_time_is_late_whoever_brings_it_and_however_many_messages_come_between() -> None:
+    sessions = SessionMap()
+    sessions.hear(reading("sales", DOWN, 100.5), 100.5, "/in a")
+    sessions.hear(reading("sales", UP, 101.5), 101.5, "/in a")
+    for number in range(EACH):
+        hear(sessions, "sales", ALIVE, arrival=102.0, event_id=str(number))
+    assert sessions.hear(reading("sales", DOWN, 100.5), 103.0, "/in b").verdict == "late"
+    assert not sessions.has_overrides
+    # Whole seconds are too coarse for that.
+    sessions.hear(reading("support", DOWN, 100.0), 100.0, "/in a")
+    assert sessions.hear(reading("support", DOWN, 100.0), 101.0, "/in b").verdict == "applied"
+
+
+def test_a_session_pushed_out_is_told_and_its_clock_forgotten_and_the_one_heard_last_stays() -> None:
+    sessions = down("a", "b", rules=SessionRules(max_sessions=2))
+    sessions.hear(Reading(Verdict.PRESENCE, "ev", "a"), 101.0)
+    outcome = sessions.hear(reading("c", DOWN, 103.0), 103.0)
+    assert reasons(outcome.changes) == [("c", "started", "ev disc"), ("b", "released", "evicted")]
+    assert in_force(sessions) == {"a", "c"}
+    assert [sessions.clocks.due(session, "", 105.0) for session in ("a", "b", "c")] == [False, True, False]
 
 
 def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:

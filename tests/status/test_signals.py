@@ -422,6 +422,13 @@ def test_a_receipt_under_the_name_of_a_message_says_nothing(absent: dict[str, ob
     assert reading(document).verdict is Verdict.OWN_MESSAGE
 
 
+def test_kinds_and_verdicts_have_the_words_that_are_stored_and_counted() -> None:
+    assert [*Kind] == ["disconnected", "connected", "alive"]
+    assert [*Verdict] == [
+        "signal", "nothing", "presence", "own-message", "no-session", "nameless", "unmatched", "not-json", "batch",
+    ]  # fmt: skip
+
+
 # Times and ids of events
 
 
@@ -444,6 +451,7 @@ def own_time(**more: object) -> float | None:
         ("1768504026490", 1_768_504_026.49),
         ("1768504026.25", 1_768_504_026.25),
         (99_999_999_999 / 100, 999_999_999.99),
+        (100_000_000_000, 100_000_000.0),  # from here on in milliseconds
         (NOW + 300, NOW + 300),
     ],
 )

@@ -52,11 +52,14 @@ def test_up_to_a_moment_no_later_one_is_moved_and_none_beyond_it() -> None:
     assert (record.heard_at, record.alive.here, record.gateway_said_at) == (NOW + 2, NOW + 10, NOW + 3)
     assert (record.known.here, record.released_at) == (NOW + 2, NOW - 440)
     assert record.override.began == NOW + 2
+    back = moved(Record("sales", heard_at=100.0, released_at=100.5), -60.0, until=100.0)
+    assert (back.heard_at, back.released_at) == (40.0, 100.5)
 
 
 def test_within_one_boot_a_stored_record_is_told_by_the_clock_that_goes_on() -> None:
     stored = replace(RECORD, written=Written("one", 1_000.0, 3_600.0))
-    assert told_anew(stored, "one", 4_600.5) == (RECORD, 0.0)
+    assert told_anew(stored, "one", 4_600.999) == (RECORD, 0.0)
+    assert told_anew(stored, "one", 4_601.0) == (moved(RECORD, 1.0), 1.0)
     assert told_anew(stored, "one", 4_690.0) == (moved(RECORD, 90.0), 90.0)
 
 

@@ -1,4 +1,4 @@
-"""What waits: the order of what was handed in, failed flights, bounds, and what a journal keeps of it."""
+"""What waits: the order of what was handed in, failed writes, bounds, and what a journal keeps of it."""
 
 import pytest
 
@@ -52,29 +52,29 @@ def test_each_change_has_a_number_of_its_own_above_those_of_earlier_starts(backl
     assert numbers[2:] == [51, 52]
 
 
-def test_the_newest_batch_is_the_open_one_or_the_one_that_flies(backlog: Backlog) -> None:
+def test_the_newest_batch_is_the_open_one_or_the_one_being_written(backlog: Backlog) -> None:
     assert backlog.newest() is None
     backlog.add([a_record("a")], [], [])
-    flying = backlog.take_off()
-    assert backlog.newest() is flying is backlog.flying
+    writing = backlog.begin_write()
+    assert backlog.newest() is writing is backlog.writing
     backlog.add([a_record("b")], [], [])
     assert backlog.newest() is backlog.open
-    assert backlog.landed() is flying
-    assert not backlog.flying
+    assert backlog.committed() is writing
+    assert not backlog.writing
 
 
-def test_a_failed_flight_becomes_the_beginning_of_the_open_batch(backlog: Backlog) -> None:
+def test_a_failed_write_becomes_the_beginning_of_the_open_batch(backlog: Backlog) -> None:
     backlog.add([a_record("a", event="old"), a_record("b")], [], [a_change("a")])
-    flight = backlog.take_off()
+    failed = backlog.begin_write()
     backlog.add([a_record("a", event="new")], ["b"], [a_change("b")])
     newer = backlog.open
     assert [entry.change.session for entry in backlog.entries] == ["a", "b"]
     assert len(backlog) == 3 + 3
-    assert backlog.put_back() == (flight, newer)
+    assert backlog.put_back() == (failed, newer)
     assert backlog.open.records == {"a": a_record("a", event="new"), "b": None}
     assert names(backlog.open) == ["a", "b"]
-    assert not backlog.flying
-    assert flight.records == {"a": a_record("a", event="old"), "b": a_record("b")}  # a thread may still read it
+    assert not backlog.writing
+    assert failed.records == {"a": a_record("a", event="old"), "b": a_record("b")}  # a thread may still read it
 
 
 def test_the_oldest_changes_go_when_too_many_wait(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_the_oldest_changes_go_when_too_many_wait(backlog: Backlog, monkeypatch:
     backlog.add([], [], [a_change(name) for name in "abcde"])
     backlog.shorten()
     assert names(backlog.open) == ["c", "d", "e"]
-    backlog.take_off()
+    backlog.begin_write()
     backlog.add([], [], [a_change("f")])
     backlog.put_back()
     assert names(backlog.open) == ["d", "e", "f"]
@@ -97,16 +97,16 @@ def test_what_a_journal_left_is_taken_in_with_the_time_up_to_which_it_knew(backl
     assert backlog.open.changes == [Entry(a_change("a"), 7)]
     backlog.add([a_record("a")], ["unknown"], [])
     assert backlog.replayed == {"b": NOW - 5}  # we know more of `a` now
-    backlog.take_off()
-    backlog.landed()
+    backlog.begin_write()
+    backlog.committed()
     assert backlog.replayed == {}
 
 
 def test_a_journal_keeps_records_what_was_forgotten_and_changes_oldest_first(backlog: Backlog) -> None:
     backlog.replay([Dropped("old", NOW - 5)])
     backlog.add([a_record("a")], ["gone"], [a_change("a")])
-    backlog.take_off()
+    backlog.begin_write()
     new = backlog.add([a_record("b")], [], [])
-    first, entry = Dropped("old", NOW - 5), backlog.flying.changes[0]
+    first, entry = Dropped("old", NOW - 5), backlog.writing.changes[0]
     assert backlog.items() == [first, Dropped("gone", NOW), a_record("a"), entry, a_record("b")]
     assert backlog.items(new) == [a_record("b")]

@@ -59,7 +59,7 @@ class Plain(Backend):
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         found, self.reattached = self.reattached, None
         if found is not None:
-            backlog.flying.records |= {record.session: record for record in found.missing}
+            backlog.writing.records |= {record.session: record for record in found.missing}
         return found
 
     async def write(self, batch: Batch) -> None:
@@ -444,7 +444,7 @@ async def test_who_waits_for_a_write_that_cannot_be_cancelled_is_told_and_it_goe
     writer = bench.make(Timing(save_limit=0.001))
     await writer.open()
     bench.backend.free.clear()
-    for batch in ([a_record("a")], []):  # the second waits for the same flight
+    for batch in ([a_record("a")], []):  # the second waits for the same failed
         with pytest.raises(StoreError, match=r"^no answer: plain: nothing for 0\.001 s \(kept, tried again\)$"):
             await writer.save(batch, [], [])
     assert caplog.text.count("state: no answer: plain: nothing for 0.001 s (kept, tried again)") == 1
@@ -744,7 +744,7 @@ async def test_the_journal_is_never_behind_the_store_and_goes_when_the_store_has
     journaled.backend.error = None
     journaled.backend.reattached = Reattached(missing=[a_record("lost")])
     await journaled.wait(10)
-    # What was missing was added during the flight, so that the journal has more than this flight's mark.
+    # What was missing was added during the failed, so that the journal has more than this failed's mark.
     assert journaled.backend.steps == ["keep", "write ['a', 'lost'] ['a']", "confirm 1 of 2"]
     await journaled.put("b")
     assert journaled.backend.steps[3:] == ["keep", "write ['b'] ['b']", "confirm 3 of 3"]

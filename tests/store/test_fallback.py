@@ -362,7 +362,7 @@ async def test_a_save_that_hangs_at_an_orderly_end_is_on_disk(server: RedisServe
         await store.save([a_record("before")], [], [])
         server.tell(signal.SIGSTOP)
         saving = asyncio.ensure_future(store.save([a_record("a")], [], []))
-        await until(lambda: store._backlog.flying.records != {})
+        await until(lambda: store._backlog.writing.records != {})
         await store.close()
         with pytest.raises(StoreError):
             await saving

@@ -45,39 +45,43 @@ def test_what_nobody_knew_is_late_and_known_from_now_on(backlog: Backlog) -> Non
     assert reconcile({"a": a_record("a")}, known, backlog) == ([], [])
 
 
-def test_what_the_store_lost_or_has_less_of_goes_into_the_flying_batch(backlog: Backlog) -> None:
+def test_what_the_store_lost_or_has_less_of_goes_into_the_batch_being_written(backlog: Backlog) -> None:
     newer = a_record("b", known_at=NOW + 1)
     known = {"a": a_record("a"), "b": newer, "c": a_record("c")}
     backlog.add([a_record("c", event="newest")], [], [])
-    backlog.take_off()
+    backlog.begin_write()
     late, missing = reconcile({"b": a_record("b")}, known, backlog)
     assert late == []
     assert missing == [a_record("a"), newer, a_record("c")]
-    assert backlog.flying.records == {"a": a_record("a"), "b": newer, "c": a_record("c", event="newest")}
+    assert backlog.writing.records == {"a": a_record("a"), "b": newer, "c": a_record("c", event="newest")}
 
 
-@pytest.mark.parametrize("where", ["open", "flying", "known"])
+@pytest.mark.parametrize("where", ["open", "writing", "known"])
 def test_a_newer_record_of_the_store_changes_ours_wherever_it_is(backlog: Backlog, where: str) -> None:
     known: dict[str, Record] = {}
     if where == "known":
         known["a"] = a_record("a")
     else:
         backlog.add([a_record("a")], [], [])
-    if where == "flying":
-        backlog.take_off()
+    if where == "writing":
+        backlog.begin_write()
     theirs = a_record("a", known_at=NOW + 5)
     late, _ = reconcile({"a": theirs}, known, backlog)
     assert late == [theirs]
-    found = {"open": backlog.open.records.get("a"), "flying": backlog.flying.records.get("a"), "known": known.get("a")}
+    found = {
+        "open": backlog.open.records.get("a"),
+        "writing": backlog.writing.records.get("a"),
+        "known": known.get("a"),
+    }
     assert found[where] == theirs
 
 
 def test_what_waits_is_looked_at_before_what_was_known(backlog: Backlog) -> None:
     known = {"a": a_record("a", event="known")}
-    backlog.add([a_record("a", event="flying")], [], [])
-    backlog.take_off()
+    backlog.add([a_record("a", event="writing")], [], [])
+    backlog.begin_write()
     backlog.add([a_record("a", known_at=NOW + 1, event="open")], [], [])
-    assert reconcile({"a": a_record("a", event="flying")}, known, backlog)[0] == []
+    assert reconcile({"a": a_record("a", event="writing")}, known, backlog)[0] == []
     assert backlog.open.records["a"] == a_record("a", known_at=NOW + 1, event="open")
 
 
@@ -124,7 +128,7 @@ def test_what_a_listener_cannot_take_is_kept_and_the_error_logged(caplog: pytest
     late.deliver([overridden("a")], lambda _: 1 / 0)  # type: ignore[arg-type]
     assert caplog.records[0].exc_info is not None
     assert caplog.messages[1:] == [
-        "state: the keys hold 1 sessions that are not known here; they stay, and count from the next start"
+        "state: the keys hold 1 sessions that are not known here; they are kept, and used from the next start on"
     ]
     assert late.amend([a_record("a", known_at=0.0)], [])[0].override == overridden("a").override
 

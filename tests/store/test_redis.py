@@ -300,7 +300,7 @@ async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(
         message = Record("sales", alive_at=NOW + 9, heard_at=NOW + 9, event="onmessage")
         await store.save([message, a_record("support", known_at=NOW + 1)], ["gone"], [])
         await store.save([a_record("support", known_at=NOW)], [], [])  # now it is known, and the map's word counts
-    assert "3 sessions that are not known here; they stay, and count from the next start" in caplog.text
+    assert "3 sessions that are not known here; they are kept, and used from the next start on" in caplog.text
     async with opened(server.place) as (_, records):
         found = {record.session: record for record in records}
         assert found.keys() == {"sales", "support"}

@@ -127,7 +127,7 @@ def test_sessions_of_a_backup_that_was_put_there_are_told_and_stay(
     (tmp_path / "backup.db").replace(path)
     writer.write(batch())
     assert caplog.messages == [
-        f"state: {path} holds 1 sessions that are not known here; they stay, and count from the next start"
+        f"state: {path} holds 1 sessions that are not known here; they are kept, and used from the next start on"
     ]
     assert readable(path).sessions == {"x", "y"}
 

@@ -1,6 +1,5 @@
 """What install.sh learns from a configuration and a state file."""
 
-import importlib.util
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,17 +10,12 @@ import pytest
 
 from statusproxy.config.load import loads
 from tests.store.crashing import killed_at_each_step
-from tests.systemd.machine import CHECKOUT
+from tests.systemd.script import script
 
 
 @pytest.fixture(scope="module")
 def inquire() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("inquire", CHECKOUT / "systemd" / "inquire.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("inquire")
 
 
 @pytest.mark.parametrize(

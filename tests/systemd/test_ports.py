@@ -1,6 +1,5 @@
 """What ports.py reads of a configuration before the real parser is there, and which program it names."""
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -12,16 +11,12 @@ import pytest
 
 from statusproxy.config.load import loads
 from tests.systemd.machine import CHECKOUT
+from tests.systemd.script import script
 
 
 @pytest.fixture(scope="module")
 def ports() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ports", CHECKOUT / "systemd" / "ports.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("ports")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The channel list as the gateway really gives it: readable, of the shape configured, and what would be corrected."""
+"""The channel list in the gateway's real answer: readable, of the configured shape, and what would be corrected."""
 
 import asyncio
 import difflib
@@ -294,7 +294,7 @@ def event_ids(
 def _unknown(
     sessions: Sequence[Session], unheard: Sequence[str], aliases: Mapping[str, str], written: Written
 ) -> list[Finding]:
-    """Sessions that are no channels: those that may be a channel nobody was heard of yet, and the others.
+    """Sessions that are not channels: those that may be a channel without events so far, and the others.
 
     One line each, however many there are. Where a correction cannot reach the channel it is meant for, that is a
     problem; a session without a channel like it is mostly one that was deleted.

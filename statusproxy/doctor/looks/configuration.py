@@ -1,4 +1,4 @@
-"""The configuration: what it names, and what in it opens a door or leaves something undone."""
+"""The configuration: what it names, and settings that are insecure or incomplete."""
 
 from collections.abc import Iterator, Sequence
 

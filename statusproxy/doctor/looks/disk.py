@@ -1,4 +1,4 @@
-"""The place of the state: there, writable, with room."""
+"""The directory of the state: it exists, is writable and has room."""
 
 import asyncio
 import os

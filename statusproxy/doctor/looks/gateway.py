@@ -1,4 +1,4 @@
-"""The gateway: reachable, how fast, really another program; its clock; and the hub that webhooks are sent on to."""
+"""The gateway: reachable, how fast, a different program, its clock; and the hub that webhooks are forwarded to."""
 
 import asyncio
 from collections.abc import Iterator, Mapping

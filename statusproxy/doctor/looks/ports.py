@@ -1,4 +1,4 @@
-"""The addresses to listen on: free, held by the proxy that runs, or taken by somebody else (Linux's /proc says who)."""
+"""The addresses to listen on: free, held by the running proxy, or taken by another program (Linux's /proc names it)."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""The proxy that runs: what it tells of itself through its admin listener, and whether it is the one we think."""
+"""The running proxy: what its admin listener reports, and whether it is the one that the settings describe."""
 
 import asyncio
 from collections.abc import Iterator
@@ -46,14 +46,14 @@ async def _served(settings: Settings) -> Address | None:
 
 
 def _elsewhere(served: Address, finding: Finding) -> Finding:
-    """What is told where nothing answers at the admin listener: a statusproxy that serves runs all the same."""
+    """The finding when the admin listener does not answer, but a statusproxy serves clients."""
     if finding.code == "proxy.not-running":
         return warning("proxy.admin-elsewhere", address=served, **finding.facts)
     return finding
 
 
 async def ask(settings: Settings, where: str | None = None) -> tuple[SelfReport | None, Sessions | None, list[Finding]]:
-    """The running proxy's report on itself and on its sessions, as far as it gives them, and what that shows.
+    """The running proxy's reports on itself and on its sessions, as far as it gives them, and the findings.
 
     `where` is its admin listener, if not as the settings say.
     """

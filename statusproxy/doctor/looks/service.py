@@ -1,4 +1,4 @@
-"""The systemd unit: there, running, started at boot; and for a user's unit, kept running when the user logs out."""
+"""The systemd unit: installed, running, started at boot; a user's unit also kept running after logout."""
 
 import asyncio
 import getpass

@@ -1,4 +1,4 @@
-"""What a channel list really looks like, beside the fields that the configuration names; and what would fit better."""
+"""The shape of a real channel list compared with the configured fields, and fields that would fit better."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

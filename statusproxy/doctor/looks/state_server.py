@@ -1,4 +1,4 @@
-"""A state in Redis: the package is there, the server answers and keeps what it confirms, the journal can be written."""
+"""A state in Redis: the package is installed, the server answers and is durable, the journal can be written."""
 
 import asyncio
 import os

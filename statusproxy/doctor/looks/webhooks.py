@@ -1,4 +1,4 @@
-"""Whether webhooks pass the proxy, from whom, and whether they say what is needed; if not, the ways to put it there."""
+"""The webhooks: whether they pass the proxy, from whom, and whether they are trusted; if not, how to fix it."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -307,8 +307,8 @@ def _session_lines(settings: Settings, written: Written, inbound_path: str) -> L
     if any(SESSION in webhook.path for webhook in settings.webhooks):
         return Lines()
     gateway = settings.gateway.rstrip("/")
-    onward = {} if gateway.startswith("unix:") else {"forward_to": f"{gateway}{inbound_path}"}
-    return written.with_entry("webhooks", f"{inbound_path.rstrip('/')}/{SESSION}", **onward)
+    receiver = {} if gateway.startswith("unix:") else {"forward_to": f"{gateway}{inbound_path}"}
+    return written.with_entry("webhooks", f"{inbound_path.rstrip('/')}/{SESSION}", **receiver)
 
 
 def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
@@ -322,7 +322,7 @@ def _with_session(ways: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _to_hub(webhook: Webhook, settings: Settings) -> bool:
-    """Whether events go on to somebody else than the gateway.
+    """Whether events are forwarded to another receiver than the gateway.
 
     The gateway is named in `forward_to` where the session in the path must not reach it.
     """

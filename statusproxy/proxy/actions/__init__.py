@@ -1,1 +1,1 @@
-"""What is special to a kind of route."""
+"""Actions: one file for what is special to each kind of route."""

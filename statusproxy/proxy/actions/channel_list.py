@@ -1,4 +1,4 @@
-"""Corrected routes: the gateway's channel list, answered as it must read."""
+"""The action of corrected routes: the gateway's channel list, answered with corrections."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,4 +1,4 @@
-"""Requests that are only passed on: forwarded untouched, and their answers streamed back untouched."""
+"""The action of all other routes: requests forwarded untouched, and their answers streamed back untouched."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,4 +1,4 @@
-"""Which action serves which kind of route: the one table."""
+"""The table of actions: which one serves which kind of route."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final

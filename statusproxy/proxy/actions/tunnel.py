@@ -77,10 +77,10 @@ class Tunnel:
             self._gateway.tunnel(self._from_gateway)
             if upload is not None and not self._uploaded:
                 await asyncio.wait([upload, self._done], return_when=asyncio.FIRST_COMPLETED)
-            # Also where the tunnel has ended already: the rest of the request's body is nobody's, and not waited for.
+            # Also if the tunnel has ended already: then the rest of the request's body is not waited for.
             self._client.take_over(self._from_client)
             if self._client.transport is None:
-                self._finish()  # it left before the switch, so nobody will tell us
+                self._finish()  # it left before the switch: no call will report that
             await self._done
         finally:
             if self._timer is not None:

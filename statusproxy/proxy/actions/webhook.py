@@ -54,14 +54,14 @@ class Event:
                 registry.unreadable("webhook", self._copy.failure or "empty")
             else:
                 exchange.durable = registry.hear(
-                    text, exchange.client, self._target.sender, exchange.match.session, self._is_by_address()
+                    text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
                 )
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": exchange.request_id})
             registry.unreadable("webhook", "internal")
 
     def _is_by_address(self) -> bool:
-        """Whether the sender is trusted for its address alone, which is that of a peer that names nobody else."""
+        """Whether the sender is trusted for its address alone, and its request names no other client."""
         return self._target.senders.proves_nothing and NAMING.isdisjoint(self._exchange.well_known)
 
 
@@ -116,7 +116,7 @@ def request_target(target: WebhookTarget, came: bytes) -> bytes | None:
 
 
 async def _read_to_end(exchange: "Exchange") -> None:
-    """Read the rest of the body, which nobody else reads any more. Raises `UpstreamError`."""
+    """Read the rest of the body, if no one else does. Raises `UpstreamError`."""
     body = exchange.body
     if body is None:
         return

@@ -83,7 +83,7 @@ class RequestBody:
         return self._ended
 
     def read_nowait(self) -> bytes:
-        """What is here. Raises the error that ended the body, if one did."""
+        """The bytes held. Raises the error that ended the body, if one did."""
         if self._error is not None:
             raise self._error
         pieces = self._pieces
@@ -95,7 +95,7 @@ class RequestBody:
         return data
 
     async def readany(self) -> bytes:
-        """What is here, at least a byte, as soon as there is any; b"" at the end. Raises the error that ended it."""
+        """The bytes held, waiting for at least one; b"" at the end. Raises the error that ended the body."""
         while not self._pieces and not self._ended and self._error is None:
             if self._waiter is not None:
                 raise RuntimeError("a body has one reader at a time")
@@ -107,7 +107,7 @@ class RequestBody:
         return self.read_nowait()
 
     def discard(self) -> None:
-        """Forget what is here: nobody will read it."""
+        """Drop the bytes held: they will not be read."""
         self._emptied()
 
     def _emptied(self) -> None:

@@ -61,7 +61,7 @@ class ClientRequest:
         self.connection = connection
 
 
-class State(enum.Enum):
+class ConnectionState(enum.Enum):
     """What a connection is doing.
 
     IDLE ─▶ HEAD ─▶ SERVING ─▶ IDLE        SERVING ─▶ TUNNEL
@@ -111,7 +111,7 @@ class ClientConnection(WritingHalf):
     def __init__(self, server: "ClientServer", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.server = server
-        self.state = State.CLOSED
+        self.state = ConnectionState.CLOSED
         """Changed by this class alone."""
         self.peer = Peer(LOCAL)
         self.gone: Callable[[], None] | None = None
@@ -119,7 +119,7 @@ class ClientConnection(WritingHalf):
         self.unfinished = False
         """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
         self._loop = loop
-        self._reader = RequestReader(server.head_limits, server.turns, loop)
+        self._reader = RequestReader(server.head_limits, server.budget, loop)
         self._deadline = Deadline(loop, self._too_late)
         self._request: ClientRequest | None = None  # the one being served
         self._task: asyncio.Task[None] | None = None
@@ -145,12 +145,12 @@ class ClientConnection(WritingHalf):
         server, loop = self.server, self._loop
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._reader.holds.transport = transport
-        self.state = State.IDLE
+        self.state = ConnectionState.IDLE
         server.connection_made(self, transport)
         if self.peer.port:
-            _configure(transport.get_extra_info("socket"), server.write_timeout)
+            _configure(transport.get_extra_info("socket"), server.response_body_timeout)
         self._made_at = loop.time()
-        times = [seconds for seconds in (server.head_timeout, server.keep_alive) if seconds]
+        times = [seconds for seconds in (server.request_head_timeout, server.keep_alive) if seconds]
         if times:
             self._deadline.set(self._made_at + min(times))
         self._task = loop.create_task(self._serve())
@@ -175,7 +175,7 @@ class ClientConnection(WritingHalf):
             gone()
 
     def _end(self) -> None:
-        self.state = State.CLOSED
+        self.state = ConnectionState.CLOSED
         self._deadline.close()
         self._wake_task()
 
@@ -189,7 +189,7 @@ class ClientConnection(WritingHalf):
     def close(self) -> None:
         """Close as soon as no request is being served. Called by a `web.Server` that is about to stop."""
         self._last = True
-        if self.state in {State.IDLE, State.HEAD}:
+        if self.state in {ConnectionState.IDLE, ConnectionState.HEAD}:
             self.force_close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - a web.Server calls it so
@@ -211,8 +211,8 @@ class ClientConnection(WritingHalf):
 
     def give_way(self) -> None:
         """Give this connection's place to another: it has no request under way."""
-        self.server.places.leave(self)
-        if self.state is State.HEAD and self.transport is not None:
+        self.server.admission.leave(self)
+        if self.state is ConnectionState.HEAD and self.transport is not None:
             self.transport.write(self.server.problem("overloaded"))
         self.force_close()
 
@@ -221,7 +221,11 @@ class ClientConnection(WritingHalf):
     @property
     def idle(self) -> bool:
         """Whether the client was answered, to the last byte, and has not begun to ask for more."""
-        return self._used and self.state not in {State.HEAD, State.SERVING, State.TUNNEL} and not self.unsent
+        return (
+            self._used
+            and self.state not in {ConnectionState.HEAD, ConnectionState.SERVING, ConnectionState.TUNNEL}
+            and not self.unsent
+        )
 
     @property
     def may_go(self) -> bool:
@@ -229,27 +233,27 @@ class ClientConnection(WritingHalf):
         transport = self.transport
         if transport is None:
             return True
-        return not self.unsent and (self.state is State.HEAD or not _readable(transport))
+        return not self.unsent and (self.state is ConnectionState.HEAD or not _readable(transport))
 
     # ---- reading ----
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
         state = self.state
-        if state is State.IDLE or state is State.HEAD:
+        if state is ConnectionState.IDLE or state is ConnectionState.HEAD:
             self._begin(self._reader.read(data))
-            if self.state is State.IDLE and self._reader.in_head:
+            if self.state is ConnectionState.IDLE and self._reader.in_head:
                 self._begin_head()
-        elif state is State.SERVING:
+        elif state is ConnectionState.SERVING:
             self._reader.follow(data)
-        elif state is State.TUNNEL:
+        elif state is ConnectionState.TUNNEL:
             assert self._receive is not None
             self._receive(data)
         # else it is thrown away
 
     def eof_received(self) -> bool:
         """Called by asyncio. A tunnel may go on the other way, an exchange may not; whether to stay open."""
-        if self.state is State.TUNNEL:
+        if self.state is ConnectionState.TUNNEL:
             assert self._receive is not None
             self._receive(None)
             return self.transport is not None and self.transport.can_write_eof()
@@ -259,21 +263,21 @@ class ClientConnection(WritingHalf):
 
     def _begin_head(self) -> None:
         """Give the head that has begun its time: from here on no idle connection's time counts."""
-        self.state = State.HEAD
-        self.server.places.begin(self)
-        timeout = self.server.head_timeout
+        self.state = ConnectionState.HEAD
+        self.server.admission.begin(self)
+        timeout = self.server.request_head_timeout
         if timeout is None:
             self._deadline.clear()
         else:
             self._deadline.set((self._loop.time() if self._used else self._made_at) + timeout)
 
     def _begin(self, found: RequestHead | Refusal | None) -> None:
-        """Serve a request that has come, or refuse what is none."""
+        """Serve a request that has come, or refuse invalid data."""
         if isinstance(found, RequestHead):
-            self.state = State.SERVING
+            self.state = ConnectionState.SERVING
             self._used = True
             self._deadline.clear()
-            self.server.places.work(self)
+            self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
             wake = self._wake
             if wake is not None and not wake.done():
@@ -285,9 +289,9 @@ class ClientConnection(WritingHalf):
         """Answer what cannot be a request (`code` is its problem); the connection ends with it."""
         transport = self.transport
         assert transport is not None
-        self.state = State.LINGERING
+        self.state = ConnectionState.LINGERING
         self._used = True
-        self.server.places.work(self)
+        self.server.admission.work(self)
         self.server.requests_count += 1
         transport.write(self.server.problem(code))
         self._deadline.set(self._loop.time() + LINGER)
@@ -299,7 +303,7 @@ class ClientConnection(WritingHalf):
         A connection that never said a word is closed without one: browsers open spare ones, and an answer nobody
         asked for could be taken for that to their next request.
         """
-        if self.state is State.HEAD and self.transport is not None:
+        if self.state is ConnectionState.HEAD and self.transport is not None:
             self.transport.write(self.server.problem("request_head_too_slow"))  # RFC 9110 §15.5.9
         self.force_close()
 
@@ -307,7 +311,7 @@ class ClientConnection(WritingHalf):
         """Serve this connection's requests in turn."""
         server = self.server
         try:
-            while self.state is not State.CLOSED:
+            while self.state is not ConnectionState.CLOSED:
                 request = self._request
                 if request is None:
                     self._wake = self._loop.create_future()
@@ -315,7 +319,7 @@ class ClientConnection(WritingHalf):
                     continue
                 server.requests_count += 1
                 keep_alive = await server.handler(request)
-                if self.state is not State.SERVING:
+                if self.state is not ConnectionState.SERVING:
                     break
                 content = request.content
                 if not content.is_eof() and not await _throw_away(content):
@@ -339,15 +343,15 @@ class ClientConnection(WritingHalf):
                 close_once(self.transport)  # and it stays, for as long as the client takes to read the rest
 
     def _await_next(self) -> None:
-        """Begin the next request where it has come, or its head's time, or be idle."""
+        """Begin the next request if it has come, or the time of its head, or become idle."""
         self._request = None
-        self.state = State.IDLE
+        self.state = ConnectionState.IDLE
         more = self._reader.more
         if more:
             self._begin(self._reader.next())
-            if self.state is not State.IDLE:
+            if self.state is not ConnectionState.IDLE:
                 return
-        self.server.places.rest(self)
+        self.server.admission.rest(self)
         if more and self._reader.in_head:
             self._begin_head()
         else:
@@ -362,9 +366,9 @@ class ClientConnection(WritingHalf):
 
     def take_over(self, receive: Callable[[bytes | None], None]) -> None:
         """Hand every further byte of the client to `receive`, first those that came early; None for its end."""
-        if self.state is not State.SERVING:
+        if self.state is not ConnectionState.SERVING:
             return  # the client has gone
-        self.state = State.TUNNEL
+        self.state = ConnectionState.TUNNEL
         self._receive = receive
         early = self._reader.switch()
         if early:
@@ -380,18 +384,18 @@ class ClientConnection(WritingHalf):
 
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:
-    """Who is at the other end; `LOCAL` where a Unix socket names nobody."""
+    """The address of the other end; `LOCAL` for a Unix socket."""
     name = transport.get_extra_info("peername")
     secure = transport.get_extra_info("sslcontext") is not None
     return Peer(name[0], name[1], secure) if isinstance(name, tuple) else Peer(LOCAL, 0, secure)
 
 
-def _configure(sock: socket.socket, write_timeout: float | None) -> None:
+def _configure(sock: socket.socket, response_body_timeout: float | None) -> None:
     """Have the kernel look for clients that died, and end what nobody here waits for any more: the last bytes for a
-    client that never reads them, after `write_timeout` seconds."""
+    client that never reads them, after `response_body_timeout` seconds."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if write_timeout is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(write_timeout * 1000))
+    if response_body_timeout is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(response_body_timeout * 1000))
 
 
 def _readable(transport: asyncio.BaseTransport) -> bool:

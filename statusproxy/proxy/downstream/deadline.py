@@ -1,4 +1,4 @@
-"""One deadline that is moved far more often than it is met."""
+"""A timer for one deadline that is moved far more often than it passes."""
 
 import asyncio
 from collections.abc import Callable
@@ -60,4 +60,4 @@ class Deadline:
 
 
 def _nothing() -> None:
-    """What is called in place of an owner that has ended."""
+    """Replaces the callback of an owner that has ended."""

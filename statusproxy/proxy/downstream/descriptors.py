@@ -32,7 +32,7 @@ _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EN
 
 
 def raise_limit() -> None:
-    """Raise the soft limit as far as is useful: then the limit that is met is ours, which answers 503."""
+    """Raise the soft limit as far as is useful: then our own limit is reached first, which answers 503."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED if hard == resource.RLIM_INFINITY else min(_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -74,7 +74,7 @@ def warn_if_too_few(connections: int, upstream_connections: int) -> None:
 
 
 class Reserve:
-    """The last descriptors, which no client's request gets: they are for the gateway, for files, and to say no with."""
+    """File descriptors that no client's request gets: for the gateway, for files, and for refusing clients."""
 
     __slots__ = ("_first", "_in_use", "_limit", "_next_count", "_repeats", "refused_at_once")
 
@@ -124,7 +124,7 @@ class Reserve:
             self._in_use = 0
 
     def tell(self, what: str) -> None:
-        """Log that clients are refused for want of descriptors, at most once a minute."""
+        """Log that clients are refused as descriptors run out, at most once a minute."""
         now = time.monotonic()
         owed = self._repeats.more("descriptors", "descriptors", now)
         if owed is not None:

@@ -1,4 +1,4 @@
-"""A request's body on its way to the gateway: what is waited for before it is sent, its limits, and the carrying.
+"""A request's body on its way to the gateway: reading, limits, observers and sending.
 
 An upstream place is scarce, and a client that sends slowly must not hold one. So a small body is read whole before a
 place is taken, and of a larger one a beginning. Whoever then stops sending is given up.
@@ -35,7 +35,7 @@ class BodyObserver(Protocol):
         """Take the next piece, as it came. Never raises."""
 
     def catch_up(self) -> Awaitable[None] | None:
-        """The work that the observer is behind with, to be awaited before more is read; None where there is none."""
+        """The work that the observer is behind with, to be awaited before more is read; None if there is none."""
 
 
 class Upload:
@@ -116,7 +116,7 @@ class Upload:
         hold: float | None = None
         while not (self._held_back or self.whole or self.received >= ENOUGH):
             piece = await self._next(hold)
-            if piece is None:
+            if not piece:
                 break
             pieces.append(piece)
             if self._framed and hold is None:
@@ -128,7 +128,7 @@ class Upload:
         self._pump = asyncio.create_task(self._carry(connection))
 
     async def end(self) -> None:
-        """Tell who wants to know (`observe`) that the body is whole; at most once."""
+        """The body is whole: call `on_whole` (`observe`), at most once."""
         told, self._on_whole = self._on_whole, None
         if told is not None:
             await told()
@@ -158,7 +158,7 @@ class Upload:
             await asyncio.wait([self._pump])
 
     async def stop(self) -> None:
-        """Carry no more, and let go of the observers: they and this would keep each other, and the body, in memory."""
+        """Stop sending, and release the observers: they and this refer to each other, and would keep the body."""
         if self._pump is not None and not self._pump.done():
             # The connection reads the rest of the body itself now, and two readers at once would clash.
             self._pump.cancel()
@@ -173,11 +173,11 @@ class Upload:
                 if _over(connection) and not self._observers:
                     return
                 data = await self._next()
-                if data is None or _over(connection):
+                if _over(connection):
                     await self._catch_up()
                     continue
                 connection.write(self._frame(data))
-                # Never said of a request that was not sent whole: the next one's head would be read as its body.
+                # Only for a request that was sent whole: otherwise the next one's head would be read as its body.
                 connection.request_done = self.whole
                 await self._catch_up()
                 if connection.writing_paused and not self.whole:
@@ -215,10 +215,10 @@ class Upload:
         except TimeoutError:
             connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
 
-    async def _next(self, hold: float | None = None) -> bytes | None:
-        """The next piece; b"" only at the end; None when nothing came until `hold`."""
+    async def _next(self, hold: float | None = None) -> bytes:
+        """The next piece; b"" at the end, and when nothing came until `hold`."""
         try:
-            data: bytes | None = self._content.read_nowait()
+            data = self._content.read_nowait()
             if not data and self.unread:
                 data = await self._wait(hold)
             elif data and self._pace is not None:
@@ -228,13 +228,12 @@ class Upload:
         except UpstreamError:
             raise
         except Exception as error:
-            # The connection's own end stands in the stream, whatever it was: a time-out of TCP's as well.
+            # The stream raises whatever ended the connection, such as a TCP time-out.
             if self._request.connection.transport is None:
                 raise ConnectionResetError("the client has gone") from error
             raise
-        if data is not None:
-            self._held_back = False
-            self._count(data)
+        self._held_back = False
+        self._count(data)
         return data
 
     def _count(self, data: bytes) -> None:
@@ -248,8 +247,8 @@ class Upload:
             for observer in self._observers:
                 observer.feed(data)
 
-    async def _wait(self, hold: float | None) -> bytes | None:
-        """Wait for the client to send more, for as long as it may take; None when nothing came until `hold`."""
+    async def _wait(self, hold: float | None) -> bytes:
+        """Wait for the client to send more, for as long as it may take; b"" at the end, and at `hold`."""
         loop = asyncio.get_running_loop()
         until = self._until(loop.time())
         held = hold is not None and (until is None or hold < until)
@@ -258,17 +257,13 @@ class Upload:
             async with asyncio.timeout_at(hold if held else until) as self._timer:
                 data = await self._content.readany()
         except TimeoutError:
-            if self._timer is None or not self._timer.expired():
-                raise  # the connection's own
-            data = self._content.read_nowait()  # it may have come in the same turn
+            data = self._content.read_nowait()  # it may have come in the same turn; the connection's own is raised anew
         finally:
             self._timer = None
             if self._pace is not None:
                 self._pace.count(len(data), loop.time() - self._since)
-        if data or self._content.is_eof():
+        if data or held or self._content.is_eof():
             return data
-        if held:
-            return None
         # Two codes: only the one says that the request may have arrived.
         sent = self._pump is not None
         raise UpstreamError("request_body_too_slow" if sent else "request_body_incomplete")

@@ -1,11 +1,11 @@
-"""What a client sends, as requests and their bodies: one request at a time, and no more bytes held than need be."""
+"""Reads a client's bytes as requests and bodies, one request at a time, with back-pressure."""
 
 import asyncio
 from typing import Final
 
 from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError, RequestBody
 from statusproxy.proxy.downstream.flow_control import Hold, ReadingHolds
-from statusproxy.proxy.downstream.turns import FREE, Turns
+from statusproxy.proxy.downstream.loop_budget import FREE, LoopBudget
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import END, SWITCHED, HeadLimits, RequestHead, RequestParser
 
@@ -23,11 +23,11 @@ class RequestReader:
     data goes to `follow`, which reads the request's body and keeps what comes behind it, until `next` is called.
     """
 
-    __slots__ = ("_loop", "_parser", "_switched", "_turns", "body", "holds")
+    __slots__ = ("_budget", "_loop", "_parser", "_switched", "body", "holds")
 
-    def __init__(self, limits: HeadLimits, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, limits: HeadLimits, budget: LoopBudget, loop: asyncio.AbstractEventLoop) -> None:
         self._parser = RequestParser(limits)
-        self._turns = turns
+        self._budget = budget
         self._switched = False  # what is behind the request is not read as HTTP
         self._loop = loop
         self.holds = ReadingHolds()
@@ -36,7 +36,7 @@ class RequestReader:
 
     @property
     def in_head(self) -> bool:
-        """Whether a request has begun whose head is not whole. Empty lines before it are nothing of it."""
+        """Whether a request has begun whose head is not complete. Empty lines before a request do not begin one."""
         return self._parser.in_head
 
     @property
@@ -45,13 +45,13 @@ class RequestReader:
         return self._switched or self._parser.held > 0
 
     def read(self, data: bytes, requests: int = 1) -> RequestHead | Refusal | None:
-        """The request that begins in `data`, behind what was kept, or why it is none; None while its head is not whole.
+        """The request that begins in `data`, behind what was kept, or its refusal; None while the head is not complete.
 
         Its body is fed as far as it has come. With `requests` 0 none may begin.
         """
-        parser, turns = self._parser, self._turns
+        parser, budget = self._parser, self._budget
         found: RequestHead | Refusal | None = None
-        for event in parser.feed(data, requests, max(FREE, turns.left)):
+        for event in parser.feed(data, requests, max(FREE, budget.left)):
             if isinstance(event, RequestHead):
                 found = event
                 self.body = RequestBody(self, BODY_HELD, self._loop) if event.has_body else NO_BODY
@@ -66,10 +66,10 @@ class RequestReader:
             else:
                 self.body.set_exception(BrokenBodyError(event.detail))
         if parser.chunks:
-            turns.spend(parser.chunks)
+            budget.spend(parser.chunks)
             if parser.behind and Hold.TURN not in self.holds:
                 self.holds.add(Hold.TURN)
-                turns.wait(self._take_turn)
+                budget.wait(self._take_turn)
         return found
 
     def follow(self, data: bytes) -> None:
@@ -102,7 +102,7 @@ class RequestReader:
         return self._parser.take_rest() if self._switched else b""
 
     def end(self) -> None:
-        """Nothing more is read. A body that is whole is let go, for it and this reader hold each other."""
+        """Read no more. A whole body is released, since it and this reader refer to each other."""
         if self.body.is_eof():
             self.body = NO_BODY
 

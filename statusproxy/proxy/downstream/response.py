@@ -36,7 +36,7 @@ _ONE_COPY: Final = 512 * 1024
 CLIENT_GONE: Final = PROBLEMS["client_gone"].status
 
 
-class State(Enum):
+class ResponseState(Enum):
     """How far an answer has come; see this module's docstring."""
 
     NEW = auto()
@@ -47,15 +47,15 @@ class State(Enum):
 
 
 # Bound once: a look-up in an `Enum` costs more than one in a module.
-NEW: Final = State.NEW
-HEAD_SENT: Final = State.HEAD_SENT
-DONE: Final = State.DONE
-ABORTED: Final = State.ABORTED
-GONE: Final = State.GONE
+NEW: Final = ResponseState.NEW
+HEAD_SENT: Final = ResponseState.HEAD_SENT
+DONE: Final = ResponseState.DONE
+ABORTED: Final = ResponseState.ABORTED
+GONE: Final = ResponseState.GONE
 
 
 class Service(Protocol):
-    """The proxy as far as an answer depends on it."""
+    """The part of the proxy that an answer depends on."""
 
     draining: bool
     """The proxy is about to stop: no connection goes on after its answer."""
@@ -187,7 +187,7 @@ class Response:
             self._end()
 
     async def no_content(self, *fields: Header) -> None:
-        """Send a 204 of our own; a body that nobody asked for may still be coming."""
+        """Send a 204 of our own; the rest of an unwanted body may still be coming."""
         own = [*fields, (b"X-Request-Id", self._request_id.encode()), date_now()]
         if self._finish(self._head(204, b"No Content", own)):
             await self._wait()

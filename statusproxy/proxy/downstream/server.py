@@ -11,10 +11,10 @@ from typing import Any, Final, cast
 
 from aiohttp import web
 
+from statusproxy.proxy.downstream.admission import Admission
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest
 from statusproxy.proxy.downstream.descriptors import Reserve
-from statusproxy.proxy.downstream.places import Places
-from statusproxy.proxy.downstream.turns import Turns
+from statusproxy.proxy.downstream.loop_budget import LoopBudget
 from statusproxy.proxy.downstream.unplaced import Unplaced
 from statusproxy.proxy.http1.request_parser import HeadLimits
 from statusproxy.proxy.problems import PROBLEMS, Language, error_answer
@@ -36,8 +36,8 @@ class ClientServer(web.Server):
         language: Language,
         new_request_id: Callable[[], str],
         refused: Callable[[str], None],
-        head_timeout: float | None,
-        write_timeout: float | None,
+        request_head_timeout: float | None,
+        response_body_timeout: float | None,
         keep_alive: float,
         max_connections: int,
         head_limits: HeadLimits,
@@ -51,13 +51,13 @@ class ClientServer(web.Server):
         self.language: Language = language
         self.new_request_id = new_request_id
         self.refused = refused
-        self.head_timeout = head_timeout
-        self.write_timeout = write_timeout
+        self.request_head_timeout = request_head_timeout
+        self.response_body_timeout = response_body_timeout
         self.keep_alive = keep_alive
         self.max_connections = max_connections
         self.loop = asyncio.get_running_loop()
-        self.turns = Turns(self.loop)
-        self.places: Places[ClientConnection] = Places()
+        self.budget = LoopBudget(self.loop)
+        self.admission: Admission[ClientConnection] = Admission()
         self.waiting: set[Unplaced] = set()
         """Clients that got no place and have not asked for anything yet."""
         self.reserve = reserve
@@ -77,15 +77,15 @@ class ClientServer(web.Server):
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         """Called by a `ClientConnection` that has got a place."""
         self._admitted[handler] = transport
-        self.places.rest(handler)
+        self.admission.rest(handler)
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         """Called by a `ClientConnection` that is lost and serves nothing any more. It gives up its place."""
         self._admitted.pop(handler, None)
-        self.places.leave(handler)
+        self.admission.leave(handler)
 
     def pre_shutdown(self) -> None:
-        """Have each connection close as soon as it serves nothing."""
+        """Close each connection as soon as it serves nothing."""
         for connection in self.connections:
             connection.close()
 
@@ -97,12 +97,12 @@ class ClientServer(web.Server):
     # ---- places ----
 
     def make_room(self, transport: asyncio.BaseTransport) -> bool:
-        """Whether a newcomer may have a place, for which others that have no request under way may have to go."""
+        """Whether a newcomer gets a place; clients without a request under way may be closed for it."""
         short = self.reserve.short(transport.get_extra_info("socket").fileno())
         for _ in range(_ROOM_MADE):
-            if not short and len(self.places) < self.max_connections:
+            if not short and len(self.admission) < self.max_connections:
                 return True
-            leaving = self.places.first_to_go(lambda client: client.may_go)
+            leaving = self.admission.first_to_go(lambda client: client.may_go)
             if leaving is None:
                 return False
             leaving.give_way()

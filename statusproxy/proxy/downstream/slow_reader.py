@@ -1,4 +1,4 @@
-"""Waiting for a client to read its answer, and breaking the connection off when it reads too slowly.
+"""Waits for a client to read its answer, and resets the connection when it reads too slowly.
 
 What the kernel has taken says little: its buffers hold megabytes. So the pace of a reader is measured by what its side
 has acknowledged (`tcpi_bytes_acked`, Linux 4.1 and newer). It is looked up every `_STEP` seconds, and only while an

@@ -1,4 +1,4 @@
-"""Clients for whom there is no place: they wait until they ask for something, and then are told so, or get a place."""
+"""Clients beyond `limits.connections`: each waits until it sends a request, then gets a place or is refused."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
@@ -24,7 +24,7 @@ def end_our_half(transport: asyncio.Transport) -> None:
 
 
 class Unplaced(asyncio.Protocol):
-    """The protocol of a connection that was accepted and got no place; it is cut off after `LINGER` seconds."""
+    """The protocol of an accepted connection without a place. It is cut off after `LINGER` seconds."""
 
     __slots__ = ("_connection", "_refused", "_timer", "_transport")
 

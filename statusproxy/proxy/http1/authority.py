@@ -37,7 +37,7 @@ class Absolute(NamedTuple):
 
 
 def is_authority(text: bytes) -> bool:
-    """Whether `text` is a host, perhaps with a port. Empty text is none."""
+    """Whether `text` is a host, with or without a port. Empty text is not."""
     return len(text) <= _LONGEST_HOST + len(":65535") and _parses(text)
 
 

@@ -1,4 +1,4 @@
-"""The pieces of a body that have come and were not taken, and what they cost."""
+"""A queue of body pieces that were received and not read yet, and the memory that they take."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -116,7 +116,7 @@ def last_chunk(trailers: Iterable[Header]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRules:
-    """In what the reading of a request's and an answer's chunks differ."""
+    """The differences between reading a request's chunks and an answer's."""
 
     line: re.Pattern[bytes]
     """A whole line of a chunk's size and extensions, which are the pattern's two groups."""
@@ -211,7 +211,6 @@ class ChunkReader:
                     raise RefusedError(refusals.TOO_MANY_EXTENSIONS)
             at = line.end()
             if not left:
-                self._left = 0
                 if rules.trailers is None:
                     self.done = True
                     return at

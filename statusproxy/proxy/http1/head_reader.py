@@ -96,9 +96,9 @@ class HeadLimits:
     All connections of a server share one object, so that a reload reaches those that are open already.
     """
 
-    __slots__ = ("chunk_rules", "drop_underscores", "fields", "head", "known", "target")
+    __slots__ = ("chunk_rules", "drop_underscores", "head", "headers", "known", "target")
 
-    def __init__(self, *, target: int, head: int, fields: int, drop_underscores: bool = False) -> None:
+    def __init__(self, *, target: int, head: int, headers: int, drop_underscores: bool = False) -> None:
         """`drop_underscores`: fields with `_` in their name are removed before anything reads them.
 
         A gateway that maps header names to variables (CGI, RFC 3875 §4.1.18; WSGI, Rack, PHP) cannot tell
@@ -106,21 +106,21 @@ class HeadLimits:
         """
         self.target = target
         self.head = head
-        self.fields = fields
+        self.headers = headers
         self.drop_underscores = drop_underscores
-        self.chunk_rules = request_rules(head, fields)
+        self.chunk_rules = request_rules(head, headers)
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
 
     def change_to(self, new: "HeadLimits") -> None:
         """Take the values of `new`, for every head that begins from now on."""
-        self.target, self.head, self.fields = new.target, new.head, new.fields
+        self.target, self.head, self.headers = new.target, new.head, new.headers
         self.drop_underscores = new.drop_underscores
         self.chunk_rules = new.chunk_rules
         self.known.clear()  # read under the old limits
 
     def remember(self, data: bytes, head: RequestHead) -> None:
-        """Spare the reading of a good head when it comes again: one on which the connection goes on, as HTTP."""
+        """Cache a good head, so that it is not read again. Only one after which the connection goes on as HTTP."""
         plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
         if plain and len(data) <= _REMEMBERED_SIZE:
             known = self.known
@@ -156,7 +156,7 @@ def read_line(data: bytes, at: int, longest_target: int) -> RequestLine | None:
 
 
 class HeadReader:
-    """Reads one head whose request line is here. It is made anew for each: it knows nothing of what came before."""
+    """Reads one head whose request line is here. A new one is made for each head, so that no state is carried over."""
 
     __slots__ = ("_headers", "_limits", "_line", "_llhttp", "_tail", "allowed", "head")
 
@@ -233,8 +233,8 @@ class HeadReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head."""
-        if len(self._headers) >= self._limits.fields:
-            raise RefusedError(refusals.too_many_fields(self._limits.fields))
+        if len(self._headers) >= self._limits.headers:
+            raise RefusedError(refusals.too_many_fields(self._limits.headers))
         self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
@@ -285,7 +285,7 @@ def _judge_line(data: bytes, at: int, longest_target: int) -> None:
 
 
 def _obey(head: RequestHead) -> None:
-    """Set what the ruling fields say of the framing (RFC 9112 §6), and refuse what llhttp leaves open."""
+    """Take the framing from the fields that rule it (RFC 9112 §6), and refuse what llhttp does not check."""
     if b"#" in head.target or not (
         head.target.startswith(b"/")
         or (head.target == b"*" and head.method == "OPTIONS")
@@ -303,7 +303,7 @@ def _obey(head: RequestHead) -> None:
                 raise RefusedError(refusals.HOST_INVALID)
         elif key == b"connection":
             if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
-                head.keep_alive = False  # whatever else it says: llhttp takes the last word
+                head.keep_alive = False  # `close` wins; llhttp goes by the last word
         elif key == b"content-length":
             head.length = request_length(value)
             if value.startswith(b"0") and len(value) > 1:

@@ -1,4 +1,4 @@
-"""Requests as they come off the wire: bytes in, events out; what a connection may hold beside its heads.
+"""The parser of requests: bytes in, events out. Bytes beyond the current request are kept within bounds.
 
 Heads are read by `head_reader`, chunks by `framing`. Here is what follows what: requests one behind the other, their
 bodies, a switch of protocols, the end. The verdict on a message never depends on where the network cuts the bytes. No
@@ -142,7 +142,7 @@ class RequestParser:
 
     @property
     def in_head(self) -> bool:
-        """Whether a request has begun whose head is not complete. Empty lines before it are nothing of it."""
+        """Whether a request has begun whose head is not complete. Empty lines before a request do not begin one."""
         return self._state is _HEAD or (self._state is _BETWEEN and self._rest not in {b"", b"\r"})
 
     @property
@@ -243,7 +243,7 @@ class RequestParser:
             self._left = head.length or 0
 
     def _after_message(self, head: RequestHead) -> None:
-        """A request is whole: what may follow it?"""
+        """A request is whole: decide what may follow it."""
         if head.upgrade or head.method == "CONNECT":
             self._state = _State.SWITCHED
             self._events.append(SWITCHED)

@@ -1,4 +1,4 @@
-"""A gateway's answer as it comes off the wire: heads by llhttp, the body by its framing, all of it within limits.
+"""The parser of a gateway's answer: heads by llhttp, the body by its framing, all of it within limits.
 
 llhttp (through `httptools`) is given heads and trailers only, cut off where they end, so their bytes are counted
 exactly. Each limit gives the same verdict however the bytes are cut into segments. No sockets, no event loop and no
@@ -70,7 +70,7 @@ def head_end(before: bytes, data: bytes) -> int:
 
 
 class ResponseParser:
-    """Reads one answer, interim ones before it included; made anew for each exchange: nothing of it can reach the next.
+    """Reads one answer with its interim ones. A new one is made for each exchange, so that no state is carried over.
 
     The heads together may have `limit` bytes, interim ones included, and the trailers as many again. After each `feed`
     and `go_on` the attributes say what has come.
@@ -214,14 +214,11 @@ class ResponseParser:
             refused = cause.refusal if isinstance(cause, RefusedError) else refusals.grammar(error)
         if refused is not None:
             raise RefusedError(refused)
-        if end < 0:
-            self._before = (self._before + piece[-3:])[-3:]
-        elif self._before:
-            self._before = b""
+        self._before = (self._before + piece[-3:])[-3:] if end < 0 else b""
         return rest
 
     def _within_limits(self, piece: bytes) -> tuple[bytes, Refusal]:
-        """What of `piece` is within the limits, as what is wrong with it is told first; and which limit it passed."""
+        """The part of `piece` within the limits, whose errors come first, and the limit that the rest exceeds."""
         section = "trailers" if self._trailing else "head"
         small = piece[: self._limit - self._size + len(piece)]  # the count holds all of the piece already
         lines = MOST_LINES - self._lines + piece.count(b"\n")

@@ -140,9 +140,9 @@ class AnswerBody:
         """The answer is whole: hold its rest here, and give the connection back."""
         answer = self._answer
         if answer is None or self._reading:
-            return  # whoever reads does it then
+            return  # the reader does it then
         if answer.error is not None:
-            return  # it failed before the connection's end, which would be taken for its own
+            return  # it failed; the end of the connection must not count as the end of the answer
         size = self._collected + answer.parser.body.held
         if size > SMALL:
             if not self._room.take(size):

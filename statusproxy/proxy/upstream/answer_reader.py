@@ -21,7 +21,7 @@ _WORTH_A_WRITE: Final = 64 * 1024
 
 
 class AnswerReader:
-    """Made anew for each exchange, so that nothing of one answer can reach the next."""
+    """Reads one exchange's answer. A new one is made for each exchange, so that no state is carried over."""
 
     __slots__ = (
         "_deadline",
@@ -130,7 +130,7 @@ class AnswerReader:
 
     @property
     def waited_for(self) -> bool:
-        """Whether somebody waits for more of the answer now."""
+        """Whether a reader waits for more of the answer now."""
         return self._waiter is not None
 
     def fail(self, error: UpstreamError) -> None:
@@ -140,7 +140,7 @@ class AnswerReader:
         self.wake()
 
     def finish(self, exc: Exception | None) -> None:
-        """The connection is lost by `exc` (None: in order), and all that had come was parsed: is the answer whole?"""
+        """The connection is lost by `exc` (None: in order) and all data was parsed: see whether the answer is whole."""
         parser = self.parser
         if exc is None and parser.until_close:
             parser.complete = True

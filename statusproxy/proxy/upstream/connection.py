@@ -18,7 +18,7 @@ from statusproxy.proxy.upstream.answer_reader import AnswerReader
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.keep_alive import DEFAULT_IDLE, promised_idle
 from statusproxy.proxy.upstream.paced_writing import PacedWriting
-from statusproxy.proxy.upstream.salvage import unread
+from statusproxy.proxy.upstream.receive_buffer import unread
 
 if TYPE_CHECKING:
     from statusproxy.proxy.upstream.pool import Pool
@@ -194,7 +194,7 @@ class UpstreamConnection(PacedWriting):
             return
         answer = self._answer
         if answer is None or answer.parser.complete:
-            # Bytes that no request asked for: whose answer they are cannot be told, so nobody gets them.
+            # Bytes that no request asked for. They could be the answer to any request, so they are dropped.
             self.abort()
             return
         answer.feed(data)
@@ -211,7 +211,7 @@ class UpstreamConnection(PacedWriting):
             answer.finish(self._lost[0])
 
     def _look(self, answer: AnswerReader) -> None:
-        """Something came: is it in order, is it all, does the gateway have to wait?"""
+        """Something came: see whether it is in order, whether it is all, and whether the gateway has to wait."""
         parser = answer.parser
         if answer.error is not None or parser.behind:
             self.abort()

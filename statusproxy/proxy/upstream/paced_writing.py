@@ -1,4 +1,4 @@
-"""Writing at the pace of the other side: the half of a connection that knows whether its transport takes more."""
+"""Flow control of writing: the half of a connection that knows whether its transport takes more."""
 
 import asyncio
 from collections.abc import Callable

@@ -108,12 +108,12 @@ class Pool:
 
     def set_apart(self, connection: UpstreamConnection) -> None:
         """A connection has become a tunnel: its place is free for another."""
-        if not connection.closed:  # else nobody would tell us of its end any more
+        if not connection.closed:  # else `lost` was called already
             self._apart.add(connection)
         self._free(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
-        """A connection has ended, by whoever's hand."""
+        """A connection has ended, closed by either side."""
         self._apart.discard(connection)
         if connection in self._busy:
             self._free(connection)

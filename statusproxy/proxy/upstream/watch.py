@@ -1,4 +1,4 @@
-"""Whether the gateway can be reached: looked at when the service starts and when a request could not reach it.
+"""The gateway's reachability: checked at the start and when a request could not reach it.
 
 A gateway that answers is never asked: requests show that it does. One that does not is tried until it does, so that its
 return is told as well.

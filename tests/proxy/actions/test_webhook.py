@@ -21,8 +21,8 @@ from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
+from tests.proxy.compressed import COMPRESSORS
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
-from tests.proxy.test_decoders import FOLD
 
 PATH = "/v1/webhooks/receive"
 
@@ -77,26 +77,26 @@ async def test_a_chunked_event_counts(origin: Origin, proxy: Running) -> None:
 
 
 async def test_a_compressed_event_counts_and_passes_compressed(origin: Origin, proxy: Running) -> None:
-    folded = gzip.compress(event())
-    await post(proxy, folded, "Content-Encoding: gzip")
+    compressed = gzip.compress(event())
+    await post(proxy, compressed, "Content-Encoding: gzip")
     assert lost(proxy) == ["sales"]
-    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (folded, b"gzip")
+    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (compressed, b"gzip")
 
 
 @pytest.mark.parametrize("coding", ["deflate", "br", "zstd"])
 async def test_an_event_in_another_coding_counts_and_passes_in_it(origin: Origin, proxy: Running, coding: str) -> None:
     name = {"deflate": "zlib"}.get(coding, coding)
-    folded = FOLD[name][1](event())
-    await post(proxy, folded, f"Content-Encoding: {coding}")
+    compressed = COMPRESSORS[name][1](event())
+    await post(proxy, compressed, f"Content-Encoding: {coding}")
     assert lost(proxy) == ["sales"]
-    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (folded, coding.encode())
+    assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (compressed, coding.encode())
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 async def test_an_event_of_several_members_counts(proxy: Running, coding: str) -> None:
     """RFC 1952 §2.2: a gzip file is a series of members. All are read."""
-    fold, body = FOLD[coding][1], event()
-    await post(proxy, fold(body[:20]) + fold(b"") + fold(body[20:]), f"Content-Encoding: {coding}")
+    compress, body = COMPRESSORS[coding][1], event()
+    await post(proxy, compress(body[:20]) + compress(b"") + compress(body[20:]), f"Content-Encoding: {coding}")
     assert lost(proxy) == ["sales"]
 
 

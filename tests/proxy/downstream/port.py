@@ -32,11 +32,11 @@ class Port:
             language="en",
             new_request_id=lambda: "id-1",
             refused=self.refused.append,
-            head_timeout=None,
-            write_timeout=None,
+            request_head_timeout=None,
+            response_body_timeout=None,
             keep_alive=75.0,
             max_connections=2,
-            head_limits=HeadLimits(target=1000, head=4000, fields=20),
+            head_limits=HeadLimits(target=1000, head=4000, headers=20),
             reserve=Reserve(10_000, 10),
         )
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.client_address import LOCAL
-from statusproxy.proxy.downstream import connection as connection_module
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
-from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, State
+from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
@@ -21,10 +20,7 @@ from tests.proxy.loop_clock import LoopClock
 
 async def gone(proxy: Running) -> None:
     """Wait until no connection of a client is left."""
-    clients = proxy.server.clients
-    async with asyncio.timeout(PATIENCE):
-        while clients.connections:  # noqa: ASYNC110 - aiohttp tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: not proxy.server.clients.connections)
 
 
 async def test_a_client_that_leaves_while_its_unwanted_body_is_read_leaves_nothing_behind(
@@ -270,10 +266,10 @@ async def test_requests_are_served_in_turn(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(GET * 3)
     await turns()
-    assert (transport.written, connection.state) == (b"", State.SERVING)
+    assert (transport.written, connection.state) == (b"", ConnectionState.SERVING)
     port.let_go.set()
     await turns(10)
-    assert (transport.written, connection.state) == (b"answer" * 3, State.IDLE)
+    assert (transport.written, connection.state) == (b"answer" * 3, ConnectionState.IDLE)
     assert port.server.requests_count == 3
 
 
@@ -287,28 +283,25 @@ async def test_after_a_failure_inside_the_proxy_the_connection_ends(
     connection, transport = port.connect()
     connection.data_received(GET)
     await turns()
-    assert (transport.is_closing(), connection.state) == (True, State.CLOSED)
+    assert (transport.is_closing(), connection.state) == (True, ConnectionState.CLOSED)
     assert "request failed inside the proxy" in caplog.text
 
 
-async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(
-    port: Port, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection_module, "_UNWANTED", 0.01)
+async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(port: Port, still_clock: LoopClock) -> None:
     port.let_go.set()
     connection, transport = port.connect()
     connection.data_received(POST)
-    async with asyncio.timeout(PATIENCE):
-        while not transport.is_closing():  # noqa: ASYNC110 - a transport tells nobody
-            await asyncio.sleep(0.001)
-    assert transport.written == b"answer"
+    await still_clock.move(9.8)
+    assert not transport.is_closing()
+    await still_clock.move(0.3)
+    assert (transport.written, transport.is_closing()) == (b"answer", True)
 
 
 async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_away(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(b"nonsense\r\n\r\n")
     assert transport.written.startswith(b"HTTP/1.1 400 ")
-    assert (transport.ended, transport.is_closing(), connection.state) == (True, False, State.LINGERING)
+    assert (transport.ended, transport.is_closing(), connection.state) == (True, False, ConnectionState.LINGERING)
     assert not connection.eof_received()
     connection.data_received(GET)
     assert port.refused == ["bad_request"]
@@ -388,7 +381,7 @@ async def test_a_client_that_gives_its_place_up_within_a_head_is_told(port: Port
     begun.give_way()
     assert (first.written, first.is_closing()) == (b"", True)
     assert second.written.startswith(b"HTTP/1.1 503 ")
-    assert (second.is_closing(), len(port.server.places)) == (True, 0)
+    assert (second.is_closing(), len(port.server.admission)) == (True, 0)
 
 
 @pytest.mark.parametrize(("unsent", "unread", "may_go"), [(0, b"", True), (1, b"", False), (0, b"GET", False)])
@@ -402,6 +395,150 @@ async def test_a_client_may_go_when_no_byte_would_be_lost(port: Port, unsent: in
     assert connection.may_go  # half a head may be cut off
     connection.force_close()
     assert connection.may_go
+
+
+async def test_a_client_is_idle_when_it_was_answered_and_asks_for_nothing(port: Port) -> None:
+    port.server.max_connections = 10
+    new, _ = port.connect()
+    answered, _ = await port.answered()
+    begun, _ = await port.answered()
+    begun.data_received(b"GET /")
+    unsent, transport = await port.answered()
+    transport.unsent = 1
+    serving, _ = await port.asks()
+    switched, _ = await port.asks()
+    switched.take_over(lambda _: None)
+    assert [one.idle for one in (new, answered, begun, unsent, serving, switched)] == [False, True, *[False] * 4]
+    transport.unsent = 0
+
+
+async def test_what_begins_behind_a_request_in_one_piece_waits_for_its_answer(port: Port) -> None:
+    connection, transport = port.connect()
+    connection.data_received(GET + b"GET /")
+    assert connection.state is ConnectionState.SERVING
+    port.let_go.set()
+    await turns()
+    assert (transport.written, connection.state) == (b"answer", ConnectionState.HEAD)
+
+
+async def test_an_empty_line_behind_a_request_begins_no_head(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(GET + b"\r\n")
+    await turns()
+    assert (transport.written, connection.state) == (b"answer", ConnectionState.IDLE)
+
+
+async def test_of_many_requests_at_once_one_a_turn_is_served(port: Port) -> None:
+    port.let_go.set()
+    connection, _ = port.connect()
+    await turns()
+    connection.data_received(GET * 5)
+    counts = []
+    for _ in range(7):
+        await turns(1)
+        counts.append(port.server.requests_count)
+    assert counts == [1, 2, 3, 4, 5, 5, 5]
+
+
+async def test_after_an_answer_that_ends_the_connection_nothing_more_is_served(port: Port) -> None:
+    async def last(request: ClientRequest) -> bool:
+        await port.answer(request)
+        return False
+
+    port.handler = last
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(GET * 2)
+    await turns(5)
+    assert (transport.written, transport.is_closing(), connection.state) == (b"answer", True, ConnectionState.CLOSED)
+
+
+async def test_when_its_tunnel_has_ended_the_connection_ends(port: Port) -> None:
+    async def switch(request: ClientRequest) -> bool:
+        request.connection.take_over(lambda _: None)
+        await port.let_go.wait()
+        return True
+
+    port.handler = switch
+    connection, transport = port.connect()
+    connection.data_received(UPGRADE)
+    await turns()
+    assert (transport.is_closing(), connection.state) == (False, ConnectionState.TUNNEL)
+    port.let_go.set()
+    await turns(5)
+    assert (transport.is_closing(), connection.state, port.server.requests_count) == (True, ConnectionState.CLOSED, 1)
+
+
+async def test_a_tunnel_that_its_taker_closes_at_the_clients_end_does_not_stay_open(port: Port) -> None:
+    async def switch(request: ClientRequest) -> bool:
+        request.connection.take_over(lambda data: request.connection.force_close())
+        await asyncio.Event().wait()
+        return True
+
+    port.handler = switch
+    connection, transport = port.connect()
+    connection.data_received(UPGRADE)
+    await turns()
+    assert not connection.eof_received()
+    assert transport.is_closing()
+
+
+async def test_a_connection_that_was_lost_is_never_told_to_read_again(port: Port) -> None:
+    async def read(request: ClientRequest) -> bool:
+        await port.let_go.wait()
+        await request.content.readany()
+        return True
+
+    port.handler = read
+    connection, transport = port.connect()
+    connection.data_received(POST.replace(b": 4", b": 600000") + b"x" * 600_000)
+    await turns()
+    connection.connection_lost(None)
+    port.let_go.set()
+    await turns(5)
+    assert not transport.is_reading()
+
+
+async def test_a_refused_client_counts_and_keeps_its_place_while_it_reads_why(port: Port) -> None:
+    refused = [port.connect() for _ in range(2)]
+    for connection, _ in refused:
+        connection.data_received(b"nonsense\r\n\r\n")
+    assert port.server.requests_count == 2
+    newcomer, _ = port.connect()
+    assert newcomer.state is ConnectionState.CLOSED
+    assert [transport.is_closing() for _, transport in refused] == [False, False]
+
+
+async def test_who_was_answered_gives_way_before_who_has_begun_to_ask(port: Port) -> None:
+    begun, head = await port.answered()
+    begun.data_received(b"GET /")
+    _, idle = await port.answered()
+    port.connect()
+    assert (head.is_closing(), idle.is_closing()) == (False, True)
+
+
+async def test_a_body_that_is_whole_is_let_go_with_its_connection(port: Port) -> None:
+    port.let_go.set()
+    connection, _ = port.connect()
+    connection.data_received(POST + b"body")
+    connection.connection_lost(None)
+    await turns()
+    assert connection._reader.body is NO_BODY
+
+
+async def test_a_connection_that_has_ended_leaves_no_task(port: Port) -> None:
+    await turns()
+    before = asyncio.all_tasks()
+    closed, _ = port.connect()
+    lost, _ = await port.answered()
+    await turns()
+    assert len(asyncio.all_tasks()) == len(before) + 2
+    closed.force_close()
+    lost.connection_lost(None)
+    await turns()
+    assert asyncio.all_tasks() == before
+    assert port.server.connections == [closed]  # asyncio tells later that it is lost
 
 
 # ---- its times ----
@@ -419,7 +556,7 @@ class Timed:
 
 @pytest.fixture
 def timed(port: Port, monkeypatch: pytest.MonkeyPatch) -> Timed:
-    port.server.head_timeout = 30.0
+    port.server.request_head_timeout = 30.0
     port.let_go.set()
     return Timed(port, monkeypatch)
 
@@ -434,7 +571,7 @@ async def test_who_says_nothing_is_closed_without_a_word(timed: Timed) -> None:
 async def test_a_first_head_has_its_time_from_the_connections_beginning(timed: Timed) -> None:
     timed.clock.move(20.0)
     timed.connection.data_received(b"\r\n")
-    assert timed.connection.state is State.IDLE
+    assert timed.connection.state is ConnectionState.IDLE
     timed.connection.data_received(b"GET /")
     timed.clock.move(9.9)
     timed.connection.data_received(b"a")
@@ -464,7 +601,7 @@ async def test_a_head_that_began_behind_a_request_has_its_time_from_its_answer(t
     assert not timed.transport.is_closing()
     timed.port.let_go.set()
     await turns()
-    assert timed.connection.state is State.HEAD
+    assert timed.connection.state is ConnectionState.HEAD
     timed.clock.move(29.9)
     assert not timed.transport.is_closing()
     timed.clock.move(0.2)
@@ -481,7 +618,7 @@ async def test_an_idle_connection_is_closed_after_its_time(timed: Timed) -> None
 
 
 async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
-    timed.port.server.head_timeout = None
+    timed.port.server.request_head_timeout = None
     timed.connection.data_received(GET)
     await turns()
     timed.connection.data_received(b"GET /")
@@ -490,7 +627,7 @@ async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
 
 
 async def test_without_any_times_a_silent_client_stays(timed: Timed) -> None:
-    timed.port.server.head_timeout = None
+    timed.port.server.request_head_timeout = None
     timed.port.server.keep_alive = 0.0
     _, transport = timed.port.connect()
     timed.clock.move(1000.0)
@@ -503,6 +640,12 @@ async def test_a_refused_client_is_cut_off_two_seconds_later(timed: Timed) -> No
     assert (timed.transport.ended, timed.transport.is_closing()) == (True, False)
     timed.clock.move(0.2)
     assert timed.transport.is_closing()
+
+
+async def test_a_connection_that_was_closed_keeps_no_timer(timed: Timed) -> None:
+    assert len(timed.clock.timers) == 1
+    timed.connection.force_close()
+    assert timed.clock.timers == []
 
 
 # ---- its end ----
@@ -519,22 +662,45 @@ async def test_a_shutdown_lets_a_request_end_and_serves_no_other(port: Port) -> 
     assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
 
 
-async def test_a_shutdown_ends_the_wait_for_a_body(port: Port) -> None:
+async def test_a_shutdown_ends_the_wait_for_a_body_and_then_cancels(port: Port, still_clock: LoopClock) -> None:
+    """Each after the time that was given."""
     ended: list[str] = []
 
     async def read(request: ClientRequest) -> bool:
         try:
             await request.content.readany()
         except asyncio.CancelledError:
+            ended.append("no body")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
             ended.append("cancelled")
+            raise
         return False
 
     port.handler = read
     connection, transport = port.connect()
     connection.data_received(POST)
     await turns()
-    await connection.shutdown(0.01)
-    assert (ended, transport.is_closing()) == (["cancelled"], True)
+    ending = asyncio.create_task(connection.shutdown(5.0))
+    told = []
+    for seconds in (4.9, 0.2, 4.7, 0.3):
+        await still_clock.move(seconds)
+        told.append((list(ended), transport.is_closing()))
+    assert told == [([], False), (["no body"], False), (["no body"], False), (["no body", "cancelled"], True)]
+    await ending
+
+
+async def test_a_request_that_is_whole_is_cancelled_by_a_shutdown_at_once_after_its_time(
+    port: Port, still_clock: LoopClock
+) -> None:
+    connection, transport = await port.asks()
+    ending = asyncio.create_task(connection.shutdown(5.0))
+    await still_clock.move(4.9)
+    assert (transport.is_closing(), ending.done()) == (False, False)
+    await still_clock.move(0.2)
+    assert (transport.is_closing(), connection.state) == (True, ConnectionState.CLOSED)
+    await ending
 
 
 @pytest.mark.parametrize(("unfinished", "unsent", "cut_off"), [(False, 0, False), (True, 0, True), (False, 1, True)])
@@ -564,13 +730,13 @@ async def test_a_shutdown_closes_no_connection_that_its_client_has_just_ended(po
     await turns()
     transport.close()  # as asyncio's TLS does, a turn before it tells of the loss
     await connection.shutdown(0.0)
-    assert (connection.state, connection.unsent, transport.aborted) == (State.CLOSED, False, False)
+    assert (connection.state, connection.unsent, transport.aborted) == (ConnectionState.CLOSED, False, False)
 
 
 async def test_a_client_without_a_place_has_nothing_to_shut_down(port: Port) -> None:
     connection = port.server()
     await connection.shutdown(0.0)
-    assert connection.state is State.CLOSED
+    assert connection.state is ConnectionState.CLOSED
 
 
 async def test_a_request_without_a_body_has_an_empty_one(port: Port) -> None:
@@ -595,7 +761,7 @@ async def test_a_client_for_whom_there_is_no_place_is_not_served(port: Port) -> 
     for _ in range(2):
         await port.asks()
     connection, transport = port.connect()
-    assert (connection.connected, connection.state) == (False, State.CLOSED)
+    assert (connection.connected, connection.state) == (False, ConnectionState.CLOSED)
     assert transport.protocol is not connection
 
 
@@ -615,7 +781,7 @@ async def test_a_body_that_nobody_read_is_forgotten(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(POST + b"body" + GET)
     await turns(5)
-    assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+    assert (transport.written, connection.state) == (b"answer" * 2, ConnectionState.IDLE)
 
 
 async def test_a_large_body_that_nobody_read_does_not_keep_its_client_waiting(port: Port) -> None:
@@ -632,7 +798,7 @@ async def test_a_connection_that_was_closed_serves_nothing_more(port: Port) -> N
     connection.force_close()
     connection.data_received(GET)
     await turns()
-    assert (connection.state, port.server.requests_count) == (State.CLOSED, 0)
+    assert (connection.state, port.server.requests_count) == (ConnectionState.CLOSED, 0)
 
 
 async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:
@@ -643,12 +809,12 @@ async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:
     assert transport.written == b"answer"
     connection.data_received(b"dy" + GET)
     await turns(5)
-    assert (transport.written, connection.state) == (b"answer" * 2, State.IDLE)
+    assert (transport.written, connection.state) == (b"answer" * 2, ConnectionState.IDLE)
 
 
 @pytest.mark.parametrize("seconds", [None, 12.5])
 async def test_the_kernel_looks_for_clients_that_died_or_never_read(port: Port, seconds: float | None) -> None:
-    port.server.write_timeout = seconds
+    port.server.response_body_timeout = seconds
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as tcp:
         port.connect(StandInTransport(tcp.getsockname(), near=tcp))
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -44,6 +44,7 @@ def test_it_can_be_moved_to_a_later_time(case: Case) -> None:
 def test_it_can_be_moved_to_an_earlier_time(case: Case) -> None:
     case.deadline.set(130.0)
     case.deadline.set(110.0)
+    assert len(case.clock.timers) == 1
     case.clock.move(50.0)
     assert case.passed == [110.0]
 

@@ -7,24 +7,24 @@ import os
 import resource
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from statusproxy.proxy.downstream import descriptors
 from statusproxy.proxy.downstream.descriptors import Reserve, needed, warn_if_too_few
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE, Message, Origin, Wire, get
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, get, until
 
 #: Open files that the program under test may have: few, so that a test can use them up.
 FEW = 256
 
 
 def test_the_need_counts_a_tunnel_s_second_connection() -> None:
-    assert needed(4096, 512) > 2 * 4096 + 512
+    assert needed(4096, 512) == 2 * 4096 + 512 + 128
 
 
 def test_too_low_a_limit_is_warned_of_with_both_numbers(
@@ -37,8 +37,10 @@ def test_too_low_a_limit_is_warned_of_with_both_numbers(
     assert str(needed(4096, 512)) in line
     assert "LimitNOFILE" in line
     caplog.clear()
-    warn_if_too_few(100, 100)
+    warn_if_too_few(398, 100)
     assert caplog.messages == []
+    warn_if_too_few(398, 101)
+    assert len(caplog.messages) == 1
 
 
 @pytest.fixture
@@ -109,6 +111,61 @@ def test_each_client_that_was_closed_frees_one(monkeypatch: pytest.MonkeyPatch) 
     assert not reserve.short(10)
 
 
+@pytest.mark.parametrize(("freed", "short"), [(0, True), (35, True), (36, False)])
+def test_where_nothing_can_be_counted_those_that_come_and_go_tell(
+    monkeypatch: pytest.MonkeyPatch, freed: int, short: bool
+) -> None:
+    """The first shows that 801 are in use, the second is one more; with 768 the reserve begins."""
+    monkeypatch.setattr(descriptors, "open_now", lambda: None)
+    reserve = Reserve(1024, 512)
+    assert reserve.short(800)
+    assert reserve.short(768)
+    for _ in range(freed):
+        reserve.freed()
+    assert reserve.short(10) is short
+
+
+def test_before_anybody_is_refused_what_is_in_use_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_use: int | None = None
+    monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
+    reserve = Reserve(1024, 512)
+    assert reserve.short(768)
+    for _ in range(2):
+        reserve.freed()
+    in_use = 767
+    assert not reserve.short(10)
+
+
+def test_with_plenty_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 1024)
+    reserve = Reserve(1024, 512)
+    assert not any(reserve.short(10) for _ in range(2000))
+
+
+@pytest.mark.parametrize(("in_use", "followed"), [(672, 672), (671, 0)])
+def test_below_seven_eighths_of_what_clients_may_have_it_is_plenty_again(
+    monkeypatch: pytest.MonkeyPatch, in_use: int, followed: int
+) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
+    reserve = Reserve(1024, 512)
+    assert not reserve.short(768)
+    assert reserve._in_use == followed
+
+
+def test_half_of_a_small_reserve_is_for_those_that_wait_for_a_refusal() -> None:
+    assert Reserve(256, 512).refused_at_once == 32
+
+
+def test_after_an_accept_without_a_descriptor_all_are_taken_to_be_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: None)
+    reserve, loop = Reserve(1024, 512), asyncio.new_event_loop()
+    try:
+        reserve.handle_exception(loop, {"message": "no", "exception": OSError(errno.EMFILE, "no"), "socket": 1})
+    finally:
+        loop.close()
+    assert reserve.short(10)
+
+
 def test_a_connection_whose_number_lies_in_the_reserve_shows_that_the_rest_is_in_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -133,20 +190,28 @@ def test_low_numbers_that_became_free_do_not_hide_that_the_reserve_is_in_use(mon
     assert not reserve._in_use  # plenty again: nothing more is counted
 
 
-def test_counting_takes_little_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = 0
+class Clock:
+    """The clock of the module under test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(descriptors, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+
+def test_counting_takes_a_twentieth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, counted = Clock(monkeypatch), list[float]()
 
     def count() -> int:
-        nonlocal counted
-        counted += 1
-        time.sleep(0.005)
+        counted.append(clock.now)
+        clock.now += 0.5
         return 900
 
     monkeypatch.setattr(descriptors, "open_now", count)
     reserve = Reserve(1024, 512)
-    for _ in range(1000):
+    for _ in range(45):
         assert reserve.short(900)
-    assert counted == 1
+        clock.now += 0.5
+    assert counted == [1000.0, 1010.5, 1021.0]
 
 
 def test_a_high_limit_keeps_no_more_back_than_the_gateway_may_need(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,10 +224,18 @@ def test_a_high_limit_keeps_no_more_back_than_the_gateway_may_need(monkeypatch: 
 
 def test_a_shortage_is_told_once_a_minute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(descriptors, "open_now", lambda: 1001)
-    reserve = Reserve(1024, 512)
+    clock, reserve = Clock(monkeypatch), Reserve(1024, 512)
+    told = (
+        "the process has nearly as many files open as it may: idle clients are closed and new ones refused; "
+        "raise the limit of open files"
+    )
     for _ in range(1000):
         reserve.short(1000)
-    assert len(caplog.messages) == 1
+    assert caplog.messages == [told]
+    clock.now += 60.0
+    reserve.short(1000)
+    assert caplog.messages == [told, f"{told} (and 999 times since this was last said)"]
+    assert [getattr(line, "more", None) for line in caplog.records] == [0, 999]
 
 
 async def test_an_accept_without_a_descriptor_is_told_in_the_same_line_and_other_errors_as_ever(
@@ -199,13 +272,18 @@ class Program:
                     await client.send(wire)
                     return await client.message()
                 except (ConnectionError, asyncio.IncompleteReadError):
-                    await asyncio.sleep(0.05)
+                    pass
                 finally:
                     await client.close()
 
     def lines(self, words: str) -> int:
         """How many lines of its log have these words."""
         return sum(words in line for line in self.log.read_text().splitlines())
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether it waits in the kernel for something to happen: what tries again and again always runs."""
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
     def processor_seconds(self) -> float:
         """Processor time it has used."""
@@ -222,10 +300,13 @@ async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin
         f"gateway: {origin.url}\nlisten: 127.0.0.1:{port}\nadmin: {{listen: null}}\nstate: {{url: 'memory:'}}\n"
         "webhooks: [{path: /tap, forward: false}]\n"
     )
-    environment = dict(os.environ)
+    environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "ready")}
     if request.param == "asyncio":
         (tmp_path / "uvloop.py").write_text("raise ImportError\n")
         environment["PYTHONPATH"] = f"{tmp_path}:{Path(descriptors.__file__).parents[3]}"
+    ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ready.bind(str(tmp_path / "ready"))
+    ready.setblocking(False)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with log.open("w") as output:
         process = await asyncio.create_subprocess_exec(
@@ -235,12 +316,14 @@ async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin
         )  # fmt: skip
     running = Program(process, port, log)
     try:
-        async with asyncio.timeout(PATIENCE):
-            while not running.lines("listening on"):
-                assert process.returncode is None, log.read_text()
-                await asyncio.sleep(0.02)
+        told = asyncio.create_task(asyncio.get_running_loop().sock_recv(ready, 4096))
+        ended = asyncio.create_task(process.wait())
+        await asyncio.wait([told, ended], timeout=3 * PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        assert told.done(), log.read_text()
+        assert b"READY=1" in told.result()
         yield running
     finally:
+        ready.close()
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
@@ -253,8 +336,8 @@ async def test_silent_connections_beyond_all_descriptors_keep_nobody_out(program
     used = program.processor_seconds()
     for _ in range(20):
         assert (await program.ask(get())).status == 200
-        await asyncio.sleep(0.05)
-    assert program.processor_seconds() - used < 0.5  # of more than a second: it waits, and does not try again and again
+        await until(lambda: program.sleeps)
+    assert program.processor_seconds() - used < 0.5
     assert program.lines("idle clients are closed and new ones refused") == 1
     assert program.lines("Traceback") == 0
     for client in held:
@@ -275,5 +358,5 @@ async def test_with_all_descriptors_at_work_a_newcomer_is_refused_and_served_aga
     for client in held:
         client.reset()
     async with asyncio.timeout(PATIENCE):
-        while (await program.ask(get())).status != 200:  # noqa: ASYNC110 - another process: nothing tells
-            await asyncio.sleep(0.05)
+        while (await program.ask(get())).status != 200:
+            pass

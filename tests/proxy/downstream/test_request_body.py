@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream import request_body
 from statusproxy.proxy.downstream.body_buffer import BrokenBodyError
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.site import Limits, Timeouts
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.loop_clock import LoopClock
 
 WEBHOOK = "/v1/webhooks/receive"
 LOST = b'{"event":"status-find","session":"sales","status":"browserClose"}'
@@ -124,9 +124,12 @@ def upload(
     version: tuple[int, int] = (1, 1),
     limit: int | None = None,
     connected: bool = True,
+    rate: int | None = None,
+    grace: float = 0.0,
+    read: float | None = None,
     write: float | None = None,
 ) -> Upload:
-    """The body of a request with this content."""
+    """The body of a request with this content; `read` and `write` are seconds for the client and the gateway."""
     request: Any = SimpleNamespace(
         content=content,
         version=version,
@@ -134,7 +137,8 @@ def upload(
         connection=SimpleNamespace(transport=object() if connected else None),
     )
     site: Any = SimpleNamespace(
-        limits=Limits(body=limit, min_rate=None), timeouts=Timeouts(request_body=None, response_body=write)
+        limits=Limits(body=limit, min_rate=rate),
+        timeouts=Timeouts(request_body=read, response_body=write, min_rate_grace=grace),
     )
     return Upload(request, site)
 
@@ -208,6 +212,11 @@ async def test_nothing_is_waited_for_of_a_body_that_is_held_back(
     assert not body.held_back
 
 
+async def test_a_body_that_is_here_waits_for_no_permission() -> None:
+    body = upload(Content(b"hello", whole=True), expect=b"100-continue")
+    assert (body.held_back, await body.begin(), body.held_back) == (True, b"hello", False)
+
+
 async def test_the_rest_is_carried_as_it_comes_and_the_request_is_done_with_its_last_byte() -> None:
     content, gateway, ended = Content(b"a" * ENOUGH), Gateway(), list[bool]()
 
@@ -238,6 +247,7 @@ async def test_when_the_gateway_takes_no_more_the_rest_is_for_the_observers_alon
     content.come(b"rest", whole=True)
     await task
     assert (gateway.written, gateway.request_done, observer.fed) == ([], False, b"rest")
+    assert observer.caught_up == 1
 
 
 async def test_where_nobody_observes_it_is_left_where_it_is() -> None:
@@ -261,15 +271,6 @@ async def test_a_gateway_that_stops_reading_is_waited_for() -> None:
     gateway.taken.set()
     await task
     assert gateway.written == [b"one", b"two"]
-
-
-async def test_a_gateway_that_stops_reading_for_too_long_is_given_up() -> None:
-    content, gateway = Content(), Gateway()
-    gateway.writing_paused = True
-    task = carried(upload(content, write=0.0), gateway)
-    content.come(b"one")
-    await task
-    assert gateway.given_up == "gateway_timeout"
 
 
 @pytest.mark.parametrize(
@@ -326,12 +327,221 @@ async def test_a_request_whose_body_was_read_whole_is_never_given_up() -> None:
     assert (gateway.request_done, gateway.given_up) == (False, None)
 
 
-async def test_a_chunked_piece_is_held_for_a_moment_and_goes_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_body, "_HOLD", 0.0)
-    content = Content(b"one")
+async def test_a_chunked_piece_goes_on_a_second_after_it_came(still_clock: LoopClock) -> None:
+    """With what came in that time, which is no new beginning of it."""
+    content = Content()
     body = upload(content, chunked=True)
-    assert await body.begin() == b"3\r\none\r\n"
-    assert (body.whole, body.received) == (False, 3)
+    begun = asyncio.ensure_future(body.begin())
+    await still_clock.move(100)
+    content.come(b"one")
+    await still_clock.move(0.6)
+    content.come(b"two")
+    await still_clock.move(0.2)
+    assert not begun.done()
+    await still_clock.move(0.3)
+    assert begun.done()
+    assert await begun == b"6\r\nonetwo\r\n"
+    assert (body.whole, body.received) == (False, 6)
+
+
+async def test_of_a_large_body_no_more_than_enough_is_waited_for() -> None:
+    content = Content(b"a" * (ENOUGH - 1))
+    body = upload(content)
+    begun = asyncio.ensure_future(body.begin())
+    await asyncio.sleep(0)
+    assert not begun.done()
+    content.come(b"b")
+    assert await begun == b"a" * (ENOUGH - 1) + b"b"
+    assert (body.received, body.unread) == (ENOUGH, True)
+
+
+async def test_a_permission_that_comes_after_the_stop_changes_nothing() -> None:
+    body = upload(Content(), expect=b"100-continue", read=60.0)
+    assert await body.begin() == b""
+    task = carried(body, Gateway())
+    await asyncio.sleep(0)
+    await body.stop()
+    body.permitted()
+    assert (task.cancelled(), body.held_back) == (True, False)
+
+
+# ---- its times ----
+
+
+async def failure(task: asyncio.Future[Any]) -> str:
+    """The code that a task which has just ended failed with."""
+    assert task.done()
+    with pytest.raises(UpstreamError) as error:
+        await task
+    return error.value.code
+
+
+@pytest.mark.parametrize(
+    ("sent", "read", "rate", "grace", "seconds"),
+    [
+        (b"x" * 500, None, 1000, 2.0, 2.0),
+        (b"x" * 5000, None, 1000, 2.0, 5.0),
+        (b"x" * 5000, 3.0, 1000, 2.0, 3.0),
+        (b"x" * 5000, 8.0, 1000, 2.0, 5.0),
+        (b"x" * 5000, 8.0, None, 2.0, 8.0),
+        (b"", 8.0, None, 2.0, 8.0),
+    ],
+)
+async def test_a_client_that_stops_sending_is_given_up_after_its_time(
+    still_clock: LoopClock, sent: bytes, read: float | None, rate: int | None, grace: float, seconds: float
+) -> None:
+    """Whichever is over first: the time for silence, or what came with the head and is paid for by it."""
+    begun = asyncio.ensure_future(upload(Content(sent), read=read, rate=rate, grace=grace).begin())
+    await still_clock.move(seconds - 0.2)
+    assert not begun.done()
+    await still_clock.move(0.3)
+    assert await failure(begun) == "request_body_incomplete"
+
+
+async def test_a_chunked_piece_is_not_held_for_longer_than_its_client_may_be_silent(still_clock: LoopClock) -> None:
+    begun = asyncio.ensure_future(upload(Content(b"one"), chunked=True, read=0.5).begin())
+    await still_clock.move(0.4)
+    assert not begun.done()
+    await still_clock.move(0.2)
+    assert await failure(begun) == "request_body_incomplete"
+
+
+async def test_a_chunked_piece_goes_on_before_its_client_is_given_up(still_clock: LoopClock) -> None:
+    begun = asyncio.ensure_future(upload(Content(b"one"), chunked=True, read=3.0).begin())
+    await still_clock.move(1.1)
+    assert begun.done()
+    assert await begun == b"3\r\none\r\n"
+
+
+async def test_each_piece_pays_for_its_own_time_and_waiting_costs_it(still_clock: LoopClock) -> None:
+    content = Content(b"x" * 2000)
+    begun = asyncio.ensure_future(upload(content, rate=1000).begin())
+    await still_clock.move(1.5)
+    content.come(b"x" * 2000)  # 0.5 s are left, and these add 2
+    await still_clock.move(2.3)
+    assert not begun.done()
+    await still_clock.move(0.4)
+    assert await failure(begun) == "request_body_incomplete"
+
+
+async def test_the_time_for_silence_begins_anew_with_each_piece(still_clock: LoopClock) -> None:
+    content = Content()
+    begun = asyncio.ensure_future(upload(content, read=2.0).begin())
+    for _ in range(3):
+        await still_clock.move(1.7)
+        content.come(b"x")
+    await still_clock.move(1.7)
+    content.come(whole=True)
+    assert await begun == b"xxx"
+
+
+async def test_the_time_that_the_gateway_takes_is_not_held_against_the_client(still_clock: LoopClock) -> None:
+    """While the gateway does not read the client is held back, for longer than it may be slow itself."""
+    content, gateway = Content(), Gateway()
+    gateway.writing_paused = True
+    body = upload(content, rate=1000, grace=2.0)
+    task = carried(body, gateway)
+    await still_clock.move(1.0)
+    content.come(b"one")
+    await still_clock.move(100.0)
+    assert gateway.written == [b"one"]
+    gateway.writing_paused = False
+    gateway.taken.set()
+    await still_clock.move(0.8)
+    assert not task.done()
+    content.come(b"two")
+    await still_clock.move(0.1)
+    assert gateway.written == [b"one", b"two"]
+    await still_clock.move(0.3)  # of the grace of two seconds all is used up now
+    await task
+    assert gateway.given_up == "request_body_too_slow"
+
+
+async def test_what_came_while_the_gateway_took_its_time_pays_as_well(still_clock: LoopClock) -> None:
+    content, gateway = Content(), Gateway()
+    task = carried(upload(content, rate=1000, grace=1.0), gateway)
+    await still_clock.move(0.5)
+    gateway.writing_paused = True
+    content.come(b"x")
+    await still_clock.move(0.0)
+    gateway.writing_paused = False
+    content.come(b"x" * 5000)
+    gateway.taken.set()
+    await still_clock.move(4.2)
+    assert not task.done()
+    await still_clock.move(0.5)
+    await task
+    assert gateway.given_up == "request_body_too_slow"
+
+
+async def test_a_client_that_was_not_told_to_send_has_its_time_from_the_permission_on(still_clock: LoopClock) -> None:
+    content, gateway = Content(), Gateway()
+    body = upload(content, expect=b"100-continue", rate=1000, grace=2.0)
+    assert await body.begin() == b""
+    task = carried(body, gateway)
+    await still_clock.move(100.0)
+    assert (task.done(), body.held_back) == (False, True)
+    body.permitted()
+    assert not body.held_back
+    await still_clock.move(1.8)
+    body.permitted()
+    assert not task.done()
+    await still_clock.move(0.3)
+    await task
+    assert gateway.given_up == "request_body_too_slow"
+
+
+async def test_a_client_that_is_never_told_to_send_has_the_time_for_silence(still_clock: LoopClock) -> None:
+    gateway = Gateway()
+    body = upload(Content(), expect=b"100-continue", rate=1000, read=3.0)
+    assert await body.begin() == b""
+    task = carried(body, gateway)
+    await still_clock.move(2.8)
+    assert not task.done()
+    await still_clock.move(0.3)
+    await task
+    assert (gateway.given_up, body.held_back) == ("request_body_too_slow", True)
+
+
+async def test_a_client_that_sends_unasked_waits_for_no_permission(still_clock: LoopClock) -> None:
+    content, gateway = Content(), Gateway()
+    body = upload(content, expect=b"100-continue", rate=1000, grace=2.0)
+    assert await body.begin() == b""
+    task = carried(body, gateway)
+    content.come(b"x")
+    await still_clock.move(1.8)
+    assert (gateway.written, body.held_back, task.done()) == ([b"x"], False, False)
+    await still_clock.move(0.3)
+    await task
+    assert gateway.given_up == "request_body_too_slow"
+
+
+async def test_a_piece_that_comes_just_when_its_time_is_over_counts(still_clock: LoopClock) -> None:
+    content = Content()
+    begun = asyncio.ensure_future(upload(content, read=1.0).begin())
+    await still_clock.move(0.5)
+    loop = asyncio.get_running_loop()
+
+    def come() -> None:
+        content.pieces.append(b"late")
+        content.whole = True
+
+    loop.call_at(loop.time() + 0.4, come)
+    await still_clock.move(10.0)
+    assert begun.done()
+    assert await begun == b"late"
+
+
+async def test_a_gateway_that_stops_reading_for_too_long_is_given_up(still_clock: LoopClock) -> None:
+    content, gateway = Content(), Gateway()
+    gateway.writing_paused = True
+    task = carried(upload(content, write=3.0), gateway)
+    content.come(b"one")
+    await still_clock.move(2.8)
+    assert not task.done()
+    await still_clock.move(0.3)
+    await task
+    assert (gateway.given_up, gateway.written) == ("gateway_timeout", [b"one"])
 
 
 async def test_an_observer_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -360,7 +570,7 @@ async def test_what_nobody_carries_can_be_read_to_its_end() -> None:
     task = asyncio.ensure_future(body.finish())
     content.come(b"two", whole=True)
     await task
-    assert (observer.fed, told) == (b"onetwo", ["whole"])
+    assert (observer.fed, observer.caught_up, told) == (b"onetwo", 1, ["whole"])
     await body.carried_out()
 
 
@@ -512,11 +722,11 @@ async def test_a_body_below_the_minimum_rate_is_a_408_of_which_the_gateway_hears
 @pytest.mark.parametrize("framing", ["Content-Length: 3000", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("with_the_head", [True, False])
 async def test_what_came_with_the_head_counts_for_the_rate_as_well(
-    origin: Origin, tmp_path: Path, framing: str, with_the_head: bool
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, framing: str, with_the_head: bool
 ) -> None:
     part = b"x" * 1500 if "Length" in framing else chunk(b"x" * 1500)
     rest = b"x" * 1500 if "Length" in framing else chunk(b"x" * 1500) + LAST_CHUNK
-    settings = {"limits": {"min_rate": 1000}, "timeouts": {"min_rate_grace": "1ms"}}
+    settings = {"limits": {"min_rate": 100}, "timeouts": {"min_rate_grace": "5s"}}
     async with running(tmp_path, origin.url, **settings) as proxy:
         client = await proxy.connect()
         if with_the_head:
@@ -524,9 +734,8 @@ async def test_what_came_with_the_head_counts_for_the_rate_as_well(
         else:
             await client.send(posted("/", framing))
             await client.send(part)
-        # 1 500 bytes pay for 1.5 s; without them it would be over after a millisecond.
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.reader.read(1), 0.5)
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(8)  # 1 500 bytes pay for 15 s; without them it would be over after five
         await client.send(rest)
         assert (await client.message()).status == 200
 
@@ -547,13 +756,15 @@ async def test_an_upload_that_stops_in_the_middle_gives_its_place_back(origin: O
         assert await how == "reset"  # half a request must not look like a whole one
 
 
-async def test_without_a_minimum_rate_only_silence_is_limited(origin: Origin, tmp_path: Path) -> None:
+async def test_without_a_minimum_rate_only_silence_is_limited(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1ms"}}
     async with running(tmp_path, origin.url, **settings) as proxy:
         client = await proxy.connect()
         await client.send(posted("/", "Content-Length: 2") + b"a")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.reader.read(1), 0.3)
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(30)
         await client.send(b"b")
         assert (await client.message()).status == 200
 
@@ -568,43 +779,28 @@ async def test_a_reload_changes_the_minimum_rate_for_requests_from_then_on(origi
         assert code(await client.message()) == (408, "request_body_incomplete")
 
 
-async def test_a_gateway_that_takes_its_time_is_not_held_against_the_client(origin: Origin, tmp_path: Path) -> None:
-    """While the gateway does not read we hold the client back, for longer than it may be slow itself."""
-    size = 32 * 1024 * 1024
+async def test_a_permission_that_comes_late_is_not_held_against_the_client(
+    origin: Origin, proxy: Running, loop_clock: LoopClock
+) -> None:
+    asked, permits = asyncio.Event(), asyncio.Event()
 
     async def script(wire: Wire) -> None:
         await wire.head()
-        wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(0.6)  # four times the grace
-        wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        left = size
-        while left:
-            left -= len(await wire.reader.read(2**20))
-        await asyncio.sleep(0.6)  # nor is the time it takes to answer
-        await wire.send(answer(b"all"))
-
-    origin.script = script
-    async with running(tmp_path, origin.url, **BRISK) as proxy:
-        client = await proxy.connect()
-        await client.send(posted("/", f"Content-Length: {size}") + bytes(size))
-        assert (await client.message()).body == b"all"
-
-
-async def test_a_permission_that_comes_late_is_not_held_against_the_client(origin: Origin, tmp_path: Path) -> None:
-    async def script(wire: Wire) -> None:
-        await wire.head()
-        await asyncio.sleep(0.6)
+        asked.set()
+        await permits.wait()
         await wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         await wire.reader.readexactly(3)
         await wire.send(OK)
 
     origin.script = script
-    async with running(tmp_path, origin.url, **BRISK) as proxy:
-        client = await proxy.connect()
-        await client.send(posted("/", "Content-Length: 3", "Expect: 100-continue"))
-        assert (await client.head()).status == 100
-        await client.send(b"abc")
-        assert (await client.message()).status == 200
+    client = await proxy.connect()
+    await client.send(posted("/", "Content-Length: 3", "Expect: 100-continue"))
+    await asked.wait()
+    await loop_clock.move(40)  # of the minute that a client may be silent; its grace is 5 s
+    permits.set()
+    assert (await client.head()).status == 100
+    await client.send(b"abc")
+    assert (await client.message()).status == 200
 
 
 async def test_a_client_that_holds_its_permission_loses_its_place(origin: Origin, tmp_path: Path) -> None:
@@ -687,10 +883,13 @@ async def test_an_event_counts_whose_gateway_answers_in_its_middle_and_reads_no_
 ) -> None:
     """Its answer is passed on though the gateway never takes the rest, nor ends the connection."""
 
+    def held_up() -> bool:
+        return any(connection.writing_paused for connection in proxy.server.proxy.site.pool._busy)
+
     async def script(wire: Wire) -> None:
         await wire.head()
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(0.2)  # until what we can send is under way
+        await until(held_up)
         await wire.send(answer(b"no", status="413 Content Too Large"))
         await asyncio.Event().wait()
 

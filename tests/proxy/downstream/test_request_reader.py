@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError
+from statusproxy.proxy.downstream.loop_budget import FREE, SHARE, LoopBudget
 from statusproxy.proxy.downstream.request_reader import AHEAD_HELD, BODY_HELD, RequestReader
-from statusproxy.proxy.downstream.turns import FREE, SHARE, Turns
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
 from tests.proxy.downstream.port import rests
@@ -28,9 +28,9 @@ class Case:
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.turns = Turns(loop)
+        self.budget = LoopBudget(loop)
         self.transport = StandInTransport()
-        self.reader = RequestReader(HeadLimits(target=1000, head=4000, fields=20), self.turns, loop)
+        self.reader = RequestReader(HeadLimits(target=1000, head=4000, headers=20), self.budget, loop)
         self.reader.holds.transport = self.transport
 
 
@@ -86,8 +86,11 @@ async def test_half_a_head_behind_a_request_is_a_head_that_has_begun(case: Case)
 
 async def test_nothing_behind_a_request_is_nothing(case: Case) -> None:
     case.reader.read(GET)
-    assert not case.reader.more
+    more = [case.reader.more]
     assert case.reader.next() is None
+    case.reader.follow(b"\r")
+    more.append(case.reader.more)
+    assert more == [False, True]
     assert not case.reader.in_head
 
 
@@ -156,6 +159,14 @@ async def test_a_body_that_nobody_read_does_not_let_the_next_one_in(case: Case) 
     assert case.transport.is_reading()
 
 
+async def test_the_client_may_send_just_so_far_ahead(case: Case) -> None:
+    case.reader.read(GET)
+    case.reader.follow(b"x" * AHEAD_HELD)
+    assert case.transport.is_reading()
+    case.reader.follow(b"x")
+    assert not case.transport.is_reading()
+
+
 async def test_the_client_waits_when_it_sends_too_far_ahead(case: Case) -> None:
     reader = case.reader
     reader.read(GET)
@@ -193,7 +204,7 @@ async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None
     reader, chunk = case.reader, b"1\r\nx\r\n"
     reader.read(CHUNKED)
     reader.follow(chunk * (2 * SHARE) + b"0\r\n")
-    assert (case.transport.is_reading(), reader.body.size) == (False, SHARE)
+    assert (case.transport.is_reading(), reader.body.size, case.budget.left) == (False, SHARE, 0)
     reader.follow(b"\r\n" + GET)  # what was under way already
     assert reader.body.size == SHARE
     await asyncio.sleep(0)
@@ -204,7 +215,7 @@ async def test_many_small_chunks_are_read_over_several_turns(case: Case) -> None
 
 
 async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> None:
-    case.turns.spend(SHARE)
+    case.budget.spend(SHARE)
     case.reader.read(CHUNKED)
     case.reader.follow(b"1\r\nx\r\n" * (2 * FREE))
     assert case.reader.body.size == FREE
@@ -212,7 +223,7 @@ async def test_who_read_more_than_its_share_leaves_others_little(case: Case) -> 
 
 async def test_a_body_that_waits_for_reader_and_turn_needs_both(case: Case) -> None:
     reader, size = case.reader, BODY_HELD // FREE + 1
-    case.turns.spend(SHARE)
+    case.budget.spend(SHARE)
     reader.read(CHUNKED)
     reader.follow((b"%x\r\n" % size + b"x" * size + b"\r\n") * (FREE + 1) + b"0\r\n\r\n")
     assert reader.body.full
@@ -240,8 +251,15 @@ async def test_a_switch_within_a_request_has_nothing_to_hand_over(case: Case) ->
 
 
 async def test_after_a_declined_switch_what_follows_are_requests(case: Case) -> None:
-    case.reader.read(UPGRADE + GET)
-    assert head(case.reader.next()) == b"/a"
+    reader = case.reader
+    reader.read(UPGRADE)
+    more = [reader.more]
+    reader.follow(GET + UPGRADE)
+    assert head(reader.next()) == b"/a"
+    assert reader.switch() == b""
+    assert head(reader.next()) == b"/c"
+    assert reader.next() is None
+    assert [*more, reader.more] == [True, False]
 
 
 async def test_at_the_end_a_whole_body_is_let_go_and_one_that_is_still_to_come_stays(case: Case) -> None:

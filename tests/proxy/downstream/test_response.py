@@ -51,8 +51,10 @@ class Connection:
         self.writing_paused = self.unfinished = False
         self.gone: Any = None
         self.drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waits = 0
 
     async def drain(self) -> None:
+        self.waits += 1
         await self.drained
 
 
@@ -194,11 +196,13 @@ async def test_an_answer_that_has_no_body_is_its_head(method: str, status: int) 
     assert (stage.response.state, stage.response.status) == (DONE, status)
 
 
-async def test_a_large_answer_that_is_all_here_is_not_copied_into_its_head() -> None:
-    stage, data = Stage(), bytes(SMALL + 1)
-    await stage.stream(Body(data, whole=True), (b"Content-Length", b"%d" % len(data)))
+@pytest.mark.parametrize(("size", "apart"), [(SMALL, []), (SMALL + 1, [SMALL + 1])])
+async def test_a_large_answer_that_is_all_here_is_not_copied_into_its_head(size: int, apart: list[int]) -> None:
+    stage = Stage()
+    await stage.stream(Body(bytes(size), whole=True), (b"Content-Length", b"%d" % size))
     assert stage.connection.transport is not None
-    assert [len(piece) for piece in stage.connection.transport.written[1:]] == [len(data)]
+    assert [len(piece) for piece in stage.connection.transport.written[1:]] == apart
+    assert stage.body == bytes(size)
     assert (stage.response.state, stage.connection.unfinished) == (DONE, False)
 
 
@@ -225,12 +229,13 @@ async def test_a_whole_answer_without_a_body_has_no_length(status: int) -> None:
     assert stage.wire == b"HTTP/1.1 %d Reason\r\n\r\n" % status
 
 
-async def test_a_large_whole_answer_is_handed_over_in_parts() -> None:
-    stage, data = Stage(), bytes(range(256)) * 5000
+@pytest.mark.parametrize(("count", "parts"), [(2048, []), (2049, [524288, 256]), (5000, [524288, 524288, 231424])])
+async def test_a_large_whole_answer_is_handed_over_in_parts(count: int, parts: list[int]) -> None:
+    stage, data = Stage(), bytes(range(256)) * count
     await stage.response.answer(200, b"OK", [], data)
     assert stage.connection.transport is not None
-    assert [len(piece) for piece in stage.connection.transport.written[1:]] == [524288, 524288, 231424]
-    assert stage.body == data
+    assert [len(piece) for piece in stage.connection.transport.written[1:]] == parts
+    assert (stage.body, stage.response.sent) == (data, len(stage.wire))
     assert (stage.response.state, stage.connection.unfinished) == (DONE, False)
 
 
@@ -375,7 +380,7 @@ async def test_an_answer_that_breaks_off_in_its_middle_resets_the_connection(cap
     await stage.stream(Body(b"hel", UpstreamError("gateway_closed", "reset by peer")), LENGTH)
     assert stage.connection.transport is not None
     assert (stage.body, stage.connection.transport.aborted) == (b"hel", True)
-    assert (stage.response.state, stage.response.problem) == (ABORTED, "gateway_closed")
+    assert (stage.response.state, stage.response.problem, stage.response.close) == (ABORTED, "gateway_closed", True)
     assert stage.response.reported_status == 200
     assert not stage.response.keeps_connection
     (record,) = caplog.records
@@ -488,8 +493,15 @@ async def test_an_error_is_not_written_to_a_client_that_has_left() -> None:
 # ---- clients that read slowly ----
 
 
-@pytest.mark.parametrize("how", ["stream", "large", "head", "answer", "parts", "204", "own", "error", "permit", "101"])
-async def test_whoever_writes_waits_while_the_client_takes_no_more(how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "waits"),
+    [
+        *[("stream", 1), ("large", 4), ("head", 1), ("answer", 1), ("parts", 3)],
+        *[("204", 1), ("own", 1), ("error", 1), ("permit", 1), ("101", 1)],
+    ],
+)
+async def test_whoever_writes_waits_while_the_client_takes_no_more(how: str, waits: int) -> None:
+    """Each time that it has written."""
     stage = Stage()
     response, head = stage.response, ResponseHead(101, b"Switching Protocols")
     stage.connection.writing_paused = True
@@ -512,7 +524,7 @@ async def test_whoever_writes_waits_while_the_client_takes_no_more(how: str) -> 
     assert not task.done()
     stage.connection.drained.set_result(None)
     await task
-    assert response.sent >= written
+    assert (response.sent >= written, stage.connection.waits) == (True, waits)
     assert response.state is {"permit": NEW, "101": HEAD_SENT}.get(how, DONE)
 
 

@@ -1,14 +1,16 @@
 """The proxied port as a whole: who has a place, who gets one, and how all of them end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
-from statusproxy.proxy.downstream.connection import State
+from statusproxy.proxy.downstream.connection import ConnectionState
 from statusproxy.proxy.downstream.server import ClientServer
 from tests.proxy.downstream.port import GET, Port
+from tests.proxy.downstream.stand_ins import StandInTransport
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def test_it_knows_the_connections_that_are_open(port: Port) -> None:
     assert port.server.connections == [first, second]
     first.connection_lost(None)
     assert port.server.connections == [second]
-    assert len(port.server.places) == 1
+    assert len(port.server.admission) == 1
 
 
 async def test_a_connection_that_is_lost_stays_until_its_request_was_served(port: Port) -> None:
@@ -38,7 +40,7 @@ async def test_a_connection_that_is_lost_stays_until_its_request_was_served(port
     port.let_go.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert (port.server.connections, len(port.server.places)) == ([], 0)
+    assert (port.server.connections, len(port.server.admission)) == ([], 0)
 
 
 async def test_when_all_places_are_taken_the_longest_idle_makes_room(port: Port) -> None:
@@ -46,7 +48,7 @@ async def test_when_all_places_are_taken_the_longest_idle_makes_room(port: Port)
     _, second = await port.answered()
     newcomer, third = port.connect()
     assert (first.is_closing(), second.is_closing(), third.is_closing()) == (True, False, False)
-    assert newcomer.state is State.IDLE
+    assert newcomer.state is ConnectionState.IDLE
 
 
 async def test_a_limit_that_was_lowered_is_reached_by_two_for_one(port: Port) -> None:
@@ -55,14 +57,28 @@ async def test_a_limit_that_was_lowered_is_reached_by_two_for_one(port: Port) ->
     port.server.max_connections = 1
     port.connect()
     assert (first.is_closing(), second.is_closing()) == (True, True)
-    assert len(port.server.places) == 1
+    assert len(port.server.admission) == 1
+
+
+async def test_no_more_than_two_go_for_one_newcomer(port: Port) -> None:
+    port.server.max_connections = 10
+    idle = [await port.answered() for _ in range(4)]
+    port.server.max_connections = 1
+    port.connect()
+    assert [transport.is_closing() for _, transport in idle] == [True, True, False, False]
+
+
+async def test_a_client_that_comes_over_tcp_is_given_a_place(port: Port) -> None:
+    with socket.socket() as tcp:
+        connection, _ = port.connect(StandInTransport(("192.0.2.7", 40_000), near=tcp))
+        assert (connection.state, connection.peer.address) == (ConnectionState.IDLE, "192.0.2.7")
 
 
 async def test_where_every_place_is_at_work_a_newcomer_waits_to_be_refused(port: Port) -> None:
     for _ in range(2):
         await port.asks()
     newcomer, transport = port.connect()
-    assert (newcomer.state, len(port.server.waiting), port.server.may_wait) == (State.CLOSED, 1, True)
+    assert (newcomer.state, len(port.server.waiting), port.server.may_wait) == (ConnectionState.CLOSED, 1, True)
     (waiting,) = port.server.waiting
     waiting.data_received(GET)
     assert b"503 Service Unavailable" in transport.written
@@ -85,7 +101,7 @@ async def test_who_is_short_of_descriptors_has_others_make_room(port: Port, monk
     _, idle = await port.answered()
     monkeypatch.setattr(port.server, "reserve", Short())
     newcomer, _ = port.connect()
-    assert (idle.is_closing(), len(freed), newcomer.state) == (True, 1, State.IDLE)
+    assert (idle.is_closing(), len(freed), newcomer.state) == (True, 1, ConnectionState.IDLE)
     assert not port.server.may_wait
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,32 +77,42 @@ async def test_a_client_that_reads_slowly_but_in_time_gets_it_all(
                     left -= len(data)
 
 
-async def test_without_a_minimum_rate_a_client_has_its_time(origin: Origin, tmp_path: Path) -> None:
+async def test_without_a_minimum_rate_a_client_has_its_time(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     origin.script = endless
     settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1ms"}}
     async with running(tmp_path, origin.url, **settings) as proxy:
         seen = reports(proxy)
         with await unread(proxy):
             await until(lambda: any(c.writing_paused for c in proxy.server.clients.connections))
-            await asyncio.sleep(0.5)
+            await loop_clock.move(30)
             assert seen == []
 
 
-async def test_a_stream_whose_gateway_is_silent_is_never_cut(origin: Origin, tmp_path: Path) -> None:
+async def test_a_stream_whose_gateway_is_silent_is_never_cut(
+    origin: Origin, proxy: Running, loop_clock: LoopClock
+) -> None:
     """Server-sent events, long polls: nothing waits for the client there."""
+    events, asked = asyncio.Queue[bytes](), asyncio.Event()
 
     async def script(wire: Wire) -> None:
         await wire.head()
-        await asyncio.sleep(0.4)
-        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        for _ in range(3):
-            await asyncio.sleep(0.4)
-            await wire.send(b"data: 1\n\n")
+        asked.set()
+        while True:
+            await wire.send(await events.get())
 
     origin.script = script
-    async with running(tmp_path, origin.url, **BRISK) as proxy:
-        got = await proxy.ask(get("/events"))
-        assert got.body == b"data: 1\n\n" * 3
+    client = await proxy.connect()
+    await client.send(get("/events"))
+    await asked.wait()
+    await loop_clock.move(60)
+    events.put_nowait(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    assert (await client.head()).status == 200
+    for _ in range(3):
+        await loop_clock.move(60)
+        events.put_nowait(b"data: 1\n\n")
+        assert await client.reader.readexactly(9) == b"data: 1\n\n"
 
 
 async def test_progress_is_what_the_peer_has_taken_not_what_the_kernel_holds() -> None:
@@ -113,9 +124,8 @@ async def test_progress_is_what_the_peer_has_taken_not_what_the_kernel_holds() -
     transport = (await accepted).transport
     transport.write(PIECE)
     assert progress(transport) < len(PIECE)
-    await asyncio.sleep(0.05)
-    before = progress(transport)
-    assert before < len(PIECE) // 2
+    await until(lambda: progress(transport) > 0)
+    assert progress(transport) < len(PIECE) // 2
     client.setblocking(False)
     left = len(PIECE)
     while left:
@@ -171,62 +181,164 @@ def reader(client: Slow, pace: Pace | None, stall: float | None) -> SlowReader:
     return SlowReader(real, pace, stall)
 
 
-async def test_a_client_that_takes_nothing_for_too_long_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+def waiting(client: Slow, pace: Pace | None = None, stall: float | None = None) -> asyncio.Task[None]:
+    """A task that waits for `client`."""
+    return asyncio.create_task(reader(client, pace, stall).wait())
+
+
+@pytest.mark.parametrize(
+    ("rate", "grace", "stall", "seconds"),
+    [
+        (None, 0.0, 5.0, 5.0),
+        (1000, 3.0, None, 3.0),
+        (1000, 3.0, 5.0, 3.0),
+        (1000, 5.0, 3.0, 3.0),
+        (1000, 0.5, 0.25, 0.25),
+        (1000, 0.25, 0.5, 0.25),
+        (None, 0.0, 0.0, 0.0),
+    ],
+)
+async def test_a_client_that_takes_nothing_is_reset_after_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+    still_clock: LoopClock,
+    rate: float | None,
+    grace: float,
+    stall: float | None,
+    seconds: float,
+) -> None:
     client = Slow(monkeypatch)
-    waiting = reader(client, None, 0.0)
+    client.taken = 1_000_000  # before: that pays for nothing
+    waits = reader(client, None if rate is None else Pace(rate, grace), stall)
+    task = asyncio.create_task(waits.wait())
+    await still_clock.move(max(seconds - 0.01, 0.0))
+    if seconds:
+        assert (waits.stopped, client.was_reset) == (False, [])
+    await still_clock.move(0.02)
+    assert (waits.stopped, client.was_reset) == (True, [client.transport])
     with pytest.raises(ConnectionResetError):
-        await waiting.wait()
-    assert (waiting.stopped, client.was_reset) == (True, [client.transport])
+        await task
 
 
-async def test_a_client_below_the_minimum_rate_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_limits_a_client_has_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, still_clock: LoopClock
+) -> None:
     client = Slow(monkeypatch)
-    waiting = reader(client, Pace(1000, 0.0), None)
-    with pytest.raises(ConnectionResetError):
-        await waiting.wait()
-    assert waiting.stopped
-
-
-async def test_a_client_that_is_fast_enough_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slow_reader, "_STEP", 0.0)
-    client, looks = Slow(monkeypatch), list[int]()
-
-    def progress(_: object) -> int:
-        looks.append(client.taken)
-        client.taken += 1_000_000
-        if len(looks) == 5:
-            client.drained.set_result(None)
-        return client.taken
-
-    monkeypatch.setattr(slow_reader, "progress", progress)
-    waiting = reader(client, Pace(1000, 0.0), 60.0)
-    await waiting.wait()
-    assert (waiting.stopped, client.was_reset) == (False, [])
-    assert len(looks) == 6
-
-
-async def test_a_client_whose_connection_is_lost_is_not_reset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slow_reader, "_STEP", 0.0)
-    client = Slow(monkeypatch)
-    waiting = reader(client, None, 0.0)
-    client.transport = None
-    task = asyncio.ensure_future(waiting.wait())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    task = waiting(client)
+    for _ in range(100):
+        await still_clock.move(2.0)
     client.drained.set_result(None)
     await task
-    assert (waiting.stopped, client.was_reset) == (False, [])
+    assert client.was_reset == []
 
 
-@pytest.mark.parametrize("known", [OSError("closed"), b"", b"\0" * 120 + (7).to_bytes(8, "little")])
-def test_the_kernels_count_is_used_where_there_is_one(known: bytes | OSError) -> None:
-    class Sock:
-        family = socket.AF_INET
+async def test_a_client_that_takes_something_has_its_time_anew(
+    monkeypatch: pytest.MonkeyPatch, still_clock: LoopClock
+) -> None:
+    """From the look that found it, of which there is one every two seconds."""
+    client = Slow(monkeypatch)
+    task = waiting(client, stall=5.0)
+    await still_clock.move(2.0)
+    await still_clock.move(1.5)
+    client.taken = 1
+    await still_clock.move(0.5)
+    for _ in range(2):
+        await still_clock.move(2.0)
+    await still_clock.move(0.99)
+    assert client.was_reset == []
+    await still_clock.move(0.02)
+    assert client.was_reset == [client.transport]
+    with pytest.raises(ConnectionResetError):
+        await task
 
-        def getsockopt(self, *_: int) -> bytes:
-            if isinstance(known, OSError):
-                raise known
-            return known
 
-    transport: Any = SimpleNamespace(get_extra_info=lambda _: Sock(), get_write_buffer_size=lambda: 5)
-    assert progress(transport) == (7 if known and not isinstance(known, OSError) else -5)
+async def test_a_client_pays_for_its_time_by_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, still_clock: LoopClock
+) -> None:
+    client = Slow(monkeypatch)
+    task = waiting(client, Pace(1000, 3.0))
+    await still_clock.move(1.0)
+    client.taken = 10_000
+    await still_clock.move(1.0)
+    for _ in range(3):
+        await still_clock.move(2.0)
+    await still_clock.move(1.99)
+    assert client.was_reset == []
+    await still_clock.move(0.02)
+    assert client.was_reset == [client.transport]
+    with pytest.raises(ConnectionResetError):
+        await task
+
+
+@pytest.mark.parametrize(("between", "seconds"), [(5000, 4.0), (-5000, 2.0)])
+async def test_between_two_waits_what_is_taken_counts_and_no_time_does(
+    monkeypatch: pytest.MonkeyPatch, still_clock: LoopClock, between: int, seconds: float
+) -> None:
+    """Where our own buffer is all that tells, it grows with what is written: that is held against nobody."""
+    client = Slow(monkeypatch)
+    waits = reader(client, Pace(1000, 3.0), 60.0)
+    task = asyncio.create_task(waits.wait())
+    await still_clock.move(1.0)
+    client.drained.set_result(None)
+    await task
+    await still_clock.move(100.0)
+    assert client.was_reset == []
+    client.taken += between
+    client.drained = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(waits.wait())
+    for _ in range(int(seconds) // 2 - 1):
+        await still_clock.move(2.0)
+    await still_clock.move(1.99)
+    assert client.was_reset == []
+    await still_clock.move(0.02)
+    assert client.was_reset == [client.transport]
+    with pytest.raises(ConnectionResetError):
+        await task
+
+
+async def test_a_client_whose_connection_is_lost_is_not_reset(
+    monkeypatch: pytest.MonkeyPatch, still_clock: LoopClock
+) -> None:
+    client = Slow(monkeypatch)
+    waits = reader(client, None, 1.0)
+    client.transport = None
+    task = asyncio.create_task(waits.wait())
+    await still_clock.move(1.0)
+    client.drained.set_result(None)
+    await task
+    assert (waits.stopped, client.was_reset) == (False, [])
+
+
+class Sock:
+    """A socket that says this of itself."""
+
+    def __init__(self, family: int, info: bytes | OSError) -> None:
+        self.family = family
+        self.info = info
+
+    def getsockopt(self, *_: int) -> bytes:
+        if isinstance(self.info, OSError):
+            raise self.info
+        return self.info
+
+
+ACKED = b"\1" * 120 + (7).to_bytes(8, sys.byteorder)
+
+
+@pytest.mark.parametrize(
+    ("sock", "taken"),
+    [
+        (Sock(socket.AF_INET, ACKED), 7),
+        (Sock(socket.AF_INET6, ACKED), 7),
+        (Sock(socket.AF_INET, ACKED + b"\1" * 100), 7),
+        (Sock(socket.AF_INET, ACKED[:-1]), -5),
+        (Sock(socket.AF_INET, b""), -5),
+        (Sock(socket.AF_INET, OSError("closed")), -5),
+        (Sock(socket.AF_UNIX, ACKED), -5),
+        (None, -5),
+    ],
+)
+def test_the_kernels_count_is_used_where_there_is_one(sock: Sock | None, taken: int) -> None:
+    known: Any = SimpleNamespace(
+        get_extra_info=lambda name: sock if name == "socket" else None, get_write_buffer_size=lambda: 5
+    )
+    assert progress(known) == taken

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -101,14 +103,29 @@ def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_a_socket_whose_mode_cannot_be_set_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_socket_whose_mode_cannot_be_set_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    """Nor does it matter when somebody else has removed it by then."""
+    made: list[socket.socket] = []
+
+    class Noted(socket.socket):
+        def bind(self, address: Any) -> None:
+            made.append(self)
+            super().bind(address)
+
+    def refuse(path: Path, _: int) -> None:
+        if removed:
+            path.unlink()
         raise PermissionError
 
+    monkeypatch.setattr(socket, "socket", Noted)
     monkeypatch.setattr(os, "chmod", refuse)
     with pytest.raises(PermissionError):
         unix_socket.bind(tmp_path / "a.sock", 0o666)
     assert list(tmp_path.iterdir()) == []
+    assert [sock.fileno() for sock in made] == [-1]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or PYTHON is None, reason="only root can become another user")
@@ -136,43 +153,82 @@ def test_a_path_that_cannot_be_bound_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[OSError]], None]:
-    """Have the probe of an existing socket fail with this error."""
+def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Have the probe of an existing socket do this in place of connecting; it must have a second to do it."""
 
     class Probe(socket.socket):
-        fails: type[OSError]
+        probed: Callable[[], None]
 
         def connect(self, _: object) -> None:
-            raise self.fails
+            assert self.gettimeout() == 1.0
+            type(self).probed()
 
-    def fail(error: type[OSError]) -> None:
-        Probe.fails = error
+    def do(probed: Callable[[], None]) -> None:
+        Probe.probed = staticmethod(probed)
         monkeypatch.setattr(socket, "socket", Probe)
 
-    return fail
+    return do
 
 
 def test_a_socket_whose_owner_is_too_busy_to_answer_stays(
-    tmp_path: Path, probe: Callable[[type[OSError]], None]
+    tmp_path: Path, probe: Callable[[Callable[[], None]], None]
 ) -> None:
+    def never() -> None:
+        raise TimeoutError
+
     path = tmp_path / "a.sock"
     with unix_socket.bind(path, 0o666):
-        probe(TimeoutError)
+        probe(never)
         with pytest.raises(OSError, match="Address already in use"):
             unix_socket.bind(path, 0o666)
         assert path.exists()
 
 
-def test_a_socket_that_is_removed_while_it_is_looked_at_is_none(
-    tmp_path: Path, probe: Callable[[type[OSError]], None]
+def test_a_socket_that_comes_back_while_it_is_looked_at_stays(
+    tmp_path: Path, probe: Callable[[Callable[[], None]], None]
 ) -> None:
-    path, other = tmp_path / "a.sock", tmp_path / "b.sock"
+    def away() -> None:
+        raise FileNotFoundError
+
+    path = tmp_path / "a.sock"
     with unix_socket.bind(path, 0o666):
-        probe(FileNotFoundError)
-        path.rename(other)
-        other.rename(path)
+        probe(away)
         with pytest.raises(OSError, match="Address already in use"):
             unix_socket.bind(path, 0o666)  # bind(2) has the last word
+        assert path.exists()
+
+
+def test_a_dead_socket_that_somebody_else_removes_is_replaced_as_well(
+    tmp_path: Path, probe: Callable[[Callable[[], None]], None]
+) -> None:
+    def removed() -> None:
+        path.unlink()
+        raise ConnectionRefusedError
+
+    path = tmp_path / "a.sock"
+    with unix_socket.bind(path, 0o666):
+        probe(removed)
+        with unix_socket.bind(path, 0o660):
+            assert mode_of(path) == 0o660
+
+
+@pytest.mark.parametrize(
+    ("version", "keeps"),
+    [((3, 12, 9), {}), ((3, 13, 0), {"cleanup_socket": False}), ((3, 14, 1), {"cleanup_socket": False})],
+)
+async def test_every_python_is_told_to_keep_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], keeps: dict[str, bool]
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def create(*_: object, **options: Any) -> None:
+        told.append(options)
+
+    monkeypatch.setattr(unix_socket, "sys", SimpleNamespace(version_info=version))
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_unix_server", create)
+    with unix_socket.bind(tmp_path / "a.sock", 0o600) as sock:
+        await unix_socket.serve(asyncio.Protocol, sock, backlog=7)
+    assert told == [{"sock": sock, "backlog": 7, **keeps}]
 
 
 async def test_a_socket_that_is_served_answers_and_its_file_stays_when_the_server_closes(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.downstream import unplaced
+from statusproxy.proxy.downstream.connection import ConnectionState
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInTransport
 from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
+from tests.proxy.loop_clock import LoopClock
 
 
 @pytest.fixture
@@ -109,6 +111,29 @@ async def test_with_too_many_waiting_already_a_client_is_refused_before_it_asks(
     for transport in (waiting, refused):
         assert not transport.protocol.eof_received()
         transport.protocol.connection_lost(None)
+    assert not taken.server.waiting
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_who_stays_is_cut_off_after_two_seconds(taken: Port, still_clock: LoopClock, asks: bool) -> None:
+    _, transport = taken.connect()
+    await still_clock.move(1.0)
+    if asks:
+        transport.protocol.data_received(GET)
+    aborted = []
+    for seconds in (0.9, 0.2):
+        await still_clock.move(seconds)
+        aborted.append(transport.aborted)
+    assert aborted == [False, True]
+    transport.protocol.connection_lost(None)
+
+
+async def test_who_got_a_place_after_all_is_not_cut_off(taken: Port, still_clock: LoopClock) -> None:
+    connection, transport = taken.connect()
+    taken.server.max_connections = 3
+    transport.protocol.data_received(GET)
+    await still_clock.move(10.0)
+    assert (connection.state, transport.protocol, transport.aborted) == (ConnectionState.SERVING, connection, False)
     assert not taken.server.waiting
 
 

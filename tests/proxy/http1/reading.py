@@ -19,7 +19,7 @@ class Reading:
         fields: int = 8,
         drop_underscores: bool = False,
     ) -> None:
-        limits = HeadLimits(target=target, head=head, fields=fields, drop_underscores=drop_underscores)
+        limits = HeadLimits(target=target, head=head, headers=fields, drop_underscores=drop_underscores)
         self.parser = RequestParser(limits)
         self.messages: list[Any] = []
         self.bodies: list[bytes] = []
@@ -99,4 +99,4 @@ POST = b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\n"
 
 
 def wide() -> HeadLimits:
-    return HeadLimits(target=1000, head=4000, fields=50)
+    return HeadLimits(target=1000, head=4000, headers=50)

@@ -19,6 +19,7 @@ VALID = [
     b"%41.example",
     b"~",
     b"a" * 255,
+    b"a" * 255 + b":65535",
 ]
 
 INVALID = [

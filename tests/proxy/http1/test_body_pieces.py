@@ -27,6 +27,12 @@ def test_a_large_piece_is_taken_alone_and_small_ones_together() -> None:
     assert pieces.held == 0
 
 
+def test_pieces_are_joined_up_to_the_size_asked_for_and_a_piece() -> None:
+    assert held(b"a", b"b").take(2) == b"ab"
+    assert held(b"a", b"b" * 100).take(50) == b"a" + b"b" * 100
+    assert held(b"aaaaa", b"b", b"c").take(6) == b"aaaaab"
+
+
 def test_all_pieces_may_be_taken_at_once() -> None:
     pieces = held(b"a", b"b")
     assert (pieces.take_all(), pieces.held) == (b"ab", 0)

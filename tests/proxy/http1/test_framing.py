@@ -181,6 +181,7 @@ UNFINISHED = {
 
 BROKEN = {
     "no size": (b"\r\n", b"", refusals.CHUNK_LINE),
+    "no size and a bare line feed": (b"\nx\r\n0\r\n", b"", refusals.CHUNK_LINE),
     "no digit": (b"g\r\n", b"", refusals.CHUNK_LINE),
     "a sign": (b"+1\r\nx\r\n0\r\n", b"", refusals.CHUNK_LINE),
     "a prefix": (b"0x1\r\nx\r\n0\r\n", b"", refusals.CHUNK_LINE),
@@ -246,7 +247,7 @@ def test_no_more_chunks_are_read_than_asked_for(rules: ChunkRules) -> None:
     assert (b"".join(data), reader.chunks, reader.hungry, reader.done) == (b"xx", 2, False, False)
     assert reader.read(wire, at, data, 0) == at
     at = reader.read(wire, at, data, 100)
-    assert (b"".join(data), reader.chunks, reader.done) == (b"xxxxx", 6, True)
+    assert (b"".join(data), reader.chunks, reader.hungry, reader.done) == (b"xxxxx", 6, False, True)
     assert wire[at:] == (b"" if rules.trailers else b"\r\n")
 
 
@@ -284,16 +285,25 @@ def test_an_answer_s_line_is_refused_before_it_is_whole(begun: bytes) -> None:
 
 @pytest.mark.parametrize("segment", [1, 1000, LARGE])
 def test_extensions_may_not_outweigh_an_answer_s_body(segment: int) -> None:
-    """Each line has 1016 bytes beyond its size, of which 16 and twice the one byte of data are free."""
-    line = b"1;" + b"e" * 1012 + b"\r\n.\r\n"
-    most = MOST_EXTENSIONS // 998
-    for count, expected in ((most, b""), (most + 1, refusals.TOO_MANY_EXTENSIONS)):
-        wire = line * count + b"0\r\n"
-        assert read([wire[n : n + segment] for n in range(0, len(wire), segment)], ANSWER_RULES) == (
-            b"." * most,
+    """Each line has 1042 bytes, of which 16 and twice the one byte of data are free."""
+    assert MOST_EXTENSIONS == 16 * 1024
+    line, longer = (b"1;" + b"e" * count + b"\r\n.\r\n" for count in (1038, 1039))
+    for wire, data, expected in (
+        (line * 16, 16, b""),
+        (line * 17, 16, refusals.TOO_MANY_EXTENSIONS),
+        (line * 15 + longer, 15, refusals.TOO_MANY_EXTENSIONS),
+    ):
+        body = wire + b"0\r\n"
+        assert read([body[n : n + segment] for n in range(0, len(body), segment)], ANSWER_RULES) == (
+            b"." * data,
             expected,
         )
-        assert read([wire + b"\r\n"], REQUEST_RULES) == (b"." * count, b"")
+        assert read([body + b"\r\n"], REQUEST_RULES) == (b"." * wire.count(b"."), b"")
+
+
+def test_any_number_of_chunks_may_have_extensions_that_the_data_outweighs() -> None:
+    count = MOST_EXTENSIONS + 1
+    assert read([b"1;a\r\n.\r\n" * count + b"0\r\n"], ANSWER_RULES) == (b"." * count, b"")
 
 
 def test_trailers_of_a_request_are_dropped_and_those_of_an_answer_left() -> None:
@@ -324,7 +334,15 @@ def test_a_request_s_trailers_are_bounded_exactly(within: bytes, beyond: bytes) 
 
 def test_endless_trailers_are_refused_before_they_end() -> None:
     assert read([b"0\r\nT: " + b"x" * 397], REQUEST_RULES) == (b"", None)
-    assert read([b"0\r\nT: " + b"x" * 398], REQUEST_RULES) == (b"", refusals.TRAILERS_TOO_LARGE)
+    for beyond in (b"T: " + b"x" * 398, b"T: " + b"x" * 397 + b"\r", b"T: " + b"x" * 395 + b"\r\nT"):
+        assert read([b"0\r\n" + beyond], REQUEST_RULES) == (b"", refusals.TRAILERS_TOO_LARGE)
+
+
+def test_trailers_that_come_late_end_the_wait_for_bytes() -> None:
+    reader, states = ChunkReader(REQUEST_RULES), list[tuple[int, bool, bool]]()
+    for data in (b"0\r\n", b"T: x\r\n\r", b"\r\n"):
+        states.append((reader.read(data, 0, [], 1), reader.hungry, reader.done))
+    assert states == [(3, True, False), (6, True, False), (2, False, True)]
 
 
 @BOTH

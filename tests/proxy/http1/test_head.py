@@ -38,6 +38,21 @@ def test_spellings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(head, "_LOWERED_LIMIT", 2)
     assert [lower(name) for name in (b"A", b"B", b"C", b"A")] == [b"a", b"b", b"c", b"a"]
     assert len(head._lowered) == 2
+    monkeypatch.setattr(head, "_lowered", {})
+    assert [lower(b"A" * length) for length in (64, 65)] == [b"a" * 64, b"a" * 65]
+    assert list(head._lowered) == [b"A" * 64]
+
+
+def test_what_belongs_to_one_connection_and_what_it_can_never_hide_is_this() -> None:
+    hops = "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te transfer-encoding upgrade"
+    kept = (
+        "accept authorization cache-control content-encoding content-length content-range content-type cookie date "
+        "etag expect forwarded host location origin range set-cookie user-agent vary via www-authenticate "
+        "x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-gateway-secret x-real-ip "
+        "x-request-id x-webhook-secret"
+    )
+    assert frozenset(hops.encode().split()) == HOP_BY_HOP
+    assert frozenset(kept.encode().split()) == NEVER_HIDDEN
 
 
 @pytest.mark.parametrize("roles", [REQUEST_ROLES, ANSWER_ROLES])
@@ -86,11 +101,17 @@ def test_the_statusproxies_on_the_way_are_counted() -> None:
 
 def test_via_lists_all_hops_in_one_field() -> None:
     assert via(None, (1, 1)) == (b"Via", b"1.1 statusproxy")
+    assert via(None, (2, 0)) == (b"Via", b"2.0 statusproxy")
     assert via([b"1.0 a, 1.1 b", b"2 c"], (1, 0)) == (b"Via", b"1.0 a, 1.1 b, 2 c, 1.0 statusproxy")
 
 
 def test_a_head_is_written_line_by_line_with_its_empty_line() -> None:
     assert write_head(b"GET / HTTP/1.1", [(b"A", b"1"), (b"b", b"")]) == b"GET / HTTP/1.1\r\nA: 1\r\nb: \r\n\r\n"
+
+
+def test_only_connection_names_fields() -> None:
+    fields = [(b"X-Mine", b"close"), (b"Connection", b"x-mine"), (b"B", b"x-mine")]
+    assert end_to_end(fields, HOP_BY_HOP) == [(b"B", b"x-mine")]
 
 
 def test_fields_that_a_harmless_option_names_stay() -> None:

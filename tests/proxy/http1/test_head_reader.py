@@ -1,22 +1,25 @@
 """The heads of requests: what passes stays as it came, what two parsers could read differently does not pass."""
 
+import gc
+import weakref
+
 import pytest
 
 from statusproxy.proxy.http1 import head_reader, refusals
-from statusproxy.proxy.http1.head_reader import HeadLimits, HeadReader
+from statusproxy.proxy.http1.head_reader import HeadLimits, HeadReader, read_line
 from statusproxy.proxy.http1.request_parser import RequestHead, RequestParser
 from tests.proxy.http1.reading import GET, HOST, POST, Reading, request, wide
 
 
 def test_names_and_values_keep_their_bytes_order_and_repeats() -> None:
-    head = Reading().feed(request(b"ETag:x", b"x-A:  one two \t", b"X-a:", b"Obs: \xe9\xff\x80", b"x-A: b")).head
+    head = Reading().feed(request(b"ETag:x", b"x-A:  one two \t", b"X-a:", b"Obs: \xe9\xff\x80", b"x-A: b?")).head
     assert head.headers == (
         (b"Host", b"proxy.example"),
         (b"ETag", b"x"),
         (b"x-A", b"one two"),
         (b"X-a", b""),
         (b"Obs", b"\xe9\xff\x80"),
-        (b"x-A", b"b"),
+        (b"x-A", b"b?"),
     )
 
 
@@ -31,6 +34,13 @@ def test_a_field_with_an_underscore_is_removed_before_anything_reads_it() -> Non
 def test_fields_that_are_dropped_count_towards_the_limits() -> None:
     assert Reading(fields=9, drop_underscores=True).feed(request(*[b"X_A: 1"] * 9)).code == "head_too_large"
     assert Reading(head=99, drop_underscores=True).feed(request(b"X_A: " + b"x" * 99)).code == "head_too_large"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_a_known_method_has_one_spelling(method: str) -> None:
+    assert Reading().feed(request(start=method.encode() + b" /a HTTP/1.1")).head.method == method
+    for other in (method.lower(), method.title()):
+        assert Reading().feed(request(start=other.encode() + b" /a HTTP/1.1")).messages == [refusals.METHOD_CASE]
 
 
 @pytest.mark.parametrize("method", ["GET", "PURGE", "FOO", "M-SEARCH", "x!#$%&'*+-.^_`|~9", "PRI"])
@@ -176,6 +186,7 @@ def test_chunks_in_http_1_0_are_refused() -> None:
     [
         (b"GET / HTTP/1.1", [], True),
         (b"GET / HTTP/1.1", [b"Connection: x, Close"], False),
+        (b"GET / HTTP/1.1", [b"Connection: closed"], True),
         (b"GET / HTTP/1.1", [b"Connection: keep-alive", b"Connection: close"], False),
         (b"GET / HTTP/1.0", [], False),
         (b"GET / HTTP/1.0", [b"Connection: Keep-Alive"], True),
@@ -184,6 +195,44 @@ def test_chunks_in_http_1_0_are_refused() -> None:
 )
 def test_the_connection_lives_on_as_version_and_options_say(start: bytes, lines: list[bytes], alive: bool) -> None:
     assert Reading().feed(request(*lines, start=start)).head.keep_alive is alive
+
+
+UPGRADE = (b"Connection: upgrade", b"Upgrade: foo")
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "upgrade"),
+    [
+        (b"GET / HTTP/1.1", UPGRADE, True),
+        (b"GET / HTTP/1.1", UPGRADE[:1], False),
+        (b"GET / HTTP/1.1", UPGRADE[1:], False),
+        (b"GET / HTTP/1.0", UPGRADE, False),
+        (b"CONNECT a.example:1 HTTP/1.1", (), False),
+        (b"CONNECT a.example:1 HTTP/1.1", UPGRADE, False),
+    ],
+)
+def test_an_upgrade_is_asked_for_by_two_fields_of_http_1_1(
+    start: bytes, lines: tuple[bytes, ...], upgrade: bool
+) -> None:
+    assert Reading().feed(request(*lines, start=start)).head.upgrade is upgrade
+
+
+def test_a_reader_whose_head_is_whole_is_freed_without_the_collector() -> None:
+    class Watched(HeadReader):
+        """One that can be referred to weakly."""
+
+    gc.disable()
+    try:
+        line = read_line(GET, 0, 100)
+        assert line is not None
+        reader = Watched(wide(), line)
+        reader.feed_line()
+        assert reader.feed(GET, line.end) == len(GET)
+        left = weakref.ref(reader)
+        del reader
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_method_may_come_in_pieces() -> None:
@@ -236,6 +285,39 @@ def test_a_head_that_is_too_large_is_told_before_it_is_complete() -> None:
     assert Reading().feed(*[begun[i : i + 1] for i in range(len(begun))]).code == "head_too_large"
 
 
+FULL = 400 - len(HOST) - len(b"X: \r\n")
+
+
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    [
+        (b"GET / HTTP/1.0\r\n\r\n", None),
+        (request(b"X: y"), None),
+        (request(start=b"GET /" + b"t" * 99 + b" HTTP/1.1"), None),
+        (request(start=b"GET /" + b"t" * 100 + b" HTTP/1.1"), "target_too_long"),
+        (request(start=b"M" * 64 + b" / HTTP/1.1"), None),
+        (request(start=b"M" * 65 + b" / HTTP/1.1"), "bad_request"),
+        (request(b"X: " + b"x" * FULL), None),
+        (request(b"X: " + b"x" * (FULL + 1)), "head_too_large"),
+        (request(b"X: \x00", b"Y: " + b"x" * 500), "bad_request"),
+        (request(b"Y: " + b"x" * 500, b"X: \x00"), "head_too_large"),
+        (request(*[b"X: y"] * 7), None),
+        (request(*[b"X: y"] * 8), "head_too_large"),
+    ],
+)
+def test_a_head_reads_the_same_and_ends_at_the_same_place_wherever_it_is_cut(wire: bytes, code: str | None) -> None:
+    behind = request(b"A: " + b"a" * 300, start=b"GET /before HTTP/1.1"), request(start=b"GET /next HTTP/1.1")
+    start, stream = len(behind[0]), behind[0] + wire + behind[1]
+    cuts = [(stream[:cut], stream[cut:]) for cut in range(start, start + len(wire))]
+    for pieces in ((stream,), *cuts, tuple(stream[at : at + 1] for at in range(len(stream)))):
+        got = Reading().feed(*pieces)
+        if code is not None:
+            assert (len(got.messages), got.code) == (2, code)
+        else:
+            assert [message.target for message in got.messages[2:]] == [b"/next"] * (b"1.1\r" in wire)
+            assert got.messages[1].headers == Reading().feed(wire).head.headers
+
+
 @pytest.mark.parametrize(
     "begun", [b"GET", b"GET /a", b"GET /a HTTP/1.", b"GET /a HTTP/1.0\r", b"GET /a HTTP/1.1\r\nA:"]
 )
@@ -268,13 +350,28 @@ def test_a_head_that_ends_the_connection_or_switches_it_is_read_each_time(reques
 
 
 def test_heads_are_remembered_within_bounds() -> None:
-    under = wide()
-    for number in range(3 * head_reader._REMEMBERED):
+    under, counts = wide(), list[int]()
+    for number in range(head_reader._REMEMBERED + 2):
         RequestParser(under).feed(GET.replace(b"/a", b"/%d" % number), 10, 10)
-    assert 0 < len(under.known) <= head_reader._REMEMBERED
-    large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * head_reader._REMEMBERED_SIZE + b"\r\n\r\n")
-    RequestParser(under).feed(large, 10, 10)
-    assert large not in under.known
+        counts.append(len(under.known))
+    assert counts == [*range(1, head_reader._REMEMBERED + 1), 1, 2]
+    room = head_reader._REMEMBERED_SIZE - len(GET) - len(b"X: \r\n")
+    for size, remembered in ((room, True), (room + 1, False)):
+        large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * size + b"\r\n\r\n")
+        RequestParser(under).feed(large, 10, 10)
+        assert (large in under.known) is remembered
+
+
+def test_a_head_of_which_no_field_was_read_announces_nothing() -> None:
+    head = RequestHead("GET", b"/", (1, 1), ())
+    assert (head.keep_alive, head.chunked, head.length, head.upgrade, head.has_body) == (
+        False,
+        False,
+        None,
+        False,
+        False,
+    )
+    assert (head.forwarded, head.well_known, head.attachment) == ([], {}, None)
 
 
 @pytest.mark.parametrize("ends", [True, False])
@@ -307,10 +404,12 @@ def test_a_head_that_llhttp_ends_elsewhere_is_refused(monkeypatch: pytest.Monkey
 def test_heads_read_under_other_limits_are_read_anew() -> None:
     under = wide()
     asked = GET.replace(b"\r\n\r\n", b"\r\nX_A: 1\r\n\r\n")
-    RequestParser(under).feed(asked, 1, 0)
-    under.change_to(HeadLimits(target=1, head=100, fields=1, drop_underscores=True))
+    [head] = RequestParser(under).feed(asked, 1, 0)
+    assert isinstance(head, RequestHead)
+    assert head.headers == ((b"Host", b"proxy.example"), (b"X_A", b"1"))
+    under.change_to(HeadLimits(target=1, head=100, headers=1, drop_underscores=True))
     assert RequestParser(under).feed(asked, 1, 0) == [refusals.target_too_long(1)]
-    under.change_to(HeadLimits(target=10, head=100, fields=2, drop_underscores=True))
+    under.change_to(HeadLimits(target=10, head=100, headers=2, drop_underscores=True))
     parser = RequestParser(under)
     [head] = parser.feed(asked, 1, 0)
     assert isinstance(head, RequestHead)

@@ -13,6 +13,12 @@ from statusproxy.proxy.http1.request_parser import END, HeadLimits, RequestHead,
 from tests.proxy.http1.reading import GET, HOST, POST, Reading, chunked, request, verdict, wide
 
 
+def test_a_parser_that_was_given_nothing_has_nothing_to_do() -> None:
+    parser = RequestParser(wide())
+    assert (parser.chunks, parser.behind, parser.held) == (0, False, 0)
+    assert (parser.in_head, parser.in_body, parser.switched, parser.ended) == (False, False, False, False)
+
+
 def test_what_follows_the_last_request_of_a_connection_is_not_read() -> None:
     got = Reading().feed(request(b"Connection: close") + request(), request())
     assert len(got.messages) == 1
@@ -323,6 +329,39 @@ def test_a_head_that_comes_again_is_the_same_object() -> None:
     [first] = parser.feed(GET, 1, 0)
     [second] = parser.feed(GET, 1, 0)
     assert second is first
+
+
+def test_a_known_head_that_comes_alone_waits_for_its_body() -> None:
+    parser = RequestParser(wide())
+    parser.feed(POST + b"abc", 10, 0)
+    [head] = parser.feed(POST, 10, 0)
+    assert isinstance(head, RequestHead)
+    assert parser.feed(b"abc", 10, 0) == [b"abc", END]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_empty_lines_are_counted_anew_behind_each_request(known: bool, at_once: bool) -> None:
+    under = wide()
+    if known:
+        RequestParser(under).feed(GET, 1, 0)
+    pieces = [b"\r\n" * 8, GET] * 3
+    parser = RequestParser(under)
+    found = [event for piece in ([b"".join(pieces)] if at_once else pieces) for event in parser.feed(piece, 10, 0)]
+    assert [type(event) for event in found] == [RequestHead] * 3
+    assert isinstance(parser.feed(b"\r\n" * 9, 10, 0)[0], Refusal)
+
+
+def test_no_more_known_requests_are_begun_than_a_feed_may() -> None:
+    parser = RequestParser(wide())
+    [head] = parser.feed(GET, 1, 0)
+    assert parser.feed(GET * 5, 3, 0) == [head] * 3
+    assert parser.feed(b"", 3, 0) == [head] * 2
+
+
+@pytest.mark.parametrize("begun", [b"\x16", b"\rG", b"\r\r"])
+def test_bytes_that_begin_no_request_are_refused_at_once(begun: bytes) -> None:
+    assert Reading().feed(begun).code == "bad_request"
 
 
 def test_a_known_body_arrives_with_its_head_in_one_feed() -> None:

@@ -53,11 +53,13 @@ ANSWERS = {
     "a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "a length of nothing": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
     "chunks": (CHUNKED + b"2\r\nok\r\n0\r\n\r\n", b"ok"),
+    "a chunk with an extension": (CHUNKED + b"2;a\r\nok\r\n0\r\n\r\n", b"ok"),
+    "two chunks": (CHUNKED + b"2\r\nok\r\n3\r\nay!\r\n0\r\n\r\n", b"okay!"),
     "chunks with extensions and trailers": (CHUNKED + b"2;a=b\r\nok\r\n0\r\nX: 1\r\nY:  2 \r\n\r\n", b"ok"),
     "up to the end of the connection": (b"HTTP/1.1 200 OK\r\n\r\nok\r\n\r\n", b"ok\r\n\r\n"),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "no body by its status": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", b""),
-    "not modified": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\nETag: a\r\n\r\n", b""),
+    "not modified": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\nETag: a?\r\n\r\n", b""),
     "a switch": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n\x00\x01", b"\x00\x01"),
     "interim answers": (
         b"HTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -67,8 +69,29 @@ ANSWERS = {
         b"HTTP/1.1 103 E\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"ok",
     ),
+    "a permission": (b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     "empty lines before it": (b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
 }
+
+#: Status, reason, fields and whether the connection may be kept, where they are not those of most of them.
+LENGTH_2 = (b"Content-Length", b"2")
+IN_CHUNKS = (200, b"OK", [(b"Transfer-Encoding", b"chunked")], True)
+HEADS = {
+    "a length of nothing": (200, b"OK", [(b"Content-Length", b"0")], True),
+    "chunks": IN_CHUNKS,
+    "a chunk with an extension": IN_CHUNKS,
+    "two chunks": IN_CHUNKS,
+    "chunks with extensions and trailers": IN_CHUNKS,
+    "up to the end of the connection": (200, b"OK", [], False),
+    "HTTP/1.0": (200, b"OK", [LENGTH_2], False),
+    "no body by its status": (204, b"No Content", [LENGTH_2], True),
+    "not modified": (304, b"Not Modified", [LENGTH_2, (b"ETag", b"a?")], True),
+    "a switch": (101, b"Switching Protocols", [(b"Upgrade", b"x"), (b"Connection", b"upgrade")], False),
+}
+TRAILERS = {"chunks with extensions and trailers": [(b"X", b"1"), (b"Y", b"2")]}
+INTERIM = {"a permission": [100], "interim answers": [103, 102], "an interim answer with a length": [103]}
+#: Whether they are complete, end with the connection, and have bytes behind them.
+ENDS = {"up to the end of the connection": (False, True, False), "a switch": (False, False, False)}
 
 BAD_ANSWERS = {
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
@@ -88,10 +111,18 @@ BAD_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("wire", "body"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_an_answer_reads_the_same_however_it_is_cut(wire: bytes, body: bytes) -> None:
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_reads_the_same_however_it_is_cut(name: str) -> None:
+    wire, body = ANSWERS[name]
     whole = read(wire)
-    assert (whole[0], whole[2]) == ("", body)
+    assert whole == (
+        "",
+        HEADS.get(name, (200, b"OK", [LENGTH_2], True)),
+        body,
+        TRAILERS.get(name, []),
+        INTERIM.get(name, []),
+        ENDS.get(name, (True, False, False)),
+    )
     for cuts in segments(wire):
         assert read(wire, cuts) == whole
 
@@ -112,6 +143,24 @@ def test_the_answer_to_head_has_no_body_whatever_it_says() -> None:
             assert (error, body, ends) == ("", b"", (True, False, False))
             assert head is not None
             assert head[3], "the connection may be kept"
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "kept"),
+    [
+        (1, b"", True),
+        (1, b"Connection: x, Close\r\n", False),
+        (0, b"", False),
+        (0, b"Connection: keep-alive\r\n", False),
+    ],
+)
+def test_the_connection_of_an_answer_to_head_is_kept_as_version_and_options_say(
+    version: int, fields: bytes, kept: bool
+) -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=True)
+    answer.feed(b"HTTP/1.%d 200 OK\r\nContent-Length: 5\r\n%b\r\n" % (version, fields))
+    assert answer.head is not None
+    assert (answer.head.version, answer.head.keep_alive) == ((1, version), kept)
 
 
 @pytest.mark.parametrize("name", ["a length", "chunks", "chunks with extensions and trailers", "not modified"])
@@ -221,8 +270,11 @@ def test_what_is_wrong_within_the_limits_is_told_before_them_however_it_is_cut()
             b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 1000 + b"b:\x00\r\n" + b"a:\r\n" * 9,
             "more than 1000 lines in the head",
         ),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"b: x\n" + b"a:\r\n" * 9, "more than 1000 lines in the head"),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"b: x\x00\n" + b"a:\r\n" * 9, "Invalid header value char"),
+        (b"HTTP/1.1 204 N\r\n" + b"a:\r\n" * 999 + b"Z" * 10**6, "head too large"),
     ):
-        for segment in (1, 13, 10**6):
+        for segment in (13, 4012, 10**7) if len(wire) > 10**6 else (1, 13, 10**7):
             limit = LIMIT if b"Y" in wire else 10**6
             assert read(wire, range(segment, len(wire), segment), limit=limit)[0] == expected
 
@@ -243,6 +295,13 @@ def test_only_so_many_chunks_are_read_in_one_go() -> None:
     assert (len(b"".join(answer.body)), answer.pending, answer.complete) == (2 * CHUNKS_AT_ONCE, True, False)
     answer.go_on()
     assert (answer.pending, answer.complete) == (False, True)
+
+
+def test_what_comes_while_chunks_wait_is_read_behind_them() -> None:
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.feed(CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1) + b"2\r\n")
+    answer.feed(b"yz\r\n0\r\n\r\n")
+    assert (answer.body.take_all(), answer.complete) == (b"x" * (CHUNKS_AT_ONCE + 1) + b"yz", True)
 
 
 def test_what_the_gateway_promises_of_its_connection_is_known() -> None:

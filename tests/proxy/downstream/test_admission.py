@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 
-from statusproxy.proxy.downstream.places import Places
+from statusproxy.proxy.downstream.admission import Admission
 from tests.processor_time import takes_less
 
 
@@ -11,7 +11,7 @@ def anyone(client: object) -> bool:
     return True
 
 
-def leaving(places: Places[str], may_go: Callable[[str], bool] = anyone) -> list[str]:
+def leaving(places: Admission[str], may_go: Callable[[str], bool] = anyone) -> list[str]:
     """All that give their place up, in order."""
     order: list[str] = []
     while (client := places.first_to_go(may_go)) is not None:
@@ -20,8 +20,8 @@ def leaving(places: Places[str], may_go: Callable[[str], bool] = anyone) -> list
     return order
 
 
-def entered(*clients: str) -> Places[str]:
-    places: Places[str] = Places()
+def entered(*clients: str) -> Admission[str]:
+    places: Admission[str] = Admission()
     for client in clients:
         places.rest(client)
     return places
@@ -73,20 +73,24 @@ def test_where_nobody_may_go_nobody_does() -> None:
 
 
 def test_leaving_twice_is_leaving_once() -> None:
-    places = entered("a", "b")
-    places.leave("a")
-    places.leave("a")
+    places = entered("idle", "begun", "at work", "stays")
+    places.begin("begun")
+    places.work("at work")
+    for client in ("idle", "begun", "at work"):
+        places.leave(client)
+        places.leave(client)
     assert len(places) == 1
+    assert leaving(places) == ["stays"]
 
 
 def test_a_search_takes_no_longer_among_many() -> None:
-    def filled(count: int) -> Places[int]:
-        places: Places[int] = Places()
+    def filled(count: int) -> Admission[int]:
+        places: Admission[int] = Admission()
         for client in range(count):
             places.rest(client)
         return places
 
-    def change(places: Places[int]) -> None:
+    def change(places: Admission[int]) -> None:
         """As many come as go, so that it can be done again."""
         for newcomer in itertools.islice(newcomers, 500):
             gone = places.first_to_go(anyone)
@@ -106,4 +110,5 @@ def test_whose_request_is_whole_up_to_its_body_keeps_its_place() -> None:
         places.work("a")
         assert (leaving(places), len(places)) == ([], 1)
     places.rest("a")
+    assert len(places) == 1
     assert leaving(places) == ["a"]

@@ -1,4 +1,4 @@
-"""Where things stand in a JSON document."""
+"""Byte spans of members, elements and paths in a JSON document."""
 
 import json
 from functools import partial
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from statusproxy.status.fields import parse_path
-from statusproxy.status.places import after_value, as_text, elements, locate, member_name, walk
+from statusproxy.status.json_spans import after_value, as_text, elements, locate, member_name, walk
 from tests.status.test_channels import values
 
 

@@ -2,7 +2,7 @@
 
 import socket
 
-from statusproxy.proxy.upstream.salvage import unread
+from statusproxy.proxy.upstream.receive_buffer import unread
 from tests.proxy.upstream.fake_transport import FakeTransport
 
 

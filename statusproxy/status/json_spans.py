@@ -1,4 +1,4 @@
-"""Where things stand in a JSON document, for documents that are known to be JSON: members, elements, paths.
+"""Byte spans in a document that is known to be JSON: of members, of elements, and of the value under a path.
 
 Positions count bytes. A text here is the document decoded as Latin-1, in which each character is one byte.
 """

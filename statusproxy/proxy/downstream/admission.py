@@ -1,4 +1,4 @@
-"""The places that `limits.connections` gives to clients, and who gives one up first when all are taken."""
+"""Admission of clients under `limits.connections`: who has a place, and who gives one up first when all are taken."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,8 +10,8 @@ ClientT = TypeVar("ClientT")
 _LOOKED_AT: Final = 16
 
 
-class Places(Generic[ClientT]):
-    """Who has a place: the idle (no request has begun), those with a begun head, and those at work.
+class Admission(Generic[ClientT]):
+    """The clients that have a place: idle ones (no request has begun), those with a begun head, and those at work.
 
     The idle go first, the longest idle before the others, whether they had an answer before or never sent a byte.
     Then go those with a begun head, the one that began first before the others. Who is at work keeps its place.

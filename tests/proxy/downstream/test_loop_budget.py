@@ -2,33 +2,33 @@
 
 import asyncio
 
-from statusproxy.proxy.downstream.turns import FREE, SHARE, Turns
+from statusproxy.proxy.downstream.loop_budget import FREE, SHARE, LoopBudget
 
 
 async def test_a_new_turn_brings_a_new_share() -> None:
-    turns = Turns(asyncio.get_running_loop())
-    turns.spend(SHARE)
-    assert turns.left == 0
+    budget = LoopBudget(asyncio.get_running_loop())
+    budget.spend(SHARE)
+    assert budget.left == 0
     await asyncio.sleep(0)
-    assert turns.left == SHARE
+    assert budget.left == SHARE
 
 
 async def test_small_work_costs_no_share() -> None:
-    turns = Turns(asyncio.get_running_loop())
-    turns.spend(FREE)
-    assert turns.left == SHARE
+    budget = LoopBudget(asyncio.get_running_loop())
+    budget.spend(FREE)
+    assert budget.left == SHARE
 
 
 async def test_who_waits_is_served_in_order_as_long_as_the_share_lasts() -> None:
-    turns = Turns(asyncio.get_running_loop())
+    budget = LoopBudget(asyncio.get_running_loop())
     served: list[int] = []
 
     def work(number: int) -> None:
         served.append(number)
-        turns.spend(SHARE // 2)
+        budget.spend(SHARE // 2)
 
     for number in range(5):
-        turns.wait(lambda number=number: work(number))  # type: ignore[misc]
+        budget.wait(lambda number=number: work(number))  # type: ignore[misc]
     await asyncio.sleep(0)
     assert served == [0, 1]
     await asyncio.sleep(0)
@@ -38,16 +38,16 @@ async def test_who_waits_is_served_in_order_as_long_as_the_share_lasts() -> None
 
 
 async def test_who_comes_back_in_its_turn_waits_for_the_next() -> None:
-    turns = Turns(asyncio.get_running_loop())
+    budget = LoopBudget(asyncio.get_running_loop())
     served: list[str] = []
 
     def again() -> None:
         served.append("again")
         if len(served) < 6:
-            turns.wait(again)
+            budget.wait(again)
 
-    turns.wait(again)
-    turns.wait(lambda: served.append("other"))
+    budget.wait(again)
+    budget.wait(lambda: served.append("other"))
     await asyncio.sleep(0)
     assert served == ["again", "other"]
     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def test_who_comes_back_in_its_turn_waits_for_the_next() -> None:
 
 
 async def test_with_nobody_waiting_nothing_runs() -> None:
-    turns = Turns(asyncio.get_running_loop())
-    turns.spend(SHARE)
+    budget = LoopBudget(asyncio.get_running_loop())
+    budget.spend(SHARE)
     await asyncio.sleep(0)
-    assert not turns._scheduled
+    assert not budget._scheduled

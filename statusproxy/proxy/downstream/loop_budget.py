@@ -1,4 +1,4 @@
-"""Fair shares of the event loop for connections whose bytes are many small pieces of work.
+"""A budget for each turn of the event loop, shared by connections whose bytes are many small pieces of work.
 
 A chunk of one byte costs as much as one of 64 KiB. One client that sends nothing but such chunks would keep the loop
 busy for as long as it sends, and a hundred of them a hundred times as long. So in each turn of the loop only so many
@@ -17,8 +17,8 @@ SHARE: Final = 256
 FREE: Final = 16
 
 
-class Turns:
-    """What is left of this turn of the loop, and who waits for the next."""
+class LoopBudget:
+    """What is left of this turn of the loop, and the connections that wait for the next."""
 
     __slots__ = ("_loop", "_scheduled", "_waiting", "left")
 

@@ -1,7 +1,7 @@
-"""The answer that lies in the kernel behind a write that failed.
+"""Reads an answer from the kernel's receive buffer after a write has failed.
 
-A gateway that refuses an upload answers and closes, and what it left unread makes that a reset, which the write of the
-next piece meets before the answer is read.
+A gateway that refuses an upload answers and closes. What it left unread turns the close into a reset, and the write of
+the next piece fails on that before the answer is read.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ _AT_ONCE: Final = 64 * 1024
 
 
 def unread(transport: asyncio.BaseTransport) -> bytes:
-    """What the kernel still holds for a connection that is lost, at most its buffer; nothing where it is encrypted."""
+    """What the kernel still holds for a lost connection, at most its buffer; nothing if it is encrypted."""
     if transport.get_extra_info("sslcontext") is not None:
         return b""
     descriptor = transport.get_extra_info("socket").fileno()

@@ -1,0 +1,1 @@
+"""Checks that look at more than one value of the configuration, one file for what is checked."""

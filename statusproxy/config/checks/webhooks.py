@@ -1,0 +1,82 @@
+"""Checks of `webhooks`: a path forwards or is a tap, some event can be trusted, and no receiver is this proxy."""
+
+from collections.abc import Sequence
+
+from statusproxy.config.addresses import parse_target
+from statusproxy.config.effect import leads_back
+from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.settings import Secret, Settings, Webhook
+from statusproxy.config.spot import Block
+
+
+def check_secret(secret: Secret, block: Block) -> None:
+    """Refuse a secret that no header can carry: white space around a value is dropped (RFC 9110 §5.5)."""
+    if secret.value != secret.value.strip(" "):
+        raise block.at("value").error(
+            "found a space at the beginning or the end, which no header carries, so that no event is ever trusted; "
+            "allowed: a secret without it"
+        )
+
+
+def check_webhook(webhook: Webhook, block: Block) -> None:
+    """Refuse a tap that forwards, a `{session}` that cannot be filled in, and an entry that trusts no event."""
+    if webhook.forward_to is not None:
+        _check_placeholder(webhook, webhook.forward_to, block)
+    if webhook.forward_to is not None and not webhook.forward:
+        raise block.at("forward").error(
+            "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
+        )
+    if not webhook.forward and fold_path(webhook.path) == f"/{SESSION}":
+        raise block.at("path").found(
+            "a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as "
+            f"/tap/{SESSION}"
+        )
+    if not webhook.from_ and webhook.forward_to is None:
+        raise block.at("from").error(
+            "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
+            "or no from for private networks"
+        )
+    headers = [each.header.casefold() for each in (webhook.secret, webhook.hmac) if each is not None]
+    if len(headers) > len(set(headers)):
+        raise block.at("hmac", "header").error(
+            "found the header of secret, which cannot hold both, so that no event is ever trusted; "
+            "allowed: another header"
+        )
+
+
+def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
+    path = parse_target(forward_to).path
+    if SESSION not in forward_to:
+        return
+    if path.split("/").count(SESSION) != 1 or forward_to.count(SESSION) != 1:
+        raise block.at("forward_to").error(f"allowed: {SESSION} once, as a whole segment of the path")
+    if SESSION not in webhook.path:
+        raise block.at("forward_to").error(
+            f"{SESSION} stands here, but not in path; allowed: in both, or in path alone"
+        )
+
+
+def check_receivers(block: Block, settings: Settings) -> None:
+    """Refuse a receiver that is this proxy itself: webhooks would go round until no connection is left."""
+    for index, webhook in enumerate(settings.webhooks):
+        if webhook.forward_to is None:
+            continue
+        receiver = parse_target(webhook.forward_to)
+        entry = block.at("webhooks").items("a list")[index].entries("a mapping")["forward_to"]
+        if leads_back(receiver, settings.listen):
+            raise entry.found("listen has it too, so that events would come back here; allowed: the receiver's address")
+        if settings.admin.listen is not None and leads_back(receiver, [settings.admin.listen]):
+            raise entry.found("it is admin.listen, which takes no events; allowed: the receiver's address")
+
+
+def check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
+    """Refuse a secret or signature in a field that `underscores_in_headers: drop` removes."""
+    for index, webhook in enumerate(webhooks):
+        for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac)):
+            if asked is None or "_" not in asked.header:
+                continue
+            entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
+            raise entry["header"].error(
+                "found a name with _; underscores_in_headers: drop removes this field, so no event would be trusted; "
+                "allowed: a name without _, or underscores_in_headers: pass"
+            )
