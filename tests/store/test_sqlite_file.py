@@ -11,7 +11,7 @@ from statusproxy.store import replace as replace_module
 from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store.backlog import Entry
 from statusproxy.store.errors import StoreInUseError
-from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming
 
 from .damaged import SESSIONS, damage_page, filled, noise, readable
@@ -20,13 +20,13 @@ from .samples import NOW, a_change, a_record
 LOG = logging.getLogger("test")
 
 
-def a_file(path: Path) -> SqliteFile:
+def a_file(path: Path) -> StateFile:
     upkeep = Upkeep(path, 90, lambda: NOW, LOG, UpkeepTiming())
-    return SqliteFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
+    return StateFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
 
 
 @pytest.fixture
-def file(path: Path) -> Iterator[SqliteFile]:
+def file(path: Path) -> Iterator[StateFile]:
     file = a_file(path)
     file.open(None)
     assert file.database is not None
@@ -40,7 +40,7 @@ def names(path: Path) -> set[str]:
     return {file.name.removeprefix("state.db").partition("-2026")[0] for file in path.parent.iterdir()}
 
 
-def test_all_is_well_where_nothing_happened(file: SqliteFile, path: Path) -> None:
+def test_all_is_well_where_nothing_happened(file: StateFile, path: Path) -> None:
     assert not file.vanished()
     database = file.database
     file.look_after(1)
@@ -49,7 +49,7 @@ def test_all_is_well_where_nothing_happened(file: SqliteFile, path: Path) -> Non
 
 
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
-def test_what_was_deleted_is_saved_from_the_open_files(file: SqliteFile, path: Path, ending: str) -> None:
+def test_what_was_deleted_is_saved_from_the_open_files(file: StateFile, path: Path, ending: str) -> None:
     os.unlink(f"{path}{ending}")
     assert file.vanished()
     file.look_after(1)
@@ -63,7 +63,7 @@ def test_what_was_deleted_is_saved_from_the_open_files(file: SqliteFile, path: P
 
 
 def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
-    file: SqliteFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(5, "input/output error")
@@ -77,7 +77,7 @@ def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
 
 
 def test_a_rescue_for_which_there_is_no_room_is_told_and_the_rest_goes_on(
-    file: SqliteFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "no space left on device")
@@ -91,7 +91,7 @@ def test_a_rescue_for_which_there_is_no_room_is_told_and_the_rest_goes_on(
 
 
 def test_a_lock_file_is_made_anew_and_another_that_holds_it_is_told_of_once(
-    file: SqliteFile, path: Path, caplog: pytest.LogCaptureFixture
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lock = Path(f"{path}.lock")
     lock.unlink()

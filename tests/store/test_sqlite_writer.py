@@ -14,7 +14,7 @@ from statusproxy.store import sqlite_writer as sqlite_writer_module
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.database import Database
 from statusproxy.store.errors import NotAttachedError
-from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming
 
@@ -26,7 +26,7 @@ LOG = logging.getLogger("statusproxy.store")
 
 def a_writer(path: Path, **timing: float) -> SqliteWriter:
     upkeep = Upkeep(path, 90, lambda: NOW, LOG, UpkeepTiming(**timing))
-    file = SqliteFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
+    file = StateFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
     return SqliteWriter(path, file, upkeep, LOG)
 
 
@@ -95,7 +95,7 @@ def test_after_an_error_that_passes_the_connection_is_kept_so_that_history_can_b
     steps: list[Callable[[], None]] = [lambda: writer.write(batch(a_record("a"))), lambda: writer.keep_up(None)]
     for step in steps:
         monkeypatch.setattr(Database, "write", fail)
-        monkeypatch.setattr(SqliteFile, "keep_up", fail)
+        monkeypatch.setattr(StateFile, "keep_up", fail)
         with pytest.raises(sqlite3.OperationalError):
             step()
         assert (writer.file.database is not None) == kept
@@ -164,7 +164,7 @@ def test_the_files_are_looked_at_before_a_commit_unless_that_was_just_done(
 ) -> None:
     now, looks = 1_000.0, list[int]()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setattr(SqliteFile, "look_after", lambda _, sessions: looks.append(sessions))
+    monkeypatch.setattr(StateFile, "look_after", lambda _, sessions: looks.append(sessions))
     writer.write(batch(a_record("a")))
     writer.write(batch(a_record("b")))
     now += 0.09
@@ -247,10 +247,10 @@ def test_a_file_that_may_be_set_aside_no_more_stays_in_use(writer: SqliteWriter)
 def test_upkeep_that_meets_damage_repairs_it(writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     writer.write(batch(a_record("a")))
 
-    def broken(_: SqliteFile) -> None:
+    def broken(_: StateFile) -> None:
         raise failing(sqlite3.SQLITE_CORRUPT)
 
-    monkeypatch.setattr(SqliteFile, "keep_up", broken)
+    monkeypatch.setattr(StateFile, "keep_up", broken)
     writer.keep_up(None)
     assert writer.file.repairs["damaged"] == 1
     assert stored_while_open(writer) == {"a"}
