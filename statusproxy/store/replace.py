@@ -76,7 +76,7 @@ def finish_replacement(path: Path) -> bool:
 
 def sync_file(path: Path) -> None:
     """Have a file's bytes on disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -89,7 +89,7 @@ def _link(source: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(source, "rb") as old, os.fdopen(handle, "wb") as new:
             shutil.copyfileobj(old, new)
         sync_file(Path(target))

@@ -98,5 +98,25 @@ def test_a_directory_that_could_not_be_synced_is_an_error(path: Path, monkeypatc
         sync_directory(path.parent)
 
 
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what was synced, in order."""
+    names: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: names.append(Path(f"/proc/self/fd/{handle}").readlink().name))
+    return names
+
+
+def test_what_was_made_lasts_and_no_file_is_left_open(tmp_path: Path, synced: list[str]) -> None:
+    before = os.listdir("/proc/self/fd")
+    make_directory(tmp_path / "a" / "b")
+    assert synced == [tmp_path.name, "a"]
+    synced.clear()
+    create_private(tmp_path / "a" / "file")
+    assert synced == ["file", "a"]
+    create_private(tmp_path / "a" / "file")
+    assert synced == ["file", "a"]
+    assert os.listdir("/proc/self/fd") == before
+
+
 def raise_(error: Exception) -> None:
     raise error
