@@ -112,9 +112,7 @@ def test_without_a_state_it_says_so_and_makes_none(path: Path, tmp_path: Path) -
 
 def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
     filled(path, ["sales"])
-    with pytest.raises(
-        StoreError, match=rf"cannot be opened: {tmp_path}/nowhere/copy.db: No"
-    ):
+    with pytest.raises(StoreError, match=rf"cannot be opened: {tmp_path}/nowhere/copy.db: No"):
         back_up(path, tmp_path / "nowhere" / "copy.db")
 
 
