@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,12 +140,13 @@ class Failing:
         self.opened: list[str] = []
         connect = sqlite3.connect
 
-        def failing(name: str | Path, **options: bool) -> sqlite3.Connection:
+        def failing(name: Any, **options: Any) -> sqlite3.Connection:
             if isinstance(name, str) and ".part" not in name:
                 self.opened.append(name)
                 if len(self.opened) <= times:
                     raise sqlite3.OperationalError("unable to open database file")
-            return connect(name, **options)
+            connection: sqlite3.Connection = connect(name, **options)
+            return connection
 
         monkeypatch.setattr(sqlite3, "connect", failing)
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -487,7 +488,7 @@ def test_an_error_while_checking_that_may_pass_is_not_taken_for_damage(
         def __getattr__(self, name: str) -> object:
             return getattr(self._connection, name)
 
-        def execute(self, statement: str, *arguments: object) -> object:
+        def execute(self, statement: str, *arguments: Any) -> object:
             if "quick_check" in statement:
                 error = sqlite3.OperationalError("database is locked")
                 error.sqlite_errorcode = sqlite3.SQLITE_BUSY

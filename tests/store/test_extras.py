@@ -48,7 +48,12 @@ def test_all_that_is_missing_is_named_with_the_command_that_installs_it(monkeypa
         'x; extra == "z"',
     ]
     asked: list[str] = []
-    monkeypatch.setattr(metadata, "requires", lambda name: asked.append(name) or requirements)
+
+    def requires(name: str) -> list[str]:
+        asked.append(name)
+        return requirements
+
+    monkeypatch.setattr(metadata, "requires", requires)
     assert missing_package("redis://redis.example/0") == (
         "state.url: a state in Redis needs the package redis and hiredis, which is not installed; install it with: "
         + shlex.join([sys.executable, "-m", "pip", "install", "redis<9,>=8.1", "hiredis>=3"])

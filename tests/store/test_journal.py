@@ -17,7 +17,7 @@ from statusproxy.store.backlog import Entry, Item
 from statusproxy.store.journal import Journal, JournalError
 from statusproxy.store.journal_file import JournalFile, encode_items
 
-from .samples import a_change, a_record, until
+from .samples import a_change, a_record
 
 PLACE = "redis at redis.example:6379/0, keys statusproxy:*"
 
@@ -402,7 +402,7 @@ async def test_closing_waits_for_a_write_under_way(tmp_path: Path, monkeypatch: 
     async with opened(tmp_path) as (keeper, _):
         keeper.add(a_record("a"))
         syncing = asyncio.ensure_future(keeper.journal.sync())
-        await until(begun.is_set)
+        assert await asyncio.to_thread(begun.wait, 60)
         closing = asyncio.ensure_future(keeper.journal.close())
         await asyncio.sleep(0)
         go.set()

@@ -63,7 +63,9 @@ def test_what_cannot_be_compared_is_not_gone(monkeypatch: pytest.MonkeyPatch) ->
     mine = replace(Owner.new(), started="1")
 
     def refuse(path: str, *_: str, **__: str) -> object:
-        return open(path) if path.endswith("boot_id") else raise_(OSError())
+        if not path.endswith("boot_id"):
+            raise OSError
+        return open(path)
 
     monkeypatch.setattr(owner, "open", refuse, raising=False)
     assert not mine.is_gone()
@@ -89,10 +91,6 @@ def test_a_boot_that_has_no_name_is_not_known(said: str | bytes | None, monkeypa
 
 def test_of_what_is_no_mark_only_the_beginning_is_told() -> None:
     assert str(Owner.decode(b"x" * 81)) == repr(b"x" * 80)
-
-
-def raise_(error: Exception) -> None:
-    raise error
 
 
 def test_nothing_is_known_of_a_process_elsewhere(dead: Owner) -> None:

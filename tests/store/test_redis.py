@@ -92,7 +92,7 @@ async def put(store: RedisStore, *sessions: str) -> None:
     await store.save([a_record(session) for session in sessions], [], [])
 
 
-async def while_time_passes(clock: LoopClock, work: Coroutine[Any, Any, None]) -> None:
+async def while_time_passes(clock: LoopClock, work: Coroutine[Any, Any, object]) -> None:
     """Have done what waits for a server that says nothing."""
     working = asyncio.ensure_future(work)
     while not working.done():

@@ -164,8 +164,8 @@ def test_numbers_that_no_row_can_have_are_damage(path: Path) -> None:
         assert highest_number(file) == 2**52 - 1
 
 
-def test_an_empty_file_has_no_rows_and_no_number(path: Path) -> None:
-    filled(path, [])
+def test_a_file_without_pages_has_no_rows_and_no_number(path: Path) -> None:
+    path.touch()
     with PageFile(path) as file:
         assert (highest_number(file), records(file), notices(file)) == (0, [], [])
         assert list(history(file, 1, 99)) == []

@@ -79,7 +79,7 @@ class Gate:
         monkeypatch.setattr(Database, "write", held)
 
     async def reached(self) -> None:
-        await until(self._reached.is_set)
+        assert await asyncio.to_thread(self._reached.wait, 60)
 
     def open(self) -> None:
         self._free.set()
@@ -153,7 +153,7 @@ async def test_what_was_saved_survives_kill_9(path: Path) -> None:
             await store.open()
             await store.save([a_record("sales")], [], [a_change("sales")])
             print("saved", flush=True)
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
         asyncio.run(main())
     """
@@ -204,8 +204,9 @@ async def test_the_event_loop_runs_on_while_the_disk_is_slow(store: SqliteStore,
 async def test_a_disk_that_never_answers_holds_nobody_for_ever(
     path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_module, "_CLOSE_LIMIT", 0.1)
-    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.4, close_limit=0.1))
+    # Nothing is answered before the test says so: these limits are only waited for.
+    monkeypatch.setattr(sqlite_module, "_CLOSE_LIMIT", 0.01)
+    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.05, close_limit=0.01))
     await store.open()
     with pytest.raises(StoreError, match="no answer"):
         await put(store, "sales")
@@ -543,7 +544,7 @@ async def test_files_deleted_at_rest_are_noticed_and_nothing_is_lost_by_a_kill(p
             await until(lambda: store.repairs["deleted"] > 0 and store.healthy)
             await store.history(None, 1)
             print("repaired", flush=True)
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
         asyncio.run(main())
     """

@@ -112,18 +112,16 @@ def test_a_lock_file_is_made_anew_and_another_that_holds_it_is_told_of_once(
 
 
 def test_after_it_set_a_file_aside_too_often_it_leaves_it_in_its_place(path: Path) -> None:
-    for times in range(6):
+    file = a_file(path)
+    for times in range(1, 6):
         path.write_bytes(b"no database, " * 500)
-        if times == 0:
-            file = a_file(path)
-        if times == 5:
-            with pytest.raises(UnusableError, match="corrupt"):
-                file.open(None)
-            assert not file.spoilt(corrupt(), {})
-        else:
-            file.open(None)
-            assert file.repairs["damaged"] == times + 1
-            file.close()
+        file.open(None)
+        assert file.repairs["damaged"] == times
+        file.close()
+    path.write_bytes(b"no database, " * 500)
+    with pytest.raises(UnusableError, match="corrupt"):
+        file.open(None)
+    assert not file.spoilt(corrupt(), {})
     assert path.read_bytes().startswith(b"no database")
     assert len([name for name in names(path) if ".unreadable" in name]) == 1
     file.release()
@@ -218,22 +216,23 @@ def test_a_new_directory_is_made_and_its_rows_that_cannot_be_read_are_told(
 ) -> None:
     path = tmp_path / "new" / "state.db"
     file = a_file(path)
-    assert not file.held
+    held = [file.held]
     file.open(None)
-    assert file.held
+    held.append(file.held)
     file.close()
     file.release()
     file.release()
-    assert not file.held
+    assert [*held, file.held] == [False, True, False]
     filled(path, ["sales", "support"])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE records SET payload = '{' WHERE session = 'sales'")
     file = a_file(path)
     assert [record.session for record in file.open(None).records] == ["support"]
-    assert caplog.messages == [
-        f"state: the row of session 'sales' in {path} cannot be read; it was moved to the table `rejected`, the session "
-        "starts afresh"
-    ]
+    (told,) = caplog.messages
+    assert told == (
+        f"state: the row of session 'sales' in {path} cannot be read; it was moved to the table `rejected`, "
+        "the session starts afresh"
+    )
     (damage,) = file.notices.values()
     assert (damage.cause, damage.sessions) == ("damaged in 1 rows (kept in the table `rejected`)", 1)
     file.close()
@@ -277,16 +276,15 @@ def test_a_place_that_another_process_took_meanwhile_is_not_taken_back(
 ) -> None:
     path.unlink()
     Path(f"{path}.lock").unlink()
-    other = Path(f"{path}.lock").open("w")
-    fcntl.flock(other, fcntl.LOCK_EX)
-    file.look_after(1)
-    (kept,) = path.parent.glob("state.db.rescued-*[0-9Z]")
-    assert not path.exists()
-    assert caplog.messages[1:] == [f"state: what the file held before is kept as {kept}"]
-    with pytest.raises(StoreInUseError):
-        file.open({})
-    assert not file.held
-    other.close()
+    with Path(f"{path}.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        file.look_after(1)
+        (kept,) = path.parent.glob("state.db.rescued-*[0-9Z]")
+        assert not path.exists()
+        assert caplog.messages[1:] == [f"state: what the file held before is kept as {kept}"]
+        with pytest.raises(StoreInUseError):
+            file.open({})
+        assert not file.held
 
 
 def test_a_lock_file_that_is_free_again_is_made_anew_and_told_anew_when_it_is_taken_again(

@@ -159,6 +159,57 @@ def test_files_that_move_with_every_commit_are_given_up_on_and_tried_anew_the_ne
     assert len(commits) == 1 + sqlite_writer_module._RESCUES
 
 
+def test_what_was_rescued_is_counted_once_all_is_in_the_new_files(
+    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(batch(a_record("a")))
+    path.unlink()
+    writer._look_at = 0.0
+    monkeypatch.setattr(Database, "write", lambda *_: raise_(failing(sqlite3.SQLITE_FULL)))
+    with pytest.raises(sqlite3.OperationalError):
+        writer.write(batch(a_record("b")))
+    assert writer.file.repairs == {"damaged": 0, "deleted": 0, "replaced": 0}
+    monkeypatch.undo()
+    writer.write(batch(a_record("b")))
+    writer.write(batch(a_record("c")))
+    assert writer.file.repairs == {"damaged": 0, "deleted": 1, "replaced": 0}
+    assert readable(path).sessions == {"a", "b", "c"}
+
+
+def raise_(error: Exception) -> None:
+    raise error
+
+
+def test_a_commit_puts_off_the_rest_and_a_look_that_found_nothing_does_not(
+    writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[int] = []
+    monkeypatch.setattr(Upkeep, "committed", lambda _: committed.append(writer.commits))
+    writer.write(batch(a_record("a")))
+    writer.write(batch())
+    writer.write(batch(changes=("a",)))
+    assert (committed, writer.commits) == ([1, 2], 2)
+
+
+def test_what_is_known_is_written_anew_once_after_a_new_opening(
+    writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[list[str]] = []
+    write = Database.write
+
+    def noted(database: Database, records: dict[str, Record | None], *arguments: Any) -> list[str]:
+        written.append(sorted(records))
+        return write(database, records, *arguments)
+
+    monkeypatch.setattr(Database, "write", noted)
+    writer.write(batch(a_record("a"), a_record("b")))
+    writer.write(batch("b"))
+    writer.file.close()
+    writer.write(batch(a_record("c")))
+    writer.write(batch(a_record("d")))
+    assert written == [["a", "b"], ["b"], ["a", "c"], ["d"]]
+
+
 def test_the_files_are_looked_at_before_a_commit_unless_that_was_just_done(
     writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -402,6 +403,11 @@ def test_a_check_does_not_write_the_file(path: Path) -> None:
     connect = sqlite3.connect
     check = Check(path, 3600, lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite3, "connect", lambda name, **options: asked.append(name) or connect(name, **options))
+
+        def noted(name: str, **options: Any) -> sqlite3.Connection:
+            asked.append(name)
+            return connect(name, **options)
+
+        patch.setattr(sqlite3, "connect", noted)
         assert check._look() is None
     assert asked == [f"file:{path}?mode=ro"]
