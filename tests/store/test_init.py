@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import re
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ def test_without_its_package_a_redis_url_names_the_command_that_installs_it(monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"pip install 'redis<9,>=8\.1'"):
         open_store("redis://h.example:6379/0")
+
+
+def test_history_is_kept_for_ninety_days_unless_another_time_is_named() -> None:
+    assert signature(open_store).parameters["history_days"].default == 90
 
 
 def test_nothing_is_touched_before_the_store_is_opened(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -554,6 +555,10 @@ async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place, refused: a
         with pytest.raises(asyncio.CancelledError):
             await waiting
     assert await sessions_in(place) == []
+
+
+def test_history_is_kept_for_ninety_days_unless_another_time_is_named() -> None:
+    assert signature(redis_module.redis_store).parameters["history_days"].default == 90
 
 
 def test_what_the_url_names_is_made_with_a_journal_where_one_is_wanted(tmp_path: Path) -> None:

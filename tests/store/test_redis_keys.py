@@ -164,7 +164,7 @@ async def test_what_is_forgotten_refused_and_kept_is_all_in_one_transaction(redi
     records = {"b": None, "c": a_record("c"), "worse": a_record("worse", event=object())}
     assert await keys.write(records, [bad, changes[0]], NOW, 9) == ["worse", "bad"]
     with redis_server.client(db=8) as client:
-        assert {bytes(key) for key in client.hkeys("p:records")} == {b"a", b"c", b"\xed\xa0\x80"}
+        assert set(client.hkeys("p:records")) == {b"a", b"c", b"\xed\xa0\x80"}
         assert client.hget("p:records", "a") == encode(a_record("a")).encode()
         assert client.zrange("p:history", 0, -1, withscores=True) == [
             (b"%016x " % n + encode(a_change("a", at=NOW + n)).encode(), NOW + n) for n in (0, 2, 3, 4)

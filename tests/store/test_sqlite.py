@@ -16,6 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,21 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(
 
 
 # Closing ---------------------------------------------------------------------------------------------------
+
+
+async def test_closing_ends_both_threads(path: Path) -> None:
+    async with opened(path):
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("statusproxy-")]
+        assert {thread.name for thread in threads} >= {"statusproxy-store", "statusproxy-check"}
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_the_times_and_the_days_are_those_that_are_documented() -> None:
+    assert sqlite_module._CLOSE_LIMIT == 5
+    assert signature(sqlite_module.SqliteBackend).parameters["lock_wait"].default == 5
+    assert signature(sqlite_module.sqlite_store).parameters["history_days"].default == 90
 
 
 async def test_after_closing_all_is_in_one_file(path: Path) -> None:

@@ -406,7 +406,8 @@ def test_a_check_does_not_write_the_file(path: Path) -> None:
 
         def noted(name: str, **options: Any) -> sqlite3.Connection:
             asked.append(name)
-            return connect(name, **options)
+            connection: sqlite3.Connection = connect(name, **options)
+            return connection
 
         patch.setattr(sqlite3, "connect", noted)
         assert check._look() is None
