@@ -184,16 +184,17 @@ def test_the_free_list_is_followed_as_far_as_it_goes(path: Path) -> None:
     with PageFile(path) as file:
         assert file.pages == 6
         assert file.free_pages() == {3, 4, 5, 6, 2}
-    for trunk, free in ((0, set()), (1, set()), (7, set()), (6, {6, 2, 3, 4, 5})):
+    for trunk, free in ((0, set()), (1, set()), (7, set()), (2**24 + 3, set()), (6, {6, 2, 3, 4, 5})):
         a_file(path, *pages, trunk=trunk)
         with PageFile(path) as file:
             assert file.free_pages() == free
     a_file(path, numbered(0, 1, 3), trunk=2)  # the second page is the first that can be free
     with PageFile(path) as file:
         assert file.free_pages() == {2, 3}
-    a_file(path, numbered(0, 4_000_000_000, *range(1000, 1126)), trunk=2)
+    leaves = range(2**24, 2**24 + 126)
+    a_file(path, numbered(0, 2**24 + 1, *leaves), trunk=2)  # more than a page has room for
     with PageFile(path) as file:
-        assert file.free_pages() == {2, *range(1000, 1126)}
+        assert file.free_pages() == {2, *leaves}
 
 
 def test_a_row_that_goes_on_over_other_pages_is_put_together(path: Path) -> None:
@@ -215,6 +216,16 @@ def test_a_row_that_goes_on_over_other_pages_is_put_together(path: Path) -> None
             assert list(file.table_rows(file.newest(1)[0], 1)) == []
             assert list(file.table_rows(a_page(10, [b"\2" + row(7)]), 2)) == []
             assert list(file.rows(a_page(10, [b"\3" + row(7), b"\2\2\x0a"]), 2)) == [(None, [7]), None]
+
+
+def test_a_row_may_go_on_in_the_second_page(path: Path) -> None:
+    payload = row(None, Random(1).randbytes(543))
+    local = len(payload) - 508
+    assert local == 39
+    cell = table_cell(5, payload[:local], overflow=2, size=len(payload))
+    a_file(path, bytes(4) + payload[local:], a_page(13, [cell]))
+    with PageFile(path) as file:
+        assert list(file.table_rows(file.newest(3)[0], 3)) == [(5, columns(payload))]
 
 
 def test_the_rows_of_the_first_page_stand_behind_the_files_header(path: Path) -> None:
