@@ -101,7 +101,6 @@ class Lease:
         """Let go, after the database was closed. The lock file stays: else two could lock two different files."""
         if self._held is not None:
             os.close(self._held)
-            self._held = None
         os.close(self._handle)
 
     def _sign(self) -> None:

@@ -412,6 +412,16 @@ def test_what_a_crash_left_in_the_log_is_in_the_file_once_it_is_open(
     after.close()
 
 
+def test_what_is_abandoned_is_closed_and_whole(path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": a_record("sales")}, [])
+    database.abandon()
+    database.abandon()
+    assert os.listdir("/proc/self/fd") == before
+    assert reopened(path) == ["sales"]
+
+
 def test_a_copy_holds_all_and_is_for_this_user_only(path: Path, database: Database) -> None:
     database.write({"sales": a_record("sales")}, [])
     copy = path.with_name("copy.db")

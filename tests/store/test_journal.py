@@ -348,6 +348,19 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_told_to_the_next(
     assert caplog.messages == []
 
 
+async def test_a_write_that_is_cancelled_with_all_else_is_no_error_in_the_log(
+    keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper.add(a_record("a"))
+    syncing = asyncio.ensure_future(keeper.journal.sync())
+    await asyncio.sleep(0)
+    assert keeper.journal._writing is not None
+    keeper.journal._writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await syncing
+    assert caplog.messages == []
+
+
 async def test_one_that_cannot_be_removed_is_removed_by_the_next_call(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

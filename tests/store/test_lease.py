@@ -42,6 +42,9 @@ def test_what_was_taken_is_let_go_of_whole_and_the_file_is_for_this_user_only(pa
     lock_file.chmod(0o644)
     before = handles()
     lease = Lease.take(path, wait=0)
+    held_files = handles()
+    assert lease.renew()  # it is there: nothing is made anew
+    assert handles() == held_files
     assert lock_file.stat().st_mode & 0o777 == 0o600
     assert lock_file.read_text() == f"{os.getpid()}\n"
     lease.release()

@@ -185,7 +185,7 @@ def loading(server: RedisServer) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "says"),
+    ("failure", "says"),
     [
         (away, "no connection"),
         (hanging, "no answer"),
@@ -199,14 +199,14 @@ def loading(server: RedisServer) -> Callable[[], None]:
 async def test_what_was_answered_while_the_server_did_not_take_it_survives_kill_9(
     server: RedisServer,
     folder: Path,
-    trouble: Callable[[RedisServer], Callable[[], None]],
+    failure: Callable[[RedisServer], Callable[[], None]],
     says: str,
     server_first: bool,
 ) -> None:
     proxy = Proxy(server, folder)
     try:
         assert proxy.save("before") == "answered"
-        again = trouble(server)
+        again = failure(server)
         for session in ("sales", "support"):
             answer = proxy.save(session)
             assert says in answer

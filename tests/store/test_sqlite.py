@@ -283,7 +283,7 @@ async def test_a_successor_waits_for_its_predecessor_to_leave(path: Path, store:
     await successor.close()
 
 
-async def test_a_program_that_holds_the_write_lock_is_trouble_that_passes(
+async def test_a_program_that_holds_the_write_lock_is_an_error_that_passes(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await pragma(store, "busy_timeout = 1")
@@ -669,7 +669,7 @@ async def test_a_proxy_whose_files_another_took_over_stops_writing_and_catches_u
     assert await sessions_in(path) == ["before", "meanwhile", "more", "of the second"]
 
 
-# Trouble ---------------------------------------------------------------------------------------------------
+# Errors ----------------------------------------------------------------------------------------------------
 
 
 async def test_a_full_disk_loses_nothing(path: Path, store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -724,7 +724,7 @@ async def test_a_process_that_may_not_write_goes_on_and_catches_up(path: Path) -
     assert await sessions_in(path) == ["before", "kept"]
 
 
-async def test_a_restart_in_trouble_still_reads_what_is_on_disk(path: Path) -> None:
+async def test_a_restart_while_the_disk_fails_still_reads_what_is_on_disk(path: Path) -> None:
     async with opened(path) as (store, _):
         await put(store, "sales")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -780,7 +780,7 @@ async def test_a_file_that_may_only_be_read_is_read_and_told(public_directory: P
         assert (await said(process)).startswith("permission denied: ")
 
 
-async def test_a_directory_that_cannot_be_made_is_trouble_and_not_the_end(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be_made_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     async with opened(tmp_path / "a" / "state.db") as (store, records):
         assert records == []
@@ -827,7 +827,7 @@ async def test_history_is_pruned_while_it_runs_in_steps(path: Path, monkeypatch:
         assert [change.at for change in found] == [NOW + number * DAY for number in (9, 8, 7, 6, 5)]
 
 
-async def test_pruning_that_fails_is_no_trouble(
+async def test_pruning_that_fails_is_no_error(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(*arguments: Any) -> bool:

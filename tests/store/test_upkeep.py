@@ -282,7 +282,7 @@ def test_history_past_its_days_goes(path: Path) -> None:
     database.close()
 
 
-def test_trouble_is_told_and_waits_but_damage_is_raised(
+def test_an_error_is_told_and_waits_but_damage_is_raised(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     database, _ = Database.open(path, NOW)
