@@ -216,6 +216,51 @@ async def test_more_rows_than_one_answer_holds_are_read_whole(
         client.flushdb()
 
 
+async def test_what_is_not_ours_and_what_cannot_be_read_is_kept_under_other_names(redis_server: RedisServer) -> None:
+    place = Place("127.0.0.1", redis_server.port, database=11, prefix="p:")
+    with redis_server.client(db=11) as client:
+        for name in ("owner", "history", "rejected"):
+            client.rpush(f"p:{name}", name)
+        rows = {b"a": encode(a_record("a")), b"b": "{", b"\xff": encode(a_record("c"))}
+        client.hset("p:records", mapping=rows)
+        keys = await taken(place)
+        found = await keys.read(NOW)
+        assert found.records == {"a": a_record("a")}
+        assert sorted(found.rejected) == ["b", "\N{REPLACEMENT CHARACTER}"]
+        assert [name for name, _ in found.set_aside] == ["p:history", "p:rejected"]
+        assert [client.lrange(target, 0, -1) for _, target in found.set_aside] == [[b"history"], [b"rejected"]]
+        (owner,) = client.scan_iter("p:set-aside:owner:*")
+        assert client.lrange(owner, 0, -1) == [b"owner"]
+        assert client.hgetall("p:rejected") == {
+            b"20260115T190706Z b": b"{", b"20260115T190706Z \xff": encode(a_record("c")).encode(),
+        }  # fmt: skip
+        assert client.hkeys("p:records") == [b"a"]
+        await keys.write({}, (), None, 9)  # all that was its own doing
+        await keys.leave()
+        client.flushdb()
+
+
+async def test_a_change_that_only_mentions_a_session_is_none_of_its_history(redis_server: RedisServer) -> None:
+    place = Place("127.0.0.1", redis_server.port, database=12)
+    mentions = (
+        b'1 {"format":1,"session":"b","x":{"session":"a"},' + encode(a_change("b")).encode().partition(b",")[2][13:]
+    )
+    with redis_server.client(db=12) as client:
+        client.zadd("statusproxy:history", {mentions: NOW, encode(a_change("a")): NOW + 1})  # the other has no number
+        link = await Link.open(place, 2)
+        assert await history(link, place.prefix, "a", 9, []) == []
+        assert await history(link, place.prefix, "b", 9, []) == [a_change("b")]
+        await link.close()
+        client.flushdb()
+
+
+async def test_a_server_that_is_gone_at_the_end_is_no_error(tmp_path: Path) -> None:
+    with running(tmp_path / "redis") as server:
+        keys = await taken(server.place)
+        server.stop()
+        await keys.leave()
+
+
 async def test_what_cannot_be_connected_leaves_no_connection(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
