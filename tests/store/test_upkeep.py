@@ -98,6 +98,10 @@ def test_each_kind_of_work_comes_after_its_own_pause(database: Database, path: P
     assert work.due_at() == 1_099
     work.stop()
     assert work.due_at() == NEVER
+    work = upkeep(path, watch_every=7)
+    work.opened({})
+    work.step(database)
+    assert work.due_at() == 1_106
 
 
 def test_a_checkpoint_that_a_reader_holds_up_is_tried_again_after_a_rest(
@@ -266,8 +270,10 @@ def test_what_is_acknowledged_while_it_is_read_stays_so_and_stopping_leaves_no_f
     while done is None:
         done = work.step(database)
     assert done.acknowledged
+    assert work.step(database) is None
     work.opened({1: Damage(NOW, "corrupt", done.set_aside, 1, pending=True)})
     work.stop()
+    assert work.due_at() == NEVER
     database.close()
     assert os.listdir("/proc/self/fd") == before
 
