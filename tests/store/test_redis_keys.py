@@ -246,7 +246,9 @@ async def test_a_change_that_only_mentions_a_session_is_none_of_its_history(redi
     fields = {**json.loads(encode(a_change("b"))), "of_a_later_version": {"session": "a"}}
     mentions: str = "1 " + json.dumps(fields, separators=(",", ":"))
     with redis_server.client(db=12) as client:
-        client.zadd("statusproxy:history", {mentions: NOW, str(encode(a_change("a"))): NOW + 1})  # the other has no number
+        client.zadd(
+            "statusproxy:history", {mentions: NOW, str(encode(a_change("a"))): NOW + 1}
+        )  # the other has no number
         link = await Link.open(place, 2)
         assert await history(link, place.prefix, "a", 9, []) == []
         assert await history(link, place.prefix, "b", 9, []) == [a_change("b")]
