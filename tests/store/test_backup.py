@@ -101,7 +101,7 @@ def test_a_damaged_state_is_told_and_leaves_no_copy(path: Path, page: int, tmp_p
 def test_another_programs_database_is_no_state(path: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE invoices (number)")
-    with pytest.raises(StoreError, match="not a database of statusproxy"):
+    with pytest.raises(StoreError, match=r"\(it is not a database of statusproxy\)"):
         back_up(path, tmp_path / "copy.db")
 
 
@@ -203,12 +203,14 @@ def test_rights_that_lack_are_told_with_who_has_them(
         raise PermissionError(13, "Permission denied", str(part))
 
     monkeypatch.setattr(backup_module, "create_private", refuse)
+    (tmp_path / f".copy.db.{os.getpid()}.part-journal").touch()
     with pytest.raises(StoreError) as told:
         back_up(path, tmp_path / "copy.db")
     assert str(told.value) == (
         f"nothing was written to {tmp_path}/copy.db: Permission denied: {tmp_path}/.copy.db.{os.getpid()}.part; "
         "run this as root, or as the user that runs statusproxy"
     )
+    assert left(tmp_path) == ["state.db"]
 
 
 @pytest.mark.parametrize("taken", [False, True])
@@ -239,11 +241,13 @@ def test_what_an_earlier_attempt_left_is_replaced_and_the_copy_lasts(
     filled(path, ["sales"])
     part = tmp_path / f".copy.db.{os.getpid()}.part"
     part.write_text("half of an earlier copy")
+    part.chmod(0o644)
     Path(f"{part}-journal").touch()
     synced: list[str] = []
     monkeypatch.setattr(backup_module, "sync_file", lambda file: synced.append(file.name))
     monkeypatch.setattr(backup_module, "sync_directory", lambda folder: synced.append(folder.name))
     back_up(path, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
     back_up(path, tmp_path / "copy.db", force=True)
     assert synced == [part.name, tmp_path.name] * 2
     assert left(tmp_path) == ["copy.db", "state.db"]
