@@ -57,6 +57,11 @@ def test_history_is_kept_for_ninety_days_unless_another_time_is_named() -> None:
     assert signature(open_store).parameters["history_days"].default == 90
 
 
+def test_what_a_store_tells_goes_to_the_logger_that_is_named_or_to_that_of_the_stores() -> None:
+    loggers = [open_store("memory:", log=log)._log for log in (None, logging.getLogger("test"))]  # type: ignore[attr-defined]
+    assert [logger.name for logger in loggers] == ["statusproxy.store", "test"]
+
+
 def test_nothing_is_touched_before_the_store_is_opened(tmp_path: Path) -> None:
     open_store(f"sqlite:///{tmp_path}/a/state.db", 90, logging.getLogger("test"))
     assert list(tmp_path.iterdir()) == []
