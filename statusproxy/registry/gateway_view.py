@@ -48,9 +48,7 @@ class _Answer:
         self._reading: Generator[None, None, None] | None = None
 
     def read(self, steps: int) -> int:
-        """Read on, at most so many steps; give how many are left over."""
-        if self.listing.is_read:
-            return steps
+        """Read on in a list not yet read, at most so many steps; give how many are left over."""
         if self._reading is None:
             self._reading = self.listing.steps()
         while steps > 0:
