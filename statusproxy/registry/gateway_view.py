@@ -56,7 +56,6 @@ class _Answer:
             try:
                 next(self._reading)
             except StopIteration:
-                self._reading = None
                 break
         return steps
 
@@ -105,9 +104,7 @@ class GatewayView:
         answers = list(reversed(self._answers.items()))
         for number, (key, answer) in enumerate(answers):
             steps = self._read(key, answer, steps)
-            listing = answer.listing
-            if not listing.is_read or listing.failure is not None:
-                continue
+            listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
             if session not in exact:
@@ -140,7 +137,7 @@ class GatewayView:
     def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
         """The channel that a list before showed this session to be; its own id where several channels fold to it."""
         for answer in older:
-            if answer.listing.whole and answer.listing.is_read and answer.listing.failure is None:
+            if answer.listing.whole:
                 match = answer.listing.ids.match(session, aliases)
                 if match.channel is not None or match.ambiguous:
                     return match.channel or session

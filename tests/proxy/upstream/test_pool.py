@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -353,6 +354,33 @@ async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anythin
     another.idle_limit = -1.0
     pool._sweep(loop)
     assert [pool.idle, another.closed, pool._sweeper] == [0, True, None]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "every"), [(120.0, 300.0, 1.0), (2.0, 300.0, 0.5), (None, 0.4, 0.1), (None, None, 1.0)]
+)
+async def test_the_sweep_comes_often_enough_for_the_shortest_limit(
+    made: list[FakeTransport], head: float | None, body: float | None, every: float
+) -> None:
+    later: list[float] = []
+
+    class Loop:
+        def time(self) -> float:
+            return 0.0
+
+        def call_later(self, delay: float, *_: object) -> None:
+            later.append(delay)
+
+    loop: Any = Loop()
+    pool = Pool(Address(), UpstreamLimits(response_head=head, response_body=body))
+    connection = await pool.acquire()
+    pool._sweep(loop)
+    exchange(connection)
+    pool.release(connection)
+    pool._sweep(loop)
+    pool.abort()
+    pool._sweep(loop)
+    assert later == [every, every], "while any connection is at work or idle"
 
 
 # ---- whatever happens, in whatever order ----
