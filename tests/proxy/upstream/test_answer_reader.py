@@ -128,12 +128,16 @@ async def test_what_came_before_a_failure_is_read_first() -> None:
         await answer.read()
 
 
-async def test_the_first_failure_counts() -> None:
+async def test_who_waits_learns_of_a_failure_and_the_first_counts() -> None:
     answer = reader()
+    task = asyncio.create_task(answer.head())
+    await waiting(task, answer)
     answer.fail(UpstreamError("client_gone"))
     answer.fail(UpstreamError("gateway_timeout"))
+    await asyncio.sleep(0)
+    assert task.done()
     with pytest.raises(UpstreamError, match="client_gone"):
-        await answer.head()
+        await task
 
 
 async def test_nothing_fails_behind_a_whole_answer() -> None:
@@ -155,6 +159,17 @@ async def test_chunks_that_are_too_much_for_one_turn_are_read_in_several() -> No
     assert await task == b"xy"
     with pytest.raises(UpstreamError, match="no line end"):
         await answer.read()
+
+
+async def test_who_waits_is_woken_by_the_next_turn_of_reading() -> None:
+    answer = reader()
+    answer.feed(CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1))
+    assert await answer.read() == b"x" * CHUNKS_AT_ONCE
+    task = asyncio.create_task(answer.read())
+    await waiting(task, answer)
+    answer.go_on()
+    await asyncio.sleep(0)
+    assert (task.done(), await task) == (True, b"x")
 
 
 async def test_the_gateway_has_to_wait_while_much_is_held_and_never_once_the_answer_is_whole() -> None:
