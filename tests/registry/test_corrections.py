@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -145,7 +146,7 @@ async def test_a_long_answer_is_corrected_as_at_once_with_a_turn_for_others_each
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = itertools.count(0.0, 0.0004)  # what a step takes
-    monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     sessions, words = many(500)
     steps = sum(1 for _ in correct_in_steps(listing(**words), many(500)[0], NOW + 1, NOW + 1))
     turns = 0
