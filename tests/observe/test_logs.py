@@ -218,13 +218,15 @@ def test_what_python_would_write_to_standard_error_is_logged(monkeypatch: pytest
         try:
             Broken()
             warnings.warn("old", stacklevel=1)
-            thread = threading.Thread(target=fail)
-            thread.start()
-            thread.join()
+            for work in (fail, sys.exit):
+                thread = threading.Thread(target=work)
+                thread.start()
+                thread.join()
         finally:
             logging.captureWarnings(False)
     for words in ("in a destructor", "in a thread", "UserWarning: old"):
         assert words in stream.getvalue()
+    assert stream.getvalue().count("a thread ended with an error") == 1  # the other only ended itself
 
 
 def test_setting_up_again_says_nothing_twice() -> None:

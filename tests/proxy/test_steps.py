@@ -101,7 +101,14 @@ async def test_a_turn_that_found_no_thread_is_not_taken_once_there_is_one() -> N
     patch = pytest.MonkeyPatch()
     patch.setattr(threading.Thread, "start", refuse)
 
+    loop, steps_done = asyncio.get_running_loop(), list[int]()
+
+    def note() -> None:
+        steps_done.append(len(seen))
+
     def thread_again() -> None:
+        note()
+        loop.call_soon(loop.call_soon, note)
         patch.undo()
         runner._thread.submit(int).result()  # stands behind the turn
 
@@ -112,12 +119,15 @@ async def test_a_turn_that_found_no_thread_is_not_taken_once_there_is_one() -> N
             yield
         return "done"
 
-    asyncio.get_running_loop().call_soon(thread_again)
+    loop.call_soon(thread_again)
     try:
         assert await runner.run(work()) == "done"
     finally:
         patch.undo()
     assert seen == [threading.get_ident()] * 2
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert steps_done == [1, 2]  # others had one turn of the loop between the two, and no more
 
 
 async def test_one_thread_does_all_long_work_and_says_what_it_is() -> None:
