@@ -206,6 +206,18 @@ async def test_of_a_connection_whose_place_was_taken_the_application_hears_to_it
     newcomer.free()
 
 
+async def test_a_connection_that_has_given_its_place_up_is_not_ended_again() -> None:
+    transport = StandInTransport()
+    places = Connections(Told, 1)
+    connection = places()
+    connection.connection_made(transport)
+    (held,) = places._open.values()
+    connection.connection_lost(None)
+    held.abort()
+    assert (transport.aborted, len(places)) == (False, 0)
+    transport.free()
+
+
 async def test_a_request_whose_client_has_gone_is_served_to_its_end() -> None:
     places, served = Connections(Told, 1), list[str]()
     with places.serving(None):

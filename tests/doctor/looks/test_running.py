@@ -25,6 +25,16 @@ def subject(listen: str) -> Subject:
     return Subject(loads(f"gateway: http://127.0.0.1:3000\nadmin: {{listen: {listen}}}"))
 
 
+@pytest.fixture(autouse=True)
+def _nobody_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else may listen at the default port of this machine."""
+
+    async def serves(_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(running, "is_statusproxy", serves)
+
+
 async def test_where_the_admin_listener_is_off_nobody_is_asked() -> None:
     asked = subject("null")
     assert levels(await look(asked)) == {"cannot-be-asked": "note"}
