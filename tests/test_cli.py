@@ -16,6 +16,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from statusproxy import __version__
+from statusproxy.admin import client as admin_client
+from statusproxy.admin.client import AdminError
 from statusproxy.cli import main
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
@@ -339,6 +341,28 @@ async def test_the_wrong_token_is_told(proxy: Running, tmp_path: Path) -> None:
     result = await asyncio.to_thread(call, "sessions", "--admin", address)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "token" in result.stderr
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["another version", "stopped meanwhile"])
+def test_ids_like_it_are_named_only_where_the_proxy_still_tells_them(
+    answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(_: str, __: str, path: str, *___: object) -> dict[str, Any]:
+        if path == "/sessions" and answers:
+            return {"of": "another version"}
+        raise AdminError("no such session", 404)
+
+    monkeypatch.setattr(admin_client, "ask", ask)
+    result = call("history", "sale", "--admin", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("no such session\n")
+
+
+def test_an_answer_of_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_client, "ask", lambda *_: {"of": "another version"})
+    result = call("sessions", "--admin", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is it another version of statusproxy?" in result.stderr
 
 
 def test_a_proxy_that_does_not_run_is_told_in_one_line(tmp_path: Path) -> None:
