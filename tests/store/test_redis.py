@@ -373,6 +373,7 @@ async def test_a_holder_that_died_elsewhere_is_waited_for_until_its_mark_expires
         assert store.healthy
 
 
+@pytest.mark.slow
 async def test_the_mark_is_renewed_while_nothing_happens(place: Place, redis_server: RedisServer) -> None:
     async with opened(place, mark_lifetime=3) as (store, _):
         with redis_server.client() as client:
