@@ -93,11 +93,11 @@ unit: $(VENV)/.ready
 alone: $(VENV)/.ready
 	$(BIN)/python -m pytest -m measuring tests/faults
 
-# The quick tests compute more than they wait, and each worker reads them all: no more of them than cores. Properties are
-# tried with fewer examples.
+# The quick tests compute more than they wait, and each worker reads them all: one more than cores. Properties are tried
+# with fewer examples.
 check: $(VENV)/.ready
 	@$(beside) lint types $(VENV)/.compiled
-	HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(CORES) $(spread) -m "not slow"
+	HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(shell expr $(CORES) + 1) $(spread) -m "not slow"
 
 coverage: $(VENV)/.ready
 	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered
