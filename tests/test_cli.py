@@ -138,6 +138,7 @@ def test_a_certificate_that_cannot_be_used_is_told_by_check_already(tmp_path: Pa
 # run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "begins"), [("json", "{"), ("auto", "{"), ("text", None)])
 async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp_path: Path) -> None:
     file = written(tmp_path, f"gateway: http://127.0.0.1:9\nadmin: null\nstate: {{url: 'sqlite:///{tmp_path}/s.db'}}")
@@ -162,6 +163,7 @@ async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp
             assert not each.startswith("{")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
 async def test_run_without_a_gateway_says_what_to_do(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STATUSPROXY")}
@@ -380,6 +382,7 @@ def test_an_admin_listener_that_is_off_cannot_be_asked(tmp_path: Path) -> None:
     assert "turned off" in result.stderr
 
 
+@pytest.mark.slow
 async def test_the_module_is_the_program() -> None:
     code, output, _ = await run((sys.executable, "-m", "statusproxy", "--version"))
     assert (code, output.decode()) == (0, f"statusproxy {__version__}\n")

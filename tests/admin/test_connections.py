@@ -361,6 +361,7 @@ def address(url: str) -> tuple[str, int]:
     return host, int(port)
 
 
+@pytest.mark.slow
 def test_a_thousand_silent_connections_reset_no_client_of_the_proxied_port(tmp_path: Path) -> None:
     with running_process(tmp_path, {"channels": []}) as process, contextlib.ExitStack() as stack:
         assert process.popen is not None

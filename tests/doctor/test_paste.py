@@ -18,6 +18,8 @@ from statusproxy.doctor.words import en
 from tests.doctor.conftest import Build, Site, Verdict
 from tests.proxy.harness import Message, Origin, answer
 
+pytestmark = pytest.mark.slow
+
 
 def paste(text: str, lines: list[str]) -> str:
     """The file with the lines in place of the block of their name, or at its end."""

@@ -398,6 +398,7 @@ def gzip_of(inside: bytes, size: int) -> bytes:
     return gzip.compress(b'{"media":"' + inside * (size // len(inside)) + b'","session":"sales"}', 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [b"\\\\", b'\\"', b'\\\\\\"', b"\\u0041", b'","'], ids=repr)
 def test_no_compressed_body_takes_much_longer_than_media_of_its_size(inside: bytes) -> None:
     """Such bodies are made to cost time: 60 KB on the wire held everybody up for seconds."""
@@ -417,6 +418,7 @@ BOMBS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name: str) -> None:
     coding, compress = BOMBS[name]

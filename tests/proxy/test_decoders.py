@@ -176,6 +176,7 @@ def test_as_many_members_as_blocks_may_need_are_read(name: str) -> None:
     assert len(b"".join(steps(Decoder(coding, LIMIT), [member * 4 * MEMBERS_FREE]))) == 256 * 4 * MEMBERS_FREE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVERAL)
 def test_the_time_for_members_grows_as_their_number(name: str) -> None:
     """Copying the rest of the body for each member made it grow as the square."""

@@ -45,7 +45,7 @@ PROXY = Peer("127.0.0.1")
 
 def head_of(request: bytes) -> RequestHead:
     """The head as it is read."""
-    (first, *_) = RequestParser(HeadLimits(target=1024, head=8192, fields=20)).feed(request, 1, 1)
+    (first, *_) = RequestParser(HeadLimits(target=1024, head=8192, headers=20)).feed(request, 1, 1)
     assert isinstance(first, RequestHead)
     return first
 

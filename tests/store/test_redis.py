@@ -412,6 +412,7 @@ async def test_a_holder_that_died_elsewhere_is_waited_for_until_its_mark_expires
     await store.close()
 
 
+@pytest.mark.slow
 async def test_the_mark_is_renewed_while_nothing_happens(place: Place, redis_server: RedisServer) -> None:
     backend = a_backend(place, mark_lifetime=6)
     with redis_server.client() as client:
