@@ -297,6 +297,7 @@ async def reload(proxy: Program, reply: bytes) -> None:
     await proxy.until(reply)
 
 
+@pytest.mark.slow
 async def test_no_request_is_lost_while_the_configuration_changes_under_load(tmp_path: Path, origin: Origin) -> None:
     done = asyncio.Event()
     statuses: list[int] = []

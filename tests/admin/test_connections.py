@@ -19,6 +19,7 @@ from statusproxy.status.model import Record
 from tests.admin.harness import Admin
 from tests.admin.process import Process, running_process
 from tests.admin.test_feed import open_page
+from tests.proxy.downstream.stand_ins import StandInTransport
 from tests.proxy.harness import PATIENCE, Wire, get, until
 
 GET = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -132,6 +133,100 @@ async def test_a_client_that_does_not_read_goes_before_one_that_does(site: Site)
     assert (await newcomer.message()).status == 200
     site.go.set()
     assert (await reading.message()).status == 200
+
+
+# ---- what asyncio still tells of a connection without a place ----
+
+
+class Told(asyncio.Protocol):
+    """Stands for the protocol that speaks HTTP, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.calls.append("made")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.calls.append("lost")
+
+    def data_received(self, data: bytes) -> None:
+        self.calls.append("data")
+
+    def eof_received(self) -> bool | None:
+        self.calls.append("eof")
+        return True
+
+    def pause_writing(self) -> None:
+        self.calls.append("pause")
+
+    def resume_writing(self) -> None:
+        self.calls.append("resume")
+
+
+def told_everything(connection: asyncio.Protocol) -> bool | None:
+    """Tell it all that asyncio may; what it answers to the end of the input."""
+    connection.data_received(b"GET / HTTP/1.1")
+    connection.pause_writing()
+    connection.resume_writing()
+    more = connection.eof_received()
+    connection.connection_lost(None)
+    return more
+
+
+async def test_what_a_refused_client_sends_goes_nowhere() -> None:
+    http = [Told(), Told()]
+    taken, transport = StandInTransport(), StandInTransport()
+    places = Connections(iter(http).__next__, 1)
+    served, refused = places(), places()
+    served.connection_made(taken)
+    with places.serving(taken):
+        refused.connection_made(transport)
+        assert transport.written.startswith(b"HTTP/1.1 503 ")
+        assert (transport.is_closing(), taken.is_closing()) == (True, False)
+        assert told_everything(refused) is None
+    assert [each.calls for each in http] == [["made"], []]
+    served.connection_lost(None)
+    taken.free()
+    transport.free()
+
+
+async def test_of_a_connection_whose_place_was_taken_the_application_hears_to_its_end() -> None:
+    http, transport = Told(), StandInTransport()
+    places = Connections(lambda: http, 1)
+    first, second = places(), places()
+    first.connection_made(transport)
+    second.connection_made(newcomer := StandInTransport())
+    assert (transport.aborted, newcomer.aborted, len(places)) == (True, False, 1)
+    assert told_everything(first) is True
+    assert http.calls == ["made", "made", "data", "pause", "resume", "eof", "lost"]
+    assert (len(places), newcomer.aborted) == (1, False)
+    second.connection_lost(None)
+    transport.free()
+    newcomer.free()
+
+
+async def test_a_connection_that_has_given_its_place_up_is_not_ended_again() -> None:
+    transport = StandInTransport()
+    places = Connections(Told, 1)
+    connection = places()
+    connection.connection_made(transport)
+    (held,) = places._open.values()
+    connection.connection_lost(None)
+    held.abort()
+    assert (transport.aborted, len(places)) == (False, 0)
+    transport.free()
+
+
+async def test_a_request_whose_client_has_gone_is_served_to_its_end() -> None:
+    places, served = Connections(Told, 1), list[str]()
+    with places.serving(None):
+        served.append("no transport")
+    transport = StandInTransport()
+    with places.serving(transport):
+        served.append("a transport without a place")
+    transport.free()
+    assert (served, len(places)) == (["no transport", "a transport without a place"], 0)
 
 
 # ---- how long a place may be held ----
@@ -266,6 +361,7 @@ def address(url: str) -> tuple[str, int]:
     return host, int(port)
 
 
+@pytest.mark.slow
 def test_a_thousand_silent_connections_reset_no_client_of_the_proxied_port(tmp_path: Path) -> None:
     with running_process(tmp_path, {"channels": []}) as process, contextlib.ExitStack() as stack:
         assert process.popen is not None

@@ -33,6 +33,8 @@ from tests.peers.processes import requires
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Message, Origin, answer
 
+pytestmark = pytest.mark.slow
+
 INBOUND = "/v1/webhooks/receive"
 ALL_WELL = SUMMARY["ok"]
 IT_WORKS = "It works, with 1 warning(s)."

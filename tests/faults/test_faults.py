@@ -22,7 +22,7 @@ from tests.faults.stage import play
 PROXY: Final = os.environ.get("FAULTS_PROXY")
 QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
-#: Faults that measure what others wait: `make unit` runs them when nothing else runs.
+#: Faults that measure what others wait: `make alone` runs them when nothing else runs.
 MEASURING: Final = {module.__name__ for module in (large_work, held_places, descriptors)}
 
 

@@ -173,6 +173,7 @@ async def open_to(address: str) -> Wire:
     return Wire(*await asyncio.open_connection(host, int(port)))
 
 
+@pytest.mark.slow
 async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, tmp_path: Path) -> None:
     gateway = HeldGateway(origin)
     async with process(tmp_path, origin) as (proxy, address):
@@ -191,6 +192,7 @@ async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, 
         await idle.close()
 
 
+@pytest.mark.slow
 async def test_a_second_signal_waits_for_nothing(origin: Origin, tmp_path: Path) -> None:
     HeldGateway(origin)
     async with process(tmp_path, origin) as (proxy, address):

@@ -31,6 +31,8 @@ from tests.peers.processes import (
 )
 from tests.proxy.harness import PATIENCE, Origin, Running, answer, get, running
 
+pytestmark = pytest.mark.slow
+
 LOST = b'{"event":"status-find","session":"sales","status":"browserClose"}'
 
 

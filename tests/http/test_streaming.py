@@ -79,6 +79,7 @@ async def test_a_download_waits_for_a_client_that_does_not_read(origin: Origin, 
         size -= len(await client.reader.read(2**20))
 
 
+@pytest.mark.slow
 async def test_memory_stays_flat_while_a_gigabyte_passes_both_ways(origin: Origin, proxy: Running) -> None:
     import resource
 

@@ -189,6 +189,7 @@ def test_whole_lines_are_written_together_as_far_as_that_is_atomic() -> None:
 # The real program
 
 
+@pytest.mark.slow
 async def test_a_pipe_that_nobody_reads_stops_no_request_and_the_log_goes_on_when_it_is_read(tmp_path: Path) -> None:
     origin = Origin()
     await origin.start()

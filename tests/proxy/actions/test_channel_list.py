@@ -505,6 +505,27 @@ async def test_each_answer_is_corrected_with_the_map_as_it_is_when_it_goes_out(
         assert [json.loads(one.body)["channels"][0]["status"] for one in answers] == ["disconnected"] * 2
 
 
+async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
+    slow: SlowOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That decides whether it is fresh, also for who joined later."""
+    async with running(tmp_path, slow.url) as proxy:
+        asked: list[float] = []
+        correct = proxy.server.registry.correct
+
+        def note(body: bytes, rule: Any, asked_at: float, session: str | None) -> Any:
+            asked.append(asked_at)
+            return correct(body, rule, asked_at, session)
+
+        monkeypatch.setattr(proxy.server.registry, "correct", note)
+        wires = await ask_all(proxy, [get("/api/channels")] * 2)
+        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        await until(lambda: call.followers == 1)
+        slow.go.set()
+        assert [(await wire.message()).body for wire in wires] == [POLLED] * 2
+        assert asked == [call.asked_at] * 2
+
+
 async def test_other_credentials_make_a_call_of_their_own(slow: SlowOrigin, tmp_path: Path) -> None:
     async with running(tmp_path, slow.url) as proxy:
         secrets = ["X-Gateway-Secret: one", "X-Gateway-Secret: two"]

@@ -330,6 +330,7 @@ async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin
         assert (soft, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
+@pytest.mark.slow
 async def test_silent_connections_beyond_all_descriptors_keep_nobody_out(program: Program) -> None:
     assert program.lines("the limit of open files is 256") == 1
     held = [await program.connect() for _ in range(FEW + 100)]
@@ -344,6 +345,7 @@ async def test_silent_connections_beyond_all_descriptors_keep_nobody_out(program
         await client.close()
 
 
+@pytest.mark.slow
 async def test_with_all_descriptors_at_work_a_newcomer_is_refused_and_served_again_afterwards(program: Program) -> None:
     held = []
     for _ in range(FEW + 50):

@@ -514,6 +514,14 @@ class Alone:
         return self.connection
 
 
+async def test_small_writes_go_out_at_once_and_a_peer_that_vanished_is_noticed() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()) as near:
+        Alone(sock=near)
+        options = (socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert [near.getsockopt(*option) for option in options] == [1, 1]
+
+
 async def test_a_request_on_a_connection_that_closed_before_it_was_not_sent() -> None:
     alone = Alone()
     alone.connection.connection_lost(None)
@@ -617,6 +625,18 @@ async def test_an_overdue_exchange_fails_and_its_connection_is_given_up() -> Non
     with pytest.raises(UpstreamError) as failed:
         await task
     assert (failed.value.code, failed.value.answered, alone.transport.ended) == ("gateway_timeout", False, "aborted")
+
+
+async def test_an_answer_of_which_the_rest_is_overdue_counts_as_begun() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(OK[:9])
+    task = asyncio.create_task(connection.head())
+    await asyncio.sleep(0)
+    connection.check_deadline(asyncio.get_running_loop().time() + 11)
+    with pytest.raises(UpstreamError) as failed:
+        await task
+    assert (failed.value.code, failed.value.answered) == ("gateway_timeout", True)
 
 
 async def test_a_half_sent_request_ends_with_a_reset() -> None:
