@@ -17,7 +17,7 @@ import pytest
 from statusproxy.proxy.downstream import descriptors
 from statusproxy.proxy.downstream.descriptors import Reserve, needed, warn_if_too_few
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE, Message, Origin, Wire, get
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, get, until
 
 #: Open files that the program under test may have: few, so that a test can use them up.
 FEW = 256
@@ -248,14 +248,14 @@ async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin
 
 
 async def test_silent_connections_beyond_all_descriptors_keep_nobody_out(program: Program) -> None:
-    assert program.lines("the limit of open files is 256") == 1
+    await until(lambda: program.lines("the limit of open files is 256") == 1)
     held = [await program.connect() for _ in range(FEW + 100)]
     used = program.processor_seconds()
     for _ in range(20):
         assert (await program.ask(get())).status == 200
         await asyncio.sleep(0.05)
     assert program.processor_seconds() - used < 0.5  # of more than a second: it waits, and does not try again and again
-    assert program.lines("idle clients are closed and new ones refused") == 1
+    await until(lambda: program.lines("idle clients are closed and new ones refused") == 1)
     assert program.lines("Traceback") == 0
     for client in held:
         await client.close()
@@ -270,7 +270,7 @@ async def test_with_all_descriptors_at_work_a_newcomer_is_refused_and_served_aga
             await client.send(get("/tap", "Content-Length: 10", method="POST") + b"half")
     got = await program.ask(get())
     assert (got.status, got.get("Connection")) == (503, b"close")
-    assert program.lines("idle clients are closed and new ones refused") == 1
+    await until(lambda: program.lines("idle clients are closed and new ones refused") == 1)
     assert program.lines("Traceback") == 0
     for client in held:
         client.reset()

@@ -76,30 +76,36 @@ async def test_a_client_that_reads_slowly_but_in_time_gets_it_all(
                     left -= len(data)
 
 
-async def test_without_a_minimum_rate_a_client_has_its_time(origin: Origin, tmp_path: Path) -> None:
+async def test_without_a_minimum_rate_a_client_has_its_time(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     origin.script = endless
     settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1ms"}}
     async with running(tmp_path, origin.url, **settings) as proxy:
         seen = reports(proxy)
         with await unread(proxy):
             await until(lambda: any(c.writing_paused for c in proxy.server.clients.connections))
-            await asyncio.sleep(0.5)
+            for _ in range(5):
+                await loop_clock.move(5)
             assert seen == []
 
 
-async def test_a_stream_whose_gateway_is_silent_is_never_cut(origin: Origin, tmp_path: Path) -> None:
+async def test_a_stream_whose_gateway_is_silent_is_never_cut(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     """Server-sent events, long polls: nothing waits for the client there."""
 
     async def script(wire: Wire) -> None:
         await wire.head()
-        await asyncio.sleep(0.4)
+        await loop_clock.move(4)
         await wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         for _ in range(3):
-            await asyncio.sleep(0.4)
+            await loop_clock.move(4)
             await wire.send(b"data: 1\n\n")
 
     origin.script = script
-    async with running(tmp_path, origin.url, **BRISK) as proxy:
+    settings = {"limits": {"min_rate": "1MiB"}, "timeouts": {"min_rate_grace": "2s"}}
+    async with running(tmp_path, origin.url, **settings) as proxy:
         got = await proxy.ask(get("/events"))
         assert got.body == b"data: 1\n\n" * 3
 
