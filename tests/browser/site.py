@@ -16,7 +16,7 @@ from statusproxy.store import open_store
 from tests.admin.process import Process, running_process
 
 #: Seconds a condition may take to come true. Generous: the machines that run tests are shared.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tests.proxy.harness import OK, Origin, Running, Wire, get, running
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
 
 #: Seconds in which an exchange of a few hundred bytes must come to its end, on a slow machine too.
-SOON = 10.0
+SOON = 60.0
 
 #: Parts of messages that make parsers think, to be joined in any order with any bytes between.
 PARTS = [

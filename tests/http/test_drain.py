@@ -217,6 +217,6 @@ async def test_a_second_signal_waits_for_nothing(origin: Origin, tmp_path: Path)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(proxy.wait()), 0.3)
         proxy.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(proxy.wait(), 5) == 0
+        assert await asyncio.wait_for(proxy.wait(), PATIENCE) == 0
         assert await client.ended()
         await client.close()

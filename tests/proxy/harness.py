@@ -16,7 +16,7 @@ from statusproxy.observe.exchange_report import Report
 from statusproxy.server import Server
 
 #: Seconds after which a test that waits for bytes has failed. Generous: the machines that run tests are shared.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def _most(buffers: str) -> int:
