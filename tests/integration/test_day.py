@@ -218,6 +218,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnected(seed: int, days: Days) -> None:
     traffic = day(seed)
@@ -227,6 +228,7 @@ def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnecte
     assert counts["polls: connected"] == len(SESSIONS) * (counts["events"] // POLL_EVERY)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: int, days: Days) -> None:
     traffic = day(seed, unlinked=True)

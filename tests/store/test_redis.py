@@ -32,6 +32,8 @@ from statusproxy.store.redis import RedisTiming
 from statusproxy.store.redis_errors import is_starting
 from statusproxy.store.redis_link import Link
 
+from tests.proxy.loop_clock import LoopClock
+
 from .redis_server import RedisServer, RedisStore, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, overridden, until
 
@@ -207,15 +209,21 @@ async def test_a_server_that_lost_its_memory_gets_it_back(server: RedisServer) -
     assert await sessions_in(server.place) == ["a", "b", "c"]
 
 
-async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer) -> None:
-    async with opened(server.place, answer_limit=0.05, save_limit=0.1, close_limit=0.05) as (store, _):
+async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer, loop_clock: LoopClock) -> None:
+    async with opened(server.place) as (store, _):
         await put(store, "before")
         server.tell(signal.SIGSTOP)
+        saving = asyncio.ensure_future(put(store, "sales"))
+        await loop_clock.move(3)  # longer than any limit here
         with pytest.raises(StoreError, match="no answer"):
-            await put(store, "sales")
+            await saving
+        reading = asyncio.ensure_future(store.history(None, 9))
+        await loop_clock.move(3)
         with pytest.raises(StoreError, match=r"no (answer|connection)"):
-            await store.history(None, 9)
-        await store.close()
+            await reading
+        closing = asyncio.ensure_future(store.close())
+        await loop_clock.move(3)
+        await closing
     server.tell(signal.SIGCONT)
 
 
