@@ -31,7 +31,6 @@ from statusproxy.store.owner import Owner
 from statusproxy.store.redis import RedisTiming
 from statusproxy.store.redis_errors import is_starting
 from statusproxy.store.redis_link import Link
-
 from tests.proxy.loop_clock import LoopClock
 
 from .redis_server import RedisServer, RedisStore, redis_store, running
