@@ -34,7 +34,8 @@ from statusproxy.store.owner import boot_id
 from tests.certificates import make_certificate
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get, until
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, until
+from tests.proxy.held_origin import Held
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -105,17 +106,7 @@ async def site(tmp_path: Path, origin: Origin) -> AsyncIterator[Site]:
 
 def held(origin: Origin) -> asyncio.Event:
     """Have the gateway answer only when the event is set."""
-    go = asyncio.Event()
-
-    async def slow(wire: Wire) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await origin.take(wire)
-                await go.wait()
-                await wire.send(OK)
-
-    origin.script = slow
-    return go
+    return Held(origin).let_go
 
 
 # Where it listens

@@ -15,23 +15,13 @@ import yaml
 
 from statusproxy.proxy.downstream.connection import State
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
+from tests.proxy.loop_clock import LoopClock
 
 
-class Slow:
-    """A gateway that answers when it is let go."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.let_go = asyncio.Event()
-        self._origin = origin
-        origin.script = self.serve
-
-    async def serve(self, wire: Wire) -> None:
-        """Answer `/slow` when let go, anything else at once."""
-        while True:
-            request = await self._origin.take(wire)
-            if request.target.startswith(b"/slow"):
-                await self.let_go.wait()
-            await wire.send(answer(b"finished"))
+def slowly(origin: Origin) -> Held:
+    """A gateway that answers `/slow` when let go, and anything else at once."""
+    return Held(origin, b"/slow", b"finished")
 
 
 def stopping(proxy: Running) -> Awaitable[None]:
@@ -40,7 +30,7 @@ def stopping(proxy: Running) -> Awaitable[None]:
 
 
 async def test_what_runs_is_finished_and_told_to_close(origin: Origin, proxy: Running) -> None:
-    slow = Slow(origin)
+    slow = slowly(origin)
     client = await proxy.connect()
     await client.send(get("/slow"))
     await origin.received()
@@ -54,7 +44,7 @@ async def test_what_runs_is_finished_and_told_to_close(origin: Origin, proxy: Ru
 
 
 async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> None:
-    slow = Slow(origin)
+    slow = slowly(origin)
     client = await proxy.connect()
     await client.send(get("/slow"))
     await origin.received()
@@ -68,7 +58,7 @@ async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> N
 
 
 async def test_idle_connections_are_closed_at_once_while_others_finish(origin: Origin, proxy: Running) -> None:
-    slow = Slow(origin)
+    slow = slowly(origin)
     idle = await proxy.connect()
     await idle.send(get("/quick"))
     await idle.message()
@@ -83,7 +73,7 @@ async def test_idle_connections_are_closed_at_once_while_others_finish(origin: O
 
 
 async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin, proxy: Running) -> None:
-    Slow(origin)
+    slowly(origin)
     begun = await proxy.connect()
     await begun.send(get("/first"))
     await begun.message()
@@ -103,15 +93,16 @@ async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin
 
 @pytest.mark.parametrize("before", [b"", b"POST /v1/webhooks/rec"], ids=["nothing", "a part"])
 async def test_who_had_connected_when_the_end_began_is_still_heard(
-    origin: Origin, proxy: Running, before: bytes
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock, before: bytes
 ) -> None:
+    monkeypatch.setattr("statusproxy.server._LAST_CALL", 60.0)  # however long the machine pauses
     event = b'{"event":"status-find","session":"sales","status":"disconnectedMobile"}'
     request = get("/v1/webhooks/receive", method="POST", body=event)
     client = await proxy.connect()
     await client.send(before)
     await until(lambda: bool(proxy.server.clients.connections))
     stop = stopping(proxy)
-    await asyncio.sleep(0.1)
+    await loop_clock.move(0.5)
     await client.send(request.removeprefix(before))
     assert (await client.message()).get("Connection") == b"close"
     assert proxy.server.registry.has_overrides
@@ -119,7 +110,7 @@ async def test_who_had_connected_when_the_end_began_is_still_heard(
 
 
 async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answer(
-    origin: Origin, proxy: Running
+    origin: Origin, proxy: Running, loop_clock: LoopClock
 ) -> None:
     body = os.urandom(60_000)  # less than what waits here before an exchange waits for its client
     origin.answer = answer(body)
@@ -135,7 +126,8 @@ async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answe
     await client.send(get("/media"))
     await until(lambda: proxy.server.proxy.in_flight == 0 and proxy.server.clients.sending)
     stop = asyncio.ensure_future(stopping(proxy))
-    await asyncio.sleep(1.5)  # longer than anything else is waited for
+    for _ in range(3):
+        await loop_clock.move(1)  # longer than anything else is waited for
     assert not stop.done()
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
     assert (await client.message()).body == body
@@ -144,7 +136,7 @@ async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answe
 
 
 async def test_what_does_not_end_is_cut_off_after_the_time_for_it(origin: Origin, tmp_path: Path) -> None:
-    Slow(origin)
+    slowly(origin)
     async with running(tmp_path, origin.url, timeouts={"drain": "100ms"}) as proxy:
         client = await proxy.connect()
         await client.send(get("/slow"))
@@ -190,7 +182,7 @@ async def open_to(address: str) -> Wire:
 
 
 async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, tmp_path: Path) -> None:
-    slow = Slow(origin)
+    slow = slowly(origin)
     async with process(tmp_path, origin) as (proxy, address):
         client, idle = await open_to(address), await open_to(address)
         await idle.send(get("/quick"))
@@ -208,7 +200,7 @@ async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, 
 
 
 async def test_a_second_signal_waits_for_nothing(origin: Origin, tmp_path: Path) -> None:
-    Slow(origin)
+    slowly(origin)
     async with process(tmp_path, origin) as (proxy, address):
         client = await open_to(address)
         await client.send(get("/slow"))

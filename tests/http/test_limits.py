@@ -10,6 +10,7 @@ import pytest
 
 from statusproxy.proxy.downstream.connection import ClientConnection, State
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
 
 #: A limit of seconds, and the time that is more than that on the clock of the loop, which goes as the test says.
@@ -78,7 +79,7 @@ async def test_the_head_of_a_later_request_has_its_time_too(
 async def test_a_head_begun_behind_another_request_has_its_time_too(
     origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
-    held = Held(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, timeouts={"request_head": LIMIT, "keep_alive": "1h"}) as proxy:
         client = await proxy.connect()
         await client.send(get("/held") + b"GET / HTTP/1.1\r\nHost")
@@ -173,23 +174,8 @@ async def test_a_slow_body_has_all_the_time_it_needs_while_it_comes(
         assert (await client.message()).body == b"ok"
 
 
-class Silent:
-    """A gateway that takes requests and says nothing until it is told to."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.speak = asyncio.Event()
-        self._origin = origin
-        origin.script = self.serve
-
-    async def serve(self, wire: Wire) -> None:
-        """Answer one request, in the end."""
-        await self._origin.take(wire)
-        await self.speak.wait()
-        await wire.send(answer(b"late"))
-
-
 async def test_an_answer_that_does_not_begin_is_a_504(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
-    Silent(origin)
+    Held(origin)
     async with running(tmp_path, origin.url, timeouts={"response_head": LIMIT}) as proxy:
         client = await proxy.connect()
         await client.send(get())
@@ -201,15 +187,15 @@ async def test_an_answer_that_does_not_begin_is_a_504(origin: Origin, tmp_path: 
 
 
 async def test_a_time_that_is_off_never_ends(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
-    gateway = Silent(origin)
+    held = Held(origin)
     times = {"response_head": None, "response_body": LIMIT}
     async with running(tmp_path, origin.url, timeouts=times) as proxy:
         client = await proxy.connect()
         await client.send(get())
         await origin.received()
         await loop_clock.move(100 * LONGER)
-        gateway.speak.set()
-        assert (await client.message()).body == b"late"
+        held.let_go.set()
+        assert (await client.message()).body == b"ok"
 
 
 async def test_an_answer_that_stops_coming_is_broken_off(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
@@ -350,7 +336,7 @@ async def test_a_newcomer_takes_the_place_of_the_client_that_was_idle_longest(or
 
 
 async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(origin: Origin, tmp_path: Path) -> None:
-    held = Held(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         at_work, begun = await proxy.connect(), await proxy.connect()
         await at_work.send(get("/held"))
@@ -369,7 +355,7 @@ async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(ori
 async def test_a_newcomer_is_refused_only_where_all_others_have_a_request_under_way(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = Held(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         first, second = await proxy.connect(), await proxy.connect()
         for client in (first, second):
@@ -404,7 +390,7 @@ async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Or
 async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors_for(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = Held(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         clients = proxy.server.clients
         clients.reserve.refused_at_once = 2
@@ -422,35 +408,10 @@ async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors
         await first.message()
 
 
-class Held:
-    """A gateway that holds back what it answers to `/held`."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.let_go = asyncio.Event()
-        self._origin = origin
-        origin.script = self.serve
-
-    async def serve(self, wire: Wire) -> None:
-        """Answer request after request."""
-        while True:
-            request = await self._origin.take(wire)
-            if request.target == b"/held":
-                await self.let_go.wait()
-            await wire.send(answer(b"ok"))
-
-
 async def test_requests_wait_for_a_place_and_are_told_when_none_comes_free(
     origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
-    let_go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            await origin.take(wire)
-            await let_go.wait()
-            await wire.send(answer(b"ok"))
-
-    origin.script = script
+    held = Held(origin)
     async with running(tmp_path, origin.url, limits={"upstream_connections": 1}, timeouts={"connect": LIMIT}) as proxy:
         pool = proxy.server.proxy.site.pool
         first, second, third = await proxy.connect(), await proxy.connect(), await proxy.connect()
@@ -462,7 +423,7 @@ async def test_requests_wait_for_a_place_and_are_told_when_none_comes_free(
         assert problem(await second.message()) == (503, "overloaded", "proxy")
         await third.send(get("/third"))
         await until(lambda: pool.waiting == 1)
-        let_go.set()
+        held.let_go.set()
         assert (await third.message()).body == b"ok"
     assert origin.connections == 1
     assert [request.target for request in origin.requests] == [b"/first", b"/third"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, reports, running, until
+from tests.proxy.held_origin import Held
 
 PIECE = b"x" * 65536
 
@@ -278,16 +279,7 @@ async def test_a_request_that_changes_something_is_carried_to_its_end_without_it
 async def test_a_body_that_came_whole_is_carried_on_though_its_client_left_before_the_gateway_took_it(
     origin: Origin, tmp_path: Path
 ) -> None:
-    busy = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            request = await origin.take(wire)
-            if request.target == b"/slow":
-                await busy.wait()
-            await wire.send(answer(b"done"))
-
-    origin.script = script
+    held = Held(origin, b"/slow")
     event = b'{"event":"status-find","session":"sales","status":"disconnectedMobile"}'
     async with running(tmp_path, origin.url, limits={"upstream_connections": 1}) as proxy:
         other = await proxy.connect()
@@ -300,7 +292,7 @@ async def test_a_body_that_came_whole_is_carried_on_though_its_client_left_befor
         await client.send(event)
         await client.close()
         await until(lambda: sum(connection.connected for connection in proxy.server.clients.connections) == 1)
-        busy.set()
+        held.let_go.set()
         assert (await origin.received(2)).body == event
         await until(lambda: proxy.server.registry.has_overrides)
 

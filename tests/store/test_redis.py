@@ -33,7 +33,7 @@ from statusproxy.store.redis_errors import is_starting
 from statusproxy.store.redis_link import Link
 from tests.proxy.loop_clock import LoopClock
 
-from .redis_server import RedisServer, RedisStore, redis_store, running
+from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, overridden, until
 
 
@@ -73,12 +73,12 @@ async def put(store: RedisStore, *sessions: str) -> None:
 
 
 async def test_what_was_saved_survives_kill_9_of_the_server(server: RedisServer) -> None:
-    # The mark lives on with the server, and our process does too.
-    async with opened(server.place, mark_lifetime=0.2) as (store, _):
+    async with opened(server.place) as (store, _):
         await store.save([overridden("sales")], [], [a_change("sales")])
         server.stop(signal.SIGKILL)
     server.start()
-    await asyncio.sleep(0.2)
+    with server.client() as client:  # the mark lives on with the server, and our process does too
+        assert client.delete(f"{server.place.prefix}owner")
     async with opened(server.place) as (store, records):
         assert records == [overridden("sales")]
         assert await store.history(None, 9) == [a_change("sales")]
@@ -213,15 +213,15 @@ async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer, lo
         await put(store, "before")
         server.tell(signal.SIGSTOP)
         saving = asyncio.ensure_future(put(store, "sales"))
-        await loop_clock.move(3)  # longer than any limit here
+        await loop_clock.move(LIMIT + 1)
         with pytest.raises(StoreError, match="no answer"):
             await saving
         reading = asyncio.ensure_future(store.history(None, 9))
-        await loop_clock.move(3)
+        await loop_clock.move(LIMIT + 1)
         with pytest.raises(StoreError, match=r"no (answer|connection)"):
             await reading
         closing = asyncio.ensure_future(store.close())
-        await loop_clock.move(3)
+        await loop_clock.move(LIMIT + 1)
         await closing
     server.tell(signal.SIGCONT)
 
@@ -469,14 +469,11 @@ async def test_history_is_bounded_by_number(place: Place, monkeypatch: pytest.Mo
 
 async def test_history_past_its_days_goes_without_a_new_change(place: Place) -> None:
     now = NOW
-    async with opened(place, clock=lambda: now, prune_every=0, mark_lifetime=0.05) as (
-        store,
-        _,
-    ):
+    async with opened(place, clock=lambda: now, prune_every=0) as (store, _):
         await store.save([], [], [a_change("sales")])
         now += 91 * DAY
-        while await store.history(None, 9):  # noqa: ASYNC110 - the writer's next turn brings it about
-            await asyncio.sleep(0.01)
+        await store.backend.upkeep()
+        assert await store.history(None, 9) == []
 
 
 async def test_history_of_one_session_is_found_among_many_others(place: Place) -> None:

@@ -19,6 +19,7 @@ from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.blocking_gateway import Peer, blocking_gateway
 from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
 from tests.proxy.upstream.fake_transport import FakeTransport
 
 
@@ -237,15 +238,7 @@ async def test_a_connection_the_gateway_will_not_keep_is_not_used_again(origin: 
 
 
 async def test_a_client_that_leaves_while_its_request_waits_takes_no_connection(origin: Origin, tmp_path: Path) -> None:
-    go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            await origin.take(wire)
-            await go.wait()
-            await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin)
     async with running(tmp_path, origin.url, limits={"upstream_connections": 1}) as proxy:
         first, second = await proxy.connect(), await proxy.connect()
         await first.send(get("/first"))
@@ -254,7 +247,7 @@ async def test_a_client_that_leaves_while_its_request_waits_takes_no_connection(
         await until(lambda: proxy.server.proxy.in_flight == 2)
         second.reset()
         await until(lambda: sum(c.connected for c in proxy.server.clients.connections) == 1)
-        go.set()
+        held.let_go.set()
         assert (await first.message()).body == b"ok"
         assert (await proxy.ask(get("/third"))).body == b"ok"
     assert [r.target for r in origin.requests] == [b"/first", b"/third"]

@@ -14,6 +14,7 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import OK, PATIENCE, Origin, Wire, get, running, until
+from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
 from tests.proxy.upstream.fake_transport import FakeTransport
 
@@ -187,16 +188,7 @@ async def test_one_client_cannot_hold_all_places_and_what_it_has_too_many_waits_
     origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
     """Slow requests of one address leave room for others', and for its own lists and webhooks."""
-    let_go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            request = await origin.take(wire)
-            if request.target == b"/slow":
-                await let_go.wait()
-            await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin, b"/slow")
     limits = {"upstream_connections": 8, "reserved": 2, "per_client": 3}
     async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "5s"}) as proxy:
         slow = [await proxy.connect() for _ in range(5)]
@@ -213,7 +205,7 @@ async def test_one_client_cannot_hold_all_places_and_what_it_has_too_many_waits_
         assert (await proxy.ask(event)).status == 200
         await slow[3].send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
         await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
-        let_go.set()
+        held.let_go.set()
         assert [(await wire.message()).status for wire in slow[:4]] == [200] * 4
 
 
