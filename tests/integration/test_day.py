@@ -198,9 +198,9 @@ async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> 
 
 
 def lived(seed: int, unlinked: bool, folder: Path, presence: str = "ignore") -> Counter[str]:
-    """Live through one day, in whatever process this is."""
+    """Live through one day, in whatever process this is; bounded, but not by what a busy machine takes."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the program runs
-        return runner.run(asyncio.wait_for(live_through(day(seed, unlinked=unlinked), folder, presence), 90))
+        return runner.run(asyncio.wait_for(live_through(day(seed, unlinked=unlinked), folder, presence), 800))
 
 
 Days = dict[tuple[int, bool], "Future[Counter[str]]"]
@@ -222,7 +222,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnected(seed: int, days: Days) -> None:
     traffic = day(seed)
-    counts = days[seed, False].result(100)
+    counts = days[seed, False].result(850)
     assert counts["events"] == counts["inbound"] + counts["outbound"] == len(traffic.events) > 2 * PRESENCE_EVENTS
     assert counts["started"] == counts["released"] == counts["polls: disconnected"] == 0
     assert counts["polls: connected"] == len(SESSIONS) * (counts["events"] // POLL_EVERY)
@@ -232,7 +232,7 @@ def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnecte
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: int, days: Days) -> None:
     traffic = day(seed, unlinked=True)
-    counts = days[seed, True].result(100)
+    counts = days[seed, True].result(850)
     assert counts["started"] == counts["released"] == 1
     asked = [event.at for event in traffic.events[POLL_EVERY - 1 :: POLL_EVERY]]
     lost = sum(traffic.disconnected(UNLINKED_SESSION, at) for at in asked)
