@@ -321,7 +321,7 @@ def test_a_day_of_senders_whose_clocks_are_wrong_has_no_false_word(seed: int, re
     traffic = crooked_day(seed, repeats_untimed=not restarts)
     restart_every = RESTART_EVERY if restarts else len(traffic.steps) + 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 90))
+        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 250))
     assert all(traffic.ends[how] > 5 for how in ENDS)
     assert all(len(outages) > 8 for outages in traffic.outages.values())
     ended = {"connected-event": "event", "reconnected": "qr", "operator": "operator", "deleted": "deleted",
