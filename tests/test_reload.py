@@ -24,7 +24,7 @@ from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.doctor.looks import running
 from statusproxy.observe.exchange_report import Kind
-from statusproxy.proxy.downstream.connection import State
+from statusproxy.proxy.downstream.connection import ConnectionState
 from statusproxy.server import Server
 from tests.certificates import make_certificate
 from tests.ports import free_port
@@ -537,7 +537,7 @@ async def _request_head(site: Site) -> None:
     assert site.reload(timeouts={"request_head": "5s"})
     wire = await site.connect()
     await wire.send(b"GET / HT")
-    await until(lambda: any(connection.state is State.HEAD for connection in site.server.clients.connections))
+    await until(lambda: any(connection.state is ConnectionState.HEAD for connection in site.server.clients.connections))
     await LoopClock(asyncio.get_running_loop()).move(6)
     assert (await wire.message()).status == 408
     await wire.close()

@@ -205,7 +205,7 @@ async def test_what_was_answered_while_the_server_did_not_take_it_survives_kill_
     says: str,
     server_first: bool,
 ) -> None:
-    proxy = Proxy(server, folder, 2.0 if trouble is hanging else LIMIT)
+    proxy = Proxy(server, folder, 2.0 if failure is hanging else LIMIT)
     try:
         assert proxy.save("before") == "answered"
         again = failure(server)
