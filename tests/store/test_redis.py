@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from inspect import signature
@@ -91,14 +91,6 @@ async def sessions_in(place: Place) -> list[str]:
 
 async def put(store: RedisStore, *sessions: str) -> None:
     await store.save([a_record(session) for session in sessions], [], [])
-
-
-async def while_time_passes(clock: LoopClock, work: Coroutine[Any, Any, object]) -> None:
-    """Have done what waits for a server that says nothing."""
-    working = asyncio.ensure_future(work)
-    while not working.done():
-        await clock.move(1)
-    await working
 
 
 # Durable ---------------------------------------------------------------------------------------------------

@@ -24,9 +24,6 @@ LOST = b'{"event":"status-find","session":"sales","status":"browserClose"}'
 #: Kept by a peer on loopback for as long as it sends at all, and lost as soon as it stops.
 BRISK = {"limits": {"min_rate": "1MiB"}, "timeouts": {"min_rate_grace": "150ms"}}
 
-#: The same with time enough for a peer on a machine that is very busy: for what must not be given up.
-PATIENT = {"limits": {"min_rate": "1MiB"}, "timeouts": {"min_rate_grace": "3s"}}
-
 
 def in_use(proxy: Running) -> int:
     """Places at the gateway that are taken."""
