@@ -25,7 +25,7 @@ from statusproxy.server import StartError
 from tests.integration.stage import INBOUND, tell
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import Running, running
+from tests.proxy.harness import PATIENCE, Running, running
 from tests.store.damaged import damage_page, filled, noise, readable
 
 
@@ -148,7 +148,7 @@ async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp
     )  # fmt: skip
     assert process.stderr is not None
     lines = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while b"listening on" not in (line := await process.stderr.readline()):
             assert line
             lines.append(line.decode())

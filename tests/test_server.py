@@ -34,7 +34,8 @@ from statusproxy.store.owner import boot_id
 from tests.certificates import make_certificate
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, until
+from tests.proxy.held_origin import Held
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -105,17 +106,7 @@ async def site(tmp_path: Path, origin: Origin) -> AsyncIterator[Site]:
 
 def held(origin: Origin) -> asyncio.Event:
     """Have the gateway answer only when the event is set."""
-    go = asyncio.Event()
-
-    async def slow(wire: Wire) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await origin.take(wire)
-                await go.wait()
-                await wire.send(OK)
-
-    origin.script = slow
-    return go
+    return Held(origin).let_go
 
 
 # Where it listens
@@ -350,8 +341,10 @@ async def test_what_was_reloaded_once_is_warned_of_each_time_until_the_restart(
 async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     await site.ask(get("/quiet"))
+    await until(lambda: site.server.proxy.in_flight == 0)  # the line comes behind the answer
     assert site.reload(log={"access": True})
     await site.ask(get("/api/media/sales/secret-id?token=abc"))
+    await until(lambda: site.server.proxy.in_flight == 0)
     told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
     assert told == ["GET /api/… 200"]
     caplog.set_level(logging.NOTSET, "statusproxy")  # restored by caplog in the end

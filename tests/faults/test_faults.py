@@ -45,9 +45,10 @@ def gateway() -> Iterator[Gateway]:
 def test_an_ordinary_client_does_not_notice(fault: Fault, gateway: Gateway) -> None:
     options = Options.of(Path(PROXY) if PROXY else None, "uvloop")
     outcome = play(fault, gateway, options, quick=True)
-    if not outcome.ok:
+    for _ in range(2):
         # A machine that was busy for a moment is no fault; one that is there shows each time.
-        outcome = play(fault, gateway, options, quick=True)
+        if not outcome.ok:
+            outcome = play(fault, gateway, options, quick=True)
     if outcome.skipped is not None:
         pytest.skip(outcome.skipped)
     assert outcome.ok, tables.told(outcome)
