@@ -17,7 +17,9 @@ def listing(faults: Iterable[Fault]) -> str:
 
 def told(outcome: Outcome) -> str:
     """What came of one fault, for a person."""
-    lines = [f"{_verdict(outcome):8} {outcome.item:4} {outcome.name} ({outcome.seconds} s, load {outcome.load})"]
+    lines = [
+        f"{_verdict(outcome):8} {outcome.item:4} {outcome.name} ({outcome.seconds} s, load {outcome.load}, others {outcome.others})"
+    ]
     if outcome.skipped or outcome.error:
         lines.append(f"           {outcome.skipped or outcome.error}")
     for check in outcome.checks:
