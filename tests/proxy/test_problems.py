@@ -4,12 +4,18 @@ import json
 
 import pytest
 
-from statusproxy.proxy.problems import PROBLEMS, Language, error_answer, error_body
+from statusproxy.proxy.problems import FOR_SENDERS, PROBLEMS, Language, error_answer, error_body
 
 LANGUAGES: tuple[Language, ...] = ("en", "pt-BR")
 
 #: Problems after which the request may have reached the gateway, so that a text may have been delivered.
-PERHAPS_DELIVERED = {"gateway_closed", "gateway_bad_answer", "gateway_timeout", "request_body_too_slow"}
+PERHAPS_DELIVERED = {
+    "gateway_closed",
+    "gateway_bad_answer",
+    "gateway_timeout",
+    "request_body_too_slow",
+    "webhook_body_too_slow",
+}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -58,7 +64,9 @@ def test_head_gets_the_head_alone() -> None:
 
 
 def test_503_says_when_to_come_again_and_405_what_is_served() -> None:
-    assert b"\r\nRetry-After: 1\r\n" in error_answer(PROBLEMS["overloaded"], "", "en", close=True)
+    for problem in PROBLEMS.values():
+        if problem.status == 503:
+            assert b"\r\nRetry-After: 1\r\n" in error_answer(problem, "", "en", close=True)
     assert b"\r\nAllow: GET, " in error_answer(PROBLEMS["method_not_allowed"], "", "en", close=True)
 
 
@@ -70,6 +78,11 @@ def test_a_webhook_that_failed_on_its_way_to_the_hub_does_not_blame_the_gateway(
             assert "gateway" not in document["error"].lower()
             assert document["hop"] == "hub"
             assert document["error_code"] == code.replace("gateway_", "hub_")
+
+
+def test_what_is_a_4xx_for_others_and_passes_is_a_503_for_a_webhooks_sender() -> None:
+    assert {PROBLEMS[code].status for code in FOR_SENDERS} == {408}
+    assert {PROBLEMS[code].status for code in FOR_SENDERS.values()} == {503}
 
 
 def test_statuses_are_those_the_hub_s_monitor_knows() -> None:
