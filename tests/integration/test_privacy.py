@@ -26,8 +26,22 @@ TEXT = "meet me at the old pier"
 TOKENS = {
     where: f"{where}-9f3b7c2e51"
     for where in (
-        "authorization", "cookie", "gateway", "webhook", "query", "body", "answer", "admin", "hmac", "head", "jwt",
-        "apikey", "form-token", "instance-token", "path-token", "body-token",
+        "authorization",
+        "cookie",
+        "gateway",
+        "webhook",
+        "query",
+        "body",
+        "answer",
+        "admin",
+        "hmac",
+        "head",
+        "jwt",
+        "apikey",
+        "form-token",
+        "instance-token",
+        "path-token",
+        "body-token",
     )  # fmt: skip
 }
 PLANTED = (PHONE, OTHER_PHONE, GROUP, TEXT, *TOKENS.values(), "c.us", "g.us", "@lid", "newsletter")
