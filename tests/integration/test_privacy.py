@@ -25,7 +25,7 @@ PHONE, OTHER_PHONE, GROUP = "5511987654321", "5521912345678", "12036304123456789
 TEXT = "meet me at the old pier"
 TOKENS = {
     where: f"{where}-9f3b7c2e51"
-    for where in (
+    for where in [
         "authorization",
         "cookie",
         "gateway",
@@ -42,9 +42,9 @@ TOKENS = {
         "instance-token",
         "path-token",
         "body-token",
-    )  # fmt: skip
-}
-PLANTED = (PHONE, OTHER_PHONE, GROUP, TEXT, *TOKENS.values(), "c.us", "g.us", "@lid", "newsletter")
+    ]
+}  # fmt: skip
+PLANTED = (PHONE, OTHER_PHONE, GROUP, TEXT, *TOKENS.values(), "c.us", "g.us", "@lid", "@newsletter")
 
 HEADERS = (
     f"Authorization: Bearer {TOKENS['authorization']}",
@@ -219,14 +219,14 @@ async def test_nothing_private_is_told_anywhere(gateway: Private, tmp_path: Path
         async with aiohttp.ClientSession() as client:
             for path in (
                 "/", "/healthz", "/readyz", "/sessions", "/history", "/metrics", "/sessions/sales/history",
-                "/self-report",
+                "/doctor",
             ):  # fmt: skip
                 async with client.get(proxy.admin_url + path) as reply:
                     admin_says[path] = await reply.read()
         assert b'"sales"' in admin_says["/sessions"]
         assert b"statusproxy_signals_total" in admin_says["/metrics"]
-        assert b'"jwt"' in admin_says["/self-report"]
-        assert b'"token"' in admin_says["/self-report"]
+        assert b'"jwt"' in admin_says["/doctor"]
+        assert b'"token"' in admin_says["/doctor"]
         doctor = {"STATUSPROXY_GATEWAY_SECRET": TOKENS["gateway"]}
         for as_json in (False, True):
             text, _ = await report(Request(config=tmp_path / "config.yaml", as_json=as_json), doctor)

@@ -468,8 +468,8 @@ async def test_a_body_that_stops_coming_is_a_408_for_a_client_and_a_503_for_a_we
     async with running(tmp_path, origin.url, webhooks=[{"path": "/in"}], timeouts={"request_body": "3s"}) as proxy:
         told = reports(proxy)
         for path, said in (
-            ("/other", (408, "request_body_incomplete")),
-            ("/in", (503, "webhook_body_incomplete")),
+            ("/other", (408, "request_body_incomplete", "client")),
+            ("/in", (503, "webhook_body_incomplete", "client")),
         ):
             client = await proxy.connect()
             await client.send(get(path, "Content-Length: 100", method="POST") + b"begun")
