@@ -65,7 +65,7 @@ from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
-from statusproxy.status.signals import EventRule, Kind, SignalRules
+from statusproxy.status.signals import GRACE, EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
 OR_GATEWAY: Final = ", or give --gateway"
@@ -125,8 +125,20 @@ class Event(Section, frozen=True, kw_only=True):
     state: Fields = ()
     disconnected: Words = ()
     connected: Words = ()
-    means: Literal["disconnected", "connected", "alive"] | None = None
+    transient: Words = ()  # count once they have lasted `grace`
+    grace: Time | None = None  # `signals.GRACE` where the rule knows a transient state
+    means: Literal["disconnected", "connected", "alive", "transient"] | None = None
     unless: Words = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the default of `grace`, so that what is shown is what is in force."""
+        if self.grace is None and self.is_transient:
+            msgspec.structs.force_setattr(self, "grace", GRACE)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the rule knows a transient state."""
+        return bool(self.transient) or self.means == Kind.TRANSIENT
 
     def rule(self) -> EventRule:
         """The rule in the form that `status` reads, its names and words folded."""
@@ -136,6 +148,8 @@ class Event(Section, frozen=True, kw_only=True):
             state=tuple(map(parse_path, self.state)),
             disconnected=folded(self.disconnected),
             connected=folded(self.connected),
+            transient=folded(self.transient),
+            grace=GRACE if self.grace is None else self.grace,
             means=None if self.means is None else Kind(self.means),
             unless=folded(self.unless),
         )

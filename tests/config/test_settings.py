@@ -159,6 +159,25 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
         assert (signal.kind if signal else None) is kind
 
 
+def test_a_transient_state_waits_for_90_seconds_unless_said_otherwise() -> None:
+    settings = loads(
+        GATEWAY
+        + """
+events:
+  - {event: a, session: s, state: c, transient: [Connecting]}
+  - {event: b, session: s, means: transient, grace: 2m}
+  - {event: c, session: s, means: alive}
+"""
+    )
+    waiting, named, other = (event.rule() for event in settings.events[:3])
+    assert (waiting.transient, waiting.grace, named.means, named.grace) == ({"connecting"}, 90.0, Kind.TRANSIENT, 120.0)
+    assert (other.transient, [event.grace for event in settings.events[:3]]) == (frozenset(), [90.0, 120.0, None])
+    assert loads(dump(settings)) == settings
+    signal = read(b'{"event": "a", "s": "sales", "c": "connecting"}', settings.signal_rules(), 0.0).signal
+    assert signal is not None
+    assert (signal.kind, signal.grace) == (Kind.TRANSIENT, 90.0)
+
+
 def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
     own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
     assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))

@@ -1,5 +1,8 @@
 """Checks of what tells of sessions and shows them: `events`, `channels`, `reconnect` and `sessions`."""
 
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
 from statusproxy.config.effect import check_set_value
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Event, Reconnect, Sessions, folded
@@ -10,24 +13,38 @@ from statusproxy.status.model import Release
 
 def check_event(event: Event, block: Block) -> None:
     """Refuse a rule that goes by its words and by its name, or by neither."""
-    speaks_by_words = bool(event.state and (event.disconnected or event.connected))
-    if event.means is None and not speaks_by_words:
+    words = {"disconnected": event.disconnected, "connected": event.connected, "transient": event.transient}
+    if event.means is None and not (event.state and any(words.values())):
         raise block.spot.error(
-            "this rule can never say anything; allowed: means, or state with disconnected or connected"
+            "this rule can never say anything; allowed: means, or state with disconnected, connected or transient"
         )
-    if event.means is not None and (event.state or event.disconnected or event.connected):
+    if event.means is not None and (event.state or any(words.values())):
         raise block.at("means").error(
-            "found beside state, disconnected or connected; allowed: means alone, or those without means"
+            "found beside state, disconnected, connected or transient; allowed: means alone, or those without means"
         )
-    both = folded(event.disconnected) & folded(event.connected)
-    if both:
-        raise block.at("connected").error(f"found {min(both)} in disconnected too; allowed: each word once")
+    _check_each_word_once(words, block)
+    if event.grace is not None and not event.is_transient:
+        raise block.at("grace").error(
+            "found in a rule that knows no transient state, so that nothing ever waits; "
+            "allowed: with transient, or with means: transient"
+        )
     silent = folded(event.event) & folded(event.unless)
     if silent:
         raise block.at("unless").error(
             f"found {min(silent)}, which event lists too, so that the rule never says anything about it; "
             "allowed: events other than the rule's own"
         )
+
+
+def _check_each_word_once(words: Mapping[str, Sequence[str]], block: Block) -> None:
+    """Refuse a word that two keys of a rule list. The error is about the one of them that the file itself has."""
+    for earlier, later in combinations(words, 2):
+        both = folded(words[earlier]) & folded(words[later])
+        if both:
+            here, there = later, earlier
+            if block.at(later).mark.source != block.spot.mark.source:
+                here, there = earlier, later
+            raise block.at(here).error(f"found {min(both)} in {there} too; allowed: each word once")
 
 
 def check_channels(channels: Channels, block: Block) -> None:

@@ -25,15 +25,47 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "events: [{event: a, session: b}]",
-            "2: events[0]: this rule can never say anything; allowed: means, or state with disconnected or connected",
+            "2: events[0]: this rule can never say anything; allowed: means, or state with disconnected, connected or transient",
         ),
         (
             "events: [{event: a, session: b, means: alive, state: c}]",
-            "2: events[0].means: found beside state, disconnected or connected; allowed: means alone, or those without means",
+            "2: events[0].means: found beside state, disconnected, connected or transient; allowed: means alone, or those without means",
         ),
         (
             "events: [{event: a, session: b, state: c, disconnected: [open], connected: [Open]}]",
             "2: events[0].connected: found open in disconnected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: a, session: b, state: c, disconnected: [close], transient: [Close]}]",
+            "2: events[0].transient: found close in disconnected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: a, session: b, state: c, connected: [open], transient: [Open]}]",
+            "2: events[0].transient: found open in connected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: connection.update, transient: [close]}]",  # `disconnected` is the preset's
+            "2: events[0].transient: found close in disconnected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: connection.update, disconnected: [open]}]",  # `connected` is the preset's
+            "2: events[0].disconnected: found open in connected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: a, session: b, state: c, disconnected: [close], grace: 60s}]",
+            "2: events[0].grace: found in a rule that knows no transient state, so that nothing ever waits; allowed: with transient, or with means: transient",
+        ),
+        (
+            "events: [{event: a, session: b, means: disconnected, grace: 60s}]",
+            "2: events[0].grace: found in a rule that knows no transient state, so that nothing ever waits; allowed: with transient, or with means: transient",
+        ),
+        (
+            "events: [{event: a, session: b, means: transient, transient: [c]}]",
+            "2: events[0].means: found beside state, disconnected, connected or transient; allowed: means alone, or those without means",
+        ),
+        (
+            "events: [{event: a, session: b, means: transient, grace: 0s}]",
+            '2: events[0].grace: found "0s"; allowed: at least 1ms',
         ),
         (
             f"{CHANNELS}    set: {{instance.status: close}}",
