@@ -15,6 +15,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.config.spot import MASK
 from statusproxy.status.dialect import OWN, Dialect
 from statusproxy.status.model import Release
+from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import Kind, read
 from tests.config.refusals import GATEWAY, refused
 
@@ -215,6 +216,22 @@ def test_a_corrected_route_is_named_by_its_path() -> None:
     assert [channels.rule().source for channels in loads(GATEWAY).channels] == [
         "/api/channels", "/api/channels/{session}", "/api/available-sessions",
     ]  # fmt: skip
+
+
+def test_what_is_set_may_lead_into_objects_and_go_by_the_events_word() -> None:
+    text = """
+channels:
+  - path: /a
+    list: [""]
+    set: {instance.status: close, status: {FAILED: FAILED, scan_qr_code: SCAN_QR_CODE, "*": null}, connected: false}
+"""
+    settings = loads(GATEWAY + text)
+    assert settings.channels[0].rule().set == {
+        "instance.status": "close",
+        "status": ByWord({"failed": "FAILED", "scan_qr_code": "SCAN_QR_CODE", "*": None}),
+        "connected": False,
+    }
+    assert loads(dump(settings)) == settings
 
 
 def test_the_settings_give_the_domain_its_rules() -> None:

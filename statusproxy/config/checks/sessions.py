@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from statusproxy.config.effect import check_set_value
+from statusproxy.config.forms import JsonScalar
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Event, Reconnect, Sessions, folded
-from statusproxy.config.spot import Block
+from statusproxy.config.spot import Block, Spot
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Release
 
@@ -54,20 +55,41 @@ def check_channels(channels: Channels, block: Block) -> None:
         raise block.at("keep").error(
             f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
         )
-    connected = folded(channels.connected)
     for name, value in channels.set.items():
-        if name in channels.id:
-            raise block.at("set", name).error(
-                "id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"
-            )
-        try:
-            check_set_value(value)
-        except ValueError as error:
-            raise block.at("set", name).found(str(error)) from None
-        if isinstance(value, str) and fold_word(value) in connected:
-            raise block.at("set", name).found(
-                "connected lists this word too, so that a lost session would read connected; allowed: another word"
-            )
+        place = block.at("set", name)
+        _check_set_name(name, channels, place)
+        if not isinstance(value, Mapping):
+            _check_set_value(value, channels, place)
+            continue
+        first: dict[str, str] = {}
+        for word, each in value.items():
+            there = place.entries("a mapping")[word]
+            known = first.setdefault(fold_word(word), word)
+            if known != word:
+                raise there.error(f"{known} is the same word; allowed: each word once")
+            _check_set_value(each, channels, there)
+
+
+def _check_set_name(name: str, channels: Channels, place: Spot) -> None:
+    """Refuse a field that is, or holds, the channel's id, and one that holds another field of `set`."""
+    if any(each == name or each.startswith(f"{name}.") for each in channels.id):
+        raise place.error(
+            "id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"
+        )
+    inner = next((each for each in channels.set if each.startswith(f"{name}.")), None)
+    if inner is not None:
+        raise place.error(f"{inner} stands in this field, and both cannot be written; allowed: one of the two")
+
+
+def _check_set_value(value: JsonScalar, channels: Channels, place: Spot) -> None:
+    try:
+        check_set_value(value)
+    except ValueError as error:
+        raise place.found(str(error)) from None
+    if isinstance(value, str) and fold_word(value) in folded(channels.connected):
+        raise place.found(
+            "connected lists this word too, so that a lost session would read connected; allowed: another word"
+        )
 
 
 def check_reconnect(reconnect: Reconnect, block: Block) -> None:

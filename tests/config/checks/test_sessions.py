@@ -68,11 +68,40 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
             '2: events[0].grace: found "0s"; allowed: at least 1ms',
         ),
         (
-            f"{CHANNELS}    set: {{instance.status: close}}",
-            (
-                '6: channels[0].set["instance.status"]: allowed: a field that stands in the channel itself, such as '
-                "status; set does not lead into other objects, so that a name with a dot never matches"
-            ),
+            f"{CHANNELS}    set: {{items.0.status: close}}",
+            f'6: channels[0].set["items.0.status"]: {ARRAY}',
+        ),
+        (
+            f"{CHANNELS}    set: {{instance.status: close, instance: close}}",
+            "6: channels[0].set.instance: instance.status stands in this field, and both cannot be written; allowed: one of the two",
+        ),
+        (
+            "channels: [{path: /x, list: [x], id: [instance.name], set: {instance: close}}]",
+            "2: channels[0].set.instance: id lists this field too, and a channel's id is never changed; allowed: a field that holds a status",
+        ),
+        (
+            f"{CHANNELS}    set: {{status: {{}}}}",
+            "6: channels[0].set.status: found a mapping; allowed: a value, or a mapping of the event's words to values, with at least one entry",
+        ),
+        (
+            f"{CHANNELS}    set: {{status: [x]}}",
+            "6: channels[0].set.status: found a list; allowed: a text, a number, true, false or null",
+        ),
+        (
+            f"{CHANNELS}    set:\n      status: {{failed: FAILED, '*': Open}}",
+            '7: channels[0].set.status["*"]: found "Open"; connected lists this word too, so that a lost session would read connected; allowed: another word',
+        ),
+        (
+            f"{CHANNELS}    set:\n      status:\n        failed: FAILED\n        Failed: OFF",
+            "9: channels[0].set.status.Failed: failed is the same word; allowed: each word once",
+        ),
+        (
+            f"{CHANNELS}    set: {{status: {{fail*: FAILED}}}}",
+            f'6: channels[0].set.status["fail*"]: {WORDS}',
+        ),
+        (
+            f"{CHANNELS}    set: {{status: {{failed: $closed}}}}",
+            '6: channels[0].set.status.failed: found "$closed"; this is written as it stands, for it is no variable; allowed: ${VAR}, or the word itself',
         ),
         (
             f"{CHANNELS}    set: {{status: $closed}}",
@@ -171,6 +200,7 @@ def test_a_mistake_in_rules_about_sessions_is_refused_with_line_key_and_fix(text
         "sessions: {aliases: {Sales: sales}}",  # tells two channels apart that fold to the same
         "sessions: {releases: {expired: false}}",
         f"{CHANNELS}    set: {{status: '$', price: $$5, connected: false, note: null}}",
+        f"{CHANNELS}    set: {{instance.status: close, instances: 0, status: {{failed: FAILED, '*': null}}}}",
         f"{CHANNELS}    set: {{Id: gone}}",  # JSON tells names apart by case, so that Id is another field than id
     ],
 )
