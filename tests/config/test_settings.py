@@ -171,7 +171,8 @@ events:
 """
     )
     waiting, named, other = (event.rule() for event in settings.events[:3])
-    assert (waiting.transient, waiting.grace, named.means, named.grace) == ({"connecting"}, 90.0, Kind.TRANSIENT, 120.0)
+    assert waiting.transient == {"connecting"}
+    assert (waiting.grace, named.means, named.grace) == (90.0, Kind.TRANSIENT, 120.0)
     assert (other.transient, [event.grace for event in settings.events[:3]]) == (frozenset(), [90.0, 120.0, None])
     assert loads(dump(settings)) == settings
     signal = read(b'{"event": "a", "s": "sales", "c": "connecting"}', settings.signal_rules(), 0.0).signal

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Secret, Settings, Webhook
 from statusproxy.config.spot import Block
-from statusproxy.config.templates import BELOW, SECRET, parse_template
+from statusproxy.config.templates import BELOW, SECRET, SESSION, parse_template
 
 
 def check_secret(secret: Secret, block: Block) -> None:
