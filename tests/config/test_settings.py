@@ -235,6 +235,17 @@ channels:
     assert loads(dump(settings)) == settings
 
 
+def test_a_dialect_says_whose_clock_it_is_and_how_events_are_packed() -> None:
+    written = "dialect: {raw_event: [inner.name, kind], clock: own, body: 'form:jsonData'}"
+    settings = loads(GATEWAY + written)
+    dialect = settings.dialect.value()
+    assert dialect.raw_event == (("inner", "name"), ("kind",))
+    assert (dialect.own_clock, dialect.body_member) == (True, "jsonData")
+    assert loads(dump(settings)) == settings
+    plain = loads(GATEWAY).dialect.value()
+    assert (plain.raw_event, plain.own_clock, plain.body_member) == (Dialect().raw_event, False, None)
+
+
 def test_the_settings_give_the_domain_its_rules() -> None:
     settings = loads(GATEWAY + "sessions: {aliases: {a: b}, max_age: 1d, releases: {alive: false, expired: true}}")
     rules = settings.session_rules()
