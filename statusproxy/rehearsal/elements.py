@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -64,7 +65,20 @@ def _document(body: bytes) -> object:
         return MISSING
 
 
-def has_unusable_time(element: Element, rules: SignalRules) -> bool:
-    """Whether it has something where a time should stand, but none that can be used."""
-    at = element.reading.signal.at if element.reading.signal is not None else element.stated
-    return at is None and first_scalar(element.document, rules.dialect.time) is not None
+OWN: Final = "own"
+AHEAD: Final = "ahead"
+UNUSABLE: Final = "unusable"
+NONE: Final = "none"
+"""How an event is dated: by its own time; by one so far ahead that it only orders its sender's events; by something
+that is no time with a zone; not at all."""
+
+
+def dated(element: Element, rules: SignalRules) -> tuple[str, float | None]:
+    """How an event is dated, and its own time in epoch seconds if it has one."""
+    signal = element.reading.signal
+    if signal is not None and signal.at is None and signal.ahead is not None:
+        return AHEAD, signal.ahead
+    at = element.stated if signal is None else signal.at
+    if at is not None:
+        return OWN, at
+    return NONE if first_scalar(element.document, rules.dialect.time) is None else UNUSABLE, None

@@ -8,11 +8,12 @@ from typing import Final
 import msgspec
 
 from statusproxy.config.paths import SESSION
-from statusproxy.config.settings import Sessions, Settings, Webhook
+from statusproxy.config.settings import Event, Sessions, Settings, Webhook
 from statusproxy.config.units import format_duration
 from statusproxy.rehearsal.elements import Element
+from statusproxy.rehearsal.messages import Member
 from statusproxy.rehearsal.moments import moment, shown
-from statusproxy.rehearsal.vocabulary import members
+from statusproxy.rehearsal.vocabulary import members, name_shown
 from statusproxy.status.fields import first_scalar, parse_path
 from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change, Record, Release
 from statusproxy.status.signals import Kind, Signal, SignalRules, Verdict
@@ -116,10 +117,20 @@ def why_nothing(element: Element, verdict: str, settings: Settings, rules: Signa
     rule = settings.events[element.rule - 1]
     if rule.means is not None:
         return f"rule {element.rule} leaves this event out (unless)"
-    word = first_scalar(element.document, tuple(map(parse_path, rule.state)))
+    word = stated_word(element, rule)
     if word is None:
-        return f"rule {element.rule} finds no word under {_paths(rule.state)}" + _members(element.document)
-    return f'rule {element.rule} ({_names(rule.event)}) does not list the word "{shortened(word)}"'
+        return f"rule {element.rule} finds no word under {_paths(rule.state)}" + _members(element)
+    return f'rule {element.rule} ({_names(rule.event)}) does not list the word "{name_shown(word)}"'
+
+
+def stated_word(element: Element, rule: Event) -> str | None:
+    """The word under the members that the rule names for it, whatever it means."""
+    return first_scalar(element.document, tuple(map(parse_path, rule.state))) if rule.means is None else None
+
+
+def likely_members(element: Element) -> list[Member]:
+    """Members that may hold the event's name or the word, but for the one that was found."""
+    return [member for member in members(element.document) if member.value != element.reading.event]
 
 
 def _no_session(element: Element, settings: Settings, webhook: Webhook) -> str:
@@ -133,18 +144,18 @@ def _no_session(element: Element, settings: Settings, webhook: Webhook) -> str:
 def _unmatched(element: Element, settings: Settings) -> str:
     event = element.reading.event
     if event is None:
-        return f"no {_paths(settings.dialect.event, 'or')}" + _members(element.document)
-    return f'no rule names the event "{shortened(event)}"'
+        return f"no {_paths(settings.dialect.event)}" + _members(element)
+    return f'no rule names the event "{name_shown(event)}"'
 
 
-def _members(document: object) -> str:
+def _members(element: Element) -> str:
     """`; this body has …`, with the members that may hold what was looked for."""
-    found = [f"`{member.name}: {member.value}`" for member in members(document)]
+    found = [f"`{member.name}: {member.value}`" for member in likely_members(element)]
     return f"; this body has {_listed(found, 'and')}" if found else ""
 
 
-def _paths(paths: Sequence[str], joint: str = "or") -> str:
-    return _listed([f"`{path}`" for path in paths], joint) if paths else "any member (no `state` is configured)"
+def _paths(paths: Sequence[str]) -> str:
+    return _listed([f"`{path}`" for path in paths], "or") if paths else "any member (no `state` is configured)"
 
 
 def _names(names: Sequence[str]) -> str:

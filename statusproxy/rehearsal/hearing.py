@@ -7,17 +7,17 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.config.settings import Webhook
+from statusproxy.config.settings import Event, Webhook
 from statusproxy.observe.exchange_report import Kind as RouteKind
 from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
 from statusproxy.rehearsal.captures import Delivery
-from statusproxy.rehearsal.elements import Element, Elements
-from statusproxy.rehearsal.explanation import Heard, explain, why_nothing
+from statusproxy.rehearsal.elements import Element, Elements, dated
+from statusproxy.rehearsal.explanation import Heard, explain, likely_members, stated_word, why_nothing
 from statusproxy.rehearsal.messages import EventResult
 from statusproxy.rehearsal.moments import moment
 from statusproxy.rehearsal.site import Site
-from statusproxy.rehearsal.vocabulary import is_other_traffic, looks_like_loss, members
+from statusproxy.rehearsal.vocabulary import is_other_traffic, looks_like_loss, name_shown
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Change
@@ -115,25 +115,27 @@ class Hearing:
             after = self._sessions.get(signal.session)
             why = explain(Heard(signal, verdict, change, before, after), self._site.settings.sessions, self.now)
         says = signal or element.would_say
-        at = element.stated if signal is None else signal.at if signal.at is not None else signal.ahead
-        hints = members(element.document) if verdict in _UNFIT else []
+        time, at = dated(element, self._rules)
+        rule = None if element.rule is None else self._site.settings.events[element.rule - 1]
+        word = says.word if says is not None else None if rule is None else _unlisted(element, rule)
         return EventResult(
             source=source,
             webhook=webhook.path,
             sender=sender,
-            event=reading.event,
+            event=reading.event if rule is not None or reading.event is None else name_shown(reading.event),
             rule=element.rule,
-            rule_events=list(self._site.settings.events[element.rule - 1].event) if element.rule is not None else [],
+            rule_events=[] if rule is None else list(rule.event),
             session=reading.session,
             says=None if says is None else says.kind.value,
-            word=None if says is None else says.word,
+            word=word,
+            time=time,
             at=None if at is None else moment(at),
             skew=None if at is None else round(at - self.now, 3),
             arrival=moment(self.now),
             verdict=verdict,
             change=None if change is None else change.what,
             why=why,
-            members=hints,
+            members=likely_members(element) if verdict in _UNFIT else [],
             missed=_is_missed(element, verdict, says),
         )
 
@@ -170,8 +172,14 @@ def _is_missed(element: Element, verdict: str, says: Signal | None) -> bool:
     if verdict == Verdict.UNMATCHED:
         return element.reading.event is None or not is_other_traffic(element.reading.event)
     if verdict == Verdict.NOTHING:
-        return element.rule is None or any(looks_like_loss(member.value) for member in members(element.document))
+        return element.rule is None or any(looks_like_loss(member.value) for member in likely_members(element))
     return says is not None and says.kind is Kind.DISCONNECTED
+
+
+def _unlisted(element: Element, rule: Event) -> str | None:
+    """The word of an event that says nothing, as it may be shown."""
+    word = stated_word(element, rule)
+    return None if word is None else name_shown(word)
 
 
 def _change(changes: Sequence[Change], session: str) -> Change | None:

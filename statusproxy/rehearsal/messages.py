@@ -33,6 +33,8 @@ class EventResult(msgspec.Struct, frozen=True, kw_only=True):
     says: str | None = None
     """`disconnected`, `connected`, `alive` or `transient`; None where it says nothing of the connection."""
     word: str | None = None
+    time: str = "none"
+    """How it is dated: `own`, `ahead` (it only orders its sender's events), `unusable`, `none`."""
     at: Moment = None
     """The event's own time."""
     skew: float | None = None
@@ -102,6 +104,8 @@ class ReleasedBy(msgspec.Struct, frozen=True):
     rule: str
     """The rule, as in `sessions.releases`."""
     what: str
+    by: list[str] = []
+    """The events, routes or other things that do it."""
 
 
 class OverrideResult(msgspec.Struct, frozen=True, kw_only=True):

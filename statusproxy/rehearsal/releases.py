@@ -21,9 +21,7 @@ def overrides(settings: Settings, sessions: SessionMap) -> list[OverrideResult]:
             reason=_reason(record.override.event, record.override.word),
             caught_up=record.override.caught_up,
             released_by=[
-                ReleasedBy(rule.value, what)
-                for rule, what in _released_by(settings, record, record.override)
-                if settings.sessions.releases[rule.value]
+                way for way in _released_by(settings, record, record.override) if settings.sessions.releases[way.rule]
             ],
         )
         for record in sessions.records()
@@ -48,42 +46,41 @@ def _reason(event: str, word: str | None) -> str:
     return event if word is None else f"{event} {word}"
 
 
-def _released_by(settings: Settings, record: Record, override: Override) -> Iterator[tuple[Release, str]]:
+def _released_by(settings: Settings, record: Record, override: Override) -> Iterator[ReleasedBy]:
     connected = [text for event in settings.events for text in _connected(event)]
     if connected:
-        yield Release.CONNECTED_EVENT, f"a newer event: {', '.join(connected)}"
-    yield from _reconnected(settings, record, override)
-    deleted = settings.reconnect.delete
-    if deleted:
-        yield Release.DELETED, " or ".join(deleted)
+        yield ReleasedBy(Release.CONNECTED_EVENT, "a newer event", connected)
+    yield from _reconnected(settings, override)
+    if settings.reconnect.delete:
+        yield ReleasedBy(Release.DELETED, "a request that succeeds", list(settings.reconnect.delete))
     alive = [name for event in settings.events if event.means == "alive" for name in event.event]
     if alive:
-        since = shown(moment(override.at + override.lag + settings.sessions.alive_grace))
-        yield Release.ALIVE, f"a message from others after {since}: {', '.join(alive)}"
-    yield Release.OPERATOR, f"statusproxy release {record.session}"
+        since = shown(moment(override.stamp.here + settings.sessions.alive_grace))
+        yield ReleasedBy(Release.ALIVE, f"a message from somebody else after {since}", alive)
+    yield ReleasedBy(Release.OPERATOR, "by hand", [f"statusproxy release {record.session}"])
     if settings.sessions.max_age is not None:
         at = shown(moment(override.began + settings.sessions.max_age))
-        yield Release.EXPIRED, f"nothing new until {at} (max_age {format_duration(settings.sessions.max_age)})"
+        yield ReleasedBy(
+            Release.EXPIRED, f"nothing new until {at} (sessions.max_age {format_duration(settings.sessions.max_age)})"
+        )
 
 
 def _connected(event: Event) -> Iterator[str]:
-    name = event.event[0]
     if event.means == "connected":
         yield from event.event
     elif event.means is None and event.connected:
-        yield f"{name} ({' or '.join(event.connected)})"
+        yield f"{' or '.join(event.event)} ({' or '.join(event.connected)})"
 
 
-def _reconnected(settings: Settings, record: Record, override: Override) -> Iterator[tuple[Release, str]]:
+def _reconnected(settings: Settings, override: Override) -> Iterator[ReleasedBy]:
     routes = [one.path for one in settings.channels]
+    if not routes:
+        return
     if override.caught_up is not None:
         where = [path for path, _ in override.seen_on] if override.caught_up is Evidence.LIST else routes
-        if where:
-            yield Release.RECONNECTED, f"`connected` in the next answer of {' or '.join(where)}"
-            return
-    ways = []
-    if any(one.keep for one in settings.channels):
-        ways.append("a word of `keep` in its answer")
+        yield ReleasedBy(Release.RECONNECTED, "`connected` in the next answer", where)
+        return
+    ways = ["a word of `keep`"] if any(one.keep for one in settings.channels) else []
     ways += [*settings.reconnect.qr, *settings.reconnect.create]
-    if ways and routes:
-        yield Release.RECONNECTED, f"`connected` in an answer, once the gateway has caught up: {', '.join(ways)}"
+    if ways:
+        yield ReleasedBy(Release.RECONNECTED, "`connected` in an answer, once the gateway is seen to know", ways)

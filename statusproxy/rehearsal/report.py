@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from statusproxy.observe.visible import delimited, visible
+from statusproxy.rehearsal.elements import AHEAD, NONE, UNUSABLE
 from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results
 from statusproxy.rehearsal.moments import length, shown
@@ -21,7 +22,9 @@ _MARGIN: Final = 10
 WIDTH: Final = 100
 """Columns of what is broken into lines; what is to be copied is never broken."""
 
-_NARROWEST: Final = 40
+_SPACE: Final = "\x03"
+"""A space at which no line may be broken. No text from elsewhere can hold it: it does not print."""
+
 _GOOD: Final = frozenset({"applied"})
 
 #: Seconds below which an event's own time is its arrival.
@@ -70,9 +73,10 @@ def _event(one: EventResult, paint: _Paint) -> Iterator[str]:
         yield _line("rule", f"{one.rule} ({_text(', '.join(one.rule_events))})")
     if one.session is not None:
         yield _line("session", _id(one.session))
+    if one.word is not None:
+        yield _line("word", f'"{_text(shortened(one.word))}"')
     if one.says is not None:
-        word = f'"{_text(shortened(one.word))}" says ' if one.word is not None else ""
-        yield _line("says", word + one.says)
+        yield _line("means", one.says)
     if one.event is not None:
         yield _line("time", _time(one))
     if one.sender not in (None, NONE_ASKED):
@@ -83,10 +87,14 @@ def _event(one: EventResult, paint: _Paint) -> Iterator[str]:
 
 def _time(one: EventResult) -> str:
     if one.at is None or one.skew is None:
-        return "none of its own that can be used; its arrival counts"
-    if abs(one.skew) < _AT_ONCE:
-        return shown(one.at)
-    return f"{shown(one.at)}, {length(one.skew)} {'ahead of' if one.skew > 0 else 'before'} its arrival"
+        return f"{_UNDATED[one.time]}; its arrival counts"
+    when = shown(one.at)
+    if abs(one.skew) >= _AT_ONCE:
+        when += f", {length(one.skew)} {'ahead of' if one.skew > 0 else 'before'} its arrival"
+    return when + ("; too far to be used for more than this sender's order" if one.time == AHEAD else "")
+
+
+_UNDATED: Final = {NONE: "none of its own", UNUSABLE: "not usable: it has no time zone, or is no time"}
 
 
 def _sender(proof: str) -> str:
@@ -136,14 +144,15 @@ def _override(one: OverrideResult, paint: _Paint) -> Iterator[str]:
     width = max((len(way.rule) for way in one.released_by), default=0)
     for way in one.released_by:
         lead = f"  {way.rule.ljust(width)}  "
+        by = [_text(one).replace(" ", _SPACE) for one in way.by]
         yield textwrap.fill(
-            _text(way.what),
-            max(WIDTH, len(lead) + _NARROWEST),
+            _text(way.what) + (f": {', '.join(by)}" if by else ""),
+            WIDTH,
             initial_indent=lead,
             subsequent_indent=" " * len(lead),
             break_long_words=False,
             break_on_hyphens=False,
-        )
+        ).replace(_SPACE, " ")
 
 
 def _summary(results: Results, paint: _Paint) -> str:

@@ -77,6 +77,18 @@ def is_other_traffic(event: str) -> bool:
     return not looks_like_loss(event) and not _OTHER_TRAFFIC.isdisjoint(_words(event))
 
 
+def name_shown(text: str) -> str:
+    """A name or word that no rule knows, to be shown: `…` where it may be a number, a key or somebody's text."""
+    plain = _PLAIN.fullmatch(text) and sum(map(str.isdigit, text)) <= _MOST_DIGITS and text.count(" ") <= _MOST_BLANKS
+    return text if plain else HIDDEN
+
+
+HIDDEN: Final = "…"
+_PLAIN: Final = re.compile(r"[\w.:/ -]{1,60}")
+_MOST_DIGITS: Final = 4
+_MOST_BLANKS: Final = 3
+
+
 def members(document: object) -> list[Member]:
     """Members of a body that may hold the event's name or the word, the most likely first; at most `MOST`."""
     found = sorted(_candidates(document, "", 0, [_MOST_MEMBERS]), key=lambda one: one[0])
