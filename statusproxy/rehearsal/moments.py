@@ -44,7 +44,7 @@ def shown(written: Moment) -> str:
 def length(seconds: float) -> str:
     """A length of time in its two largest units: `5 h 30 min`, `3.9 s`."""
     seconds = abs(seconds)
-    if seconds < 60:
+    if seconds < 59.95:  # what rounds to less than a minute
         return f"{seconds:.1f} s".replace(".0 s", " s")
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
