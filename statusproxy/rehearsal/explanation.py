@@ -16,7 +16,7 @@ from statusproxy.rehearsal.moments import moment, shown
 from statusproxy.rehearsal.vocabulary import members, name_shown
 from statusproxy.status.fields import first_scalar, parse_path
 from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change, Record, Release
-from statusproxy.status.signals import Kind, Signal, SignalRules, Verdict
+from statusproxy.status.signals import Kind, Signal, Verdict
 
 LONGEST: Final = 80
 """Characters of a name or word that a sentence repeats."""
@@ -32,7 +32,7 @@ class Heard(msgspec.Struct, frozen=True):
     after: Record | None
 
 
-def explain(heard: Heard, rules: Sessions, now: float) -> str:
+def explain(heard: Heard, rules: Sessions) -> str:
     """Why a signal has this verdict."""
     if heard.verdict == "duplicate":
         return "an event with the same id was heard before"
@@ -97,7 +97,7 @@ _EXPLAINED: Final = {
 }
 
 
-def why_nothing(element: Element, verdict: str, settings: Settings, rules: SignalRules, webhook: Webhook) -> str:
+def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Webhook) -> str:
     """Why an event says nothing of its session's connection."""
     match verdict:
         case Verdict.NOT_JSON.value:

@@ -106,14 +106,14 @@ class Hearing:
         elif signal is None:
             verdict = self._verdict(element)
             self._note(element, webhook)
-            why = why_nothing(element, verdict, self._site.settings, self._rules, webhook)
+            why = why_nothing(element, verdict, self._site.settings, webhook)
         else:
             before = self._sessions.get(signal.session)
             outcome = self._sessions.hear(reading, self.now, sender_of(webhook.path, _SENDER))
             verdict = outcome.verdict
             change = _change(outcome.changes, signal.session)
             after = self._sessions.get(signal.session)
-            why = explain(Heard(signal, verdict, change, before, after), self._site.settings.sessions, self.now)
+            why = explain(Heard(signal, verdict, change, before, after), self._site.settings.sessions)
         says = signal or element.would_say
         time, at = dated(element, self._rules)
         rule = None if element.rule is None else self._site.settings.events[element.rule - 1]

@@ -7,7 +7,11 @@ from tests.rehearsal.sites import a_site
 def test_a_path_names_its_webhook_and_session() -> None:
     found = a_site().webhook("/Events/sales%20br?x=1")
     assert found.entry is not None
-    assert (found.template, found.session, found.entry[0].path) == ("/events/{session}", "sales br", "/events/{session}")
+    assert (found.template, found.session, found.entry[0].path) == (
+        "/events/{session}",
+        "sales br",
+        "/events/{session}",
+    )
 
 
 def test_without_a_path_the_first_webhook_counts_and_names_no_session() -> None:
