@@ -49,10 +49,9 @@ class Elements:
     def _rule(self, body: bytes, reading: Reading, now: float, path_session: str | None) -> int | None:
         if reading.event is None or fold_word(reading.event) not in self._rules.by_event:
             return None
-        for number, alone in enumerate(self._alone, 1):
-            if fold_word(reading.event) in alone.by_event and signals.read(body, alone, now, path_session) == reading:
-                return number
-        return None
+        named, numbered = fold_word(reading.event), enumerate(self._alone, 1)
+        naming = ((number, alone) for number, alone in numbered if named in alone.by_event)
+        return next(number for number, alone in naming if signals.read(body, alone, now, path_session) == reading)
 
 
 _ANY_SESSION = "session"

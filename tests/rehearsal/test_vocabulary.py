@@ -45,7 +45,7 @@ def test_the_member_called_like_an_event_comes_first() -> None:
         {"status": "At the beach", "type": "5511999990000", "event": "a sentence. And another"},
         {"type": 7, "kind": None, "action": ["closed"], "event": ""},
         {"5511999990000@c.us": {"type": "closed"}},
-        {"a": {"b": {"c": {"type": "closed"}}}},
+        {"one": {"two": {"three": {"type": "closed"}}}},
         ["type"],
         "closed",
     ],
