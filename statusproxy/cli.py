@@ -151,7 +151,8 @@ def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: An
     request = Request(**given, as_json=as_json)
     try:
         request.check()
-        settings = _load(lambda: _rehearsed(config, preset), instead=", or give --preset")
+        named = config or find_file(environment())
+        settings = _load(lambda: _rehearsed(config, preset), instead="" if named else ", or give --preset")
         results = play(settings, request)
     except UsageError as error:
         _fail(str(error), _EXIT_CONFIG)

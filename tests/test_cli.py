@@ -226,14 +226,6 @@ def test_what_try_cannot_use_is_exit_code_2(arguments: list[str], says: str, eve
     assert "example-secret" not in result.output
 
 
-@pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
-def test_try_without_any_configuration_names_its_own_option(event: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(event.parent)
-    monkeypatch.delenv("STATUSPROXY_CONFIG", raising=False)
-    result = call("try", "--event", event)
-    assert (result.exit_code, result.stderr.rstrip().endswith(", or give --preset")) == (2, True)
-
-
 @pytest.fixture
 async def proxy(tmp_path: Path) -> AsyncIterator[Running]:
     admin = {"listen": f"127.0.0.1:{free_port()}", "token": "s3cret"}
@@ -354,6 +346,7 @@ async def test_webhooks_of_which_none_is_trusted_are_said(tmp_path: Path) -> Non
     ("command", "ends"),
     [("sessions", "write one, or give --admin"), ("history", "write one, or give --admin"),
      ("release x", "write one, or give --admin"), ("state show", "write one, or give --admin"),
+     ("try --qr x", "write one, or give --preset"),
      ("backup x", "write one"), ("check", "write one, or give --gateway"), ("run", "write one, or give --gateway")],
 )  # fmt: skip
 @pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
