@@ -104,6 +104,8 @@ def _list(where: Site, name: str, body: bytes, route: str | None, sessions: Sess
     found = where.answer(route)
     if found.entry is None:
         raise UsageError(f"--route: no corrected route has this path; {_known(where.settings, webhooks=False)}")
+    if len(body) > where.settings.limits.corrected:
+        return ListResult(source=name, route=found.entry.source, failure="too-large")
     return answers.correct(body, name, found.entry, found.session, sessions, now)
 
 

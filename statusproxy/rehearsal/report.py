@@ -125,7 +125,7 @@ _FAILURES: Final = {
     "not-json": "it is not JSON",
     "no-list": "the channels are found under none of the members of `list`",
     "too-deep": "it is nested too deep",
-    "too-large": "it has too many values",
+    "too-large": "it has too many values, or is larger than limits.corrected; the proxy passes it on as it is",
 }
 
 

@@ -116,6 +116,36 @@ def test_a_configuration_without_webhooks_or_routes_is_told() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_list_beyond_the_proxy_s_limit_is_not_corrected(folder: Path) -> None:
+    (folder / "long").write_text(json.dumps({**CHANNELS, "more": "x" * 1024}))
+    results = run("limits: {corrected: 1k}\n", events=["lost"], lists=["long"])
+    assert (results.lists[0].failure, results.lists[0].route, results.exit_code) == ("too-large", "/list", 1)
+
+
+SECRET = "example-secret"
+BODIES = [
+    {"event": "connection.update", "instance": "a", "data": {"state": "close"}, "apikey": SECRET, "server_url": SECRET},
+    {"type": "LoggedOut", "event": {"Text": SECRET, "Reason": SECRET}, "userID": "1", "token": SECRET},
+    {"dataType": "disconnected", "data": {"reason": SECRET, "status": SECRET}, "sessionId": "a"},
+    {"event": "LoggedOut", "instanceName": "a", "instanceToken": SECRET, "data": {"type": {"key": SECRET}}},
+    {"event": "state", "session": "a", "hash": SECRET, "nested": {"apikey": SECRET, "auth": {"event_token": SECRET}}},
+    {"event": "state", SECRET: "closed", "session": "a", "pushName": SECRET, "list": [SECRET, {"type": SECRET}]},
+    [{"event": "lost", "session": "a", "apikey": SECRET}],
+    SECRET,
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_no_secret_of_a_body_or_header_is_told(body: object, folder: Path) -> None:
+    (folder / "body").write_text(json.dumps(body))
+    listed = {"channels": [{"id": "a", "status": "up", "token": SECRET}]}
+    (folder / "listed").write_text(json.dumps(listed))
+    results = run(events=["body", "lost"], lists=["listed"], path="/events", headers=[("X-Secret", SECRET)])
+    for as_json in (True, False):
+        assert SECRET not in report(results, as_json=as_json, colours=False)
+
+
+@pytest.mark.usefixtures("folder")
 def test_the_results_are_json_or_a_report() -> None:
     results = run(events=["lost"])
     document = json.loads(report(results, as_json=True, colours=False))
