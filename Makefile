@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check run lint types unit steady format bench bench-before faults soak clean
+.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before faults soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
 	@echo "make test    lint, type-check and test everything"
-	@echo "make check   lint, type-check and run the quick tests, for the edit loop: two to three minutes"
+	@echo "make check   lint, type-check and run the quick tests, for the edit loop: about a minute"
 	@echo "make steady  run the tests RUNS=10 times, beside BUSY=0 busy processes, to the first failure"
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
+	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
 	@echo "make clean   remove what the other commands made"
@@ -49,7 +50,12 @@ demo: $(VENV)/.demo
 run: $(VENV)/.run
 	@$(BIN)/statusproxy run
 
-test: lint types unit
+# Side by side, each one's words in one piece where make can do that.
+beside = $(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+
+test: $(VENV)/.ready
+	@$(beside) lint types $(VENV)/.compiled
+	@$(MAKE) --no-print-directory status unit alone
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -60,19 +66,41 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
-# Tests wait more than they compute: twice as many workers as cores. Compiled modules are kept, whatever the environment
-# says: each worker and each of the hundreds of programs that the tests start would compile them anew.
-WORKERS ?= $(shell expr 2 \* $$(nproc))
-parallel = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
-unit check steady: export PYTHONDONTWRITEBYTECODE :=
+# Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
+# tests start would compile them anew.
+status unit alone check steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+
+# The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
+$(VENV)/.compiled: $(VENV)/.ready
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
+	@touch $@
+
+# Tests wait more than they compute: twice as many workers as cores.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell expr 2 \* $(CORES))
+spread = --dist loadgroup --no-loadscope-reorder
+parallel = -n $(WORKERS) $(spread)
+
+# The domain's own tests must cover it whole, branch by branch. They alone are measured: it takes time.
+status: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(CORES) $(spread) tests/status --cov=statusproxy.status --cov-report=term:skip-covered \
+		--cov-fail-under=100
 
 unit: $(VENV)/.ready
-	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered
-	$(BIN)/python -m pytest -m measuring tests/faults
-	$(BIN)/python -m coverage report --include='statusproxy/status/*' --fail-under=100
+	$(BIN)/python -m pytest $(parallel) -m "not measuring" --ignore=tests/status
 
-check: lint types
-	$(BIN)/python -m pytest -q $(parallel) -m "not slow"
+# What measures how long others wait, when nothing else runs.
+alone: $(VENV)/.ready
+	$(BIN)/python -m pytest -m measuring tests/faults
+
+# The quick tests compute more than they wait, and each worker reads them all: one more than cores. Properties are tried
+# with fewer examples.
+check: $(VENV)/.ready
+	@$(beside) lint types $(VENV)/.compiled
+	HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(shell expr $(CORES) + 1) $(spread) -m "not slow"
+
+coverage: $(VENV)/.ready
+	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered
 
 # How well the tests hold. ROOM is a folder or file below statusproxy/.
 ROOM ?=

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,23 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 #: Folders whose tests start programs, machines or browsers. `make check` leaves them out.
 _SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak")
 
-#: The longest first, so that no worker begins one of them when all others are done.
+#: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
+#: more than it runs: behind the four that take minutes wait four of no account, in place of long ones.
 _LONGEST = (
-    "tests/faults/test_faults.py",
-    "tests/systemd/test_installed.py",
     "tests/docs/test_runbook.py",
     "tests/docs/test_readme.py::test_the_commands_by_hand",
+    "tests/systemd/test_installed.py",
     "tests/docs/test_readme.py::test_the_installer",
+    "tests/docs/test_shell.py",
+    "tests/docs/test_pages.py",
+    "tests/systemd/test_ports.py",
+    "tests/systemd/test_units.py",
+    "tests/browser/",
     "tests/integration/test_day.py",
-    "tests/docs/",
+    "tests/faults/test_faults.py",
+    "tests/soak/",
     "tests/integration/",
+    "tests/docs/",
     "tests/store/",
 )
 
@@ -80,11 +88,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     `grouped(name)` may run beside other groups of their file, and one after the other within theirs.
     """
 
-    def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(config.rootpath / "tests").parts[0]
+    @cache
+    def folder(path: Path) -> str:
+        return path.relative_to(config.rootpath / "tests").parts[0]
 
     for item in items:
-        if folder(item) in _SLOW:
+        if folder(item.path) in _SLOW:
             item.add_marker("slow")
         divisible = item.get_closest_marker("divisible") is not None
         grouped = item.get_closest_marker(_GROUPED)

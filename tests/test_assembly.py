@@ -212,6 +212,7 @@ def test_a_rule_that_did_not_change_is_kept_with_what_reads_by_it() -> None:
     assert rule(build_site(settings(lists % "gone"), other), b"/api/channels").set == {"status": "gone"}
 
 
+@pytest.mark.slow
 async def test_many_reloads_leave_no_more_rules_behind_than_one() -> None:
     body = b'{"channels":[{"id":"sales","status":"connected"}]}'
     left = []

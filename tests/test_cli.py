@@ -16,6 +16,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from statusproxy import __version__
+from statusproxy.admin import client as admin_client
+from statusproxy.admin.client import AdminError
 from statusproxy.cli import main
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
@@ -23,7 +25,7 @@ from statusproxy.server import StartError
 from tests.integration.stage import INBOUND, tell
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import Running, running
+from tests.proxy.harness import PATIENCE, Running, running
 from tests.store.damaged import damage_page, filled, noise, readable
 
 
@@ -138,6 +140,7 @@ def test_a_certificate_that_cannot_be_used_is_told_by_check_already(tmp_path: Pa
 # run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "begins"), [("json", "{"), ("auto", "{"), ("text", None)])
 async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp_path: Path) -> None:
     file = written(tmp_path, f"gateway: http://127.0.0.1:9\nadmin: null\nstate: {{url: 'sqlite:///{tmp_path}/s.db'}}")
@@ -147,7 +150,7 @@ async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp
     )  # fmt: skip
     assert process.stderr is not None
     lines = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while b"listening on" not in (line := await process.stderr.readline()):
             assert line
             lines.append(line.decode())
@@ -162,6 +165,7 @@ async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp
             assert not each.startswith("{")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
 async def test_run_without_a_gateway_says_what_to_do(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STATUSPROXY")}
@@ -391,6 +395,28 @@ async def test_the_wrong_token_is_told(proxy: Running, tmp_path: Path) -> None:
     assert "token" in result.stderr
 
 
+@pytest.mark.parametrize("answers", [True, False], ids=["another version", "stopped meanwhile"])
+def test_ids_like_it_are_named_only_where_the_proxy_still_tells_them(
+    answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(_: str, __: str, path: str, *___: object) -> dict[str, Any]:
+        if path == "/sessions" and answers:
+            return {"of": "another version"}
+        raise AdminError("no such session", 404)
+
+    monkeypatch.setattr(admin_client, "ask", ask)
+    result = call("history", "sale", "--admin", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("no such session\n")
+
+
+def test_an_answer_of_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_client, "ask", lambda *_: {"of": "another version"})
+    result = call("sessions", "--admin", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is it another version of statusproxy?" in result.stderr
+
+
 def test_a_proxy_that_does_not_run_is_told_in_one_line(tmp_path: Path) -> None:
     file = written(tmp_path, f"gateway: http://127.0.0.1:3000\nadmin: {{listen: '127.0.0.1:{free_port()}'}}")
     for command in (["sessions"], ["history"], ["release", "sales"]):
@@ -406,6 +432,7 @@ def test_an_admin_listener_that_is_off_cannot_be_asked(tmp_path: Path) -> None:
     assert "turned off" in result.stderr
 
 
+@pytest.mark.slow
 async def test_the_module_is_the_program() -> None:
     code, output, _ = await run((sys.executable, "-m", "statusproxy", "--version"))
     assert (code, output.decode()) == (0, f"statusproxy {__version__}\n")

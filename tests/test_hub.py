@@ -204,6 +204,7 @@ async def test_the_pauses_are_those_of_the_browser_divided_by_the_haste(gateway:
     assert pauses == [0.02] * 4 + [0.005, 0.02] + [0.02] * 2 + [0.05]
 
 
+@pytest.mark.slow
 @requires("express", "php")
 @pytest.mark.parametrize(
     "path",

@@ -21,6 +21,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "held"), [("run", "True"), ("doctor", "False"), ("sessions", "False")])
 def test_only_the_service_holds_sighup_and_from_its_first_line_on(command: str, held: str) -> None:
     done = subprocess.run([sys.executable, "-c", WATCHED, command], capture_output=True, text=True, check=True)

@@ -165,6 +165,8 @@ def private_uses(source: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names.visit(node)
+    if not names._theirs:
+        return list(dict.fromkeys(names.found))  # without a name of theirs nothing else can be theirs
     # What is of aiohttp is known before it is looked at: methods use what others set.
     first = _Names()
     first._theirs = names._theirs

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ ROOT = Path(statusproxy.__file__).parent
 STANDARD = sys.stdlib_module_names
 
 
-def imports(room: str) -> set[str]:
+@cache
+def imports(room: str) -> frozenset[str]:
     """Every module that the files of a room import, wherever in the file."""
     found: set[str] = set()
     for file in (ROOT / room).rglob("*.py"):
@@ -23,7 +25,7 @@ def imports(room: str) -> set[str]:
                 assert node.level == 0, f"{file}: relative imports hide what is known"
                 base = node.module or ""
                 found |= {f"{base}.{alias.name}" for alias in node.names} if base == "statusproxy" else {base}
-    return found
+    return frozenset(found)
 
 
 def test_the_domain_imports_the_standard_library_and_msgspec_only() -> None:

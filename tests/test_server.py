@@ -34,7 +34,8 @@ from statusproxy.store.owner import boot_id
 from tests.certificates import make_certificate
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, until
+from tests.proxy.held_origin import Held
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -105,17 +106,7 @@ async def site(tmp_path: Path, origin: Origin) -> AsyncIterator[Site]:
 
 def held(origin: Origin) -> asyncio.Event:
     """Have the gateway answer only when the event is set."""
-    go = asyncio.Event()
-
-    async def slow(wire: Wire) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await origin.take(wire)
-                await go.wait()
-                await wire.send(OK)
-
-    origin.script = slow
-    return go
+    return Held(origin).let_go
 
 
 # Where it listens
@@ -198,6 +189,7 @@ async def test_a_port_in_use_is_told_in_one_line_that_names_it(which: str, tmp_p
         assert "admin.listen" in told
 
 
+@pytest.mark.slow
 async def test_the_program_ends_with_one_line_and_exit_code_1_where_its_port_is_taken(
     tmp_path: Path, origin: Origin
 ) -> None:
@@ -349,8 +341,10 @@ async def test_what_was_reloaded_once_is_warned_of_each_time_until_the_restart(
 async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     await site.ask(get("/quiet"))
+    await until(lambda: site.server.proxy.in_flight == 0)  # the line comes behind the answer
     assert site.reload(log={"access": True})
     await site.ask(get("/api/media/sales/secret-id?token=abc"))
+    await until(lambda: site.server.proxy.in_flight == 0)
     told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
     assert told == ["GET /api/… 200"]
     caplog.set_level(logging.NOTSET, "statusproxy")  # restored by caplog in the end
@@ -454,6 +448,7 @@ async def program(folder: Path, origin: Origin, **keys: Any) -> AsyncIterator[Pr
         await running.ended()
 
 
+@pytest.mark.slow
 async def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path, origin: Origin) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))  # as a shell hands it on
@@ -465,6 +460,7 @@ async def test_as_many_files_may_be_open_as_the_system_allows(tmp_path: Path, or
     assert now == (min(65_536, hard) if hard != resource.RLIM_INFINITY else 65_536, hard)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_program_in_order(number: signal.Signals, tmp_path: Path, origin: Origin) -> None:
     go = held(origin)
@@ -482,6 +478,7 @@ async def test_a_signal_ends_the_program_in_order(number: signal.Signals, tmp_pa
     assert b"Traceback" not in running.said
 
 
+@pytest.mark.slow
 async def test_a_second_signal_does_not_wait(tmp_path: Path, origin: Origin) -> None:
     held(origin)
     async with program(tmp_path, origin, timeouts={"drain": "1h"}) as running:
@@ -497,6 +494,7 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path, origin: Origin) -> 
     assert b"1 requests were cut off" in running.said
 
 
+@pytest.mark.slow
 async def test_a_hangup_reloads(tmp_path: Path, origin: Origin) -> None:
     async with program(tmp_path, origin) as running:
         running.site.write(language="pt-BR", webhooks=[{"path": "/tap", "forward": False}])
@@ -509,6 +507,7 @@ async def test_a_hangup_reloads(tmp_path: Path, origin: Origin) -> None:
         assert (await running.site.ask(get("/tap", method="POST", body=b"{}"))).status == 204
 
 
+@pytest.mark.slow
 async def test_a_hangup_during_the_start_is_held_and_reloads_then(tmp_path: Path, origin: Origin) -> None:
     import sys
 
@@ -545,6 +544,7 @@ async def test_a_hangup_during_the_start_is_held_and_reloads_then(tmp_path: Path
         await process.wait()
 
 
+@pytest.mark.slow
 async def test_a_hangup_while_it_stops_changes_nothing(tmp_path: Path, origin: Origin) -> None:
     go = held(origin)
     async with program(tmp_path, origin) as running:
@@ -571,6 +571,7 @@ os.execv(sys.executable, [sys.executable, "-m", "statusproxy", *command])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "token", "starts"),
     [("0.0.0.0", None, False), ("0.0.0.0", "right-token-0123", True), ("127.0.0.1", None, True)],

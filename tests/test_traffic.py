@@ -21,6 +21,8 @@ from tests.traffic import (
     day,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def names(events: Iterable[TimedEvent]) -> Counter[str]:
     return Counter(f"{event.leg} {event.document['event']}" for event in events)

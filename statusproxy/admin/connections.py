@@ -202,13 +202,10 @@ class _Connection(asyncio.Protocol):
         if self._stalled_since is not None:
             ends.append(self._stall_ends)
         if ends and self._transport is not None:
-            self._timer = self._loop.call_at(min(ends), self._too_late)
+            self._timer = self._loop.call_at(min(ends), self._too_late, self._transport)
 
-    def _too_late(self) -> None:
+    def _too_late(self, transport: asyncio.Transport) -> None:
         self._timer = None
-        transport = self._transport
-        if transport is None:
-            return
         if self._stalled_since is not None and _unread(transport) < self._unread:
             self._expect_reading()  # slow, but it reads
             return

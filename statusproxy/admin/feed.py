@@ -107,13 +107,7 @@ class Feed:
         if len(self._pages) >= PAGES:
             raise FeedFullError
         async with self._beginning:
-            if self._task is None:
-                try:
-                    await self._look()
-                except BaseException:
-                    self._rest()
-                    raise
-                self._task = asyncio.create_task(self._go_on(), name="feed of the status page")
+            await self._begin()
         page = _Page(self._reports.ids())
         self._pages.add(page)
         try:
@@ -144,6 +138,17 @@ class Feed:
             self._pages.discard(page)
             if not self._pages:
                 self._rest()
+
+    async def _begin(self) -> None:
+        """Look for the first page; the others find it done."""
+        if self._task is not None:
+            return
+        try:
+            await self._look()
+        except BaseException:
+            self._rest()
+            raise
+        self._task = asyncio.create_task(self._go_on(), name="feed of the status page")
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
         """Look at once: a correction began or ended."""

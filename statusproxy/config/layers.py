@@ -7,6 +7,7 @@ came from.
 import importlib.resources
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from statusproxy.config.errors import ConfigError, did_you_mean
@@ -119,7 +120,8 @@ def _preset(written: Entries, mark: Mark) -> Entries:
     return read_preset(name)
 
 
+@cache
 def read_preset(name: str) -> Entries:
-    """The tree of a preset that comes with the program."""
+    """The tree of a preset that comes with the program: read once, for it changes with the program only."""
     resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
     return read_text(resource.read_text("utf-8"), f"preset {name}", None)[1]

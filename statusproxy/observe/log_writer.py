@@ -186,7 +186,7 @@ class LogWriter(logging.Handler):
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines put together, up to `_PIECE` bytes; a longer line by itself."""
+    """Whole lines, of which there are some, put together up to `_PIECE` bytes; a longer line by itself."""
     group: list[bytes] = []
     size = 0
     for line in lines:
@@ -195,5 +195,4 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
             group, size = [], 0
         group.append(line)
         size += len(line)
-    if group:
-        yield b"".join(group)
+    yield b"".join(group)

@@ -48,7 +48,8 @@ class SharedCall:
 
     def finish(self, result: Result | BaseException) -> None:
         """Give the followers the result, or the error that the call ended with."""
-        for future in self._waiting:
+        waiting, self._waiting = self._waiting, []  # else an error's traceback and this call would keep each other
+        for future in waiting:
             if future.done():  # its client has left
                 continue
             if isinstance(result, BaseException):

@@ -36,8 +36,8 @@ _INSIDE: Final = (
     ".test",
 )
 
-#: Ports that a URL need not name.
-_WEB_PORTS: Final = frozenset({b"80", b"443"})
+#: Ports that a URL need not name, and none.
+_WEB_PORTS: Final = frozenset({"", "80", "443"})
 
 
 def left_out(head: RequestHead, peer: Peer, trust: Trust, *, at_web_port: bool) -> tuple[str, ...]:
@@ -92,12 +92,11 @@ def _begins_as_passed_on(head: RequestHead) -> bool:
 @lru_cache(maxsize=256)
 def _is_public(host: bytes) -> bool:
     """Whether a `Host` is a name of the internet without our port: then the request was made to a proxy in front."""
-    name, _, port = host.lower().rstrip(b".").partition(b":")
-    text = name.decode("latin-1")
+    name, _, port = host.decode().lower().partition(":")
+    name = name.rstrip(".")
     return (
-        (not port or port in _WEB_PORTS)
-        and "." in text
-        and not text.endswith(_INSIDE)
-        and not text.rpartition(".")[2].isdigit()  # an IPv4 address
-        and not text.startswith("[")
+        port in _WEB_PORTS
+        and "." in name  # an IPv6 address has none before its first colon
+        and not name.endswith(_INSIDE)
+        and not name.rpartition(".")[2].isdigit()  # an IPv4 address
     )

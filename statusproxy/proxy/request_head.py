@@ -72,10 +72,10 @@ def prepare(
         fields = conditional.ask(fields)
     start = _request_line(method or head.method, target or head.target, pool)
     wire = without_id = write_head(start, fields)[:-2]
-    if b"x-request-id" in well_known and keep_id:
+    if keep_id:
         for name, value in fields:
             if lower(name) == b"x-request-id":
-                without_id = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
+                without_id = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n")
     missing = left_out(head, peer, site.trust, at_web_port=site.at_web_port)
     return PreparedHead(wire, without_id, client, upgrade, missing)
 
@@ -124,4 +124,4 @@ def _request_line(method: str, target: bytes, pool: Pool) -> bytes:
             whole_server = method == "OPTIONS" and not parts.path
             target = b"*" if whole_server else parts.path if parts.path.startswith(b"/") else b"/" + parts.path
     base = pool.origin.base_path
-    return b"%b %b%b HTTP/1.1" % (method.encode("ascii"), base if target != b"*" else b"", target)
+    return b"%b %b%b HTTP/1.1" % (method.encode(), base if target != b"*" else b"", target)

@@ -2,13 +2,12 @@
 
 import random
 import re
-import secrets
 from typing import Final
 
 #: An id as it may be passed on and logged: printable, short; others are replaced.
 _USABLE: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
-_random_bits = random.Random(secrets.randbits(128)).getrandbits  # noqa: S311 - an id to find, not to guess
+_random_bits = random.Random().getrandbits  # noqa: S311 - an id to find, not to guess
 
 
 def new_request_id() -> str:
@@ -20,4 +19,4 @@ def usable_id(said: list[bytes] | None) -> str | None:
     """The id that the values of a request's `X-Request-Id` give; None where there is none that may be passed on."""
     if said is None or len(said) != 1 or _USABLE.fullmatch(said[0]) is None:
         return None
-    return said[0].decode("ascii")
+    return said[0].decode()

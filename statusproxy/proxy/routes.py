@@ -87,7 +87,7 @@ class RouteTable(Generic[Entry]):
 
 def segments(path: bytes) -> tuple[str, ...]:
     """The decoded segments of a target's path; a `%2F` stays inside its segment."""
-    parts = [unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in path_of(path).split(b"/")[1:]]
+    parts = [unquote_to_bytes(part).decode(errors="surrogateescape") for part in path_of(path).split(b"/")[1:]]
     if parts and not parts[-1]:
         parts.pop()
     return tuple(parts)
@@ -100,7 +100,4 @@ def raw_segment(target: bytes, index: int) -> bytes:
 
 def _template(path: str) -> tuple[str | None, ...]:
     """A path template's segments, case-folded; None where any one segment fits."""
-    return tuple(
-        None if segment == "{session}" else segment.casefold()
-        for segment in segments(path.encode("utf-8").replace(b"{", b"%7B").replace(b"}", b"%7D"))
-    )
+    return tuple(None if segment == "{session}" else segment.casefold() for segment in segments(path.encode()))

@@ -48,9 +48,7 @@ class _Answer:
         self._reading: Generator[None, None, None] | None = None
 
     def read(self, steps: int) -> int:
-        """Read on, at most so many steps; give how many are left over."""
-        if self.listing.is_read:
-            return steps
+        """Read on in a list not yet read, at most so many steps; give how many are left over."""
         if self._reading is None:
             self._reading = self.listing.steps()
         while steps > 0:
@@ -58,7 +56,6 @@ class _Answer:
             try:
                 next(self._reading)
             except StopIteration:
-                self._reading = None
                 break
         return steps
 
@@ -107,9 +104,7 @@ class GatewayView:
         answers = list(reversed(self._answers.items()))
         for number, (key, answer) in enumerate(answers):
             steps = self._read(key, answer, steps)
-            listing = answer.listing
-            if not listing.is_read or listing.failure is not None:
-                continue
+            listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
             if session not in exact:
@@ -142,7 +137,7 @@ class GatewayView:
     def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
         """The channel that a list before showed this session to be; its own id where several channels fold to it."""
         for answer in older:
-            if answer.listing.whole and answer.listing.is_read and answer.listing.failure is None:
+            if answer.listing.whole:
                 match = answer.listing.ids.match(session, aliases)
                 if match.channel is not None or match.ambiguous:
                     return match.channel or session

@@ -29,7 +29,7 @@ class WebhookOutcomes:
         now: float,
         wall: float,
         dialect: Dialect,
-        by_address: bool = False,
+        by_address: bool,
     ) -> None:
         """A trusted webhook from the address `source` was read by `dialect`, and taken in by the map.
 

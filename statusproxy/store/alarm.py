@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from typing import Final
 
 __all__ = ["Alarm"]
+
+_NEVER: Final = float("inf")
 
 
 class Alarm:
@@ -12,7 +15,7 @@ class Alarm:
     def __init__(self) -> None:
         self._bell = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._set_for = 0.0
+        self._set_for = _NEVER
 
     def ring(self) -> None:
         """Wake the sleeping task, or end its next sleep at once."""
@@ -25,19 +28,18 @@ class Alarm:
         """
         self._bell.clear()
         # A timer that comes sooner stays: setting one costs more than waking in vain.
-        if self._timer is None or self._set_for > due:
+        if due < self._set_for:
             self.stop()
-            if due != float("inf"):
-                self._set_for = due
-                self._timer = asyncio.get_running_loop().call_later(due - time.monotonic(), self._timed)
+            self._set_for = due
+            self._timer = asyncio.get_running_loop().call_later(due - time.monotonic(), self._timed)
         await self._bell.wait()
 
     def stop(self) -> None:
         """Cancel the time."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer, self._set_for = None, _NEVER
 
     def _timed(self) -> None:
-        self._timer = None
+        self.stop()
         self.ring()

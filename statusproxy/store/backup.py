@@ -50,7 +50,7 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> Backup:
         _publish(part, target, force)
     except FileExistsError as error:
         raise StoreError(f"{target} is there already; name another file, or overwrite it with --force") from error
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, StoreError) as error:
         raise StoreError(f"nothing was written to {target}: {_why(error, database, target)}") from error
     finally:
         for ending in ("", "-journal", *COMPANIONS):
@@ -78,7 +78,7 @@ def _copy(database: Path, part: Path) -> None:
             if not still or (_state(database) == before and not os.path.exists(f"{database}-wal")):
                 return
         part.unlink(missing_ok=True)
-    raise OSError(f"{database} was started to be written again and again meanwhile; try again")
+    raise StoreError(f"{database} was started to be written again and again meanwhile; try again")
 
 
 def _state(path: Path) -> tuple[int, int, int]:

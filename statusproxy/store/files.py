@@ -54,7 +54,7 @@ def create_private(path: Path) -> bool:
     The directory is synced too: without that, a power cut may leave synced data without a name.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE)
     except FileExistsError:
         return False
     try:
@@ -68,7 +68,7 @@ def create_private(path: Path) -> bool:
 
 def sync_directory(directory: Path) -> None:
     """Sync a directory, so that its files' names are on disk."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     except OSError as error:

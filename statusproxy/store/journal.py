@@ -59,7 +59,7 @@ class Journal:
         """A write failed: what is on disk is known only once it has been written anew."""
         self._rewrite_at = self._threshold(0)
         self._error: JournalError | None = None
-        self._tried_at = 0.0
+        self._pause_until = 0.0
 
     async def open(self) -> Found:
         """Open the file, and give what an earlier process left. Raises `StoreInUseError` or `OSError`."""
@@ -108,7 +108,6 @@ class Journal:
             self._uncertain = True
             raise self._failed(error) from error
         self._cleared = mark
-        self._uncertain = self.added > mark and self._uncertain
         self._rewrite_at = self._threshold(0)
 
     async def probe(self) -> None:
@@ -119,7 +118,6 @@ class Journal:
             await self._in_thread(file.probe)
         except OSError as error:
             raise self._failed(error) from error
-        self._error = None
 
     async def close(self) -> None:
         """Close the file as it is."""
@@ -149,7 +147,6 @@ class Journal:
         if anew:
             self._rewrite_at = self._threshold(file.size)
             self._uncertain = False
-        self._error = None
         self._written = max(self._written, number)
 
     def _append(self, file: JournalFile, items: list[Item]) -> bool:
@@ -172,7 +169,7 @@ class Journal:
 
     def _expect_room(self) -> None:
         """Raise what the last attempt raised, if that was just now."""
-        if self._error is not None and time.monotonic() < self._tried_at + _PAUSE:
+        if self._error is not None and time.monotonic() < self._pause_until:
             raise JournalError(str(self._error))
 
     def _threshold(self, size: int) -> int:
@@ -184,7 +181,7 @@ class Journal:
             writing.exception()  # all who wait for it get it; if none is left, the next call does
 
     def _failed(self, error: OSError | StoreError) -> JournalError:
-        self._tried_at = time.monotonic()
+        self._pause_until = time.monotonic() + _PAUSE
         self._error = JournalError(describe(error, self.path))
         return self._error
 

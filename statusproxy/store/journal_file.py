@@ -118,7 +118,7 @@ class JournalFile:
         """Add lines, and return when they are on disk. Raises `OSError`; then `rewrite` before anything else."""
         if self._handle is None:
             create_private(self.path)
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW)
             data = self._first_line() + data
         _write_all(self._handle, data, self.size)
         os.fdatasync(self._handle)
@@ -129,7 +129,7 @@ class JournalFile:
         fresh = self.path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         create_private(fresh)
-        handle = os.open(fresh, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = os.open(fresh, os.O_RDWR | os.O_NOFOLLOW)
         try:
             data = self._first_line() + data
             _write_all(handle, data, 0)
@@ -173,7 +173,7 @@ class JournalFile:
     def _read(self) -> Found:
         found = Found()
         try:
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW)
         except FileNotFoundError:
             return found
         os.fchmod(self._handle, 0o600)
@@ -241,7 +241,7 @@ def _parse(line: bytes) -> Item | str | None:
 
 def _take_lock(path: Path) -> int:
     """A lock beside the journal, which is replaced and deleted while it is used; gone with the process."""
-    handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if not lock_file(handle, _LOCK_WAIT):
             raise StoreInUseError(f"in use: {path} is held by another statusproxy")
@@ -256,7 +256,7 @@ def _left_behind(directory: Path, ours: Path) -> Iterator[Path]:
         if path == ours:
             continue
         with suppress(OSError):
-            handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CLOEXEC)
+            handle = os.open(f"{path}.lock", os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 yield path

@@ -61,7 +61,7 @@ class Lease:
         if self._held is not None and not _replaced(self._held, self._database):
             return
         try:
-            handle = os.open(self._database, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(self._database, os.O_RDONLY)
         except OSError:
             return  # not there yet, or not for us to read: opening it will say so
         try:
@@ -101,19 +101,17 @@ class Lease:
         """Release the locks, after the database was closed. The lock file stays: its successor could be locked too."""
         if self._held is not None:
             os.close(self._held)
-            self._held = None
         os.close(self._handle)
 
     def _sign(self) -> None:
         with suppress(OSError):  # a courtesy for the message of the one who comes second; the disk may be full
             os.fchmod(self._handle, FILE_MODE)
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, f"{os.getpid()}\n".encode("ascii"), 0)
+            os.ftruncate(self._handle, os.pwrite(self._handle, b"%d\n" % os.getpid(), 0))
 
 
 def _take(path: Path, database: Path, deadline: float) -> int:
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
         try:
             _lock(handle, database, deadline)
         except BaseException:

@@ -9,7 +9,8 @@ One connection for all of it, under WATCH between any two transactions. So a tra
 nobody else touched the keys since the last one: a proxy that was suspended for longer than its mark lasts cannot
 write over its successor, and keys that were evicted, flushed or lost in a restart of the server are noticed.
 
-Nothing here retries or logs (`redis.py` does): what fails is `LostError`, `UnsyncedError`, or redis-py's own errors.
+Nothing here retries or logs (`redis_hold.py` and `redis.py` do): what fails is `LostError`, `UnsyncedError`, or
+redis-py's own errors.
 """
 
 import json

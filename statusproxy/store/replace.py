@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from statusproxy.store.files import COMPANIONS, sync_directory
+from statusproxy.store.files import COMPANIONS, FILE_MODE, sync_directory
 
 __all__ = ["finish_replacement", "keep_aside", "replace_database", "sync_file", "unused_name"]
 
@@ -76,7 +76,7 @@ def finish_replacement(path: Path) -> bool:
 
 def sync_file(path: Path) -> None:
     """Sync a file, so that its bytes are on disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -89,7 +89,10 @@ def _link(source: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(source, "rb") as old, os.fdopen(handle, "wb") as new:
+        with open(source, "rb") as old, open(target, "xb", opener=_private) as new:
             shutil.copyfileobj(old, new)
         sync_file(Path(target))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, FILE_MODE)

@@ -58,7 +58,7 @@ def history(file: PageFile, first: int, count: int) -> Iterator[HistoryRow]:
 
 
 def highest_number(file: PageFile) -> int:
-    """A number that no row of the history exceeds; 0 where there is none."""
+    """A number that no row of the history exceeds; 0 where nothing can be read."""
     highest = 0
     for number in range(1, file.pages + 1):
         for page in file.versions(number):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from statusproxy.config.state_url import SqliteFile as SqliteUrl
+from statusproxy.config.state_url import SqliteFile
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.base import Backend, StoreOptions
@@ -18,7 +18,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.database import UnusableError
 from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.files import resolve
-from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 from statusproxy.store.worker_thread import WorkerThread
@@ -58,7 +58,7 @@ class SqliteBackend(Backend):
         self.path = path
         timing = upkeep or UpkeepTiming()
         self._upkeep = Upkeep(path, history_days, clock, log, timing)
-        self._file = SqliteFile(path, lock_wait=lock_wait, clock=clock, log=log, upkeep=self._upkeep)
+        self._file = StateFile(path, lock_wait=lock_wait, clock=clock, log=log, upkeep=self._upkeep)
         self._writer = SqliteWriter(path, self._file, self._upkeep, log)
         self._thread = WorkerThread("statusproxy-store")
         self._check = Check(path, timing.check_every, self._report_damage)
@@ -170,6 +170,6 @@ def sqlite_store(
     return BatchWriter(backend, log=log, clock=clock, timing=timing)
 
 
-def make_store(url: SqliteUrl, options: StoreOptions) -> BatchWriter[SqliteBackend]:
+def make_store(url: SqliteFile, options: StoreOptions) -> BatchWriter[SqliteBackend]:
     """The store that `sqlite:///…` names."""
     return sqlite_store(resolve(url.path, options.environ), history_days=options.history_days, log=options.log)

@@ -29,13 +29,13 @@ from statusproxy.store.replace import finish_replacement, replace_database, unus
 from statusproxy.store.sqlite_images import PageFile
 from statusproxy.store.upkeep import Upkeep
 
-__all__ = ["SqliteFile"]
+__all__ = ["StateFile"]
 
 # How often a process sets a database aside before it takes what it sees for a sick disk and stops littering.
 _SET_ASIDE_TIMES: Final = 5
 
 
-class SqliteFile:
+class StateFile:
     """One state file, opened again as often as its files need it."""
 
     def __init__(

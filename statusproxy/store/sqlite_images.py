@@ -137,7 +137,7 @@ class PageFile:
 
     def _open(self, path: Path) -> int | None:
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return None
         self._handles.append(handle)

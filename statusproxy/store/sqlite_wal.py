@@ -53,7 +53,7 @@ def read_wal(path: Path, page_size: int | None = None) -> Wal | None:
     `page_size` is the database's, for a log whose header cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:

@@ -17,7 +17,7 @@ from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.database import Database
 from statusproxy.store.errors import NotAttachedError, primary_code, shown
-from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.upkeep import Upkeep
 
 __all__ = ["FilesMovedError", "SqliteWriter"]
@@ -41,7 +41,7 @@ class FilesMovedError(Exception):
 class SqliteWriter:
     """The content of the file, as this process knows it, and the way there."""
 
-    def __init__(self, path: Path, file: SqliteFile, upkeep: Upkeep, log: logging.Logger) -> None:
+    def __init__(self, path: Path, file: StateFile, upkeep: Upkeep, log: logging.Logger) -> None:
         self.commits = 0
         """Commits that wrote something so far: far fewer than saves when saves come in bursts."""
         self.file = file
@@ -55,7 +55,7 @@ class SqliteWriter:
         self._look_at = 0.0
 
     def open(self) -> list[Record]:
-        """Take the locks and open the file. Raises as `SqliteFile.open`."""
+        """Take the locks and open the file. Raises as `StateFile.open`."""
         records = self.file.open(None).records
         self._knows_all = True
         return self._take(records)

@@ -188,7 +188,7 @@ class Check:
 
     def _look(self) -> str | None:
         try:
-            connection = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, check_same_thread=False)
+            connection = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True)
         except sqlite3.Error:
             return None
         with self._lock:

@@ -117,3 +117,18 @@ def test_a_preset_lies_below_the_file_unless_it_is_null(written: str, events: bo
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r'preset: found "gateway_wrapper"; .*did you mean "gateway-wrapper"'):
         layers.with_preset(layers.read_text("preset: gateway_wrapper", "c.yaml", {}))
+
+
+def test_a_preset_that_is_read_once_stays_as_it_was_whatever_lies_over_it() -> None:
+    written = """
+    preset_without: [/v1/webhooks/receive]
+    webhooks: [{path: /in}]
+    channels: [{path: /api/channels, keep: [closed]}]
+    events: [{event: status-find, session: id, means: connected}]
+    reconnect: {qr: GET /qr/{session}}
+    """
+    layers.with_preset(layers.read_text(written, "c.yaml", {}))
+    kept = layers.read_preset(layers.DEFAULT_PRESET)
+    assert kept is layers.read_preset(layers.DEFAULT_PRESET)
+    layers.read_preset.cache_clear()
+    assert kept == layers.read_preset(layers.DEFAULT_PRESET)

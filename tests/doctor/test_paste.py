@@ -18,6 +18,8 @@ from statusproxy.doctor.words import en
 from tests.doctor.conftest import Build, Site, Verdict
 from tests.proxy.harness import Message, Origin, answer
 
+pytestmark = pytest.mark.slow
+
 
 def paste(text: str, lines: list[str]) -> str:
     """The file with the lines in place of the block of their name, or at its end."""
@@ -260,3 +262,36 @@ def test_without_a_file_that_can_be_read_there_is_nothing_to_keep(tmp_path: Path
     broken.write_text("a: [")
     for source in (None, tmp_path / "none.yaml", broken):
         assert Written.read(source).with_keys("state", url="memory:") == ("state:", "  url: 'memory:'")
+
+
+@pytest.mark.parametrize(
+    ("block", "known", "shown"),
+    [
+        ("state", {"url": "redis://:planted@db.example/0"}, "  url: redis://:********@db.example/0"),
+        ("state", {"url": "${STATE}"}, "  url: ${STATE}"),
+        ("state", {"backup": "/b"}, "  backup: /b"),
+        ("admin", {"listen": "127.0.0.1:1", "token": "planted"}, "  token: '********'"),
+        ("admin", {"listen": "127.0.0.1:1"}, "  listen: 127.0.0.1:1"),
+    ],
+)
+def test_the_secret_of_a_block_is_masked_and_said_to_be_kept(block: str, known: dict[str, str], shown: str) -> None:
+    lines = list(Written({block: known}).with_keys(block, new=1))
+    masked = "********" in shown
+    assert lines[0].startswith("# ********: ") == masked
+    assert lines[masked] == f"{block}:"
+    assert shown in lines
+    assert "  new: 1" in lines
+    assert "planted" not in "\n".join(lines)
+
+
+def test_what_stands_where_a_block_should_be_is_replaced_by_one() -> None:
+    broken = Written({"webhooks": "none", "state": "none"})
+    assert list(broken.with_entry("webhooks", "/in", forward=False)) == ["webhooks:", "- path: /in", "  forward: false"]
+    assert list(broken.with_keys("state", url="memory:")) == ["state:", "  url: 'memory:'"]
+    assert list(broken.with_preset("webhooks")) == list(Written().with_preset("webhooks"))
+
+
+def test_entries_that_are_none_are_left_out_where_an_entry_changes_and_stay_where_one_is_added() -> None:
+    odd = Written({"webhooks": ["odd", {"path": "/in"}]})
+    assert list(odd.with_entry("webhooks", "/in", forward=False)) == ["webhooks:", "- path: /in", "  forward: false"]
+    assert list(odd.with_preset("webhooks"))[:3] == ["webhooks:", "- odd", "- path: /in"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import time
 
+import pytest
 from aiohttp import web
 
 from statusproxy.demo.events import message, presence
 from tests.doctor.conftest import ADMIN_TOKEN, Build
 from tests.ports import free_port
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_healthy_site_is_found_healthy(build: Build) -> None:

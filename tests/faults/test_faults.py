@@ -22,7 +22,7 @@ from tests.faults.stage import play
 PROXY: Final = os.environ.get("FAULTS_PROXY")
 QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
-#: Faults that measure what others wait: `make unit` runs them when nothing else runs.
+#: Faults that measure what others wait: `make alone` runs them when nothing else runs.
 MEASURING: Final = {module.__name__ for module in (large_work, held_places, descriptors)}
 
 
@@ -45,9 +45,10 @@ def gateway() -> Iterator[Gateway]:
 def test_an_ordinary_client_does_not_notice(fault: Fault, gateway: Gateway) -> None:
     options = Options.of(Path(PROXY) if PROXY else None, "uvloop")
     outcome = play(fault, gateway, options, quick=True)
-    if not outcome.ok:
+    for _ in range(2):
         # A machine that was busy for a moment is no fault; one that is there shows each time.
-        outcome = play(fault, gateway, options, quick=True)
+        if not outcome.ok:
+            outcome = play(fault, gateway, options, quick=True)
     if outcome.skipped is not None:
         pytest.skip(outcome.skipped)
     assert outcome.ok, tables.told(outcome)

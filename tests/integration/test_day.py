@@ -198,39 +198,41 @@ async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> 
 
 
 def lived(seed: int, unlinked: bool, folder: Path, presence: str = "ignore") -> Counter[str]:
-    """Live through one day, in whatever process this is."""
+    """Live through one day, in whatever process this is; bounded, but not by what a busy machine takes."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the program runs
-        return runner.run(asyncio.wait_for(live_through(day(seed, unlinked=unlinked), folder, presence), 90))
+        return runner.run(asyncio.wait_for(live_through(day(seed, unlinked=unlinked), folder, presence), 800))
 
 
-Days = dict[tuple[int, bool], "Future[Counter[str]]"]
+Days = dict[bool, "Future[Counter[str]]"]
+
+#: Two days of different noise: in the first no phone is lost, in the second one is.
+QUIET, UNLINKED = 1, 2
 
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
-    """Both variants of both days, two at a time in processes of their own: quicker, and nothing measures them."""
+    """Both days, side by side in processes of their own: quicker, and nothing measures them."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         yield {
-            (seed, unlinked): pool.submit(lived, seed, unlinked, tmp_path_factory.mktemp("day"))
-            for seed in (1, 2)
-            for unlinked in (False, True)
+            unlinked: pool.submit(lived, seed, unlinked, tmp_path_factory.mktemp("day"))
+            for seed, unlinked in ((QUIET, False), (UNLINKED, True))
         }
         pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnected(seed: int, days: Days) -> None:
-    traffic = day(seed)
-    counts = days[seed, False].result(100)
+@pytest.mark.timeout(900)
+def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnected(days: Days) -> None:
+    traffic = day(QUIET)
+    counts = days[False].result(850)
     assert counts["events"] == counts["inbound"] + counts["outbound"] == len(traffic.events) > 2 * PRESENCE_EVENTS
     assert counts["started"] == counts["released"] == counts["polls: disconnected"] == 0
     assert counts["polls: connected"] == len(SESSIONS) * (counts["events"] // POLL_EVERY)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: int, days: Days) -> None:
-    traffic = day(seed, unlinked=True)
-    counts = days[seed, True].result(100)
+@pytest.mark.timeout(900)
+def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(days: Days) -> None:
+    traffic = day(UNLINKED, unlinked=True)
+    counts = days[True].result(850)
     assert counts["started"] == counts["released"] == 1
     asked = [event.at for event in traffic.events[POLL_EVERY - 1 :: POLL_EVERY]]
     lost = sum(traffic.disconnected(UNLINKED_SESSION, at) for at in asked)
@@ -240,7 +242,7 @@ def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(seed: in
 @pytest.mark.divisible
 def test_taken_literally_the_same_day_would_cost_working_sessions(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"connection\.update"):  # so the proof above can fail
-        lived(1, False, tmp_path, presence="trust")
+        lived(QUIET, False, tmp_path, presence="trust")
 
 
 async def live_through_crooked(traffic: CrookedDay, folder: Path, restart_every: int) -> Counter[str]:
@@ -319,7 +321,7 @@ def test_a_day_of_senders_whose_clocks_are_wrong_has_no_false_word(seed: int, re
     traffic = crooked_day(seed, repeats_untimed=not restarts)
     restart_every = RESTART_EVERY if restarts else len(traffic.steps) + 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 90))
+        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 250))
     assert all(traffic.ends[how] > 5 for how in ENDS)
     assert all(len(outages) > 8 for outages in traffic.outages.values())
     ended = {"connected-event": "event", "reconnected": "qr", "operator": "operator", "deleted": "deleted",

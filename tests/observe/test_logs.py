@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from statusproxy.observe import logs
+from statusproxy.observe.log_writer import LogWriter
+from tests.proxy.harness import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +116,20 @@ def test_auto_is_text_on_a_terminal_and_json_elsewhere(stream: io.StringIO, begi
     assert stream.getvalue()[0] in begins
 
 
+def test_setting_up_again_writes_out_what_waits_and_ends_the_thread_that_wrote(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as file:
+        logs.set_up("text", "info", file)
+        (writer,) = logging.getLogger().handlers
+        assert isinstance(writer, LogWriter)
+        log.info("before")
+        stream = said("text")
+        log.info("after")
+    assert (tmp_path / "log").read_text().endswith(" before\n")
+    assert stream.getvalue().endswith(" after\n")
+    writer._thread.join(PATIENCE)
+    assert not writer._thread.is_alive()
+
+
 def test_the_level_is_ours_and_others_log_warnings_only() -> None:
     stream = said("text", level="debug")
     log.debug("detail")
@@ -202,13 +218,15 @@ def test_what_python_would_write_to_standard_error_is_logged(monkeypatch: pytest
         try:
             Broken()
             warnings.warn("old", stacklevel=1)
-            thread = threading.Thread(target=fail)
-            thread.start()
-            thread.join()
+            for work in (fail, sys.exit):
+                thread = threading.Thread(target=work)
+                thread.start()
+                thread.join()
         finally:
             logging.captureWarnings(False)
     for words in ("in a destructor", "in a thread", "UserWarning: old"):
         assert words in stream.getvalue()
+    assert stream.getvalue().count("a thread ended with an error") == 1  # the other only ended itself
 
 
 def test_setting_up_again_says_nothing_twice() -> None:

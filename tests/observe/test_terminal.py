@@ -30,6 +30,7 @@ def test_a_file_gets_none(tmp_path: Path) -> None:
         assert not colours(file, {"TERM": "xterm"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
                                                    ({"TERM": "xterm", "NO_COLOR": "1"}, False)])  # fmt: skip
 def test_the_doctor_and_the_story_keep_to_it(setting: dict[str, str], coloured: bool, tmp_path: Path) -> None:

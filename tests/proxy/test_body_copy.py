@@ -151,6 +151,20 @@ def test_the_bound_holds_to_the_byte(cuts: list[int]) -> None:
     assert (whole(copy), copy.failure) == (None, "too-large")
 
 
+def test_a_body_of_just_the_bound_is_copied_whole_though_it_has_a_long_string() -> None:
+    body = json.dumps(["A" * 2 * LONG_STRING]).encode()
+    assert whole(fed(body, len(body))) == body
+    assert whole(fed(body, len(body) - 1)) == json.dumps(["A" * LONG_STRING]).encode()
+
+
+def test_what_remains_of_a_body_beyond_the_bound_may_just_reach_it() -> None:
+    body = json.dumps(["A" * 200_000, *["B" * LONG_STRING] * 20]).encode()
+    short = json.dumps(["A" * LONG_STRING, *["B" * LONG_STRING] * 20]).encode()
+    assert whole(fed(body, len(short))) == short
+    copy = fed(body, len(short) - 1)
+    assert (whole(copy), copy.failure) == (None, "too-large")
+
+
 def test_beyond_the_bound_only_the_insides_of_long_strings_are_left_out() -> None:
     short = "b" * LONG_STRING
     body = json.dumps({"media": "A" * 50_000, "short": short, "session": "sales"}).encode()
@@ -293,6 +307,55 @@ def test_what_waits_to_be_decoded_is_bounded() -> None:
     assert (whole(copy), copy.failure) == (None, "too-large")
 
 
+@pytest.mark.parametrize(
+    ("late", "coding", "waits"),
+    [
+        (False, b"gzip", False),
+        (True, b"gzip", True),
+        (False, b"br", True),
+        (False, b"zstd", True),
+    ],
+)
+async def test_a_coded_body_is_decoded_late_where_that_is_wanted_or_takes_a_large_window(
+    late: bool, coding: bytes, waits: bool
+) -> None:
+    widths = list[bool]()
+
+    class Runner(AtOnce):
+        async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
+            widths.append(wide)
+            return at_once(steps)
+
+    copy = BodyCopy(Runner(), 1000, coding, **({"late": True} if late else {}))
+    copy.feed(COMPRESSORS[coding.decode()][1](b"{}"))
+    work = copy.catch_up()
+    assert (work is None) == waits
+    if work is not None:
+        await work
+    assert await copy.result() == b"{}"
+    assert set(widths) == {coding != b"gzip"}
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_what_waits_to_be_decoded_may_just_reach_the_bound(over: int) -> None:
+    coded = gzip.compress(b"{}")
+    copy = BodyCopy(AtOnce(), len(coded) - over, b"gzip", late=True)
+    copy.feed(coded)
+    assert copy.failure == (None if not over else "too-large")
+
+
+def test_media_that_is_decoded_for_the_copy_is_never_held_whole() -> None:
+    coded = gzip.compress(b'{"media":"' + b"A" * 4_000_000 + b'"}')
+    copy = fed(coded, 10_000, coding=b"gzip")
+    tracemalloc.start()
+    try:
+        text = whole(copy)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert text == b'{"media":"' + b"A" * LONG_STRING + b'"}'
+
+
 def test_a_late_body_may_decode_to_so_much_and_no_more() -> None:
     body = b'{"media":"' + b"A" * 10_000 + b'","channel":"sales"}'
     copy = BodyCopy(AtOnce(), 6000, b"gzip", decoded_limit=len(body), late=True)
@@ -335,6 +398,7 @@ def gzip_of(inside: bytes, size: int) -> bytes:
     return gzip.compress(b'{"media":"' + inside * (size // len(inside)) + b'","session":"sales"}', 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [b"\\\\", b'\\"', b'\\\\\\"', b"\\u0041", b'","'], ids=repr)
 def test_no_compressed_body_takes_much_longer_than_media_of_its_size(inside: bytes) -> None:
     """Such bodies are made to cost time: 60 KB on the wire held everybody up for seconds."""
@@ -354,6 +418,7 @@ BOMBS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name: str) -> None:
     coding, compress = BOMBS[name]

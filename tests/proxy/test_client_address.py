@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.client_address import LOCAL, Peer, Trust, introduce, parse_address, within
+from statusproxy.proxy.client_address import LOCAL, NAMING, SAID, Peer, Trust, introduce, parse_address, within
 from tests.proxy.harness import Origin, get, running
 
 TRUST = Trust([ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")])
@@ -29,7 +29,9 @@ def test_an_address_is_read_with_port_brackets_quotes_and_zone(text: str, addres
     assert parse_address(text) == ip_address(address)
 
 
-@pytest.mark.parametrize("text", ["", "unknown", "_hidden", "10.0.0.256", "010.0.0.1", "10.1", "a.example", "1:2:3"])
+@pytest.mark.parametrize(
+    "text", ["", "unknown", "_hidden", "10.0.0.256", "010.0.0.1", "10.1", "a.example", "1:2:3", "10.0.0.1?"]
+)
 def test_what_is_no_address_is_none_and_lies_nowhere(text: str) -> None:
     assert parse_address(text) is None
     assert not within(parse_address(text), [ip_network("0.0.0.0/0"), ip_network("::/0")])
@@ -57,6 +59,7 @@ def test_what_is_no_address_is_none_and_lies_nowhere(text: str) -> None:
         ([(b"Forwarded", b"for=10.0.0.5"), (b"X-Forwarded-For", b"10.0.0.4, 10.0.0.3")], "10.0.0.4"),
         ([(b"X-Real-IP", b"10.0.0.6"), (b"Forwarded", b"for=10.0.0.5, for=10.0.0.4")], "10.0.0.5"),
         ([(b"X-Forwarded-For", b" , ")], "10.0.0.1"),
+        ([(b"X-Forwarded-For", b",198.51.100.7,")], "198.51.100.7"),
         ([(b"Forwarded", b'for="[2001:db8::1]:80";proto=https, for=10.0.0.3')], "[2001:db8::1]:80"),
         ([(b"Forwarded", b"proto=https;For=198.51.100.7")], "198.51.100.7"),
         ([(b"Forwarded", b'proto=http;host="a;for=10.0.0.1";for=203.0.113.5')], "203.0.113.5"),
@@ -84,6 +87,16 @@ def test_what_is_too_long_for_an_address_is_not_remembered() -> None:
     fields = [(b"X-Forwarded-For", b"10.0.0.2" + b" " * 100 + b"x" * 100)]
     assert trust.client(NGINX, fields) == fields[0][1].decode()
     assert trust._looked_up.cache_info().currsize == 1
+
+
+def test_an_address_may_have_64_characters_and_no_more() -> None:
+    assert TRUST.is_trusted("10.0.0.2".ljust(64))
+    assert not TRUST.is_trusted("10.0.0.2".ljust(65))
+
+
+def test_three_fields_name_the_client_and_three_more_tell_of_what_it_asked() -> None:
+    assert {b"x-forwarded-for", b"forwarded", b"x-real-ip"} == NAMING
+    assert {*NAMING, b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"} == SAID
 
 
 def test_a_stranger_is_the_client_whatever_it_says() -> None:
@@ -171,7 +184,13 @@ def test_a_client_of_tls_is_told_of_as_such() -> None:
     assert (secure[b"X-Forwarded-Proto"], secure[b"Forwarded"]) == (b"https", b"for=203.0.113.9;proto=https")
 
 
+def test_an_interface_whose_name_is_not_ascii_is_told_of_as_far_as_it_can_be() -> None:
+    peer = Peer("fe80::1%w\u20ac")
+    assert told(peer)[b"X-Real-IP"] == told(peer, (b"X-Real-IP", b"x"))[b"X-Real-IP"] == b"fe80::1%w?"
+
+
 def test_a_client_on_a_unix_socket_is_told_of_as_this_host() -> None:
+    assert Peer(LOCAL) == Peer("127.0.0.1", 0, secure=False)
     assert told(Peer(LOCAL))[b"X-Forwarded-For"] == told(Peer(LOCAL))[b"X-Real-IP"] == b"127.0.0.1"
 
 

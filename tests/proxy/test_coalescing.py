@@ -1,6 +1,8 @@
 """Identical lists in flight share one call to the gateway."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -37,6 +39,22 @@ async def test_every_follower_gets_the_error() -> None:
     call.finish(error)
     assert await asyncio.gather(*tasks, return_exceptions=True) == [error] * 3
     assert call.followers == 0
+
+
+async def test_an_error_leaves_the_memory_once_its_followers_have_had_it() -> None:
+    call = SharedCall(1.0, 0)
+    error = UpstreamError("gateway_timeout")
+    gone = weakref.ref(error)
+    gc.disable()  # a collection would hide objects that keep each other
+    try:
+        (task,) = await following(call, 1)
+        call.finish(error)
+        await asyncio.wait([task])
+        assert task.exception() is error
+        del call, error, task
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("result", [RESULT, UpstreamError("gateway_timeout")], ids=["result", "error"])

@@ -39,6 +39,7 @@ def test_deflate_without_its_wrapper_is_undone(body: bytes) -> None:
 
 def test_codings_over_one_another_are_undone_last_first() -> None:
     assert decode(brotli.compress(gzip.compress(b"body")), b"gzip, identity, br", LIMIT) == b"body"
+    assert decode(zlib.compress(brotli.compress(gzip.compress(b"body"))), b"gzip,br,deflate", LIMIT) == b"body"
 
 
 @pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
@@ -95,6 +96,15 @@ def test_gzip_of_the_same_body_is_the_same(size: int) -> None:
     coded = at_once(encoding_gzip(body[:size]))
     assert coded == at_once(encoding_gzip(body[:size]))
     assert gzip.decompress(coded) == body[:size]
+
+
+@pytest.mark.parametrize("size", [1000, 300_000])
+def test_gzip_says_nothing_of_when_it_was_made_and_takes_the_effort_that_is_worth_it(size: int) -> None:
+    body = bytes(range(250)) * (size // 250)
+    stream = zlib.compressobj(5, wbits=-15)
+    coded = at_once(encoding_gzip(body))
+    assert coded[4:8] == bytes(4)
+    assert coded[10:-8] == stream.compress(body) + stream.flush()
 
 
 def test_a_large_body_is_compressed_in_many_steps() -> None:

@@ -12,6 +12,7 @@ from statusproxy.proxy.decoders import (
     MEMBERS_FREE,
     STEP_GIVES,
     STEP_READS,
+    WIDE,
     CodingError,
     Decoder,
 )
@@ -87,6 +88,37 @@ def test_what_stands_behind_is_refused(name: str, behind: bytes, apart: bool) ->
         steps(Decoder(coding, LIMIT), [coded, behind] if apart else [coded + behind])
 
 
+def test_gzip_goes_by_its_old_name_too() -> None:
+    coded = gzip.compress(b"one ") + gzip.compress(b"two")
+    assert b"".join(steps(Decoder(b"x-gzip", LIMIT), [coded])) == b"one two"
+
+
+@pytest.mark.parametrize("name", sorted(COMPRESSORS.keys() - SEVERAL))
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_second_stream_behind_a_coding_of_one_is_refused(name: str, apart: bool) -> None:
+    coding, compress = COMPRESSORS[name]
+    with pytest.raises(CodingError, match="broken-coding"):
+        steps(
+            Decoder(coding, LIMIT),
+            [compress(b"one"), compress(b"two")] if apart else [compress(b"one") + compress(b"two")],
+        )
+
+
+@pytest.mark.parametrize(("coding", "other"), [(b"gzip", "zlib"), (b"deflate", "gzip"), (b"zstd", "gzip")])
+def test_a_body_in_another_coding_is_refused(coding: bytes, other: str) -> None:
+    with pytest.raises(CodingError, match="broken-coding"):
+        steps(Decoder(coding, LIMIT), [COMPRESSORS[other][1](b"content")])
+
+
+def test_bare_deflate_may_begin_with_stray_bits_that_look_like_a_wrapper_but_for_its_window() -> None:
+    stored = b"\x88" + struct.pack("<HH", 7, 0xFFFF - 7) + b"content"  # a block that is not compressed
+    assert steps(Decoder(b"deflate", LIMIT), [stored + b"\x03\0"]) == [b"content"]
+
+
+def test_codings_with_a_large_window_are_known() -> None:
+    assert {b"br", b"zstd"} == WIDE
+
+
 @pytest.mark.parametrize("name", COMPRESSORS)
 @pytest.mark.parametrize("size", [0, 1, 1000, STEP_GIVES - 1, STEP_GIVES, STEP_GIVES + 1, 3 * STEP_GIVES])
 def test_content_of_just_the_limit_is_given_and_a_byte_more_is_too_large(name: str, size: int) -> None:
@@ -130,12 +162,21 @@ def test_a_body_of_members_that_hold_nothing_is_given_up(name: str, content: byt
 
 
 @pytest.mark.parametrize("name", SEVERAL)
+def test_so_many_members_are_free_and_not_one_more(name: str) -> None:
+    coding, compress = COMPRESSORS[name]
+    assert b"".join(steps(Decoder(coding, LIMIT), [compress(b"") * MEMBERS_FREE])) == b""
+    with pytest.raises(CodingError, match="too-many-members"):
+        steps(Decoder(coding, LIMIT), [compress(b"") * (MEMBERS_FREE + 1)])
+
+
+@pytest.mark.parametrize("name", SEVERAL)
 def test_as_many_members_as_blocks_may_need_are_read(name: str) -> None:
     coding, compress = COMPRESSORS[name]
     member = compress(b"a line of a log\n" * 16)
     assert len(b"".join(steps(Decoder(coding, LIMIT), [member * 4 * MEMBERS_FREE]))) == 256 * 4 * MEMBERS_FREE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVERAL)
 def test_the_time_for_members_grows_as_their_number(name: str) -> None:
     """Copying the rest of the body for each member made it grow as the square."""

@@ -1,22 +1,25 @@
 """One exchange: what comes in goes out, what is reported of it, and that it leaves nothing behind."""
 
 import asyncio
+import dataclasses
 import gc
 import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
 from statusproxy.proxy.downstream.response import Response
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
+from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, reports, running, until
 
 #: More than all buffers between a gateway and a client that does not read hold.
@@ -299,14 +302,15 @@ async def test_a_list_that_cannot_be_decoded_leaves_the_memory_when_it_has_passe
 # ---- what is not forwarded ----
 
 
-def code(message: Message) -> tuple[int, str]:
-    """Status and code of an answer of the proxy's own."""
-    return message.status, json.loads(message.body)["error_code"]
+def code(message: Message) -> tuple[int, str, str]:
+    """Status, code and failing hop of an answer of the proxy's own."""
+    document = json.loads(message.body)
+    return message.status, document["error_code"], document["hop"]
 
 
 async def test_connect_is_not_served(origin: Origin, proxy: Running) -> None:
     got = await proxy.ask(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-    assert code(got) == (405, "method_not_allowed")
+    assert code(got) == (405, "method_not_allowed", "client")
     assert (got.get("Connection"), origin.connections) == (b"close", 0)
 
 
@@ -317,7 +321,7 @@ async def test_a_body_that_announces_itself_as_too_large_is_not_read(
     async with running(tmp_path, origin.url, limits={"body": "1KiB"}) as proxy:
         got = await proxy.ask(get("/", f"Content-Length: {length}", method="POST") + bytes(length))
         if length > 1024:
-            assert code(got) == (413, "body_too_large")
+            assert code(got) == (413, "body_too_large", "client")
             assert got.get("Connection") == b"close"
     assert len(origin.requests) == int(length <= 1024)
 
@@ -326,7 +330,7 @@ async def test_a_body_that_announces_itself_as_too_large_is_not_read(
 async def test_a_request_that_keeps_coming_back_is_refused(origin: Origin, proxy: Running, hops: int) -> None:
     got = await proxy.ask(get("/", f"Via: {', '.join(['1.1 statusproxy'] * hops)}"))
     if hops == 8:
-        assert code(got) == (508, "loop")
+        assert code(got) == (508, "loop", "proxy")
     assert len(origin.requests) == int(hops < 8)
 
 
@@ -338,7 +342,7 @@ async def test_without_a_limit_no_body_is_too_large(origin: Origin, tmp_path: Pa
 async def test_a_request_that_may_travel_no_further_is_answered_here(origin: Origin, proxy: Running) -> None:
     got = await proxy.ask(get("*", "Max-Forwards: 0", method="OPTIONS"), bodiless=True)
     assert (got.status, got.get("Allow")) == (204, b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-    assert code(await proxy.ask(get("/", "Max-Forwards: 0", method="TRACE"))) == (405, "method_not_allowed")
+    assert code(await proxy.ask(get("/", "Max-Forwards: 0", method="TRACE"))) == (405, "method_not_allowed", "client")
     assert origin.connections == 0
 
 
@@ -370,6 +374,47 @@ async def test_any_other_id_is_replaced_by_a_fresh_one(origin: Origin, proxy: Ru
     assert seen[0].request_id.encode() == given
 
 
+# ---- what the gateway is sent ----
+
+
+async def test_requests_that_follow_one_another_to_the_gateway_are_whole_and_ask_for_nothing_more(
+    origin: Origin, proxy: Running
+) -> None:
+    client = await proxy.connect()
+    for said in (["X-Request-Id: poll-1"], []):
+        for _ in range(2):
+            await client.send(get("/x", *said))
+            assert (await client.message()).status == 200
+    assert origin.connections == 1
+    assert [request.start for request in origin.requests] == [b"GET /x HTTP/1.1"] * 4
+    told = {b"Host", b"X-Forwarded-For", b"X-Real-IP", b"X-Forwarded-Proto", b"X-Forwarded-Host", b"X-Forwarded-Port"}
+    for request in origin.requests:
+        assert {name for name, _ in request.headers} == {*told, b"Via", b"X-Request-Id"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "reserved"),
+    [
+        ("POST", "/v1/webhooks/receive", True),
+        ("GET", "/api/channels", True),
+        ("GET", "/", False),
+        ("DELETE", "/api/channels/sales", False),
+    ],
+)
+async def test_places_at_the_gateway_are_kept_for_events_and_lists(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch, method: str, target: str, reserved: bool
+) -> None:
+    wanted = list[bool]()
+
+    async def send(*_: object, reserved: bool, **__: object) -> None:
+        wanted.append(reserved)
+        raise UpstreamError("overloaded")
+
+    monkeypatch.setattr(Call, "send", send)
+    assert code(await proxy.ask(get(target, method=method, body=b"{}"))) == (503, "overloaded", "proxy")
+    assert wanted == [reserved]
+
+
 # ---- interim answers ----
 
 
@@ -398,7 +443,7 @@ async def test_a_failure_of_the_gateway_is_answered_logged_and_reported(
 ) -> None:
     origin.answer = b"nonsense\r\n\r\n"
     seen = reports(proxy)
-    assert code(await proxy.ask(get("/", "X-Request-Id: poll-1"))) == (502, "gateway_bad_answer")
+    assert code(await proxy.ask(get("/", "X-Request-Id: poll-1"))) == (502, "gateway_bad_answer", "gateway")
     (record,) = [record for record in caplog.records if record.getMessage().startswith("request failed: ")]
     assert record.levelno == logging.WARNING
     told = {name: record.__dict__[name] for name in ("request_id", "code", "status", "method", "client")}
@@ -426,7 +471,7 @@ async def test_an_error_of_our_own_is_a_500_and_the_connection_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr("statusproxy.proxy.exchange.prepared_head", fail)
         await client.send(get())
-        assert code(await client.message()) == (500, "internal")
+        assert code(await client.message()) == (500, "internal", "proxy")
     assert "exchange failed inside the proxy" in caplog.messages
     await client.send(get())
     assert (await client.message()).status == 200
@@ -461,15 +506,25 @@ async def test_a_change_that_cannot_be_made_durable_costs_no_answer(
 async def test_what_is_reported_of_an_exchange(origin: Origin, proxy: Running) -> None:
     origin.answer = answer(b'{"success":true,"channels":[]}')
     seen = reports(proxy)
-    got = await proxy.ask(get("/api/channels?x=1", "Connection: close"))
-    await until(lambda: bool(seen))
-    (report,) = seen
-    assert (report.kind, report.method, report.status, report.template) == (Kind.CHANNELS, "GET", 200, "/api/channels")
-    assert (report.client, report.target, report.corrected) == ("127.0.0.1", b"/api/channels?x=1", 0)
-    assert report.received == 0
-    assert report.sent > len(got.body)
-    assert report.upstream_seconds is not None
-    assert 0 < report.upstream_seconds < report.seconds
+    lists = await proxy.ask(get("/api/channels?x=1", "X-Request-Id: poll-1"))
+    sent = await proxy.ask(get("/messages", "X-Request-Id: text-1", method="POST", body=b"hello"))
+    await until(lambda: len(seen) == 2)
+    for report in seen:
+        assert report.upstream_seconds is not None
+        assert 0 < report.upstream_seconds < report.seconds < 600
+        assert report.sent > 30
+    assert (lists.status, sent.status) == (200, 200)
+    same: dict[str, Any] = {"seconds": 0.0, "upstream_seconds": None, "sent": 0}
+    assert [dataclasses.replace(report, **same) for report in seen] == [
+        Report(
+            kind=Kind.CHANNELS, method="GET", status=200, received=0, request_id="poll-1", client="127.0.0.1",
+            target=b"/api/channels?x=1", problem=None, corrected=0, template="/api/channels", **same,
+        ),
+        Report(
+            kind=Kind.PASS, method="POST", status=200, received=5, request_id="text-1", client="127.0.0.1",
+            target=b"/messages", problem=None, corrected=0, template=None, **same,
+        ),
+    ]  # fmt: skip
 
 
 async def test_bytes_are_counted_both_ways_through_a_tunnel_too(origin: Origin, proxy: Running) -> None:

@@ -3,9 +3,13 @@
 import pytest
 
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.max_forwards import one_hop_less
+from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
 
 OTHER: Header = (b"Accept", b"*/*")
+
+
+def test_two_methods_are_bounded() -> None:
+    assert {"OPTIONS", "TRACE"} == BOUNDED
 
 
 @pytest.mark.parametrize(

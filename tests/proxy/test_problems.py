@@ -11,6 +11,120 @@ LANGUAGES: tuple[Language, ...] = ("en", "pt-BR")
 #: Problems after which the request may have reached the gateway, so that a text may have been delivered.
 PERHAPS_DELIVERED = {"gateway_closed", "gateway_bad_answer", "gateway_timeout", "request_body_too_slow"}
 
+#: What clients read of each: status line, the hop that failed, and the text in both languages.
+TOLD: dict[str, tuple[bytes, str, str, str]] = {
+    "bad_request": (
+        b"400 Bad Request", "client",
+        "The request is not valid HTTP.",
+        "A requisição não é HTTP válido.",
+    ),
+    "method_not_allowed": (
+        b"405 Method Not Allowed", "client",
+        "The proxy does not serve this method.",
+        "O proxy não atende este método.",
+    ),
+    "tap_not_found": (
+        b"404 Not Found", "client",
+        "Only POST of events is accepted at this address.",
+        "Este endereço aceita apenas POST de eventos.",
+    ),
+    "request_head_too_slow": (
+        b"408 Request Timeout", "client",
+        "The head of the request did not arrive in time; nothing was forwarded.",
+        "O cabeçalho da requisição não chegou a tempo; nada foi encaminhado.",
+    ),
+    "request_body_too_slow": (
+        b"408 Request Timeout", "client",
+        "The body of the request arrived too slowly, so the request was given up (timeout).",
+        "O corpo da requisição chegou devagar demais e a requisição foi abandonada (timeout).",
+    ),
+    "request_body_incomplete": (
+        b"408 Request Timeout", "client",
+        "The body of the request did not arrive in time; nothing was forwarded.",
+        "O corpo da requisição não chegou a tempo; nada foi encaminhado.",
+    ),
+    "client_gone": (
+        b"499 Client Closed Request", "client",
+        "The client left before its answer was complete.",
+        "O cliente saiu antes de receber a resposta completa.",
+    ),
+    "body_too_large": (
+        b"413 Content Too Large", "client",
+        "The body of the request is larger than the proxy accepts.",
+        "O corpo da requisição é maior do que o proxy aceita.",
+    ),
+    "target_too_long": (
+        b"414 URI Too Long", "client",
+        "The address of the request is too long.",
+        "O endereço da requisição é longo demais.",
+    ),
+    "head_too_large": (
+        b"431 Request Header Fields Too Large", "client",
+        "The header fields of the request are too large or too many.",
+        "Os cabeçalhos da requisição são grandes ou numerosos demais.",
+    ),
+    "internal": (
+        b"500 Internal Server Error", "proxy",
+        "The proxy itself failed on this request.",
+        "O próprio proxy falhou nesta requisição.",
+    ),
+    "loop": (
+        b"508 Loop Detected", "proxy",
+        "The request keeps coming back to the proxy: an address that it forwards to leads here again.",
+        "A requisição volta sempre ao proxy: um endereço para onde ele encaminha leva de novo para cá.",
+    ),
+    "gateway_unreachable": (
+        b"502 Bad Gateway", "gateway",
+        "The gateway cannot be reached: it refuses connections or is not running. The request was not sent.",
+        "Não foi possível conectar ao gateway: ele recusa conexões ou não está em execução. A requisição não foi enviada.",  # noqa: E501
+    ),
+    "gateway_name_unknown": (
+        b"502 Bad Gateway", "gateway",
+        "The gateway's host name cannot be resolved. The request was not sent.",
+        "O nome do host do gateway não pôde ser resolvido. A requisição não foi enviada.",
+    ),
+    "gateway_tls_failed": (
+        b"502 Bad Gateway", "gateway",
+        "No secure connection to the gateway could be made. The request was not sent.",
+        "Não foi possível estabelecer conexão segura com o gateway. A requisição não foi enviada.",
+    ),
+    "gateway_closed": (
+        b"502 Bad Gateway", "gateway",
+        "The gateway closed the connection without an answer; the request may have arrived (treat as a timeout).",
+        "O gateway fechou a conexão sem responder; a requisição pode ter chegado (tratar como timeout).",
+    ),
+    "gateway_bad_answer": (
+        b"502 Bad Gateway", "gateway",
+        "The gateway's answer is not valid HTTP; the request has arrived (treat as a timeout).",
+        "A resposta do gateway não é HTTP válido; a requisição chegou (tratar como timeout).",
+    ),
+    "gateway_connect_slow": (
+        b"504 Gateway Timeout", "gateway",
+        "The gateway did not accept the connection in time. The request was not sent.",
+        "O gateway não aceitou a conexão a tempo. A requisição não foi enviada.",
+    ),
+    "gateway_timeout": (
+        b"504 Gateway Timeout", "gateway",
+        "The gateway did not answer in time (timeout); the request may have arrived.",
+        "O gateway não respondeu a tempo (timeout); a requisição pode ter chegado.",
+    ),
+    "overloaded": (
+        b"503 Service Unavailable", "proxy",
+        "The proxy has as many connections open as it may. The request was not sent.",
+        "O proxy atingiu o limite de conexões abertas. A requisição não foi enviada.",
+    ),
+}  # fmt: skip
+
+
+def test_every_problem_has_its_status_its_hop_and_its_words() -> None:
+    told = {}
+    for code, problem in PROBLEMS.items():
+        status = error_answer(problem, "", "en", close=False).partition(b"\r\n")[0].removeprefix(b"HTTP/1.1 ")
+        english, portuguese = (json.loads(error_body(problem, "", language)) for language in LANGUAGES)
+        assert english["hop"] == portuguese["hop"]
+        told[code] = (status, english["hop"], english["error"], portuguese["error"])
+    assert told == TOLD
+
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", PROBLEMS)
@@ -57,19 +171,41 @@ def test_head_gets_the_head_alone() -> None:
     assert b"Connection" not in whole
 
 
-def test_503_says_when_to_come_again_and_405_what_is_served() -> None:
-    assert b"\r\nRetry-After: 1\r\n" in error_answer(PROBLEMS["overloaded"], "", "en", close=True)
-    assert b"\r\nAllow: GET, " in error_answer(PROBLEMS["method_not_allowed"], "", "en", close=True)
+def test_an_answer_byte_by_byte_but_for_its_date() -> None:
+    answer = error_answer(PROBLEMS["overloaded"], "é\u20ac", "pt-BR", close=True)
+    body = (
+        '{"success":false,"error":"O proxy atingiu o limite de conexões abertas. A requisição não foi enviada.",'
+        '"error_code":"overloaded","hop":"proxy","request_id":"é\u20ac"}'
+    ).encode()
+    date = next(line for line in answer.split(b"\r\n") if line.startswith(b"Date: "))
+    assert answer == (
+        b"HTTP/1.1 503 Service Unavailable\r\n%b\r\nContent-Type: application/json; charset=utf-8\r\n"
+        b"Content-Length: %d\r\nCache-Control: no-store\r\nX-Request-Id: \xe9?\r\nRetry-After: 1\r\n"
+        b"Connection: close\r\n\r\n%b"
+    ) % (date, len(body), body)
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_only_503_says_when_to_come_again_and_only_405_what_is_served(code: str) -> None:
+    lines = error_answer(PROBLEMS[code], "", "en", close=False).split(b"\r\n")
+    said = [line for line in lines if line.startswith((b"Retry-After", b"Allow"))]
+    assert said == {
+        "overloaded": [b"Retry-After: 1"],
+        "method_not_allowed": [b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"],
+    }.get(code, [])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_webhook_that_failed_on_its_way_to_the_hub_does_not_blame_the_gateway(language: Language) -> None:
+    receiver = {"en": "he webhook's receiver", "pt-BR": "destino do webhook"}[language]
+    blamed = {"en": "he gateway", "pt-BR": "gateway"}[language]
     for code, problem in PROBLEMS.items():
         if problem.hop == "gateway":
-            document = json.loads(error_body(problem, "", language, "hub"))
-            assert "gateway" not in document["error"].lower()
-            assert document["hop"] == "hub"
-            assert document["error_code"] == code.replace("gateway_", "hub_")
+            gateway, hub = (json.loads(error_body(problem, "", language, hop)) for hop in (None, "hub"))
+            assert "gateway" not in hub["error"].lower()
+            assert hub["error"] == gateway["error"].replace(blamed, receiver)
+            assert hub["hop"] == "hub"
+            assert hub["error_code"] == code.replace("gateway_", "hub_")
 
 
 def test_statuses_are_those_the_hub_s_monitor_knows() -> None:

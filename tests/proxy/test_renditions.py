@@ -66,6 +66,33 @@ async def test_what_is_remembered_is_bounded_in_number_and_bytes() -> None:
     assert [len(known.body) for known in several._recent] == [20 * MIB]
 
 
+async def test_bodies_that_just_fill_the_bound_are_all_remembered() -> None:
+    several, bodies = renditions(), [bytes(8 * MIB), bytes(8 * MIB)]
+    first = [await several.tag(body) for body in bodies]
+    assert all(
+        again is before for again, before in zip([await several.tag(body) for body in bodies], first, strict=True)
+    )
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0, 0), (1, 0), (MIB, 0), (MIB + 1, 1), (3 * MIB, 2)])
+async def test_a_body_is_tagged_in_steps_of_a_megabyte(size: int, expected: int) -> None:
+    counted = list[int]()
+
+    class Runner(StepRunner):
+        async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
+            counted.append(0)
+            try:
+                while True:
+                    next(steps)
+                    counted[-1] += 1
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+
+    await Renditions(Runner()).tag(bytes(size))
+    assert counted == [expected]
+
+
 @pytest.mark.parametrize("form", ["tag", "gzip"])
 async def test_a_form_that_is_being_computed_is_waited_for_and_then_kept(form: str) -> None:
     gate, runs = asyncio.Event(), list[str]()

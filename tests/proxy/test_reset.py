@@ -117,14 +117,20 @@ def test_a_unix_socket_is_closed_at_once(loop: Any, tmp_path: Path) -> None:
     assert on(loop, main()) == "end"
 
 
-def test_a_socket_that_is_closed_already_is_no_error() -> None:
-    class Closed(asyncio.Transport):
+@pytest.mark.parametrize("closed", [True, False], ids=["a closed socket", "no socket"])
+def test_a_transport_without_an_open_socket_is_aborted_all_the_same(closed: bool) -> None:
+    aborted = list[bool]()
+
+    class Transport(asyncio.Transport):
         def get_extra_info(self, name: str, default: Any = None) -> Any:
+            if not closed:
+                return None
             sock = socket.socket()
             sock.close()
             return sock
 
         def abort(self) -> None:
-            pass
+            aborted.append(True)
 
-    reset(Closed())
+    reset(Transport())
+    assert aborted == [True]

@@ -1,8 +1,10 @@
 """Long work: done at once where it is short, in a thread where it is long, and the loop never waits for it."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -32,7 +34,8 @@ def test_work_is_done_at_once() -> None:
     assert at_once(working(5)) == "done"
 
 
-async def test_short_work_never_leaves_the_loop_nor_gives_way_to_it() -> None:
+async def test_short_work_never_leaves_the_loop_nor_gives_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statusproxy.proxy.steps.ON_LOOP", 3600.0)  # short, however long the machine pauses
     seen: list[int] = []
     others: list[str] = []
     asyncio.get_running_loop().call_soon(others.append, "ran")
@@ -69,14 +72,24 @@ async def test_works_take_turns() -> None:
 
 async def test_a_cancelled_work_ends_with_its_turn() -> None:
     seen: list[int] = []
-    runner = StepRunner()
-    task = asyncio.create_task(runner.run(working(1000, seen, TURN)))
-    await until(lambda: len(seen) >= 2)
+    runner, go_on = StepRunner(), threading.Event()
+
+    def work() -> Steps[str]:
+        time.sleep(ON_LOOP)
+        yield
+        seen.append(0)
+        go_on.wait()
+        yield
+        return (yield from working(1000, seen, TURN))
+
+    task = asyncio.create_task(runner.run(work()))
+    await until(lambda: bool(seen))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    go_on.set()
     await runner.run(working(2, None, ON_LOOP))  # stands behind the turn under way
-    assert len(seen) <= 4
+    assert len(seen) <= 2
 
 
 async def test_without_a_thread_the_work_is_done_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +104,89 @@ async def test_without_a_thread_the_work_is_done_on_the_loop(monkeypatch: pytest
     assert await runner.run(working(3, None, ON_LOOP)) == "done"  # what stood in the queue does no harm
 
 
+async def test_a_turn_that_found_no_thread_is_not_taken_once_there_is_one() -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    runner, seen = StepRunner(), list[int]()
+    patch = pytest.MonkeyPatch()
+    patch.setattr(threading.Thread, "start", refuse)
+
+    loop, steps_done = asyncio.get_running_loop(), list[int]()
+
+    def note() -> None:
+        steps_done.append(len(seen))
+
+    def thread_again() -> None:
+        note()
+        loop.call_soon(loop.call_soon, note)
+        patch.undo()
+        runner._thread.submit(int).result()  # stands behind the turn
+
+    def work() -> Steps[str]:
+        for _ in range(2):
+            seen.append(threading.get_ident())
+            time.sleep(ON_LOOP)
+            yield
+        return "done"
+
+    loop.call_soon(thread_again)
+    try:
+        assert await runner.run(work()) == "done"
+    finally:
+        patch.undo()
+    assert seen == [threading.get_ident()] * 2
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert steps_done == [1, 2]  # others had one turn of the loop between the two, and no more
+
+
+async def test_one_thread_does_all_long_work_and_says_what_it_is() -> None:
+    runner, in_thread, names = StepRunner(), threading.Lock(), set[str]()
+
+    def work() -> Steps[None]:
+        time.sleep(ON_LOOP)
+        yield
+        for _ in range(3):
+            assert in_thread.acquire(blocking=False), "two at a time"
+            names.add(threading.current_thread().name)
+            time.sleep(ON_LOOP)
+            in_thread.release()
+            yield
+
+    await asyncio.gather(*[runner.run(work()) for _ in range(3)])
+    assert names == {"statusproxy-work_0"}
+
+
+async def test_an_error_in_the_thread_leaves_the_memory_once_it_was_raised() -> None:
+    class OwnError(Exception):
+        pass
+
+    def work() -> Steps[None]:
+        time.sleep(ON_LOOP)
+        yield
+        raise OwnError
+
+    runner = StepRunner()
+    raised: weakref.ref[OwnError] | None = None
+    gc.disable()  # a collection would hide objects that keep each other
+    try:
+        try:
+            await runner.run(work())
+        except OwnError as error:
+            raised = weakref.ref(error)
+        runner._thread.submit(int).result()  # the thread has let go of it,
+        await asyncio.sleep(0)  # and so has the loop
+        assert raised is not None
+        assert raised() is None
+    finally:
+        gc.enable()
+
+
+def test_no_turn_is_longer_than_what_may_hold_the_loop() -> None:
+    assert ON_LOOP < TURN <= 0.02
+
+
 async def test_little_wide_work_is_under_way_at_a_time_and_other_work_does_not_wait_for_it() -> None:
     runner, begun, ended = StepRunner(), set[int](), list[int]()
 
@@ -103,7 +199,9 @@ async def test_little_wide_work_is_under_way_at_a_time_and_other_work_does_not_w
     all_wide = asyncio.gather(*[runner.run(wide(number), wide=True) for number in range(12)])
     await asyncio.sleep(0)
     assert begun == {0, 1, 2, 3}
+    others: list[str] = []
+    asyncio.get_running_loop().call_soon(others.append, "ran")
     assert await runner.run(working(2)) == "done"
-    assert len(ended) < 12
+    assert others == []
     await all_wide
     assert len(ended) == 12

@@ -20,9 +20,11 @@ def lost(session: str) -> Change:
 
 
 def test_each_change_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
-    ChangeLog().changed([lost("sales"), Change("sales", "released", "alive", 1.0, 1.0)], 1_000.0)
+    later = [Change("sales", what, "alive", 1.0, 1.0) for what in ("repeated", "released")]
+    ChangeLog().changed([lost("sales"), *later], 1_000.0)
     assert caplog.messages == [
         "sales: disconnected (close); will be shown as disconnected",
+        "sales: reported disconnected once more (alive)",
         "sales: no longer shown as disconnected (alive)",
     ]
 
@@ -51,8 +53,9 @@ def test_beyond_a_bound_lines_are_counted_and_the_count_is_said_after_the_minute
     assert caplog.messages[3] == (
         "3 more lines about sessions were left out within a minute; the history has every change"
     )
-    log.changed([lost("s9")], 1_061.0)
-    assert caplog.messages[4].startswith("s9: ")
+    log.changed([lost(f"s{number}") for number in (7, 8, 9)], 1_061.0)
+    log.overdue(10, 1_120.0)
+    assert [line[:4] for line in caplog.messages[4:]] == ["s7: ", "s8: ", "s9: "], "as many again, and none left out"
 
 
 def test_a_clock_that_was_set_back_silences_nothing(
@@ -74,17 +77,20 @@ def test_the_minute_is_not_begun_anew_while_it_lasts(
     log.overdue(10, 1_000.0)
     log.changed([lost("b")], 1_000.0)
     assert [line[0] for line in caplog.messages] == ["a"]
+    log.changed([lost("c")], 1_060.0)
+    assert [line[0] for line in caplog.messages if line[0] != "1"] == ["a", "c"]
 
 
 def test_forgotten_sessions_are_said_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
     log = ChangeLog()
     for number in range(120):
-        log.evicted(1, 10_000, 1_000.0 + number)
-    assert [line.partition(":")[0] for line in caplog.messages] == ["1 sessions forgotten", "60 sessions forgotten"]
+        for _ in range(2):
+            log.evicted(1, 10_000, 1_000.0 + number)
+    assert [line.partition(":")[0] for line in caplog.messages] == ["1 sessions forgotten", "120 sessions forgotten"]
     log.overdue(10_000, 1_119.0)
     assert len(caplog.messages) == 2
     log.overdue(10_000, 1_121.0)
-    assert caplog.messages[2].startswith("59 sessions forgotten: there is room for 10000")
+    assert caplog.messages[2].startswith("119 sessions forgotten: there is room for 10000")
 
 
 def test_no_line_shows_a_whole_phone_number(caplog: pytest.LogCaptureFixture) -> None:

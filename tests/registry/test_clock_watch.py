@@ -80,6 +80,15 @@ def test_stored_records_are_taken_over_as_old_as_the_even_clock_tells(caplog: py
     assert caplog.messages == ["the system clock was moved by +100 s; corrections do not depend on it"]
 
 
+@pytest.mark.parametrize(("moved", "told"), [(60.0, 1), (-60.0, 1), (59.0, 0)])
+def test_a_clock_that_was_set_by_a_minute_while_we_did_not_run_was_set(
+    moved: float, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage("one")
+    stage.watch.load([Record("sales", heard_at=9_000.0, lags=LOST.lags, written=Written("one", 4_000.0 - moved))], NOW)
+    assert (len(caplog.messages), stage.sales.lags == ()) == (told, told == 1)
+
+
 def test_where_the_clock_was_ahead_at_the_start_what_was_stored_before_is_younger() -> None:
     stage = Stage("two")
     stage.watch.load([LOST], NOW)

@@ -5,6 +5,7 @@ import json
 
 from statusproxy.registry.confirmation import Confirmation
 from statusproxy.registry.gateway_view import GatewayView
+from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.model import Record
 from statusproxy.status.sessions import SessionMap
 from tests.status.test_channels import LIST, ONE
@@ -70,6 +71,20 @@ async def test_of_what_is_under_way_there_is_one_and_the_next_takes_what_came_me
     assert "support" in confirmed(sessions)
 
 
+async def test_a_long_list_is_taken_in_with_turns_for_others() -> None:
+    names = [f"s{number}" for number in range(1_000)]
+    sessions, view = known(*names), GatewayView()
+    noted(view, *names)
+    (listing,) = view.lists()
+    reading = len(list(ChannelList(listing.body, LIST).steps()))
+    Confirmation(sessions, view).begin()
+    seen = [0]
+    while seen[-1] < len(names):
+        await asyncio.sleep(0)
+        seen.append(len(confirmed(sessions)))
+    assert seen == [0] * (1 + reading) + [256, 512, 768, 1_000]
+
+
 async def test_an_end_stops_what_is_under_way() -> None:
     sessions, view = known(*(f"s{number}" for number in range(1_000))), GatewayView()
     noted(view, *(f"s{number}" for number in range(1_000)))
@@ -77,7 +92,9 @@ async def test_an_end_stops_what_is_under_way() -> None:
     await confirmation.close()
     confirmation.begin()
     await asyncio.sleep(0)
+    before = asyncio.all_tasks()
     await confirmation.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()} < before, "it is waited for"
     count = len(confirmed(sessions))
     await turns()
     assert len(confirmed(sessions)) == count < 1_000

@@ -79,3 +79,6 @@ def test_an_answer_that_just_fits_is_remembered_alone(monkeypatch: pytest.Monkey
     large = remember(cache, b"x" * 10)
     assert cache.find(large, 50.0, 0.0) is not None
     assert cache.find(before, 50.0, 0.0) is None
+    unchanged = ChannelList(b"x" * 21, LIST)
+    cache.put(unchanged, Correction(unchanged.body), None, 100.0)
+    assert cache.find(unchanged, 50.0, 0.0) is not None, "what was not changed is kept once"

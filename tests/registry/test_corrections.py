@@ -1,7 +1,9 @@
 """Corrected answers and their memory: made once, never told twice, never good for longer than the map they are of."""
 
 import asyncio
+import itertools
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from statusproxy.registry import corrections as module
 from statusproxy.registry.corrections import Corrections
 from statusproxy.status.channel_list import ChannelList
-from statusproxy.status.channels import Correction, correct_at_once
+from statusproxy.status.channels import Correction, correct_at_once, correct_in_steps
 from statusproxy.status.model import Change
 from statusproxy.status.sessions import SessionMap
 from tests.status.test_channels import LIST, down
@@ -76,10 +78,11 @@ def test_after_a_minute_it_is_made_anew_for_the_map_notes_what_the_gateway_says(
 def test_a_change_of_the_map_makes_it_anew(made: list[bytes]) -> None:
     sessions = down("sales")
     corrections = warm(sessions)
-    sessions.release("sales", NOW + 1)
-    corrections.notice_version(NOW + 1)
+    assert corrections.correct(listing(**SALES), NOW + 1, NOW + 1).corrected == ("sales",)
+    sessions.release("sales", NOW + 2)
+    corrections.notice_version(NOW + 2)
     made.clear()
-    assert corrections.correct(listing(**SALES), NOW + 2, NOW + 2).corrected == ()
+    assert corrections.correct(listing(**SALES), NOW + 3, NOW + 3).corrected == ()
     assert len(made) == 1
 
 
@@ -110,13 +113,15 @@ def test_what_cannot_be_read_is_not_remembered(made: list[bytes]) -> None:
     assert made == [b"{", b"{"]
 
 
-def test_what_a_correction_changed_is_given_once() -> None:
+def test_what_a_correction_changed_is_given_once(made: list[bytes]) -> None:
     sessions = down("sales", "support")
     sessions.created("sales", NOW, NOW)
     corrections = Corrections(sessions)
     both = {"sales": "connected", "support": "connected"}
     first = corrections.correct(listing(**both), NOW + 1, NOW + 1)
     assert [change.reason for change in first.changes] == ["reconnected"]
+    shared = corrections.correct(listing(**both), NOW + 1, NOW + 1.5)
+    assert (shared.body, shared.changes, len(made)) == (first.body, (), 1), "who asked no later has the first one's"
     second = corrections.correct(listing(**both), NOW + 2, NOW + 2)
     assert (second.corrected, second.changes) == (("support",), ())
     third = corrections.correct(listing(**both), NOW + 3, NOW + 3)
@@ -137,9 +142,13 @@ def many(count: int) -> tuple[SessionMap, dict[str, str]]:
     return down(*names), dict.fromkeys(names, "connected")
 
 
-async def test_a_long_answer_is_corrected_as_at_once_with_turns_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLICE", 0.0)
+async def test_a_long_answer_is_corrected_as_at_once_with_a_turn_for_others_each_millisecond(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = itertools.count(0.0, 0.0004)  # what a step takes
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     sessions, words = many(500)
+    steps = sum(1 for _ in correct_in_steps(listing(**words), many(500)[0], NOW + 1, NOW + 1))
     turns = 0
 
     async def others() -> None:
@@ -151,7 +160,7 @@ async def test_a_long_answer_is_corrected_as_at_once_with_turns_for_others(monke
     other = asyncio.create_task(others())
     correction = await in_steps(Corrections(sessions), listing(**words))
     other.cancel()
-    assert turns > 3
+    assert turns == steps // 3 > 1
     assert correction == correct_at_once(listing(**words), many(500)[0], NOW + 1, NOW + 1)
 
 

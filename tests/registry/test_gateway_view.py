@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from statusproxy.registry import gateway_view as gateway_view_module
 from statusproxy.registry.gateway_view import GatewayView, Word
+from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
 from statusproxy.status.list_reader import ListReader
@@ -55,8 +56,17 @@ def test_the_newest_answer_counts_whichever_route_gave_it() -> None:
     gateway_view.note(a_list(sales="connected"), RULE, None, 5.0)
     gateway_view.note(b'{"channel":{"id":"sales","status":"close"}}', ONE, "sales", 6.0)
     assert words(gateway_view, "sales") == {"sales": Word("close", 6.0)}
-    gateway_view.note(a_list(sales="open"), RULE, None, 7.0)
-    assert words(gateway_view, "sales") == {"sales": Word("open", 7.0)}
+    gateway_view.note(a_list(sales="connected"), RULE, None, 7.0)
+    assert words(gateway_view, "sales") == {"sales": Word("connected", 7.0)}, "the same as before, yet newer"
+    gateway_view.note(a_list(sales="open"), RULE, None, 8.0)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 8.0)}
+
+
+def test_of_two_lists_the_newest_counts_by_its_own_spelling() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(b'[{"id":"SALESTEAM","status":"open"}]', FLAT, None, 5.0)
+    gateway_view.note(a_list(SalesTeam="connected"), RULE, None, 6.0)
+    assert words(gateway_view, "Sales Team") == {"Sales Team": Word("connected", 6.0)}
 
 
 def test_a_session_missing_from_the_newest_list_is_not_told_of_by_an_older_one() -> None:
@@ -102,7 +112,8 @@ def test_each_answer_is_a_new_version() -> None:
     gateway_view = GatewayView()
     before = gateway_view.version
     gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
-    assert gateway_view.version > before
+    gateway_view.note(a_list(sales="connected"), RULE, None, 2.0)
+    assert gateway_view.version == before + 2
 
 
 spellings = st.sampled_from(["sales", "Sales", "sales team", "SalesTeam", "wpp-01", "desk"])
@@ -179,6 +190,24 @@ def test_a_list_tells_which_of_two_spellings_an_answer_about_one_channel_is_abou
     assert words(gateway_view, "sales", "Sales") == {"Sales": Word("close", 6.0)}
 
 
+def test_which_channel_a_spelling_means_is_learned_from_a_list_alone() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(SalesTeam="connected"), RULE, None, 5.0)
+    for at, channel in ((6.0, "SALESTEAM"), (7.0, "SalesTeam")):
+        gateway_view.note(b'{"channel":{"status":"close"}}', ONE, channel, at)
+    assert words(gateway_view, "sales team") == {"sales team": Word("close", 7.0)}
+
+
+def test_what_just_fits_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, single = a_list(sales="connected"), b'{"channel":{"status":"open"}}'
+    for name, size in (("LARGEST", len(whole)), ("LARGEST_SINGLE", len(single)), ("TOTAL", len(whole) + len(single))):
+        monkeypatch.setattr(gateway_view_module, name, size)
+    gateway_view = GatewayView()
+    gateway_view.note(whole, RULE, None, 1.0)
+    gateway_view.note(single, ONE, "support", 2.0)
+    assert set(words(gateway_view, "sales", "support")) == {"sales", "support"}
+
+
 def test_all_that_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway_view_module, "TOTAL", 1_000)
     gateway_view = GatewayView()
@@ -207,9 +236,11 @@ def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytes
     monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
     channels = ",".join(f'{{"id":"\\ud800{number}"}}' for number in range(5_000))  # half a surrogate pair: the slow way
     gateway_view = GatewayView()
-    gateway_view.note(f'[{channels},{{"id":"sales","status":"open"}}]'.encode(), FLAT, None, 5.0)
-    looks = 0
+    body = f'[{channels},{{"id":"sales","status":"open"}}]'.encode()
+    steps = 1 + sum(1 for _ in ChannelList(body, FLAT).steps())
+    gateway_view.note(body, FLAT, None, 5.0)
+    looks = 1
     while not words(gateway_view, "sales"):
         looks += 1
         assert looks < 50
-    assert looks > 3
+    assert looks == (steps + 1) // 2 > 3

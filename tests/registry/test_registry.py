@@ -688,7 +688,7 @@ async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
     monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
-        async with asyncio.timeout(10), it.disk.written:
+        async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
         assert it.disk.saved["sales"].heard_at == it.clock.now
     monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 3600.0)
@@ -697,6 +697,44 @@ async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
         assert it.disk.saved == {}
     assert it.disk.saved["sales"].heard_at == it.clock.now
     assert it.disk.closed
+
+
+async def test_what_is_owed_from_a_minute_that_is_over_is_said_at_intervals(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
+    async with kept("sessions: {max_sessions: 2}") as it:
+        flush, flushed = it.registry.saving.flush, asyncio.Event()
+
+        async def noting() -> None:
+            flushed.set()
+            await flush()
+
+        monkeypatch.setattr(it.registry.saving, "flush", noting)
+        for _ in range(2):
+            it.registry.doubt("203.0.113.7", "network")
+        lose(it, 4)
+        it.clock.now += 3_700
+        caplog.clear()
+        for _ in range(2):  # the first of them may have begun before
+            flushed.clear()
+            await asyncio.wait_for(flushed.wait(), 10)
+        assert caplog.messages == [
+            "no webhook for 61 min, after 4 of them at most 0 s apart; statusproxy doctor says what to look at",
+            "event ignored: its sender 203.0.113.7 fails the network check (1 more times in the last minutes)",
+            (
+                "1 sessions forgotten: there is room for 2 (sessions.max_sessions); "
+                "those that the gateway's list has named go last"
+            ),
+        ]
+
+
+async def test_nothing_goes_on_behind_the_end() -> None:
+    async with kept("sessions: {max_sessions: 40}") as it:
+        it.registry.correct(long_list(4_000), LIST, it.registry.now(), None)
+        lose(it, 40)  # which of them are real is looked up in the list, step by step
+        await it.registry.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_writing_at_intervals_goes_on_after_an_error(
@@ -708,11 +746,11 @@ async def test_writing_at_intervals_goes_on_after_an_error(
         failing = monkeypatch.context()
         with failing as patch:
             patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while "writing the state at intervals failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
                     await asyncio.sleep(0.001)
         it.clock.now += 3601
-        async with asyncio.timeout(10), it.disk.written:
+        async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
 
 

@@ -52,6 +52,7 @@ async def test_what_must_be_durable_is_written_at_once_and_awaited() -> None:
     assert not waiting.done()
     stage.disk.free.set()
     await waiting
+    assert not stage.saving._under_way, "nothing of it is kept"
     assert set(stage.disk.saved) == {"sales"}, "what is only useful to know may wait"
     assert stage.disk.changes == [LOST]
 
@@ -152,6 +153,16 @@ async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_writes(
         healthy = property(lambda self: False)
 
     assert not await Stage(Sick()).saving.works()
+
+
+async def test_a_store_that_refuses_a_write_does_not_work_though_it_seems_healthy() -> None:
+    class Full(Disk):
+        healthy = property(lambda self: True)
+
+    stage = Stage(Full())
+    assert await stage.saving.works()
+    stage.disk.broken = OSError("disk full")
+    assert not await stage.saving.works()
 
 
 async def test_an_end_with_an_error_still_closes_the_store(

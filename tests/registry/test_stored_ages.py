@@ -74,7 +74,7 @@ def test_what_is_in_doubt_is_doubted_by_the_next_start_as_well() -> None:
     stage = Stage("two")
     stage.ages.take_over([lost(9_000.0)], NOW)
     written = Written("two", BASE)
-    told = stage.ages.as_stored([lost(9_000.0), connecting(9_000.0), lost(NOW + 1), heard(9_000.0)], 0.0)
+    told = stage.ages.as_stored([lost(9_000.0), connecting(9_000.0), lost(NOW), heard(9_000.0)], 0.0)
     assert [record.written for record in told] == [None, None, written, written]
     stage.even += SETTLING
     stage.clock.now()

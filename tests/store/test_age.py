@@ -2,9 +2,13 @@
 
 import time
 
-from statusproxy.store.age import SETTLING, HistoryAge
+import pytest
+
+from statusproxy.store import age as age_module
+from statusproxy.store.age import HistoryAge
 
 DAY = 86_400.0
+SETTLING = 3_600.0
 
 
 class Clocks:
@@ -48,6 +52,15 @@ def test_without_days_all_is_kept_and_nothing_is_waited_for() -> None:
     assert (age.before(), age.wait) == (None, 0.0)
 
 
-def test_a_made_up_clock_needs_no_time_to_settle_and_the_systems_does() -> None:
-    assert HistoryAge(1, lambda: 100 * DAY).before() == 99 * DAY
-    assert HistoryAge(1, time.time).before() is None
+def test_a_made_up_clock_needs_no_time_to_settle_and_is_followed() -> None:
+    now = 100 * DAY
+    age = HistoryAge(1, lambda: now)
+    assert (age.before(), age.wait) == (99 * DAY, 0.0)
+    now += 5 * DAY
+    assert age.before() == 104 * DAY
+
+
+def test_the_systems_clock_is_given_time_to_settle_by_one_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(age_module, "boot_time", lambda: 77.0)
+    age = HistoryAge(1, time.time)
+    assert (age.before(), age.wait) == (None, SETTLING)

@@ -8,6 +8,8 @@ import pytest
 
 from statusproxy.store.alarm import Alarm
 
+from .still_clock import StillClock
+
 
 class Timers:
     """The timers that were set, which ring when the test says so."""
@@ -56,10 +58,15 @@ async def test_it_wakes_when_it_is_rung(alarm: Alarm, timers: Timers) -> None:
     assert timers.set == []
 
 
-async def test_it_wakes_at_the_time() -> None:
-    alarm = Alarm()
-    await alarm.sleep(time.monotonic() + 0.001)
-    await alarm.sleep(time.monotonic() + 0.001)
+async def test_it_wakes_at_the_time_and_at_the_next_one(alarm: Alarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = StillClock(monkeypatch)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    for _ in range(2):
+        sleeper = await asleep(alarm, clock.now + 100)
+        await clock.move(99.5)
+        assert not sleeper.done()
+        await clock.move(0.5)
+        await sleeper
 
 
 async def test_a_ring_from_before_is_forgotten(alarm: Alarm) -> None:

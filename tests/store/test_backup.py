@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, mo
     assert left(tmp_path) == ["copy.db", "state.db"]
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", ".lock"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", ".lock", ".next"])
 def test_the_state_itself_is_never_the_target(path: Path, ending: str, tmp_path: Path) -> None:
     filled(path, ["sales"])
     before = path.read_bytes()
@@ -100,7 +101,7 @@ def test_a_damaged_state_is_told_and_leaves_no_copy(path: Path, page: int, tmp_p
 def test_another_programs_database_is_no_state(path: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE invoices (number)")
-    with pytest.raises(StoreError, match="not a database of statusproxy"):
+    with pytest.raises(StoreError, match=r"\(it is not a database of statusproxy\)"):
         back_up(path, tmp_path / "copy.db")
 
 
@@ -112,8 +113,145 @@ def test_without_a_state_it_says_so_and_makes_none(path: Path, tmp_path: Path) -
 
 def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
     filled(path, ["sales"])
-    with pytest.raises(StoreError, match="nothing was written to"):
+    with pytest.raises(StoreError, match=rf"cannot be opened: {tmp_path}/nowhere/copy.db: No"):
         back_up(path, tmp_path / "nowhere" / "copy.db")
+
+
+def test_a_state_that_is_opened_again_and_again_is_not_copied(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+    looks = iter(range(99))
+    monkeypatch.setattr(backup_module, "_state", lambda _: next(looks))
+    with pytest.raises(StoreError) as told:
+        back_up(path, tmp_path / "copy.db")
+    assert str(told.value) == (
+        f"nothing was written to {tmp_path}/copy.db: {path} was started to be written again and again meanwhile; "
+        "try again"
+    )
+    assert next(looks) == 2 * 3
+    assert left(tmp_path) == ["state.db"]
+
+
+class Failing:
+    """Has SQLite fail the first few times that the state is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.opened: list[str] = []
+        connect = sqlite3.connect
+
+        def failing(name: Any, **options: Any) -> sqlite3.Connection:
+            if isinstance(name, str) and ".part" not in name:
+                self.opened.append(name)
+                if len(self.opened) <= times:
+                    raise sqlite3.OperationalError("unable to open database file")
+            connection: sqlite3.Connection = connect(name, **options)
+            return connection
+
+        monkeypatch.setattr(sqlite3, "connect", failing)
+
+
+def test_a_proxy_that_stops_meanwhile_is_no_failure(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+    failing = Failing(monkeypatch, 2)
+    assert back_up(path, tmp_path / "copy.db").sessions == 1
+    assert failing.opened == [f"file:{path}?mode=ro&immutable=1"] * 3
+
+
+def test_a_state_that_cannot_be_opened_is_told(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path, ["sales"])
+    failing = Failing(monkeypatch, 9)
+    with pytest.raises(StoreError, match=rf"^nothing was written to {tmp_path}/copy.db: cannot be written: {path}: un"):
+        back_up(path, tmp_path / "copy.db")
+    assert len(failing.opened) == 3
+    failing.opened.clear()
+    Path(f"{path}-wal").touch()  # a proxy has it open: what fails has another reason
+    with pytest.raises(StoreError):
+        back_up(path, tmp_path / "copy.db")
+    assert failing.opened == [f"file:{path}?mode=ro"]
+
+
+def test_a_row_that_cannot_be_read_is_damage(path: Path, tmp_path: Path) -> None:
+    filled(path, ["sales", "support"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET payload = CAST(x'ff' AS TEXT) WHERE session = 'sales'")
+    with pytest.raises(StoreError) as told:
+        back_up(path, tmp_path / "copy.db")
+    assert str(told.value) == (
+        f"nothing was written to {tmp_path}/copy.db: {path} is damaged (the row of a session cannot be read); restart "
+        "statusproxy, which saves what can be read and keeps the damaged file, and try again"
+    )
+
+
+def test_a_damage_that_only_the_check_of_the_copy_finds_is_told(path: Path, tmp_path: Path) -> None:
+    filled(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'session)', 'payload)') WHERE type = 'index'")
+    with pytest.raises(StoreError, match=r"is damaged \(.*missing from index"):
+        back_up(path, tmp_path / "copy.db")
+
+
+def test_rights_that_lack_are_told_with_who_has_them(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+
+    def refuse(part: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(part))
+
+    monkeypatch.setattr(backup_module, "create_private", refuse)
+    (tmp_path / f".copy.db.{os.getpid()}.part-journal").touch()
+    with pytest.raises(StoreError) as told:
+        back_up(path, tmp_path / "copy.db")
+    assert str(told.value) == (
+        f"nothing was written to {tmp_path}/copy.db: Permission denied: {tmp_path}/.copy.db.{os.getpid()}.part; "
+        "run this as root, or as the user that runs statusproxy"
+    )
+    assert left(tmp_path) == ["state.db"]
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_without_hard_links_a_name_is_given_by_renaming_and_nothing_is_overwritten(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    filled(path, ["sales"])
+    target = tmp_path / "copy.db"
+
+    def refuse(*_: object) -> None:
+        if taken:
+            target.write_text("mine")
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    if taken:
+        with pytest.raises(StoreError, match=f"^{target} is there already; name another file, or overwrite it with"):
+            back_up(path, target)
+        assert target.read_text() == "mine"
+    else:
+        assert back_up(path, target).sessions == 1
+    assert left(tmp_path) == ["copy.db", "state.db"]
+
+
+def test_what_an_earlier_attempt_left_is_replaced_and_the_copy_lasts(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+    part = tmp_path / f".copy.db.{os.getpid()}.part"
+    part.write_text("half of an earlier copy")
+    part.chmod(0o644)
+    Path(f"{part}-journal").touch()
+    synced: list[str] = []
+    monkeypatch.setattr(backup_module, "sync_file", lambda file: synced.append(file.name))
+    monkeypatch.setattr(backup_module, "sync_directory", lambda folder: synced.append(folder.name))
+    back_up(path, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    back_up(path, tmp_path / "copy.db", force=True)
+    assert synced == [part.name, tmp_path.name] * 2
+    assert left(tmp_path) == ["copy.db", "state.db"]
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_proxy_that_starts_meanwhile_makes_the_copy_begin_again(

@@ -28,5 +28,11 @@ def test_anything_else_is_none(payload: bytes) -> None:
     assert Damage.decode(payload) is None
 
 
+def test_a_field_that_an_earlier_version_did_not_have_takes_its_default() -> None:
+    found = Damage.decode(b'{"at":1,"cause":"x","set_aside":null,"sessions":2}')
+    assert found is not None
+    assert (found.changes, found.pending, found.numbers_from, found.acknowledged) == (0, False, 1, False)
+
+
 def test_a_field_of_a_later_version_is_ignored() -> None:
     assert Damage.decode(b'{"at":1,"cause":"x","set_aside":null,"sessions":2,"more":3}') == Damage(1, "x", None, 2)

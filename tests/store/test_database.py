@@ -2,16 +2,18 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from statusproxy.store import database as database_module
 from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
-from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, UnusableError, read_only
+from statusproxy.store.damage import Damage
+from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, UnusableError, read_notices, read_only
 
 from .samples import NOW, a_change, a_record, overridden
 
@@ -229,6 +231,307 @@ def test_a_deleted_file_is_noticed(path: Path, database: Database) -> None:
     assert database.moved() is None
     path.unlink()
     assert database.moved() == "the database"
+
+
+def test_content_that_is_of_no_use_is_told_from_damage(path: Path) -> None:
+    assert (str(UnusableError("x")), UnusableError("x").damaged) == ("x", True)
+    path.mkdir()
+    with pytest.raises(UnusableError) as useless:
+        Database.open(path, NOW)
+    assert not useless.value.damaged
+    path.rmdir()
+    filled(path, "sales")
+    for version, words, damaged in (
+        (2, "of a newer statusproxy (schema 2, this one knows 1)", False), (1000, "of a newer statusproxy", False),
+        (1001, "incomplete (schema 1001)", True), (0, "incomplete (schema 0)", True), (-1, "incomplete", True),
+    ):  # fmt: skip
+        altered(path, f"PRAGMA user_version = {version}")
+        with pytest.raises(UnusableError) as useless:
+            Database.open(path, NOW)
+        assert str(useless.value).startswith(words)
+        assert useless.value.damaged == damaged
+
+
+def test_an_empty_file_of_another_program_or_version_is_not_taken(path: Path) -> None:
+    for statement in ("PRAGMA application_id = 7", f"PRAGMA application_id = {APPLICATION_ID}"):
+        altered(path, statement, "PRAGMA user_version = 1")
+        if statement[-1] == "7":
+            with pytest.raises(UnusableError, match="not a database of statusproxy"):
+                Database.open(path, NOW)
+    assert reopened(path) == []
+    altered(path, "DROP TABLE damage")  # as an earlier version left it
+    assert reopened(path) == []
+
+
+def test_the_tables_are_as_an_operator_finds_them_described(path: Path, database: Database) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        names = connection.execute(
+            "SELECT type, name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
+        ).fetchall()
+        assert names == [
+            ("table", "damage"), ("table", "history"), ("index", "history_session"), ("table", "records"),
+            ("table", "rejected"),
+        ]  # fmt: skip
+        plan = connection.execute("EXPLAIN QUERY PLAN SELECT payload FROM history WHERE session = 'x'").fetchall()
+        assert "history_session" in str(plan)
+
+
+def test_the_connection_is_bounded_in_what_it_waits_for_maps_and_keeps(path: Path, database: Database) -> None:
+    settings = [(name, database._number(f"PRAGMA {name}")) for name in ("busy_timeout", "trusted_schema")]
+    assert settings == [("busy_timeout", 2000), ("trusted_schema", 0)]
+    assert database._number("PRAGMA journal_size_limit") == 4 * 1024 * 1024
+    assert database._number("PRAGMA secure_delete") == 1
+    assert database._number("PRAGMA mmap_size") == 0
+    assert (database_module._CHECK_SECONDS, SCHEMA) == (0.5, 1)
+
+
+def test_what_was_deleted_cannot_be_read_in_the_file_any_more(path: Path) -> None:
+    filled(path, "a very special name")
+    database, _ = Database.open(path, NOW)
+    database.write({"a very special name": None}, [])
+    database.prune(None, 0, 99)
+    database.close()
+    assert b"a very special name" not in path.read_bytes()
+
+
+def test_after_a_transaction_that_failed_the_next_one_works(database: Database) -> None:
+    database._connection.execute("CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'no'); END")
+    entry = Entry(a_change("sales"))
+    with pytest.raises(sqlite3.Error):
+        database.write({"sales": a_record("sales")}, [entry])
+    database._connection.execute("DROP TRIGGER no")
+    database.write({}, [entry])
+    assert database.history(None, 9) == [a_change("sales")]
+
+
+def test_a_transaction_keeps_other_writers_out_from_its_beginning(path: Path, database: Database) -> None:
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+        with (
+            database_module._Transaction(database._connection),
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+
+
+def test_history_is_numbered_on_above_all_that_is_or_may_still_come(path: Path) -> None:
+    filled(path, "a", "b")
+    database, _ = Database.open(path, NOW)
+    entry = Entry(a_change("c"))
+    database.write({}, [entry])
+    assert entry.row == 3
+    database.note(Damage(NOW, "x", None, 1, numbers_from=50))
+    database.note(Damage(NOW, "x", None, 1, numbers_from=2))
+    database.close()
+    database, _ = Database.open(path, NOW)
+    entries = [Entry(a_change("d")), Entry(a_change("e"))]
+    database.write({}, entries)
+    database.close()
+    assert [entry.row for entry in entries] == [50, 51]
+
+
+def test_the_first_change_has_the_first_number(database: Database) -> None:
+    entry = Entry(a_change("a"))
+    database.write({}, [entry])
+    assert entry.row == 1
+
+
+def test_history_is_given_up_to_a_limit_of_one_session_or_of_all(database: Database) -> None:
+    database.write({}, [Entry(a_change(name, at=NOW + n)) for n, name in enumerate("abab")])
+    assert [change.at - NOW for change in database.history(None, 3)] == [3, 2, 1]
+    assert [change.at - NOW for change in database.history("a", 1)] == [2]
+    assert [change.at - NOW for change in database.history("a", 9)] == [2, 0]
+
+
+def test_rejected_rows_go_when_they_are_past_their_days_too(path: Path) -> None:
+    filled(path, "sales", "support")
+    altered(path, "UPDATE records SET payload = x'ff00'")
+    database, contents = Database.open(path, NOW)
+    assert sorted(contents.rejected) == ["sales", "support"]
+    for before, left in ((NOW, 2), (None, 2), (NOW + 1, 0)):
+        database.prune(before, 99, 99)
+        assert database._number("SELECT count(*) FROM rejected") == left
+    database.close()
+
+
+def test_a_rejected_row_is_kept_as_it_was_with_the_reason(path: Path) -> None:
+    filled(path, "a", "b")
+    altered(path, "UPDATE records SET payload = '{' WHERE session = 'a'")
+    altered(path, "UPDATE records SET payload = x'ff' WHERE session = 'b'")
+    altered(path, "INSERT INTO records VALUES (x'ff', 7)")
+    database, contents = Database.open(path, NOW)
+    rows = database._connection.execute("SELECT session, payload, reason FROM rejected ORDER BY session").fetchall()
+    database.close()
+    assert sorted(contents.rejected) == ["a", "b", "\N{REPLACEMENT CHARACTER}"]
+    assert [row[:2] for row in rows] == [(b"a", b"{"), (b"b", b"\xff"), (b"\xff", b"7")]
+    assert [row[2].partition(b":")[0] for row in rows] == [b"not JSON", b"not JSON", b"not a JSON object"]
+    assert reopened(path) == []
+
+
+def test_a_change_is_found_where_it_was_put_and_nowhere_else(database: Database) -> None:
+    database.write({}, [Entry(a_change("a"))])
+    assert database.holds(1, encode(a_change("a")))
+    assert not database.holds(1, encode(a_change("b")))
+    assert not database.holds(2, encode(a_change("a")))
+
+
+def test_pruning_goes_on_where_as_many_went_as_may_go_at_once(database: Database) -> None:
+    database.write({}, [Entry(a_change("sales", at=NOW + n)) for n in range(4)])
+    assert database.prune(NOW + 2, keep=100, at_most=2)
+    assert not database.prune(NOW + 2, keep=100, at_most=2)
+    assert not database.prune(NOW + 2, keep=1, at_most=2)
+    assert [change.at - NOW for change in database.history(None, 9)] == [3]
+
+
+def test_a_checkpoint_moves_the_log_into_the_file_unless_a_reader_needs_it(path: Path, database: Database) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM records").fetchall()
+        database.write({"sales": a_record("sales")}, [])
+        assert not database.checkpoint()
+        reader.execute("ROLLBACK")
+    assert database.checkpoint()
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    assert reopened(copy) == ["sales"]
+
+
+def test_what_a_crash_left_in_the_log_is_in_the_file_once_it_is_open(
+    path: Path, database: Database, tmp_path: Path
+) -> None:
+    database.write({"sales": a_record("sales")}, [])
+    crashed = tmp_path / "crashed.db"
+    for ending in ("", "-wal"):
+        Path(f"{crashed}{ending}").write_bytes(Path(f"{path}{ending}").read_bytes())
+    after, contents = Database.open(crashed, NOW)
+    assert [record.session for record in contents.records] == ["sales"]
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(crashed.read_bytes())
+    assert reopened(copy) == ["sales"]
+    after.close()
+
+
+def test_what_is_abandoned_is_closed_and_whole(path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": a_record("sales")}, [])
+    database.abandon()
+    database.abandon()
+    assert os.listdir("/proc/self/fd") == before
+    assert reopened(path) == ["sales"]
+
+
+def test_a_copy_holds_all_and_is_for_this_user_only(path: Path, database: Database) -> None:
+    database.write({"sales": a_record("sales")}, [])
+    copy = path.with_name("copy.db")
+    database.copy_to(copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert reopened(copy) == ["sales"]
+
+
+def test_history_taken_over_counts_what_was_not_there(database: Database) -> None:
+    database.write({}, [Entry(a_change("a"))])
+    database.write({"x": a_record("x")}, [])
+    assert database.adopt([(1, a_change("other")), (7, a_change("b")), (9, a_change("\ud800"))]) == 2
+    assert database.history(None, 9) == [a_change("\ud800"), a_change("b"), a_change("a")]
+    assert database.history("\ud800", 9) == [a_change("\ud800")]
+
+
+def test_notices_are_kept_in_order_and_replaced_by_their_number(path: Path, database: Database) -> None:
+    first, second, done = (Damage(NOW + n, "x", None, n) for n in range(3))
+    database.note(first)
+    database.note(second)
+    database.note(done, 1)
+    database._connection.execute("INSERT INTO damage VALUES (9, '?')")
+    assert list(database.notices().items()) == [(1, done), (2, second)]
+
+
+def test_damage_that_is_not_acknowledged_is_read_from_a_file_that_is_closed(path: Path) -> None:
+    assert read_notices(path) == []
+    path.mkdir()
+    assert read_notices(path) == []
+    path.rmdir()
+    known, new = Damage(NOW, "x", None, 1, acknowledged=True), Damage(NOW, "y", None, 2)
+    database, _ = Database.open(path, NOW)
+    database.note(known)
+    database.note(new)
+    database.close()
+    assert read_notices(path) == [new]
+    assert list(path.parent.iterdir()) == [path]
+    path.write_bytes(b"no database, " * 500)
+    assert read_notices(path) == []
+
+
+def test_what_cannot_be_opened_leaves_no_file_open(path: Path) -> None:
+    filled(path, "sales")
+    before = os.listdir("/proc/self/fd")
+    altered(path, f"PRAGMA user_version = {SCHEMA + 1}")
+    for opening in (lambda: Database.open(path, NOW), lambda: read_only(path)):
+        with pytest.raises(UnusableError):
+            opening()
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_damage_that_the_check_finds_is_told_in_sqlites_words(path: Path) -> None:
+    filled(path, *map(str, range(200)))
+    altered(
+        path,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET rootpage = 9999 WHERE name = 'history_session'",
+    )
+    with pytest.raises(UnusableError, match=r"^corrupt \((?!\*\*\*)"):
+        Database.open(path, NOW)
+
+
+@pytest.mark.parametrize("read", [lambda path: Database.open(path, NOW), read_only])
+def test_an_error_while_checking_that_may_pass_is_not_taken_for_damage(
+    path: Path, read: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, "sales")
+    connect = database_module._connect
+
+    class Busy:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._connection, name)
+
+        def execute(self, statement: str, *arguments: Any) -> object:
+            if "quick_check" in statement:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+            return self._connection.execute(statement, *arguments)
+
+    monkeypatch.setattr(database_module, "_connect", lambda uri: Busy(connect(uri)))
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        read(path)
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
+def test_what_was_replaced_is_named(path: Path, database: Database, ending: str) -> None:
+    file = Path(f"{path}{ending}")
+    file.rename(path.with_name("away"))
+    file.touch()
+    assert database.moved() == (ending or "the database")
+
+
+def test_a_file_that_may_only_be_read_is_read_with_what_waits_in_its_log(path: Path, tmp_path: Path) -> None:
+    filled(path, "a")
+    database, _ = Database.open(path, NOW)
+    database.write({"b": a_record("b")}, [])
+    crashed = tmp_path / "crashed.db"
+    for ending in ("", "-wal"):
+        Path(f"{crashed}{ending}").write_bytes(Path(f"{path}{ending}").read_bytes())
+    database.close()
+    assert sorted(record.session for record in read_only(crashed).records) == ["a", "b"]
+    wal = bytearray(Path(f"{crashed}-wal").read_bytes())
+    wal[32 + 24 + 100] ^= 1
+    Path(f"{crashed}-wal").write_bytes(wal + wal[32:])
+    with pytest.raises(UnusableError, match="its -wal is damaged from frame 1 on"):
+        read_only(crashed)
 
 
 def test_a_closed_database_can_be_read_without_writing_anything(path: Path) -> None:

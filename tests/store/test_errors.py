@@ -1,7 +1,6 @@
-"""Trouble is told in words that help."""
+"""An error is told in words that help."""
 
 import errno
-import os
 import sqlite3
 from pathlib import Path
 
@@ -19,30 +18,41 @@ def sqlite_error(code: int, name: str, text: str) -> sqlite3.Error:
     return error
 
 
-def test_a_full_disk_is_called_so_with_place_and_mend() -> None:
-    error = sqlite_error(sqlite3.SQLITE_FULL, "SQLITE_FULL", "database or disk is full")
-    told = describe(error, PATH)
-    assert told.startswith("disk full: /var/lib/example/state.db: database or disk is full [SQLITE_FULL]; ")
-    assert told.endswith("free some space, nothing else is needed")
+FIXES = {
+    "disk full": "free some space, nothing else is needed",
+    "not writable": "make the file and its directory writable, or remount the file system",
+    "permission denied": "give the directory to the user that runs statusproxy",
+    "input/output error": ("look at the kernel log (a failing disk?), at quotas and at limits on file sizes"),
+    "locked by another program": "close the program that has it open for writing",
+    "cannot be opened": "see that its directory exists and is writable",
+    "corrupt": "see that no other program writes to it",
+}
 
 
-def test_an_extended_code_is_told_like_its_primary_one() -> None:
-    error = sqlite_error(sqlite3.SQLITE_IOERR | (4 << 8), "SQLITE_IOERR_FSYNC", "disk I/O error")
-    assert describe(error, PATH).startswith("input/output error: ")
+@pytest.mark.parametrize(("name", "word"), [
+    ("FULL", "disk full"), ("READONLY", "not writable"), ("PERM", "permission denied"), ("AUTH", "permission denied"),
+    ("IOERR", "input/output error"), ("BUSY", "locked by another program"), ("LOCKED", "locked by another program"),
+    ("CANTOPEN", "cannot be opened"), ("CORRUPT", "corrupt"), ("NOTADB", "corrupt"),
+])  # fmt: skip
+@pytest.mark.parametrize("extended", [0, 4 << 8])
+def test_sqlites_errors_have_words_a_place_and_a_fix(name: str, word: str, extended: int) -> None:
+    error = sqlite_error(getattr(sqlite3, f"SQLITE_{name}") | extended, f"SQLITE_{name}_MORE", "as it says")
+    assert describe(error, PATH) == f"{word}: {PATH}: as it says [SQLITE_{name}_MORE]; {FIXES[word]}"
 
 
 @pytest.mark.parametrize(
     ("number", "word"),
-    [(errno.ENOSPC, "disk full"), (errno.EDQUOT, "disk full"), (errno.EROFS, "not writable"),
-     (errno.EACCES, "permission denied"), (errno.EIO, "input/output error"),
-     (errno.ENOTDIR, "cannot be opened")],
+    [(errno.ENOSPC, "disk full"), (errno.EDQUOT, "disk full"), (errno.EFBIG, "disk full"),
+     (errno.EROFS, "not writable"), (errno.EACCES, "permission denied"), (errno.EPERM, "permission denied"),
+     (errno.EIO, "input/output error"), (errno.ENOTDIR, "cannot be opened")],
 )  # fmt: skip
 def test_the_kernels_errors_have_words_too(number: int, word: str) -> None:
-    assert describe(OSError(number, os.strerror(number)), PATH).startswith(f"{word}: {PATH}: ")
+    assert describe(OSError(number, "as it says"), PATH) == f"{word}: {PATH}: as it says; {FIXES[word]}"
 
 
 def test_an_error_without_a_known_code_still_says_what_and_where() -> None:
     assert describe(ValueError("odd"), PATH) == f"cannot be written: {PATH}: odd [ValueError]"
+    assert describe(OSError(), PATH) == f"cannot be opened: {PATH}: OSError; {FIXES['cannot be opened']}"
 
 
 def test_an_error_of_ours_speaks_for_itself() -> None:

@@ -34,6 +34,36 @@ def test_what_is_missing_is_asked_for_in_the_versions_that_the_project_names(url
     assert needed_packages(url) == ["redis<9,>=8.1"]
 
 
+@pytest.mark.parametrize("url", ["", "nothing:known"])
+def test_what_is_no_state_needs_nothing(url: str) -> None:
+    assert (needed_packages(url), missing_package(url)) == ([], None)
+
+
+@pytest.mark.usefixtures("without_redis")
+def test_all_that_is_missing_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    requirements = [
+        "msgspec>=0.19",
+        'redis<9,>=8.1; extra == "redis"',
+        "hiredis>=3 ; extra == 'redis'",
+        'x; extra == "z"',
+    ]
+    asked: list[str] = []
+
+    def requires(name: str) -> list[str]:
+        asked.append(name)
+        return requirements
+
+    monkeypatch.setattr(metadata, "requires", requires)
+    assert missing_package("redis://redis.example/0") == (
+        "state.url: a state in Redis needs the package redis and hiredis, which is not installed; install it with: "
+        + shlex.join([sys.executable, "-m", "pip", "install", "redis<9,>=8.1", "hiredis>=3"])
+        + " (for the installed service, systemd/install.sh does that: run it again)"
+    )
+    assert asked == ["statusproxy"]
+    monkeypatch.setattr(metadata, "requires", lambda _: None)
+    assert needed_packages("redis://redis.example/0") == ["redis"]
+
+
 @pytest.mark.slow
 @pytest.mark.divisible
 @pytest.mark.usefixtures("without_redis")

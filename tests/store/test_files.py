@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.files import create_private, make_directory, resolve, sync_directory
+from statusproxy.store.files import COMPANIONS, create_private, make_directory, resolve, sync_directory
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])
@@ -96,6 +96,36 @@ def test_a_directory_that_could_not_be_synced_is_an_error(path: Path, monkeypatc
     monkeypatch.setattr(os, "fsync", lambda _: raise_(OSError(errno.EIO, "")))
     with pytest.raises(OSError, match="5"):
         sync_directory(path.parent)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what was synced, in order."""
+    names: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: names.append(Path(f"/proc/self/fd/{handle}").readlink().name))
+    return names
+
+
+def test_what_was_made_lasts_and_no_file_is_left_open(tmp_path: Path, synced: list[str]) -> None:
+    before = os.listdir("/proc/self/fd")
+    make_directory(tmp_path / "a" / "b")
+    assert synced == [tmp_path.name, "a"]
+    synced.clear()
+    create_private(tmp_path / "a" / "file")
+    assert synced == ["file", "a"]
+    create_private(tmp_path / "a" / "file")
+    assert synced == ["file", "a"]
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_only_a_directory_is_synced_as_one(path: Path) -> None:
+    path.touch()
+    with pytest.raises(NotADirectoryError):
+        sync_directory(path)
+
+
+def test_the_files_beside_a_database_are_those_that_sqlite_names() -> None:
+    assert COMPANIONS == ("-wal", "-shm")
 
 
 def raise_(error: Exception) -> None:

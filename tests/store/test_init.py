@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import re
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,15 @@ def test_without_its_package_a_redis_url_names_the_command_that_installs_it(monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"pip install 'redis<9,>=8\.1'"):
         open_store("redis://h.example:6379/0")
+
+
+def test_history_is_kept_for_ninety_days_unless_another_time_is_named() -> None:
+    assert signature(open_store).parameters["history_days"].default == 90
+
+
+def test_what_a_store_tells_goes_to_the_logger_that_is_named_or_to_that_of_the_stores() -> None:
+    loggers = [open_store("memory:", log=log)._log for log in (None, logging.getLogger("test"))]  # type: ignore[attr-defined]
+    assert [logger.name for logger in loggers] == ["statusproxy.store", "test"]
 
 
 def test_nothing_is_touched_before_the_store_is_opened(tmp_path: Path) -> None:

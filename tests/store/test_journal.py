@@ -1,11 +1,13 @@
 """A journal is on disk when `sync` returns, stays within its bound, and is gone when the server has all of it."""
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +15,9 @@ import pytest
 from statusproxy.store import journal as module
 from statusproxy.store.backlog import Entry, Item
 from statusproxy.store.journal import Journal, JournalError
-from statusproxy.store.journal_file import JournalFile
+from statusproxy.store.journal_file import JournalFile, encode_items
 
-from .samples import a_change, a_record, until
+from .samples import a_change, a_record
 
 PLACE = "redis at redis.example:6379/0, keys statusproxy:*"
 
@@ -93,7 +95,7 @@ async def test_those_who_wait_at_the_same_time_share_a_sync_of_the_disk(
         keeper.add(a_record(str(number)))
         waiting.append(asyncio.ensure_future(keeper.journal.sync()))
     await asyncio.gather(*waiting)
-    assert len(syncs) <= 2
+    assert 1 <= len(syncs) <= 2
 
 
 async def test_a_caller_that_leaves_disturbs_nobody(keeper: Keeper, tmp_path: Path) -> None:
@@ -154,6 +156,17 @@ async def test_what_comes_while_it_is_being_removed_is_kept(keeper: Keeper, tmp_
     assert await on_disk(keeper, tmp_path) == [a_record("b")]
 
 
+async def test_what_was_confirmed_before_it_was_written_is_not_written_later(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.add(a_record("a"))
+    await keeper.journal.clear(keeper.journal.added)
+    await keeper.journal.sync()
+    assert not keeper.journal.path.exists()
+    keeper.lacking.clear()
+    keeper.add(a_record("b"))
+    await keeper.journal.sync()
+    assert await on_disk(keeper, tmp_path) == [a_record("b")]
+
+
 async def test_what_an_earlier_process_left_counts_as_held_until_the_server_has_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as (keeper, _):
         keeper.add(a_record("a"))
@@ -185,6 +198,36 @@ async def test_a_session_that_changes_again_and_again_takes_no_more_room(tmp_pat
 
 
 @pytest.mark.usefixtures("small")
+async def test_it_is_rewritten_when_it_has_grown_to_twice_what_matters_and_small_again_once_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, renamed = os.rename, list[object]()
+
+    def noted(*names: Any) -> None:
+        renamed.append(names)
+        rename(*names)
+
+    monkeypatch.setattr(os, "rename", noted)
+    async with opened(tmp_path) as (keeper, _):
+        keeper.add(*(a_record(str(number)) for number in range(50)))
+        await keeper.journal.sync()
+        live = keeper.journal.path.stat().st_size
+        sizes = []
+        for _ in range(120):
+            keeper.journal.add([a_record("0")])
+            await keeper.journal.sync()
+            sizes.append(keeper.journal.path.stat().st_size)
+        assert 2 <= len(renamed) <= 4
+        assert 1.9 * live < max(sizes) < 2.1 * live
+        await keeper.journal.clear(keeper.journal.added)
+        keeper.lacking[:] = [a_record("0")]
+        for _ in range(50):
+            keeper.journal.add([a_record("0")])
+            await keeper.journal.sync()
+            assert keeper.journal.path.stat().st_size < 3_000
+
+
+@pytest.mark.usefixtures("small")
 async def test_beyond_its_limit_the_oldest_of_the_history_go_and_no_session_does(tmp_path: Path) -> None:
     async with opened(tmp_path, limit=20_000) as (keeper, _):
         for number in range(20):
@@ -192,12 +235,31 @@ async def test_beyond_its_limit_the_oldest_of_the_history_go_and_no_session_does
         for number in range(500):
             keeper.add(Entry(a_change("a", at=float(number)), number))
             await keeper.journal.sync()
-            assert keeper.journal.path.stat().st_size < 21_000
+            assert keeper.journal.path.stat().st_size <= 20_000
     items = await found_in(tmp_path)
     assert {item.session for item in items if not isinstance(item, Entry)} == set(map(str, range(20)))
     numbers = [item.number for item in items if isinstance(item, Entry)]
     assert numbers == list(range(numbers[0], 500))
     assert numbers[0] > 0
+    assert [name for name in os.listdir(tmp_path) if "unreadable" in name] == []  # cut at the end of a line
+
+
+@pytest.mark.usefixtures("small")
+async def test_what_is_rewritten_beyond_its_limit_takes_half_of_it_to_grow_from(tmp_path: Path) -> None:
+    async with opened(tmp_path, limit=20_000) as (keeper, _):
+        keeper.add(*(a_record(str(number)) for number in range(20)))
+        keeper.add(*(Entry(a_change("a", at=float(number)), number) for number in range(500)))
+        await keeper.journal.sync()
+        line = len(b"".join(encode_items(keeper.lacking[-1:])))
+        assert 10_000 - line < keeper.journal.path.stat().st_size - len(place_line(keeper)) <= 10_000
+
+
+def place_line(keeper: Keeper) -> bytes:
+    return keeper.journal.path.read_bytes().partition(b"\n")[0] + b"\n"
+
+
+def test_the_bounds_suit_a_disk() -> None:
+    assert (module.LIMIT, module._SMALL) == (134_217_728, 4_194_304)
 
 
 @pytest.mark.usefixtures("small")
@@ -237,16 +299,66 @@ async def test_after_a_failure_all_that_waits_is_written_anew(
         assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b"), a_record("c")]
 
 
+@pytest.mark.parametrize("method", ["sync", "probe"])
 async def test_a_disk_that_failed_just_now_is_not_tried_again_at_once(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    if method == "sync":
+        keeper.add(a_record("a"))
+    use = getattr(keeper.journal, method)
     with monkeypatch.context() as patch:
         failing(patch, "pwrite")
-        keeper.add(a_record("a"))
+        with pytest.raises(JournalError, match="input/output error"):
+            await use()
+    now = 1_004.5
+    with pytest.raises(JournalError, match="input/output error"):
+        await use()  # though it would work
+    now = 1_005.0
+    await use()
+    keeper.add(a_record("b"))
+    await keeper.journal.sync()
+
+
+async def test_before_it_is_open_and_once_it_is_closed_nothing_can_be_written(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    keeper.add(a_record("a"))
+    with pytest.raises(JournalError, match=f"not open: {keeper.journal.path}"):
+        await keeper.journal.sync()
+    await keeper.journal.open()
+    (thread,) = (each for each in threading.enumerate() if each.name.startswith("statusproxy-journal"))
+    await keeper.journal.close()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_told_to_the_next(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper.add(a_record("a"))
+    with monkeypatch.context() as patch:
+        failing(patch, "pwrite")
+        leaving = asyncio.ensure_future(keeper.journal.sync())
+        await asyncio.sleep(0)
+        leaving.cancel()
         with pytest.raises(JournalError):
             await keeper.journal.sync()
-    with pytest.raises(JournalError):
-        await keeper.journal.sync()  # though it would work
+    gc.collect()
+    assert caplog.messages == []
+
+
+async def test_a_write_that_is_cancelled_with_all_else_is_no_error_in_the_log(
+    keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper.add(a_record("a"))
+    syncing = asyncio.ensure_future(keeper.journal.sync())
+    await asyncio.sleep(0)
+    assert keeper.journal._writing is not None
+    keeper.journal._writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await syncing
+    assert caplog.messages == []
 
 
 async def test_one_that_cannot_be_removed_is_removed_by_the_next_call(
@@ -261,6 +373,22 @@ async def test_one_that_cannot_be_removed_is_removed_by_the_next_call(
         assert keeper.journal.holds
     await keeper.journal.clear(keeper.journal.added)
     assert not keeper.journal.path.exists()
+
+
+async def test_one_that_could_not_be_removed_is_replaced_by_what_comes(
+    keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
+    keeper.add(a_record("a"), a_record("a longer one"))
+    await keeper.journal.sync()
+    with monkeypatch.context() as patch:
+        failing(patch, "unlink")
+        with pytest.raises(JournalError):
+            await keeper.journal.clear(keeper.journal.added)
+    keeper.lacking.clear()
+    keeper.add(a_record("b"))
+    await keeper.journal.sync()
+    assert await on_disk(keeper, tmp_path) == [a_record("b")]
 
 
 async def test_a_probe_tells_whether_it_could_be_written_and_leaves_nothing(
@@ -287,7 +415,7 @@ async def test_closing_waits_for_a_write_under_way(tmp_path: Path, monkeypatch: 
     async with opened(tmp_path) as (keeper, _):
         keeper.add(a_record("a"))
         syncing = asyncio.ensure_future(keeper.journal.sync())
-        await until(begun.is_set)
+        assert await asyncio.to_thread(begun.wait, 60)
         closing = asyncio.ensure_future(keeper.journal.close())
         await asyncio.sleep(0)
         go.set()

@@ -1,18 +1,23 @@
 """A journal's file gives back what was written, whatever end its writer came to, and never what is another's."""
 
+import json
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.store import journal_file as journal_file_module
 from statusproxy.store.backlog import Dropped, Entry, Item
+from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.journal_file import Found, JournalFile, encode_items, file_name
 
@@ -112,8 +117,10 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("precious")
     (tmp_path / file_name(PLACE)).symlink_to(precious)
+    before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match="symbolic"):
         found_in(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
     assert precious.read_text() == "precious"
 
 
@@ -200,7 +207,139 @@ def test_a_failed_rewrite_leaves_the_old_lines(tmp_path: Path, monkeypatch: pyte
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".journal", ".lock"]
 
 
+@pytest.mark.parametrize("body", [
+    b'put {"format":1}', b"put x", b"of {", b"drop 7", b'drop ["x","a"]', b"drop [1,2,3]", b"log [{},1]",
+    b'log ["x",{"format":1}]', b"log " + b"[" * 100_000,
+])  # fmt: skip
+def test_a_line_that_is_whole_and_says_nothing_of_ours_is_damage(tmp_path: Path, body: bytes) -> None:
+    path = written(tmp_path, a_record("a"), a_record("b"))
+    first, one, *others = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([first, b"%08x %b" % (crc32(body), body), one, *others]))
+    found = found_in(tmp_path)
+    assert (found.items, found.damaged) == ([a_record("a"), a_record("b")], 1)
+
+
+def test_what_is_set_aside_takes_no_other_ones_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "gmtime", lambda: time.struct_time((2026, 1, 15, 19, 7, 6, 3, 15, 0)))
+    names = []
+    for number in range(3):
+        path = written(tmp_path, a_record("a"), a_record("b"))
+        path.write_bytes(path.read_bytes().replace(b'"a"', b'"%d"' % number))
+        aside = found_in(tmp_path).set_aside
+        assert aside is not None
+        assert b'"%d"' % number in aside.read_bytes()
+        names.append(aside.name.removeprefix(path.name))
+        path.unlink()
+    assert names == [".unreadable-20260115T190706Z" + ending for ending in ("", ".2", ".3")]
+
+
+def test_each_line_is_as_an_operator_finds_it_described(tmp_path: Path) -> None:
+    path = written(tmp_path, a_record("a"), Dropped("b", NOW), Entry(a_change("c"), 7))
+    place, put, drop, log, end = path.read_bytes().split(b"\n")
+    assert [line[9:].partition(b" ") for line in (place, drop)] == [
+        (b"of", b" ", json.dumps(PLACE).encode()), (b"drop", b" ", b'[1768504026.5, "b"]'),
+    ]  # fmt: skip
+    assert put[9:] == b"put " + encode(a_record("a")).encode()
+    assert log[9:] == b"log [7," + encode(a_change("c")).encode() + b"]"
+    assert [line[:8] for line in (place, put, drop, log)] == [
+        b"%08x" % crc32(line[9:]) for line in (place, put, drop, log)
+    ]
+    assert end == b""
+
+
+# ---- on disk ----
+
+
+def test_every_write_is_on_disk_when_it_returns_and_no_file_is_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def note(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name.removeprefix(file_name(PLACE)[:-8]))
+
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, note)
+    before = os.listdir("/proc/self/fd")
+    with opened(tmp_path) as (journal, _):
+        synced.clear()
+        journal.append(lines(a_record("a")))
+        assert synced == [".journal", tmp_path.name, ".journal"]
+        synced.clear()
+        journal.append(lines(a_record("b")))
+        assert synced == [".journal"]
+        synced.clear()
+        handles = len(os.listdir("/proc/self/fd"))
+        journal.rewrite(lines(a_record("c")))
+        assert synced == [".new", tmp_path.name, ".new", tmp_path.name]
+        assert len(os.listdir("/proc/self/fd")) == handles
+        assert journal.size == journal.path.stat().st_size
+        synced.clear()
+        journal.remove()
+        journal.remove()
+        assert (synced, journal.size) == ([tmp_path.name], 0)
+        assert len(os.listdir("/proc/self/fd")) == handles - 1
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_what_an_interrupted_rewrite_left_is_no_hindrance(tmp_path: Path) -> None:
+    with opened(tmp_path) as (journal, _):
+        fresh = journal.path.with_suffix(".new")
+        fresh.write_text("x" * 9000)
+        journal.rewrite(lines(a_record("a")))
+        assert not fresh.exists()
+    assert found_in(tmp_path).items == [a_record("a")]
+
+
+def test_a_probe_leaves_nothing_and_a_failing_disk_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as (journal, _):
+        journal.probe()
+        assert list(tmp_path.glob("*.journal")) == []
+
+        def full(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(OSError, match="No space"):
+            journal.probe()
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_torn_end_is_cut_off_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, a_record("a"))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"garbage\nmore\ntorn")
+    with opened(tmp_path) as (journal, found):
+        assert (found.items, journal.size) == ([a_record("a")], len(whole))
+        assert path.read_bytes() == whole
+
+
+def test_long_work_rests_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(time, "sleep", rests.append)
+    assert encode_items([]) == (b"", b"")
+    lines(*[a_record("a")] * 149)
+    assert len(rests) == 2
+    assert 0 < max(rests) < 0.001
+
+
 # ---- whose it is ----
+
+
+def test_one_in_use_is_waited_for_two_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(journal_file_module, "lock_file", lambda _, wait: waits.append(wait))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(StoreInUseError, match=f"^in use: {tmp_path}/redis-.*journal is held by another statusproxy$"):
+        JournalFile.open(tmp_path, PLACE)
+    assert waits == [2.0]
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_the_name_is_legible_and_short() -> None:
+    assert file_name(PLACE) == "redis-redis.example-6379-0-3b9e21f7.journal"
+    assert file_name("redis at -.ä/" + "x" * 100 + ", keys a:*").startswith("redis-" + "x" * 80 + "-")
 
 
 def test_two_processes_never_share_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +386,9 @@ def test_one_that_was_left_behind_is_named_and_one_in_use_is_not(tmp_path: Path)
         journal.append(lines(a_record("a")))
     with opened(tmp_path, used) as (journal, _):
         journal.append(lines(a_record("b")))
+        before = os.listdir("/proc/self/fd")
         assert found_in(tmp_path).others == [tmp_path / file_name(left)]
+        assert os.listdir("/proc/self/fd") == before
 
 
 def test_what_cannot_be_encoded_is_left_out(tmp_path: Path) -> None:

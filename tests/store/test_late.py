@@ -28,6 +28,9 @@ def test_of_two_records_the_newest_knowledge_counts_and_every_sign_of_life() -> 
     assert newest(old, known).known_at == newest(known, old).known_at == NOW + 1
     assert newest(old, known).event == newest(known, old).event == old.event
     assert newest(alive, old) == msgspec.structs.replace(old, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
+    theirs = {"override": None, "event": "other", "channel": "other", "shown_at": 1.0}
+    equal = msgspec.structs.replace(old, alive_at=old.alive_at - 7, alive_lag=7.0, **theirs)
+    assert newest(old, equal) == old
     same = a_record("sales", override=None)
     assert newest(same, old).override is None  # of what is equally new, our own
 

@@ -14,10 +14,41 @@ from statusproxy.store.lease import Lease
 
 def test_a_lock_is_held_by_one_only_and_says_by_whom(path: Path) -> None:
     lock = Lease.take(path, wait=0)
-    with pytest.raises(StoreInUseError, match=rf"held by another statusproxy \(process {os.getpid()}\)"):
+    assert Path(f"{path}.lock").read_text() == f"{os.getpid()}\n"
+    before = handles()
+    with pytest.raises(StoreInUseError) as refused:
+        Lease.take(path, wait=0)
+    assert str(refused.value) == (
+        f"in use: {path} is held by another statusproxy (process {os.getpid()}); two writers would overwrite each "
+        "other's sessions: stop that one, or give this one a state.url of its own"
+    )
+    assert handles() == before
+    Path(f"{path}.lock").write_bytes(b"\xff")
+    with pytest.raises(StoreInUseError, match="is held by another statusproxy; two writers"):
         Lease.take(path, wait=0)
     lock.release()
     Lease.take(path, wait=0).release()
+
+
+def handles() -> list[str]:
+    """The files that are open."""
+    return os.listdir("/proc/self/fd")
+
+
+def test_what_was_taken_is_let_go_of_whole_and_the_file_is_for_this_user_only(path: Path) -> None:
+    path.touch()
+    lock_file = Path(f"{path}.lock")
+    lock_file.write_text("what a longer number left\n")
+    lock_file.chmod(0o644)
+    before = handles()
+    lease = Lease.take(path, wait=0)
+    held_files = handles()
+    assert lease.renew()  # it is there: nothing is made anew
+    assert handles() == held_files
+    assert lock_file.stat().st_mode & 0o777 == 0o600
+    assert lock_file.read_text() == f"{os.getpid()}\n"
+    lease.release()
+    assert handles() == before
 
 
 def test_a_lock_notices_that_its_file_is_gone(path: Path) -> None:
@@ -45,9 +76,11 @@ def test_a_lock_on_a_file_deleted_meanwhile_is_taken_again(path: Path, monkeypat
             deleted[0].unlink()
 
     monkeypatch.setattr(fcntl, "flock", slow)
+    before = handles()
     lock = Lease.take(path, wait=0)
     assert not lock.lost()
     lock.release()
+    assert handles() == before
 
 
 def test_a_file_system_without_locks_is_an_error_and_leaves_no_open_file(
@@ -82,7 +115,9 @@ def test_with_its_lock_file_deleted_nobody_else_becomes_the_writer(path: Path) -
     held(path).release()
 
 
-def test_a_lock_file_that_another_holds_is_not_taken_from_it(path: Path) -> None:
+def test_a_lock_file_that_another_holds_is_not_taken_from_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: raise_assertion())  # nobody is waited for
+    before = handles()
     lease = held(path)
     Path(f"{path}.lock").unlink()
     with Path(f"{path}.lock").open("w") as file:
@@ -90,13 +125,55 @@ def test_a_lock_file_that_another_holds_is_not_taken_from_it(path: Path) -> None
         assert not lease.renew()
     assert lease.renew()
     lease.release()
+    assert handles() == before
+
+
+@pytest.mark.parametrize("error", [errno.EIO, None])
+def test_a_database_file_that_cannot_be_held_leaves_no_open_file(
+    path: Path, error: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.touch()
+    flock, calls = fcntl.flock, iter(range(9))
+
+    def partly(handle: int, how: int) -> None:
+        if next(calls):
+            raise BlockingIOError if error is None else OSError(error, "")
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", partly)
+    before = handles()
+    with pytest.raises(StoreInUseError if error is None else OSError):
+        Lease.take(path, wait=0)
+    assert handles() == before
+
+
+def test_one_that_holds_the_database_file_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = held(path)
+    Path(f"{path}.lock").unlink()
+    monkeypatch.setattr(time, "sleep", lambda _: first.release())
+    Lease.take(path, wait=60).release()
+
+
+def test_one_that_holds_a_new_database_file_is_not_waited_for_by_a_running_proxy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = held(path)
+    path.unlink()
+    monkeypatch.setattr(time, "sleep", lambda _: raise_assertion())
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(StoreInUseError):
+            lease.hold()
+    lease.release()
 
 
 def test_a_new_database_file_is_held_too(path: Path) -> None:
     lease = held(path)
     path.unlink()
     path.touch()
+    before = len(handles())
     lease.hold()
+    assert len(handles()) == before
     Path(f"{path}.lock").unlink()
     with pytest.raises(StoreInUseError):
         Lease.take(path, wait=0)

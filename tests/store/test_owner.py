@@ -1,11 +1,13 @@
 """The mark of a holder: read by others, and telling a dead process from a living one."""
 
+import io
 import subprocess
 import sys
 
 import pytest
 from msgspec.structs import replace
 
+from statusproxy.store import owner
 from statusproxy.store.owner import Owner, boot_id
 
 
@@ -52,6 +54,43 @@ def test_a_process_that_ended_is_gone(dead: Owner) -> None:
 
 def test_a_later_process_with_the_same_number_is_another_one() -> None:
     assert replace(Owner.new(), started="1").is_gone()
+
+
+def test_what_cannot_be_compared_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not replace(Owner.new(), started=None).is_gone()
+    assert replace(Owner.new(), pid=1, started="x").is_gone()
+    assert not replace(Owner.new(), pid=0, started="x").is_gone()
+    mine = replace(Owner.new(), started="1")
+
+    def refuse(path: str, *_: str, **__: str) -> object:
+        if not path.endswith("boot_id"):
+            raise OSError
+        return open(path)
+
+    monkeypatch.setattr(owner, "open", refuse, raising=False)
+    assert not mine.is_gone()
+
+
+def test_a_process_is_told_by_when_it_started_whatever_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = b" ".join(b"%d" % number for number in range(50))
+    monkeypatch.setattr(owner, "open", lambda *_, **__: io.BytesIO(b"7 (a) (b) 9) " + fields), raising=False)
+    monkeypatch.setattr(owner, "boot_id", lambda: "boot")
+    assert Owner.new().started == "19"
+
+
+@pytest.mark.parametrize("said", ["\n", None, b"\xff"])
+def test_a_boot_that_has_no_name_is_not_known(said: str | bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: str, encoding: str = "ascii") -> io.TextIOWrapper:
+        if said is None:
+            raise OSError
+        return io.TextIOWrapper(io.BytesIO(said if isinstance(said, bytes) else said.encode()), encoding)
+
+    monkeypatch.setattr(owner, "open", opened, raising=False)
+    assert boot_id() is None
+
+
+def test_of_what_is_no_mark_only_the_beginning_is_told() -> None:
+    assert str(Owner.decode(b"x" * 81)) == repr(b"x" * 80)
 
 
 def test_nothing_is_known_of_a_process_elsewhere(dead: Owner) -> None:

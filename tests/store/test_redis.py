@@ -8,10 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,17 +25,18 @@ from statusproxy.status.model import Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
-from statusproxy.store.backlog import Batch
+from statusproxy.store import redis_hold
+from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.base import StoreOptions
-from statusproxy.store.batch_writer import Timing
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
-from statusproxy.store.redis import RedisTiming
-from statusproxy.store.redis_errors import is_starting
+from statusproxy.store.redis import RedisBackend
+from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Link
+from tests.proxy.loop_clock import LoopClock
 
-from .redis_server import RedisServer, RedisStore, redis_store, running
+from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, overridden, until
 
 
@@ -59,6 +63,27 @@ async def opened(place: Place, **options: Any) -> AsyncIterator[tuple[RedisStore
         await store.close()
 
 
+def a_backend(place: Place, **options: Any) -> RedisBackend:
+    """A backend without a writer, for what it does by itself."""
+    store = redis_store(place, **options)
+    return store.backend
+
+
+def noted_refusals(monkeypatch: pytest.MonkeyPatch, where: type, name: str) -> asyncio.Event:
+    """Set once a method of that name raised."""
+    refused, method = asyncio.Event(), getattr(where, name)
+
+    async def noting(*arguments: Any, **options: Any) -> Any:
+        try:
+            return await method(*arguments, **options)
+        except Exception:
+            refused.set()
+            raise
+
+    monkeypatch.setattr(where, name, noting)
+    return refused
+
+
 async def sessions_in(place: Place) -> list[str]:
     async with opened(place) as (_, records):
         return sorted(record.session for record in records)
@@ -72,12 +97,12 @@ async def put(store: RedisStore, *sessions: str) -> None:
 
 
 async def test_what_was_saved_survives_kill_9_of_the_server(server: RedisServer) -> None:
-    # The mark lives on with the server, and our process does too.
-    async with opened(server.place, mark_lifetime=0.2) as (store, _):
+    async with opened(server.place) as (store, _):
         await store.save([overridden("sales")], [], [a_change("sales")])
         server.stop(signal.SIGKILL)
     server.start()
-    await asyncio.sleep(0.2)
+    with server.client() as client:  # the mark lives on with the server, and our process does too
+        assert client.delete(f"{server.place.prefix}owner")
     async with opened(server.place) as (store, records):
         assert records == [overridden("sales")]
         assert await store.history(None, 9) == [a_change("sales")]
@@ -207,15 +232,21 @@ async def test_a_server_that_lost_its_memory_gets_it_back(server: RedisServer) -
     assert await sessions_in(server.place) == ["a", "b", "c"]
 
 
-async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer) -> None:
-    async with opened(server.place, answer_limit=0.05, save_limit=0.1, close_limit=0.05) as (store, _):
+async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer, loop_clock: LoopClock) -> None:
+    async with opened(server.place) as (store, _):
         await put(store, "before")
         server.tell(signal.SIGSTOP)
+        saving = asyncio.ensure_future(put(store, "sales"))
+        await loop_clock.move(LIMIT + 1)
         with pytest.raises(StoreError, match="no answer"):
-            await put(store, "sales")
+            await saving
+        reading = asyncio.ensure_future(store.history(None, 9))
+        await loop_clock.move(LIMIT + 1)
         with pytest.raises(StoreError, match=r"no (answer|connection)"):
-            await store.history(None, 9)
-        await store.close()
+            await reading
+        closing = asyncio.ensure_future(store.close())
+        await loop_clock.move(LIMIT + 1)
+        await closing
     server.tell(signal.SIGCONT)
 
 
@@ -323,17 +354,11 @@ async def test_a_server_that_is_just_starting_is_waited_for(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await stored_then_away(server, a_record("sales"))
-    monkeypatch.setattr(redis_module, "_START_POLL_SECONDS", 0.01)
-    tried: list[BaseException] = []
-
-    def noted(error: BaseException) -> bool:
-        tried.append(error)
-        return is_starting(error)
-
-    monkeypatch.setattr(redis_module, "is_starting", noted)
-    store = redis_store(server.place, open_wait=10)
+    monkeypatch.setattr(redis_hold, "_START_POLL_SECONDS", 0.01)
+    refused = noted_refusals(monkeypatch, Keyspace, "open")
+    store = redis_store(server.place, open_wait=60)
     opening = asyncio.ensure_future(store.open())
-    await until(lambda: bool(tried))
+    await refused.wait()
     server.start()
     assert await opening == [a_record("sales")]
     await store.close()
@@ -352,38 +377,53 @@ async def test_a_second_proxy_is_refused_and_the_first_undisturbed(place: Place)
         assert first.healthy
 
 
-async def test_a_successor_waits_for_its_predecessor_to_leave(place: Place) -> None:
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once somebody was refused the keys; they are asked for again at once."""
+    monkeypatch.setattr(redis_hold, "_LOCK_POLL_SECONDS", 0.001)
+    return noted_refusals(monkeypatch, Keyspace, "take")
+
+
+async def test_a_successor_waits_for_its_predecessor_to_leave(place: Place, refused: asyncio.Event) -> None:
     async with opened(place) as (store, _):
         await put(store, "sales")
-        successor = redis_store(place, lock_wait=10)
+        successor = redis_store(place, lock_wait=60)
         opening = asyncio.ensure_future(successor.open())
-        await asyncio.sleep(0)
+        await refused.wait()
         await store.close()
         assert await opening == [a_record("sales")]
         await successor.close()
 
 
 async def test_a_holder_that_died_elsewhere_is_waited_for_until_its_mark_expires(
-    place: Place, redis_server: RedisServer
+    place: Place, redis_server: RedisServer, refused: asyncio.Event
 ) -> None:
     elsewhere = Owner("x", "other.example", 7, "another kernel", "1")
+    store = redis_store(place, lock_wait=60)
     with redis_server.client() as client:
-        client.set(f"{place.prefix}owner", elsewhere.encode(), px=300)
-    async with opened(place, lock_wait=10) as (store, _):
-        assert store.healthy
+        client.set(f"{place.prefix}owner", elsewhere.encode(), px=60_000)
+        opening = asyncio.ensure_future(store.open())
+        await refused.wait()
+        client.pexpire(f"{place.prefix}owner", 1)
+    await opening
+    assert store.healthy
+    await store.close()
 
 
+@pytest.mark.slow
 async def test_the_mark_is_renewed_while_nothing_happens(place: Place, redis_server: RedisServer) -> None:
-    async with opened(place, mark_lifetime=3) as (store, _):
-        with redis_server.client() as client:
-            left = [client.pttl(f"{place.prefix}owner")]
-            while left[-1] <= left[0]:  # it runs out, and is put off again
-                assert left[-1] > 0
-                await asyncio.sleep(0.01)
-                left.append(client.pttl(f"{place.prefix}owner"))
-        assert store.healthy
+    backend = a_backend(place, mark_lifetime=6)
     with redis_server.client() as client:
+        await backend.open(Backlog(lambda: NOW))
+        assert backend.due_at() == 0.0  # at once: shows whether the server takes writes
+        for _ in range(2):
+            begun = time.monotonic()
+            await backend.upkeep()
+            assert begun + 2 <= backend.due_at() <= time.monotonic() + 2
+            assert 0 < client.pttl(f"{place.prefix}owner") <= 6000
+        await backend.close(Batch())
         assert not client.exists(f"{place.prefix}owner")
+    assert backend.commits == 0
 
 
 async def test_a_proxy_that_lost_the_keys_to_another_writes_nothing_and_says_so(
@@ -460,16 +500,29 @@ async def test_history_is_bounded_by_number(place: Place, monkeypatch: pytest.Mo
         assert [change.at - NOW + 999 * DAY for change in await store.history(None, 9)] == [4, 3, 2]
 
 
-async def test_history_past_its_days_goes_without_a_new_change(place: Place) -> None:
-    now = NOW
-    async with opened(place, clock=lambda: now, prune_every=0, mark_lifetime=0.05) as (
-        store,
-        _,
-    ):
-        await store.save([], [], [a_change("sales")])
-        now += 91 * DAY
-        while await store.history(None, 9):  # noqa: ASYNC110 - the writer's next turn brings it about
-            await asyncio.sleep(0.01)
+async def test_history_past_its_days_goes_with_a_new_change_or_after_a_pause(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, even = NOW, 1_000.0
+    monkeypatch.setattr(redis_module, "time", SimpleNamespace(monotonic=lambda: even))
+    backend = a_backend(place, clock=lambda: now, prune_every=100)
+    await backend.open(Backlog(lambda: now))
+
+    async def kept() -> list[str]:
+        return [change.session for change in await backend.history(None, 9, [])]
+
+    await backend.write(Batch({}, [Entry(a_change("a"), 1)]))
+    now += 91 * DAY
+    await backend.write(Batch({}, [Entry(a_change("b", at=now), 2)]))
+    assert await kept() == ["b"]
+    now += 91 * DAY
+    even += 99
+    await backend.upkeep()
+    assert await kept() == ["b"]  # nothing was written, and it was looked for just now
+    even += 1
+    await backend.upkeep()
+    assert await kept() == []
+    await backend.close(Batch())
 
 
 async def test_history_of_one_session_is_found_among_many_others(place: Place) -> None:
@@ -493,31 +546,18 @@ async def test_a_change_that_cannot_be_read_is_left_out_of_the_history(place: Pl
 # Closing ---------------------------------------------------------------------------------------------------
 
 
-async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place) -> None:
+async def test_an_open_that_is_cancelled_leaves_no_mark(place: Place, refused: asyncio.Event) -> None:
     async with opened(place):
         waiting = asyncio.ensure_future(redis_store(place, lock_wait=60).open())
-        await asyncio.sleep(0.02)
+        await refused.wait()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
     assert await sessions_in(place) == []
 
 
-# Upkeep and the end -----------------------------------------------------------------------------------------
-
-
-async def test_a_server_that_hangs_is_not_waited_for_at_the_end(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_module, "_LEAVE_SECONDS", 0.01)
-    async with opened(server.place) as (store, _):
-        await put(store, "sales")
-        due = store.backend.due_at()
-        await store.backend.upkeep()
-        assert store.backend.due_at() > due  # the mark was renewed
-        server.tell(signal.SIGSTOP)
-        await store.backend.close(Batch())  # returns though nothing is answered
-        server.tell(signal.SIGCONT)
+def test_history_is_kept_for_ninety_days_unless_another_time_is_named() -> None:
+    assert signature(redis_module.redis_store).parameters["history_days"].default == 90
 
 
 def test_what_the_url_names_is_made_with_a_journal_where_one_is_wanted(tmp_path: Path) -> None:
@@ -527,12 +567,6 @@ def test_what_the_url_names_is_made_with_a_journal_where_one_is_wanted(tmp_path:
     kept = redis_module.make_store(place, StoreOptions(journal="j", environ={"STATE_DIRECTORY": str(tmp_path)}))
     assert kept.journal == "ok"
     assert kept._fallback.meanwhile.startswith(f"; until then changes are kept in {tmp_path}/j/redis-h.example-6380")
-
-
-def test_the_pauses_suit_a_server() -> None:
-    timing = RedisTiming()
-    assert timing.answer_limit < Timing().save_limit
-    assert timing.lock_wait > timing.mark_lifetime  # a holder that died elsewhere is waited for
 
 
 # TLS -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import redis.exceptions
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link, raise_first
+from tests.proxy.loop_clock import LoopClock
 
 from .redis_server import RedisServer, running
 
@@ -46,11 +47,14 @@ async def test_user_and_password_are_given_and_a_wrong_one_is_refused(server: Re
         await Link.open(Place("127.0.0.1", server.port, user="proxy", password="wrong"), 2)
 
 
-async def test_a_server_that_says_nothing_is_not_waited_for(server: RedisServer) -> None:
-    link = await Link.open(server.place, 0.01)
+async def test_a_server_that_says_nothing_is_not_waited_for(server: RedisServer, loop_clock: LoopClock) -> None:
+    link = await Link.open(server.place, 60)
     server.tell(signal.SIGSTOP)
+    asking = asyncio.ensure_future(link.ask(("ECHO", "a")))
+    while not asking.done():
+        await loop_clock.move(30)
     with pytest.raises((redis.exceptions.TimeoutError, asyncio.TimeoutError)):
-        await link.ask(("ECHO", "a"))
+        await asking
     server.tell(signal.SIGCONT)
     await link.close()
 

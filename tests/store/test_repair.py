@@ -1,7 +1,9 @@
 """A sound state file made out of a damaged one."""
 
+import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from statusproxy.store.backlog import Entry
@@ -59,9 +61,52 @@ def test_a_file_of_another_version_is_set_aside_and_not_read(path: Path) -> None
 def test_what_was_told_before_is_told_again(path: Path) -> None:
     filled(path)
     first = rebuild(path, "corrupt", NOW)
+    assert first == Damage(
+        NOW, "corrupt", f"{path}.unreadable-20260115T190706Z", len(SESSIONS), pending=True,
+        numbers_from=2 * len(SESSIONS) + 1,
+    )  # fmt: skip
     second = rebuild(path, "corrupt again", NOW + 1)
     database, _ = Database.open(path, NOW)
     assert list(database.notices().values()) == [first, second]
+    database.close()
+
+
+def test_a_directory_in_its_place_is_set_aside_unread(path: Path) -> None:
+    path.mkdir()
+    damage = rebuild(path, "not a file", NOW)
+    assert (damage.sessions, damage.numbers_from) == (0, 1)
+    assert Path(damage.set_aside or "").is_dir()
+    assert readable(path).sessions == set()
+
+
+def test_what_was_acknowledged_meanwhile_is_so_in_the_final_note_and_no_file_stays_open(path: Path) -> None:
+    filled(path)
+    before = os.listdir("/proc/self/fd")
+    damage = rebuild(path, "corrupt", NOW)
+    assert os.listdir("/proc/self/fd") == before
+    database, _ = Database.open(path, NOW)
+    repair = HistoryRepair(1, msgspec.structs.replace(damage, changes=7))
+    repair.acknowledge()
+    while (done := repair.step(database)) is None:
+        pass
+    assert done == msgspec.structs.replace(damage, changes=2 * len(SESSIONS), pending=False, acknowledged=True)
+    repair = HistoryRepair(1, damage)
+    repair.close()
+    repair.close()
+    database.close()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_the_last_page_is_read_with_the_step_that_reaches_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path)
+    damage = rebuild(path, "corrupt", NOW)
+    monkeypatch.setattr("statusproxy.store.repair._PAGES", pages(Path(damage.set_aside or "")) - 1)
+    database, _ = Database.open(path, NOW)
+    repair = HistoryRepair(1, damage)
+    assert repair.step(database) is None
+    done = repair.step(database)
+    assert done is not None
+    assert done.changes == 2 * len(SESSIONS)
     database.close()
 
 

@@ -86,6 +86,64 @@ def test_a_name_taken_meanwhile_is_not_overwritten(path: Path) -> None:
     assert target.read_text() == "somebody's"
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_each_step_is_on_disk_before_the_next_and_no_file_is_left_open(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    steps: list[str] = []
+
+    def noted(name: str) -> None:
+        call = getattr(os, name)
+
+        def note(*arguments: object) -> object:
+            names = [Path(str(each)).name.removeprefix("state.db") for each in arguments]
+            if name == "fsync":
+                names = [Path(f"/proc/self/fd/{arguments[0]}").readlink().name.removeprefix("state.db")]
+            steps.append(" ".join([name, *names]))
+            if name == "link" and not links:
+                raise OSError(errno.EPERM, "no links here")
+            return call(*arguments)
+
+        monkeypatch.setattr(os, name, note)
+
+    path.write_text("old")
+    (tmp_path / "ready").write_text("new")
+    aside = path.with_name("aside")
+    before = os.listdir("/proc/self/fd")
+    for name in ("fsync", "link", "rename", "replace"):
+        noted(name)
+    replace_database(path, tmp_path / "ready", aside)
+    folder = path.parent.name
+    assert [step for step in steps if "-wal" not in step and "-shm" not in step] == [
+        "fsync ready", "link  aside", *([] if links else ["fsync aside"]), f"fsync {folder}", "rename ready .next",
+        f"fsync {folder}", f"fsync {folder}", "replace .next ", f"fsync {folder}",
+    ]  # fmt: skip
+    assert aside.read_text() == "old"
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_what_need_not_be_kept_is_replaced_and_an_unfinished_replacement_finished(path: Path, tmp_path: Path) -> None:
+    family(path, "old")
+    (tmp_path / "ready").write_text("new")
+    replace_database(path, tmp_path / "ready", None)
+    assert [file.read_text() for file in path.parent.iterdir()] == ["new"]
+    Path(f"{path}.next").write_text("newer")
+    Path(f"{path}-wal").write_text("a log")
+    assert finish_replacement(path)
+    assert [file.read_text() for file in path.parent.iterdir()] == ["newer"]
+
+
+def test_an_error_that_is_not_about_links_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    path.write_text("old")
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="no space"):
+        keep_aside(path, path.with_name("aside"))
+    assert not path.with_name("aside").exists()
+
+
 def test_where_nothing_was_begun_there_is_nothing_to_finish(path: Path) -> None:
     assert not finish_replacement(path)
 

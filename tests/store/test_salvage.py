@@ -12,7 +12,7 @@ from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.damage import Damage as Notice
 from statusproxy.store.database import Database
-from statusproxy.store.salvage import highest_number, notices, records
+from statusproxy.store.salvage import highest_number, history, notices, records
 from statusproxy.store.sqlite_images import PageFile
 
 from .damaged import (
@@ -151,6 +151,116 @@ def test_notices_of_earlier_damage_and_the_highest_number_are_found(path: Path) 
     with PageFile(path) as file:
         assert [Notice.decode(payload) for payload in notices(file)] == [notice]
         assert highest_number(file) == 2 * len(SESSIONS)
+
+
+def test_numbers_that_no_row_can_have_are_damage(path: Path) -> None:
+    filled(path, [])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for number in (-1, 0, 1, 7, 2**52 - 1, 2**52, 2**53):
+            payload = encode(a_change(f"s{number}"))
+            connection.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (number, f"s{number}", NOW, payload))
+    with PageFile(path) as file:
+        assert [row.number for row in history(file, 1, 99)] == [1, 7, 2**52 - 1]
+        assert highest_number(file) == 2**52 - 1
+
+
+def test_a_file_without_pages_has_no_rows_and_no_number(path: Path) -> None:
+    path.touch()
+    with PageFile(path) as file:
+        assert (highest_number(file), records(file), notices(file)) == (0, [], [])
+        assert list(history(file, 1, 99)) == []
+
+
+def test_history_is_read_some_pages_at_a_time_to_the_last_one(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    for number in range(6):
+        database.write({}, [Entry(a_change("sales", at=NOW + number, what="x" * 3000))])
+    database.close()
+    with PageFile(path) as file:
+        found = [[row.number for row in history(file, first, 1)] for first in range(1, file.pages + 1)]
+        assert sorted(number for numbers in found for number in numbers) == [1, 2, 3, 4, 5, 6]
+        assert found[-1] == [6]
+        assert list(history(file, file.pages + 1, 9)) == []
+        assert highest_number(file) == 6
+
+
+def test_notices_on_the_last_page_are_found(path: Path) -> None:
+    filled(path, [])
+    database, _ = Database.open(path, NOW)
+    told = [Notice(NOW + number, "x" * 3000, None, number) for number in range(4)]
+    for notice in told:
+        database.note(notice)
+    database.close()
+    with PageFile(path) as file:
+        assert [Notice.decode(payload) for payload in notices(file)] == told
+
+
+def broken_tree(path: Path) -> None:
+    """Leave the pages, and nothing that leads to them."""
+    damage_page(path, 1, noise)
+
+
+def test_without_a_tree_the_newest_state_of_a_session_counts_wherever_it_stands(path: Path) -> None:
+    old, new = path.with_name("old.db"), path
+    ages = [
+        {"heard_at": NOW}, {"heard_at": NOW + 1}, {"released_at": NOW + 2}, {"gateway_said_at": NOW + 3},
+        {"heard_at": NOW + 3, "known_at": NOW + 4},
+    ]  # fmt: skip
+    for newer, fields in enumerate(ages[1:], 1):
+        for order in (1, -1):
+            rows = [encode(a_record("sales", **each)) for each in (ages[newer - 1], fields)][::order]
+            with PageFile(two_versions(old, new, *rows)) as file:
+                (found,) = records(file)
+            assert found == a_record("sales", **fields)
+
+
+def two_versions(one: Path, path: Path, first: str, second: str) -> Path:
+    """A file without a tree in which a session's row stands on two pages."""
+    pages_ = []
+    for row in (first, second):
+        one.unlink(missing_ok=True)
+        filled(one, ["sales"])
+        with closing(sqlite3.connect(one)) as connection, connection:
+            connection.execute("UPDATE records SET payload = ?", (row,))
+        content = one.read_bytes()
+        pages_.append(next(content[at : at + PAGE] for at in range(PAGE, len(content), PAGE) if content[at] == 10))
+    path.write_bytes(zeros(bytes(PAGE)) + pages_[0] + pages_[1])
+    return path
+
+
+def test_the_last_page_of_a_file_without_a_tree_is_read(path: Path) -> None:
+    first, second = (encode(a_record(name)) for name in ("sales", "sales"))
+    with PageFile(two_versions(path.with_name("old.db"), path, first, second)) as file:
+        assert [record.session for record in records(file)] == ["sales"]
+
+
+@pytest.mark.parametrize(("what", "at", "override", "fields", "stays"), [
+    ("forgotten", 0, False, {}, False), ("forgotten", -1, False, {}, True), ("forgotten", 1, True, {}, False),
+    ("released", 0, True, {}, True), ("released", 1, True, {}, False), ("released", 2, True, {}, False),
+    ("released", 9, False, {}, True),
+    ("started", 9, True, {}, True), ("started", 9, False, {}, False),
+    ("started", 9, False, {"released_at": NOW + 9}, True), ("started", 9, False, {"released_at": NOW + 8}, False),
+])  # fmt: skip
+def test_a_row_that_the_newest_change_contradicts_is_dropped(
+    path: Path, what: str, at: float, override: bool, fields: dict[str, float], stays: bool
+) -> None:
+    record = overridden("sales") if override else a_record("sales", **fields)  # the override began at NOW + 1
+    database, _ = Database.open(path, NOW)
+    changes = [
+        a_change("sales", at=NOW - 50),
+        a_change("sales", at=NOW + at, what=what),
+        a_change("other", at=NOW + 99),
+    ]
+    database.write({"sales": record}, [Entry(change) for change in changes])
+    database.close()
+    with closing(sqlite3.connect(path)) as connection, connection:  # a number that no row can have counts for nothing
+        row = (2**52, "sales", NOW, encode(a_change("sales", at=NOW + 50, what="forgotten")))
+        connection.execute("INSERT INTO history VALUES (?, ?, ?, ?)", row)
+    with PageFile(path) as file:
+        assert records(file) == [record]  # the tree leads to it
+    broken_tree(path)
+    with PageFile(path) as file:
+        assert records(file) == ([record] if stays else [])
 
 
 def test_a_row_whose_key_names_another_session_is_not_taken(path: Path) -> None:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Gate:
         monkeypatch.setattr(Database, "write", held)
 
     async def reached(self) -> None:
-        await until(self._reached.is_set)
+        assert await asyncio.to_thread(self._reached.wait, 60)
 
     def open(self) -> None:
         self._free.set()
@@ -153,7 +154,7 @@ async def test_what_was_saved_survives_kill_9(path: Path) -> None:
             await store.open()
             await store.save([a_record("sales")], [], [a_change("sales")])
             print("saved", flush=True)
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
         asyncio.run(main())
     """
@@ -204,8 +205,9 @@ async def test_the_event_loop_runs_on_while_the_disk_is_slow(store: SqliteStore,
 async def test_a_disk_that_never_answers_holds_nobody_for_ever(
     path: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_module, "_CLOSE_LIMIT", 0.1)
-    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.4, close_limit=0.1))
+    # Nothing is answered before the test says so: these limits are only waited for.
+    monkeypatch.setattr(sqlite_module, "_CLOSE_LIMIT", 0.01)
+    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.05, close_limit=0.01))
     await store.open()
     with pytest.raises(StoreError, match="no answer"):
         await put(store, "sales")
@@ -219,6 +221,21 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(
 
 
 # Closing ---------------------------------------------------------------------------------------------------
+
+
+async def test_closing_ends_both_threads(path: Path) -> None:
+    async with opened(path):
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("statusproxy-")]
+        assert {thread.name for thread in threads} >= {"statusproxy-store", "statusproxy-check"}
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_the_times_and_the_days_are_those_that_are_documented() -> None:
+    assert sqlite_module._CLOSE_LIMIT == 5
+    assert signature(sqlite_module.SqliteBackend).parameters["lock_wait"].default == 5
+    assert signature(sqlite_module.sqlite_store).parameters["history_days"].default == 90
 
 
 async def test_after_closing_all_is_in_one_file(path: Path) -> None:
@@ -266,7 +283,7 @@ async def test_a_successor_waits_for_its_predecessor_to_leave(path: Path, store:
     await successor.close()
 
 
-async def test_a_program_that_holds_the_write_lock_is_trouble_that_passes(
+async def test_a_program_that_holds_the_write_lock_is_an_error_that_passes(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await pragma(store, "busy_timeout = 1")
@@ -543,7 +560,7 @@ async def test_files_deleted_at_rest_are_noticed_and_nothing_is_lost_by_a_kill(p
             await until(lambda: store.repairs["deleted"] > 0 and store.healthy)
             await store.history(None, 1)
             print("repaired", flush=True)
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
         asyncio.run(main())
     """
@@ -652,7 +669,7 @@ async def test_a_proxy_whose_files_another_took_over_stops_writing_and_catches_u
     assert await sessions_in(path) == ["before", "meanwhile", "more", "of the second"]
 
 
-# Trouble ---------------------------------------------------------------------------------------------------
+# Errors ----------------------------------------------------------------------------------------------------
 
 
 async def test_a_full_disk_loses_nothing(path: Path, store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -707,7 +724,7 @@ async def test_a_process_that_may_not_write_goes_on_and_catches_up(path: Path) -
     assert await sessions_in(path) == ["before", "kept"]
 
 
-async def test_a_restart_in_trouble_still_reads_what_is_on_disk(path: Path) -> None:
+async def test_a_restart_while_the_disk_fails_still_reads_what_is_on_disk(path: Path) -> None:
     async with opened(path) as (store, _):
         await put(store, "sales")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -763,7 +780,7 @@ async def test_a_file_that_may_only_be_read_is_read_and_told(public_directory: P
         assert (await said(process)).startswith("permission denied: ")
 
 
-async def test_a_directory_that_cannot_be_made_is_trouble_and_not_the_end(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be_made_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     async with opened(tmp_path / "a" / "state.db") as (store, records):
         assert records == []
@@ -810,7 +827,7 @@ async def test_history_is_pruned_while_it_runs_in_steps(path: Path, monkeypatch:
         assert [change.at for change in found] == [NOW + number * DAY for number in (9, 8, 7, 6, 5)]
 
 
-async def test_pruning_that_fails_is_no_trouble(
+async def test_pruning_that_fails_is_no_error(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(*arguments: Any) -> bool:

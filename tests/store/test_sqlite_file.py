@@ -1,8 +1,11 @@
 """The state in its files: taken, opened, and made good again."""
 
+import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,9 @@ import pytest
 from statusproxy.store import replace as replace_module
 from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store.backlog import Entry
+from statusproxy.store.database import Database, UnusableError
 from statusproxy.store.errors import StoreInUseError
-from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming
 
 from .damaged import SESSIONS, damage_page, filled, noise, readable
@@ -20,13 +24,13 @@ from .samples import NOW, a_change, a_record
 LOG = logging.getLogger("test")
 
 
-def a_file(path: Path) -> SqliteFile:
+def a_file(path: Path) -> StateFile:
     upkeep = Upkeep(path, 90, lambda: NOW, LOG, UpkeepTiming())
-    return SqliteFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
+    return StateFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
 
 
 @pytest.fixture
-def file(path: Path) -> Iterator[SqliteFile]:
+def file(path: Path) -> Iterator[StateFile]:
     file = a_file(path)
     file.open(None)
     assert file.database is not None
@@ -40,7 +44,7 @@ def names(path: Path) -> set[str]:
     return {file.name.removeprefix("state.db").partition("-2026")[0] for file in path.parent.iterdir()}
 
 
-def test_all_is_well_where_nothing_happened(file: SqliteFile, path: Path) -> None:
+def test_all_is_well_where_nothing_happened(file: StateFile, path: Path) -> None:
     assert not file.vanished()
     database = file.database
     file.look_after(1)
@@ -49,7 +53,7 @@ def test_all_is_well_where_nothing_happened(file: SqliteFile, path: Path) -> Non
 
 
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
-def test_what_was_deleted_is_saved_from_the_open_files(file: SqliteFile, path: Path, ending: str) -> None:
+def test_what_was_deleted_is_saved_from_the_open_files(file: StateFile, path: Path, ending: str) -> None:
     os.unlink(f"{path}{ending}")
     assert file.vanished()
     file.look_after(1)
@@ -63,7 +67,7 @@ def test_what_was_deleted_is_saved_from_the_open_files(file: SqliteFile, path: P
 
 
 def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
-    file: SqliteFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(5, "input/output error")
@@ -77,7 +81,7 @@ def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
 
 
 def test_a_rescue_for_which_there_is_no_room_is_told_and_the_rest_goes_on(
-    file: SqliteFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "no space left on device")
@@ -91,7 +95,7 @@ def test_a_rescue_for_which_there_is_no_room_is_told_and_the_rest_goes_on(
 
 
 def test_a_lock_file_is_made_anew_and_another_that_holds_it_is_told_of_once(
-    file: SqliteFile, path: Path, caplog: pytest.LogCaptureFixture
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lock = Path(f"{path}.lock")
     lock.unlink()
@@ -105,6 +109,216 @@ def test_a_lock_file_is_made_anew_and_another_that_holds_it_is_told_of_once(
     file.look_after(1)
     file.look_after(1)
     assert len(caplog.records) == 1
+
+
+def test_after_it_set_a_file_aside_too_often_it_leaves_it_in_its_place(path: Path) -> None:
+    file = a_file(path)
+    for times in range(1, 6):
+        path.write_bytes(b"no database, " * 500)
+        file.open(None)
+        assert file.repairs["damaged"] == times
+        file.close()
+    path.write_bytes(b"no database, " * 500)
+    with pytest.raises(UnusableError, match="corrupt"):
+        file.open(None)
+    assert not file.spoilt(corrupt(), {})
+    assert path.read_bytes().startswith(b"no database")
+    assert len([name for name in names(path) if ".unreadable" in name]) == 1
+    file.release()
+
+
+def corrupt(code: int = sqlite3.SQLITE_CORRUPT) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("malformed")
+    error.sqlite_errorcode = code
+    return error
+
+
+def test_only_damage_of_the_content_is_repaired_while_in_use(
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = file.database
+    for error in (corrupt(sqlite3.SQLITE_FULL), OSError(5, "input/output error"), UnusableError("corrupt")):
+        assert not file.spoilt(error, {})
+    assert (file.database, file.repairs["damaged"]) == (database, 0)
+    assert file.spoilt(corrupt(), {"known": a_record("known")})
+    assert (file.database, file.repairs["damaged"]) == (None, 1)
+    assert [record.session for record in file.open(None).records] == ["known"]
+    (aside,) = path.parent.glob("state.db.unreadable-*[0-9Z]")
+    assert caplog.messages == [
+        f"state: {path} is corrupt (malformed); it was set aside as {aside}, a new one is begun with 1 sessions"
+    ]
+
+
+def test_a_repair_that_fails_is_told_and_the_damaged_file_stays(
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(sqlite_file_module, "rebuild", refuse)
+    assert not file.spoilt(corrupt(), {})
+    assert file.database is None
+    assert caplog.messages[0].startswith(f"state: {path} could not be repaired: disk full: {path}: no space left")
+    file.keep_up()  # nothing is open
+    file.look_after(1)
+    assert not file.vanished()
+
+
+def test_a_file_of_a_newer_version_is_set_aside_and_not_read(path: Path) -> None:
+    filled(path, ["sales"])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    assert a_file(path).read().records == []
+    file = a_file(path)
+    assert file.open(None).records == []
+    file.close()
+    file.release()
+
+
+@pytest.mark.parametrize("error", [OSError(13, "permission denied"), corrupt(sqlite3.SQLITE_CANTOPEN)])
+def test_a_file_that_cannot_even_be_read_holds_nothing(
+    path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+
+    def refuse(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sqlite_file_module, "read_only", refuse)
+    assert a_file(path).read().records == []
+
+
+def test_a_damaged_file_whose_pages_cannot_be_read_holds_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path, ["sales"])
+
+    def refuse(_: object) -> None:
+        raise OSError(5, "input/output error")
+
+    damage_page(path, 1, noise)
+    monkeypatch.setattr(sqlite_file_module, "PageFile", refuse)
+    assert a_file(path).read().records == []
+
+
+def test_damage_that_reading_meets_late_costs_only_the_rows_on_its_page(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["sales"])
+
+    def refuse(_: object) -> None:
+        raise corrupt()
+
+    monkeypatch.setattr(sqlite_file_module, "read_only", refuse)
+    assert [record.session for record in a_file(path).read().records] == ["sales"]
+
+
+def test_a_new_directory_is_made_and_its_rows_that_cannot_be_read_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "new" / "state.db"
+    file = a_file(path)
+    held = [file.held]
+    file.open(None)
+    held.append(file.held)
+    file.close()
+    file.release()
+    file.release()
+    assert [*held, file.held] == [False, True, False]
+    filled(path, ["sales", "support"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET payload = '{' WHERE session = 'sales'")
+    file = a_file(path)
+    assert [record.session for record in file.open(None).records] == ["support"]
+    (told,) = caplog.messages
+    assert told == (
+        f"state: the row of session 'sales' in {path} cannot be read; it was moved to the table `rejected`, "
+        "the session starts afresh"
+    )
+    (damage,) = file.notices.values()
+    assert (damage.cause, damage.sessions) == ("damaged in 1 rows (kept in the table `rejected`)", 1)
+    file.close()
+    file.release()
+    caplog.clear()
+    file = a_file(path)
+    file.open(None)
+    assert (len(file.notices), caplog.messages) == (1, [])
+    file.close()
+    file.release()
+
+
+def test_a_log_that_another_program_reads_may_not_be_whole_and_that_is_told(
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.unlink(f"{path}-shm")
+    monkeypatch.setattr(Database, "checkpoint", lambda _: False)
+    file.look_after(7)
+    assert caplog.messages == [
+        f"state: -shm of {path} was deleted or replaced; all 7 sessions are written anew",
+        f"state: another program is reading {path}; its log may not be whole",
+    ]
+
+
+def test_a_backup_that_was_put_in_its_place_is_used_and_what_it_replaced_kept(
+    file: StateFile, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled(tmp_path / "backup.db", ["of the backup"])
+    (tmp_path / "backup.db").replace(path)
+    file.look_after(1)
+    (kept,) = path.parent.glob("state.db.replaced-*[0-9Z]")
+    assert caplog.messages[1:] == [f"state: what the file held before is kept as {kept}"]
+    assert readable(kept).sessions == {"sales"}
+    assert [record.session for record in file.open({}).records] == ["of the backup"]
+    file.written()
+    assert file.repairs == {"damaged": 0, "deleted": 0, "replaced": 1}
+
+
+def test_a_place_that_another_process_took_meanwhile_is_not_taken_back(
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.unlink()
+    Path(f"{path}.lock").unlink()
+    with Path(f"{path}.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        file.look_after(1)
+        (kept,) = path.parent.glob("state.db.rescued-*[0-9Z]")
+        assert not path.exists()
+        assert caplog.messages[1:] == [f"state: what the file held before is kept as {kept}"]
+        with pytest.raises(StoreInUseError):
+            file.open({})
+        assert not file.held
+
+
+def test_a_lock_file_that_is_free_again_is_made_anew_and_told_anew_when_it_is_taken_again(
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = Path(f"{path}.lock")
+    for _ in range(2):
+        lock.unlink()
+        with lock.open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            assert file.vanished()
+            file.look_after(1)
+            file.look_after(1)
+        file.look_after(1)
+        assert not file.vanished()
+    assert [message.partition("; ")[2] for message in caplog.messages] == [
+        "another process holds the new one", "it was made anew",
+    ] * 2  # fmt: skip
+
+
+def test_a_look_puts_off_the_next_one(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(Upkeep, "watched", lambda _: looks.append(1))
+    file.look_after(1)
+    file.keep_up()
+    assert len(looks) == 2
+
+
+def test_closing_stops_the_upkeep_and_can_be_done_twice(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    stops: list[int] = []
+    monkeypatch.setattr(Upkeep, "stop", lambda _: stops.append(1))
+    file.close()
+    file.close()
+    assert (file.database, len(stops)) == (None, 2)
 
 
 def test_a_damaged_file_that_may_not_be_written_is_read_all_the_same(path: Path) -> None:

@@ -14,7 +14,7 @@ from statusproxy.store import sqlite_writer as sqlite_writer_module
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.database import Database
 from statusproxy.store.errors import NotAttachedError
-from statusproxy.store.sqlite_file import SqliteFile
+from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming
 
@@ -26,7 +26,7 @@ LOG = logging.getLogger("statusproxy.store")
 
 def a_writer(path: Path, **timing: float) -> SqliteWriter:
     upkeep = Upkeep(path, 90, lambda: NOW, LOG, UpkeepTiming(**timing))
-    file = SqliteFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
+    file = StateFile(path, lock_wait=0, clock=lambda: NOW, log=LOG, upkeep=upkeep)
     return SqliteWriter(path, file, upkeep, LOG)
 
 
@@ -95,7 +95,7 @@ def test_after_an_error_that_passes_the_connection_is_kept_so_that_history_can_b
     steps: list[Callable[[], None]] = [lambda: writer.write(batch(a_record("a"))), lambda: writer.keep_up(None)]
     for step in steps:
         monkeypatch.setattr(Database, "write", fail)
-        monkeypatch.setattr(SqliteFile, "keep_up", fail)
+        monkeypatch.setattr(StateFile, "keep_up", fail)
         with pytest.raises(sqlite3.OperationalError):
             step()
         assert (writer.file.database is not None) == kept
@@ -159,12 +159,63 @@ def test_files_that_move_with_every_commit_are_given_up_on_and_tried_anew_the_ne
     assert len(commits) == 1 + sqlite_writer_module._RESCUES
 
 
+def test_what_was_rescued_is_counted_once_all_is_in_the_new_files(
+    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(batch(a_record("a")))
+    path.unlink()
+    writer._look_at = 0.0
+    monkeypatch.setattr(Database, "write", lambda *_: raise_(failing(sqlite3.SQLITE_FULL)))
+    with pytest.raises(sqlite3.OperationalError):
+        writer.write(batch(a_record("b")))
+    assert writer.file.repairs == {"damaged": 0, "deleted": 0, "replaced": 0}
+    monkeypatch.undo()
+    writer.write(batch(a_record("b")))
+    writer.write(batch(a_record("c")))
+    assert writer.file.repairs == {"damaged": 0, "deleted": 1, "replaced": 0}
+    assert readable(path).sessions == {"a", "b", "c"}
+
+
+def raise_(error: Exception) -> None:
+    raise error
+
+
+def test_a_commit_puts_off_the_rest_and_a_look_that_found_nothing_does_not(
+    writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[int] = []
+    monkeypatch.setattr(Upkeep, "committed", lambda _: committed.append(writer.commits))
+    writer.write(batch(a_record("a")))
+    writer.write(batch())
+    writer.write(batch(changes=("a",)))
+    assert (committed, writer.commits) == ([1, 2], 2)
+
+
+def test_what_is_known_is_written_anew_once_after_a_new_opening(
+    writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[list[str]] = []
+    write = Database.write
+
+    def noted(database: Database, records: dict[str, Record | None], *arguments: Any) -> list[str]:
+        written.append(sorted(records))
+        return write(database, records, *arguments)
+
+    monkeypatch.setattr(Database, "write", noted)
+    writer.write(batch(a_record("a"), a_record("b")))
+    writer.write(batch("b"))
+    writer.file.close()
+    writer.write(batch(a_record("c")))
+    writer.write(batch(a_record("d")))
+    assert written == [["a", "b"], ["b"], ["a", "c"], ["d"]]
+
+
 def test_the_files_are_looked_at_before_a_commit_unless_that_was_just_done(
     writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, looks = 1_000.0, list[int]()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setattr(SqliteFile, "look_after", lambda _, sessions: looks.append(sessions))
+    monkeypatch.setattr(StateFile, "look_after", lambda _, sessions: looks.append(sessions))
     writer.write(batch(a_record("a")))
     writer.write(batch(a_record("b")))
     now += 0.09
@@ -247,10 +298,10 @@ def test_a_file_that_may_be_set_aside_no_more_stays_in_use(writer: SqliteWriter)
 def test_upkeep_that_meets_damage_repairs_it(writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     writer.write(batch(a_record("a")))
 
-    def broken(_: SqliteFile) -> None:
+    def broken(_: StateFile) -> None:
         raise failing(sqlite3.SQLITE_CORRUPT)
 
-    monkeypatch.setattr(SqliteFile, "keep_up", broken)
+    monkeypatch.setattr(StateFile, "keep_up", broken)
     writer.keep_up(None)
     assert writer.file.repairs["damaged"] == 1
     assert stored_while_open(writer) == {"a"}

@@ -169,7 +169,7 @@ class UpstreamConnection(PacedWriting):
             if sock is None:
                 return True
             self._poll = select.poll()
-            self._poll.register(sock.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+            self._poll.register(sock.fileno(), select.POLLIN)  # errors and a hang-up are told in any case
         return bool(self._poll.poll(0))
 
     def tunnel(self, receive: Callable[[bytes | None], None]) -> None:

@@ -17,6 +17,10 @@ ip address add 172.18.0.2/16 dev whatsapp
 ip address add 203.0.113.20/24 dev world
 printf '203.0.113.10 gateway.example\n203.0.113.20 hub.example\n' >>/etc/hosts
 
+# No name server: who asks for a name that /etc/hosts lacks is told so at once, as by Docker's own. The build host's,
+# which the machine was made with, cannot be reached from here, and `getent hosts` would wait ten seconds for it.
+echo 'nameserver 127.0.0.1' >/etc/resolv.conf
+
 openssl req -quiet -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=a site's own authority" \
   -addext subjectAltName=DNS:gateway.example,DNS:hub.example \
   -keyout /etc/ssl/vps/site.key -out /etc/ssl/vps/site.pem 2>/dev/null \

@@ -60,6 +60,11 @@ async def test_a_coded_body_is_decoded() -> None:
     assert await Stage().decode(gzip.compress(b"[]"), b"gzip") == (b"[]", None)
 
 
+async def test_codings_in_several_fields_are_undone_in_turn() -> None:
+    twice = {b"content-encoding": [b"gzip", b"gzip"]}
+    assert await decode(Stage().exchange, 200, twice, gzip.compress(gzip.compress(b"[]")), LIMIT) == (b"[]", None)
+
+
 @pytest.mark.parametrize("status", [100, 199, 204, 300, 304, 404, 500])
 async def test_an_answer_that_is_no_success_has_no_text_and_nothing_is_wrong(status: int) -> None:
     assert await Stage().decode(b"[]", status=status) == (None, None)

@@ -15,7 +15,7 @@ import pytest
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import Steps
 from statusproxy.proxy.upstream.errors import UpstreamError
-from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 LIST = (
     b'{"success":true,"channels":[{"id":"sales","status":"connected"},{"id":"support","status":"connected"}],"total":2}'
@@ -383,7 +383,7 @@ async def test_an_http_1_0_client_gets_a_length(lost: Running) -> None:
 async def test_polls_on_one_connection_do_not_get_into_each_others_way(lost: Running) -> None:
     client = await lost.connect()
     await client.send(get("/api/channels") * 3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert [(await client.message()).body for _ in range(3)] == [CORRECTED] * 3
 
 
@@ -471,7 +471,7 @@ async def ask_all(proxy: Running, requests: list[bytes]) -> list[Wire]:
         wire = await proxy.connect()
         await wire.send(request)
         wires.append(wire)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while proxy.server.proxy.in_flight < len(requests):  # noqa: ASYNC110 - the loop must turn, no time pass
             await asyncio.sleep(0)
     return wires
@@ -503,6 +503,27 @@ async def test_each_answer_is_corrected_with_the_map_as_it_is_when_it_goes_out(
         slow.go.set()
         answers: list[Message] = [await wire.message() for wire in wires]
         assert [json.loads(one.body)["channels"][0]["status"] for one in answers] == ["disconnected"] * 2
+
+
+async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
+    slow: SlowOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That decides whether it is fresh, also for who joined later."""
+    async with running(tmp_path, slow.url) as proxy:
+        asked: list[float] = []
+        correct = proxy.server.registry.correct
+
+        def note(body: bytes, rule: Any, asked_at: float, session: str | None) -> Any:
+            asked.append(asked_at)
+            return correct(body, rule, asked_at, session)
+
+        monkeypatch.setattr(proxy.server.registry, "correct", note)
+        wires = await ask_all(proxy, [get("/api/channels")] * 2)
+        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        await until(lambda: call.followers == 1)
+        slow.go.set()
+        assert [(await wire.message()).body for wire in wires] == [POLLED] * 2
+        assert asked == [call.asked_at] * 2
 
 
 async def test_other_credentials_make_a_call_of_their_own(slow: SlowOrigin, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ async def test_a_large_answer_that_is_whole_takes_room_for_its_rest() -> None:
     assert await body.read() == bytes(SMALL + 1)
     body.close()
     body.close()
-    assert room.take(2 * SMALL)
+    assert (room.take(2 * SMALL), room.take(1)) == (True, False), "what it took comes back, once"
 
 
 async def test_an_answer_gives_its_connection_back_when_its_last_byte_comes() -> None:
@@ -229,6 +229,16 @@ async def test_a_body_beyond_its_limit_can_still_be_read(whole: bool) -> None:
     if not whole:
         connection.data_received(b"ef")
     assert b"".join([await body.read(), await body.read(), await body.read()]) == b"abcdef"
+
+
+async def test_what_was_collected_before_the_end_takes_room_as_well() -> None:
+    told: list[str] = []
+    connection, body = begun(told, Room(0), head(SMALL + 3) + bytes(SMALL + 1))
+    task = asyncio.create_task(body.collect(2 * SMALL))
+    await asyncio.sleep(0)
+    connection.data_received(b"ab")
+    assert len(await task or b"") == SMALL + 3
+    assert told == [], "there is none: it keeps its connection"
 
 
 async def test_a_whole_body_is_collected_without_a_wait() -> None:

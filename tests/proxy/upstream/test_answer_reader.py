@@ -1,6 +1,7 @@
 """An answer on its way in: who waits for it, what is held of it, and when it is given up."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
 
 class Told:
@@ -73,6 +75,16 @@ async def test_a_body_is_read_as_it_comes_up_to_its_end() -> None:
     assert told.taken == 2
 
 
+async def test_pieces_that_come_before_the_reader_has_its_turn_are_read_together() -> None:
+    answer = reader()
+    task = asyncio.create_task(answer.read())
+    await waiting(task, answer)
+    for piece in (LENGTH, b"ab", b"cd"):
+        answer.feed(piece)
+    answer.wake()
+    assert await task == b"abcd"
+
+
 async def test_the_rest_of_a_body_is_ready_once_all_of_it_is_here() -> None:
     answer = reader()
     answer.feed(LENGTH + b"ab")
@@ -116,12 +128,16 @@ async def test_what_came_before_a_failure_is_read_first() -> None:
         await answer.read()
 
 
-async def test_the_first_failure_counts() -> None:
+async def test_who_waits_learns_of_a_failure_and_the_first_counts() -> None:
     answer = reader()
+    task = asyncio.create_task(answer.head())
+    await waiting(task, answer)
     answer.fail(UpstreamError("client_gone"))
     answer.fail(UpstreamError("gateway_timeout"))
+    await asyncio.sleep(0)
+    assert task.done()
     with pytest.raises(UpstreamError, match="client_gone"):
-        await answer.head()
+        await task
 
 
 async def test_nothing_fails_behind_a_whole_answer() -> None:
@@ -145,6 +161,17 @@ async def test_chunks_that_are_too_much_for_one_turn_are_read_in_several() -> No
         await answer.read()
 
 
+async def test_who_waits_is_woken_by_the_next_turn_of_reading() -> None:
+    answer = reader()
+    answer.feed(CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1))
+    assert await answer.read() == b"x" * CHUNKS_AT_ONCE
+    task = asyncio.create_task(answer.read())
+    await waiting(task, answer)
+    answer.go_on()
+    await asyncio.sleep(0)
+    assert (task.done(), await task) == (True, b"x")
+
+
 async def test_the_gateway_has_to_wait_while_much_is_held_and_never_once_the_answer_is_whole() -> None:
     answer = reader()
     answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * HIGH_WATER))
@@ -164,6 +191,7 @@ async def test_an_answer_is_overdue_by_the_time_for_what_is_waited_for() -> None
     assert answer.overdue(now() + 11, request_done=True)
     answer.feed(LENGTH)
     await task
+    assert not answer.overdue(now() + 99, request_done=True), "nobody waits any more"
     body = asyncio.create_task(answer.read())
     await waiting(body, answer)
     assert not answer.overdue(now() + 19, request_done=False)
@@ -193,26 +221,31 @@ async def test_without_a_limit_nothing_is_overdue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("came", "lost_by", "code"),
+    ("came", "lost_by", "told"),
     [
-        (b"", None, "gateway_closed"),
-        (LENGTH[:9], None, "gateway_closed"),
-        (LENGTH + b"ab", None, "gateway_bad_answer"),
-        (b"HTTP/1.1 200 OK\r\n\r\nab", ConnectionResetError(), "gateway_bad_answer"),
+        (b"", None, ("gateway_closed", "gateway_closed", False)),
+        (LENGTH[:9], None, ("gateway_closed", "gateway_closed", True)),
+        (LENGTH + b"ab", None, ("gateway_bad_answer", "gateway_bad_answer", True)),
+        (
+            b"HTTP/1.1 200 OK\r\n\r\nab",
+            RESET,
+            ("gateway_bad_answer", "gateway_bad_answer: the other side closed the connection", True),
+        ),
         (b"HTTP/1.1 200 OK\r\n\r\nab", None, None),
-        (LENGTH + b"abcd", ConnectionResetError(), None),
+        (LENGTH + b"abcd", RESET, None),
     ],
 )
 async def test_the_end_of_the_connection_is_the_end_of_an_answer_that_has_no_other(
-    came: bytes, lost_by: Exception | None, code: str | None
+    came: bytes, lost_by: Exception | None, told: tuple[str, str, bool] | None
 ) -> None:
-    told, answer = Told(), reader()
-    answer.whole = told.take
+    whole, answer = Told(), reader()
+    answer.whole = whole.take
     if came:
         answer.feed(came)
     answer.finish(lost_by)
-    assert (answer.error.code if answer.error is not None else None) == code
-    assert (answer.complete, told.taken) == (code is None, int(code is None))
+    error = answer.error
+    assert ((error.code, str(error), error.answered) if error is not None else None) == told
+    assert (answer.complete, whole.taken) == (told is None, int(told is None))
 
 
 async def test_who_waits_for_a_body_up_to_the_connection_s_end_learns_of_it() -> None:
@@ -247,3 +280,18 @@ async def test_another_exchange_may_follow_a_whole_answer_that_keeps_the_connect
     answer.feed(came)
     assert answer.reusable() is reusable
     assert (answer.error, answer.whole) == (None, None)
+
+
+async def test_no_exchange_follows_while_somebody_still_waits_or_where_the_one_before_failed() -> None:
+    answer = reader()
+    task = asyncio.create_task(answer.read())
+    await waiting(task, answer)
+    answer.feed(LENGTH + b"abcd")
+    assert not answer.reusable()
+    assert await task == b"abcd"
+    assert answer.reusable()
+    failed = reader()
+    failed.feed(b"HTTP/1.1 200 OK\r\n\r\n")
+    failed.fail(UpstreamError("client_gone"))
+    failed.finish(None)
+    assert not failed.reusable()

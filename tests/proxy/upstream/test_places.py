@@ -1,5 +1,6 @@
 """Places at the gateway: never too many, in order, nobody forgotten, whatever happens in whatever order."""
 
+import random
 from dataclasses import dataclass, field
 
 import pytest
@@ -153,6 +154,21 @@ def test_what_those_who_gave_up_left_behind_is_swept() -> None:
     assert sum(map(len, places._queues)) + sum(map(len, places._parked.values())) < 200
     leave(places, last)
     assert not any(places._queues)
+
+
+@pytest.mark.parametrize("total", [1, 2], ids=["waiting for any place", "waiting for a place of its client"])
+def test_those_who_are_left_after_a_sweep_are_served_in_order(total: int) -> None:
+    places, served = UpstreamPlaces(total, 0, 1), list[Asked]()
+    asked = [ask(places, served) for _ in range(200)]
+    for holder in asked[:20]:
+        give_back(places, holder)
+    staying = sorted(random.Random(1).sample(range(21, 200), 20))
+    for number in set(range(21, 200)) - set(staying):
+        leave(places, asked[number])
+    assert sum(map(len, places._queues)) + sum(map(len, places._parked.values())) < 150, "it was swept"
+    for _ in staying:
+        give_back(places, served[-1])
+    assert served[21:] == [asked[number] for number in staying]
 
 
 class Model(RuleBasedStateMachine):

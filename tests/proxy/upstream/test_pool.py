@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,8 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import OK, PATIENCE, Origin, Wire, get, running, until
+from tests.proxy.held_origin import Held
+from tests.proxy.loop_clock import LoopClock
 from tests.proxy.upstream.fake_transport import FakeTransport
 
 
@@ -183,43 +186,43 @@ async def test_a_connection_taken_and_given_back_unused_is_kept(pool: Pool) -> N
 
 
 async def test_one_client_cannot_hold_all_places_and_what_it_has_too_many_waits_or_is_told(
-    origin: Origin, tmp_path: Path
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
     """Slow requests of one address leave room for others', and for its own lists and webhooks."""
-    let_go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            request = await origin.take(wire)
-            if request.target == b"/slow":
-                await let_go.wait()
-            await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin, b"/slow")
     limits = {"upstream_connections": 8, "reserved": 2, "per_client": 3}
-    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "300ms"}) as proxy:
+    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "5s"}) as proxy:
         slow = [await proxy.connect() for _ in range(5)]
         for wire in slow[:3]:
             await wire.send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
         await origin.received(3)
-        assert (await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.1"))).status == 503
+        await slow[4].send(get("/", "X-Forwarded-For: 203.0.113.1"))
+        await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
+        await loop_clock.move(6)
+        assert (await slow[4].message()).status == 503
         assert (await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.2"))).status == 200
         assert (await proxy.ask(get("/api/channels", "X-Forwarded-For: 203.0.113.1"))).status == 200
         event = get("/v1/webhooks/receive", "X-Forwarded-For: 203.0.113.1", method="POST", body=b"{}")
         assert (await proxy.ask(event)).status == 200
         await slow[3].send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
         await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
-        let_go.set()
+        held.let_go.set()
         assert [(await wire.message()).status for wire in slow[:4]] == [200] * 4
 
 
-async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(origin: Origin, tmp_path: Path) -> None:
+async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     origin.script = silent
     limits = {"upstream_connections": 4, "reserved": 1}
-    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "300ms"}) as proxy:
+    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "5s"}) as proxy:
+        pool = proxy.server.proxy.site.pool
         wires = [await proxy.connect() for _ in range(5)]
         for number, wire in enumerate(wires):
             await wire.send(get("/slow", f"X-Forwarded-For: 203.0.113.{number}"))
+            await until(lambda number=number: pool.in_use + pool.waiting == number + 1)  # type: ignore[misc]
+        await until(lambda: origin.connections == 3)
+        await loop_clock.move(6)
         assert [(await wires[n].message()).status for n in (3, 4)] == [503, 503]
         origin.script = origin.serve
         assert (await proxy.ask(get("/api/channels"))).status == 200
@@ -353,6 +356,112 @@ async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anythin
     another.idle_limit = -1.0
     pool._sweep(loop)
     assert [pool.idle, another.closed, pool._sweeper] == [0, True, None]
+
+
+async def idle_ones(pool: Pool, count: int) -> list[UpstreamConnection]:
+    """So many connections that are idle now, as far as the pool keeps them; the first was given back first."""
+    connections = [await pool.acquire() for _ in range(count)]
+    for connection in connections:
+        exchange(connection)
+    for connection in connections:
+        pool.release(connection)
+    return connections
+
+
+async def test_who_asks_for_nothing_else_has_an_ordinary_place_without_a_look_at_the_connection(
+    made: list[FakeTransport],
+) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=2, reserved=1))
+    connections = [await pool.acquire(), await pool.acquire(reserved=True)]
+    for connection in connections:
+        exchange(connection)
+        pool.release(connection)
+    assert [pool.take(), pool.take()] == [connections[1], None]
+    pool.abort()
+
+
+async def test_no_more_idle_connections_are_kept_than_allowed(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits(idle=1))
+    await idle_ones(pool, 2)
+    assert (pool.idle, [transport.ended for transport in made]) == (1, ["", "aborted"])
+    pool.abort()
+
+
+async def test_an_idle_connection_that_is_lost_is_forgotten(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits())
+    for connection in await idle_ones(pool, 2):
+        connection.connection_lost(None)
+    assert pool.idle == 0
+    pool.abort()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_pool_that_is_closed_closes_what_is_idle_and_looks_after_what_is_at_work(
+    made: list[FakeTransport], busy: bool
+) -> None:
+    pool = Pool(Address(), UpstreamLimits())
+    await idle_ones(pool, 2)
+    sweeper = pool._sweeper
+    assert sweeper is not None
+    if busy:
+        await pool.acquire()
+    pool.close()
+    assert (pool.closed, pool.idle, [transport.ended for transport in made]) == (
+        True,
+        0,
+        ["aborted", "" if busy else "aborted"],
+    )
+    assert (sweeper.cancelled(), pool._sweeper) == ((False, sweeper) if busy else (True, None))
+    pool.abort()
+    assert [transport.ended for transport in made] == ["aborted"] * 2
+    sweeper.cancel()
+
+
+async def test_a_pool_that_is_broken_off_is_closed_as_well(made: list[FakeTransport]) -> None:
+    pool = Pool(Address(), UpstreamLimits())
+    await idle_ones(pool, 2)
+    pool.abort()
+    assert (pool.closed, pool.idle, [transport.ended for transport in made]) == (True, 0, ["aborted"] * 2)
+
+
+async def test_an_idle_connection_is_closed_before_another_is_opened_in_its_place(
+    made: list[FakeTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    await idle_ones(pool, 1)
+    opened: list[int] = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(made[0], "abort", lambda: loop.call_soon(lambda: opened.append(len(made))))
+    await pool.acquire(fresh=True)
+    assert (opened, len(made)) == ([1], 2)
+    pool.abort()
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "every"), [(120.0, 300.0, 1.0), (2.0, 300.0, 0.5), (None, 0.4, 0.1), (None, None, 1.0)]
+)
+async def test_the_sweep_comes_often_enough_for_the_shortest_limit(
+    made: list[FakeTransport], head: float | None, body: float | None, every: float
+) -> None:
+    later: list[float] = []
+
+    class Loop:
+        def time(self) -> float:
+            return 0.0
+
+        def call_later(self, delay: float, *_: object) -> None:
+            later.append(delay)
+
+    loop: Any = Loop()
+    pool = Pool(Address(), UpstreamLimits(response_head=head, response_body=body))
+    connection = await pool.acquire()
+    pool._sweep(loop)
+    exchange(connection)
+    pool.release(connection)
+    pool._sweep(loop)
+    pool.abort()
+    pool._sweep(loop)
+    assert later == [every, every], "while any connection is at work or idle"
 
 
 # ---- whatever happens, in whatever order ----

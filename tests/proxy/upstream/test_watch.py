@@ -19,9 +19,13 @@ from tests.proxy.harness import Origin, get, running, until
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(watch, "PAUSE", 0.01)
+def listening(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -38,6 +42,7 @@ def about(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
     return [(one.levelno, one.getMessage()) for one in caplog.records if "the gateway http" in one.getMessage()]
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_gateway_that_is_down_at_start_is_told_and_so_is_its_return(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, manager: socket.socket
 ) -> None:
@@ -61,6 +66,7 @@ async def test_a_gateway_that_is_down_at_start_is_told_and_so_is_its_return(
     await origin.stop()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_gateway_that_goes_down_later_is_told_by_the_first_request_that_meets_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -79,6 +85,7 @@ async def test_a_gateway_that_goes_down_later_is_told_by_the_first_request_that_
     await origin.stop()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_gateway_that_works_is_asked_once_and_nothing_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -93,13 +100,103 @@ async def test_a_gateway_that_works_is_asked_once_and_nothing_is_told(
     await origin.stop()
 
 
-async def test_a_full_pool_does_not_mean_that_the_gateway_is_gone() -> None:
-    class Full:
-        async def acquire(self, *, fresh: bool) -> None:
-            raise UpstreamError("overloaded", "no upstream connection is free")
+class Gateway:
+    """A pool that connects or fails as the test says, and the watch over it, whose pauses end when the test says."""
 
-    watch = GatewayWatch(lambda: _as_pool(Full()), lambda: "http://gateway.example", lambda: None)
-    assert await watch._look() is None
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.error: UpstreamError | None = None
+        self.looks: list[bool] = []
+        """For each, whether a fresh connection was asked for."""
+        self.closed = 0
+        self.pauses: list[float] = []
+        self.told: list[str | None] = []
+        self.watch = GatewayWatch(
+            lambda: _as_pool(self), lambda: "http://gateway.example", lambda: self.told.append(self.watch.error)
+        )
+        self._over = asyncio.Event()
+        self._sleep = asyncio.sleep
+        monkeypatch.setattr(asyncio, "sleep", self._pause)
+
+    async def acquire(self, *, fresh: bool) -> Gateway:
+        self.looks.append(fresh)
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def abort(self) -> None:
+        self.closed += 1
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._over.clear()
+        await self._over.wait()
+
+    async def turns(self) -> None:
+        """Let the watch come to where it waits."""
+        for _ in range(5):
+            await self._sleep(0)
+
+    async def pause_over(self) -> None:
+        self._over.set()
+        await self.turns()
+
+
+async def test_it_is_tried_until_it_answers_and_from_then_on_only_when_a_request_could_not_reach_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = Gateway(monkeypatch)
+    gateway.error = UpstreamError("gateway_unreachable", "connection refused")
+    gateway.watch.start()
+    await gateway.turns()
+    assert (len(gateway.looks), gateway.pauses, gateway.told) == (1, [3.0], ["connection refused"])
+    await gateway.pause_over()
+    assert len(gateway.looks) == 2
+    gateway.error = None
+    await gateway.pause_over()
+    assert (len(gateway.looks), gateway.told) == (3, ["connection refused", None])
+    await gateway.pause_over()
+    assert len(gateway.looks) == 3, "it answers"
+    gateway.watch.failed()
+    await gateway.turns()
+    assert len(gateway.looks) == 4
+    await gateway.pause_over()
+    assert len(gateway.looks) == 4, "one look for one failure"
+    for _ in range(2):
+        gateway.watch.failed()
+        await gateway.turns()
+    assert len(gateway.looks) == 5, "not two within a pause"
+    await gateway.pause_over()
+    assert len(gateway.looks) == 6
+    gateway.watch.close()
+    await gateway.turns()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert (gateway.looks, gateway.closed, gateway.pauses) == ([True] * 6, 4, [3.0] * 6)
+    assert about(caplog) == [
+        (
+            logging.WARNING,
+            "the gateway http://gateway.example cannot be reached: connection refused; it is tried again every 3 s",
+        ),
+        (NOTICE, "the gateway http://gateway.example can be reached"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "why"),
+    [
+        ("gateway_unreachable", "connection refused", "connection refused"),
+        ("gateway_name_unknown", "name not known: gateway", "name not known: gateway"),
+        ("gateway_tls_failed", "no TLS", "no TLS"),
+        ("gateway_connect_slow", "", "no answer in time"),
+        ("overloaded", "no upstream connection is free", None),
+    ],
+)
+async def test_only_a_failure_to_connect_means_that_it_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch, code: str, detail: str, why: str | None
+) -> None:
+    """A full pool does not: requests are under way."""
+    gateway = Gateway(monkeypatch)
+    gateway.error = UpstreamError(code, detail)
+    assert await gateway.watch._look() == why
 
 
 async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,16 +204,23 @@ async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypa
         async def acquire(self, *, fresh: bool) -> None:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(watch, "PATIENCE", 0.0)
+    given: list[float | None] = []
+    timeout = asyncio.timeout
+
+    def at_once(seconds: float | None) -> asyncio.Timeout:
+        given.append(seconds)
+        return timeout(0.0)
+
+    monkeypatch.setattr(asyncio, "timeout", at_once)
     look = GatewayWatch(lambda: _as_pool(Slow()), lambda: "http://gateway.example", lambda: None)
-    assert await look._look() == "no answer in time"
+    assert (await look._look(), given) == ("no answer in time", [5.0])
 
 
 def test_another_reason_is_passed_on_and_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
     told: list[str | None] = []
     look = GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: told.append(look.error))
-    for trouble in ("connection refused", "connection refused", "no route to host"):
-        look._note(trouble)
+    for why in ("connection refused", "connection refused", "no route to host"):
+        look._note(why)
     assert told == ["connection refused", "no route to host"]
     assert len(about(caplog)) == 1
 
