@@ -9,6 +9,7 @@ import msgspec
 
 from statusproxy.admin.client import pretty
 from statusproxy.assembly import sender_policy
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exchange_report import Kind
@@ -59,6 +60,9 @@ class Request:
 
 def play(settings: Settings, request: Request) -> Results:
     """Everything that is asked for, in the order in which a proxy would see it. Raises UsageError."""
+    missing = missing_for_webhooks(settings.webhooks)
+    if missing is not None:
+        raise UsageError(missing)
     where = site(settings, sender_policy)
     if request.path is not None and where.webhook(request.path).kind is not Kind.WEBHOOK:
         raise UsageError(f"--path: no webhook of the configuration has this path; {_known(settings, webhooks=True)}")

@@ -33,9 +33,9 @@ class Site:
         return self.webhooks.match(_METHOD, _target(path))
 
     def answer(self, path: str | None) -> Match[ChannelRule]:
-        """The corrected route of a path; without a path the first that is configured without a session in it."""
+        """The corrected route of a path; without a path the first that is a list."""
         if path is None:
-            path = next((one.path for one in self.settings.channels if SESSION not in one.path), "")
+            path = next((one.path for one in self.settings.channels if SESSION not in one.path and not one.one), "")
         return self.channels.match(_METHOD, _target(path))
 
 

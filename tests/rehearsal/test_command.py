@@ -122,6 +122,13 @@ def test_a_list_beyond_the_proxy_s_limit_is_not_corrected(folder: Path) -> None:
     assert (results.lists[0].failure, results.lists[0].route, results.exit_code) == ("too-large", "/list", 1)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statusproxy.rehearsal.command.missing_for_webhooks", lambda webhooks: "install it")
+    with pytest.raises(UsageError, match="install it"):
+        run(events=["lost"])
+
+
 SECRET = "example-secret"
 BODIES = [
     {"event": "connection.update", "instance": "a", "data": {"state": "close"}, "apikey": SECRET, "server_url": SECRET},
