@@ -10,8 +10,8 @@ import msgspec
 from statusproxy.admin.client import pretty
 from statusproxy.assembly import sender_policy
 from statusproxy.config.packages import missing_for_webhooks
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings
+from statusproxy.config.templates import SESSION
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.rehearsal import answers, files, releases
 from statusproxy.rehearsal.captures import CaptureError, Delivery, deliveries

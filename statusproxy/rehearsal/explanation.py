@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Event, Sessions, Settings, Webhook
+from statusproxy.config.templates import SESSION
 from statusproxy.config.units import format_duration
 from statusproxy.rehearsal.elements import Element
 from statusproxy.rehearsal.messages import Member

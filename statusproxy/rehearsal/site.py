@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings, Webhook
+from statusproxy.config.templates import SESSION
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.proxy.routes import Match, Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy
