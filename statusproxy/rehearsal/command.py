@@ -108,9 +108,10 @@ def _list(where: Site, name: str, body: bytes, route: str | None, sessions: Sess
     found = where.answer(route)
     if found.entry is None:
         raise UsageError(f"--route: no corrected route has this path; {_known(where.settings, webhooks=False)}")
+    shown = found.template or ""
     if len(body) > where.settings.limits.corrected:
-        return ListResult(source=name, route=found.entry.source, failure="too-large")
-    return answers.correct(body, name, found.entry, found.session, sessions, now)
+        return ListResult(source=name, route=shown, failure="too-large")
+    return answers.correct(answers.Answer(body, name, shown, found.entry, found.session), sessions, now)
 
 
 def _scan(settings: Settings, request: Request, body: bytes, sessions: SessionMap, now: float) -> QrResult:
