@@ -165,6 +165,8 @@ def _rehearsed(config: Path | None, preset: str | None) -> Settings:
     """The settings to try: the file's, or those of a preset alone, for which no gateway is needed."""
     if preset is None:
         return load(config, None, environment())
+    if "/" in preset or preset.endswith(".yaml"):  # a file, wherever the configuration file is
+        preset = str(Path(preset).absolute())
     if config is None:
         return load(os.devnull, {"preset": preset}, {}, gateway="http://gateway.example")
     return load(config, {"preset": preset}, environment())
