@@ -1,0 +1,117 @@
+"""What was learned so far: the shapes of events by their possible names, and of answers by their routes. Bounded."""
+
+from typing import Final
+
+from statusproxy.learning import members, words
+from statusproxy.learning.lists import Answers
+from statusproxy.learning.shapes import Ids, Shape, may_keep
+from statusproxy.status.fields import Path
+
+_GROUPS: Final = 96
+"""Kinds of events that are told apart."""
+
+_MEMBERS: Final = 160
+"""Members of one kind of event."""
+
+_CANDIDATES: Final = 3
+"""Members of one event that may hold its name: the event is noted under each."""
+
+_PATHS: Final = 32
+
+NAMELESS: Final[Path] = ()
+"""Stands for the member that names the event, where none was found."""
+
+
+class Group(Shape):
+    """Events that hold one value in the member `by`."""
+
+    def __init__(self, ids: Ids, by: Path) -> None:
+        super().__init__(ids, _MEMBERS)
+        self.by = by
+        self.name: str | None = None
+        """That value, where it may be kept."""
+
+
+class Observation:
+    """The shapes of the events and answers that were seen."""
+
+    def __init__(self) -> None:
+        self.ids = Ids()
+        self.events = 0
+        self.all = Shape(self.ids, 2 * _MEMBERS)
+        """All events together."""
+        self.groups: dict[tuple[Path, int], Group] = {}
+        self.left_out = 0
+        """Events of kinds beyond those that are told apart."""
+        self.paths: dict[str, int] = {}
+        """How many events came on each webhook's path, as that is configured."""
+        self.forms: dict[str, int] = {}
+        """How many events came in a form, by the form's member."""
+        self.answers = Answers(self.ids)
+
+    def event(self, document: object, path: str | None = None, form: str | None = None, now: float | None = None) -> None:
+        """Take in an event. `path` is the webhook's, as configured; `now` our clock where it came just now."""
+        if type(document) is not dict or not document:
+            return
+        self.events += 1
+        for table, key in ((self.paths, path), (self.forms, form)):
+            if key is not None and (key in table or len(table) < _PATHS):
+                table[key] = table.get(key, 0) + 1
+        self._learn_ids(document)
+        self.all.add(document, now)
+        for by, value in _candidates(document) or [(NAMELESS, "")]:
+            key = (by, self.ids.hash(value))
+            group = self.groups.get(key)
+            if group is None:
+                if len(self.groups) >= _GROUPS:
+                    self.left_out += 1
+                    continue
+                group = self.groups[key] = Group(self.ids, by)
+            group.add(document, now)
+            if group.name is None and by and may_keep(value, by[-1], group.count, self.ids):
+                group.name = value
+
+    def answer(self, route: str, document: object, *, written: bool = False) -> bool:
+        """Take in the answer of a route, whether it was worth it; `written`: the route was written by a person."""
+        before = len(self.ids.seen)
+        taken = self.answers.add(route, document, written=written)
+        if len(self.ids.seen) != before:
+            for hashed in self.answers.new_ids:
+                self._forget(hashed)
+        return taken
+
+    def _learn_ids(self, document: object) -> None:
+        for holder in (document, *_inner(document)):
+            for name, value in list(holder.items())[:100]:
+                if type(value) is str and value and members.is_id(name):
+                    hashed = self.ids.add(value)
+                    if hashed is not None:
+                        self._forget(hashed)
+
+    def _forget(self, hashed: int) -> None:
+        self.all.forget(hashed)
+        self.answers.forget(hashed)
+        for group in self.groups.values():
+            group.forget(hashed)
+            if group.name is not None and not words.is_known(group.name) and self.ids.holds(group.name):
+                group.name = None
+
+
+def _inner(document: dict[str, object]) -> list[dict[str, object]]:
+    return [value for value in list(document.values())[:50] if isinstance(value, dict)]
+
+
+def _candidates(document: dict[str, object]) -> list[tuple[Path, str]]:
+    """Members that may hold the event's name, with their values; the likeliest first."""
+    found: list[tuple[int, int, Path, str]] = []
+    for holder, node in [((), document), *(((key,), value) for key, value in list(document.items())[:50])]:
+        if not isinstance(node, dict) or not all(map(words.is_name, holder)):
+            continue
+        for name, value in list(node.items())[:50]:
+            if type(value) is not str or not words.is_name(name) or "." in name or members.is_private(name):
+                continue
+            if not (words.is_known(value) or words.is_word(value)):
+                continue
+            place = members.rank(name, members.EVENTS)
+            found.append((place, len(holder), (*holder, name), value))
+    return [(path, value) for *_, path, value in sorted(found)[:_CANDIDATES]]

@@ -1,0 +1,248 @@
+"""The shape of documents: which members there are, and what kind of value stands in each; counts and words, no values.
+
+A value is remembered as a keyed hash, to tell few distinct values from many and to find the ids of a list again. The
+key is drawn at random and never leaves the process. A text stands here in the clear only where it is a word (`words`).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from typing import Final, final
+
+from statusproxy.learning import members, times, words
+from statusproxy.status.fields import Array, Path, fold_id
+
+ANY: Final = "*"
+"""In place of a key that is no name, such as an id or a number."""
+
+DISTINCT: Final = 16
+"""Distinct values that are told apart in one member; beyond, there are "many"."""
+
+FEW: Final = 12
+"""Distinct values of a member that holds words: a state has no more."""
+
+OFTEN: Final = 3
+"""How often a word that the vocabulary lacks must have come before it is kept in the clear."""
+
+_DEEPEST: Final = 6
+_MEMBERS: Final = 200
+"""Members of one document that are looked at."""
+
+_CHILDREN: Final = 60
+"""Members of an object beyond which its keys are no names."""
+
+_IDS: Final = 5_000
+
+
+@final
+class Ids:
+    """Which values are ids, by keyed hashes: nothing that is one may be kept as a word or a name."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(16)
+        self.seen: set[int] = set()
+        """Values of members that hold ids, and ids of lists."""
+        self.listed: set[int] = set()
+        """Ids of lists."""
+
+    def hash(self, text: str) -> int:
+        """A text's keyed hash, folded as ids are compared."""
+        folded = fold_id(text[:512]).encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(folded, key=self._key, digest_size=8).digest(), "big")
+
+    def add(self, text: str, *, listed: bool = False) -> int | None:
+        """Note an id; its hash where it was not known as one before."""
+        hashed = self.hash(text)
+        if listed and len(self.listed) < _IDS:
+            self.listed.add(hashed)
+        if hashed in self.seen or len(self.seen) >= _IDS:
+            return None
+        self.seen.add(hashed)
+        return hashed
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is an id, or has one as a part."""
+        return any(self.hash(part) in self.seen for part in _parts(text))
+
+
+@final
+class Word:
+    """One value of a member: how often it came, and the text where that may be kept."""
+
+    __slots__ = ("count", "text")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.text: str | None = None
+
+
+@final
+class Member:
+    """What stood in one member."""
+
+    __slots__ = ("count", "false", "hashes", "listed", "many", "others", "texts", "times", "true")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.texts = 0
+        """How often it held a text or a number, which can be an id or a word."""
+        self.true = 0
+        self.false = 0
+        self.others = 0
+        """How often it held an object, an array or null."""
+        self.times: times.Times | None = None
+        self.hashes: dict[int, Word] = {}
+        self.many = False
+        """Whether there were more than `DISTINCT` values."""
+        self.listed = 0
+        """How often an id of a list stood there, as far as the list came before."""
+
+    @property
+    def words(self) -> dict[str, int]:
+        """Words and how often each came, the most frequent first; none where there are too many values for words."""
+        if self.many or len(self.hashes) > FEW:
+            return {}
+        kept = {word.text: word.count for word in self.hashes.values() if word.text is not None}
+        return dict(sorted(kept.items(), key=lambda each: (-each[1], each[0])))
+
+    @property
+    def hidden(self) -> int:
+        """How many distinct values are not kept in the clear."""
+        return len(self.hashes) - len(self.words)
+
+    def share_of(self, ids: frozenset[int] | set[int]) -> float:
+        """Which share of its values are among these ids."""
+        if not self.texts:
+            return 0.0
+        found = sum(word.count for hashed, word in self.hashes.items() if hashed in ids)
+        return (max(found, self.listed) if ids else 0) / self.texts
+
+
+class Shape:
+    """The members of documents of one kind, by path."""
+
+    def __init__(self, ids: Ids, limit: int) -> None:
+        """`limit` bounds the members remembered."""
+        self.count = 0
+        self.members: dict[Path, Member] = {}
+        self.left_out = 0
+        """Members that came when the limit was reached."""
+        self._ids = ids
+        self._limit = limit
+
+    def add(self, document: object, now: float | None) -> None:
+        """Take in one document; `now` is our clock, None where nobody knows when it came."""
+        self.count += 1
+        for path, value in walk(document, self._ids):
+            member = self.members.get(path)
+            if member is None:
+                if len(self.members) >= self._limit:
+                    self.left_out += 1
+                    continue
+                member = self.members[path] = Member()
+            self._note(member, path[-1], value, now)
+
+    def _note(self, member: Member, name: str, value: object, now: float | None) -> None:
+        member.count += 1
+        if type(value) is bool:
+            if value:
+                member.true += 1
+            else:
+                member.false += 1
+            return
+        if type(value) is not str and type(value) is not int and type(value) is not float:
+            member.others += 1
+            return
+        member.texts += 1
+        time = times.read(value, now)
+        if time is not None:
+            member.times = times.Times() if member.times is None else member.times
+            member.times.add(time)
+            member.many = True  # times are no words, and no two are the same
+            return
+        if member.many and not self._ids.listed:
+            return
+        text = str(value)[:512]
+        hashed = self._ids.hash(text)
+        if hashed in self._ids.listed:
+            member.listed += 1
+        word = member.hashes.get(hashed)
+        if word is None:
+            if member.many or len(member.hashes) >= DISTINCT:
+                member.many = True
+                for each in member.hashes.values():
+                    each.text = None
+                return
+            word = member.hashes[hashed] = Word()
+        word.count += 1
+        if word.text is None and type(value) is str and may_keep(value, name, word.count, self._ids):
+            word.text = value
+
+    def forget(self, hashed: int) -> None:
+        """Forget words and names that have turned out to be an id, or to hold one."""
+        for member in self.members.values():
+            for word in member.hashes.values():
+                if word.text is not None and not words.is_known(word.text) and self._is(word.text, hashed):
+                    word.text = None
+        for path in [path for path in self.members if any(self._is_key(step, hashed) for step in path)]:
+            kept = tuple(ANY if self._is_key(step, hashed) else step for step in path)
+            self.members.setdefault(kept, self.members[path])
+            del self.members[path]
+
+    def _is(self, text: str, hashed: int) -> bool:
+        return any(self._ids.hash(part) == hashed for part in _parts(text))
+
+    def _is_key(self, step: str, hashed: int) -> bool:
+        return not words.is_known(step) and self._ids.hash(step) == hashed
+
+
+def may_keep(text: str, name: str, count: int, ids: Ids) -> bool:
+    """Whether a text of the member `name`, which came `count` times, may be kept in the clear."""
+    if members.is_private(name):
+        return False
+    if words.is_known(text):
+        return True
+    return count >= OFTEN and members.holds_words(name) and words.is_word(text) and not ids.holds(text)
+
+
+def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
+    """Every member with its path, outermost first, as far as is looked; keys that are no names read `ANY`.
+
+    Of an array only the first element is looked at, under `0`.
+    """
+    left = _MEMBERS
+    waiting: list[tuple[Path, object]] = [((), document)]
+    for holder, node in waiting:  # grows while it is walked
+        if isinstance(node, Array):
+            node = [node.first]
+        if type(node) is list:
+            if node and type(node[0]) is dict and len(holder) < _DEEPEST:
+                waiting.append(((*holder, "0"), node[0]))
+            continue
+        if type(node) is not dict:
+            continue
+        named = len(node) <= _CHILDREN
+        for key, value in node.items():
+            left -= 1
+            if left < 0:
+                return
+            path = (*holder, key if named and is_kept_name(key, ids) else ANY)
+            yield path, value
+            if type(value) in _HOLDERS or isinstance(value, Array):
+                if len(path) < _DEEPEST:
+                    waiting.append((path, value))
+
+
+_HOLDERS: Final = frozenset({dict, list})
+
+
+def is_kept_name(key: str, ids: Ids) -> bool:
+    """Whether a member's name may be kept: it is a name, and no id."""
+    return words.is_name(key) and (words.is_known(key) or not ids.holds(key))
+
+
+def _parts(text: str) -> Iterator[str]:
+    yield text
+    for separator in ".:/-":
+        if separator in text:
+            yield from text.split(separator)
