@@ -1,21 +1,51 @@
 """Captured traffic as documents: files of JSON, JSON lines or forms, each line a body or an object that holds one."""
 
 import json
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
+from statusproxy.learning.draft import draft
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import unpack
 from statusproxy.status.fields import parse
 
-LARGEST: Final = 256 * 1024 * 1024
-"""Bytes of a capture."""
+_PATH: Final = re.compile(r"/[A-Za-z0-9_.~{}*:/-]*", re.ASCII)
 
 _BODIES: Final = ("body", "payload_raw", "request_body")
 
 
 class CaptureError(Exception):
     """A file holds nothing that can be read as events or lists."""
+
+
+def draft_from(captures: Sequence[Path], path: str | None, lists: Sequence[Path], routes: Sequence[str]) -> str:
+    """The draft preset by files of events and of answers; `path` is the webhook's, `routes` those of `lists`.
+
+    Raises `CaptureError` where one holds nothing to learn from, and `OSError` where one cannot be read.
+    """
+    if len(routes) != len(lists):
+        raise CaptureError("write one --route for each --list: the path that was asked, such as /api/sessions")
+    for written in (path, *routes):
+        if written is not None and not _PATH.fullmatch(written):
+            raise CaptureError(
+                "--path and --route are paths such as /api/sessions/{session}, without a host or a query"
+            )
+    seen = Observation()
+    for file, route in zip(lists, routes, strict=True):  # first: they tell what an id is
+        _naming(file, learn_list, seen, file.read_bytes(), route)
+    for file in captures:
+        _naming(file, learn_events, seen, file.read_bytes(), path)
+    return draft(seen)
+
+
+def _naming(file: Path, learn: Callable[..., object], *arguments: object) -> None:
+    try:
+        learn(*arguments)
+    except CaptureError as error:
+        raise CaptureError(f"{file}: {error}") from None
 
 
 def learn_events(seen: Observation, content: bytes, path: str | None = None) -> int:
@@ -25,7 +55,7 @@ def learn_events(seen: Observation, content: bytes, path: str | None = None) -> 
     """
     count = 0
     for body in _bodies(content):
-        unpacked = unpack(body)
+        unpacked = unpack(body, sys.maxsize)
         if unpacked is None:
             continue
         for document in unpacked.documents:

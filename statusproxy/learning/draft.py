@@ -14,7 +14,7 @@ _LISTED: Final = 30
 """Event names that one comment lists."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)
-_SPECIAL: Final = frozenset("null true false yes no on off y n".split())
+_SPECIAL: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 _HEAD: Final = """\
 # A draft preset, made by `statusproxy learn` from {events} events and {answers} answers.
@@ -31,15 +31,23 @@ _WEBHOOKS: Final = """\
 
 def draft(seen: Observation) -> str:
     """The draft, as YAML. It holds names, words and counts: no id, no number and no text of the traffic."""
+    return "".join(pieces(seen))
+
+
+def pieces(seen: Observation) -> Iterator[str]:
+    """The draft in pieces, each the work of some milliseconds; between them more may be learned."""
     answers = sum(shape.answers for shape in seen.answers.routes.values())
-    parts = [_HEAD.format(events=seen.events, answers=answers), _webhooks(seen)]
+    yield _HEAD.format(events=seen.events, answers=answers) + "\n"
+    yield _webhooks(seen)
     if seen.events:
         by = guesses.event_member(seen)
-        parts += [_dialect(seen, by), _events(seen, by)]
+        yield "\n" + _dialect(seen, by) + "\n"
+        yield from _events(seen, by)
     else:
-        parts.append("# events: none came. TODO: is `webhooks` right, and the sender trusted? `statusproxy doctor` tells.\n")
-    parts += [_channels(seen), _RECONNECT]
-    return "\n".join(parts)
+        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? `statusproxy doctor` tells.\n"
+    yield "\n"
+    yield from _channels(seen)
+    yield "\n" + _RECONNECT
 
 
 _RECONNECT: Final = """\
@@ -77,7 +85,9 @@ def _dialect(seen: Observation, by: Path) -> str:
         mark = "  time: " + _paths([path]) if number == 0 else f"  # or {_path(path)}:"
         lines.append(f"{mark}    # {', '.join(sorted(stated.forms))}; in {stated.count} events; {far}\n")
     if usable and usable[0][1].times is not None and _is_far(usable[0][1].times):
-        lines.append("  # TODO: far from our clock. If that is always so, the gateway writes local time: `clock: own`\n")
+        lines.append(
+            "  # TODO: far from our clock. If that is always so, the gateway writes local time: `clock: own`\n"
+        )
     if not usable:
         lines.append("  time: []    # no member holds a time with its zone\n")
     ids = guesses.event_ids(seen)
@@ -98,26 +108,38 @@ def _is_far(stated: times.Times) -> bool:
     return stated.lowest is not None and stated.highest is not None and (stated.lowest < -300 or stated.lowest > 600)
 
 
-def _events(seen: Observation, by: Path) -> str:
+def _events(seen: Observation, by: Path) -> Iterator[str]:
     found = guesses.groups(seen, by)
-    rules: list[str] = []
+    begun = False
     silent: list[Group] = []
     transient = guesses.transient_names(group.name for group in found if group.name is not None)
+    yield "# Which events tell of a session's connection.\n"
+    undecided: list[str] = []
     for group in found:
         rule = None if group.name is None else _rule(seen, group, by, is_transient=group.name in transient)
         if rule is None:
             silent.append(group)
+            yield ""
+        elif rule.startswith("  #"):
+            undecided.append(rule)
         else:
-            rules.append(rule)
-    lines: list[str] = ["# Which events tell of a session's connection.\n"]
-    if rules:
-        lines += ["events:\n", *rules]
-    else:
-        lines.append("# TODO: no event with a word that is known to mean lost or found. A rule looks like this:\n")
-        lines.append("# events:\n#   - event: NAME\n#     session: [session]\n#     state: [status]\n")
-        lines.append("#     disconnected: [WORD]\n#     connected: [WORD]\n")
-    lines += _silent(silent, by)
-    return "".join(lines)
+            yield rule if begun else f"events:\n{rule}"
+            begun = True
+    if not begun:
+        yield _NO_EVENTS
+    yield from undecided
+    yield from _silent(silent, by)
+
+
+_NO_EVENTS: Final = """\
+# TODO: no event came with a word that is known to mean lost or found. A rule looks like this:
+# events:
+#   - event: NAME
+#     session: [session]
+#     state: [status]
+#     disconnected: [WORD]
+#     connected: [WORD]
+"""
 
 
 def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> str | None:
@@ -138,11 +160,14 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
         return head + session + _state(decided[0], others=states)
     if says is not None:
         return head + session + f"    means: {says.value}    # TODO: guessed by the name\n"
-    text = head + session + "".join(
-        f"    state: {_paths([state.path])}    # {_counts(state.words)}\n" for state in states[:1]
+    text = (
+        head
+        + session
+        + "".join(f"    state: {_paths([state.path])}    # {_counts(state.words)}\n" for state in states[:1])
     )
-    return "  # TODO: what do its words mean? Then take out the `#`, and write them under disconnected and connected:\n" + (
-        "".join(f"  # {line.removeprefix('  ')}\n" for line in text.splitlines())
+    return (
+        "  # TODO: what do its words mean? Then take out the `#`, and write them under disconnected and connected:\n"
+        + ("".join(f"  # {line.removeprefix('  ')}\n" for line in text.splitlines()))
     )
 
 
@@ -178,7 +203,9 @@ def _state(state: guesses.State, others: list[guesses.State]) -> str:
             lines.append(f"    {key}: {_flow(found)}    # TODO: guessed\n")
     unknown = state.meaning(None)
     if unknown:
-        lines.append(f"    # TODO: what do these mean? Left out, they say nothing: {_counts(_of(state.words, unknown))}\n")
+        lines.append(
+            f"    # TODO: what do these mean? Left out, they say nothing: {_counts(_of(state.words, unknown))}\n"
+        )
     if state.hidden:
         lines.append(f"    # {_values(state.hidden)} there not shown: no plain word, or seen too rarely\n")
     lines.extend(
@@ -203,16 +230,23 @@ def _silent(silent: list[Group], by: Path) -> Iterator[str]:
         yield f"# {_times(hidden)} without a name.\n"
 
 
-def _channels(seen: Observation) -> str:
-    routes = seen.answers.routes
-    if not routes:
-        return "# channels: TODO: no answer with a list of sessions came by. Ask for the list through the proxy.\n"
+def _channels(seen: Observation) -> Iterator[str]:
+    if not seen.answers.routes:
+        yield "# channels: TODO: no answer with a list of sessions came by. Ask for the list through the proxy.\n"
+        return
     told = guesses.told_ids(seen)
-    blocks = [_channel(route, shape, told) for route, shape in routes.items()]
-    good = [text for text, whole in blocks if whole]
-    lines = ["# The answers that are corrected.\n", *(["channels:\n"] if good else []), *good]
-    lines += [text for text, whole in blocks if not whole]
-    return "".join(lines)
+    begun = False
+    others: list[str] = []
+    yield "# The answers that are corrected.\n"
+    for route, shape in list(seen.answers.routes.items()):
+        text, is_whole = _channel(route, shape, told)
+        if is_whole:
+            yield text if begun else f"channels:\n{text}"
+            begun = True
+        else:
+            others.append(text)
+            yield ""
+    yield from others
 
 
 def _channel(route: str, shape: ListShape, told: set[int]) -> tuple[str, bool]:
@@ -239,7 +273,9 @@ def _channel(route: str, shape: ListShape, told: set[int]) -> tuple[str, bool]:
     how = ", ".join(f"{share:.0%} in events" for path, share in ids if path in best and share)
     lines.append(f"    id: {_paths(best or [('id',)])}    # {how or 'TODO: guessed by its name'}\n")
     seen_words = f"; {_counts(words)}" if words else ""
-    lines.append(f"    set: {{{', '.join(f'{name}: {value}' for name, value in sets.items())}}}    # TODO: guessed{seen_words}\n")
+    lines.append(
+        f"    set: {{{', '.join(f'{name}: {value}' for name, value in sets.items())}}}    # TODO: guessed{seen_words}\n"
+    )
     kept = [word for word in words if meaning(word) is not Meaning.CONNECTED]
     found = [word for word in words if meaning(word) is Meaning.CONNECTED]
     if kept:

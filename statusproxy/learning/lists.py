@@ -1,6 +1,7 @@
 """The shapes of the gateway's answers: where a list of sessions stands, its ids, and the words of its states."""
 
 from typing import Final
+from urllib.parse import unquote
 
 from statusproxy.learning import members, words
 from statusproxy.learning.shapes import Ids, Shape
@@ -8,8 +9,10 @@ from statusproxy.status.fields import Path, lookup, usable_text
 
 _ROUTES: Final = 24
 _MEMBERS: Final = 80
-_ELEMENTS: Final = 100
+_ELEMENTS: Final = 50
 """Elements of a list that are looked at."""
+_IDS: Final = 500
+"""Elements whose ids are noted."""
 _DEEPEST: Final = 2
 
 
@@ -45,33 +48,32 @@ class Answers:
 
     def __init__(self, ids: Ids) -> None:
         self.routes: dict[str, ListShape] = {}
-        self.new_ids: list[int] = []
-        """Hashes of the ids that the last answer brought."""
         self._ids = ids
 
-    def add(self, route: str, document: object, *, written: bool) -> bool:
-        """Take in an answer, if there is a list of objects in it or the route is about one session."""
-        self.new_ids = []
+    def add(self, route: str, document: object, *, written: bool) -> tuple[bool, set[int]]:
+        """Take in an answer, if there is a list of objects in it or the route is about one session.
+
+        Gives whether it was taken in, and the ids in it that show something that is kept to be an id.
+        """
         route = route if written else self.template(route)
         found = find_list(document)
         one = found is None and "{session}" in route and type(document) is dict
         if not one and found is None:
-            return False
+            return False, set()
         where, elements = found if found is not None else ((), [document])
-        if not one:
-            self._learn_ids(elements)
+        revealed = set() if one else self._learn_ids(elements)
         shape = self.routes.get(route)
         if shape is None or (shape.path, shape.one) != (where, one):
             if shape is None and len(self.routes) >= _ROUTES:
-                return False
+                return False, revealed
             shape = self.routes[route] = ListShape(self._ids, where, one=one)
         shape.take(elements)
-        return True
+        return True, revealed
 
-    def forget(self, hashed: int) -> None:
-        """Forget words that have turned out to be an id."""
+    def forget(self, ids: set[int]) -> None:
+        """Forget words and names that have turned out to be ids."""
         for shape in self.routes.values():
-            shape.forget(hashed)
+            shape.forget(ids)
 
     def template(self, target: str) -> str:
         """A request's path without its query, with `{session}` for an id and `{_}` for what nobody knows."""
@@ -79,21 +81,20 @@ class Answers:
         return "/".join(map(self._segment, path.split("/")))
 
     def _segment(self, segment: str) -> str:
-        if not segment or segment in ("{session}", "{_}") or words.is_known(segment):
+        segment = unquote(segment)
+        if not segment or words.is_known(segment):
             return segment
         return "{session}" if self._ids.hash(segment) in self._ids.seen else "{_}"
 
-    def _learn_ids(self, elements: list[object]) -> None:
-        elements = elements[:_ELEMENTS]
+    def _learn_ids(self, elements: list[object]) -> set[int]:
+        elements = elements[:_IDS]
+        found = set()
         for path in _id_paths(elements):
-            values = [usable_text(lookup(each, path)) for each in elements]
-            known = sum(value is not None and self._ids.hash(value) in self._ids.seen for value in values)
-            if members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS) or known:
-                for value in values:
-                    if value is not None:
-                        hashed = self._ids.add(value, listed=True)
-                        if hashed is not None:
-                            self.new_ids.append(hashed)
+            values = [value for each in elements if (value := usable_text(lookup(each, path))) is not None]
+            named = members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS)
+            if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
+                found |= {self._ids.add(value, listed=True) for value in values}
+        return {hashed for hashed in found if hashed is not None}
 
 
 def find_list(document: object, where: Path = ()) -> tuple[Path, list[object]] | None:

@@ -2,29 +2,39 @@
 
 from typing import Final
 
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 #: Where an event's name, a session, a state may stand: the likeliest first.
-EVENTS: Final = tuple(
-    "event eventtype eventname type datatype action topic hook kind evt ev what trigger evento tipo acao".split()
+EVENTS: Final = _names(
+    "event eventtype eventname type datatype action topic hook kind evt ev what trigger evento tipo acao"
 )
-SESSIONS: Final = tuple(
-    "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account accountid"
-    " client clientid bot botid line lineid box boxid tenant sessao canal instancia user userid username name id".split()
+SESSIONS: Final = _names(
+    "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account"
+    " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia user userid username"
+    " name id"
 )
-STATES: Final = tuple(
+STATES: Final = _names(
     "state status connectionstate connectionstatus connection phase condition sessionstatus newstate newstatus"
-    " currentstate laststate estado situacao health mode st".split()
+    " currentstate laststate estado situacao health mode st"
 )
-FLAGS: Final = frozenset("connected isconnected loggedin isloggedin online isonline active alive authenticated ready up".split())
-OWN: Final = frozenset("fromme isfromme self own isown outgoing sentbyme byme ismine".split())
+FLAGS: Final = frozenset(
+    _names("connected isconnected loggedin isloggedin online isonline active alive authenticated ready up")
+)
+OWN: Final = frozenset(_names("fromme isfromme self own isown outgoing sentbyme byme ismine"))
 EVENT_IDS: Final = ("eventid", "idempotencykey", "deliveryid", "webhookid", "uuid")
 
 #: Where people's words and addresses, secrets and ids stand: nothing there is kept, whatever it looks like.
 _PRIVATE: Final = frozenset(
-    "body text message caption content conversation title subject description pushname notifyname displayname shortname"
-    " formattedname verifiedname verifiedbizname sender author from to chat chatid contact participant recipient phone"
-    " number phonenumber wid jid lid owner ownerjid remotejid code pairingcode token secret password apikey key hash url"
-    " file filename signature vcard address city email quoted comment note qr qrcode base64 label nick nickname alias"
-    " firstname lastname fullname group groupname thumbnail data response error".split()
+    _names(
+        "body text message caption content conversation title subject description pushname notifyname displayname"
+        " shortname formattedname verifiedname verifiedbizname sender author from to chat chatid contact participant"
+        " recipient phone number phonenumber wid jid lid owner ownerjid remotejid code pairingcode token secret password"
+        " apikey key hash url file filename signature vcard address city email quoted comment note qr qrcode base64"
+        " label nick nickname alias firstname lastname fullname group groupname thumbnail data response error"
+    )
 )
 
 

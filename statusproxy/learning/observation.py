@@ -18,6 +18,9 @@ _CANDIDATES: Final = 3
 
 _PATHS: Final = 32
 
+_ALL_MEMBERS: Final = 5_000
+"""Members of all kinds of events; beyond, no new kind is told apart."""
+
 NAMELESS: Final[Path] = ()
 """Stands for the member that names the event, where none was found."""
 
@@ -49,51 +52,58 @@ class Observation:
         """How many events came in a form, by the form's member."""
         self.answers = Answers(self.ids)
 
-    def event(self, document: object, path: str | None = None, form: str | None = None, now: float | None = None) -> None:
+    def event(
+        self, document: object, path: str | None = None, form: str | None = None, now: float | None = None
+    ) -> None:
         """Take in an event. `path` is the webhook's, as configured; `now` our clock where it came just now."""
         if type(document) is not dict or not document:
             return
         self.events += 1
-        for table, key in ((self.paths, path), (self.forms, form)):
-            if key is not None and (key in table or len(table) < _PATHS):
-                table[key] = table.get(key, 0) + 1
+        for table, what in ((self.paths, path), (self.forms, form)):
+            if what is not None and (what in table or len(table) < _PATHS):
+                table[what] = table.get(what, 0) + 1
         self._learn_ids(document)
         self.all.add(document, now)
         for by, value in _candidates(document) or [(NAMELESS, "")]:
             key = (by, self.ids.hash(value))
             group = self.groups.get(key)
             if group is None:
-                if len(self.groups) >= _GROUPS:
+                if len(self.groups) >= _GROUPS or self._is_full():
                     self.left_out += 1
                     continue
                 group = self.groups[key] = Group(self.ids, by)
             group.add(document, now)
             if group.name is None and by and may_keep(value, by[-1], group.count, self.ids):
                 group.name = value
+                if not words.is_known(value):
+                    self.ids.keep(value)
 
     def answer(self, route: str, document: object, *, written: bool = False) -> bool:
         """Take in the answer of a route, whether it was worth it; `written`: the route was written by a person."""
-        before = len(self.ids.seen)
-        taken = self.answers.add(route, document, written=written)
-        if len(self.ids.seen) != before:
-            for hashed in self.answers.new_ids:
-                self._forget(hashed)
+        taken, ids = self.answers.add(route, document, written=written)
+        self._forget(ids)
         return taken
 
-    def _learn_ids(self, document: object) -> None:
+    def _is_full(self) -> bool:
+        return sum(len(group.members) for group in self.groups.values()) >= _ALL_MEMBERS
+
+    def _learn_ids(self, document: dict[str, object]) -> None:
+        found = set()
         for holder in (document, *_inner(document)):
             for name, value in list(holder.items())[:100]:
                 if type(value) is str and value and members.is_id(name):
-                    hashed = self.ids.add(value)
-                    if hashed is not None:
-                        self._forget(hashed)
+                    found.add(self.ids.add(value))
+        self._forget({hashed for hashed in found if hashed is not None})
 
-    def _forget(self, hashed: int) -> None:
-        self.all.forget(hashed)
-        self.answers.forget(hashed)
+    def _forget(self, ids: set[int]) -> None:
+        """Forget what has turned out to be one of these ids."""
+        if not ids:
+            return
+        self.all.forget(ids)
+        self.answers.forget(ids)
         for group in self.groups.values():
-            group.forget(hashed)
-            if group.name is not None and not words.is_known(group.name) and self.ids.holds(group.name):
+            group.forget(ids)
+            if group.name is not None and self.ids.is_one_of(group.name, ids):
                 group.name = None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, final
 
 from statusproxy.learning import members, times, words
-from statusproxy.status.fields import Array, Path, fold_id
+from statusproxy.status.fields import Path, fold_id
 
 ANY: Final = "*"
 """In place of a key that is no name, such as an id or a number."""
@@ -25,13 +25,16 @@ OFTEN: Final = 3
 """How often a word that the vocabulary lacks must have come before it is kept in the clear."""
 
 _DEEPEST: Final = 6
-_MEMBERS: Final = 200
+_MEMBERS: Final = 120
 """Members of one document that are looked at."""
 
 _CHILDREN: Final = 60
 """Members of an object beyond which its keys are no names."""
 
 _IDS: Final = 5_000
+
+_NAMES: Final = 4_000
+"""Names of members, beside those of the vocabulary."""
 
 
 @final
@@ -44,6 +47,9 @@ class Ids:
         """Values of members that hold ids, and ids of lists."""
         self.listed: set[int] = set()
         """Ids of lists."""
+        self._kept: set[int] = set()
+        """What is kept in the clear though the vocabulary lacks it: it may turn out to be an id."""
+        self._names: dict[str, int] = {}
 
     def hash(self, text: str) -> int:
         """A text's keyed hash, folded as ids are compared."""
@@ -51,14 +57,37 @@ class Ids:
         return int.from_bytes(hashlib.blake2b(folded, key=self._key, digest_size=8).digest(), "big")
 
     def add(self, text: str, *, listed: bool = False) -> int | None:
-        """Note an id; its hash where it was not known as one before."""
+        """Note an id; its hash where something is kept in the clear that it shows to be an id."""
         hashed = self.hash(text)
         if listed and len(self.listed) < _IDS:
             self.listed.add(hashed)
         if hashed in self.seen or len(self.seen) >= _IDS:
             return None
         self.seen.add(hashed)
-        return hashed
+        return hashed if hashed in self._kept else None
+
+    def keep(self, text: str) -> None:
+        """Note that this text is kept in the clear."""
+        self._kept.update(map(self.hash, _parts(text)))
+
+    def is_name(self, key: str) -> bool:
+        """Whether a member's name may be kept: a programmer wrote it, and it is no id."""
+        if words.is_known(key):
+            return True
+        hashed = self._names.get(key)
+        if hashed is None:
+            if len(self._names) >= _NAMES or not words.is_name(key) or self.holds(key):
+                return False
+            hashed = self._names[key] = self.hash(key)
+            self.keep(key)
+        if hashed in self.seen:
+            del self._names[key]
+            return False
+        return True
+
+    def is_one_of(self, text: str, ids: set[int]) -> bool:
+        """Whether a text that the vocabulary lacks is one of these ids, or has one as a part."""
+        return not words.is_known(text) and any(self.hash(part) in ids for part in _parts(text))
 
     def holds(self, text: str) -> bool:
         """Whether a text is an id, or has one as a part."""
@@ -177,23 +206,20 @@ class Shape:
         word.count += 1
         if word.text is None and type(value) is str and may_keep(value, name, word.count, self._ids):
             word.text = value
+            if not words.is_known(value):
+                self._ids.keep(value)
 
-    def forget(self, hashed: int) -> None:
-        """Forget words and names that have turned out to be an id, or to hold one."""
+    def forget(self, ids: set[int]) -> None:
+        """Forget words and names that have turned out to be ids, or to hold one."""
         for member in self.members.values():
             for word in member.hashes.values():
-                if word.text is not None and not words.is_known(word.text) and self._is(word.text, hashed):
+                if word.text is not None and self._ids.is_one_of(word.text, ids):
                     word.text = None
-        for path in [path for path in self.members if any(self._is_key(step, hashed) for step in path)]:
-            kept = tuple(ANY if self._is_key(step, hashed) else step for step in path)
-            self.members.setdefault(kept, self.members[path])
-            del self.members[path]
-
-    def _is(self, text: str, hashed: int) -> bool:
-        return any(self._ids.hash(part) == hashed for part in _parts(text))
-
-    def _is_key(self, step: str, hashed: int) -> bool:
-        return not words.is_known(step) and self._ids.hash(step) == hashed
+        for path in list(self.members):
+            kept = tuple(ANY if self._ids.is_one_of(step, ids) else step for step in path)
+            if kept != path:
+                member = self.members.pop(path)
+                self.members.setdefault(kept, member)
 
 
 def may_keep(text: str, name: str, count: int, ids: Ids) -> bool:
@@ -213,8 +239,6 @@ def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
     left = _MEMBERS
     waiting: list[tuple[Path, object]] = [((), document)]
     for holder, node in waiting:  # grows while it is walked
-        if isinstance(node, Array):
-            node = [node.first]
         if type(node) is list:
             if node and type(node[0]) is dict and len(holder) < _DEEPEST:
                 waiting.append(((*holder, "0"), node[0]))
@@ -226,19 +250,10 @@ def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
             left -= 1
             if left < 0:
                 return
-            path = (*holder, key if named and is_kept_name(key, ids) else ANY)
+            path = (*holder, key if named and ids.is_name(key) else ANY)
             yield path, value
-            if type(value) in _HOLDERS or isinstance(value, Array):
-                if len(path) < _DEEPEST:
-                    waiting.append((path, value))
-
-
-_HOLDERS: Final = frozenset({dict, list})
-
-
-def is_kept_name(key: str, ids: Ids) -> bool:
-    """Whether a member's name may be kept: it is a name, and no id."""
-    return words.is_name(key) and (words.is_known(key) or not ids.holds(key))
+            if len(path) < _DEEPEST and (type(value) is dict or type(value) is list):
+                waiting.append((path, value))
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ _EARLIEST, _LATEST = 1_577_836_800.0, 2_000_000_000.0
 
 
 class Time(NamedTuple):
-    """A value that is a time: its form, and by how many seconds it lies behind our clock, None where that is unknown."""
+    """A value that is a time: its form, and how many seconds it lies behind our clock; None where nobody knows."""
 
     form: str
     lag: float | None
@@ -80,7 +80,7 @@ def span(lowest: float | None, highest: float | None) -> str:
     """How far times lie from our clock, in words."""
     if lowest is None or highest is None:
         return "how far from our clock is not known"
-    if -5 <= lowest and highest <= 5:
+    if lowest >= -5 and highest <= 5:
         return "within 5 s of our clock"
     return f"{_distance(lowest)} to {_distance(highest)}" if highest - lowest > 60 else _distance(lowest)
 

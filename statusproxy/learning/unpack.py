@@ -8,11 +8,8 @@ import msgspec
 
 from statusproxy.status.fields import parse
 
-LARGEST: Final = 64 * 1024
-"""Bytes of a body that are read: an event about a connection is small, what is larger carries media."""
-
-_MOST: Final = 20
-"""Documents of one body that are looked at."""
+MOST: Final = 5
+"""Documents of one body that are looked at, in traffic."""
 
 _WRAPPERS: Final = ("events", "batch", "items")
 
@@ -24,18 +21,16 @@ class Unpacked(NamedTuple):
     form: str | None = None
 
 
-def unpack(body: bytes) -> Unpacked | None:
-    """The documents of a body; None where there is none, or it is too large."""
-    if len(body) > LARGEST:
-        return None
+def unpack(body: bytes, most: int = MOST) -> Unpacked | None:
+    """The first documents of a body, at most so many; None where there is none."""
     try:
-        return Unpacked(list(_each(parse(body))))
+        return Unpacked(list(_each(parse(body), most)))
     except (ValueError, RecursionError):
         pass
-    return _form(body) or _lines(body)
+    return _form(body, most) or _lines(body, most)
 
 
-def _each(document: object) -> Iterator[object]:
+def _each(document: object, most: int) -> Iterator[object]:
     if type(document) is dict:
         for name in _WRAPPERS:
             inner = document.get(name)
@@ -43,12 +38,12 @@ def _each(document: object) -> Iterator[object]:
                 document = inner
                 break
     if type(document) is list:
-        yield from (each for each in document[:_MOST] if type(each) is dict)
+        yield from (each for each in document[:most] if type(each) is dict)
     elif type(document) is dict:
         yield document
 
 
-def _form(body: bytes) -> Unpacked | None:
+def _form(body: bytes, most: int) -> Unpacked | None:
     if b"=" not in body or body.lstrip()[:1] in (b"{", b"["):
         return None
     try:
@@ -58,18 +53,18 @@ def _form(body: bytes) -> Unpacked | None:
     for name, value in fields:
         if value[:1] in ("{", "["):
             try:
-                return Unpacked(list(_each(msgspec.json.decode(value))), name)
+                return Unpacked(list(_each(msgspec.json.decode(value), most)), name)
             except (ValueError, RecursionError):
                 continue
     return None
 
 
-def _lines(body: bytes) -> Unpacked | None:
+def _lines(body: bytes, most: int) -> Unpacked | None:
     documents: list[object] = []
-    for line in body.split(b"\n")[: 2 * _MOST]:
+    for line in body.split(b"\n", 2 * most)[: 2 * most]:
         if line.strip():
             try:
-                documents += _each(parse(line))
+                documents += _each(parse(line), most)
             except (ValueError, RecursionError):
                 return None
-    return Unpacked(documents[:_MOST]) if documents else None
+    return Unpacked(documents[:most]) if documents else None

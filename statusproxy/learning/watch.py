@@ -1,15 +1,18 @@
-"""Learning from the traffic of a running proxy: on for a while, bounded in work and memory, and never an error for it."""
+"""Learning from the traffic of a running proxy: for a while, bounded in work and memory, and never an error for it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from statusproxy.learning.draft import draft
+from statusproxy.learning.draft import pieces
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import unpack
 from statusproxy.status.fields import parse
 
 log = logging.getLogger("statusproxy.learning")
+
+LARGEST_EVENT: Final = 64 * 1024
+"""Bytes of an event that is read: one about a connection is small, a larger one carries media."""
 
 LARGEST_ANSWER: Final = 128 * 1024
 """Bytes of an answer that is read: a list of some hundred sessions, parsed within some milliseconds."""
@@ -69,23 +72,26 @@ class Watch:
         seen = self._seen
         return (0, 0) if seen is None else (seen.events, sum(each.answers for each in seen.answers.routes.values()))
 
-    def draft(self) -> str | None:
-        """The draft preset by what was learned; None where it was never started, or stopped."""
-        return None if self._seen is None else draft(self._seen)
+    def draft(self) -> Iterator[str] | None:
+        """The draft preset by what was learned, in pieces; None where it was never started, or stopped.
+
+        Between two pieces others may run, and events may come.
+        """
+        return None if self._seen is None else pieces(self._seen)
 
     def event(self, body: bytes, path: str) -> None:
         """A trusted webhook came on this path. Never raises."""
         if not self._may_look(1):
             return
         try:
-            unpacked = unpack(body)
+            unpacked = unpack(body) if len(body) <= LARGEST_EVENT else None
             if unpacked is None:
                 self.skipped += 1
                 return
             for document in unpacked.documents:
                 assert self._seen is not None
                 self._seen.event(document, path, unpacked.form, self._wall())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the request goes on all the same
             self._fail(error)
 
     def answer(self, body: bytes, target: str, *, configured: bool = False) -> None:
@@ -101,7 +107,7 @@ class Watch:
             self._seen.answer(target, document, written=configured)
         except (ValueError, RecursionError):
             self.skipped += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the request goes on all the same
             self._fail(error)
 
     def _may_look(self, cost: int) -> bool:

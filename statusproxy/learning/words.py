@@ -1,7 +1,7 @@
 """Words of gateways: which texts are plain technical words, and what a state word or an event's name may mean.
 
 A text is kept in the clear only where it is a word. Certain is a text made of words of `VOCABULARY` alone: such a text
-says nothing about a person or a session. `is_word` is weaker: it tells what cannot be an id, a number, a token or a text.
+says nothing about a person or a session. `is_word` is weaker: it leaves out what may be an id, number, token or text.
 """
 
 import re
@@ -27,22 +27,25 @@ class Meaning(StrEnum):
 
 _LOST: Final = """
     close closed disconnected disconected desconnected desconectado caido fechado disconnectedmobile desconnectedmobile
-    browserclose serverclose autoclosecalled notlogged qrreadfail qrreaderror deletetoken logout logged loggedout refused
-    failed failure stopped unpaired unlinked unlinkeddevice temporaryban banned connectfailure authfailure offline down
-    lost dropped expired dead gone terminated removed
+    browserclose serverclose autoclosecalled notlogged qrreadfail qrreaderror deletetoken logout logged loggedout
+    refused failed failure stopped unpaired unlinked unlinkeddevice temporaryban banned connectfailure authfailure
+    offline down lost dropped expired dead gone terminated removed
 """
 _FOUND: Final = "open connected conectado working ready inchat loggedin online up linked active alive"
 _UNDER_WAY: Final = """
     connecting reconnecting retrying opening starting initializing initialising authenticating resuming syncing
     conectando reconectando loading restarting connectionlost timeout
 """
-_HEARD: Final = "message messages onmessage messageany messagesupsert messagereceived incomingcall mensagem receivedmessage"
+_HEARD: Final = (
+    "message messages onmessage messageany messagesupsert messagereceived incomingcall mensagem receivedmessage"
+)
 
 #: What a name may hold beside the word that means something.
-_FILLERS: Final = frozenset(
-    "session sessions instance connection channel device client account phone status state update updated event changed"
-    " change link line on the was is has been mobile socket whatsapp wa engine by from".split()
-)
+_FILLER_WORDS: Final = """
+    session sessions instance connection channel device client account phone status state update updated event changed
+    change link line on the was is has been mobile socket whatsapp wa engine by from
+"""
+_FILLERS: Final = frozenset(_FILLER_WORDS.split())
 
 _OTHERS: Final = """
     account accounts ack action active admin alert all answer any api app array audio auth authenticated authenticating

@@ -55,6 +55,13 @@ class RegistryPort(Protocol):
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
 
+    @property
+    def learns_answers(self) -> bool:
+        """Whether answers of routes that the configuration does not know are wanted just now (`statusproxy learn`)."""
+
+    def answered(self, target: str, body: bytes) -> None:
+        """The gateway answered a GET of such a route, which `target` is, with this JSON. Never raises."""
+
     def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
         """A request lacked what a proxy in front should have passed on (`front_proxy`)."""
 
