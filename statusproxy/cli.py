@@ -1,4 +1,4 @@
-"""The command line: run · check · init · learn · doctor · demo · sessions · history · release · forget · state · backup."""
+"""The command line: run, check, init, learn, doctor, demo, sessions, history, release, forget, state, backup."""
 
 import asyncio
 import contextlib
@@ -296,6 +296,40 @@ def doctor(
     encoding = sys.stdout.encoding or "ascii"
     click.echo(report.encode(encoding, "replace").decode(encoding))
     sys.exit(code)
+
+
+@main.command()
+@click.option("--gateway", metavar="URL", required=True, help="The gateway to ask.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the gateway's secret; it is sent to the gateway alone, and written nowhere.",
+)
+@click.option("--preset", metavar="NAME", help="The preset to take, where the gateway does not tell its kind.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The file to write; one that is there is never overwritten.",
+)
+def init(gateway: str, secret_file: Path | None, preset: str | None, output: Path) -> None:
+    """Ask a gateway which kind it is, and write a config.yaml for it.
+
+    Asks for a few lists with harmless GETs, and chooses the preset by the answers' shape.
+    """
+    from statusproxy.detection.command import InitError
+    from statusproxy.detection.command import init as write_configuration
+
+    try:
+        told = asyncio.run(write_configuration(gateway, output, secret_file=secret_file, preset=preset))
+    except InitError as error:
+        for line in str(error).split("\n"):
+            click.echo(visible(line), err=True)
+        sys.exit(_EXIT_FAILURE)
+    for line in told.split("\n"):
+        click.echo(visible(line))
 
 
 @main.command()

@@ -17,7 +17,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)
 _SPECIAL: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 _HEAD: Final = """\
-# A draft preset, made by `statusproxy learn` from {events} events and {answers} answers.
+# A draft preset, made by `statusproxy learn` from {events} and {answers}.
 # Members and words are as they came; what they mean is guessed from other gateways' words. Go through each TODO: a word
 # under `disconnected` that does not mean that a session is lost leads people to delete working sessions.
 # To use it: save it beside config.yaml, write `preset: ./mine.yaml` there, and run `statusproxy check`.
@@ -37,7 +37,7 @@ def draft(seen: Observation) -> str:
 def pieces(seen: Observation) -> Iterator[str]:
     """The draft in pieces, each the work of some milliseconds; between them more may be learned."""
     answers = sum(shape.answers for shape in seen.answers.routes.values())
-    yield _HEAD.format(events=seen.events, answers=answers) + "\n"
+    yield _HEAD.format(events=_times(seen.events), answers=_answers(answers)) + "\n"
     yield _webhooks(seen)
     if seen.events:
         by = guesses.event_member(seen)
@@ -75,7 +75,9 @@ def _dialect(seen: Observation, by: Path) -> str:
     else:
         named = [group for group in guesses.groups(seen, by) if group.name is not None]
         count = sum(group.count for group in guesses.groups(seen, by))
-        lines.append(f"  event: {_paths([by])}    # in {count} of {seen.events} events; {len(named)} names\n")
+        lines.append(
+            f"  event: {_paths([by])}    # in {count} of {seen.events} events; {_number(len(named), 'name')}\n"
+        )
     found = guesses.times_of(seen)
     usable = [(path, member) for path, member in found if member.times is not None and member.times.usable]
     for number, (path, member) in enumerate(usable):
@@ -207,7 +209,7 @@ def _state(state: guesses.State, others: list[guesses.State]) -> str:
             f"    # TODO: what do these mean? Left out, they say nothing: {_counts(_of(state.words, unknown))}\n"
         )
     if state.hidden:
-        lines.append(f"    # {_values(state.hidden)} there not shown: no plain word, or seen too rarely\n")
+        lines.append(f"    # {_number(state.hidden, 'value')} there not shown: no plain word, or seen too rarely\n")
     lines.extend(
         f"    # also: {_path(other.path)}: {_counts(other.words)}\n" for other in others if other.path != state.path
     )
@@ -234,12 +236,12 @@ def _channels(seen: Observation) -> Iterator[str]:
     if not seen.answers.routes:
         yield "# channels: TODO: no answer with a list of sessions came by. Ask for the list through the proxy.\n"
         return
-    told = guesses.told_ids(seen)
+    told, lost = guesses.told_ids(seen), guesses.lost_words(seen)
     begun = False
     others: list[str] = []
     yield "# The answers that are corrected.\n"
     for route, shape in list(seen.answers.routes.items()):
-        text, is_whole = _channel(route, shape, told)
+        text, is_whole = _channel(route, shape, told, lost)
         if is_whole:
             yield text if begun else f"channels:\n{text}"
             begun = True
@@ -249,12 +251,12 @@ def _channels(seen: Observation) -> Iterator[str]:
     yield from others
 
 
-def _channel(route: str, shape: ListShape, told: set[int]) -> tuple[str, bool]:
+def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, int]) -> tuple[str, bool]:
     """An entry of `channels`, and whether it is whole; else a comment."""
     ids = guesses.list_ids(shape, told)
     status = guesses.states(shape, NAMELESS)
     flags = guesses.flags(shape)
-    what = "one session" if shape.one else f"{shape.elements} elements"
+    what = "one session" if shape.one else f"{_number(shape.elements, 'element')}"
     head = f"  - path: {_scalar(route)}    # {_answers(shape.answers)}, {what}\n"
     if "{_}" in route:
         head += "    # TODO: {_} stands for a segment that is not shown\n"
@@ -262,7 +264,7 @@ def _channel(route: str, shape: ListShape, told: set[int]) -> tuple[str, bool]:
     words: dict[str, int] = {}
     for state in status:
         if state.decided or not flags:
-            sets[_path(state.path)] = _scalar(_lost_word(state))
+            sets[_path(state.path)] = _scalar(guesses.lost_word(state, lost))
             words |= {word: words.get(word, 0) + count for word, count in state.words.items()}
     if not sets or (not ids and not shape.one):
         missing = "a member that tells a state" if ids else "a member that tells the sessions apart"
@@ -285,10 +287,6 @@ def _channel(route: str, shape: ListShape, told: set[int]) -> tuple[str, bool]:
     return "".join(lines), True
 
 
-def _lost_word(state: guesses.State) -> str:
-    return next(iter(state.meaning(Meaning.DISCONNECTED)), "disconnected")
-
-
 def _of(counts: Mapping[str, int], words: Iterable[str]) -> dict[str, int]:
     return {word: counts[word] for word in words}
 
@@ -297,16 +295,16 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{word} {count}" for word, count in counts.items())
 
 
+def _number(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
+
+
 def _times(count: int) -> str:
-    return "1 event" if count == 1 else f"{count} events"
+    return _number(count, "event")
 
 
 def _answers(count: int) -> str:
-    return "1 answer" if count == 1 else f"{count} answers"
-
-
-def _values(count: int) -> str:
-    return "1 value" if count == 1 else f"{count} values"
+    return _number(count, "answer")
 
 
 def _path(path: Path) -> str:

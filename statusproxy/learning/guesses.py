@@ -119,6 +119,23 @@ def told_ids(seen: Observation) -> set[int]:
     }
 
 
+def lost_words(seen: Observation) -> dict[str, int]:
+    """Words of events that may mean disconnected."""
+    found: dict[str, int] = {}
+    for path, member in seen.all.members.items():
+        if _is_state(path):
+            for word, count in member.words.items():
+                if words.meaning(word) is Meaning.DISCONNECTED:
+                    found[word] = found.get(word, 0) + count
+    return found
+
+
+def lost_word(state: State, lost: Mapping[str, int]) -> str:
+    """What a lost session reads in a list: the list's own word, else the events' most frequent one."""
+    own = state.meaning(Meaning.DISCONNECTED)
+    return own[0] if own else max(lost, key=lambda word: lost[word], default="disconnected")
+
+
 def list_ids(shape: ListShape, events: set[int]) -> list[tuple[Path, float]]:
     """Members of a list that may be the id, the best first; each with the share that events name."""
     found: list[tuple[float, int, int, Path]] = []

@@ -31,9 +31,9 @@ _PRIVATE: Final = frozenset(
     _names(
         "body text message caption content conversation title subject description pushname notifyname displayname"
         " shortname formattedname verifiedname verifiedbizname sender author from to chat chatid contact participant"
-        " recipient phone number phonenumber wid jid lid owner ownerjid remotejid code pairingcode token secret password"
-        " apikey key hash url file filename signature vcard address city email quoted comment note qr qrcode base64"
-        " label nick nickname alias firstname lastname fullname group groupname thumbnail data response error"
+        " recipient phone number phonenumber wid jid lid owner ownerjid remotejid code pairingcode token secret"
+        " password apikey key hash url file filename signature vcard address city email quoted comment note qr qrcode"
+        " base64 label nick nickname alias firstname lastname fullname group groupname thumbnail data response error"
     )
 )
 
