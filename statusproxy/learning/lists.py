@@ -21,6 +21,7 @@ class ListShape(Shape):
 
     def __init__(self, ids: Ids, path: Path, *, one: bool) -> None:
         super().__init__(ids, _MEMBERS)
+        self._known = ids
         self.path = path
         """Where the list stands in the answer, or the object."""
         self.one = one
@@ -35,12 +36,18 @@ class ListShape(Shape):
         self.answers += 1
         elements = [each for each in elements[:_ELEMENTS] if type(each) is dict]
         self.elements += len(elements)
-        for path in _id_paths(elements):
+        for path in id_paths(elements, self._known):
             values = [usable_text(lookup(each, path)) for each in elements]
             whole = None not in values and len(set(values)) == len(values)
             self.unique[path] = self.unique.get(path, True) and whole
         for each in elements:
             self.add(each, None)
+
+    def forget(self, ids: set[int]) -> None:
+        """Forget words and names that have turned out to be ids."""
+        super().forget(ids)
+        self.path = self._known.without(self.path, ids)
+        self.unique = {self._known.without(path, ids): whole for path, whole in self.unique.items()}
 
 
 class Answers:
@@ -56,7 +63,7 @@ class Answers:
         Gives whether it was taken in, and the ids in it that show something that is kept to be an id.
         """
         route = route if written else self.template(route)
-        found = find_list(document)
+        found = find_list(document, self._ids)
         one = found is None and "{session}" in route and type(document) is dict
         if not one and found is None:
             return False, set()
@@ -89,7 +96,7 @@ class Answers:
     def _learn_ids(self, elements: list[object]) -> set[int]:
         elements = elements[:_IDS]
         found = set()
-        for path in _id_paths(elements):
+        for path in id_paths(elements, self._ids):
             values = [value for each in elements if (value := usable_text(lookup(each, path))) is not None]
             named = members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS)
             if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
@@ -97,7 +104,7 @@ class Answers:
         return {hashed for hashed in found if hashed is not None}
 
 
-def find_list(document: object, where: Path = ()) -> tuple[Path, list[object]] | None:
+def find_list(document: object, ids: Ids, where: Path = ()) -> tuple[Path, list[object]] | None:
     """The longest list of objects in an answer, and where it stands."""
     if type(document) is list:
         objects = bool(document) and all(type(each) is dict for each in document[:_ELEMENTS])
@@ -105,14 +112,14 @@ def find_list(document: object, where: Path = ()) -> tuple[Path, list[object]] |
     if type(document) is not dict or len(where) >= _DEEPEST:
         return None
     found = [
-        find_list(value, (*where, key))
+        find_list(value, ids, (*where, key))
         for key, value in list(document.items())[:50]
-        if words.is_name(key) and type(value) in (dict, list)
+        if ids.is_name(key) and type(value) in (dict, list)
     ]
     return max((each for each in found if each is not None), key=lambda each: len(each[1]), default=None)
 
 
-def _id_paths(elements: list[object]) -> list[Path]:
+def id_paths(elements: list[object], ids: Ids) -> list[Path]:
     """Members, at most two deep, that hold a text or a number in the first element."""
     paths: list[Path] = []
     first = elements[0] if elements else None
@@ -121,4 +128,4 @@ def _id_paths(elements: list[object]) -> list[Path]:
             paths += [(key, name) for name, inner in list(value.items())[:50] if usable_text(inner) is not None]
         elif usable_text(value) is not None:
             paths.append((key,))
-    return [path for path in paths if all(map(words.is_name, path)) and "." not in "".join(path)]
+    return [path for path in paths if all("." not in step and ids.is_name(step) for step in path)]

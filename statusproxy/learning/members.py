@@ -8,9 +8,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 #: Where an event's name, a session, a state may stand: the likeliest first.
-EVENTS: Final = _names(
-    "event eventtype eventname type datatype action topic hook kind evt ev what trigger evento tipo acao"
-)
+EVENTS: Final = _names("event eventtype eventname type datatype action hook kind evt ev what trigger evento tipo acao")
 SESSIONS: Final = _names(
     "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account"
     " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia user userid username"
@@ -55,10 +53,14 @@ def is_private(name: str) -> bool:
     return folded in _PRIVATE or folded in SESSIONS
 
 
-def holds_words(name: str) -> bool:
-    """Whether a member's name says that a technical word stands there, also one that nobody knows yet."""
-    folded = fold(name)
-    return folded in STATES or folded in EVENTS
+def names_event(name: str) -> bool:
+    """Whether an event's name may stand there: a programmer's word, also where nobody knows it yet."""
+    return fold(name) in EVENTS
+
+
+def names_state(name: str) -> bool:
+    """Whether a state may stand there."""
+    return fold(name) in STATES
 
 
 def is_id(name: str) -> bool:

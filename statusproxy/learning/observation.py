@@ -64,7 +64,7 @@ class Observation:
                 table[what] = table.get(what, 0) + 1
         self._learn_ids(document)
         self.all.add(document, now)
-        for by, value in _candidates(document) or [(NAMELESS, "")]:
+        for by, value in self._candidates(document) or [(NAMELESS, "")]:
             key = (by, self.ids.hash(value))
             group = self.groups.get(key)
             if group is None:
@@ -73,7 +73,7 @@ class Observation:
                     continue
                 group = self.groups[key] = Group(self.ids, by)
             group.add(document, now)
-            if group.name is None and by and may_keep(value, by[-1], group.count, self.ids):
+            if group.name is None and by and may_keep(value, by[-1], group.count, self.ids, among_words=False):
                 group.name = value
                 if not words.is_known(value):
                     self.ids.keep(value)
@@ -99,29 +99,32 @@ class Observation:
         """Forget what has turned out to be one of these ids."""
         if not ids:
             return
+        self.ids.forget(ids)
         self.all.forget(ids)
         self.answers.forget(ids)
         for group in self.groups.values():
             group.forget(ids)
+            group.by = self.ids.without(group.by, ids)
             if group.name is not None and self.ids.is_one_of(group.name, ids):
                 group.name = None
+        self.groups = {(group.by, hashed): group for (_, hashed), group in self.groups.items()}
+
+    def _candidates(self, document: dict[str, object]) -> list[tuple[Path, str]]:
+        """Members that may hold the event's name, with their values; the likeliest first."""
+        found: list[tuple[int, int, Path, str]] = []
+        for holder, node in [((), document), *(((key,), value) for key, value in list(document.items())[:50])]:
+            if not isinstance(node, dict) or not all(map(self._is_step, holder)):
+                continue
+            for name, value in list(node.items())[:50]:
+                if type(value) is not str or not self._is_step(name) or members.is_private(name):
+                    continue
+                if words.is_known(value) or (words.is_word(value) and not self.ids.holds(value)):
+                    found.append((members.rank(name, members.EVENTS), len(holder), (*holder, name), value))
+        return [(path, value) for *_, path, value in sorted(found)[:_CANDIDATES]]
+
+    def _is_step(self, name: str) -> bool:
+        return "." not in name and self.ids.is_name(name)
 
 
 def _inner(document: dict[str, object]) -> list[dict[str, object]]:
     return [value for value in list(document.values())[:50] if isinstance(value, dict)]
-
-
-def _candidates(document: dict[str, object]) -> list[tuple[Path, str]]:
-    """Members that may hold the event's name, with their values; the likeliest first."""
-    found: list[tuple[int, int, Path, str]] = []
-    for holder, node in [((), document), *(((key,), value) for key, value in list(document.items())[:50])]:
-        if not isinstance(node, dict) or not all(map(words.is_name, holder)):
-            continue
-        for name, value in list(node.items())[:50]:
-            if type(value) is not str or not words.is_name(name) or "." in name or members.is_private(name):
-                continue
-            if not (words.is_known(value) or words.is_word(value)):
-                continue
-            place = members.rank(name, members.EVENTS)
-            found.append((place, len(holder), (*holder, name), value))
-    return [(path, value) for *_, path, value in sorted(found)[:_CANDIDATES]]

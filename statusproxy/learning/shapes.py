@@ -80,10 +80,15 @@ class Ids:
                 return False
             hashed = self._names[key] = self.hash(key)
             self.keep(key)
-        if hashed in self.seen:
-            del self._names[key]
-            return False
-        return True
+        return hashed not in self.seen
+
+    def forget(self, ids: set[int]) -> None:
+        """Forget names of members that have turned out to be these ids."""
+        self._names = {name: hashed for name, hashed in self._names.items() if hashed not in ids}
+
+    def without(self, path: Path, ids: set[int]) -> Path:
+        """A path with `ANY` in place of these ids."""
+        return tuple(ANY if self.is_one_of(step, ids) else step for step in path)
 
     def is_one_of(self, text: str, ids: set[int]) -> bool:
         """Whether a text that the vocabulary lacks is one of these ids, or has one as a part."""
@@ -133,6 +138,12 @@ class Member:
             return {}
         kept = {word.text: word.count for word in self.hashes.values() if word.text is not None}
         return dict(sorted(kept.items(), key=lambda each: (-each[1], each[0])))
+
+    @property
+    def is_of_words(self) -> bool:
+        """Whether most of its values are words of the vocabulary."""
+        known = sum(word.text is not None and words.is_known(word.text) for word in self.hashes.values())
+        return 2 * known >= len(self.hashes)
 
     @property
     def hidden(self) -> int:
@@ -204,7 +215,9 @@ class Shape:
                 return
             word = member.hashes[hashed] = Word()
         word.count += 1
-        if word.text is None and type(value) is str and may_keep(value, name, word.count, self._ids):
+        if word.text is not None or type(value) is not str:
+            return
+        if may_keep(value, name, word.count, self._ids, among_words=member.is_of_words):
             word.text = value
             if not words.is_known(value):
                 self._ids.keep(value)
@@ -216,19 +229,24 @@ class Shape:
                 if word.text is not None and self._ids.is_one_of(word.text, ids):
                     word.text = None
         for path in list(self.members):
-            kept = tuple(ANY if self._ids.is_one_of(step, ids) else step for step in path)
+            kept = self._ids.without(path, ids)
             if kept != path:
                 member = self.members.pop(path)
                 self.members.setdefault(kept, member)
 
 
-def may_keep(text: str, name: str, count: int, ids: Ids) -> bool:
-    """Whether a text of the member `name`, which came `count` times, may be kept in the clear."""
+def may_keep(text: str, name: str, count: int, ids: Ids, *, among_words: bool = True) -> bool:
+    """Whether a text of the member `name`, which came `count` times, may be kept in the clear.
+
+    `among_words`: most of what stands there are words of the vocabulary. A contact's `status` is a text of a person's.
+    """
     if members.is_private(name):
         return False
     if words.is_known(text):
         return True
-    return count >= OFTEN and members.holds_words(name) and words.is_word(text) and not ids.holds(text)
+    if count < OFTEN or not (members.names_event(name) or (members.names_state(name) and among_words)):
+        return False
+    return words.is_word(text) and not ids.holds(text)
 
 
 def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
