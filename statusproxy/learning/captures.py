@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,9 @@ from statusproxy.learning.unpack import unpack
 from statusproxy.status.fields import parse
 
 _PATH: Final = re.compile(r"/[A-Za-z0-9_.~{}*:/-]*", re.ASCII)
+
+_MOST: Final = 1_000_000
+"""Documents in one body of a capture."""
 
 _BODIES: Final = ("body", "payload_raw", "request_body")
 
@@ -55,7 +57,7 @@ def learn_events(seen: Observation, content: bytes, path: str | None = None) -> 
     """
     count = 0
     for body in _bodies(content):
-        unpacked = unpack(body, sys.maxsize)
+        unpacked = unpack(body, _MOST)
         if unpacked is None:
             continue
         for document in unpacked.documents:

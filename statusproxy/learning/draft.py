@@ -76,7 +76,7 @@ def _dialect(seen: Observation, by: Path) -> str:
         named = [group for group in guesses.groups(seen, by) if group.name is not None]
         count = sum(group.count for group in guesses.groups(seen, by))
         lines.append(
-            f"  event: {_paths([by])}    # in {count} of {seen.events} events; {_number(len(named), 'name')}\n"
+            f"  event: {_paths([by])}    # in {count} of {_times(seen.events)}; {_number(len(named), 'name')}\n"
         )
     found = guesses.times_of(seen)
     usable = [(path, member) for path, member in found if member.times is not None and member.times.usable]
@@ -85,7 +85,7 @@ def _dialect(seen: Observation, by: Path) -> str:
         assert stated is not None
         far = times.span(stated.lowest, stated.highest)
         mark = "  time: " + _paths([path]) if number == 0 else f"  # or {_path(path)}:"
-        lines.append(f"{mark}    # {', '.join(sorted(stated.forms))}; in {stated.count} events; {far}\n")
+        lines.append(f"{mark}    # {', '.join(sorted(stated.forms))}; in {_times(stated.count)}; {far}\n")
     if usable and usable[0][1].times is not None and _is_far(usable[0][1].times):
         lines.append(
             "  # TODO: far from our clock. If that is always so, the gateway writes local time: `clock: own`\n"
@@ -99,7 +99,7 @@ def _dialect(seen: Observation, by: Path) -> str:
         counts = ", ".join(f"{_path(path)} true {member.true}, false {member.false}" for path, member in own)
         lines.append(f"  own: {_paths(path for path, _ in own)}    # TODO: marks of own messages? {counts}\n")
     lines.extend(
-        f"  # TODO: {count} events came in a form whose member {_scalar(name)} holds the JSON: `body: form:{name}`\n"
+        f"  # TODO: {_times(count)} came in a form; its member {_scalar(name)} holds the JSON: `body: form:{name}`\n"
         for name, count in seen.forms.items()
         if _PLAIN.fullmatch(name)
     )
@@ -259,7 +259,7 @@ def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, in
     what = "one session" if shape.one else f"{_number(shape.elements, 'element')}"
     head = f"  - path: {_scalar(route)}    # {_answers(shape.answers)}, {what}\n"
     if "{_}" in route:
-        head += "    # TODO: {_} stands for a segment that is not shown\n"
+        head = f"  # TODO: {{_}} is a segment that is not shown: an id ({{session}}), a secret?\n{head}"
     sets = {_path(path): "false" for path, _ in flags}
     words: dict[str, int] = {}
     for state in status:
@@ -284,6 +284,8 @@ def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, in
         lines.append(f"    keep: {_flow(kept)}    # TODO: words that say already that it is not connected\n")
     if found:
         lines.append(f"    connected: {_flow(found)}\n")
+    if "{_}" in route:  # a person must say what it is
+        return "".join(f"# {line}" for line in "".join(lines).splitlines(keepends=True)), False
     return "".join(lines), True
 
 

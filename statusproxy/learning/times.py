@@ -89,7 +89,8 @@ def _distance(lag: float) -> str:
     size = abs(lag)
     if size < 5:
         return "level with our clock"
-    for length, unit in ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s")):
-        if size >= length:
-            return f"{size / length:.3g} {unit} {'behind' if lag > 0 else 'ahead'}"
-    raise AssertionError
+    length, unit = next(each for each in _UNITS if size >= each[0])
+    return f"{size / length:.3g} {unit} {'behind' if lag > 0 else 'ahead'}"
+
+
+_UNITS: Final = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))

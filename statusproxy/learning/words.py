@@ -48,9 +48,9 @@ _FILLER_WORDS: Final = """
 _FILLERS: Final = frozenset(_FILLER_WORDS.split())
 
 _OTHERS: Final = """
-    account accounts ack action active admin alert all answer any api app array audio auth authenticated authenticating
-    authentication auto available away ban base battery begin body bool boolean bot broadcast browser by call
-    called calls canceled cancelled change changed channel channels chat chats check client clients closing code
+    account accounts ack action add added active admin alert all answer any api app array audio auth authenticated
+    authenticating authentication auto available away ban base battery begin body bool boolean bot broadcast browser by
+    call called calls canceled cancelled change changed channel channels chat chats check client clients closing code
     completed composing config conflict connect connection connections contact contacts content count create created
     creating current data date delay delete deleted deleting delivered delivery device devices disabled
     disconnect disconnecting document done draft empty enabled end ended engine error event events exit fail false fetch
@@ -103,6 +103,8 @@ def segments(text: str) -> tuple[str, ...] | None:
     """
     if len(text) > LONGEST or not _WORD.fullmatch(text):
         return None
+    if text.casefold() in VOCABULARY:
+        return (text.casefold(),)
     found: list[str] = []
     for piece in _PIECE.findall(text):
         split = _split(piece.casefold())

@@ -44,6 +44,7 @@ def documents(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
     return st.dictionaries(keys, inner, min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_planted_value_is_kept_or_printed(data: st.DataObject) -> None:
     planted = data.draw(st.lists(PLANTED, min_size=1, max_size=4, unique=True))
