@@ -6,8 +6,27 @@ from typing import Protocol
 from statusproxy.status.channels import ChannelRule, Correction
 
 
+class LearningPort(Protocol):
+    """What `statusproxy learn` wants to know of the traffic. None of it raises."""
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is wanted just now."""
+
+    def event(self, body: bytes, path: str) -> None:
+        """A webhook of a trusted sender came on this watched path."""
+
+    def answer(self, body: bytes, target: str, *, configured: bool = False) -> None:
+        """The gateway answered a GET with this JSON. `target` is the path that was asked for, or the corrected route's
+        own path (`configured`)."""
+
+
 class RegistryPort(Protocol):
     """What the proxy asks of, and tells to, the session registry."""
+
+    @property
+    def learning(self) -> LearningPort:
+        """Who learns from the traffic, when asked to."""
 
     @property
     def has_overrides(self) -> bool:
@@ -54,13 +73,6 @@ class RegistryPort(Protocol):
 
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
-
-    @property
-    def learns_answers(self) -> bool:
-        """Whether answers of routes that the configuration does not know are wanted just now (`statusproxy learn`)."""
-
-    def answered(self, target: str, body: bytes) -> None:
-        """The gateway answered a GET of such a route, which `target` is, with this JSON. Never raises."""
 
     def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
         """A request lacked what a proxy in front should have passed on (`front_proxy`)."""

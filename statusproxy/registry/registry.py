@@ -161,8 +161,6 @@ class SessionRegistry:
         `source` is the sender's address, `path` the webhook's path: together they tell whose clock the event's own time
         is of. `path_session` is the session in that path. `by_address`: the sender is trusted for its address alone.
         """
-        if self.learning.on:
-            self.learning.event(body, path)
         now, wall = self.clock.now(), self.clock.wall()
         self._clock_watch.look(now, wall)
         reading = signals.read(body, self._signal_rules, wall, path_session)
@@ -192,8 +190,6 @@ class SessionRegistry:
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
         """A channel list as corrected now."""
-        if self.learning.on:
-            self.learning.answer(body, rule.source, configured=True)
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
         expired = self._deadlines.look(now)
@@ -209,9 +205,6 @@ class SessionRegistry:
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
         """A long channel list, corrected in steps that let others run. The result is up to date when this returns."""
-        if self.learning.on:
-            self.learning.answer(body, rule.source, configured=True)
-            await asyncio.sleep(0)
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now)
         waits = [self._follow(self._deadlines.look(now))]
@@ -254,15 +247,6 @@ class SessionRegistry:
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
         return self._follow(self.sessions.deleted(session, asked_at, self.now()))
-
-    @property
-    def learns_answers(self) -> bool:
-        """Whether answers of routes that the configuration does not know are wanted just now."""
-        return self.learning.on and self.learning.running
-
-    def answered(self, target: str, body: bytes) -> None:
-        """The gateway answered a GET of such a route with this JSON."""
-        self.learning.answer(body, target)
 
     def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
         """A request lacked what a proxy in front should have passed on."""

@@ -28,7 +28,7 @@ async def serve(exchange: "Exchange") -> None:
     body = exchange.call.body
     if body is None:
         await tunnel.serve(exchange, head)
-    elif exchange.registry.learns_answers and _may_list_sessions(request.method, head):
+    elif exchange.registry.learning.on and _may_list_sessions(request.method, head):
         await _pass_learned(exchange, head, body)
     else:
         await exchange.response.stream(head, body)
@@ -39,7 +39,7 @@ def _may_list_sessions(method: str, head: ResponseHead) -> bool:
 
 
 async def _pass_learned(exchange: "Exchange", head: ResponseHead, body: AnswerBody) -> None:
-    """Pass on an answer, and let the registry learn from it; one that is too long or cannot be decoded just passes."""
+    """Pass on an answer, and learn from it; one that is too long or cannot be decoded just passes."""
     whole = await body.collect(_LEARNED)
     if whole is None:
         await exchange.response.stream(head, body)
@@ -47,7 +47,7 @@ async def _pass_learned(exchange: "Exchange", head: ResponseHead, body: AnswerBo
     fields, well_known = response_fields(head, exchange.request_id.encode())
     text, _ = await answers.decode(exchange, head.status, well_known, whole, _LEARNED)
     if text is not None:
-        exchange.registry.answered(exchange.target.partition(b"?")[0].decode("latin-1"), text)
+        exchange.registry.learning.answer(text, exchange.target.partition(b"?")[0].decode("latin-1"))
     await exchange.response.answer(head.status, head.reason, fields, whole)
 
 

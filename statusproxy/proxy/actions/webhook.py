@@ -53,6 +53,8 @@ class Event:
             if text is None:
                 registry.unreadable("webhook", self._copy.failure or "empty")
             else:
+                if registry.learning.on:
+                    registry.learning.event(text, self._target.path)
                 exchange.durable = registry.hear(
                     text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
                 )
