@@ -4,14 +4,14 @@ from typing import Final
 from urllib.parse import unquote
 
 from statusproxy.learning import members, words
-from statusproxy.learning.shapes import Ids, Shape
+from statusproxy.learning.shapes import Ids, Revealed, Shape
 from statusproxy.status.fields import Path, lookup, usable_text
 
 _ROUTES: Final = 24
 _MEMBERS: Final = 80
-_ELEMENTS: Final = 50
+_ELEMENTS: Final = 30
 """Elements of a list that are looked at."""
-_IDS: Final = 500
+_IDS: Final = 300
 """Elements whose ids are noted."""
 _DEEPEST: Final = 2
 
@@ -43,11 +43,11 @@ class ListShape(Shape):
         for each in elements:
             self.add(each, None)
 
-    def forget(self, ids: set[int]) -> None:
+    def forget(self, revealed: Revealed) -> None:
         """Forget words and names that have turned out to be ids."""
-        super().forget(ids)
-        self.path = self._known.without(self.path, ids)
-        self.unique = {self._known.without(path, ids): whole for path, whole in self.unique.items()}
+        super().forget(revealed)
+        self.path = revealed.hide(self.path)
+        self.unique = {revealed.hide(path): whole for path, whole in self.unique.items()}
 
 
 class Answers:
@@ -77,10 +77,10 @@ class Answers:
         shape.take(elements)
         return True, revealed
 
-    def forget(self, ids: set[int]) -> None:
+    def forget(self, revealed: Revealed) -> None:
         """Forget words and names that have turned out to be ids."""
         for shape in self.routes.values():
-            shape.forget(ids)
+            shape.forget(revealed)
 
     def template(self, target: str) -> str:
         """A request's path without its query, with `{session}` for an id and `{_}` for what nobody knows."""

@@ -18,7 +18,7 @@ _CANDIDATES: Final = 3
 
 _PATHS: Final = 32
 
-_ALL_MEMBERS: Final = 5_000
+_ALL_MEMBERS: Final = 4_000
 """Members of all kinds of events; beyond, no new kind is told apart."""
 
 NAMELESS: Final[Path] = ()
@@ -99,13 +99,13 @@ class Observation:
         """Forget what has turned out to be one of these ids."""
         if not ids:
             return
-        self.ids.forget(ids)
-        self.all.forget(ids)
-        self.answers.forget(ids)
+        revealed = self.ids.reveal(ids)
+        self.all.forget(revealed)
+        self.answers.forget(revealed)
         for group in self.groups.values():
-            group.forget(ids)
-            group.by = self.ids.without(group.by, ids)
-            if group.name is not None and self.ids.is_one_of(group.name, ids):
+            group.forget(revealed)
+            group.by = revealed.hide(group.by)
+            if group.name is not None and self.ids.is_one_of(group.name, revealed.ids):
                 group.name = None
         self.groups = {(group.by, hashed): group for (_, hashed), group in self.groups.items()}
 

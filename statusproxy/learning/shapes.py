@@ -6,8 +6,8 @@ key is drawn at random and never leaves the process. A text stands here in the c
 
 import hashlib
 import secrets
-from collections.abc import Iterator
-from typing import Final, final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, final
 
 from statusproxy.learning import members, times, words
 from statusproxy.status.fields import Path, fold_id
@@ -37,6 +37,17 @@ _NAMES: Final = 4_000
 """Names of members, beside those of the vocabulary."""
 
 
+class Revealed(NamedTuple):
+    """What has turned out to be an id: its hashes, and the members' names that were kept and are one."""
+
+    ids: frozenset[int]
+    names: frozenset[str]
+
+    def hide(self, path: Path) -> Path:
+        """A path with `ANY` in place of these names."""
+        return path if self.names.isdisjoint(path) else tuple(ANY if step in self.names else step for step in path)
+
+
 @final
 class Ids:
     """Which values are ids, by keyed hashes: nothing that is one may be kept as a word or a name."""
@@ -49,7 +60,7 @@ class Ids:
         """Ids of lists."""
         self._kept: set[int] = set()
         """What is kept in the clear though the vocabulary lacks it: it may turn out to be an id."""
-        self._names: dict[str, int] = {}
+        self._names: dict[str, frozenset[int]] = {}
 
     def hash(self, text: str) -> int:
         """A text's keyed hash, folded as ids are compared."""
@@ -61,7 +72,7 @@ class Ids:
         hashed = self.hash(text)
         if listed and len(self.listed) < _IDS:
             self.listed.add(hashed)
-        if hashed in self.seen or len(self.seen) >= _IDS:
+        if hashed in self.seen or len(self.seen) >= (2 * _IDS if listed else _IDS):
             return None
         self.seen.add(hashed)
         return hashed if hashed in self._kept else None
@@ -74,23 +85,25 @@ class Ids:
         """Whether a member's name may be kept: a programmer wrote it, and it is no id."""
         if words.is_known(key):
             return True
-        hashed = self._names.get(key)
-        if hashed is None:
-            if len(self._names) >= _NAMES or not words.is_name(key) or self.holds(key):
+        hashes = self._names.get(key)
+        if hashes is None:
+            if len(self._names) >= _NAMES or not words.is_name(key):
                 return False
-            hashed = self._names[key] = self.hash(key)
-            self.keep(key)
-        return hashed not in self.seen
+            hashes = frozenset(map(self.hash, _parts(key)))
+            if hashes.isdisjoint(self.seen):
+                self._names[key] = hashes
+                self._kept |= hashes
+        return hashes.isdisjoint(self.seen)
 
-    def forget(self, ids: set[int]) -> None:
-        """Forget names of members that have turned out to be these ids."""
-        self._names = {name: hashed for name, hashed in self._names.items() if hashed not in ids}
+    def reveal(self, ids: Iterable[int]) -> Revealed:
+        """Forget the names that have turned out to be these ids, and say which."""
+        known = frozenset(ids)
+        names = frozenset(name for name, hashes in self._names.items() if not hashes.isdisjoint(known))
+        for name in names:
+            del self._names[name]
+        return Revealed(known, names)
 
-    def without(self, path: Path, ids: set[int]) -> Path:
-        """A path with `ANY` in place of these ids."""
-        return tuple(ANY if self.is_one_of(step, ids) else step for step in path)
-
-    def is_one_of(self, text: str, ids: set[int]) -> bool:
+    def is_one_of(self, text: str, ids: frozenset[int]) -> bool:
         """Whether a text that the vocabulary lacks is one of these ids, or has one as a part."""
         return not words.is_known(text) and any(self.hash(part) in ids for part in _parts(text))
 
@@ -114,7 +127,7 @@ class Word:
 class Member:
     """What stood in one member."""
 
-    __slots__ = ("count", "false", "hashes", "listed", "many", "others", "texts", "times", "true")
+    __slots__ = ("count", "doubtful", "false", "hashes", "listed", "many", "others", "texts", "times", "true")
 
     def __init__(self) -> None:
         self.count = 0
@@ -126,6 +139,8 @@ class Member:
         """How often it held an object, an array or null."""
         self.times: times.Times | None = None
         self.hashes: dict[int, Word] = {}
+        self.doubtful = False
+        """Whether a word is kept that the vocabulary lacks."""
         self.many = False
         """Whether there were more than `DISTINCT` values."""
         self.listed = 0
@@ -220,17 +235,19 @@ class Shape:
         if may_keep(value, name, word.count, self._ids, among_words=member.is_of_words):
             word.text = value
             if not words.is_known(value):
+                member.doubtful = True
                 self._ids.keep(value)
 
-    def forget(self, ids: set[int]) -> None:
+    def forget(self, revealed: Revealed) -> None:
         """Forget words and names that have turned out to be ids, or to hold one."""
         for member in self.members.values():
-            for word in member.hashes.values():
-                if word.text is not None and self._ids.is_one_of(word.text, ids):
-                    word.text = None
-        for path in list(self.members):
-            kept = self._ids.without(path, ids)
-            if kept != path:
+            if member.doubtful:
+                for word in member.hashes.values():
+                    if word.text is not None and self._ids.is_one_of(word.text, revealed.ids):
+                        word.text = None
+        for path in list(self.members) if revealed.names else ():
+            kept = revealed.hide(path)
+            if kept is not path:
                 member = self.members.pop(path)
                 self.members.setdefault(kept, member)
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from statusproxy.learning import watch as watch_module
+from statusproxy.learning.observation import Observation
 from statusproxy.learning.watch import LARGEST_ANSWER, LARGEST_EVENT, PER_SECOND, Watch
 from tests.learning.traffic import LIST, link
 
@@ -107,7 +107,7 @@ def test_an_error_ends_learning_and_its_text_is_not_told(
     def fail(*_: object, **__: object) -> None:
         raise KeyError("planted-1")
 
-    monkeypatch.setattr(watch_module.Observation, what, fail)
+    monkeypatch.setattr(Observation, what, fail)
     with caplog.at_level(logging.ERROR):
         getattr(watch, what)(EVENT, "/hook")
     assert (watch.on, watch.failure) == (False, "KeyError")
