@@ -25,7 +25,7 @@ from statusproxy.server import StartError
 from tests.integration.stage import INBOUND, tell
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import Running, running
+from tests.proxy.harness import PATIENCE, Running, running
 from tests.store.damaged import damage_page, filled, noise, readable
 
 
@@ -73,6 +73,7 @@ def test_check_masks_every_secret(tmp_path: Path) -> None:
         webhooks:
           - {path: /a, secret: {header: X-Secret, value: planted-1}}
           - {path: /b, hmac: {header: X-Signature, secret: planted-2}}
+          - {path: /d, jwt: {secret: planted-6}, token: {field: apikey, value: planted-7}}
           - {path: /c, forward_to: "https://user:planted-3@hub.example/hook?token=planted-4"}
         admin: {listen: "127.0.0.1:8091", token: "${TOKEN}"}
         state: {url: "memory:"}
@@ -85,7 +86,8 @@ def test_check_masks_every_secret(tmp_path: Path) -> None:
         result = call("check", "-c", file, TOKEN="planted-5")
     assert result.exit_code == 0, result.stderr
     assert "planted" not in result.stdout
-    assert result.stdout.count("***") >= 3
+    assert result.stdout.count("***") >= 5
+    assert "planted" not in result.stderr
 
 
 def test_the_environment_names_the_file_and_the_command_line_beats_it(tmp_path: Path) -> None:
@@ -105,6 +107,18 @@ def test_check_refuses_a_state_whose_package_is_missing_and_names_the_command(
     assert result.stderr.startswith(f"{file}: state.url: a state in Redis needs the package redis")
     assert "-m pip install 'redis<9,>=8.1'" in result.stderr
     assert "planted-6" not in result.stderr
+
+
+def test_check_refuses_a_proof_whose_package_is_missing_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /a, jwt: {secret: planted-8}}]\n")
+    assert call("check", "-c", file).exit_code == 0
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    result = call("check", "-c", file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{file}: webhooks[0].jwt: a JSON Web Token needs the package pyjwt")
+    assert "planted-8" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "run", "sessions"])
@@ -148,7 +162,7 @@ async def test_run_logs_in_the_form_asked_for(form: str, begins: str | None, tmp
     )  # fmt: skip
     assert process.stderr is not None
     lines = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while b"listening on" not in (line := await process.stderr.readline()):
             assert line
             lines.append(line.decode())

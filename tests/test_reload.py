@@ -24,10 +24,12 @@ from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.doctor.looks import running
 from statusproxy.observe.exchange_report import Kind
+from statusproxy.proxy.downstream.connection import ConnectionState
 from statusproxy.server import Server
 from tests.certificates import make_certificate
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE, Origin, answer, get
+from tests.proxy.harness import PATIENCE, Origin, answer, get, until
+from tests.proxy.loop_clock import LoopClock
 from tests.test_server import LIST, Program, Site, program, serving
 
 _BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
@@ -482,7 +484,7 @@ async def _reserved(site: Site) -> None:
 
 
 async def _second_beside_one_that_hangs(site: Site, limits: dict[str, int], second: bytes) -> int:
-    assert site.reload(limits=limits, timeouts={"connect": "200ms"})
+    assert site.reload(limits=limits, timeouts={"connect": "5s"})
 
     async def script(wire: Any) -> None:
         request = await site.origin.take(wire)
@@ -495,7 +497,11 @@ async def _second_beside_one_that_hangs(site: Site, limits: dict[str, int], seco
     wire = await site.connect()
     await wire.send(get("/hangs"))
     await site.origin.received(before + 1)
-    status = (await site.ask(second)).status
+    asking = asyncio.create_task(site.ask(second))
+    await until(lambda: asking.done() or pool(site.server).waiting == 1)
+    if not asking.done():
+        await LoopClock(asyncio.get_running_loop()).move(6)
+    status = (await asking).status
     await wire.close()
     return status
 
@@ -528,9 +534,11 @@ async def _min_rate(site: Site) -> None:
 
 
 async def _request_head(site: Site) -> None:
-    assert site.reload(timeouts={"request_head": "50ms"})
+    assert site.reload(timeouts={"request_head": "5s"})
     wire = await site.connect()
     await wire.send(b"GET / HT")
+    await until(lambda: any(connection.state is ConnectionState.HEAD for connection in site.server.clients.connections))
+    await LoopClock(asyncio.get_running_loop()).move(6)
     assert (await wire.message()).status == 408
     await wire.close()
 

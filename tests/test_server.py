@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -34,7 +35,8 @@ from statusproxy.store.owner import boot_id
 from tests.certificates import make_certificate
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, until
+from tests.proxy.held_origin import Held
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
 
@@ -105,17 +107,7 @@ async def site(tmp_path: Path, origin: Origin) -> AsyncIterator[Site]:
 
 def held(origin: Origin) -> asyncio.Event:
     """Have the gateway answer only when the event is set."""
-    go = asyncio.Event()
-
-    async def slow(wire: Wire) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await origin.take(wire)
-                await go.wait()
-                await wire.send(OK)
-
-    origin.script = slow
-    return go
+    return Held(origin).let_go
 
 
 # Where it listens
@@ -196,6 +188,19 @@ async def test_a_port_in_use_is_told_in_one_line_that_names_it(which: str, tmp_p
     assert "the address is already in use" in told
     if which == "admin":
         assert "admin.listen" in told
+
+
+async def test_a_proof_whose_package_is_missing_is_told_at_the_start_and_refused_by_a_reload(
+    tmp_path: Path, origin: Origin, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    webhooks = [{"path": "/signed", "jwt": {"secret": "planted"}}]
+    (tmp_path / "other").mkdir()
+    with pytest.raises(StartError, match=r"^webhooks\[0\].jwt: a JSON Web Token needs the package pyjwt, "):
+        await Site(tmp_path / "other", origin, webhooks=webhooks).server.start()
+    assert not site.reload(webhooks=webhooks)
+    assert "the configuration was not changed: webhooks[0].jwt: a JSON Web Token needs" in caplog.text
+    assert "planted" not in caplog.text
 
 
 @pytest.mark.slow
@@ -350,8 +355,10 @@ async def test_what_was_reloaded_once_is_warned_of_each_time_until_the_restart(
 async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     await site.ask(get("/quiet"))
+    await until(lambda: site.server.proxy.in_flight == 0)  # the line comes behind the answer
     assert site.reload(log={"access": True})
     await site.ask(get("/api/media/sales/secret-id?token=abc"))
+    await until(lambda: site.server.proxy.in_flight == 0)
     told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
     assert told == ["GET /api/… 200"]
     caplog.set_level(logging.NOTSET, "statusproxy")  # restored by caplog in the end

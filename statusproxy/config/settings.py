@@ -22,7 +22,7 @@ from statusproxy.config.addresses import (
     parse_target,
 )
 from statusproxy.config.blocks import struct
-from statusproxy.config.effect import check_set_name, check_set_word
+from statusproxy.config.effect import FORM, check_body, check_set_name, check_set_word
 from statusproxy.config.forms import (
     SetValue,
     boolean_or,
@@ -39,9 +39,10 @@ from statusproxy.config.forms import (
 )
 from statusproxy.config.layers import DEFAULT_PRESET
 from statusproxy.config.modes import socket_mode
-from statusproxy.config.paths import check_template
+from statusproxy.config.paths import check_template, check_webhook_path
 from statusproxy.config.schema import (
     PRIVATE_NETWORKS,
+    Field,
     Fields,
     FilePath,
     HeaderName,
@@ -61,6 +62,7 @@ from statusproxy.config.schema import (
     Words,
     url,
 )
+from statusproxy.config.templates import source_of
 from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
@@ -97,21 +99,49 @@ class Hmac(Section, frozen=True, kw_only=True):
     encoding: Literal["hex", "base64"] = "hex"
 
 
+class Jwt(Section, frozen=True, kw_only=True):
+    """A header in which a webhook's sender sends a JSON Web Token, signed with HS256; with or without `Bearer`."""
+
+    header: HeaderName = "Authorization"
+    secret: SecretText
+
+
+class Token(Section, frozen=True, kw_only=True):
+    """A member of the body that a webhook's sender must fill in with this very value."""
+
+    field: Field
+    value: SecretText
+
+
 class Webhook(Section, frozen=True, kw_only=True):
     """A path on which events come by, where they go on to, and whose events are trusted.
 
-    `{session}` in the path names the session of events that name none themselves. The same in the path of
-    `forward_to` is replaced by what stood there, byte for byte.
+    `/**` at the end of the path stands for that path and everything below; at the end of the path of `forward_to` it is
+    replaced by what was below. `{session}` in the path names the session of events that name none themselves. The same
+    in the path of `forward_to` is replaced by what stood there, byte for byte.
     """
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
 
-    path: Annotated[str, parsed(check_template, same)]
+    path: Annotated[str, parsed(check_webhook_path, same)]
     forward_to: Annotated[str, url(parse_target, TARGET_ALLOWED)] | None = None
     forward: bool = True
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
     secret: Secret | None = None
     hmac: Hmac | None = None
+    jwt: Jwt | None = None
+    token: Token | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret of each proof that a sender is asked for; none where its address is all that counts."""
+        found = (
+            self.secret and self.secret.value,
+            self.hmac and self.hmac.secret,
+            self.jwt and self.jwt.secret,
+            self.token and self.token.value,
+        )
+        return tuple(each for each in found if each)
 
 
 class Event(Section, frozen=True, kw_only=True):
@@ -161,21 +191,27 @@ class Dialect(Section, frozen=True, kw_only=True):
     """Where this gateway's events and answers name things."""
 
     event: SomeFields = ("event",)  # the event's name
+    raw_event: Fields = ("raw.payload.event",)  # the engine's name for it, where the gateway gives it another
     time: Fields = ("timestamp", "raw.payload.t")  # when it happened
+    clock: Literal["shared", "own"] = "shared"  # own: that time orders this sender's events, and says nothing else
     event_id: Fields = ("event_id",)  # what is the same in a repeated delivery
     own: Fields = ()  # what is true in messages of the session's own making, beside the marks of all known gateways
     presence: Members = dialect.PRESENCE_MARKS  # what only events about a contact or chat have
     qr: SomeMembers = dialect.QR_MEMBERS  # what holds the code in the QR route's answer
+    body: Annotated[str, parsed(check_body)] = "json"  # how events are packed: json, or form:MEMBER
 
     def value(self) -> dialect.Dialect:
         """The dialect as the domain wants it."""
         return dialect.Dialect(
             event=tuple(map(parse_path, self.event)),
+            raw_event=tuple(map(parse_path, self.raw_event)),
             time=tuple(map(parse_path, self.time)),
+            own_clock=self.clock == "own",
             event_id=tuple(map(parse_path, self.event_id)),
             own=(*dialect.OWN, *map(parse_path, self.own)),
             presence=self.presence,
             qr=self.qr,
+            body_member=self.body.removeprefix(FORM) if self.body.startswith(FORM) else None,
         )
 
 
@@ -238,7 +274,7 @@ class Channels(Section, frozen=True, kw_only=True):
             keep=folded(self.keep),
             connected=folded(self.connected),
             one=self.one,
-            source=self.path,
+            source=source_of(self.path),
         )
 
 

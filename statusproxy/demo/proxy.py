@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import random
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,11 +15,15 @@ from typing import IO, Any, Final, Self
 import aiohttp
 import yaml
 
-READY_WITHIN: Final = 15.0
-"""Seconds a start may take before the demonstration gives up; it takes under one, on a busy machine two."""
+READY_WITHIN: Final = 60.0
+"""Seconds a start may take before the demonstration gives up; it takes under one, on a very busy machine many."""
 
 STOP_WITHIN: Final = 10.0
 """Seconds between asking the proxy to end and ending it."""
+
+#: Ports to choose from: below those that Linux gives to connections and to whoever asks for any, one of which might be
+#: taken again before the proxy listens on it.
+_PORTS: Final = range(32_000, 32_768)
 
 _TAIL: Final = 2000
 
@@ -27,15 +33,16 @@ class ProxyFailedError(Exception):
 
 
 def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
-    """`wanted` if it is free, else any free port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, wanted))
-        except OSError:
-            probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """`wanted` if it is free, else any free port. OSError if there is none."""
+    for port in [wanted] * bool(wanted) + random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(errno.EADDRINUSE, f"no port of {host} is free between {_PORTS[0]} and {_PORTS[-1]}")
 
 
 def configuration(gateway: str, port: int, admin_port: int, state: Path, **more: Any) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import yaml
 
 from tests.ports import free_port
 
-#: Seconds a start may take. Generous: the machines that run tests are shared.
-PATIENCE = 30.0
+#: Seconds a start or an end may take. Generous: the machines that run tests are shared.
+PATIENCE = 60.0
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Process:
             return
         self.popen.terminate()
         try:
-            self.popen.wait(15)
+            self.popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()

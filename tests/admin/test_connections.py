@@ -5,8 +5,8 @@ import contextlib
 import os
 import resource
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from tests.admin.process import Process, running_process
 from tests.admin.test_feed import open_page
 from tests.proxy.downstream.stand_ins import StandInTransport
 from tests.proxy.harness import PATIENCE, Wire, get, until
+from tests.proxy.loop_clock import LoopClock
 
 GET = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
@@ -232,84 +233,79 @@ async def test_a_request_whose_client_has_gone_is_served_to_its_end() -> None:
 # ---- how long a place may be held ----
 
 
-@contextmanager
-def shortened(name: str, seconds: float = 0.1) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, name, seconds)
-        yield
+async def opened(site: Site) -> Wire:
+    """A connection that has been accepted."""
+    wire = await site.connect()
+    await until(lambda: len(site.connections) == 1)
+    return wire
 
 
-async def test_a_client_that_sends_nothing_is_let_go_without_a_word(site: Site) -> None:
-    with shortened("HEAD_TIME"):
-        assert await (await site.connect()).ended()
-    assert len(site.connections) == 0
+async def test_a_client_that_sends_nothing_is_let_go_without_a_word(site: Site, loop_clock: LoopClock) -> None:
+    wire = await opened(site)
+    await loop_clock.move(module.HEAD_TIME + 1)
+    assert await wire.ended()
+    await until(lambda: len(site.connections) == 0)
 
 
-async def test_a_head_that_is_not_whole_in_time_is_told_so(site: Site) -> None:
-    with shortened("HEAD_TIME"):
-        wire = await site.connect()
-        await wire.send(b"GET / HTTP/1.1\r\nHost: a")
-        assert (await wire.message()).status == 408
-        assert await wire.ended()
+async def test_a_head_that_is_not_whole_in_time_is_told_so(site: Site, loop_clock: LoopClock) -> None:
+    wire = await opened(site)
+    await wire.send(b"GET / HTTP/1.1\r\nHost: a")
+    await loop_clock.move(module.HEAD_TIME + 1)
+    assert (await wire.message()).status == 408
+    assert await wire.ended()
 
 
-async def test_the_time_for_a_head_is_not_made_longer_by_sending_it_byte_by_byte(site: Site) -> None:
-    with shortened("HEAD_TIME", 0.3):
-        wire = await site.connect()
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        with contextlib.suppress(ConnectionError):
-            while not wire.reader.at_eof():
-                await wire.send(b"G")
-                await asyncio.sleep(0.02)  # the pace is what is tested
-        assert loop.time() - begun < PATIENCE
+async def test_the_time_for_a_head_is_not_made_longer_by_sending_it_byte_by_byte(
+    site: Site, loop_clock: LoopClock
+) -> None:
+    wire = await opened(site)
+    for byte in b"GET /":
+        await wire.send(bytes([byte]))
+        await loop_clock.move(module.HEAD_TIME / 4.5)
+    assert (await wire.message()).status == 408
 
 
-async def test_the_head_of_a_later_request_has_its_own_time(site: Site) -> None:
-    with shortened("HEAD_TIME"):
-        wire = await site.ask()
-        await wire.message()
-        await asyncio.sleep(0.2)  # resting for longer than a head may take
-        await wire.send(b"GET / HTTP/1.1\r\n")
-        assert (await wire.message()).status == 408
+async def test_the_head_of_a_later_request_has_its_own_time(site: Site, loop_clock: LoopClock) -> None:
+    wire = await site.ask()
+    await wire.message()
+    await loop_clock.move(module.HEAD_TIME + 1)  # resting for longer than a head may take
+    await wire.send(b"GET / HTTP/1.1\r\n")
+    await loop_clock.move(module.HEAD_TIME + 1)
+    assert (await wire.message()).status == 408
 
 
-async def test_a_connection_may_rest_between_two_requests_but_not_for_ever(site: Site) -> None:
-    with shortened("KEEP_ALIVE"):
-        wire = await site.ask()
-        assert (await wire.message()).status == 200
-        assert await wire.ended()
+async def test_a_connection_may_rest_between_two_requests_but_not_for_ever(site: Site, loop_clock: LoopClock) -> None:
+    wire = await site.ask()
+    assert (await wire.message()).status == 200
+    await loop_clock.move(module.KEEP_ALIVE + 1)
+    assert await wire.ended()
 
 
-async def test_a_request_may_take_longer_than_its_head_may(site: Site) -> None:
-    with shortened("HEAD_TIME", 0.05), shortened("KEEP_ALIVE", 0.05), shortened("READ_TIME", 0.05):
-        wire = await site.ask("/wait")
-        await until(lambda: site.waiting == 1)
-        await asyncio.sleep(0.2)  # longer than all of them
-        site.go.set()
-        assert (await wire.message()).status == 200
+async def test_a_request_may_take_longer_than_its_head_may(site: Site, loop_clock: LoopClock) -> None:
+    wire = await site.ask("/wait")
+    await until(lambda: site.waiting == 1)
+    await loop_clock.move(module.HEAD_TIME + module.KEEP_ALIVE + module.READ_TIME)
+    site.go.set()
+    assert (await wire.message()).status == 200
 
 
-async def test_a_client_that_does_not_read_its_answer_is_let_go(site: Site) -> None:
-    with shortened("READ_TIME"):
-        await site.ask("/much")
-        await until(lambda: any(one.claim[0] == 1 for one in site.connections._open.values()))
-        await until(lambda: len(site.connections) == 0)
+async def test_a_client_that_does_not_read_its_answer_is_let_go(site: Site, loop_clock: LoopClock) -> None:
+    await site.ask("/much")
+    await until(lambda: any(one.claim[0] == 1 for one in site.connections._open.values()))
+    for _ in range(3):  # what went on its way meanwhile counts as read, and gains it the time once more
+        await loop_clock.move(module.READ_TIME + 1)
+    await until(lambda: len(site.connections) == 0)
 
 
-async def test_a_client_that_reads_slowly_gets_all_of_its_answer(site: Site) -> None:
-    with shortened("READ_TIME", 1.0):
-        wire = await site.ask("/much")
-        head = await wire.head()
-        left = int(head.get("Content-Length") or b"0")
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        while left:
-            data = await wire.reader.read(65536)
-            assert data
-            left -= len(data)
-            if loop.time() - begun < 2.0:
-                await asyncio.sleep(0.02)  # reading takes longer than the time for which nothing may be read
+async def test_a_client_that_reads_slowly_gets_all_of_its_answer(site: Site, loop_clock: LoopClock) -> None:
+    wire = await site.ask("/much")
+    head = await wire.head()
+    left = int(head.get("Content-Length") or b"0")
+    for _ in range(8):  # reading takes longer than the time for which nothing may be read
+        data = await wire.reader.readexactly(left // 20)
+        left -= len(data)
+        await loop_clock.move(module.READ_TIME / 4)
+    assert len(await wire.reader.readexactly(left)) == left
 
 
 # ---- the listener ----
@@ -334,7 +330,8 @@ async def test_silent_connections_lock_out_neither_checks_nor_scrapes_nor_pages(
 
 async def test_a_slow_reader_of_the_sessions_holds_no_place(admin: Admin) -> None:
     admin.proxy.server.registry.sessions.load(Record(f"session {number}" + "x" * 1000) for number in range(8000))
-    with shortened("READ_TIME"):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "READ_TIME", 0.1)
         host, port = address(f"http://{admin.netloc}")
         wire = Wire(*await asyncio.open_connection(host, port, limit=4096))
         await wire.send(f"GET /sessions HTTP/1.1\r\nHost: {admin.netloc}\r\n\r\n".encode())

@@ -5,18 +5,20 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from selenium.common.exceptions import StaleElementReferenceException
 
 from statusproxy.status.model import Record
 from statusproxy.store import open_store
 from tests.admin.process import Process, running_process
 
 #: Seconds a condition may take to come true. Generous: the machines that run tests are shared.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -93,11 +95,15 @@ def running_site(folder: Path, sessions: list[str], **settings: Any) -> Iterator
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for a condition of another process to come true; give what it gave."""
+    """Wait for a condition of another process to come true; give what it gave.
+
+    An element that the page replaced between its finding and its use is looked for again.
+    """
     end = time.monotonic() + PATIENCE
     while True:
-        found = condition()
-        if found:
-            return found
+        with suppress(StaleElementReferenceException):
+            found = condition()
+            if found:
+                return found
         assert time.monotonic() < end, f"not in {PATIENCE:.0f} s: {what}"
         time.sleep(0.05)

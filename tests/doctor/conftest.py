@@ -15,6 +15,7 @@ import yaml
 from statusproxy.config.load import load
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.doctor import command
+from statusproxy.doctor.looks import gateway as gateway_look
 from statusproxy.server import Server
 from tests.ports import free_port
 
@@ -89,6 +90,13 @@ class Site:
         for finding in json.loads(said)["findings"]:
             findings.setdefault(finding["code"], finding)
         return Verdict(text, code, findings, {name: each["level"] for name, each in findings.items()})
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the machine of the tests is slow is no finding."""
+    monkeypatch.setattr(gateway_look, "_SLOW_CONNECT", 60.0)
+    monkeypatch.setattr(gateway_look, "_SLOW_HEALTH", 60.0)
 
 
 Build = Callable[..., Coroutine[Any, Any, Site]]

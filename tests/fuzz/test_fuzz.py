@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.proxy.harness import OK, Origin, Running, Wire, get, running
+from tests.proxy.loop_clock import LoopClock
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
 
 #: Seconds in which an exchange of a few hundred bytes must come to its end, on a slow machine too.
-SOON = 10.0
+SOON = 60.0
 
 #: Parts of messages that make parsers think, to be joined in any order with any bytes between.
 PARTS = [
@@ -60,14 +61,11 @@ cuts = st.lists(st.integers(0, 400), max_size=3)
 
 SETTINGS = {
     "webhooks": [{"path": "/watched"}, {"path": "/tap", "forward": False}],
-    "timeouts": {
-        "request_head": "200ms",
-        "request_body": "200ms",
-        "response_head": "200ms",
-        "response_body": "200ms",
-        "keep_alive": "200ms",
-    },
+    "timeouts": dict.fromkeys(["request_head", "request_body", "response_head", "response_body", "keep_alive"], "5s"),
 }
+
+#: Seconds on the loop's clock after which every one of these times is over.
+LONGER = 6.0
 
 
 def pieces(data: bytes, at: list[int]) -> list[bytes]:
@@ -81,6 +79,7 @@ class Grounds:
 
     def __init__(self, folder: Path) -> None:
         self.loop = asyncio.new_event_loop()
+        self.clock = LoopClock(self.loop)
         self.origin = Origin()
         self.stack = contextlib.AsyncExitStack()
         self.proxy: Running = self.loop.run_until_complete(self.open(folder))
@@ -93,6 +92,15 @@ class Grounds:
         self.loop.run_until_complete(self.stack.aclose())
         self.loop.run_until_complete(self.origin.stop())
         self.loop.close()
+
+    async def rest(self, client: Wire, *, waits: bool) -> bytes:
+        """What `client` gets up to the end; where somebody `waits`, the times run out one after the other."""
+        rest = asyncio.ensure_future(client.rest())
+        for _ in range(5):
+            if waits and not rest.done():
+                await self.clock.move(LONGER)
+        async with asyncio.timeout(SOON):
+            return await rest
 
     async def still_well(self, caplog: pytest.LogCaptureFixture) -> None:
         """Nothing is left of the example: the next client is served, nothing is under way, no trouble was logged."""
@@ -143,8 +151,7 @@ def test_whatever_a_client_sends_it_is_answered_or_closed(
                 await asyncio.sleep(0)
             if not stays:
                 client.writer.write_eof()
-        async with asyncio.timeout(SOON):
-            got = await client.rest()
+        got = await grounds.rest(client, waits=stays)
         await client.close()
         assert b"HTTP/1.1 500" not in got
         await grounds.still_well(caplog)
@@ -171,8 +178,7 @@ def test_whatever_a_gateway_answers_the_client_is_answered_or_cut_off(
         grounds.origin.script = script
         client = await grounds.proxy.connect()
         await client.send(get(target, "Connection: close"))
-        async with asyncio.timeout(SOON):
-            got = await client.rest()
+        got = await grounds.rest(client, waits=not ends)
         await client.close()
         assert b"HTTP/1.1 500" not in got or b"internal" not in got
         await grounds.still_well(caplog)

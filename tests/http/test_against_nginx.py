@@ -240,7 +240,7 @@ async def undergo(port: int, origin: Origin, trial: Trial) -> Outcome:
     try:
         writer.write(trial.request)
         head_only = trial.request.startswith(b"HEAD ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             got = await wire.head()
             if not got.start.startswith(b"HTTP/"):
                 return Outcome(origin.requests[0], Message(b"HTTP/0.9 200 " + got.start, []))

@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from statusproxy.proxy.downstream.connection import ConnectionState
-from tests.http.held_gateway import HeldGateway
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
+from tests.proxy.loop_clock import LoopClock
 
 
 def stopping(proxy: Running) -> Awaitable[None]:
@@ -24,7 +25,7 @@ def stopping(proxy: Running) -> Awaitable[None]:
 
 
 async def test_what_runs_is_finished_and_told_to_close(origin: Origin, proxy: Running) -> None:
-    gateway = HeldGateway(origin)
+    gateway = Held(origin, b"/held")
     client = await proxy.connect()
     await client.send(get("/held"))
     await origin.received()
@@ -38,7 +39,7 @@ async def test_what_runs_is_finished_and_told_to_close(origin: Origin, proxy: Ru
 
 
 async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> None:
-    gateway = HeldGateway(origin)
+    gateway = Held(origin, b"/held")
     client = await proxy.connect()
     await client.send(get("/held"))
     await origin.received()
@@ -52,7 +53,7 @@ async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> N
 
 
 async def test_idle_connections_are_closed_at_once_while_others_finish(origin: Origin, proxy: Running) -> None:
-    gateway = HeldGateway(origin)
+    gateway = Held(origin, b"/held")
     idle = await proxy.connect()
     await idle.send(get("/quick"))
     await idle.message()
@@ -67,7 +68,7 @@ async def test_idle_connections_are_closed_at_once_while_others_finish(origin: O
 
 
 async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin, proxy: Running) -> None:
-    HeldGateway(origin)
+    Held(origin, b"/held")
     begun = await proxy.connect()
     await begun.send(get("/first"))
     await begun.message()
@@ -87,15 +88,16 @@ async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin
 
 @pytest.mark.parametrize("before", [b"", b"POST /v1/webhooks/rec"], ids=["nothing", "a part"])
 async def test_who_had_connected_when_the_end_began_is_still_heard(
-    origin: Origin, proxy: Running, before: bytes
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock, before: bytes
 ) -> None:
+    monkeypatch.setattr("statusproxy.server._LAST_CALL", 60.0)  # however long the machine pauses
     event = b'{"event":"status-find","session":"sales","status":"disconnectedMobile"}'
     request = get("/v1/webhooks/receive", method="POST", body=event)
     client = await proxy.connect()
     await client.send(before)
     await until(lambda: bool(proxy.server.clients.connections))
     stop = stopping(proxy)
-    await asyncio.sleep(0.1)
+    await loop_clock.move(0.5)
     await client.send(request.removeprefix(before))
     assert (await client.message()).get("Connection") == b"close"
     assert proxy.server.registry.has_overrides
@@ -103,7 +105,7 @@ async def test_who_had_connected_when_the_end_began_is_still_heard(
 
 
 async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answer(
-    origin: Origin, proxy: Running
+    origin: Origin, proxy: Running, loop_clock: LoopClock
 ) -> None:
     body = os.urandom(60_000)  # less than what waits here before an exchange waits for its client
     origin.answer = answer(body)
@@ -119,7 +121,8 @@ async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answe
     await client.send(get("/media"))
     await until(lambda: proxy.server.proxy.in_flight == 0 and proxy.server.clients.sending)
     stop = asyncio.ensure_future(stopping(proxy))
-    await asyncio.sleep(1.5)  # longer than anything else is waited for
+    for _ in range(3):
+        await loop_clock.move(1)  # longer than anything else is waited for
     assert not stop.done()
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
     assert (await client.message()).body == body
@@ -128,7 +131,7 @@ async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answe
 
 
 async def test_what_does_not_end_is_cut_off_after_the_time_for_it(origin: Origin, tmp_path: Path) -> None:
-    HeldGateway(origin)
+    Held(origin, b"/held")
     async with running(tmp_path, origin.url, timeouts={"drain": "100ms"}) as proxy:
         client = await proxy.connect()
         await client.send(get("/held"))
@@ -175,7 +178,7 @@ async def open_to(address: str) -> Wire:
 
 @pytest.mark.slow
 async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, tmp_path: Path) -> None:
-    gateway = HeldGateway(origin)
+    gateway = Held(origin, b"/held")
     async with process(tmp_path, origin) as (proxy, address):
         client, idle = await open_to(address), await open_to(address)
         await idle.send(get("/quick"))
@@ -194,7 +197,7 @@ async def test_sigterm_finishes_what_runs_and_ends_with_success(origin: Origin, 
 
 @pytest.mark.slow
 async def test_a_second_signal_waits_for_nothing(origin: Origin, tmp_path: Path) -> None:
-    HeldGateway(origin)
+    Held(origin, b"/held")
     async with process(tmp_path, origin) as (proxy, address):
         client = await open_to(address)
         await client.send(get("/held"))
@@ -203,6 +206,6 @@ async def test_a_second_signal_waits_for_nothing(origin: Origin, tmp_path: Path)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(proxy.wait()), 0.3)
         proxy.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(proxy.wait(), 5) == 0
+        assert await asyncio.wait_for(proxy.wait(), PATIENCE) == 0
         assert await client.ended()
         await client.close()

@@ -211,7 +211,7 @@ def test_a_silent_tunnel_ends_for_a_gateway_that_took_it_all_and_breaks_for_one_
                     wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
                 saw.set_result(await wire.ending())
 
-            async with site(tmp_path, timeouts={"upgrade_idle": "300ms"}) as (origin, proxy):
+            async with site(tmp_path, timeouts={"upgrade_idle": "1s" if stalled else "300ms"}) as (origin, proxy):
                 origin.script = script
                 client = await proxy.connect()
                 await client.send(SWITCH)

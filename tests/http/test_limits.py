@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from statusproxy.proxy.downstream.connection import ClientConnection, ConnectionState
-from tests.http.held_gateway import HeldGateway
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
 
-SHORT = "150ms"
+#: A limit of seconds, and the time that is more than that on the clock of the loop, which goes as the test says.
+LIMIT, LONGER = "5s", 6.0
 
 
 def problem(message: Message) -> tuple[int, str, str]:
@@ -26,16 +27,25 @@ def problem(message: Message) -> tuple[int, str, str]:
     return message.status, document["error_code"], document["hop"]
 
 
+def in_a_head(proxy: Running) -> bool:
+    """Whether a client has begun a head."""
+    return any(connection.state is ConnectionState.HEAD for connection in proxy.server.clients.connections)
+
+
 async def silent(wire: Wire) -> None:
     """A gateway that takes a request and says nothing."""
     await wire.rest()
 
 
 @pytest.mark.parametrize("begun", [b"GET / HTT", b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "])
-async def test_a_head_that_does_not_come_is_a_408(origin: Origin, tmp_path: Path, begun: bytes) -> None:
-    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT}) as proxy:
+async def test_a_head_that_does_not_come_is_a_408(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, begun: bytes
+) -> None:
+    async with running(tmp_path, origin.url, timeouts={"request_head": LIMIT}) as proxy:
         client = await proxy.connect()
         await client.send(begun)
+        await until(lambda: in_a_head(proxy))
+        await loop_clock.move(LONGER)
         got = await client.message()
         assert problem(got) == (408, "request_head_too_slow", "client")
         assert got.get("Connection") == b"close"
@@ -43,47 +53,55 @@ async def test_a_head_that_does_not_come_is_a_408(origin: Origin, tmp_path: Path
     assert not origin.connections
 
 
-async def test_a_head_sent_byte_by_byte_gains_no_time(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"request_head": "300ms"}) as proxy:
+async def test_a_head_sent_byte_by_byte_gains_no_time(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
+    async with running(tmp_path, origin.url, timeouts={"request_head": "60s"}) as proxy:
         client = await proxy.connect()
-        trickle = asyncio.create_task(_trickle(client))
+        for byte in b"GET /":
+            await client.send(bytes([byte]))
+            await until(lambda: in_a_head(proxy))
+            await loop_clock.move(13)
         assert problem(await client.message())[0] == 408
-        trickle.cancel()
 
 
-async def _trickle(client: Wire) -> None:
-    for byte in b"GET / HTTP/1.1\r\nHost: proxy.example\r\nX-Slow: " + b"." * 10_000:
-        await client.send(bytes([byte]))
-        await asyncio.sleep(0.02)
-
-
-async def test_the_head_of_a_later_request_has_its_time_too(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT}) as proxy:
+async def test_the_head_of_a_later_request_has_its_time_too(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, timeouts={"request_head": LIMIT}) as proxy:
         client = await proxy.connect()
         await client.send(get())
         await client.message()
         await client.send(b"GET / HTTP/1.1\r\n")
+        await until(lambda: in_a_head(proxy))
+        await loop_clock.move(LONGER)
         assert problem(await client.message())[0] == 408
 
 
-async def test_a_head_begun_behind_another_request_has_its_time_too(origin: Origin, tmp_path: Path) -> None:
-    held = HeldGateway(origin)
-    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT, "keep_alive": "1h"}) as proxy:
+async def test_a_head_begun_behind_another_request_has_its_time_too(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    held = Held(origin, b"/held")
+    async with running(tmp_path, origin.url, timeouts={"request_head": LIMIT, "keep_alive": "1h"}) as proxy:
         client = await proxy.connect()
         await client.send(get("/held") + b"GET / HTTP/1.1\r\nHost")
         await origin.received()
         held.let_go.set()
         assert (await client.message()).status == 200
+        await until(lambda: in_a_head(proxy))
+        await loop_clock.move(LONGER)
         assert problem(await client.message()) == (408, "request_head_too_slow", "client")
         assert await client.ended()
 
 
-async def test_an_empty_line_behind_a_request_is_no_slow_head(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT, "keep_alive": "600ms"}) as proxy:
+async def test_an_empty_line_behind_a_request_is_no_slow_head(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, timeouts={"request_head": LIMIT, "keep_alive": "1m"}) as proxy:
         client = await proxy.connect()
         await client.send(get() + b"\r\n")
         assert (await client.message()).status == 200
-        assert await client.ended()  # after its time as an idle connection, without a word
+        await loop_clock.move(LONGER)
+        await client.send(get())
+        assert (await client.message()).status == 200
 
 
 async def test_a_head_begun_just_before_the_connection_got_too_old_is_still_served(
@@ -99,28 +117,47 @@ async def test_a_head_begun_just_before_the_connection_got_too_old_is_still_serv
         assert (await client.message()).body == b"ok"
 
 
-async def test_a_connection_that_never_says_a_word_is_closed_without_one(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"request_head": SHORT}) as proxy:
+async def test_a_connection_that_never_says_a_word_is_closed_without_one(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, timeouts={"request_head": LIMIT}) as proxy:
         client = await proxy.connect()
+        await until(lambda: bool(proxy.server.clients.connections))
+        await loop_clock.move(LONGER)
         assert await client.ended()
 
 
-async def test_an_idle_connection_is_closed_after_its_time(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"keep_alive": SHORT}) as proxy:
+async def test_an_idle_connection_is_closed_after_its_time(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, timeouts={"keep_alive": LIMIT}) as proxy:
         client = await proxy.connect()
         await client.send(get())
         await client.message()
+        await until(lambda: any(c.state is ConnectionState.IDLE for c in proxy.server.clients.connections))
+        await loop_clock.move(LONGER)
         assert await client.ended()
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 100", "Transfer-Encoding: chunked"])
-async def test_a_body_that_stops_coming_is_a_408(origin: Origin, tmp_path: Path, framing: str) -> None:
+@pytest.mark.parametrize(
+    ("framing", "code"),
+    [("Content-Length: 100", "request_body_incomplete"), ("Transfer-Encoding: chunked", "request_body_too_slow")],
+)
+async def test_a_body_that_stops_coming_is_a_408(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, framing: str, code: str
+) -> None:
+    """The gateway has heard of a request in chunks by then, which may be a slow stream."""
     origin.script = silent
-    async with running(tmp_path, origin.url, timeouts={"request_body": SHORT}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"request_body": LIMIT}) as proxy:
         client = await proxy.connect()
         await client.send(get("/", framing, method="POST") + b"5\r\nhello\r\n")
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        if "chunked" in framing:
+            await loop_clock.move(LONGER / 3)
+            await until(lambda: origin.connections == 1)
+        await loop_clock.move(LONGER)
         got = await client.message()
-        assert problem(got) == (408, "request_body_incomplete", "client")
+        assert problem(got) == (408, code, "client")
         assert got.get("Connection") == b"close"
 
 
@@ -137,54 +174,69 @@ async def test_a_slow_body_has_all_the_time_it_needs_while_it_comes(
         assert (await client.message()).body == b"ok"
 
 
-async def test_an_answer_that_does_not_begin_is_a_504(origin: Origin, tmp_path: Path) -> None:
-    origin.script = silent
-    async with running(tmp_path, origin.url, timeouts={"response_head": SHORT}) as proxy:
-        got = await proxy.ask(get())
+async def test_an_answer_that_does_not_begin_is_a_504(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
+    Held(origin)
+    async with running(tmp_path, origin.url, timeouts={"response_head": LIMIT}) as proxy:
+        client = await proxy.connect()
+        await client.send(get())
+        await origin.received()
+        await loop_clock.move(LONGER)
+        got = await client.message()
         assert problem(got) == (504, "gateway_timeout", "gateway")
         assert "timeout" in json.loads(got.body)["error"]
 
 
-async def test_a_time_that_is_off_never_ends(origin: Origin, tmp_path: Path) -> None:
-    origin.script = silent
-    times = {"response_head": None, "response_body": SHORT}
+async def test_a_time_that_is_off_never_ends(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
+    held = Held(origin)
+    times = {"response_head": None, "response_body": LIMIT}
     async with running(tmp_path, origin.url, timeouts=times) as proxy:
         client = await proxy.connect()
         await client.send(get())
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.reader.read(1), 0.5)
+        await origin.received()
+        await loop_clock.move(100 * LONGER)
+        held.let_go.set()
+        assert (await client.message()).body == b"ok"
 
 
-async def test_an_answer_that_stops_coming_is_broken_off(origin: Origin, tmp_path: Path) -> None:
+async def test_an_answer_that_stops_coming_is_broken_off(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
     async def script(wire: Wire) -> None:
         await wire.head()
         await wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
         await wire.rest()
 
     origin.script = script
-    async with running(tmp_path, origin.url, timeouts={"response_body": SHORT}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"response_body": LIMIT}) as proxy:
         client = await proxy.connect()
         await client.send(get())
         assert (await client.head()).status == 200
-        assert await client.rest() == b"4\r\nhalf\r\n"
+        assert await asyncio.wait_for(client.reader.readexactly(9), PATIENCE) == b"4\r\nhalf\r\n"
+        await loop_clock.move(LONGER)
+        assert await client.ended()
 
 
-async def test_a_list_that_stops_coming_is_a_504(origin: Origin, tmp_path: Path) -> None:
+async def test_a_list_that_stops_coming_is_a_504(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
     """Nothing of a corrected answer is sent before it is whole, so its trouble can still be told."""
+
+    begun = asyncio.Event()
 
     async def script(wire: Wire) -> None:
         await wire.head()
         await wire.send(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"channels":[')
+        begun.set()
         await wire.rest()
 
     origin.script = script
-    async with running(tmp_path, origin.url, timeouts={"response_body": SHORT}) as proxy:
-        assert problem(await proxy.ask(get("/api/channels"))) == (504, "gateway_timeout", "gateway")
+    async with running(tmp_path, origin.url, timeouts={"response_body": LIMIT}) as proxy:
+        client = await proxy.connect()
+        await client.send(get("/api/channels"))
+        await asyncio.wait_for(begun.wait(), PATIENCE)
+        await loop_clock.move(LONGER)
+        assert problem(await client.message()) == (504, "gateway_timeout", "gateway")
 
 
 async def test_a_gateway_that_does_not_accept_is_a_504_that_says_nothing_was_sent(tmp_path: Path) -> None:
     # An address of the documentation's own network (RFC 5737) answers nobody; where there is no route it is a 502.
-    async with running(tmp_path, "http://192.0.2.1:9", timeouts={"connect": SHORT}) as proxy:
+    async with running(tmp_path, "http://192.0.2.1:9", timeouts={"connect": "150ms"}) as proxy:
         got = await proxy.ask(get())
         assert got.status in {502, 504}
         assert "timeout" not in json.loads(got.body)["error"]
@@ -284,7 +336,7 @@ async def test_a_newcomer_takes_the_place_of_the_client_that_was_idle_longest(or
 
 
 async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(origin: Origin, tmp_path: Path) -> None:
-    held = HeldGateway(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         at_work, begun = await proxy.connect(), await proxy.connect()
         await at_work.send(get("/held"))
@@ -303,7 +355,7 @@ async def test_a_begun_head_gives_way_where_no_client_is_idle_and_is_told_so(ori
 async def test_a_newcomer_is_refused_only_where_all_others_have_a_request_under_way(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = HeldGateway(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, limits={"connections": 2}) as proxy:
         first, second = await proxy.connect(), await proxy.connect()
         for client in (first, second):
@@ -338,7 +390,7 @@ async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Or
 async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors_for(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = HeldGateway(origin)
+    held = Held(origin, b"/held")
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         clients = proxy.server.clients
         clients.reserve.refused_at_once = 2
@@ -356,27 +408,22 @@ async def test_no_more_clients_wait_for_their_refusal_than_there_are_descriptors
         await first.message()
 
 
-async def test_requests_wait_for_a_place_and_are_told_when_none_comes_free(origin: Origin, tmp_path: Path) -> None:
-    let_go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            await origin.take(wire)
-            await let_go.wait()
-            await wire.send(answer(b"ok"))
-
-    origin.script = script
-    async with running(
-        tmp_path, origin.url, limits={"upstream_connections": 1}, timeouts={"connect": "200ms"}
-    ) as proxy:
-        first = await proxy.connect()
+async def test_requests_wait_for_a_place_and_are_told_when_none_comes_free(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    held = Held(origin)
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 1}, timeouts={"connect": LIMIT}) as proxy:
+        pool = proxy.server.proxy.site.pool
+        first, second, third = await proxy.connect(), await proxy.connect(), await proxy.connect()
         await first.send(get("/first"))
         await origin.received()
-        assert problem(await proxy.ask(get("/second"))) == (503, "overloaded", "proxy")
-        third = await proxy.connect()
+        await second.send(get("/second"))
+        await until(lambda: pool.waiting == 1)
+        await loop_clock.move(LONGER)
+        assert problem(await second.message()) == (503, "overloaded", "proxy")
         await third.send(get("/third"))
-        await until(lambda: proxy.server.proxy.in_flight == 2)
-        let_go.set()
+        await until(lambda: pool.waiting == 1)
+        held.let_go.set()
         assert (await third.message()).body == b"ok"
     assert origin.connections == 1
     assert [request.target for request in origin.requests] == [b"/first", b"/third"]

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gzip
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import AsyncIterator
@@ -330,17 +329,14 @@ async def test_a_list_behind_compression_is_corrected(tmp_path: Path) -> None:
 async def test_events_of_an_express_route_arrive_one_by_one(tmp_path: Path, environment: dict[str, str]) -> None:
     async with before_express(tmp_path, **environment) as proxy:
         client = await proxy.connect()
-        await client.send(get("/events?count=3&interval_ms=150"))
+        await client.send(get("/events?count=100&interval_ms=1000"))  # over long after this test has
         head = await client.head()
         assert head.get("Content-Type") == b"text/event-stream"
-        loop = asyncio.get_running_loop()
-        times = []
         async with asyncio.timeout(PATIENCE):
-            for number in range(3):
+            for number in range(2):
                 await client.reader.readuntil(b"id: %d\n" % number)
                 await client.reader.readuntil(b"\n\n")
-                times.append(loop.time())
-    assert all(later - earlier > 0.1 for earlier, later in itertools.pairwise(times))
+        client.reset()
 
 
 @requires("express")

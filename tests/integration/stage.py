@@ -24,7 +24,7 @@ from statusproxy.server import Server
 from tests.hub import Hub, channel_path
 from tests.peers.processes import express_gateway
 from tests.ports import free_port
-from tests.proxy.harness import running
+from tests.proxy.harness import running, until
 
 #: One that shows a QR code at once, one that nothing happens to, one that needs DELETE and POST first.
 SESSIONS = ("sales", "support", "Front Desk")
@@ -145,7 +145,16 @@ class Town:
 
     def log(self) -> list[dict[str, Any]]:
         """The process's log so far, which is JSON lines where no terminal is."""
-        return [json.loads(line) for line in self.process.log.read_text(encoding="utf-8").splitlines()]
+        whole, _, _ = self.process.log.read_text(encoding="utf-8").rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    async def logged(self, words: str, level: str | None = None) -> None:
+        """Wait until a line of the process's log has these words: a thread writes it, behind the answers."""
+
+        def found() -> bool:
+            return any(words in one["message"] and level in {None, one["level"]} for one in self.log())
+
+        await until(found)
 
 
 @asynccontextmanager

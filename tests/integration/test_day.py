@@ -198,9 +198,9 @@ async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> 
 
 
 def lived(seed: int, unlinked: bool, folder: Path, presence: str = "ignore") -> Counter[str]:
-    """Live through one day, in whatever process this is."""
+    """Live through one day, in whatever process this is; bounded, but not by what a busy machine takes."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the program runs
-        return runner.run(asyncio.wait_for(live_through(day(seed, unlinked=unlinked), folder, presence), 90))
+        return runner.run(asyncio.wait_for(live_through(day(seed, unlinked=unlinked), folder, presence), 800))
 
 
 Days = dict[bool, "Future[Counter[str]]"]
@@ -220,17 +220,19 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.mark.timeout(900)
 def test_a_day_of_contacts_coming_and_going_never_shows_a_session_as_disconnected(days: Days) -> None:
     traffic = day(QUIET)
-    counts = days[False].result(100)
+    counts = days[False].result(850)
     assert counts["events"] == counts["inbound"] + counts["outbound"] == len(traffic.events) > 2 * PRESENCE_EVENTS
     assert counts["started"] == counts["released"] == counts["polls: disconnected"] == 0
     assert counts["polls: connected"] == len(SESSIONS) * (counts["events"] // POLL_EVERY)
 
 
+@pytest.mark.timeout(900)
 def test_a_day_with_one_unlinked_phone_shows_just_that_and_just_as_long(days: Days) -> None:
     traffic = day(UNLINKED, unlinked=True)
-    counts = days[True].result(100)
+    counts = days[True].result(850)
     assert counts["started"] == counts["released"] == 1
     asked = [event.at for event in traffic.events[POLL_EVERY - 1 :: POLL_EVERY]]
     lost = sum(traffic.disconnected(UNLINKED_SESSION, at) for at in asked)
@@ -319,7 +321,7 @@ def test_a_day_of_senders_whose_clocks_are_wrong_has_no_false_word(seed: int, re
     traffic = crooked_day(seed, repeats_untimed=not restarts)
     restart_every = RESTART_EVERY if restarts else len(traffic.steps) + 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 90))
+        counts = runner.run(asyncio.wait_for(live_through_crooked(traffic, tmp_path, restart_every), 250))
     assert all(traffic.ends[how] > 5 for how in ENDS)
     assert all(len(outages) > 8 for outages in traffic.outages.values())
     ended = {"connected-event": "event", "reconnected": "qr", "operator": "operator", "deleted": "deleted",

@@ -67,7 +67,7 @@ async def test_a_state_that_cannot_be_written_costs_no_request(where: str, tmp_p
         assert str(path) in str(told) or str(path.parent) in str(told)
         assert (await place.admin("/healthz"))[0] == 200, "the process is well; a restart would lose what it knows"
         assert await metric(place, "statusproxy_store_failures_total") >= 1
-        assert any(entry["level"] == "error" and "not on disk" in entry["message"] for entry in place.log())
+        await place.logged("not on disk", "error")
 
 
 async def test_a_disk_that_fills_up_and_is_freed_again_loses_nothing(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ async def test_a_damaged_database_is_set_aside_and_the_proxy_starts(damage: str,
             assert 0 < saved < 200 if damage == "torn in the middle" else saved == 0
             if damage != "empty":
                 assert spoilt in contents(tmp_path), "nothing is thrown away"
-                assert any("set aside" in entry["message"] for entry in place.log())
+                await place.logged("set aside")
             assert isinstance(place.phones, StandIn)
             await place.phones.unlink("sales")
             await place.process.kill()

@@ -22,7 +22,7 @@ import yaml
 from statusproxy.observe import log_writer
 from statusproxy.observe.log_writer import LogWriter
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE, Origin, Wire, get
+from tests.proxy.harness import PATIENCE, Origin, Wire, get, until
 
 #: What Linux's pipes hold.
 PIPE = 64 * 1024
@@ -193,7 +193,7 @@ def test_whole_lines_are_written_together_as_far_as_that_is_atomic() -> None:
 async def test_a_pipe_that_nobody_reads_stops_no_request_and_the_log_goes_on_when_it_is_read(tmp_path: Path) -> None:
     origin = Origin()
     await origin.start()
-    port, requests = free_port(), 1500
+    port, requests = free_port(), 600
     file = tmp_path / "config.yaml"
     settings = {
         "listen": f"127.0.0.1:{port}", "gateway": origin.url, "admin": None, "state": {"url": "memory:"},
@@ -211,7 +211,8 @@ async def test_a_pipe_that_nobody_reads_stops_no_request_and_the_log_goes_on_whe
             await wire.send(get("/health"))
             assert (await wire.message()).status == 200  # harness: within PATIENCE seconds
         await wire.close()
-        assert not _takes_more(writes)  # it is full, and stays so until here
+        # It is full, once the thread that writes has come so far, and stays so until here.
+        await until(lambda: not _takes_more(writes))
         os.close(writes)
         process.send_signal(signal.SIGTERM)
         text = await asyncio.to_thread(_read_all, reads)

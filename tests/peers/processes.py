@@ -29,7 +29,7 @@ FOLDER: Final = Path(__file__).parent
 INSTALL: Final = "bash tests/install-peers.sh"
 NODE_MAJOR: Final = 20
 
-READY_WITHIN: Final = 20.0
+READY_WITHIN: Final = 60.0
 """Seconds until a peer must have said where it listens; half a second on an idle machine."""
 
 STOP_WITHIN: Final = 3.0

@@ -14,9 +14,10 @@ import yaml
 from statusproxy.config.load import load
 from statusproxy.observe.exchange_report import Report
 from statusproxy.server import Server
+from tests.ports import free_port
 
 #: Seconds after which a test that waits for bytes has failed. Generous: the machines that run tests are shared.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def _most(buffers: str) -> int:
@@ -226,8 +227,9 @@ class Origin:
                 self._tasks.discard(task)
                 writer.close()
 
+        # One that nobody else gets, so that nobody listens there while it is stopped.
+        self.port = self.port or free_port()
         self._server = await asyncio.start_server(connected, "127.0.0.1", self.port, limit=2**26)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening and break what is open."""

@@ -688,7 +688,7 @@ async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
     monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
-        async with asyncio.timeout(10), it.disk.written:
+        async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
         assert it.disk.saved["sales"].heard_at == it.clock.now
     monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 3600.0)
@@ -746,11 +746,11 @@ async def test_writing_at_intervals_goes_on_after_an_error(
         failing = monkeypatch.context()
         with failing as patch:
             patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while "writing the state at intervals failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
                     await asyncio.sleep(0.001)
         it.clock.now += 3601
-        async with asyncio.timeout(10), it.disk.written:
+        async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
 
 

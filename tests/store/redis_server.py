@@ -22,8 +22,12 @@ from .samples import NOW
 
 RedisStore = BatchWriter[RedisBackend]
 
-_QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=2, close_limit=2)
-_SERVER_QUICK = RedisTiming(answer_limit=2, history_limit=2, open_wait=0, lock_wait=0)
+#: Seconds after which a server that says nothing is given up.
+LIMIT = 10.0
+
+#: Short pauses; limits that a server on a busy machine keeps.
+_QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=LIMIT, close_limit=LIMIT)
+_SERVER_QUICK = RedisTiming(answer_limit=LIMIT, history_limit=LIMIT, open_wait=0, lock_wait=0)
 
 
 class RedisServer:

@@ -61,6 +61,6 @@ def test_a_made_up_clock_needs_no_time_to_settle_and_is_followed() -> None:
 
 
 def test_the_systems_clock_is_given_time_to_settle_by_one_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(age_module, "steady", lambda: 77.0)
+    monkeypatch.setattr(age_module, "boot_time", lambda: 77.0)
     age = HistoryAge(1, time.time)
     assert (age.before(), age.wait) == (None, SETTLING)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from inspect import signature
@@ -36,7 +36,7 @@ from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Link
 from tests.proxy.loop_clock import LoopClock
 
-from .redis_server import RedisServer, RedisStore, redis_store, running
+from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, overridden, until
 
 
@@ -93,14 +93,6 @@ async def put(store: RedisStore, *sessions: str) -> None:
     await store.save([a_record(session) for session in sessions], [], [])
 
 
-async def while_time_passes(clock: LoopClock, work: Coroutine[Any, Any, object]) -> None:
-    """Have done what waits for a server that says nothing."""
-    working = asyncio.ensure_future(work)
-    while not working.done():
-        await clock.move(1)
-    await working
-
-
 # Durable ---------------------------------------------------------------------------------------------------
 
 
@@ -109,8 +101,8 @@ async def test_what_was_saved_survives_kill_9_of_the_server(server: RedisServer)
         await store.save([overridden("sales")], [], [a_change("sales")])
         server.stop(signal.SIGKILL)
     server.start()
-    with server.client() as client:
-        client.delete("statusproxy:owner")  # the mark lives on with the server, and our process does too
+    with server.client() as client:  # the mark lives on with the server, and our process does too
+        assert client.delete(f"{server.place.prefix}owner")
     async with opened(server.place) as (store, records):
         assert records == [overridden("sales")]
         assert await store.history(None, 9) == [a_change("sales")]
@@ -244,11 +236,17 @@ async def test_a_server_that_hangs_holds_nobody_for_ever(server: RedisServer, lo
     async with opened(server.place) as (store, _):
         await put(store, "before")
         server.tell(signal.SIGSTOP)
+        saving = asyncio.ensure_future(put(store, "sales"))
+        await loop_clock.move(LIMIT + 1)
         with pytest.raises(StoreError, match="no answer"):
-            await while_time_passes(loop_clock, put(store, "sales"))
+            await saving
+        reading = asyncio.ensure_future(store.history(None, 9))
+        await loop_clock.move(LIMIT + 1)
         with pytest.raises(StoreError, match=r"no (answer|connection)"):
-            await while_time_passes(loop_clock, store.history(None, 9))
-        await while_time_passes(loop_clock, store.close())
+            await reading
+        closing = asyncio.ensure_future(store.close())
+        await loop_clock.move(LIMIT + 1)
+        await closing
     server.tell(signal.SIGCONT)
 
 

@@ -21,7 +21,7 @@ from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.fallback import OFF
 from statusproxy.store.journal_file import JournalFile, encode_items, file_name
 
-from .redis_server import RedisServer, RedisStore, redis_store, running
+from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
 from .samples import NOW, a_change, a_record, overridden, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.divisible]
@@ -36,7 +36,8 @@ from tests.store.redis_server import redis_store
 from tests.store.samples import a_change, overridden
 
 async def main():
-    store = redis_store(Place("127.0.0.1", int(sys.argv[1])), journal=Path(sys.argv[2]))
+    place, limit = Place("127.0.0.1", int(sys.argv[1])), float(sys.argv[3])
+    store = redis_store(place, journal=Path(sys.argv[2]), answer_limit=limit, save_limit=limit)
     await store.open()
     print("open", flush=True)
     loop = asyncio.get_running_loop()
@@ -66,9 +67,10 @@ def folder(tmp_path: Path) -> Path:
 class Proxy:
     """A store in a process of its own."""
 
-    def __init__(self, server: RedisServer, folder: Path) -> None:
+    def __init__(self, server: RedisServer, folder: Path, limit: float = LIMIT) -> None:
+        """`limit`: seconds that it waits for the server."""
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROXY, str(server.port), str(folder)],
+            [sys.executable, "-c", PROXY, str(server.port), str(folder), str(limit)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             cwd=Path(__file__).parents[2],
         )  # fmt: skip
@@ -203,7 +205,7 @@ async def test_what_was_answered_while_the_server_did_not_take_it_survives_kill_
     says: str,
     server_first: bool,
 ) -> None:
-    proxy = Proxy(server, folder)
+    proxy = Proxy(server, folder, 2.0 if failure is hanging else LIMIT)
     try:
         assert proxy.save("before") == "answered"
         again = failure(server)

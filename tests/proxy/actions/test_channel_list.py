@@ -15,7 +15,7 @@ import pytest
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import Steps
 from statusproxy.proxy.upstream.errors import UpstreamError
-from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 
 LIST = (
     b'{"success":true,"channels":[{"id":"sales","status":"connected"},{"id":"support","status":"connected"}],"total":2}'
@@ -383,7 +383,7 @@ async def test_an_http_1_0_client_gets_a_length(lost: Running) -> None:
 async def test_polls_on_one_connection_do_not_get_into_each_others_way(lost: Running) -> None:
     client = await lost.connect()
     await client.send(get("/api/channels") * 3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert [(await client.message()).body for _ in range(3)] == [CORRECTED] * 3
 
 
@@ -471,7 +471,7 @@ async def ask_all(proxy: Running, requests: list[bytes]) -> list[Wire]:
         wire = await proxy.connect()
         await wire.send(request)
         wires.append(wire)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while proxy.server.proxy.in_flight < len(requests):  # noqa: ASYNC110 - the loop must turn, no time pass
             await asyncio.sleep(0)
     return wires

@@ -191,10 +191,11 @@ async def test_a_client_that_left_before_the_switch_leaves_no_tunnel_behind(orig
     await until(lambda: proxy.server.proxy.in_flight == 0)
 
 
-async def test_a_silent_tunnel_is_ended(origin: Origin, tmp_path: Path) -> None:
+async def test_a_silent_tunnel_is_ended(origin: Origin, tmp_path: Path, loop_clock: LoopClock) -> None:
     origin.script = echo
-    async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "150ms"}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"upgrade_idle": "5s"}) as proxy:
         client = await switched(proxy)
+        await loop_clock.move(6)
         assert await client.ended()
         await until(lambda: proxy.server.proxy.in_flight == 0)
 
@@ -277,7 +278,8 @@ async def test_a_thousand_idle_tunnels_leave_room_for_requests(origin: Origin, t
             await wire.rest()
 
     origin.script = script
-    async with running(tmp_path, origin.url, limits={"upstream_connections": 4}) as proxy:
+    patient = {"connect": "10m"}  # fifty wait for four places, for as long as the machine is busy
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 4}, timeouts=patient) as proxy:
         for _ in range(20):
             await asyncio.gather(*(switched(proxy) for _ in range(50)))
         assert proxy.server.proxy.in_flight == 1000

@@ -920,18 +920,23 @@ async def test_an_event_counts_whose_gateway_is_away(origin: Origin, proxy: Runn
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
-async def test_an_event_counts_for_which_no_place_is_free(origin: Origin, tmp_path: Path, framing: str) -> None:
+async def test_an_event_counts_for_which_no_place_is_free(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, framing: str
+) -> None:
     async def script(wire: Wire) -> None:
         await origin.take(wire)
         await asyncio.Event().wait()
 
     origin.script = script
-    limits = {"limits": {"upstream_connections": 1}, "timeouts": {"connect": "200ms"}}
+    limits = {"limits": {"upstream_connections": 1}, "timeouts": {"connect": "5s"}}
     async with running(tmp_path, origin.url, **limits) as proxy:
         busy = await proxy.connect()
         await busy.send(get("/busy"))
         await origin.received()
-        got = await send_event(await proxy.connect(), sized(100_000), framing)
+        sending = asyncio.create_task(send_event(await proxy.connect(), sized(100_000), framing))
+        await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
+        await loop_clock.move(6)
+        got = await sending
         assert code(got) == (503, "overloaded")
         assert lost(proxy) == ["sales"]
 

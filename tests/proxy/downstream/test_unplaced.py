@@ -10,22 +10,15 @@ from statusproxy.proxy.downstream import unplaced
 from statusproxy.proxy.downstream.connection import ConnectionState
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInTransport
-from tests.proxy.harness import Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import Origin, Running, Wire, get, running, until
+from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
 
 
 @pytest.fixture
 async def full(origin: Origin, tmp_path: Path) -> AsyncIterator[tuple[Running, Wire, asyncio.Event]]:
     """A proxy whose only place is taken by a request, which is answered when the event is set."""
-    let_go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            if (await origin.take(wire)).target == b"/held":
-                await let_go.wait()
-            await wire.send(answer(b"ok"))
-
-    origin.script = script
+    let_go = Held(origin, b"/held").let_go
     async with running(tmp_path, origin.url, limits={"connections": 1}) as proxy:
         first = await proxy.connect()
         await first.send(get("/held"))

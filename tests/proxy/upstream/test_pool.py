@@ -15,6 +15,8 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.harness import OK, PATIENCE, Origin, Wire, get, running, until
+from tests.proxy.held_origin import Held
+from tests.proxy.loop_clock import LoopClock
 from tests.proxy.upstream.fake_transport import FakeTransport
 
 
@@ -184,43 +186,43 @@ async def test_a_connection_taken_and_given_back_unused_is_kept(pool: Pool) -> N
 
 
 async def test_one_client_cannot_hold_all_places_and_what_it_has_too_many_waits_or_is_told(
-    origin: Origin, tmp_path: Path
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
     """Slow requests of one address leave room for others', and for its own lists and webhooks."""
-    let_go = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        while True:
-            request = await origin.take(wire)
-            if request.target == b"/slow":
-                await let_go.wait()
-            await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin, b"/slow")
     limits = {"upstream_connections": 8, "reserved": 2, "per_client": 3}
-    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "300ms"}) as proxy:
+    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "5s"}) as proxy:
         slow = [await proxy.connect() for _ in range(5)]
         for wire in slow[:3]:
             await wire.send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
         await origin.received(3)
-        assert (await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.1"))).status == 503
+        await slow[4].send(get("/", "X-Forwarded-For: 203.0.113.1"))
+        await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
+        await loop_clock.move(6)
+        assert (await slow[4].message()).status == 503
         assert (await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.2"))).status == 200
         assert (await proxy.ask(get("/api/channels", "X-Forwarded-For: 203.0.113.1"))).status == 200
         event = get("/v1/webhooks/receive", "X-Forwarded-For: 203.0.113.1", method="POST", body=b"{}")
         assert (await proxy.ask(event)).status == 200
         await slow[3].send(get("/slow", "X-Forwarded-For: 203.0.113.1"))
         await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
-        let_go.set()
+        held.let_go.set()
         assert [(await wire.message()).status for wire in slow[:4]] == [200] * 4
 
 
-async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(origin: Origin, tmp_path: Path) -> None:
+async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     origin.script = silent
     limits = {"upstream_connections": 4, "reserved": 1}
-    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "300ms"}) as proxy:
+    async with running(tmp_path, origin.url, limits=limits, timeouts={"connect": "5s"}) as proxy:
+        pool = proxy.server.proxy.site.pool
         wires = [await proxy.connect() for _ in range(5)]
         for number, wire in enumerate(wires):
             await wire.send(get("/slow", f"X-Forwarded-For: 203.0.113.{number}"))
+            await until(lambda number=number: pool.in_use + pool.waiting == number + 1)  # type: ignore[misc]
+        await until(lambda: origin.connections == 3)
+        await loop_clock.move(6)
         assert [(await wires[n].message()).status for n in (3, 4)] == [503, 503]
         origin.script = origin.serve
         assert (await proxy.ask(get("/api/channels"))).status == 200
