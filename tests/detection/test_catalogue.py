@@ -4,7 +4,8 @@ import pytest
 
 from statusproxy.config.layers import preset_names
 from statusproxy.detection.catalogue import gateway, shipped
-from statusproxy.detection.signs import Header, SignError
+from statusproxy.detection.signs import Fit, Header, SignError
+from tests.detection.gateways import KINDS, SECRET
 
 ABOUT = """
 about:
@@ -42,3 +43,13 @@ def test_about_must_be_a_mapping() -> None:
 
 def test_every_shipped_preset_can_be_read() -> None:
     assert [each.preset for each in shipped()] == list(preset_names())
+
+
+def test_the_signs_of_every_shipped_preset_fit_the_answers_of_its_gateway() -> None:
+    for each in shipped():
+        fits = [
+            sign.fit(KINDS[each.preset].sessions)
+            for sign in each.signs
+            if sign.get.replace("{secret}", SECRET) == KINDS[each.preset].route
+        ]
+        assert Fit.YES in fits or not each.signs, each.preset
