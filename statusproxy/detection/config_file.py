@@ -1,0 +1,89 @@
+"""A first config.yaml: the gateway, the preset, and what to do next as comments. No secret is written into it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from statusproxy.config.settings import Webhook
+from statusproxy.detection.catalogue import Gateway
+from statusproxy.detection.signs import Header
+
+_WIDTH: Final = 118
+
+
+def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Sequence[Webhook]) -> str:
+    """The file's text. `header` is how the gateway wants its secret; `webhooks` are those of the preset."""
+    lines = [
+        f"# statusproxy in front of {gateway.title}, written by `statusproxy init`.",
+        "",
+        f"gateway: {_quoted(url)}    # where everything is forwarded",
+        f"preset: {gateway.preset}",
+        "listen: [0.0.0.0:8090]    # where the hub asks from now on",
+        "",
+        "# Next steps:",
+        "#",
+    ]
+    steps = [
+        "Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
+        *map(_watched, webhooks[:1]),
+        *gateway.webhook,
+        "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
+    ]
+    for number, step in enumerate(steps, 1):
+        lines += _comment(f"{number}. {step}")
+    lines += [
+        line
+        for webhook in webhooks[:1]
+        if not webhook.forward
+        for line in ("#", "# webhooks:", f"#   - path: {webhook.path}", "#     forward_to: http://hub.example/webhook")
+    ]
+    if header is not None:
+        lines += ["#", *_comment(_HOW_TO_SEND.format(header=header))]
+    for title, sentences in (("What the proxy adds here:", gateway.adds), ("What it cannot do:", gateway.cannot)):
+        if sentences:
+            lines += ["#", f"# {title}", *(line for each in sentences for line in _comment(each))]
+    lines += [
+        "",
+        "# Secrets of your own go into the environment, not into this file:",
+        '# admin: {token: "${STATUSPROXY_ADMIN_TOKEN}"}',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_HOW_TO_SEND: Final = (
+    "The gateway wants its secret in the header {header}. Clients send it as before, and the proxy passes it on: it "
+    "has no place in this file. `statusproxy doctor` takes it from STATUSPROXY_GATEWAY_SECRET, or with --secret-file."
+)
+
+
+def _watched(webhook: Webhook) -> str:
+    if webhook.forward:
+        return f"Webhooks are watched on {webhook.path}; they go on to the gateway."
+    return (
+        f"Have the gateway post its webhooks to http://THIS-HOST:8090{webhook.path.removesuffix('/**')}; to pass them "
+        "on to the hub, take out the `#` below and write the hub's URL."
+    )
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, for its owner alone. Raises `OSError`, also where it is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _quoted(url: str) -> str:
+    return url if not any(sign in url for sign in ("#", " ", "'", '"', "{")) else f"'{url}'"
+
+
+def _comment(text: str) -> list[str]:
+    """A sentence as lines of comment."""
+    lines, line = [], "#"
+    for word in text.split():
+        if len(line) + 1 + len(word) > _WIDTH and line != "#":
+            lines.append(line)
+            line = "#  "
+        line = f"{line} {word}"
+    return [*lines, line]
