@@ -10,6 +10,7 @@ from typing import Final
 
 from statusproxy.config.addresses import Address, Target
 from statusproxy.config.paths import covers
+from statusproxy.status.set_values import OTHERWISE
 
 __all__ = [
     "check_field_path",
@@ -17,6 +18,7 @@ __all__ = [
     "check_named_field",
     "check_set_name",
     "check_set_value",
+    "check_set_word",
     "check_word",
     "leads_back",
     "never_reached",
@@ -83,13 +85,13 @@ def check_word(text: str) -> str:
 
 
 def check_set_name(name: str) -> str:
-    """A field of a channel that `set` writes: one that stands in the channel itself."""
-    if "." in name:
-        raise ValueError(
-            "allowed: a field that stands in the channel itself, such as status; set does not lead into other objects, "
-            "so that a name with a dot never matches"
-        )
-    return name
+    """A field of a channel that `set` writes: one of the channel itself, or one further in, with dots."""
+    return check_field_path(name) if "." in name else name
+
+
+def check_set_word(word: str) -> str:
+    """A word of an event for which `set` has a value of its own; `*` alone stands for all others."""
+    return word if word == OTHERWISE else check_word(word)
 
 
 def check_set_value(value: object) -> None:

@@ -22,16 +22,16 @@ from statusproxy.config.addresses import (
     parse_target,
 )
 from statusproxy.config.blocks import struct
-from statusproxy.config.effect import check_set_name
+from statusproxy.config.effect import check_set_name, check_set_word
 from statusproxy.config.forms import (
-    JSON_SCALAR,
-    JsonScalar,
+    SetValue,
     boolean_or,
     count,
     duration,
     mapping,
     parsed,
     same,
+    set_value,
     size,
     switches,
     text,
@@ -65,7 +65,9 @@ from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
-from statusproxy.status.signals import EventRule, Kind, SignalRules
+from statusproxy.status.set_values import ByWord
+from statusproxy.status.set_values import SetValue as SetValueOfRule
+from statusproxy.status.signals import GRACE, EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
 OR_GATEWAY: Final = ", or give --gateway"
@@ -125,8 +127,20 @@ class Event(Section, frozen=True, kw_only=True):
     state: Fields = ()
     disconnected: Words = ()
     connected: Words = ()
-    means: Literal["disconnected", "connected", "alive"] | None = None
+    transient: Words = ()  # count once they have lasted `grace`
+    grace: Time | None = None  # `signals.GRACE` where the rule knows a transient state
+    means: Literal["disconnected", "connected", "alive", "transient"] | None = None
     unless: Words = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the default of `grace`, so that what is shown is what is in force."""
+        if self.grace is None and self.is_transient:
+            msgspec.structs.force_setattr(self, "grace", GRACE)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the rule knows a transient state."""
+        return bool(self.transient) or self.means == "transient"
 
     def rule(self) -> EventRule:
         """The rule in the form that `status` reads, its names and words folded."""
@@ -136,6 +150,8 @@ class Event(Section, frozen=True, kw_only=True):
             state=tuple(map(parse_path, self.state)),
             disconnected=folded(self.disconnected),
             connected=folded(self.connected),
+            transient=folded(self.transient),
+            grace=GRACE if self.grace is None else self.grace,
             means=None if self.means is None else Kind(self.means),
             unless=folded(self.unless),
         )
@@ -200,9 +216,9 @@ class Channels(Section, frozen=True, kw_only=True):
     list: ListFields
     id: SomeFields
     set: Annotated[
-        Mapping[str, JsonScalar],
+        Mapping[str, SetValue],
         mapping(
-            JSON_SCALAR,
+            set_value(check_set_word),
             "a mapping such as {status: disconnected}",
             at_least=1,
             check_name=check_set_name,
@@ -217,7 +233,7 @@ class Channels(Section, frozen=True, kw_only=True):
         return ChannelRule(
             list=tuple(map(parse_path, self.list)),
             id=tuple(map(parse_path, self.id)),
-            set=dict(self.set),
+            set={name: by_word(value) for name, value in self.set.items()},
             keep=folded(self.keep),
             connected=folded(self.connected),
             source=self.path,
@@ -378,3 +394,10 @@ class Settings(Section, frozen=True, kw_only=True):
 def folded(words: Sequence[str]) -> frozenset[str]:
     """Words as they are compared (`fields.fold_word`)."""
     return frozenset(map(fold_word, words))
+
+
+def by_word(value: SetValue) -> SetValueOfRule:
+    """A value of `set` in the form that `status` writes, its words folded."""
+    if not isinstance(value, Mapping):
+        return value
+    return ByWord({fold_word(word): each for word, each in value.items()})

@@ -8,6 +8,7 @@ from statusproxy.config.effect import (
     check_named_field,
     check_set_name,
     check_set_value,
+    check_set_word,
     check_word,
     leads_back,
     never_reached,
@@ -129,7 +130,18 @@ def test_a_word_with_a_star_is_refused() -> None:
         check_word("connection.*")
 
 
-def test_what_is_set_stands_in_the_channel_itself() -> None:
-    assert check_set_name("status") == "status"
-    with pytest.raises(ValueError, match="a name with a dot never matches"):
-        check_set_name("instance.status")
+@pytest.mark.parametrize("name", ["status", "instance.status", "0", "*"])
+def test_what_is_set_may_stand_in_other_objects(name: str) -> None:
+    assert check_set_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["instance.", ".status", "a..b", "items.0.status", "items[0].status", "$.status"])
+def test_what_is_set_does_not_stand_in_an_array(name: str) -> None:
+    with pytest.raises(ValueError, match="allowed: a field, or fields joined by dots"):
+        check_set_name(name)
+
+
+def test_a_star_alone_stands_for_every_other_word() -> None:
+    assert (check_set_word("*"), check_set_word("FAILED")) == ("*", "FAILED")
+    with pytest.raises(ValueError, match=r"a \* stands for nothing here"):
+        check_set_word("FAIL*")

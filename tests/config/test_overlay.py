@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, loads
+from statusproxy.config.overlay import overlay
 from statusproxy.config.settings import Settings
+from statusproxy.config.yaml_tree import Entries, Items, parse
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 PRESET = loads(GATEWAY)
@@ -131,6 +134,79 @@ def test_a_rule_replaces_the_presets_for_the_events_it_names() -> None:
     assert rule(settings, "Status-Find") == [("Status-Find", "onmessage")]
     assert rule(settings, "incomingcall") == [("incomingcall", "message")]
     assert rule(settings, "connection.update") == rule(PRESET, "connection.update")
+
+
+CONNECTION = PRESET.events[0]
+
+
+def test_a_rule_for_the_very_events_of_a_preset_rule_changes_the_keys_it_names() -> None:
+    first, *rest = written("events: [{event: Connection.Update, transient: [connecting], grace: 2m}]").events
+    assert first == replace(CONNECTION, event=("Connection.Update",), transient=("connecting",), grace=120.0)
+    assert rest == list(PRESET.events[1:])
+
+
+def test_the_order_of_a_rules_events_does_not_matter() -> None:
+    (changed,) = written(
+        "preset_without: [connection.update]\nevents: [{event: [logoutsession, closesession], means: alive}]"
+    ).events[:1]
+    assert (changed.session, changed.means) == (("session",), "alive")
+
+
+def test_a_rule_that_now_goes_by_its_name_keeps_no_words() -> None:
+    changed = written("events: [{event: connection.update, means: transient}]").events[0]
+    assert (changed.state, changed.disconnected, changed.connected) == ((), (), ())
+    assert (changed.session, changed.grace) == (CONNECTION.session, 90.0)
+
+
+def test_a_rule_that_now_goes_by_words_does_not_keep_its_meaning() -> None:
+    changed = written("events: [{event: [closesession, logoutsession], state: [state], disconnected: [gone]}]").events[
+        0
+    ]
+    assert (changed.means, changed.session, changed.disconnected) == (None, ("session",), ("gone",))
+
+
+def test_two_rules_about_the_same_events_stand_as_they_are() -> None:
+    both = written(
+        """
+events:
+  - {event: connection.update, session: [id], state: [a], disconnected: [x]}
+  - {event: connection.update, session: [id], state: [b], disconnected: [y]}
+"""
+    )
+    assert [(each.state, each.connected) for each in both.events[:2]] == [(("a",), ()), (("b",), ())]
+    assert both.events[2:] == PRESET.events[1:]
+
+
+def test_a_rule_in_place_of_one_left_out_takes_nothing_from_it() -> None:
+    text = "preset_without: [connection.update]\nevents: [{event: connection.update, means: alive}]"
+    with pytest.raises(ConfigError, match=r"events\[0\]\.session: missing"):
+        written(text)
+
+
+def test_a_rule_about_some_of_an_events_takes_where_they_name_the_session() -> None:
+    changed, *rest = written("events: [{event: message, means: connected}]").events
+    assert (changed.session, changed.unless) == (("session.id", "session", "sessionId", "channel"), ())
+    assert rest[-1].event == ("onmessage", "incomingcall")
+
+
+@pytest.mark.parametrize("rule", ["{event: a, transient: []}", "{event: a, disconnected: [x]}"])
+def test_a_presets_grace_goes_with_its_transient_state(rule: str) -> None:
+    def entries(text: str) -> Entries:
+        node = parse(text, "c.yaml", None)[1]
+        assert isinstance(node, Entries)
+        return node
+
+    preset = "events: [{event: a, session: s, means: transient, grace: 60s}]"
+    events = overlay(entries(f"events: [{rule}]"), entries(preset)).nodes["events"][1]
+    assert isinstance(events, Items)
+    assert isinstance(events.nodes[0][1], Entries)
+    assert not events.nodes[0][1].nodes.keys() & {"means", "grace"}
+
+
+@pytest.mark.parametrize("events", ["status-find, message", "unheard-of"])  # they name it in two ways, or in none
+def test_where_the_presets_rules_do_not_agree_a_rule_says_where_the_session_is_named(events: str) -> None:
+    with pytest.raises(ConfigError, match=r"events\[0\]\.session: missing"):
+        written(f"events: [{{event: [{events}], means: connected}}]")
 
 
 # reconnect and sessions, by key

@@ -15,6 +15,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.config.spot import MASK
 from statusproxy.status.dialect import OWN, Dialect
 from statusproxy.status.model import Release
+from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import Kind, read
 from tests.config.refusals import GATEWAY, refused
 
@@ -159,6 +160,25 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
         assert (signal.kind if signal else None) is kind
 
 
+def test_a_transient_state_waits_for_90_seconds_unless_said_otherwise() -> None:
+    settings = loads(
+        GATEWAY
+        + """
+events:
+  - {event: a, session: s, state: c, transient: [Connecting]}
+  - {event: b, session: s, means: transient, grace: 2m}
+  - {event: c, session: s, means: alive}
+"""
+    )
+    waiting, named, other = (event.rule() for event in settings.events[:3])
+    assert (waiting.transient, waiting.grace, named.means, named.grace) == ({"connecting"}, 90.0, Kind.TRANSIENT, 120.0)
+    assert (other.transient, [event.grace for event in settings.events[:3]]) == (frozenset(), [90.0, 120.0, None])
+    assert loads(dump(settings)) == settings
+    signal = read(b'{"event": "a", "s": "sales", "c": "connecting"}', settings.signal_rules(), 0.0).signal
+    assert signal is not None
+    assert (signal.kind, signal.grace) == (Kind.TRANSIENT, 90.0)
+
+
 def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
     own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
     assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))
@@ -196,6 +216,22 @@ def test_a_corrected_route_is_named_by_its_path() -> None:
     assert [channels.rule().source for channels in loads(GATEWAY).channels] == [
         "/api/channels", "/api/channels/{session}", "/api/available-sessions",
     ]  # fmt: skip
+
+
+def test_what_is_set_may_lead_into_objects_and_go_by_the_events_word() -> None:
+    text = """
+channels:
+  - path: /a
+    list: [""]
+    set: {instance.status: close, status: {FAILED: FAILED, scan_qr_code: SCAN_QR_CODE, "*": null}, connected: false}
+"""
+    settings = loads(GATEWAY + text)
+    assert settings.channels[0].rule().set == {
+        "instance.status": "close",
+        "status": ByWord({"failed": "FAILED", "scan_qr_code": "SCAN_QR_CODE", "*": None}),
+        "connected": False,
+    }
+    assert loads(dump(settings)) == settings
 
 
 def test_the_settings_give_the_domain_its_rules() -> None:
