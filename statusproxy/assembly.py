@@ -15,11 +15,14 @@ from typing import Final, TypedDict
 
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config.addresses import Target, parse_gateway, parse_target
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
+from statusproxy.proxy.bearer_jwt import BearerJwt
+from statusproxy.proxy.body_token import BodyToken
 from statusproxy.proxy.client_address import Trust
 from statusproxy.proxy.downstream.descriptors import Reserve, allowed
 from statusproxy.proxy.downstream.server import ClientServer
@@ -91,8 +94,12 @@ class Rooms:
 def plan(settings: Settings, earlier: Site | None = None) -> Plan:
     """The plan for `settings`; `earlier` is the site that serves now, for `build_site`.
 
-    Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
+    Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used, and `ValueError` where a package is
+    missing that the settings need.
     """
+    missing = missing_for_webhooks(settings.webhooks)
+    if missing is not None:
+        raise ValueError(missing)
     return Plan(
         settings=settings,
         site=build_site(settings, earlier),
@@ -262,6 +269,10 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         )
         if webhook.hmac is not None
         else None,
+        jwt=BearerJwt(webhook.jwt.header.lower().encode(), webhook.jwt.secret.encode())
+        if webhook.jwt is not None
+        else None,
+        token=BodyToken(webhook.token.field, webhook.token.value.encode()) if webhook.token is not None else None,
     )
     if webhook.forward_to is None:
         return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path)

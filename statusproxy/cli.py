@@ -17,6 +17,7 @@ from statusproxy.admin import messages
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import dump, load
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.observe import logs
 from statusproxy.observe.terminal import colours
@@ -84,7 +85,7 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
     """Validate the configuration and print the effective settings, secrets masked."""
     known = environment()
     settings = _load(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
-    missing = missing_package(settings.state.url)
+    missing = missing_package(settings.state.url) or missing_for_webhooks(settings.webhooks)
     if missing is not None:
         source = config or find_file(known)
         _fail(f"{source}: {missing}" if source else missing, _EXIT_CONFIG)

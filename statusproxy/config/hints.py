@@ -1,6 +1,7 @@
 """Warnings of `statusproxy check`: settings that are valid but may not be what was meant."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from statusproxy.config.load import loads
 from statusproxy.config.paths import SESSION, fold_path
@@ -8,10 +9,23 @@ from statusproxy.config.settings import Channels, Settings
 
 __all__ = ["warnings"]
 
+#: Bytes of the shortest secret for HS256: as many as the hash has.
+_JWT_SECRET: Final = 32
+
 
 def warnings(settings: Settings) -> list[str]:
     """One sentence or two for each."""
-    return list(_sources(settings))
+    return [*_sources(settings), *_short_secrets(settings)]
+
+
+def _short_secrets(settings: Settings) -> Iterator[str]:
+    """Secrets of JSON Web Tokens that can be found by trying: one token that was seen is enough to try on."""
+    for index, webhook in enumerate(settings.webhooks):
+        if webhook.jwt is not None and len(webhook.jwt.secret.encode()) < _JWT_SECRET:
+            yield (
+                f"webhooks[{index}].jwt.secret: shorter than the {_JWT_SECRET} bytes that RFC 7518 (§3.2) asks for; "
+                "who has seen one token can find it by trying"
+            )
 
 
 def _sources(settings: Settings) -> Iterator[str]:

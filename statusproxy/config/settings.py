@@ -42,6 +42,7 @@ from statusproxy.config.modes import socket_mode
 from statusproxy.config.paths import check_template
 from statusproxy.config.schema import (
     PRIVATE_NETWORKS,
+    Field,
     Fields,
     FilePath,
     HeaderName,
@@ -97,6 +98,20 @@ class Hmac(Section, frozen=True, kw_only=True):
     encoding: Literal["hex", "base64"] = "hex"
 
 
+class Jwt(Section, frozen=True, kw_only=True):
+    """A header in which a webhook's sender sends a JSON Web Token, signed with HS256; with or without `Bearer`."""
+
+    header: HeaderName = "Authorization"
+    secret: SecretText
+
+
+class Token(Section, frozen=True, kw_only=True):
+    """A member of the body that a webhook's sender must fill in with this very value."""
+
+    field: Field
+    value: SecretText
+
+
 class Webhook(Section, frozen=True, kw_only=True):
     """A path on which events come by, where they go on to, and whose events are trusted.
 
@@ -112,6 +127,19 @@ class Webhook(Section, frozen=True, kw_only=True):
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
     secret: Secret | None = None
     hmac: Hmac | None = None
+    jwt: Jwt | None = None
+    token: Token | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret of each proof that a sender is asked for; none where its address is all that counts."""
+        found = (
+            self.secret and self.secret.value,
+            self.hmac and self.hmac.secret,
+            self.jwt and self.jwt.secret,
+            self.token and self.token.value,
+        )
+        return tuple(each for each in found if each)
 
 
 class Event(Section, frozen=True, kw_only=True):

@@ -1,12 +1,17 @@
 """Checks of `webhooks`: a path forwards or is a tap, some event can be trusted, and no receiver is this proxy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
 from statusproxy.config.paths import SESSION, fold_path
-from statusproxy.config.settings import Secret, Settings, Webhook
+from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
 from statusproxy.config.spot import Block
+from statusproxy.status.fields import LONGEST_TEXT
+
+#: How keys begin that are no shared secrets: PEM files, and those of SSH.
+_PUBLIC_KEYS: Final = ("-----BEGIN ", "ssh-", "ecdsa-", "sk-ssh-")
 
 
 def check_secret(secret: Secret, block: Block) -> None:
@@ -15,6 +20,24 @@ def check_secret(secret: Secret, block: Block) -> None:
         raise block.at("value").error(
             "found a space at the beginning or the end, which no header carries, so that no event is ever trusted; "
             "allowed: a secret without it"
+        )
+
+
+def check_jwt(jwt: Jwt, block: Block) -> None:
+    """Refuse a key of another algorithm: HS256 knows shared secrets only."""
+    if jwt.secret.startswith(_PUBLIC_KEYS):
+        raise block.at("secret").error(
+            "found a public or private key, with which no token is signed by HS256, so that no event is ever trusted; "
+            "allowed: the secret that the sender signs with"
+        )
+
+
+def check_token(token: Token, block: Block) -> None:
+    """Refuse a secret that no member of a body can be read as (`usable_text`)."""
+    if not token.value.strip() or len(token.value) > LONGEST_TEXT:
+        raise block.at("value").error(
+            f"found white space only, or more than {LONGEST_TEXT} characters, which no field is read as, so that no "
+            "event is ever trusted; allowed: a shorter text that others cannot guess"
         )
 
 
@@ -36,12 +59,21 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
             "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
             "or no from for private networks"
         )
-    headers = [each.header.casefold() for each in (webhook.secret, webhook.hmac) if each is not None]
-    if len(headers) > len(set(headers)):
-        raise block.at("hmac", "header").error(
-            "found the header of secret, which cannot hold both, so that no event is ever trusted; "
-            "allowed: another header"
-        )
+    taken: dict[str, str] = {}
+    for name, header in _proving_headers(webhook):
+        other = taken.setdefault(header.casefold(), name)
+        if other != name:
+            raise block.at(name, "header").error(
+                f"found the header of {other}, which cannot hold both, so that no event is ever trusted; "
+                "allowed: another header"
+            )
+
+
+def _proving_headers(webhook: Webhook) -> Iterator[tuple[str, str]]:
+    """The headers in which a sender proves something, each with the key that asks for it."""
+    for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac), ("jwt", webhook.jwt)):
+        if asked is not None:
+            yield name, asked.header
 
 
 def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
@@ -70,10 +102,10 @@ def check_receivers(block: Block, settings: Settings) -> None:
 
 
 def check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
-    """Refuse a secret or signature in a field that `underscores_in_headers: drop` removes."""
+    """Refuse a proof in a field that `underscores_in_headers: drop` removes."""
     for index, webhook in enumerate(webhooks):
-        for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac)):
-            if asked is None or "_" not in asked.header:
+        for name, header in _proving_headers(webhook):
+            if "_" not in header:
                 continue
             entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
             raise entry["header"].error(

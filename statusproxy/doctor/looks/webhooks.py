@@ -241,11 +241,7 @@ def _by_address(settings: Settings, report: SelfReport) -> Iterator[Finding]:
     carried says nothing of these events: any program writes X-Forwarded-For.
     """
     used = {one.path for one in report.webhooks.paths}
-    proved = all(
-        webhook.secret is not None or webhook.hmac is not None
-        for webhook in settings.webhooks
-        if fold_path(webhook.path) in used
-    )
+    proved = all(webhook.secrets for webhook in settings.webhooks if fold_path(webhook.path) in used)
     told = {one.peer for one in report.absences if one.missing == CLIENT}
     peers = [
         one.address

@@ -50,8 +50,11 @@ class Event:
                 registry.doubt(exchange.client, doubt)
                 return
             text = await self._copy.result()
+            token = self._verification.token
             if text is None:
                 registry.unreadable("webhook", self._copy.failure or "empty")
+            elif token is not None and not token.stands_in(text):
+                registry.doubt(exchange.client, "token")
             else:
                 exchange.durable = registry.hear(
                     text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
