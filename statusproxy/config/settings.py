@@ -254,6 +254,7 @@ class Channels(Section, frozen=True, kw_only=True):
     ]
     keep: Words = ()
     connected: SomeWords = ("connected", "open")
+    one: bool = False  # the answer is about one channel, which it names itself
     share: bool = False
 
     def rule(self) -> ChannelRule:
@@ -264,6 +265,7 @@ class Channels(Section, frozen=True, kw_only=True):
             set={name: by_word(value) for name, value in self.set.items()},
             keep=folded(self.keep),
             connected=folded(self.connected),
+            one=self.one,
             source=self.path,
         )
 

@@ -41,6 +41,8 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     dots leads into objects."""
     keep: frozenset[str] = frozenset()
     """Words that tell the user more than "disconnected": a member that says one of them stays as it is."""
+    one: bool = False
+    """The answer is about one channel, which is named in it alone: not by the request's path."""
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words by which the gateway says that a session is connected."""
     source: str = ""
@@ -86,7 +88,8 @@ _NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
 class ChannelList:
     """One answer of the gateway, read as far as somebody asked: the ids once, each channel's object once.
 
-    `path_id` is given where the answer is about one channel: the id in the request's path.
+    `path_id` is given where the answer is about one channel: the id in the request's path. An answer may also be about
+    one channel which it names itself (`ChannelRule.one`); where it names none, it is about nobody.
     """
 
     __slots__ = (
@@ -127,7 +130,14 @@ class ChannelList:
     @property
     def whole(self) -> bool:
         """Whether the answer lists all channels."""
-        return self.path_id is None
+        return self.path_id is None and not self.rule.one
+
+    @property
+    def subject(self) -> str | None:
+        """The one channel that the answer is about, as far as that is known: "" where it is not. None for a list."""
+        if self.whole:
+            return None
+        return self.path_id or next(iter(self.ids.exact), "")
 
     def read(self) -> None:
         """Read the ids, unless that has been done. Never raises, see `failure`."""

@@ -246,6 +246,11 @@ def test_the_settings_give_the_domain_its_rules() -> None:
     assert channels.connected == {"connected", "open"}
 
 
+def test_an_answer_about_one_session_may_name_it_itself() -> None:
+    settings = loads(GATEWAY + "channels: [{path: /session/status, list: [data], one: true}]")
+    assert [channels.rule().one for channels in settings.channels] == [True, False, False, False]
+
+
 def test_only_the_slow_list_is_shared() -> None:
     assert [channels.share for channels in loads(GATEWAY).channels] == [True, False, False]
 

@@ -58,7 +58,7 @@ async def lists(
     `sessions` is what the running proxy knows, None where it could not be asked; `written` is what the file says.
     """
     findings: list[Finding] = []
-    entries = [entry for entry in settings.channels if SESSION not in entry.path]
+    entries = [entry for entry in settings.channels if SESSION not in entry.path and not entry.one]
     asked = [
         _list(entry, asker, credentials, settings.limits.corrected, number == 0, written)
         for number, entry in enumerate(entries)

@@ -68,6 +68,10 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
             '2: events[0].grace: found "0s"; allowed: at least 1ms',
         ),
         (
+            "channels: [{path: '/a/{session}', list: [x], one: true}]",
+            "2: channels[0].one: found beside {session} in path, which says already that the answer is about one session; allowed: one of the two",
+        ),
+        (
             f"{CHANNELS}    set: {{items.0.status: close}}",
             f'6: channels[0].set["items.0.status"]: {ARRAY}',
         ),
