@@ -147,8 +147,8 @@ fetch() {
   "$folder/bin/python" "${pip[@]}" "$@"
 }
 
-# Adds to the environment in $1 the packages that the configuration needs, such as those for `state.url: redis://…` and `webhooks[].jwt`;
-# sets added to what was missing. A configuration that cannot be read is left to `check`.
+# Adds to the environment in $1 the packages that the configuration needs, such as those for `state.url: redis://…` and
+# `webhooks[].jwt`; sets added to what was missing. A configuration that cannot be read is left to `check`.
 add_packages() {
   local folder=$1 wheels=$2 source=$3 packages log
   added=""

@@ -26,14 +26,15 @@ _SLOWLY_READ: Final = 64 * 1024
 class BodyToken:
     """A member of the body that must carry a secret: a path (`data.apikey`) into a JSON object, or a form's name."""
 
-    field: str
+    name: str
     value: bytes
+    """The secret."""
     path: Path = field(init=False)
     decoder: msgspec.json.Decoder[Any] = field(init=False, compare=False)
     """Reads that one member, and skips all others."""
 
     def __post_init__(self) -> None:
-        path = parse_path(self.field)
+        path = parse_path(self.name)
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "decoder", msgspec.json.Decoder(_only(path)))
 
@@ -44,7 +45,7 @@ class BodyToken:
         """
         body = body.removeprefix(codecs.BOM_UTF8)
         is_json = body[:_LONGEST].lstrip().startswith((b"{", b"["))
-        given = self._in_json(body) if is_json else _in_form(body, self.field)
+        given = self._in_json(body) if is_json else _in_form(body, self.name)
         # Digests compared, so that neither the length nor the contents of the secret show in the time it takes.
         digest = hashlib.sha256(given or b"").digest()
         return hmac.compare_digest(digest, hashlib.sha256(self.value).digest())
