@@ -31,14 +31,14 @@ def proof(
     """Whether the sender's proof holds: one of the words above, or what is wrong with it.
 
     The headers that are `given` come before those that were `captured` with the event. A capture may leave secrets out,
-    so that without any given one nothing is missing in it.
+    so that without any given one nothing is missing in it. What a proof may depend on beside them is the time now.
     """
     if policy.proves_nothing:
         return NONE_ASKED
     headers = (*given, *captured)
     fields = {name.casefold() for name, _ in headers}
     missing = [name for name in _asked(webhook) if name.casefold() not in fields]
-    if not given and missing:
+    if missing and not given:
         return NOT_CHECKED
     if missing:
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
@@ -49,13 +49,23 @@ def proof(
         verification.feed(sent)
         doubt = verification.doubt()
         if doubt is None:
-            return HOLDS
-    return f"wrong {doubt}"
+            break
+    if doubt is None and policy.token is not None and not policy.token.stands_in(body):
+        doubt = "token"
+    return HOLDS if doubt is None else _WRONG[doubt]
+
+
+_WRONG: Final = {
+    "secret": "wrong secret",
+    "jwt": "the JSON Web Token is not signed with the secret, or holds no more",
+    "signature": "wrong signature",
+    "token": "the token in the body is wrong or missing",
+}
 
 
 def _asked(webhook: Webhook) -> list[str]:
     """The headers that carry what is asked for."""
-    return [asked.header for asked in (webhook.secret, webhook.hmac) if asked is not None]
+    return [asked.header for asked in (webhook.secret, webhook.jwt, webhook.hmac) if asked is not None]
 
 
 def _as_sent(body: bytes) -> Iterator[bytes]:

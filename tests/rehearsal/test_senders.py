@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 
+import jwt
 import pytest
 
 from statusproxy.rehearsal.senders import HOLDS, NONE_ASKED, NOT_CHECKED, proof
@@ -43,6 +44,35 @@ def test_without_headers_it_is_not_checked_and_with_others_it_is_missing() -> No
 def test_a_captured_proof_counts_and_a_given_one_comes_first() -> None:
     assert proved("/secret", captured=(("X-Secret", "example-secret"),)) == HOLDS
     assert proved("/secret", ("X-Secret", "example-secret"), captured=(("X-Secret", "another"),)) == HOLDS
+
+
+WITH_TOKENS = """
+gateway: http://127.0.0.1:3000
+preset: null
+webhooks:
+  - path: /token
+    token: {field: apikey, value: example-secret}
+  - path: /jwt
+    jwt: {secret: example-secret-of-thirty-two-bytes}
+"""
+
+
+def test_a_token_in_the_body_needs_no_header() -> None:
+    entry = a_site(text=WITH_TOKENS).webhook("/token").entry
+    assert entry is not None
+    assert proof(*entry, (), (), b'{"apikey":"example-secret"}') == HOLDS
+    assert proof(*entry, (), (), b'{"apikey":"another"}') == "the token in the body is wrong or missing"
+
+
+def test_a_json_web_token_is_checked_where_it_is_given() -> None:
+    entry = a_site(text=WITH_TOKENS).webhook("/jwt").entry
+    assert entry is not None
+    good = jwt.encode({"app": "x"}, "example-secret-of-thirty-two-bytes", algorithm="HS256")
+    assert proof(*entry, [("Authorization", f"Bearer {good}")], (), b"{}") == HOLDS
+    assert proof(*entry, [("Authorization", f"Bearer {good}x")], (), b"{}") == (
+        "the JSON Web Token is not signed with the secret, or holds no more"
+    )
+    assert proof(*entry, (), (), b"{}") == NOT_CHECKED
 
 
 def test_all_that_is_asked_for_must_be_there() -> None:
