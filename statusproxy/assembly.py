@@ -18,7 +18,7 @@ from statusproxy.config.addresses import Target, parse_gateway, parse_target
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings, Webhook
-from statusproxy.config.templates import BELOW, parse_template
+from statusproxy.config.templates import BELOW
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
@@ -211,8 +211,7 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     routes: list[Route[Entry]] = []
     for webhook in settings.webhooks:
         routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
-        # Below a name the gateway may have routes of its own (`GET /webhook/find/ID`), and no event is a GET.
-        if not webhook.forward and not parse_template(webhook.path).below:
+        if not webhook.forward:
             routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
     rules: dict[str, ChannelRule] = {}
     for channels in settings.channels:

@@ -84,14 +84,6 @@ def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:
         assert built.routes.match(method, b"/tap").kind is Kind.NOT_FOUND
 
 
-def test_below_a_taps_name_the_gateway_may_have_routes_of_its_own() -> None:
-    built = site("webhooks: [{path: /webhook/set}, {path: /webhook/**, forward: false}]")
-    assert target(built, b"/webhook/sales").tap
-    assert not target(built, b"/webhook/set").tap
-    for method in ("GET", "DELETE", "OPTIONS"):
-        assert built.routes.match(method, b"/webhook/find").kind is Kind.PASS
-
-
 def test_a_webhook_for_elsewhere_goes_to_its_own_target() -> None:
     built = site(
         """

@@ -56,21 +56,12 @@ def overlay(written: Entries, preset: Entries) -> Entries:
 
 
 def _entries(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:
-    """The file's entries, each over the preset's of the same path; then what is left of the preset's.
-
-    The first entry that fits a request takes it. So an entry that stands in the preset before one which the file
-    changes stays before it: a path of its own before `/webhook/**`.
-    """
-    written = {_path(node) for _, node in own}
-    below = {path: placed for placed in preset if (path := _path(placed[1])) not in left_out}
+    """The file's entries, each over the preset's of the same path; then what is left of the preset's."""
+    below = {path: node for _, node in preset if (path := _path(node)) not in left_out}
     for mark, node in own:
-        path = _path(node)
-        if path in below:
-            before = list(below)[: list(below).index(path)]
-            yield from [below.pop(one) for one in before if one not in written]
-            node = _over_entry(node, below.pop(path)[1])
-        yield mark, node
-    yield from below.values()
+        base = below.pop(_path(node), None)
+        yield mark, node if base is None else _over_entry(node, base)
+    yield from ((mark, node) for mark, node in preset if _path(node) in below)
 
 
 def _over_entry(entry: Node, base: Node) -> Node:

@@ -86,13 +86,6 @@ def test_a_presets_receiver_goes_where_the_file_makes_it_a_tap() -> None:
     assert laid("{path: /in, forward: false}", "{path: /in, forward_to: hub}") == [{"path": "/in", "forward": "false"}]
 
 
-def test_what_stands_in_the_preset_before_a_changed_entry_stays_before_it() -> None:
-    paths = laid(
-        "{path: /own}, {path: /in/**}, {path: /b}", "{path: /in}, {path: /a}, {path: /in/**}, {path: /b}, {path: /c}"
-    )
-    assert [entry["path"] for entry in paths] == ["/own", "/in", "/a", "/in/**", "/b", "/c"]
-
-
 def test_one_key_of_one_channel_list_changes_only_that() -> None:
     settings = written("channels: [{path: /api/channels, list: [items]}]")
     first, *rest = settings.channels
