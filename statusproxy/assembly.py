@@ -18,6 +18,7 @@ from statusproxy.config.addresses import Target, parse_gateway, parse_target
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings, Webhook
+from statusproxy.config.templates import BELOW
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
@@ -290,8 +291,14 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
     name = f"hub {target.scheme}://{target.authority}"
     request_target = (target.path + target.query).encode() or b"/"
     segments = webhook.path.split("/")
-    place = segments.index(SESSION) if SESSION.encode() in request_target else None
-    return WebhookTarget(senders, pool=pool(name, origin), target=request_target, path=webhook.path, session_at=place)
+    return WebhookTarget(
+        senders,
+        pool=pool(name, origin),
+        target=request_target,
+        path=webhook.path,
+        session_at=segments.index(SESSION) if SESSION.encode() in request_target else None,
+        below_at=segments.index(BELOW) if target.path.endswith(f"/{BELOW}") else None,
+    )
 
 
 def _origin(target: Target, settings: Settings) -> Origin:

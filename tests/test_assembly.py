@@ -255,6 +255,13 @@ def test_a_session_in_a_webhooks_path_is_passed_on_in_its_place() -> None:
     assert target(site(), b"/v1/webhooks/receive").session_at is None
 
 
+def test_what_is_below_a_webhooks_path_is_passed_on_where_the_receivers_url_says_so() -> None:
+    for receiver, at in (("/x/**?k=v", 2), ("/x", None)):
+        built = site(f'webhooks: [{{path: "/a/**", forward_to: "http://hub.example{receiver}"}}]')
+        entry = target(built, b"/a/b/c")
+        assert (entry.below_at, entry.target) == (at, receiver.encode())
+
+
 @asynccontextmanager
 async def assembled(more: str = "") -> AsyncIterator[tuple[Rooms, Settings, list[Report]]]:
     """The rooms of a site that keeps its state in memory, its settings, and the reports of its exchanges."""

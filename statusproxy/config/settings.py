@@ -39,7 +39,7 @@ from statusproxy.config.forms import (
 )
 from statusproxy.config.layers import DEFAULT_PRESET
 from statusproxy.config.modes import socket_mode
-from statusproxy.config.paths import check_template
+from statusproxy.config.paths import check_template, check_webhook_path
 from statusproxy.config.schema import (
     PRIVATE_NETWORKS,
     Field,
@@ -62,6 +62,7 @@ from statusproxy.config.schema import (
     Words,
     url,
 )
+from statusproxy.config.templates import source_of
 from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
@@ -115,13 +116,14 @@ class Token(Section, frozen=True, kw_only=True):
 class Webhook(Section, frozen=True, kw_only=True):
     """A path on which events come by, where they go on to, and whose events are trusted.
 
-    `{session}` in the path names the session of events that name none themselves. The same in the path of
-    `forward_to` is replaced by what stood there, byte for byte.
+    `/**` at the end of the path stands for that path and everything below; at the end of the path of `forward_to` it is
+    replaced by what was below. `{session}` in the path names the session of events that name none themselves. The same
+    in the path of `forward_to` is replaced by what stood there, byte for byte.
     """
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
 
-    path: Annotated[str, parsed(check_template, same)]
+    path: Annotated[str, parsed(check_webhook_path, same)]
     forward_to: Annotated[str, url(parse_target, TARGET_ALLOWED)] | None = None
     forward: bool = True
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
@@ -266,7 +268,7 @@ class Channels(Section, frozen=True, kw_only=True):
             keep=folded(self.keep),
             connected=folded(self.connected),
             one=self.one,
-            source=self.path,
+            source=source_of(self.path),
         )
 
 

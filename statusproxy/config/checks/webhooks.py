@@ -5,13 +5,11 @@ from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
 from statusproxy.config.spot import Block
+from statusproxy.config.templates import BELOW, SECRET, parse_template
 from statusproxy.status.fields import LONGEST_TEXT
-
-#: How keys begin that are no shared secrets: PEM files, and those of SSH.
-_PUBLIC_KEYS: Final = ("-----BEGIN ", "ssh-", "ecdsa-", "sk-ssh-")
 
 
 def check_secret(secret: Secret, block: Block) -> None:
@@ -49,10 +47,11 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         raise block.at("forward").error(
             "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
         )
-    if not webhook.forward and fold_path(webhook.path) == f"/{SESSION}":
+    names = [step for step in parse_template(webhook.path).steps if isinstance(step, str)]
+    if not webhook.forward and not set(names) - {SESSION, SECRET} and webhook.path != "/":
         raise block.at("path").found(
-            "a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as "
-            f"/tap/{SESSION}"
+            "a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as "
+            f"/tap{webhook.path}"
         )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(
@@ -78,13 +77,15 @@ def _proving_headers(webhook: Webhook) -> Iterator[tuple[str, str]]:
 
 def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
     path = parse_target(forward_to).path
+    if path.endswith(f"/{BELOW}") and not webhook.path.endswith(f"/{BELOW}"):
+        raise block.at("forward_to").error(f"/{BELOW} stands here, but not in path; allowed: in both, or in path alone")
     if SESSION not in forward_to:
         return
     if path.split("/").count(SESSION) != 1 or forward_to.count(SESSION) != 1:
         raise block.at("forward_to").error(f"allowed: {SESSION} once, as a whole segment of the path")
-    if SESSION not in webhook.path:
+    if SESSION not in webhook.path.split("/"):
         raise block.at("forward_to").error(
-            f"{SESSION} stands here, but not in path; allowed: in both, or in path alone"
+            f"{SESSION} stands here, but not as a segment of path; allowed: in both, or in path alone"
         )
 
 

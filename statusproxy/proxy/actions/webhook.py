@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.client_address import NAMING, SAID
 from statusproxy.proxy.problems import PROBLEMS
-from statusproxy.proxy.routes import raw_segment
+from statusproxy.proxy.routes import raw_below, raw_segment
 from statusproxy.proxy.sender_auth import Verification
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -110,12 +110,15 @@ def request_target(target: WebhookTarget, came: bytes) -> bytes | None:
     path = target.target
     if path is None:
         return None
+    path, mark, query = path.partition(b"?")
+    if target.below_at is not None:
+        path = path.removesuffix(b"/**")
     if target.session_at is not None:
         path = path.replace(b"{session}", raw_segment(came, target.session_at), 1)
-    _, mark, query = came.partition(b"?")
-    if not mark:
-        return path
-    return path + (b"&" if b"?" in path else b"?") + query
+    if target.below_at is not None:
+        path = path + raw_below(came, target.below_at) or b"/"
+    _, more, came_query = came.partition(b"?")
+    return path + mark + query + (b"&" if mark else b"?") + came_query if more else path + mark + query
 
 
 async def _read_to_end(exchange: "Exchange") -> None:

@@ -182,7 +182,7 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "channels: [{path: '/api/{name}'}]",
-            '2: channels[0].path: found "/api/{name}"; allowed: {session} as the only placeholder',
+            '2: channels[0].path: found "/api/{name}"; allowed: {session}, and {_} for a secret, as the only placeholders',
         ),
         (
             "channels: [{path: /x, list: [x], set: {id: disconnected}}]",

@@ -19,7 +19,23 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             'webhooks: [{path: /a, forward_to: "http://h.example/{session}"}]',
-            "2: webhooks[0].forward_to: {session} stands here, but not in path; allowed: in both, or in path alone",
+            "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
+        ),
+        (
+            'webhooks: [{path: "/a/{session}:{_}", forward_to: "http://hub.example/{session}"}]',
+            "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
+        ),
+        (
+            'webhooks: [{path: /a, forward_to: "http://hub.example/x/**"}]',
+            "2: webhooks[0].forward_to: /** stands here, but not in path; allowed: in both, or in path alone",
+        ),
+        (
+            "webhooks: [{path: /**, forward: false}]",
+            '2: webhooks[0].path: found "/**"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/**',
+        ),
+        (
+            "webhooks: [{path: '/{_}/{session}', forward: false}]",
+            '2: webhooks[0].path: found "/{_}/{session}"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{_}/{session}',
         ),
         (
             'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/x{session}"}]',
@@ -45,7 +61,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks:\n  - path: /hook/*",
-            '3: webhooks[0].path: found "/hook/*"; allowed: a path such as /api/channels or /api/channels/{session}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)',
+            '3: webhooks[0].path: found "/hook/*"; allowed: a path such as /api/channels or /api/channels/{session}, with /** for it and everything below; did you mean "/hook/**"?',
         ),
         (
             "webhooks:\n  - path: /a\n    from: []",
@@ -65,7 +81,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks: [{path: '/{session}/', forward: false}]",
-            '2: webhooks[0].path: found "/{session}/"; a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as /tap/{session}',
+            '2: webhooks[0].path: found "/{session}/"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{session}/',
         ),
         (
             "webhooks: [{path: /a, secret: {header: X-S, value: ' x'}}]",

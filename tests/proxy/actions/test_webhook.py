@@ -869,3 +869,23 @@ def test_the_target_at_another_receiver(
 ) -> None:
     entry = WebhookTarget(SenderPolicy([]), target=target, session_at=session_at)
     assert request_target(entry, came) == went
+
+
+@pytest.mark.parametrize(
+    ("target", "came", "went"),
+    [
+        (b"/in/**", b"/hook", b"/in"),
+        (b"/in/**", b"/hook/", b"/in/"),
+        (b"/in/**?k=v", b"/hook/a%2Fb/c?d", b"/in/a%2Fb/c?k=v&d"),
+        (b"/**", b"/hook", b"/"),
+        (b"/**", b"/hook/a", b"/a"),
+    ],
+)
+def test_what_is_below_a_webhooks_path_goes_below_the_receivers(target: bytes, came: bytes, went: bytes) -> None:
+    assert request_target(WebhookTarget(SenderPolicy([]), target=target, below_at=2), came) == went
+
+
+@pytest.mark.parametrize(("came", "went"), [(b"/**/a", b"/in/**/a"), (b"/{session}/b", b"/in/{session}/b")])
+def test_a_session_and_what_is_below_it_are_told_apart(came: bytes, went: bytes) -> None:
+    target = WebhookTarget(SenderPolicy([]), target=b"/in/{session}/**", session_at=1, below_at=2)
+    assert request_target(target, came) == went
