@@ -99,11 +99,3 @@ def raw_below(target: bytes, index: int) -> bytes:
 def raw_segment(target: bytes, index: int) -> bytes:
     """A segment of a target's path as it came, percent-encoded or not; index 1 is the first after the slash."""
     return path_of(target).split(b"/")[index]
-<<<<<<< HEAD
-
-
-def _template(path: str) -> tuple[str | None, ...]:
-    """A path template's segments, case-folded; None where any one segment fits."""
-    return tuple(None if segment == "{session}" else segment.casefold() for segment in segments(path.encode()))
-=======
->>>>>>> 82f263bf0fd98b091453438cfaafa622fd26c51f

@@ -88,10 +88,9 @@ def test_a_transient_state_waits_until_it_counts() -> None:
 
 def test_no_code_ends_what_a_transient_state_began() -> None:
     site = a_site()
-    sessions = lost(site, "state")
     sessions = SessionMap(site.settings.session_rules())
     rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
     sessions.hear(read(b'{"event":"lost","session":"a"}', SignalRules((rule,)), NOW), NOW)
     sessions.judge_transient(NOW + 60)
     (one,) = overrides(site.settings, sessions)
-    assert ReleasedBy(RECONNECTED.rule, RECONNECTED.means, ["a word of `keep`", "POST /list"]) in one.released_by
+    assert ReleasedBy(RECONNECTED.rule, RECONNECTED.what, ["a word of `keep`", "POST /list"]) in one.released_by

@@ -11,6 +11,9 @@ from statusproxy.config.spot import Block
 from statusproxy.config.templates import BELOW, SECRET, parse_template
 from statusproxy.status.fields import LONGEST_TEXT
 
+#: How keys begin that are no shared secrets: PEM files, and those of SSH.
+_PUBLIC_KEYS: Final = ("-----BEGIN ", "ssh-", "ecdsa-", "sk-ssh-")
+
 
 def check_secret(secret: Secret, block: Block) -> None:
     """Refuse a secret that no header can carry: white space around a value is dropped (RFC 9110 §5.5)."""
