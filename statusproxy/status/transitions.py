@@ -179,6 +179,15 @@ def asked_since(record: Record, details: Details, rules: SessionRules) -> bool:
     return record.override is not None and details.asked_at >= record.override.began
 
 
+def shows_loss(record: Record, details: Details, rules: SessionRules) -> bool:
+    """As `asked_since`, and the override is no transient state that lasted.
+
+    A gateway that is still connecting goes on showing the code that was scanned last (Evolution API does): beside a
+    list that still says connected, it would end the correction of a dead session.
+    """
+    return asked_since(record, details, rules) and not is_transient(record, details, rules)
+
+
 def is_fresh(record: Record, details: Details, rules: SessionRules) -> bool:
     """The answer was asked for once its source had been seen to have caught up.
 
@@ -386,7 +395,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_IN_FORCE, _S.KIN_ALIVE,        outlives,     _R.ALIVE,           nothing_else,     _K.CLEAR,       RELEASED),
 
     Row(_NEW,      _S.KEEPS,            asked_since,  None,               evidence_route,   _K.CAUGHT_UP,   None),
-    Row(_NEW,      _S.QR_CODE,          asked_since,  None,               evidence_qr,      _K.CAUGHT_UP,   None),
+    Row(_NEW,      _S.QR_CODE,          shows_loss,   None,               evidence_qr,      _K.CAUGHT_UP,   None),
     Row(_NEW,      _S.CREATED,          asked_since,  None,               evidence_create,  _K.CAUGHT_UP,   None),
     Row(_CAUGHT_UP,_S.SAYS_CONNECTED,   is_fresh,     _R.RECONNECTED,     connected_now,    _K.CLEAR,       RELEASED),
 
