@@ -16,9 +16,8 @@ from typing import Final, TypedDict
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config.addresses import Target, parse_gateway, parse_target
 from statusproxy.config.packages import missing_for_webhooks
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Settings, Webhook
-from statusproxy.config.templates import BELOW
+from statusproxy.config.templates import BELOW, SESSION
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics

@@ -13,6 +13,8 @@ from statusproxy.config.paths import covers
 from statusproxy.status.set_values import OTHERWISE
 
 __all__ = [
+    "FORM",
+    "check_body",
     "check_field_path",
     "check_member",
     "check_named_field",
@@ -23,6 +25,9 @@ __all__ = [
     "leads_back",
     "never_reached",
 ]
+
+FORM: Final = "form:"
+"""How `dialect.body` begins for a form; then comes the member that holds the JSON."""
 
 _FIELD_ALLOWED: Final = "a field, or fields joined by dots, such as session.id"
 
@@ -82,6 +87,13 @@ def check_word(text: str) -> str:
     if "*" in text:
         raise ValueError("allowed: whole words; a * stands for nothing here, so write each word out, as a list")
     return text
+
+
+def check_body(text: str) -> str:
+    """How events are packed: `json`, or `form:MEMBER` for a form of which one member holds the JSON."""
+    if text == "json" or (text.startswith(FORM) and text.removeprefix(FORM).strip()):
+        return text
+    raise ValueError("allowed: json, or form: and the name of the member that holds the JSON, such as form:jsonData")
 
 
 def check_set_name(name: str) -> str:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
+from statusproxy.config.dump import to_yaml
+from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import loads
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Channels, Settings
+from statusproxy.config.templates import SESSION
 
 __all__ = ["warnings"]
 
@@ -57,5 +60,8 @@ def _pair(one: Channels, other: Channels) -> bool:
 def _preset_paths(settings: Settings) -> set[str]:
     if settings.preset is None:
         return set()
-    preset = loads(f"gateway: http://127.0.0.1\npreset: {settings.preset}")
+    try:
+        preset = loads(to_yaml({"gateway": "http://127.0.0.1", "preset": settings.preset}))
+    except ConfigError:  # a file that leans on this configuration, or on a variable
+        return set()
     return {fold_path(entry.path) for entry in preset.channels}

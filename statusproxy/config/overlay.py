@@ -202,8 +202,8 @@ def _left_out(written: Entries, preset: Entries) -> set[str]:
     mark, node = written.nodes.get(WITHOUT, (Mark(""), Items(())))
     spot = Spot(node, WITHOUT, mark)
     spots = [spot] if isinstance(node, Scalar) and not spot.is_null else spot.items("paths and events of the preset")
-    paths = [_text(entry.nodes["path"][1]) for _, entry in _all(preset, "webhooks", "channels")]
-    events = [_text(each) for _, rule in _all(preset, "events") for each in _written_names(rule)]
+    paths = [_text(_at(entry, "path")) for _, entry in _all(preset, "webhooks", "channels")]
+    events = [text for _, rule in _all(preset, "events") for text in _texts(_at(rule, "event"))]
     known = {fold_path(path): path for path in paths} | {fold_word(event): event for event in events}
     left_out = set()
     for each in spots:
@@ -214,11 +214,6 @@ def _left_out(written: Entries, preset: Entries) -> set[str]:
             raise each.found(f"allowed: a path or an event that the preset names{meant}")
         left_out.add(folded)
     return left_out
-
-
-def _written_names(rule: Entries) -> list[Node]:
-    named = rule.nodes["event"][1]
-    return [each for _, each in named.nodes] if isinstance(named, Items) else [named]
 
 
 def _all(preset: Entries, *blocks: str) -> Iterator[tuple[Mark, Entries]]:

@@ -22,7 +22,7 @@ from statusproxy.config.addresses import (
     parse_target,
 )
 from statusproxy.config.blocks import struct
-from statusproxy.config.effect import check_set_name, check_set_word
+from statusproxy.config.effect import FORM, check_body, check_set_name, check_set_word
 from statusproxy.config.forms import (
     SetValue,
     boolean_or,
@@ -193,21 +193,27 @@ class Dialect(Section, frozen=True, kw_only=True):
     """Where this gateway's events and answers name things."""
 
     event: SomeFields = ("event",)  # the event's name
+    raw_event: Fields = ("raw.payload.event",)  # the engine's name for it, where the gateway gives it another
     time: Fields = ("timestamp", "raw.payload.t")  # when it happened
+    clock: Literal["shared", "own"] = "shared"  # own: that time orders this sender's events, and says nothing else
     event_id: Fields = ("event_id",)  # what is the same in a repeated delivery
     own: Fields = ()  # what is true in messages of the session's own making, beside the marks of all known gateways
     presence: Members = dialect.PRESENCE_MARKS  # what only events about a contact or chat have
     qr: SomeMembers = dialect.QR_MEMBERS  # what holds the code in the QR route's answer
+    body: Annotated[str, parsed(check_body)] = "json"  # how events are packed: json, or form:MEMBER
 
     def value(self) -> dialect.Dialect:
         """The dialect as the domain wants it."""
         return dialect.Dialect(
             event=tuple(map(parse_path, self.event)),
+            raw_event=tuple(map(parse_path, self.raw_event)),
             time=tuple(map(parse_path, self.time)),
+            own_clock=self.clock == "own",
             event_id=tuple(map(parse_path, self.event_id)),
             own=(*dialect.OWN, *map(parse_path, self.own)),
             presence=self.presence,
             qr=self.qr,
+            body_member=self.body.removeprefix(FORM) if self.body.startswith(FORM) else None,
         )
 
 

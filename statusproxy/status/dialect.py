@@ -77,6 +77,8 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     """The name that the engine gave the event, where the gateway gives it another."""
     time: tuple[Path, ...] = (("timestamp",), (*RAW, "t"))
     """When the event happened."""
+    own_clock: bool = False
+    """Whether that time only orders this sender's events, and says nothing against another clock."""
     event_id: tuple[Path, ...] = (("event_id",),)
     """What is the same in a repeated delivery."""
     presence: tuple[str, ...] = PRESENCE_MARKS
@@ -91,6 +93,9 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     """Members that are true in messages of the session's own making."""
     own_ids: tuple[Path, ...] = OWN_IDS
     """Members that begin with `true_` in such messages."""
+    body_member: str | None = None
+    """The member of a form (application/x-www-form-urlencoded) that holds the event as JSON; `None` where a body is
+    JSON itself."""
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""

@@ -4,6 +4,7 @@ import pytest
 
 from statusproxy.config.addresses import parse_address, parse_gateway
 from statusproxy.config.effect import (
+    check_body,
     check_field_path,
     check_named_field,
     check_set_name,
@@ -145,3 +146,10 @@ def test_a_star_alone_stands_for_every_other_word() -> None:
     assert (check_set_word("*"), check_set_word("FAILED")) == ("*", "FAILED")
     with pytest.raises(ValueError, match=r"a \* stands for nothing here"):
         check_set_word("FAIL*")
+
+
+@pytest.mark.parametrize("text", ["xml", "form", "form:", "form: ", "JSON"])
+def test_events_are_packed_as_json_or_in_a_member_of_a_form(text: str) -> None:
+    assert (check_body("json"), check_body("form:jsonData")) == ("json", "form:jsonData")
+    with pytest.raises(ValueError, match="allowed: json, or form: and the name of the member"):
+        check_body(text)

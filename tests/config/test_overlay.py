@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -222,18 +224,9 @@ def test_a_key_of_reconnect_that_is_empty_means_none() -> None:
     assert written("reconnect: {create: []}").reconnect.create == ()
 
 
-def test_of_sessions_each_key_is_replaced_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from statusproxy.config import layers
-    from statusproxy.config.yaml_tree import Entries, Mark
-
-    real = layers._preset
-
-    def with_sessions(written: Entries, mark: Mark) -> Entries:
-        extra = layers.read_text("sessions: {alive_grace: 5s, max_sessions: 7}", "preset x", None)[1]
-        return Entries(real(written, mark).nodes | extra.nodes)
-
-    monkeypatch.setattr(layers, "_preset", with_sessions)
-    sessions = loads(GATEWAY + "sessions: {alive_grace: 9s}").sessions
+def test_of_sessions_each_key_is_replaced_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("sessions: {alive_grace: 5s, max_sessions: 7}")
+    sessions = loads(f"{GATEWAY}preset: {tmp_path}/mine.yaml\nsessions: {{alive_grace: 9s}}").sessions
     assert (sessions.alive_grace, sessions.max_sessions) == (9.0, 7)
 
 

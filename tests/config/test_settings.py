@@ -171,7 +171,8 @@ events:
 """
     )
     waiting, named, other = (event.rule() for event in settings.events[:3])
-    assert (waiting.transient, waiting.grace, named.means, named.grace) == ({"connecting"}, 90.0, Kind.TRANSIENT, 120.0)
+    assert waiting.transient == {"connecting"}
+    assert (waiting.grace, named.means, named.grace) == (90.0, Kind.TRANSIENT, 120.0)
     assert (other.transient, [event.grace for event in settings.events[:3]]) == (frozenset(), [90.0, 120.0, None])
     assert loads(dump(settings)) == settings
     signal = read(b'{"event": "a", "s": "sales", "c": "connecting"}', settings.signal_rules(), 0.0).signal
@@ -232,6 +233,17 @@ channels:
         "connected": False,
     }
     assert loads(dump(settings)) == settings
+
+
+def test_a_dialect_says_whose_clock_it_is_and_how_events_are_packed() -> None:
+    written = "dialect: {raw_event: [inner.name, kind], clock: own, body: 'form:jsonData'}"
+    settings = loads(GATEWAY + written)
+    dialect = settings.dialect.value()
+    assert dialect.raw_event == (("inner", "name"), ("kind",))
+    assert (dialect.own_clock, dialect.body_member) == (True, "jsonData")
+    assert loads(dump(settings)) == settings
+    plain = loads(GATEWAY).dialect.value()
+    assert (plain.raw_event, plain.own_clock, plain.body_member) == (Dialect().raw_event, False, None)
 
 
 def test_the_settings_give_the_domain_its_rules() -> None:

@@ -5,10 +5,10 @@ from operator import attrgetter
 from typing import Final
 
 from statusproxy.config.effect import Reach, never_reached
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Settings
 from statusproxy.config.spot import Block, Spot
-from statusproxy.config.templates import BELOW
+from statusproxy.config.templates import BELOW, SESSION
 from statusproxy.config.yaml_tree import Items
 
 #: Blocks whose entries have a path, by which `preset_without` names them.

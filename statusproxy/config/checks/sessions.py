@@ -5,9 +5,9 @@ from itertools import combinations
 
 from statusproxy.config.effect import check_set_value
 from statusproxy.config.forms import JsonScalar
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Event, Reconnect, Sessions, folded
 from statusproxy.config.spot import Block, Spot
+from statusproxy.config.templates import SESSION
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Release
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
-from statusproxy.config.paths import SESSION, covers
+from statusproxy.config.paths import covers
 from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
 from statusproxy.config.spot import Block
-from statusproxy.config.templates import BELOW, SECRET, parse_template
+from statusproxy.config.templates import BELOW, SECRET, SESSION, parse_template
 from statusproxy.status.fields import LONGEST_TEXT
 
 #: How keys begin that are no shared secrets: PEM files, and those of SSH.

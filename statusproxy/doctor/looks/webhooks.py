@@ -7,10 +7,11 @@ from typing import Any
 
 from statusproxy.admin.messages import SelfReport, Sessions
 from statusproxy.config.addresses import Address, mask_url, parse_gateway, parse_target
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import fold_path
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.config.spot import MASK
+from statusproxy.config.templates import SESSION
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
