@@ -163,7 +163,7 @@ def was_outlived(record: Record, details: Details, rules: SessionRules) -> bool:
     """It is due, and a message is known that came more than the grace after its newest signal."""
     if not is_due(record, details, rules):
         return False
-    return -later_by(_transient(record).stamp, record.alive) > rules.alive_grace
+    return later_by(record.alive, _transient(record).stamp) > rules.alive_grace
 
 
 def is_as_new(record: Record, details: Details, rules: SessionRules) -> bool:
@@ -443,7 +443,7 @@ def step(record: Record, said: Statement, details: Details, rules: SessionRules)
     if row.known_now is Known.CLEAR:
         record = replace(record, override=None, released=row.rule, released_at=details.now, shown_at=None)
     record = row.notes(record, details)
-    if record.transient is not None and later_by(record.transient.stamp, record.known) <= 0:
+    if record.transient is not None and later_by(record.known, record.transient.stamp) >= 0:
         record = replace(record, transient=None)
     return Step(record, change, True)
 
