@@ -29,6 +29,7 @@ DEFAULT_PRESET = "gateway-wrapper"
 
 _EXTENDS: Final = "extends"
 _ABOUT: Final = "about"
+_SIGNS: Final = "signs"
 
 #: The keys of a preset.
 _BLOCKS: Final = (
@@ -130,6 +131,8 @@ class About(msgspec.Struct, frozen=True):
     """What the proxy adds for this gateway."""
     cannot: Annotated[str, forms.text()] = ""
     """What it cannot do there."""
+    secret: Annotated[str, forms.text()] = ""
+    """The header in which the gateway wants its secret, or `Authorization: Bearer`."""
 
 
 def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About | None:
@@ -266,5 +269,8 @@ def _check_blocks(preset: Entries, mark: Mark) -> None:
 
 
 def _about(spot: Spot) -> About:
+    if isinstance(spot.node, Entries):  # `signs` are for `detection.signs`, which reads them
+        nodes = {name: node for name, node in spot.node.nodes.items() if name != _SIGNS}
+        spot = Spot(Entries(nodes), spot.key, spot.mark, spot.hidden)
     said: About = struct(About).read(spot)
     return said
