@@ -61,7 +61,9 @@ class WppconnectServer:
         return self.sessions[request.match_info["session"].partition(":")[0]]
 
     async def _status(self, request: web.Request) -> web.Response:
-        return web.json_response({"status": self._of(request).noted, "qrcode": None, "urlcode": "", "version": "2.10.4"})
+        return web.json_response(
+            {"status": self._of(request).noted, "qrcode": None, "urlcode": "", "version": "2.10.4"}
+        )
 
     async def _check(self, request: web.Request) -> web.Response:
         lives = self._of(request).browser
