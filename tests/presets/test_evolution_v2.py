@@ -39,7 +39,7 @@ def test_one_key_of_its_rule_can_be_changed_alone() -> None:
 
 
 def test_its_tap_can_pass_the_events_on() -> None:
-    forwarding = f"webhooks: [{{path: /webhook/**, forward_to: http://hub.example/hook/**}}]"
+    forwarding = "webhooks: [{path: /webhook/**, forward_to: http://hub.example/hook/**}]"
     (webhook,) = loads(f"gateway: http://x\npreset: {PRESET}\n{forwarding}").webhooks
     assert (webhook.forward_to, webhook.except_[0]) == ("http://hub.example/hook/**", "/webhook/set/{session}")
 
