@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from statusproxy.config.layers import about
 from statusproxy.config.load import loads
+from statusproxy.status.created import proves_start
+from tests.pictures import PNG_URL
 from tests.presets.gateways import ALL, Facts, Gateway, Members, What
 from tests.presets.stage import Caller, Clock, proxied, serving
 from tests.rehearsal.golden import goldens, played, promised
@@ -234,3 +237,28 @@ def test_gowa_corrects_nothing_since_nothing_tells_of_a_loss() -> None:
     settings = loads("gateway: http://127.0.0.1:3000\npreset: gowa")
     assert (settings.webhooks, settings.events) == ((), ())
     assert [channels.path for channels in settings.channels] == ["/devices", "/devices/{session}"]
+
+
+# what the answers to their starts and deletions prove
+
+
+@pytest.mark.parametrize(
+    ("preset", "answer", "proves"),
+    [
+        ("waha", {"name": "sales", "status": "STARTING", "engine": {"engine": "NOWEB"}}, True),
+        ("waha", {"name": "sales", "status": "WORKING", "engine": {"engine": "NOWEB"}}, False),
+        ("wwebjs-api", {"success": True, "message": "Session initiated successfully"}, True),
+        ("wwebjs-api", {"success": True, "message": "Restarted successfully"}, True),
+        ("wwebjs-api", {"success": False, "message": "Session already exists for: sales"}, False),
+        ("openwa", {"id": "s1", "name": "sales", "status": "initializing"}, True),
+        ("openwa", {"id": "s1", "name": "sales", "status": "ready"}, False),
+        ("baileys-api", {"qr": PNG_URL}, True),
+        ("baileys-api", {"error": "Session already exists"}, False),
+    ],
+)
+def test_a_start_proves_something_unless_its_answer_claims_a_connection(
+    preset: str, answer: dict[str, Any], proves: bool
+) -> None:
+    settings = loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")
+    connected = settings.channels[0].rule().connected
+    assert proves_start(json.dumps(answer).encode(), connected, settings.dialect.qr) is proves
