@@ -209,6 +209,7 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
     routes: list[Route[Entry]] = []
     for webhook in settings.webhooks:
+        routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
         routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
         if not webhook.forward:
             routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))

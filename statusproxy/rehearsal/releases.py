@@ -81,6 +81,7 @@ def _reconnected(settings: Settings, override: Override) -> Iterator[ReleasedBy]
         yield ReleasedBy(Release.RECONNECTED, "`connected` in the next answer", where)
         return
     ways = ["a word of `keep`"] if any(one.keep for one in settings.channels) else []
-    ways += [*settings.reconnect.qr, *settings.reconnect.create]
+    codes = () if override.transient else settings.reconnect.qr  # a gateway that still connects shows an old code
+    ways += [*codes, *settings.reconnect.create]
     if ways:
         yield ReleasedBy(Release.RECONNECTED, "`connected` in an answer, once the gateway is seen to know", ways)

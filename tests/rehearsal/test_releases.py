@@ -84,3 +84,13 @@ def test_a_transient_state_waits_until_it_counts() -> None:
     assert waiting(sessions) == [Waiting(session="a", reason="lost", due="2026-01-15T19:08:10.000Z")]
     sessions.judge_transient(NOW + 60)
     assert waiting(sessions) == []
+
+
+def test_no_code_ends_what_a_transient_state_began() -> None:
+    site = a_site()
+    sessions = SessionMap(site.settings.session_rules())
+    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
+    sessions.hear(read(b'{"event":"lost","session":"a"}', SignalRules((rule,)), NOW), NOW)
+    sessions.judge_transient(NOW + 60)
+    (one,) = overrides(site.settings, sessions)
+    assert ReleasedBy(RECONNECTED.rule, RECONNECTED.what, ["a word of `keep`", "POST /list"]) in one.released_by
