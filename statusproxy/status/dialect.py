@@ -77,6 +77,10 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     """The name that the engine gave the event, where the gateway gives it another."""
     time: tuple[Path, ...] = (("timestamp",), (*RAW, "t"))
     """When the event happened."""
+    own_clock: bool = False
+    """The times order this sender's events and say nothing against our clock: local time that is written like UTC."""
+    body_member: str | None = None
+    """The member of a form that holds the event as JSON; a body that is JSON all the same is read as that."""
     event_id: tuple[Path, ...] = (("event_id",),)
     """What is the same in a repeated delivery."""
     presence: tuple[str, ...] = PRESENCE_MARKS
