@@ -9,7 +9,7 @@ from statusproxy.rehearsal.answers import correct, scan
 from statusproxy.rehearsal.messages import ChangedChannel, ChangedValue, ListResult, QrResult, Uncorrected
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import read
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict, read
 from tests.pictures import PNG
 from tests.rehearsal.sites import NOW, a_site
 
