@@ -116,10 +116,12 @@ def scan(
         sessions.qr_seen(session, now, now)
     elif session is not None and shows is qr.Answer.CONNECTED:
         changes = sessions.said_connected(session, now, now)
-    return QrResult(source=source, shows=shows.value, session=session, why=_why(shows, session, changes))
+    override = None if session is None else sessions.override_of([session])
+    connecting = override is not None and override.transient
+    return QrResult(source=source, shows=shows.value, session=session, why=_why(shows, session, changes, connecting))
 
 
-def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...]) -> str:
+def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...], connecting: bool) -> str:
     match shows:
         case qr.Answer.NOT_JSON:
             return "neither an image nor JSON; it proves nothing"
@@ -127,6 +129,8 @@ def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...]) -> 
             return "no code in any member of dialect.qr, and no claim to be connected; it proves nothing"
     if session is None:
         return "no session is known to be disconnected, so that it changes nothing"
+    if shows is qr.Answer.CODE and connecting:
+        return "it proves nothing while the gateway is connecting: it may be the code that was scanned last"
     if shows is qr.Answer.CODE:
         return "the gateway knows of the disconnect: its next `connected` ends the correction"
     if changes:

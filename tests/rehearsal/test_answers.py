@@ -9,7 +9,7 @@ from statusproxy.rehearsal.answers import Answer, correct, scan
 from statusproxy.rehearsal.messages import ChangedChannel, ChangedValue, ListResult, QrResult, Uncorrected
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import read
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict, read
 from tests.pictures import PNG
 from tests.rehearsal.sites import NOW, a_site
 
@@ -121,3 +121,13 @@ def test_connected_after_a_code_ends_the_correction() -> None:
         source="f", shows="connected", session="a", why="the correction ends (reconnected)"
     )
     assert not sessions.has_overrides
+
+
+def test_a_code_proves_nothing_while_the_gateway_is_connecting() -> None:
+    sessions = SessionMap()
+    signal = Signal(Kind.TRANSIENT, "a", None, "state", "connecting", None, None, 60.0)
+    sessions.hear(Reading(Verdict.SIGNAL, "state", "a", signal), NOW)
+    sessions.judge_transient(NOW + 60)
+    result = scan(json.dumps({"qr": CODE}).encode(), "f", "a", MEMBERS, sessions, NOW + 61)
+    assert result.why == "it proves nothing while the gateway is connecting: it may be the code that was scanned last"
+    assert scan(b'{"connected":true}', "f", "a", MEMBERS, sessions, NOW + 62).why.startswith("it ends nothing")
