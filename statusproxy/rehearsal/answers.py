@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import msgspec
+
 from statusproxy.rehearsal.messages import ChangedChannel, ChangedValue, ListResult, QrResult, Uncorrected
 from statusproxy.status import picture, qr
 from statusproxy.status.channel_list import ChannelList
@@ -19,21 +21,33 @@ _LONGEST: Final = 80
 """Characters of a value that are shown: status words are short."""
 
 
-def correct(
-    body: bytes, source: str, rule: ChannelRule, session: str | None, sessions: SessionMap, now: float
-) -> ListResult:
-    """Correct an answer that was asked for at `now`; `session` is the id in the route's path, if that names one."""
-    listing = ChannelList(body, rule, session)
+class Answer(msgspec.Struct, frozen=True):
+    """An answer of the gateway on a corrected route."""
+
+    body: bytes
+    source: str
+    """Where it stands: the file."""
+    route: str
+    """The route's path as it is configured."""
+    rule: ChannelRule
+    session: str | None = None
+    """The id in the path, if that names one."""
+
+
+def correct(answer: Answer, sessions: SessionMap, now: float) -> ListResult:
+    """Correct an answer that was asked for at `now`."""
+    listing = ChannelList(answer.body, answer.rule, answer.session)
     standing = [record.session for record in sessions.records() if record.override is not None]
     correction = correct_at_once(listing, sessions, now, now)
     listing.read()
     if listing.failure is not None:
-        return ListResult(source=source, route=rule.source, failure=listing.failure)
+        return ListResult(source=answer.source, route=answer.route, failure=listing.failure)
+    after = ChannelList(correction.body, answer.rule, answer.session)
     return ListResult(
-        source=source,
-        route=rule.source,
+        source=answer.source,
+        route=answer.route,
         channels=len(listing),
-        corrected=list(_changed(listing, ChannelList(correction.body, rule, session), correction.corrected)),
+        corrected=list(_changed(listing, after, correction.corrected)),
         uncorrected=list(_uncorrected(standing, listing, correction.corrected, correction.changes, sessions)),
     )
 
