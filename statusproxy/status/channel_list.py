@@ -41,7 +41,8 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """The members that tell a channel's status, and the value each gets where the channel is disconnected. A name with
     dots leads into objects."""
     keep: frozenset[str] = frozenset()
-    """Words that tell the user more than "disconnected": a member that says one of them stays as it is."""
+    """Words that tell the user more than "disconnected": a member that says one of them stays as it is. The words
+    "false" and "true" are booleans as well."""
     one: bool = False
     """The answer is about one channel, which is named in it alone, not by the request's path. An array lists all."""
     connected: frozenset[str] = frozenset({"connected", "open"})
