@@ -95,9 +95,6 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     """Members that are true in messages of the session's own making."""
     own_ids: tuple[Path, ...] = OWN_IDS
     """Members that begin with `true_` in such messages."""
-    body_member: str | None = None
-    """The member of a form (application/x-www-form-urlencoded) that holds the event as JSON; `None` where a body is
-    JSON itself."""
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""
