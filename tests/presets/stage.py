@@ -51,6 +51,12 @@ class Caller:
         assert status == 200, document
         return document
 
+    async def code(self, path: str) -> None:
+        """Look at a code to scan, which is an image."""
+        async with self._client.get(self._proxy.url + path) as answer:
+            assert answer.content_type == "image/png"
+            await answer.read()
+
     async def tell(self, path: str, *events: Any) -> None:
         """Post events, one after the other; each must be taken."""
         for event in events:
