@@ -14,6 +14,7 @@ from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import Array
 from statusproxy.status.packing import (
     FORM_AT_ONCE,
+    LONGEST_FIELD,
     MOST_EVENTS,
     MOST_FIELDS,
     WRAPPERS,
@@ -113,7 +114,9 @@ def test_what_javascript_reads_is_read(odd: bytes) -> None:
 
 def test_what_is_nested_deep_beside_the_events_costs_none_of_them() -> None:
     deep = b'{"a":' * 400 + b"1" + b"}" * 400
-    assert read(items(b'{"deep":' + deep + b',"events":[{"event":"x","n":1,"a":' + deep + b'},{"event":"x","n":2}]}')) == [
+    assert read(
+        items(b'{"deep":' + deep + b',"events":[{"event":"x","n":1,"a":' + deep + b'},{"event":"x","n":2}]}')
+    ) == [
         1,
         2,
     ]
@@ -172,17 +175,44 @@ def test_much_work_is_cut_into_steps(body: bytes) -> None:
 # Forms
 
 
-@pytest.mark.parametrize("encoded", [quote, quote_plus, lambda text: quote(text, safe="/{}:\",")])
+@pytest.mark.parametrize("encoded", [quote, quote_plus, lambda text: quote(text, safe='/{}:",')])
 def test_a_member_of_a_form_is_read(encoded: Any) -> None:
     text = json.dumps({"event": "ação + 1 & 2 = 3", "n": "100%"}, ensure_ascii=False)
     body = f"a=1&json%44ata={encoded(text)}&token=s3cret&jsonData=2".encode()
     found = contents(body, "jsonData")
     assert found is not None
-    assert json.loads(found) == json.loads(text)
+    assert json.loads(found) == {"a": "1", "token": "s3cret", **json.loads(text)}
     assert read(items(body, FORM)) == ["100%"]
 
 
-@pytest.mark.parametrize("body", [b'{"event":"x","n":1}', b'\xef\xbb\xbf {"event":"x","n":1}', b'[{"event":"x","n":1}]'])
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        ('{"n": 1}', {"userID": "7", "name": "a b", "n": 1}),
+        (' { "userID": "2", "n": 1}', {"userID": "2", "name": "a b", "n": 1}),
+        ("{}", {"userID": "7", "name": "a b"}),
+        ('[{"n": 1}]', [{"n": 1}]),
+        ("5", 5),
+    ],
+)
+def test_other_members_of_a_form_are_added_to_an_object_in_which_they_are_missing(member: str, found: Any) -> None:
+    body = b"userID=7&userID=8&" + urlencode({"jsonData": member}).encode() + b"&name=a+b&long=" + b"x" * LONGEST_FIELD
+    text = contents(body, "jsonData")
+    assert text is not None
+    assert json.loads(text) == found
+
+
+def test_other_members_are_added_to_a_long_object_and_from_the_first_fields_only() -> None:
+    body = urlencode({"jsonData": json.dumps({"event": "x", "n": "y" * FORM_AT_ONCE}), "userID": "7"}).encode()
+    (item,) = items(body + b"&" + b"a=1&" * MOST_FIELDS + b"late=1", FORM)
+    assert isinstance(item, Document)
+    assert isinstance(item.value, dict)
+    assert (item.value["userID"], item.value["a"], "late" in item.value) == ("7", "1", False)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"event":"x","n":1}', b'\xef\xbb\xbf {"event":"x","n":1}', b'[{"event":"x","n":1}]']
+)
 def test_json_is_read_as_json_where_a_form_may_come(body: bytes) -> None:
     assert contents(body, "jsonData") is body
     assert read(items(body, FORM)) == [1]
