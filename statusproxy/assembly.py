@@ -209,6 +209,7 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
     routes: list[Route[Entry]] = []
     for webhook in settings.webhooks:
+        routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
         routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
         if not webhook.forward:
             routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
@@ -254,8 +255,9 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     )
 
 
-def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
-    senders = SenderPolicy(
+def sender_policy(webhook: Webhook) -> SenderPolicy:
+    """What a webhook's path asks of its sender."""
+    return SenderPolicy(
         from_=webhook.from_,
         secret=SharedSecret(webhook.secret.header.lower().encode(), webhook.secret.value.encode())
         if webhook.secret is not None
@@ -274,6 +276,10 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         else None,
         token=BodyToken(webhook.token.field, webhook.token.value.encode()) if webhook.token is not None else None,
     )
+
+
+def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
+    senders = sender_policy(webhook)
     if webhook.forward_to is None:
         return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path)
     target = parse_target(webhook.forward_to)

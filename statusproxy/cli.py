@@ -1,4 +1,4 @@
-"""The command line: run, check, init, learn, doctor, demo, sessions, history, release, forget, state, backup."""
+"""The command line: run, check, init, try, learn, doctor, demo, sessions, history, release, forget, state, backup."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,7 @@ from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.observe import logs
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import delimited, visible
+from statusproxy.rehearsal import options
 from statusproxy.store import state_file
 from statusproxy.store.extras import missing_package
 from statusproxy.systemd import environment, with_state_directory
@@ -113,6 +114,62 @@ def _named(context: click.Context, parameter: click.Parameter, said: Any) -> Any
     if said == "" or (isinstance(said, tuple) and "" in said):
         raise click.BadParameter("an empty text is no session's id", context, parameter)
     return said
+
+
+@main.command("try")
+@_config_option
+@click.option("--preset", metavar="NAME", help="A preset instead of a configuration file, or in place of the file's.")
+@click.option("--event", "events", metavar="FILE", multiple=True, help="Webhook bodies: JSON, one a line, or a form.")
+@click.option("--path", metavar="PATH", help="The path that they are posted to. [default: the first webhook's]")
+@click.option(
+    "--header", "headers", metavar="NAME:VALUE", multiple=True, callback=options.headers, help="A header of theirs."
+)
+@click.option("--list", "lists", metavar="FILE", multiple=True, help="The gateway's answer to correct.")
+@click.option("--route", "routes", metavar="PATH", multiple=True, help="Its path. [default: the list's]")
+@click.option("--qr", metavar="FILE", help="The answer of the QR route: JSON or an image.")
+@click.option("--session", callback=_named, metavar="ID", help="Whose QR code it is, where several are disconnected.")
+@click.option(
+    "--at", "now", metavar="TIME", callback=options.moment, help="When the first event comes in. [default: now]"
+)
+@click.option(
+    "--wait", metavar="DURATION", default="0s", callback=options.duration, help="From the last event to the list."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: Any) -> None:
+    """Show offline what events and answers come to: which rule matches, what is corrected, what would end that.
+
+    A FILE of - is standard input. A line may hold a request: {"body": …, "headers": …, "path": …, "at": …}.
+    Nothing is sent and nothing is stored. No value of a body is printed but ids, event names, state words and times.
+
+    \b
+    The exit code is
+    0  where each event that means disconnected takes effect, or is late, repeated or already so;
+    1  where one changes nothing for another reason, or no rule matches it;
+    2  where the options, files or configuration cannot be used.
+    """
+    from statusproxy.rehearsal.command import Request, UsageError, play, report
+
+    request = Request(**given, as_json=as_json)
+    try:
+        request.check()
+        named = config or find_file(environment())
+        settings = _load(lambda: _rehearsed(config, preset), instead="" if named else ", or give --preset")
+        results = play(settings, request)
+    except UsageError as error:
+        _fail(str(error), _EXIT_CONFIG)
+    _show(report(results, as_json=as_json, colours=colours(sys.stdout, os.environ)))
+    sys.exit(results.exit_code)
+
+
+def _rehearsed(config: Path | None, preset: str | None) -> Settings:
+    """The settings to try: the file's, or those of a preset alone, for which no gateway is needed."""
+    if preset is None:
+        return load(config, None, environment())
+    if "/" in preset or preset.endswith(".yaml"):  # a file, wherever the configuration file is
+        preset = str(Path(preset).absolute())
+    if config is None:
+        return load(os.devnull, {"preset": preset}, {}, gateway="http://gateway.example")
+    return load(config, {"preset": preset}, environment())
 
 
 _admin_option = click.option(
@@ -293,9 +350,7 @@ def doctor(
         report, code = asyncio.run(command.report(request, os.environ, colours=colours(sys.stdout, os.environ)))
     except (ValueError, OSError) as error:  # of the secret: it cannot be read, or cannot be sent
         raise click.UsageError(visible(str(error))) from None
-    # A terminal that cannot show a sign gets another for it.
-    encoding = sys.stdout.encoding or "ascii"
-    click.echo(report.encode(encoding, "replace").decode(encoding))
+    _show(report)
     sys.exit(code)
 
 
@@ -437,6 +492,12 @@ def _load(read: Callable[[], Settings], instead: str = OR_GATEWAY) -> Settings:
         if text.endswith(OR_GATEWAY):
             text = text.removesuffix(OR_GATEWAY) + instead
         _fail(text, _EXIT_CONFIG)
+
+
+def _show(report: str) -> None:
+    """Print a report. A terminal that cannot show a sign gets another for it."""
+    encoding = sys.stdout.encoding or "ascii"
+    click.echo(report.encode(encoding, "replace").decode(encoding))
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -85,6 +85,13 @@ def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:
         assert built.routes.match(method, b"/tap").kind is Kind.NOT_FOUND
 
 
+def test_a_tap_leaves_the_gateway_its_own_paths_below() -> None:
+    built = site("webhooks: [{path: /webhook/**, forward: false, except: ['/webhook/set/{session}']}]")
+    for method in ("GET", "POST", "DELETE"):
+        assert built.routes.match(method, b"/webhook/set/sales").kind is Kind.PASS
+    assert built.routes.match("POST", b"/webhook/set").kind is Kind.WEBHOOK
+
+
 def test_a_webhook_for_elsewhere_goes_to_its_own_target() -> None:
     built = site(
         """

@@ -44,7 +44,9 @@ def test_it_tells_its_version() -> None:
     assert (result.exit_code, result.stdout) == (0, f"statusproxy {__version__}\n")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "-h"], ["check", "-h"], ["sessions", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["run", "-h"], ["check", "-h"], ["try", "-h"], ["sessions", "-h"]]
+)
 def test_it_helps(arguments: list[str]) -> None:
     result = call(*arguments)
     assert result.exit_code == 0
@@ -195,6 +197,54 @@ async def test_run_without_a_gateway_says_what_to_do(tmp_path: Path) -> None:
 # sessions, history and release
 
 
+# try
+
+
+@pytest.fixture
+def event(tmp_path: Path) -> Path:
+    """A file with an event that says a phone was unlinked."""
+    file = tmp_path / "event.json"
+    file.write_text('{"event":"status-find","session":"sales","status":"disconnectedMobile"}')
+    return file
+
+
+def test_try_needs_no_gateway_with_a_preset_and_ends_with_its_code(event: Path, tmp_path: Path) -> None:
+    (tmp_path / "unknown.json").write_text('{"type":"LoggedOut"}')
+    known = call("try", "--preset", "gateway-wrapper", "--event", event, "--at", "2026-01-15T19:07:10Z")
+    unknown = call("try", "--preset", "gateway-wrapper", "--event", tmp_path / "unknown.json")
+    assert (known.exit_code, unknown.exit_code) == (0, 1)
+    assert "verdict applied" in known.stdout
+    assert "this body has `type: LoggedOut`" in unknown.stdout
+
+
+def test_try_takes_a_file_s_configuration_and_a_preset_in_place_of_the_file_s(event: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\npreset: null\nwebhooks: [{path: /events}]\n")
+    alone = call("try", "--event", event, "--json", STATUSPROXY_CONFIG=str(file))
+    with_preset = call("try", "--config", file, "--preset", "gateway-wrapper", "--event", event, "--json")
+    assert [json.loads(one.stdout)["events"][0]["verdict"] for one in (alone, with_preset)] == ["unmatched", "applied"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "nothing to try: give --event, --list or --qr"),
+        (["--preset", "gateway-wraper"], '--preset: found "gateway-wraper"; allowed: '),
+        (["--preset", "./mine.yaml"], "mine.yaml"),
+        (["--event", "none.json"], "none.json: cannot be read: No such file or directory"),
+        (["--header", "example-secret"], "write NAME:VALUE"),
+        (["--at", "noon"], "write ISO 8601 with a zone"),
+        (["--wait", "long"], "a duration such as"),
+    ],
+)
+def test_what_try_cannot_use_is_exit_code_2(arguments: list[str], says: str, event: Path) -> None:
+    more = [] if not arguments or "--event" in arguments else ["--event", str(event)]
+    preset = [] if "--preset" in arguments else ["--preset", "gateway-wrapper"]
+    result = call("try", *preset, *more, *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "example-secret" not in result.output
+
+
 @pytest.fixture
 async def proxy(tmp_path: Path) -> AsyncIterator[Running]:
     admin = {"listen": f"127.0.0.1:{free_port()}", "token": "s3cret"}
@@ -315,6 +365,7 @@ async def test_webhooks_of_which_none_is_trusted_are_said(tmp_path: Path) -> Non
     ("command", "ends"),
     [("sessions", "write one, or give --admin"), ("history", "write one, or give --admin"),
      ("release x", "write one, or give --admin"), ("state show", "write one, or give --admin"),
+     ("try --qr x", "write one, or give --preset"),
      ("backup x", "write one"), ("check", "write one, or give --gateway"), ("run", "write one, or give --gateway")],
 )  # fmt: skip
 @pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")

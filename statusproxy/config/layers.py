@@ -30,6 +30,9 @@ DEFAULT_PRESET = "gateway-wrapper"
 _EXTENDS: Final = "extends"
 _ABOUT: Final = "about"
 
+#: What tells the gateway from others, in `about`: read where gateways are asked which they are.
+_SIGNS: Final = "signs"
+
 #: The keys of a preset.
 _BLOCKS: Final = (
     _ABOUT, _EXTENDS, WITHOUT, "language", "webhooks", "events", "presence", "dialect", "sessions", "channels",
@@ -118,18 +121,20 @@ def with_preset(layer: Layer, environ: Mapping[str, str] | None = None, keys: Co
 
 
 class About(msgspec.Struct, frozen=True):
-    """What a preset says of itself, for people: each a text, empty where it says nothing."""
+    """What a preset says of itself, for people: texts, or one a line; empty where it says nothing."""
 
     title: Annotated[str, forms.text()] = ""
     """The gateway's name."""
     versions: Annotated[str, forms.text()] = ""
     """The gateway's versions for which the preset was made."""
-    webhook: Annotated[str, forms.text()] = ""
+    webhook: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
     """Where in the gateway the URL for its events is set."""
-    adds: Annotated[str, forms.text()] = ""
+    adds: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
     """What the proxy adds for this gateway."""
-    cannot: Annotated[str, forms.text()] = ""
+    cannot: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
     """What it cannot do there."""
+    secret: Annotated[str, forms.text()] = ""
+    """Where the gateway wants its secret: a header's name, or a header and a scheme."""
 
 
 def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About | None:
@@ -205,7 +210,7 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str], keys: Collection[str] | None) -> None:
         self._environ = environ
-        self._keys = None if keys is None else {*keys, *_BLOCKS, *About.__struct_fields__}
+        self._keys = None if keys is None else {*keys, *_BLOCKS, *About.__struct_fields__, _SIGNS}
         self._open: list[str | Path] = []
 
     def read(self, named: str | Path, spot: Spot) -> Entries:
@@ -271,5 +276,8 @@ def _check_blocks(preset: Entries, mark: Mark) -> None:
 
 
 def _about(spot: Spot) -> About:
+    if isinstance(spot.node, Entries):
+        known = Entries({name: placed for name, placed in spot.node.nodes.items() if name != _SIGNS})
+        spot = Spot(known, spot.key, spot.mark)
     said: About = struct(About).read(spot)
     return said

@@ -60,10 +60,19 @@ def _entries(own: Placements, preset: Placements, left_out: Set[str]) -> Iterato
     below = {path: node for _, node in preset if (path := _path(node)) not in left_out}
     for mark, node in own:
         base = below.pop(_path(node), None)
-        if isinstance(base, Entries) and isinstance(node, Entries):
-            node = Entries(base.nodes | node.nodes)
-        yield mark, node
+        yield mark, node if base is None else _over_entry(node, base)
     yield from ((mark, node) for mark, node in preset if _path(node) in below)
+
+
+def _over_entry(entry: Node, base: Node) -> Node:
+    """An entry of the file over one of the preset. What means the opposite of a key that it writes is not kept."""
+    if not isinstance(entry, Entries) or not isinstance(base, Entries):
+        return entry
+    kept = dict(base.nodes)
+    for name, opposite in (("forward_to", "forward"), ("forward", "forward_to")):
+        if name in entry.nodes:
+            kept.pop(opposite, None)
+    return Entries(kept | entry.nodes)
 
 
 def _channels(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:

@@ -49,6 +49,7 @@ from statusproxy.config.schema import (
     ListFields,
     Members,
     Networks,
+    Paths,
     PemFile,
     Routes,
     SecretText,
@@ -126,6 +127,7 @@ class Webhook(Section, frozen=True, kw_only=True):
     path: Annotated[str, parsed(check_webhook_path, same)]
     forward_to: Annotated[str, url(parse_target, TARGET_ALLOWED)] | None = None
     forward: bool = True
+    except_: Paths = msgspec.field(name="except", default=())  # below it, but the gateway's own
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
     secret: Secret | None = None
     hmac: Hmac | None = None

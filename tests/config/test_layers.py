@@ -64,7 +64,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
 def test_every_preset_loads_and_has_a_default_among_them() -> None:
     assert layers.DEFAULT_PRESET in preset_names()
     for name in preset_names():
-        assert loads(f"{GATEWAY}preset: {name}").webhooks
+        assert loads(f"{GATEWAY}preset: {name}").channels
 
 
 def test_the_preset_speaks_the_language_of_its_users_unless_told_otherwise() -> None:
@@ -211,7 +211,7 @@ def test_a_preset_is_read_again_with_the_configuration(tmp_path: Path) -> None:
         ("wehbooks: []", 'mine.yaml:1: wehbooks: unknown key; did you mean "webhooks"? (known: about, extends, preset_without, language, webhooks, events, presence, dialect, sessions, channels, reconnect)'),
         ("webhooks:\n  - path: /in\n    secret: {header: X-S, value: hidden}", "mine.yaml:3: webhooks[0].secret: a secret belongs into config.yaml, not into a preset; remove it here"),
         ("preset_without: /x", "mine.yaml:1: preset_without: found without extends; allowed: beside it"),
-        ("about: {titel: x}", 'mine.yaml:1: about: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot)'),
+        ("about: {titel: x}", 'mine.yaml:1: about: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot, secret)'),
         ("about: {title: ''}", 'mine.yaml:1: about.title: found ""; allowed: a text that is not empty'),
         ("events:\n  - event: a", "mine.yaml:2: events[0].session: missing; write the fields that may name the session, such as [session.id, session]"),
         ("channels: [{list: [x]}]", "mine.yaml:1: channels[0].path: missing; write the route's path, such as /api/channels"),
@@ -236,7 +236,7 @@ def test_a_preset_says_what_it_is_for(tmp_path: Path) -> None:
     preset(tmp_path, "base.yaml", "about: {title: Base, adds: correction}")
     preset(tmp_path, "mine.yaml", "extends: ./base.yaml\nabout: {title: Mine, versions: 2.x}")
     preset(tmp_path, "bare.yaml", "extends: ./mine.yaml")
-    expected = layers.About(title="Mine", versions="2.x", adds="correction")
+    expected = layers.About(title="Mine", versions="2.x", adds=("correction",))
     assert layers.about(str(tmp_path / "mine.yaml")) == layers.about(str(tmp_path / "bare.yaml")) == expected
     assert layers.about(None) is None
     with pytest.raises(ConfigError, match="gateway-wrapper"):

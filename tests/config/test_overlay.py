@@ -11,7 +11,7 @@ from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, loads
 from statusproxy.config.overlay import overlay
 from statusproxy.config.settings import Settings
-from statusproxy.config.yaml_tree import Entries, Items, parse
+from statusproxy.config.yaml_tree import Entries, Items, Scalar, parse
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 PRESET = loads(GATEWAY)
@@ -62,6 +62,30 @@ def test_a_webhook_of_another_path_is_added_before_the_presets() -> None:
 def test_a_webhook_of_the_presets_path_changes_that_one(path: str) -> None:
     (webhook,) = written(f"webhooks: [{{path: {path}, from: 10.0.0.0/8}}]").webhooks
     assert (webhook.path, [str(network) for network in webhook.from_]) == (path, ["10.0.0.0/8"])
+
+
+def laid(own: str, preset: str) -> list[dict[str, object]]:
+    """The webhooks of a file over those of a preset."""
+    written, base = (parse(f"webhooks: [{text}]", "c.yaml", None)[1] for text in (own, preset))
+    assert isinstance(written, Entries)
+    assert isinstance(base, Entries)
+    merged = overlay(written, base).nodes["webhooks"][1]
+    assert isinstance(merged, Items)
+    return [
+        {key: node.text for key, (_, node) in entry.nodes.items() if isinstance(node, Scalar)}
+        for _, entry in merged.nodes
+        if isinstance(entry, Entries)
+    ]
+
+
+def test_a_presets_tap_forwards_where_the_file_says_where_to() -> None:
+    tap = "{path: /in, forward: false, from: x}"
+    assert laid("{path: /in, forward_to: hub}", tap) == [{"path": "/in", "from": "x", "forward_to": "hub"}]
+    assert laid("{path: /in, from: y}", tap) == [{"path": "/in", "forward": "false", "from": "y"}]
+
+
+def test_a_presets_receiver_goes_where_the_file_makes_it_a_tap() -> None:
+    assert laid("{path: /in, forward: false}", "{path: /in, forward_to: hub}") == [{"path": "/in", "forward": "false"}]
 
 
 def test_one_key_of_one_channel_list_changes_only_that() -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
+from statusproxy.config.paths import covers
 from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
 from statusproxy.config.spot import Block
 from statusproxy.config.templates import BELOW, SECRET, SESSION, parse_template
@@ -55,6 +56,11 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
             "a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as "
             f"/tap{webhook.path}"
         )
+    for path in webhook.except_:
+        if not covers(webhook.path, path):
+            raise block.at("except").error(
+                f"{webhook.path} does not take {path}; allowed: paths that it takes, but that are the gateway's own"
+            )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(
             "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "

@@ -26,6 +26,10 @@ from tests.config.refusals import GATEWAY, refused
             "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
         ),
         (
+            "webhooks: [{path: /a/**, forward: false, except: [/a/set, /b/set]}]",
+            "2: webhooks[0].except: /a/** does not take /b/set; allowed: paths that it takes, but that are the gateway's own",
+        ),
+        (
             'webhooks: [{path: /a, forward_to: "http://hub.example/x/**"}]',
             "2: webhooks[0].forward_to: /** stands here, but not in path; allowed: in both, or in path alone",
         ),
