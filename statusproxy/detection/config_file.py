@@ -26,7 +26,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
     ]
     steps = [
         "Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
-        *map(_watched, webhooks[:1]),
+        *(_watched(webhook, gateway.preset) for webhook in webhooks[:1]),
         *gateway.webhook,
         "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
     ]
@@ -39,7 +39,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
         for line in ("#", "# webhooks:", f"#   - path: {webhook.path}", "#     forward_to: http://hub.example/webhook")
     ]
     if header is not None:
-        lines += ["#", *_comment(_HOW_TO_SEND.format(header=header))]
+        lines += ["#", *_comment(_how_to_send(header))]
     for title, sentences in (("What the proxy adds here:", gateway.adds), ("What it cannot do:", gateway.cannot)):
         if sentences:
             lines += ["#", f"# {title}", *(line for each in sentences for line in _comment(each))]
@@ -52,18 +52,22 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
     return "\n".join(lines)
 
 
-_HOW_TO_SEND: Final = (
-    "The gateway wants its secret in the header {header}. Clients send it as before, and the proxy passes it on: it "
-    "has no place in this file. `statusproxy doctor` takes it from STATUSPROXY_GATEWAY_SECRET, or with --secret-file."
-)
+def _how_to_send(header: Header) -> str:
+    before = "" if header.scheme is None else f", with `{header.scheme} ` before it"
+    return (
+        f"The gateway wants its secret in the header {header}. Clients send it as before, and the proxy passes it on: "
+        f"it has no place in this file. `statusproxy doctor --secret-header {header.name}` takes it from "
+        f"STATUSPROXY_GATEWAY_SECRET, or from a file given with --secret-file{before}."
+    )
 
 
-def _watched(webhook: Webhook) -> str:
+def _watched(webhook: Webhook, preset: str) -> str:
     if webhook.forward:
         return f"Webhooks are watched on {webhook.path}; they go on to the gateway."
+    path = f"{webhook.path.removesuffix('**')}{preset}" if webhook.path.endswith("/**") else webhook.path
     return (
-        f"Have the gateway post its webhooks to http://THIS-HOST:8090{webhook.path.removesuffix('/**')}; to pass them "
-        "on to the hub, take out the `#` below and write the hub's URL."
+        f"Have the gateway post its webhooks to the proxy: http://THIS-HOST:8090{path}. To pass them on to the hub, "
+        "take out the `#` below and write the hub's URL."
     )
 
 

@@ -98,11 +98,9 @@ def _dialect(seen: Observation, by: Path) -> str:
     if own:
         counts = ", ".join(f"{_path(path)} true {member.true}, false {member.false}" for path, member in own)
         lines.append(f"  own: {_paths(path for path, _ in own)}    # TODO: marks of own messages? {counts}\n")
-    lines.extend(
-        f"  # TODO: {_times(count)} came in a form; its member {_scalar(name)} holds the JSON: `body: form:{name}`\n"
-        for name, count in seen.forms.items()
-        if _PLAIN.fullmatch(name)
-    )
+    forms = {name: count for name, count in seen.forms.items() if _PLAIN.fullmatch(name) and "." not in name}
+    for number, (name, count) in enumerate(forms.items()):
+        lines.append(f"  {'# or ' if number else ''}body: form:{name}    # {_times(count)} came in such a form\n")
     return "".join(lines)
 
 

@@ -143,7 +143,7 @@ def list_ids(shape: ListShape, events: set[int]) -> list[tuple[Path, float]]:
         member = shape.members.get(path)
         if not unique or member is None or member.times is not None or not is_writable(path) or _is_state(path):
             continue
-        share = member.share_of(events)
+        share = member.share_of(events, listed=False)
         found.append((-share, members.rank(path[-1], members.SESSIONS), len(path), path))
     return [(path, -share) for share, place, _, path in sorted(found) if share or place < len(members.SESSIONS)]
 

@@ -165,12 +165,12 @@ class Member:
         """How many distinct values are not kept in the clear."""
         return len(self.hashes) - len(self.words)
 
-    def share_of(self, ids: frozenset[int] | set[int]) -> float:
-        """Which share of its values are among these ids."""
+    def share_of(self, ids: set[int], *, listed: bool = True) -> float:
+        """Which share of its values are among these ids; `listed`: these are the ids of lists."""
         if not self.texts:
             return 0.0
         found = sum(word.count for hashed, word in self.hashes.items() if hashed in ids)
-        return (max(found, self.listed) if ids else 0) / self.texts
+        return max(found, self.listed if listed else 0) / self.texts
 
 
 class Shape:

@@ -1,28 +1,21 @@
-"""Stand-ins for gateways that answer as the real ones do, each behind its own secret; and the signs of all of them."""
+"""Stand-ins for gateways that answer as the real ones do, each behind its own secret."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from statusproxy.detection.catalogue import Gateway, gateway
+from statusproxy.detection.catalogue import Gateway, shipped
 
-PRESETS = Path(__file__).parent / "presets"
 SECRET = "planted-s3cret"
-
-
-def known() -> list[Gateway]:
-    """The gateways as their presets tell of them."""
-    return [gateway(file.stem, file.read_text()) for file in sorted(PRESETS.glob("*.yaml"))]
 
 
 def of(preset: str) -> Gateway:
     """One of them."""
-    return next(each for each in known() if each.preset == preset)
+    return next(each for each in shipped() if each.preset == preset)
 
 
 @dataclass

@@ -34,14 +34,23 @@ def test_the_next_steps_are_comments() -> None:
 
 def test_where_the_gateway_posts_to_the_proxy_it_says_where_and_how_to_pass_events_on() -> None:
     text = config_text("http://127.0.0.1:3000", GATEWAY, None, [TAP])
-    assert "http://THIS-HOST:8090/webhook;" in text
+    assert "http://THIS-HOST:8090/webhook/gateway-wrapper. To pass them on" in text
     assert "#   - path: /webhook/**\n#     forward_to: http://hub.example/webhook\n" in text
+
+
+def test_a_path_of_its_own_is_told_as_it_is() -> None:
+    tap = Webhook(path="/hook", forward=False)
+    assert "http://THIS-HOST:8090/hook. To" in config_text("http://127.0.0.1:3000", GATEWAY, None, [tap])
 
 
 def test_the_secret_s_header_is_told_and_that_it_has_no_place_here() -> None:
     text = config_text("http://127.0.0.1:3000", GATEWAY, Header("Authorization", "Bearer"), [])
     assert "in the header Authorization: Bearer." in text
-    assert "no place in this file" in " ".join(text.replace("#", "").split())
+    told = " ".join(text.replace("#", "").split())
+    assert "it has no place in this file" in told
+    assert "`statusproxy doctor --secret-header Authorization` takes it" in told
+    assert "--secret-file, with `Bearer ` before it." in told
+    assert "before it" not in config_text("http://127.0.0.1:3000", GATEWAY, Header("apikey"), [])
 
 
 def test_what_the_proxy_adds_and_what_not_is_told() -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from statusproxy.detection.catalogue import shipped
 from statusproxy.detection.signs import Fit, Header, Sign, SignError, read_signs
-from tests.detection.gateways import KINDS, known
+from tests.detection.gateways import KINDS
 
 
 def sign(**written: Any) -> Sign:
@@ -18,7 +19,7 @@ def sign(**written: Any) -> Sign:
 def test_the_answer_of_each_kind_fits_no_other(name: str) -> None:
     fitting = {
         gateway.preset
-        for gateway in known()
+        for gateway in shipped()
         for sign in gateway.signs
         if sign.get.replace("{secret}", "planted-s3cret") == KINDS[name].route
         and sign.fit(KINDS[name].sessions) is Fit.YES

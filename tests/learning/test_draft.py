@@ -155,8 +155,14 @@ def test_two_times_are_both_told_and_local_time_is_suspected() -> None:
 
 def test_a_form_is_told() -> None:
     seen = Observation()
-    seen.event({"type": "Connected"}, "/webhook", "jsonData")
-    assert "`body: form:jsonData`" in draft(seen)
+    for form in ("jsonData", "jsonData", "payload", "a b"):
+        seen.event({"type": "Connected"}, "/webhook", form)
+    text = draft(seen)
+    assert (
+        "  body: form:jsonData    # 2 events came in such a form\n  # or body: form:payload    # 1 event came" in text
+    )
+    assert "a b" not in text
+    assert settings(text).dialect.body == "form:jsonData"
 
 
 def test_many_silent_names_are_cut() -> None:

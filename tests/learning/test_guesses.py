@@ -82,7 +82,13 @@ def test_what_a_lost_session_reads_is_the_list_s_own_word_or_the_events() -> Non
 def test_the_id_of_a_list_is_what_events_name() -> None:
     seen = observed([link("sales", "up")], answer=[{"name": "Sales", "key": "x", "at": "2026-01-15T19:07:06Z"}])
     shape = seen.answers.routes["/api/v2/boxes"]
-    assert guesses.list_ids(shape, guesses.told_ids(seen))[0] == (("name",), 1.0)
+    assert guesses.list_ids(shape, guesses.told_ids(seen)) == [(("name",), 1.0)]
+
+
+def test_an_id_of_a_list_that_no_event_names_comes_last() -> None:
+    seen = observed([link("sales", "up")] * 2, answer=[{"id": "1b2c", "name": "sales"}])
+    shape = seen.answers.routes["/api/v2/boxes"]
+    assert guesses.list_ids(shape, guesses.told_ids(seen)) == [(("name",), 1.0), (("id",), 0.0)]
 
 
 def test_disconnected_is_transient_where_the_gateway_also_says_logged_out() -> None:
