@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -37,17 +37,17 @@ _JSON: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*+[{\[]")
 _LINE: Final = re.compile(rb"\S[^\n]*+")
 
 
-class Document(NamedTuple):
+class Document(msgspec.Struct, frozen=True):
     """One event, decoded by `fields.parse_members`."""
 
     value: object
 
 
-class Broken(NamedTuple):
+class Broken(msgspec.Struct, frozen=True):
     """Something that is not JSON, where an event should be."""
 
 
-class Unread(NamedTuple):
+class Unread(msgspec.Struct, frozen=True):
     """Events that are not read: `too-many`, or `too-large` to be taken apart."""
 
     why: str
