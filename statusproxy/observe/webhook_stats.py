@@ -124,7 +124,7 @@ class WebhookStats:
         """Of all trusted webhooks."""
 
     def heard(
-        self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False, *, first: bool = True
+        self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False, first: bool = True
     ) -> None:
         """A trusted webhook was read: the event it names, what became of it, and whether only its address is known.
 

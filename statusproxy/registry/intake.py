@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+import msgspec
+
 from statusproxy.clock import OwnClock
 from statusproxy.registry.webhook_outcomes import WebhookOutcomes
 from statusproxy.status import signals
@@ -34,8 +36,11 @@ MOST_WAITING: Final = 16 * 1024 * 1024
 #: Seconds by which an event comes after the one before it in the same body.
 _TICK: Final = 1e-6
 
+_BATCH: Final = Verdict.BATCH
+_NOT_JSON: Final = Verdict.NOT_JSON
 
-class Arrival(NamedTuple):
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A webhook: from which address, on which path, for which session of that path, and when by both clocks."""
 
     source: str
@@ -80,12 +85,13 @@ class Intake:
     def hear(self, body: bytes, arrival: Arrival) -> Awaitable[None] | None:
         """Take in a webhook's body; give what to await until it is durable, None where nothing must be."""
         reading = signals.read(body, self.rules, arrival.wall, arrival.session)
-        if reading.verdict is Verdict.BATCH or self._waiting:
-            return self._queue(body, arrival, many=reading.verdict is Verdict.BATCH)
-        at, sender = None, self._sender(arrival)
-        if self._tells_time(reading, sender, arrival.now):
+        if reading.verdict is _BATCH or self._waiting:
+            return self._queue(body, arrival, many=reading.verdict is _BATCH)
+        at, sender, now = None, self._sender(arrival), arrival.now
+        due = self._sessions.clocks.due
+        if reading.signal is None and reading.session is not None and due(reading.session, sender, now):
             at = signals.stated_time(body, self.rules.dialect, arrival.wall)
-        outcome = self._take(reading, sender, at, arrival)
+        outcome = self._take(reading, sender, at, now, arrival)
         durable = self._follow(outcome.changes)
         if durable is None and outcome.verdict == "duplicate":
             # The first delivery may still be on its way to the disk: this one is answered no sooner.
@@ -98,25 +104,18 @@ class Intake:
             await asyncio.wait([self._task])
 
     def _sender(self, arrival: Arrival) -> str:
-        return sender_of(arrival.path, arrival.source, own=self.rules.dialect.own_clock)
-
-    def _tells_time(self, reading: Reading, sender: str, now: float) -> bool:
-        """Whether to look for the time of an event that is no signal."""
-        return (
-            reading.signal is None
-            and reading.session is not None
-            and self._sessions.clocks.due(reading.session, sender, now)
-        )
+        return sender_of(arrival.path, arrival.source, self.rules.dialect.own_clock)
 
     def _take(
-        self, reading: Reading, sender: str, at: float | None, arrival: Arrival, *, first: bool = True
+        self, reading: Reading, sender: str, at: float | None, now: float, arrival: Arrival, first: bool = True
     ) -> Outcome:
-        if reading.verdict is Verdict.NOT_JSON:
+        """Take in one event; `first` of its body."""
+        if reading.verdict is _NOT_JSON:
             self._unreadable("webhook", reading.verdict.value, 1)
-        outcome = self._sessions.hear(reading, arrival.now, sender, at)
+        outcome = self._sessions.hear(reading, now, sender, at)
         self._outcomes.heard(
-            arrival.source, arrival.path, reading, outcome, arrival.now, arrival.wall, self.rules.dialect,
-            arrival.by_address, first=first,
+            arrival.source, arrival.path, reading, outcome, now, arrival.wall, self.rules.dialect, arrival.by_address,
+            first,
         )  # fmt: skip
         return outcome
 
@@ -157,8 +156,8 @@ class Intake:
                 if isinstance(event, Unread):
                     self._unreadable("webhook", event.why, event.count)
                 elif event is not None:
-                    when = arrival._replace(now=arrival.now + number * _TICK)
-                    changes += self._take_one(event, sender, when, first=number == 0)
+                    now = arrival.now + number * _TICK
+                    changes += self._take_one(event, sender, now, arrival, first=number == 0)
                     number += 1
                     taken += 1
                 if taken >= SLICE or time.perf_counter() >= until:
@@ -169,11 +168,12 @@ class Intake:
         finally:
             self._follow(changes)
 
-    def _take_one(self, event: Event, sender: str, arrival: Arrival, *, first: bool) -> Sequence[Change]:
+    def _take_one(self, event: Event, sender: str, now: float, arrival: Arrival, *, first: bool) -> Sequence[Change]:
         reading, at = event.reading, None
-        if self._tells_time(reading, sender, arrival.now):
+        due = self._sessions.clocks.due
+        if reading.signal is None and reading.session is not None and due(reading.session, sender, now):
             at = event.stated_time(self.rules, arrival.wall)
-        return self._take(reading, sender, at, arrival, first=first).changes
+        return self._take(reading, sender, at, now, arrival, first).changes
 
 
 def _tell(durable: asyncio.Future[None], _: asyncio.Future[None]) -> None:

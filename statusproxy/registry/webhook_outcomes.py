@@ -30,7 +30,6 @@ class WebhookOutcomes:
         wall: float,
         dialect: Dialect,
         by_address: bool,
-        *,
         first: bool = True,
     ) -> None:
         """A trusted webhook from the address `source` was read by `dialect`, and taken in by the map.
@@ -45,10 +44,10 @@ class WebhookOutcomes:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
                 verdict = signals.Verdict.PRESENCE
             self._metrics.signal("none", verdict.value)
-            self._stats.heard(source, reading.event, verdict.value, wall, by_address, first=first)
+            self._stats.heard(source, reading.event, verdict.value, wall, by_address, first)
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
-        self._stats.heard(source, reading.event, outcome.verdict, wall, by_address, first=first)
+        self._stats.heard(source, reading.event, outcome.verdict, wall, by_address, first)
         if not dialect.own_clock:
             self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
         if signal.ahead is not None:

@@ -99,7 +99,7 @@ def later_by(new: Stamp, old: Stamp) -> float:
     return new.here - old.here
 
 
-def sender_of(path: str, address: str, *, own: bool = False) -> str:
+def sender_of(path: str, address: str, own: bool = False) -> str:
     """Who posts on this webhook path from this address; `own`: its clock is one of its own (`Dialect.own_clock`)."""
     return f"{path} {address}{_OWN}" if own else f"{path} {address}"
 

@@ -172,12 +172,11 @@ async def test_an_error_of_our_own_costs_one_body_only(
     site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = array([*find("browserClose", "sales"), {"event": "odd"}])
-    read_document = signals.read_document
 
     def breaks(document: Any, *more: Any) -> Any:
         if document.get("event") == "odd":
             raise RuntimeError("a fault")
-        return read_document(document, *more)
+        return signals.read_document(document, *more)
 
     monkeypatch.setattr(events_module, "read_document", breaks)
     await site.post(body)

@@ -188,3 +188,32 @@ def test_a_dialect_names_what_gateway_wrapper_has_unless_told_otherwise() -> Non
 )
 def test_a_receipt_in_the_normalised_shape_is_of_the_sessions_own_making(document: dict[str, Any], own: bool) -> None:
     assert Dialect().marks_own(document) is own
+
+
+# What other gateways send, read without a word of configuration
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"event": "messages.upsert", "instance": "sales", "data": {"key": {"fromMe": True, "id": "3EB0"}}},  # Evolution
+        {"event": "message.any", "session": "sales", "payload": {"fromMe": True}},  # WAHA
+        {"dataType": "message", "sessionId": "sales", "data": {"message": {"id": {"fromMe": True}}}},  # wwebjs-api
+        {"dataType": "message_create", "data": {"message": {"_data": {"id": {"fromMe": True}}}}},
+        {"type": "Message", "instanceName": "sales", "event": {"Info": {"IsFromMe": True}}},  # wuzapi
+        {"event": "Message", "instanceName": "sales", "data": {"Info": {"IsFromMe": True}}},  # evolution-go
+        {"event": "messages.upsert", "sessionId": "sales", "data": [{"key": {"fromMe": True}}]},  # baileys-api
+    ],
+)
+def test_own_messages_of_other_gateways_are_known(document: dict[str, Any]) -> None:
+    assert Dialect().marks_own(document)
+
+
+def test_presence_under_another_gateways_name_and_place_is_known_once_it_is_told() -> None:
+    event = {"event": "presence.update", "instance": "sales", "data": {"id": "5511999999999@s.whatsapp.net"}}
+    assert not Dialect().is_presence(event, "presence.update", "unavailable")
+    named = Dialect(presence_events=frozenset({"presence.update"}))
+    placed = Dialect(presence_in=(("data",), ("payload",)))
+    assert named.is_presence(event, "presence.update", "unavailable")
+    assert placed.is_presence(event, "presence.update", "unavailable")
+    assert placed.is_presence({"payload": {"id": "1@c.us"}}, "x", "composing")
