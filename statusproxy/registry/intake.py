@@ -1,7 +1,7 @@
 """Takes in what webhooks say: one event at once, a body of many in slices, and every body in the order of arrival.
 
-An event without a time of its own is as new as its arrival. So while a body of many events is taken in, what comes after
-it waits for its turn. All of it goes on when the sender leaves, and `close` waits for it.
+An event without a time of its own is as new as its arrival. So while a body of many events is taken in, what comes
+after it waits for its turn. All of it goes on when the sender leaves, and `close` waits for it.
 """
 
 import asyncio

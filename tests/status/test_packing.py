@@ -113,7 +113,9 @@ def test_what_javascript_reads_is_read(odd: bytes) -> None:
 
 def test_what_is_nested_deep_beside_the_events_costs_none_of_them() -> None:
     deep = b'{"a":' * 400 + b"1" + b"}" * 400
-    assert read(items(b'{"deep":' + deep + b',"events":[{"event":"x","n":1,"a":' + deep + b'},{"event":"x","n":2}]}')) == [
+    assert read(
+        items(b'{"deep":' + deep + b',"events":[{"event":"x","n":1,"a":' + deep + b'},{"event":"x","n":2}]}')
+    ) == [
         1,
         2,
     ]
@@ -172,7 +174,7 @@ def test_much_work_is_cut_into_steps(body: bytes) -> None:
 # Forms
 
 
-@pytest.mark.parametrize("encoded", [quote, quote_plus, lambda text: quote(text, safe="/{}:\",")])
+@pytest.mark.parametrize("encoded", [quote, quote_plus, lambda text: quote(text, safe='/{}:",')])
 def test_a_member_of_a_form_is_read(encoded: Any) -> None:
     text = json.dumps({"event": "ação + 1 & 2 = 3", "n": "100%"}, ensure_ascii=False)
     body = f"a=1&json%44ata={encoded(text)}&token=s3cret&jsonData=2".encode()
@@ -182,7 +184,9 @@ def test_a_member_of_a_form_is_read(encoded: Any) -> None:
     assert read(items(body, FORM)) == ["100%"]
 
 
-@pytest.mark.parametrize("body", [b'{"event":"x","n":1}', b'\xef\xbb\xbf {"event":"x","n":1}', b'[{"event":"x","n":1}]'])
+@pytest.mark.parametrize(
+    "body", [b'{"event":"x","n":1}', b'\xef\xbb\xbf {"event":"x","n":1}', b'[{"event":"x","n":1}]']
+)
 def test_json_is_read_as_json_where_a_form_may_come(body: bytes) -> None:
     assert contents(body, "jsonData") is body
     assert read(items(body, FORM)) == [1]
