@@ -75,6 +75,7 @@ def test_check_masks_every_secret(tmp_path: Path) -> None:
         webhooks:
           - {path: /a, secret: {header: X-Secret, value: planted-1}}
           - {path: /b, hmac: {header: X-Signature, secret: planted-2}}
+          - {path: /d, jwt: {secret: planted-6}, token: {field: apikey, value: planted-7}}
           - {path: /c, forward_to: "https://user:planted-3@hub.example/hook?token=planted-4"}
         admin: {listen: "127.0.0.1:8091", token: "${TOKEN}"}
         state: {url: "memory:"}
@@ -87,7 +88,8 @@ def test_check_masks_every_secret(tmp_path: Path) -> None:
         result = call("check", "-c", file, TOKEN="planted-5")
     assert result.exit_code == 0, result.stderr
     assert "planted" not in result.stdout
-    assert result.stdout.count("***") >= 3
+    assert result.stdout.count("***") >= 5
+    assert "planted" not in result.stderr
 
 
 def test_the_environment_names_the_file_and_the_command_line_beats_it(tmp_path: Path) -> None:
@@ -107,6 +109,18 @@ def test_check_refuses_a_state_whose_package_is_missing_and_names_the_command(
     assert result.stderr.startswith(f"{file}: state.url: a state in Redis needs the package redis")
     assert "-m pip install 'redis<9,>=8.1'" in result.stderr
     assert "planted-6" not in result.stderr
+
+
+def test_check_refuses_a_proof_whose_package_is_missing_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /a, jwt: {secret: planted-8}}]\n")
+    assert call("check", "-c", file).exit_code == 0
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    result = call("check", "-c", file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{file}: webhooks[0].jwt: a JSON Web Token needs the package pyjwt")
+    assert "planted-8" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "run", "sessions"])
