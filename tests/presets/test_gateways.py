@@ -19,15 +19,11 @@ from tests.presets.stage import Caller, Clock, proxied, serving
 from tests.rehearsal.golden import goldens, played, promised
 
 HERE = Path(__file__).parent
-PRESETS = [*(facts.preset for facts in ALL), "gowa"]
+PRESETS = [*dict.fromkeys(facts.preset for facts in ALL), "gowa"]
 
-each = pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.preset)
-each_that_drops = pytest.mark.parametrize(
-    "facts", [facts for facts in ALL if facts.dropped is not None], ids=lambda facts: facts.preset
-)
-each_that_shows_codes = pytest.mark.parametrize(
-    "facts", [facts for facts in ALL if facts.qr is not None], ids=lambda facts: facts.preset
-)
+each = pytest.mark.parametrize("facts", ALL, ids=str)
+each_that_drops = pytest.mark.parametrize("facts", [facts for facts in ALL if facts.dropped is not None], ids=str)
+each_that_shows_codes = pytest.mark.parametrize("facts", [facts for facts in ALL if facts.qr is not None], ids=str)
 
 
 # what `try` makes of their traffic
@@ -183,7 +179,7 @@ async def test_a_drop_never_weakens_a_loss(facts: Facts, tmp_path: Path) -> None
         assert await story.reads() == facts.down
 
 
-@pytest.mark.parametrize("facts", [facts for facts in ALL if facts.dropped is None], ids=lambda facts: facts.preset)
+@pytest.mark.parametrize("facts", [facts for facts in ALL if facts.dropped is None], ids=str)
 async def test_words_on_the_way_to_a_connection_say_nothing(facts: Facts, tmp_path: Path) -> None:
     async with playing(facts, tmp_path) as story:
         await story.happens("dropped")
@@ -226,7 +222,7 @@ async def test_its_tap_can_send_the_events_on_as_they_came(facts: Facts, tmp_pat
 
 
 async def test_wuzapis_own_route_below_webhook_stays_its_own(tmp_path: Path) -> None:
-    (facts,) = (facts for facts in ALL if facts.preset == "wuzapi")
+    facts = next(facts for facts in ALL if facts.preset == "wuzapi")
     async with playing(facts, tmp_path) as story:
         for method in ("POST", "GET", "PUT", "DELETE"):
             assert (await story.hub.ask(method, "/webhook"))[1] == {"success": True}

@@ -892,6 +892,18 @@ def test_the_target_at_another_receiver(
     assert request_target(entry, came) == went
 
 
+async def test_events_of_trusted_senders_are_learned_from_while_that_is_wanted(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[bytes, str]] = []
+    learning = proxy.server.registry.learning
+    monkeypatch.setattr(learning, "event", lambda body, path: heard.append((body, path)))
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))
+    learning.start(60.0)
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"[]"))
+    assert heard == [(b"[]", "/v1/webhooks/receive")]
+
+
 @pytest.mark.parametrize(
     ("target", "came", "went"),
     [
