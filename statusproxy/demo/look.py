@@ -49,6 +49,14 @@ async def call(client: aiohttp.ClientSession, method: str, url: str, body: objec
         return _document(await answer.read())
 
 
+def document_of(body: bytes) -> Any:
+    """The document of a body. Raises `UnreadableError` where it is no JSON."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise UnreadableError(f"expected JSON, got {body[:80]!r}") from None
+
+
 def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
