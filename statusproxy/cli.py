@@ -173,7 +173,7 @@ def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: An
         results = play(settings, request)
     except UsageError as error:
         _fail(str(error), _EXIT_CONFIG)
-    click.echo(report(results, as_json=as_json, colours=colours(sys.stdout, os.environ)))
+    _show(report(results, as_json=as_json, colours=colours(sys.stdout, os.environ)))
     sys.exit(results.exit_code)
 
 
@@ -181,6 +181,8 @@ def _rehearsed(config: Path | None, preset: str | None) -> Settings:
     """The settings to try: the file's, or those of a preset alone, for which no gateway is needed."""
     if preset is None:
         return load(config, None, environment())
+    if "/" in preset or preset.endswith(".yaml"):  # a file, wherever the configuration file is
+        preset = str(Path(preset).absolute())
     if config is None:
         return load(os.devnull, {"preset": preset}, {}, gateway="http://gateway.example")
     return load(config, {"preset": preset}, environment())
@@ -364,9 +366,7 @@ def doctor(
         report, code = asyncio.run(command.report(request, os.environ, colours=colours(sys.stdout, os.environ)))
     except (ValueError, OSError) as error:  # of the secret: it cannot be read, or cannot be sent
         raise click.UsageError(visible(str(error))) from None
-    # A terminal that cannot show a sign gets another for it.
-    encoding = sys.stdout.encoding or "ascii"
-    click.echo(report.encode(encoding, "replace").decode(encoding))
+    _show(report)
     sys.exit(code)
 
 
@@ -411,6 +411,12 @@ def _load(read: Callable[[], Settings], instead: str = OR_GATEWAY) -> Settings:
         if text.endswith(OR_GATEWAY):
             text = text.removesuffix(OR_GATEWAY) + instead
         _fail(text, _EXIT_CONFIG)
+
+
+def _show(report: str) -> None:
+    """Print a report. A terminal that cannot show a sign gets another for it."""
+    encoding = sys.stdout.encoding or "ascii"
+    click.echo(report.encode(encoding, "replace").decode(encoding))
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -216,6 +216,7 @@ def test_try_takes_a_file_s_configuration_and_a_preset_in_place_of_the_file_s(ev
     [
         ([], "nothing to try: give --event, --list or --qr"),
         (["--preset", "gateway-wraper"], '--preset: found "gateway-wraper"; allowed: '),
+        (["--preset", "./mine.yaml"], "mine.yaml"),
         (["--event", "none.json"], "none.json: cannot be read: No such file or directory"),
         (["--header", "example-secret"], "write NAME:VALUE"),
         (["--at", "noon"], "write ISO 8601 with a zone"),

@@ -8,7 +8,7 @@ from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import loads
 from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Channels, Settings
-from statusproxy.config.templates import SESSION
+from statusproxy.config.templates import SESSION, source_of
 
 __all__ = ["warnings"]
 
@@ -53,8 +53,8 @@ def _sources(settings: Settings) -> Iterator[str]:
 
 
 def _pair(one: Channels, other: Channels) -> bool:
-    shorter, longer = sorted((fold_path(one.path), fold_path(other.path)), key=len)
-    return longer == f"{shorter.rstrip('/')}/{SESSION}"
+    shorter, longer = sorted((fold_path(source_of(each.path)) for each in (one, other)), key=len)
+    return longer == shorter or longer == f"{shorter.rstrip('/')}/{SESSION}"
 
 
 def _preset_paths(settings: Settings) -> set[str]:

@@ -114,12 +114,15 @@ class Metrics:
         self.answers_corrected += channels > 0
         self.channels_corrected += channels
 
-    def unreadable(self, what: str, why: str) -> None:
-        """Count a body passed untouched, since it could not be corrected (`channels`) or watched (all others)."""
+    def unreadable(self, what: str, why: str, count: int = 1) -> None:
+        """Count a body passed untouched, since it could not be corrected (`channels`) or watched (all others).
+
+        Of a body of several events, `count` of these.
+        """
         if what == "channels":
             _count(self.correction_failures, why)
         else:
-            _count_pair(self.unread, (what, why))
+            _count_pair(self.unread, (what, why), count)
 
     def evicted(self, sessions: int) -> None:
         """Count sessions evicted from the full map."""
@@ -136,7 +139,7 @@ def _count(counts: dict[str, int], key: str) -> None:
     counts[key] = counts.get(key, 0) + 1
 
 
-def _count_pair(counts: dict[tuple[str, str], int], key: tuple[str, str]) -> None:
+def _count_pair(counts: dict[tuple[str, str], int], key: tuple[str, str], count: int = 1) -> None:
     if key not in counts and len(counts) >= LABEL_VALUES:
         key = (OTHER, OTHER)
-    counts[key] = counts.get(key, 0) + 1
+    counts[key] = counts.get(key, 0) + count

@@ -123,13 +123,19 @@ class WebhookStats:
         self.rhythm = Rhythm()
         """Of all trusted webhooks."""
 
-    def heard(self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False) -> None:
-        """A trusted webhook was read: the event it names, what became of it, and whether only its address is known."""
-        self.rhythm.came(now)
-        sender = self._sender(source)
-        sender.trusted += 1
-        sender.by_address += by_address
-        sender.last = now
+    def heard(
+        self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False, *, first: bool = True
+    ) -> None:
+        """A trusted webhook was read: the event it names, what became of it, and whether only its address is known.
+
+        Of a webhook with several events each is told, and the `first` counts as the webhook.
+        """
+        if first:
+            self.rhythm.came(now)
+            sender = self._sender(source)
+            sender.trusted += 1
+            sender.by_address += by_address
+            sender.last = now
         key = ((event or "")[:_NAME], verdict)
         if key not in self._events and len(self._events) >= EVENTS:
             key = (OTHER, verdict if len(self._events) < 2 * EVENTS else OTHER)

@@ -31,13 +31,13 @@ from statusproxy.registry.corrections import Corrections
 from statusproxy.registry.deadlines import Deadlines
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
+from statusproxy.registry.intake import Arrival, Intake
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.registry.webhook_outcomes import WebhookOutcomes
-from statusproxy.status import picture, qr, signals
+from statusproxy.status import picture, qr
 from statusproxy.status.channels import ChannelRule, Correction
-from statusproxy.status.clocks import sender_of
 from statusproxy.status.identity import Aliases
 from statusproxy.status.model import Change, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
@@ -49,9 +49,6 @@ log = logging.getLogger("statusproxy.sessions")
 
 #: Seconds between two writes of what is only useful to know after a restart (when a session was last heard of).
 FLUSH_INTERVAL: Final = 30.0
-
-#: What cannot be read at all, and is counted and logged as that.
-_UNREAD: Final = frozenset({signals.Verdict.NOT_JSON, signals.Verdict.BATCH})
 
 
 class SessionRegistry:
@@ -91,7 +88,9 @@ class SessionRegistry:
         self._deadlines = Deadlines(self.sessions, self._look)
         self._clock_watch = ClockWatch(self.sessions, ages)
         self._silence = SilenceWatch()
-        self._signal_rules = signal_rules
+        self._intake = Intake(
+            self.sessions, self.clock, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
+        )
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
         self._evicted = 0
@@ -123,13 +122,14 @@ class SessionRegistry:
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.wait([self._flushing])
+        await self._intake.close()
         self._deadlines.close()
         await self._confirmation.close()
         await self.saving.close()
 
     def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
         """Apply new rules from now on."""
-        self._signal_rules = signal_rules
+        self._intake.rules = signal_rules
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
         self.sessions.configure(session_rules)
@@ -160,23 +160,7 @@ class SessionRegistry:
         """
         now, wall = self.clock.now(), self.clock.wall()
         self._clock_watch.look(now, wall)
-        reading = signals.read(body, self._signal_rules, wall, path_session)
-        if reading.verdict in _UNREAD:
-            self.unreadable("webhook", reading.verdict.value)
-        if not self.sessions.has_room:
-            self._confirmation.begin()
-        at, clocks, sender = None, self.sessions.clocks, sender_of(path, source)
-        if reading.signal is None and reading.session is not None and clocks.due(reading.session, sender, now):
-            at = signals.stated_time(body, self._signal_rules.dialect, wall)
-        outcome = self.sessions.hear(reading, now, sender, at)
-        self._outcomes.heard(source, path, reading, outcome, now, wall, self._signal_rules.dialect, by_address)
-        if self.sessions.evicted != self._evicted:
-            self._tell_evicted(now)
-        durable = self._follow(outcome.changes)
-        if durable is None and outcome.verdict == "duplicate":
-            # The first delivery may still be on its way to the disk: this one is answered no sooner.
-            return self.saving.earlier()
-        return durable
+        return self._intake.hear(body, Arrival(source, path, path_session, by_address, now, wall))
 
     def doubt(self, source: str, why: str) -> None:
         """A webhook from a sender that is not trusted: counted, logged, forgotten."""
@@ -228,7 +212,7 @@ class SessionRegistry:
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()
-        answer = qr.Answer.CODE if image and picture.is_image(body) else qr.read(body, self._signal_rules.dialect.qr)
+        answer = qr.Answer.CODE if image and picture.is_image(body) else qr.read(body, self._intake.rules.dialect.qr)
         if answer is qr.Answer.CODE:
             return self._follow(self.sessions.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:
@@ -249,9 +233,9 @@ class SessionRegistry:
         """A request lacked what a proxy in front should have passed on."""
         self.absences.note(what, peer, self.clock.wall(), webhook=webhook)
 
-    def unreadable(self, what: str, why: str) -> None:
-        """Something could not be watched or corrected and passed as it came."""
-        self._metrics.unreadable(what, why)
+    def unreadable(self, what: str, why: str, count: int = 1) -> None:
+        """Something could not be watched or corrected and passed as it came; `count` of it."""
+        self._metrics.unreadable(what, why, count)
         self._warnings.unreadable(what, why, self.now())
 
     # ---- what an operator asks and does; times are in the system's ----
@@ -313,6 +297,10 @@ class SessionRegistry:
                 changes = list(map(self._with_claim, changes))
             self.changes.publish(changes, self.clock.last)
             changes = to_keep(changes, self.sessions)
+        if not self.sessions.has_room:
+            self._confirmation.begin()
+        if self.sessions.evicted != self._evicted:
+            self._tell_evicted(self.clock.last)
         self._corrections.notice_version(self.clock.last)
         self._deadlines.watch(self.clock.last)
         return self.saving.save(changes)

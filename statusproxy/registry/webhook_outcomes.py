@@ -30,10 +30,13 @@ class WebhookOutcomes:
         wall: float,
         dialect: Dialect,
         by_address: bool,
+        *,
+        first: bool = True,
     ) -> None:
         """A trusted webhook from the address `source` was read by `dialect`, and taken in by the map.
 
-        `path` is the webhook's path that it came on; `by_address`: the sender is trusted for its address alone.
+        `path` is the webhook's path that it came on; `by_address`: the sender is trusted for its address alone. A
+        webhook of several events counts with the `first` of them.
         """
         signal = reading.signal
         if signal is None:
@@ -42,11 +45,12 @@ class WebhookOutcomes:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
                 verdict = signals.Verdict.PRESENCE
             self._metrics.signal("none", verdict.value)
-            self._stats.heard(source, reading.event, verdict.value, wall, by_address)
+            self._stats.heard(source, reading.event, verdict.value, wall, by_address, first=first)
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
-        self._stats.heard(source, reading.event, outcome.verdict, wall, by_address)
-        self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
+        self._stats.heard(source, reading.event, outcome.verdict, wall, by_address, first=first)
+        if not dialect.own_clock:
+            self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
         if signal.ahead is not None:
             self._log.dated_ahead(source, path, signal.ahead - wall)
         if outcome.verdict in _IGNORED:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import msgspec
+
 from statusproxy.rehearsal.messages import ChangedChannel, ChangedValue, ListResult, QrResult, Uncorrected
 from statusproxy.status import picture, qr
 from statusproxy.status.channel_list import ChannelList
@@ -19,21 +21,33 @@ _LONGEST: Final = 80
 """Characters of a value that are shown: status words are short."""
 
 
-def correct(
-    body: bytes, source: str, rule: ChannelRule, session: str | None, sessions: SessionMap, now: float
-) -> ListResult:
-    """Correct an answer that was asked for at `now`; `session` is the id in the route's path, if that names one."""
-    listing = ChannelList(body, rule, session)
+class Answer(msgspec.Struct, frozen=True):
+    """An answer of the gateway on a corrected route."""
+
+    body: bytes
+    source: str
+    """Where it stands: the file."""
+    route: str
+    """The route's path as it is configured."""
+    rule: ChannelRule
+    session: str | None = None
+    """The id in the path, if that names one."""
+
+
+def correct(answer: Answer, sessions: SessionMap, now: float) -> ListResult:
+    """Correct an answer that was asked for at `now`."""
+    listing = ChannelList(answer.body, answer.rule, answer.session)
     standing = [record.session for record in sessions.records() if record.override is not None]
     correction = correct_at_once(listing, sessions, now, now)
     listing.read()
     if listing.failure is not None:
-        return ListResult(source=source, route=rule.source, failure=listing.failure)
+        return ListResult(source=answer.source, route=answer.route, failure=listing.failure)
+    after = ChannelList(correction.body, answer.rule, answer.session)
     return ListResult(
-        source=source,
-        route=rule.source,
+        source=answer.source,
+        route=answer.route,
         channels=len(listing),
-        corrected=list(_changed(listing, ChannelList(correction.body, rule, session), correction.corrected)),
+        corrected=list(_changed(listing, after, correction.corrected)),
         uncorrected=list(_uncorrected(standing, listing, correction.corrected, correction.changes, sessions)),
     )
 
@@ -102,10 +116,12 @@ def scan(
         sessions.qr_seen(session, now, now)
     elif session is not None and shows is qr.Answer.CONNECTED:
         changes = sessions.said_connected(session, now, now)
-    return QrResult(source=source, shows=shows.value, session=session, why=_why(shows, session, changes))
+    override = None if session is None else sessions.override_of([session])
+    connecting = override is not None and override.transient
+    return QrResult(source=source, shows=shows.value, session=session, why=_why(shows, session, changes, connecting))
 
 
-def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...]) -> str:
+def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...], connecting: bool) -> str:
     match shows:
         case qr.Answer.NOT_JSON:
             return "neither an image nor JSON; it proves nothing"
@@ -113,6 +129,8 @@ def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...]) -> 
             return "no code in any member of dialect.qr, and no claim to be connected; it proves nothing"
     if session is None:
         return "no session is known to be disconnected, so that it changes nothing"
+    if shows is qr.Answer.CODE and connecting:
+        return "it proves nothing while the gateway is connecting: it may be the code that was scanned last"
     if shows is qr.Answer.CODE:
         return "the gateway knows of the disconnect: its next `connected` ends the correction"
     if changes:

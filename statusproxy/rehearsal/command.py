@@ -9,8 +9,9 @@ import msgspec
 
 from statusproxy.admin.client import pretty
 from statusproxy.assembly import sender_policy
-from statusproxy.config.paths import SESSION
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import Settings
+from statusproxy.config.templates import SESSION
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.rehearsal import answers, files, releases
 from statusproxy.rehearsal.captures import CaptureError, Delivery, deliveries
@@ -59,6 +60,9 @@ class Request:
 
 def play(settings: Settings, request: Request) -> Results:
     """Everything that is asked for, in the order in which a proxy would see it. Raises UsageError."""
+    missing = missing_for_webhooks(settings.webhooks)
+    if missing is not None:
+        raise UsageError(missing)
     where = site(settings, sender_policy)
     if request.path is not None and where.webhook(request.path).kind is not Kind.WEBHOOK:
         raise UsageError(f"--path: no webhook of the configuration has this path; {_known(settings, webhooks=True)}")
@@ -104,9 +108,10 @@ def _list(where: Site, name: str, body: bytes, route: str | None, sessions: Sess
     found = where.answer(route)
     if found.entry is None:
         raise UsageError(f"--route: no corrected route has this path; {_known(where.settings, webhooks=False)}")
+    shown = found.template or ""
     if len(body) > where.settings.limits.corrected:
-        return ListResult(source=name, route=found.entry.source, failure="too-large")
-    return answers.correct(body, name, found.entry, found.session, sessions, now)
+        return ListResult(source=name, route=shown, failure="too-large")
+    return answers.correct(answers.Answer(body, name, shown, found.entry, found.session), sessions, now)
 
 
 def _scan(settings: Settings, request: Request, body: bytes, sessions: SessionMap, now: float) -> QrResult:

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Event, Sessions, Settings, Webhook
+from statusproxy.config.templates import SESSION
 from statusproxy.config.units import format_duration
 from statusproxy.rehearsal.elements import Element
 from statusproxy.rehearsal.messages import Member
@@ -70,6 +70,8 @@ def _connected(heard: Heard, rules: Sessions) -> str:
         if not rules.releases[Release.CONNECTED_EVENT.value]:
             return "the correction stays: sessions.releases.connected-event is off"
         return "the correction stays: it is older than the transient state that lasted"
+    if heard.before is not None and heard.before.transient is not None:
+        return "the transient state ends before it counts"
     return "nothing to end: the list shows the gateway's own word"
 
 

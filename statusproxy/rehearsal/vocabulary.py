@@ -47,7 +47,8 @@ _OTHER_TRAFFIC: Final = frozenset({
     "message", "messages", "msg", "ack", "acks", "qr", "qrcode", "presence", "chat", "chats", "contact", "contacts",
     "group", "groups", "label", "labels", "reaction", "reactions", "call", "calls", "typing", "receipt", "poll",
     "story", "history", "newsletter", "blocklist", "profile", "picture", "media", "onmessage", "onanymessage",
-    "onack", "onreaction", "incomingcall", "mensagem", "mensagens", "contato", "contatos", "grupo", "grupos",
+    "onselfmessage", "onreactionmessage", "onrevokedmessage", "onpollresponse", "onpresencechanged", "onupdatelabel",
+    "onparticipantschanged", "onack", "onreaction", "incomingcall", "mensagem", "mensagens", "contato", "contatos", "grupo", "grupos",
 })  # fmt: skip
 """Words in names of events that are about something else than the session's connection."""
 

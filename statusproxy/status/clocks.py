@@ -13,6 +13,9 @@ container with a new address, must be heard at once. A repeat that it brings is 
 
 *A clock that is far ahead* (`ahead_of`) is one of its own beside the same sender's usual one: it orders the events that
 it dates, and says nothing about others.
+
+*A clock of its own* (`sender_of` with `own`) says nothing against ours at all: local time that is written like UTC. It
+may be hours ahead, and it may be set back by an hour, which `set_back` notices.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ import math
 from typing import Final
 
 import msgspec
+
+from statusproxy.status.set_back import SetBack
 
 WINDOW: Final = 600.0
 ENOUGH: Final = 8
@@ -47,6 +52,8 @@ MOST_PATHS: Final = 256
 """Senders kept of all sessions together, those heard last."""
 
 _AHEAD: Final = " (ahead)"
+_OWN: Final = " (own)"
+_BEFORE: Final = " (own, before)"
 
 _NOTICEABLE: Final = 0.5
 """Seconds by which a difference must have changed to be noted in the session's record again."""
@@ -92,9 +99,9 @@ def later_by(new: Stamp, old: Stamp) -> float:
     return new.here - old.here
 
 
-def sender_of(path: str, address: str) -> str:
-    """Who posts on this webhook path from this address."""
-    return f"{path} {address}"
+def sender_of(path: str, address: str, *, own: bool = False) -> str:
+    """Who posts on this webhook path from this address; `own`: its clock is one of its own (`Dialect.own_clock`)."""
+    return f"{path} {address}{_OWN}" if own else f"{path} {address}"
 
 
 def ahead_of(sender: str) -> str:
@@ -143,11 +150,12 @@ class Difference:
 class Clocks:
     """The differences of all senders. Bounded by the sessions of the map, which says which it has forgotten."""
 
-    __slots__ = ("_paths", "_sessions")
+    __slots__ = ("_paths", "_sessions", "_set_back")
 
     def __init__(self) -> None:
         self._sessions: dict[str, dict[str, Difference]] = {}
         self._paths: dict[str, Difference] = {}  # of all sessions together
+        self._set_back: dict[str, SetBack] = {}  # of the paths with a clock of their own
 
     def due(self, session: str, sender: str, now: float) -> bool:
         """Whether to look for the time of an event that says nothing: true once in `OBSERVED_EVERY` seconds."""
@@ -163,6 +171,10 @@ class Clocks:
 
     def observe(self, session: str, sender: str, at: float, now: float) -> Translated:
         """An event of `session` came in at `now` and says that it happened at `at`."""
+        if sender.endswith(_OWN):
+            before = self._look_at_own(sender, at, now)
+            if before is not None:
+                return Translated(before, before)
         known = self._sessions.get(session)
         one = known.get(sender) if known is not None else None
         if one is None:
@@ -180,12 +192,30 @@ class Clocks:
             return Translated(stamp, Stamp(at, sender, usual))
         return Translated(stamp, stamp)
 
+    def _look_at_own(self, sender: str, at: float, now: float) -> Stamp | None:
+        """Notice that a clock of its own was set back; give the stamp of an event that it dated before."""
+        path = self._paths.get(sender)
+        if path is None:
+            return None
+        one = self._set_back.setdefault(sender, SetBack())
+        difference = now - at
+        if one.is_of_before(difference, LATE, now):
+            # By another name, so that it is compared with later ones on our clock.
+            return Stamp(at, sender.removesuffix(_OWN) + _BEFORE, one.before)
+        if one.take(difference, path.least, SET_BACK, at, now):
+            self._paths[sender] = Difference(now, one.now)
+            for known in self._sessions.values():
+                known.pop(sender, None)
+        return None
+
     def _observe_path(self, sender: str, difference: float, now: float) -> float:
         """The least difference of all sessions of a sender, before this one; infinite where there was none."""
         path = self._paths.get(sender)
         if path is None:
             if len(self._paths) >= MOST_PATHS:
-                del self._paths[_longest_unheard(self._paths)]
+                unheard = _longest_unheard(self._paths)
+                del self._paths[unheard]
+                self._set_back.pop(unheard, None)
             path = self._paths[sender] = Difference(now)
         usual = path.least
         if difference < usual or now - path.looked_at >= OBSERVED_EVERY:
@@ -203,6 +233,7 @@ class Clocks:
         """Our system's clock was moved, and with it perhaps those of senders on the same machine: learn anew."""
         self._sessions.clear()
         self._paths.clear()
+        self._set_back.clear()
 
     def forget(self, session: str) -> None:
         """The session is not in the map any more."""

@@ -78,7 +78,9 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     time: tuple[Path, ...] = (("timestamp",), (*RAW, "t"))
     """When the event happened."""
     own_clock: bool = False
-    """Whether that time only orders this sender's events, and says nothing against another clock."""
+    """The times order this sender's events and say nothing against our clock: local time that is written like UTC."""
+    body_member: str | None = None
+    """The member of a form that holds the event as JSON; a body that is JSON all the same is read as that."""
     event_id: tuple[Path, ...] = (("event_id",),)
     """What is the same in a repeated delivery."""
     presence: tuple[str, ...] = PRESENCE_MARKS
@@ -93,9 +95,6 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     """Members that are true in messages of the session's own making."""
     own_ids: tuple[Path, ...] = OWN_IDS
     """Members that begin with `true_` in such messages."""
-    body_member: str | None = None
-    """The member of a form (application/x-www-form-urlencoded) that holds the event as JSON; `None` where a body is
-    JSON itself."""
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""

@@ -18,7 +18,6 @@ import msgspec
 
 from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
-    Array,
     Path,
     first_scalar,
     fold_word,
@@ -26,6 +25,7 @@ from statusproxy.status.fields import (
     parse_members,
     usable_text,
 )
+from statusproxy.status.packing import contents, holds_several, is_lines
 
 SECONDS_BELOW: Final = 1e11
 """A bare number below this is a time in seconds, from it on in milliseconds.
@@ -37,14 +37,12 @@ FURTHEST_AHEAD: Final = 300.0
 """Seconds by which an event's own time may run ahead of the proxy's clock. Beyond, the sender's clock is wrong,
 and a time trusted now would make every later event look late."""
 
+FURTHEST_EAST: Final = 14 * 3600.0
+"""Seconds by which local time that is written like UTC runs ahead in the easternmost zone (`Dialect.own_clock`)."""
+
 FURTHEST_ORDERED: Final = 1e9
 """Seconds (30 years) by which it may run ahead for such events of one sender to be ordered by it."""
 
-_BATCHES: Final = ("events", "batch", "items", "data", "messages")
-"""Members under which a relay may send several events in one body."""
-
-_LONGEST_LINE: Final = 64 * 1024
-"""Bytes of the first line of a body that are read to tell whether it is one JSON document a line."""
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -73,7 +71,7 @@ class Verdict(StrEnum):
     UNMATCHED = "unmatched"
     NOT_JSON = "not-json"
     BATCH = "batch"
-    """Several events in one body, which are not read: an array, one document a line, an array under `events`."""
+    """Several events in one body, or a long form: each event is to be read by itself (`events.read_each`)."""
 
 
 GRACE: Final = 90.0
@@ -150,21 +148,33 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
 
     `path_session` is the session that the webhook's own path names; it serves where the body names none. Of the rules
     that name the event the first that yields a signal decides; where none does, the first of them says why not.
+    A body of several events is `Verdict.BATCH`.
     """
+    dialect = rules.dialect
+    if dialect.body_member is not None:
+        text = contents(body, dialect.body_member)
+        if text is None:
+            return Reading(Verdict.BATCH)
+        body = text
     try:
         document = parse_members(body)
     except (ValueError, RecursionError):
-        return Reading(Verdict.BATCH if _is_lines(body) else Verdict.NOT_JSON)
+        return Reading(Verdict.BATCH if is_lines(body) else Verdict.NOT_JSON)
+    reading = read_document(document, rules, now, path_session)
+    if reading.event is None and holds_several(document, dialect.event):
+        return Reading(Verdict.BATCH)
+    return reading
+
+
+def read_document(document: object, rules: SignalRules, now: float, path_session: str | None = None) -> Reading:
+    """Read one event, decoded by `parse_members`; otherwise as `read`."""
     if type(document) is not dict:
-        return Reading(Verdict.BATCH if _holds_several(document, rules.dialect.event) else Verdict.NOTHING)
+        return Reading(Verdict.NOTHING)
     if path_session is not None:
         path_session = _usable_session(path_session)
-    names = rules.dialect.event
-    event = first_scalar(document, names)
+    event = first_scalar(document, rules.dialect.event)
     matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
     if event is None or not matching:
-        if event is None and any(_holds_several(document.get(name), names) for name in _BATCHES):
-            return Reading(Verdict.BATCH)
         return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths) or path_session)
     first: Reading | None = None
     for rule in matching:
@@ -175,28 +185,6 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
             first = reading
     assert first is not None
     return first
-
-
-def _holds_several(value: object, names: tuple[Path, ...]) -> bool:
-    """Whether a value is an array of objects that are events by themselves, named as `names` says."""
-    if isinstance(value, Array):
-        value = value.first
-    elif type(value) is list:
-        value = value[0] if value else None
-    else:
-        return False
-    return type(value) is dict and first_scalar(value, names) is not None
-
-
-def _is_lines(body: bytes) -> bool:
-    """Whether a body that is no JSON is one JSON object a line (NDJSON)."""
-    line, newline, rest = body.lstrip()[: _LONGEST_LINE + 1].partition(b"\n")
-    if not newline or not rest.strip():
-        return False
-    try:
-        return type(parse_members(line)) is dict
-    except (ValueError, RecursionError):
-        return False
 
 
 def _session(document: object, paths: tuple[Path, ...]) -> str | None:
@@ -229,8 +217,8 @@ def _apply(
     if kind is None:
         return Reading(verdict, event, session)
     dialect = rules.dialect
-    at, event_id = _own_time(document, dialect, now), first_scalar(document, dialect.event_id)
-    ahead = _own_time(document, dialect, now + FURTHEST_ORDERED) if at is None else None
+    at, event_id = own_time(document, dialect, now), first_scalar(document, dialect.event_id)
+    ahead = own_time(document, dialect, now + FURTHEST_ORDERED) if at is None else None
     grace = rule.grace if kind is Kind.TRANSIENT else 0.0
     signal = Signal(kind, session, at, event, word, event_id, ahead, grace)
     return Reading(Verdict.SIGNAL, event, session, signal)
@@ -261,17 +249,19 @@ def _judge(
 
 
 def stated_time(body: bytes, dialect: Dialect, now: float = math.inf) -> float | None:
-    """The time an event gives itself, as far as it can be used at `now`; `None` where it gives none."""
+    """The time that a body's one event gives itself, as far as it can be used at `now`; `None` where it gives none."""
     try:
-        return _own_time(parse_members(body), dialect, now)
+        return own_time(parse_members(contents(body, dialect.body_member) or b""), dialect, now)
     except (ValueError, RecursionError):
         return None
 
 
-def _own_time(document: object, dialect: Dialect, now: float) -> float | None:
+def own_time(document: object, dialect: Dialect, now: float) -> float | None:
+    """The time that an event gives itself, as far as it can be used at `now`; `None` where it gives none."""
+    latest = now + (FURTHEST_EAST if dialect.own_clock else 0.0) + FURTHEST_AHEAD
     for path in dialect.time:
         at = _epoch(lookup(document, path))
-        if at is not None and 0 < at <= now + FURTHEST_AHEAD:
+        if at is not None and 0 < at <= latest:
             return at
     return None
 

@@ -1,5 +1,7 @@
 """What `check` warns of: valid, but perhaps not what was meant."""
 
+from pathlib import Path
+
 import pytest
 
 from statusproxy.config.hints import warnings
@@ -36,3 +38,17 @@ channels:
 """
     (warning,) = warnings(loads(own))
     assert path in warning
+
+
+def test_a_route_with_a_secret_in_it_is_the_same_source_as_without() -> None:
+    cut = TWO.replace("{session}/status", "{session}:{_}/status").replace("check-connection-session", "status-session")
+    assert warnings(loads(cut)) == []
+
+
+def test_routes_of_a_preset_in_a_file_are_no_reason_to_warn(tmp_path: Path) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text(TWO.replace("gateway: http://127.0.0.1:3000\npreset: null\n", ""))
+    settings = loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")
+    assert warnings(settings) == []
+    preset.unlink()  # nothing is known of it now
+    assert len(warnings(settings)) == 1

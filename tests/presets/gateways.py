@@ -5,11 +5,12 @@ One stand-in serves them all: a `Facts` says how one gateway spells its events, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from aiohttp import web
+from aiohttp import FormData, web
 
 from tests.pictures import PNG_BASE64, PNG_URL
 
@@ -26,6 +27,7 @@ class Facts:
     """How one gateway spells what happens. `{id}` in a route stands for the session's id."""
 
     preset: str
+    packing: str = "json"
     hook: str
     """Where its events are posted."""
     event: Callable[[What, float], Any]
@@ -52,6 +54,9 @@ class Facts:
     """The QR route and its answer."""
     delete: tuple[str, str, Any]
     """Method, route and answer; an answer of None has no body."""
+
+    def __str__(self) -> str:
+        return self.preset if self.packing == "json" else f"{self.preset}-{self.packing}"
 
 
 def _waha(what: What, at: float) -> Any:
@@ -81,6 +86,12 @@ _WHATSMEOW: Final = {
 def _wuzapi(what: What, at: float) -> Any:
     event = {"Info": {"IsFromMe": what == "own"}} if what in {"message", "own"} else {}
     return {"type": _WHATSMEOW[what], "event": event, "userID": "1", "instanceName": "sales"}
+
+
+def _wuzapi_form(what: What, at: float) -> Any:
+    event = _wuzapi(what, at)
+    said = {"jsonData": json.dumps({"type": event["type"], "event": event["event"]})}
+    return FormData({"instanceName": "sales", **said, "userID": event["userID"], "token": "example-secret"})
 
 
 _INSTANCE: Final = "0b7c2a52-0000-4000-8000-000000000001"
@@ -116,7 +127,7 @@ def _message(members: Any) -> Any:
     return {"message": "success", "data": members}
 
 
-ALL: Final = (
+_ALL: Final = (
     Facts(
         preset="waha",
         hook="/webhook/waha",
@@ -203,6 +214,12 @@ ALL: Final = (
         delete=("DELETE", "/sessions/{id}", {"message": "Session deleted"}),
     ),
 )
+
+
+_WUZAPI: Final = next(facts for facts in _ALL if facts.preset == "wuzapi")
+
+ALL: Final = (*_ALL, replace(_WUZAPI, event=_wuzapi_form, packing="form"))
+"""All of them; wuzapi once for each of its ways to pack events."""
 
 
 @dataclass

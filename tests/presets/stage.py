@@ -41,8 +41,10 @@ class Caller:
         self._proxy = proxy
 
     async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """The status and the JSON of an answer; None where it has no body."""
-        async with self._client.request(method, self._proxy.url + path, json=body) as answer:
+        """The status and the JSON of an answer; None where it has no body. `body` is sent as JSON, or is a form."""
+        form = body if isinstance(body, aiohttp.FormData) else None
+        sent = {"data": form} if form is not None else {"json": body}
+        async with self._client.request(method, self._proxy.url + path, **sent) as answer:
             return answer.status, await answer.json(content_type=None) if await answer.read() else None
 
     async def get(self, path: str) -> Any:
@@ -50,6 +52,12 @@ class Caller:
         status, document = await self.ask("GET", path)
         assert status == 200, document
         return document
+
+    async def code(self, path: str) -> None:
+        """Look at a code to scan, which is an image."""
+        async with self._client.get(self._proxy.url + path) as answer:
+            assert answer.content_type == "image/png"
+            await answer.read()
 
     async def tell(self, path: str, *events: Any) -> None:
         """Post events, one after the other; each must be taken."""

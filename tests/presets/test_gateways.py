@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,20 +12,18 @@ import pytest
 
 from statusproxy.config.layers import about
 from statusproxy.config.load import loads
+from statusproxy.status.created import proves_start
+from tests.pictures import PNG_URL
 from tests.presets.gateways import ALL, Facts, Gateway, Members, What
 from tests.presets.stage import Caller, Clock, proxied, serving
 from tests.rehearsal.golden import goldens, played, promised
 
 HERE = Path(__file__).parent
-PRESETS = [*(facts.preset for facts in ALL), "gowa"]
+PRESETS = [*dict.fromkeys(facts.preset for facts in ALL), "gowa"]
 
-each = pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.preset)
-each_that_drops = pytest.mark.parametrize(
-    "facts", [facts for facts in ALL if facts.dropped is not None], ids=lambda facts: facts.preset
-)
-each_that_shows_codes = pytest.mark.parametrize(
-    "facts", [facts for facts in ALL if facts.qr is not None], ids=lambda facts: facts.preset
-)
+each = pytest.mark.parametrize("facts", ALL, ids=str)
+each_that_drops = pytest.mark.parametrize("facts", [facts for facts in ALL if facts.dropped is not None], ids=str)
+each_that_shows_codes = pytest.mark.parametrize("facts", [facts for facts in ALL if facts.qr is not None], ids=str)
 
 
 # what `try` makes of their traffic
@@ -180,7 +179,7 @@ async def test_a_drop_never_weakens_a_loss(facts: Facts, tmp_path: Path) -> None
         assert await story.reads() == facts.down
 
 
-@pytest.mark.parametrize("facts", [facts for facts in ALL if facts.dropped is None], ids=lambda facts: facts.preset)
+@pytest.mark.parametrize("facts", [facts for facts in ALL if facts.dropped is None], ids=str)
 async def test_words_on_the_way_to_a_connection_say_nothing(facts: Facts, tmp_path: Path) -> None:
     async with playing(facts, tmp_path) as story:
         await story.happens("dropped")
@@ -223,7 +222,7 @@ async def test_its_tap_can_send_the_events_on_as_they_came(facts: Facts, tmp_pat
 
 
 async def test_wuzapis_own_route_below_webhook_stays_its_own(tmp_path: Path) -> None:
-    (facts,) = (facts for facts in ALL if facts.preset == "wuzapi")
+    facts = next(facts for facts in ALL if facts.preset == "wuzapi")
     async with playing(facts, tmp_path) as story:
         for method in ("POST", "GET", "PUT", "DELETE"):
             assert (await story.hub.ask(method, "/webhook"))[1] == {"success": True}
@@ -234,3 +233,28 @@ def test_gowa_corrects_nothing_since_nothing_tells_of_a_loss() -> None:
     settings = loads("gateway: http://127.0.0.1:3000\npreset: gowa")
     assert (settings.webhooks, settings.events) == ((), ())
     assert [channels.path for channels in settings.channels] == ["/devices", "/devices/{session}"]
+
+
+# what the answers to their starts and deletions prove
+
+
+@pytest.mark.parametrize(
+    ("preset", "answer", "proves"),
+    [
+        ("waha", {"name": "sales", "status": "STARTING", "engine": {"engine": "NOWEB"}}, True),
+        ("waha", {"name": "sales", "status": "WORKING", "engine": {"engine": "NOWEB"}}, False),
+        ("wwebjs-api", {"success": True, "message": "Session initiated successfully"}, True),
+        ("wwebjs-api", {"success": True, "message": "Restarted successfully"}, True),
+        ("wwebjs-api", {"success": False, "message": "Session already exists for: sales"}, False),
+        ("openwa", {"id": "s1", "name": "sales", "status": "initializing"}, True),
+        ("openwa", {"id": "s1", "name": "sales", "status": "ready"}, False),
+        ("baileys-api", {"qr": PNG_URL}, True),
+        ("baileys-api", {"error": "Session already exists"}, False),
+    ],
+)
+def test_a_start_proves_something_unless_its_answer_claims_a_connection(
+    preset: str, answer: dict[str, Any], proves: bool
+) -> None:
+    settings = loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")
+    connected = settings.channels[0].rule().connected
+    assert proves_start(json.dumps(answer).encode(), connected, settings.dialect.qr) is proves

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-#: A PNG, as far as anybody looks.
-PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(16)
+PNG: Final = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\xf4\x00\x00\x01\xf4" + bytes(16)
+"""A picture of 500 by 500 pixels, as far as anybody looks."""
 
 
 @dataclass
@@ -78,9 +78,9 @@ class WppconnectServer:
     async def _start(self, request: web.Request) -> web.Response:
         session = self._of(request)
         if session.noted == "CONNECTED":
-            return web.json_response({"status": "CONNECTED", "qrcode": None, "urlcode": "", "version": "2.10.4"})
+            return noted("CONNECTED")
         session.noted, session.browser = "QRCODE", True
-        return web.json_response({"status": "INITIALIZING", "qrcode": None, "urlcode": "", "version": "2.10.4"})
+        return noted("INITIALIZING")
 
     async def _close(self, request: web.Request) -> web.Response:
         session = self._of(request)
@@ -91,3 +91,8 @@ class WppconnectServer:
 def found(name: str | None, word: str) -> dict[str, Any]:
     """The event `status-find`."""
     return {"event": "status-find", **({} if name is None else {"session": name}), "status": word}
+
+
+def noted(word: str) -> web.Response:
+    """The answer of `status-session`."""
+    return web.json_response({"status": word, "qrcode": None, "urlcode": "", "version": "2.10.4"})

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from statusproxy.rehearsal.answers import correct, scan
+from statusproxy.rehearsal.answers import Answer, correct, scan
 from statusproxy.rehearsal.messages import ChangedChannel, ChangedValue, ListResult, QrResult, Uncorrected
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import read
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict, read
 from tests.pictures import PNG
 from tests.rehearsal.sites import NOW, a_site
 
@@ -30,7 +30,7 @@ def listed(answer: Any, sessions: SessionMap, route: str | None = None, later: f
     found = SITE.answer(route)
     assert found.entry is not None
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return correct(body, "f", found.entry, found.session, sessions, NOW + later)
+    return correct(Answer(body, "f", found.template or "", found.entry, found.session), sessions, NOW + later)
 
 
 def test_only_what_is_set_is_shown_before_and_after() -> None:
@@ -92,7 +92,7 @@ def test_nobody_lost_leaves_the_list_and_what_cannot_be_read_is_told() -> None:
 def test_a_word_by_the_event_and_a_dotted_member_are_shown() -> None:
     rule = ChannelRule(list=((),), id=(("id",),), set={"state.now": "gone"}, source="/l")
     body = b'[{"id":"a","state":{"now":"up"}}]'
-    (channel,) = correct(body, "f", rule, None, lost("a"), NOW + 1).corrected
+    (channel,) = correct(Answer(body, "f", "/l", rule), lost("a"), NOW + 1).corrected
     assert channel.values == [ChangedValue("state.now", '"up"', '"gone"')]
 
 
@@ -121,3 +121,13 @@ def test_connected_after_a_code_ends_the_correction() -> None:
         source="f", shows="connected", session="a", why="the correction ends (reconnected)"
     )
     assert not sessions.has_overrides
+
+
+def test_a_code_proves_nothing_while_the_gateway_is_connecting() -> None:
+    sessions = SessionMap()
+    signal = Signal(Kind.TRANSIENT, "a", None, "state", "connecting", None, None, 60.0)
+    sessions.hear(Reading(Verdict.SIGNAL, "state", "a", signal), NOW)
+    sessions.judge_transient(NOW + 60)
+    result = scan(json.dumps({"qr": CODE}).encode(), "f", "a", MEMBERS, sessions, NOW + 61)
+    assert result.why == "it proves nothing while the gateway is connecting: it may be the code that was scanned last"
+    assert scan(b'{"connected":true}', "f", "a", MEMBERS, sessions, NOW + 62).why.startswith("it ends nothing")

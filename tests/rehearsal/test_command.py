@@ -122,6 +122,13 @@ def test_a_list_beyond_the_proxy_s_limit_is_not_corrected(folder: Path) -> None:
     assert (results.lists[0].failure, results.lists[0].route, results.exit_code) == ("too-large", "/list", 1)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statusproxy.rehearsal.command.missing_for_webhooks", lambda webhooks: "install it")
+    with pytest.raises(UsageError, match="install it"):
+        run(events=["lost"])
+
+
 SECRET = "example-secret"
 BODIES = [
     {"event": "connection.update", "instance": "a", "data": {"state": "close"}, "apikey": SECRET, "server_url": SECRET},
@@ -151,3 +158,23 @@ def test_the_results_are_json_or_a_report() -> None:
     document = json.loads(report(results, as_json=True, colours=False))
     assert document["events"][0]["verdict"] == "applied"
     assert report(results, as_json=False, colours=False).startswith("lost\n  event   lost\n")
+
+
+def test_a_secret_in_a_path_is_not_told(folder: Path) -> None:
+    text = OWN.replace("path: /list/{session}", "path: '/api/{session}:{_}/status'").replace(
+        "path: /signed", "path: '/hook/{_}/**'"
+    )
+    results = run(
+        text=text,
+        events=["lost"],
+        path=f"/hook/{SECRET}/a",
+        headers=[("X-Signature", "x")],
+        lists=["one"],
+        routes=[f"/api/a:{SECRET}/status"],
+    )
+    assert (results.events[0].webhook, results.lists[0].route) == ("/hook/{_}/**", "/api/{session}:{_}/status")
+    assert [one.channel for one in results.lists[0].corrected] == []
+    trusted = run(text=text, events=["lost"], lists=["one"], routes=[f"/api/a:{SECRET}/status"])
+    assert [one.channel for one in trusted.lists[0].corrected] == ["a"]
+    for one in (results, trusted):
+        assert SECRET not in report(one, as_json=True, colours=False) + report(one, as_json=False, colours=False)

@@ -81,6 +81,7 @@ ALIVE = {"event": "message"}
             "something newer is known already",
         ),
         ([state("connecting")], "counts at 2026-01-15 19:08:40 UTC if it lasts until then (grace)"),
+        ([state("connecting"), state("open")], "the transient state ends before it counts"),
         ([state("close"), state("connecting")], "disconnected already"),
         ([state("connecting"), state("connecting", at=100.0)], "disconnected already"),
         (

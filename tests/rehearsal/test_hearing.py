@@ -169,8 +169,18 @@ def test_an_event_that_says_nothing_tells_of_its_sender_s_clock() -> None:
     assert record.lags == (("/events 127.0.0.1", 430.0),)
 
 
-def test_a_transient_state_counts_when_it_has_lasted_and_an_override_ends_when_it_is_old() -> None:
-    (*_, last) = hear(LOST, more="sessions: {max_age: 1ms}\n")
-    assert last.verdict == "applied"
+def test_a_transient_state_counts_when_it_has_lasted() -> None:
+    text = "gateway: http://127.0.0.1:3000\npreset: null\nwebhooks: [{path: /events}]\n"
+    text += "events: [{event: lost, session: [session], means: transient, grace: 1ms}]\n"
+    site = a_site(text=text)
+    body = json.dumps(LOST).encode()
+    events = [Delivery(source="f", body=body), Delivery(source="f", body=body)]
+    first, second = Hearing(site, SessionMap(), NOW).hear(events, Given())
+    assert [(one.says, one.missed) for one in (first, second)] == [("transient", False)] * 2
+    assert first.why == "counts at 2026-01-15 19:07:10 UTC if it lasts until then (grace)"
+    assert second.why == "disconnected already"
+
+
+def test_an_override_ends_when_it_is_old() -> None:
     first, second = hear(LOST, LOST, more="sessions: {max_age: 1ms}\n")
     assert (first.change, second.change) == ("started", "started")

@@ -29,6 +29,13 @@ def test_without_a_route_the_list_counts() -> None:
     )
 
 
+def test_an_answer_about_one_channel_is_no_list() -> None:
+    text = "gateway: http://127.0.0.1:3000\npreset: null\nchannels:\n"
+    text += "  - {path: /one, list: [data], id: [id], set: {up: false}, one: true}\n"
+    text += "  - {path: /all, list: [data], id: [id], set: {up: false}}\n"
+    assert a_site(text=text).answer(None).template == "/all"
+
+
 def test_a_path_that_nobody_watches_is_found_to_be_that() -> None:
     site = a_site(text="gateway: http://127.0.0.1:3000\npreset: null\n")
     assert (site.webhook(None).kind, site.webhook("/x").kind) == (Kind.PASS, Kind.PASS)

@@ -23,7 +23,7 @@ def test_other_names_read_as_no_loss(name: str) -> None:
     assert not looks_like_loss(name)
 
 
-@pytest.mark.parametrize("name", ["messages.upsert", "message.ack", "qrcode", "QRCODE_UPDATED", "contacts.set"])
+@pytest.mark.parametrize("name", ["messages.upsert", "message.ack", "qrcode", "QRCODE_UPDATED", "onselfmessage"])
 def test_messages_codes_and_contacts_are_other_traffic(name: str) -> None:
     assert is_other_traffic(name)
 

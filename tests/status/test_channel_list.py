@@ -34,6 +34,7 @@ def read(body: bytes, path_id: str | None = None) -> ChannelList:
         (b'{"id":"a"}', ONE, "sales", "sales"),
         (b'{"id":"a"}', replace(ONE, one=True), None, "a"),
         (b'{"status":"open"}', replace(ONE, one=True), None, ""),
+        (b' [{"id":"a"}]', replace(LIST, one=True), None, None),
     ],
 )
 def test_an_answer_about_one_channel_is_told_from_a_list(

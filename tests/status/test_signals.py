@@ -2,7 +2,9 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,18 @@ from hypothesis import strategies as st
 from statusproxy.config.load import loads
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import Path, parse_path
-from statusproxy.status.signals import EventRule, Kind, Reading, Signal, SignalRules, Verdict, read, stated_time
+from statusproxy.status.packing import FORM_AT_ONCE
+from statusproxy.status.signals import (
+    GRACE,
+    EventRule,
+    Kind,
+    Reading,
+    Signal,
+    SignalRules,
+    Verdict,
+    read,
+    stated_time,
+)
 from tests.presets.recorded import recorded
 
 NOW = 1_768_504_030.0
@@ -387,7 +400,7 @@ def test_a_message_from_a_contact_says_alive_in_any_gateways_shape(document: dic
         b'{"event":"closesession","session":"sales"}\n{"event":"x"}\n',
     ],
 )
-def test_several_events_in_one_body_are_not_read_and_known_for_what_they_are(body: bytes) -> None:
+def test_several_events_in_one_body_are_known_for_what_they_are(body: bytes) -> None:
     assert read(body, RULES, NOW) == Reading(Verdict.BATCH)
 
 
@@ -423,7 +436,7 @@ def test_a_receipt_under_the_name_of_a_message_says_nothing(absent: dict[str, ob
 
 
 def test_kinds_and_verdicts_have_the_words_that_are_stored_and_counted() -> None:
-    assert [*Kind] == ["disconnected", "connected", "alive"]
+    assert [*Kind] == ["disconnected", "connected", "alive", "transient"]
     assert [*Verdict] == [
         "signal", "nothing", "presence", "own-message", "no-session", "nameless", "unmatched", "not-json", "batch",
     ]  # fmt: skip
@@ -623,3 +636,119 @@ def test_another_gateways_events_are_read_where_its_dialect_says() -> None:
     assert told(items=[{"event": "msg"}])[0] is Verdict.UNMATCHED
     assert stated_time(json.dumps(event).encode(), dialect) == 1_700_000_000.0
     assert stated_time(json.dumps(event).encode(), Dialect()) is None
+
+
+# Transient states
+
+
+RECONNECTING = msgspec.structs.replace(UPDATE, transient=frozenset({"connecting", "Refused"}), grace=120.0)
+
+
+@pytest.mark.parametrize("word", ["connecting", " Connecting\n", "refused"])
+def test_a_transient_word_says_so_and_with_which_grace(word: str) -> None:
+    signal = reading(update(word), SignalRules((RECONNECTING,))).signal
+    assert signal is not None
+    assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, word, 120.0)
+
+
+def test_a_rule_that_names_no_grace_has_the_usual_one() -> None:
+    rule = msgspec.structs.replace(UPDATE, transient=frozenset({"connecting"}))
+    signal = reading(update("connecting"), SignalRules((rule,))).signal
+    assert signal is not None
+    assert signal.grace == GRACE == 90.0
+
+
+@pytest.mark.parametrize("word", ["close", "open"])
+def test_what_is_settled_has_no_grace(word: str) -> None:
+    signal = reading(update(word), SignalRules((RECONNECTING,))).signal
+    assert signal is not None
+    assert signal.grace == 0.0
+
+
+def test_an_event_may_be_transient_by_its_name() -> None:
+    rule = EventRule(
+        event=frozenset({"Disconnected"}), session=paths("instanceName"), means=Kind.TRANSIENT, grace=60.0
+    )
+    signal = reading({"event": "disconnected", "instanceName": "sales"}, SignalRules((rule,))).signal
+    assert signal is not None
+    assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, None, 60.0)
+
+
+def test_a_transient_word_beside_a_settled_one_is_the_settled_one() -> None:
+    both = msgspec.structs.replace(RECONNECTING, transient=frozenset({"close", "open"}))
+    assert [kind(update(word), SignalRules((both,))) for word in ("close", "open")] == [
+        Kind.DISCONNECTED, Kind.CONNECTED,
+    ]  # fmt: skip
+
+
+def test_a_contact_that_is_doing_something_is_in_no_transient_state() -> None:
+    rule = msgspec.structs.replace(RECONNECTING, transient=frozenset({"composing"}))
+    assert reading(presence("composing"), SignalRules((rule,))).verdict is Verdict.PRESENCE
+
+
+def test_a_transient_state_without_a_session_says_nothing() -> None:
+    found = reading({"event": "connection.update", "state": "connecting"}, SignalRules((RECONNECTING,)))
+    assert found == Reading(Verdict.NO_SESSION, "connection.update")
+
+
+# A sender's own clock
+
+
+OWN = SignalRules(RULES.rules, dialect=Dialect(own_clock=True))
+
+
+@pytest.mark.parametrize("hours", [-12, -3, 0, 5.5, 14])
+def test_a_clock_of_its_own_may_show_the_time_of_any_zone(hours: float) -> None:
+    moment = NOW + hours * 3600
+    signal = reading(update("close", timestamp=moment), OWN).signal
+    assert signal is not None
+    assert (signal.at, signal.ahead) == (moment, None)
+    assert stated_time(json.dumps({"timestamp": moment}).encode(), OWN.dialect, NOW) == moment
+
+
+def test_a_clock_of_its_own_that_is_in_no_zone_orders_what_it_dates_and_nothing_else() -> None:
+    signal = reading(update("close", timestamp=NOW + 15 * 3600), OWN).signal
+    assert signal is not None
+    assert (signal.at, signal.ahead) == (None, NOW + 15 * 3600)
+
+
+# Forms
+
+
+FORM = SignalRules(
+    (EventRule(event=frozenset({"LoggedOut"}), session=paths("instanceName"), means=Kind.DISCONNECTED),),
+    dialect=Dialect(event=paths("type"), time=paths("at"), body_member="jsonData"),
+)
+
+
+def test_a_form_holds_its_event_in_one_member() -> None:
+    document = {"type": "LoggedOut", "instanceName": "São Paulo & sons", "at": NOW}
+    body = urlencode({"token": "s3cret", "jsonData": json.dumps(document)}).encode()
+    found = read(body, FORM, NOW)
+    assert found.signal is not None
+    assert (found.signal.kind, found.session, found.signal.at) == (Kind.DISCONNECTED, "São Paulo & sons", NOW)
+    assert stated_time(body, FORM.dialect) == NOW
+
+
+def test_a_body_that_is_json_all_the_same_is_read_as_that() -> None:
+    assert kind({"type": "LoggedOut", "instanceName": "sales"}, FORM) is Kind.DISCONNECTED
+
+
+@pytest.mark.parametrize("body", [b"", b"token=s3cret", b"jsonData=", b"jsonData=%7B", b"jsondata=%7B%7D", b"&&=&"])
+def test_a_form_without_an_event_is_not_json(body: bytes) -> None:
+    assert read(body, FORM, NOW) == Reading(Verdict.NOT_JSON)
+
+
+def test_a_form_is_read_only_where_the_dialect_says_so() -> None:
+    assert read(b"jsonData=%7B%22event%22%3A%22closesession%22%7D", RULES, NOW).verdict is Verdict.NOT_JSON
+
+
+def test_a_long_form_is_to_be_read_in_steps() -> None:
+    body = b"jsonData=" + b"%20" * FORM_AT_ONCE + b"%7B%7D"
+    assert read(body, FORM, NOW).verdict is Verdict.BATCH
+    assert stated_time(body, FORM.dialect) is None
+
+
+def test_a_form_may_hold_several_events() -> None:
+    body = urlencode({"jsonData": '[{"type":"LoggedOut","instanceName":"sales"}]'}).encode()
+    assert read(body, FORM, NOW).verdict is Verdict.BATCH

@@ -207,8 +207,6 @@ def _meanings(events: Sequence[EventReport], ways: Mapping[str, Any]) -> Iterato
         yield note("webhooks.no-session", count=verdicts[Verdict.NO_SESSION])
     if verdicts[Verdict.NOT_JSON]:
         yield warning("webhooks.not-json", count=verdicts[Verdict.NOT_JSON])
-    if verdicts[Verdict.BATCH]:
-        yield warning("webhooks.batch", count=verdicts[Verdict.BATCH])
 
 
 def _clock(report: SelfReport) -> Iterator[Finding]:

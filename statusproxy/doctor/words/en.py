@@ -513,10 +513,6 @@ WORDS: Final[Words] = {
             "wppconnect-server: `webhook` of start-session)"
         ),
     ),
-    "webhooks.batch": (
-        "{count} webhooks had several events in one body (an array, or one on each line), which are not read",
-        "have the relay send one event in each request; these webhooks are forwarded all the same",
-    ),
     "webhooks.no-session": ("{count} events named no session; they are ignored", None),
     "webhooks.not-json": (
         "{count} webhooks were not JSON",

@@ -520,10 +520,6 @@ WORDS: Final[Words] = {
             "wppconnect-server: `webhook` de start-session)"
         ),
     ),
-    "webhooks.batch": (
-        "{count} webhooks traziam vários eventos em um só corpo (um array, ou um por linha), que não são lidos",
-        "faça o intermediário enviar um evento por requisição; todos são encaminhados mesmo assim",
-    ),
     "webhooks.no-session": ("{count} eventos não citaram sessão; são ignorados", None),
     "webhooks.not-json": (
         "{count} webhooks não eram JSON",

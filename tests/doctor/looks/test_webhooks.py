@@ -170,14 +170,6 @@ async def test_states_that_nobody_can_be_told_of_are_a_warning_with_the_way_out(
         assert "forward_to: http://127.0.0.1:3000/v1/webhooks/receive" in fix
 
 
-async def test_several_events_in_one_body_are_a_warning() -> None:
-    events = [
-        {"event": "onmessage", "verdict": "applied", "count": 1},
-        {"event": "", "verdict": "batch", "count": 2},
-    ]
-    assert await levels(events=events) == {"seen": "ok", "batch": "warning"}
-
-
 async def test_a_path_with_the_session_that_leads_to_the_gateway_is_no_way_to_the_hub() -> None:
     own = SITE.gateway + "/v1/webhooks/receive"
     webhooks_lines = f'webhooks: [{{path: "/in/{{session}}", forward_to: "{own}"}}]'

@@ -438,14 +438,34 @@ async def test_a_real_start_ends_the_correction_through_the_path(origin: Origin,
     assert words == [["pixel"], ["pixel"], [], []]
 
 
-@pytest.mark.parametrize("body", [b'[{"event":"status-find","session":"sales","status":"inChat"}]',
-                                  b'{"event":"x"}\n{"event":"y"}\n'])  # fmt: skip
-async def test_several_events_in_one_body_are_forwarded_counted_and_logged(
-    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture, body: bytes
+def three(words: str = "browserClose") -> list[bytes]:
+    """Events that say that three sessions are lost."""
+    return [event(name, status=words) for name in ("sales", "support", "billing")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b",".join(three()) + b"]",
+        b"\n".join(three()),
+        b'{"sent":"now","events":[' + b",".join(three()) + b"]}",
+    ],
+    ids=["array", "lines", "wrapper"],
+)
+async def test_several_events_in_one_body_pass_untouched_and_all_count(
+    origin: Origin, proxy: Running, body: bytes
 ) -> None:
     assert (await post(proxy, body)).status == 200
     assert origin.requests[0].body == body
-    assert "webhook passed untouched: batch" in caplog.messages
+    assert lost(proxy) == ["sales", "support", "billing"]
+
+
+async def test_no_event_of_a_body_is_lost_when_its_sender_leaves(origin: Origin, proxy: Running) -> None:
+    names = [f"s{number:03d}" for number in range(300)]
+    client = await proxy.connect()
+    await client.send(get(PATH, method="POST", body=b"[" + b",".join(map(event, names)) + b"]"))
+    await client.close()
+    await until(lambda: lost(proxy) == names)
 
 
 # The hub

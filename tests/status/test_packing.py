@@ -1,0 +1,268 @@
+"""Bodies of several events, and forms: each event in its order, in short steps, and no more than is bounded."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status import pieces
+from statusproxy.status.dialect import Dialect
+from statusproxy.status.fields import Array
+from statusproxy.status.packing import (
+    FORM_AT_ONCE,
+    LONGEST_FIELD,
+    MOST_EVENTS,
+    MOST_FIELDS,
+    WRAPPERS,
+    Broken,
+    Document,
+    Item,
+    Unread,
+    contents,
+    form_value,
+    holds_several,
+    is_lines,
+    unpack,
+)
+
+JSON = Dialect()
+FORM = Dialect(body_member="jsonData")
+
+
+def items(body: bytes, dialect: Dialect = JSON) -> list[Item]:
+    return [item for item in unpack(body, dialect) if item is not None]
+
+
+def numbered(numbers: Iterable[int]) -> list[dict[str, Any]]:
+    return [{"event": "x", "n": number} for number in numbers]
+
+
+def read(found: list[Item]) -> list[object]:
+    return [item.value["n"] for item in found if isinstance(item, Document) and type(item.value) is dict]
+
+
+# One event
+
+
+@pytest.mark.parametrize("text", ['{"event":"x","events":[{"event":"y"}]}', '{"n":1}', "[]", "[1]", "[{}]", "7"])
+def test_what_is_not_several_events_is_one_document(text: str) -> None:
+    (item,) = items(text.encode())
+    assert isinstance(item, Document)
+
+
+def test_an_arrays_elements_but_the_first_are_left_out_as_in_any_webhook() -> None:
+    (item,) = items(b'{"event":"x","list":[1,2,3]}')
+    assert isinstance(item, Document)
+    assert isinstance(item.value, dict)
+    assert isinstance(item.value["list"], Array)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"a\nb", b'{"event":\n"x"'])
+def test_what_is_not_json_is_broken(body: bytes) -> None:
+    assert items(body) == [Broken()]
+
+
+# Several
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("space", ["", " \n"])
+def test_an_array_of_events_is_read_in_its_order(mark: bytes, space: str) -> None:
+    body = mark + (space + json.dumps(numbered(range(5)), indent=1 if space else None)).encode()
+    assert read(items(body)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\n\n  \n"])
+def test_one_event_a_line_is_read_in_its_order(newline: str) -> None:
+    body = newline.join(map(json.dumps, numbered(range(5)))).encode()
+    assert is_lines(body)
+    assert read(items(body)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("member", WRAPPERS)
+def test_events_may_stand_in_a_member(member: str) -> None:
+    body = json.dumps({"sent": [1, 2], "meta": {"events": [3]}, member: numbered(range(3))}).encode()
+    assert read(items(body)) == [0, 1, 2]
+
+
+def test_events_in_several_members_are_read_in_the_order_of_the_body() -> None:
+    body = json.dumps({"items": numbered([1, 2]), "data": [{"no": "event"}], "events": numbered([3])}).encode()
+    assert read(items(body)) == [1, 2, 3]
+
+
+def test_where_the_event_stands_elsewhere_it_is_looked_for_there() -> None:
+    dialect = Dialect(event=(("type",),))
+    assert read(items(b'{"event":"sent","events":[{"type":"x","n":1},{"type":"x","n":2}]}', dialect)) == [1, 2]
+    assert len(items(b'{"type":"sent","events":[{"type":"x","n":1},{"type":"x","n":2}]}', dialect)) == 1
+
+
+def test_a_broken_line_costs_no_other() -> None:
+    body = b'{"event":"x","n":1}\n{"event":\n{"event":"x","n":2}'
+    assert items(body)[1] == Broken()
+    assert read(items(body)) == [1, 2]
+
+
+@pytest.mark.parametrize("odd", [b'{"event":"x","n":"\\ud800"}', b'{"event":"x","n":"\xff"}'])
+def test_what_javascript_reads_is_read(odd: bytes) -> None:
+    assert len(read(items(b'[{"event":"x","n":0},' + odd + b',{"event":"x","n":2}]'))) == 3
+    assert len(read(items(b'{"event":"x","n":0}\n' + odd + b"\n"))) == 2
+
+
+def test_what_is_nested_deep_beside_the_events_costs_none_of_them() -> None:
+    deep = b'{"a":' * 400 + b"1" + b"}" * 400
+    assert read(
+        items(b'{"deep":' + deep + b',"events":[{"event":"x","n":1,"a":' + deep + b'},{"event":"x","n":2}]}')
+    ) == [
+        1,
+        2,
+    ]
+
+
+def test_an_event_in_an_event_is_not_unpacked() -> None:
+    (item,) = items(b'[{"event":"x","n":1,"events":[{"event":"y"}]}]')
+    assert isinstance(item, Document)
+
+
+@given(st.lists(st.dictionaries(st.text(), st.none() | st.booleans() | st.text() | st.lists(st.integers()))))
+def test_every_element_is_read_whatever_it_holds(elements: list[dict[str, Any]]) -> None:
+    documents = numbered([0]) + [{**element, "n": number} for number, element in enumerate(elements, 1)]
+    wanted = list(range(len(documents)))
+    assert read(items(json.dumps(documents).encode())) == wanted
+    assert read(items(json.dumps({"batch": documents}, ensure_ascii=False).encode())) == wanted
+    if elements:
+        assert read(items("\n".join(map(json.dumps, documents)).encode())) == wanted
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("more", [1, 12_345])
+def test_what_is_too_many_is_counted(more: int) -> None:
+    documents = list(map(json.dumps, numbered(range(MOST_EVENTS + more))))
+    for body in ("[" + ",".join(documents) + "]", "\n".join(documents)):
+        found = items(body.encode())
+        assert read(found) == list(range(MOST_EVENTS))
+        assert sum(item.count for item in found if item == Unread("too-many", getattr(item, "count", 0))) == more
+
+
+def test_several_members_share_the_room() -> None:
+    body = json.dumps({"events": numbered(range(MOST_EVENTS)), "items": numbered(range(3))}).encode()
+    assert items(body)[-1] == Unread("too-many", 3)
+
+
+def test_an_array_that_cannot_be_taken_apart_is_too_large() -> None:
+    large = "x" * (pieces.LARGEST + 1)
+    assert items(json.dumps([*numbered([1]), {"event": large}]).encode()) == [Unread("too-large")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b",".join([b'{"event":"x"}'] * 200_000) + b"]",
+        b"\n".join([b'{"event":"x"}'] * 200_000),
+        b'{"event":"x"}' + b"\n7" * 200_000,
+    ],
+)
+def test_much_work_is_cut_into_steps(body: bytes) -> None:
+    steps = sum(not isinstance(item, Document) for item in unpack(body, JSON))
+    assert steps > 10
+
+
+# Forms
+
+
+@pytest.mark.parametrize("encoded", [quote, quote_plus, lambda text: quote(text, safe='/{}:",')])
+def test_a_member_of_a_form_is_read(encoded: Any) -> None:
+    text = json.dumps({"event": "ação + 1 & 2 = 3", "n": "100%"}, ensure_ascii=False)
+    body = f"a=1&json%44ata={encoded(text)}&token=s3cret&jsonData=2".encode()
+    found = contents(body, "jsonData")
+    assert found is not None
+    assert json.loads(found) == {"a": "1", "token": "s3cret", **json.loads(text)}
+    assert read(items(body, FORM)) == ["100%"]
+
+
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        ('{"n": 1}', {"userID": "7", "name": "a b", "n": 1}),
+        (' { "userID": "2", "n": 1}', {"userID": "2", "name": "a b", "n": 1}),
+        ("{}", {"userID": "7", "name": "a b"}),
+        ('[{"n": 1}]', [{"n": 1}]),
+        ("5", 5),
+    ],
+)
+def test_other_members_of_a_form_are_added_to_an_object_in_which_they_are_missing(member: str, found: Any) -> None:
+    body = b"userID=7&userID=8&" + urlencode({"jsonData": member}).encode() + b"&name=a+b&long=" + b"x" * LONGEST_FIELD
+    text = contents(body, "jsonData")
+    assert text is not None
+    assert json.loads(text) == found
+
+
+def test_other_members_are_added_to_a_long_object_and_from_the_first_fields_only() -> None:
+    body = urlencode({"jsonData": json.dumps({"event": "x", "n": "y" * FORM_AT_ONCE}), "userID": "7"}).encode()
+    (item,) = items(body + b"&" + b"a=1&" * MOST_FIELDS + b"late=1", FORM)
+    assert isinstance(item, Document)
+    assert isinstance(item.value, dict)
+    assert (item.value["userID"], item.value["a"], "late" in item.value) == ("7", "1", False)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"event":"x","n":1}', b'\xef\xbb\xbf {"event":"x","n":1}', b'[{"event":"x","n":1}]']
+)
+def test_json_is_read_as_json_where_a_form_may_come(body: bytes) -> None:
+    assert contents(body, "jsonData") is body
+    assert read(items(body, FORM)) == [1]
+
+
+def test_without_a_member_every_body_is_as_it_is() -> None:
+    assert contents(b"jsonData=%7B%7D", None) == b"jsonData=%7B%7D"
+
+
+def test_a_form_without_the_member_is_empty() -> None:
+    assert contents(b"token=s3cret", "jsonData") == b""
+    assert items(b"token=s3cret", FORM) == [Broken()]
+
+
+def test_the_member_is_looked_for_in_the_first_fields_only() -> None:
+    assert form_value(b"a=1&" * (MOST_FIELDS - 1) + b"m=2", "m") == b"2"
+    assert form_value(b"a=1&" * MOST_FIELDS + b"m=2", "m") is None
+
+
+@pytest.mark.parametrize("body", [b"", b"m", b"&", b"=m", b"mm=1", b"x=m=1"])
+def test_a_member_that_is_not_there_is_not_found(body: bytes) -> None:
+    assert form_value(body, "m") is None
+
+
+def test_a_long_form_is_decoded_in_steps_that_divide_no_escape() -> None:
+    text = json.dumps([{"event": "x", "n": "é%" * FORM_AT_ONCE}], ensure_ascii=False)
+    for shift in range(4):
+        body = urlencode({"jsonData": " " * shift + text}).encode()
+        assert contents(body, "jsonData") is None
+        assert read(items(body, FORM)) == ["é%" * FORM_AT_ONCE]
+        assert list(unpack(body, FORM)).count(None) > 10
+
+
+def test_a_long_form_of_nothing_but_percent_signs_is_broken() -> None:
+    assert items(b"jsonData=" + b"%" * 200_000, FORM) == [Broken()]
+
+
+# Names
+
+
+def test_which_documents_are_several() -> None:
+    names = JSON.event
+    assert holds_several([{"event": "x"}], names)
+    assert holds_several({"events": [{"event": "x"}]}, names)
+    assert not holds_several({"event": "y", "events": [{"event": "x"}]}, names)
+    assert not holds_several({"events": {"event": "x"}}, names)
+    assert not holds_several([[{"event": "x"}]], names)
+    assert not holds_several(None, names)
+
+
+@pytest.mark.parametrize("body", [b'{"event":"x"}\n', b"a\nb", b'"x"\n"y"', b"", b"\n"])
+def test_what_is_no_json_a_line(body: bytes) -> None:
+    assert not is_lines(body)

@@ -1,0 +1,81 @@
+"""A clock that was set back is noticed by its ticking; what is only late is not taken for that."""
+
+import random
+
+import pytest
+
+from statusproxy.status.set_back import EVEN, FORGOTTEN, TICKING, TICKS, SetBack
+
+HOUR = 3600.0
+TOLERATED = 900.0
+
+
+def fed(one: SetBack, *lags: float, usual: float = 10.0, every: float = 10.0, start: float = 50_000.0) -> list[bool]:
+    """Events that come in at these intervals with these lags."""
+    arrivals = [start + number * every for number in range(len(lags))]
+    return [one.take(lag, usual, TOLERATED, now - lag, now) for lag, now in zip(lags, arrivals, strict=True)]
+
+
+def test_a_clock_that_goes_on_an_hour_behind_was_set_back() -> None:
+    one = SetBack()
+    assert fed(one, *[HOUR + 10] * TICKS) == [False] * (TICKS - 1) + [True]
+    assert (one.before, one.now) == (10.0, HOUR + 10)
+
+
+@pytest.mark.parametrize("fewer", range(TICKS))
+def test_fewer_ticks_show_nothing(fewer: int) -> None:
+    assert not any(fed(SetBack(), *[HOUR + 10] * fewer))
+
+
+def test_ticks_in_too_short_a_time_show_nothing() -> None:
+    assert not any(fed(SetBack(), *[HOUR] * TICKS, every=TICKING / TICKS))
+
+
+def test_what_is_sent_again_within_the_tolerance_shows_nothing() -> None:
+    assert not any(fed(SetBack(), *[TOLERATED + 10] * 20))
+
+
+def test_one_event_that_comes_again_and_again_does_not_tick() -> None:
+    one = SetBack()
+    assert not any(one.take(HOUR, 0.0, TOLERATED, 1000.0, 1000.0 + HOUR) for _ in range(20))
+
+
+def test_a_clock_that_still_shows_the_time_as_before_was_not_set() -> None:
+    one = SetBack()
+    lags = [HOUR + 10] * (TICKS - 1) + [10.0 + EVEN] + [HOUR + 10] * (TICKS - 1)
+    assert not any(fed(one, *lags))
+
+
+def test_events_that_are_sent_again_meanwhile_do_not_hide_it() -> None:
+    lags = [HOUR, HOUR + 300, 310.0, HOUR, HOUR + 40, HOUR, 200.0, HOUR, HOUR]
+    assert fed(SetBack(), *lags, usual=0.0)[-1]
+
+
+def test_a_first_event_that_was_late_does_not_hide_it() -> None:
+    assert fed(SetBack(), HOUR + 300, *[HOUR] * TICKS)[-1]
+
+
+def test_what_stopped_ticking_is_forgotten() -> None:
+    one = SetBack()
+    fed(one, *[HOUR] * (TICKS - 1))
+    assert not any(fed(one, *[HOUR + 1.5] * (TICKS - 1), start=50_000.0 + FORGOTTEN + 100))
+
+
+def test_old_events_in_any_order_do_not_tick() -> None:
+    for seed in range(50):
+        chance = random.Random(seed)
+        one, least = SetBack(), 0.0
+        for number in range(500):
+            lag = number - chance.uniform(-86_400, 0)
+            least = min(least, lag)
+            assert not one.take(lag, least, TOLERATED, number - lag, float(number))
+
+
+def test_what_was_dated_before_is_told_by_how_far_it_is_behind() -> None:
+    one = SetBack()
+    assert not one.is_of_before(10.0, TOLERATED, 0.0)
+    fed(one, *[HOUR + 10] * TICKS)
+    now = 50_000.0 + 10 * TICKS
+    lags = (9.0, 10.0, 600.0, HOUR + 10 - TOLERATED, HOUR + 10)
+    assert [one.is_of_before(lag, TOLERATED, now) for lag in lags] == [False, True, True, False, False]
+    assert not one.is_of_before(600.0, TOLERATED, now + TOLERATED)
