@@ -55,14 +55,17 @@ class Does(StrEnum):
     CLOSE = "close"
 
 
+Answer = Callable[[Sequence[Seen]], Any]
+"""An answer's document, of all sessions or of the one that was asked for."""
+
+
 @dataclass(frozen=True)
 class Route:
     """A request that the gateway answers. The session stands in the path, in the header or in the body."""
 
     method: str
     path: str
-    answer: Callable[[Sequence[Seen]], Any]
-    """The answer's document, of all sessions or of the one that was asked for."""
+    answer: Answer
     does: Does = Does.SHOW
     body: str | None = None
     """The member of the request's body that names the session."""

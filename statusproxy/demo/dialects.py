@@ -5,10 +5,10 @@ The shapes are those of the gateways' public sources; ids, numbers and tokens ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from statusproxy.demo.dialect import Dialect, Does, Events, Occasion, Route, State, Watched
+from statusproxy.demo.dialect import Answer, Dialect, Does, Events, Occasion, Route, Seen, State, Watched
 from statusproxy.demo.events import iso_time
 
 DEFAULT: Final = "gateway-wrapper"
@@ -48,19 +48,19 @@ def known() -> tuple[str, ...]:
     return tuple(sorted((DEFAULT, *DIALECTS)))
 
 
-def _one(make: Any) -> Any:
+def _one(make: Callable[[Seen], Any]) -> Answer:
     """An answer about the one session that was asked for."""
     return lambda seen: make(seen[0])
 
 
-def _each(make: Any) -> Any:
+def _each(make: Callable[[Seen], Any]) -> Answer:
     """A list of all sessions."""
     return lambda seen: [make(one) for one in seen]
 
 
-def _says(*documents: Any) -> Any:
+def _says(document: Any) -> Answer:
     """The same answer for whoever asks."""
-    return lambda _: documents[0]
+    return lambda _: document
 
 
 # ---- wppconnect-server ----
@@ -154,7 +154,9 @@ def _updates(*states: tuple[str, int]) -> Events:
     ]
 
 
-def _evolution_api(name: str, title: str, entry: Any, word: str, label: str, *, sends_again: bool) -> Dialect:
+def _evolution_api(
+    name: str, title: str, entry: Callable[[Seen], Any], word: str, label: str, *, sends_again: bool
+) -> Dialect:
     return Dialect(
         name=name,
         title=title,
@@ -232,10 +234,8 @@ _WHATSMEOW: Final = {
 
 
 def _wuzapi(*types: str) -> Events:
-    return lambda occasion: [
-        {"type": kind, "event": {}, "userID": occasion.session.id, "instanceName": occasion.session.name}
-        for kind in types
-    ]
+    # Which session it is stands in the form, beside this.
+    return lambda _: [{"type": kind, "event": {}} for kind in types]
 
 
 _WUZAPI: Final = Dialect(

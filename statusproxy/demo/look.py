@@ -58,10 +58,7 @@ def document_of(body: bytes) -> Any:
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except ValueError:
-        document = None
+    document = document_of(body)
     if not isinstance(document, dict):
         raise UnreadableError(f"expected a JSON object, got {body[:80]!r}")
     return document

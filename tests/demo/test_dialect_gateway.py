@@ -56,7 +56,9 @@ async def test_a_dead_browser_is_told_once_and_the_answer_stays_stale(client: ai
 async def test_a_session_is_chosen_by_the_header_where_the_path_names_none(client: aiohttp.ClientSession) -> None:
     async with standing_in("wuzapi") as (gateway, posted):
         await gateway.lose("sales")
-        assert json.loads(posted[0][1]["jsonData"])["type"] == "LoggedOut"
+        form = posted[0][1]
+        assert json.loads(form["jsonData"]) == {"type": "LoggedOut", "event": {}}
+        assert (form["userID"], form["instanceName"], form["token"]) == ("1", "sales", "token-of-sales")
         url = f"{gateway.base_url}/session/qr"
         _, answer = await ask(client, "GET", url, token="token-of-sales")
         assert answer["data"]["QRCode"] == gateway.seen("sales").code
