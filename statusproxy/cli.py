@@ -1,4 +1,4 @@
-"""The command line: run · check · try · doctor · demo · sessions · history · release · forget · state · backup."""
+"""The command line: run, check, init, try, learn, doctor, demo, sessions, history, release, forget, state, backup."""
 
 import asyncio
 import contextlib
@@ -368,6 +368,103 @@ def doctor(
         raise click.UsageError(visible(str(error))) from None
     _show(report)
     sys.exit(code)
+
+
+@main.command()
+@click.option("--gateway", metavar="URL", required=True, help="The gateway to ask.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the gateway's secret; it is sent to the gateway alone, and written nowhere.",
+)
+@click.option("--preset", metavar="NAME", help="The preset to take, where the gateway does not tell its kind.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The file to write; one that is there is never overwritten.",
+)
+def init(gateway: str, secret_file: Path | None, preset: str | None, output: Path) -> None:
+    """Ask a gateway which kind it is, and write a config.yaml for it.
+
+    Asks for a few lists with harmless GETs, and chooses the preset by the answers' shape.
+    """
+    from statusproxy.detection.command import InitError
+    from statusproxy.detection.command import init as write_configuration
+
+    try:
+        told = asyncio.run(write_configuration(gateway, output, secret_file=secret_file, preset=preset))
+    except InitError as error:
+        for line in str(error).split("\n"):
+            click.echo(visible(line), err=True)
+        sys.exit(_EXIT_FAILURE)
+    for line in told.split("\n"):
+        click.echo(visible(line))
+
+
+@main.command()
+@click.option("--minutes", type=click.IntRange(1, 24 * 60), default=60, show_default=True, help="How long to learn.")
+@click.option("--show", is_flag=True, help="Print the draft by what was learned so far.")
+@click.option("--stop", is_flag=True, help="End learning, and have the proxy forget what it learned.")
+@click.option(
+    "--from",
+    "captures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Learn from captured events instead: JSON, one JSON document a line, or form bodies. Repeatable.",
+)
+@click.option("--path", metavar="PATH", help="With --from: the path of the webhook's URL.")
+@click.option(
+    "--list",
+    "lists",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A captured answer with the list of sessions, or with one. Repeatable, each with its --route.",
+)
+@click.option("--route", "routes", multiple=True, metavar="PATH", help="The route of --list; {session} for an id.")
+@_config_option
+@_admin_option
+def learn(
+    minutes: int,
+    show: bool,
+    stop: bool,
+    captures: tuple[Path, ...],
+    path: str | None,
+    lists: tuple[Path, ...],
+    routes: tuple[str, ...],
+    config: Path | None,
+    admin: str | None,
+) -> None:
+    """Draft a preset for a gateway that has none.
+
+    Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
+    --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
+    """
+    if captures or lists:
+        from statusproxy.learning.captures import CaptureError, draft_from
+
+        if show or stop:
+            raise click.UsageError("--show and --stop ask a running proxy; leave out --from and --list")
+        try:
+            click.echo(draft_from(captures, path, lists, routes), nl=False)
+        except (CaptureError, OSError) as error:
+            raise click.UsageError(visible(str(error))) from None
+        return
+    if show and stop:
+        raise click.UsageError("--show and --stop cannot be given together; show the draft first")
+    method, target = (
+        ("GET", "/learn") if show else ("DELETE", "/learn") if stop else ("POST", f"/learn?minutes={minutes}")
+    )
+    answer = _typed(_ask(config, admin, method, target), messages.Learned)
+    if show:
+        click.echo(answer.draft or "", nl=False)
+    from statusproxy.admin.table import learned_text
+
+    click.echo(learned_text(answer, begun=method == "POST"), err=show)
 
 
 def _ask(config: Path | None, admin: str | None, method: str, path: str, session: str | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -114,6 +115,13 @@ webhooks:
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
+def test_settings_that_need_a_package_which_is_missing_cannot_be_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"^webhooks\[0\].jwt: a JSON Web Token needs the package pyjwt, "):
+        plan(settings("webhooks: [{path: /a, jwt: {secret: abc}}]"))
+    assert plan(settings()).settings.webhooks
+
+
 def test_who_is_believed_is_as_configured() -> None:
     senders = target(
         site(
@@ -123,6 +131,8 @@ webhooks:
     from: [10.1.0.0/16]
     secret: {header: X-Webhook-Secret, value: abc}
     hmac: {header: X-Signature, secret: def, algorithm: sha512, prefix: "sha512=", encoding: base64}
+    jwt: {secret: "0123456789abcdef0123456789abcdef"}
+    token: {field: data.apikey, value: ghi}
 """
         ),
         b"/a",
@@ -133,8 +143,12 @@ webhooks:
     assert senders.hmac is not None
     assert (senders.hmac.header, senders.hmac.prefix) == (b"x-signature", b"sha512=")
     assert (senders.hmac.algorithm, senders.hmac.encoding) == ("sha512", "base64")
+    assert senders.jwt is not None
+    assert (senders.jwt.header, len(senders.jwt.secret)) == (b"authorization", 32)
+    assert senders.token is not None
+    assert (senders.token.path, senders.token.value) == (("data", "apikey"), b"ghi")
     plain = target(site(), b"/v1/webhooks/receive").senders
-    assert (plain.secret, plain.hmac) == (None, None)
+    assert (plain.secret, plain.hmac, plain.jwt, plain.token) == (None, None, None, None)
     assert plain.from_
 
 

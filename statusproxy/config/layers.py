@@ -193,6 +193,12 @@ def _named(spot: Spot) -> str | Path:
 
 
 @cache
+def built_in(name: str) -> Layer:
+    """The tree of a preset that comes with the program: read once, for it changes with the program only."""
+    resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
+    return read_text(resource.read_text("utf-8"), f"preset {name}", None)
+
+
 def read_preset(name: str) -> Entries:
     """The blocks of a preset that comes with the program."""
     spot = Spot(Scalar(name), "preset", Mark("--preset"))
@@ -230,8 +236,7 @@ class _Reader:
 
     def _tree(self, named: str | Path, spot: Spot) -> Layer:
         if isinstance(named, str):
-            resource = importlib.resources.files("statusproxy") / "presets" / f"{named}.yaml"
-            return read_text(resource.read_text("utf-8"), f"preset {named}", None)
+            return built_in(named)
         try:
             named.stat()
         except (OSError, ValueError) as error:

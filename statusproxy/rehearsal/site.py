@@ -35,10 +35,11 @@ class Site:
         return _first(self.webhook_routes)
 
     def answer(self, path: str | None) -> Match[ChannelRule]:
-        """The corrected route of a path; without a path the first that is a list."""
+        """The corrected route of a path; without a path the first that is a list, or may be one."""
         if path is not None:
             return self.channels.match(_METHOD, _target(path))
-        return _first([one for one in self.channel_routes if SESSION not in one.path and not one.entry.one])
+        lists = [one for one in self.channel_routes if SESSION not in one.path]
+        return _first(sorted(lists, key=lambda one: one.entry.one))
 
 
 def _first(routes: Sequence[Route[Entry]]) -> Match[Entry]:

@@ -48,7 +48,8 @@ _OTHER_TRAFFIC: Final = frozenset({
     "group", "groups", "label", "labels", "reaction", "reactions", "call", "calls", "typing", "receipt", "poll",
     "story", "history", "newsletter", "blocklist", "profile", "picture", "media", "onmessage", "onanymessage",
     "onselfmessage", "onreactionmessage", "onrevokedmessage", "onpollresponse", "onpresencechanged", "onupdatelabel",
-    "onparticipantschanged", "onack", "onreaction", "incomingcall", "mensagem", "mensagens", "contato", "contatos", "grupo", "grupos",
+    "onparticipantschanged", "onack", "onreaction", "incomingcall", "mensagem", "mensagens", "contato",
+    "contatos", "grupo", "grupos",
 })  # fmt: skip
 """Words in names of events that are about something else than the session's connection."""
 

@@ -16,6 +16,14 @@ channels:
 """
 
 
+def test_a_short_secret_of_a_json_web_token_is_named_and_not_repeated() -> None:
+    text = "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /a}, {path: /b, jwt: {secret: %s}}]"
+    (warning,) = warnings(loads(text % "hush"))
+    assert warning.startswith("webhooks[1].jwt.secret: shorter than the 32 bytes that RFC 7518")
+    assert "hush" not in warning
+    assert warnings(loads(text % ("x" * 32))) == []
+
+
 def test_two_routes_that_may_draw_on_two_sources_are_named() -> None:
     (warning,) = warnings(loads(TWO))
     assert "/api/{session}/status-session and /api/{session}/check-connection-session" in warning

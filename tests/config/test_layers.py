@@ -130,10 +130,10 @@ def test_a_preset_that_is_read_once_stays_as_it_was_whatever_lies_over_it() -> N
     reconnect: {qr: GET /qr/{session}}
     """
     layers.with_preset(layers.read_text(written, "c.yaml", {}))
-    kept = layers.read_preset(layers.DEFAULT_PRESET)
-    assert kept is layers.read_preset(layers.DEFAULT_PRESET)
-    layers.read_preset.cache_clear()
-    assert kept == layers.read_preset(layers.DEFAULT_PRESET)
+    kept = layers.built_in(layers.DEFAULT_PRESET)
+    assert kept is layers.built_in(layers.DEFAULT_PRESET)
+    layers.built_in.cache_clear()
+    assert kept == layers.built_in(layers.DEFAULT_PRESET)
 
 
 # Presets in files

@@ -26,6 +26,8 @@ webhooks:
     forward_to: https://hub.example/hook?key=hidden-1
     secret: {header: X-Webhook-Secret, value: hidden-2}
     hmac: {header: X-Signature, secret: hidden-3, prefix: "sha256="}
+    jwt: {secret: hidden-6}
+    token: {field: apikey, value: hidden-7}
 state: {url: "redis://user:hidden-4@cache.example:6379/0"}
 admin: {listen: "0.0.0.0:8091", token: hidden-5}
 """

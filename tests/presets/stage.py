@@ -18,6 +18,9 @@ from tests.proxy.harness import Running, running
 NOON: Final = 1_768_478_400.0
 """2026-01-15 12:00:00 UTC."""
 
+PRIVATE: Final = ("example-secret", "55119", "3EB0", "Example", "2@")
+"""What of the made-up traffic nobody may print: secrets, numbers, ids of messages, names, codes."""
+
 
 class Clock:
     """Epoch seconds that the test moves."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.presets.stage import Caller, Clock, proxied, serving
+from tests.presets.stage import PRIVATE, Caller, Clock, proxied, serving
 from tests.presets.wppconnect_server import Session, WppconnectServer
 from tests.rehearsal.golden import goldens, played, promised
 
@@ -20,6 +20,8 @@ TOKEN = "pixel:$2b$10$example"
 @pytest.mark.parametrize("file", goldens(Path(__file__).parent / PRESET), ids=lambda file: file.stem)
 def test_what_try_makes_of_its_traffic(file: Path) -> None:
     assert played(file) == promised(file)
+    _, told = promised(file).split("\n", 1)
+    assert not any(private in told for private in PRIVATE)
 
 
 async def words(hub: Caller, name: str = "pixel") -> tuple[str, bool]:

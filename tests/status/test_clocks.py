@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.status import set_back
 from statusproxy.status.clocks import (
     ENOUGH,
     LATE,
@@ -217,3 +218,68 @@ def test_after_the_systems_clock_was_moved_all_is_learned_anew() -> None:
     clocks.begin_anew()
     assert least(clocks, NOW, NOW + 500.0) == 500.0
     assert clocks.observe("support", "/in", NOW, NOW + 300.0).judged.lag == 300.0
+
+
+# A clock of its own
+
+
+OWN = sender_of("/in", "10.0.0.8", own=True)
+
+
+def test_a_clock_of_its_own_has_a_name_of_its_own() -> None:
+    assert OWN == "/in 10.0.0.8 (own)"
+
+
+def ticked(clocks: Clocks, behind: float, start: float, times: int, session: str = "sales") -> float:
+    """A live sender is heard so many times, ten seconds apart; gives the time after it."""
+    for number in range(times):
+        now = start + 10.0 * number
+        clocks.observe(session, OWN, now - behind, now)
+    return start + 10.0 * times
+
+
+def test_after_its_clock_was_set_back_a_senders_events_count_as_on_time() -> None:
+    clocks = Clocks()
+    now = ticked(clocks, -19_800.0, 100_000.0, 3)
+    now = ticked(clocks, -16_200.0, now, set_back.TICKS)
+    for session in ("sales", "support"):
+        stamp = clocks.observe(session, OWN, now + 16_200.0, now).judged
+        assert (stamp.clock, stamp.here) == (OWN, now)
+
+
+def test_what_was_dated_before_it_was_set_back_is_as_old_as_it_is() -> None:
+    clocks = Clocks()
+    now = ticked(clocks, 10_800.0, 100_000.0, 3)
+    now = ticked(clocks, 14_400.0, now, set_back.TICKS)
+    newer = clocks.observe("sales", OWN, now - 14_400.0, now)
+    older = clocks.observe("sales", OWN, now - 300.0 - 10_800.0, now)
+    assert older.stamp == older.judged
+    assert (older.stamp.here, older.stamp.clock) == (now - 300.0, "/in 10.0.0.8 (own, before)")
+    assert later_by(older.judged, newer.stamp) == -300.0
+    again = clocks.observe("sales", OWN, now + 1.0 - 14_400.0, now + 1.0)
+    assert later_by(again.judged, newer.stamp) == 1.0
+
+
+def test_a_clock_of_its_own_that_is_set_forward_is_known_at_once() -> None:
+    clocks = Clocks()
+    now = ticked(clocks, 14_400.0, 100_000.0, 3)
+    stamp = clocks.observe("sales", OWN, now - 10_800.0, now).judged
+    assert stamp.here == now
+
+
+def test_a_shared_clock_is_not_looked_at_for_that() -> None:
+    clocks, sender = Clocks(), sender_of("/in", "10.0.0.8")
+    for number in range(20):
+        now = 100_000.0 + 10 * number
+        stamp = clocks.observe("sales", sender, now - (3600.0 if number else 0.0), now).stamp
+    assert stamp.lag == 0.0
+
+
+def test_what_is_known_of_set_backs_is_bounded_and_forgotten_with_the_rest() -> None:
+    clocks = Clocks()
+    for number in range(2 * MOST_PATHS):
+        for _ in range(2):
+            clocks.observe("sales", sender_of("/in", str(number), own=True), 0.0, float(number))
+    assert len(clocks._set_back) == MOST_PATHS
+    clocks.begin_anew()
+    assert not clocks._set_back

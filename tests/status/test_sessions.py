@@ -1,19 +1,24 @@
 """The session-state map: when an override starts, when it ends, and that order of delivery does not matter."""
 
+import json
 import math
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from statusproxy.status.clocks import sender_of
+from statusproxy.status.dialect import Dialect
 from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import EventRule, Kind, Reading, Signal, SignalRules, Verdict, read
 from statusproxy.status.transitions import SOURCES
 from tests.status.maps import (
     ALIVE,
@@ -1005,3 +1010,145 @@ def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:
     assert tell(UP, 10_901.5, 101.0) == "applied"
     assert tell(DOWN, 10_900.75, 102.0) == "late"
     assert not sessions.has_overrides
+
+
+# A sender with a clock of its own: Evolution API writes local time with a Z, and sends again what was not taken
+
+
+EVOLUTION = SignalRules(
+    (
+        EventRule(
+            event=frozenset({"connection.update"}),
+            session=(("instance",),),
+            state=(("data", "state"),),
+            disconnected=frozenset({"close"}),
+            connected=frozenset({"open"}),
+            transient=frozenset({"connecting"}),
+        ),
+    ),
+    dialect=Dialect(time=(("date_time",),), own_clock=True),
+)
+MIDNIGHT = 1_792_800_000.0
+"""2026-10-24."""
+
+ZONES = pytest.mark.parametrize("offset", [-3.0, 0.0, 5.5, 13.75], ids=lambda hours: f"UTC{hours:+}")
+
+
+class Evolution:
+    """Posts events to a map as that gateway does: `offset` is what its zone is ahead of UTC, in hours."""
+
+    def __init__(self, offset: float) -> None:
+        self.offset = offset
+        self.sessions = SessionMap()
+
+    def body(self, instance: str, state: str, moment: float) -> bytes:
+        local = datetime.fromtimestamp(moment + self.offset * 3600, UTC)
+        date_time = local.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        data = {"instance": instance, "state": state}
+        return json.dumps(
+            {"event": "connection.update", "instance": instance, "data": data, "date_time": date_time}
+        ).encode()
+
+    def deliver(self, body: bytes, arrival: float) -> str:
+        found = read(body, EVOLUTION, arrival)
+        self.sessions.judge_transient(arrival)
+        return self.sessions.hear(found, arrival, sender_of("/hook", "10.0.0.8", own=True)).verdict
+
+    def post(self, state: str, moment: float, *, late: float = 0.2, instance: str = "sales") -> str:
+        return self.deliver(self.body(instance, state, moment), moment + late)
+
+    def end(self) -> dict[str, object]:
+        """What is known, but for what tells of the deliveries."""
+        return {
+            one.session: (
+                one.verdict,
+                one.known_at,
+                one.override and (one.override.at, one.override.word),
+                one.transient and (one.transient.at, one.transient.word),
+            )
+            for one in self.sessions.records()
+        }
+
+
+def a_day(chance: random.Random) -> list[tuple[str, str, float]]:
+    """A day of two instances, some moments of it only milliseconds apart."""
+    events = []
+    for instance in ("sales", "support"):
+        moment = MIDNIGHT
+        for _ in range(15):
+            for state in chance.choice([("connecting", "open"), ("close",), ("connecting",), ("connecting", "close")]):
+                moment += chance.choice([0.015, 1.25, 40.0, 1_800.5, 3_600.0])
+                events.append((instance, state, round(moment, 3)))
+    return events
+
+
+def deliver(evolution: Evolution, deliveries: Iterable[tuple[float, tuple[str, str, float]]]) -> dict[str, object]:
+    for arrival, event in deliveries:
+        evolution.deliver(evolution.body(*event), arrival)
+    evolution.sessions.judge_transient(MIDNIGHT + 3 * 86_400)
+    return evolution.end()
+
+
+@ZONES
+@pytest.mark.parametrize("seed", range(3))
+def test_a_thousand_shuffled_and_repeated_deliveries_of_a_day_end_in_the_same_map(offset: float, seed: int) -> None:
+    chance = random.Random(seed)
+    events = a_day(chance)
+    in_order = sorted(events, key=lambda event: event[2])
+    wanted = deliver(Evolution(offset), ((event[2] + 0.2, event) for event in in_order))
+
+    sent_again = [(event[2] + chance.choice([0.1, 0.3, 20.0, 130.0, 600.0]), event) for event in events * 20]
+    assert len(sent_again) > 700
+    assert deliver(Evolution(offset), sorted(sent_again)) == wanted
+
+    at_once = chance.sample(events * 20, len(events) * 20)
+    assert deliver(Evolution(offset), ((MIDNIGHT + 86_400 + n, event) for n, event in enumerate(at_once))) == wanted
+
+
+@ZONES
+def test_a_close_that_is_sent_again_minutes_after_an_open_changes_nothing(offset: float) -> None:
+    evolution = Evolution(offset)
+    evolution.post("open", MIDNIGHT)
+    evolution.post("open", MIDNIGHT + 300.0)
+    assert evolution.post("close", MIDNIGHT + 280.0, late=420.0) == "late"
+    assert evolution.post("connecting", MIDNIGHT + 290.0, late=500.0) == "late"
+    assert not evolution.sessions.has_overrides
+    assert evolution.post("close", MIDNIGHT + 900.0) == "applied"
+    assert evolution.sessions.has_overrides
+
+
+@ZONES
+def test_a_close_counts_right_after_the_local_time_was_set_back(offset: float) -> None:
+    evolution = Evolution(offset)
+    evolution.post("open", MIDNIGHT)
+    for tick in range(5):
+        evolution.post("open", MIDNIGHT + 60.0 * tick, instance="support")
+    evolution.post("open", MIDNIGHT + 300.0)
+    evolution.offset -= 1
+    for tick in range(5):
+        evolution.post("open", MIDNIGHT + 310.0 + 10 * tick, instance="support")
+    assert evolution.post("close", MIDNIGHT + 400.0) == "applied"
+    assert evolution.post("open", MIDNIGHT + 460.0) == "applied"
+    evolution.offset += 1
+    assert evolution.post("close", MIDNIGHT + 290.0, late=200.0) == "late"
+    assert not evolution.sessions.has_overrides
+
+
+@ZONES
+def test_a_time_that_was_set_forward_drops_no_event(offset: float) -> None:
+    evolution = Evolution(offset - 1)
+    evolution.post("open", MIDNIGHT)
+    evolution.offset += 1
+    assert evolution.post("close", MIDNIGHT + 60.0) == "applied"
+    assert evolution.post("open", MIDNIGHT + 120.0) == "applied"
+    assert not evolution.sessions.has_overrides
+
+
+@ZONES
+def test_what_we_learn_ourselves_is_compared_with_such_a_time_on_our_clock(offset: float) -> None:
+    evolution = Evolution(offset)
+    evolution.post("open", MIDNIGHT)
+    evolution.post("close", MIDNIGHT + 60.0)
+    evolution.sessions.release("sales", MIDNIGHT + 100.0)
+    assert evolution.post("close", MIDNIGHT + 90.0, late=120.0) == "late"
+    assert evolution.post("close", MIDNIGHT + 110.0) == "applied"

@@ -56,6 +56,8 @@ class Event:
             elif token is not None and not token.stands_in(text):
                 registry.doubt(exchange.client, "token")
             else:
+                if registry.learning.on:
+                    registry.learning.event(text, self._target.path)
                 exchange.durable = registry.hear(
                     text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
                 )

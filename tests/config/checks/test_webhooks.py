@@ -76,6 +76,45 @@ from tests.config.refusals import GATEWAY, refused
             "5: webhooks[0].hmac.header: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header",
         ),
         (
+            "underscores_in_headers: drop\nwebhooks:\n  - {path: /b, jwt: {header: X_J, secret: s}}",
+            (
+                "4: webhooks[0].jwt.header: found a name with _; underscores_in_headers: drop removes this field, so no event "
+                "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
+            ),
+        ),
+        (
+            "webhooks:\n  - path: /a\n    secret: {header: authorization, value: v}\n    jwt: {secret: s}",
+            "5: webhooks[0].jwt: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header",
+        ),
+        (
+            "webhooks:\n  - path: /a\n    jwt: {header: X-S, secret: s}\n    hmac: {header: x-s, secret: s}",
+            "4: webhooks[0].jwt.header: found the header of hmac, which cannot hold both, so that no event is ever trusted; allowed: another header",
+        ),
+        (
+            "webhooks: [{path: /a, jwt: {secret: 'ssh-rsa AAAA hush'}}]",
+            "2: webhooks[0].jwt.secret: found a public or private key, with which no token is signed by HS256, so that no event is ever trusted; allowed: the secret that the sender signs with",
+        ),
+        (
+            "webhooks: [{path: /a, jwt: {header: X-J}}]",
+            "2: webhooks[0].jwt.secret: missing; it has no default",
+        ),
+        (
+            "webhooks: [{path: /a, token: {field: '', value: hush}}]",
+            "2: webhooks[0].token.field: found a text; allowed: the name of a field, or names joined by dots",
+        ),
+        (
+            "webhooks: [{path: /a, token: {field: 'items[0].key', value: hush}}]",
+            "2: webhooks[0].token.field: found a text; allowed: a field, or fields joined by dots, such as session.id; no path leads into an array, so that a number, [] or * never matches",
+        ),
+        (
+            "webhooks: [{path: /a, token: {field: apikey, value: '  '}}]",
+            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which no field is read as, so that no event is ever trusted; allowed: a shorter text that others cannot guess",
+        ),
+        (
+            f"webhooks: [{{path: /a, token: {{field: apikey, value: {'x' * 513}}}}}]",
+            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which no field is read as, so that no event is ever trusted; allowed: a shorter text that others cannot guess",
+        ),
+        (
             "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8090/hub}]",
             '2: webhooks[0].forward_to: found "http://127.0.0.1:8090/hub"; listen has it too, so that events would come back here; allowed: the receiver\'s address',
         ),
@@ -105,6 +144,7 @@ def test_a_mistake_in_webhooks_is_refused_with_line_key_and_fix(text: str, messa
         "webhooks: [{path: /v1/x:y}]",
         "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8091/hub}]\nadmin: {listen: null}",
         "webhooks: [{path: '/{session}'}]",
+        "webhooks: [{path: /a, token: {field: data.apikey, value: ' x '}, jwt: {secret: s}, hmac: {header: X-S, secret: s}}]",
     ],
 )
 def test_webhooks_that_can_have_an_effect_are_accepted(text: str) -> None:

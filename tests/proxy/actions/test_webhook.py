@@ -740,15 +740,16 @@ async def test_a_json_web_token_is_asked_for_where_configured(
 async def test_a_token_in_the_body_is_asked_for_where_configured(origin: Origin, tmp_path: Path, coding: str) -> None:
     asked = {"field": "data.apikey", "value": SECRET}
     async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "token": asked}]) as proxy:
-        for number, more in enumerate(
-            [{}, {"data": {"apikey": "x"}}, {"apikey": SECRET}, {"data": {"apikey": SECRET}}]
-        ):
+        given: list[dict[str, Any]] = [{}, {"data": {"apikey": "x"}}, {"apikey": SECRET}, {"data": {"apikey": SECRET}}]
+        for number, more in enumerate(given):
             body = event(f"s{number}", **more)
             sent = gzip.compress(body) if coding == "gzip" else body
             assert (await post(proxy, sent, f"Content-Encoding: {coding}")).status == 200
         assert lost(proxy) == ["s3"]
         assert doubts(proxy) == {"token": 3}
-    assert len(origin.requests) == 4
+        assert (await proxy.ask(get(PATH, method="POST"))).status == 200
+        assert doubts(proxy) == {"token": 4}, "without a body there is no token"
+    assert len(origin.requests) == 5
 
 
 async def test_a_token_beside_a_form_is_asked_for_where_configured(origin: Origin, tmp_path: Path) -> None:
@@ -889,6 +890,18 @@ def test_the_target_at_another_receiver(
 ) -> None:
     entry = WebhookTarget(SenderPolicy([]), target=target, session_at=session_at)
     assert request_target(entry, came) == went
+
+
+async def test_events_of_trusted_senders_are_learned_from_while_that_is_wanted(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[bytes, str]] = []
+    learning = proxy.server.registry.learning
+    monkeypatch.setattr(learning, "event", lambda body, path: heard.append((body, path)))
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))
+    learning.start(60.0)
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"[]"))
+    assert heard == [(b"[]", "/v1/webhooks/receive")]
 
 
 @pytest.mark.parametrize(
