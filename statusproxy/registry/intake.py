@@ -1,7 +1,7 @@
 """Takes in what webhooks say: one event at once, a body of many in slices, and every body in the order of arrival.
 
-An event without a time of its own is as new as its arrival. So while a body of many events is taken in, what comes after
-it waits for its turn. All of it goes on when the sender leaves, and `close` waits for it.
+An event without a time of its own is as new as its arrival. So while a body of many events is taken in, what comes
+after it waits for its turn. All of it goes on when the sender leaves, and `close` waits for it.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from statusproxy.clock import OwnClock
@@ -142,7 +143,7 @@ class Intake:
             except Exception:
                 log.exception("the events of a webhook could not be read")
                 self._unreadable("webhook", "internal", 1)
-            asyncio.ensure_future(self._earlier()).add_done_callback(lambda _, told=durable: told.set_result(None))
+            asyncio.ensure_future(self._earlier()).add_done_callback(partial(_tell, durable))
             self._waiting.popleft()
             self._waiting_bytes -= len(body)
 
@@ -173,3 +174,7 @@ class Intake:
         if self._tells_time(reading, sender, arrival.now):
             at = event.stated_time(self.rules, arrival.wall)
         return self._take(reading, sender, at, arrival, first=first).changes
+
+
+def _tell(durable: asyncio.Future[None], _: asyncio.Future[None]) -> None:
+    durable.set_result(None)

@@ -104,8 +104,6 @@ def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Web
     match verdict:
         case Verdict.NOT_JSON.value:
             return "the body is not JSON"
-        case Verdict.BATCH.value:
-            return "the body holds several events, which are not read"
         case Verdict.PRESENCE.value:
             return "it tells of a contact or chat, not of the session"
         case Verdict.OWN_MESSAGE.value:

@@ -21,13 +21,16 @@ from statusproxy.rehearsal.vocabulary import is_other_traffic, looks_like_loss, 
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Change
+from statusproxy.status.packing import Unread
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Signal, Verdict
 
 UNTRUSTED: Final = "untrusted"
 UNWATCHED: Final = "unwatched"
 TOO_LARGE: Final = "too-large"
-"""Verdicts beside those of the domain: the sender's proof fails, no webhook has this path, the body is not read."""
+TOO_MANY: Final = "too-many"
+"""Verdicts beside those of the domain: the sender's proof fails, no webhook has this path, the body is not read, or
+some of its events are not."""
 
 TICK: Final = 0.001
 """Seconds between two arrivals at the same time: our own clock never stands still."""
@@ -81,20 +84,28 @@ class Hearing:
         sender = senders.proof(webhook, policy, given.headers, delivery.headers, delivery.body)
         body = _as_read(delivery.body, self._site.settings.limits.tap)
         if body is None:
-            yield EventResult(
-                source=delivery.source,
-                webhook=webhook.path,
-                sender=sender,
-                arrival=moment(self.now),
-                verdict=TOO_LARGE,
-                why="the body is longer than limits.tap, even without its long strings; it is not read",
-                missed=True,
-            )
+            yield self._unread(TOO_LARGE, _BEYOND_TAP, delivery.source, webhook, sender)
             return
         elements = list(self._elements.read(body, self.now, found.session))
         for number, element in enumerate(elements, 1):
             source = delivery.source if len(elements) == 1 else f"{delivery.source}, element {number}"
-            yield self._take(element, source, webhook, sender)
+            if isinstance(element, Unread):
+                why = _UNREAD[element.why].format(count=element.count)
+                yield self._unread(element.why, why, source, webhook, sender)
+            else:
+                self.now += 0.0 if number == 1 else TICK
+                yield self._take(element, source, webhook, sender)
+
+    def _unread(self, verdict: str, why: str, source: str, webhook: Webhook, sender: str) -> EventResult:
+        return EventResult(
+            source=source,
+            webhook=webhook.path,
+            sender=sender,
+            arrival=moment(self.now),
+            verdict=verdict,
+            why=why,
+            missed=True,
+        )
 
     def _take(self, element: Element, source: str, webhook: Webhook, sender: str) -> EventResult:
         reading = element.reading
@@ -109,7 +120,7 @@ class Hearing:
             why = why_nothing(element, verdict, self._site.settings, webhook)
         else:
             before = self._sessions.get(signal.session)
-            outcome = self._sessions.hear(reading, self.now, sender_of(webhook.path, _SENDER))
+            outcome = self._sessions.hear(reading, self.now, self._clock(webhook))
             verdict = outcome.verdict
             change = _change(outcome.changes, signal.session)
             after = self._sessions.get(signal.session)
@@ -139,6 +150,10 @@ class Hearing:
             missed=_is_missed(element, verdict, says),
         )
 
+    def _clock(self, webhook: Webhook) -> str:
+        """Whose clock the events' own times are of: all count as one sender's."""
+        return sender_of(webhook.path, _SENDER, own=self._rules.dialect.own_clock)
+
     def _verdict(self, element: Element) -> str:
         """The verdict on what says nothing, as the metrics count it."""
         verdict, event = element.reading.verdict, element.reading.event
@@ -148,15 +163,19 @@ class Hearing:
 
     def _note(self, element: Element, webhook: Webhook) -> None:
         """Have the map note an event that says nothing: it tells of its sender's clock all the same."""
-        reading, sender = element.reading, sender_of(webhook.path, _SENDER)
+        reading, sender = element.reading, self._clock(webhook)
         if reading.session is not None:
             due = self._sessions.clocks.due(reading.session, sender, self.now)
             self._sessions.hear(reading, self.now, sender, element.stated if due else None)
 
 
-_SENDER: Final = "127.0.0.1"
-"""All events count as one sender's."""
+_BEYOND_TAP: Final = "the body is longer than limits.tap, even without its long strings; it is not read"
+_UNREAD: Final = {
+    TOO_LARGE: "the body is too large to be taken apart",
+    TOO_MANY: "more events than are read of one body; the last {count} are not",
+}
 
+_SENDER: Final = "127.0.0.1"
 _UNFIT: Final = frozenset({Verdict.UNMATCHED.value, Verdict.NOTHING.value})
 
 
@@ -165,7 +184,7 @@ def _is_missed(element: Element, verdict: str, says: Signal | None) -> bool:
 
     Late, repeated and already so are explained; so is what a rule knows to be no loss.
     """
-    if verdict in (Verdict.NOT_JSON, Verdict.BATCH):
+    if verdict == Verdict.NOT_JSON:
         return True
     if element.reading.verdict is Verdict.SIGNAL:
         return verdict == UNTRUSTED and says is not None and says.kind is Kind.DISCONNECTED

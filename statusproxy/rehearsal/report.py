@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from statusproxy.observe.visible import delimited, visible
-from statusproxy.rehearsal.elements import AHEAD, NONE, UNUSABLE
+from statusproxy.rehearsal.elements import AHEAD, NONE, ORDERS, UNUSABLE
 from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results
 from statusproxy.rehearsal.moments import length, shown
@@ -91,7 +91,13 @@ def _time(one: EventResult) -> str:
     when = shown(one.at)
     if abs(one.skew) >= _AT_ONCE:
         when += f", {length(one.skew)} {'ahead of' if one.skew > 0 else 'before'} its arrival"
-    return when + ("; too far to be used for more than this sender's order" if one.time == AHEAD else "")
+    return when + _ORDERING.get(one.time, "")
+
+
+_ORDERING: Final = {
+    ORDERS: "; it orders this sender's events, no more",
+    AHEAD: "; too far to be used for more than this sender's order",
+}
 
 
 _UNDATED: Final = {NONE: "none of its own", UNUSABLE: "not usable: it has no time zone, or is no time"}

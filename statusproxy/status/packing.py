@@ -51,7 +51,7 @@ class Broken(NamedTuple):
     """Something that is not JSON, where an event should be."""
 
 
-class Unread(NamedTuple):
+class Unread(msgspec.Struct, frozen=True):
     """Events that are not read: `too-many`, or `too-large` to be taken apart."""
 
     why: str

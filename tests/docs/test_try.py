@@ -39,5 +39,5 @@ def test_every_verdict_is_in_its_table() -> None:
     section = PAGE.read_text().partition("## Verdicts")[2]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     listed = {verdict for row in rows for verdict in re.findall("`([^`]+)`", row)}
-    others = {hearing.UNTRUSTED, hearing.UNWATCHED, hearing.TOO_LARGE, "applied", "late", "duplicate"}
-    assert listed == {verdict.value for verdict in Verdict if verdict is not Verdict.SIGNAL} | others
+    others = {hearing.UNTRUSTED, hearing.UNWATCHED, hearing.TOO_LARGE, hearing.TOO_MANY, "applied", "late", "duplicate"}
+    assert listed == {verdict.value for verdict in Verdict if verdict not in (Verdict.SIGNAL, Verdict.BATCH)} | others

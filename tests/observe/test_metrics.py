@@ -105,6 +105,13 @@ def test_corrections_and_their_failures_are_told() -> None:
     assert value(found, "unread_total", what="webhook", reason="too-large") == 1
 
 
+def test_events_that_were_not_read_are_counted_one_by_one() -> None:
+    metrics = Metrics()
+    metrics.unreadable("webhook", "too-many", 2_345)
+    metrics.unreadable("webhook", "too-many")
+    assert metrics.unread == {("webhook", "too-many"): 2_346}
+
+
 def test_failed_writes_are_told() -> None:
     metrics = Metrics()
     metrics.store_failed()

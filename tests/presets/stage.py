@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
-from tests.proxy.harness import Running, running
+from tests.proxy.harness import Running, running_by
 
 NOON: Final = 1_768_478_400.0
 """2026-01-15 12:00:00 UTC."""
@@ -91,7 +91,7 @@ async def proxied(
     """The proxy with a preset, its state in a file of `folder`; gives who talks to it. May be entered again."""
     state = {"url": f"sqlite:///{folder / 'state.db'}"}
     async with (
-        running(folder, gateway, clock=clock, preset=preset, **{"state": state, **settings}) as proxy,
+        running_by(clock, folder, gateway, preset=preset, **{"state": state, **settings}) as proxy,
         aiohttp.ClientSession() as client,
     ):
         yield Caller(client, proxy)

@@ -312,13 +312,17 @@ def answer(body: bytes = b"", *fields: str, status: str = "200 OK") -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def running(
-    tmp_path: Any, gateway: str, *, clock: Callable[[], float] = time.time, **settings: Any
-) -> AsyncIterator[Running]:
-    """A proxy in front of `gateway`, configured by `settings` (config.yaml's keys), on a free port, state in memory.
+async def running(tmp_path: Any, gateway: str, **settings: Any) -> AsyncIterator[Running]:
+    """A proxy in front of `gateway`, configured by `settings` (config.yaml's keys), on a free port, state in memory."""
+    async with running_by(time.time, tmp_path, gateway, **settings) as proxy:
+        yield proxy
 
-    `clock` gives epoch seconds.
-    """
+
+@contextlib.asynccontextmanager
+async def running_by(
+    clock: Callable[[], float], tmp_path: Any, gateway: str, **settings: Any
+) -> AsyncIterator[Running]:
+    """As `running`, with a clock that gives epoch seconds."""
     document = {
         "listen": "127.0.0.1:0",
         "gateway": gateway,

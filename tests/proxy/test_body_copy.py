@@ -172,6 +172,24 @@ def test_beyond_the_bound_only_the_insides_of_long_strings_are_left_out() -> Non
     assert text == json.dumps({"media": "A" * LONG_STRING, "short": short, "session": "sales"}).encode()
 
 
+@pytest.mark.parametrize("coding", [None, b"gzip"])
+def test_a_form_is_copied_whole_or_not_at_all(coding: bytes | None) -> None:
+    """Left-out insides would be taken from between any two quotes of it."""
+    form = b'jsonData=%7B%22a%22%3A1%7D&note="' + b"x" * 2 * LONG_STRING + b'"'
+    sent = form if coding is None else gzip.compress(form)
+    assert whole(fed(sent, len(form), coding=coding)) == form
+    copy = fed(sent, len(form) - 1, [100, LONG_STRING], coding)
+    assert (whole(copy), copy.failure) == (None, "too-large")
+
+
+@pytest.mark.parametrize("start", ["", "[", " ", "1", "{}\n"])
+def test_what_is_no_form_is_shortened_whatever_its_strings_hold(start: str) -> None:
+    body = f'{start}{{"a=b":"&c={"x" * 2 * LONG_STRING}"}}'.encode()
+    shortened = whole(fed(body, len(body) - 1))
+    assert shortened is not None
+    assert len(shortened) < len(body) - LONG_STRING + 1
+
+
 def test_what_comes_behind_a_body_that_was_too_large_is_ignored() -> None:
     copy = fed(json.dumps(["short"] * 1000).encode(), 1000)
     assert whole(copy) is None

@@ -21,9 +21,17 @@ class Counts:
     metrics: Metrics = field(default_factory=Metrics)
     stats: WebhookStats = field(default_factory=WebhookStats)
 
-    def hear(self, reading: Reading, verdict: str = "unchanged", *, by_address: bool = False) -> None:
+    def hear(
+        self,
+        reading: Reading,
+        verdict: str = "unchanged",
+        *,
+        by_address: bool = False,
+        first: bool = True,
+        dialect: Dialect = Dialect(),  # noqa: B008 - a frozen value
+    ) -> None:
         WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
-            "10.0.0.2", "/in", reading, Outcome(verdict), 1_000.0, 2_000.0, Dialect(), by_address
+            "10.0.0.2", "/in", reading, Outcome(verdict), 1_000.0, 2_000.0, dialect, by_address, first=first
         )
 
 
@@ -91,3 +99,23 @@ def test_an_untrusted_webhook_is_no_sign_that_webhooks_come() -> None:
     assert counts.metrics.signals == {("none", "untrusted"): 1}
     assert counts.stats.last_heard is None
     assert counts.stats.totals().untrusted == {"network": 1}
+
+
+@pytest.mark.parametrize("reading", [lost(), Reading(Verdict.UNMATCHED, "onack", None, None)])
+def test_each_event_of_a_webhook_counts_and_the_webhook_once(reading: Reading) -> None:
+    counts = Counts()
+    for number in range(3):
+        counts.hear(reading, by_address=True, first=number == 0)
+    report = counts.stats.report()
+    assert [(sender.trusted, sender.by_address) for sender in report.senders] == [(1, 1)]
+    assert [event.count for event in report.events] == [3]
+    assert report.heard == 1
+    assert sum(counts.metrics.signals.values()) == 3
+
+
+def test_a_clock_of_its_own_is_not_compared_with_ours() -> None:
+    counts = Counts()
+    for at in (2_000.0 + 19_800.0, 2_000.0 - 10_800.0):
+        counts.hear(lost(at), "applied", dialect=Dialect(own_clock=True))
+    clock = counts.stats.report().clock
+    assert (clock.timed, clock.ahead, clock.lag) == (0, 0, None)

@@ -1,9 +1,11 @@
 """The events of a body, and which rule decided."""
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.rehearsal.elements import Element, Elements, dated
 from statusproxy.status.fields import MISSING
+from statusproxy.status.packing import Unread
 from statusproxy.status.signals import Kind, Verdict
 from tests.rehearsal.sites import NOW, a_site
 
@@ -12,6 +14,7 @@ RULES = a_site().settings.signal_rules()
 
 def read(body: str, path_session: str | None = None) -> Element:
     (element,) = Elements(RULES).read(body.encode(), NOW, path_session)
+    assert isinstance(element, Element)
     return element
 
 
@@ -43,6 +46,31 @@ def test_an_event_without_session_says_what_it_would_say_with_one() -> None:
 def test_what_is_no_json_has_no_document() -> None:
     assert read("none").document is MISSING
     assert read('{"event":"lost"}').document == {"event": "lost"}
+
+
+def test_a_clock_of_its_own_orders_and_no_more() -> None:
+    rules = replace(RULES, dialect=replace(RULES.dialect, own_clock=True))
+    body = b'{"event":"lost","session":"a","timestamp":"2026-01-16T00:37:10Z"}'
+    (element,) = Elements(rules).read(body, NOW)
+    assert isinstance(element, Element)
+    assert dated(element, rules) == ("orders", NOW + 5.5 * 3600)
+
+
+def test_a_form_s_member_is_an_event() -> None:
+    rules = replace(RULES, dialect=replace(RULES.dialect, body_member="jsonData"))
+    (element,) = Elements(rules).read(b"token=example-secret&jsonData=%7B%22event%22%3A%22lost%22%7D", NOW, "a")
+    assert isinstance(element, Element)
+    assert (element.reading.event, element.rule) == ("lost", 3)
+
+
+def test_each_event_of_a_body_is_read_and_what_is_left_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statusproxy.status.packing.MOST_EVENTS", 3)
+    lost, back = '{"event":"lost","session":"a"}', '{"event":"back","session":"a"}'
+    for body in (f"[{lost},{back}]", f"{lost}\n{back}", f'{{"events":[{lost},{back}]}}'):
+        elements = list(Elements(RULES).read(body.encode(), NOW))
+        assert [one.rule for one in elements if isinstance(one, Element)] == [3, 4]
+    *_, last = Elements(RULES).read(f"[{lost},{lost},{lost},{lost},{lost}]".encode(), NOW)
+    assert last == Unread("too-many", 2)
 
 
 @pytest.mark.parametrize(

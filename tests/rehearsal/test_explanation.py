@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.rehearsal.elements import Elements
+from statusproxy.rehearsal.elements import Element, Elements
 from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_nothing
 from statusproxy.rehearsal.messages import Member
 from statusproxy.status.sessions import SessionMap
@@ -117,6 +117,7 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
     rules = settings.signal_rules()
     written = body if isinstance(body, bytes) else json.dumps(body).encode()
     (element,) = Elements(rules).read(written, NOW)
+    assert isinstance(element, Element)
     entry = SITE.webhook(path).entry
     assert entry is not None
     return why_nothing(element, (verdict or element.reading.verdict).value, settings, entry[0])
@@ -157,14 +158,14 @@ def test_a_path_that_could_name_the_session_is_asked_for() -> None:
     )
 
 
-def test_presence_and_several_events_are_told() -> None:
+def test_presence_is_told() -> None:
     assert why({}, Verdict.PRESENCE) == "it tells of a contact or chat, not of the session"
-    assert why({}, Verdict.BATCH) == "the body holds several events, which are not read"
 
 
 def test_what_a_rule_leaves_out_is_told() -> None:
     rules = a_site("").settings.signal_rules()
     (element,) = Elements(rules).read(b'{"event":"message","session":"a","raw":{"payload":{"event":"note"}}}', NOW)
+    assert isinstance(element, Element)
     entry = SITE.webhook("/events").entry
     assert entry is not None
     says = why_nothing(element, Verdict.NOTHING.value, SITE.settings, entry[0])
@@ -176,6 +177,7 @@ def test_a_rule_with_many_events_or_without_state_is_named_shortly() -> None:
     text += "  - {event: [a, b, c, d], session: [session], state: [word], disconnected: [close]}\n"
     site = a_site(text=text)
     (element,) = Elements(site.settings.signal_rules()).read(b'{"event":"d","session":"s","word":"x"}', NOW)
+    assert isinstance(element, Element)
     entry = site.webhook(None).entry
     assert entry is not None
     says = why_nothing(element, "nothing", site.settings, entry[0])
@@ -184,6 +186,7 @@ def test_a_rule_with_many_events_or_without_state_is_named_shortly() -> None:
 
 def test_the_name_that_was_found_is_no_hint() -> None:
     (element,) = Elements(RULES).read(b'{"event":"state","type":"LoggedOut"}', NOW)
+    assert isinstance(element, Element)
     assert likely_members(element) == [Member("type", "LoggedOut")]
 
 

@@ -103,6 +103,20 @@ def test_an_event_of_a_sender_that_is_not_trusted_changes_nothing() -> None:
     assert sessions.records() == []
 
 
+def test_each_event_of_a_body_comes_in_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = {"event": "back", "session": "a"}
+    results = hear([LOST, back, LOST])
+    assert [(one.source, one.arrival[17:-1] if one.arrival else "", one.change) for one in results] == [
+        ("f, element 1", "10.000", "started"),
+        ("f, element 2", "10.001", "released"),
+        ("f, element 3", "10.002", "started"),
+    ]
+    monkeypatch.setattr("statusproxy.status.packing.MOST_EVENTS", 1)
+    *_, last = hear([LOST, back, LOST])
+    assert (last.verdict, last.missed) == ("too-many", True)
+    assert last.why == "more events than are read of one body; the last 2 are not"
+
+
 def test_a_body_is_read_without_its_long_strings_and_not_at_all_beyond_the_limit() -> None:
     more = "limits: {tap: 8k}\n"
     (media,) = hear({**LOST, "media": "x" * 20_000}, more=more)

@@ -64,6 +64,10 @@ def test_an_event_is_told_as_far_as_it_was_read() -> None:
             {"time": "ahead", "at": AT, "skew": 7200.0},
             "2026-01-15 19:07:10 UTC, 2 h ahead of its arrival; too far to be used for more than this sender's order",
         ),
+        (
+            {"time": "orders", "at": AT, "skew": -7200.0},
+            "2026-01-15 19:07:10 UTC, 2 h before its arrival; it orders this sender's events, no more",
+        ),
         ({"time": "unusable"}, "not usable: it has no time zone, or is no time; its arrival counts"),
     ],
 )

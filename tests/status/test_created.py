@@ -16,6 +16,7 @@ WORDS = frozenset({"connected", "open", "working"})
     "body",
     [
         b'{"status":"CONNECTED","qrcode":null,"urlcode":"","version":"2.10.4","session":"pixel"}',  # wppconnect-server
+        b'{"status":"CONNECTED","qrcode":null,"urlcode":"","version":"2.10.4"}',  # to a request that was no JSON
         b'{"success":true,"channel":{"id":"sales","status":" connected "}}',
         b'{"instance":{"instanceName":"sales","state":"open"}}',
         b'{"name":"sales","status":"WORKING"}',

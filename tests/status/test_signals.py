@@ -666,9 +666,7 @@ def test_what_is_settled_has_no_grace(word: str) -> None:
 
 
 def test_an_event_may_be_transient_by_its_name() -> None:
-    rule = EventRule(
-        event=frozenset({"Disconnected"}), session=paths("instanceName"), means=Kind.TRANSIENT, grace=60.0
-    )
+    rule = EventRule(event=frozenset({"Disconnected"}), session=paths("instanceName"), means=Kind.TRANSIENT, grace=60.0)
     signal = reading({"event": "disconnected", "instanceName": "sales"}, SignalRules((rule,))).signal
     assert signal is not None
     assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, None, 60.0)

@@ -1,0 +1,210 @@
+"""Bodies of many events: all of them, in their order, without holding up anybody, and durable before the answer."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from statusproxy.config.load import loads
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry import intake
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status import events as events_module
+from statusproxy.status import signals
+from statusproxy.status.packing import MOST_EVENTS
+from tests.registry.disk import Disk
+
+NOW = 1_768_504_026.0
+
+
+class Site:
+    """A registry on a disk, whose clock stands still."""
+
+    def __init__(self) -> None:
+        settings = loads("gateway: http://127.0.0.1:3000\nsessions: {max_sessions: 20000}")
+        self.disk, self.metrics = Disk(), Metrics()
+        self.registry = SessionRegistry(
+            settings.signal_rules(), settings.session_rules(), self.disk, self.metrics, lambda: NOW, lambda: NOW
+        )
+
+    def post(self, body: bytes, session: str | None = None) -> Any:
+        return self.registry.hear(body, "10.0.0.9", "/in", session)
+
+    def lost(self) -> list[str]:
+        return [record.session for record in self.registry.sessions.records() if record.override is not None]
+
+    def stored(self) -> list[str]:
+        return [record.session for record in self.disk.saved.values() if record.override is not None]
+
+
+@pytest_asyncio.fixture
+async def site() -> AsyncIterator[Site]:
+    it = Site()
+    await it.registry.open()
+    yield it
+    if not it.disk.closed:
+        await it.registry.close()
+
+
+def find(word: str, *sessions: str) -> list[dict[str, Any]]:
+    return [{"event": "status-find", "session": session, "status": word} for session in sessions]
+
+
+def lines(events: Sequence[object]) -> bytes:
+    return "\n".join(map(json.dumps, events)).encode()
+
+
+def array(events: Sequence[object]) -> bytes:
+    return json.dumps(events).encode()
+
+
+NAMES = [f"s{number:04d}" for number in range(1_000)]
+MANY = array(find("browserClose", *NAMES))
+
+
+@pytest.mark.parametrize("pack", [array, lines])
+async def test_every_event_of_a_body_counts_and_is_stored_before_the_answer(site: Site, pack: Any) -> None:
+    await site.post(pack(find("browserClose", "sales", "support")))
+    assert site.lost() == site.stored() == ["sales", "support"]
+    assert site.metrics.signals == {("disconnected", "applied"): 2}
+    assert site.registry.webhooks.report().heard == 1
+
+
+async def test_events_of_a_body_count_in_their_order(site: Site) -> None:
+    words = find("browserClose", "a", "b") + find("inChat", "b", "c") + find("browserClose", "c")
+    await site.post(array(words))
+    assert site.lost() == ["a", "c"]
+
+
+async def test_events_that_name_no_session_are_of_the_session_in_the_path(site: Site) -> None:
+    await site.post(array([{"event": "status-find", "status": word} for word in ("inChat", "browserClose")]), "pixel")
+    assert site.lost() == ["pixel"]
+
+
+async def test_others_get_their_turn_between_slices_and_what_was_heard_holds(site: Site) -> None:
+    durable = asyncio.ensure_future(site.post(MANY))
+    seen = []
+    while not durable.done():
+        await asyncio.sleep(0)
+        seen.append(len(site.lost()))
+    assert site.stored() == NAMES
+    assert len(set(seen)) >= len(NAMES) // intake.SLICE
+    assert all(later - earlier <= intake.SLICE for earlier, later in pairwise(seen))
+
+
+async def test_a_slice_ends_with_its_time_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "SLICE_SECONDS", 0.0)
+    durable = asyncio.ensure_future(site.post(array(find("browserClose", "a", "b", "c"))))
+    seen = []
+    while not durable.done():
+        await asyncio.sleep(0)
+        seen.append(len(site.lost()))
+    assert {1, 2, 3} <= set(seen)
+
+
+async def test_nothing_is_lost_when_the_sender_leaves(site: Site) -> None:
+    waiting = asyncio.ensure_future(site.post(MANY))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert site.lost() != NAMES
+    await site.registry.close()
+    assert site.lost() == site.stored() == NAMES
+
+
+async def test_it_is_durable_only_when_all_of_it_is_on_disk(site: Site) -> None:
+    site.disk.free.clear()
+    durable = asyncio.ensure_future(site.post(MANY))
+    for _ in range(10 * len(NAMES)):
+        await asyncio.sleep(0)
+    assert site.lost() == NAMES
+    assert not durable.done()
+    site.disk.free.set()
+    await durable
+    assert site.stored() == NAMES
+
+
+async def test_what_comes_after_a_body_counts_after_it(site: Site) -> None:
+    """Events without a time of their own are as new as their arrival."""
+    last = NAMES[-1]
+    waits = [
+        site.post(MANY),
+        site.post(array(find("inChat", last))),
+        site.post(array(find("browserClose", "after"))),
+        site.post(json.dumps(find("inChat", "after")[0]).encode()),
+    ]
+    await asyncio.gather(*waits)
+    assert site.lost() == site.stored() == NAMES[:-1]
+    assert site.metrics.signals == {("disconnected", "applied"): len(NAMES) + 1, ("connected", "applied"): 2}
+
+
+async def test_bodies_that_wait_are_bounded_and_single_events_are_not_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_WAITING", 2 * len(MANY))
+    waits = [
+        site.post(MANY),
+        site.post(MANY),
+        site.post(MANY),
+        site.post(json.dumps(find("inChat", "s0000")[0]).encode()),
+    ]
+    assert [wait is None for wait in waits] == [False, False, True, False]
+    assert site.metrics.unread == {("webhook", "too-many"): 1}
+    await waits[-1]
+    assert site.lost() == NAMES[1:]
+
+
+async def test_what_cannot_be_read_is_counted_event_by_event(site: Site) -> None:
+    good = lines(find("browserClose", "sales"))
+    await site.post(good + b"\n{\n{\n" + lines(find("browserClose", "support")))
+    assert site.metrics.unread == {("webhook", "not-json"): 2}
+    assert site.metrics.signals == {("disconnected", "applied"): 2, ("none", "not-json"): 2}
+    await site.post(b"\n".join([b'{"event":"x"}'] * (MOST_EVENTS + 7)))
+    assert site.metrics.unread == {("webhook", "not-json"): 2, ("webhook", "too-many"): 7}
+    assert site.metrics.signals["none", "unmatched"] == MOST_EVENTS
+
+
+async def test_an_error_of_our_own_costs_one_body_only(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = array([*find("browserClose", "sales"), {"event": "odd"}])
+    read_document = signals.read_document
+
+    def breaks(document: Any, *more: Any) -> Any:
+        if document.get("event") == "odd":
+            raise RuntimeError("a fault")
+        return read_document(document, *more)
+
+    monkeypatch.setattr(events_module, "read_document", breaks)
+    await site.post(body)
+    await site.post(array(find("browserClose", "support")))
+    assert site.stored() == ["sales", "support"]
+    assert site.metrics.unread == {("webhook", "internal"): 1}
+    assert "the events of a webhook could not be read" in caplog.messages
+
+
+async def test_times_of_events_that_say_nothing_tell_of_the_senders_clock(site: Site) -> None:
+    quiet = {"event": "other", "session": "sales", "timestamp": NOW - 100.0}
+    await site.post(array([quiet, quiet]))
+    record = site.registry.sessions.get("sales")
+    assert record is not None
+    assert [round(lag) for _, lag in record.lags] == [100]
+    site.post(json.dumps({**quiet, "session": "support"}).encode())
+    record = site.registry.sessions.get("support")
+    assert record is not None
+    assert [round(lag) for _, lag in record.lags] == [100]
+
+
+async def test_a_body_that_is_delivered_again_is_answered_when_the_first_is_on_disk(site: Site) -> None:
+    event = json.dumps({**find("browserClose", "sales")[0], "event_id": "1"}).encode()
+    site.disk.free.clear()
+    first, again = (asyncio.ensure_future(site.post(event)) for _ in range(2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (first.done(), again.done()) == (False, False)
+    site.disk.free.set()
+    await asyncio.gather(first, again)
