@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -99,14 +100,29 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
 
 @main.command()
 @click.option("--serve", is_flag=True, help="Stay up and print the curl lines to play with.")
-def demo(serve: bool) -> None:
-    """Play the story of an unlinked phone against a stand-in gateway."""
-    from statusproxy.demo import story
+@click.option(
+    "--gateway",
+    metavar="NAME",
+    default="gateway-wrapper",
+    show_default=True,
+    help="The gateway that is stood in for, by the name of its preset.",
+)
+def demo(serve: bool, gateway: str) -> None:
+    """Play the story of a lost session against a stand-in gateway."""
+    from statusproxy.demo import dialect_story, story
+    from statusproxy.demo.dialects import DEFAULT, NoStoryError, dialect
 
+    play, keep_up = story.play, story.serve
+    if gateway != DEFAULT:
+        try:
+            chosen = dialect(gateway)
+        except NoStoryError as error:
+            raise click.BadParameter(str(error), param_hint="--gateway") from None
+        play, keep_up = partial(dialect_story.play, chosen), partial(dialect_story.serve, chosen)
     if serve:
-        asyncio.run(story.serve())
+        asyncio.run(keep_up())
         return
-    sys.exit(0 if asyncio.run(story.play()) else 1)
+    sys.exit(0 if asyncio.run(play()) else 1)
 
 
 def _named(context: click.Context, parameter: click.Parameter, said: Any) -> Any:

@@ -19,6 +19,7 @@ from statusproxy import __version__
 from statusproxy.admin import client as admin_client
 from statusproxy.admin.client import AdminError
 from statusproxy.cli import main
+from statusproxy.demo.dialect import Dialect
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.server import StartError
@@ -583,6 +584,36 @@ def test_the_demonstration_is_played_or_kept_up(
     monkeypatch.setattr("statusproxy.demo.story.serve", serve)
     assert CliRunner().invoke(main, ["demo", *arguments]).exit_code == code
     assert done == (["serve"] if arguments else ["play"])
+
+
+@pytest.mark.parametrize(("arguments", "held", "code"), [([], True, 0), ([], False, 1), (["--serve"], True, 0)])
+def test_the_demonstration_stands_in_for_the_gateway_that_is_named(
+    arguments: list[str], held: bool, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+
+    async def play(dialect: Dialect) -> bool:
+        done.append(("play", dialect.name))
+        return held
+
+    async def serve(dialect: Dialect) -> bool:
+        done.append(("serve", dialect.name))
+        return held
+
+    monkeypatch.setattr("statusproxy.demo.dialect_story.play", play)
+    monkeypatch.setattr("statusproxy.demo.dialect_story.serve", serve)
+    assert CliRunner().invoke(main, ["demo", "--gateway", "waha", *arguments]).exit_code == code
+    assert done == [("serve" if arguments else "play", "waha")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("evolution", "there is no gateway 'evolution' here; known are baileys-api, "), ("gowa", "GOWA sends no event")],
+)
+def test_a_gateway_without_a_story_is_a_mistake_of_the_command_line(name: str, said: str) -> None:
+    done = CliRunner().invoke(main, ["demo", "--gateway", name])
+    assert done.exit_code == 2
+    assert f"Invalid value for --gateway: {said}" in done.stderr
 
 
 def test_the_doctor_prints_its_report_and_ends_with_its_code(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Engine:
         if known.line is not Line.WAITING_QR:
             return QrAnswer(None, "CONNECTED"), []
         known.codes += 1
-        code = _picture(session, known.codes)
+        code = picture(session, known.codes)
         return QrAnswer(code, "QRCODE"), [qr_code(session, code)]
 
     def wait_for_qr(self, session: str) -> None:
@@ -140,7 +140,7 @@ class Engine:
         return [status_find(session, "qrReadSuccess"), status_find(session, "inChat")]
 
 
-def _picture(session: str, number: int) -> str:
+def picture(session: str, number: int) -> str:
     """A QR code that is not one, but has the shape: a PNG data URL, another for each asking."""
     digest = hashlib.sha256(f"{session} {number}".encode()).digest()
     return "data:image/png;base64," + base64.b64encode(_PNG_HEADER + digest * 4).decode()

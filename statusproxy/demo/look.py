@@ -49,11 +49,16 @@ async def call(client: aiohttp.ClientSession, method: str, url: str, body: objec
         return _document(await answer.read())
 
 
-def _document(body: bytes) -> dict[str, Any]:
+def document_of(body: bytes) -> Any:
+    """The document of a body. Raises `UnreadableError` where it is no JSON."""
     try:
-        document = json.loads(body)
+        return json.loads(body)
     except ValueError:
-        document = None
+        raise UnreadableError(f"expected JSON, got {body[:80]!r}") from None
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    document = document_of(body)
     if not isinstance(document, dict):
         raise UnreadableError(f"expected a JSON object, got {body[:80]!r}")
     return document

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import tempfile
 import time
@@ -19,14 +18,10 @@ import aiohttp
 
 from statusproxy.demo.engine import Dialog
 from statusproxy.demo.gateway import StandInGateway
+from statusproxy.demo.keeping import ADMIN_PORT, GATEWAY_PORT, PROXY_PORT, invited, keep_up
 from statusproxy.demo.look import UnreadableError, Words, call, channel_list
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
 from statusproxy.demo.stage import Say, Stage, speak
-
-PROXY_PORT: Final = 8090
-GATEWAY_PORT: Final = 3000
-ADMIN_PORT: Final = 8091
-"""Where `serve` listens, if these are free."""
 
 LOST: Final = "sales"
 STUBBORN: Final = "Front Desk"
@@ -60,28 +55,7 @@ async def serve(*, say: Say = speak, python: str = sys.executable) -> bool:
     False if that ended in another way: the proxy did not start, or did not stay.
     """
     ports = free_port(GATEWAY_PORT), free_port(PROXY_PORT), free_port(ADMIN_PORT)
-    end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end.set)
-    try:
-        async with _set_up(*ports, python=python, show_log=True) as (gateway, proxy):
-            say(_invitation(gateway, proxy))
-            asked = asyncio.create_task(end.wait())
-            died = asyncio.create_task(proxy.ended())
-            await asyncio.wait((asked, died), return_when=asyncio.FIRST_COMPLETED)
-            ended_by_itself = died.done() and not asked.done()
-            for task in (asked, died):
-                task.cancel()
-            if ended_by_itself:
-                say("the proxy ended by itself: see its last lines above")
-            return not ended_by_itself
-    except ProxyFailedError as error:
-        say(str(error))
-        return False
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    return await keep_up(_set_up(*ports, python=python, show_log=True), _invitation, say)
 
 
 @asynccontextmanager
@@ -246,7 +220,7 @@ def _but(session: str, words: Words) -> dict[str, str]:
 def _invitation(gateway: StandInGateway, proxy: Proxy) -> str:
     """The lines to copy."""
     direct, through = gateway.base_url, proxy.base_url
-    lines = (
+    return invited(
         ("", "the stand-in gateway, and the proxy in front of it, are up (Ctrl-C ends both)"),
         ("what the gateway says", f"curl {direct}/api/channels"),
         ("what the proxy says", f"curl {through}/api/channels"),
@@ -258,4 +232,3 @@ def _invitation(gateway: StandInGateway, proxy: Proxy) -> str:
         ("who is really linked", f"curl {direct}/demo/truth"),
         ("what the proxy knows", f"curl {proxy.admin_url}/sessions"),
     )
-    return "\n".join(f"# {what}\n  {command}" if what else f"{command}\n" for what, command in lines) + "\n"

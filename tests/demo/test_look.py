@@ -23,8 +23,10 @@ async def test_a_request_is_answered_with_an_object(gateway: StandInGateway, cli
     assert (await call(client, "POST", url, {"channel": "new"}))["channel"]["id"] == "new"
 
 
-@pytest.mark.parametrize("body", ["<html>", "[1]"])
-async def test_what_is_no_object_is_told_with_its_beginning(body: str, client: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize(("body", "wanted"), [("<html>", "JSON"), ("[1]", "a JSON object")])
+async def test_what_is_no_object_is_told_with_its_beginning(
+    body: str, wanted: str, client: aiohttp.ClientSession
+) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=body)
 
@@ -33,4 +35,4 @@ async def test_what_is_no_object_is_told_with_its_beginning(body: str, client: a
     async with TestServer(app) as server:
         with pytest.raises(UnreadableError) as caught:
             await call(client, "GET", str(server.make_url("/")))
-    assert str(caught.value) == f"expected a JSON object, got {body.encode()!r}"
+    assert str(caught.value) == f"expected {wanted}, got {body.encode()!r}"

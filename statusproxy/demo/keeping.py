@@ -1,0 +1,55 @@
+"""Keeps a stage up for someone with curl, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, TypeVar
+
+from statusproxy.demo.proxy import Proxy, ProxyFailedError
+from statusproxy.demo.stage import Say
+
+PROXY_PORT: Final = 8090
+GATEWAY_PORT: Final = 3000
+ADMIN_PORT: Final = 8091
+"""Where a stage that is kept up listens, if these are free."""
+
+G = TypeVar("G")
+
+
+async def keep_up(
+    stage: AbstractAsyncContextManager[tuple[G, Proxy]], invitation: Callable[[G, Proxy], str], say: Say
+) -> bool:
+    """Keep gateway and proxy up and `say` what to try, until Ctrl-C or SIGTERM.
+
+    False if that ended in another way: the proxy did not start, or did not stay.
+    """
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end.set)
+    try:
+        async with stage as (gateway, proxy):
+            say(invitation(gateway, proxy))
+            asked = asyncio.create_task(end.wait())
+            died = asyncio.create_task(proxy.ended())
+            await asyncio.wait((asked, died), return_when=asyncio.FIRST_COMPLETED)
+            ended_by_itself = died.done() and not asked.done()
+            for task in (asked, died):
+                task.cancel()
+            if ended_by_itself:
+                say("the proxy ended by itself: see its last lines above")
+            return not ended_by_itself
+    except ProxyFailedError as error:
+        say(str(error))
+        return False
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def invited(*lines: tuple[str, str]) -> str:
+    """The lines to copy: what each does, and the command; a command without a heading is printed as it is."""
+    return "\n".join(f"# {what}\n  {command}" if what else f"{command}\n" for what, command in lines) + "\n"
