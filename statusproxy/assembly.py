@@ -15,11 +15,14 @@ from typing import Final, TypedDict
 
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config.addresses import Target, parse_gateway, parse_target
-from statusproxy.config.paths import SESSION
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import Settings, Webhook
+from statusproxy.config.templates import BELOW, SESSION
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
+from statusproxy.proxy.bearer_jwt import BearerJwt
+from statusproxy.proxy.body_token import BodyToken
 from statusproxy.proxy.client_address import Trust
 from statusproxy.proxy.downstream.descriptors import Reserve, allowed
 from statusproxy.proxy.downstream.server import ClientServer
@@ -91,8 +94,12 @@ class Rooms:
 def plan(settings: Settings, earlier: Site | None = None) -> Plan:
     """The plan for `settings`; `earlier` is the site that serves now, for `build_site`.
 
-    Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
+    Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used, and `ValueError` where a package is
+    missing that the settings need.
     """
+    missing = missing_for_webhooks(settings.webhooks)
+    if missing is not None:
+        raise ValueError(missing)
     return Plan(
         settings=settings,
         site=build_site(settings, earlier),
@@ -202,6 +209,7 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
     routes: list[Route[Entry]] = []
     for webhook in settings.webhooks:
+        routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
         routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
         if not webhook.forward:
             routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
@@ -247,8 +255,9 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     )
 
 
-def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
-    senders = SenderPolicy(
+def sender_policy(webhook: Webhook) -> SenderPolicy:
+    """What a webhook's path asks of its sender."""
+    return SenderPolicy(
         from_=webhook.from_,
         secret=SharedSecret(webhook.secret.header.lower().encode(), webhook.secret.value.encode())
         if webhook.secret is not None
@@ -262,7 +271,15 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         )
         if webhook.hmac is not None
         else None,
+        jwt=BearerJwt(webhook.jwt.header.lower().encode(), webhook.jwt.secret.encode())
+        if webhook.jwt is not None
+        else None,
+        token=BodyToken(webhook.token.field, webhook.token.value.encode()) if webhook.token is not None else None,
     )
+
+
+def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
+    senders = sender_policy(webhook)
     if webhook.forward_to is None:
         return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path)
     target = parse_target(webhook.forward_to)
@@ -274,8 +291,14 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
     name = f"hub {target.scheme}://{target.authority}"
     request_target = (target.path + target.query).encode() or b"/"
     segments = webhook.path.split("/")
-    place = segments.index(SESSION) if SESSION.encode() in request_target else None
-    return WebhookTarget(senders, pool=pool(name, origin), target=request_target, path=webhook.path, session_at=place)
+    return WebhookTarget(
+        senders,
+        pool=pool(name, origin),
+        target=request_target,
+        path=webhook.path,
+        session_at=segments.index(SESSION) if SESSION.encode() in request_target else None,
+        below_at=segments.index(BELOW) if target.path.endswith(f"/{BELOW}") else None,
+    )
 
 
 def _origin(target: Target, settings: Settings) -> Origin:

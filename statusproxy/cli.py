@@ -1,4 +1,4 @@
-"""The command line: run · check · doctor · demo · sessions · history · release · forget · state · backup."""
+"""The command line: run, check, init, try, learn, doctor, demo, sessions, history, release, forget, state, backup."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,12 @@ from statusproxy.admin import messages
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import dump, load
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.observe import logs
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import delimited, visible
+from statusproxy.rehearsal import options
 from statusproxy.store import state_file
 from statusproxy.store.extras import missing_package
 from statusproxy.systemd import environment, with_state_directory
@@ -84,7 +86,7 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
     """Validate the configuration and print the effective settings, secrets masked."""
     known = environment()
     settings = _load(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
-    missing = missing_package(settings.state.url)
+    missing = missing_package(settings.state.url) or missing_for_webhooks(settings.webhooks)
     if missing is not None:
         source = config or find_file(known)
         _fail(f"{source}: {missing}" if source else missing, _EXIT_CONFIG)
@@ -112,6 +114,62 @@ def _named(context: click.Context, parameter: click.Parameter, said: Any) -> Any
     if said == "" or (isinstance(said, tuple) and "" in said):
         raise click.BadParameter("an empty text is no session's id", context, parameter)
     return said
+
+
+@main.command("try")
+@_config_option
+@click.option("--preset", metavar="NAME", help="A preset instead of a configuration file, or in place of the file's.")
+@click.option("--event", "events", metavar="FILE", multiple=True, help="Webhook bodies: JSON, one a line, or a form.")
+@click.option("--path", metavar="PATH", help="The path that they are posted to. [default: the first webhook's]")
+@click.option(
+    "--header", "headers", metavar="NAME:VALUE", multiple=True, callback=options.headers, help="A header of theirs."
+)
+@click.option("--list", "lists", metavar="FILE", multiple=True, help="The gateway's answer to correct.")
+@click.option("--route", "routes", metavar="PATH", multiple=True, help="Its path. [default: the list's]")
+@click.option("--qr", metavar="FILE", help="The answer of the QR route: JSON or an image.")
+@click.option("--session", callback=_named, metavar="ID", help="Whose QR code it is, where several are disconnected.")
+@click.option(
+    "--at", "now", metavar="TIME", callback=options.moment, help="When the first event comes in. [default: now]"
+)
+@click.option(
+    "--wait", metavar="DURATION", default="0s", callback=options.duration, help="From the last event to the list."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: Any) -> None:
+    """Show offline what events and answers come to: which rule matches, what is corrected, what would end that.
+
+    A FILE of - is standard input. A line may hold a request: {"body": …, "headers": …, "path": …, "at": …}.
+    Nothing is sent and nothing is stored. No value of a body is printed but ids, event names, state words and times.
+
+    \b
+    The exit code is
+    0  where each event that means disconnected takes effect, or is late, repeated or already so;
+    1  where one changes nothing for another reason, or no rule matches it;
+    2  where the options, files or configuration cannot be used.
+    """
+    from statusproxy.rehearsal.command import Request, UsageError, play, report
+
+    request = Request(**given, as_json=as_json)
+    try:
+        request.check()
+        named = config or find_file(environment())
+        settings = _load(lambda: _rehearsed(config, preset), instead="" if named else ", or give --preset")
+        results = play(settings, request)
+    except UsageError as error:
+        _fail(str(error), _EXIT_CONFIG)
+    _show(report(results, as_json=as_json, colours=colours(sys.stdout, os.environ)))
+    sys.exit(results.exit_code)
+
+
+def _rehearsed(config: Path | None, preset: str | None) -> Settings:
+    """The settings to try: the file's, or those of a preset alone, for which no gateway is needed."""
+    if preset is None:
+        return load(config, None, environment())
+    if "/" in preset or preset.endswith(".yaml"):  # a file, wherever the configuration file is
+        preset = str(Path(preset).absolute())
+    if config is None:
+        return load(os.devnull, {"preset": preset}, {}, gateway="http://gateway.example")
+    return load(config, {"preset": preset}, environment())
 
 
 _admin_option = click.option(
@@ -292,10 +350,105 @@ def doctor(
         report, code = asyncio.run(command.report(request, os.environ, colours=colours(sys.stdout, os.environ)))
     except (ValueError, OSError) as error:  # of the secret: it cannot be read, or cannot be sent
         raise click.UsageError(visible(str(error))) from None
-    # A terminal that cannot show a sign gets another for it.
-    encoding = sys.stdout.encoding or "ascii"
-    click.echo(report.encode(encoding, "replace").decode(encoding))
+    _show(report)
     sys.exit(code)
+
+
+@main.command()
+@click.option("--gateway", metavar="URL", required=True, help="The gateway to ask.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the gateway's secret; it is sent to the gateway alone, and written nowhere.",
+)
+@click.option("--preset", metavar="NAME", help="The preset to take, where the gateway does not tell its kind.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The file to write; one that is there is never overwritten.",
+)
+def init(gateway: str, secret_file: Path | None, preset: str | None, output: Path) -> None:
+    """Ask a gateway which kind it is, and write a config.yaml for it.
+
+    Asks for a few lists with harmless GETs, and chooses the preset by the answers' shape.
+    """
+    from statusproxy.detection.command import InitError
+    from statusproxy.detection.command import init as write_configuration
+
+    try:
+        told = asyncio.run(write_configuration(gateway, output, secret_file=secret_file, preset=preset))
+    except InitError as error:
+        for line in str(error).split("\n"):
+            click.echo(visible(line), err=True)
+        sys.exit(_EXIT_FAILURE)
+    for line in told.split("\n"):
+        click.echo(visible(line))
+
+
+@main.command()
+@click.option("--minutes", type=click.IntRange(1, 24 * 60), default=60, show_default=True, help="How long to learn.")
+@click.option("--show", is_flag=True, help="Print the draft by what was learned so far.")
+@click.option("--stop", is_flag=True, help="End learning, and have the proxy forget what it learned.")
+@click.option(
+    "--from",
+    "captures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Learn from captured events instead: JSON, one JSON document a line, or form bodies. Repeatable.",
+)
+@click.option("--path", metavar="PATH", help="With --from: the path of the webhook's URL.")
+@click.option(
+    "--list",
+    "lists",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A captured answer with the list of sessions, or with one. Repeatable, each with its --route.",
+)
+@click.option("--route", "routes", multiple=True, metavar="PATH", help="The route of --list; {session} for an id.")
+@_config_option
+@_admin_option
+def learn(
+    minutes: int,
+    show: bool,
+    stop: bool,
+    captures: tuple[Path, ...],
+    path: str | None,
+    lists: tuple[Path, ...],
+    routes: tuple[str, ...],
+    config: Path | None,
+    admin: str | None,
+) -> None:
+    """Draft a preset for a gateway that has none.
+
+    Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
+    --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
+    """
+    if captures or lists:
+        from statusproxy.learning.captures import CaptureError, draft_from
+
+        if show or stop:
+            raise click.UsageError("--show and --stop ask a running proxy; leave out --from and --list")
+        try:
+            click.echo(draft_from(captures, path, lists, routes), nl=False)
+        except (CaptureError, OSError) as error:
+            raise click.UsageError(visible(str(error))) from None
+        return
+    if show and stop:
+        raise click.UsageError("--show and --stop cannot be given together; show the draft first")
+    method, target = (
+        ("GET", "/learn") if show else ("DELETE", "/learn") if stop else ("POST", f"/learn?minutes={minutes}")
+    )
+    answer = _typed(_ask(config, admin, method, target), messages.Learned)
+    if show:
+        click.echo(answer.draft or "", nl=False)
+    from statusproxy.admin.table import learned_text
+
+    click.echo(learned_text(answer, begun=method == "POST"), err=show)
 
 
 def _ask(config: Path | None, admin: str | None, method: str, path: str, session: str | None = None) -> dict[str, Any]:
@@ -339,6 +492,12 @@ def _load(read: Callable[[], Settings], instead: str = OR_GATEWAY) -> Settings:
         if text.endswith(OR_GATEWAY):
             text = text.removesuffix(OR_GATEWAY) + instead
         _fail(text, _EXIT_CONFIG)
+
+
+def _show(report: str) -> None:
+    """Print a report. A terminal that cannot show a sign gets another for it."""
+    encoding = sys.stdout.encoding or "ascii"
+    click.echo(report.encode(encoding, "replace").decode(encoding))
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -134,6 +134,8 @@ class Server:
             planned = plan(self.settings)
         except OSError as error:
             raise StartError(f"a certificate cannot be used: {in_words(error)}") from error
+        except ValueError as error:
+            raise StartError(str(error)) from error
         try:
             self._rooms = await assemble(planned, self.metrics, self.exposition, self._clock, self._report, self._given)
         except (StoreError, ValueError) as error:

@@ -24,6 +24,7 @@ from statusproxy.config.addresses import Address
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import load
 from statusproxy.config.modes import format_mode
+from statusproxy.config.packages import needed_for_webhooks
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import SqliteFile, parse_state_url
@@ -130,7 +131,9 @@ def main(action: str, *arguments: str) -> None:
         "listen": listen,
         "ports": ports,
         "reachable": reachable,
-        "packages": lambda settings: "\n".join(needed_packages(settings.state.url)),
+        "packages": lambda settings: "\n".join(
+            [*needed_packages(settings.state.url), *needed_for_webhooks(settings.webhooks)]
+        ),
         "state": lambda settings: state(settings, arguments[1]),
     }
     if action in about:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -84,6 +85,13 @@ def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:
         assert built.routes.match(method, b"/tap").kind is Kind.NOT_FOUND
 
 
+def test_a_tap_leaves_the_gateway_its_own_paths_below() -> None:
+    built = site("webhooks: [{path: /webhook/**, forward: false, except: ['/webhook/set/{session}']}]")
+    for method in ("GET", "POST", "DELETE"):
+        assert built.routes.match(method, b"/webhook/set/sales").kind is Kind.PASS
+    assert built.routes.match("POST", b"/webhook/set").kind is Kind.WEBHOOK
+
+
 def test_a_webhook_for_elsewhere_goes_to_its_own_target() -> None:
     built = site(
         """
@@ -107,6 +115,13 @@ webhooks:
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
+def test_settings_that_need_a_package_which_is_missing_cannot_be_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"^webhooks\[0\].jwt: a JSON Web Token needs the package pyjwt, "):
+        plan(settings("webhooks: [{path: /a, jwt: {secret: abc}}]"))
+    assert plan(settings()).settings.webhooks
+
+
 def test_who_is_believed_is_as_configured() -> None:
     senders = target(
         site(
@@ -116,6 +131,8 @@ webhooks:
     from: [10.1.0.0/16]
     secret: {header: X-Webhook-Secret, value: abc}
     hmac: {header: X-Signature, secret: def, algorithm: sha512, prefix: "sha512=", encoding: base64}
+    jwt: {secret: "0123456789abcdef0123456789abcdef"}
+    token: {field: data.apikey, value: ghi}
 """
         ),
         b"/a",
@@ -126,8 +143,12 @@ webhooks:
     assert senders.hmac is not None
     assert (senders.hmac.header, senders.hmac.prefix) == (b"x-signature", b"sha512=")
     assert (senders.hmac.algorithm, senders.hmac.encoding) == ("sha512", "base64")
+    assert senders.jwt is not None
+    assert (senders.jwt.header, len(senders.jwt.secret)) == (b"authorization", 32)
+    assert senders.token is not None
+    assert (senders.token.path, senders.token.value) == (("data", "apikey"), b"ghi")
     plain = target(site(), b"/v1/webhooks/receive").senders
-    assert (plain.secret, plain.hmac) == (None, None)
+    assert (plain.secret, plain.hmac, plain.jwt, plain.token) == (None, None, None, None)
     assert plain.from_
 
 
@@ -253,6 +274,13 @@ def test_a_session_in_a_webhooks_path_is_passed_on_in_its_place() -> None:
     entry = target(built, b"/a/sales/in")
     assert (entry.session_at, entry.target) == (2, b"/x/{session}?k=v")
     assert target(site(), b"/v1/webhooks/receive").session_at is None
+
+
+def test_what_is_below_a_webhooks_path_is_passed_on_where_the_receivers_url_says_so() -> None:
+    for receiver, at in (("/x/**?k=v", 2), ("/x", None)):
+        built = site(f'webhooks: [{{path: "/a/**", forward_to: "http://hub.example{receiver}"}}]')
+        entry = target(built, b"/a/b/c")
+        assert (entry.below_at, entry.target) == (at, receiver.encode())
 
 
 @asynccontextmanager

@@ -44,7 +44,9 @@ def test_it_tells_its_version() -> None:
     assert (result.exit_code, result.stdout) == (0, f"statusproxy {__version__}\n")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "-h"], ["check", "-h"], ["sessions", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["run", "-h"], ["check", "-h"], ["try", "-h"], ["sessions", "-h"]]
+)
 def test_it_helps(arguments: list[str]) -> None:
     result = call(*arguments)
     assert result.exit_code == 0
@@ -73,6 +75,7 @@ def test_check_masks_every_secret(tmp_path: Path) -> None:
         webhooks:
           - {path: /a, secret: {header: X-Secret, value: planted-1}}
           - {path: /b, hmac: {header: X-Signature, secret: planted-2}}
+          - {path: /d, jwt: {secret: planted-6}, token: {field: apikey, value: planted-7}}
           - {path: /c, forward_to: "https://user:planted-3@hub.example/hook?token=planted-4"}
         admin: {listen: "127.0.0.1:8091", token: "${TOKEN}"}
         state: {url: "memory:"}
@@ -85,7 +88,8 @@ def test_check_masks_every_secret(tmp_path: Path) -> None:
         result = call("check", "-c", file, TOKEN="planted-5")
     assert result.exit_code == 0, result.stderr
     assert "planted" not in result.stdout
-    assert result.stdout.count("***") >= 3
+    assert result.stdout.count("***") >= 5
+    assert "planted" not in result.stderr
 
 
 def test_the_environment_names_the_file_and_the_command_line_beats_it(tmp_path: Path) -> None:
@@ -105,6 +109,18 @@ def test_check_refuses_a_state_whose_package_is_missing_and_names_the_command(
     assert result.stderr.startswith(f"{file}: state.url: a state in Redis needs the package redis")
     assert "-m pip install 'redis<9,>=8.1'" in result.stderr
     assert "planted-6" not in result.stderr
+
+
+def test_check_refuses_a_proof_whose_package_is_missing_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /a, jwt: {secret: planted-8}}]\n")
+    assert call("check", "-c", file).exit_code == 0
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    result = call("check", "-c", file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{file}: webhooks[0].jwt: a JSON Web Token needs the package pyjwt")
+    assert "planted-8" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "run", "sessions"])
@@ -179,6 +195,54 @@ async def test_run_without_a_gateway_says_what_to_do(tmp_path: Path) -> None:
 
 
 # sessions, history and release
+
+
+# try
+
+
+@pytest.fixture
+def event(tmp_path: Path) -> Path:
+    """A file with an event that says a phone was unlinked."""
+    file = tmp_path / "event.json"
+    file.write_text('{"event":"status-find","session":"sales","status":"disconnectedMobile"}')
+    return file
+
+
+def test_try_needs_no_gateway_with_a_preset_and_ends_with_its_code(event: Path, tmp_path: Path) -> None:
+    (tmp_path / "unknown.json").write_text('{"type":"LoggedOut"}')
+    known = call("try", "--preset", "gateway-wrapper", "--event", event, "--at", "2026-01-15T19:07:10Z")
+    unknown = call("try", "--preset", "gateway-wrapper", "--event", tmp_path / "unknown.json")
+    assert (known.exit_code, unknown.exit_code) == (0, 1)
+    assert "verdict applied" in known.stdout
+    assert "this body has `type: LoggedOut`" in unknown.stdout
+
+
+def test_try_takes_a_file_s_configuration_and_a_preset_in_place_of_the_file_s(event: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, "gateway: http://127.0.0.1:3000\npreset: null\nwebhooks: [{path: /events}]\n")
+    alone = call("try", "--event", event, "--json", STATUSPROXY_CONFIG=str(file))
+    with_preset = call("try", "--config", file, "--preset", "gateway-wrapper", "--event", event, "--json")
+    assert [json.loads(one.stdout)["events"][0]["verdict"] for one in (alone, with_preset)] == ["unmatched", "applied"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "nothing to try: give --event, --list or --qr"),
+        (["--preset", "gateway-wraper"], '--preset: found "gateway-wraper"; allowed: '),
+        (["--preset", "./mine.yaml"], "mine.yaml"),
+        (["--event", "none.json"], "none.json: cannot be read: No such file or directory"),
+        (["--header", "example-secret"], "write NAME:VALUE"),
+        (["--at", "noon"], "write ISO 8601 with a zone"),
+        (["--wait", "long"], "a duration such as"),
+    ],
+)
+def test_what_try_cannot_use_is_exit_code_2(arguments: list[str], says: str, event: Path) -> None:
+    more = [] if not arguments or "--event" in arguments else ["--event", str(event)]
+    preset = [] if "--preset" in arguments else ["--preset", "gateway-wrapper"]
+    result = call("try", *preset, *more, *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "example-secret" not in result.output
 
 
 @pytest.fixture
@@ -301,6 +365,7 @@ async def test_webhooks_of_which_none_is_trusted_are_said(tmp_path: Path) -> Non
     ("command", "ends"),
     [("sessions", "write one, or give --admin"), ("history", "write one, or give --admin"),
      ("release x", "write one, or give --admin"), ("state show", "write one, or give --admin"),
+     ("try --qr x", "write one, or give --preset"),
      ("backup x", "write one"), ("check", "write one, or give --gateway"), ("run", "write one, or give --gateway")],
 )  # fmt: skip
 @pytest.mark.skipif(Path("/etc/statusproxy/config.yaml").exists(), reason="this host is configured")
@@ -533,3 +598,75 @@ def test_a_header_that_is_none_is_a_mistake_of_the_command_line(tmp_path: Path) 
     done = CliRunner().invoke(main, ["doctor", "-c", str(file), "--secret-header", "X Y"])
     assert done.exit_code == 2
     assert "allowed: a header's name" in done.stderr
+
+
+# learn and init
+
+ODD_EVENT = '{"what": "linkState", "box": {"ref": "sales"}, "info": {"phase": "down"}}\n'
+ODD_LIST = '{"boxes": [{"box": "sales", "phase": "up"}]}'
+
+
+def test_learn_drafts_a_preset_from_captured_files(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(ODD_EVENT)
+    (tmp_path / "list.json").write_text(ODD_LIST)
+    captured = ("--from", tmp_path / "events.jsonl", "--path", "/hook")
+    result = call("learn", *captured, "--list", tmp_path / "list.json", "--route", "/api/boxes")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = yaml.safe_load(result.stdout)
+    assert document["events"] == [
+        {"event": "linkState", "session": ["box.ref"], "state": ["info.phase"], "disconnected": ["down"]}
+    ]
+    assert document["channels"][0]["set"] == {"phase": "down"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--from", "FILE"], "no event can be read in it"),
+        (["--list", "FILE"], "write one --route for each --list"),
+        (["--from", "FILE", "--show"], "--show and --stop ask a running proxy"),
+        (["--show", "--stop"], "cannot be given together"),
+        (["--minutes", "0"], "0 is not in the range"),
+    ],
+)
+def test_learn_refuses_what_it_cannot_do(arguments: list[str], said: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    result = call("learn", *(str(file) if each == "FILE" else each for each in arguments))
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+async def test_learn_asks_the_running_proxy(proxy: Running, tmp_path: Path) -> None:
+    begun = await asking(proxy, tmp_path, "learn", "--minutes", "5")
+    assert (begun.exit_code, begun.stdout.splitlines()[-1]) == (0, "Then: statusproxy learn --show > mine.yaml")
+    shown = await asking(proxy, tmp_path, "learn", "--show")
+    assert shown.stdout.startswith("# A draft preset, made by `statusproxy learn` from 0 events and 0 answers.\n")
+    assert shown.stderr.startswith("Learning until ")
+    stopped = await asking(proxy, tmp_path, "learn", "--stop")
+    assert stopped.stdout.startswith("Learning is off; 0 events")
+    again = await asking(proxy, tmp_path, "learn", "--show")
+    assert (again.exit_code, again.stderr) == (
+        1,
+        "nothing was learned: learning was not started, or it was stopped\n",
+    )
+
+
+def test_init_says_why_no_file_was_written(tmp_path: Path) -> None:
+    output = tmp_path / "config.yaml"
+    output.write_text("mine\n")
+    result = call("init", "--gateway", "http://127.0.0.1:9", "--output", output)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{output} is there already, and is never overwritten; give another file with --output\n"
+
+
+def test_init_writes_a_configuration_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def init(gateway: str, output: Path, **_: Any) -> str:
+        return f"The gateway answers as X.\n{output} is written for {gateway}."
+
+    monkeypatch.setattr("statusproxy.detection.command.init", init)
+    result = call("init", "--gateway", "http://127.0.0.1:9", "-o", "a.yaml")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "The gateway answers as X.\na.yaml is written for http://127.0.0.1:9.\n",
+    )

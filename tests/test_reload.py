@@ -98,14 +98,14 @@ PROBES: dict[str, Probe] = {
     ),
     "events": Probe(
         [{"event": "gone", "session": "id", "means": "disconnected"}],
-        lambda server: server.registry._signal_rules.rules, lambda settings: settings.signal_rules().rules,
+        lambda server: server.registry._intake.rules.rules, lambda settings: settings.signal_rules().rules,
     ),
     "dialect": Probe(
-        {"own": ["meta.outgoing"]}, lambda server: server.registry._signal_rules.dialect,
+        {"own": ["meta.outgoing"]}, lambda server: server.registry._intake.rules.dialect,
         lambda settings: settings.signal_rules().dialect,
     ),
     "presence": Probe(
-        "trust", lambda server: server.registry._signal_rules.presence_trusted,
+        "trust", lambda server: server.registry._intake.rules.presence_trusted,
         lambda settings: settings.presence == "trust",
     ),
     "channels": Probe(

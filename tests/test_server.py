@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -187,6 +188,19 @@ async def test_a_port_in_use_is_told_in_one_line_that_names_it(which: str, tmp_p
     assert "the address is already in use" in told
     if which == "admin":
         assert "admin.listen" in told
+
+
+async def test_a_proof_whose_package_is_missing_is_told_at_the_start_and_refused_by_a_reload(
+    tmp_path: Path, origin: Origin, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    webhooks = [{"path": "/signed", "jwt": {"secret": "planted"}}]
+    (tmp_path / "other").mkdir()
+    with pytest.raises(StartError, match=r"^webhooks\[0\].jwt: a JSON Web Token needs the package pyjwt, "):
+        await Site(tmp_path / "other", origin, webhooks=webhooks).server.start()
+    assert not site.reload(webhooks=webhooks)
+    assert "the configuration was not changed: webhooks[0].jwt: a JSON Web Token needs" in caplog.text
+    assert "planted" not in caplog.text
 
 
 @pytest.mark.slow

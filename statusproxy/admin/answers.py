@@ -15,6 +15,7 @@ from statusproxy.admin import assets
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.health import HealthCheck
 from statusproxy.admin.ids import natural_key
+from statusproxy.admin.learning import LearningAnswers
 from statusproxy.admin.messages import (
     Acknowledged,
     Alive,
@@ -62,6 +63,7 @@ class Answers:
         self._exposition = exposition
         self._proxy = proxy
         self._writing = asyncio.Lock()
+        self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
         self.feed = Feed(registry, self._health, lambda: self.settings.gateway)
 
@@ -78,6 +80,7 @@ class Answers:
             web.post("/sessions/{session}/forget", self.forget),
             web.get("/state", self.state),
             web.post("/state/acknowledge", self.acknowledge),
+            *self._learning.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),

@@ -136,6 +136,24 @@ class Acknowledged(msgspec.Struct, frozen=True):
     acknowledged: int
 
 
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """`POST`, `GET` and `DELETE /learn`: whether the proxy learns from its traffic, and what it has learned."""
+
+    learning: bool
+    started: Moment = None
+    """None where it was never started."""
+    until: Moment = None
+    """When it ends by itself, or has ended."""
+    events: int = 0
+    answers: int = 0
+    skipped: int = 0
+    """Events and answers that were not looked at: too many in a second, too large, or not readable."""
+    failure: str | None = None
+    """The kind of error that ended it, if one did."""
+    draft: str | None = None
+    """The draft preset in YAML; `GET` alone has it."""
+
+
 class Alive(msgspec.Struct, frozen=True):
     """`GET /healthz`: the process is alive and its loop turns."""
 

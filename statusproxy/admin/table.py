@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from statusproxy.admin.messages import History, Moment, Session, Sessions, State
+from statusproxy.admin.messages import History, Learned, Moment, Session, Sessions, State
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
 
@@ -80,7 +80,31 @@ def state_text(answer: State) -> str:
     lines += [f"Damage: {one.text}" for one in answer.damage]
     if answer.damage:
         lines.append("When you have looked into it: statusproxy state acknowledge")
-    return "\n".join(visible(line) for line in lines)
+    return _visible_lines(lines)
+
+
+def learned_text(answer: Learned, *, begun: bool = False) -> str:
+    """`/learn` as sentences: until when the proxy learns, what it has seen, what to do next."""
+    if begun:
+        return (
+            f"The proxy learns from the traffic until {local(answer.until)}, or until it is restarted.\n"
+            "Unlink and link a phone meanwhile, send a message, and ask for the list of sessions through the proxy.\n"
+            "Then: statusproxy learn --show > mine.yaml"
+        )
+    seen = f"{answer.events} events and {answer.answers} answers with a list or a session"
+    lines = [
+        f"Learning until {local(answer.until)}; so far {seen}." if answer.learning else f"Learning is off; {seen}."
+    ]
+    if answer.skipped:
+        lines.append(f"Not looked at: {answer.skipped} (too many in a second, too large, or not readable).")
+    if answer.failure is not None:
+        lines.append(f"An error of the proxy's own ended it ({answer.failure}); please report it.")
+    return _visible_lines(lines)
+
+
+def _visible_lines(lines: Sequence[str]) -> str:
+    """Lines for a terminal."""
+    return "\n".join(map(visible, lines))
 
 
 def local(moment: Moment) -> str:

@@ -10,17 +10,24 @@ from typing import Final
 
 from statusproxy.config.addresses import Address, Target
 from statusproxy.config.paths import covers
+from statusproxy.status.set_values import OTHERWISE
 
 __all__ = [
+    "FORM",
+    "check_body",
     "check_field_path",
     "check_member",
     "check_named_field",
     "check_set_name",
     "check_set_value",
+    "check_set_word",
     "check_word",
     "leads_back",
     "never_reached",
 ]
+
+FORM: Final = "form:"
+"""How `dialect.body` begins for a form; then comes the member that holds the JSON."""
 
 _FIELD_ALLOWED: Final = "a field, or fields joined by dots, such as session.id"
 
@@ -82,14 +89,21 @@ def check_word(text: str) -> str:
     return text
 
 
+def check_body(text: str) -> str:
+    """How events are packed: `json`, or `form:MEMBER` for a form of which one member holds the JSON."""
+    if text == "json" or (text.startswith(FORM) and text.removeprefix(FORM).strip()):
+        return text
+    raise ValueError("allowed: json, or form: and the name of the member that holds the JSON, such as form:jsonData")
+
+
 def check_set_name(name: str) -> str:
-    """A field of a channel that `set` writes: one that stands in the channel itself."""
-    if "." in name:
-        raise ValueError(
-            "allowed: a field that stands in the channel itself, such as status; set does not lead into other objects, "
-            "so that a name with a dot never matches"
-        )
-    return name
+    """A field of a channel that `set` writes: one of the channel itself, or one further in, with dots."""
+    return check_field_path(name) if "." in name else name
+
+
+def check_set_word(word: str) -> str:
+    """A word of an event for which `set` has a value of its own; `*` alone stands for all others."""
+    return word if word == OTHERWISE else check_word(word)
 
 
 def check_set_value(value: object) -> None:

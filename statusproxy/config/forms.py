@@ -12,7 +12,7 @@ import msgspec
 from statusproxy.config import units
 from statusproxy.config.errors import did_you_mean
 from statusproxy.config.spot import MASK, Spot
-from statusproxy.config.yaml_tree import Kind, Scalar
+from statusproxy.config.yaml_tree import Entries, Kind, Scalar
 
 T = TypeVar("T")
 
@@ -216,6 +216,20 @@ def _json_scalar(spot: Spot) -> JsonScalar:
 
 
 JSON_SCALAR: Form[JsonScalar] = Form(_json_scalar, same)
+
+SetValue = JsonScalar | Mapping[str, JsonScalar]
+
+
+def set_value(check_word: Callable[[str], str] = str) -> Form[SetValue]:
+    """A JSON scalar, or a mapping of words to one each; `check_word` refuses a word with a ValueError."""
+    by_word = mapping(
+        JSON_SCALAR, "a value, or a mapping of the event's words to values", at_least=1, check_name=check_word
+    )
+
+    def read(spot: Spot) -> SetValue:
+        return by_word.read(spot) if isinstance(spot.node, Entries) else _json_scalar(spot)
+
+    return Form(read, lambda value: dict(value) if isinstance(value, Mapping) else value)
 
 
 def boolean(spot: Spot, *words: str) -> bool:

@@ -1,17 +1,34 @@
 """Warnings of `statusproxy check`: settings that are valid but may not be what was meant."""
 
 from collections.abc import Iterator
+from typing import Final
 
+from statusproxy.config.dump import to_yaml
+from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import loads
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Channels, Settings
+from statusproxy.config.templates import SESSION, source_of
 
 __all__ = ["warnings"]
+
+#: Bytes of the shortest secret for HS256: as many as the hash has.
+_JWT_SECRET: Final = 32
 
 
 def warnings(settings: Settings) -> list[str]:
     """One sentence or two for each."""
-    return list(_sources(settings))
+    return [*_sources(settings), *_short_secrets(settings)]
+
+
+def _short_secrets(settings: Settings) -> Iterator[str]:
+    """Secrets of JSON Web Tokens that can be found by trying: one token that was seen is enough to try on."""
+    for index, webhook in enumerate(settings.webhooks):
+        if webhook.jwt is not None and len(webhook.jwt.secret.encode()) < _JWT_SECRET:
+            yield (
+                f"webhooks[{index}].jwt.secret: shorter than the {_JWT_SECRET} bytes that RFC 7518 (§3.2) asks for; "
+                "who has seen one token can find it by trying"
+            )
 
 
 def _sources(settings: Settings) -> Iterator[str]:
@@ -36,12 +53,15 @@ def _sources(settings: Settings) -> Iterator[str]:
 
 
 def _pair(one: Channels, other: Channels) -> bool:
-    shorter, longer = sorted((fold_path(one.path), fold_path(other.path)), key=len)
-    return longer == f"{shorter.rstrip('/')}/{SESSION}"
+    shorter, longer = sorted((fold_path(source_of(each.path)) for each in (one, other)), key=len)
+    return longer == shorter or longer == f"{shorter.rstrip('/')}/{SESSION}"
 
 
 def _preset_paths(settings: Settings) -> set[str]:
     if settings.preset is None:
         return set()
-    preset = loads(f"gateway: http://127.0.0.1\npreset: {settings.preset}")
+    try:
+        preset = loads(to_yaml({"gateway": "http://127.0.0.1", "preset": settings.preset}))
+    except ConfigError:  # a file that leans on this configuration, or on a variable
+        return set()
     return {fold_path(entry.path) for entry in preset.channels}

@@ -9,9 +9,14 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Final
 
+import msgspec
+
+from statusproxy.config import forms
+from statusproxy.config.blocks import struct
 from statusproxy.config.errors import ConfigError, did_you_mean
-from statusproxy.config.overlay import overlay
+from statusproxy.config.overlay import WITHOUT, overlay
 from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Entries, Items, Mark, Scalar, parse, resolve
 
@@ -21,6 +26,32 @@ Layer = tuple[Mark, Entries]
 NOTHING: Layer = (Mark("the defaults"), Entries({}))
 
 DEFAULT_PRESET = "gateway-wrapper"
+
+_EXTENDS: Final = "extends"
+_ABOUT: Final = "about"
+
+#: What tells the gateway from others, in `about`: read where gateways are asked which they are.
+_SIGNS: Final = "signs"
+
+#: The keys of a preset.
+_BLOCKS: Final = (
+    _ABOUT, _EXTENDS, WITHOUT, "language", "webhooks", "events", "presence", "dialect", "sessions", "channels",
+    "reconnect",
+)  # fmt: skip
+
+#: Keys of config.yaml that say something of one site.
+_OF_A_SITE: Final = frozenset(
+    {
+        "listen", "listen_mode", "gateway", "preset", "host", "trusted_proxies", "underscores_in_headers", "state",
+        "admin", "timeouts", "limits", "tls", "gateway_tls", "log",
+    }
+)  # fmt: skip
+
+#: Keys of a webhook that hold a secret.
+_SECRETS: Final = ("secret", "hmac", "jwt", "token")
+
+#: Presets that build on one another.
+_DEEPEST: Final = 8
 
 FILE_VARIABLE = "STATUSPROXY_CONFIG"
 SEARCHED = (Path("config.yaml"), Path("/etc/statusproxy/config.yaml"))
@@ -72,10 +103,50 @@ def with_overrides(layer: Layer, given: Mapping[str, str | Sequence[str]]) -> La
     return mark, entries
 
 
-def with_preset(layer: Layer) -> Layer:
-    """What the user wrote, over what the preset says (`overlay`)."""
+def with_preset(layer: Layer, environ: Mapping[str, str] | None = None, keys: Collection[str] | None = None) -> Layer:
+    """What the user wrote, over what the preset says (`overlay`). A preset's file is named by its whole path then.
+
+    `environ` fills in the variables of presets in files; `keys` as for `read_file`.
+    """
     mark, written = layer
-    return mark, overlay(written, _preset(written, mark))
+    place, node = written.nodes.get("preset", (mark, Scalar(DEFAULT_PRESET)))
+    spot = Spot(node, "preset", place)
+    if spot.is_null:
+        return mark, overlay(written, Entries({}))
+    named = _named(spot)
+    preset = _Reader(environ or {}, keys).read(named, spot)
+    if isinstance(named, Path):
+        written = Entries(written.nodes | {"preset": (place, Scalar(str(named)))})
+    return mark, overlay(written, _without_head(preset))
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a preset says of itself, for people: texts, or one a line; empty where it says nothing."""
+
+    title: Annotated[str, forms.text()] = ""
+    """The gateway's name."""
+    versions: Annotated[str, forms.text()] = ""
+    """The gateway's versions for which the preset was made."""
+    webhook: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
+    """Where in the gateway the URL for its events is set."""
+    adds: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
+    """What the proxy adds for this gateway."""
+    cannot: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
+    """What it cannot do there."""
+    secret: Annotated[str, forms.text()] = ""
+    """Where the gateway wants its secret: a header's name, or a header and a scheme."""
+
+
+def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About | None:
+    """What a preset (a name, or a file as `Settings.preset` has it) says of itself; None where it says nothing.
+
+    What it leaves out is said by the preset that it extends. Raises ConfigError where there is no such preset.
+    """
+    if preset is None:
+        return None
+    spot = Spot(Scalar(preset), "preset", Mark("--preset"))
+    node = _Reader(environ or {}, None).read(_named(spot), spot).nodes.get(_ABOUT)
+    return None if node is None else _about(Spot(node[1], _ABOUT, node[0]))
 
 
 def preset_names() -> tuple[str, ...]:
@@ -107,21 +178,106 @@ def _override(entries: Entries, keys: Sequence[str], value: str | Sequence[str],
     return Entries(entries.nodes | {key: (place, node)})
 
 
-def _preset(written: Entries, mark: Mark) -> Entries:
-    place, node = written.nodes.get("preset", (mark, Scalar(DEFAULT_PRESET)))
-    spot = Spot(node, "preset", place)
-    if spot.is_null:
-        return Entries({})
+def _named(spot: Spot) -> str | Path:
+    """The preset that a text names: one that comes with the program, or a file, relative to the one that names it."""
     names = preset_names()
-    allowed = f"{', '.join(names)}, or null for none"
+    allowed = f"{', '.join(names)}, or a file such as ./mine.yaml"
+    allowed = allowed if spot.key == _EXTENDS else f"{allowed}, or null for none"
     name = spot.text(allowed)
-    if name not in names:
+    if name in names:
+        return name
+    if "/" not in name and not name.endswith(".yaml"):
         raise spot.found(f"allowed: {allowed}{did_you_mean(name, names)}")
-    return read_preset(name)
+    directory = Path() if spot.is_from_command_line else Path(spot.mark.source).parent
+    return Path(os.path.abspath(directory / name))
 
 
 @cache
-def read_preset(name: str) -> Entries:
+def built_in(name: str) -> Layer:
     """The tree of a preset that comes with the program: read once, for it changes with the program only."""
     resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
-    return read_text(resource.read_text("utf-8"), f"preset {name}", None)[1]
+    return read_text(resource.read_text("utf-8"), f"preset {name}", None)
+
+
+def read_preset(name: str) -> Entries:
+    """The blocks of a preset that comes with the program."""
+    spot = Spot(Scalar(name), "preset", Mark("--preset"))
+    return _without_head(_Reader({}, None).read(name, spot))
+
+
+class _Reader:
+    """Reads one preset with all that it extends."""
+
+    def __init__(self, environ: Mapping[str, str], keys: Collection[str] | None) -> None:
+        self._environ = environ
+        self._keys = None if keys is None else {*keys, *_BLOCKS, *About.__struct_fields__, _SIGNS}
+        self._open: list[str | Path] = []
+
+    def read(self, named: str | Path, spot: Spot) -> Entries:
+        """A preset over what it extends, with what both say of themselves; `spot` is where it is named."""
+        if named in self._open:
+            raise spot.error("this preset builds on itself; allowed: a preset that builds on another, without a circle")
+        if len(self._open) >= _DEEPEST:
+            raise spot.error(f"presets build on one another more than {_DEEPEST} deep; allowed: fewer")
+        self._open.append(named)
+        mark, written = self._tree(named, spot)
+        _check_blocks(written, mark)
+        about_here = written.nodes.get(_ABOUT)
+        if about_here is not None:
+            _about(Spot(about_here[1], _ABOUT, about_here[0]))
+        if _EXTENDS not in written.nodes:
+            if WITHOUT in written.nodes:
+                without, listed = written.nodes[WITHOUT]
+                raise Spot(listed, WITHOUT, without).error("found without extends; allowed: beside it")
+            return written
+        place, node = written.nodes[_EXTENDS]
+        base_spot = Spot(node, _EXTENDS, place)
+        return _laid_over(written, self.read(_named(base_spot), base_spot))
+
+    def _tree(self, named: str | Path, spot: Spot) -> Layer:
+        if isinstance(named, str):
+            return built_in(named)
+        try:
+            named.stat()
+        except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else str(error)
+            raise spot.error(f"the preset's file cannot be read: {problem}: {named}") from None
+        return read_file(named, self._environ, self._keys)
+
+
+def _laid_over(written: Entries, base: Entries) -> Entries:
+    nodes = dict(overlay(written, base).nodes)
+    nodes.pop(WITHOUT, None)
+    here, below = written.nodes.get(_ABOUT), base.nodes.get(_ABOUT)
+    if here and below and isinstance(here[1], Entries) and isinstance(below[1], Entries):
+        nodes[_ABOUT] = (here[0], Entries(below[1].nodes | here[1].nodes))
+    return Entries(nodes)
+
+
+def _without_head(preset: Entries) -> Entries:
+    return Entries({name: placed for name, placed in preset.nodes.items() if name not in (_ABOUT, _EXTENDS)})
+
+
+def _check_blocks(preset: Entries, mark: Mark) -> None:
+    """Refuse what does not belong into a preset: what is a site's own, and secrets, since presets are passed on."""
+    spots = Spot(preset, "", mark).entries("a mapping")
+    for name, entry in spots.items():
+        if name in _OF_A_SITE:
+            raise entry.error("it belongs into config.yaml, not into a preset; remove it here")
+        if name not in _BLOCKS:
+            raise Spot(preset, "", mark).unknown_key(name, entry, _BLOCKS)
+    webhooks = spots.get("webhooks")
+    if webhooks is not None and isinstance(webhooks.node, Items):
+        for webhook in webhooks.items("a list"):
+            for name in _SECRETS:
+                if isinstance(webhook.node, Entries) and name in webhook.node.nodes:
+                    place = webhook.entries("a mapping")[name]
+                    raise place.error("a secret belongs into config.yaml, not into a preset; remove it here")
+
+
+def _about(spot: Spot) -> About:
+    if isinstance(spot.node, Entries):
+        known = Entries({name: placed for name, placed in spot.node.nodes.items() if name != _SIGNS})
+        spot = Spot(known, spot.key, spot.mark)
+    said: About = struct(About).read(spot)
+    return said

@@ -51,15 +51,16 @@ def load(
     if gateway is not None:
         given["gateway"] = gateway
     if file is not None:
-        return _settings(read_file(file, environ, _ROOT.keys), given)
+        return _settings(read_file(file, environ, _ROOT.keys), given, environ)
     if "gateway" not in given:
         raise ConfigError(f"no configuration file found (looked at {searched()}); write one{OR_GATEWAY}")
-    return _settings(NOTHING, given)
+    return _settings(NOTHING, given, environ)
 
 
 def loads(text: str, environ: Mapping[str, str] | None = None, source: str = "config.yaml") -> Settings:
     """Read the settings from the text of a configuration file; `source` names it in errors."""
-    return _settings(read_text(text, source, environ or {}, _ROOT.keys), {})
+    environ = environ or {}
+    return _settings(read_text(text, source, environ, _ROOT.keys), {}, environ)
 
 
 def dump(settings: Settings) -> str:
@@ -70,7 +71,7 @@ def dump(settings: Settings) -> str:
     return to_yaml(_ROOT.show(settings))
 
 
-def _settings(written: Layer, given: Mapping[str, str | Sequence[str]]) -> Settings:
-    mark, entries = with_preset(with_overrides(written, given))
+def _settings(written: Layer, given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str]) -> Settings:
+    mark, entries = with_preset(with_overrides(written, given), environ, _ROOT.keys)
     settings: Settings = _ROOT.read(Spot(entries, "", mark))
     return settings

@@ -3,20 +3,22 @@
 | block | laid over the preset's |
 | --- | --- |
 | `webhooks`, `channels` | by `path`: an entry with a path of the preset changes the keys it names; others are added |
-| `events` | by event name: the file's rules read the events they name, the preset's rules all others |
+| `events` | by event: a rule about the very events of one of the preset's changes the keys it names (¹) |
 | `reconnect`, `sessions`, `dialect` | by key |
 | all others | whole |
 
+(¹) The file's other rules read the events they name, the preset's all others.
 An empty block (`[]`, `{}`) means none. `preset_without` names paths and events of the preset that are left out.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from statusproxy.config.errors import did_you_mean
 from statusproxy.config.paths import fold_path
 from statusproxy.config.spot import Spot
-from statusproxy.config.yaml_tree import Entries, Items, Mark, Node, Scalar
+from statusproxy.config.yaml_tree import Entries, Items, Kind, Mark, Node, Scalar
 from statusproxy.status.fields import fold_word
 
 Placed = tuple[Mark, Node]
@@ -29,6 +31,9 @@ _BY_KEY: Final = ("reconnect", "sessions", "dialect")
 
 #: What an entry of `channels` takes from the first one when it leaves it out.
 _INHERITED: Final = ("id", "set", "keep", "connected")
+
+#: The keys of a rule that goes by the event's words; one with `means` has none of them.
+_BY_WORDS: Final = ("state", "disconnected", "connected", "transient")
 
 
 def overlay(written: Entries, preset: Entries) -> Entries:
@@ -55,10 +60,19 @@ def _entries(own: Placements, preset: Placements, left_out: Set[str]) -> Iterato
     below = {path: node for _, node in preset if (path := _path(node)) not in left_out}
     for mark, node in own:
         base = below.pop(_path(node), None)
-        if isinstance(base, Entries) and isinstance(node, Entries):
-            node = Entries(base.nodes | node.nodes)
-        yield mark, node
+        yield mark, node if base is None else _over_entry(node, base)
     yield from ((mark, node) for mark, node in preset if _path(node) in below)
+
+
+def _over_entry(entry: Node, base: Node) -> Node:
+    """An entry of the file over one of the preset. What means the opposite of a key that it writes is not kept."""
+    if not isinstance(entry, Entries) or not isinstance(base, Entries):
+        return entry
+    kept = dict(base.nodes)
+    for name, opposite in (("forward_to", "forward"), ("forward", "forward_to")):
+        if name in entry.nodes:
+            kept.pop(opposite, None)
+    return Entries(kept | entry.nodes)
 
 
 def _channels(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:
@@ -99,12 +113,68 @@ def _path(node: Node | None) -> str | None:
 
 
 def _rules(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[Placed]:
-    """The file's rules; then the preset's, for the events that the file's rules do not name."""
-    yield from own
-    yield from _without(preset, left_out | {name for _, node in own for name in _names(node)})
+    """The file's rules, each over the preset's for the very same events; then the preset's, for the other events."""
+    bases = _bases(own, preset, left_out)
+    taken = set(left_out)
+    for mark, node in own:
+        base = bases.get(frozenset(_names(node)))
+        if isinstance(node, Entries):
+            node = _over_rule(node, base) if base is not None else _with_session(node, preset, left_out)
+        if base is None:
+            taken.update(_names(node))
+        yield mark, node
+    changed = list(map(id, bases.values()))
+    yield from _without([(mark, node) for mark, node in preset if id(node) not in changed], taken)
 
 
-def _without(rules: Placements, left_out: Set[str]) -> Iterator[Placed]:
+def _bases(own: Placements, preset: Placements, left_out: Set[str]) -> dict[frozenset[str], Entries]:
+    """The preset's rules that the file's change, by their events: those whose events one rule of either is about."""
+    written = Counter(frozenset(_names(node)) for _, node in own)
+    known = Counter(frozenset(_names(node)) for _, node in preset)
+    return {
+        names: node
+        for _, node in preset
+        if isinstance(node, Entries) and (names := frozenset(_names(node)))
+        if written[names] == known[names] == 1 and left_out.isdisjoint(names)
+    }
+
+
+def _over_rule(rule: Entries, base: Entries) -> Entries:
+    """A rule of the file over one of the preset. What means the opposite of a key that it writes is not kept."""
+    kept = dict(base.nodes)
+    if _says(rule, "means"):
+        for name in _BY_WORDS:
+            kept.pop(name, None)
+    elif not rule.nodes.keys().isdisjoint(_BY_WORDS):
+        kept.pop("means", None)
+    merged = Entries(kept | rule.nodes)
+    if not _says(merged, "transient") and _text(_at(merged, "means")) != "transient":
+        kept.pop("grace", None)
+    return Entries(kept | rule.nodes)
+
+
+def _says(rule: Entries, name: str) -> bool:
+    """Whether something stands under a key: no null, and no empty list."""
+    node = _at(rule, name)
+    return bool(node.nodes) if isinstance(node, Items) else isinstance(node, Scalar) and node.kind is not Kind.NULL
+
+
+def _with_session(rule: Entries, preset: Placements, left_out: Set[str]) -> Entries:
+    """A rule; where it leaves out `session`, with that of the preset's rules for its events, if they agree."""
+    if "session" in rule.nodes:
+        return rule
+    names = set(_names(rule)) - left_out
+    found = [
+        node.nodes["session"]
+        for _, node in preset
+        if isinstance(node, Entries) and "session" in node.nodes and not names.isdisjoint(_names(node))
+    ]
+    if not found or any(_texts(node) != _texts(found[0][1]) for _, node in found):
+        return rule
+    return Entries(rule.nodes | {"session": found[0]})
+
+
+def _without(rules: Sequence[Placed], left_out: Set[str]) -> Iterator[Placed]:
     """The rules without these events; a rule that is about no other is dropped."""
     for mark, node in rules:
         names = _names(node)
@@ -119,13 +189,17 @@ def _without(rules: Placements, left_out: Set[str]) -> Iterator[Placed]:
 
 def _names(node: Node) -> list[str]:
     """The events that a rule is about, folded."""
-    named = _at(node, "event")
-    if isinstance(named, Items):
-        return [fold_word(_text(each)) for _, each in named.nodes]
-    return [] if named is None else [fold_word(_text(named))]
+    return list(map(fold_word, _texts(_at(node, "event"))))
 
 
-def _text(node: Node) -> str:
+def _texts(node: Node | None) -> list[str]:
+    """The texts of a list, which may stand without its brackets."""
+    if isinstance(node, Items):
+        return [_text(each) for _, each in node.nodes]
+    return [] if node is None else [_text(node)]
+
+
+def _text(node: Node | None) -> str:
     return node.text if isinstance(node, Scalar) else ""
 
 
@@ -137,8 +211,8 @@ def _left_out(written: Entries, preset: Entries) -> set[str]:
     mark, node = written.nodes.get(WITHOUT, (Mark(""), Items(())))
     spot = Spot(node, WITHOUT, mark)
     spots = [spot] if isinstance(node, Scalar) and not spot.is_null else spot.items("paths and events of the preset")
-    paths = [_text(entry.nodes["path"][1]) for _, entry in _all(preset, "webhooks", "channels")]
-    events = [_text(each) for _, rule in _all(preset, "events") for each in _written_names(rule)]
+    paths = [_text(_at(entry, "path")) for _, entry in _all(preset, "webhooks", "channels")]
+    events = [text for _, rule in _all(preset, "events") for text in _texts(_at(rule, "event"))]
     known = {fold_path(path): path for path in paths} | {fold_word(event): event for event in events}
     left_out = set()
     for each in spots:
@@ -149,11 +223,6 @@ def _left_out(written: Entries, preset: Entries) -> set[str]:
             raise each.found(f"allowed: a path or an event that the preset names{meant}")
         left_out.add(folded)
     return left_out
-
-
-def _written_names(rule: Entries) -> list[Node]:
-    named = rule.nodes["event"][1]
-    return [each for _, each in named.nodes] if isinstance(named, Items) else [named]
 
 
 def _all(preset: Entries, *blocks: str) -> Iterator[tuple[Mark, Entries]]:

@@ -8,23 +8,31 @@ import re
 from urllib.parse import unquote
 
 from statusproxy.config.errors import suggest
+from statusproxy.config.templates import BELOW, SECRET, SESSION, cut_of, parse_template
 
 TEMPLATE_ALLOWED = "a path such as /api/channels or /api/channels/{session}"
 ROUTE_ALLOWED = "a method and a path, such as DELETE /api/channels/{session}"
 HEADER_ALLOWED = "a header's name, such as X-Webhook-Secret"
 
-SESSION = "{session}"
-
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _UNFIT = re.compile(r"[\x00-\x20\x7f?#]")
 _EXPRESS = re.compile(r"/:[A-Za-z_]\w*(?=/|$)")  # `/:session`, as Express writes a placeholder
-_BRACES = re.compile(r"\{[^/]*\}|[{}]")
+_BRACES = re.compile(r"\{[^/{}]*\}|[{}]")
+_END = f"/{BELOW}"
 
 
 def check_template(text: str) -> str:
-    """A path in which one whole segment may be `{session}`."""
+    """A path in which segments may be `{session}`, `{_}`, or both cut at a separator (`templates`)."""
     _check_whole(text, TEMPLATE_ALLOWED)
     _check_placeholders(text)
+    return text
+
+
+def check_webhook_path(text: str) -> str:
+    """The same; `/**` at its end stands for that path and everything below."""
+    if text.endswith("/*"):
+        raise ValueError(f"allowed: {TEMPLATE_ALLOWED}, with {_END} for it and everything below" + suggest(f"{text}*"))
+    check_template(text.removesuffix(_END) or "/")
     return text
 
 
@@ -62,9 +70,8 @@ def fold_path(path: str) -> str:
 
 
 def covers(template: str, path: str) -> bool:
-    """Whether every request that `path` takes, `template` takes too; both may hold a placeholder."""
-    wide, narrow = ([fold_path(part) for part in each.rstrip("/").split("/")] for each in (template, path))
-    return len(wide) == len(narrow) and all(one in (SESSION, other) for one, other in zip(wide, narrow, strict=True))
+    """Whether every request that `path` takes, `template` takes too; both may hold placeholders."""
+    return parse_template(template).covers(parse_template(path))
 
 
 def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
@@ -92,11 +99,17 @@ def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
 
 
 def _check_placeholders(path: str) -> None:
-    for placeholder in _BRACES.findall(path):
-        if placeholder != SESSION:
-            raise ValueError(f"allowed: {SESSION} as the only placeholder")
-    segments = path.split("/")
-    if any(SESSION in segment and segment != SESSION for segment in segments):
-        raise ValueError(f"allowed: {SESSION} as a whole segment between two slashes")
-    if segments.count(SESSION) > 1:
+    sessions = 0
+    for segment in path.split("/"):
+        placeholders = _BRACES.findall(segment)
+        for placeholder in placeholders:
+            if placeholder not in (SESSION, SECRET):
+                raise ValueError(f"allowed: {SESSION}, and {SECRET} for a secret, as the only placeholders")
+        if placeholders and segment not in (SESSION, SECRET) and cut_of(segment) is None:
+            raise ValueError(
+                f"allowed: {SESSION} as a whole segment between two slashes; or cut from a secret, as in "
+                f"{SESSION}:{SECRET}"
+            )
+        sessions += placeholders.count(SESSION)
+    if sessions > 1:
         raise ValueError(f"allowed: {SESSION} once")

@@ -11,7 +11,14 @@ from statusproxy.config import addresses
 from statusproxy.config.addresses import Network
 from statusproxy.config.effect import check_field_path, check_member, check_named_field, check_word
 from statusproxy.config.forms import Form, check_no_mask, duration, parsed, same, secret, text, texts
-from statusproxy.config.paths import ROUTE_ALLOWED, check_header_name, check_route, check_session_route
+from statusproxy.config.paths import (
+    ROUTE_ALLOWED,
+    TEMPLATE_ALLOWED,
+    check_header_name,
+    check_route,
+    check_session_route,
+    check_template,
+)
 from statusproxy.config.spot import MASK, Spot
 from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
 
@@ -41,12 +48,14 @@ def _read_word(spot: Spot) -> str:
 _WORD = Form(_read_word, same)
 Words = Annotated[tuple[str, ...], texts(_WORD)]
 SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
+Field = Annotated[str, parsed(check_named_field)]
 Fields = Annotated[tuple[str, ...], texts(parsed(check_named_field))]
 SomeFields = Annotated[tuple[str, ...], texts(parsed(check_named_field), at_least=1)]
 Members = Annotated[tuple[str, ...], texts(parsed(check_member))]
 SomeMembers = Annotated[tuple[str, ...], texts(parsed(check_member), at_least=1)]
 ListFields = Annotated[tuple[str, ...], texts(parsed(check_field_path), at_least=1)]
 Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
+Paths = Annotated[tuple[str, ...], texts(parsed(check_template), allowed=TEMPLATE_ALLOWED)]
 Routes = Annotated[tuple[str, ...], texts(parsed(check_route), allowed=ROUTE_ALLOWED)]
 SessionRoutes = Annotated[
     tuple[str, ...],

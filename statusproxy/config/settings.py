@@ -22,16 +22,16 @@ from statusproxy.config.addresses import (
     parse_target,
 )
 from statusproxy.config.blocks import struct
-from statusproxy.config.effect import check_set_name
+from statusproxy.config.effect import FORM, check_body, check_set_name, check_set_word
 from statusproxy.config.forms import (
-    JSON_SCALAR,
-    JsonScalar,
+    SetValue,
     boolean_or,
     count,
     duration,
     mapping,
     parsed,
     same,
+    set_value,
     size,
     switches,
     text,
@@ -39,15 +39,17 @@ from statusproxy.config.forms import (
 )
 from statusproxy.config.layers import DEFAULT_PRESET
 from statusproxy.config.modes import socket_mode
-from statusproxy.config.paths import check_template
+from statusproxy.config.paths import check_template, check_webhook_path
 from statusproxy.config.schema import (
     PRIVATE_NETWORKS,
+    Field,
     Fields,
     FilePath,
     HeaderName,
     ListFields,
     Members,
     Networks,
+    Paths,
     PemFile,
     Routes,
     SecretText,
@@ -61,11 +63,14 @@ from statusproxy.config.schema import (
     Words,
     url,
 )
+from statusproxy.config.templates import source_of
 from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
-from statusproxy.status.signals import EventRule, Kind, SignalRules
+from statusproxy.status.set_values import ByWord
+from statusproxy.status.set_values import SetValue as SetValueOfRule
+from statusproxy.status.signals import GRACE, EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
 OR_GATEWAY: Final = ", or give --gateway"
@@ -95,21 +100,50 @@ class Hmac(Section, frozen=True, kw_only=True):
     encoding: Literal["hex", "base64"] = "hex"
 
 
+class Jwt(Section, frozen=True, kw_only=True):
+    """A header in which a webhook's sender sends a JSON Web Token, signed with HS256; with or without `Bearer`."""
+
+    header: HeaderName = "Authorization"
+    secret: SecretText
+
+
+class Token(Section, frozen=True, kw_only=True):
+    """A member of the body that a webhook's sender must fill in with this very value."""
+
+    field: Field
+    value: SecretText
+
+
 class Webhook(Section, frozen=True, kw_only=True):
     """A path on which events come by, where they go on to, and whose events are trusted.
 
-    `{session}` in the path names the session of events that name none themselves. The same in the path of
-    `forward_to` is replaced by what stood there, byte for byte.
+    `/**` at the end of the path stands for that path and everything below; at the end of the path of `forward_to` it is
+    replaced by what was below. `{session}` in the path names the session of events that name none themselves. The same
+    in the path of `forward_to` is replaced by what stood there, byte for byte.
     """
 
     REQUIRED: ClassVar[Mapping[str, str]] = {"path": "write the path that events are posted to"}
 
-    path: Annotated[str, parsed(check_template, same)]
+    path: Annotated[str, parsed(check_webhook_path, same)]
     forward_to: Annotated[str, url(parse_target, TARGET_ALLOWED)] | None = None
     forward: bool = True
+    except_: Paths = msgspec.field(name="except", default=())  # below it, but the gateway's own
     from_: Networks = msgspec.field(name="from", default=PRIVATE_NETWORKS)
     secret: Secret | None = None
     hmac: Hmac | None = None
+    jwt: Jwt | None = None
+    token: Token | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret of each proof that a sender is asked for; none where its address is all that counts."""
+        found = (
+            self.secret and self.secret.value,
+            self.hmac and self.hmac.secret,
+            self.jwt and self.jwt.secret,
+            self.token and self.token.value,
+        )
+        return tuple(each for each in found if each)
 
 
 class Event(Section, frozen=True, kw_only=True):
@@ -125,8 +159,20 @@ class Event(Section, frozen=True, kw_only=True):
     state: Fields = ()
     disconnected: Words = ()
     connected: Words = ()
-    means: Literal["disconnected", "connected", "alive"] | None = None
+    transient: Words = ()  # count once they have lasted `grace`
+    grace: Time | None = None  # `signals.GRACE` where the rule knows a transient state
+    means: Literal["disconnected", "connected", "alive", "transient"] | None = None
     unless: Words = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the default of `grace`, so that what is shown is what is in force."""
+        if self.grace is None and self.is_transient:
+            msgspec.structs.force_setattr(self, "grace", GRACE)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the rule knows a transient state."""
+        return bool(self.transient) or self.means == "transient"
 
     def rule(self) -> EventRule:
         """The rule in the form that `status` reads, its names and words folded."""
@@ -136,6 +182,8 @@ class Event(Section, frozen=True, kw_only=True):
             state=tuple(map(parse_path, self.state)),
             disconnected=folded(self.disconnected),
             connected=folded(self.connected),
+            transient=folded(self.transient),
+            grace=GRACE if self.grace is None else self.grace,
             means=None if self.means is None else Kind(self.means),
             unless=folded(self.unless),
         )
@@ -145,21 +193,27 @@ class Dialect(Section, frozen=True, kw_only=True):
     """Where this gateway's events and answers name things."""
 
     event: SomeFields = ("event",)  # the event's name
+    raw_event: Fields = ("raw.payload.event",)  # the engine's name for it, where the gateway gives it another
     time: Fields = ("timestamp", "raw.payload.t")  # when it happened
+    clock: Literal["shared", "own"] = "shared"  # own: that time orders this sender's events, and says nothing else
     event_id: Fields = ("event_id",)  # what is the same in a repeated delivery
     own: Fields = ()  # what is true in messages of the session's own making, beside the marks of all known gateways
     presence: Members = dialect.PRESENCE_MARKS  # what only events about a contact or chat have
     qr: SomeMembers = dialect.QR_MEMBERS  # what holds the code in the QR route's answer
+    body: Annotated[str, parsed(check_body)] = "json"  # how events are packed: json, or form:MEMBER
 
     def value(self) -> dialect.Dialect:
         """The dialect as the domain wants it."""
         return dialect.Dialect(
             event=tuple(map(parse_path, self.event)),
+            raw_event=tuple(map(parse_path, self.raw_event)),
             time=tuple(map(parse_path, self.time)),
+            own_clock=self.clock == "own",
             event_id=tuple(map(parse_path, self.event_id)),
             own=(*dialect.OWN, *map(parse_path, self.own)),
             presence=self.presence,
             qr=self.qr,
+            body_member=self.body.removeprefix(FORM) if self.body.startswith(FORM) else None,
         )
 
 
@@ -200,9 +254,9 @@ class Channels(Section, frozen=True, kw_only=True):
     list: ListFields
     id: SomeFields
     set: Annotated[
-        Mapping[str, JsonScalar],
+        Mapping[str, SetValue],
         mapping(
-            JSON_SCALAR,
+            set_value(check_set_word),
             "a mapping such as {status: disconnected}",
             at_least=1,
             check_name=check_set_name,
@@ -210,6 +264,7 @@ class Channels(Section, frozen=True, kw_only=True):
     ]
     keep: Words = ()
     connected: SomeWords = ("connected", "open")
+    one: bool = False  # the answer is about one channel, which it names itself
     share: bool = False
 
     def rule(self) -> ChannelRule:
@@ -217,10 +272,11 @@ class Channels(Section, frozen=True, kw_only=True):
         return ChannelRule(
             list=tuple(map(parse_path, self.list)),
             id=tuple(map(parse_path, self.id)),
-            set=dict(self.set),
+            set={name: by_word(value) for name, value in self.set.items()},
             keep=folded(self.keep),
             connected=folded(self.connected),
-            source=self.path,
+            one=self.one,
+            source=source_of(self.path),
         )
 
 
@@ -378,3 +434,10 @@ class Settings(Section, frozen=True, kw_only=True):
 def folded(words: Sequence[str]) -> frozenset[str]:
     """Words as they are compared (`fields.fold_word`)."""
     return frozenset(map(fold_word, words))
+
+
+def by_word(value: SetValue) -> SetValueOfRule:
+    """A value of `set` in the form that `status` writes, its words folded."""
+    if not isinstance(value, Mapping):
+        return value
+    return ByWord({fold_word(word): each for word, each in value.items()})

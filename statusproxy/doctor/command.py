@@ -72,8 +72,7 @@ def _secrets(settings: Settings) -> list[str]:
     """Every secret of the settings: none may show in the report."""
     found = [settings.admin.token]
     for webhook in settings.webhooks:
-        found.append(webhook.secret.value if webhook.secret is not None else None)
-        found.append(webhook.hmac.secret if webhook.hmac is not None else None)
+        found += webhook.secrets
     place = parse_state_url(settings.state.url)
     found.append(place.password if isinstance(place, Place) else None)
     return [each for each in found if each]

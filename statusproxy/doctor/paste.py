@@ -22,7 +22,7 @@ from statusproxy.doctor.findings import Lines
 _KEEP_SECRETS = f"# {MASK}: the secret that is there now / o segredo que já está lá"
 
 #: Keys in webhooks, by their block, that may hold a secret.
-_SECRETS = (("secret", "value"), ("hmac", "secret"))
+_SECRETS = (("secret", "value"), ("hmac", "secret"), ("jwt", "secret"), ("token", "value"))
 
 
 class Written:

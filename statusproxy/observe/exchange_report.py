@@ -24,6 +24,11 @@ _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _PLAIN: Final = re.compile(rb"[A-Za-z][A-Za-z_-]{0,31}|[vV][0-9]{1,2}|")
 
 
+#: What is shown of a path that may begin with a secret, and in place of a secret in a route's template.
+HIDDEN: Final = "/…"
+SECRET: Final = "***"  # noqa: S105 - what stands for one
+
+
 @dataclass(slots=True)
 class Report:
     """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
@@ -43,7 +48,8 @@ class Report:
     problem: str | None
     corrected: int
     template: str | None = None
-    """The path of the route that served it, as configured; None where the request was only passed on."""
+    """The path of the route that served it, as configured; None where the request was only passed on, unless no part of
+    its path may be shown (`HIDDEN`)."""
 
     @property
     def path(self) -> str:
@@ -52,7 +58,7 @@ class Report:
         Anything else may be the id or number of a person, or a token: also a word, which a secret may be as well.
         """
         if self.template is not None:
-            return self.template
+            return self.template.replace("{_}", SECRET)
         first, slash, rest = path_of(self.target).removeprefix(b"/").partition(b"/")
         shown = first.decode("ascii") if _PLAIN.fullmatch(first) else "…"
         return f"/{shown}" + ("/…" if rest else slash.decode())

@@ -33,7 +33,7 @@ class SenderReport(msgspec.Struct, frozen=True):
     trusted: int = msgspec.field(name="believed")
     """Webhooks that passed every check."""
     untrusted: dict[str, int] = msgspec.field(name="doubts")
-    """The others, by the check that they failed (`network`, `secret`, `signature`)."""
+    """The others, by the check that they failed (`network`, `secret`, `jwt`, `signature`, `token`)."""
     last: float
     """Epoch seconds."""
     by_address: int = 0

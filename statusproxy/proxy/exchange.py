@@ -19,7 +19,7 @@ from statusproxy.proxy.head_cache import prepared_head
 from statusproxy.proxy.http1.head import own_hops
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
-from statusproxy.proxy.problems import ALLOW, PROBLEMS, Hop
+from statusproxy.proxy.problems import ALLOW, FOR_SENDERS, PROBLEMS, Hop
 from statusproxy.proxy.request_head import HeadOptions, PreparedHead
 from statusproxy.proxy.request_id import new_request_id, usable_id
 from statusproxy.proxy.routes import Match
@@ -195,6 +195,8 @@ class Exchange:
 
     async def fail(self, code: str, detail: str = "") -> None:
         """Log a failure and answer for it."""
+        if self.match.kind is Kind.WEBHOOK:
+            code = FOR_SENDERS.get(code, code)
         problem = PROBLEMS[code]
         if self.response.state is not GONE:
             log.log(

@@ -6,8 +6,27 @@ from typing import Protocol
 from statusproxy.status.channels import ChannelRule, Correction
 
 
+class LearningPort(Protocol):
+    """What `statusproxy learn` wants to know of the traffic. None of it raises."""
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is wanted just now."""
+
+    def event(self, body: bytes, path: str) -> None:
+        """A webhook of a trusted sender came on this watched path."""
+
+    def answer(self, body: bytes, target: str, *, configured: bool = False) -> None:
+        """The gateway answered a GET with this JSON. `target` is the path that was asked for, or the corrected route's
+        own path (`configured`)."""
+
+
 class RegistryPort(Protocol):
     """What the proxy asks of, and tells to, the session registry."""
+
+    @property
+    def learning(self) -> LearningPort:
+        """Who learns from the traffic, when asked to."""
 
     @property
     def has_overrides(self) -> bool:

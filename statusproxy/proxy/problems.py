@@ -69,6 +69,16 @@ PROBLEMS: Final = _table(
         "The body of the request did not arrive in time; nothing was forwarded.",
         "O corpo da requisição não chegou a tempo; nada foi encaminhado.", "client",
     ),
+    Problem(
+        "webhook_body_too_slow", 503, b"Service Unavailable",
+        "The body of the event arrived too slowly, so the request was given up (timeout).",
+        "O corpo do evento chegou devagar demais e a requisição foi abandonada (timeout).", "client", 1,
+    ),
+    Problem(
+        "webhook_body_incomplete", 503, b"Service Unavailable",
+        "The body of the event did not arrive in time; nothing was forwarded.",
+        "O corpo do evento não chegou a tempo; nada foi encaminhado.", "client", 1,
+    ),
     Problem(  # counted and logged, never sent; the number is nginx's
         "client_gone", 499, b"Client Closed Request",
         "The client left before its answer was complete.",
@@ -142,6 +152,15 @@ PROBLEMS: Final = _table(
         "proxy", 1,
     ),
 )  # fmt: skip
+
+
+#: Codes in place of others where a webhook is answered. Engines take some or all 4xx for the receiver's last word and
+#: drop the event: what may go well next time is none. What no retry changes (a body or head beyond its limit, no HTTP
+#: at all) stays one.
+FOR_SENDERS: Final = {
+    "request_body_too_slow": "webhook_body_too_slow",
+    "request_body_incomplete": "webhook_body_incomplete",
+}
 
 
 def error_body(problem: Problem, request_id: str, language: Language, hop: Hop | None = None) -> bytes:

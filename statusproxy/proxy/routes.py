@@ -1,7 +1,8 @@
 """The route table: which configured route a request matches.
 
 Paths compare as Express compares them: each segment percent-decoded, case ignored, one slash at the end allowed,
-the query ignored. A template's `{session}` takes one whole segment, whose own case stays.
+the query ignored. What a template's `{session}` takes keeps its own case; templates are taken apart by
+`config.templates`.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from statusproxy.observe.exchange_report import Kind, path_of
+from statusproxy.config.templates import begins, parse_template
+from statusproxy.observe.exchange_report import HIDDEN, Kind, path_of
 
 Entry = TypeVar("Entry")
 
@@ -28,7 +30,8 @@ class Route(Generic[Entry]):
 class Match(Generic[Entry]):
     """The result of a look-up; `session` is the id in the path, decoded, if the template has one.
 
-    `template` is the route's path as the configuration has it, None where no route fits.
+    `template` is the route's path as the configuration has it. Where no route fits it is None, or says that no part of
+    the path may be shown.
     """
 
     kind: Kind
@@ -43,26 +46,28 @@ _REMEMBERED: Final = 4096
 #: Bytes of a path worth remembering: made-up ones, as long as targets may be, would fill the memory.
 _MEMORABLE: Final = 256
 
-#: Segments that name nothing, but say where a path leads (RFC 3986 §3.3).
-_NO_SESSIONS: Final = frozenset({"", ".", ".."})
-
 
 class RouteTable(Generic[Entry]):
     """Finds the route of a request; the first configured that fits wins."""
 
-    __slots__ = ("_memory", "_routes")
+    __slots__ = ("_memory", "_pass", "_routes", "_secrets")
 
     def __init__(self, routes: Sequence[Route[Entry]]) -> None:
-        self._routes = [(route, _template(route.path)) for route in routes]
+        self._routes = [(route, parse_template(route.path)) for route in routes]
         self._memory: dict[tuple[str, bytes], Match[Entry]] = {}
+        # A path that begins so may hold a secret.
+        self._secrets = tuple(dict.fromkeys(filter(None, (template.up_to_secret for _, template in self._routes))))
+        hides_all = any(len(steps) == 1 for steps in self._secrets)
+        self._pass: Match[Entry] = Match(Kind.PASS, template=HIDDEN if hides_all else None)
 
     def match(self, method: str, target: bytes) -> Match[Entry]:
         """The match for a request line's method and target."""
         key = (method, target.partition(b"?")[0])
         found = self._memory.get(key)
         if found is None:
-            found = self._find(method, segments(key[1]))
-            if len(key[1]) <= _MEMORABLE:
+            path = segments(key[1])
+            found = self._find(method, path)
+            if len(key[1]) <= _MEMORABLE and not (self._secrets and self._may_hold_secret(path)):
                 if len(self._memory) >= _REMEMBERED:
                     self._memory.clear()
                 self._memory[key] = found
@@ -70,19 +75,12 @@ class RouteTable(Generic[Entry]):
 
     def _find(self, method: str, path: tuple[str, ...]) -> Match[Entry]:
         for route, template in self._routes:
-            if method not in route.methods or len(template) != len(path):
-                continue
-            session = None
-            for wanted, segment in zip(template, path, strict=True):
-                if wanted is None:
-                    if segment in _NO_SESSIONS:
-                        break
-                    session = segment
-                elif wanted != segment.casefold():
-                    break
-            else:
-                return Match(route.kind, route.entry, session, route.path)
-        return Match(Kind.PASS)
+            if method in route.methods and template.takes(path):
+                return Match(route.kind, route.entry, template.session(path), route.path)
+        return self._pass
+
+    def _may_hold_secret(self, path: tuple[str, ...]) -> bool:
+        return any(begins(path, steps) for steps in self._secrets)
 
 
 def segments(path: bytes) -> tuple[str, ...]:
@@ -93,11 +91,11 @@ def segments(path: bytes) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def raw_below(target: bytes, index: int) -> bytes:
+    """A target's path from a segment on, as it came, with the slash before it; empty where the path ends before."""
+    return b"".join(b"/" + part for part in path_of(target).split(b"/")[index:])
+
+
 def raw_segment(target: bytes, index: int) -> bytes:
     """A segment of a target's path as it came, percent-encoded or not; index 1 is the first after the slash."""
     return path_of(target).split(b"/")[index]
-
-
-def _template(path: str) -> tuple[str | None, ...]:
-    """A path template's segments, case-folded; None where any one segment fits."""
-    return tuple(None if segment == "{session}" else segment.casefold() for segment in segments(path.encode()))

@@ -1,7 +1,8 @@
-"""Which senders are trusted to tell about sessions: by network, shared secret, or a signature over the body.
+"""Which senders are trusted to tell about sessions: by network, and by each proof that is asked of them.
 
-An event's path is open to the internet on many sites, so events can be forged. An event that is not trusted is
-forwarded all the same.
+The proofs: a shared secret or a JSON Web Token in a header, a signature over the body, a token in the body. Where
+several are configured, all must hold. An event's path is open to the internet on many sites, so events can be forged.
+An event that is not trusted is forwarded all the same.
 """
 
 import base64
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from statusproxy.proxy.bearer_jwt import BearerJwt
+from statusproxy.proxy.body_token import BodyToken
 from statusproxy.proxy.client_address import Network, parse_address, within
 from statusproxy.proxy.http1.head import Headers, first
 
@@ -37,9 +40,18 @@ class Signature:
 class Verification:
     """The verification of one webhook's sender, complete once the body is whole: an observer of that body."""
 
-    __slots__ = ("_claimed", "_doubt", "_mac", "_signature")
+    __slots__ = ("_claimed", "_doubt", "_mac", "_signature", "token")
 
-    def __init__(self, doubt: str | None, signature: Signature | None = None, claimed: bytes | None = None) -> None:
+    def __init__(
+        self,
+        doubt: str | None,
+        signature: Signature | None = None,
+        claimed: bytes | None = None,
+        token: BodyToken | None = None,
+    ) -> None:
+        """`doubt`: why the sender is not trusted, where that is known already. `claimed`: the signature as it came."""
+        self.token = token
+        """What the body must carry as well: to be judged by whoever has the body, once it is whole and decoded."""
         self._doubt = doubt
         self._signature = signature
         self._claimed = claimed
@@ -66,7 +78,7 @@ class Verification:
         """There is never work left: `feed` does it all."""
 
     def doubt(self) -> str | None:
-        """Why the sender is not trusted (`network`, `secret`, `signature`); None when it is."""
+        """Why the sender is not trusted (`network`, `secret`, `jwt`, `signature`); None when it is, but for `token`."""
         if self._doubt is not None or self._mac is None or self._signature is None:
             return self._doubt
         digest = self._mac.digest()
@@ -87,11 +99,13 @@ class SenderPolicy:
     from_: Sequence[Network]
     secret: SharedSecret | None = None
     hmac: Signature | None = None
+    jwt: BearerJwt | None = None
+    token: BodyToken | None = None
 
     @property
     def proves_nothing(self) -> bool:
         """Whether the sender's address is all that is asked."""
-        return self.secret is None and self.hmac is None
+        return self.secret is None and self.hmac is None and self.jwt is None and self.token is None
 
     def verify(self, client: str, headers: Headers) -> Verification:
         """Begin to verify one webhook, sent by `client` (the real one, behind trusted proxies)."""
@@ -102,6 +116,8 @@ class SenderPolicy:
             # Digests compared, so that neither the length nor the contents of the secret show in the time it takes.
             if not hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(self.secret.value).digest()):
                 return Verification("secret")
+        if self.jwt is not None and not self.jwt.stands_in(headers):
+            return Verification("jwt")
         if self.hmac is not None:
-            return Verification(None, self.hmac, first(headers, self.hmac.header))
-        return Verification(None)
+            return Verification(None, self.hmac, first(headers, self.hmac.header), self.token)
+        return Verification(None, token=self.token)

@@ -28,6 +28,8 @@ class WebhookTarget:
     """The watched path as configured. With the sender's address it tells whose clock the events' own times are of."""
     session_at: int | None = None
     """Which segment of the path replaces `{session}` in `target`; None where nothing does."""
+    below_at: int | None = None
+    """From which segment on the path replaces `/**` in `target`; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ REMEMBERED: Final = 64
 TOTAL: Final = 32 * 1024 * 1024
 
 Key = tuple[int, str | None]
-"""The rule's identity (it holds a dict), and the id in the request's path."""
+"""The rule's identity (it holds a dict), and the one channel that the answer is about; None for a list."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class CorrectionCache:
     def find(self, listing: ChannelList, asked_at: float, since: float) -> Correction | None:
         """The correction of an answer with the same bytes, if it is good for one asked for at `asked_at` and was made
         at `since` or later (epoch seconds)."""
-        key = id(listing.rule), listing.path_id
+        key = id(listing.rule), listing.subject
         entry = self._entries.get(key)
         if entry is None or entry.since < since or entry.rule is not listing.rule:
             return None
@@ -59,7 +59,7 @@ class CorrectionCache:
 
     def put(self, listing: ChannelList, correction: Correction, asked_by: float | None, now: float) -> None:
         """Remember a correction made at `now`, good for answers asked for at `asked_by` or before; None: for any."""
-        key = id(listing.rule), listing.path_id
+        key = id(listing.rule), listing.subject
         self._drop(key)
         entry = _Remembered(listing.rule, listing.body, correction, asked_by, now)
         if entry.size > TOTAL:

@@ -65,7 +65,7 @@ class Corrections:
         `changed` is told at once what each step but the last changed in the map: whoever waits for the answer may be
         gone before it is done.
         """
-        async with self._turns.of((id(listing.rule), listing.path_id)):
+        async with self._turns.of((id(listing.rule), listing.subject)):
             known = self._remembered(listing, asked_at, clock())
             if known is not None:
                 return known

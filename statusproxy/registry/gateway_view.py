@@ -77,6 +77,11 @@ class GatewayView:
 
         Gives what reads it: the same as before where the answer is the same.
         """
+        listing: ChannelList | None = None
+        if rule.one and len(body) <= LARGEST_SINGLE:
+            listing = ChannelList(body, rule)
+            listing.read()  # it alone names the channel that it is about
+            channel = listing.subject
         # The answer holds its rule, so the rule's identity cannot be another's while it is a key.
         key = (id(rule), channel)
         self.version += 1
@@ -88,8 +93,9 @@ class GatewayView:
         self.news += 1
         if kept is not None:
             self._drop(key)
-        listing = ChannelList(body, rule, channel)
-        if len(body) <= (LARGEST if channel is None else LARGEST_SINGLE):
+        if listing is None:
+            listing = ChannelList(body, rule, channel)
+        if len(body) <= (LARGEST if listing.whole else LARGEST_SINGLE):
             self._answers[key] = _Answer(listing, now)
             self._size += len(body)
             while len(self._answers) > KEPT or self._size > TOTAL:

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from statusproxy.clock import OwnClock
+from statusproxy.learning.watch import Watch
 from statusproxy.observe.absences import Absences
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.silence import SilenceWatch
@@ -73,6 +74,8 @@ class SessionRegistry:
         """What came on the webhooks' paths since the start."""
         self.absences = Absences()
         """What was missing in requests since the start."""
+        self.learning = Watch(clock)
+        """What `statusproxy learn` asked to learn from the traffic."""
         self._log = ChangeLog()
         self.changes = Changes(self._log, metrics)
         """Who is told of every change of a session."""

@@ -9,6 +9,7 @@ gateway's own words on the page and in the history, the doctor.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -40,7 +41,10 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """The members that tell a channel's status, and the value each gets where the channel is disconnected. A name with
     dots leads into objects."""
     keep: frozenset[str] = frozenset()
-    """Words that tell the user more than "disconnected": a member that says one of them stays as it is."""
+    """Words that tell the user more than "disconnected": a member that says one of them stays as it is. The words
+    "false" and "true" are booleans as well."""
+    one: bool = False
+    """The answer is about one channel, which is named in it alone, not by the request's path. An array lists all."""
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words by which the gateway says that a session is connected."""
     source: str = ""
@@ -80,18 +84,22 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
 
 _NO_IDS: Final = ChannelIds(frozenset())
+_ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*+\[").match
+
 _NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
 
 
 class ChannelList:
     """One answer of the gateway, read as far as somebody asked: the ids once, each channel's object once.
 
-    `path_id` is given where the answer is about one channel: the id in the request's path.
+    `path_id` is given where the answer is about one channel: the id in the request's path. An answer that is no array
+    may also be about one channel which it names itself (`ChannelRule.one`); where it names none, it is about nobody.
     """
 
     __slots__ = (
         "_all",
         "_asked",
+        "_is_array",
         "_objects",
         "_parts",
         "_places",
@@ -109,6 +117,7 @@ class ChannelList:
         self.body = body
         self.rule = rule
         self.path_id = path_id
+        self._is_array = rule.one and _ARRAY(body) is not None
         self.is_read = False
         """Whether the ids have been read."""
         self.failure: str | None = None
@@ -127,7 +136,14 @@ class ChannelList:
     @property
     def whole(self) -> bool:
         """Whether the answer lists all channels."""
-        return self.path_id is None
+        return self.path_id is None and (not self.rule.one or self._is_array)
+
+    @property
+    def subject(self) -> str | None:
+        """The one channel that the answer is about, as far as that is known: "" where it is not. None for a list."""
+        if self.whole:
+            return None
+        return self.path_id or next(iter(self.ids.exact), "")
 
     def read(self) -> None:
         """Read the ids, unless that has been done. Never raises, see `failure`."""

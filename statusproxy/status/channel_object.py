@@ -127,7 +127,7 @@ class ObjectReader:
 
     def _judge(self, name: str, value: object) -> _Value:
         wanted = self._values[name]
-        keeps = _folds_into(value, self._keep)
+        keeps = _folds_into(str(value).lower() if isinstance(value, bool) else value, self._keep)
         text = usable_text(value)
         truth = f"{name}: {str(value).lower()}" if isinstance(value, bool) else None
         connected = _folds_into(value, self._connected) or (value is True and wanted is False)

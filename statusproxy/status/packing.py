@@ -7,6 +7,7 @@ holds an array of events under one of `WRAPPERS`. Each is read as an event of it
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -29,6 +30,9 @@ FORM_AT_ONCE: Final = 32 * 1024
 
 MOST_FIELDS: Final = 64
 """Fields of a form in which the member is looked for."""
+
+LONGEST_FIELD: Final = 1024
+"""Bytes of the longest member beside it that is looked at."""
 
 _FORM_STEP: Final = 16 * 1024
 _LINES_COUNTED: Final = 4_096
@@ -60,15 +64,36 @@ Item = Document | Broken | Unread
 def contents(body: bytes, member: str | None) -> bytes | None:
     """The JSON of a body: of the member of this name where it is a form, else the body as it is.
 
-    Nothing else of a form is looked at. Empty where it has no such member; None where it is too long to be decoded at
-    once, which `unpack` does in steps.
+    The form's other members are added to an object in which they are missing: senders name the session there. Empty
+    where it has no such member; None where it is too long to be decoded at once, which `unpack` does in steps.
     """
     if member is None or _JSON.match(body):
         return body
     value = form_value(body, member)
     if value is None:
         return b""
-    return b"".join(_decoded(value)) if len(value) <= FORM_AT_ONCE else None
+    return _completed(b"".join(_decoded(value)), body, member) if len(value) <= FORM_AT_ONCE else None
+
+
+def _completed(value: bytes, body: bytes, member: str) -> bytes:
+    """An object with the form's other short members before its own: of a repeated one the last counts."""
+    value = value.strip()
+    beside: dict[str, str] = {}
+    start = 0
+    for _ in range(MOST_FIELDS):
+        end = body.find(b"&", start)
+        end = end if end >= 0 else len(body)
+        if end - start <= LONGEST_FIELD:
+            name, _, said = body[start:end].strip().partition(b"=")
+            beside.setdefault(_plain(name).decode(errors="replace"), _plain(said).decode(errors="replace"))
+        start = end + 1
+        if start > len(body):
+            break
+    beside.pop(member, None)
+    if not beside or not value.startswith(b"{"):
+        return value
+    own = value[1:].lstrip()
+    return b"%s%s%s" % (json.dumps(beside).encode()[:-1], b"" if own.startswith(b"}") else b",", own)
 
 
 def form_value(body: bytes, member: str) -> bytes | None:
@@ -133,7 +158,7 @@ def unpack(body: bytes, dialect: Dialect) -> Iterator[Item | None]:
         for piece in _decoded(form_value(body, member) or b""):
             pieces.append(piece)
             yield None
-        body = b"".join(pieces)
+        body = _completed(b"".join(pieces), body, member)
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         document = parse_members(body)

@@ -163,7 +163,7 @@ def was_outlived(record: Record, details: Details, rules: SessionRules) -> bool:
     """It is due, and a message is known that came more than the grace after its newest signal."""
     if not is_due(record, details, rules):
         return False
-    return -later_by(_transient(record).stamp, record.alive) > rules.alive_grace
+    return later_by(record.alive, _transient(record).stamp) > rules.alive_grace
 
 
 def is_as_new(record: Record, details: Details, rules: SessionRules) -> bool:
@@ -177,6 +177,15 @@ def asked_since(record: Record, details: Details, rules: SessionRules) -> bool:
     One that was on its way while the session fell says nothing about what came after.
     """
     return record.override is not None and details.asked_at >= record.override.began
+
+
+def shows_loss(record: Record, details: Details, rules: SessionRules) -> bool:
+    """As `asked_since`, and the override is no transient state that lasted.
+
+    A gateway that is still connecting goes on showing the code that was scanned last (Evolution API does): beside a
+    list that still says connected, it would end the correction of a dead session.
+    """
+    return asked_since(record, details, rules) and not is_transient(record, details, rules)
 
 
 def is_fresh(record: Record, details: Details, rules: SessionRules) -> bool:
@@ -386,7 +395,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_IN_FORCE, _S.KIN_ALIVE,        outlives,     _R.ALIVE,           nothing_else,     _K.CLEAR,       RELEASED),
 
     Row(_NEW,      _S.KEEPS,            asked_since,  None,               evidence_route,   _K.CAUGHT_UP,   None),
-    Row(_NEW,      _S.QR_CODE,          asked_since,  None,               evidence_qr,      _K.CAUGHT_UP,   None),
+    Row(_NEW,      _S.QR_CODE,          shows_loss,   None,               evidence_qr,      _K.CAUGHT_UP,   None),
     Row(_NEW,      _S.CREATED,          asked_since,  None,               evidence_create,  _K.CAUGHT_UP,   None),
     Row(_CAUGHT_UP,_S.SAYS_CONNECTED,   is_fresh,     _R.RECONNECTED,     connected_now,    _K.CLEAR,       RELEASED),
 
@@ -434,7 +443,7 @@ def step(record: Record, said: Statement, details: Details, rules: SessionRules)
     if row.known_now is Known.CLEAR:
         record = replace(record, override=None, released=row.rule, released_at=details.now, shown_at=None)
     record = row.notes(record, details)
-    if record.transient is not None and later_by(record.transient.stamp, record.known) <= 0:
+    if record.transient is not None and later_by(record.known, record.transient.stamp) >= 0:
         record = replace(record, transient=None)
     return Step(record, change, True)
 

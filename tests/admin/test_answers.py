@@ -21,14 +21,16 @@ _EPOCH = re.compile(r"\b1?\d{9}\.\d+")
 
 LOST = (
     '{"session":"sales","channel":"sales","shows":"disconnected","shown_at":TIME,"since":TIME,'
-    '"reason":"status-find disconnectedMobile","caught_up":null,"caught_up_on":[],"last_event":"status-find",'
+    '"reason":"status-find disconnectedMobile","word":"disconnectedMobile","caught_up":null,"caught_up_on":[],'
+    '"last_event":"status-find",'
     '"last_event_at":TIME,"last_message_at":null,"known":"disconnected","known_at":TIME,"gateway_said":"connected",'
-    '"gateway_said_at":TIME,"released":null,"released_at":null}'
+    '"gateway_said_at":TIME,"transient":null,"transient_due":null,"released":null,"released_at":null}'
 )
 HEARD = (
     '{"session":"support","channel":null,"shows":"gateway","shown_at":null,"since":null,"reason":null,'
-    '"caught_up":null,"caught_up_on":[],"last_event":"onmessage","last_event_at":TIME,"last_message_at":TIME,'
-    '"known":null,"known_at":null,"gateway_said":null,"gateway_said_at":null,"released":null,"released_at":null}'
+    '"word":null,"caught_up":null,"caught_up_on":[],"last_event":"onmessage","last_event_at":TIME,"last_message_at":TIME,'
+    '"known":null,"known_at":null,"gateway_said":null,"gateway_said_at":null,"transient":null,'
+    '"transient_due":null,"released":null,"released_at":null}'
 )
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from statusproxy.admin.messages import DamageLine, History, Session, Sessions, State, read
-from statusproxy.admin.table import history_table, local, sessions_table, state_text
+from statusproxy.admin.messages import DamageLine, History, Learned, Session, Sessions, State, read
+from statusproxy.admin.table import history_table, learned_text, local, sessions_table, state_text
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +132,25 @@ def test_the_state_is_told_in_sentences_with_what_to_do() -> None:
     assert first == "The state cannot be written: disk full"
     assert second == r"Damage: it\nwas"
     assert third.endswith("statusproxy state acknowledge")
+
+
+def test_learning_that_begins_says_until_when_and_what_to_do() -> None:
+    until = "2026-01-15T20:07:06.000Z"
+    assert learned_text(Learned(learning=True, until=until), begun=True).splitlines() == [
+        "The proxy learns from the traffic until 2026-01-15 20:07:06, or until it is restarted.",
+        "Unlink and link a phone meanwhile, send a message, and ask for the list of sessions through the proxy.",
+        "Then: statusproxy learn --show > mine.yaml",
+    ]
+
+
+def test_learning_says_what_it_has_seen_and_what_not() -> None:
+    going = Learned(learning=True, until="2026-01-15T20:07:06.000Z", events=5, answers=2)
+    assert learned_text(going) == (
+        "Learning until 2026-01-15 20:07:06; so far 5 events and 2 answers with a list or a session."
+    )
+    ended = Learned(learning=False, events=5, answers=2, skipped=3, failure="KeyError")
+    assert learned_text(ended).splitlines() == [
+        "Learning is off; 5 events and 2 answers with a list or a session.",
+        "Not looked at: 3 (too many in a second, too large, or not readable).",
+        "An error of the proxy's own ended it (KeyError); please report it.",
+    ]

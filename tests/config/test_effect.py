@@ -4,10 +4,12 @@ import pytest
 
 from statusproxy.config.addresses import parse_address, parse_gateway
 from statusproxy.config.effect import (
+    check_body,
     check_field_path,
     check_named_field,
     check_set_name,
     check_set_value,
+    check_set_word,
     check_word,
     leads_back,
     never_reached,
@@ -129,7 +131,25 @@ def test_a_word_with_a_star_is_refused() -> None:
         check_word("connection.*")
 
 
-def test_what_is_set_stands_in_the_channel_itself() -> None:
-    assert check_set_name("status") == "status"
-    with pytest.raises(ValueError, match="a name with a dot never matches"):
-        check_set_name("instance.status")
+@pytest.mark.parametrize("name", ["status", "instance.status", "0", "*"])
+def test_what_is_set_may_stand_in_other_objects(name: str) -> None:
+    assert check_set_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["instance.", ".status", "a..b", "items.0.status", "items[0].status", "$.status"])
+def test_what_is_set_does_not_stand_in_an_array(name: str) -> None:
+    with pytest.raises(ValueError, match="allowed: a field, or fields joined by dots"):
+        check_set_name(name)
+
+
+def test_a_star_alone_stands_for_every_other_word() -> None:
+    assert (check_set_word("*"), check_set_word("FAILED")) == ("*", "FAILED")
+    with pytest.raises(ValueError, match=r"a \* stands for nothing here"):
+        check_set_word("FAIL*")
+
+
+@pytest.mark.parametrize("text", ["xml", "form", "form:", "form: ", "JSON"])
+def test_events_are_packed_as_json_or_in_a_member_of_a_form(text: str) -> None:
+    assert (check_body("json"), check_body("form:jsonData")) == ("json", "form:jsonData")
+    with pytest.raises(ValueError, match="allowed: json, or form: and the name of the member"):
+        check_body(text)

@@ -14,6 +14,7 @@ from statusproxy.config.forms import (
     mapping,
     parsed,
     secret,
+    set_value,
     size,
     switches,
     text,
@@ -168,3 +169,23 @@ def test_a_word_is_one_of_those_known() -> None:
     assert form.read(spot("hex")) == "hex"
     assert refused(form, "base46") == 'found "base46"; allowed: hex, base64; did you mean "base64"?'
     assert refused(form, "[hex]") == "found a list; allowed: hex, base64"
+
+
+def test_a_value_may_go_by_words() -> None:
+    form = set_value()
+    assert form.read(spot("closed")) == "closed"
+    value = form.read(spot("{failed: FAILED, '*': null}"))
+    assert value == {"failed": "FAILED", "*": None}
+    assert (form.show(value), form.show(False)) == ({"failed": "FAILED", "*": None}, False)
+    assert (
+        refused(form, "{a: {b: c}}")
+        == "c.yaml:1: key.a: found a mapping; allowed: a text, a number, true, false or null"
+    )
+    assert "with at least one entry" in refused(form, "{}")
+
+
+def test_a_word_that_a_value_goes_by_is_checked() -> None:
+    def check(word: str) -> str:
+        raise ValueError(f"not {word}")
+
+    assert refused(set_value(check), "{a: b}") == "c.yaml:1: key.a: not a"

@@ -1,5 +1,7 @@
 """What `check` warns of: valid, but perhaps not what was meant."""
 
+from pathlib import Path
+
 import pytest
 
 from statusproxy.config.hints import warnings
@@ -12,6 +14,14 @@ channels:
   - {path: "/api/{session}/status-session", list: [""], id: [session], set: {status: CLOSED}}
   - {path: "/api/{session}/check-connection-session", list: [""], id: [session], set: {status: false}}
 """
+
+
+def test_a_short_secret_of_a_json_web_token_is_named_and_not_repeated() -> None:
+    text = "gateway: http://127.0.0.1:3000\nwebhooks: [{path: /a}, {path: /b, jwt: {secret: %s}}]"
+    (warning,) = warnings(loads(text % "hush"))
+    assert warning.startswith("webhooks[1].jwt.secret: shorter than the 32 bytes that RFC 7518")
+    assert "hush" not in warning
+    assert warnings(loads(text % ("x" * 32))) == []
 
 
 def test_two_routes_that_may_draw_on_two_sources_are_named() -> None:
@@ -36,3 +46,17 @@ channels:
 """
     (warning,) = warnings(loads(own))
     assert path in warning
+
+
+def test_a_route_with_a_secret_in_it_is_the_same_source_as_without() -> None:
+    cut = TWO.replace("{session}/status", "{session}:{_}/status").replace("check-connection-session", "status-session")
+    assert warnings(loads(cut)) == []
+
+
+def test_routes_of_a_preset_in_a_file_are_no_reason_to_warn(tmp_path: Path) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text(TWO.replace("gateway: http://127.0.0.1:3000\npreset: null\n", ""))
+    settings = loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")
+    assert warnings(settings) == []
+    preset.unlink()  # nothing is known of it now
+    assert len(warnings(settings)) == 1

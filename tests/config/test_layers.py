@@ -1,14 +1,16 @@
+# ruff: noqa: E501 - error messages stand whole, as a person reads them
 """Which file is read, and how it lies over its preset."""
 
 import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.config import layers
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file, preset_names, read_file
-from statusproxy.config.load import loads
+from statusproxy.config.load import dump, load, loads
 from statusproxy.config.yaml_tree import Entries, Items, Scalar
 
 GATEWAY = "gateway: http://gw.example:3000\n"
@@ -62,7 +64,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
 def test_every_preset_loads_and_has_a_default_among_them() -> None:
     assert layers.DEFAULT_PRESET in preset_names()
     for name in preset_names():
-        assert loads(f"{GATEWAY}preset: {name}").webhooks
+        assert loads(f"{GATEWAY}preset: {name}").channels
 
 
 def test_the_preset_speaks_the_language_of_its_users_unless_told_otherwise() -> None:
@@ -128,7 +130,114 @@ def test_a_preset_that_is_read_once_stays_as_it_was_whatever_lies_over_it() -> N
     reconnect: {qr: GET /qr/{session}}
     """
     layers.with_preset(layers.read_text(written, "c.yaml", {}))
-    kept = layers.read_preset(layers.DEFAULT_PRESET)
-    assert kept is layers.read_preset(layers.DEFAULT_PRESET)
-    layers.read_preset.cache_clear()
-    assert kept == layers.read_preset(layers.DEFAULT_PRESET)
+    kept = layers.built_in(layers.DEFAULT_PRESET)
+    assert kept is layers.built_in(layers.DEFAULT_PRESET)
+    layers.built_in.cache_clear()
+    assert kept == layers.built_in(layers.DEFAULT_PRESET)
+
+
+# Presets in files
+
+
+def preset(directory: Path, name: str, text: str) -> Path:
+    """A preset's file."""
+    path = directory / name
+    path.write_text(text)
+    return path
+
+
+def refused(directory: Path, text: str) -> str:
+    """The error about `mine.yaml` in a directory, which has this text; paths without the directory."""
+    preset(directory, "mine.yaml", text)
+    config = preset(directory, "config.yaml", GATEWAY + "preset: ./mine.yaml")
+    with pytest.raises(ConfigError) as caught:
+        load(config, environ={})
+    return str(caught.value).replace(f"{directory}/", "")
+
+
+@pytest.mark.parametrize("name", ["./mine.yaml", "mine.yaml", "presets/../mine.yaml", "{}/mine.yaml"])
+def test_a_preset_may_be_a_file_beside_the_configuration(tmp_path: Path, name: str) -> None:
+    (tmp_path / "presets").mkdir()
+    preset(tmp_path, "mine.yaml", "webhooks: [{path: /mine}]\nlanguage: pt-BR\nabout: {title: Mine}")
+    settings = load(preset(tmp_path, "config.yaml", f"{GATEWAY}preset: {name.format(tmp_path)}"), environ={})
+    assert ([webhook.path for webhook in settings.webhooks], settings.language) == (["/mine"], "pt-BR")
+    assert settings.preset == str(tmp_path / "mine.yaml")
+    assert loads(dump(settings)) == settings
+
+
+def test_a_preset_of_the_command_line_is_a_file_beside_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    preset(tmp_path, "mine.yaml", "language: pt-BR")
+    config = preset(tmp_path / "etc", "config.yaml", GATEWAY + "preset: null")
+    monkeypatch.chdir(tmp_path)
+    assert load(config, {"preset": "./mine.yaml"}, {}).language == "pt-BR"
+
+
+def test_presets_build_on_one_another(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    preset(tmp_path / "base", "base.yaml", "extends: gateway-wrapper\npreset_without: /api/available-sessions")
+    text = "extends: base/base.yaml\nevents: [{event: connection.update, transient: [connecting]}]"
+    preset(tmp_path, "mine.yaml", text)
+    settings = load(preset(tmp_path, "config.yaml", GATEWAY + "preset: ./mine.yaml"), environ={})
+    built_in = loads(GATEWAY)
+    assert settings.events == (replace(built_in.events[0], transient=("connecting",), grace=90.0), *built_in.events[1:])
+    assert settings.channels == built_in.channels[:2]
+    assert settings.preset_without == ()
+
+
+def test_a_preset_in_a_file_takes_variables_as_the_configuration_does(tmp_path: Path) -> None:
+    preset(tmp_path, "mine.yaml", "webhooks: [{path: /in, forward_to: '${HUB}'}]")
+    config = preset(tmp_path, "config.yaml", GATEWAY + "preset: ./mine.yaml")
+    (webhook,) = load(config, environ={"HUB": "http://hub.example/in"}).webhooks
+    assert webhook.forward_to == "http://hub.example/in"
+
+
+def test_a_preset_is_read_again_with_the_configuration(tmp_path: Path) -> None:
+    config = preset(tmp_path, "config.yaml", GATEWAY + "preset: ./mine.yaml")
+    for language in ("en", "pt-BR"):
+        preset(tmp_path, "mine.yaml", f"language: {language}")
+        assert load(config, environ={}).language == language
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: ./mine.yaml", "mine.yaml:1: extends: this preset builds on itself; allowed: a preset that builds on another, without a circle"),
+        ("extends: gateway-wraper", 'mine.yaml:1: extends: found "gateway-wraper"; allowed: gateway-wrapper, or a file such as ./mine.yaml; did you mean "gateway-wrapper"?'),
+        ("extends: null", "mine.yaml:1: extends: found nothing (null); allowed: gateway-wrapper, or a file such as ./mine.yaml"),
+        ("\ngateway: http://x.example", "mine.yaml:2: gateway: it belongs into config.yaml, not into a preset; remove it here"),
+        ("wehbooks: []", 'mine.yaml:1: wehbooks: unknown key; did you mean "webhooks"? (known: about, extends, preset_without, language, webhooks, events, presence, dialect, sessions, channels, reconnect)'),
+        ("webhooks:\n  - path: /in\n    secret: {header: X-S, value: hidden}", "mine.yaml:3: webhooks[0].secret: a secret belongs into config.yaml, not into a preset; remove it here"),
+        ("preset_without: /x", "mine.yaml:1: preset_without: found without extends; allowed: beside it"),
+        ("about: {titel: x}", 'mine.yaml:1: about: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot, secret)'),
+        ("about: {title: ''}", 'mine.yaml:1: about.title: found ""; allowed: a text that is not empty'),
+        ("events:\n  - event: a", "mine.yaml:2: events[0].session: missing; write the fields that may name the session, such as [session.id, session]"),
+        ("channels: [{list: [x]}]", "mine.yaml:1: channels[0].path: missing; write the route's path, such as /api/channels"),
+        ("[x]", "mine.yaml:1: found a list; allowed: a mapping such as gateway: http://127.0.0.1:3000"),
+        ("extends: ${MISSING}", "mine.yaml:1: extends: the environment variable MISSING is not set; set it, or write ${MISSING:-default}"),
+        ("extends: ./none.yaml", "mine.yaml:1: extends: the preset's file cannot be read: No such file or directory: none.yaml"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_preset_names_its_file_line_and_key(tmp_path: Path, text: str, message: str) -> None:
+    assert refused(tmp_path, text).replace(", ".join(preset_names()), "gateway-wrapper") == message
+
+
+def test_presets_build_on_a_few_others_at_most(tmp_path: Path) -> None:
+    for number in range(7):
+        preset(tmp_path, f"{number}.yaml", f"extends: ./{number + 1}.yaml")
+    preset(tmp_path, "7.yaml", "extends: gateway-wrapper")
+    assert "8 deep" in refused(tmp_path, "extends: ./0.yaml")
+    assert layers.about(str(tmp_path / "1.yaml")) == layers.about("gateway-wrapper")
+
+
+def test_a_preset_says_what_it_is_for(tmp_path: Path) -> None:
+    preset(tmp_path, "base.yaml", "about: {title: Base, adds: correction}")
+    preset(tmp_path, "mine.yaml", "extends: ./base.yaml\nabout: {title: Mine, versions: 2.x}")
+    preset(tmp_path, "bare.yaml", "extends: ./mine.yaml")
+    expected = layers.About(title="Mine", versions="2.x", adds=("correction",))
+    assert layers.about(str(tmp_path / "mine.yaml")) == layers.about(str(tmp_path / "bare.yaml")) == expected
+    assert layers.about(None) is None
+    with pytest.raises(ConfigError, match="gateway-wrapper"):
+        layers.about("nowhere")

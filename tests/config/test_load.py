@@ -29,7 +29,7 @@ MISTAKES = [
         "webhooks:\n  - path: /a\n    forwad_to: http://h.example/",
         (
             '4: webhooks[0].forwad_to: unknown key; did you mean "forward_to"? '
-            "(known: path, forward_to, forward, from, secret, hmac)"
+            "(known: path, forward_to, forward, except, from, secret, hmac, jwt, token)"
         ),
     ),
     ("timeouts:\n  connect: soon", f'3: timeouts.connect: found "soon"; allowed: {DURATION_ALLOWED}'),
@@ -66,7 +66,7 @@ MISTAKES = [
     ),
     (
         'webhooks: [{path: "/a/{name}"}]',
-        '2: webhooks[0].path: found "/a/{name}"; allowed: {session} as the only placeholder',
+        '2: webhooks[0].path: found "/a/{name}"; allowed: {session}, and {_} for a secret, as the only placeholders',
     ),
     ("webhooks: [{}]", "2: webhooks[0].path: missing; write the path that events are posted to"),
     ("webhooks: {path: /a}", "2: webhooks: found a mapping; allowed: a list"),
@@ -125,7 +125,7 @@ MISTAKES = [
     (
         "preset: gateway_wrapper",
         (
-            f'2: preset: found "gateway_wrapper"; allowed: {", ".join(preset_names())}, or null for none; '
+            f'2: preset: found "gateway_wrapper"; allowed: {", ".join(preset_names())}, or a file such as ./mine.yaml, or null for none; '
             'did you mean "gateway-wrapper"?'
         ),
     ),

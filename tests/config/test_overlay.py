@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, loads
+from statusproxy.config.overlay import overlay
 from statusproxy.config.settings import Settings
+from statusproxy.config.yaml_tree import Entries, Items, Scalar, parse
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 PRESET = loads(GATEWAY)
@@ -57,6 +62,30 @@ def test_a_webhook_of_another_path_is_added_before_the_presets() -> None:
 def test_a_webhook_of_the_presets_path_changes_that_one(path: str) -> None:
     (webhook,) = written(f"webhooks: [{{path: {path}, from: 10.0.0.0/8}}]").webhooks
     assert (webhook.path, [str(network) for network in webhook.from_]) == (path, ["10.0.0.0/8"])
+
+
+def laid(own: str, preset: str) -> list[dict[str, object]]:
+    """The webhooks of a file over those of a preset."""
+    written, base = (parse(f"webhooks: [{text}]", "c.yaml", None)[1] for text in (own, preset))
+    assert isinstance(written, Entries)
+    assert isinstance(base, Entries)
+    merged = overlay(written, base).nodes["webhooks"][1]
+    assert isinstance(merged, Items)
+    return [
+        {key: node.text for key, (_, node) in entry.nodes.items() if isinstance(node, Scalar)}
+        for _, entry in merged.nodes
+        if isinstance(entry, Entries)
+    ]
+
+
+def test_a_presets_tap_forwards_where_the_file_says_where_to() -> None:
+    tap = "{path: /in, forward: false, from: x}"
+    assert laid("{path: /in, forward_to: hub}", tap) == [{"path": "/in", "from": "x", "forward_to": "hub"}]
+    assert laid("{path: /in, from: y}", tap) == [{"path": "/in", "forward": "false", "from": "y"}]
+
+
+def test_a_presets_receiver_goes_where_the_file_makes_it_a_tap() -> None:
+    assert laid("{path: /in, forward: false}", "{path: /in, forward_to: hub}") == [{"path": "/in", "forward": "false"}]
 
 
 def test_one_key_of_one_channel_list_changes_only_that() -> None:
@@ -133,6 +162,79 @@ def test_a_rule_replaces_the_presets_for_the_events_it_names() -> None:
     assert rule(settings, "connection.update") == rule(PRESET, "connection.update")
 
 
+CONNECTION = PRESET.events[0]
+
+
+def test_a_rule_for_the_very_events_of_a_preset_rule_changes_the_keys_it_names() -> None:
+    first, *rest = written("events: [{event: Connection.Update, transient: [connecting], grace: 2m}]").events
+    assert first == replace(CONNECTION, event=("Connection.Update",), transient=("connecting",), grace=120.0)
+    assert rest == list(PRESET.events[1:])
+
+
+def test_the_order_of_a_rules_events_does_not_matter() -> None:
+    (changed,) = written(
+        "preset_without: [connection.update]\nevents: [{event: [logoutsession, closesession], means: alive}]"
+    ).events[:1]
+    assert (changed.session, changed.means) == (("session",), "alive")
+
+
+def test_a_rule_that_now_goes_by_its_name_keeps_no_words() -> None:
+    changed = written("events: [{event: connection.update, means: transient}]").events[0]
+    assert (changed.state, changed.disconnected, changed.connected) == ((), (), ())
+    assert (changed.session, changed.grace) == (CONNECTION.session, 90.0)
+
+
+def test_a_rule_that_now_goes_by_words_does_not_keep_its_meaning() -> None:
+    changed = written("events: [{event: [closesession, logoutsession], state: [state], disconnected: [gone]}]").events[
+        0
+    ]
+    assert (changed.means, changed.session, changed.disconnected) == (None, ("session",), ("gone",))
+
+
+def test_two_rules_about_the_same_events_stand_as_they_are() -> None:
+    both = written(
+        """
+events:
+  - {event: connection.update, session: [id], state: [a], disconnected: [x]}
+  - {event: connection.update, session: [id], state: [b], disconnected: [y]}
+"""
+    )
+    assert [(each.state, each.connected) for each in both.events[:2]] == [(("a",), ()), (("b",), ())]
+    assert both.events[2:] == PRESET.events[1:]
+
+
+def test_a_rule_in_place_of_one_left_out_takes_nothing_from_it() -> None:
+    text = "preset_without: [connection.update]\nevents: [{event: connection.update, means: alive}]"
+    with pytest.raises(ConfigError, match=r"events\[0\]\.session: missing"):
+        written(text)
+
+
+def test_a_rule_about_some_of_an_events_takes_where_they_name_the_session() -> None:
+    changed, *rest = written("events: [{event: message, means: connected}]").events
+    assert (changed.session, changed.unless) == (("session.id", "session", "sessionId", "channel"), ())
+    assert rest[-1].event == ("onmessage", "incomingcall")
+
+
+@pytest.mark.parametrize("rule", ["{event: a, transient: []}", "{event: a, disconnected: [x]}"])
+def test_a_presets_grace_goes_with_its_transient_state(rule: str) -> None:
+    def entries(text: str) -> Entries:
+        node = parse(text, "c.yaml", None)[1]
+        assert isinstance(node, Entries)
+        return node
+
+    preset = "events: [{event: a, session: s, means: transient, grace: 60s}]"
+    events = overlay(entries(f"events: [{rule}]"), entries(preset)).nodes["events"][1]
+    assert isinstance(events, Items)
+    assert isinstance(events.nodes[0][1], Entries)
+    assert not events.nodes[0][1].nodes.keys() & {"means", "grace"}
+
+
+@pytest.mark.parametrize("events", ["status-find, message", "unheard-of"])  # they name it in two ways, or in none
+def test_where_the_presets_rules_do_not_agree_a_rule_says_where_the_session_is_named(events: str) -> None:
+    with pytest.raises(ConfigError, match=r"events\[0\]\.session: missing"):
+        written(f"events: [{{event: [{events}], means: connected}}]")
+
+
 # reconnect and sessions, by key
 
 
@@ -146,18 +248,9 @@ def test_a_key_of_reconnect_that_is_empty_means_none() -> None:
     assert written("reconnect: {create: []}").reconnect.create == ()
 
 
-def test_of_sessions_each_key_is_replaced_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from statusproxy.config import layers
-    from statusproxy.config.yaml_tree import Entries, Mark
-
-    real = layers._preset
-
-    def with_sessions(written: Entries, mark: Mark) -> Entries:
-        extra = layers.read_text("sessions: {alive_grace: 5s, max_sessions: 7}", "preset x", None)[1]
-        return Entries(real(written, mark).nodes | extra.nodes)
-
-    monkeypatch.setattr(layers, "_preset", with_sessions)
-    sessions = loads(GATEWAY + "sessions: {alive_grace: 9s}").sessions
+def test_of_sessions_each_key_is_replaced_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("sessions: {alive_grace: 5s, max_sessions: 7}")
+    sessions = loads(f"{GATEWAY}preset: {tmp_path}/mine.yaml\nsessions: {{alive_grace: 9s}}").sessions
     assert (sessions.alive_grace, sessions.max_sessions) == (9.0, 7)
 
 

@@ -8,9 +8,40 @@ from statusproxy.config.paths import (
     check_route,
     check_session_route,
     check_template,
+    check_webhook_path,
     covers,
     fold_path,
 )
+
+ONLY = "{session}, and {_} for a secret, as the only placeholders"
+WHOLE = "{session} as a whole segment between two slashes; or cut from a secret, as in {session}:{_}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/a/{session}:{_}/b", "/{_}-key-{session}", "/api/{_}/show-all", "/{_}/{session}:{_}", "/x/{_}/{_}"]
+)
+def test_a_segment_may_be_a_secret_or_be_cut_from_one(path: str) -> None:
+    assert check_template(path) == check_webhook_path(path) == path
+    assert check_route(f"GET {path}") == f"GET {path}"
+
+
+@pytest.mark.parametrize("path", ["/webhook/**", "/**", "/a/{session}/**", "/a/{session}:{_}/**"])
+def test_only_a_webhooks_path_may_stand_for_everything_below(path: str) -> None:
+    assert check_webhook_path(path) == path
+    for check, text in ((check_template, path), (check_route, f"POST {path}")):
+        with pytest.raises(ValueError, match=r"a \* stands for nothing here"):
+            check(text)
+
+
+@pytest.mark.parametrize("path", ["/a/**/b", "/a**", "/**/", "/a/***"])
+def test_everything_below_stands_at_the_end_as_a_whole_segment(path: str) -> None:
+    with pytest.raises(ValueError, match=r"a \* stands for nothing here"):
+        check_webhook_path(path)
+
+
+def test_one_star_for_everything_below_is_corrected() -> None:
+    with pytest.raises(ValueError, match=r'/\*\* for it and everything below; did you mean "/hook/\*\*"\?$'):
+        check_webhook_path("/hook/*")
 
 
 def test_paths_templates_and_routes_stay_as_they_are_written() -> None:
@@ -48,9 +79,15 @@ def test_what_is_no_path_is_refused(written: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("/a/{id}", "allowed: {session} as the only placeholder"),
-        ("/a/{session", "allowed: {session} as the only placeholder"),
-        ("/a/x{session}", "allowed: {session} as a whole segment between two slashes"),
+        ("/a/{id}", f"allowed: {ONLY}"),
+        ("/a/{session", f"allowed: {ONLY}"),
+        ("/a/x{session}", f"allowed: {WHOLE}"),
+        ("/a/{_}x", f"allowed: {WHOLE}"),
+        ("/a/{session}{_}", f"allowed: {WHOLE}"),
+        ("/a/{session}:{session}", f"allowed: {WHOLE}"),
+        ("/a/{_}:{_}", f"allowed: {WHOLE}"),
+        ("/a/{_}:{session}:{_}", f"allowed: {WHOLE}"),
+        ("/{session}/{session}:{_}", "allowed: {session} once"),
         ("/{session}/{session}", "allowed: {session} once"),
     ],
 )
@@ -103,6 +140,20 @@ def test_paths_fold_as_express_compares_them() -> None:
         ("/{session}/b", "/{session}/b", True),
         ("/a/b", "/{session}/b", False),
         ("/a", "/a/b", False),
+        ("/{_}/b", "/{session}/b", True),
+        ("/{session}", "/{session}:{_}", True),
+        ("/{session}:{_}", "/{session}", False),
+        ("/{session}:{_}", "/{_}:{session}", True),
+        ("/{session}:{_}", "/{session}-{_}", False),
+        ("/{session}:{_}", "/a:b", True),
+        ("/{session}:{_}", "/a:", False),
+        ("/a/**", "/A", True),
+        ("/a/**", "/a/b/{session}", True),
+        ("/a/**", "/a/b/**", True),
+        ("/a/b/**", "/a/**", False),
+        ("/a", "/a/**", False),
+        ("/a/**", "/b/c", False),
+        ("/**", "/", True),
     ],
 )
 def test_a_template_covers_a_path_whose_every_request_it_takes(template: str, path: str, covered: bool) -> None:

@@ -15,6 +15,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.config.spot import MASK
 from statusproxy.status.dialect import OWN, Dialect
 from statusproxy.status.model import Release
+from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import Kind, read
 from tests.config.refusals import GATEWAY, refused
 
@@ -25,6 +26,8 @@ webhooks:
     forward_to: https://hub.example/hook?key=hidden-1
     secret: {header: X-Webhook-Secret, value: hidden-2}
     hmac: {header: X-Signature, secret: hidden-3, prefix: "sha256="}
+    jwt: {secret: hidden-6}
+    token: {field: apikey, value: hidden-7}
 state: {url: "redis://user:hidden-4@cache.example:6379/0"}
 admin: {listen: "0.0.0.0:8091", token: hidden-5}
 """
@@ -159,6 +162,26 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
         assert (signal.kind if signal else None) is kind
 
 
+def test_a_transient_state_waits_for_90_seconds_unless_said_otherwise() -> None:
+    settings = loads(
+        GATEWAY
+        + """
+events:
+  - {event: a, session: s, state: c, transient: [Connecting]}
+  - {event: b, session: s, means: transient, grace: 2m}
+  - {event: c, session: s, means: alive}
+"""
+    )
+    waiting, named, other = (event.rule() for event in settings.events[:3])
+    assert waiting.transient == {"connecting"}
+    assert (waiting.grace, named.means, named.grace) == (90.0, Kind.TRANSIENT, 120.0)
+    assert (other.transient, [event.grace for event in settings.events[:3]]) == (frozenset(), [90.0, 120.0, None])
+    assert loads(dump(settings)) == settings
+    signal = read(b'{"event": "a", "s": "sales", "c": "connecting"}', settings.signal_rules(), 0.0).signal
+    assert signal is not None
+    assert (signal.kind, signal.grace) == (Kind.TRANSIENT, 90.0)
+
+
 def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
     own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
     assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))
@@ -198,6 +221,33 @@ def test_a_corrected_route_is_named_by_its_path() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_set_may_lead_into_objects_and_go_by_the_events_word() -> None:
+    text = """
+channels:
+  - path: /a
+    list: [""]
+    set: {instance.status: close, status: {FAILED: FAILED, scan_qr_code: SCAN_QR_CODE, "*": null}, connected: false}
+"""
+    settings = loads(GATEWAY + text)
+    assert settings.channels[0].rule().set == {
+        "instance.status": "close",
+        "status": ByWord({"failed": "FAILED", "scan_qr_code": "SCAN_QR_CODE", "*": None}),
+        "connected": False,
+    }
+    assert loads(dump(settings)) == settings
+
+
+def test_a_dialect_says_whose_clock_it_is_and_how_events_are_packed() -> None:
+    written = "dialect: {raw_event: [inner.name, kind], clock: own, body: 'form:jsonData'}"
+    settings = loads(GATEWAY + written)
+    dialect = settings.dialect.value()
+    assert dialect.raw_event == (("inner", "name"), ("kind",))
+    assert (dialect.own_clock, dialect.body_member) == (True, "jsonData")
+    assert loads(dump(settings)) == settings
+    plain = loads(GATEWAY).dialect.value()
+    assert (plain.raw_event, plain.own_clock, plain.body_member) == (Dialect().raw_event, False, None)
+
+
 def test_the_settings_give_the_domain_its_rules() -> None:
     settings = loads(GATEWAY + "sessions: {aliases: {a: b}, max_age: 1d, releases: {alive: false, expired: true}}")
     rules = settings.session_rules()
@@ -208,6 +258,11 @@ def test_the_settings_give_the_domain_its_rules() -> None:
     assert channels.set["connected"] is False
     assert "waiting_qr" in channels.keep
     assert channels.connected == {"connected", "open"}
+
+
+def test_an_answer_about_one_session_may_name_it_itself() -> None:
+    settings = loads(GATEWAY + "channels: [{path: /session/status, list: [data], one: true}]")
+    assert [channels.rule().one for channels in settings.channels] == [True, False, False, False]
 
 
 def test_only_the_slow_list_is_shared() -> None:

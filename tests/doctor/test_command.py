@@ -82,7 +82,8 @@ def test_a_header_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_secret_in_the_configuration_shows_nowhere(tmp_path: Path) -> None:
     call(tmp_path)
     file = tmp_path / "config.yaml"
-    secrets = "secret: {header: X-S, value: planted-1}, hmac: {header: X-H, secret: planted-2}"
+    secrets = "secret: {header: X-S, value: planted-1}, hmac: {header: X-H, secret: planted-2}, "
+    secrets += "jwt: {secret: planted-3}, token: {field: apikey, value: planted-4}"
     file.write_text(file.read_text() + f"webhooks: [{{path: /in, {secrets}}}]\n")
     for form in ((), ("--json",)):
         assert "planted" not in call(tmp_path, *form, "--secret-header", "planted-1").stdout

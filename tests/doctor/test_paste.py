@@ -215,6 +215,8 @@ webhooks:
   - path: /out
     forward_to: https://hub.example/in?key=planted-key
     hmac: {header: X-Sign, secret: planted-secret, prefix: "0123"}
+    jwt: {secret: planted-jwt}
+    token: {field: apikey, value: planted-token}
 sessions: {aliases: {"0123": "on", a$b: "${WHO}"}, max_sessions: 0500}
 """
 

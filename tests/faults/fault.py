@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -39,6 +39,10 @@ class Fault:
 
 class SkippedError(Exception):
     """A fault cannot be made on this machine; the text says what is missing."""
+
+
+#: The end of the name of a check of what somebody waited.
+LONGEST_WAIT: Final = "longest wait"
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -93,7 +97,15 @@ class Outcome(msgspec.Struct):
     load: float = 0.0
     """The machine's load average of one minute when it began (getloadavg(3))."""
 
+    others: float = 0.0
+    """How many processors other programs kept busy meanwhile, on average."""
+
     @property
     def ok(self) -> bool:
         """Whether everything held."""
         return self.error is None and all(check.ok for check in self.checks)
+
+    @property
+    def only_waited(self) -> bool:
+        """Whether nothing but waits failed, which a machine that is busy with something else makes longer."""
+        return self.error is None and all(check.ok or check.what.endswith(LONGEST_WAIT) for check in self.checks)

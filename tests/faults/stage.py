@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from tests.faults.fault import Check, Fault, Growth, Measured, Outcome, SkippedError
+from tests.faults.fault import LONGEST_WAIT, Check, Fault, Growth, Measured, Outcome, SkippedError
 from tests.faults.gateway import Gateway
+from tests.faults.other_work import OtherWork
 from tests.faults.probe import KINDS, STRAIGHT, Probe
 from tests.faults.program import Options, Program, Use
 from tests.faults.waits import FLOOR, TIMES, Sample, allowed, between, summary
@@ -175,7 +176,7 @@ class Stage:
         beside = measured.beside
         found = f"{beside.worst * 1000:.0f} ms, {measured.ratio:.1f} times idle"
         self.check(
-            f"{kind}: longest wait", beside.worst <= measured.allowed, found, f"{measured.allowed * 1000:.0f} ms"
+            f"{kind}: {LONGEST_WAIT}", beside.worst <= measured.allowed, found, f"{measured.allowed * 1000:.0f} ms"
         )
         self.check(
             f"{kind}: all served", not beside.failed and bool(beside.count), beside.failed or beside.count, "all"
@@ -261,7 +262,7 @@ def _allowing(sample: Sample, refusals: Set[str]) -> Sample:
 
 def play(fault: Fault, gateway: Gateway, options: Options, *, quick: bool) -> Outcome:
     """Run one fault from its beginning to its end. Never raises; what went wrong is in the outcome."""
-    begun = time.monotonic()
+    begun, others = time.monotonic(), OtherWork()
     with tempfile.TemporaryDirectory(prefix="statusproxy-fault-") as folder:
         stage = Stage(fault, gateway, options, Path(folder), quick=quick)
         try:
@@ -274,4 +275,5 @@ def play(fault: Fault, gateway: Gateway, options: Options, *, quick: bool) -> Ou
         finally:
             stage.close()
     stage.outcome.seconds = round(time.monotonic() - begun, 1)
+    stage.outcome.others = round(others.cores(), 2)
     return stage.outcome

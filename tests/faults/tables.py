@@ -17,7 +17,8 @@ def listing(faults: Iterable[Fault]) -> str:
 
 def told(outcome: Outcome) -> str:
     """What came of one fault, for a person."""
-    lines = [f"{_verdict(outcome):8} {outcome.item:4} {outcome.name} ({outcome.seconds} s, load {outcome.load})"]
+    beside = f"{outcome.seconds} s, load {outcome.load}, {outcome.others} processors busy with other programs"
+    lines = [f"{_verdict(outcome):8} {outcome.item:4} {outcome.name} ({beside})"]
     if outcome.skipped or outcome.error:
         lines.append(f"           {outcome.skipped or outcome.error}")
     for check in outcome.checks:

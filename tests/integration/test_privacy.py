@@ -9,12 +9,14 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
 from statusproxy.demo.events import ack, message, normalise, presence, qr_code, status_find
 from statusproxy.demo.proxy import Proxy, configuration
+from statusproxy.doctor.command import Request, report
 from tests.integration.stage import INBOUND, OUTBOUND
 from tests.ports import free_port
 from tests.proxy.harness import Message, Origin, Wire, answer, get
@@ -23,9 +25,26 @@ PHONE, OTHER_PHONE, GROUP = "5511987654321", "5521912345678", "12036304123456789
 TEXT = "meet me at the old pier"
 TOKENS = {
     where: f"{where}-9f3b7c2e51"
-    for where in ("authorization", "cookie", "gateway", "webhook", "query", "body", "answer", "admin", "hmac", "head")
-}
-PLANTED = (PHONE, OTHER_PHONE, GROUP, TEXT, *TOKENS.values(), "c.us", "g.us", "@lid", "newsletter")
+    for where in [
+        "authorization",
+        "cookie",
+        "gateway",
+        "webhook",
+        "query",
+        "body",
+        "answer",
+        "admin",
+        "hmac",
+        "head",
+        "jwt",
+        "apikey",
+        "form-token",
+        "instance-token",
+        "path-token",
+        "body-token",
+    ]
+}  # fmt: skip
+PLANTED = (PHONE, OTHER_PHONE, GROUP, TEXT, *TOKENS.values(), "c.us", "g.us", "@lid", "@newsletter")
 
 HEADERS = (
     f"Authorization: Bearer {TOKENS['authorization']}",
@@ -110,7 +129,16 @@ def events() -> list[Any]:
          "state": "close"},
     ]  # fmt: skip
     normal = [normalise(raw, 1_768_504_030, f"e-{number}") for number, raw in enumerate(raws[:4])]
-    return [*raws, *about_a_chat, *normal]
+    # Bodies as Evolution, evolution-go and wuzapi send them: with the secrets of their instances inside.
+    secrets = {"apikey": TOKENS["apikey"], "token": TOKENS["body-token"], "instanceToken": TOKENS["instance-token"]}
+    lost = {"event": "connection.update", "session": {"id": "sales"}, "connection": {"status": "close"}}
+    with_secrets = [
+        {**lost, **secrets},
+        {**lost, "data": secrets, "session": {"id": "sales", **secrets}},
+        {"event": "LoggedOut", "data": secrets, "instanceName": "sales", **secrets},
+        {"type": "LoggedOut", "event": secrets, "instanceName": "sales", "token": TOKENS["form-token"]},
+    ]
+    return [*raws, *about_a_chat, *normal, *with_secrets]
 
 
 async def requests(proxy: Proxy, port: int) -> None:
@@ -128,10 +156,13 @@ async def requests(proxy: Proxy, port: int) -> None:
         return get(target, *HEADERS, "Connection: close", *more, method=method, body=body)
 
     for event in events():
-        for path in (INBOUND, OUTBOUND, "/signed", "/secret"):
+        for path in (INBOUND, OUTBOUND, "/signed", "/secret", "/jwt", "/token"):
             body = json.dumps(event).encode()
             signed = f"X-Signature: {TOKENS['hmac']}"
             await ask(private(f"{path}?token={TOKENS['query']}", "POST", body, signed))
+        form = urlencode({"jsonData": json.dumps(event), "token": TOKENS["form-token"]}).encode()
+        for path in (INBOUND, "/token"):
+            await ask(private(path, "POST", form, "Content-Type: application/x-www-form-urlencoded"))
     body = json.dumps({"to": PHONE, "text": TEXT, "token": TOKENS["body"]}).encode()
     for webhook in (f'{{"phone": "{PHONE}", '.encode(), b"\x1f\x8b" + PHONE.encode(), gzip.compress(body)[:-9]):
         for coding in ("gzip", "identity", "br"):
@@ -141,7 +172,8 @@ async def requests(proxy: Proxy, port: int) -> None:
                    f"/{PHONE}@c.us/x", f"/api/{PHONE}", f"/ui/{TOKENS['query']}/x/y", "/api/channels?broken",
                    "/api/channels?gzip", "/api/channels/sales/qr", f"/api/channels/{PHONE}/qr", "/bad-status",
                    "/bad-field", "/bad-chunks", "/bad-length", "/cut", "/none",
-                   f"http://{PHONE}@proxy.example/"):  # fmt: skip
+                   f"http://{PHONE}@proxy.example/", f"/api/sales:{TOKENS['path-token']}/status-session",
+                   f"/api/{TOKENS['path-token']}/show-all-sessions"):  # fmt: skip
         await ask(private(target + (query if "?" not in target else query.replace("?", "&"))))
     await ask(private("/api/messages", "POST", body))
     await ask(private("/api/channels", "POST", body[:-5]))
@@ -174,6 +206,8 @@ async def test_nothing_private_is_told_anywhere(gateway: Private, tmp_path: Path
             {"path": INBOUND},
             {"path": OUTBOUND, "forward_to": f"{gateway.url}/hub?token={TOKENS['query']}"},
             {"path": "/signed", "hmac": {"header": "X-Signature", "secret": TOKENS["hmac"] + "!"}},
+            {"path": "/jwt", "jwt": {"secret": TOKENS["jwt"]}},
+            {"path": "/token", "forward": False, "token": {"field": "apikey", "value": TOKENS["apikey"]}},
             {"path": "/secret", "forward": False, "secret": {"header": "X-Token", "value": TOKENS["webhook"]}},
         ],
     }
@@ -183,11 +217,21 @@ async def test_nothing_private_is_told_anywhere(gateway: Private, tmp_path: Path
         await gateway.stop()  # and now there is none
         await requests(proxy, port)
         async with aiohttp.ClientSession() as client:
-            for path in ("/", "/healthz", "/readyz", "/sessions", "/history", "/metrics", "/sessions/sales/history"):
+            for path in (
+                "/", "/healthz", "/readyz", "/sessions", "/history", "/metrics", "/sessions/sales/history",
+                "/doctor",
+            ):  # fmt: skip
                 async with client.get(proxy.admin_url + path) as reply:
                     admin_says[path] = await reply.read()
         assert b'"sales"' in admin_says["/sessions"]
         assert b"statusproxy_signals_total" in admin_says["/metrics"]
+        assert b'"jwt"' in admin_says["/doctor"]
+        assert b'"token"' in admin_says["/doctor"]
+        doctor = {"STATUSPROXY_GATEWAY_SECRET": TOKENS["gateway"]}
+        for as_json in (False, True):
+            text, _ = await report(Request(config=tmp_path / "config.yaml", as_json=as_json), doctor)
+            admin_says[f"the doctor, {as_json=}"] = text.encode()
+        assert b"webhooks.doubted-jwt" in admin_says["the doctor, as_json=True"]
     log = proxy.log.read_bytes()
     lines = [json.loads(line) for line in log.splitlines()]
     assert len(lines) > 100

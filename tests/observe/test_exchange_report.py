@@ -28,6 +28,11 @@ def test_only_a_word_is_told_of_a_path(target: bytes, path: str) -> None:
     assert report(target=target).path == path
 
 
+def test_a_secret_in_a_routes_path_is_not_even_hinted_at() -> None:
+    told: dict[str, Any] = {"target": b"/api/sales:key/status", "template": "/api/{session}:{_}/status"}
+    assert report(**told).path == "/api/{session}:***/status"
+
+
 def test_a_route_tells_its_template() -> None:
     told: dict[str, Any] = {"target": b"/api/channels/5500000000001", "template": "/api/channels/{session}"}
     assert report(**told).path == "/api/channels/{session}"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -313,6 +314,15 @@ def answer(body: bytes = b"", *fields: str, status: str = "200 OK") -> bytes:
 @contextlib.asynccontextmanager
 async def running(tmp_path: Any, gateway: str, **settings: Any) -> AsyncIterator[Running]:
     """A proxy in front of `gateway`, configured by `settings` (config.yaml's keys), on a free port, state in memory."""
+    async with running_by(time.time, tmp_path, gateway, **settings) as proxy:
+        yield proxy
+
+
+@contextlib.asynccontextmanager
+async def running_by(
+    clock: Callable[[], float], tmp_path: Any, gateway: str, **settings: Any
+) -> AsyncIterator[Running]:
+    """As `running`, with a clock that gives epoch seconds."""
     document = {
         "listen": "127.0.0.1:0",
         "gateway": gateway,
@@ -323,7 +333,7 @@ async def running(tmp_path: Any, gateway: str, **settings: Any) -> AsyncIterator
     }
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(document))
-    server = Server(load(file, environ={}), lambda: load(file, environ={}))
+    server = Server(load(file, environ={}), lambda: load(file, environ={}), clock=clock)
     await server.start()
     proxy = Running(server)
     try:

@@ -21,6 +21,7 @@ from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, reports, running, until
+from tests.proxy.loop_clock import LoopClock
 
 #: More than all buffers between a gateway and a client that does not read hold.
 VOLUME = 64 * 1024 * 1024
@@ -459,6 +460,26 @@ async def test_a_failure_of_the_client_is_no_warning(proxy: Running, caplog: pyt
     await proxy.ask(get("/", "Max-Forwards: 0", method="TRACE"))
     (record,) = [record for record in caplog.records if record.getMessage().startswith("request failed: ")]
     assert record.levelno == logging.INFO
+
+
+async def test_a_body_that_stops_coming_is_a_408_for_a_client_and_a_503_for_a_webhooks_sender(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/in"}], timeouts={"request_body": "3s"}) as proxy:
+        told = reports(proxy)
+        for path, said in (
+            ("/other", (408, "request_body_incomplete", "client")),
+            ("/in", (503, "webhook_body_incomplete", "client")),
+        ):
+            client = await proxy.connect()
+            await client.send(get(path, "Content-Length: 100", method="POST") + b"begun")
+            await until(lambda: proxy.server.proxy.in_flight == 1)
+            await loop_clock.move(4)
+            assert code(await client.message()) == said
+            await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert [(each.status, each.problem) for each in told] == [
+        (408, "request_body_incomplete"), (503, "webhook_body_incomplete"),
+    ]  # fmt: skip
 
 
 async def test_an_error_of_our_own_is_a_500_and_the_connection_goes_on(

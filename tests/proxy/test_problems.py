@@ -4,12 +4,18 @@ import json
 
 import pytest
 
-from statusproxy.proxy.problems import PROBLEMS, Language, error_answer, error_body
+from statusproxy.proxy.problems import FOR_SENDERS, PROBLEMS, Language, error_answer, error_body
 
 LANGUAGES: tuple[Language, ...] = ("en", "pt-BR")
 
 #: Problems after which the request may have reached the gateway, so that a text may have been delivered.
-PERHAPS_DELIVERED = {"gateway_closed", "gateway_bad_answer", "gateway_timeout", "request_body_too_slow"}
+PERHAPS_DELIVERED = {
+    "gateway_closed",
+    "gateway_bad_answer",
+    "gateway_timeout",
+    "request_body_too_slow",
+    "webhook_body_too_slow",
+}
 
 #: What clients read of each: status line, the hop that failed, and the text in both languages.
 TOLD: dict[str, tuple[bytes, str, str, str]] = {
@@ -42,6 +48,16 @@ TOLD: dict[str, tuple[bytes, str, str, str]] = {
         b"408 Request Timeout", "client",
         "The body of the request did not arrive in time; nothing was forwarded.",
         "O corpo da requisição não chegou a tempo; nada foi encaminhado.",
+    ),
+    "webhook_body_too_slow": (
+        b"503 Service Unavailable", "client",
+        "The body of the event arrived too slowly, so the request was given up (timeout).",
+        "O corpo do evento chegou devagar demais e a requisição foi abandonada (timeout).",
+    ),
+    "webhook_body_incomplete": (
+        b"503 Service Unavailable", "client",
+        "The body of the event did not arrive in time; nothing was forwarded.",
+        "O corpo do evento não chegou a tempo; nada foi encaminhado.",
     ),
     "client_gone": (
         b"499 Client Closed Request", "client",
@@ -191,6 +207,8 @@ def test_only_503_says_when_to_come_again_and_only_405_what_is_served(code: str)
     said = [line for line in lines if line.startswith((b"Retry-After", b"Allow"))]
     assert said == {
         "overloaded": [b"Retry-After: 1"],
+        "webhook_body_too_slow": [b"Retry-After: 1"],
+        "webhook_body_incomplete": [b"Retry-After: 1"],
         "method_not_allowed": [b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"],
     }.get(code, [])
 
@@ -206,6 +224,11 @@ def test_a_webhook_that_failed_on_its_way_to_the_hub_does_not_blame_the_gateway(
             assert hub["error"] == gateway["error"].replace(blamed, receiver)
             assert hub["hop"] == "hub"
             assert hub["error_code"] == code.replace("gateway_", "hub_")
+
+
+def test_what_is_a_4xx_for_others_and_passes_is_a_503_for_a_webhooks_sender() -> None:
+    assert {PROBLEMS[code].status for code in FOR_SENDERS} == {408}
+    assert {PROBLEMS[code].status for code in FOR_SENDERS.values()} == {503}
 
 
 def test_statuses_are_those_the_hub_s_monitor_knows() -> None:

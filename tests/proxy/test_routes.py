@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.proxy import routes
-from statusproxy.proxy.routes import Match, Route, RouteTable, raw_segment, segments
+from statusproxy.proxy.routes import Match, Route, RouteTable, raw_below, raw_segment, segments
 
 Table = RouteTable[str]
 
@@ -101,6 +101,58 @@ def test_the_method_decides_among_routes_of_one_path(table: Table) -> None:
 
 def test_a_template_may_hold_any_character(table: Table) -> None:
     assert table.match("POST", b"/%C3%89v%C3%A9nement/X%20Y").entry == "hook"
+
+
+SECRETS = RouteTable(
+    [
+        Route(Kind.WEBHOOK, frozenset({"POST"}), "/hook/**", "events"),
+        Route(Kind.CHANNELS, frozenset({"GET"}), "/api/{_}/all", "all"),
+        Route(Kind.CHANNELS, frozenset({"GET"}), "/v1/{session}:{_}/status", "cut"),
+        Route(Kind.CHANNELS, frozenset({"GET"}), "/v1/{session}/status", "whole"),
+    ]
+)
+
+
+@pytest.mark.parametrize("target", [b"/hook", b"/Hook/", b"/hook/connection-update", b"/hook/a/b%2Fc/d?x=/../"])
+def test_a_webhook_may_take_everything_below(target: bytes) -> None:
+    assert SECRETS.match("POST", target) == Match(Kind.WEBHOOK, "events", None, "/hook/**")
+
+
+@pytest.mark.parametrize("target", [b"/hook/..", b"/hook/a/%2e%2e/b", b"/hook//a", b"/hooks", b"/"])
+def test_what_may_lead_elsewhere_is_not_below(target: bytes) -> None:
+    assert SECRETS.match("POST", target).kind is Kind.PASS
+
+
+@pytest.mark.parametrize(
+    ("target", "entry", "session"),
+    [
+        (b"/v1/Sales:$2b$10$key/status", "cut", "Sales"),
+        (b"/v1/Sales%3Akey/status", "cut", "Sales"),
+        (b"/v1/Sales/status", "whole", "Sales"),
+        (b"/api/key/all", "all", None),
+    ],
+)
+def test_a_session_is_cut_from_a_secret(target: bytes, entry: str, session: str | None) -> None:
+    found = SECRETS.match("GET", target)
+    assert (found.entry, found.session) == (entry, session)
+
+
+def test_a_path_that_may_hold_a_secret_is_not_remembered() -> None:
+    for target in (b"/v1/a:key/status", b"/v1/a:key/other", b"/api/key/all", b"/api/key/x/..", b"/v1/a/status", b"/x"):
+        assert SECRETS.match("GET", target) == SECRETS.match("GET", target)
+    remembered = {path for _, path in SECRETS._memory}
+    assert remembered >= {b"/v1/a/status", b"/x"}
+    assert not any(b"key" in path for path in remembered)
+
+
+def test_no_part_of_a_path_is_shown_where_it_may_begin_with_a_secret() -> None:
+    table = RouteTable([Route(Kind.QR, frozenset({"GET"}), "/{_}/qr", "qr")])
+    assert table.match("GET", b"/key/other") == Match(Kind.PASS, template="/…")
+
+
+def test_what_is_below_is_given_as_it_came() -> None:
+    assert raw_below(b"http://h.example/a/b%2Fc/d/?x", 2) == b"/b%2Fc/d/"
+    assert raw_below(b"/a?x", 2) == b""
 
 
 def test_segments_are_decoded_one_by_one() -> None:

@@ -5,8 +5,11 @@ import hmac
 from ipaddress import ip_network
 from typing import Literal
 
+import jwt
 import pytest
 
+from statusproxy.proxy.bearer_jwt import BearerJwt
+from statusproxy.proxy.body_token import BodyToken
 from statusproxy.proxy.sender_auth import SenderPolicy, SharedSecret, Signature
 
 NEAR = [ip_network("10.0.0.0/8")]
@@ -32,6 +35,8 @@ def test_a_sender_of_whom_no_secret_and_no_signature_is_asked_proves_nothing() -
     assert SenderPolicy(NEAR).proves_nothing
     assert not SenderPolicy(NEAR, SharedSecret(b"x-secret", b"right")).proves_nothing
     assert not SenderPolicy(NEAR, hmac=Signature(b"x-hmac", b"key")).proves_nothing
+    assert not SenderPolicy(NEAR, jwt=BearerJwt(b"authorization", b"k" * 32)).proves_nothing
+    assert not SenderPolicy(NEAR, token=BodyToken("apikey", b"key")).proves_nothing
 
 
 @pytest.mark.parametrize("client", ["203.0.113.9", "unknown", "", "2001:db8::1"])
@@ -97,6 +102,58 @@ def test_all_that_is_configured_is_asked_for() -> None:
     assert heard(policy, good[0]) == "signature"
     assert heard(policy, good[1]) == "secret"
     assert heard(policy, *good, client="203.0.113.9") == "network"
+
+
+@pytest.mark.parametrize(
+    ("field", "signature", "body", "claimed"),
+    [  # the digests are those of `openssl dgst -hmac`
+        (
+            b"X-Webhook-Hmac",  # WAHA
+            Signature(b"x-webhook-hmac", b"waha-key", "sha512"),
+            b'{"event":"session.status","session":"default","payload":{"status":"FAILED"}}',
+            (
+                b"3fb0ab2bd89033f2839ea5b41328f7c1535940724e86ee362ab1ba6380f21909"
+                b"835451be0c2ce7fbd848b17b974122fcc21983344f6f61c257a4c0adc0d6c98c"
+            ),
+        ),
+        (
+            b"x-hmac-signature",  # wuzapi
+            Signature(b"x-hmac-signature", b"wuzapi-key"),
+            b'{"type":"LoggedOut","userID":"1","instanceName":"sales"}',
+            b"daf2cdaca03df337098e73ec2b0f9c2cd6584fb48b0ceb617ad5aa5912d77b3b",
+        ),
+        (
+            b"X-OpenWA-Signature",
+            Signature(b"x-openwa-signature", b"openwa-key", prefix=b"sha256="),
+            b'{"event":"session.status","sessionId":"s1","data":{"status":"disconnected"}}',
+            b"sha256=d76f7297812b70fa60c070825a04518b1b63f80fc2d7d7a90569b3b388541835",
+        ),
+    ],
+    ids=["waha", "wuzapi", "openwa"],
+)
+def test_the_signatures_of_known_gateways_are_trusted(
+    field: bytes, signature: Signature, body: bytes, claimed: bytes
+) -> None:
+    policy = SenderPolicy(NEAR, hmac=signature)
+    assert heard(policy, (field, claimed), body=body) is None
+    assert heard(policy, (field, claimed), body=body + b" ") == "signature"
+
+
+def test_a_json_web_token_is_judged_with_the_head() -> None:
+    policy = SenderPolicy(NEAR, jwt=BearerJwt(b"authorization", b"k" * 32), hmac=Signature(b"x-sign", b"key"))
+    signed = (b"X-Sign", sign(b"key", BODY).hex().encode())
+    token = (b"Authorization", b"Bearer " + jwt.encode({}, b"k" * 32, algorithm="HS256").encode())
+    assert not policy.verify("10.0.0.1", [signed]).open
+    assert heard(policy, signed) == "jwt"
+    assert heard(policy, token) == "signature"
+    assert heard(policy, token, signed) is None
+
+
+def test_a_token_in_the_body_is_left_to_whoever_has_the_body() -> None:
+    token = BodyToken("apikey", b"key")
+    for policy in (SenderPolicy(NEAR, token=token), SenderPolicy(NEAR, hmac=Signature(b"x-s", b"k"), token=token)):
+        assert policy.verify("10.0.0.1", []).token is token
+    assert SenderPolicy(NEAR).verify("10.0.0.1", []).token is None
 
 
 def test_only_a_signature_needs_the_body_and_only_of_a_sender_that_may_be_trusted() -> None:

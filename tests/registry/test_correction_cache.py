@@ -28,6 +28,15 @@ def test_the_same_bytes_on_the_same_route_are_corrected_as_they_were() -> None:
     assert cache.find(ChannelList(b"[1]", LIST, "sales"), 50.0, 0.0) is None
 
 
+def test_answers_that_name_their_one_channel_are_remembered_for_each() -> None:
+    cache, rule = CorrectionCache(), replace(ONE, one=True)
+    answers = [ChannelList(b'{"id":"%b"}' % name, rule) for name in (b"sales", b"support")]
+    for answer in answers:
+        answer.read()
+        cache.put(answer, Correction(answer.body), None, 100.0)
+    assert [cache.find(answer, 50.0, 0.0) for answer in answers] == [Correction(answer.body) for answer in answers]
+
+
 def test_what_was_made_too_long_ago_is_made_anew() -> None:
     cache = CorrectionCache()
     answer = remember(cache, b"[1]", now=100.0)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusproxy.registry import gateway_view as gateway_view_module
 from statusproxy.registry.gateway_view import GatewayView, Word
@@ -49,6 +50,32 @@ def test_ids_match_as_they_do_for_corrections() -> None:
         "Sales Team": Word("connected", 5.0),
         "Front Desk": Word("open", 5.0),
     }
+
+
+NAMED = replace(FLAT, one=True)
+
+
+def test_answers_that_name_their_one_session_are_kept_for_each_session() -> None:
+    gateway_view = GatewayView()
+    for session, word, at in (("sales", "open", 5.0), ("support", "close", 6.0), ("sales", "close", 7.0)):
+        gateway_view.note(b'{"id":"%b","status":"%b"}' % (session.encode(), word.encode()), NAMED, None, at)
+    gateway_view.note(b'{"status":"open"}', NAMED, None, 8.0)
+    assert words(gateway_view, "sales", "support") == {"sales": Word("close", 7.0), "support": Word("close", 6.0)}
+    assert gateway_view.lists() == []
+
+
+def test_the_same_answer_about_one_session_is_kept_once() -> None:
+    gateway_view = GatewayView()
+    first, again = (gateway_view.note(b'{"id":"sales","status":"open"}', NAMED, None, at) for at in (5.0, 6.0))
+    assert first is again
+    assert words(gateway_view, "sales") == {"sales": Word("open", 6.0)}
+
+
+def test_a_long_answer_that_may_name_one_session_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "LARGEST_SINGLE", 20)
+    gateway_view = GatewayView()
+    assert not gateway_view.note(b'{"id":"sales","status":"open"}', NAMED, None, 5.0).is_read
+    assert words(gateway_view, "sales") == {}
 
 
 def test_the_newest_answer_counts_whichever_route_gave_it() -> None:

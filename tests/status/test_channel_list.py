@@ -6,9 +6,10 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusproxy.status import list_reader
-from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Said
 from statusproxy.status.pieces import LARGEST
@@ -24,6 +25,24 @@ def read(body: bytes, path_id: str | None = None) -> ChannelList:
     found = ChannelList(body, ONE if path_id is not None else LIST, path_id)
     found.read()
     return found
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "path_id", "subject"),
+    [
+        (b'[{"id":"a"}]', LIST, None, None),
+        (b'{"id":"a"}', ONE, "sales", "sales"),
+        (b'{"id":"a"}', replace(ONE, one=True), None, "a"),
+        (b'{"status":"open"}', replace(ONE, one=True), None, ""),
+        (b' [{"id":"a"}]', replace(LIST, one=True), None, None),
+    ],
+)
+def test_an_answer_about_one_channel_is_told_from_a_list(
+    body: bytes, rule: ChannelRule, path_id: str | None, subject: str | None
+) -> None:
+    found = ChannelList(body, rule, path_id)
+    found.read()
+    assert (found.subject, found.whole) == (subject, subject is None)
 
 
 def essence(found: ChannelList) -> tuple[object, ...]:

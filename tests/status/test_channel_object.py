@@ -143,3 +143,19 @@ def test_a_name_with_dots_leads_into_objects(text: str, word: str | None, connec
     assert (found.word, found.connected) == (word, connected)
     assert sorted(text[at - 50 : end - 50] for at, end, _ in found.edits) == sorted(values)
     assert {new for *_, new in found.edits} <= {b'"close"', b"false"}
+
+
+@pytest.mark.parametrize(
+    ("said", "keeps"), [("false", True), ('"false"', True), ("true", False), ("0", False), ("null", False)]
+)
+def test_a_boolean_may_be_a_word_that_is_kept(said: str, keeps: bool) -> None:
+    text = f'{{"id": "sales", "connected": {said}, "loggedIn": true}}'
+    found = ObjectReader({"connected": False, "loggedIn": False}, {"false"}, {"connected"}).read(
+        as_text(text.encode()), 0
+    )
+    assert (found.keeps, found.connected) == (keeps, True)
+    assert [value for *_, value in found.edits] == [b"false"] * (1 if keeps else 2)
+
+
+def test_booleans_are_no_words_where_none_is_listed() -> None:
+    assert not read('{"connected": false}').keeps

@@ -276,6 +276,35 @@ def test_an_answer_without_a_channel_says_so(body: bytes) -> None:
     assert corrected(body, rule=ONE, path_id="sales") == Correction(body, failure="no-list")
 
 
+NAMED = replace(ONE, one=True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"id":"sales","status":1}', '{"data":{"id":"sales","status":1}}', '{"data":[{"id":"sales","status":1}]}'],
+)
+def test_one_channel_is_named_by_the_answer_itself(body: str) -> None:
+    outcome = corrected(body.encode(), rule=NAMED)
+    assert outcome.body == body.replace('"status":1', '"status":"disconnected"').encode()
+
+
+@pytest.mark.parametrize("body", ['{"status":1}', '{"id":"other","status":1}', '{"data":{"id":"","status":1}}', "[]"])
+def test_an_answer_that_names_no_known_channel_stays_as_it_is(body: str) -> None:
+    assert corrected(body.encode(), rule=NAMED) == Correction(body.encode())
+
+
+def test_an_answer_that_names_its_one_channel_settles_no_doubtful_spelling() -> None:
+    sessions = down("sales team")
+    assert correct(b'{"id":"SalesTeam","status":1}', NAMED, sessions, 200.0, 201.0).corrected == ("SalesTeam",)
+    assert (
+        correct(
+            b'[{"id":"SALESTEAM","status":1},{"id":"SalesTeam","status":1}]', LIST, sessions, 200.0, 202.0
+        ).corrected
+        == ()
+    )
+    assert correct(b'{"id":"SalesTeam","status":1}', NAMED, sessions, 200.0, 203.0).corrected == ()
+
+
 # What is left alone
 
 

@@ -54,6 +54,7 @@ def channels(body: bytes, *, one: bool = False, reader: ListReader = READER) -> 
           (None, "null"), (None, '[{"id":"no"}]')]),
         (b'[{"id":"\\ud800","meta":{"name":"b"}},{"id":"c"}]',
          [("b", '{"id":"\\ud800","meta":{"name":"b"}}'), ("c", '{"id":"c"}')]),
+        (b'\xef\xbb\xbf[{"id":"\\ud800","meta":{"name":"b"}}]', [("b", '{"id":"\\ud800","meta":{"name":"b"}}')]),
         (b'{"data":{"channels":[{"id":"a"}],"others":[1]}}', [("a", '{"id":"a"}')]),
         (b'{"channels":{"id":"x"},"data":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
         (b'{"channels":[{"id":"old"}],"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),

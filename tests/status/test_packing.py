@@ -14,6 +14,7 @@ from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import Array
 from statusproxy.status.packing import (
     FORM_AT_ONCE,
+    LONGEST_FIELD,
     MOST_EVENTS,
     MOST_FIELDS,
     WRAPPERS,
@@ -180,8 +181,33 @@ def test_a_member_of_a_form_is_read(encoded: Any) -> None:
     body = f"a=1&json%44ata={encoded(text)}&token=s3cret&jsonData=2".encode()
     found = contents(body, "jsonData")
     assert found is not None
-    assert json.loads(found) == json.loads(text)
+    assert json.loads(found) == {"a": "1", "token": "s3cret", **json.loads(text)}
     assert read(items(body, FORM)) == ["100%"]
+
+
+@pytest.mark.parametrize(
+    ("member", "found"),
+    [
+        ('{"n": 1}', {"userID": "7", "name": "a b", "n": 1}),
+        (' { "userID": "2", "n": 1}', {"userID": "2", "name": "a b", "n": 1}),
+        ("{}", {"userID": "7", "name": "a b"}),
+        ('[{"n": 1}]', [{"n": 1}]),
+        ("5", 5),
+    ],
+)
+def test_other_members_of_a_form_are_added_to_an_object_in_which_they_are_missing(member: str, found: Any) -> None:
+    body = b"userID=7&userID=8&" + urlencode({"jsonData": member}).encode() + b"&name=a+b&long=" + b"x" * LONGEST_FIELD
+    text = contents(body, "jsonData")
+    assert text is not None
+    assert json.loads(text) == found
+
+
+def test_other_members_are_added_to_a_long_object_and_from_the_first_fields_only() -> None:
+    body = urlencode({"jsonData": json.dumps({"event": "x", "n": "y" * FORM_AT_ONCE}), "userID": "7"}).encode()
+    (item,) = items(body + b"&" + b"a=1&" * MOST_FIELDS + b"late=1", FORM)
+    assert isinstance(item, Document)
+    assert isinstance(item.value, dict)
+    assert (item.value["userID"], item.value["a"], "late" in item.value) == ("7", "1", False)
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ TRANSIENT_CASES: list[tuple[Record, Statement, float, float, Release | None, Kno
     (LASTING, S.ALIVE,        210.0, 0.0,   None,              LOST,      None,       True),   # within the grace
     (LASTING, S.ALIVE,        210.5, 0.0,   None,              CLEAR,     "released", True),   # it is not due again
     (LASTING, S.TRANSIENT,    160.0, 0.0,   None,              LOST,      None,       True),
-    (LASTING, S.QR_CODE,      240.0, 0.0,   None,              CAUGHT_UP, None,       True),
+    (LASTING, S.QR_CODE,      240.0, 0.0,   None,              LOST,      None,       True),   # may be an old code
     (LASTING, S.DELETED,      240.0, 0.0,   None,              CLEAR,     "released", False),
     (WAITING, S.DELETED,      240.0, 0.0,   None,              CLEAR,     None,       False),
     (LASTING, S.RELEASED_BY_HAND, 240.0, 0.0, None,            CLEAR,     "released", False),
@@ -422,11 +422,11 @@ def test_what_lasted_begins_an_override_with_its_own_word_from_its_first_signal_
 
 
 def test_while_it_lasts_its_newest_signal_moves_on_and_evidence_stays() -> None:
-    seen = step_answer(LASTING, S.QR_CODE, 240.0, 241.0, RULES).record
+    seen = step_answer(LASTING, S.CREATED, 240.0, 241.0, RULES).record
     done = step_signal(seen, connecting(250.0), Translated(Stamp(250.0), Stamp(250.0)), 251.0, RULES)
     standing = done.record.override
     assert standing is not None
-    assert (standing.at, standing.began, standing.since, standing.caught_up) == (250.0, 232.0, 140.0, Evidence.QR)
+    assert (standing.at, standing.began, standing.since, standing.caught_up) == (250.0, 232.0, 140.0, Evidence.CREATED)
     assert done.change is None
 
 

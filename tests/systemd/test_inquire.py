@@ -1,5 +1,6 @@
 """What install.sh learns from a configuration and a state file."""
 
+import importlib.util
 import shutil
 import sqlite3
 from contextlib import closing
@@ -54,6 +55,19 @@ def test_each_address_is_named_with_its_key(inquire: ModuleType) -> None:
         "admin.listen [::1]:9000",
     ]
     assert inquire.ports(loads("gateway: http://127.0.0.1:3000\nlisten: 127.0.0.1:0\nadmin: null\n")) == ""
+
+
+def test_every_package_that_the_configuration_needs_and_that_is_missing_is_asked_for(
+    inquire: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "gateway: http://127.0.0.1:3000\nstate: {url: 'redis://redis.example/0'}\n"
+        "webhooks: [{path: /a, jwt: {secret: planted}}]\n"
+    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    inquire.main("packages", str(file))
+    assert capsys.readouterr().out.splitlines() == ["redis<9,>=8.1", "pyjwt>=2.15.1"]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from operator import attrgetter
 from typing import Final
 
 from statusproxy.config.effect import Reach, never_reached
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Settings
 from statusproxy.config.spot import Block, Spot
+from statusproxy.config.templates import BELOW, SESSION
 from statusproxy.config.yaml_tree import Items
 
 #: Blocks whose entries have a path, by which `preset_without` names them.
@@ -69,7 +70,7 @@ def _place(block: Block, key: str, index: int) -> Spot:
 
 def _taken_from_preset(name: str, path: str, taker: str) -> str:
     """The error about a route that takes all requests of one of the preset."""
-    before = f", an entry {path} before this one" if SESSION in taker and name == "webhooks" else ""
+    before = f", an entry {path} before this one" if (SESSION in taker or BELOW in taker) and name == "webhooks" else ""
     left_out = f"preset_without: [{path}]" if name in _BY_PATH else f"{name} of your own"
     return (
         f"it takes the requests of {path}, which the preset has in {name}; allowed: another path{before}, or {left_out}"

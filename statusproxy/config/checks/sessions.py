@@ -1,27 +1,34 @@
 """Checks of what tells of sessions and shows them: `events`, `channels`, `reconnect` and `sessions`."""
 
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
 from statusproxy.config.effect import check_set_value
-from statusproxy.config.paths import SESSION
+from statusproxy.config.forms import JsonScalar
 from statusproxy.config.settings import Channels, Event, Reconnect, Sessions, folded
-from statusproxy.config.spot import Block
+from statusproxy.config.spot import Block, Spot
+from statusproxy.config.templates import SESSION
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Release
 
 
 def check_event(event: Event, block: Block) -> None:
     """Refuse a rule that goes by its words and by its name, or by neither."""
-    speaks_by_words = bool(event.state and (event.disconnected or event.connected))
-    if event.means is None and not speaks_by_words:
+    words = {"disconnected": event.disconnected, "connected": event.connected, "transient": event.transient}
+    if event.means is None and not (event.state and any(words.values())):
         raise block.spot.error(
-            "this rule can never say anything; allowed: means, or state with disconnected or connected"
+            "this rule can never say anything; allowed: means, or state with disconnected, connected or transient"
         )
-    if event.means is not None and (event.state or event.disconnected or event.connected):
+    if event.means is not None and (event.state or any(words.values())):
         raise block.at("means").error(
-            "found beside state, disconnected or connected; allowed: means alone, or those without means"
+            "found beside state, disconnected, connected or transient; allowed: means alone, or those without means"
         )
-    both = folded(event.disconnected) & folded(event.connected)
-    if both:
-        raise block.at("connected").error(f"found {min(both)} in disconnected too; allowed: each word once")
+    _check_each_word_once(words, block)
+    if event.grace is not None and not event.is_transient:
+        raise block.at("grace").error(
+            "found in a rule that knows no transient state, so that nothing ever waits; "
+            "allowed: with transient, or with means: transient"
+        )
     silent = folded(event.event) & folded(event.unless)
     if silent:
         raise block.at("unless").error(
@@ -30,27 +37,64 @@ def check_event(event: Event, block: Block) -> None:
         )
 
 
+def _check_each_word_once(words: Mapping[str, Sequence[str]], block: Block) -> None:
+    """Refuse a word that two keys of a rule list. The error is about the one of them that the file itself has."""
+    for earlier, later in combinations(words, 2):
+        both = folded(words[earlier]) & folded(words[later])
+        if both:
+            here, there = later, earlier
+            if block.at(later).mark.source != block.spot.mark.source:
+                here, there = earlier, later
+            raise block.at(here).error(f"found {min(both)} in {there} too; allowed: each word once")
+
+
 def check_channels(channels: Channels, block: Block) -> None:
     """Refuse `keep` and `set` that would show a lost session as connected, and a change of a channel's id."""
+    if channels.one and SESSION in channels.path:
+        raise block.at("one").error(
+            f"found beside {SESSION} in path, which says already that the answer is about one session; "
+            "allowed: one of the two"
+        )
     both = folded(channels.keep) & folded(channels.connected)
     if both:
         raise block.at("keep").error(
             f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
         )
-    connected = folded(channels.connected)
     for name, value in channels.set.items():
-        if name in channels.id:
-            raise block.at("set", name).error(
-                "id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"
-            )
-        try:
-            check_set_value(value)
-        except ValueError as error:
-            raise block.at("set", name).found(str(error)) from None
-        if isinstance(value, str) and fold_word(value) in connected:
-            raise block.at("set", name).found(
-                "connected lists this word too, so that a lost session would read connected; allowed: another word"
-            )
+        place = block.at("set", name)
+        _check_set_name(name, channels, place)
+        if not isinstance(value, Mapping):
+            _check_set_value(value, channels, place)
+            continue
+        first: dict[str, str] = {}
+        for word, each in value.items():
+            there = place.entries("a mapping")[word]
+            known = first.setdefault(fold_word(word), word)
+            if known != word:
+                raise there.error(f"{known} is the same word; allowed: each word once")
+            _check_set_value(each, channels, there)
+
+
+def _check_set_name(name: str, channels: Channels, place: Spot) -> None:
+    """Refuse a field that is, or holds, the channel's id, and one that holds another field of `set`."""
+    if any(each == name or each.startswith(f"{name}.") for each in channels.id):
+        raise place.error(
+            "id lists this field too, and a channel's id is never changed; allowed: a field that holds a status"
+        )
+    inner = next((each for each in channels.set if each.startswith(f"{name}.")), None)
+    if inner is not None:
+        raise place.error(f"{inner} stands in this field, and both cannot be written; allowed: one of the two")
+
+
+def _check_set_value(value: JsonScalar, channels: Channels, place: Spot) -> None:
+    try:
+        check_set_value(value)
+    except ValueError as error:
+        raise place.found(str(error)) from None
+    if isinstance(value, str) and fold_word(value) in folded(channels.connected):
+        raise place.found(
+            "connected lists this word too, so that a lost session would read connected; allowed: another word"
+        )
 
 
 def check_reconnect(reconnect: Reconnect, block: Block) -> None:

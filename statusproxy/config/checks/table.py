@@ -15,18 +15,27 @@ from statusproxy.config.checks.listeners import check_addresses, check_admin
 from statusproxy.config.checks.routes import check_once, check_reached
 from statusproxy.config.checks.sessions import check_channels, check_event, check_reconnect, check_sessions
 from statusproxy.config.checks.tls import check_gateway_tls, check_tls
-from statusproxy.config.checks.webhooks import check_no_underscores, check_receivers, check_secret, check_webhook
+from statusproxy.config.checks.webhooks import (
+    check_jwt,
+    check_no_underscores,
+    check_receivers,
+    check_secret,
+    check_token,
+    check_webhook,
+)
 from statusproxy.config.settings import (
     Admin,
     Channels,
     Event,
     GatewayTls,
+    Jwt,
     Limits,
     Reconnect,
     Secret,
     Sessions,
     Settings,
     Tls,
+    Token,
     Webhook,
 )
 from statusproxy.config.spot import Block
@@ -47,6 +56,8 @@ def check_settings(settings: Settings, block: Block) -> None:
 #: The check of each block that has one.
 CHECKS: Final[Mapping[type[msgspec.Struct], Check]] = {
     Secret: check_secret,
+    Jwt: check_jwt,
+    Token: check_token,
     Webhook: check_webhook,
     Event: check_event,
     Sessions: check_sessions,

@@ -1,12 +1,18 @@
 """Checks of `webhooks`: a path forwards or is a tap, some event can be trusted, and no receiver is this proxy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
-from statusproxy.config.paths import SESSION, fold_path
-from statusproxy.config.settings import Secret, Settings, Webhook
+from statusproxy.config.paths import covers
+from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
 from statusproxy.config.spot import Block
+from statusproxy.config.templates import BELOW, SECRET, SESSION, parse_template
+from statusproxy.status.fields import LONGEST_TEXT
+
+#: How keys begin that are no shared secrets: PEM files, and those of SSH.
+_PUBLIC_KEYS: Final = ("-----BEGIN ", "ssh-", "ecdsa-", "sk-ssh-")
 
 
 def check_secret(secret: Secret, block: Block) -> None:
@@ -18,6 +24,24 @@ def check_secret(secret: Secret, block: Block) -> None:
         )
 
 
+def check_jwt(jwt: Jwt, block: Block) -> None:
+    """Refuse a key of another algorithm: HS256 knows shared secrets only."""
+    if jwt.secret.startswith(_PUBLIC_KEYS):
+        raise block.at("secret").error(
+            "found a public or private key, with which no token is signed by HS256, so that no event is ever trusted; "
+            "allowed: the secret that the sender signs with"
+        )
+
+
+def check_token(token: Token, block: Block) -> None:
+    """Refuse a secret that no member of a body can be read as (`usable_text`)."""
+    if not token.value.strip() or len(token.value) > LONGEST_TEXT:
+        raise block.at("value").error(
+            f"found white space only, or more than {LONGEST_TEXT} characters, which no field is read as, so that no "
+            "event is ever trusted; allowed: a shorter text that others cannot guess"
+        )
+
+
 def check_webhook(webhook: Webhook, block: Block) -> None:
     """Refuse a tap that forwards, a `{session}` that cannot be filled in, and an entry that trusts no event."""
     if webhook.forward_to is not None:
@@ -26,33 +50,50 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         raise block.at("forward").error(
             "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
         )
-    if not webhook.forward and fold_path(webhook.path) == f"/{SESSION}":
+    names = [step for step in parse_template(webhook.path).steps if isinstance(step, str)]
+    if not webhook.forward and not set(names) - {SESSION, SECRET} and webhook.path != "/":
         raise block.at("path").found(
-            "a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as "
-            f"/tap/{SESSION}"
+            "a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as "
+            f"/tap{webhook.path}"
         )
+    for path in webhook.except_:
+        if not covers(webhook.path, path):
+            raise block.at("except").error(
+                f"{webhook.path} does not take {path}; allowed: paths that it takes, but that are the gateway's own"
+            )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(
             "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
             "or no from for private networks"
         )
-    headers = [each.header.casefold() for each in (webhook.secret, webhook.hmac) if each is not None]
-    if len(headers) > len(set(headers)):
-        raise block.at("hmac", "header").error(
-            "found the header of secret, which cannot hold both, so that no event is ever trusted; "
-            "allowed: another header"
-        )
+    taken: dict[str, str] = {}
+    for name, header in _proving_headers(webhook):
+        other = taken.setdefault(header.casefold(), name)
+        if other != name:
+            raise block.at(name, "header").error(
+                f"found the header of {other}, which cannot hold both, so that no event is ever trusted; "
+                "allowed: another header"
+            )
+
+
+def _proving_headers(webhook: Webhook) -> Iterator[tuple[str, str]]:
+    """The headers in which a sender proves something, each with the key that asks for it."""
+    for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac), ("jwt", webhook.jwt)):
+        if asked is not None:
+            yield name, asked.header
 
 
 def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
     path = parse_target(forward_to).path
+    if path.endswith(f"/{BELOW}") and not webhook.path.endswith(f"/{BELOW}"):
+        raise block.at("forward_to").error(f"/{BELOW} stands here, but not in path; allowed: in both, or in path alone")
     if SESSION not in forward_to:
         return
     if path.split("/").count(SESSION) != 1 or forward_to.count(SESSION) != 1:
         raise block.at("forward_to").error(f"allowed: {SESSION} once, as a whole segment of the path")
-    if SESSION not in webhook.path:
+    if SESSION not in webhook.path.split("/"):
         raise block.at("forward_to").error(
-            f"{SESSION} stands here, but not in path; allowed: in both, or in path alone"
+            f"{SESSION} stands here, but not as a segment of path; allowed: in both, or in path alone"
         )
 
 
@@ -70,10 +111,10 @@ def check_receivers(block: Block, settings: Settings) -> None:
 
 
 def check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:
-    """Refuse a secret or signature in a field that `underscores_in_headers: drop` removes."""
+    """Refuse a proof in a field that `underscores_in_headers: drop` removes."""
     for index, webhook in enumerate(webhooks):
-        for name, asked in (("secret", webhook.secret), ("hmac", webhook.hmac)):
-            if asked is None or "_" not in asked.header:
+        for name, header in _proving_headers(webhook):
+            if "_" not in header:
                 continue
             entry = block.at("webhooks").items("a list")[index].entries("a mapping")[name].entries("a mapping")
             raise entry["header"].error(

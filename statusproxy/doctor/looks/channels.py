@@ -9,7 +9,6 @@ import msgspec
 
 from statusproxy.admin.messages import Session
 from statusproxy.config import units
-from statusproxy.config.paths import SESSION
 from statusproxy.config.settings import Channels, Settings
 from statusproxy.doctor.asking import Answer, Asker, Askers, Credentials
 from statusproxy.doctor.findings import Finding, Ids, Level, listed, note, ok, problem, took, warning
@@ -58,7 +57,7 @@ async def lists(
     `sessions` is what the running proxy knows, None where it could not be asked; `written` is what the file says.
     """
     findings: list[Finding] = []
-    entries = [entry for entry in settings.channels if SESSION not in entry.path]
+    entries = [entry for entry in settings.channels if not (entry.one or "{" in entry.path)]
     asked = [
         _list(entry, asker, credentials, settings.limits.corrected, number == 0, written)
         for number, entry in enumerate(entries)

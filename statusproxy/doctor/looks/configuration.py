@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from statusproxy.config.addresses import Network
+from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, State
 from statusproxy.config.state_url import Memory, parse_state_url
@@ -37,6 +38,9 @@ async def configuration(
 
 
 def _gaps(settings: Settings, written: Written) -> Iterator[Finding]:
+    missing = missing_for_webhooks(settings.webhooks)
+    if missing is not None:
+        yield problem("configuration.jwt-package", why=missing)
     rules = [event.rule() for event in settings.events]
     if not settings.webhooks:
         yield problem("configuration.no-webhooks", lines=written.with_preset("webhooks"))
@@ -52,7 +56,7 @@ def _gaps(settings: Settings, written: Written) -> Iterator[Finding]:
 
 def _open_doors(settings: Settings, written: Written) -> Iterator[Finding]:
     for webhook in settings.webhooks:
-        if _is_everybody(webhook.from_) and webhook.secret is None and webhook.hmac is None:
+        if _is_everybody(webhook.from_) and not webhook.secrets:
             lines = written.with_entry("webhooks", webhook.path, **{"from": PRIVATE})
             yield warning("configuration.trusts-any-sender", path=webhook.path, lines=lines)
     if _is_everybody(settings.trusted_proxies):

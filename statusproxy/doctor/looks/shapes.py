@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
-from statusproxy.status.fields import MISSING, Path, fold_word, lookup, parse
+from statusproxy.status.fields import MISSING, Path, fold_word, lookup, parse, parse_path
+from statusproxy.status.set_values import ByWord
 
 #: How deep a list is looked for, and how many of its elements are looked at.
 _DEPTH = 3
@@ -45,10 +46,9 @@ def shape(listing: ChannelList) -> Shape:
     present: Counter[str] = Counter()
     words: dict[str, None] = {}
     for _, element in found:
-        names = [name for name in listing.rule.set if type(element) is dict and name in element]
-        present.update(names)
-        for name in names:
-            value = lookup(element, (name,))
+        values = {name: lookup(element, parse_path(name)) for name in listing.rule.set}
+        present.update(name for name, value in values.items() if value is not MISSING)
+        for value in values.values():
             if isinstance(value, str | bool):
                 words[str(value).lower() if isinstance(value, bool) else value] = None
     return Shape(
@@ -63,7 +63,10 @@ def shape(listing: ChannelList) -> Shape:
 def knows(rule: ChannelRule, word: str) -> bool:
     """Whether a status word means something to the rule."""
     folded = fold_word(word)
-    ours = {fold_word(value) for value in rule.set.values() if isinstance(value, str)}
+    written = (
+        one for each in rule.set.values() for one in (each.values.values() if isinstance(each, ByWord) else (each,))
+    )
+    ours = {fold_word(value) for value in written if isinstance(value, str)}
     return folded in {*rule.connected, *rule.keep, *ours, "true", "false"}
 
 
@@ -108,7 +111,7 @@ def members(elements: Sequence[object]) -> list[str]:
 
 def has_status(element: object, rule: ChannelRule) -> bool:
     """Whether a channel has any member that is set."""
-    return isinstance(element, dict) and any(name in element for name in rule.set)
+    return any(lookup(element, parse_path(name)) is not MISSING for name in rule.set)
 
 
 def disconnected_in(elements: Sequence[object], name: str) -> str | bool:

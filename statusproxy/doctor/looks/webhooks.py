@@ -7,10 +7,11 @@ from typing import Any
 
 from statusproxy.admin.messages import SelfReport, Sessions
 from statusproxy.config.addresses import Address, mask_url, parse_gateway, parse_target
-from statusproxy.config.paths import SESSION, fold_path
+from statusproxy.config.paths import fold_path
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.config.spot import MASK
+from statusproxy.config.templates import SESSION
 from statusproxy.doctor.findings import Finding, Lines, ago, listed, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
@@ -239,11 +240,7 @@ def _by_address(settings: Settings, report: SelfReport) -> Iterator[Finding]:
     carried says nothing of these events: any program writes X-Forwarded-For.
     """
     used = {one.path for one in report.webhooks.paths}
-    proved = all(
-        webhook.secret is not None or webhook.hmac is not None
-        for webhook in settings.webhooks
-        if fold_path(webhook.path) in used
-    )
+    proved = all(webhook.secrets for webhook in settings.webhooks if fold_path(webhook.path) in used)
     told = {one.peer for one in report.absences if one.missing == CLIENT}
     peers = [
         one.address

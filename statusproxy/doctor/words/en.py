@@ -73,11 +73,12 @@ WORDS: Final[Words] = {
         "state.url is memory: a restart forgets which sessions are lost, and the engine does not repeat these events",
         "write this into config.yaml, in place of `state` if it is there:{lines}",
     ),
+    "configuration.jwt-package": ("{why}", "run that command; then start the proxy"),
     "configuration.trusts-any-sender": (
         "{path} trusts events from anywhere, without a secret: anybody can report a session as lost",
         (
-            "narrow `from` to the engine's network, or set `secret` or `hmac`; to trust private networks only, "
-            "write this into config.yaml, in place of `webhooks` if it is there:{lines}"
+            "narrow `from` to the engine's network, or set `secret`, `hmac`, `jwt` or `token`; to trust private "
+            "networks only, write this into config.yaml, in place of `webhooks` if it is there:{lines}"
         ),
     ),
     "configuration.trusts-everybody": (
@@ -548,6 +549,14 @@ WORDS: Final[Words] = {
         "{count} events were not trusted, since their signature was missing or wrong: {senders}",
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) with the sender's",
     ),
+    "webhooks.doubted-jwt": (
+        "{count} events were not trusted, since their JSON Web Token was missing, wrong or expired: {senders}",
+        "compare webhooks[].jwt (header, secret) with the sender's, which signs with HS256, and both machines' clocks",
+    ),
+    "webhooks.doubted-token": (
+        "{count} events were not trusted, since the token in their body was missing or wrong: {senders}",
+        "compare webhooks[].token (field, value) with what the sender's bodies carry",
+    ),
     "webhooks.only-doubted-network": (
         "webhooks come ({count}), but none is trusted: their senders are not in webhooks[].from: {senders}",
         (
@@ -563,6 +572,14 @@ WORDS: Final[Words] = {
         "webhooks come ({count}), but none is trusted: the signature is missing or wrong ({senders})",
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) with the sender's",
     ),
+    "webhooks.only-doubted-jwt": (
+        "webhooks come ({count}), but none is trusted: their JSON Web Token is missing, wrong or expired ({senders})",
+        "compare webhooks[].jwt (header, secret) with the sender's, which signs with HS256, and both machines' clocks",
+    ),
+    "webhooks.only-doubted-token": (
+        "webhooks come ({count}), but none is trusted: the token in their body is missing or wrong ({senders})",
+        "compare webhooks[].token (field, value) with what the sender's bodies carry",
+    ),
     "webhooks.untrusted-proxy": (
         "{peers} forwards for others (X-Forwarded-For), but is not in trusted_proxies: it counts as the client itself",
         "if it is a proxy of yours, write this into config.yaml, in place of `trusted_proxies` if it is there:{lines}",
@@ -574,7 +591,8 @@ WORDS: Final[Words] = {
         ),
         (
             "if only your own programs post from there, leave it as it is. A proxy in front has to send "
-            "X-Forwarded-For (docs/nginx.md). Else set `secret` or `hmac`, which trust nobody for an address"
+            "X-Forwarded-For (docs/nginx.md). Else set `secret`, `hmac`, `jwt` or `token`, which trust nobody for an "
+            "address"
         ),
     ),
     "webhooks.claims-from-outside": (

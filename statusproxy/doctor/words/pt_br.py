@@ -74,11 +74,12 @@ WORDS: Final[Words] = {
         "state.url é memory: cada reinício esquece quais sessões caíram, e o motor não repete o aviso",
         "escreva isto em config.yaml, no lugar de `state` se já estiver lá:{lines}",
     ),
+    "configuration.jwt-package": ("{why}", "rode esse comando; depois inicie o proxy"),
     "configuration.trusts-any-sender": (
         "{path} aceita eventos de qualquer origem, sem segredo: qualquer um pode informar que uma sessão caiu",
         (
-            "restrinja `from` à rede do motor, ou defina `secret` ou `hmac`; para confiar só nas redes privadas, "
-            "escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}"
+            "restrinja `from` à rede do motor, ou defina `secret`, `hmac`, `jwt` ou `token`; para confiar só nas "
+            "redes privadas, escreva isto em config.yaml, no lugar de `webhooks` se já estiver lá:{lines}"
         ),
     ),
     "configuration.trusts-everybody": (
@@ -549,6 +550,14 @@ WORDS: Final[Words] = {
         "{count} eventos não foram aceitos, pois a assinatura faltava ou estava errada: {senders}",
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
     ),
+    "webhooks.doubted-jwt": (
+        "{count} eventos não foram aceitos, pois o JSON Web Token faltava, estava errado ou vencido: {senders}",
+        "compare webhooks[].jwt (header, secret) com o do remetente, que assina com HS256, e os relógios das máquinas",
+    ),
+    "webhooks.doubted-token": (
+        "{count} eventos não foram aceitos, pois o token no corpo faltava ou estava errado: {senders}",
+        "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
+    ),
     "webhooks.only-doubted-network": (
         "os webhooks vêm ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
         (
@@ -564,6 +573,14 @@ WORDS: Final[Words] = {
         "os webhooks vêm ({count}), mas nenhum é aceito: a assinatura falta ou está errada ({senders})",
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
     ),
+    "webhooks.only-doubted-jwt": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: o JSON Web Token falta, está errado ou vencido ({senders})",
+        "compare webhooks[].jwt (header, secret) com o do remetente, que assina com HS256, e os relógios das máquinas",
+    ),
+    "webhooks.only-doubted-token": (
+        "os webhooks vêm ({count}), mas nenhum é aceito: o token no corpo falta ou está errado ({senders})",
+        "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
+    ),
     "webhooks.untrusted-proxy": (
         "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: conta como o próprio cliente",
         "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
@@ -575,8 +592,8 @@ WORDS: Final[Words] = {
         ),
         (
             "se só os seus programas enviam a partir dali, deixe como está. Um proxy na frente precisa enviar "
-            "X-Forwarded-For (docs/nginx.md). Ou então defina `secret` ou `hmac`, que não confiam em ninguém pelo "
-            "endereço"
+            "X-Forwarded-For (docs/nginx.md). Ou então defina `secret`, `hmac`, `jwt` ou `token`, que não confiam em "
+            "ninguém pelo endereço"
         ),
     ),
     "webhooks.claims-from-outside": (

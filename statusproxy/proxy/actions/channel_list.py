@@ -38,6 +38,8 @@ async def serve(exchange: "Exchange") -> None:
             registry.unreadable("channels", failure)
         await response.answer(head.status, head.reason, fields, body)
         return
+    if registry.learning.on:
+        registry.learning.answer(text, entry.rule.source, configured=True)
     session = exchange.match.session
     if len(text) > _LONG_LIST:
         correction, exchange.durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)

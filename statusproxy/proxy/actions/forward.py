@@ -2,14 +2,22 @@
 
 from typing import TYPE_CHECKING, Final
 
-from statusproxy.proxy.actions import tunnel
-from statusproxy.proxy.http1.head import Headers, values
+from statusproxy.proxy.actions import answers, tunnel
+from statusproxy.proxy.http1.head import Headers, first, values
+from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.response_head import response_fields
+from statusproxy.proxy.upstream.answer_body import AnswerBody
 
 if TYPE_CHECKING:
     from statusproxy.proxy.exchange import Exchange
 
 #: Protocols that are not switched to: requests inside such a tunnel would not be watched or corrected.
 _HTTP: Final = frozenset({b"h2c", b"h2", b"http"})
+
+_JSON: Final = b"application/json"
+
+#: Bytes of an answer that is held to learn from it.
+_LEARNED: Final = 128 * 1024
 
 
 async def serve(exchange: "Exchange") -> None:
@@ -20,8 +28,27 @@ async def serve(exchange: "Exchange") -> None:
     body = exchange.call.body
     if body is None:
         await tunnel.serve(exchange, head)
+    elif exchange.registry.learning.on and _may_list_sessions(request.method, head):
+        await _pass_learned(exchange, head, body)
     else:
         await exchange.response.stream(head, body)
+
+
+def _may_list_sessions(method: str, head: ResponseHead) -> bool:
+    return method == "GET" and head.status == 200 and (first(head.headers, b"content-type") or b"").startswith(_JSON)
+
+
+async def _pass_learned(exchange: "Exchange", head: ResponseHead, body: AnswerBody) -> None:
+    """Pass on an answer, and learn from it; one that is too long or cannot be decoded just passes."""
+    whole = await body.collect(_LEARNED)
+    if whole is None:
+        await exchange.response.stream(head, body)
+        return
+    fields, well_known = response_fields(head, exchange.request_id.encode())
+    text, _ = await answers.decode(exchange, head.status, well_known, whole, _LEARNED)
+    if text is not None:
+        exchange.registry.learning.answer(text, exchange.target.partition(b"?")[0].decode("latin-1"))
+    await exchange.response.answer(head.status, head.reason, fields, whole)
 
 
 def may_upgrade(headers: Headers) -> bool:

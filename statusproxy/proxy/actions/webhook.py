@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.client_address import NAMING, SAID
 from statusproxy.proxy.problems import PROBLEMS
-from statusproxy.proxy.routes import raw_segment
+from statusproxy.proxy.routes import raw_below, raw_segment
 from statusproxy.proxy.sender_auth import Verification
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -50,9 +50,14 @@ class Event:
                 registry.doubt(exchange.client, doubt)
                 return
             text = await self._copy.result()
+            token = self._verification.token
             if text is None:
                 registry.unreadable("webhook", self._copy.failure or "empty")
+            elif token is not None and not token.stands_in(text):
+                registry.doubt(exchange.client, "token")
             else:
+                if registry.learning.on:
+                    registry.learning.event(text, self._target.path)
                 exchange.durable = registry.hear(
                     text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
                 )
@@ -107,12 +112,15 @@ def request_target(target: WebhookTarget, came: bytes) -> bytes | None:
     path = target.target
     if path is None:
         return None
+    path, mark, query = path.partition(b"?")
+    if target.below_at is not None:
+        path = path.removesuffix(b"/**")
     if target.session_at is not None:
         path = path.replace(b"{session}", raw_segment(came, target.session_at), 1)
-    _, mark, query = came.partition(b"?")
-    if not mark:
-        return path
-    return path + (b"&" if b"?" in path else b"?") + query
+    if target.below_at is not None:
+        path = path + raw_below(came, target.below_at) or b"/"
+    _, more, came_query = came.partition(b"?")
+    return path + mark + query + (b"&" if mark else b"?") + came_query if more else path + mark + query
 
 
 async def _read_to_end(exchange: "Exchange") -> None:

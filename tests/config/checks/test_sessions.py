@@ -25,22 +25,87 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "events: [{event: a, session: b}]",
-            "2: events[0]: this rule can never say anything; allowed: means, or state with disconnected or connected",
+            "2: events[0]: this rule can never say anything; allowed: means, or state with disconnected, connected or transient",
         ),
         (
             "events: [{event: a, session: b, means: alive, state: c}]",
-            "2: events[0].means: found beside state, disconnected or connected; allowed: means alone, or those without means",
+            "2: events[0].means: found beside state, disconnected, connected or transient; allowed: means alone, or those without means",
         ),
         (
             "events: [{event: a, session: b, state: c, disconnected: [open], connected: [Open]}]",
             "2: events[0].connected: found open in disconnected too; allowed: each word once",
         ),
         (
-            f"{CHANNELS}    set: {{instance.status: close}}",
-            (
-                '6: channels[0].set["instance.status"]: allowed: a field that stands in the channel itself, such as '
-                "status; set does not lead into other objects, so that a name with a dot never matches"
-            ),
+            "events: [{event: a, session: b, state: c, disconnected: [close], transient: [Close]}]",
+            "2: events[0].transient: found close in disconnected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: a, session: b, state: c, connected: [open], transient: [Open]}]",
+            "2: events[0].transient: found open in connected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: connection.update, transient: [close]}]",  # `disconnected` is the preset's
+            "2: events[0].transient: found close in disconnected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: connection.update, disconnected: [open]}]",  # `connected` is the preset's
+            "2: events[0].disconnected: found open in connected too; allowed: each word once",
+        ),
+        (
+            "events: [{event: a, session: b, state: c, disconnected: [close], grace: 60s}]",
+            "2: events[0].grace: found in a rule that knows no transient state, so that nothing ever waits; allowed: with transient, or with means: transient",
+        ),
+        (
+            "events: [{event: a, session: b, means: disconnected, grace: 60s}]",
+            "2: events[0].grace: found in a rule that knows no transient state, so that nothing ever waits; allowed: with transient, or with means: transient",
+        ),
+        (
+            "events: [{event: a, session: b, means: transient, transient: [c]}]",
+            "2: events[0].means: found beside state, disconnected, connected or transient; allowed: means alone, or those without means",
+        ),
+        (
+            "events: [{event: a, session: b, means: transient, grace: 0s}]",
+            '2: events[0].grace: found "0s"; allowed: at least 1ms',
+        ),
+        (
+            "channels: [{path: '/a/{session}', list: [x], one: true}]",
+            "2: channels[0].one: found beside {session} in path, which says already that the answer is about one session; allowed: one of the two",
+        ),
+        (
+            f"{CHANNELS}    set: {{items.0.status: close}}",
+            f'6: channels[0].set["items.0.status"]: {ARRAY}',
+        ),
+        (
+            f"{CHANNELS}    set: {{instance.status: close, instance: close}}",
+            "6: channels[0].set.instance: instance.status stands in this field, and both cannot be written; allowed: one of the two",
+        ),
+        (
+            "channels: [{path: /x, list: [x], id: [instance.name], set: {instance: close}}]",
+            "2: channels[0].set.instance: id lists this field too, and a channel's id is never changed; allowed: a field that holds a status",
+        ),
+        (
+            f"{CHANNELS}    set: {{status: {{}}}}",
+            "6: channels[0].set.status: found a mapping; allowed: a value, or a mapping of the event's words to values, with at least one entry",
+        ),
+        (
+            f"{CHANNELS}    set: {{status: [x]}}",
+            "6: channels[0].set.status: found a list; allowed: a text, a number, true, false or null",
+        ),
+        (
+            f"{CHANNELS}    set:\n      status: {{failed: FAILED, '*': Open}}",
+            '7: channels[0].set.status["*"]: found "Open"; connected lists this word too, so that a lost session would read connected; allowed: another word',
+        ),
+        (
+            f"{CHANNELS}    set:\n      status:\n        failed: FAILED\n        Failed: OFF",
+            "9: channels[0].set.status.Failed: failed is the same word; allowed: each word once",
+        ),
+        (
+            f"{CHANNELS}    set: {{status: {{fail*: FAILED}}}}",
+            f'6: channels[0].set.status["fail*"]: {WORDS}',
+        ),
+        (
+            f"{CHANNELS}    set: {{status: {{failed: $closed}}}}",
+            '6: channels[0].set.status.failed: found "$closed"; this is written as it stands, for it is no variable; allowed: ${VAR}, or the word itself',
         ),
         (
             f"{CHANNELS}    set: {{status: $closed}}",
@@ -117,7 +182,7 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "channels: [{path: '/api/{name}'}]",
-            '2: channels[0].path: found "/api/{name}"; allowed: {session} as the only placeholder',
+            '2: channels[0].path: found "/api/{name}"; allowed: {session}, and {_} for a secret, as the only placeholders',
         ),
         (
             "channels: [{path: /x, list: [x], set: {id: disconnected}}]",
@@ -139,6 +204,7 @@ def test_a_mistake_in_rules_about_sessions_is_refused_with_line_key_and_fix(text
         "sessions: {aliases: {Sales: sales}}",  # tells two channels apart that fold to the same
         "sessions: {releases: {expired: false}}",
         f"{CHANNELS}    set: {{status: '$', price: $$5, connected: false, note: null}}",
+        f"{CHANNELS}    set: {{instance.status: close, instances: 0, status: {{failed: FAILED, '*': null}}}}",
         f"{CHANNELS}    set: {{Id: gone}}",  # JSON tells names apart by case, so that Id is another field than id
     ],
 )

@@ -19,7 +19,27 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             'webhooks: [{path: /a, forward_to: "http://h.example/{session}"}]',
-            "2: webhooks[0].forward_to: {session} stands here, but not in path; allowed: in both, or in path alone",
+            "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
+        ),
+        (
+            'webhooks: [{path: "/a/{session}:{_}", forward_to: "http://hub.example/{session}"}]',
+            "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
+        ),
+        (
+            "webhooks: [{path: /a/**, forward: false, except: [/a/set, /b/set]}]",
+            "2: webhooks[0].except: /a/** does not take /b/set; allowed: paths that it takes, but that are the gateway's own",
+        ),
+        (
+            'webhooks: [{path: /a, forward_to: "http://hub.example/x/**"}]',
+            "2: webhooks[0].forward_to: /** stands here, but not in path; allowed: in both, or in path alone",
+        ),
+        (
+            "webhooks: [{path: /**, forward: false}]",
+            '2: webhooks[0].path: found "/**"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/**',
+        ),
+        (
+            "webhooks: [{path: '/{_}/{session}', forward: false}]",
+            '2: webhooks[0].path: found "/{_}/{session}"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{_}/{session}',
         ),
         (
             'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/x{session}"}]',
@@ -45,7 +65,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks:\n  - path: /hook/*",
-            '3: webhooks[0].path: found "/hook/*"; allowed: a path such as /api/channels or /api/channels/{session}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)',
+            '3: webhooks[0].path: found "/hook/*"; allowed: a path such as /api/channels or /api/channels/{session}, with /** for it and everything below; did you mean "/hook/**"?',
         ),
         (
             "webhooks:\n  - path: /a\n    from: []",
@@ -54,6 +74,45 @@ from tests.config.refusals import GATEWAY, refused
         (
             "webhooks:\n  - path: /a\n    secret: {header: X-S, value: v}\n    hmac: {header: x-s, secret: s}",
             "5: webhooks[0].hmac.header: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header",
+        ),
+        (
+            "underscores_in_headers: drop\nwebhooks:\n  - {path: /b, jwt: {header: X_J, secret: s}}",
+            (
+                "4: webhooks[0].jwt.header: found a name with _; underscores_in_headers: drop removes this field, so no event "
+                "would be trusted; allowed: a name without _, or underscores_in_headers: pass"
+            ),
+        ),
+        (
+            "webhooks:\n  - path: /a\n    secret: {header: authorization, value: v}\n    jwt: {secret: s}",
+            "5: webhooks[0].jwt: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header",
+        ),
+        (
+            "webhooks:\n  - path: /a\n    jwt: {header: X-S, secret: s}\n    hmac: {header: x-s, secret: s}",
+            "4: webhooks[0].jwt.header: found the header of hmac, which cannot hold both, so that no event is ever trusted; allowed: another header",
+        ),
+        (
+            "webhooks: [{path: /a, jwt: {secret: 'ssh-rsa AAAA hush'}}]",
+            "2: webhooks[0].jwt.secret: found a public or private key, with which no token is signed by HS256, so that no event is ever trusted; allowed: the secret that the sender signs with",
+        ),
+        (
+            "webhooks: [{path: /a, jwt: {header: X-J}}]",
+            "2: webhooks[0].jwt.secret: missing; it has no default",
+        ),
+        (
+            "webhooks: [{path: /a, token: {field: '', value: hush}}]",
+            "2: webhooks[0].token.field: found a text; allowed: the name of a field, or names joined by dots",
+        ),
+        (
+            "webhooks: [{path: /a, token: {field: 'items[0].key', value: hush}}]",
+            "2: webhooks[0].token.field: found a text; allowed: a field, or fields joined by dots, such as session.id; no path leads into an array, so that a number, [] or * never matches",
+        ),
+        (
+            "webhooks: [{path: /a, token: {field: apikey, value: '  '}}]",
+            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which no field is read as, so that no event is ever trusted; allowed: a shorter text that others cannot guess",
+        ),
+        (
+            f"webhooks: [{{path: /a, token: {{field: apikey, value: {'x' * 513}}}}}]",
+            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which no field is read as, so that no event is ever trusted; allowed: a shorter text that others cannot guess",
         ),
         (
             "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8090/hub}]",
@@ -65,7 +124,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks: [{path: '/{session}/', forward: false}]",
-            '2: webhooks[0].path: found "/{session}/"; a tap takes every path of one segment here, also those of the gateway; allowed: a name before it, such as /tap/{session}',
+            '2: webhooks[0].path: found "/{session}/"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{session}/',
         ),
         (
             "webhooks: [{path: /a, secret: {header: X-S, value: ' x'}}]",
@@ -85,6 +144,7 @@ def test_a_mistake_in_webhooks_is_refused_with_line_key_and_fix(text: str, messa
         "webhooks: [{path: /v1/x:y}]",
         "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8091/hub}]\nadmin: {listen: null}",
         "webhooks: [{path: '/{session}'}]",
+        "webhooks: [{path: /a, token: {field: data.apikey, value: ' x '}, jwt: {secret: s}, hmac: {header: X-S, secret: s}}]",
     ],
 )
 def test_webhooks_that_can_have_an_effect_are_accepted(text: str) -> None:

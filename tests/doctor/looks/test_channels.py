@@ -272,6 +272,12 @@ async def test_the_subjects_gateway_is_asked_for_its_lists() -> None:
     await origin.stop()
 
 
+async def test_an_answer_about_one_session_is_no_list_to_ask_for() -> None:
+    written = "preset_without: /api/channels\nchannels: [{path: /one, list: [''], one: true}]"
+    subject = Subject(loads(f"gateway: http://127.0.0.1:9\n{written}"), gateway_answers=True)
+    assert [one.facts["path"] for one in await channels.look(subject)] == ["/api/available-sessions"]
+
+
 async def test_a_gateway_that_ends_the_connection_gave_no_answer() -> None:
     subject = Subject(loads("gateway: http://127.0.0.1:9"), gateway_answers=True)
     assert {one.code for one in await channels.look(subject)} == {"channels.no-answer"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+
+import pytest
 
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks.configuration import configuration, look
@@ -26,6 +29,31 @@ presence: trust
         "presence-trusted": "warning",
     }  # fmt: skip
     assert levels(await configuration(loads("gateway: http://127.0.0.1:3000"), None)) == {"no-file": "note"}
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        "secret: {header: X-Secret, value: abc}",
+        "hmac: {header: X-Sign, secret: abc}",
+        "jwt: {secret: abc}",
+        "token: {field: apikey, value: abc}",
+    ],
+)
+async def test_a_path_whose_senders_prove_themselves_may_be_open_to_everybody(proof: str) -> None:
+    text = f"gateway: http://127.0.0.1:3000\nwebhooks: [{{path: /in, from: 0.0.0.0/0, {proof}}}]"
+    assert levels(await configuration(loads(text), "config.yaml")) == {"valid": "ok"}
+
+
+async def test_a_package_that_is_missing_is_a_problem_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = loads("gateway: http://127.0.0.1:3000\nwebhooks: [{path: /in, jwt: {secret: hush}}]")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    found = {one.code: one for one in await configuration(settings, "config.yaml")}
+    one = found["configuration.jwt-package"]
+    assert (one.level.value, "-m pip install 'pyjwt" in str(one.facts["why"])) == ("problem", True)
+    assert "hush" not in str(one.facts)
 
 
 async def test_a_configuration_that_watches_nothing_is_a_problem() -> None:

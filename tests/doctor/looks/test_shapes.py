@@ -6,6 +6,8 @@ import pytest
 
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks import shapes
+from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.set_values import ByWord
 
 RULE = loads("gateway: http://127.0.0.1:3000").channels[0].rule()
 
@@ -47,3 +49,16 @@ def test_a_channel_has_a_status_where_any_field_is_set() -> None:
     assert shapes.has_status({"status": None}, RULE)
     assert not shapes.has_status({"id": "a"}, RULE)
     assert not shapes.has_status("bare", RULE)
+
+
+def test_fields_within_objects_and_words_that_go_by_the_event_are_known() -> None:
+    rule = ChannelRule(
+        list=((),),
+        id=(("name",),),
+        set={"instance.status": ByWord({"failed": "FAILED", "*": "Gone"}), "on": False},
+    )
+    body = b'[{"name": "a", "instance": {"status": "open"}}, {"name": "b", "instance": "status"}]'
+    found = shapes.shape(ChannelList(body, rule))
+    assert (found.members, found.words) == (["instance.status"], ["open"])
+    assert [shapes.has_status(element, rule) for element in found.elements or ()] == [True, False]
+    assert [shapes.knows(rule, word) for word in ("failed", "gone", "other")] == [True, True, False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from statusproxy.admin.messages import SelfReport, read
 from statusproxy.config.load import loads
@@ -111,11 +112,12 @@ async def test_doubted_senders_inside_may_be_the_engine() -> None:
     assert (await levels(senders=[sender("10.0.0.2", 9), sender("10.0.0.3", network=7)]))[
         "doubted-network"
     ] == "warning"
-    assert (await levels(senders=[sender("10.0.0.2", 9, secret=1)]))["doubted-secret"] == "warning"
+    for why in ("secret", "jwt", "signature", "token"):
+        assert (await levels(senders=[sender("10.0.0.2", 9, **{why: 1})]))[f"doubted-{why}"] == "warning"
 
 
 async def test_nobody_trusted_is_a_problem_for_each_reason() -> None:
-    for why in ("network", "secret", "signature"):
+    for why in ("network", "secret", "jwt", "signature", "token"):
         assert await levels(senders=[sender("10.0.0.2", 0, **{why: 3})]) == {f"only-doubted-{why}": "problem"}
 
 
@@ -235,12 +237,18 @@ async def test_events_that_name_a_client_or_prove_themselves_do_not_depend_on_th
     assert await levels(senders=[{**LOCAL[0], "by_address": 0}]) == {"seen": "ok"}
 
 
-async def test_a_secret_makes_the_address_count_for_nothing() -> None:
+@pytest.mark.parametrize(
+    "proof",
+    [
+        "secret: {header: X-Secret, value: abc}",
+        "hmac: {header: X-Sign, secret: abc}",
+        "jwt: {secret: abc}",
+        "token: {field: apikey, value: abc}",
+    ],
+)
+async def test_a_proof_makes_the_address_count_for_nothing(proof: str) -> None:
     path = "/v1/webhooks/receive"
-    guarded = loads(
-        "gateway: http://127.0.0.1:3000\n"
-        f"webhooks: [{{path: {path}, secret: {{header: X-Secret, value: abc}}}}, {{path: /unused}}]"
-    )
+    guarded = loads(f"gateway: http://127.0.0.1:3000\nwebhooks: [{{path: {path}, {proof}}}, {{path: /unused}}]")
     codes = [finding.code for finding in await webhooks(guarded, report(senders=LOCAL))]
     assert "webhooks.by-address" not in codes
     assert "webhooks.seen" in codes

@@ -10,7 +10,7 @@ from statusproxy.doctor.findings import GROUPS, Level
 from statusproxy.doctor.looks.gateway import _CAUSES
 from statusproxy.doctor.words import en
 
-WHYS = ("network", "secret", "signature")
+WHYS = ("network", "secret", "jwt", "signature", "token")
 
 SOURCES = [file.read_text() for file in Path(statusproxy.doctor.__file__).parent.rglob("*.py")]
 

@@ -657,3 +657,18 @@ async def test_a_leader_that_reads_slowly_does_not_make_the_others_wait(slow: Sl
         leader.writer.transport.pause_reading()  # type: ignore[attr-defined]
         slow.go.set()
         assert len((await follower.message()).body) == size
+
+
+async def test_lists_are_learned_from_by_their_route_while_that_is_wanted(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[bytes, str, bool]] = []
+    learning = proxy.server.registry.learning
+    monkeypatch.setattr(
+        learning, "answer", lambda body, target, *, configured: heard.append((body, target, configured))
+    )
+    origin.answer = answer(b'{"channels": []}', "Content-Type: application/json")
+    await proxy.ask(get("/api/channels"))
+    learning.start(60.0)
+    await proxy.ask(get("/api/channels?planted=1"))
+    assert heard == [(b'{"channels": []}', "/api/channels", True)]

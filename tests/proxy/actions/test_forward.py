@@ -1,5 +1,7 @@
 """Requests that are only passed on, and which of them may switch to another protocol."""
 
+import gzip
+
 import pytest
 
 from statusproxy.proxy.actions.forward import may_upgrade
@@ -53,3 +55,54 @@ def test_no_kind_of_http_may_be_spoken_past_us(offered: bytes) -> None:
 @pytest.mark.parametrize("offered", [b"websocket", b"h2o", b"IRC/6.9, echo"])
 def test_other_protocols_may(offered: bytes) -> None:
     assert may_upgrade([(b"Upgrade", offered)])
+
+
+class Learner:
+    """What is learned from answers."""
+
+    def __init__(self, proxy: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.heard: list[tuple[str, bytes]] = []
+        learning = proxy.server.registry.learning
+        learning.start(3600.0)
+        monkeypatch.setattr(learning, "answer", lambda body, target: self.heard.append((target, body)))
+
+
+async def test_lists_are_learned_from_while_that_is_wanted_and_pass_untouched(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = Learner(proxy, monkeypatch)
+    origin.answer = answer(b'[{"id": 1}]', "Content-Type: application/json; charset=utf-8", "ETag: 1")
+    got = await proxy.ask(get("/api/boxes?key=planted"))
+    assert (got.status, got.body, got.get("ETag")) == (200, b'[{"id": 1}]', b"1")
+    assert learner.heard == [("/api/boxes", b'[{"id": 1}]')]
+
+
+async def test_a_coded_list_is_learned_from_decoded_and_passes_coded(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = Learner(proxy, monkeypatch)
+    coded = gzip.compress(b"[]")
+    origin.answer = answer(coded, "Content-Type: application/json", "Content-Encoding: gzip")
+    assert (await proxy.ask(get("/api/boxes"))).body == coded
+    assert learner.heard == [("/api/boxes", b"[]")]
+
+
+@pytest.mark.parametrize(
+    ("field", "status", "method", "size"),
+    [
+        ("Content-Type: text/html", "200 OK", "GET", 2),
+        ("X-None: 1", "200 OK", "GET", 2),
+        ("Content-Type: application/json", "404 Not Found", "GET", 2),
+        ("Content-Type: application/json", "200 OK", "POST", 2),
+        ("Content-Type: application/json", "200 OK", "GET", 200_000),
+        ("Content-Type: application/json\r\nContent-Encoding: gzip", "200 OK", "GET", 2),
+    ],
+)
+async def test_other_answers_just_pass(
+    field: str, status: str, method: str, size: int, origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = Learner(proxy, monkeypatch)
+    origin.answer = answer(b"1" * size, field, status=status)
+    got = await proxy.ask(get("/api/boxes", method=method))
+    assert (got.start, got.body) == (f"HTTP/1.1 {status}".encode(), b"1" * size)
+    assert learner.heard == []

@@ -10,19 +10,23 @@ import random
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import brotli
+import jwt
 import pytest
 
 from statusproxy.proxy.actions.webhook import request_target
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
+from statusproxy.proxy.problems import FOR_SENDERS, PROBLEMS
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.compressed import COMPRESSORS
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.loop_clock import LoopClock
 
 PATH = "/v1/webhooks/receive"
 
@@ -509,6 +513,111 @@ async def test_a_tap_tells_a_sender_that_asks_first_to_go_on(origin: Origin, tmp
         assert lost(proxy) == ["sales"]
 
 
+async def test_a_tap_is_answered_204_whatever_becomes_of_the_store(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, origin.url, webhooks=TAP) as proxy:
+        Held(proxy, monkeypatch, fails=True)
+        assert (await post(proxy, event(), path="/tap")).status == 204
+        assert lost(proxy) == ["sales"]
+
+
+# ---- what its sender is told of trouble ----
+
+
+@pytest.mark.parametrize(
+    ("webhook", "framing"),
+    [
+        ({"path": "/in"}, "Content-Length: 100"),
+        ({"path": "/in", "forward": False}, "Content-Length: 100"),
+        ({"path": "/in", "forward": False}, "Transfer-Encoding: chunked"),
+    ],
+)
+async def test_a_senders_slow_body_is_no_4xx(
+    origin: Origin, tmp_path: Path, webhook: dict[str, Any], framing: str, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, webhooks=[webhook], timeouts={"request_body": "3s"}) as proxy:
+        client = await proxy.connect()
+        await client.send(get("/in", framing, method="POST") + b"5\r\nhello\r\n")
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(4)
+        got = await client.message()
+        assert (got.status, got.get("Retry-After"), got.get("Connection")) == (503, b"1", b"close")
+        assert json.loads(got.body)["error_code"] == "webhook_body_incomplete"
+    assert not origin.requests
+
+
+async def test_a_slow_body_that_was_forwarded_in_part_is_told_apart(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    begun = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        begun.set()
+        await wire.rest()
+
+    origin.script = script
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH}], timeouts={"request_body": "3s"}) as proxy:
+        client = await proxy.connect()
+        await client.send(get(PATH, f"Content-Length: {2 * ENOUGH}", method="POST") + b"x" * ENOUGH)
+        await asyncio.wait_for(begun.wait(), PATIENCE)
+        await loop_clock.move(4)
+        got = await client.message()
+        assert (got.status, json.loads(got.body)["error_code"]) == (503, "webhook_body_too_slow")
+
+
+def test_no_passing_trouble_is_a_4xx_for_a_sender() -> None:
+    """Of all that can be said to a sender, only what no retry changes is one."""
+    said = {FOR_SENDERS.get(code, code) for code in PROBLEMS}
+    lasting = {
+        "bad_request", "method_not_allowed", "tap_not_found", "body_too_large", "target_too_long", "head_too_large",
+    }  # fmt: skip
+    unknown = {"request_head_too_slow"}  # of a head that is not whole nobody knows whose it is
+    unsent = {"client_gone"}
+    assert {code for code in said if PROBLEMS[code].status < 500} == lasting | unknown | unsent
+
+
+async def test_a_webhook_without_a_gateway_is_a_502_and_one_without_an_answer_a_504(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async def silent(wire: Wire) -> None:
+        await origin.take(wire)
+        await wire.rest()
+
+    origin.script = silent
+    async with running(tmp_path, origin.url, timeouts={"response_head": "3s"}) as proxy:
+        client = await proxy.connect()
+        await client.send(get(PATH, method="POST", body=event("a")))
+        await origin.received()
+        await loop_clock.move(5)
+        assert (await client.message()).status == 504
+        await origin.stop()
+        assert (await post(proxy, event("b"))).status == 502
+        assert lost(proxy) == ["a", "b"]
+
+
+async def test_a_webhook_for_which_there_is_no_place_is_a_503(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async def silent(wire: Wire) -> None:
+        await origin.take(wire)
+        await wire.rest()
+
+    origin.script = silent
+    settings = {"limits": {"upstream_connections": 1}, "timeouts": {"connect": "3s"}}
+    async with running(tmp_path, origin.url, **settings) as proxy:
+        first, second = await proxy.connect(), await proxy.connect()
+        await first.send(get(PATH, method="POST", body=event("a")))
+        await origin.received()
+        await second.send(get(PATH, method="POST", body=event("b")))
+        await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
+        await loop_clock.move(4)
+        got = await second.message()
+        assert (got.status, json.loads(got.body)["error_code"]) == (503, "overloaded")
+        assert lost(proxy) == ["a", "b"]
+
+
 # ---- who is believed ----
 
 
@@ -594,6 +703,101 @@ async def test_a_signature_over_the_body_as_sent_is_asked_for_where_configured(
             await post(proxy, body, f"Content-Encoding: {coding}", *forged)
             assert lost(proxy) == []
         await post(proxy, body, f"Content-Encoding: {coding}", f"X-Signature: sha256={signature}")
+        assert lost(proxy) == ["sales"]
+
+
+SECRET = "a-secret-of-thirty-two-bytes-or-so"
+
+
+def doubts(proxy: Running) -> dict[str, int]:
+    """The webhooks that were not trusted, by the check that they failed."""
+    return proxy.server.registry.webhooks.totals().untrusted
+
+
+@pytest.mark.parametrize("header", [None, "X-Jwt"])
+async def test_a_json_web_token_is_asked_for_where_configured(
+    origin: Origin, tmp_path: Path, header: str | None
+) -> None:
+    asked = {"secret": SECRET} | ({} if header is None else {"header": header})
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "jwt": asked}]) as proxy:
+        name, now = header or "Authorization", int(time.time())
+        for forged in (
+            [],
+            [f"{name}: Bearer {jwt.encode({}, SECRET + '!', algorithm='HS256')}"],
+            [f"{name}: Bearer {jwt.encode({'exp': now - 600}, SECRET, algorithm='HS256')}"],
+            [f"X-Other: Bearer {jwt.encode({}, SECRET, algorithm='HS256')}"],
+        ):
+            assert (await post(proxy, event(), *forged)).status == 200
+            assert lost(proxy) == []
+        assert doubts(proxy) == {"jwt": 4}
+        token = jwt.encode({"exp": now + 600, "app": "evolution"}, SECRET, algorithm="HS256")
+        assert (await post(proxy, event(), f"{name}: Bearer {token}")).status == 200
+        assert lost(proxy) == ["sales"]
+    assert origin.requests[4].get(name) == f"Bearer {token}".encode()
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_a_token_in_the_body_is_asked_for_where_configured(origin: Origin, tmp_path: Path, coding: str) -> None:
+    asked = {"field": "data.apikey", "value": SECRET}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "token": asked}]) as proxy:
+        given: list[dict[str, Any]] = [{}, {"data": {"apikey": "x"}}, {"apikey": SECRET}, {"data": {"apikey": SECRET}}]
+        for number, more in enumerate(given):
+            body = event(f"s{number}", **more)
+            sent = gzip.compress(body) if coding == "gzip" else body
+            assert (await post(proxy, sent, f"Content-Encoding: {coding}")).status == 200
+        assert lost(proxy) == ["s3"]
+        assert doubts(proxy) == {"token": 3}
+        assert (await proxy.ask(get(PATH, method="POST"))).status == 200
+        assert doubts(proxy) == {"token": 4}, "without a body there is no token"
+    assert len(origin.requests) == 5
+
+
+async def test_a_token_beside_a_form_is_asked_for_where_configured(origin: Origin, tmp_path: Path) -> None:
+    asked = {"field": "token", "value": SECRET}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "token": asked}]) as proxy:
+        for token in ("x", SECRET):
+            form = urlencode({"jsonData": event().decode(), "token": token}).encode()
+            await proxy.ask(get(PATH, "Content-Type: application/x-www-form-urlencoded", method="POST", body=form))
+        totals = proxy.server.registry.webhooks.totals()
+        assert (totals.trusted + counted(proxy, "not-json"), totals.untrusted) == (2, {"token": 1})
+
+
+async def test_a_body_too_long_to_be_read_proves_nothing_and_a_shortened_one_does(
+    origin: Origin, tmp_path: Path
+) -> None:
+    asked = {"field": "apikey", "value": SECRET}
+    settings = {"webhooks": [{"path": PATH, "token": asked}], "limits": {"tap": "16KiB"}}
+    async with running(tmp_path, origin.url, **settings) as proxy:
+        await post(proxy, event("a", apikey=SECRET, many=["x" * 100] * 400))
+        assert (lost(proxy), doubts(proxy), counted(proxy, "too-large")) == ([], {}, True)
+        await post(proxy, event("b", apikey="x", media="x" * 100_000))
+        assert (lost(proxy), doubts(proxy)) == ([], {"token": 1})
+        await post(proxy, event("c", apikey=SECRET, media="x" * 100_000))
+        assert lost(proxy) == ["c"]
+
+
+async def test_of_several_proofs_all_must_hold(origin: Origin, tmp_path: Path) -> None:
+    webhook = {
+        "path": PATH,
+        "secret": {"header": "X-Secret", "value": "open-sesame"},
+        "hmac": {"header": "X-Signature", "secret": "key"},
+        "jwt": {"secret": SECRET},
+        "token": {"field": "apikey", "value": "body-token"},
+    }
+    good = event("sales", apikey="body-token")
+    fields = {
+        "secret": "X-Secret: open-sesame",
+        "jwt": f"Authorization: Bearer {jwt.encode({}, SECRET, algorithm='HS256')}",
+        "signature": f"X-Signature: {hmac.new(b'key', good, 'sha256').hexdigest()}",
+    }
+    async with running(tmp_path, origin.url, webhooks=[webhook]) as proxy:
+        for left_out in fields:
+            await post(proxy, good, *(field for name, field in fields.items() if name != left_out))
+        bad = event("sales", apikey="x")
+        signed = f"X-Signature: {hmac.new(b'key', bad, 'sha256').hexdigest()}"
+        await post(proxy, bad, fields["secret"], fields["jwt"], signed)
+        assert (lost(proxy), doubts(proxy)) == ([], {"secret": 1, "jwt": 1, "signature": 1, "token": 1})
+        await post(proxy, good, *fields.values())
         assert lost(proxy) == ["sales"]
 
 
@@ -686,3 +890,35 @@ def test_the_target_at_another_receiver(
 ) -> None:
     entry = WebhookTarget(SenderPolicy([]), target=target, session_at=session_at)
     assert request_target(entry, came) == went
+
+
+async def test_events_of_trusted_senders_are_learned_from_while_that_is_wanted(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[bytes, str]] = []
+    learning = proxy.server.registry.learning
+    monkeypatch.setattr(learning, "event", lambda body, path: heard.append((body, path)))
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))
+    learning.start(60.0)
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"[]"))
+    assert heard == [(b"[]", "/v1/webhooks/receive")]
+
+
+@pytest.mark.parametrize(
+    ("target", "came", "went"),
+    [
+        (b"/in/**", b"/hook", b"/in"),
+        (b"/in/**", b"/hook/", b"/in/"),
+        (b"/in/**?k=v", b"/hook/a%2Fb/c?d", b"/in/a%2Fb/c?k=v&d"),
+        (b"/**", b"/hook", b"/"),
+        (b"/**", b"/hook/a", b"/a"),
+    ],
+)
+def test_what_is_below_a_webhooks_path_goes_below_the_receivers(target: bytes, came: bytes, went: bytes) -> None:
+    assert request_target(WebhookTarget(SenderPolicy([]), target=target, below_at=2), came) == went
+
+
+@pytest.mark.parametrize(("came", "went"), [(b"/**/a", b"/in/**/a"), (b"/{session}/b", b"/in/{session}/b")])
+def test_a_session_and_what_is_below_it_are_told_apart(came: bytes, went: bytes) -> None:
+    target = WebhookTarget(SenderPolicy([]), target=b"/in/{session}/**", session_at=1, below_at=2)
+    assert request_target(target, came) == went

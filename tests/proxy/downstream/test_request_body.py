@@ -945,7 +945,7 @@ async def test_half_an_event_says_nothing_however_slowly_it_came(origin: Origin,
     async with running(tmp_path, origin.url, timeouts={"min_rate_grace": "150ms"}) as proxy:
         client = await proxy.connect()
         await client.send(posted(WEBHOOK, f"Content-Length: {len(LOST) + 1}") + LOST)
-        assert code(await client.message()) == (408, "request_body_incomplete")
+        assert code(await client.message()) == (503, "webhook_body_incomplete")
         assert lost(proxy) == []
 
 

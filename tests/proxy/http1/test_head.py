@@ -109,6 +109,13 @@ def test_a_head_is_written_line_by_line_with_its_empty_line() -> None:
     assert write_head(b"GET / HTTP/1.1", [(b"A", b"1"), (b"b", b"")]) == b"GET / HTTP/1.1\r\nA: 1\r\nb: \r\n\r\n"
 
 
+@pytest.mark.parametrize("roles", [REQUEST_ROLES, ANSWER_ROLES])
+def test_of_what_every_head_may_hold_via_is_written_anew_and_the_rest_goes_on(roles: dict[bytes, bool]) -> None:
+    read = (b"Via", b"X-Request-Id", b"Content-Length", b"Content-Encoding")
+    headers = [(name, b"x") for name in read]
+    assert classify_fields(headers, roles) == (headers[1:], {name.lower(): [b"x"] for name in read})
+
+
 def test_only_connection_names_fields() -> None:
     fields = [(b"X-Mine", b"close"), (b"Connection", b"x-mine"), (b"B", b"x-mine")]
     assert end_to_end(fields, HOP_BY_HOP) == [(b"B", b"x-mine")]

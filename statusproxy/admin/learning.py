@@ -1,0 +1,75 @@
+"""What the admin listener answers on `/learn`: learning from the traffic is begun, looked at and ended."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from statusproxy.admin.messages import Learned, Refusal, to_text
+from statusproxy.admin.report import moment
+from statusproxy.learning.watch import Watch
+
+LONGEST: Final = 24 * 60
+"""Minutes that it may last at most."""
+
+_MINUTES: Final = 60
+
+
+class LearningAnswers:
+    """The handlers of one `Watch`."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """The path with its handlers."""
+        return [
+            web.get("/learn", self.show, allow_head=False),
+            web.post("/learn", self.start),
+            web.delete("/learn", self.stop),
+        ]
+
+    async def start(self, request: web.Request) -> web.Response:
+        """Begin to learn, for as many `minutes` as the query says; what was learned before is forgotten."""
+        said = request.query.get("minutes", str(_MINUTES))
+        if not (said.isascii() and said.isdigit() and len(said) < 6 and 1 <= int(said) <= LONGEST):
+            return _json(Refusal(f"minutes is a whole number from 1 to {LONGEST}"), 400)
+        self._watch.start(int(said) * 60.0)
+        return _json(self._report())
+
+    async def show(self, request: web.Request) -> web.Response:
+        """What was learned so far, as a draft preset."""
+        pieces = self._watch.draft()
+        if pieces is None:
+            return _json(Refusal("nothing was learned: learning was not started, or it was stopped"), 404)
+        draft: list[str] = []
+        for piece in pieces:
+            draft.append(piece)
+            await asyncio.sleep(0)  # the traffic goes on meanwhile
+        return _json(self._report("".join(draft)))
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """End it, and forget what was learned."""
+        report = self._report()
+        self._watch.stop()
+        return _json(msgspec.structs.replace(report, learning=False))
+
+    def _report(self, draft: str | None = None) -> Learned:
+        watch = self._watch
+        learning = watch.running
+        events, answers = watch.counts
+        return Learned(
+            learning=learning,
+            started=moment(watch.started),
+            until=None if watch.started is None else moment(watch.until),
+            events=events,
+            answers=answers,
+            skipped=watch.skipped,
+            failure=watch.failure,
+            draft=draft,
+        )
+
+
+def _json(message: Learned | Refusal, status: int = 200) -> web.Response:
+    return web.Response(text=to_text(message), status=status, content_type="application/json")

@@ -1,0 +1,57 @@
+"""Optional packages that settings need: whether they are installed, and the command that installs them."""
+
+import importlib.util
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from typing import Final
+
+from statusproxy.config.settings import Webhook
+
+__all__ = ["installing", "missing_for_webhooks", "missing_requirements", "needed_for_webhooks"]
+
+_DISTRIBUTION: Final = "statusproxy"
+
+
+def missing_requirements(extra: str, module: str, package: str) -> list[str]:
+    """The requirements, as pip takes them, of an extra whose `module` is not installed here; none where it is.
+
+    `package` is named where the program is run from a folder, so that the versions are not known.
+    """
+    if importlib.util.find_spec(module) is not None:
+        return []
+    try:
+        requirements = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:  # run from a folder
+        requirements = []
+    marker = re.compile(rf"extra\s*==\s*['\"]{extra}['\"]")
+    found = [each.partition(";")[0].strip() for each in requirements if marker.search(each.partition(";")[2])]
+    return found or [package]
+
+
+def installing(what: str, requirements: Sequence[str]) -> str:
+    """The rest of an error: `what` needs a package that is missing, and the command that installs it."""
+    named = " and ".join(re.split(r"[^\w.-]", each)[0] for each in requirements)
+    command = shlex.join([sys.executable, "-m", "pip", "install", *requirements])
+    return (
+        f"{what} needs the package {named}, which is not installed; install it with: {command} "
+        "(for the installed service, systemd/install.sh does that: run it again)"
+    )
+
+
+def needed_for_webhooks(webhooks: Iterable[Webhook]) -> list[str]:
+    """The requirements that `webhooks` need and that are not installed here."""
+    if all(webhook.jwt is None for webhook in webhooks):
+        return []
+    return missing_requirements("jwt", "jwt", "PyJWT")
+
+
+def missing_for_webhooks(webhooks: Sequence[Webhook]) -> str | None:
+    """What is missing for `webhooks` and the command that installs it; None where nothing is."""
+    requirements = needed_for_webhooks(webhooks)
+    if not requirements:
+        return None
+    index = next(index for index, webhook in enumerate(webhooks) if webhook.jwt is not None)
+    return f"webhooks[{index}].jwt: {installing('a JSON Web Token', requirements)}"

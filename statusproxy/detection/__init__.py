@@ -1,0 +1,1 @@
+"""Finding out which gateway answers, for `statusproxy init`: signs of presets, harmless GETs, a first config.yaml."""

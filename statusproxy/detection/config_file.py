@@ -1,0 +1,93 @@
+"""A first config.yaml: the gateway, the preset, and what to do next as comments. No secret is written into it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from statusproxy.config.settings import Webhook
+from statusproxy.detection.catalogue import Gateway
+from statusproxy.detection.signs import Header
+
+_WIDTH: Final = 118
+
+
+def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Sequence[Webhook]) -> str:
+    """The file's text. `header` is how the gateway wants its secret; `webhooks` are those of the preset."""
+    lines = [
+        f"# statusproxy in front of {gateway.title}, written by `statusproxy init`.",
+        "",
+        f"gateway: {_quoted(url)}    # where everything is forwarded",
+        f"preset: {gateway.preset}",
+        "listen: [0.0.0.0:8090]    # where the hub asks from now on",
+        "",
+        "# Next steps:",
+        "#",
+    ]
+    steps = [
+        "Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
+        *(_watched(webhook, gateway.preset) for webhook in webhooks[:1]),
+        *gateway.webhook,
+        "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
+    ]
+    for number, step in enumerate(steps, 1):
+        lines += _comment(f"{number}. {step}")
+    lines += [
+        line
+        for webhook in webhooks[:1]
+        if not webhook.forward
+        for line in ("#", "# webhooks:", f"#   - path: {webhook.path}", "#     forward_to: http://hub.example/webhook")
+    ]
+    if header is not None:
+        lines += ["#", *_comment(_how_to_send(header))]
+    for title, sentences in (("What the proxy adds here:", gateway.adds), ("What it cannot do:", gateway.cannot)):
+        if sentences:
+            lines += ["#", f"# {title}", *(line for each in sentences for line in _comment(each))]
+    lines += [
+        "",
+        "# Secrets of your own go into the environment, not into this file:",
+        '# admin: {token: "${STATUSPROXY_ADMIN_TOKEN}"}',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _how_to_send(header: Header) -> str:
+    before = "" if header.scheme is None else f", with `{header.scheme} ` before it"
+    return (
+        f"The gateway wants its secret in the header {header}. Clients send it as before, and the proxy passes it on: "
+        f"it has no place in this file. `statusproxy doctor --secret-header {header.name}` takes it from "
+        f"STATUSPROXY_GATEWAY_SECRET, or from a file given with --secret-file{before}."
+    )
+
+
+def _watched(webhook: Webhook, preset: str) -> str:
+    if webhook.forward:
+        return f"Webhooks are watched on {webhook.path}; they go on to the gateway."
+    path = f"{webhook.path.removesuffix('**')}{preset}" if webhook.path.endswith("/**") else webhook.path
+    return (
+        f"Have the gateway post its webhooks to the proxy: http://THIS-HOST:8090{path}. To pass them on to the hub, "
+        "take out the `#` below and write the hub's URL."
+    )
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, for its owner alone. Raises `OSError`, also where it is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _quoted(url: str) -> str:
+    return url if not any(sign in url for sign in ("#", " ", "'", '"', "{")) else f"'{url}'"
+
+
+def _comment(text: str) -> list[str]:
+    """A sentence as lines of comment."""
+    lines, line = [], "#"
+    for word in text.split():
+        if len(line) + 1 + len(word) > _WIDTH and line != "#":
+            lines.append(line)
+            line = "#  "
+        line = f"{line} {word}"
+    return [*lines, line]

@@ -1,0 +1,175 @@
+"""What the shapes suggest: which member names the event, which the session, which the state. Guesses, for a person."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from statusproxy.learning import members, words
+from statusproxy.learning.lists import ListShape
+from statusproxy.learning.observation import NAMELESS, Group, Observation
+from statusproxy.learning.shapes import ANY, Member, Shape
+from statusproxy.learning.words import Meaning
+from statusproxy.status.dialect import OWN
+from statusproxy.status.fields import Path
+
+_MOSTLY: Final = 0.5
+
+
+class State(NamedTuple):
+    """A member that tells a state, and its words by what they may mean."""
+
+    path: Path
+    words: Mapping[str, int]
+    hidden: int
+    """Distinct values that were not kept."""
+
+    def meaning(self, meaning: Meaning | None) -> list[str]:
+        """The words that may mean this."""
+        return [word for word in self.words if words.meaning(word) is meaning]
+
+    @property
+    def decided(self) -> bool:
+        """Whether any of its words is known to mean lost, found or under way."""
+        return any(words.meaning(word) not in (None, Meaning.ALIVE) for word in self.words)
+
+
+def event_member(seen: Observation) -> Path:
+    """The member that names the event; `NAMELESS` where none does."""
+    counts: dict[Path, int] = {}
+    named: dict[Path, int] = {}
+    for group in seen.groups.values():
+        counts[group.by] = counts.get(group.by, 0) + group.count
+        named[group.by] = named.get(group.by, 0) + (group.name is not None)
+
+    def fitness(path: Path) -> tuple[bool, float, int, tuple[str, ...]]:
+        usual = members.rank(path[-1], members.EVENTS)
+        is_usual = usual < len(members.EVENTS)
+        share = counts[path] / seen.events
+        return (named[path] > 0, share + (0.5 if is_usual else 0) - 0.3 * _is_state(path), -usual, path)
+
+    return max((path for path in counts if path), key=fitness, default=NAMELESS)
+
+
+def groups(seen: Observation, by: Path) -> list[Group]:
+    """The kinds of events by that member, the most frequent first."""
+    return sorted((group for group in seen.groups.values() if group.by == by), key=lambda group: -group.count)
+
+
+def session_members(seen: Observation, shape: Shape, by: Path) -> list[tuple[Path, float]]:
+    """Members that may hold the session, the best first; each with the share of its values that a list has as ids."""
+    found: list[tuple[bool, int, int, float, Path]] = []
+    for path, member in shape.members.items():
+        if not is_writable(path) or path == by or 2 * member.texts < shape.count or member.times is not None:
+            continue
+        share = member.share_of(seen.ids.listed)
+        place = members.rank(path[-1], members.SESSIONS)
+        if share >= _MOSTLY or (place < len(members.SESSIONS) - 2 and len(path) < 3):
+            found.append((share < _MOSTLY, place, len(path), share, path))
+    return [(path, share) for *_, share, path in sorted(found)]
+
+
+def states(shape: Shape, by: Path) -> list[State]:
+    """Members that may tell a state, the best first."""
+    found: list[tuple[bool, int, int, State]] = []
+    for path, member in shape.members.items():
+        if not is_writable(path) or path == by or not member.words:
+            continue
+        state = State(path, member.words, member.hidden)
+        if _is_state(path) or state.decided:
+            found.append((not state.decided, members.rank(path[-1], members.STATES), len(path), state))
+    return [state for *_, state in sorted(found, key=lambda each: each[:3])]
+
+
+def times_of(seen: Observation) -> list[tuple[Path, Member]]:
+    """Members that hold a time in most events, the highest in the document first."""
+    found = [
+        (path, member)
+        for path, member in seen.all.members.items()
+        if member.times is not None and is_writable(path) and 2 * member.times.count >= seen.events
+    ]
+    return sorted(found, key=lambda each: (len(each[0]), -each[1].count))
+
+
+def event_ids(seen: Observation) -> list[Path]:
+    """Members that may be the same only in a repeated delivery."""
+    return [
+        path
+        for path, member in seen.all.members.items()
+        if is_writable(path)
+        and members.rank(path[-1], members.EVENT_IDS) < len(members.EVENT_IDS)
+        and (member.many or len(member.hashes) == member.texts)
+    ]
+
+
+def own_marks(seen: Observation) -> list[tuple[Path, Member]]:
+    """Marks of the session's own messages that the proxy does not know yet."""
+    return [
+        (path, member)
+        for path, member in seen.all.members.items()
+        if members.fold(path[-1]) in members.OWN and member.true + member.false and path not in OWN and ANY not in path
+    ]
+
+
+def told_ids(seen: Observation) -> set[int]:
+    """The ids that events name, as hashes."""
+    return {
+        hashed
+        for path, member in seen.all.members.items()
+        if members.is_id(path[-1]) or member.share_of(seen.ids.listed) >= _MOSTLY
+        for hashed in member.hashes
+    }
+
+
+def lost_words(seen: Observation) -> dict[str, int]:
+    """Words of events that may mean disconnected."""
+    found: dict[str, int] = {}
+    for path, member in seen.all.members.items():
+        if _is_state(path):
+            for word, count in member.words.items():
+                if words.meaning(word) is Meaning.DISCONNECTED:
+                    found[word] = found.get(word, 0) + count
+    return found
+
+
+def lost_word(state: State, lost: Mapping[str, int]) -> str:
+    """What a lost session reads in a list: the list's own word, else the events' most frequent one."""
+    own = state.meaning(Meaning.DISCONNECTED)
+    return own[0] if own else max(lost, key=lambda word: lost[word], default="disconnected")
+
+
+def list_ids(shape: ListShape, events: set[int]) -> list[tuple[Path, float]]:
+    """Members of a list that may be the id, the best first; each with the share that events name."""
+    found: list[tuple[float, int, int, Path]] = []
+    for path, unique in shape.unique.items():
+        member = shape.members.get(path)
+        if not unique or member is None or member.times is not None or not is_writable(path) or _is_state(path):
+            continue
+        share = member.share_of(events, listed=False)
+        found.append((-share, members.rank(path[-1], members.SESSIONS), len(path), path))
+    return [(path, -share) for share, place, _, path in sorted(found) if share or place < len(members.SESSIONS)]
+
+
+def flags(shape: Shape) -> list[tuple[Path, Member]]:
+    """Members that say with true or false whether a session is connected."""
+    return [
+        (path, member)
+        for path, member in shape.members.items()
+        if members.fold(path[-1]) in members.FLAGS and member.true + member.false and is_writable(path)
+    ]
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a path can be written in a preset: its keys are names, and it leads through no array."""
+    return all(step != ANY and step != "0" and "." not in step for step in path)
+
+
+def transient_names(names: Iterable[str]) -> set[str]:
+    """Names of events that only begin a new attempt: where a gateway also says that the phone was unlinked."""
+    said = list(names)
+    parts = {name: set(words.segments(name) or ()) for name in said}
+    if not any({"logged", "out"} <= each or "logout" in each or "loggedout" in each for each in parts.values()):
+        return set()
+    return {name for name in said if parts[name] in ({"disconnected"}, {"disconected"})}
+
+
+def _is_state(path: Path) -> bool:
+    return members.rank(path[-1], members.STATES) < len(members.STATES)

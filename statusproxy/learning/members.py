@@ -1,0 +1,69 @@
+"""What the name of a member suggests about what stands there, by the names that known gateways use."""
+
+from typing import Final
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+#: Where an event's name, a session, a state may stand: the likeliest first.
+EVENTS: Final = _names("event eventtype eventname type datatype action hook kind evt ev what trigger evento tipo acao")
+SESSIONS: Final = _names(
+    "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account"
+    " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia user userid username"
+    " name id"
+)
+STATES: Final = _names(
+    "state status connectionstate connectionstatus connection phase condition sessionstatus newstate newstatus"
+    " currentstate laststate estado situacao health mode st"
+)
+FLAGS: Final = frozenset(
+    _names("connected isconnected loggedin isloggedin online isonline active alive authenticated ready up")
+)
+OWN: Final = frozenset(_names("fromme isfromme self own isown outgoing sentbyme byme ismine"))
+EVENT_IDS: Final = ("eventid", "idempotencykey", "deliveryid", "webhookid", "uuid")
+
+#: Where people's words and addresses, secrets and ids stand: nothing there is kept, whatever it looks like.
+_PRIVATE: Final = frozenset(
+    _names(
+        "body text message caption content conversation title subject description pushname notifyname displayname"
+        " shortname formattedname verifiedname verifiedbizname sender author from to chat chatid contact participant"
+        " recipient phone number phonenumber wid jid lid owner ownerjid remotejid code pairingcode token secret"
+        " password apikey key hash url file filename signature vcard address city email quoted comment note qr qrcode"
+        " base64 label nick nickname alias firstname lastname fullname group groupname thumbnail data response error"
+    )
+)
+
+
+def fold(name: str) -> str:
+    """A member's name for comparison: `sessionId`, `session_id` and `session-id` are one."""
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def rank(name: str, names: tuple[str, ...]) -> int:
+    """The place of a name among `names`, the best first; their number where it is none of them."""
+    folded = fold(name)
+    return names.index(folded) if folded in names else len(names)
+
+
+def is_private(name: str) -> bool:
+    """Whether no value of such a member may be kept in the clear."""
+    folded = fold(name)
+    return folded in _PRIVATE or folded in SESSIONS
+
+
+def names_event(name: str) -> bool:
+    """Whether an event's name may stand there: a programmer's word, also where nobody knows it yet."""
+    return fold(name) in EVENTS
+
+
+def names_state(name: str) -> bool:
+    """Whether a state may stand there."""
+    return fold(name) in STATES
+
+
+def is_id(name: str) -> bool:
+    """Whether the values of such a member are ids, which must not be kept wherever else they stand."""
+    folded = fold(name)
+    return folded in SESSIONS or folded.endswith(("id", "jid", "token", "key", "number", "phone"))

@@ -1,0 +1,130 @@
+"""What was learned so far: the shapes of events by their possible names, and of answers by their routes. Bounded."""
+
+from typing import Final
+
+from statusproxy.learning import members, words
+from statusproxy.learning.lists import Answers
+from statusproxy.learning.shapes import Ids, Shape, may_keep
+from statusproxy.status.fields import Path
+
+_GROUPS: Final = 96
+"""Kinds of events that are told apart."""
+
+_MEMBERS: Final = 160
+"""Members of one kind of event."""
+
+_CANDIDATES: Final = 3
+"""Members of one event that may hold its name: the event is noted under each."""
+
+_PATHS: Final = 32
+
+_ALL_MEMBERS: Final = 4_000
+"""Members of all kinds of events; beyond, no new kind is told apart."""
+
+NAMELESS: Final[Path] = ()
+"""Stands for the member that names the event, where none was found."""
+
+
+class Group(Shape):
+    """Events that hold one value in the member `by`."""
+
+    def __init__(self, ids: Ids, by: Path) -> None:
+        super().__init__(ids, _MEMBERS)
+        self.by = by
+        self.name: str | None = None
+        """That value, where it may be kept."""
+
+
+class Observation:
+    """The shapes of the events and answers that were seen."""
+
+    def __init__(self) -> None:
+        self.ids = Ids()
+        self.events = 0
+        self.all = Shape(self.ids, 2 * _MEMBERS)
+        """All events together."""
+        self.groups: dict[tuple[Path, int], Group] = {}
+        self.left_out = 0
+        """Events of kinds beyond those that are told apart."""
+        self.paths: dict[str, int] = {}
+        """How many events came on each webhook's path, as that is configured."""
+        self.forms: dict[str, int] = {}
+        """How many events came in a form, by the form's member."""
+        self.answers = Answers(self.ids)
+
+    def event(
+        self, document: object, path: str | None = None, form: str | None = None, now: float | None = None
+    ) -> None:
+        """Take in an event. `path` is the webhook's, as configured; `now` our clock where it came just now."""
+        if type(document) is not dict or not document:
+            return
+        self.events += 1
+        for table, what in ((self.paths, path), (self.forms, form)):
+            if what is not None and (what in table or len(table) < _PATHS):
+                table[what] = table.get(what, 0) + 1
+        self._learn_ids(document)
+        self.all.add(document, now)
+        for by, value in self._candidates(document) or [(NAMELESS, "")]:
+            key = (by, self.ids.hash(value))
+            group = self.groups.get(key)
+            if group is None:
+                if len(self.groups) >= _GROUPS or self._is_full():
+                    self.left_out += 1
+                    continue
+                group = self.groups[key] = Group(self.ids, by)
+            group.add(document, now)
+            if group.name is None and by and may_keep(value, by[-1], group.count, self.ids, among_words=False):
+                group.name = value
+                if not words.is_known(value):
+                    self.ids.keep(value)
+
+    def answer(self, route: str, document: object, *, written: bool = False) -> bool:
+        """Take in the answer of a route, whether it was worth it; `written`: the route was written by a person."""
+        taken, ids = self.answers.add(route, document, written=written)
+        self._forget(ids)
+        return taken
+
+    def _is_full(self) -> bool:
+        return sum(len(group.members) for group in self.groups.values()) >= _ALL_MEMBERS
+
+    def _learn_ids(self, document: dict[str, object]) -> None:
+        found = set()
+        for holder in (document, *_inner(document)):
+            for name, value in list(holder.items())[:100]:
+                if type(value) is str and value and members.is_id(name):
+                    found.add(self.ids.add(value))
+        self._forget({hashed for hashed in found if hashed is not None})
+
+    def _forget(self, ids: set[int]) -> None:
+        """Forget what has turned out to be one of these ids."""
+        if not ids:
+            return
+        revealed = self.ids.reveal(ids)
+        self.all.forget(revealed)
+        self.answers.forget(revealed)
+        for group in self.groups.values():
+            group.forget(revealed)
+            group.by = revealed.hide(group.by)
+            if group.name is not None and self.ids.is_one_of(group.name, revealed.ids):
+                group.name = None
+        self.groups = {(group.by, hashed): group for (_, hashed), group in self.groups.items()}
+
+    def _candidates(self, document: dict[str, object]) -> list[tuple[Path, str]]:
+        """Members that may hold the event's name, with their values; the likeliest first."""
+        found: list[tuple[int, int, Path, str]] = []
+        for holder, node in [((), document), *(((key,), value) for key, value in list(document.items())[:50])]:
+            if not isinstance(node, dict) or not all(map(self._is_step, holder)):
+                continue
+            for name, value in list(node.items())[:50]:
+                if type(value) is not str or not self._is_step(name) or members.is_private(name):
+                    continue
+                if words.is_known(value) or (words.is_word(value) and not self.ids.holds(value)):
+                    found.append((members.rank(name, members.EVENTS), len(holder), (*holder, name), value))
+        return [(path, value) for *_, path, value in sorted(found)[:_CANDIDATES]]
+
+    def _is_step(self, name: str) -> bool:
+        return "." not in name and self.ids.is_name(name)
+
+
+def _inner(document: dict[str, object]) -> list[dict[str, object]]:
+    return [value for value in list(document.values())[:50] if isinstance(value, dict)]

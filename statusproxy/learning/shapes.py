@@ -1,0 +1,298 @@
+"""The shape of documents: which members there are, and what kind of value stands in each; counts and words, no values.
+
+A value is remembered as a keyed hash, to tell few distinct values from many and to find the ids of a list again. The
+key is drawn at random and never leaves the process. A text stands here in the clear only where it is a word (`words`).
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, final
+
+from statusproxy.learning import members, times, words
+from statusproxy.status.fields import Path, fold_id
+
+ANY: Final = "*"
+"""In place of a key that is no name, such as an id or a number."""
+
+DISTINCT: Final = 16
+"""Distinct values that are told apart in one member; beyond, there are "many"."""
+
+FEW: Final = 12
+"""Distinct values of a member that holds words: a state has no more."""
+
+OFTEN: Final = 3
+"""How often a word that the vocabulary lacks must have come before it is kept in the clear."""
+
+_DEEPEST: Final = 6
+_MEMBERS: Final = 120
+"""Members of one document that are looked at."""
+
+_CHILDREN: Final = 60
+"""Members of an object beyond which its keys are no names."""
+
+_IDS: Final = 5_000
+
+_NAMES: Final = 4_000
+"""Names of members, beside those of the vocabulary."""
+
+
+class Revealed(NamedTuple):
+    """What has turned out to be an id: its hashes, and the members' names that were kept and are one."""
+
+    ids: frozenset[int]
+    names: frozenset[str]
+
+    def hide(self, path: Path) -> Path:
+        """A path with `ANY` in place of these names."""
+        return path if self.names.isdisjoint(path) else tuple(ANY if step in self.names else step for step in path)
+
+
+@final
+class Ids:
+    """Which values are ids, by keyed hashes: nothing that is one may be kept as a word or a name."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(16)
+        self.seen: set[int] = set()
+        """Values of members that hold ids, and ids of lists."""
+        self.listed: set[int] = set()
+        """Ids of lists."""
+        self._kept: set[int] = set()
+        """What is kept in the clear though the vocabulary lacks it: it may turn out to be an id."""
+        self._names: dict[str, frozenset[int]] = {}
+
+    def hash(self, text: str) -> int:
+        """A text's keyed hash, folded as ids are compared."""
+        folded = fold_id(text[:512]).encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(folded, key=self._key, digest_size=8).digest(), "big")
+
+    def add(self, text: str, *, listed: bool = False) -> int | None:
+        """Note an id; its hash where something is kept in the clear that it shows to be an id."""
+        hashed = self.hash(text)
+        if listed and len(self.listed) < _IDS:
+            self.listed.add(hashed)
+        if hashed in self.seen or len(self.seen) >= (2 * _IDS if listed else _IDS):
+            return None
+        self.seen.add(hashed)
+        return hashed if hashed in self._kept else None
+
+    def keep(self, text: str) -> None:
+        """Note that this text is kept in the clear."""
+        self._kept.update(map(self.hash, _parts(text)))
+
+    def is_name(self, key: str) -> bool:
+        """Whether a member's name may be kept: a programmer wrote it, and it is no id."""
+        if words.is_known(key):
+            return True
+        hashes = self._names.get(key)
+        if hashes is None:
+            if len(self._names) >= _NAMES or not words.is_name(key):
+                return False
+            hashes = frozenset(map(self.hash, _parts(key)))
+            if hashes.isdisjoint(self.seen):
+                self._names[key] = hashes
+                self._kept |= hashes
+        return hashes.isdisjoint(self.seen)
+
+    def reveal(self, ids: Iterable[int]) -> Revealed:
+        """Forget the names that have turned out to be these ids, and say which."""
+        known = frozenset(ids)
+        names = frozenset(name for name, hashes in self._names.items() if not hashes.isdisjoint(known))
+        for name in names:
+            del self._names[name]
+        return Revealed(known, names)
+
+    def is_one_of(self, text: str, ids: frozenset[int]) -> bool:
+        """Whether a text that the vocabulary lacks is one of these ids, or has one as a part."""
+        return not words.is_known(text) and any(self.hash(part) in ids for part in _parts(text))
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is an id, or has one as a part."""
+        return any(self.hash(part) in self.seen for part in _parts(text))
+
+
+@final
+class Word:
+    """One value of a member: how often it came, and the text where that may be kept."""
+
+    __slots__ = ("count", "text")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.text: str | None = None
+
+
+@final
+class Member:
+    """What stood in one member."""
+
+    __slots__ = ("count", "doubtful", "false", "hashes", "listed", "many", "others", "texts", "times", "true")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.texts = 0
+        """How often it held a text or a number, which can be an id or a word."""
+        self.true = 0
+        self.false = 0
+        self.others = 0
+        """How often it held an object, an array or null."""
+        self.times: times.Times | None = None
+        self.hashes: dict[int, Word] = {}
+        self.doubtful = False
+        """Whether a word is kept that the vocabulary lacks."""
+        self.many = False
+        """Whether there were more than `DISTINCT` values."""
+        self.listed = 0
+        """How often an id of a list stood there, as far as the list came before."""
+
+    @property
+    def words(self) -> dict[str, int]:
+        """Words and how often each came, the most frequent first; none where there are too many values for words."""
+        if self.many or len(self.hashes) > FEW:
+            return {}
+        kept = {word.text: word.count for word in self.hashes.values() if word.text is not None}
+        return dict(sorted(kept.items(), key=lambda each: (-each[1], each[0])))
+
+    @property
+    def is_of_words(self) -> bool:
+        """Whether most of its values are words of the vocabulary."""
+        known = sum(word.text is not None and words.is_known(word.text) for word in self.hashes.values())
+        return 2 * known >= len(self.hashes)
+
+    @property
+    def hidden(self) -> int:
+        """How many distinct values are not kept in the clear."""
+        return len(self.hashes) - len(self.words)
+
+    def share_of(self, ids: set[int], *, listed: bool = True) -> float:
+        """Which share of its values are among these ids; `listed`: these are the ids of lists."""
+        if not self.texts:
+            return 0.0
+        found = sum(word.count for hashed, word in self.hashes.items() if hashed in ids)
+        return max(found, self.listed if listed else 0) / self.texts
+
+
+class Shape:
+    """The members of documents of one kind, by path."""
+
+    def __init__(self, ids: Ids, limit: int) -> None:
+        """`limit` bounds the members remembered."""
+        self.count = 0
+        self.members: dict[Path, Member] = {}
+        self.left_out = 0
+        """Members that came when the limit was reached."""
+        self._ids = ids
+        self._limit = limit
+
+    def add(self, document: object, now: float | None) -> None:
+        """Take in one document; `now` is our clock, None where nobody knows when it came."""
+        self.count += 1
+        for path, value in walk(document, self._ids):
+            member = self.members.get(path)
+            if member is None:
+                if len(self.members) >= self._limit:
+                    self.left_out += 1
+                    continue
+                member = self.members[path] = Member()
+            self._note(member, path[-1], value, now)
+
+    def _note(self, member: Member, name: str, value: object, now: float | None) -> None:
+        member.count += 1
+        if type(value) is bool:
+            if value:
+                member.true += 1
+            else:
+                member.false += 1
+            return
+        if type(value) is not str and type(value) is not int and type(value) is not float:
+            member.others += 1
+            return
+        member.texts += 1
+        time = times.read(value, now)
+        if time is not None:
+            member.times = times.Times() if member.times is None else member.times
+            member.times.add(time)
+            member.many = True  # times are no words, and no two are the same
+            return
+        if member.many and not self._ids.listed:
+            return
+        text = str(value)[:512]
+        hashed = self._ids.hash(text)
+        if hashed in self._ids.listed:
+            member.listed += 1
+        word = member.hashes.get(hashed)
+        if word is None:
+            if member.many or len(member.hashes) >= DISTINCT:
+                member.many = True
+                for each in member.hashes.values():
+                    each.text = None
+                return
+            word = member.hashes[hashed] = Word()
+        word.count += 1
+        if word.text is not None or type(value) is not str:
+            return
+        if may_keep(value, name, word.count, self._ids, among_words=member.is_of_words):
+            word.text = value
+            if not words.is_known(value):
+                member.doubtful = True
+                self._ids.keep(value)
+
+    def forget(self, revealed: Revealed) -> None:
+        """Forget words and names that have turned out to be ids, or to hold one."""
+        for member in self.members.values():
+            if member.doubtful:
+                for word in member.hashes.values():
+                    if word.text is not None and self._ids.is_one_of(word.text, revealed.ids):
+                        word.text = None
+        for path in list(self.members) if revealed.names else ():
+            kept = revealed.hide(path)
+            if kept is not path:
+                member = self.members.pop(path)
+                self.members.setdefault(kept, member)
+
+
+def may_keep(text: str, name: str, count: int, ids: Ids, *, among_words: bool = True) -> bool:
+    """Whether a text of the member `name`, which came `count` times, may be kept in the clear.
+
+    `among_words`: most of what stands there are words of the vocabulary. A contact's `status` is a text of a person's.
+    """
+    if members.is_private(name):
+        return False
+    if words.is_known(text):
+        return True
+    if count < OFTEN or not (members.names_event(name) or (members.names_state(name) and among_words)):
+        return False
+    return words.is_word(text) and not ids.holds(text)
+
+
+def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
+    """Every member with its path, outermost first, as far as is looked; keys that are no names read `ANY`.
+
+    Of an array only the first element is looked at, under `0`.
+    """
+    left = _MEMBERS
+    waiting: list[tuple[Path, object]] = [((), document)]
+    for holder, node in waiting:  # grows while it is walked
+        if type(node) is list:
+            if node and type(node[0]) is dict and len(holder) < _DEEPEST:
+                waiting.append(((*holder, "0"), node[0]))
+            continue
+        if type(node) is not dict:
+            continue
+        named = len(node) <= _CHILDREN
+        for key, value in node.items():
+            left -= 1
+            if left < 0:
+                return
+            path = (*holder, key if named and ids.is_name(key) else ANY)
+            yield path, value
+            if len(path) < _DEEPEST and (type(value) is dict or type(value) is list):
+                waiting.append((path, value))
+
+
+def _parts(text: str) -> Iterator[str]:
+    yield text
+    for separator in ".:/-":
+        if separator in text:
+            yield from text.split(separator)

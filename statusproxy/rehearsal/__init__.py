@@ -1,0 +1,1 @@
+"""`statusproxy try`: recorded webhooks and answers, played through the domain offline, each outcome explained."""

@@ -1,0 +1,132 @@
+"""The events in a file: one JSON document, one a line (JSON Lines), or a form; or requests as a capture keeps them.
+
+A capture keeps an event as `{"body": …}`, beside which may stand `headers`, `path`, `at` (when it came in: ISO 8601
+with a zone, or epoch seconds) and `note`. A line that is only a `note` is skipped. A `body` that is a string is the
+body itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from statusproxy.rehearsal.moments import epoch
+from statusproxy.status.fields import parse
+
+MOST_EVENTS: Final = 100_000
+"""Events of one file."""
+
+_CAPTURE: Final = frozenset({"body", "headers", "path", "at", "note"})
+_FORM: Final = re.compile(rb"[\w.~+%*!'()\[\]-]+=[^\s]*")
+"""A form (application/x-www-form-urlencoded) in one line."""
+
+
+class CaptureError(ValueError):
+    """A file that holds no events. `str()` is one line that repeats nothing of it."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One webhook as it came in."""
+
+    source: str
+    """Where it stands: the file's name, with the line where there are several."""
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    path: str | None = None
+    at: float | None = None
+    """When it came in, in epoch seconds."""
+
+
+def deliveries(content: bytes, name: str) -> list[Delivery]:
+    """The events of a file named `name`. Raises CaptureError where it can hold none."""
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content.strip():
+        raise CaptureError(f"{name}: the file is empty")
+    found = list(_deliveries(content, name))
+    if not found:
+        raise CaptureError(f"{name}: there are notes in it, but no event")
+    if len(found) > MOST_EVENTS:
+        raise CaptureError(f"{name}: more than {MOST_EVENTS} events; divide the file")
+    return found
+
+
+def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
+    document = _parsed(content)
+    if document is not _NO_JSON:
+        if type(document) is list and document and all(map(_is_capture, document)):
+            for number, one in enumerate(document, 1):
+                yield from _delivery(one, json.dumps(one).encode(), f"{name}: event {number}")
+        else:
+            yield from _delivery(document, content, name)
+        return
+    if b"\0" in content or not _is_text(content):
+        raise CaptureError(f"{name}: this is no text; give JSON, JSON lines or a form, in UTF-8")
+    lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
+    several = len(lines) > 1 and (type(_parsed(lines[0][1])) is dict or all(_FORM.fullmatch(line) for _, line in lines))
+    if not several:
+        yield Delivery(source=name, body=content)
+        return
+    for number, line in lines:
+        yield from _delivery(_parsed(line), line, f"{name}:{number}")
+
+
+def _delivery(document: object, written: bytes, source: str) -> Iterator[Delivery]:
+    if not isinstance(document, dict) or not _is_capture(document):
+        yield Delivery(source=source, body=written)
+        return
+    if "body" not in document:
+        return
+    body, headers, path = document["body"], document.get("headers"), document.get("path")
+    at = epoch(document["at"]) if "at" in document else None
+    if "at" in document and at is None:
+        raise CaptureError(f"{source}: `at` is no time; write ISO 8601 with a zone, or epoch seconds")
+    yield Delivery(
+        source=source,
+        body=body.encode("utf-8", "surrogatepass") if isinstance(body, str) else _as_written(written, body),
+        headers=tuple((field, value) for field, value in headers.items() if isinstance(value, str))
+        if isinstance(headers, dict)
+        else (),
+        path=path if isinstance(path, str) else None,
+        at=at,
+    )
+
+
+def _is_capture(document: object) -> bool:
+    """Whether it is a request as a capture keeps it, or a note beside such."""
+    if not isinstance(document, dict) or not _CAPTURE.issuperset(document):
+        return False
+    return "body" in document or document.keys() == {"note"}
+
+
+class _Body(msgspec.Struct):
+    body: msgspec.Raw
+
+
+def _as_written(written: bytes, body: object) -> bytes:
+    """The very bytes of a body that stands as JSON in its capture, for its numbers may have no other form."""
+    try:
+        return bytes(msgspec.json.decode(written, type=_Body).body)
+    except (msgspec.MsgspecError, ValueError):  # JSON only as JavaScript reads it
+        return json.dumps(body).encode()
+
+
+_NO_JSON: Final = object()
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return parse(text)
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

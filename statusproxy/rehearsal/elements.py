@@ -1,0 +1,83 @@
+"""The events in one webhook's body, each with what it says and the rule that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from statusproxy.status.events import read_each
+from statusproxy.status.fields import MISSING, first_scalar, fold_word
+from statusproxy.status.packing import Unread
+from statusproxy.status.signals import Reading, Signal, SignalRules, Verdict, read_document
+
+
+class Element(msgspec.Struct, frozen=True):
+    """One event."""
+
+    document: object
+    """Its JSON value; `MISSING` where it is none."""
+    reading: Reading
+    rule: int | None
+    """The number of the rule that decided, from 1; None where none names the event."""
+    stated: float | None
+    """The time it gives itself, whatever it says otherwise."""
+    would_say: Signal | None
+    """What it would say if it named a session; None where it does, or says nothing of the connection all the same."""
+
+
+class Elements:
+    """Reads bodies by the rules of one configuration."""
+
+    def __init__(self, rules: SignalRules) -> None:
+        self._rules = rules
+        self._alone = [replace(rules, rules=(rule,)) for rule in rules.rules]
+
+    def read(self, body: bytes, now: float, path_session: str | None = None) -> Iterator[Element | Unread]:
+        """Every event of a body that came in at `now` (epoch seconds); and how many are not read."""
+        for item in read_each(body, self._rules, now, path_session):
+            if item is None:
+                continue
+            if isinstance(item, Unread):
+                yield item
+                continue
+            reading, document = item.reading, item.document
+            unnamed = reading.verdict in (Verdict.NO_SESSION, Verdict.NAMELESS)
+            yield Element(
+                document=MISSING if reading.verdict is Verdict.NOT_JSON else document,
+                reading=reading,
+                rule=self._rule(document, reading, now, path_session),
+                stated=item.stated_time(self._rules, now),
+                would_say=read_document(document, self._rules, now, _ANY_SESSION).signal if unnamed else None,
+            )
+
+    def _rule(self, document: object, reading: Reading, now: float, path_session: str | None) -> int | None:
+        if reading.event is None or fold_word(reading.event) not in self._rules.by_event:
+            return None
+        named, numbered = fold_word(reading.event), enumerate(self._alone, 1)
+        naming = ((number, alone) for number, alone in numbered if named in alone.by_event)
+        return next(number for number, alone in naming if read_document(document, alone, now, path_session) == reading)
+
+
+_ANY_SESSION: Final = "session"
+
+OWN: Final = "own"
+ORDERS: Final = "orders"
+AHEAD: Final = "ahead"
+UNUSABLE: Final = "unusable"
+NONE: Final = "none"
+"""How an event is dated: by its own time; by one that only orders its sender's events (`Dialect.own_clock`), or is so
+far ahead that it does no more; by something that is no time with a zone; not at all."""
+
+
+def dated(element: Element, rules: SignalRules) -> tuple[str, float | None]:
+    """How an event is dated, and its own time in epoch seconds if it has one."""
+    signal = element.reading.signal
+    if signal is not None and signal.at is None and signal.ahead is not None:
+        return AHEAD, signal.ahead
+    at = element.stated if signal is None else signal.at
+    if at is not None:
+        return ORDERS if rules.dialect.own_clock else OWN, at
+    return NONE if first_scalar(element.document, rules.dialect.time) is None else UNUSABLE, None

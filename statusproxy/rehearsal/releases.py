@@ -1,0 +1,87 @@
+"""What would end each correction that is in force, by the rules and routes of one configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from statusproxy.config.settings import Event, Settings
+from statusproxy.config.units import format_duration
+from statusproxy.rehearsal.messages import OverrideResult, ReleasedBy, Waiting
+from statusproxy.rehearsal.moments import moment, shown
+from statusproxy.status.model import Evidence, Override, Record, Release
+from statusproxy.status.sessions import SessionMap
+
+
+def overrides(settings: Settings, sessions: SessionMap) -> list[OverrideResult]:
+    """Each correction that is in force, and what would end it."""
+    return [
+        OverrideResult(
+            session=record.session,
+            since=moment(record.override.since),
+            reason=_reason(record.override.event, record.override.word),
+            caught_up=record.override.caught_up,
+            released_by=[
+                way for way in _released_by(settings, record, record.override) if settings.sessions.releases[way.rule]
+            ],
+        )
+        for record in sessions.records()
+        if record.override is not None
+    ]
+
+
+def waiting(sessions: SessionMap) -> list[Waiting]:
+    """Each transient state that does not count yet."""
+    return [
+        Waiting(
+            session=record.session,
+            reason=_reason(record.transient.event, record.transient.word),
+            due=moment(record.transient.due),
+        )
+        for record in sessions.records()
+        if record.transient is not None and record.override is None
+    ]
+
+
+def _reason(event: str, word: str | None) -> str:
+    return event if word is None else f"{event} {word}"
+
+
+def _released_by(settings: Settings, record: Record, override: Override) -> Iterator[ReleasedBy]:
+    connected = [text for event in settings.events for text in _connected(event)]
+    if connected:
+        yield ReleasedBy(Release.CONNECTED_EVENT, "a newer event", connected)
+    yield from _reconnected(settings, override)
+    if settings.reconnect.delete:
+        yield ReleasedBy(Release.DELETED, "a request that succeeds", list(settings.reconnect.delete))
+    alive = [name for event in settings.events if event.means == "alive" for name in event.event]
+    if alive:
+        since = shown(moment(override.stamp.here + settings.sessions.alive_grace))
+        yield ReleasedBy(Release.ALIVE, f"a message from somebody else after {since}", alive)
+    yield ReleasedBy(Release.OPERATOR, "by hand", [f"statusproxy release {record.session}"])
+    if settings.sessions.max_age is not None:
+        at = shown(moment(override.began + settings.sessions.max_age))
+        yield ReleasedBy(
+            Release.EXPIRED, f"nothing new until {at} (sessions.max_age {format_duration(settings.sessions.max_age)})"
+        )
+
+
+def _connected(event: Event) -> Iterator[str]:
+    if event.means == "connected":
+        yield from event.event
+    elif event.means is None and event.connected:
+        yield f"{' or '.join(event.event)} ({' or '.join(event.connected)})"
+
+
+def _reconnected(settings: Settings, override: Override) -> Iterator[ReleasedBy]:
+    routes = [one.path for one in settings.channels]
+    if not routes:
+        return
+    if override.caught_up is not None:
+        where = [path for path, _ in override.seen_on] if override.caught_up is Evidence.LIST else routes
+        yield ReleasedBy(Release.RECONNECTED, "`connected` in the next answer", where)
+        return
+    ways = ["a word of `keep`"] if any(one.keep for one in settings.channels) else []
+    codes = () if override.transient else settings.reconnect.qr  # a gateway that still connects shows an old code
+    ways += [*codes, *settings.reconnect.create]
+    if ways:
+        yield ReleasedBy(Release.RECONNECTED, "`connected` in an answer, once the gateway is seen to know", ways)

@@ -1,0 +1,61 @@
+"""The configuration as `try` needs it: which webhook and which corrected route a path is, and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from statusproxy.config.settings import Settings, Webhook
+from statusproxy.config.templates import SESSION
+from statusproxy.observe.exchange_report import Kind
+from statusproxy.proxy.routes import Match, Route, RouteTable
+from statusproxy.proxy.sender_auth import SenderPolicy
+from statusproxy.status.channels import ChannelRule
+
+_METHOD: Final = "POST"
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The settings, and their routes as the proxy finds them."""
+
+    settings: Settings
+    webhook_routes: Sequence[Route[tuple[Webhook, SenderPolicy]]]
+    channel_routes: Sequence[Route[ChannelRule]]
+    webhooks: RouteTable[tuple[Webhook, SenderPolicy]]
+    channels: RouteTable[ChannelRule]
+
+    def webhook(self, path: str | None) -> Match[tuple[Webhook, SenderPolicy]]:
+        """The webhook that a path is posted to; without a path the first that is configured, and no session."""
+        if path is not None:
+            return self.webhooks.match(_METHOD, _target(path))
+        return _first(self.webhook_routes)
+
+    def answer(self, path: str | None) -> Match[ChannelRule]:
+        """The corrected route of a path; without a path the first that is a list, or may be one."""
+        if path is not None:
+            return self.channels.match(_METHOD, _target(path))
+        lists = [one for one in self.channel_routes if SESSION not in one.path]
+        return _first(sorted(lists, key=lambda one: one.entry.one))
+
+
+def _first(routes: Sequence[Route[Entry]]) -> Match[Entry]:
+    if not routes:
+        return Match(Kind.PASS)
+    return Match(routes[0].kind, routes[0].entry, None, routes[0].path)
+
+
+def site(settings: Settings, policy: Callable[[Webhook], SenderPolicy]) -> Site:
+    """The site of these settings; `policy` makes what a webhook asks of its sender."""
+    methods = frozenset({_METHOD})
+    webhooks = [Route(Kind.WEBHOOK, methods, webhook.path, (webhook, policy(webhook))) for webhook in settings.webhooks]
+    channels = [Route(Kind.CHANNELS, methods, one.path, one.rule()) for one in settings.channels]
+    return Site(settings, webhooks, channels, RouteTable(webhooks), RouteTable(channels))
+
+
+def _target(path: str) -> bytes:
+    """A path as it stands in a request."""
+    return path.encode("utf-8", "surrogateescape")

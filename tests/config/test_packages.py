@@ -1,0 +1,61 @@
+"""The package that settings need: asked for only where it is missing, with a command that installs it."""
+
+import importlib.util
+import shlex
+import sys
+from importlib import metadata
+
+import pytest
+
+from statusproxy.config.load import loads
+from statusproxy.config.packages import (
+    installing,
+    missing_for_webhooks,
+    missing_requirements,
+    needed_for_webhooks,
+)
+from statusproxy.config.settings import Webhook
+
+TOKENS = loads(
+    "gateway: http://gw.example\npreset: null\nwebhooks: [{path: /a}, {path: /b, jwt: {secret: hush-hush}}]"
+).webhooks
+
+
+@pytest.fixture
+def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+
+def test_nothing_is_asked_for_where_the_package_is_installed() -> None:
+    assert missing_requirements("jwt", "jwt", "PyJWT") == []
+    assert (needed_for_webhooks(TOKENS), missing_for_webhooks(TOKENS)) == ([], None)
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_nothing_is_asked_for_where_no_sender_signs_a_token() -> None:
+    webhooks = [Webhook(path="/a")]
+    assert (needed_for_webhooks(webhooks), missing_for_webhooks(webhooks)) == ([], None)
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_what_is_missing_is_named_with_its_key_and_a_command_and_no_secret() -> None:
+    assert needed_for_webhooks(TOKENS) == ["pyjwt>=2.15.1"]
+    text = missing_for_webhooks(TOKENS)
+    assert text is not None
+    assert text.startswith("webhooks[1].jwt: a JSON Web Token needs the package pyjwt, which is not installed; ")
+    command = text.partition("install it with: ")[2].partition(" (")[0]
+    assert shlex.split(command) == [sys.executable, "-m", "pip", "install", "pyjwt>=2.15.1"]
+    assert "hush" not in text
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_run_from_a_folder_the_package_is_named_without_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: str) -> list[str]:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "requires", unknown)
+    assert missing_requirements("jwt", "jwt", "PyJWT") == ["PyJWT"]
+
+
+def test_several_packages_are_named_together() -> None:
+    assert "needs the package one and two.x, which" in installing("it", ["one>=1", "two.x"])

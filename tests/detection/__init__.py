@@ -1,0 +1,1 @@
+"""Finding out which gateway answers, and the first config.yaml."""

@@ -1,0 +1,55 @@
+"""What the presets tell of their gateways."""
+
+import pytest
+
+from statusproxy.config.layers import preset_names
+from statusproxy.detection.catalogue import gateway, shipped
+from statusproxy.detection.signs import Fit, Header, SignError
+from tests.detection.gateways import KINDS, SECRET
+
+ABOUT = """
+about:
+  title: Some gateway
+  webhook:
+    - Set it here.
+    - "And\\nthere."
+  adds: Correction.
+  cannot:
+  secret: apikey
+  signs:
+    - get: /list
+      list: ""
+      each: {name: text, status: [up, "null"]}
+reconnect: {create: [POST /api/{session}/start]}
+"""
+
+
+def test_a_preset_tells_title_secret_signs_and_notes() -> None:
+    told = gateway("some", ABOUT)
+    assert (told.preset, told.title, told.secret, len(told.signs)) == ("some", "Some gateway", Header("apikey"), 1)
+    assert told.webhook == ("Set it here.", "And", "there.")
+    assert (told.adds, told.cannot) == (("Correction.",), ())
+
+
+def test_a_preset_without_about_has_its_name_alone() -> None:
+    told = gateway("some", "language: en\n")
+    assert (told.title, told.secret, told.signs) == ("some", None, ())
+
+
+def test_about_must_be_a_mapping() -> None:
+    with pytest.raises(SignError, match="preset some: about is not a mapping"):
+        gateway("some", "about: [a]\n")
+
+
+def test_every_shipped_preset_can_be_read() -> None:
+    assert [each.preset for each in shipped()] == list(preset_names())
+
+
+def test_the_signs_of_every_shipped_preset_fit_the_answers_of_its_gateway() -> None:
+    for each in shipped():
+        fits = [
+            sign.fit(KINDS[each.preset].sessions)
+            for sign in each.signs
+            if sign.get.replace("{secret}", SECRET) == KINDS[each.preset].route
+        ]
+        assert Fit.YES in fits or not each.signs, each.preset

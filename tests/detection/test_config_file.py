@@ -1,0 +1,74 @@
+"""The first config.yaml: valid, explained, without a secret, and never over another."""
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from statusproxy.config.load import loads
+from statusproxy.config.settings import Webhook
+from statusproxy.detection.catalogue import Gateway
+from statusproxy.detection.config_file import config_text, write_new
+from statusproxy.detection.signs import Header
+
+GATEWAY = Gateway("gateway-wrapper", "Some gateway", webhook=("Set the URL there.",))
+INBOUND = Webhook(path="/v1/webhooks/receive")
+TAP = Webhook(path="/webhook/**", forward=False)
+
+
+def test_it_is_a_valid_configuration_with_this_preset() -> None:
+    settings = loads(config_text("http://127.0.0.1:3000", GATEWAY, None, [INBOUND]))
+    assert (settings.gateway, settings.preset) == ("http://127.0.0.1:3000", "gateway-wrapper")
+
+
+def test_the_next_steps_are_comments() -> None:
+    lines = config_text("http://127.0.0.1:3000", GATEWAY, None, [INBOUND]).splitlines()
+    assert [line for line in lines if line[:4] in ("# 1.", "# 2.", "# 3.", "# 4.")] == [
+        "# 1. Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
+        "# 2. Webhooks are watched on /v1/webhooks/receive; they go on to the gateway.",
+        "# 3. Set the URL there.",
+        "# 4. Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
+    ]
+
+
+def test_where_the_gateway_posts_to_the_proxy_it_says_where_and_how_to_pass_events_on() -> None:
+    text = config_text("http://127.0.0.1:3000", GATEWAY, None, [TAP])
+    assert "http://THIS-HOST:8090/webhook/gateway-wrapper. To pass them on" in text
+    assert "#   - path: /webhook/**\n#     forward_to: http://hub.example/webhook\n" in text
+
+
+def test_a_path_of_its_own_is_told_as_it_is() -> None:
+    tap = Webhook(path="/hook", forward=False)
+    assert "http://THIS-HOST:8090/hook. To" in config_text("http://127.0.0.1:3000", GATEWAY, None, [tap])
+
+
+def test_the_secret_s_header_is_told_and_that_it_has_no_place_here() -> None:
+    text = config_text("http://127.0.0.1:3000", GATEWAY, Header("Authorization", "Bearer"), [])
+    assert "in the header Authorization: Bearer." in text
+    told = " ".join(text.replace("#", "").split())
+    assert "it has no place in this file" in told
+    assert "`statusproxy doctor --secret-header Authorization` takes it" in told
+    assert "--secret-file, with `Bearer ` before it." in told
+    assert "before it" not in config_text("http://127.0.0.1:3000", GATEWAY, Header("apikey"), [])
+
+
+def test_what_the_proxy_adds_and_what_not_is_told() -> None:
+    known = msgspec.structs.replace(GATEWAY, adds=("Alerts.",), cannot=("Much. " * 40,))
+    lines = config_text("http://127.0.0.1:3000", known, None, []).splitlines()
+    assert lines[lines.index("# What the proxy adds here:") + 1] == "# Alerts."
+    assert max(map(len, lines)) <= 120
+    assert all(line.startswith("#") or ":" in line or not line for line in lines)
+
+
+def test_a_url_that_yaml_would_cut_is_quoted() -> None:
+    assert "gateway: 'unix:/run/a #b'" in config_text("unix:/run/a #b", GATEWAY, None, [])
+
+
+def test_a_new_file_is_for_its_owner_alone_and_an_old_one_stays(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    write_new(file, "a: 1\n")
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("a: 1\n", 0o600)
+    with pytest.raises(FileExistsError):
+        write_new(file, "b: 1\n")
+    assert file.read_text() == "a: 1\n"

@@ -1,0 +1,1 @@
+"""Learning from traffic: what is kept, what is guessed, and the draft."""

@@ -1,0 +1,77 @@
+"""Captured files: what can be read of them, and what is said where nothing can."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from statusproxy.learning.captures import CaptureError, draft_from, learn_events, learn_list
+from statusproxy.learning.observation import Observation
+from tests.learning.traffic import LIST, ROUTE, lines, link
+
+EVENT = link("sales", "up")
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (json.dumps(EVENT).encode(), 1),
+        (json.dumps([EVENT, EVENT]).encode(), 2),
+        (lines([EVENT, EVENT]), 2),
+        (lines([{"headers": {}, "body": EVENT}]), 1),
+        (lines([{"headers": {}, "body": json.dumps(EVENT)}]), 1),
+        (json.dumps({"headers": {}, "body": [EVENT, EVENT]}).encode(), 2),
+        (b"token=a&jsonData=" + json.dumps(EVENT).replace(" ", "").encode() + b"\n", 1),
+        (lines([EVENT]) + b"\n\nnot json\n" + lines([EVENT]), 2),
+        (lines([{"events": [EVENT] * 30}]), 30),
+    ],
+)
+def test_events_are_read_in_all_forms(content: bytes, count: int) -> None:
+    seen = Observation()
+    assert learn_events(seen, content, "/hook") == count == seen.events
+    assert seen.paths == {"/hook": count}
+
+
+def test_a_body_of_an_event_s_own_is_not_unpacked() -> None:
+    seen = Observation()
+    learn_events(seen, json.dumps({**{f"m{letter}": 1 for letter in "abcdefghijkl"}, "body": {"x": 1}}).encode())
+    assert ("body", "x") in seen.all.members
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"[]", b"5"])
+def test_a_file_without_an_event_is_refused(content: bytes) -> None:
+    with pytest.raises(CaptureError, match="no event can be read in it"):
+        learn_events(Observation(), content)
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"x", "it is not JSON"), (b"{}", "no array of objects in it")])
+def test_a_file_without_a_list_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(CaptureError, match=said):
+        learn_list(Observation(), content, "/a")
+
+
+def test_lists_are_read_before_events(tmp_path: Path) -> None:
+    events, answer = tmp_path / "e.jsonl", tmp_path / "l.json"
+    events.write_bytes(lines([EVENT]))
+    answer.write_text(json.dumps(LIST))
+    text = draft_from([events], "/hook", [answer], [ROUTE])
+    assert "session: [box.ref]    # 100% are ids of the list" in text
+    assert f"path: {ROUTE}" in text
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "e.jsonl"
+    file.write_bytes(b"nothing")
+    with pytest.raises(CaptureError, match=r"e\.jsonl: no event"):
+        draft_from([file], None, [], [])
+
+
+def test_each_list_needs_its_route(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="one --route for each --list"):
+        draft_from([], None, [tmp_path / "x"], [])
+
+
+@pytest.mark.parametrize("written", ["api", "/a b", "/a?x", "http://gateway.example/a", "/a\n"])
+def test_paths_are_paths(written: str) -> None:
+    with pytest.raises(CaptureError, match="--path and --route are paths"):
+        draft_from([], written, [], [])

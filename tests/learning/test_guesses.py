@@ -1,0 +1,104 @@
+"""What the shapes suggest."""
+
+import pytest
+
+from statusproxy.learning import guesses
+from statusproxy.learning.guesses import State
+from statusproxy.learning.observation import NAMELESS
+from statusproxy.learning.words import Meaning
+from tests.learning.traffic import link, observed
+
+
+@pytest.mark.parametrize(
+    ("event", "by"),
+    [
+        ({"event": "connection.update", "status": "open"}, ("event",)),
+        ({"type": "LoggedOut", "event": {"Reason": "open"}}, ("type",)),
+        ({"dataType": "disconnected", "data": {"reason": "LOGOUT"}}, ("dataType",)),
+        ({"hdr": {"kind": "closed"}, "status": "open"}, ("hdr", "kind")),
+        ({"status": "open"}, ("status",)),
+        ({"n": 5}, NAMELESS),
+        ({"body": "open"}, NAMELESS),
+    ],
+)
+def test_the_member_that_names_the_event(event: dict[str, object], by: tuple[str, ...]) -> None:
+    assert guesses.event_member(observed([event], answer=None)) == by
+
+
+def test_the_member_that_most_events_have_names_them() -> None:
+    seen = observed([{"event": "open", "type": "scan"}, {"event": "close"}, {"event": "failed"}], answer=None)
+    assert guesses.event_member(seen) == ("event",)
+
+
+def test_the_session_is_where_a_list_s_ids_stand() -> None:
+    seen = observed([{**link("sales", "up"), "session": "other"}])
+    (group,) = guesses.groups(seen, ("what",))
+    assert guesses.session_members(seen, group, ("what",))[0] == (("box", "ref"), 1.0)
+
+
+def test_without_a_list_the_usual_names_are_tried() -> None:
+    seen = observed([{"event": "open", "instanceName": "a", "userID": "b", "zone": "c", "id": "d"}], answer=None)
+    found = guesses.session_members(seen, seen.all, ("event",))
+    assert [path for path, _ in found] == [("instanceName",), ("userID",)]
+
+
+def test_a_state_whose_words_are_known_comes_before_others() -> None:
+    seen = observed(
+        [{"event": "connection.update", "status": "success", "data": {"status": "disconected"}}], answer=None
+    )
+    found = guesses.states(seen.all, ("event",))
+    assert [state.path for state in found] == [("data", "status"), ("status",)]
+    assert [state.decided for state in found] == [True, False]
+
+
+def test_words_elsewhere_that_mean_nothing_are_no_state() -> None:
+    assert guesses.states(observed([{"event": "open", "zone": "success"}], answer=None).all, ("event",)) == []
+
+
+def test_words_by_what_they_mean() -> None:
+    state = State(("a",), {"open": 1, "close": 2, "connecting": 1, "success": 1}, 0)
+    assert state.meaning(Meaning.DISCONNECTED) == ["close"]
+    assert state.meaning(None) == ["success"]
+
+
+def test_own_marks_that_are_known_already_are_left_out() -> None:
+    seen = observed([{"event": "message", "data": {"fromMe": True}, "isMine": False}], answer=None)
+    assert [path for path, _ in guesses.own_marks(seen)] == [("isMine",)]
+
+
+def test_an_event_s_id_is_never_the_same_twice() -> None:
+    events = [{"event": "open", "event_id": text, "uuid": "same"} for text in ("a", "b")]
+    assert guesses.event_ids(observed(events, answer=None)) == [("event_id",)]
+
+
+def test_what_a_lost_session_reads_is_the_list_s_own_word_or_the_events() -> None:
+    lost = guesses.lost_words(observed([link("a", "down"), link("a", "closed"), link("a", "closed"), {"state": "up"}]))
+    assert lost == {"down": 1, "closed": 2}
+    assert guesses.lost_word(State(("a",), {"open": 1, "close": 1}, 0), lost) == "close"
+    assert guesses.lost_word(State(("a",), {"open": 1}, 0), lost) == "closed"
+    assert guesses.lost_word(State(("a",), {"open": 1}, 0), {}) == "disconnected"
+
+
+def test_the_id_of_a_list_is_what_events_name() -> None:
+    seen = observed([link("sales", "up")], answer=[{"name": "Sales", "key": "x", "at": "2026-01-15T19:07:06Z"}])
+    shape = seen.answers.routes["/api/v2/boxes"]
+    assert guesses.list_ids(shape, guesses.told_ids(seen)) == [(("name",), 1.0)]
+
+
+def test_an_id_of_a_list_that_no_event_names_comes_last() -> None:
+    seen = observed([link("sales", "up")] * 2, answer=[{"id": "1b2c", "name": "sales"}])
+    shape = seen.answers.routes["/api/v2/boxes"]
+    assert guesses.list_ids(shape, guesses.told_ids(seen)) == [(("name",), 1.0), (("id",), 0.0)]
+
+
+def test_disconnected_is_transient_where_the_gateway_also_says_logged_out() -> None:
+    assert guesses.transient_names(["Disconnected", "LoggedOut", "Message"]) == {"Disconnected"}
+    assert guesses.transient_names(["disconnected", "logout.instance"]) == {"disconnected"}
+    assert guesses.transient_names(["Disconnected", "Message"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "writable"), [(("a", "b"), True), (("a", "0"), False), (("*",), False), (("a.b",), False)]
+)
+def test_paths_through_arrays_and_ids_cannot_be_written(path: tuple[str, ...], writable: bool) -> None:
+    assert guesses.is_writable(path) is writable

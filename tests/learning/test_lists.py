@@ -1,0 +1,91 @@
+"""Answers with a list of sessions, and about one."""
+
+import pytest
+
+from statusproxy.learning import lists
+from statusproxy.learning.lists import Answers, find_list, id_paths
+from statusproxy.learning.shapes import Ids
+
+
+def answers() -> Answers:
+    return Answers(Ids())
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        ([{"id": "a"}], ()),
+        ({"data": [{"id": "a"}]}, ("data",)),
+        ({"a": [{"x": 1}], "data": {"list": [{"id": "a"}, {"id": "b"}]}}, ("data", "list")),
+    ],
+)
+def test_the_longest_list_of_objects_is_found(document: object, where: tuple[str, ...]) -> None:
+    found = find_list(document, Ids())
+    assert found is not None
+    assert found[0] == where
+
+
+@pytest.mark.parametrize("document", [[], [1], ["a"], {}, {"a": {"b": {"c": [{}]}}}, None, {"5511999990000": [{}]}])
+def test_other_documents_have_none(document: object) -> None:
+    assert find_list(document, Ids()) is None
+
+
+def test_a_list_brings_the_ids() -> None:
+    seen = answers()
+    assert seen.add("/api/sessions", [{"name": "sales", "zone": "x"}], written=True) == (True, set())
+    ids = seen._ids
+    assert ids.listed == {ids.hash("sales")}
+
+
+def test_a_member_of_another_name_is_an_id_where_events_name_it() -> None:
+    seen = answers()
+    ids = seen._ids
+    ids.add("sales")
+    seen.add("/api/sessions", [{"zone": "sales", "x": {"zone": "b"}}], written=True)
+    assert ids.listed == {ids.hash("sales")}
+
+
+def test_an_answer_about_one_session_is_told_by_its_route() -> None:
+    seen = answers()
+    seen._ids.add("sales/1")
+    assert seen.add("/api/status/sales%2F1?full=1", {"status": "open"}, written=False)[0]
+    assert [(route, shape.one) for route, shape in seen.routes.items()] == [("/api/status/{session}", True)]
+    assert not seen.add("/api/status/other", {"status": "open"}, written=False)[0]
+
+
+def test_segments_that_nobody_knows_are_not_kept() -> None:
+    assert answers().template("/api/v1/sessions/hidden?x=1") == "/api/v1/sessions/{_}"
+
+
+def test_a_route_that_answers_otherwise_now_is_learned_anew() -> None:
+    seen = answers()
+    seen.add("/a", [{"id": "a"}], written=True)
+    seen.add("/a", {"data": [{"id": "a"}]}, written=True)
+    assert seen.routes["/a"].path == ("data",)
+
+
+def test_the_number_of_routes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "_ROUTES", 1)
+    seen = answers()
+    assert seen.add("/a", [{"id": "a"}], written=True)[0]
+    assert not seen.add("/b", [{"id": "a"}], written=True)[0]
+
+
+def test_what_is_the_same_twice_tells_no_sessions_apart() -> None:
+    seen = answers()
+    seen.add("/a", [{"id": "a", "zone": "x"}, {"id": "b", "zone": "x"}, {"id": 3}], written=True)
+    assert seen.routes["/a"].unique == {("id",): True, ("zone",): False}
+
+
+def test_members_that_may_be_ids_are_two_deep_at_most() -> None:
+    elements: list[object] = [{"id": "a", "in": {"name": "b", "x": {"y": "c"}}, "on": True, "a.b": "c"}]
+    assert id_paths(elements, Ids()) == [("id",), ("in", "name")]
+    assert id_paths([5], Ids()) == id_paths([], Ids()) == []
+
+
+def test_ids_are_forgotten_where_they_stand_as_names() -> None:
+    seen = answers()
+    ids = seen._ids
+    seen.add("/a", {"pixel": [{"brush": {"id": "a"}}]}, written=True)
+    seen.forget(ids.reveal({ids.hash("pixel"), ids.hash("brush")}))
+    assert (seen.routes["/a"].path, set(seen.routes["/a"].unique)) == (("*",), {("*", "id")})

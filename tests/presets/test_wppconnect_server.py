@@ -1,0 +1,118 @@
+"""The preset `wppconnect-server`: what it reads, what it corrects, and its story before a server that lies its way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.presets.stage import PRIVATE, Caller, Clock, proxied, serving
+from tests.presets.wppconnect_server import Session, WppconnectServer
+from tests.rehearsal.golden import goldens, played, promised
+
+PRESET = "wppconnect-server"
+HOOK = "/v1/webhooks/receive"
+
+#: As it stands in a path: the id and the session's token.
+TOKEN = "pixel:$2b$10$example"
+
+
+@pytest.mark.parametrize("file", goldens(Path(__file__).parent / PRESET), ids=lambda file: file.stem)
+def test_what_try_makes_of_its_traffic(file: Path) -> None:
+    assert played(file) == promised(file)
+    _, told = promised(file).split("\n", 1)
+    assert not any(private in told for private in PRIVATE)
+
+
+async def words(hub: Caller, name: str = "pixel") -> tuple[str, bool]:
+    """What the two single answers say of a session."""
+    status = (await hub.get(f"/api/{name}/status-session"))["status"]
+    check = await hub.get(f"/api/{name}/check-connection-session")
+    assert check["message"] == ("Connected" if check["status"] else "Disconnected")
+    return status, check["status"]
+
+
+@pytest.mark.parametrize("name", ["pixel", TOKEN])
+async def test_a_session_whose_browser_died_reads_closed_with_the_token_in_the_path_or_not(
+    tmp_path: Path, name: str
+) -> None:
+    gateway = WppconnectServer()
+    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, Clock()) as hub:
+        await hub.tell(HOOK, *gateway.kill_browser("pixel"))
+        gateway.sessions["pixel"].browser = True  # as it is seen while the browser dies
+        assert await words(hub, name) == ("CLOSED", False)
+        assert await words(hub, "support") == ("CONNECTED", True)
+
+
+@pytest.mark.parametrize("name", ["pixel", TOKEN])
+async def test_a_start_that_answers_connected_proves_nothing_and_one_after_a_close_does(
+    tmp_path: Path, name: str
+) -> None:
+    gateway = WppconnectServer()
+    clock = Clock()
+    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+        await hub.tell(HOOK, *gateway.kill_browser("pixel"))
+        clock.move(10)
+        status, started = await hub.ask("POST", f"/api/{name}/start-session", {})
+        assert (status, started["status"]) == (200, "CONNECTED")
+        clock.move(10)
+        assert await words(hub, name) == ("CLOSED", False)
+
+        assert (await hub.ask("POST", f"/api/{name}/close-session", {}))[0] == 200
+        clock.move(10)
+        assert (await hub.ask("POST", f"/api/{name}/start-session", {}))[1]["status"] == "INITIALIZING"
+        clock.move(10)
+        assert (await words(hub, name))[0] == "QRCODE"
+        gateway.scan("pixel")
+        clock.move(10)
+        assert await words(hub, name) == ("CONNECTED", True)
+
+
+async def test_events_without_the_session_are_heard_at_the_sessions_own_url_alone(tmp_path: Path) -> None:
+    gateway = WppconnectServer()
+    clock = Clock()
+    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+        await hub.tell(HOOK, *gateway.kill_browser("pixel"))
+        clock.move(10)
+        back = gateway.scan("pixel")
+        await hub.tell(HOOK, *back)
+        assert await words(hub) == ("CLOSED", False)
+        await hub.tell(f"{HOOK}/pixel", *back)
+        assert await words(hub) == ("CONNECTED", True)
+
+
+async def test_after_an_unlinked_phone_the_code_shows_that_the_server_knows(tmp_path: Path) -> None:
+    gateway = WppconnectServer()
+    clock = Clock()
+    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+        await hub.tell(HOOK, *gateway.unlink("pixel"))
+        gateway.sessions["pixel"] = Session("QRCODE")
+        clock.move(10)
+        await hub.code("/api/pixel/qrcode-session")
+        gateway.scan("pixel")
+        clock.move(10)
+        assert await words(hub) == ("CONNECTED", True)
+
+
+async def test_a_restart_of_the_proxy_keeps_what_was_lost_and_own_messages_and_contacts_change_nothing(
+    tmp_path: Path,
+) -> None:
+    gateway = WppconnectServer()
+    clock = Clock()
+    noise = [
+        {"event": "onselfmessage", "session": "pixel", "id": "true_5511988880000@c.us_3EB0EXAMPLE", "fromMe": True},
+        {"event": "onmessage", "session": "pixel", "id": "true_5511988880000@c.us_3EB0EXAMPLE", "fromMe": True},
+        {"event": "onack", "session": "pixel", "ack": 1, "id": {"fromMe": True}},
+        {"event": "onpresencechanged", "session": "pixel", "id": "5511988880000@c.us", "isOnline": True},
+        {"event": "status-find", "session": "pixel", "status": "qrReadSuccess"},
+    ]
+    async with serving(gateway.routes()) as url:
+        async with proxied(tmp_path, url, PRESET, clock) as hub:
+            await hub.tell(HOOK, *gateway.kill_browser("pixel"))
+        clock.move(600)
+        async with proxied(tmp_path, url, PRESET, clock) as hub:
+            await hub.tell(HOOK, *noise)
+            assert await words(hub) == ("CLOSED", False)
+            message = {"event": "onmessage", "session": "pixel", "fromMe": False, "id": "false_5511988880000@c.us_3EB0"}
+            await hub.tell(HOOK, message)
+            assert (await words(hub))[0] == "CONNECTED"

@@ -1,0 +1,96 @@
+"""How a file becomes events."""
+
+import json
+
+import pytest
+
+from statusproxy.rehearsal import captures
+from statusproxy.rehearsal.captures import CaptureError, Delivery, deliveries
+
+
+def bodies(content: bytes) -> list[tuple[str, bytes]]:
+    return [(one.source, one.body) for one in deliveries(content, "f")]
+
+
+def test_one_document_is_one_event_whatever_its_lines() -> None:
+    content = b'\xef\xbb\xbf{\n "event": "a"\n}\n'
+    assert bodies(content) == [("f", b'{\n "event": "a"\n}\n')]
+
+
+def test_an_array_is_one_body_as_a_relay_sends_it() -> None:
+    assert bodies(b'[{"event":"a"},{"event":"b"}]') == [("f", b'[{"event":"a"},{"event":"b"}]')]
+
+
+def test_each_of_several_lines_is_an_event_also_one_that_is_not_json() -> None:
+    assert bodies(b'{"event":"a"}\n\nnone\n{"event":"b"}') == [
+        ("f:1", b'{"event":"a"}'),
+        ("f:3", b"none"),
+        ("f:4", b'{"event":"b"}'),
+    ]
+
+
+def test_a_form_is_an_event_and_so_is_each_of_several_lines_of_them() -> None:
+    assert bodies(b"jsonData=%7B%7D&token=t\n") == [("f", b"jsonData=%7B%7D&token=t\n")]
+    assert bodies(b"jsonData=%7B%7D\njsonData=%7B%7D&x=\n") == [
+        ("f:1", b"jsonData=%7B%7D"),
+        ("f:2", b"jsonData=%7B%7D&x="),
+    ]
+
+
+def test_text_that_is_neither_is_one_body() -> None:
+    assert bodies(b"several\nwords\n") == [("f", b"several\nwords\n")]
+
+
+def test_a_capture_has_its_headers_path_and_time_beside_the_body() -> None:
+    line = b'{"note":"n","at":"2026-01-15T19:07:10Z","path":"/p","headers":{"A":"b","N":1},"body":{"n":1.10}}'
+    assert deliveries(line, "f") == [
+        Delivery(source="f", body=b'{"n":1.10}', headers=(("A", "b"),), path="/p", at=1_768_504_030.0)
+    ]
+
+
+def test_a_capture_s_text_is_the_body_itself_and_other_kinds_of_members_count_for_nothing() -> None:
+    assert deliveries(b'{"body":"a=b","headers":[],"path":1}', "f") == [Delivery(source="f", body=b"a=b")]
+
+
+def test_notes_are_skipped_and_a_body_among_other_members_is_a_message_s() -> None:
+    assert bodies(b'{"note":"n"}\n{"body":{}}\n{"event":"e","body":"hello"}') == [
+        ("f:2", b"{}"),
+        ("f:3", b'{"event":"e","body":"hello"}'),
+    ]
+
+
+def test_an_array_of_captures_is_several_events() -> None:
+    assert bodies(b'[{"body":{"a":1}},{"note":"n"},{"body":{"b":2}}]') == [
+        ("f: event 1", b'{"a": 1}'),
+        ("f: event 3", b'{"b": 2}'),
+    ]
+
+
+def test_a_body_that_only_javascript_reads_is_kept_by_its_value() -> None:
+    (one,) = deliveries(b'{"body":{"a":"\\ud800"}}', "f")
+    assert json.loads(one.body) == {"a": "\ud800"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "f: the file is empty"),
+        (b" \n\xef\xbb\xbf"[:2], "f: the file is empty"),
+        (b"\x7fELF\0\0", "f: this is no text; give JSON, JSON lines or a form, in UTF-8"),
+        (b"caf\xe9", "f: this is no text; give JSON, JSON lines or a form, in UTF-8"),
+        (b'{"note":"n"}', "f: there are notes in it, but no event"),
+        (b'{"at":"soon","body":{}}', "f: `at` is no time; write ISO 8601 with a zone, or epoch seconds"),
+        (b"[" * 100_000 + b"\0", "f: this is no text; give JSON, JSON lines or a form, in UTF-8"),
+    ],
+)
+def test_a_file_without_events_is_one_line(content: bytes, says: str) -> None:
+    with pytest.raises(CaptureError) as raised:
+        deliveries(content, "f")
+    assert str(raised.value) == says
+
+
+def test_a_file_has_so_many_events_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "MOST_EVENTS", 2)
+    assert len(deliveries(b"{}\n{}", "f")) == 2
+    with pytest.raises(CaptureError, match="f: more than 2 events; divide the file"):
+        deliveries(b"{}\n{}\n{}", "f")

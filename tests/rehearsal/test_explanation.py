@@ -1,0 +1,195 @@
+"""The sentence beside each verdict."""
+
+import json
+from typing import Any
+
+import pytest
+
+from statusproxy.rehearsal.elements import Element, Elements
+from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_nothing
+from statusproxy.rehearsal.messages import Member
+from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import EventRule, Kind, SignalRules, Verdict, read
+from tests.rehearsal.sites import NOW, a_site
+
+SITE = a_site()
+STEADY = "nothing to end: the list shows the gateway's own word"
+
+RULES = SignalRules(
+    (
+        EventRule(
+            event=frozenset({"state"}),
+            session=(("session",),),
+            state=(("word",),),
+            disconnected=frozenset({"close"}),
+            connected=frozenset({"open"}),
+            transient=frozenset({"connecting"}),
+        ),
+        EventRule(event=frozenset({"message"}), session=(("session",),), means=Kind.ALIVE),
+    )
+)
+
+
+def told(*events: dict[str, Any], more: str = "") -> str:
+    """The sentence on the last of these events, which come in one a second but for what they say in `at`."""
+    settings = a_site(more).settings
+    sessions = SessionMap(settings.session_rules())
+    why = ""
+    for number, event in enumerate(events):
+        now = NOW + event.pop("at", number)
+        sessions.judge_transient(now)
+        reading = read(json.dumps({"session": "a", **event}).encode(), RULES, now)
+        assert reading.signal is not None
+        before = sessions.get("a")
+        outcome = sessions.hear(reading, now)
+        change = outcome.changes[0] if outcome.changes else None
+        why = explain(Heard(reading.signal, outcome.verdict, change, before, sessions.get("a")), settings.sessions)
+    return why
+
+
+def state(word: str, **more: Any) -> dict[str, Any]:
+    return {"event": "state", "word": word, **more}
+
+
+ALIVE = {"event": "message"}
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        ([state("close")], "the list is to show it as disconnected from now on"),
+        ([state("close"), state("close")], "disconnected already; the correction begins anew"),
+        ([state("close", event_id="1")] * 2, "an event with the same id was heard before"),
+        ([state("open")], STEADY),
+        (
+            [state("close"), state("open")],
+            "the correction ends (connected-event): the gateway's own word shows again",
+        ),
+        (
+            [state("open", timestamp=NOW - 0.5), state("close", timestamp=NOW - 9.5)],
+            "older than what is known: connected since 2026-01-15 19:07:09 UTC",
+        ),
+        ([state("close", timestamp=NOW - 9.5), state("close", timestamp=NOW - 9.5)], "the same was heard before"),
+        (
+            [{**ALIVE, "at": 100.0, "timestamp": NOW + 99.5}, state("close", at=101.0, timestamp=NOW + 1.5)],
+            "a message came in more than 1m (sessions.alive_grace) after it, so the session is connected",
+        ),
+        ([ALIVE], STEADY),
+        ([state("close"), ALIVE], "no proof: it came less than 1m (sessions.alive_grace) after the disconnect"),
+        (
+            [{**ALIVE, "timestamp": NOW - 0.5}, {**ALIVE, "timestamp": NOW - 9.5}],
+            "something newer is known already",
+        ),
+        ([state("connecting")], "counts at 2026-01-15 19:08:40 UTC if it lasts until then (grace)"),
+        ([state("connecting"), state("open")], "the transient state ends before it counts"),
+        ([state("close"), state("connecting")], "disconnected already"),
+        ([state("connecting"), state("connecting", at=100.0)], "disconnected already"),
+        (
+            [state("close", timestamp=NOW - 0.5), state("connecting", timestamp=NOW - 9.5)],
+            "disconnected already, and a transient state never weakens that",
+        ),
+        (
+            [
+                state("connecting", timestamp=NOW - 0.5),
+                state("open", at=100.0, timestamp=NOW - 5.5),
+            ],
+            "the correction stays: it is older than the transient state that lasted",
+        ),
+    ],
+)
+def test_each_outcome_has_its_reason(events: list[dict[str, Any]], why: str) -> None:
+    assert told(*(dict(event) for event in events)) == why
+
+
+def test_a_rule_that_is_off_is_named() -> None:
+    off = "sessions: {releases: {connected-event: false, alive: false}}\n"
+    assert told(state("close"), state("open"), more=off) == (
+        "the correction stays: sessions.releases.connected-event is off"
+    )
+    assert told(state("close"), {**ALIVE, "at": 100.0}, more=off) == (
+        "the correction stays: sessions.releases.alive is off"
+    )
+
+
+def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> str:
+    """The sentence on an event that says nothing."""
+    settings = SITE.settings
+    rules = settings.signal_rules()
+    written = body if isinstance(body, bytes) else json.dumps(body).encode()
+    (element,) = Elements(rules).read(written, NOW)
+    assert isinstance(element, Element)
+    entry = SITE.webhook(path).entry
+    assert entry is not None
+    return why_nothing(element, (verdict or element.reading.verdict).value, settings, entry[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"none", "the body is not JSON"),
+        ("text", "the body is no JSON object"),
+        (
+            {"event": "message", "session": "a", "fromMe": True},
+            "the session made it itself, so it proves no connection",
+        ),
+        ({"type": "LoggedOut"}, "no `event`; this body has `type: LoggedOut`"),
+        (
+            {"type": "LoggedOut", "state": "close", "why": "closed"},
+            "no `event`; this body has `type: LoggedOut`, `state: close` and `why: closed`",
+        ),
+        ({"text": "closed"}, "no `event`"),
+        ({"event": "unknown"}, 'no rule names the event "unknown"'),
+        ({"event": "state", "session": "a", "word": "else"}, 'rule 1 (state) does not list the word "else"'),
+        (
+            {"event": "state", "session": "a", "type": "state", "data": {"state": "close"}},
+            "rule 1 finds no word under `word`; this body has `data.state: close`",
+        ),
+        ({"event": "lost"}, "no session under `session`, and the webhook's path names none"),
+        ({"event": "state", "word": "open"}, "no session under `session` or `id`, and the webhook's path names none"),
+    ],
+)
+def test_an_event_that_says_nothing_has_its_reason(body: object, says: str) -> None:
+    assert why(body) == says
+
+
+def test_a_path_that_could_name_the_session_is_asked_for() -> None:
+    assert why({"event": "lost"}, path="/events/{session}") == (
+        "no session under `session`, and none in the path: give it with --path"
+    )
+
+
+def test_presence_is_told() -> None:
+    assert why({}, Verdict.PRESENCE) == "it tells of a contact or chat, not of the session"
+
+
+def test_what_a_rule_leaves_out_is_told() -> None:
+    rules = a_site("").settings.signal_rules()
+    (element,) = Elements(rules).read(b'{"event":"message","session":"a","raw":{"payload":{"event":"note"}}}', NOW)
+    assert isinstance(element, Element)
+    entry = SITE.webhook("/events").entry
+    assert entry is not None
+    says = why_nothing(element, Verdict.NOTHING.value, SITE.settings, entry[0])
+    assert says == "rule 5 leaves this event out (unless)"
+
+
+def test_a_rule_with_many_events_or_without_state_is_named_shortly() -> None:
+    text = "gateway: http://127.0.0.1:3000\npreset: null\nwebhooks: [{path: /events}]\nevents:\n"
+    text += "  - {event: [a, b, c, d], session: [session], state: [word], disconnected: [close]}\n"
+    site = a_site(text=text)
+    (element,) = Elements(site.settings.signal_rules()).read(b'{"event":"d","session":"s","word":"x"}', NOW)
+    assert isinstance(element, Element)
+    entry = site.webhook(None).entry
+    assert entry is not None
+    says = why_nothing(element, "nothing", site.settings, entry[0])
+    assert says == 'rule 1 (a, b, c, …) does not list the word "x"'
+
+
+def test_the_name_that_was_found_is_no_hint() -> None:
+    (element,) = Elements(RULES).read(b'{"event":"state","type":"LoggedOut"}', NOW)
+    assert isinstance(element, Element)
+    assert likely_members(element) == [Member("type", "LoggedOut")]
+
+
+def test_a_long_name_is_cut() -> None:
+    assert shortened("a" * 80) == "a" * 80
+    assert shortened("a" * 81) == "a" * 79 + "…"

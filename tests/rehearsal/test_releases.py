@@ -1,0 +1,96 @@
+"""What would end a correction, as the configuration has it."""
+
+import json
+
+from statusproxy.rehearsal.messages import OverrideResult, ReleasedBy, Waiting
+from statusproxy.rehearsal.releases import overrides, waiting
+from statusproxy.rehearsal.site import Site
+from statusproxy.status.channels import correct
+from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import EventRule, Kind, SignalRules, read
+from tests.rehearsal.sites import NOW, OWN, a_site
+
+CONNECTED = ReleasedBy("connected-event", "a newer event", ["state (open)", "back"])
+RECONNECTED = ReleasedBy(
+    "reconnected",
+    "`connected` in an answer, once the gateway is seen to know",
+    ["a word of `keep`", "GET /list/{session}/qr", "POST /list"],
+)
+DELETED = ReleasedBy("deleted", "a request that succeeds", ["DELETE /list/{session}"])
+ALIVE = ReleasedBy("alive", "a message from somebody else after 2026-01-15 19:08:10 UTC", ["message"])
+OPERATOR = ReleasedBy("operator", "by hand", ["statusproxy release a"])
+
+
+def lost(site: Site, event: str = "lost") -> SessionMap:
+    sessions = SessionMap(site.settings.session_rules())
+    sessions.hear(
+        read(json.dumps({"event": event, "session": "a", "word": "close"}).encode(), site.settings.signal_rules(), NOW),
+        NOW,
+    )
+    return sessions
+
+
+def ways(more: str = "", text: str = OWN) -> list[ReleasedBy]:
+    site = a_site(more, text)
+    (one,) = overrides(site.settings, lost(site))
+    return one.released_by
+
+
+def test_every_rule_that_is_on_is_told_with_what_does_it() -> None:
+    site = a_site()
+    assert overrides(site.settings, lost(site, "state")) == [
+        OverrideResult(
+            session="a",
+            since="2026-01-15T19:07:10.000Z",
+            reason="state close",
+            caught_up=None,
+            released_by=[CONNECTED, RECONNECTED, DELETED, ALIVE, OPERATOR],
+        )
+    ]
+
+
+def test_a_rule_that_is_off_is_not_told_and_an_age_has_its_moment() -> None:
+    assert ways("sessions: {max_age: 1h, releases: {reconnected: false, alive: false}}\n") == [
+        CONNECTED,
+        DELETED,
+        OPERATOR,
+        ReleasedBy("expired", "nothing new until 2026-01-15 20:07:10 UTC (sessions.max_age 1h)"),
+    ]
+
+
+def test_what_the_configuration_lacks_is_not_told() -> None:
+    bare = "gateway: http://127.0.0.1:3000\npreset: null\n"
+    bare += "events: [{event: lost, session: [session], means: disconnected}]\n"
+    assert ways(text=bare) == [OPERATOR]
+    route = "channels: [{path: /list, list: [''], id: [id], set: {status: disconnected}}]\n"
+    assert ways(text=bare + route) == [OPERATOR]
+
+
+def test_where_the_gateway_was_seen_to_know_its_next_word_counts() -> None:
+    site = a_site()
+    by_list, by_code = lost(site), lost(site)
+    correct(b'{"channels":[{"id":"a","status":"qr"}]}', site.settings.channels[0].rule(), by_list, NOW + 1, NOW + 1)
+    by_code.qr_seen("a", NOW + 1, NOW + 1)
+    for sessions, caught_up, routes in ((by_list, "list", ["/list"]), (by_code, "qr", ["/list", "/list/{session}"])):
+        (one,) = overrides(site.settings, sessions)
+        assert one.caught_up == caught_up
+        assert ReleasedBy("reconnected", "`connected` in the next answer", routes) in one.released_by
+
+
+def test_a_transient_state_waits_until_it_counts() -> None:
+    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
+    sessions = SessionMap()
+    sessions.hear(read(b'{"event":"lost","session":"a"}', SignalRules((rule,)), NOW), NOW)
+    assert waiting(sessions) == [Waiting(session="a", reason="lost", due="2026-01-15T19:08:10.000Z")]
+    sessions.judge_transient(NOW + 60)
+    assert waiting(sessions) == []
+
+
+def test_no_code_ends_what_a_transient_state_began() -> None:
+    site = a_site()
+    sessions = SessionMap(site.settings.session_rules())
+    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
+    sessions.hear(read(b'{"event":"lost","session":"a"}', SignalRules((rule,)), NOW), NOW)
+    sessions.judge_transient(NOW + 60)
+    (one,) = overrides(site.settings, sessions)
+    assert ReleasedBy(RECONNECTED.rule, RECONNECTED.what, ["a word of `keep`", "POST /list"]) in one.released_by
