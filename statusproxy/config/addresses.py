@@ -252,7 +252,7 @@ def _mask_path(address: str, mask: str) -> str:
 _BEFORE_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]+/")
 
 #: A segment of a path that surely holds no token: words of lower-case letters, a version, a placeholder.
-_PLAIN = re.compile(r"(?=.{1,32}$)[a-z]{1,16}(?:[-_.][a-z]{1,16})*|v[0-9]{1,2}|\{session\}", re.ASCII)
+_PLAIN = re.compile(r"(?=.{1,32}$)[a-z]{1,16}(?:[-_.][a-z]{1,16})*|v[0-9]{1,2}|\{session\}|\*\*", re.ASCII)
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 

@@ -75,41 +75,43 @@ def contents(body: bytes, member: str | None) -> bytes | None:
     return _completed(b"".join(_decoded(value)), body, member) if len(value) <= FORM_AT_ONCE else None
 
 
+def form_value(body: bytes, member: str) -> bytes | None:
+    """The first value of a member of a form (application/x-www-form-urlencoded), still encoded."""
+    wanted, longest = member.encode(), 3 * len(member.encode())
+    for start, end in _fields(body):
+        equals = body.find(b"=", start, min(end, start + longest + 1))
+        if equals >= 0 and _plain(body[start:equals]) == wanted:
+            return body[equals + 1 : end].strip()
+    return None
+
+
 def _completed(value: bytes, body: bytes, member: str) -> bytes:
     """An object with the form's other short members before its own: of a repeated one the last counts."""
     value = value.strip()
+    if not value.startswith(b"{"):
+        return value
     beside: dict[str, str] = {}
-    start = 0
-    for _ in range(MOST_FIELDS):
-        end = body.find(b"&", start)
-        end = end if end >= 0 else len(body)
+    for start, end in _fields(body):
         if end - start <= LONGEST_FIELD:
-            name, _, said = body[start:end].strip().partition(b"=")
-            beside.setdefault(_plain(name).decode(errors="replace"), _plain(said).decode(errors="replace"))
-        start = end + 1
-        if start > len(body):
-            break
+            name, _, said = (_plain(part).decode(errors="replace") for part in body[start:end].partition(b"="))
+            beside.setdefault(name.strip(), said.strip())
     beside.pop(member, None)
-    if not beside or not value.startswith(b"{"):
+    if not beside:
         return value
     own = value[1:].lstrip()
     return b"%s%s%s" % (json.dumps(beside).encode()[:-1], b"" if own.startswith(b"}") else b",", own)
 
 
-def form_value(body: bytes, member: str) -> bytes | None:
-    """The first value of a member of a form (application/x-www-form-urlencoded), still encoded."""
+def _fields(body: bytes) -> Iterator[tuple[int, int]]:
+    """Where the first fields of a form begin and end."""
     start = 0
-    wanted, longest = member.encode(), 3 * len(member.encode())
     for _ in range(MOST_FIELDS):
         end = body.find(b"&", start)
-        end = end if end >= 0 else len(body)
-        equals = body.find(b"=", start, min(end, start + longest + 1))
-        if equals >= 0 and _plain(body[start:equals]) == wanted:
-            return body[equals + 1 : end].strip()
+        if end < 0:
+            yield start, len(body)
+            return
+        yield start, end
         start = end + 1
-        if start > len(body):
-            break
-    return None
 
 
 def _plain(encoded: bytes) -> bytes:

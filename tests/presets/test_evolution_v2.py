@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from statusproxy.config.load import loads
 from statusproxy.status.clocks import sender_of
+from statusproxy.status.created import proves_deletion, proves_start
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Reading, read
 from tests.presets.evolution import Evolution
@@ -44,6 +45,21 @@ def test_its_tap_can_pass_the_events_on() -> None:
     forwarding = "webhooks: [{path: /webhook/**, forward_to: http://hub.example/hook/**}]"
     (webhook,) = loads(f"gateway: http://x\npreset: {PRESET}\n{forwarding}").webhooks
     assert (webhook.forward_to, webhook.except_[0]) == ("http://hub.example/hook/**", "/webhook/set/{session}")
+
+
+@pytest.mark.parametrize(("answer", "proves"), [("create", True), ("create-refused", False), ("connect-open", False)])
+def test_which_answers_to_a_create_prove_that_it_began(answer: str, proves: bool) -> None:
+    assert proves_start(body(answer), frozenset({"open"}), SETTINGS.dialect.qr) is proves
+
+
+@pytest.mark.parametrize(("answer", "proves"), [("delete", True), ("create-refused", False)])
+def test_which_answers_to_a_delete_prove_it(answer: str, proves: bool) -> None:
+    assert proves_deletion(body(answer)) is proves
+
+
+def body(name: str) -> bytes:
+    """An answer of Evolution."""
+    return (Path(__file__).parent / PRESET / f"{name}.json").read_bytes()
 
 
 # its story

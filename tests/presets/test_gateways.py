@@ -12,6 +12,8 @@ import pytest
 
 from statusproxy.config.layers import about
 from statusproxy.config.load import loads
+from statusproxy.detection.catalogue import shipped
+from statusproxy.detection.signs import Fit
 from statusproxy.status.created import proves_start
 from tests.pictures import PNG_URL
 from tests.presets.gateways import ALL, Facts, Gateway, Members, What
@@ -46,6 +48,16 @@ def test_it_says_what_it_is_for(preset: str) -> None:
     said = about(preset)
     assert said is not None
     assert all((said.title, said.versions, said.webhook, said.adds, said.cannot))
+
+
+LISTED = [preset for preset in PRESETS if (HERE / preset / "list.json").exists()]
+
+
+@pytest.mark.parametrize("preset", LISTED)
+def test_its_list_tells_it_from_the_other_gateways(preset: str) -> None:
+    document = json.loads((HERE / preset / "list.json").read_bytes())
+    fitting = [one.preset for one in shipped() if any(sign.fit(document) is Fit.YES for sign in one.signs)]
+    assert fitting == [preset]
 
 
 # their stories

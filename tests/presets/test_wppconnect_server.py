@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.config.load import loads
+from statusproxy.status.created import proves_deletion, proves_start
 from tests.presets.stage import PRIVATE, Caller, Clock, proxied, serving
 from tests.presets.wppconnect_server import Session, WppconnectServer
 from tests.rehearsal.golden import goldens, played, promised
 
 PRESET = "wppconnect-server"
+SETTINGS = loads(f"gateway: http://127.0.0.1:21465\npreset: {PRESET}")
+CONNECTED = frozenset({"connected"})
 HOOK = "/v1/webhooks/receive"
 
 #: As it stands in a path: the id and the session's token.
@@ -22,6 +26,24 @@ def test_what_try_makes_of_its_traffic(file: Path) -> None:
     assert played(file) == promised(file)
     _, told = promised(file).split("\n", 1)
     assert not any(private in told for private in PRIVATE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "proves"),
+    [("status", False), ("started", True), ("status-qrcode", True), ("guarded", False), ("no-qrcode", False)],
+)
+def test_which_answers_to_a_start_prove_that_it_began(answer: str, proves: bool) -> None:
+    assert proves_start(body(answer), CONNECTED, SETTINGS.dialect.qr) is proves
+
+
+@pytest.mark.parametrize(("answer", "proves"), [("closed", True), ("guarded", False)])
+def test_which_answers_to_a_close_prove_it(answer: str, proves: bool) -> None:
+    assert proves_deletion(body(answer)) is proves
+
+
+def body(name: str) -> bytes:
+    """An answer of the server."""
+    return (Path(__file__).parent / PRESET / f"{name}.json").read_bytes()
 
 
 async def words(hub: Caller, name: str = "pixel") -> tuple[str, bool]:

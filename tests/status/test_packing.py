@@ -202,6 +202,10 @@ def test_other_members_of_a_form_are_added_to_an_object_in_which_they_are_missin
     assert json.loads(text) == found
 
 
+def test_a_form_of_the_member_alone_is_that_member() -> None:
+    assert contents(b"jsonData=%7B%22n%22%3A1%7D", "jsonData") == b'{"n":1}'
+
+
 def test_other_members_are_added_to_a_long_object_and_from_the_first_fields_only() -> None:
     body = urlencode({"jsonData": json.dumps({"event": "x", "n": "y" * FORM_AT_ONCE}), "userID": "7"}).encode()
     (item,) = items(body + b"&" + b"a=1&" * MOST_FIELDS + b"late=1", FORM)

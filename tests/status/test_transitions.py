@@ -510,3 +510,17 @@ def test_the_same_event_again_is_late(
     once = step(record, *statement, rules)
     if statement[0] in EVENTS and once.applied:
         assert step(once.record, *statement, rules) == Step(once.record, None, False)
+
+
+def test_a_transient_state_ends_by_a_newer_return_whose_delivery_took_hours_less() -> None:
+    late, prompt = Stamp(150.0, "/in", 9_000.0), Stamp(200.0, "/in", 1.0)
+    state = step_signal(Record("sales"), connecting(150.0), Translated(late, late), 9_150.0, RULES).record
+    done = step_signal(state, signal(Kind.CONNECTED, 200.0), Translated(prompt, prompt), 9_151.0, RULES)
+    assert (done.record.transient, done.record.known_at) == (None, 200.0)
+
+
+def test_a_message_whose_delivery_took_hours_less_outlives_a_transient_state() -> None:
+    late, prompt = Stamp(150.0, "/in", 9_000.0), Stamp(250.0, "/in", 1.0)
+    state = step_signal(Record("sales"), connecting(150.0), Translated(late, late), 9_150.0, RULES).record
+    alive = step_signal(state, signal(Kind.ALIVE, 250.0), Translated(prompt, prompt), 9_151.0, RULES).record
+    assert step_own(alive, S.LASTED, 9_300.0, RULES).record.override is None
