@@ -276,8 +276,10 @@ def test_a_session_forgotten_takes_its_transient_state_with_it() -> None:
 def test_after_a_start_its_end_has_time_to_come_in(doubted_at: float | None, now: float, due: float) -> None:
     sessions = SessionMap()
     transient(sessions, "sales", 100.0)
+    hear(sessions, "support", DOWN, at=100.0)
     loaded = SessionMap()
     loaded.load(sessions.records(), doubted_at, now)
+    assert record(loaded, "support") == record(sessions, "support")
     assert loaded.transient_due == due
     assert loaded.judge_transient(due - 0.1) == ()
     assert len(loaded.judge_transient(due)) == 1

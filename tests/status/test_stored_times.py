@@ -86,6 +86,7 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
                    *(moment for _, moment in loaded.override.seen_on)]  # fmt: skip
         assert max(moments) <= past
     assert not_after(replace(RECORD, override=None), past) == replace(not_after(RECORD, past), override=None)
+    assert not_after(replace(RECORD, transient=None), past) == replace(not_after(RECORD, past), transient=None)
     assert not_after(RECORD, past).known_at == RECORD.known_at  # the sender's own
     state = not_after(RECORD, past).transient
     assert state is not None
