@@ -24,7 +24,8 @@ from statusproxy.status.transitions import Statement, Step, step_answer, step_ow
 from statusproxy.status.unsaved import Watch
 
 AFTER_A_START: Final = 30.0
-"""Seconds after a start in which no transient state counts: its end may have been sent while the proxy was down."""
+"""Seconds after a start in which a transient state with a longer grace does not count: its end may have been sent while
+the proxy was down."""
 
 
 class SessionMap:
@@ -327,5 +328,6 @@ def _counted_anew(record: Record, now: float, *, in_doubt: bool) -> Record:
     state = record.transient
     if state is None:
         return record
-    earliest = now + (state.due - state.began if in_doubt else AFTER_A_START)
+    grace = state.due - state.began
+    earliest = now + (grace if in_doubt else min(grace, AFTER_A_START))
     return replace(record, transient=replace(state, due=max(state.due, earliest)))

@@ -271,11 +271,20 @@ def test_a_session_forgotten_takes_its_transient_state_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("doubted_at", "now", "due"), [(None, 120.0, 190.0), (None, 170.0, 200.0), (170.0, 170.0, 260.0)]
+    ("grace", "doubted_at", "now", "due"),
+    [
+        (90.0, None, 120.0, 190.0),
+        (90.0, None, 170.0, 200.0),
+        (90.0, 170.0, 170.0, 260.0),
+        (2.0, None, 101.0, 103.0),
+        (2.0, None, 500.0, 502.0),
+    ],
 )
-def test_after_a_start_its_end_has_time_to_come_in(doubted_at: float | None, now: float, due: float) -> None:
+def test_after_a_start_its_end_has_time_to_come_in(
+    grace: float, doubted_at: float | None, now: float, due: float
+) -> None:
     sessions = SessionMap()
-    transient(sessions, "sales", 100.0)
+    transient(sessions, "sales", 100.0, grace)
     hear(sessions, "support", DOWN, at=100.0)
     loaded = SessionMap()
     loaded.load(sessions.records(), doubted_at, now)

@@ -17,7 +17,7 @@ from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.authority import absolute, is_authority
 from statusproxy.proxy.http1.framing import request_coding, request_has_body, request_length, request_rules
 from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields, lower
-from statusproxy.proxy.http1.refusals import RefusedError
+from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
 #: Bytes a method may have. The longest registered has 17.
 _LONGEST_METHOD: Final = 64
@@ -221,13 +221,15 @@ class HeadReader:
 
     def _feed_llhttp(self, piece: bytes) -> None:
         assert self._llhttp is not None
+        refused: Refusal | None = None
         try:
             self._llhttp.feed_data(piece)
         except httptools.HttpParserUpgrade:
             pass  # the end of a head that asks for another protocol
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            raise (cause if isinstance(cause, RefusedError) else RefusedError(refusals.grammar(error))) from error
+            refused = refusals.of_parser_error(error)
+        if refused is not None:
+            raise RefusedError(refused)
 
     # ---- llhttp's side ----
 

@@ -65,6 +65,19 @@ HOST_INVALID: Final = _bad("an invalid Host")
 HOST_ONCE: Final = _bad("Host must stand once")
 
 
+def of_parser_error(error: BaseException) -> Refusal:
+    """Why llhttp gave up: it, or one of our callbacks.
+
+    The error and the one in the callback know each other, and their tracebacks hold what came. They are parted here, or
+    both would stay until the garbage collector finds them: 100 KiB and more for each such answer.
+    """
+    cause, error.__context__ = error.__context__, None
+    if not isinstance(cause, RefusedError):
+        return grammar(error)
+    cause.__context__ = cause.__traceback__ = None
+    return cause.refusal
+
+
 def grammar(error: BaseException) -> Refusal:
     """What llhttp refuses, in its words."""
     return _bad(str(error))

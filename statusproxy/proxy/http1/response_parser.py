@@ -209,9 +209,7 @@ class ResponseParser:
         except httptools.HttpParserUpgrade:
             pass  # behind a 101 the bytes are another protocol's: not llhttp's matter here
         except httptools.HttpParserError as error:
-            # Raised anew below: llhttp's error and the one in its callback know each other, and would keep the answer.
-            cause = error.__context__
-            refused = cause.refusal if isinstance(cause, RefusedError) else refusals.grammar(error)
+            refused = refusals.of_parser_error(error)  # raised anew below
         if refused is not None:
             raise RefusedError(refused)
         self._before = (self._before + piece[-3:])[-3:] if end < 0 else b""

@@ -66,3 +66,15 @@ def test_a_limit_is_named_with_its_number(refusal: Refusal, code: str, detail: s
 def test_the_error_says_what_the_refusal_says() -> None:
     error = RefusedError(refusals.HOST_ONCE)
     assert (str(error), error.refusal) == ("Host must stand once", refusals.HOST_ONCE)
+
+
+def test_an_error_of_the_parser_and_the_refusal_behind_it_are_parted() -> None:
+    refusal, error = refusals.head_too_large(1), ValueError("llhttp stops")
+    cause = RefusedError(refusal)
+    error.__context__, cause.__context__ = cause, error
+    assert refusals.of_parser_error(error) is refusal
+    assert {error.__context__, cause.__context__, cause.__traceback__} == {None}
+
+
+def test_an_error_of_the_parser_alone_is_told_in_its_words() -> None:
+    assert refusals.of_parser_error(ValueError("Invalid header")) == refusals.grammar(ValueError("Invalid header"))

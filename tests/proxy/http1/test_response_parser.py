@@ -1,5 +1,6 @@
 """A gateway's answer off the wire: the same verdict at every cut, exact limits for every part, bounded work."""
 
+import contextlib
 import gc
 import itertools
 import tracemalloc
@@ -330,6 +331,31 @@ def test_an_unfinished_answer_is_freed_once_it_is_let_go() -> None:
         del answer
         assert not [left for left in gc.get_objects() if isinstance(left, ResponseParser)]
     finally:
+        gc.enable()
+
+
+def test_what_a_refused_answer_held_is_freed_at_once() -> None:
+    flood = (
+        b"HTTP/1.1 103 Early Hints\r\nX: " + b"x" * 100_000 + b"\r\n\r\n" + b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2_000
+    )
+
+    def refuse() -> None:
+        answer = ResponseParser(limit=10**6, head_only=False)
+        with contextlib.suppress(RefusedError):  # `pytest.raises` would keep the error
+            answer.feed(b"%b" % flood)
+            pytest.fail("was not refused")
+        answer.let_go()
+
+    refuse()
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            refuse()
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
         gc.enable()
 
 
