@@ -224,8 +224,13 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(
 
 
 async def test_closing_ends_both_threads(path: Path) -> None:
+    before = set(threading.enumerate())  # what an earlier test left is none of this store's
     async with opened(path):
-        threads = [thread for thread in threading.enumerate() if thread.name.startswith("statusproxy-")]
+        threads = [
+            thread
+            for thread in threading.enumerate()
+            if thread not in before and thread.name in {"statusproxy-store", "statusproxy-check"}
+        ]
         assert {thread.name for thread in threads} >= {"statusproxy-store", "statusproxy-check"}
     for thread in threads:
         await asyncio.to_thread(thread.join, 60)
