@@ -326,8 +326,9 @@ async def test_before_it_is_open_and_once_it_is_closed_nothing_can_be_written(tm
     keeper.add(a_record("a"))
     with pytest.raises(JournalError, match=f"not open: {keeper.journal.path}"):
         await keeper.journal.sync()
+    before = set(threading.enumerate())  # what an earlier test left is none of this journal's
     await keeper.journal.open()
-    (thread,) = (each for each in threading.enumerate() if each.name.startswith("statusproxy-journal"))
+    (thread,) = (each for each in threading.enumerate() if each not in before and "journal" in each.name)
     await keeper.journal.close()
     thread.join(60)
     assert not thread.is_alive()
