@@ -4,9 +4,10 @@ import re
 from datetime import datetime
 from typing import Final, NamedTuple, final
 
+from statusproxy.status.signals import SECONDS_BELOW
+
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{10}(\.[0-9]+)?|[0-9]{13}", re.ASCII)
-_MILLISECONDS: Final = 1e11
 
 #: A number of seconds is a time only from 2020 to 2033, whoever's clock it is.
 _EARLIEST, _LATEST = 1_577_836_800.0, 2_000_000_000.0
@@ -60,7 +61,7 @@ def read(value: object, now: float | None) -> Time | None:
         return None
     if not _EARLIEST <= value < _LATEST * 1000:
         return None
-    seconds, form = (float(value), "seconds") if value < _MILLISECONDS else (value / 1000, "milliseconds")
+    seconds, form = (float(value), "seconds") if value < SECONDS_BELOW else (value / 1000, "milliseconds")
     if not _EARLIEST <= seconds < _LATEST:
         return None
     return Time(form, None if now is None else now - seconds)
