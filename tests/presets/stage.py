@@ -14,12 +14,20 @@ import aiohttp
 from aiohttp import web
 
 from tests.proxy.harness import Running, running_by
+from tests.rehearsal.golden import played, promised
 
 NOON: Final = 1_768_478_400.0
 """2026-01-15 12:00:00 UTC."""
 
 PRIVATE: Final = ("example-secret", "55119", "3EB0", "Example", "2@")
 """What of the made-up traffic nobody may print: secrets, numbers, ids of messages, names, codes."""
+
+
+def assert_told(file: Path) -> None:
+    """`try` says of this traffic what its golden file promises, and nothing private of it."""
+    assert played(file) == promised(file)
+    _, told = promised(file).split("\n", 1)
+    assert not any(private in told for private in PRIVATE)
 
 
 class Clock:
