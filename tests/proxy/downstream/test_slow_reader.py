@@ -181,6 +181,15 @@ def reader(client: Slow, pace: Pace | None, stall: float | None) -> SlowReader:
     return SlowReader(real, pace, stall)
 
 
+async def is_reset_now(client: Slow, task: asyncio.Task[None], clock: LoopClock) -> None:
+    """The client has not been reset a moment before its time is over, and is when it is."""
+    assert client.was_reset == []
+    await clock.move(0.02)
+    assert client.was_reset == [client.transport]
+    with pytest.raises(ConnectionResetError):
+        await task
+
+
 def waiting(client: Slow, pace: Pace | None = None, stall: float | None = None) -> asyncio.Task[None]:
     """A task that waits for `client`."""
     return asyncio.create_task(reader(client, pace, stall).wait())
@@ -244,11 +253,7 @@ async def test_a_client_that_takes_something_has_its_time_anew(
     for _ in range(2):
         await still_clock.move(2.0)
     await still_clock.move(0.99)
-    assert client.was_reset == []
-    await still_clock.move(0.02)
-    assert client.was_reset == [client.transport]
-    with pytest.raises(ConnectionResetError):
-        await task
+    await is_reset_now(client, task, still_clock)
 
 
 async def test_a_client_pays_for_its_time_by_what_it_takes(
@@ -262,11 +267,7 @@ async def test_a_client_pays_for_its_time_by_what_it_takes(
     for _ in range(3):
         await still_clock.move(2.0)
     await still_clock.move(1.99)
-    assert client.was_reset == []
-    await still_clock.move(0.02)
-    assert client.was_reset == [client.transport]
-    with pytest.raises(ConnectionResetError):
-        await task
+    await is_reset_now(client, task, still_clock)
 
 
 @pytest.mark.parametrize(("between", "seconds"), [(5000, 4.0), (-5000, 2.0)])
@@ -288,11 +289,7 @@ async def test_between_two_waits_what_is_taken_counts_and_no_time_does(
     for _ in range(int(seconds) // 2 - 1):
         await still_clock.move(2.0)
     await still_clock.move(1.99)
-    assert client.was_reset == []
-    await still_clock.move(0.02)
-    assert client.was_reset == [client.transport]
-    with pytest.raises(ConnectionResetError):
-        await task
+    await is_reset_now(client, task, still_clock)
 
 
 async def test_a_client_whose_connection_is_lost_is_not_reset(
