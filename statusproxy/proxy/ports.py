@@ -1,7 +1,8 @@
 """The proxy's interface to the registry: what it asks, and what it reports."""
 
 from collections.abc import Awaitable
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
 
 from statusproxy.status.channels import ChannelRule, Correction
 
@@ -79,3 +80,61 @@ class RegistryPort(Protocol):
 
     def unreadable(self, what: str, why: str) -> None:
         """Something could not be watched or corrected and passed as it came: counted and logged."""
+
+
+class Parcel(NamedTuple):
+    """An event that its receiver did not take, whole, with what the spool is to know of it."""
+
+    path: str
+    """The watched path as configured."""
+    receiver: str
+    """`gateway`, or the name of another receiver's pool."""
+    session: str | None
+    event: str | None
+    head: bytes
+    """The head for the receiver, without the empty line at its end."""
+    body: bytes | Path
+    """As it came, without its framing; a file in `SpoolPort.folder` where it is large."""
+    size: int
+    """Bytes of head and body."""
+    framed: bool
+    """It came in chunks, and the head says so."""
+
+
+class Attempt(NamedTuple):
+    """What became of sending an event to its receiver."""
+
+    reason: Literal["delivered", "not-sent", "refused", "no-answer", "queued"]
+    """`refused` is every answer that is not 2xx; `queued` that nothing was tried."""
+    status: int | None = None
+    retry_after: float | None = None
+    """Seconds for which the receiver asked."""
+    detail: str = ""
+    """For the log."""
+
+
+class NotKeptError(Exception):
+    """The spool could not take an event; the message says why."""
+
+
+class SpoolPort(Protocol):
+    """What the proxy asks of, and tells to, the spool."""
+
+    @property
+    def folder(self) -> Path:
+        """Where files of large bodies are made."""
+
+    def quiet(self, receiver: str) -> bool:
+        """Whether nothing for this receiver waits and it is not known to be away: an event may be streamed to it."""
+
+    def must_wait(self, receiver: str, session: str | None) -> bool:
+        """Whether an event of this session has to wait behind others, or for the receiver."""
+
+    def has_room(self, size: int) -> bool:
+        """Whether an event of so many bytes would be kept."""
+
+    async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
+        """Keep an event; give its id once that is durable. Raises `NotKeptError`. Nothing is lost by a cancellation."""
+
+    def attempted(self, receiver: str, attempt: Attempt) -> None:
+        """A direct attempt was answered, or failed: what the circuit is to know."""

@@ -13,6 +13,7 @@ from typing import Protocol
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.damage import Damage
+from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 __all__ = ["Backend", "Reattached", "Store", "StoreOptions"]
 
@@ -31,7 +32,16 @@ class Store(Protocol):
         again in the background: the proxy has to forward whatever the store does.
         """
 
-    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+    spool: SpoolReader | None
+    """Where entries of the spool are read; None where this store keeps none."""
+
+    async def save(
+        self,
+        records: Sequence[Record],
+        forgotten: Sequence[str],
+        changes: Sequence[Change],
+        spooled: Sequence[SpoolOp] = (),
+    ) -> None:
         """Write, and return once it is durable. Concurrent callers share one commit.
 
         Calls apply in their order; within one call, a session both forgotten and in `records` is kept. A call with

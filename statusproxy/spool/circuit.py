@@ -1,0 +1,76 @@
+"""Whether a receiver is tried at all: a circuit for each, so that entries burn no attempts on one that is away.
+
+| is | a failure | an answer |
+| --- | --- | --- |
+| closed | opens it | stays closed |
+| open, nothing tried | | (an earlier attempt's) closes it |
+| probing | open again, the next probe later | closes it |
+
+A failure is that the receiver was not reached or did not answer, or the third 502, 503 or 504 in a row that answers
+events of different queues: one session's trouble is not the receiver's. Pure: time is an argument.
+"""
+
+from typing import Final, NamedTuple
+
+from statusproxy.proxy.ports import Attempt
+
+__all__ = ["CLOSED", "PROBES", "Circuit", "begun", "tried"]
+
+#: Seconds between the probes of an open circuit; the last repeats. A receiver that is back must not wait for long.
+PROBES: Final = (1.0, 5.0, 30.0)
+
+#: Different queues whose events were refused in a row when the receiver itself counts as away.
+_REFUSED_QUEUES: Final = 3
+
+_AWAY: Final = frozenset({502, 503, 504})
+
+
+class Circuit(NamedTuple):
+    """What is known of a receiver."""
+
+    opened_at: float | None = None
+    """Since when it is away, epoch seconds; None while the circuit is closed."""
+    probe_at: float = 0.0
+    """When it may be tried again."""
+    probes: int = 0
+    """How many probes failed."""
+    probing: bool = False
+    """Whether one is under way."""
+    refused: frozenset[str] = frozenset()
+    """The queues whose events were refused since the last other answer."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything may be sent."""
+        return self.opened_at is None
+
+    def lets(self, now: float) -> bool:
+        """Whether an event may be sent now. On an open circuit it is the probe, and `begun` is to be called."""
+        return self.opened_at is None or (not self.probing and now >= self.probe_at)
+
+
+CLOSED: Final = Circuit()
+
+
+def begun(circuit: Circuit) -> Circuit:
+    """An attempt begins."""
+    return circuit if circuit.closed else circuit._replace(probing=True)
+
+
+def tried(circuit: Circuit, attempt: Attempt, queue: str, now: float) -> Circuit:
+    """An attempt for an event of this queue has ended."""
+    if attempt.reason == "queued":
+        return circuit
+    refused = circuit.refused
+    if attempt.status is not None:
+        if attempt.status not in _AWAY:
+            return CLOSED
+        refused |= {queue}
+        if circuit.closed and len(refused) < _REFUSED_QUEUES:
+            return circuit._replace(refused=refused)
+    if circuit.opened_at is None:
+        return Circuit(now, now + PROBES[0], 0, refused=refused)
+    if not circuit.probing:
+        return circuit  # an attempt that began before the circuit opened
+    probes = circuit.probes + 1
+    return Circuit(circuit.opened_at, now + PROBES[min(probes, len(PROBES) - 1)], probes, refused=refused)

@@ -1,0 +1,199 @@
+"""Which entry may go now: the entries' index, in order for each queue. Pure: time is an argument.
+
+A lane is one queue of one receiver. Its waiting entries go one after the other, the oldest first; of different lanes
+many go side by side. `unknown` and `dead` entries are in no lane, so that they hold nothing up. An entry that was
+delivered stays in its lane until `remove`, that is until its removal is durable.
+"""
+
+import heapq
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from statusproxy.store.spooled import Entry, State
+
+__all__ = ["Lane", "Order", "Totals", "lane_of"]
+
+_TOO_MANY: Final = 429
+
+
+class Lane(NamedTuple):
+    """One queue of one receiver."""
+
+    receiver: str
+    queue: str
+
+
+class Totals(NamedTuple):
+    """What all entries come to."""
+
+    entries: int
+    size: int
+    """Bytes."""
+    waiting: int
+    unknown: int
+    dead: int
+
+
+def lane_of(entry: Entry) -> Lane:
+    """The lane in which an entry waits, if it does."""
+    return Lane(entry.receiver, entry.queue)
+
+
+class Order:
+    """The entries by id, by lane and by age."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._lanes: dict[Lane, list[str]] = {}  # ids of waiting entries, the oldest first
+        self._waiting: Counter[str] = Counter()  # waiting entries by receiver
+        self._under_way: set[Lane] = set()
+        self._due: dict[str, list[tuple[float, str]]] = {}  # by receiver: a heap of lanes' first entries, some outdated
+        self._ages: list[tuple[float, str]] = []  # a heap of all entries by arrival, some outdated
+        self._size = 0
+        self._counts = dict.fromkeys(State, 0)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All entries, in the order of their ids."""
+        return iter([self._entries[id_] for id_ in sorted(self._entries)])
+
+    def get(self, id_: str) -> Entry | None:
+        """The entry of this id."""
+        return self._entries.get(id_)
+
+    @property
+    def totals(self) -> Totals:
+        """Counts and bytes of all entries."""
+        counts = self._counts
+        return Totals(len(self._entries), self._size, counts[State.WAITING], counts[State.UNKNOWN], counts[State.DEAD])
+
+    def has_waiting(self, receiver: str) -> bool:
+        """Whether anything for this receiver waits or is under way."""
+        return self._waiting[receiver] > 0
+
+    @property
+    def receivers(self) -> list[str]:
+        """The receivers for which anything waits or is under way."""
+        return [receiver for receiver, count in self._waiting.items() if count]
+
+    def waits(self, lane: Lane) -> bool:
+        """Whether anything of this lane waits or is under way."""
+        return lane in self._lanes
+
+    # Changes
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry, or replace the one of the same id."""
+        self.remove(entry.id)
+        self._entries[entry.id] = entry
+        self._size += entry.size
+        self._counts[entry.state] += 1
+        heapq.heappush(self._ages, (entry.received_at, entry.id))
+        if entry.state is not State.WAITING:
+            return
+        lane = lane_of(entry)
+        insort(self._lanes.setdefault(lane, []), entry.id)
+        self._waiting[lane.receiver] += 1
+        self._plan(lane)
+
+    def remove(self, id_: str) -> Entry | None:
+        """Take an entry out; None where there is none."""
+        entry = self._entries.pop(id_, None)
+        if entry is None:
+            return None
+        self._size -= entry.size
+        self._counts[entry.state] -= 1
+        if entry.state is State.WAITING:
+            lane = lane_of(entry)
+            ids = self._lanes[lane]
+            ids.remove(id_)
+            self._waiting[lane.receiver] -= 1
+            if ids:
+                self._plan(lane)
+            else:
+                del self._lanes[lane]
+        return entry
+
+    # Who may go
+
+    def take(self, receiver: str, now: float) -> Entry | None:
+        """The entry due longest, of a lane with nothing under way; from then on that lane has."""
+        due = self._first_due(receiver)
+        if due is None or due > now:
+            return None
+        return self._begin(heapq.heappop(self._due[receiver])[1])
+
+    def take_oldest(self, receiver: str) -> Entry | None:
+        """The same, whether it is due or not: the entry that came first. Looks at each lane: for a rare probe."""
+        firsts = (
+            ids[0] for lane, ids in self._lanes.items() if lane.receiver == receiver and lane not in self._under_way
+        )
+        oldest = min(firsts, default=None)
+        return None if oldest is None else self._begin(oldest)
+
+    def hasten(self, receiver: str, now: float) -> None:
+        """The receiver is back: the first entry of each of its lanes is due now, unless it asked for a pause (429)."""
+        for lane, ids in self._lanes.items():
+            if lane.receiver != receiver:
+                continue
+            first = self._entries[ids[0]]
+            if first.next_at > now and first.status != _TOO_MANY:
+                self._entries[first.id] = msgspec.structs.replace(first, next_at=now)
+                self._plan(lane)
+
+    def put_back(self, lane: Lane) -> None:
+        """The entry of this lane that was under way is no more: the lane's first may go when it is due."""
+        self._under_way.discard(lane)
+        if lane in self._lanes:
+            self._plan(lane)
+
+    def next_due(self, receiver: str) -> float | None:
+        """When the next entry for this receiver is due; None where none waits that is not under way."""
+        return self._first_due(receiver)
+
+    # Age
+
+    def oldest(self) -> Entry | None:
+        """The entry that came first."""
+        while self._ages:
+            received_at, id_ = self._ages[0]
+            entry = self._entries.get(id_)
+            if entry is not None and entry.received_at == received_at:
+                return entry
+            heapq.heappop(self._ages)
+        return None
+
+    # Inside
+
+    def _plan(self, lane: Lane) -> None:
+        """The lane's first entry is to be found by its time."""
+        if lane not in self._under_way:
+            first = self._entries[self._lanes[lane][0]]
+            heapq.heappush(self._due.setdefault(lane.receiver, []), (first.next_at, first.id))
+
+    def _first_due(self, receiver: str) -> float | None:
+        heap = self._due.get(receiver, [])
+        while heap:
+            next_at, id_ = heap[0]
+            if self._is_current(next_at, id_):
+                return next_at
+            heapq.heappop(heap)
+        return None
+
+    def _is_current(self, next_at: float, id_: str) -> bool:
+        entry = self._entries.get(id_)
+        if entry is None or entry.state is not State.WAITING or entry.next_at != next_at:
+            return False
+        lane = lane_of(entry)
+        return lane not in self._under_way and self._lanes[lane][0] == id_
+
+    def _begin(self, id_: str) -> Entry:
+        entry = self._entries[id_]
+        self._under_way.add(lane_of(entry))
+        return entry

@@ -1,0 +1,120 @@
+"""The spool's rows: an event that its receiver did not take, and what is written about it.
+
+Values only. `spool/` decides what they become; a backend writes them (`spool_table.py`).
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+__all__ = ["Body", "Content", "Entry", "Kept", "Moved", "Reason", "Removed", "SpoolOp", "SpoolReader", "State"]
+
+
+class State(StrEnum):
+    """What is to become of an entry."""
+
+    WAITING = "waiting"
+    """It is delivered, in its order."""
+    UNKNOWN = "unknown"
+    """It was sent and not answered: never sent again by itself, and it holds nothing else up."""
+    DEAD = "dead"
+    """Its receiver refuses it for good. It holds nothing else up."""
+
+
+class Reason(StrEnum):
+    """Why an entry is not delivered yet: what became of its last attempt."""
+
+    QUEUED = "queued"
+    """Never sent: earlier events of its session wait, or the receiver was known to be away."""
+    NOT_SENT = "not-sent"
+    """No byte reached the receiver."""
+    REFUSED = "refused"
+    """The receiver answered that it does not take it; `Entry.status` says with what."""
+    NO_ANSWER = "no-answer"
+    """It was sent, and no answer came."""
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of an entry without its content. Times are epoch seconds of the system's clock."""
+
+    id: str
+    """Sorts by the time of arrival."""
+    path: str
+    """The watched path as configured."""
+    receiver: str
+    """Who is to get it: `gateway`, or the name of the pool of another receiver."""
+    queue: str
+    """In whose order it is delivered: the session as the map folds it, "" where the event names none or several."""
+    session: str | None
+    """The session as the event names it."""
+    state: State
+    reason: Reason
+    size: int
+    """Bytes of head and body as they came."""
+    received_at: float
+    next_at: float
+    """When it may be sent again; of `waiting` entries only."""
+    attempts: int = 0
+    """How often it was sent, the first direct time included."""
+    rejected: int = 0
+    """How often in a row its receiver answered with a status by which it will not take it."""
+    status: int | None = None
+    """The receiver's last answer."""
+    event: str | None = None
+    """The event's name, for lists."""
+    framed: bool = False
+    """The body came in chunks, and the head says so."""
+    filed: bool = False
+    """The body is in a file of its own."""
+
+
+Body = bytes | Path
+"""A body as it came, without its framing: in memory, or in a file."""
+
+
+class Content(NamedTuple):
+    """What an entry is sent with."""
+
+    head: bytes
+    """The request's head for its receiver, from the request line to the last field, each line with its CRLF, without
+    the empty line at the end."""
+    body: Body
+
+
+class Kept(NamedTuple):
+    """A new entry. A body that is a file is moved to its place by the backend: it must lie in `SpoolReader.folder`."""
+
+    entry: Entry
+    content: Content
+
+
+class Moved(NamedTuple):
+    """What is known of an entry changed."""
+
+    entry: Entry
+
+
+class Removed(NamedTuple):
+    """An entry was delivered, dropped or became too old."""
+
+    id: str
+
+
+SpoolOp = Kept | Moved | Removed
+"""Written by `Store.save`; writing one again is the same as writing it once."""
+
+
+class SpoolReader(Protocol):
+    """The spool's side of a store. All may raise `StoreError`."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of large bodies are made, on the file system on which they stay. It exists once opened."""
+
+    async def entries(self) -> list[Entry]:
+        """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first."""
+
+    async def content(self, id_: str) -> Content | None:
+        """An entry's content; None where there is no such entry. A body in a file is given as its path."""

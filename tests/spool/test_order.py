@@ -1,0 +1,203 @@
+"""Which entry may go now."""
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from statusproxy.spool.order import Lane, Order, Totals, lane_of
+from statusproxy.store.spooled import Entry, State
+from tests.spool.entries import entry
+
+SALES = Lane("gateway", "sales")
+
+
+def order(*entries: Entry) -> Order:
+    made = Order()
+    for each in entries:
+        made.put(each)
+    return made
+
+
+def taken(index: Order, now: float, receiver: str = "gateway") -> str | None:
+    found = index.take(receiver, now)
+    return None if found is None else found.id
+
+
+def test_the_entries_of_one_lane_go_one_after_the_other() -> None:
+    index = order(entry(2), entry(1))
+    assert taken(index, 10.0) == "000001"
+    assert taken(index, 10.0) is None
+    assert index.remove("000001") == entry(1)
+    index.put_back(SALES)
+    assert taken(index, 10.0) == "000002"
+
+
+def test_what_was_delivered_holds_its_lane_until_its_removal() -> None:
+    index = order(entry(1))
+    index.take("gateway", 1.0)
+    assert (index.waits(SALES), index.has_waiting("gateway")) == (True, True)
+    index.remove("000001")
+    index.put_back(SALES)
+    assert (index.waits(SALES), index.has_waiting("gateway"), index.receivers) == (False, False, [])
+
+
+def test_lanes_go_side_by_side_the_one_due_longest_first() -> None:
+    index = order(entry(3, queue="c"), entry(1, queue="a"), entry(2, queue="b"))
+    assert [taken(index, 10.0), taken(index, 10.0), taken(index, 10.0), taken(index, 10.0)] == [
+        "000001", "000002", "000003", None,
+    ]  # fmt: skip
+
+
+def test_a_first_entry_that_is_not_due_holds_those_behind_it() -> None:
+    index = order(entry(1, next_at=50.0), entry(2))
+    assert (taken(index, 49.9), index.next_due("gateway")) == (None, 50.0)
+    assert taken(index, 50.0) == "000001"
+    assert index.next_due("gateway") is None
+
+
+def test_unknown_and_dead_entries_hold_nothing_up_and_never_go() -> None:
+    index = order(entry(1, state=State.UNKNOWN), entry(2, state=State.DEAD), entry(3))
+    assert taken(index, 10.0) == "000003"
+    index.remove("000003")
+    index.put_back(SALES)
+    assert (taken(index, 10.0), index.waits(SALES)) == (None, False)
+    assert index.totals == Totals(2, 200, 0, 1, 1)
+
+
+def test_an_entry_that_an_operator_has_delivered_again_goes_before_later_ones() -> None:
+    index = order(entry(1, state=State.DEAD), entry(2), entry(3))
+    index.put(entry(1, next_at=9.0))
+    assert (taken(index, 8.0), taken(index, 9.0)) == (None, "000001")
+
+
+def test_receivers_have_lanes_of_their_own() -> None:
+    index = order(entry(1, receiver="hub"), entry(2))
+    assert (taken(index, 5.0), taken(index, 5.0, "hub"), index.next_due("else")) == ("000002", "000001", None)
+    assert sorted(index.receivers) == ["gateway", "hub"]
+
+
+def test_a_probe_is_the_entry_that_came_first_due_or_not() -> None:
+    index = order(entry(1, queue="a", next_at=90.0), entry(2, queue="b"), entry(0, receiver="hub"))
+    found = [index.take_oldest("gateway") for _ in range(3)]
+    assert [each and each.id for each in found] == ["000001", "000002", None]
+
+
+def test_when_the_receiver_is_back_all_but_those_with_a_pause_are_due() -> None:
+    index = order(
+        entry(1, queue="a", next_at=90.0, status=503),
+        entry(2, queue="b", next_at=80.0, status=429),
+        entry(3, queue="c", next_at=1.0),
+        entry(4, queue="d", receiver="hub", next_at=70.0),
+    )
+    index.hasten("gateway", 5.0)
+    assert [taken(index, 5.0), taken(index, 5.0), taken(index, 5.0)] == ["000003", "000001", None]
+    assert (index.next_due("gateway"), index.next_due("hub")) == (80.0, 70.0)
+
+
+def test_the_oldest_is_the_one_that_came_first_whatever_its_state() -> None:
+    index = order(entry(5), entry(4, state=State.DEAD), entry(6))
+    assert index.oldest() == entry(4, state=State.DEAD)
+    index.remove("000004")
+    assert index.oldest() == entry(5)
+    index.remove("000005")
+    index.remove("000006")
+    assert index.oldest() is None
+    assert index.remove("000006") is None
+
+
+def test_entries_are_listed_in_the_order_of_their_arrival() -> None:
+    index = order(entry(3), entry(1), entry(2, state=State.DEAD))
+    assert [each.id for each in index] == ["000001", "000002", "000003"]
+    assert (len(index), index.get("000003"), index.get("x")) == (3, entry(3), None)
+
+
+class Model(RuleBasedStateMachine):
+    """The index beside a list that is looked through anew each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = Order()
+        self.entries: dict[str, Entry] = {}
+        self.under_way: dict[Lane, str] = {}
+        self.now = 0.0
+
+    def firsts(self) -> list[Entry]:
+        lanes: dict[Lane, Entry] = {}
+        for id_ in sorted(self.entries):
+            each = self.entries[id_]
+            if each.state is State.WAITING:
+                lanes.setdefault(lane_of(each), each)
+        return [each for lane, each in lanes.items() if lane not in self.under_way]
+
+    @rule(
+        number=st.integers(0, 12),
+        queue=st.sampled_from("ab"),
+        receiver=st.sampled_from(["gateway", "hub"]),
+        state=st.sampled_from([State.WAITING, State.WAITING, State.UNKNOWN, State.DEAD]),
+        wait=st.integers(0, 3),
+    )
+    def put(self, number: int, queue: str, receiver: str, state: State, wait: int) -> None:
+        new = entry(number, queue=queue, receiver=receiver, state=state, next_at=self.now + wait)
+        old = self.entries.get(new.id)
+        if old is not None:
+            if self.under_way.get(lane_of(old)) == old.id:
+                return
+            new = entry(number, queue=old.queue, receiver=old.receiver, state=state, next_at=self.now + wait)
+        self.entries[new.id] = new
+        self.index.put(new)
+
+    @rule(number=st.integers(0, 12))
+    def remove(self, number: int) -> None:
+        id_ = entry(number).id
+        old = self.entries.get(id_)
+        if old is not None and self.under_way.get(lane_of(old)) == id_:
+            return
+        assert self.index.remove(id_) == self.entries.pop(id_, None)
+
+    @rule(receiver=st.sampled_from(["gateway", "hub"]), oldest=st.booleans())
+    def take(self, receiver: str, oldest: bool) -> None:
+        mine = [each for each in self.firsts() if each.receiver == receiver]
+        if oldest:
+            expected = min(mine, key=lambda each: each.id, default=None)
+            found = self.index.take_oldest(receiver)
+        else:
+            due = [each for each in mine if each.next_at <= self.now]
+            expected = min(due, key=lambda each: (each.next_at, each.id), default=None)
+            found = self.index.take(receiver, self.now)
+        assert found == expected
+        if found is not None:
+            self.under_way[lane_of(found)] = found.id
+
+    @rule(delivered=st.booleans(), first=st.booleans())
+    def end(self, delivered: bool, first: bool) -> None:
+        if not self.under_way:
+            return
+        lane = sorted(self.under_way)[0 if first else -1]
+        id_ = self.under_way.pop(lane)
+        if delivered:
+            del self.entries[id_]
+            self.index.remove(id_)
+        self.index.put_back(lane)
+
+    @rule(seconds=st.integers(0, 3))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @invariant()
+    def counts_agree(self) -> None:
+        all_ = list(self.entries.values())
+        counts = [sum(each.state is state for each in all_) for state in (State.WAITING, State.UNKNOWN, State.DEAD)]
+        assert self.index.totals == Totals(len(all_), 100 * len(all_), *counts)
+        assert self.index.oldest() == min(all_, key=lambda each: (each.received_at, each.id), default=None)
+        for receiver in ("gateway", "hub"):
+            mine = [each.next_at for each in self.firsts() if each.receiver == receiver]
+            assert self.index.next_due(receiver) == min(mine, default=None)
+            assert self.index.has_waiting(receiver) == any(
+                each.state is State.WAITING and each.receiver == receiver for each in all_
+            )
+
+
+class TestModel(Model.TestCase):  # type: ignore[misc,name-defined]
+    """Whatever is done to it, the index is as the list."""
+
+    settings = settings(max_examples=40, stateful_step_count=20)
