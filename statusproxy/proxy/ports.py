@@ -104,8 +104,8 @@ class Parcel(NamedTuple):
 class Attempt(NamedTuple):
     """What became of sending an event to its receiver."""
 
-    reason: Literal["delivered", "not-sent", "refused", "no-answer", "queued"]
-    """`refused` is every answer that is not 2xx; `queued` that nothing was tried."""
+    reason: Literal["delivered", "not-sent", "refused", "no-answer", "queued", "failed"]
+    """`refused` is every answer that is not 2xx; `queued` that nothing was tried; `failed` that the proxy itself did."""
     status: int | None = None
     retry_after: float | None = None
     """Seconds for which the receiver asked."""
@@ -127,14 +127,17 @@ class SpoolPort(Protocol):
     def quiet(self, receiver: str) -> bool:
         """Whether nothing for this receiver waits and it is not known to be away: an event may be streamed to it."""
 
-    def must_wait(self, receiver: str, session: str | None) -> bool:
-        """Whether an event of this session has to wait behind others, or for the receiver."""
+    def admit(self, receiver: str, session: str | None) -> bool:
+        """Whether an event of this session may be sent now; else it is to be kept behind others, or for the receiver.
+
+        True may make it the probe of a receiver that is away: `attempted` must follow, or `keep`.
+        """
 
     def has_room(self, size: int) -> bool:
-        """Whether an event of so many bytes would be kept."""
+        """Whether an event of so many bytes would be kept now."""
 
     async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
         """Keep an event; give its id once that is durable. Raises `NotKeptError`. Nothing is lost by a cancellation."""
 
-    def attempted(self, receiver: str, attempt: Attempt) -> None:
-        """A direct attempt was answered, or failed: what the circuit is to know."""
+    def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
+        """What became of a direct attempt that is not kept: it was answered, or given up (`queued`)."""

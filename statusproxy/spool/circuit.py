@@ -59,8 +59,8 @@ def begun(circuit: Circuit) -> Circuit:
 
 def tried(circuit: Circuit, attempt: Attempt, queue: str, now: float) -> Circuit:
     """An attempt for an event of this queue has ended."""
-    if attempt.reason == "queued":
-        return circuit
+    if attempt.reason in ("queued", "failed"):  # given up before anything was learned
+        return circuit._replace(probing=False)
     refused = circuit.refused
     if attempt.status is not None:
         if attempt.status not in _AWAY:

@@ -7,6 +7,7 @@
 | answered anything else | is tried again by the schedule, once through; then it is dead |
 | got it and did not answer | when this was the first, direct attempt: is unknown; else as after a 5xx |
 | was not reached | is as it was; the circuit (`circuit`) decides when the receiver is tried again |
+| was not tried, since the proxy itself failed | is tried again by the schedule |
 """
 
 from collections.abc import Sequence
@@ -81,6 +82,9 @@ def after(entry: Entry, attempt: Attempt, rules: SpoolRules, now: float, chance:
     if attempt.reason in ("not-sent", "queued"):
         return entry
     attempts = entry.attempts + 1
+    if attempt.reason == "failed":
+        wait = delay(attempts, rules.schedule, chance)
+        return msgspec.structs.replace(entry, attempts=attempts, next_at=now + wait)
     status = attempt.status
     rejected = entry.rejected + 1 if status is not None and is_over(status) else 0
     dead = rejected > len(rules.schedule)

@@ -1,0 +1,99 @@
+"""Delivers the spool's entries: one task that begins what may go, and waits for what comes next."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from statusproxy.clock import OwnClock
+from statusproxy.proxy.ports import Attempt
+from statusproxy.spool.spool import Spool
+from statusproxy.store.spooled import Content, Entry
+
+__all__ = ["PARALLEL", "Delivery", "Send"]
+
+log = logging.getLogger("statusproxy.spool")
+
+#: Entries under way to one receiver at a time, each of another session.
+PARALLEL: Final = 8
+
+#: Seconds after which the task looks again in any case: for entries that are too old.
+_LOOK: Final = 60.0
+
+Send = Callable[[Entry, Content, int], Awaitable[Attempt]]
+"""Sends an entry to its receiver, with its age in seconds. Raises nothing but `CancelledError`."""
+
+
+class Delivery:
+    """The task, and the attempts that are under way."""
+
+    def __init__(self, spool: Spool, clock: OwnClock, send: Send) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._send = send
+        self._under_way: dict[str, set[asyncio.Task[None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Deliver from now on, until `close`."""
+        self._task = asyncio.create_task(self._work(), name="statusproxy-spool")
+
+    async def close(self) -> None:
+        """Begin nothing more and give up what is under way: it is delivered after the next start."""
+        tasks = [task for under_way in self._under_way.values() for task in under_way]
+        if self._task is not None:
+            tasks.append(self._task)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _work(self) -> None:
+        while True:
+            self._spool.changed.clear()
+            try:
+                await self._spool.drop_old()
+                self._begin()
+                wait = self._until_next()
+            except Exception:
+                log.exception("spool: the delivery failed inside the proxy")
+                wait = _LOOK
+            try:
+                async with asyncio.timeout(wait):
+                    await self._spool.changed.wait()
+            except TimeoutError:
+                pass
+
+    def _begin(self) -> None:
+        """Begin all that may go now."""
+        for receiver in self._spool.receivers:
+            under_way = self._under_way.setdefault(receiver, set())
+            while len(under_way) < PARALLEL and (entry := self._spool.take(receiver)) is not None:
+                task = asyncio.create_task(self._deliver(entry), name=f"statusproxy-spool-{entry.id}")
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+
+    def _until_next(self) -> float:
+        """Seconds until something may be due."""
+        now = self._clock.now()
+        times = [
+            at for receiver in self._spool.receivers
+            if len(self._under_way.get(receiver, ())) < PARALLEL and (at := self._spool.next_at(receiver)) is not None
+        ]  # fmt: skip
+        return max(0.0, min(_LOOK, min(times, default=now + _LOOK) - now))
+
+    async def _deliver(self, entry: Entry) -> None:
+        attempt = Attempt("queued")
+        try:
+            content = await self._spool.content(entry)
+            if content is None:
+                await self._spool.lost(entry)
+            else:
+                attempt = await self._send(entry, content, max(0, int(self._clock.now() - entry.received_at)))
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("spool: event %s could not be sent", entry.id, extra={"id": entry.id})
+            attempt = Attempt("failed")
+        finally:
+            await self._spool.tried(entry, attempt)
