@@ -105,7 +105,7 @@ class Attempt(NamedTuple):
     """What became of sending an event to its receiver."""
 
     reason: Literal["delivered", "not-sent", "refused", "no-answer", "queued", "failed"]
-    """`refused` is every answer that is not 2xx; `queued` that nothing was tried; `failed` that the proxy itself did."""
+    """`refused`: an answer that is not 2xx; `queued`: nothing was tried; `failed`: the proxy itself could not try."""
     status: int | None = None
     retry_after: float | None = None
     """Seconds for which the receiver asked."""
