@@ -8,6 +8,7 @@ from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import loads
 from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Channels, Settings
+from statusproxy.config.state_url import SqliteFile, parse_state_url
 from statusproxy.config.templates import SESSION, source_of
 
 __all__ = ["warnings"]
@@ -18,7 +19,17 @@ _JWT_SECRET: Final = 32
 
 def warnings(settings: Settings) -> list[str]:
     """One sentence or two for each."""
-    return [*_sources(settings), *_short_secrets(settings)]
+    return [*_sources(settings), *_short_secrets(settings), *_idle_spools(settings)]
+
+
+def _idle_spools(settings: Settings) -> Iterator[str]:
+    """A spool without a place on disk: nothing is kept."""
+    paths = [webhook.path for webhook in settings.webhooks if webhook.spool]
+    if paths and not isinstance(parse_state_url(settings.state.url), SqliteFile):
+        yield (
+            f"webhooks: spool: true on {', '.join(paths)} has no effect: events are kept beside the state, and this "
+            "state.url keeps none; with sqlite:///state.db they are"
+        )
 
 
 def _short_secrets(settings: Settings) -> Iterator[str]:

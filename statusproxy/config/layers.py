@@ -43,7 +43,7 @@ _BLOCKS: Final = (
 _OF_A_SITE: Final = frozenset(
     {
         "listen", "listen_mode", "gateway", "preset", "host", "trusted_proxies", "underscores_in_headers", "state",
-        "admin", "timeouts", "limits", "tls", "gateway_tls", "log",
+        "spool", "admin", "timeouts", "limits", "tls", "gateway_tls", "log",
     }
 )  # fmt: skip
 

@@ -64,6 +64,7 @@ from statusproxy.config.schema import (
     url,
 )
 from statusproxy.config.templates import source_of
+from statusproxy.config.units import DURATION_ALLOWED
 from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import fold_word, parse_path
@@ -133,6 +134,7 @@ class Webhook(Section, frozen=True, kw_only=True):
     hmac: Hmac | None = None
     jwt: Jwt | None = None
     token: Token | None = None
+    spool: bool = False  # keep what the receiver does not take, and deliver it later
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -296,6 +298,19 @@ class State(Section, frozen=True, kw_only=True):
     journal: FilePath | None = "."  # a directory, for what a server's store does not take
 
 
+class Spool(Section, frozen=True, kw_only=True):
+    """How much is kept of the events that a receiver did not take, for how long, and when they are tried again."""
+
+    max_bytes: Annotated[int, size(1024)] = 256 * 1024**2
+    max_entries: Annotated[int, count()] = 100_000
+    max_age: Time = 86_400.0
+    unknown: Literal["hold", "resend"] = "hold"  # what was sent and not answered: may have arrived
+    schedule: Annotated[
+        tuple[float, ...],
+        texts(duration(), allowed=f"a list of pauses, such as [1s, 5s, 30s]; each is {DURATION_ALLOWED}", at_least=1),
+    ] = (1.0, 5.0, 30.0, 120.0, 600.0)  # the last repeats
+
+
 class Admin(Section, frozen=True, kw_only=True):
     """The second, private listener; `listen: null` turns it off, and `admin: null` does."""
 
@@ -411,6 +426,7 @@ class Settings(Section, frozen=True, kw_only=True):
     trusted_proxies: Networks = PRIVATE_NETWORKS
     underscores_in_headers: Literal["pass", "drop"] = "pass"
     state: State = State()
+    spool: Spool = Spool()
     admin: Admin = Admin()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

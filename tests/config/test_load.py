@@ -29,7 +29,7 @@ MISTAKES = [
         "webhooks:\n  - path: /a\n    forwad_to: http://h.example/",
         (
             '4: webhooks[0].forwad_to: unknown key; did you mean "forward_to"? '
-            "(known: path, forward_to, forward, except, from, secret, hmac, jwt, token)"
+            "(known: path, forward_to, forward, except, from, secret, hmac, jwt, token, spool)"
         ),
     ),
     ("timeouts:\n  connect: soon", f'3: timeouts.connect: found "soon"; allowed: {DURATION_ALLOWED}'),

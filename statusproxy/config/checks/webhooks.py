@@ -50,6 +50,11 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         raise block.at("forward").error(
             "found false beside forward_to; allowed: forward_to (events go there) or forward: false (a tap)"
         )
+    if webhook.spool and not webhook.forward:
+        raise block.at("spool").error(
+            "found true beside forward: false, where nothing is delivered that could be kept; allowed: forward_to with "
+            "the address that the events go on to, or no spool"
+        )
     names = [step for step in parse_template(webhook.path).steps if isinstance(step, str)]
     if not webhook.forward and not set(names) - {SESSION, SECRET} and webhook.path != "/":
         raise block.at("path").found(

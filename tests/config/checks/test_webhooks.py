@@ -127,6 +127,10 @@ from tests.config.refusals import GATEWAY, refused
             '2: webhooks[0].path: found "/{session}/"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{session}/',
         ),
         (
+            "webhooks: [{path: /a, forward: false, spool: true}]",
+            "2: webhooks[0].spool: found true beside forward: false, where nothing is delivered that could be kept; allowed: forward_to with the address that the events go on to, or no spool",
+        ),
+        (
             "webhooks: [{path: /a, secret: {header: X-S, value: ' x'}}]",
             "2: webhooks[0].secret.value: found a space at the beginning or the end, which no header carries, so that no event is ever trusted; allowed: a secret without it",
         ),
