@@ -106,6 +106,11 @@ class Spool:
         """As `SpoolPort.folder`."""
         return self._reader.folder
 
+    @property
+    def resends(self) -> bool:
+        """As `SpoolPort.resends`."""
+        return self.rules.resend
+
     def quiet(self, receiver: str) -> bool:
         """As `SpoolPort.quiet`."""
         circuits = self._circuits
