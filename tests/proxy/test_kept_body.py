@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-from statusproxy.proxy import kept_body
 from statusproxy.proxy.http1.framing import chunk
 from statusproxy.proxy.kept_body import PIECE, KeptBody
 from statusproxy.proxy.upstream.connection import UpstreamConnection
@@ -93,7 +92,7 @@ async def test_a_file_goes_in_pieces(threads: ThreadPoolExecutor, tmp_path: Path
 
 async def test_the_file_is_closed(threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[int] = []
-    monkeypatch.setattr(kept_body.os, "close", closed.append)
+    monkeypatch.setattr(os, "close", closed.append)
     (tmp_path / "body").write_bytes(b"abc")
     sent = kept(tmp_path / "body", threads)
     await sent.begin()
@@ -184,7 +183,7 @@ async def test_a_file_is_closed_only_when_its_thread_is_done_with_it(
 ) -> None:
     (tmp_path / "body").write_bytes(bytes(3 * PIECE))
     begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
-    real, close = getattr(kept_body.os, call), os.close
+    real, close = getattr(os, call), os.close
 
     def slow(*arguments: Any) -> object:
         begun.set()
@@ -196,11 +195,11 @@ async def test_a_file_is_closed_only_when_its_thread_is_done_with_it(
         assert go_on.is_set()
         closed.set()
 
-    monkeypatch.setattr(kept_body.os, call, slow)
+    monkeypatch.setattr(os, call, slow)
     sent = kept(tmp_path / "body", threads)
     beginning = asyncio.ensure_future(sent.begin())
     await until(begun.is_set)
-    monkeypatch.setattr(kept_body.os, "close", closing)
+    monkeypatch.setattr(os, "close", closing)
     beginning.cancel()
     await asyncio.wait([beginning])
     await sent.stop()

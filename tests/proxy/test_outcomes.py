@@ -43,7 +43,7 @@ def test_an_answer_says_whether_the_event_was_taken() -> None:
     assert of_answer(ResponseHead(304, b""), NOW) == Attempt("refused", 304, None, "status 304")
     answer = ResponseHead(429, b"", headers=[(b"retry-after", b"7")])
     assert of_answer(answer, NOW) == Attempt("refused", 429, 7.0, "status 429")
-    assert NOT_TAKEN == {429, 502, 503, 504}
+    assert {429, 502, 503, 504} == NOT_TAKEN
 
 
 @pytest.mark.parametrize(

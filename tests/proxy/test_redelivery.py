@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy import kept_body, redelivery
+from statusproxy.proxy import redelivery
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.kept_body import PIECE
 from statusproxy.proxy.ports import Attempt
@@ -195,7 +195,7 @@ async def test_a_body_that_breaks_off_is_the_proxys_own_failure(
             return piece
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(kept_body.os, "read", read)
+    monkeypatch.setattr(os, "read", read)
     attempt = await site.send(EVENT, content(body=tmp_path / "body", length=2 * PIECE), 0)
     assert attempt == Attempt("failed", detail="internal: the body could not be read")
 

@@ -197,7 +197,7 @@ async def test_a_full_disk_costs_the_copy_only(
     def full(_file: int, _data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spool_copy.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     await feed(copy, bytes(IN_MEMORY + 1), b"more")
     assert (copy.failure, await copy.content()) == ("disk", None)
     await until(lambda: not spool.files)
