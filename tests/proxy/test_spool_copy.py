@@ -221,7 +221,7 @@ async def test_a_file_that_cannot_be_removed_costs_nothing(
     await feed(copy, bytes(IN_MEMORY + 1))
     tried = threading.Event()
 
-    def refuse(_path: Path, missing_ok: bool = False) -> None:
+    def refuse(_path: Path, **_: bool) -> None:
         tried.set()
         raise PermissionError
 
