@@ -764,7 +764,12 @@ def test_events_must_be_chosen_in_one_way(arguments: list[str], says: str) -> No
 def test_on_a_terminal_dropping_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _: True)
     asked: list[str] = []
-    monkeypatch.setattr(admin_client, "ask", lambda *said: asked.append(said[2]) or {"changed": 2})
+
+    def ask(*said: str) -> dict[str, int]:
+        asked.append(said[2])
+        return {"changed": 2}
+
+    monkeypatch.setattr(admin_client, "ask", ask)
     arguments = ["spool", "drop", "--state", "dead", "--session", "sales", "--admin", "127.0.0.1:1"]
     refused = CliRunner().invoke(main, arguments, input="n\n")
     assert (refused.exit_code, asked) == (1, [])

@@ -157,8 +157,6 @@ class SpoolTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Those that their receiver refuses for good."""
     waiting_since: Moment = None
     """When the oldest of those that wait came."""
-    oldest_at: Moment = None
-    """When the oldest of all came."""
     away: list[AwayReceiver] = []
     max_entries: int
     max_bytes: int

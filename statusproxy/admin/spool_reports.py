@@ -14,7 +14,7 @@ SHOWN: Final = frozenset({"content-type", "content-length", "user-agent", "x-req
 def totals_report(spool: Spool) -> SpoolTotals:
     """What all entries come to."""
     totals, rules = spool.totals, spool.rules
-    waiting, oldest = spool.oldest_waiting, spool.oldest
+    waiting = spool.oldest_waiting
     return SpoolTotals(
         entries=totals.entries,
         bytes=totals.size,
@@ -22,7 +22,6 @@ def totals_report(spool: Spool) -> SpoolTotals:
         unknown=totals.unknown,
         dead=totals.dead,
         waiting_since=None if waiting is None else moment(waiting.received_at),
-        oldest_at=None if oldest is None else moment(oldest.received_at),
         away=[AwayReceiver(receiver, moment(since)) for receiver, since in sorted(spool.away.items())],
         max_entries=rules.max_entries,
         max_bytes=rules.max_bytes,

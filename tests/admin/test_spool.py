@@ -123,7 +123,7 @@ async def test_many_entries_are_listed_in_slices(serve: Serve, monkeypatch: pyte
         await sleep(seconds)
 
     client = await serve(await spool_of(Shelf(*map(entry, range(1, 5001)))))
-    monkeypatch.setattr(spool_module.asyncio, "sleep", counted)
+    monkeypatch.setattr(asyncio, "sleep", counted)
     _, said = await asked(client, "/spool?limit=250&order=newest")
     assert [each["id"] for each in said["entries"]] == [f"{number:06}" for number in range(5000, 4750, -1)]
     assert turns == 3 + 3
