@@ -68,10 +68,17 @@ def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
     lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
     several = len(lines) > 1 and (type(_parsed(lines[0][1])) is dict or all(_FORM.fullmatch(line) for _, line in lines))
     if not several:
+        if not _FORM.fullmatch(content.strip()):
+            raise CaptureError(_neither(name, lines))
         yield Delivery(source=name, body=content)
         return
     for number, line in lines:
         yield from _delivery(_parsed(line), line, f"{name}:{number}")
+
+
+def _neither(name: str, lines: list[tuple[int, bytes]]) -> str:
+    cut = "" if lines[0][1].lstrip()[:1] not in (b"{", b"[") else " (it begins like JSON; is it whole?)"
+    return f"{name}: this is neither JSON, nor JSON lines, nor a form{cut}"
 
 
 def _delivery(document: object, written: bytes, source: str) -> Iterator[Delivery]:

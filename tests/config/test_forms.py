@@ -90,7 +90,7 @@ def test_a_mapping_has_keys_of_the_users_choice() -> None:
 def test_switches_are_on_unless_turned_off() -> None:
     form = switches(["one", "two"])
     assert form.read(spot("{two: false}")) == {"one": True, "two": False}
-    with pytest.raises(ConfigError, match=r'key: unknown key; did you mean "two"\? \(known: one, two\)'):
+    with pytest.raises(ConfigError, match=r'key\.tow: unknown key; did you mean "two"\? \(known: one, two\)'):
         form.read(spot("{tow: false}"))
 
 

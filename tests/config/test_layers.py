@@ -211,7 +211,7 @@ def test_a_preset_is_read_again_with_the_configuration(tmp_path: Path) -> None:
         ("wehbooks: []", 'mine.yaml:1: wehbooks: unknown key; did you mean "webhooks"? (known: about, extends, preset_without, language, webhooks, events, presence, dialect, sessions, channels, reconnect)'),
         ("webhooks:\n  - path: /in\n    secret: {header: X-S, value: hidden}", "mine.yaml:3: webhooks[0].secret: a secret belongs into config.yaml, not into a preset; remove it here"),
         ("preset_without: /x", "mine.yaml:1: preset_without: found without extends; allowed: beside it"),
-        ("about: {titel: x}", 'mine.yaml:1: about: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot, secret)'),
+        ("about: {titel: x}", 'mine.yaml:1: about.titel: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot, secret)'),
         ("about: {title: ''}", 'mine.yaml:1: about.title: found ""; allowed: a text that is not empty'),
         ("events:\n  - event: a", "mine.yaml:2: events[0].session: missing; write the fields that may name the session, such as [session.id, session]"),
         ("channels: [{list: [x]}]", "mine.yaml:1: channels[0].path: missing; write the route's path, such as /api/channels"),

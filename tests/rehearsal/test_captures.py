@@ -37,8 +37,24 @@ def test_a_form_is_an_event_and_so_is_each_of_several_lines_of_them() -> None:
     ]
 
 
-def test_text_that_is_neither_is_one_body() -> None:
-    assert bodies(b"several\nwords\n") == [("f", b"several\nwords\n")]
+@pytest.mark.parametrize(
+    ("content", "more"),
+    [
+        (b"several\nwords\n", ""),
+        (b"a word", ""),
+        (b'{"event": "cut', " (it begins like JSON; is it whole?)"),
+        (b'[{"event": "cut"},', " (it begins like JSON; is it whole?)"),
+    ],
+)
+def test_text_that_is_neither_json_nor_a_form_holds_no_event(content: bytes, more: str) -> None:
+    with pytest.raises(CaptureError) as raised:
+        deliveries(content, "f")
+    assert str(raised.value) == f"f: this is neither JSON, nor JSON lines, nor a form{more}"
+
+
+def test_a_body_of_a_capture_and_a_line_among_others_may_be_no_json() -> None:
+    assert bodies(b'{"body":"several words"}') == [("f", b"several words")]
+    assert bodies(b'{"event":"e"}\nseveral words') == [("f:1", b'{"event":"e"}'), ("f:2", b"several words")]
 
 
 def test_a_capture_has_its_headers_path_and_time_beside_the_body() -> None:
