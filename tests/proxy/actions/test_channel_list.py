@@ -672,3 +672,25 @@ async def test_lists_are_learned_from_by_their_route_while_that_is_wanted(
     learning.start(60.0)
     await proxy.ask(get("/api/channels?planted=1"))
     assert heard == [(b'{"channels": []}', "/api/channels", True)]
+
+
+async def test_the_list_waits_until_what_it_showed_is_durable(
+    origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, durable, events = asyncio.Event(), asyncio.Event(), list[str]()
+    correct = lost.server.registry.correct
+
+    async def save() -> None:
+        began.set()
+        await durable.wait()
+        events.append("durable")
+
+    async def ask() -> None:
+        events.append(str((await lost.ask(get("/api/channels"))).status))
+
+    monkeypatch.setattr(lost.server.registry, "correct", lambda *given: (correct(*given)[0], save()))
+    asked = asyncio.create_task(ask())
+    await began.wait()
+    durable.set()
+    await asked
+    assert events == ["durable", "200"]
