@@ -5,7 +5,7 @@ from typing import Final
 from statusproxy.learning import members, words
 from statusproxy.learning.lists import Answers
 from statusproxy.learning.shapes import Ids, Shape, may_keep
-from statusproxy.status.fields import Path
+from statusproxy.status.fields import Path, usable_text
 
 _GROUPS: Final = 96
 """Kinds of events that are told apart."""
@@ -59,6 +59,8 @@ class Observation:
         if type(document) is not dict or not document:
             return
         self.events += 1
+        if form is not None and not self.ids.is_name(form):
+            form = None
         for table, what in ((self.paths, path), (self.forms, form)):
             if what is not None and (what in table or len(table) < _PATHS):
                 table[what] = table.get(what, 0) + 1
@@ -91,6 +93,8 @@ class Observation:
         found = set()
         for holder in (document, *_inner(document)):
             for name, value in list(holder.items())[:100]:
+                if type(value) is int and members.names_session(name):
+                    value = usable_text(value)
                 if type(value) is str and value and members.is_id(name):
                     found.add(self.ids.add(value))
         self._forget({hashed for hashed in found if hashed is not None})
