@@ -50,11 +50,10 @@ def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, in
         comment = (
             f"# {notation.scalar(route)}: {notation.answers(shape.answers)}, without {missing}; members: {known}\n"
         )
-        found = [path for path, _ in ids[:2]]
         skeleton = _skeleton(
             path=notation.scalar(route),
             where=f"[{notation.dotted(shape.path)}]",
-            ids=notation.paths(found) if found else "[id]",
+            ids=notation.paths(path for path, _ in ids[:2]) if ids else "[id]",
             sets=f"{{{', '.join(f'{name}: {value}' for name, value in sets.items())}}}" if sets else _SET,
         )
         return comment + "# TODO: if it lists the sessions all the same, fill this in:\n" + skeleton, False
