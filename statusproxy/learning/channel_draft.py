@@ -6,19 +6,21 @@ from typing import Final
 from statusproxy.learning import guesses, notation
 from statusproxy.learning.lists import ListShape
 from statusproxy.learning.observation import NAMELESS, Observation
-from statusproxy.learning.words import Meaning, meaning
+from statusproxy.learning.words import Meaning, meaning, segments
 
 
 def entries(seen: Observation) -> Iterator[str]:
     """The entries one by one, those that are only comments last."""
-    if not seen.answers.routes:
+    qr = qr_routes(seen)
+    routes = {route: shape for route, shape in seen.answers.routes.items() if route not in qr}
+    if not routes:
         yield _NO_LISTS + _skeleton()
         return
     told, lost = guesses.told_ids(seen), guesses.lost_words(seen)
     begun = False
     others: list[str] = []
     yield "# The answers that are corrected.\n"
-    for route, shape in list(seen.answers.routes.items()):
+    for route, shape in routes.items():
         text, is_whole = _channel(route, shape, told, lost)
         if is_whole:
             yield text if begun else f"channels:\n{text}"
@@ -27,6 +29,14 @@ def entries(seen: Observation) -> Iterator[str]:
             others.append(text)
             yield ""
     yield from others
+
+
+def qr_routes(seen: Observation) -> list[str]:
+    """Routes of answers that show a QR code, by their last segment: such an answer is not corrected."""
+    return [route for route in seen.answers.routes if not _QR.isdisjoint(segments(route.rpartition("/")[2]) or ())]
+
+
+_QR: Final = frozenset({"qr", "qrcode"})
 
 
 def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, int]) -> tuple[str, bool]:

@@ -45,15 +45,20 @@ def pieces(seen: Observation) -> Iterator[str]:
         yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? `statusproxy doctor` tells.\n"
     yield "\n"
     yield from channel_draft.entries(seen)
-    yield "\n" + _RECONNECT
+    yield "\n" + _reconnect(seen)
+
+
+def _reconnect(seen: Observation) -> str:
+    qr = channel_draft.qr_routes(seen)
+    return _RECONNECT.format(qr=qr[0] if qr else "/sessions/{session}/qr")
 
 
 _RECONNECT: Final = """\
 # TODO: the requests that delete, create and start a session, and the one that shows its QR code; see config.yaml.
 # reconnect:
-#   delete: DELETE /sessions/{session}
+#   delete: DELETE /sessions/{{session}}
 #   create: POST /sessions
-#   qr: GET /sessions/{session}/qr
+#   qr: GET {qr}
 """
 
 

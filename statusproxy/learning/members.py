@@ -12,7 +12,7 @@ EVENTS: Final = _names("event eventtype eventname type datatype action hook kind
 SESSIONS: Final = _names(
     "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account"
     " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia no num ref uid"
-    " user userid username name id"
+    " user userid username id name"
 )
 _SESSION_NAMES: Final = frozenset(SESSIONS)
 STATES: Final = _names(

@@ -86,3 +86,9 @@ def test_flags_and_words_that_say_it_already() -> None:
     assert "    set: {connected: false, status: down}" in text
     assert "    keep: [down]" in text
     assert in_force(text).list == ("",)
+
+
+@pytest.mark.parametrize("route", ["/a/{session}/qr", "/a/{session}/qr-code", "/a/{session}/qrCode"])
+def test_an_answer_with_a_qr_code_is_not_corrected(route: str) -> None:
+    text = drafted({"id": "sales", "status": "QRCODE"}, route)
+    assert text.startswith("# channels: TODO: no answer with a list of sessions came by.")

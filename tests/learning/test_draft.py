@@ -291,3 +291,8 @@ def test_an_id_in_a_longer_text_is_told_as_a_cut() -> None:
     assert (
         "    session: [line]    # TODO: in 1 event an id of the list stands there, but only as {session}:{_}\n" in text
     )
+
+
+def test_the_route_of_a_qr_code_is_one_of_reconnecting() -> None:
+    text = draft(observed([], answer={"id": "sales", "status": "QRCODE"}, route="/a/{session}/qr"))
+    assert text.endswith("#   create: POST /sessions\n#   qr: GET /a/{session}/qr\n")
