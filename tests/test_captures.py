@@ -133,3 +133,7 @@ def test_other_names_of_a_body_count_whatever_stands_beside_them(name: str) -> N
 )
 def test_a_time_has_a_zone_or_is_a_number_of_seconds(said: object, is_: float | None) -> None:
     assert epoch(said) == is_
+
+
+def test_an_array_of_captures_and_something_else_is_one_body() -> None:
+    assert bodies(b'[{"body":{"a":1}},5]') == [("f", b'[{"body":{"a":1}},5]')]

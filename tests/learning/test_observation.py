@@ -171,3 +171,9 @@ def test_a_session_s_number_is_an_id() -> None:
     seen = Observation()
     seen.event({"line": 4711, "count": 4712})
     assert seen.answers.template("/api/4711/4712") == "/api/{session}/{_}"
+
+
+def test_a_form_s_member_that_is_no_name_is_not_kept() -> None:
+    seen = Observation()
+    seen.event({"event": "x"}, "/hook", "k5511999990000")
+    assert seen.forms == {}
