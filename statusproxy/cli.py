@@ -445,7 +445,8 @@ def learn(
     --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
     """
     if captures or lists:
-        from statusproxy.learning.captures import CaptureError, draft_from
+        from statusproxy.captures import CaptureError
+        from statusproxy.learning.offline import draft_from
 
         if show or stop:
             raise click.UsageError("--show and --stop ask a running proxy; leave out --from and --list")

@@ -653,7 +653,7 @@ def test_learn_drafts_a_preset_from_captured_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--from", "FILE"], "no event can be read in it"),
+        (["--from", "FILE"], "the file is empty"),
         (["--list", "FILE"], "write one --route for each --list"),
         (["--from", "FILE", "--show"], "--show and --stop ask a running proxy"),
         (["--show", "--stop"], "cannot be given together"),

@@ -9,12 +9,12 @@ import msgspec
 
 from statusproxy.admin.client import pretty
 from statusproxy.assembly import sender_policy
+from statusproxy.captures import CaptureError, Delivery, deliveries
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import Settings
 from statusproxy.config.templates import SESSION
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.rehearsal import answers, files, mixed_up, releases
-from statusproxy.rehearsal.captures import CaptureError, Delivery, deliveries
 from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.files import FileError
 from statusproxy.rehearsal.hearing import TICK, Given, Hearing

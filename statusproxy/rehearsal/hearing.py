@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
+from statusproxy.captures import Delivery
 from statusproxy.config.settings import Event, Webhook
 from statusproxy.observe.exchange_report import Kind as RouteKind
 from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
-from statusproxy.rehearsal.captures import Delivery
 from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements, dated
 from statusproxy.rehearsal.explanation import Heard, explain, likely_members, stated_word, why_nothing

@@ -28,7 +28,8 @@ from statusproxy.status.fields import (
 from statusproxy.status.packing import contents, holds_several, is_lines
 
 SECONDS_BELOW: Final = 1e11
-"""A bare number below this is a time in seconds, from it on in milliseconds.
+"""A bare number below this is a time in seconds, from it on in milliseconds; so many milliseconds, or more, are a time
+in microseconds, and so many of these one in nanoseconds.
 
 In seconds it is the year 5138, in milliseconds March 1973: no event of WhatsApp's lies on the wrong side.
 """
@@ -267,7 +268,7 @@ def own_time(document: object, dialect: Dialect, now: float) -> float | None:
 
 
 def _epoch(value: object) -> float | None:
-    """Read a time (ISO 8601, or a number of seconds or milliseconds) as epoch seconds; `None` if it is none."""
+    """Read a time (ISO 8601, or a number of seconds down to nanoseconds) as epoch seconds; `None` if it is none."""
     if type(value) is str:
         value = value.strip()
         if not _NUMBER.fullmatch(value):
@@ -280,7 +281,12 @@ def _epoch(value: object) -> float | None:
         return None
     if not math.isfinite(number):
         return None
-    return number if number < SECONDS_BELOW else number / 1000
+    return number if number < SECONDS_BELOW else number / smaller_unit(number)
+
+
+def smaller_unit(number: float) -> float:
+    """How many of its units make a second, where a time is no number of seconds: it is told by the number's size."""
+    return 1e3 if number < SECONDS_BELOW * 1e3 else 1e6 if number < SECONDS_BELOW * 1e6 else 1e9
 
 
 def _iso_epoch(text: str) -> float | None:

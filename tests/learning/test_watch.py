@@ -113,3 +113,10 @@ def test_an_error_ends_learning_and_its_text_is_not_told(
     assert (watch.on, watch.failure) == (False, "KeyError")
     assert "planted-1" not in caplog.text
     assert "learning has ended by an error: KeyError" in caplog.text
+
+
+def test_of_a_large_body_fewer_documents_are_looked_at(watch: Watch) -> None:
+    small, large = [{"event": "open"}] * 9, [{"event": "open", "text": "x" * 2000}] * 9
+    watch.event(json.dumps(small).encode(), "/hook")
+    watch.event(json.dumps(large).encode(), "/hook")
+    assert watch.counts == (5 + 2, 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.rehearsal.captures import Delivery
+from statusproxy.captures import Delivery
 from statusproxy.rehearsal.hearing import Given, Hearing
 from statusproxy.rehearsal.messages import EventResult, Member
 from statusproxy.status.sessions import SessionMap
