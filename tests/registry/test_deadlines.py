@@ -73,11 +73,15 @@ async def test_a_timer_wakes_when_a_transient_state_counts(loop_clock: LoopClock
     assert (awake.found, sessions.overrides) == ([1], 1)
 
 
-async def test_a_transient_state_counts_from_its_very_time_on() -> None:
-    sessions = connecting(1)
-    deadlines = Deadlines(sessions, lambda: None)
-    assert len(deadlines.look(189.99)) == 0
-    assert len(deadlines.look(190.0)) == 1
+async def test_a_transient_state_counts_from_its_very_time_on_and_then_wakes_nobody(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    awake = Awake(connecting(1))
+    awake.deadlines.watch(100.0)
+    assert len(awake.deadlines.look(189.99)) == 0
+    assert len(awake.deadlines.look(190.0)) == 1
+    awake.deadlines.watch(190.0)
+    await loop_clock.move(10_000.0)
+    assert awake.found == []
 
 
 async def test_a_state_that_is_due_sooner_moves_the_timer_forward(loop_clock: LoopClock) -> None:
