@@ -655,6 +655,7 @@ async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_calls()
     async with kept() as it:
         it.disk.__class__ = type("Sick", (Disk,), {"healthy": property(lambda self: False)})
         assert not await it.registry.works()
+        assert it.registry.store is it.disk
 
 
 # The start and the end

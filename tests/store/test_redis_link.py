@@ -75,7 +75,7 @@ async def test_closing_twice_is_no_error_and_waits_for_nothing(
 
     async def noting(connection: Connection, nowait: bool = False, **more: Any) -> None:
         waits.append(not nowait)
-        await disconnect(connection, nowait=nowait, **more)  # type: ignore[no-untyped-call]
+        await disconnect(connection, nowait=nowait, **more)
 
     link = await Link.open(redis_server.place, 2)
     monkeypatch.setattr(Connection, "disconnect", noting)

@@ -523,7 +523,12 @@ async def test_damage_that_nothing_meets_is_found_by_the_check(path: Path) -> No
 
 async def test_a_backend_finds_damage_without_a_writer_too(path: Path) -> None:
     filled(path)
-    values = {"history_days": 90, "log": logging.getLogger("test"), "clock": lambda: NOW, "lock_wait": 0.0}
+    values: dict[str, Any] = {
+        "history_days": 90,
+        "log": logging.getLogger("test"),
+        "clock": lambda: NOW,
+        "lock_wait": 0.0,
+    }
     backend = SqliteBackend(path, upkeep=UpkeepTiming(check_every=0.01), **values)
     await backend.open(Backlog(lambda: NOW))
     assert backend.due_at() > 0
