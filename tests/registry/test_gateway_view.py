@@ -137,6 +137,7 @@ def test_many_lists_of_reloaded_rules_push_out_the_oldest(monkeypatch: pytest.Mo
 
 def test_each_answer_is_a_new_version() -> None:
     gateway_view = GatewayView()
+    assert (gateway_view.version, gateway_view.news) == (0, 0)
     before = gateway_view.version
     gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
     gateway_view.note(a_list(sales="connected"), RULE, None, 2.0)

@@ -84,20 +84,28 @@ async def test_closing_twice_is_no_error_and_waits_for_nothing(
     assert waits == [False, False]
 
 
-async def test_an_old_server_is_asked_nothing_it_does_not_know_and_a_refusal_ends_the_connection() -> None:
+@pytest.mark.parametrize("answer", [b"-ERR DB index is out of range\r\n", None])
+async def test_an_old_server_is_asked_nothing_it_does_not_know_and_what_fails_ends_the_connection(
+    answer: bytes | None,
+) -> None:
     """HELLO and CLIENT SETINFO are newer than some servers."""
-    said, ended = bytearray(), asyncio.Event()
+    said, asked, ended = bytearray(), asyncio.Event(), asyncio.Event()
 
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         said.extend(await reader.readuntil(b"3\r\n"))
-        writer.write(b"-ERR DB index is out of range\r\n")
+        writer.write(answer or b"")
+        asked.set()
         assert await reader.read() == b""
         ended.set()
         writer.close()
 
-    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-    with pytest.raises(redis.exceptions.RedisError):
-        await Link.open(Place("127.0.0.1", server.sockets[0].getsockname()[1], database=13), 60)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    opening = asyncio.ensure_future(Link.open(Place("127.0.0.1", server.sockets[0].getsockname()[1], database=13), 60))
+    await asked.wait()
+    if answer is None:
+        opening.cancel()
+    with pytest.raises((redis.exceptions.RedisError, asyncio.CancelledError)):
+        await opening
     await ended.wait()
     assert said == b"*2\r\n$6\r\nSELECT\r\n$2\r\n13\r\n"
     server.close()
