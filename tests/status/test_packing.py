@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status import pieces
 from statusproxy.status.dialect import Dialect
-from statusproxy.status.fields import Array
+from statusproxy.status.fields import LENIENT_AT_ONCE, Array
 from statusproxy.status.packing import (
     FORM_AT_ONCE,
     LONGEST_FIELD,
@@ -170,6 +170,28 @@ def test_an_array_that_cannot_be_taken_apart_is_too_large() -> None:
 def test_much_work_is_cut_into_steps(body: bytes) -> None:
     steps = sum(not isinstance(item, Document) for item in unpack(body, JSON))
     assert steps > 10
+
+
+HALF = '"half":"\\ud83d"'
+LONG = "x" * LENIENT_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    "form", ["{%s}", '[{"event":"x","n":0},{%s}]', '{"event":"x","n":0}\n{%s}', '{%s}\n{"event":"x","n":0}']
+)
+def test_a_long_event_with_half_a_surrogate_pair_is_read_in_steps(form: str) -> None:
+    event = f'"event":"x","n":1,{HALF},"long":"{LONG}"'
+    found = list(unpack((form % event).encode(), JSON))
+    (document,) = (item.value for item in found if isinstance(item, Document) and item.value["n"] == 1)
+    assert document["half"] == "\uffff"
+    assert len(read(items((form % event).encode()))) == 1 + form.count("event")
+    assert found.count(None) > 2
+
+
+@pytest.mark.parametrize("body", [f'{{"a":"{LONG}"\n{{"event":"x"}}', f'"{LONG}\n{{"event":"x"}}', f'{{"a":"{LONG}"'])
+def test_a_long_text_that_is_no_json_is_broken(body: str) -> None:
+    assert Broken() in items(body.encode())
+    assert len(items(body.encode())) == 1 + body.count("\n") * (body[0] == "{")
 
 
 # Forms

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from statusproxy.config.load import loads
 from statusproxy.status.dialect import Dialect
-from statusproxy.status.fields import Path, parse_path
+from statusproxy.status.fields import LENIENT_AT_ONCE, Path, parse_path
 from statusproxy.status.packing import FORM_AT_ONCE
 from statusproxy.status.signals import (
     GRACE,
@@ -402,6 +402,12 @@ def test_a_message_from_a_contact_says_alive_in_any_gateways_shape(document: dic
 )
 def test_several_events_in_one_body_are_known_for_what_they_are(body: bytes) -> None:
     assert read(body, RULES, NOW) == Reading(Verdict.BATCH)
+
+
+def test_long_json_that_only_the_slow_decoder_reads_is_to_be_read_in_steps() -> None:
+    body = b'{"event":"closesession","session":"sales","text":"\\ud83d"}'
+    assert read(body.ljust(LENIENT_AT_ONCE), RULES, NOW).verdict is Verdict.SIGNAL
+    assert read(body.ljust(LENIENT_AT_ONCE + 1), RULES, NOW) == Reading(Verdict.BATCH)
 
 
 @pytest.mark.parametrize("body", [b'{"event":"x"}\n', b'{"event":\n"x"', b"a\nb", b"{}\n", b'"x"\n"y"'])
