@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.identity import ChannelIds
-from statusproxy.status.model import EVICTED, Change, Override, Record, SessionRules
+from statusproxy.status.model import EVICTED, Change, Override, Record, SessionRules, Transient
 from statusproxy.status.records import SPELLINGS, Records
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Verdict
@@ -247,6 +247,16 @@ def test_a_record_is_found_by_its_exact_id() -> None:
     assert records.get("sales") == records["sales"] == Record("sales", event="ev")
     assert (records.get("SALES"), "SALES" in records, "sales" in records, len(records)) == (None, False, True, 2)
     assert [record.session for record in records] == ["sales", "Sales"]
+
+
+def test_a_transient_state_must_be_saved_before_it_alters_an_answer() -> None:
+    records = kept("a")
+    records.unsaved.saved()
+    before = records.version
+    records.put(Record("a", transient=Transient(1.0, 1.0, 1.0, 91.0, "ev")))
+    assert (records.unsaved.take_decisive(), records.version) == ((["a"], []), before)
+    records.put(Record("a", verdict=Kind.CONNECTED))
+    assert (records.unsaved.take_decisive(), records.version) == ((["a"], []), before + 1)
 
 
 def test_an_equal_record_changes_nothing_unless_an_event_came() -> None:
