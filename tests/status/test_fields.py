@@ -113,6 +113,7 @@ def test_ids_that_hold_the_separator_fold_like_any() -> None:
         (b'["\\ud800","\xff"]', ["\ud800", "\ufffd"]),
         (b"[1e400]", [float("inf")]),
         (b"[1e400, 12]", [float("inf"), 12]),
+        (b"[1e400, " + b"9" * 4000 + b"]", [float("inf"), 10**4000 - 1]),
         (b"[1e400, " + b"9" * 5000 + b"]", [float("inf"), float("inf")]),
     ],
 )
