@@ -28,6 +28,12 @@ def test_of_a_clock_that_was_not_set_back_there_is_no_time_before() -> None:
     assert (one.before, one.now, one.until) == (-math.inf, -math.inf, -math.inf)
 
 
+def test_what_was_noticed_once_is_not_noticed_with_every_event() -> None:
+    one = SetBack()
+    fed(one, *[HOUR + 10] * TICKS)
+    assert fed(one, *[HOUR + 10] * TICKS, start=50_050.0) == [False] * (TICKS - 1) + [True]
+
+
 def test_a_clock_that_was_set_back_twice_ticks_as_often_again() -> None:
     one = SetBack()
     fed(one, *[HOUR + 10] * TICKS)
