@@ -18,6 +18,7 @@ import msgspec
 
 from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
+    LongError,
     Path,
     first_scalar,
     fold_word,
@@ -72,7 +73,8 @@ class Verdict(StrEnum):
     UNMATCHED = "unmatched"
     NOT_JSON = "not-json"
     BATCH = "batch"
-    """Several events in one body, or a long form: each event is to be read by itself (`events.read_each`)."""
+    """Several events in one body, a long form, or long JSON that the quick decoder refuses: to be read in steps,
+    each event by itself (`events.read_each`)."""
 
 
 GRACE: Final = 90.0
@@ -149,7 +151,7 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
 
     `path_session` is the session that the webhook's own path names; it serves where the body names none. Of the rules
     that name the event the first that yields a signal decides; where none does, the first of them says why not.
-    A body of several events is `Verdict.BATCH`.
+    A body that is to be read in steps is `Verdict.BATCH`.
     """
     dialect = rules.dialect
     if dialect.body_member is not None:
@@ -159,6 +161,8 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
         body = text
     try:
         document = parse_members(body)
+    except LongError:
+        return Reading(Verdict.BATCH)
     except (ValueError, RecursionError):
         return Reading(Verdict.BATCH if is_lines(body) else Verdict.NOT_JSON)
     reading = read_document(document, rules, now, path_session)

@@ -121,6 +121,20 @@ async def test_others_get_their_turn_between_slices_and_what_was_heard_holds(
     assert intake.SLICE_SECONDS == 0.005  # a quarter of what may hold the loop
 
 
+async def test_a_long_event_that_only_the_slow_decoder_reads_counts_and_holds_nobody_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "SLICE_SECONDS", 0.0)
+    event = json.dumps(find("browserClose", "sales")[0] | {"half": "\ud83d", "long": ["x"] * 200_000}).encode()
+    durable, turns = asyncio.ensure_future(site.post(event)), 0
+    while not durable.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert site.lost() == site.stored() == ["sales"]
+    assert turns > len(event) // 100_000
+    assert site.metrics.signals == {("disconnected", "applied"): 1}
+
+
 async def test_a_slice_ends_with_its_time_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "SLICE_SECONDS", 0.0)
     durable = asyncio.ensure_future(site.post(array(find("browserClose", "a", "b", "c"))))
