@@ -47,14 +47,14 @@ def guidance(settings: Settings, environ: Mapping[str, str] | None = None) -> Gu
     if said is None:
         return Guidance()
     base = reached_at(settings)
-    ways = tuple(way.replace(_PROXY, base) for way in said.set_url if _is_watched(way, settings))
-    posted_to = [path for way in said.set_url if _is_watched(way, settings) for path in _POSTED_TO.findall(way)]
+    ways = [way for way in said.set_url if _is_watched(way, settings)]
+    posted_to = [path for way in ways for path in _POSTED_TO.findall(way)]
     return Guidance(
-        said.title,
-        f"{base}{posted_to[0]}" if posted_to else "",
-        ways if posted_to else (),
-        said.states,
-        said.bring_back,
+        title=said.title,
+        url=f"{base}{posted_to[0]}" if posted_to else "",
+        set_url=tuple(way.replace(_PROXY, base) for way in ways) if posted_to else (),
+        states=said.states,
+        bring_back=said.bring_back,
     )
 
 

@@ -40,8 +40,10 @@ def test_the_url_stands_in_each_way_to_set_it() -> None:
         url="http://10.0.0.2:8090/webhook/waha",
         set_url=(
             "WHATSAPP_HOOK_URL=http://10.0.0.2:8090/webhook/waha WHATSAPP_HOOK_EVENTS=session.status,message",
-            'PUT /api/sessions/{session} {"config": {"webhooks": [{"url": "http://10.0.0.2:8090/webhook/waha", '
-            '"events": ["session.status", "message"]}]}}',
+            (
+                'PUT /api/sessions/{session} {"config": {"webhooks": [{"url": "http://10.0.0.2:8090/webhook/waha", '
+                '"events": ["session.status", "message"]}]}}'
+            ),
         ),
         states={
             "WORKING": "connected", "STARTING": "starting", "SCAN_QR_CODE": "scan", "PASSKEY_REQUIRED": "action",

@@ -139,7 +139,12 @@ function fill(one) {
   setText(parts.channel, report.channel && report.channel !== report.session ? words.channel(visible(report.channel)) : "");
   const waiting = !down && report.transient_word !== null;
   parts.pill.classList.toggle("waiting", waiting);
-  setParts(parts.pill, report, ["shows", "shown_at", "reads", "transient_word"], () => pill(report));
+  if (waiting) setText(parts.pill, `“${visible(report.transient_word)}”`);
+  else setText(parts.pill, !down ? words.pillRest : report.shown_at ? words.pillDown : words.pillWill);
+  // What clients read where that is a word of the gateway's.
+  setParts(parts.own, report, ["reads"], () =>
+    (report.reads ?? "disconnected") === "disconnected" ? [] : [`${words.reads} `, element("q", {}, visible(report.reads))],
+  );
   setParts(parts.since, report, ["shows", "since", "transient_due"], () => {
     if (waiting) return [`${words.waiting} `, timeElement(report.transient_due, "left")];
     return down && report.since ? [`${words.since} `, timeElement(report.since, "at"), " · ", growing(report.since)] : [];
@@ -180,14 +185,6 @@ function fill(one) {
   }
 }
 
-/** What a session is shown as, and beside it the gateway's own word that its clients read. */
-function pill({ shows, shown_at, reads, transient_word }) {
-  const own = (word) => element("q", {}, visible(word));
-  if (shows !== "disconnected") return transient_word === null ? [words.pillRest] : [own(transient_word)];
-  const told = shown_at ? words.pillDown : words.pillWill;
-  return reads === null || reads === "disconnected" ? [told] : [`${told} · `, own(reads)];
-}
-
 function newRow(one) {
   const { session } = one.report;
   const row = byId("row").content.cloneNode(true).querySelector("li");
@@ -195,6 +192,7 @@ function newRow(one) {
   one.parts = {
     channel: part(".channel"),
     pill: part(".pill"),
+    own: part(".own"),
     since: part(".since"),
     why: part(".why dd"),
     claim: part(".claim dd"),
