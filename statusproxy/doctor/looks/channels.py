@@ -222,7 +222,7 @@ def _without_status(entry: Channels, rule: ChannelRule, shape: shapes.Shape, wri
     if not bare:
         return
     all_of_them = len(bare) == len(elements)
-    found = {name: shapes.disconnected_in(bare, name, rule) for name in shapes.statuses_in(bare, rule)[:1]}
+    found = {name: shapes.disconnected_in(bare, name) for name in shapes.statuses_in(bare, rule)[:1]}
     lines = written.with_entry("channels", entry.path, set=found if all_of_them else {**entry.set, **found})
     facts = {"path": entry.path, "members": listed(shapes.members(bare))}
     if all_of_them and found:

@@ -7,7 +7,7 @@ import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.fields import MISSING, Path, fold_word, lookup, parse, parse_path
-from statusproxy.status.set_values import ByWord, any_values
+from statusproxy.status.set_values import ByWord
 
 #: How deep a list is looked for, and how many of its elements are looked at.
 _DEPTH = 3
@@ -114,12 +114,10 @@ def has_status(element: object, rule: ChannelRule) -> bool:
     return any(lookup(element, parse_path(name)) is not MISSING for name in rule.set)
 
 
-def disconnected_in(elements: Sequence[object], name: str, rule: ChannelRule) -> str | bool:
-    """What a disconnected channel may read in a member: false where it holds true or false, else the rule's word."""
+def disconnected_in(elements: Sequence[object], name: str) -> str | bool:
+    """What a disconnected channel may read in a member: false where it holds true or false, else the word."""
     values = [element[name] for element in elements if isinstance(element, dict) and name in element]
-    if values and all(isinstance(value, bool) for value in values):
-        return False
-    return next((word for word in any_values(rule.set).values() if isinstance(word, str)), "disconnected")
+    return False if values and all(isinstance(value, bool) for value in values) else "disconnected"
 
 
 def _candidates(elements: Sequence[object], *, distinct: bool) -> Iterator[str]:

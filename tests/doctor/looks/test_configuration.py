@@ -72,7 +72,7 @@ async def test_what_is_to_be_written_is_what_the_preset_has() -> None:
     settings = loads("gateway: http://127.0.0.1:3000\npreset: waha\nwebhooks: []\nchannels: []")
     found = {one.code: one for one in await configuration(settings, "config.yaml")}
     assert "- path: /webhook/**" in found["configuration.no-webhooks"].facts["lines"]
-    assert found["configuration.no-channels"].facts["lines"][:2] == ("channels:", "- connected: [WORKING]")
+    assert found["configuration.no-channels"].facts["lines"][:2] == ("channels:", "- path: /api/sessions")
 
 
 async def test_the_subjects_file_is_named(tmp_path: Path) -> None:
