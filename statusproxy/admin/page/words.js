@@ -216,7 +216,7 @@ const portuguese = {
     banned: "banida pelo WhatsApp por um tempo",
     outdated: "o gateway está desatualizado para o WhatsApp",
   },
-  bringBack: (title) => `Para trazer uma sessão de volta, peça ao ${title}:`,
+  bringBack: (title) => `Para trazer uma sessão de volta, peça ao gateway (${title}):`,
 
   live: "ao vivo",
   connecting: "conectando…",
@@ -230,7 +230,7 @@ const portuguese = {
   lostNotice: (when) => `A conexão com o statusproxy caiu. O que você vê é de ${when} e pode ter mudado. Tentando de novo…`,
   neverNotice: "Ainda não foi possível alcançar o statusproxy. Tentando de novo…",
   noWebhookNotice: (when) => `Nenhum webhook passou desde o início (${when}). Se continuar assim, o proxy não está no caminho dos webhooks e não tem como saber quando uma sessão cai.`,
-  setUrl: (title, url) => `No ${title}, defina a URL de webhook como ${url}${url.includes("HOST:") ? " (HOST é esta máquina, como o gateway a alcança)" : ""}. Basta um destes:`,
+  setUrl: (title, url) => `No gateway (${title}), defina a URL de webhook como ${url}${url.includes("HOST:") ? " (HOST é esta máquina, como o gateway a alcança)" : ""}. Basta um destes:`,
   noneTrusted: "nenhum confiável",
   untrustedNotice: (came) => `${came === 1 ? "Chegou 1 webhook" : `Chegaram ${came} webhooks`} desde o início, nenhum de remetente confiável. O statusproxy doctor diz quais remetentes, e o que mudar.`,
   gatewayNotice: (why) => `O gateway não pode ser alcançado: ${why}`,

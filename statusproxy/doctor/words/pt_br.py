@@ -42,8 +42,8 @@ encaminha para {outbound_to}. Os eventos do próprio motor sobre uma sessão nã
 3. cópia: um programa que possa enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
 
 _SET_URL: Final = """\
-no {title}, defina a URL de webhook como {url} (HOST é esta máquina como o gateway a alcança; de um contêiner, em \
-geral a bridge do docker, como 172.17.0.1). Basta um destes:{set_url}"""
+no gateway ({title}), defina a URL de webhook como {url} (HOST é esta máquina como o gateway a alcança; de um \
+contêiner, em geral a bridge do docker, como 172.17.0.1). Basta um destes:{set_url}"""
 
 MEANINGS: Final[Mapping[str, str]] = {
     "connected": "conectada",
@@ -74,7 +74,7 @@ WORDS: Final[Words] = {
         None,
     ),
     "configuration.no-events": (
-        "o {title} não envia eventos sobre suas conexões: nada avisa o proxy de uma queda, e nada é corrigido",
+        "o gateway ({title}) não envia eventos sobre as conexões: nada avisa de uma queda, e nada é corrigido",
         None,
     ),
     "configuration.no-webhooks": (
@@ -459,7 +459,7 @@ WORDS: Final[Words] = {
         None,
     ),
     "channels.more-transient": ("… e mais {count} sessões estão num estado assim", None),
-    "channels.way-back": ("para trazer uma sessão de volta, peça ao {title}: {routes}", None),
+    "channels.way-back": ("para trazer uma sessão de volta, peça ao gateway ({title}): {routes}", None),
     "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
     "channels.ids-match": ("todas as {count} sessões que os eventos citam estão na lista de canais", None),
     "channels.id-alias": (
@@ -497,7 +497,7 @@ WORDS: Final[Words] = {
         _SET_URL,
     ),
     "webhooks.none-posted": (
-        "nenhum webhook passou em {up}: o {title} não os envia ao proxy",
+        "nenhum webhook passou em {up}: o gateway ({title}) não os envia ao proxy",
         _SET_URL,
     ),
     "webhooks.none-yet": (

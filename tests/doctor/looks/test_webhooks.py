@@ -60,7 +60,7 @@ async def test_a_gateway_that_posts_its_events_itself_is_told_with_the_place_whe
     assert finding.facts["set_url"] == told.set_url
     english, portuguese = (words(finding, language)[1] or "" for language in get_args(Language))
     assert english.startswith("in WAHA, set the webhook URL to http://10.0.0.2:8090/webhook/waha ")
-    assert portuguese.startswith("no WAHA, defina a URL de webhook como http://10.0.0.2:8090/webhook/waha ")
+    assert portuguese.startswith("no gateway (WAHA), defina a URL de webhook como http://10.0.0.2:8090/webhook/waha ")
     for fix in (english, portuguese):
         assert "\n\x02WHATSAPP_HOOK_URL=http://10.0.0.2:8090/webhook/waha WHATSAPP_HOOK_EVENTS=" in fix
     early = msgspec.structs.replace(report(senders=[], paths=[], events=[]), started=100_000.0 - 300)
