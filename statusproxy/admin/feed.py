@@ -114,7 +114,7 @@ class Feed:
         self._pages.add(page)
         try:
             gateway = self._gateway()
-            yield _event("hello", Hello(__version__, len(page.stale), gateway.url, gateway.guidance))
+            yield _event("hello", Hello(__version__, len(page.stale), gateway.gateway_url, gateway.guidance))
             while not self._closed:
                 page.something.clear()
                 if page.health and self._state is not None:

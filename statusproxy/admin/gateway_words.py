@@ -15,7 +15,7 @@ from statusproxy.status.channel_list import ChannelRule
 class GatewayWords(msgspec.Struct, frozen=True):
     """The gateway, as the status page and the command line speak of it."""
 
-    url: str
+    gateway_url: str
     guidance: Guidance
     rule: ChannelRule | None
     """That of the first corrected route; None where there is none."""

@@ -9,7 +9,7 @@ from statusproxy.status.lost_word import lost_word
 
 def test_the_words_are_those_of_the_preset_and_the_rule_that_of_the_first_route() -> None:
     words = gateway_words(loads("gateway: http://127.0.0.1:3000\npreset: waha"))
-    assert (words.url, words.guidance.title) == ("http://127.0.0.1:3000", "WAHA")
+    assert (words.gateway_url, words.guidance.title) == ("http://127.0.0.1:3000", "WAHA")
     assert words.guidance.states["SCAN_QR_CODE"] == "scan"
     assert words.rule is not None
     assert lost_word(words.rule, "STOPPED", None) == "STOPPED"
