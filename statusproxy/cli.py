@@ -327,7 +327,11 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file with the gateway's secret, to look at the channel list; else STATUSPROXY_GATEWAY_SECRET.",
 )
-@click.option("--secret-header", metavar="NAME", default="X-Gateway-Secret", help="The header that carries it.")
+@click.option(
+    "--secret-header",
+    metavar="NAME",
+    help="The header that carries it. [default: the one that the preset names, else X-Gateway-Secret]",
+)
 @click.option(
     "--language",
     type=click.Choice(["en", "pt-BR"]),
@@ -339,7 +343,7 @@ def doctor(
     admin: str | None,
     gateway: str | None,
     secret_file: Path | None,
-    secret_header: str,
+    secret_header: str | None,
     language: Literal["en", "pt-BR"] | None,
     as_json: bool,
 ) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from statusproxy import __version__
+from statusproxy.admin.gateway_words import GatewayWords
 from statusproxy.admin.health import HealthCheck
 from statusproxy.admin.messages import Gone, Health, Heard, Hello, to_text
 from statusproxy.admin.report import moment
@@ -86,12 +87,13 @@ class _Page:
 class Feed:
     """Tells pages what changes; a subscriber of the sessions' changes while there are any pages."""
 
-    def __init__(self, registry: SessionRegistry, health: HealthCheck, gateway_url: Callable[[], str]) -> None:
+    def __init__(self, registry: SessionRegistry, health: HealthCheck, gateway: Callable[[], GatewayWords]) -> None:
+        """`gateway` gives what the settings in force say of the gateway."""
         self._registry = registry
         self._health = health
-        self._gateway_url = gateway_url
+        self._gateway = gateway
         self._pages: set[_Page] = set()
-        self._reports = SessionReports(registry)
+        self._reports = SessionReports(registry, lambda: gateway().rule)
         self._state: Health | None = None
         self._task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
@@ -111,7 +113,8 @@ class Feed:
         page = _Page(self._reports.ids())
         self._pages.add(page)
         try:
-            yield _event("hello", Hello(__version__, len(page.stale), self._gateway_url()))
+            gateway = self._gateway()
+            yield _event("hello", Hello(__version__, len(page.stale), gateway.gateway_url, gateway.guidance))
             while not self._closed:
                 page.something.clear()
                 if page.health and self._state is not None:
