@@ -110,7 +110,7 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
 def demo(serve: bool, gateway: str) -> None:
     """Play the story of a lost session against a stand-in gateway."""
     from statusproxy.demo import dialect_story, story
-    from statusproxy.demo.dialects import DEFAULT, NoStoryError, dialect
+    from statusproxy.demo.dialects.table import DEFAULT, NoStoryError, dialect
 
     play, keep_up = story.play, story.serve
     if gateway != DEFAULT:

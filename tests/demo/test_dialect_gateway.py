@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from statusproxy.demo.dialect import State
 from statusproxy.demo.dialect_gateway import HUB_INBOX, DialectGateway
-from statusproxy.demo.dialects import dialect
+from statusproxy.demo.dialects.table import dialect
 from tests.demo.conftest import ask
 
 
