@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from statusproxy.cli import main
+from statusproxy.cli.commands import main
 from statusproxy.doctor.command import SECRET_VARIABLE
 from tests.ports import free_port
 
