@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
+from statusproxy.cli.commands import main
+from statusproxy.cli.options import session_id
 from tests.cli.calling import call
+
+
+def test_ids_are_taken_as_they_are_given() -> None:
+    context, parameter = click.Context(main), click.Argument(["session"])
+    for said in ("Sales Team ", None, ("sales", " support"), ()):
+        assert session_id(context, parameter, said) == said
 
 
 @pytest.mark.parametrize("command", ["history", "release", "forget"])

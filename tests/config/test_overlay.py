@@ -238,9 +238,10 @@ def test_a_rule_that_names_another_place_of_the_session_keeps_the_words() -> Non
     }
 
 
-def test_an_entry_that_is_no_mapping_is_left_for_the_reader_to_refuse() -> None:
-    laid = overlay(entries("channels: [x]"), entries("channels: [y, {path: /a}]"))
-    assert shown(laid) == {"channels": ["x", {"path": "/a"}]}
+@pytest.mark.parametrize("block", ["webhooks", "channels"])
+def test_an_entry_that_is_no_mapping_is_left_for_the_reader_to_refuse(block: str) -> None:
+    laid = overlay(entries(f"{block}: [x]"), entries(f"{block}: [y, {{path: /a}}]"))
+    assert shown(laid) == {block: ["x", {"path": "/a"}]}
 
 
 @pytest.mark.parametrize("rule", ["{event: a, transient: []}", "{event: a, disconnected: [x]}"])

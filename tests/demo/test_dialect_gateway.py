@@ -109,6 +109,12 @@ async def test_phones_are_controlled_over_http(client: aiohttp.ClientSession) ->
         assert truth == {"sales": "reconnecting", "support": "connected"}
 
 
+async def test_the_gateway_is_healthy_whatever_became_of_its_sessions(client: aiohttp.ClientSession) -> None:
+    async with standing_in("waha") as (gateway, _):
+        await gateway.lose("sales")
+        assert await ask(client, "GET", f"{gateway.base_url}/health") == (200, {"status": "ok"})
+
+
 async def test_what_the_hub_receives_is_counted(client: aiohttp.ClientSession) -> None:
     async with standing_in("waha") as (gateway, _):
         for path in (HUB_INBOX, f"{HUB_INBOX}/below"):

@@ -22,6 +22,11 @@ def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     assert str(caught.value) == f"there is no gateway 'evolution' here; known are {', '.join(known())}"
 
 
+def test_each_gateway_is_found_by_the_name_of_its_preset() -> None:
+    assert [dialect(name).name for name in DIALECTS] == list(DIALECTS)
+    assert set(known()) == {DEFAULT, *DIALECTS}
+
+
 def test_a_gateway_without_connection_events_is_told_why_it_has_no_story() -> None:
     with pytest.raises(NoStoryError, match="GOWA sends no event about its connections"):
         dialect("gowa")
