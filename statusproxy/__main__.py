@@ -12,9 +12,9 @@ def main() -> None:
     """
     if sys.argv[1:2] == ["run"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    from statusproxy import cli
+    from statusproxy.cli import commands
 
-    cli.main()
+    commands.main()
 
 
 if __name__ == "__main__":

@@ -233,6 +233,25 @@ def test_presets_build_on_a_few_others_at_most(tmp_path: Path) -> None:
     assert layers.about(str(tmp_path / "1.yaml")) == layers.about("gateway-wrapper")
 
 
+def test_what_is_no_mapping_says_of_no_preset_what_it_is_for(tmp_path: Path) -> None:
+    assert (
+        refused(tmp_path, "about: [x]")
+        == "mine.yaml:1: about: found a list; allowed: a mapping of title, versions, webhook, adds, cannot, secret"
+    )
+
+
+def test_a_preset_s_blocks_are_read_without_what_it_is_for() -> None:
+    assert layers.read_preset("gateway-wrapper").nodes.keys() == {
+        "language",
+        "webhooks",
+        "events",
+        "presence",
+        "dialect",
+        "channels",
+        "reconnect",
+    }
+
+
 def test_a_preset_says_what_it_is_for(tmp_path: Path) -> None:
     preset(tmp_path, "base.yaml", "about: {title: Base, adds: correction}")
     preset(tmp_path, "mine.yaml", "extends: ./base.yaml\nabout: {title: Mine, versions: 2.x}")

@@ -11,7 +11,7 @@ from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, load, loads
 from statusproxy.config.overlay import overlay
 from statusproxy.config.settings import Settings
-from statusproxy.config.yaml_tree import Entries, Items, Scalar, parse
+from statusproxy.config.yaml_tree import Entries, Items, Node, Scalar, parse
 from tests.config.refusals import refused
 
 GATEWAY = "gateway: http://gw.example:3000\n"
@@ -23,6 +23,21 @@ def written(text: str) -> Settings:
     settings = loads(GATEWAY + text)
     assert loads(dump(settings)) == settings
     return settings
+
+
+def entries(text: str) -> Entries:
+    node = parse(text, "c.yaml", None)[1]
+    assert isinstance(node, Entries)
+    return node
+
+
+def shown(node: Node) -> object:
+    """A node as plain values."""
+    if isinstance(node, Entries):
+        return {name: shown(below) for name, (_, below) in node.nodes.items()}
+    if isinstance(node, Items):
+        return [shown(below) for _, below in node.nodes]
+    return node.text
 
 
 # An empty block, and what is no block
@@ -216,13 +231,22 @@ def test_a_rule_about_some_of_an_events_takes_where_they_name_the_session() -> N
     assert rest[-1].event == ("onmessage", "incomingcall")
 
 
+def test_a_rule_that_names_another_place_of_the_session_keeps_the_words() -> None:
+    preset = entries("events: [{event: a, session: s, disconnected: [x], transient: [y], grace: 60s}]")
+    laid = overlay(entries("events: [{event: a, session: t}]"), preset)
+    assert shown(laid) == {
+        "events": [{"event": "a", "session": "t", "disconnected": ["x"], "transient": ["y"], "grace": "60s"}]
+    }
+
+
+@pytest.mark.parametrize("block", ["webhooks", "channels"])
+def test_an_entry_that_is_no_mapping_is_left_for_the_reader_to_refuse(block: str) -> None:
+    laid = overlay(entries(f"{block}: [x]"), entries(f"{block}: [y, {{path: /a}}]"))
+    assert shown(laid) == {block: ["x", {"path": "/a"}]}
+
+
 @pytest.mark.parametrize("rule", ["{event: a, transient: []}", "{event: a, disconnected: [x]}"])
 def test_a_presets_grace_goes_with_its_transient_state(rule: str) -> None:
-    def entries(text: str) -> Entries:
-        node = parse(text, "c.yaml", None)[1]
-        assert isinstance(node, Entries)
-        return node
-
     preset = "events: [{event: a, session: s, means: transient, grace: 60s}]"
     events = overlay(entries(f"events: [{rule}]"), entries(preset)).nodes["events"][1]
     assert isinstance(events, Items)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from statusproxy.cli import main
+from statusproxy.cli.commands import main
 from statusproxy.config.layers import about
 from statusproxy.doctor import command
 from statusproxy.doctor.command import SECRET_VARIABLE

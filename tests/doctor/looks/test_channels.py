@@ -121,6 +121,14 @@ async def test_a_list_of_sessions_that_is_not_served_is_no_problem() -> None:
     assert found["not-served"].level == "note"
 
 
+async def test_a_further_list_of_another_shape_is_a_warning_for_clients_go_by_the_first() -> None:
+    more = "list: [x], id: [id], set: {status: off}"
+    routes = f"preset: null\nchannels: [{{path: /api/none, {more}}}, {{path: /api/channels, {more}}}]"
+    found = await ask(answer(b'{"ok":true}'), routes)
+    assert {code: finding.level for code, finding in found.items()} == {"missing": "problem", "no-list": "warning"}
+    assert found["no-list"].facts == {"path": "/api/channels", "configured": "x", "members": "ok"}
+
+
 async def test_the_secret_goes_out_in_its_header_and_never_into_a_text() -> None:
     credentials = Credentials(secret="hush")
     assert "hush" not in repr(credentials)

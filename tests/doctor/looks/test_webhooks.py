@@ -116,6 +116,26 @@ async def test_sessions_heard_of_before_a_start_show_that_webhooks_came_then() -
     assert finding.code == "webhooks.none"
 
 
+async def test_after_a_reload_that_trusts_others_nobody_is_blamed_for_what_came_before() -> None:
+    (finding,) = await webhooks(SITE, report(senders=[]))
+    assert (finding.code, finding.level, finding.facts) == ("webhooks.none-since-reload", "note", {"count": 9})
+
+
+async def test_events_on_their_way_to_the_hub_alone_are_not_enough() -> None:
+    site = loads(
+        "gateway: http://127.0.0.1:3000\n"
+        "webhooks: [{path: /v1/webhooks/receive}, {path: /hub/webhook, forward_to: http://hub.example/in}]"
+    )
+    paths = [{"path": "/hub/webhook", "count": 9, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 9}}]
+    found = {finding.code.partition(".")[2]: finding for finding in await webhooks(site, report(paths=paths))}
+    assert {code: finding.level for code, finding in found.items()} == {
+        "seen": "ok",
+        "outbound-only": "warning",
+        "idle-paths": "note",
+    }
+    assert found["idle-paths"].facts == {"paths": "/v1/webhooks/receive"}
+
+
 async def test_the_first_minutes_after_a_start_tell_nothing() -> None:
     said = msgspec.structs.replace(report(senders=[], paths=[], events=[]), started=100_000.0 - 179)
     for heard_before in (None, 40_000.0):
