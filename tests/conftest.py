@@ -47,16 +47,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 _SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak")
 
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
-#: more than it runs: behind the four that take minutes wait four of no account, in place of long ones.
+#: more than it runs: with six workers, behind the four that take minutes wait four of no account.
 _LONGEST = (
     "tests/docs/test_runbook.py",
     "tests/docs/test_readme.py::test_the_commands_by_hand",
     "tests/systemd/test_installed.py",
     "tests/docs/test_readme.py::test_the_installer",
-    "tests/docs/test_shell.py",
-    "tests/docs/test_pages.py",
     "tests/systemd/test_ports.py",
     "tests/systemd/test_units.py",
+    "tests/docs/test_shell.py",
+    "tests/docs/test_pages.py",
+    "tests/docs/test_try.py",
+    "tests/docs/test_new_gateway.py",
     "tests/browser/",
     "tests/integration/test_day.py",
     "tests/faults/test_faults.py",
