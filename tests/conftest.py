@@ -67,7 +67,6 @@ _LONGEST = (
     "tests/docs/",
     "tests/store/",
     "tests/test_server.py",
-    "tests/doctor/",
 )
 
 #: Tests that call themselves `grouped` run one after the other within the group they name.
@@ -97,6 +96,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which divides the tests by these marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow by its folder, begin with the longest, and keep each file on one worker.
 
@@ -117,7 +117,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             slow.add(item.path)
         divisible = item.get_closest_marker("divisible") is not None
         grouped = item.get_closest_marker(_GROUPED)
-        named = f"{item.path}: {grouped.args[0]}" if grouped is not None else str(item.path)
+        file = item.nodeid.partition("::")[0]
+        named = f"{file}: {grouped.args[0]}" if grouped is not None else file
         item.add_marker(pytest.mark.xdist_group(item.nodeid if divisible else named))
 
     def place(item: pytest.Item) -> int:
