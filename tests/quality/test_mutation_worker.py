@@ -11,7 +11,7 @@ from tests.quality.mirror import ROOT
 from tests.quality.mutations import mutations
 from tests.quality.toy import project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 
 def fates(root: Path, text: str, test: str, patience: float = 20.0) -> dict[str, str]:
