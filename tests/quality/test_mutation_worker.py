@@ -13,7 +13,7 @@ from tests.quality.mutation_worker import NOTICED, SURVIVED, Job
 from tests.quality.mutations import mutations
 from tests.quality.toy import project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 
 def fates(root: Path, text: str, test: str, patience: float = 20.0) -> dict[str, str]:
