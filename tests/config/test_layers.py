@@ -236,7 +236,7 @@ def test_presets_build_on_a_few_others_at_most(tmp_path: Path) -> None:
 def test_what_is_no_mapping_says_of_no_preset_what_it_is_for(tmp_path: Path) -> None:
     assert (
         refused(tmp_path, "about: [x]")
-        == "mine.yaml:1: about: found a list; allowed: a mapping of title, versions, webhook, adds, cannot, secret"
+        == "mine.yaml:1: about: found a list; allowed: a mapping of title, versions, webhook, adds, cannot, secret, set_url, states, bring_back"
     )
 
 

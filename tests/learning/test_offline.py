@@ -49,9 +49,16 @@ def test_a_capture_s_time_and_path_are_used() -> None:
     assert (times.lowest, times.highest) == (4.0, 4.0)
 
 
-@pytest.mark.parametrize("content", [b"nothing", b"[]", b"5"])
-def test_a_file_without_an_event_is_refused(content: bytes) -> None:
-    with pytest.raises(CaptureError, match="f: no event can be read in it"):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"nothing", "f: this is neither JSON, nor JSON lines, nor a form"),
+        (b"[]", "f: no event can be read in it"),
+        (b"5", "f: no event can be read in it"),
+    ],
+)
+def test_a_file_without_an_event_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(CaptureError, match=said):
         learn_events(Observation(), content, "f")
 
 
@@ -76,7 +83,7 @@ def test_lists_are_read_before_events(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     file = tmp_path / "e.jsonl"
     file.write_bytes(b"nothing")
-    with pytest.raises(CaptureError, match=r"e\.jsonl: no event"):
+    with pytest.raises(CaptureError, match=r"e\.jsonl: this is neither JSON"):
         draft_from([file], None, [], [])
 
 
