@@ -75,9 +75,9 @@ $(VENV)/.compiled: $(VENV)/.ready
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
 	@touch $@
 
-# Tests wait more than they compute: twice as many workers as cores.
+# Tests wait more than they compute, and the four longest wait most: three times as many workers as cores.
 CORES := $(shell nproc 2>/dev/null || echo 2)
-WORKERS ?= $(shell expr 2 \* $(CORES))
+WORKERS ?= $(shell expr 3 \* $(CORES))
 spread = --dist loadgroup --no-loadscope-reorder
 parallel = -n $(WORKERS) $(spread)
 

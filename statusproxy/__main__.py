@@ -1,5 +1,6 @@
 """The entry point of `statusproxy` and `python -m statusproxy`. For `run` it blocks SIGHUP until the service is up."""
 
+import gc
 import signal
 import sys
 
@@ -10,11 +11,18 @@ def main() -> None:
     SIGHUP kills a process that has no handler for it yet, and importing takes most of a start. So `run` blocks the
     signal first: the kernel holds it until the service is up, which then reloads.
     """
-    if sys.argv[1:2] == ["run"]:
+    serving = sys.argv[1:2] == ["run"]
+    if serving:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    from statusproxy import cli
+    # Modules are there to stay. Looking for garbage among them, again and again, takes a seventh of a start.
+    gc.disable()
+    from statusproxy.cli import commands
 
-    cli.main()
+    if serving:
+        import statusproxy.server  # noqa: F401 - here, while nothing is collected
+    gc.freeze()
+    gc.enable()
+    commands.main()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What all tests share: an origin and a proxy in front of it, and how the tests are divided among workers."""
 
 import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from functools import cache
 from pathlib import Path
 
@@ -46,16 +47,18 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 _SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak")
 
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
-#: more than it runs: behind the four that take minutes wait four of no account, in place of long ones.
+#: more than it runs: with six workers, behind the four that take minutes wait four of no account.
 _LONGEST = (
     "tests/docs/test_runbook.py",
     "tests/docs/test_readme.py::test_the_commands_by_hand",
     "tests/systemd/test_installed.py",
     "tests/docs/test_readme.py::test_the_installer",
-    "tests/docs/test_shell.py",
-    "tests/docs/test_pages.py",
     "tests/systemd/test_ports.py",
     "tests/systemd/test_units.py",
+    "tests/docs/test_shell.py",
+    "tests/docs/test_pages.py",
+    "tests/docs/test_try.py",
+    "tests/docs/test_new_gateway.py",
     "tests/browser/",
     "tests/integration/test_day.py",
     "tests/faults/test_faults.py",
@@ -63,10 +66,22 @@ _LONGEST = (
     "tests/integration/",
     "tests/docs/",
     "tests/store/",
+    "tests/test_server.py",
 )
 
 #: Tests that call themselves `grouped` run one after the other within the group they name.
 _GROUPED = "grouped"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Reading the tests makes hundreds of thousands of objects that stay: nobody looks for garbage among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -81,9 +96,11 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which divides the tests by these marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is slow by its folder, begin with the longest, and keep each file on one worker.
 
+    After the longest come files that have a slow test; the quick ones fill the end, where no worker may be left alone.
     A test marked `divisible` shares nothing with the others of its file, so that any worker may take it. Those marked
     `grouped(name)` may run beside other groups of their file, and one after the other within theirs.
     """
@@ -92,15 +109,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def folder(path: Path) -> str:
         return path.relative_to(config.rootpath / "tests").parts[0]
 
+    slow: set[Path] = set()
     for item in items:
         if folder(item.path) in _SLOW:
             item.add_marker("slow")
+        if item.get_closest_marker("slow") is not None:
+            slow.add(item.path)
         divisible = item.get_closest_marker("divisible") is not None
         grouped = item.get_closest_marker(_GROUPED)
-        named = f"{item.path}: {grouped.args[0]}" if grouped is not None else str(item.path)
+        file = item.nodeid.partition("::")[0]
+        named = f"{file}: {grouped.args[0]}" if grouped is not None else file
         item.add_marker(pytest.mark.xdist_group(item.nodeid if divisible else named))
 
     def place(item: pytest.Item) -> int:
-        return next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST))
+        later = len(_LONGEST) + (item.path not in slow)
+        return next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), later)
 
     items.sort(key=place)

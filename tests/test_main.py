@@ -1,28 +1,76 @@
-"""The command's first moments: the service's start holds SIGHUP before it imports anything slow."""
+"""The command's first moments: the service's start holds SIGHUP before it imports anything slow; imports are quick."""
 
 from __future__ import annotations
 
+import runpy
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
-#: Runs the command with a stand-in for what is slow to import, which says what signals are held by then.
+from statusproxy import __main__ as program
+from statusproxy import __version__
+from statusproxy.cli import commands
+from tests.peers.processes import run
+
+#: Runs the command with a stand-in for what is slow to import, which says what is held and collected by then.
 WATCHED = """
-import signal, sys, types
+import gc, signal, sys, types
 from statusproxy.__main__ import main
 assert "statusproxy.cli" not in sys.modules and "click" not in sys.modules
-stand_in = types.ModuleType("statusproxy.cli")
-stand_in.main = lambda: print(signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, []))
-sys.modules["statusproxy.cli"] = stand_in
-import statusproxy
-statusproxy.cli = stand_in
+stand_in = types.ModuleType("statusproxy.cli.commands")
+stand_in.main = lambda: print({what})
+sys.modules["statusproxy.cli.commands"] = stand_in
+import statusproxy.cli
+statusproxy.cli.commands = stand_in
 main()
 """
+
+
+def told(what: str, command: str) -> str:
+    """What the command line finds when the command has imported it."""
+    script = WATCHED.replace("{what}", what)
+    done = subprocess.run([sys.executable, "-c", script, command], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "held"), [("run", "True"), ("doctor", "False"), ("sessions", "False")])
 def test_only_the_service_holds_sighup_and_from_its_first_line_on(command: str, held: str) -> None:
-    done = subprocess.run([sys.executable, "-c", WATCHED, command], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == held
+    assert told("signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, [])", command) == held
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["run", "sessions"])
+def test_modules_are_imported_without_looking_for_garbage_which_is_looked_for_later(command: str) -> None:
+    assert told("gc.isenabled(), gc.get_freeze_count() > 0", command) == "True True"
+
+
+@pytest.fixture
+def unblocked() -> Iterator[None]:
+    """SIGHUP as it is now, again after the test."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.mark.usefixtures("unblocked")
+@pytest.mark.parametrize(("arguments", "held"), [([], False), (["sessions", "run"], False), (["run", "-c", "x"], True)])
+def test_the_command_line_finds_sighup_blocked_where_it_is_to_serve(
+    arguments: list[str], held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+    monkeypatch.setattr(
+        commands, "main", lambda: found.append(signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    )
+    monkeypatch.setattr(sys, "argv", ["statusproxy", *arguments])
+    runpy.run_path(program.__file__, run_name="__main__")
+    assert found == [held]
+
+
+@pytest.mark.slow
+async def test_the_module_is_the_program() -> None:
+    code, output, _ = await run((sys.executable, "-m", "statusproxy", "--version"))
+    assert (code, output.decode()) == (0, f"statusproxy {__version__}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import importlib.util
 import json
 import logging
@@ -687,6 +688,21 @@ async def test_a_certificate_that_went_bad_keeps_the_service_from_starting(tmp_p
     with pytest.raises(StartError, match="a certificate cannot be used: "):
         await site.server.start()
     assert site.server.addresses == ()
+
+
+async def test_a_socket_handed_in_that_is_none_keeps_the_service_from_starting(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError(errno.ENOTSOCK, "Socket operation on non-socket")
+
+    monkeypatch.setattr("statusproxy.server.systemd.inherited_sockets", refuse)
+    site = Site(tmp_path, origin, state={"url": f"sqlite:///{tmp_path}/state.db"})
+    with pytest.raises(StartError, match="Socket operation on non-socket"):
+        await site.server.start()
+    monkeypatch.undo()
+    async with serving(tmp_path, origin, state={"url": f"sqlite:///{tmp_path}/state.db"}):
+        pass  # the state was left to others
 
 
 async def test_a_state_that_another_service_uses_keeps_this_one_from_starting(tmp_path: Path, origin: Origin) -> None:

@@ -13,6 +13,7 @@ from aiohttp import web
 from statusproxy import __version__
 from statusproxy.admin import assets
 from statusproxy.admin.feed import Feed, FeedFullError
+from statusproxy.admin.gateway_words import gateway_words
 from statusproxy.admin.health import HealthCheck
 from statusproxy.admin.ids import natural_key
 from statusproxy.admin.learning import LearningAnswers
@@ -60,8 +61,7 @@ class Answers:
         settings: Settings,
         spool: Spool | None = None,
     ) -> None:
-        self.settings = settings
-        """The settings in force."""
+        self.configure(settings)
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
         self.given: Sequence[str] = ()
@@ -75,7 +75,13 @@ class Answers:
         self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
         self._spool = SpoolAnswers(spool, lambda: self.settings)
-        self.feed = Feed(registry, self._health, lambda: self.settings.gateway, self._spool.totals)
+        self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals)
+
+    def configure(self, settings: Settings) -> None:
+        """Answer by these settings from now on."""
+        self.settings = settings
+        """The settings in force."""
+        self._gateway = gateway_words(settings)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All paths with their handlers."""
@@ -128,7 +134,10 @@ class Answers:
         for start in range(0, len(records), AT_ONCE):
             async with self._writing:  # thousands take a while, which the traffic must not wait for
                 reports += [
-                    to_text(session_report(record, self._registry.gateway_word(record.session)), compact=True)
+                    to_text(
+                        session_report(record, self._registry.gateway_word(record.session), self._gateway.rule),
+                        compact=True,
+                    )
                     for record in records[start : start + AT_ONCE]
                 ]
                 await asyncio.sleep(0)

@@ -38,6 +38,7 @@ FILES: Final = {
     "/page.css": "page.css",
     "/page.js": "page.js",
     "/feed.js": "feed.js",
+    "/gateway.js": "gateway.js",
     "/timeline.js": "timeline.js",
     "/moments.js": "moments.js",
     "/visible.js": "visible.js",

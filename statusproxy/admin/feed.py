@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from statusproxy import __version__
+from statusproxy.admin.gateway_words import GatewayWords
 from statusproxy.admin.health import HealthCheck
 from statusproxy.admin.messages import Gone, Health, Heard, Hello, SpoolNow, SpoolTotals, to_text
 from statusproxy.admin.report import moment
@@ -97,15 +98,16 @@ class Feed:
         self,
         registry: SessionRegistry,
         health: HealthCheck,
-        gateway_url: Callable[[], str],
+        gateway: Callable[[], GatewayWords],
         spool: Callable[[], SpoolTotals | None],
     ) -> None:
+        """`gateway` gives what the settings in force say of the gateway, `spool` what is kept now."""
         self._registry = registry
         self._health = health
-        self._gateway_url = gateway_url
+        self._gateway = gateway
         self._spool = spool
         self._pages: set[_Page] = set()
-        self._reports = SessionReports(registry)
+        self._reports = SessionReports(registry, lambda: gateway().rule)
         self._state: Health | None = None
         self._kept: SpoolTotals | None = None
         self._task: asyncio.Task[None] | None = None
@@ -126,7 +128,8 @@ class Feed:
         page = _Page(self._reports.ids(), spool=self._kept is not None)
         self._pages.add(page)
         try:
-            yield _event("hello", Hello(__version__, len(page.stale), self._gateway_url()))
+            gateway = self._gateway()
+            yield _event("hello", Hello(__version__, len(page.stale), gateway.gateway_url, gateway.guidance))
             while not self._closed:
                 page.something.clear()
                 if page.health and self._state is not None:

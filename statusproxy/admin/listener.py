@@ -48,7 +48,8 @@ class AdminListener:
 
     def configure(self, settings: Settings, waiting: Sequence[str]) -> None:
         """Apply new settings from the next request on; `waiting` are the keys that wait for a restart."""
-        self.answers.settings, self.answers.waiting = settings, waiting
+        self.answers.configure(settings)
+        self.answers.waiting = waiting
 
     @property
     def exposed(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from statusproxy.config.guidance import Guidance
 from statusproxy.observe.absences import AbsenceReport
 from statusproxy.observe.webhook_stats import WebhooksReport, WebhookTotals
 
@@ -26,6 +27,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The channel of the gateway's list that it was found to be."""
     shows: str
     """`disconnected` while a correction is in force, else `gateway`: what the gateway says, unchanged."""
+    reads: str | None = None
+    """While a correction is in force: what the channel list says by it, in the gateway's own words."""
     shown_at: Moment = None
     """When an answer was first changed because of it; until then the session only will be shown so."""
     since: Moment = None
@@ -49,6 +52,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     gateway_said_at: Moment = None
     transient: str | None = None
     """The event and word of a transient state, such as `connecting`, that does not count yet."""
+    transient_word: str | None = None
+    """The gateway's own word for that state: the word of the event, or the event's name where it has none."""
     transient_due: Moment = None
     """When it counts, if it lasts."""
     released: str | None = None
@@ -307,6 +312,7 @@ class Hello(msgspec.Struct, frozen=True):
     version: str
     total: int
     gateway_url: str
+    guidance: Guidance
 
 
 class Heard(msgspec.Struct, frozen=True):

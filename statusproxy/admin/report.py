@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from statusproxy.admin.messages import ChangeLine, DamageLine, Moment, Session
 from statusproxy.registry.gateway_view import Word
+from statusproxy.status.channel_list import ChannelRule
+from statusproxy.status.lost_word import lost_word
 from statusproxy.status.model import Change, Override, Record, Transient
 from statusproxy.store.damage import Damage
 
@@ -15,10 +17,10 @@ def moment(seconds: float | None) -> Moment:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def session_report(record: Record, word: Word | None = None) -> Session:
+def session_report(record: Record, word: Word | None = None, rule: ChannelRule | None = None) -> Session:
     """One session; `word` is what the gateway said of it in an answer that passed without a correction.
 
-    Where that is newer than what the record has, it is told.
+    Where that is newer than what the record has, it is told. `rule` is that of the channel list.
     """
     override = record.override
     waiting = record.transient if override is None else None
@@ -29,6 +31,7 @@ def session_report(record: Record, word: Word | None = None) -> Session:
         session=record.session,
         channel=record.channel,
         shows="disconnected" if override is not None else "gateway",
+        reads=lost_word(rule, override.word, said) if override is not None and rule is not None else None,
         shown_at=moment(record.shown_at),
         since=moment(override.since if override is not None else record.released_at),
         reason=_reason(record),
@@ -43,6 +46,7 @@ def session_report(record: Record, word: Word | None = None) -> Session:
         gateway_said=said,
         gateway_said_at=moment(said_at),
         transient=_cause(waiting) if waiting is not None else None,
+        transient_word=(waiting.word or waiting.event) if waiting is not None else None,
         transient_due=moment(waiting.due) if waiting is not None else None,
         released=record.released.value if record.released is not None else None,
         released_at=moment(record.released_at),

@@ -12,6 +12,7 @@ from statusproxy.admin.messages import to_text
 from statusproxy.admin.report import session_report
 from statusproxy.registry.gateway_view import Word
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.model import Record
 from statusproxy.status.unsaved import Watch
 
@@ -25,8 +26,11 @@ LOOKED_AT: Final = 250
 class SessionReports:
     """What the pages were last sent of each session. Empty until `begin` and after `end`."""
 
-    def __init__(self, registry: SessionRegistry) -> None:
+    def __init__(self, registry: SessionRegistry, rule: Callable[[], ChannelRule | None] = lambda: None) -> None:
+        """`rule` gives that of the channel list, which a reload may replace."""
         self._registry = registry
+        self._current_rule = rule
+        self._rule: ChannelRule | None = None
         self._told: dict[str, _Told] = {}
         self._watch: Watch | None = None
         self._all = True  # whether every session is to be looked at
@@ -59,13 +63,15 @@ class SessionReports:
         known = self._registry.records()
         changed, gone = self._watch.take()
         versions = self._registry.gateway_versions
+        rule = self._current_rule()
         now = time.monotonic()
         if (
             self._all
+            or rule is not self._rule
             or versions[0] != self._versions[0]  # other words
             or (versions != self._versions and now - self._all_at >= SAME_AGAIN)  # the same, later
         ):
-            self._all, self._versions, self._all_at = False, versions, now
+            self._all, self._rule, self._versions, self._all_at = False, rule, versions, now
             changed = [record.session for record in known]
         return [session for session in gone if self._told.pop(session, None) is not None], self._different(changed)
 
@@ -96,29 +102,32 @@ class SessionReports:
         before = self._told.get(session)
         word = _word(self._registry.gateway_word(session), before.word if before is not None else None)
         # Records and words are values that are replaced, so that the same object means that nothing is new.
-        if before is not None and before.record is record and before.word is word:
+        if before is not None and before.record is record and before.word is word and before.rule is self._rule:
             return False
-        self._told[session] = _Told(record, word, self._registry.in_system_time)
+        self._told[session] = _Told(record, word, self._rule, self._registry.in_system_time)
         return True
 
 
 class _Told:
     """What pages were sent of one session."""
 
-    __slots__ = ("_shown", "_text", "record", "word")
+    __slots__ = ("_shown", "_text", "record", "rule", "word")
 
-    def __init__(self, record: Record, word: Word | None, shown: Callable[[Record], Record]) -> None:
+    def __init__(
+        self, record: Record, word: Word | None, rule: ChannelRule | None, shown: Callable[[Record], Record]
+    ) -> None:
         """`shown` gives a record in the system's time."""
         self._shown = shown
         self.record = record
         self.word = word
+        self.rule = rule
         self._text = ""
 
     @property
     def text(self) -> str:
         """The report as JSON, written when the first page is told."""
         if not self._text:
-            self._text = to_text(session_report(self._shown(self.record), self.word), compact=True)
+            self._text = to_text(session_report(self._shown(self.record), self.word, self.rule), compact=True)
         return self._text
 
 

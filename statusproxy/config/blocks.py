@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from statusproxy.config.errors import ConfigError
+from statusproxy.config.errors import ConfigError, quote
 from statusproxy.config.forms import Form, boolean, choice, same
 from statusproxy.config.spot import Block, Spot
-from statusproxy.config.yaml_tree import Kind, Scalar, child_key
+from statusproxy.config.yaml_tree import Entries, Kind, Scalar, child_key
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Che
         for name, field in fields.items():
             if field.required and name not in entries:
                 where = child_key(spot.key, name)
-                raise ConfigError(f"{spot.mark}: {where}: missing; {_missing(kind, name)}")
+                raise ConfigError(f"{spot.mark}: {where}: missing; {_missing(kind, name)}{_meant(spot)}")
         value = kind(**values)
         if kind in checks:
             checks[kind](value, Block(spot, entries))
@@ -123,6 +123,12 @@ def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Che
 
     keys = frozenset(fields).union(*(field.form.keys for field in fields.values()))
     return Form(read, show, holds_secrets=holds_secrets, keys=keys)
+
+
+def _meant(spot: Spot) -> str:
+    """The entry of the preset that was meant to be changed, perhaps: the tail of a message."""
+    meant = spot.node.meant if isinstance(spot.node, Entries) else None
+    return "" if meant is None else f"; or did you mean {quote(meant)} of the preset?"
 
 
 def _missing(kind: type[msgspec.Struct], name: str) -> str:

@@ -1,17 +1,24 @@
 """Warnings of `statusproxy check`: settings that are valid but may not be what was meant."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from statusproxy.config.dump import to_yaml
-from statusproxy.config.errors import ConfigError
+from statusproxy.config.errors import ConfigError, did_you_mean, quote
 from statusproxy.config.load import loads
 from statusproxy.config.paths import fold_path
-from statusproxy.config.settings import Channels, Settings
+from statusproxy.config.settings import Channels, Settings, folded
 from statusproxy.config.state_url import SqliteFile, parse_state_url
 from statusproxy.config.templates import SESSION, source_of
+from statusproxy.config.yaml_tree import child_key
+from statusproxy.status.fields import fold_word
+from statusproxy.status.set_values import OTHERWISE
 
 __all__ = ["warnings"]
+
+#: How much alike two segments of paths are, of which one is the other misspelt.
+_SLIP: Final = 0.8
 
 #: Bytes of the shortest secret for HS256: as many as the hash has.
 _JWT_SECRET: Final = 32
@@ -19,7 +26,60 @@ _JWT_SECRET: Final = 32
 
 def warnings(settings: Settings) -> list[str]:
     """One sentence or two for each."""
-    return [*_sources(settings), *_short_secrets(settings), *_idle_spools(settings)]
+    preset = _preset(settings)
+    return [
+        *_sources(settings, preset),
+        *_misspelt_paths(settings, preset),
+        *_words_never_said(settings),
+        *_short_secrets(settings),
+        *_idle_spools(settings),
+    ]
+
+
+def _words_never_said(settings: Settings) -> Iterator[str]:
+    """Words of an event for which `set` has a value, where no rule knows such a word as a loss: it is never written."""
+    said = [word for rule in settings.events for word in (*rule.disconnected, *rule.transient)]
+    known = folded(said)
+    for index, channels in enumerate(settings.channels):
+        for name, value in channels.set.items():
+            for word in value if isinstance(value, Mapping) else ():
+                if word != OTHERWISE and fold_word(word) not in known:
+                    key = child_key(f"channels[{index}].set", name)
+                    yield (
+                        f"{key}: no rule in events lists {quote(word)} under disconnected or transient, so that this "
+                        f"value is never written{did_you_mean(word, said)}"
+                    )
+
+
+def _misspelt_paths(settings: Settings, preset: Settings | None) -> Iterator[str]:
+    """Webhooks beside those of the preset, with nearly the path of one."""
+    known = [webhook.path for webhook in preset.webhooks] if preset is not None else []
+    folded_paths = set(map(fold_path, known))
+    for index, webhook in enumerate(settings.webhooks):
+        meant = None if fold_path(webhook.path) in folded_paths else _misspelt(webhook.path, known)
+        if meant is not None:
+            yield (
+                f"webhooks[{index}].path: {webhook.path} is a webhook of its own, beside {meant} of the preset; "
+                f"did you mean {quote(meant)}?"
+            )
+
+
+def _misspelt(path: str, known: Sequence[str]) -> str | None:
+    """The path that differs in the spelling of one segment."""
+    segments = fold_path(path).split("/")
+    for meant in known:
+        others = fold_path(meant).split("/")
+        differing = [pair for pair in zip(segments, others, strict=False) if pair[0] != pair[1]]
+        if len(segments) == len(others) and len(differing) == 1 and _is_slip(*differing[0]):
+            return meant
+    return None
+
+
+def _is_slip(found: str, meant: str) -> bool:
+    """Whether a segment is another one misspelt; a placeholder is no word."""
+    if "{" in found + meant or "*" in found + meant:
+        return False
+    return bool(difflib.get_close_matches(found[:100], [meant[:100]], n=1, cutoff=_SLIP))
 
 
 def _idle_spools(settings: Settings) -> Iterator[str]:
@@ -42,13 +102,13 @@ def _short_secrets(settings: Settings) -> Iterator[str]:
             )
 
 
-def _sources(settings: Settings) -> Iterator[str]:
+def _sources(settings: Settings, preset: Settings | None) -> Iterator[str]:
     """Corrected routes that may show the same sessions from different sources.
 
     A list and the route for one of its channels are a pair. Pairs of entries that the preset itself brings were looked
     at when it was made.
     """
-    known = _preset_paths(settings)
+    known = {fold_path(entry.path) for entry in preset.channels} if preset is not None else set()
     told: set[str] = set()
     for entry in settings.channels:
         if fold_path(entry.path) in known:
@@ -68,11 +128,11 @@ def _pair(one: Channels, other: Channels) -> bool:
     return longer == shorter or longer == f"{shorter.rstrip('/')}/{SESSION}"
 
 
-def _preset_paths(settings: Settings) -> set[str]:
+def _preset(settings: Settings) -> Settings | None:
+    """What the preset says by itself; None where there is none, or where it needs this configuration to be read."""
     if settings.preset is None:
-        return set()
+        return None
     try:
-        preset = loads(to_yaml({"gateway": "http://127.0.0.1", "preset": settings.preset}))
+        return loads(to_yaml({"gateway": "http://127.0.0.1", "preset": settings.preset}))
     except ConfigError:  # a file that leans on this configuration, or on a variable
-        return set()
-    return {fold_path(entry.path) for entry in preset.channels}
+        return None

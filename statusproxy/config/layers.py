@@ -30,6 +30,12 @@ DEFAULT_PRESET = "gateway-wrapper"
 _EXTENDS: Final = "extends"
 _ABOUT: Final = "about"
 
+#: What a gateway's own word for a session's state can mean (`About.states`): page and doctor say it in each language.
+STATES: Final = (
+    "connected", "starting", "connecting", "scan", "unscanned", "action", "disconnected", "logged-out", "stopped",
+    "failed", "banned", "outdated",
+)  # fmt: skip
+
 #: What tells the gateway from others, in `about`: read where gateways are asked which they are.
 _SIGNS: Final = "signs"
 
@@ -135,6 +141,17 @@ class About(msgspec.Struct, frozen=True):
     """What it cannot do there."""
     secret: Annotated[str, forms.text()] = ""
     """Where the gateway wants its secret: a header's name, or a header and a scheme."""
+    set_url: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
+    """The variables, calls or settings of the gateway, each enough alone, that set the URL of its events.
+
+    `{proxy}` stands for the proxy's own address, as in `{proxy}/webhook`.
+    """
+    states: Annotated[Mapping[str, str], forms.mapping(forms.choice(STATES), "a mapping such as {open: connected}")] = (
+        msgspec.field(default_factory=dict)
+    )
+    """What the gateway's own words for a session's state, and the names of its events about one, mean."""
+    bring_back: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
+    """The gateway's routes by which a lost session comes back, in their order: `METHOD /path`."""
 
 
 def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About | None:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
-from statusproxy.config.errors import did_you_mean
+from statusproxy.config.errors import did_you_mean, nearest
 from statusproxy.config.paths import fold_path
 from statusproxy.config.spot import Spot
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Mark, Node, Scalar
@@ -60,7 +60,7 @@ def _entries(own: Placements, preset: Placements, left_out: Set[str]) -> Iterato
     below = {path: node for _, node in preset if (path := _path(node)) not in left_out}
     for mark, node in own:
         base = below.pop(_path(node), None)
-        yield mark, node if base is None else _over_entry(node, base)
+        yield mark, _over_entry(node, base) if base is not None else _with_meant_path(node, preset)
     yield from ((mark, node) for mark, node in preset if _path(node) in below)
 
 
@@ -89,13 +89,23 @@ def _channels(own: Placements, preset: Placements, left_out: Set[str]) -> Iterat
     for mark, node in own:
         if isinstance(node, Entries):
             base = below.pop(_path(node), None)
-            known = base.nodes if isinstance(base, Entries) else {}
-            node = Entries({**inherited, **known, **first, **node.nodes})
+            known = _not_inherited(base, head) if isinstance(base, Entries) else {}
+            meant = _meant_path(node, preset) if base is None else None
+            node = Entries({**inherited, **known, **first, **node.nodes}, meant)
             first = first or _to_inherit(node)
         yield mark, node
     for mark, node in preset:
         if _path(node) in below and isinstance(node, Entries):
-            yield mark, Entries({**inherited, **node.nodes})
+            yield mark, Entries({**inherited, **_not_inherited(node, head)})
+
+
+def _not_inherited(entry: Entries, head: Node) -> dict[str, Placed]:
+    """What an entry of the preset says itself, and did not take from the preset's first.
+
+    Where presets build on one another, it has taken that already; it is the very same node then.
+    """
+    taken = {} if entry is head else _to_inherit(head)
+    return {name: placed for name, placed in entry.nodes.items() if taken.get(name) is not placed}
 
 
 def _to_inherit(entry: Node | None) -> dict[str, Placed]:
@@ -109,6 +119,15 @@ def _path(node: Node | None) -> str | None:
     return fold_path(path.text) if isinstance(path, Scalar) else None
 
 
+def _with_meant_path(entry: Node, preset: Placements) -> Node:
+    return Entries(entry.nodes, _meant_path(entry, preset)) if isinstance(entry, Entries) else entry
+
+
+def _meant_path(entry: Entries, preset: Placements) -> str | None:
+    """The path of the preset that an entry which changes none of it may have meant."""
+    return nearest(_text(_at(entry, "path")), [_text(_at(node, "path")) for _, node in preset])
+
+
 # ---- rules by event ----
 
 
@@ -119,7 +138,11 @@ def _rules(own: Placements, preset: Placements, left_out: Set[str]) -> Iterator[
     for mark, node in own:
         base = bases.get(frozenset(_names(node)))
         if isinstance(node, Entries):
-            node = _over_rule(node, base) if base is not None else _with_session(node, preset, left_out)
+            node = (
+                _over_rule(node, base)
+                if base is not None
+                else _with_meant(_with_session(node, preset, left_out), preset)
+            )
         if base is None:
             taken.update(_names(node))
         yield mark, node
@@ -172,6 +195,15 @@ def _with_session(rule: Entries, preset: Placements, left_out: Set[str]) -> Entr
     if not found or any(_texts(node) != _texts(found[0][1]) for _, node in found):
         return rule
     return Entries(rule.nodes | {"session": found[0]})
+
+
+def _with_meant(rule: Entries, preset: Placements) -> Entries:
+    """A rule that changes none of the preset's, with the event of it that may have been meant."""
+    known = [text for _, node in preset for text in _texts(_at(node, "event"))]
+    if not set(map(fold_word, known)).isdisjoint(_names(rule)):
+        return rule
+    near = (nearest(text, known) for text in _texts(_at(rule, "event")))
+    return Entries(rule.nodes, next(filter(None, near), None))
 
 
 def _without(rules: Sequence[Placed], left_out: Set[str]) -> Iterator[Placed]:

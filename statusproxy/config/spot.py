@@ -59,11 +59,14 @@ class Spot(msgspec.Struct, frozen=True):
         """The error about a key that this mapping does not have. The key is repeated where it cannot be a secret.
 
         It may be one where secrets belong (`guarded`), and in braces, where a comma in a value without quotes has cut
-        it: `{value: abc,def}` has a key `def`.
+        it: `{value: abc,def}` has a key `def`. So in braces it is repeated where it has a value and is nearly a known
+        one.
         """
         cut = entry.mark.in_braces and entry.is_null
-        hint = "; put quotes around a value that holds a comma" if cut else did_you_mean(name, known)
-        where = msgspec.structs.replace(self, mark=entry.mark) if guarded or entry.mark.in_braces else entry
+        meant = did_you_mean(name, known)
+        hint = "; put quotes around a value that holds a comma" if cut else meant
+        unnamed = guarded or cut or (entry.mark.in_braces and not meant)
+        where = msgspec.structs.replace(self, mark=entry.mark) if unnamed else entry
         return where.error(f"unknown key{hint} (known: {', '.join(known)})")
 
     def text(self, allowed: str = "text") -> str:

@@ -89,6 +89,7 @@ class Entries(msgspec.Struct, frozen=True):
     """A mapping: each key's node with the mark of the key."""
 
     nodes: dict[str, tuple[Mark, "Node"]]
+    meant: str | None = None  # the entry of the preset that may have been meant, where this one changes none
 
 
 Node = Scalar | Items | Entries

@@ -6,7 +6,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+SALES: Final = "sales"
+"""The session that a story loses."""
+SUPPORT: Final = "support"
+"""The session that stays connected."""
 
 
 class State(StrEnum):

@@ -17,9 +17,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
 
-from statusproxy.demo.dialect import Dialect, Route, State, text
+from statusproxy.demo.dialect import SALES, SUPPORT, Dialect, Route, State, text
 from statusproxy.demo.dialect_gateway import HUB_INBOX, DialectGateway
-from statusproxy.demo.dialects import SALES, SUPPORT
 from statusproxy.demo.keeping import ADMIN_PORT, GATEWAY_PORT, PROXY_PORT, invited, keep_up
 from statusproxy.demo.look import Look, UnreadableError, call, document_of
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port

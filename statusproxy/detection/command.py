@@ -11,7 +11,7 @@ from statusproxy.config.load import loads
 from statusproxy.detection.catalogue import Gateway, shipped
 from statusproxy.detection.config_file import config_text, write_new
 from statusproxy.detection.probe import PATIENCE, Finding, Probe, UnreachableError, describe, probe
-from statusproxy.detection.signs import Fit
+from statusproxy.detection.signs import SECRET, Fit
 
 _LONGEST_SECRET: Final = 8_192
 
@@ -58,7 +58,10 @@ async def init(
         write_new(output, text)
     except OSError as error:
         raise InitError(f"{output} cannot be written: {(error.strerror or str(error)).lower()}") from None
-    return f"{told}\n{output} is written, with preset: {gateway.preset}. Read the next steps in it."
+    lines = [told, f"{output} is written, with preset: {gateway.preset}. Read the next steps in it."]
+    if secret_file is not None and _is_open(secret_file):
+        lines.append(f"Warning: others on this machine may read {secret_file}. Make it yours alone: chmod 600")
+    return "\n".join(lines)
 
 
 def _refuse_existing(output: Path) -> None:
@@ -101,12 +104,15 @@ def _refusal(found: Probe, *, secret: bool) -> str:
     wanted = ", ".join(f"{each.gateway.title}" for each in kinds)
     if not secret:
         return (
-            "the gateway wants its secret before it says anything (401 or 403). Write it into a file and give that "
+            "the gateway wants its secret before it says anything. Write it into a file and give that "
             f"with --secret-file; by the routes that are there it may be: {wanted}"
         )
-    headers = ", ".join(dict.fromkeys(str(each.header) for each in found.answers if each.refused and each.header))
+    sent = [str(each.header) for each in found.answers if each.refused and each.header]
+    if any(SECRET in each.path for each in found.answers):
+        sent.append("a part of the path, as its contract has it")
+    headers = ", ".join({name.casefold(): name for name in reversed(sent)}.values())
     return (
-        f"the gateway refuses the secret (401 or 403), sent as {headers}. Is it the gateway's own key, not a "
+        f"the gateway refuses the secret, sent as {headers}. Is it the gateway's own key, not a "
         f"session's? By the routes that are there it may be: {wanted}; --preset NAME writes the file all the same"
     )
 
@@ -124,6 +130,14 @@ def _chosen(preset: str | None, gateways: Sequence[Gateway]) -> Gateway | None:
             return gateway
     names = [gateway.preset for gateway in gateways]
     raise InitError(f"there is no preset of that name; there are {', '.join(names)}{did_you_mean(preset, names)}")
+
+
+def _is_open(file: Path) -> bool:
+    """Whether others than its owner may read a file."""
+    try:
+        return file.is_file() and bool(file.stat().st_mode & 0o077)
+    except OSError:
+        return False
 
 
 def _secret(file: Path) -> str:

@@ -10,6 +10,7 @@ from statusproxy.detection.catalogue import Gateway
 from statusproxy.detection.signs import Header
 
 _WIDTH: Final = 118
+_BELOW: Final = "/**"
 
 
 def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Sequence[Webhook]) -> str:
@@ -36,7 +37,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
         line
         for webhook in webhooks[:1]
         if not webhook.forward
-        for line in ("#", "# webhooks:", f"#   - path: {webhook.path}", "#     forward_to: http://hub.example/webhook")
+        for line in ("#", "# webhooks:", f"#   - path: {webhook.path}", f"#     forward_to: {_hub(webhook)}")
     ]
     if header is not None:
         lines += ["#", *_comment(_how_to_send(header))]
@@ -69,6 +70,11 @@ def _watched(webhook: Webhook, preset: str) -> str:
         f"Have the gateway post its webhooks to the proxy: http://THIS-HOST:8090{path}. To pass them on to the hub, "
         "take out the `#` below and write the hub's URL."
     )
+
+
+def _hub(webhook: Webhook) -> str:
+    """An example of where the hub takes events, with what was below the webhook's path, as in docs/gateways.md."""
+    return "http://hub.example/webhook" + (_BELOW if webhook.path.endswith(_BELOW) else "")
 
 
 def write_new(path: Path, text: str) -> None:

@@ -47,6 +47,11 @@ class Answered(msgspec.Struct, frozen=True):
         """Whether the gateway wants a secret, or another one."""
         return self.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
+    @property
+    def is_client_error(self) -> bool:
+        """Whether the gateway takes the request for wrong."""
+        return 400 <= self.status < 500
+
 
 class Finding(msgspec.Struct, frozen=True):
     """How well the gateway that answered fits one kind."""
@@ -75,22 +80,28 @@ async def probe(
 ) -> Probe:
     """Ask the gateway for the signs of these kinds. Raises `UnreachableError` where it does not answer.
 
-    The secret goes to this gateway alone, in the headers that the signs name. It is put into a path only where nothing
-    else fits: paths end in logs.
+    The secret goes to this gateway alone, in the headers that the signs name. Paths end in logs: it is put into one
+    only where nothing else fits, and where the gateway has refused what is no secret just as the kind does whose
+    contract has it there.
     """
     timeout = aiohttp.ClientTimeout(total=patience, sock_connect=min(_CONNECT, patience))
     connector = aiohttp.UnixConnector(target.unix) if target.unix is not None else aiohttp.TCPConnector(limit=2)
     asked: dict[_Key, Answered] = {}
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True) as session:
-        for in_path in (False, True):
-            for gateway in gateways:
-                for sign in gateway.signs:
-                    key = _key(sign, secret)
-                    if sign.needs_secret is in_path and key not in asked and (secret or not in_path):
-                        asked[key] = await _ask(session, target, sign, secret)
-                        _refuse_silence(list(asked.values()))
-            if any(_finding(gateway, asked, secret).fit is Fit.YES for gateway in gateways):
-                break
+        for gateway in gateways:
+            for sign in gateway.signs:
+                key = _key(sign, secret)
+                if not sign.needs_secret and key not in asked:
+                    asked[key] = await _ask(session, target, sign.get, sign.header, secret)
+                    _refuse_silence(list(asked.values()))
+        in_path = [sign for gateway in gateways for sign in gateway.signs if sign.needs_secret]
+        if not any(_finding(gateway, asked, secret).fit is Fit.YES for gateway in gateways):
+            for sign in in_path:
+                refusal = await _ask(session, target, sign.without_secret, None, None)
+                asked[sign.without_secret, None] = refusal
+                _refuse_silence(list(asked.values()))
+                if secret is not None and _refuses(sign, refusal):
+                    asked[_key(sign, secret)] = await _ask(session, target, sign.get, None, secret)
     return Probe([_finding(gateway, asked, secret) for gateway in gateways], list(asked.values()))
 
 
@@ -98,8 +109,13 @@ _Key = tuple[str, Header | None]
 
 
 def _key(sign: Sign, secret: str | None) -> _Key:
-    """What tells one GET from another: without a secret none has a header."""
-    return sign.get, sign.header if secret is not None else None
+    """What tells one GET from another: without a secret none has a header, nor has one with the secret in its path."""
+    return sign.get, sign.header if secret is not None and not sign.needs_secret else None
+
+
+def _refuses(sign: Sign, answered: Answered | None) -> bool:
+    """Whether the gateway refuses what is no secret in this sign's path, as its kind does."""
+    return answered is not None and answered.is_client_error and sign.is_refusal(answered.document)
 
 
 def _refuse_silence(answers: Sequence[Answered]) -> None:
@@ -108,20 +124,22 @@ def _refuse_silence(answers: Sequence[Answered]) -> None:
         raise UnreachableError(f"{answers[0].problem}; is that the gateway's address?")
 
 
-async def _ask(session: aiohttp.ClientSession, target: Target, sign: Sign, secret: str | None) -> Answered:
-    _, header = _key(sign, secret)
+async def _ask(
+    session: aiohttp.ClientSession, target: Target, get: str, header: Header | None, secret: str | None
+) -> Answered:
     fields = {"Accept": "application/json"}
     if header is not None and secret is not None:
         fields[header.name] = header.value(secret)
-    path = sign.get.replace(SECRET, quote(secret or "", safe=""))
+    header = header if secret is not None else None
+    path = get.replace(SECRET, quote(secret or "", safe=""))
     origin = "http://localhost" if target.unix is not None else f"{target.scheme}://{target.authority}"
     url = URL(f"{origin}{target.path.rstrip('/')}{path}", encoded=True)
     try:
         async with session.get(url, headers=fields, allow_redirects=False) as answer:
-            body = await answer.content.read(_LARGEST + 1) if answer.status == HTTPStatus.OK else b""
-            while answer.status == HTTPStatus.OK and not answer.content.at_eof() and len(body) <= _LARGEST:
+            body = await answer.content.read(_LARGEST + 1) if _is_read(answer.status) else b""
+            while _is_read(answer.status) and not answer.content.at_eof() and len(body) <= _LARGEST:
                 body += await answer.content.read(_LARGEST)
-            return Answered(sign.get, header, answer.status, _document(body))
+            return Answered(get, header, answer.status, _document(body))
     except aiohttp.ClientConnectorCertificateError as error:
         raise UnreachableError(
             f"{in_words(error.certificate_error)}; if it is signed by an authority of your own, set gateway_tls.ca "
@@ -132,11 +150,16 @@ async def _ask(session: aiohttp.ClientSession, target: Target, sign: Sign, secre
             f"{in_words(getattr(error, 'os_error', error))}; is the gateway running there?"
         ) from None
     except TimeoutError:
-        return Answered(sign.get, header, 0, problem=f"no answer within {session.timeout.total:g} s")
+        return Answered(get, header, 0, problem=f"no answer within {session.timeout.total:g} s")
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, OSError):
-        return Answered(sign.get, header, 0, problem="the other side closed the connection")
+        return Answered(get, header, 0, problem="the other side closed the connection")
     except aiohttp.ClientError:
-        return Answered(sign.get, header, 0, problem="what answers does not speak HTTP")
+        return Answered(get, header, 0, problem="what answers does not speak HTTP")
+
+
+def _is_read(status: int) -> bool:
+    """Whether the body of an answer is read: that of a success, and of a refusal."""
+    return status == HTTPStatus.OK or 400 <= status < 500
 
 
 def _document(body: bytes) -> object:
@@ -152,9 +175,11 @@ def _finding(gateway: Gateway, asked: Mapping[_Key, Answered], secret: str | Non
     best = Finding(gateway, Fit.NO)
     for sign in gateway.signs:
         answered = asked.get(_key(sign, secret))
+        if sign.needs_secret and best.fit is Fit.NO and _refuses(sign, asked.get((sign.without_secret, None))):
+            best = Finding(gateway, Fit.NO, True)
         if answered is None:
             continue
-        fit = Fit.NO if answered.document is None else sign.fit(answered.document)
+        fit = Fit.NO if answered.status != HTTPStatus.OK else sign.fit(answered.document)
         if fit > best.fit:
             best = Finding(gateway, fit, False, sign.header)
         elif best.fit is Fit.NO and answered.refused:

@@ -10,6 +10,7 @@ A preset carries them in its `about:` block, as YAML:
           list: ""                    # where the array stands
           each: {name: text, connectionStatus: [open, close, connecting]}
           has: {}                     # the same for the document itself
+          refused: {message: [No]}    # where {secret} stands in `get`: the answer to a wrong one (400 to 499)
 """
 
 import re
@@ -23,6 +24,9 @@ from statusproxy.status.fields import MISSING, Path, lookup, parse_path
 
 SECRET: Final = "{secret}"  # noqa: S105 - a placeholder in a path
 """The segment of a path that is replaced by the gateway's secret."""
+
+NO_SECRET: Final = "-"  # noqa: S105 - no secret
+"""What stands there first: a gateway that refuses it as it should is known, and may be given the secret."""
 
 #: Segments of requests that change something at some gateway, though they are GETs: never asked for.
 _HARMFUL: Final = frozenset(
@@ -93,11 +97,22 @@ class Sign(msgspec.Struct, frozen=True):
     """What each element holds: members, or a kind where the elements are no objects."""
     has: Mapping[Path, Kind] = {}
     """What the document itself holds."""
+    refused: Mapping[Path, Kind] = {}
+    """What the document of the answer to a wrong secret holds, where the secret stands in the path."""
 
     @property
     def needs_secret(self) -> bool:
         """Whether the secret stands in the path."""
         return SECRET in self.get.split("/")
+
+    @property
+    def without_secret(self) -> str:
+        """The path with what is no secret in the secret's place."""
+        return self.get.replace(SECRET, NO_SECRET)
+
+    def is_refusal(self, document: object) -> bool:
+        """Whether a document is how this gateway refuses a wrong secret in the path."""
+        return all(_holds(lookup(document, path), kind) for path, kind in self.refused.items())
 
     def fit(self, document: object) -> Fit:
         """How well the document of an answer fits."""
@@ -132,7 +147,7 @@ def read_signs(about: Mapping[str, Any], preset: str) -> tuple[Sign, ...]:
 def _sign(written: object, default: Header | None, where: str) -> Sign:
     if not isinstance(written, dict):
         raise SignError(f"{where} is not a mapping")
-    unknown = written.keys() - {"get", "secret", "list", "each", "has"}
+    unknown = written.keys() - {"get", "secret", "list", "each", "has", "refused"}
     if unknown:
         raise SignError(f"{where} has unknown keys: {', '.join(sorted(map(str, unknown)))}")
     get, place, each = written.get("get"), written.get("list"), written.get("each")
@@ -147,12 +162,15 @@ def _sign(written: object, default: Header | None, where: str) -> Sign:
         raise SignError(f"{where}.each needs list")
     if place is None and not written.get("has"):
         raise SignError(f"{where} needs list or has")
+    if (SECRET in get.split("/")) != bool(written.get("refused")):
+        raise SignError(f"{where}: refused belongs to a path with {SECRET}, and that needs it")
     return Sign(
         get,
         _header(written["secret"], where) if "secret" in written else default,
         None if place is None else parse_path(place),
         _kind(each, where) if isinstance(each, str) else None if each is None else _kinds(each, f"{where}.each"),
         _kinds(written.get("has", {}), f"{where}.has"),
+        _kinds(written.get("refused", {}), f"{where}.refused"),
     )
 
 

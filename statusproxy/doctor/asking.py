@@ -19,6 +19,17 @@ class Credentials(msgspec.Struct, frozen=True):
 
     header: str = "X-Gateway-Secret"
     secret: str | None = None
+    scheme: str = ""
+    """Stands before the secret, as `Bearer` does, unless the secret was given with it."""
+
+    @property
+    def fields(self) -> list[Header]:
+        """The header fields to be sent; none without a secret."""
+        if self.secret is None:
+            return []
+        before = f"{self.scheme} " if self.scheme else ""
+        said = self.secret if self.secret.casefold().startswith(before.casefold()) else f"{before}{self.secret}"
+        return [(self.header.encode(), said.encode())]
 
     def __repr__(self) -> str:
         return f"Credentials({self.header!r}, {'***' if self.secret else None})"

@@ -7,7 +7,7 @@ import msgspec
 
 from statusproxy import systemd
 from statusproxy.config.errors import ConfigError
-from statusproxy.config.layers import find_file
+from statusproxy.config.layers import About, about, find_file
 from statusproxy.config.load import load
 from statusproxy.config.paths import check_header_name
 from statusproxy.config.settings import Settings
@@ -32,7 +32,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     admin: str | None = None
     gateway: str | None = None
     secret_file: Path | None = None
-    secret_header: str = "X-Gateway-Secret"  # noqa: S105 - its name
+    secret_header: str | None = None
+    """None: the one that the preset names."""
     language: Language | None = None
     as_json: bool = False
 
@@ -46,7 +47,7 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
     try:
         settings = load(source, None, known, gateway=request.gateway)
         secrets += _secrets(settings)
-        credentials = Credentials(check_header_name(request.secret_header), secret)
+        credentials = _credentials(request.secret_header, secret, about(settings.preset, known))
         findings = await examine(Subject(settings, source, environ, credentials, request.admin))
     except ConfigError as error:
         findings = [problem("configuration.broken", error=str(error))]
@@ -54,6 +55,16 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
     if request.as_json:
         return as_json(findings, language, secrets), EXIT_CODES[worst(findings)]
     return as_text(findings, language, colours=colours, secrets=secrets), EXIT_CODES[worst(findings)]
+
+
+def _credentials(header: str | None, secret: str | None, said: About | None) -> Credentials:
+    """How the secret is sent: in this header, else as the preset says that its gateway wants it."""
+    if header is not None:
+        return Credentials(check_header_name(header), secret)
+    if said is None or not said.secret:
+        return Credentials(secret=secret)
+    name, _, scheme = said.secret.partition(":")
+    return Credentials(check_header_name(name.strip()), secret, scheme.strip())
 
 
 def _with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:

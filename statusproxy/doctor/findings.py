@@ -23,13 +23,19 @@ _GRAVITY = {level: number for number, level in enumerate(Level)}
 
 
 class Lines(tuple[str, ...]):
-    """Lines to be put into config.yaml as they are: the report prints them at its margin, unbroken."""
+    """Lines to be copied as they are, such as into config.yaml: the report prints them at its margin, unbroken."""
 
     __slots__ = ()
 
 
 class Ids(tuple[str, ...]):
     """Ids from elsewhere: the report writes each as one word of a shell, so that it can be copied into a command."""
+
+    __slots__ = ()
+
+
+class States(tuple[tuple[str, str], ...]):
+    """The gateway's own words, each with what it means (`layers.STATES`; empty: not known)."""
 
     __slots__ = ()
 

@@ -11,7 +11,7 @@ from typing import Any
 from statusproxy.config import addresses
 from statusproxy.config.dump import Plain, escaped, to_yaml
 from statusproxy.config.errors import ConfigError
-from statusproxy.config.layers import DEFAULT_PRESET, read_preset, read_text
+from statusproxy.config.layers import DEFAULT_PRESET, preset_names, read_preset, read_text
 from statusproxy.config.paths import fold_path
 from statusproxy.config.spot import MASK
 from statusproxy.config.state_url import mask_state_url
@@ -69,11 +69,12 @@ class Written:
                 entries.append({"path": path, **fresh})
         return _lines(block, entries)
 
-    def with_preset(self, block: str) -> Lines:
-        """A block of the file, and after it all entries that the default preset has."""
+    def with_preset(self, block: str, preset: str | None = None) -> Lines:
+        """A block of the file, and after it all entries that the preset has: the default one where it has none."""
         known = self._blocks.get(block)
-        preset = _plain(read_preset(DEFAULT_PRESET))
-        entries = [*(known if isinstance(known, list) else []), *preset[block]]
+        name = preset if preset is not None and preset in preset_names() else DEFAULT_PRESET
+        entries = _plain(read_preset(name)).get(block) or _plain(read_preset(DEFAULT_PRESET))[block]
+        entries = [*(known if isinstance(known, list) else []), *entries]
         return _lines(block, entries)
 
 

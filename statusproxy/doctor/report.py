@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import click
 
 from statusproxy import __version__
-from statusproxy.doctor.findings import GROUPS, Finding, Ids, Level, Lines, listed, worst
+from statusproxy.doctor.findings import GROUPS, Finding, Ids, Level, Lines, States, listed, worst
 from statusproxy.doctor.words import en, pt_br
 from statusproxy.observe.visible import delimited, visible
 
@@ -71,7 +71,7 @@ def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> 
     """A finding in words, and its fix. Of what came from elsewhere only printable characters show, and no secret."""
     text, fix = _LANGUAGES[language].WORDS[finding.code]
     facts = {
-        name: _clean(delimited(value) if name in _NAMES and isinstance(value, str) else value, secrets)
+        name: _clean(delimited(value) if name in _NAMES and isinstance(value, str) else value, secrets, language)
         for name, value in finding.facts.items()
     }
     return text.format_map(facts), None if fix is None else fix.format_map(facts)
@@ -166,11 +166,14 @@ def _shell_word(text: str) -> str:
     return "$'" + visible(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"
 
 
-def _clean(value: object, secrets: Sequence[str]) -> str:
+def _clean(value: object, secrets: Sequence[str], language: Language = "en") -> str:
     if isinstance(value, Lines):
         return "".join(f"\n{_TO_PASTE}{_clean(line, secrets)}" for line in value)
     if isinstance(value, Ids):
         return listed(_clean(_shell_word(each), secrets).replace(" ", _SPACE) for each in value)
+    if isinstance(value, States):
+        meanings = _LANGUAGES[language].MEANINGS
+        return listed(_clean(word, secrets) + (f" ({meanings[means]})" if means else "") for word, means in value)
     # Line breaks are ours alone: in the lines to be added to a file.
     text = visible(str("–" if value is None else value))
     for secret in secrets:
@@ -184,6 +187,8 @@ def _plain(value: object, secrets: Sequence[str]) -> object:
         return [_clean(line, secrets) for line in value]
     if isinstance(value, Ids):
         return _clean(listed(value), secrets)
+    if isinstance(value, States):
+        return {_clean(word, secrets): means or None for word, means in value}
     return value if isinstance(value, int | float | None) else _clean(value, secrets)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from statusproxy.admin.messages import SelfReport, Sessions
+from statusproxy.config.guidance import guidance
 from statusproxy.config.settings import Settings
 from statusproxy.doctor.asking import Credentials
 from statusproxy.doctor.paste import Written
@@ -42,6 +43,8 @@ class Subject:
     def __post_init__(self) -> None:
         self.written = Written.read(self.source)
         """What the configuration file says, as it is written."""
+        self.guidance = guidance(self.settings, self.environ)
+        """What the preset says of its gateway."""
 
     @property
     def store_works(self) -> bool:

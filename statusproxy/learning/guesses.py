@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from statusproxy.learning import members, words
 from statusproxy.learning.lists import ListShape
 from statusproxy.learning.observation import NAMELESS, Group, Observation
-from statusproxy.learning.shapes import ANY, Member, Shape
+from statusproxy.learning.shapes import ANY, Cut, Member, Shape
 from statusproxy.learning.words import Meaning
 from statusproxy.status.dialect import OWN
 from statusproxy.status.fields import Path
@@ -49,6 +49,13 @@ def event_member(seen: Observation) -> Path:
     return max((path for path in counts if path), key=fitness, default=NAMELESS)
 
 
+def speaking(seen: Observation) -> State | None:
+    """The state of events that no member names: its words can stand for the event's name."""
+    group = next((group for group in seen.groups.values() if group.by == NAMELESS), None)
+    found = [] if group is None else states(group, NAMELESS)
+    return next((state for state in found if state.decided), None)
+
+
 def groups(seen: Observation, by: Path) -> list[Group]:
     """The kinds of events by that member, the most frequent first."""
     return sorted((group for group in seen.groups.values() if group.by == by), key=lambda group: -group.count)
@@ -67,16 +74,30 @@ def session_members(seen: Observation, shape: Shape, by: Path) -> list[tuple[Pat
     return [(path, share) for *_, share, path in sorted(found)]
 
 
+def cut_members(shape: Shape) -> list[tuple[Path, Cut, int]]:
+    """Members whose texts hold an id of a list beside something else; how, and how often. The best first."""
+    return sorted(
+        (
+            (path, cut, count)
+            for path, member in shape.members.items()
+            for cut, count in member.cuts.items()
+            if is_writable(path) and members.is_id(path[-1]) and 2 * count >= member.texts
+        ),
+        key=lambda each: (members.rank(each[0][-1], members.SESSIONS), len(each[0]), -each[2]),
+    )
+
+
 def states(shape: Shape, by: Path) -> list[State]:
-    """Members that may tell a state, the best first."""
-    found: list[tuple[bool, int, int, State]] = []
+    """Members that may tell a state, the best first; those that tell a former one last."""
+    found: list[tuple[bool, bool, int, int, State]] = []
     for path, member in shape.members.items():
         if not is_writable(path) or path == by or not member.words:
             continue
         state = State(path, member.words, member.hidden)
         if _is_state(path) or state.decided:
-            found.append((not state.decided, members.rank(path[-1], members.STATES), len(path), state))
-    return [state for *_, state in sorted(found, key=lambda each: each[:3])]
+            place = members.rank(path[-1], members.STATES)
+            found.append((not state.decided, members.is_former(path[-1]), place, len(path), state))
+    return [state for *_, state in sorted(found, key=lambda each: each[:4])]
 
 
 def times_of(seen: Observation) -> list[tuple[Path, Member]]:
@@ -122,11 +143,10 @@ def told_ids(seen: Observation) -> set[int]:
 def lost_words(seen: Observation) -> dict[str, int]:
     """Words of events that may mean disconnected."""
     found: dict[str, int] = {}
-    for path, member in seen.all.members.items():
-        if _is_state(path):
-            for word, count in member.words.items():
-                if words.meaning(word) is Meaning.DISCONNECTED:
-                    found[word] = found.get(word, 0) + count
+    for state in states(seen.all, NAMELESS):
+        if not members.names_event(state.path[-1]):
+            for word in state.meaning(Meaning.DISCONNECTED):
+                found[word] = found.get(word, 0) + state.words[word]
     return found
 
 

@@ -14,6 +14,7 @@ _ELEMENTS: Final = 30
 _IDS: Final = 300
 """Elements whose ids are noted."""
 _DEEPEST: Final = 2
+_LONGEST_ROUTE: Final = 200
 
 
 class ListShape(Shape):
@@ -63,6 +64,8 @@ class Answers:
         Gives whether it was taken in, and the ids in it that show something that is kept to be an id.
         """
         route = route if written else self.template(route)
+        if len(route) > _LONGEST_ROUTE:
+            return False, set()
         found = find_list(document, self._ids)
         one = found is None and "{session}" in route and type(document) is dict
         if not one and found is None:
@@ -83,7 +86,10 @@ class Answers:
             shape.forget(revealed)
 
     def template(self, target: str) -> str:
-        """A request's path without its query, with `{session}` for an id and `{_}` for what nobody knows."""
+        """A request's path without its query, with `{session}` for an id and `{_}` for what nobody knows.
+
+        A segment that holds an id beside something else is cut: `{session}:{_}`.
+        """
         path = target.partition("?")[0]
         return "/".join(map(self._segment, path.split("/")))
 
@@ -91,7 +97,10 @@ class Answers:
         segment = unquote(segment)
         if not segment or words.is_known(segment):
             return segment
-        return "{session}" if self._ids.hash(segment) in self._ids.seen else "{_}"
+        if self._ids.hash(segment) in self._ids.seen:
+            return "{session}"
+        cut = self._ids.cut(segment)
+        return "{_}" if cut is None else cut.segment
 
     def _learn_ids(self, elements: list[object]) -> set[int]:
         elements = elements[:_IDS]

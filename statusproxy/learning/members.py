@@ -11,9 +11,10 @@ def _names(text: str) -> tuple[str, ...]:
 EVENTS: Final = _names("event eventtype eventname type datatype action hook kind evt ev what trigger evento tipo acao")
 SESSIONS: Final = _names(
     "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account"
-    " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia user userid username"
-    " name id"
+    " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia no num ref uid"
+    " user userid username id name"
 )
+_SESSION_NAMES: Final = frozenset(SESSIONS)
 STATES: Final = _names(
     "state status connectionstate connectionstatus connection phase condition sessionstatus newstate newstatus"
     " currentstate laststate estado situacao health mode st"
@@ -23,6 +24,9 @@ FLAGS: Final = frozenset(
 )
 OWN: Final = frozenset(_names("fromme isfromme self own isown outgoing sentbyme byme ismine"))
 EVENT_IDS: Final = ("eventid", "idempotencykey", "deliveryid", "webhookid", "uuid")
+
+#: How the name of a member begins that tells what was so before.
+_FORMER: Final = ("old", "prev", "was", "last", "before", "former", "anterior")
 
 #: Where people's words and addresses, secrets and ids stand: nothing there is kept, whatever it looks like.
 _PRIVATE: Final = frozenset(
@@ -50,7 +54,7 @@ def rank(name: str, names: tuple[str, ...]) -> int:
 def is_private(name: str) -> bool:
     """Whether no value of such a member may be kept in the clear."""
     folded = fold(name)
-    return folded in _PRIVATE or folded in SESSIONS
+    return folded in _PRIVATE or folded in _SESSION_NAMES
 
 
 def names_event(name: str) -> bool:
@@ -63,7 +67,17 @@ def names_state(name: str) -> bool:
     return fold(name) in STATES
 
 
+def names_session(name: str) -> bool:
+    """Whether a session's id may stand there."""
+    return fold(name) in _SESSION_NAMES
+
+
+def is_former(name: str) -> bool:
+    """Whether such a member tells what was so before, and not what is so now."""
+    return fold(name).startswith(_FORMER)
+
+
 def is_id(name: str) -> bool:
     """Whether the values of such a member are ids, which must not be kept wherever else they stand."""
     folded = fold(name)
-    return folded in SESSIONS or folded.endswith(("id", "jid", "token", "key", "number", "phone"))
+    return folded in _SESSION_NAMES or folded.endswith(("id", "jid", "token", "key", "number", "phone"))

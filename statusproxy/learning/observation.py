@@ -1,11 +1,12 @@
 """What was learned so far: the shapes of events by their possible names, and of answers by their routes. Bounded."""
 
+from itertools import chain, islice
 from typing import Final
 
 from statusproxy.learning import members, words
 from statusproxy.learning.lists import Answers
 from statusproxy.learning.shapes import Ids, Shape, may_keep
-from statusproxy.status.fields import Path
+from statusproxy.status.fields import Path, usable_text
 
 _GROUPS: Final = 96
 """Kinds of events that are told apart."""
@@ -15,6 +16,12 @@ _MEMBERS: Final = 160
 
 _CANDIDATES: Final = 3
 """Members of one event that may hold its name: the event is noted under each."""
+
+_TEXTS: Final = 100
+"""Texts of one event that are looked at for its name: each takes some 20 µs where it is none."""
+
+_NAMED: Final = 500
+"""Members of one event that are looked at for ids."""
 
 _PATHS: Final = 32
 
@@ -59,6 +66,8 @@ class Observation:
         if type(document) is not dict or not document:
             return
         self.events += 1
+        if form is not None and not self.ids.is_name(form):
+            form = None
         for table, what in ((self.paths, path), (self.forms, form)):
             if what is not None and (what in table or len(table) < _PATHS):
                 table[what] = table.get(what, 0) + 1
@@ -89,10 +98,11 @@ class Observation:
 
     def _learn_ids(self, document: dict[str, object]) -> None:
         found = set()
-        for holder in (document, *_inner(document)):
-            for name, value in list(holder.items())[:100]:
-                if type(value) is str and value and members.is_id(name):
-                    found.add(self.ids.add(value))
+        looked_at = chain(document.items(), *(inner.items() for inner in _inner(document)))
+        for name, value in islice(looked_at, _NAMED):
+            text = usable_text(value) if type(value) is int and members.names_session(name) else value
+            if type(text) is str and text and members.is_id(name):
+                found.add(self.ids.add(text))
         self._forget({hashed for hashed in found if hashed is not None})
 
     def _forget(self, ids: set[int]) -> None:
@@ -112,11 +122,15 @@ class Observation:
     def _candidates(self, document: dict[str, object]) -> list[tuple[Path, str]]:
         """Members that may hold the event's name, with their values; the likeliest first."""
         found: list[tuple[int, int, Path, str]] = []
-        for holder, node in [((), document), *(((key,), value) for key, value in list(document.items())[:50])]:
+        left = _TEXTS
+        for holder, node in [((), document), *(((key,), value) for key, value in islice(document.items(), 50))]:
             if not isinstance(node, dict) or not all(map(self._is_step, holder)):
                 continue
-            for name, value in list(node.items())[:50]:
-                if type(value) is not str or not self._is_step(name) or members.is_private(name):
+            for name, value in islice(node.items(), 50):
+                if type(value) is not str or left == 0:
+                    continue
+                left -= 1
+                if not self._is_step(name) or members.is_private(name):
                     continue
                 if words.is_known(value) or (words.is_word(value) and not self.ids.holds(value)):
                     found.append((members.rank(name, members.EVENTS), len(holder), (*holder, name), value))
@@ -127,4 +141,4 @@ class Observation:
 
 
 def _inner(document: dict[str, object]) -> list[dict[str, object]]:
-    return [value for value in list(document.values())[:50] if isinstance(value, dict)]
+    return [value for value in islice(document.values(), 50) if isinstance(value, dict)]

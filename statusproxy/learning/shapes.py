@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, final
 
 from statusproxy.learning import members, times, words
-from statusproxy.status.fields import Path, fold_id
+from statusproxy.status.fields import Array, Path, fold_id, usable_text
 
 ANY: Final = "*"
 """In place of a key that is no name, such as an id or a number."""
@@ -23,6 +23,12 @@ FEW: Final = 12
 
 OFTEN: Final = 3
 """How often a word that the vocabulary lacks must have come before it is kept in the clear."""
+
+SEPARATORS: Final = ":@/|,~._-"
+"""What may stand between an id and something else in one text."""
+
+_LONGEST_CUT: Final = 128
+"""Characters of the longest text in which an id is looked for."""
 
 _DEEPEST: Final = 6
 _MEMBERS: Final = 120
@@ -46,6 +52,18 @@ class Revealed(NamedTuple):
     def hide(self, path: Path) -> Path:
         """A path with `ANY` in place of these names."""
         return path if self.names.isdisjoint(path) else tuple(ANY if step in self.names else step for step in path)
+
+
+class Cut(NamedTuple):
+    """Where an id stands in a longer text: before the first separator, or behind the last."""
+
+    separator: str
+    first: bool
+
+    @property
+    def segment(self) -> str:
+        """It as a segment of a path template (`config.templates`)."""
+        return f"{{session}}{self.separator}{{_}}" if self.first else f"{{_}}{self.separator}{{session}}"
 
 
 @final
@@ -76,6 +94,20 @@ class Ids:
             return None
         self.seen.add(hashed)
         return hashed if hashed in self._kept else None
+
+    def cut(self, text: str) -> Cut | None:
+        """How an id of a list is cut out of a text; None where there is none in it."""
+        if not self.listed or len(text) > _LONGEST_CUT:
+            return None
+        for separator in SEPARATORS:
+            if separator in text:
+                before, _, after = text.partition(separator)
+                if after and self.hash(before) in self.listed:
+                    return Cut(separator, first=True)
+                before, _, after = text.rpartition(separator)
+                if before and self.hash(after) in self.listed:
+                    return Cut(separator, first=False)
+        return None
 
     def keep(self, text: str) -> None:
         """Note that this text is kept in the clear."""
@@ -127,7 +159,7 @@ class Word:
 class Member:
     """What stood in one member."""
 
-    __slots__ = ("count", "doubtful", "false", "hashes", "listed", "many", "others", "texts", "times", "true")
+    __slots__ = ("count", "cuts", "doubtful", "false", "hashes", "listed", "many", "others", "texts", "times", "true")
 
     def __init__(self) -> None:
         self.count = 0
@@ -145,6 +177,8 @@ class Member:
         """Whether there were more than `DISTINCT` values."""
         self.listed = 0
         """How often an id of a list stood there, as far as the list came before."""
+        self.cuts: dict[Cut, int] = {}
+        """How often one stood there within a longer text."""
 
     @property
     def words(self) -> dict[str, int]:
@@ -209,7 +243,13 @@ class Shape:
             member.others += 1
             return
         member.texts += 1
-        time = times.read(value, now)
+        text = value[:512] if type(value) is str else usable_text(value)
+        if text is None:
+            member.many = True
+            return
+        hashed = self._ids.hash(text) if self._ids.listed else None
+        listed = hashed in self._ids.listed
+        time = None if listed or members.names_session(name) else times.read(value, now)
         if time is not None:
             member.times = times.Times() if member.times is None else member.times
             member.times.add(time)
@@ -217,10 +257,14 @@ class Shape:
             return
         if member.many and not self._ids.listed:
             return
-        text = str(value)[:512]
-        hashed = self._ids.hash(text)
-        if hashed in self._ids.listed:
+        if hashed is None:
+            hashed = self._ids.hash(text)
+        if listed:
             member.listed += 1
+        elif type(value) is str:
+            cut = self._ids.cut(text)
+            if cut is not None:
+                member.cuts[cut] = member.cuts.get(cut, 0) + 1
         word = member.hashes.get(hashed)
         if word is None:
             if member.many or len(member.hashes) >= DISTINCT:
@@ -274,9 +318,10 @@ def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
     left = _MEMBERS
     waiting: list[tuple[Path, object]] = [((), document)]
     for holder, node in waiting:  # grows while it is walked
-        if type(node) is list:
-            if node and type(node[0]) is dict and len(holder) < _DEEPEST:
-                waiting.append(((*holder, "0"), node[0]))
+        if isinstance(node, list | Array):
+            first = node.first if isinstance(node, Array) else node[0] if node else None
+            if type(first) is dict and len(holder) < _DEEPEST:
+                waiting.append(((*holder, "0"), first))
             continue
         if type(node) is not dict:
             continue
@@ -287,7 +332,7 @@ def walk(document: object, ids: Ids) -> Iterator[tuple[Path, object]]:
                 return
             path = (*holder, key if named and ids.is_name(key) else ANY)
             yield path, value
-            if len(path) < _DEEPEST and (type(value) is dict or type(value) is list):
+            if len(path) < _DEEPEST and isinstance(value, dict | list | Array):
                 waiting.append((path, value))
 
 

@@ -4,10 +4,10 @@ import re
 from datetime import datetime
 from typing import Final, NamedTuple, final
 
-from statusproxy.status.signals import SECONDS_BELOW
+from statusproxy.status.signals import SECONDS_BELOW, smaller_unit
 
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
-_NUMBER: Final = re.compile(r"[0-9]{10}(\.[0-9]+)?|[0-9]{13}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{10}(\.[0-9]+)?|[0-9]{13}|[0-9]{16}|[0-9]{19}", re.ASCII)
 
 #: A number of seconds is a time only from 2020 to 2033, whoever's clock it is.
 _EARLIEST, _LATEST = 1_577_836_800.0, 2_000_000_000.0
@@ -59,12 +59,16 @@ def read(value: object, now: float | None) -> Time | None:
         value = float(value)
     if type(value) is not int and type(value) is not float:
         return None
-    if not _EARLIEST <= value < _LATEST * 1000:
+    if not _EARLIEST <= value < _LATEST * 1e9:
         return None
-    seconds, form = (float(value), "seconds") if value < SECONDS_BELOW else (value / 1000, "milliseconds")
+    unit = 1.0 if value < SECONDS_BELOW else smaller_unit(value)
+    seconds, form = value / unit, _FORMS[unit]
     if not _EARLIEST <= seconds < _LATEST:
         return None
     return Time(form, None if now is None else now - seconds)
+
+
+_FORMS: Final = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 
 
 def _iso(text: str, now: float | None) -> Time | None:

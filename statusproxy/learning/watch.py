@@ -6,7 +6,7 @@ from typing import Final
 
 from statusproxy.learning.draft import pieces
 from statusproxy.learning.observation import Observation
-from statusproxy.learning.unpack import unpack
+from statusproxy.learning.unpack import MOST, unpack
 from statusproxy.status.fields import parse
 
 log = logging.getLogger("statusproxy.learning")
@@ -16,6 +16,10 @@ LARGEST_EVENT: Final = 64 * 1024
 
 LARGEST_ANSWER: Final = 128 * 1024
 """Bytes of an answer that is read: a list of some hundred sessions, parsed within some milliseconds."""
+
+_SMALL: Final = 8 * 1024
+_MOST_LARGE: Final = 2
+"""Documents that are looked at of a body beyond `_SMALL` bytes: some milliseconds each, whatever is in them."""
 
 PER_SECOND: Final = 100
 """Events, and a tenth as many answers, that are looked at in a second: at most some percent of its time."""
@@ -84,7 +88,8 @@ class Watch:
         if not self._may_look(1):
             return
         try:
-            unpacked = unpack(body) if len(body) <= LARGEST_EVENT else None
+            most = MOST if len(body) <= _SMALL else _MOST_LARGE
+            unpacked = unpack(body, most) if len(body) <= LARGEST_EVENT else None
             if unpacked is None:
                 self.skipped += 1
                 return

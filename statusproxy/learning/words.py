@@ -6,7 +6,6 @@ says nothing about a person or a session. `is_word` is weaker: it leaves out wha
 
 import re
 from enum import StrEnum
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -95,13 +94,29 @@ _HEX: Final = re.compile(r"[0-9a-fA-F-]{8,}", re.ASCII)
 _SHORTEST: Final = 2  # letters of a word inside of another, such as `qr` in `qrcode`
 
 
-@lru_cache(maxsize=2048)
+_made_of: Final[dict[str, tuple[str, ...]]] = {}
+"""Texts made of words of the vocabulary, and these words. No other text is remembered: it may be an id or a number."""
+
+_REMEMBERED: Final = 2048
+
+
 def segments(text: str) -> tuple[str, ...] | None:
     """The words of the vocabulary that a text is made of, folded; None where it holds anything else.
 
     `status-find`, `disconnectedMobile`, `SCAN_QR_CODE` and `closesession` are made of such words.
     """
-    if len(text) > LONGEST or not _WORD.fullmatch(text):
+    if len(text) > LONGEST:
+        return None
+    found = _made_of.get(text)
+    if found is None:
+        found = _segments(text)
+        if found is not None and len(_made_of) < _REMEMBERED:
+            _made_of[text] = found
+    return found
+
+
+def _segments(text: str) -> tuple[str, ...] | None:
+    if not _WORD.fullmatch(text):
         return None
     if text.casefold() in VOCABULARY:
         return (text.casefold(),)
@@ -119,7 +134,6 @@ def is_known(text: str) -> bool:
     return segments(text) is not None
 
 
-@lru_cache(maxsize=2048)
 def is_word(text: str) -> bool:
     """Whether a text may be a technical word that the vocabulary lacks; not an id, number, token, hash, JID or text."""
     if len(text) > LONGEST or not _WORD.fullmatch(text) or _HEX.fullmatch(text) or is_jid(text):
@@ -138,13 +152,18 @@ def is_name(text: str) -> bool:
         return True
     if not re.fullmatch(r"[A-Za-z_$][A-Za-z0-9_$-]{0,39}", text, re.ASCII) or _HEX.fullmatch(text):
         return False
-    return sum(map(str.isdigit, text)) <= 2
+    letters = [piece for piece in _PIECE.findall(text) if not piece.isdigit()]
+    written = len(text) <= _SHORT_NAME or sum(map(len, letters)) >= 2 * len(letters)
+    return sum(map(str.isdigit, text)) <= 2 and written and not _UNSPEAKABLE.search(text)
 
+
+_UNSPEAKABLE: Final = re.compile(r"[b-df-hj-np-tv-xzB-DF-HJ-NP-TV-XZ]{6}")
+_SHORT_NAME: Final = 4
+"""Characters of a name that is too short to be a token drawn by chance."""
 
 _SHORT_NAMES: Final = frozenset({"id", "t", "ts", "st"})
 
 
-@lru_cache(maxsize=2048)
 def meaning(text: str) -> Meaning | None:
     """What a word may mean, by the words of the known gateways; None where nothing is known."""
     parts = segments(text)
@@ -161,13 +180,16 @@ def meaning(text: str) -> Meaning | None:
     return None if rest in _CONTRADICTED else _MEANINGS.get(rest)
 
 
+_LONGEST_PART: Final = max(map(len, VOCABULARY))
+
+
 def _split(piece: str) -> list[str] | None:
     """A run of letters as words of the vocabulary, as few as can be."""
     if piece in VOCABULARY:
         return [piece]
     best: list[list[str] | None] = [[]] + [None] * len(piece)
     for end in range(1, len(piece) + 1):
-        for start in range(end - _SHORTEST + 1):
+        for start in range(max(0, end - _LONGEST_PART), end - _SHORTEST + 1):
             before = best[start]
             if before is not None and piece[start:end] in VOCABULARY:
                 shorter = best[end]

@@ -45,9 +45,7 @@ class Deadlines:
         due = self._sessions.transient_due
         if due == self._due:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.close()
         self._due = due
         if due < math.inf:
             self._timer = asyncio.get_running_loop().call_later(min(max(due - now, 0.0), _LONGEST), self._ring)
@@ -56,9 +54,7 @@ class Deadlines:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
 
     def _ring(self) -> None:
-        self._timer = None
         self._due = math.inf
         self._look()

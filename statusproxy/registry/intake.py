@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from statusproxy.clock import OwnClock
 from statusproxy.registry.webhook_outcomes import WebhookOutcomes
 from statusproxy.status import signals
 from statusproxy.status.clocks import sender_of
@@ -63,7 +62,6 @@ class Intake:
     def __init__(
         self,
         sessions: SessionMap,
-        clock: OwnClock,
         rules: SignalRules,
         outcomes: WebhookOutcomes,
         follow: Callable[[Sequence[Change]], Awaitable[None] | None],
@@ -73,7 +71,6 @@ class Intake:
         """`follow` publishes and saves changes; `earlier` gives what to await until all before is durable."""
         self.rules = rules
         self._sessions = sessions
-        self._clock = clock
         self._outcomes = outcomes
         self._follow = follow
         self._earlier = earlier

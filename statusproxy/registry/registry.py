@@ -92,7 +92,7 @@ class SessionRegistry:
         self._clock_watch = ClockWatch(self.sessions, ages)
         self._silence = SilenceWatch()
         self._intake = Intake(
-            self.sessions, self.clock, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
+            self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)

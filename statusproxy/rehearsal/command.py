@@ -9,12 +9,13 @@ import msgspec
 
 from statusproxy.admin.client import pretty
 from statusproxy.assembly import sender_policy
+from statusproxy.captures import CaptureError, Delivery, deliveries
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import Settings
 from statusproxy.config.templates import SESSION
 from statusproxy.observe.exchange_report import Kind
-from statusproxy.rehearsal import answers, files, releases
-from statusproxy.rehearsal.captures import CaptureError, Delivery, deliveries
+from statusproxy.rehearsal import answers, files, mixed_up, releases
+from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.files import FileError
 from statusproxy.rehearsal.hearing import TICK, Given, Hearing
 from statusproxy.rehearsal.messages import ListResult, QrResult, Results
@@ -69,7 +70,7 @@ def play(settings: Settings, request: Request) -> Results:
     if request.events and not settings.webhooks and request.path is None:
         raise UsageError("--event: the configuration has no webhook")
     try:
-        events = [one for name in request.events for one in deliveries(files.read(name), files.label(name))]
+        events = [one for name in request.events for one in _events(name, where)]
         lists = [(files.label(name), _answer(name)) for name in request.lists]
         qr = None if request.qr is None else _answer(request.qr, image=True)
     except (CaptureError, FileError) as error:
@@ -99,9 +100,17 @@ def _play(
         lists=shown,
         qr=scanned,
         overrides=releases.overrides(settings, sessions),
-        waiting=releases.waiting(sessions),
+        waiting=releases.waiting(settings, sessions),
         exit_code=int(missed),
     )
+
+
+def _events(name: str, where: Site) -> list[Delivery]:
+    found = deliveries(files.read(name), files.label(name))
+    route = mixed_up.listed_on(found[0].body, where) if len(found) == 1 else None
+    if route is not None:
+        raise FileError(f"{files.label(name)}: this is no event but the list of {route}; give it with --list")
+    return found
 
 
 def _list(where: Site, name: str, body: bytes, route: str | None, sessions: SessionMap, now: float) -> ListResult:
@@ -111,7 +120,11 @@ def _list(where: Site, name: str, body: bytes, route: str | None, sessions: Sess
     shown = found.template or ""
     if len(body) > where.settings.limits.corrected:
         return ListResult(source=name, route=shown, failure="too-large")
-    return answers.correct(answers.Answer(body, name, shown, found.entry, found.session), sessions, now)
+    result = answers.correct(answers.Answer(body, name, shown, found.entry, found.session), sessions, now)
+    event = mixed_up.event_in(body, where) if result.failure is not None else None
+    if event is not None:
+        raise UsageError(f"{name}: this is no list but the event {shortened(event)}; give it with --event")
+    return result
 
 
 def _scan(settings: Settings, request: Request, body: bytes, sessions: SessionMap, now: float) -> QrResult:
@@ -139,7 +152,8 @@ def _answer(name: str, *, image: bool = False) -> bytes:
     try:
         parse(content)
     except (ValueError, RecursionError):
-        raise FileError(f"{files.label(name)}: this is not JSON{' and no image' if image else ''}") from None
+        what = "neither a JSON document nor an image" if image else "not one JSON document"
+        raise FileError(f"{files.label(name)}: this is {what}") from None
     return content
 
 

@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.config.settings import Event, Sessions, Settings, Webhook
+from statusproxy.config.settings import Event, Settings, Webhook
 from statusproxy.config.templates import SESSION
 from statusproxy.config.units import format_duration
 from statusproxy.rehearsal.elements import Element
 from statusproxy.rehearsal.messages import Member
 from statusproxy.rehearsal.moments import moment, shown
+from statusproxy.rehearsal.readings import to_read
 from statusproxy.rehearsal.vocabulary import members, name_shown
 from statusproxy.status.fields import first_scalar, parse_path
 from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change, Record, Release
@@ -22,7 +23,7 @@ LONGEST: Final = 80
 """Characters of a name or word that a sentence repeats."""
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """A signal, and what it did to its session's record."""
 
     signal: Signal
@@ -30,44 +31,99 @@ class Heard(msgspec.Struct, frozen=True):
     change: Change | None
     before: Record | None
     after: Record | None
+    repeats: bool = False
+    """Whether the same was said of the same time before."""
+    first_of_id: Kind | None = None
+    """What the first event with the same id said; None where there was none."""
+
+    @property
+    def at(self) -> float | None:
+        """The event's own time, also one that is far ahead."""
+        return self.signal.ahead if self.signal.at is None else self.signal.at
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether it is a loss that counts for nothing, since something else was said of the same time or by its id."""
+        if self.signal.kind is not Kind.DISCONNECTED:
+            return False
+        if self.verdict == DUPLICATE:
+            return self.first_of_id not in (None, Kind.DISCONNECTED)
+        return self.verdict == LATE and not self.repeats and self.meets_connected
+
+    @property
+    def meets_connected(self) -> bool:
+        """Whether Connected is known of the very same time."""
+        known = self.before
+        return known is not None and known.verdict is Kind.CONNECTED and known.known_at == self.at
 
 
-def explain(heard: Heard, rules: Sessions) -> str:
+LATE: Final = "late"
+DUPLICATE: Final = "duplicate"
+"""Verdicts of the domain on a signal that changes nothing."""
+
+
+def explain(heard: Heard, settings: Settings) -> str:
     """Why a signal has this verdict."""
-    if heard.verdict == "duplicate":
-        return "an event with the same id was heard before"
-    if heard.verdict == "late":
+    if heard.verdict == DUPLICATE:
+        return _duplicate(heard)
+    if heard.verdict == LATE:
         return _late(heard)
     match heard.change.what if heard.change is not None else None:
         case what if what == STARTED:
-            return "the list is to show it as disconnected from now on"
+            return f"{to_read(settings.channels, heard.signal.word)} from now on"
         case what if what == REPEATED:
-            return "disconnected already; the correction begins anew"
+            return f"disconnected already; the correction begins anew: {to_read(settings.channels, heard.signal.word)}"
         case what if what == RELEASED:
             assert heard.change is not None
-            return f"the correction ends ({heard.change.reason}): the gateway's own word shows again"
-    return _EXPLAINED[heard.signal.kind](heard, rules)
+            return f"the correction ends ({heard.change.reason}): the gateway's own word shows again{_tie(heard)}"
+    return _EXPLAINED[heard.signal.kind](heard, settings)
+
+
+def _duplicate(heard: Heard) -> str:
+    if heard.contradicted:
+        assert heard.first_of_id is not None
+        return (
+            f"an event with the same id was heard before, and that one meant {heard.first_of_id.value}; only it counts"
+        )
+    return "an event with the same id was heard before"
 
 
 def _late(heard: Heard) -> str:
-    known = heard.before
-    if known is None or heard.signal.at is None or heard.signal.kind is Kind.ALIVE:
-        return "something newer is known already"
+    known, at = heard.before, heard.at
+    if known is None or at is None or heard.signal.kind is Kind.ALIVE:
+        return "something as new is known already"
     if known.override is not None and heard.signal.kind is Kind.TRANSIENT:
         return "disconnected already, and a transient state never weakens that"
-    if known.known_at > heard.signal.at and known.verdict is not None:
-        return f"older than what is known: {known.verdict.value} since {shown(moment(known.known_at))}"
-    return "the same was heard before"
+    if heard.repeats and known.known_at <= at:
+        return "the same was heard before"
+    if heard.contradicted:
+        return (
+            "an event of the very same time says connected. The two contradict each other, and connected wins: "
+            "nobody must be led to delete a session that works"
+        )
+    if known.verdict is None:
+        return "older than what is known"
+    if known.known_at == at:
+        return f"an event of the very same time says {known.verdict.value}, and that one counts"
+    return f"older than what is known: {known.verdict.value} since {shown(moment(known.known_at))}"
 
 
-def _disconnected(heard: Heard, rules: Sessions) -> str:
-    grace = format_duration(rules.alive_grace)
+def _tie(heard: Heard) -> str:
+    """What is to be said where a correction ends by an event of the very time of the loss."""
+    standing = heard.before.override if heard.before is not None else None
+    if standing is None or heard.signal.kind is not Kind.CONNECTED or standing.at != heard.at:
+        return ""
+    return "; both events are of the very same time, and then connected wins"
+
+
+def _disconnected(heard: Heard, settings: Settings) -> str:
+    grace = format_duration(settings.sessions.alive_grace)
     return f"a message came in more than {grace} (sessions.alive_grace) after it, so the session is connected"
 
 
-def _connected(heard: Heard, rules: Sessions) -> str:
+def _connected(heard: Heard, settings: Settings) -> str:
     if heard.after is not None and heard.after.override is not None:
-        if not rules.releases[Release.CONNECTED_EVENT.value]:
+        if not settings.sessions.releases[Release.CONNECTED_EVENT.value]:
             return "the correction stays: sessions.releases.connected-event is off"
         return "the correction stays: it is older than the transient state that lasted"
     if heard.before is not None and heard.before.transient is not None:
@@ -75,20 +131,23 @@ def _connected(heard: Heard, rules: Sessions) -> str:
     return "nothing to end: the list shows the gateway's own word"
 
 
-def _alive(heard: Heard, rules: Sessions) -> str:
+def _alive(heard: Heard, settings: Settings) -> str:
     if heard.after is None or heard.after.override is None:
         return "nothing to end: the list shows the gateway's own word"
-    if not rules.releases[Release.ALIVE.value]:
+    if not settings.sessions.releases[Release.ALIVE.value]:
         return "the correction stays: sessions.releases.alive is off"
-    grace = format_duration(rules.alive_grace)
+    grace = format_duration(settings.sessions.alive_grace)
     return f"no proof: it came less than {grace} (sessions.alive_grace) after the disconnect"
 
 
-def _transient(heard: Heard, rules: Sessions) -> str:
+def _transient(heard: Heard, settings: Settings) -> str:
+    override = heard.after.override if heard.after is not None else None
+    if override is not None:
+        return f"the correction goes on: {to_read(settings.channels, override.word)}"
     state = heard.after.transient if heard.after is not None else None
-    if state is None or (heard.after is not None and heard.after.override is not None):
-        return "disconnected already"
-    return f"counts at {shown(moment(state.due))} if it lasts until then (grace)"
+    assert state is not None
+    reads = to_read(settings.channels, heard.signal.word)
+    return f"{reads} from {shown(moment(state.due))} on, if it lasts until then (grace)"
 
 
 _EXPLAINED: Final = {

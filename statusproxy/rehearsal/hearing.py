@@ -7,11 +7,12 @@ from typing import Final
 
 import msgspec
 
+from statusproxy.captures import Delivery
 from statusproxy.config.settings import Event, Webhook
 from statusproxy.observe.exchange_report import Kind as RouteKind
 from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
-from statusproxy.rehearsal.captures import Delivery
+from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements, dated
 from statusproxy.rehearsal.explanation import Heard, explain, likely_members, stated_word, why_nothing
 from statusproxy.rehearsal.messages import EventResult
@@ -23,7 +24,7 @@ from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Change
 from statusproxy.status.packing import Unread
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Signal, Verdict
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 
 UNTRUSTED: Final = "untrusted"
 UNWATCHED: Final = "unwatched"
@@ -56,6 +57,7 @@ class Hearing:
         self.now = now
         """The time of the last arrival, in epoch seconds."""
         self._begun = False
+        self._earlier = Earlier()
 
     def hear(self, deliveries: Iterable[Delivery], given: Given) -> Iterator[EventResult]:
         """Hear these events, and tell of each."""
@@ -111,7 +113,7 @@ class Hearing:
         reading = element.reading
         signal = reading.signal
         trusted = sender in (senders.NONE_ASKED, senders.NOT_CHECKED, senders.HOLDS)
-        verdict, change = reading.verdict.value, None
+        verdict, change, contradicted = reading.verdict.value, None, False
         if not trusted:
             verdict, why = UNTRUSTED, f"the sender's proof fails: {sender}"
         elif signal is None:
@@ -119,12 +121,9 @@ class Hearing:
             self._note(element, webhook)
             why = why_nothing(element, verdict, self._site.settings, webhook)
         else:
-            before = self._sessions.get(signal.session)
-            outcome = self._sessions.hear(reading, self.now, self._clock(webhook))
-            verdict = outcome.verdict
-            change = _change(outcome.changes, signal.session)
-            after = self._sessions.get(signal.session)
-            why = explain(Heard(signal, verdict, change, before, after), self._site.settings.sessions)
+            heard = self._heard(reading, signal, self._clock(webhook))
+            verdict, change, contradicted = heard.verdict, heard.change, heard.contradicted
+            why = explain(heard, self._site.settings)
         says = signal or element.would_say
         time, at = dated(element, self._rules)
         rule = None if element.rule is None else self._site.settings.events[element.rule - 1]
@@ -147,7 +146,22 @@ class Hearing:
             change=None if change is None else change.what,
             why=why,
             members=likely_members(element) if verdict in _UNFIT else [],
-            missed=_is_missed(element, verdict, says),
+            missed=contradicted or _is_missed(element, verdict, says),
+        )
+
+    def _heard(self, reading: Reading, signal: Signal, sender: str) -> Heard:
+        """Have the map hear a signal."""
+        before = self._sessions.get(signal.session)
+        repeats, first_of_id = self._earlier.note(signal)
+        outcome = self._sessions.hear(reading, self.now, sender)
+        return Heard(
+            signal=signal,
+            verdict=outcome.verdict,
+            change=_change(outcome.changes, signal.session),
+            before=before,
+            after=self._sessions.get(signal.session),
+            repeats=repeats,
+            first_of_id=first_of_id,
         )
 
     def _clock(self, webhook: Webhook) -> str:
@@ -182,7 +196,8 @@ _UNFIT: Final = frozenset({Verdict.UNMATCHED.value, Verdict.NOTHING.value})
 def _is_missed(element: Element, verdict: str, says: Signal | None) -> bool:
     """Whether it means a disconnect, or may mean one, and changes nothing for a reason that is not explained by others.
 
-    Late, repeated and already so are explained; so is what a rule knows to be no loss.
+    Late, repeated and already so are explained; so is what a rule knows to be no loss. A loss that is contradicted
+    (`Heard.contradicted`) is none of these.
     """
     if verdict == Verdict.NOT_JSON:
         return True

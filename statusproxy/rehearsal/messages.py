@@ -114,6 +114,10 @@ class OverrideResult(msgspec.Struct, frozen=True, kw_only=True):
     session: str
     since: Moment
     reason: str
+    transient: bool = False
+    """It began because a transient state lasted."""
+    reads: str | None = None
+    """What the list is to read, such as `"close"`; None where nothing is written."""
     caught_up: str | None = None
     """What showed that the gateway knows of the disconnect: `list`, `qr` or `created`."""
     released_by: list[ReleasedBy]
@@ -124,6 +128,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     session: str
     reason: str
+    reads: str | None = None
+    """What the list is to read from then on."""
     due: Moment
 
 

@@ -1,30 +1,10 @@
-"""Times as `try` is given and shows them: ISO 8601 in UTC, durations as people say them."""
+"""Times as `try` shows them: ISO 8601 in UTC, durations as people say them."""
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 
 from statusproxy.admin.messages import Moment
-
-
-def epoch(value: object) -> float | None:
-    """A time as epoch seconds: ISO 8601 with a zone, or a number of seconds, also as text; None if it is none."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return _bounded(value)
-        return moment.timestamp() if moment.tzinfo is not None else None
-    return _bounded(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _bounded(value: str | float) -> float | None:
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and 0 < seconds < 1e11 else None
 
 
 def moment(seconds: float) -> Moment:

@@ -6,9 +6,9 @@ import time
 
 import click
 
+from statusproxy.captures import epoch
 from statusproxy.config.paths import check_header_name
 from statusproxy.config.units import parse_duration
-from statusproxy.rehearsal.moments import epoch
 
 
 def headers(context: click.Context, parameter: click.Parameter, said: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from statusproxy.config.settings import Event, Settings
 from statusproxy.config.units import format_duration
 from statusproxy.rehearsal.messages import OverrideResult, ReleasedBy, Waiting
 from statusproxy.rehearsal.moments import moment, shown
+from statusproxy.rehearsal.readings import connected_words, reading
 from statusproxy.status.model import Evidence, Override, Record, Release
 from statusproxy.status.sessions import SessionMap
 
@@ -19,6 +21,8 @@ def overrides(settings: Settings, sessions: SessionMap) -> list[OverrideResult]:
             session=record.session,
             since=moment(record.override.since),
             reason=_reason(record.override.event, record.override.word),
+            transient=record.override.transient,
+            reads=reading(settings.channels, record.override.word),
             caught_up=record.override.caught_up,
             released_by=[
                 way for way in _released_by(settings, record, record.override) if settings.sessions.releases[way.rule]
@@ -29,12 +33,13 @@ def overrides(settings: Settings, sessions: SessionMap) -> list[OverrideResult]:
     ]
 
 
-def waiting(sessions: SessionMap) -> list[Waiting]:
+def waiting(settings: Settings, sessions: SessionMap) -> list[Waiting]:
     """Each transient state that does not count yet."""
     return [
         Waiting(
             session=record.session,
             reason=_reason(record.transient.event, record.transient.word),
+            reads=reading(settings.channels, record.transient.word),
             due=moment(record.transient.due),
         )
         for record in sessions.records()
@@ -76,12 +81,27 @@ def _reconnected(settings: Settings, override: Override) -> Iterator[ReleasedBy]
     routes = [one.path for one in settings.channels]
     if not routes:
         return
+    connected = _some(dict.fromkeys(word for one in settings.channels for word in connected_words(one)), "or")
     if override.caught_up is not None:
         where = [path for path, _ in override.seen_on] if override.caught_up is Evidence.LIST else routes
-        yield ReleasedBy(Release.RECONNECTED, "`connected` in the next answer", where)
+        yield ReleasedBy(Release.RECONNECTED, f"{connected} in the next answer", where)
         return
-    ways = ["a word of `keep`"] if any(one.keep for one in settings.channels) else []
+    words = dict.fromkeys(word for one in settings.channels for word in one.keep)
+    ways = [f"its own answer with {_some(words, 'or')}"] if words else []
     codes = () if override.transient else settings.reconnect.qr  # a gateway that still connects shows an old code
     ways += [*codes, *settings.reconnect.create]
     if ways:
-        yield ReleasedBy(Release.RECONNECTED, "`connected` in an answer, once the gateway is seen to know", ways)
+        what = f"{connected} in an answer, after the gateway has shown that it knows of the loss"
+        yield ReleasedBy(Release.RECONNECTED, what, ways)
+
+
+def _some(words: Iterable[str], joint: str) -> str:
+    """Words in quotes; the first of many."""
+    quoted = [word if word in _BOOLEANS else f'"{word}"' for word in words]
+    if len(quoted) > _MOST_WORDS:
+        quoted = [*quoted[:_MOST_WORDS], "another such word"]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {joint} {quoted[-1]}"
+
+
+_MOST_WORDS: Final = 2
+_BOOLEANS: Final = ("true", "false")

@@ -12,7 +12,7 @@ import click
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.rehearsal.elements import AHEAD, NONE, ORDERS, UNUSABLE
 from statusproxy.rehearsal.explanation import shortened
-from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results
+from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results, Waiting
 from statusproxy.rehearsal.moments import length, shown
 from statusproxy.rehearsal.senders import HOLDS, NONE_ASKED, NOT_CHECKED
 
@@ -43,7 +43,7 @@ def as_text(results: Results, *, colours: bool) -> str:
         "\n".join(
             [
                 paint.bold(f"{_id(one.session)}: {_text(one.reason)}"),
-                f"  shown as the gateway shows it; as disconnected from {shown(one.due)}, if it lasts until then",
+                f"  shown as the gateway shows it; {_from_then(one)} {shown(one.due)}, if it lasts until then",
             ]
         )
         for one in results.waiting
@@ -144,8 +144,11 @@ def _qr(one: QrResult, paint: _Paint) -> Iterator[str]:
 
 def _override(one: OverrideResult, paint: _Paint) -> Iterator[str]:
     caught_up = f"; the gateway knows ({one.caught_up})" if one.caught_up is not None else ""
-    head = f"{_id(one.session)}: disconnected since {shown(one.since)} by {_text(one.reason)}{caught_up}"
+    state = "not connected" if one.transient else "disconnected"
+    head = f"{_id(one.session)}: {state} since {shown(one.since)} by {_text(one.reason)}{caught_up}"
     yield paint.bold(head)
+    if one.reads is not None:
+        yield f"  Answers read {_text(one.reads)}."
     yield "  This would end the correction:"
     width = max((len(way.rule) for way in one.released_by), default=0)
     for way in one.released_by:
@@ -159,6 +162,10 @@ def _override(one: OverrideResult, paint: _Paint) -> Iterator[str]:
             break_long_words=False,
             break_on_hyphens=False,
         ).replace(_SPACE, " ")
+
+
+def _from_then(one: Waiting) -> str:
+    return "counts as disconnected from" if one.reads is None else f"as {_text(one.reads)} from"
 
 
 def _summary(results: Results, paint: _Paint) -> str:

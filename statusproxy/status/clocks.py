@@ -124,12 +124,13 @@ class Difference:
 
     __slots__ = ("_begun", "_count", "_window", "least", "looked_at")
 
+    _begun: float  # when the first observation of this window was made
+
     def __init__(self, now: float, stored: float = math.inf) -> None:
         self.least = stored
         """Seconds to be added to the sender's times: the least of this window and the one before; at first infinite."""
         self._window = math.inf
         self._count = 0
-        self._begun = now
         self.looked_at = now
 
     def take(self, difference: float, now: float) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Final, NoReturn, final
 
 import msgspec
+
+from statusproxy.status.surrogates import NO_CHARACTER, replace_halves
 
 Path = tuple[str, ...]
 """The keys that lead to a field, outermost first; `()` is the document itself."""
@@ -28,8 +30,15 @@ _LONGEST_INTEGER: Final = 4_000
 """Digits beyond which an integer is read as JavaScript reads it, as a double. CPython refuses above 4 300."""
 
 
+LENIENT_AT_ONCE: Final = 64 * 1024
+"""Bytes of the longest document that `parse_members` reads leniently: the slow decoder takes 10 ms for so many."""
+
 DEEPEST: Final = 16
 """Objects in one another that `parse_members` decodes. Paths have a handful of keys."""
+
+
+class LongError(ValueError):
+    """A document that the quick decoder refuses is too long for the slow one."""
 
 
 @final
@@ -72,12 +81,15 @@ def usable_text(value: object) -> str | None:
 
     Usable are strings that hold more than white space, and finite numbers (written as JavaScript writes them).
     Booleans, `null`, objects and arrays are not; nor is a string longer than `LONGEST_TEXT`, or one with half a
-    surrogate pair, which neither a log nor a database can hold. A usable string is given as it came, untrimmed.
+    surrogate pair (or what stands for it), which neither a log nor a database can hold. A usable string is given as it
+    came, untrimmed.
     """
     if type(value) is str:
         if len(value) > LONGEST_TEXT or not value or value.isspace():
             return None
         if not value.isascii():
+            if NO_CHARACTER in value:
+                return None
             try:
                 value.encode()
             except UnicodeEncodeError:
@@ -135,17 +147,38 @@ def parse_members(body: bytes) -> Any:
     For looking up members: they stand in objects, or in an array's first element. A document of 1 MiB that is mostly
     arrays takes a fortieth of the time. (Where the quick decoder refuses it, the arrays are whole lists.) Below
     `DEEPEST` objects in one another, values are left undecoded.
+
+    Raises `LongError` where the quick decoder refuses more than `LENIENT_AT_ONCE` bytes.
     """
-    return _parse(body, _members.decode)
+    return _parse(body, _members.decode, LENIENT_AT_ONCE)
 
 
-def _parse(body: bytes, quick: Callable[[bytes], Any]) -> Any:
+def parse_members_in_steps(body: bytes) -> Generator[None, None, Any]:
+    """Decode JSON as `parse_members` does, a long document too; yields after each short step.
+
+    In a long one `NO_CHARACTER` stands for half a surrogate pair. A long one with a number beyond those of a double
+    (`1e400`, which JavaScript reads and does not write) is refused.
+    """
+    try:
+        return parse_members(body)
+    except LongError:
+        pass
+    yield
+    text = body.decode("utf-8", "replace").encode()
+    whole = yield from replace_halves(text.removeprefix(codecs.BOM_UTF8))
+    yield
+    return _members.decode(whole)
+
+
+def _parse(body: bytes, quick: Callable[[bytes], Any], longest: float = math.inf) -> Any:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         return quick(body)
     except UnicodeDecodeError:  # which msgspec lets through
-        return _parse(body.decode("utf-8", "replace").encode(), quick)
+        return _parse(body.decode("utf-8", "replace").encode(), quick, longest)
     except ValueError:
+        if len(body) > longest:
+            raise LongError from None
         return _lenient.decode(body.decode("utf-8", "replace"))
 
 

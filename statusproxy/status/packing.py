@@ -9,15 +9,25 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from statusproxy.status.dialect import Dialect
-from statusproxy.status.fields import Array, Path, first_scalar, parse, parse_members
+from statusproxy.status.fields import (
+    LENIENT_AT_ONCE,
+    Array,
+    LongError,
+    Path,
+    first_scalar,
+    parse,
+    parse_members,
+    parse_members_in_steps,
+)
 from statusproxy.status.pieces import CutArray, TooLargeError, cut
+from statusproxy.status.surrogates import replace_halves
 
 WRAPPERS: Final = ("events", "batch", "items", "data", "messages")
 """Members under which a relay may send several events in one body."""
@@ -145,6 +155,8 @@ def is_lines(body: bytes) -> bool:
         return False
     try:
         return type(parse_members(first.group())) is dict
+    except LongError:
+        return first.group().startswith(b"{")
     except (ValueError, RecursionError):
         return False
 
@@ -163,7 +175,7 @@ def unpack(body: bytes, dialect: Dialect) -> Iterator[Item | None]:
         body = _completed(b"".join(pieces), body, member)
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        document = parse_members(body)
+        document = yield from parse_members_in_steps(body)
     except (ValueError, RecursionError):
         if is_lines(body):
             yield from _lines(body)
@@ -200,7 +212,7 @@ def _elements(body: bytes, members: list[str]) -> Iterator[Item | None]:
     except TooLargeError:
         yield Unread("too-large")
         return
-    frame = parse_members(parts.frame)
+    frame = yield from parse_members_in_steps(parts.frame)
     places = [value for name, value in frame.items() if name in members] if type(frame) is dict else [frame]
     read = 0
     for number in map(_first, places):
@@ -213,26 +225,32 @@ def _elements(body: bytes, members: list[str]) -> Iterator[Item | None]:
 def _array(body: bytes, array: CutArray, room: int) -> Iterator[Item | None]:
     """The elements of one array, `room` of them at most."""
     for start, end in array.pieces():
-        texts = _split(b"[" + body[start:end] + b"]")
+        texts = yield from _split(b"[" + body[start:end] + b"]")
         for text in texts[:room]:
-            yield _read(text)
+            yield (yield from _read(text))
         if len(texts) > max(room, 0):
             yield Unread("too-many", len(texts) - max(room, 0))
         room = max(room - len(texts), 0)
         yield None
 
 
-def _split(piece: bytes) -> list[object]:
+def _split(piece: bytes) -> Generator[None, None, list[object]]:
     """The elements of an array, as they are or decoded."""
     try:
         return list(_raw.decode(piece))
     except ValueError:  # the quick decoder is stricter than JavaScript
-        return list(parse(piece))
+        if len(piece) <= LENIENT_AT_ONCE:
+            return list(parse(piece))
+    yield
+    return list(_raw.decode((yield from replace_halves(piece))))
 
 
-def _read(text: object) -> Item:
+def _read(text: object) -> Generator[None, None, Item]:
+    """One event; yields after each step of a long one."""
+    if not isinstance(text, msgspec.Raw | bytes):
+        return Document(text)
     try:
-        return Document(parse_members(bytes(text)) if isinstance(text, msgspec.Raw | bytes) else text)
+        return Document((yield from parse_members_in_steps(bytes(text))))
     except (ValueError, RecursionError):
         return Broken()
 
@@ -241,7 +259,7 @@ def _lines(body: bytes) -> Iterator[Item | None]:
     left = 0
     for number, line in enumerate(_LINE.finditer(body)):
         if number < MOST_EVENTS:
-            yield _read(line.group())
+            yield (yield from _read(line.group()))
         else:
             left += 1
             if left % _LINES_COUNTED == 0:

@@ -18,7 +18,7 @@ from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, Spellings, may_be
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
 from statusproxy.status.retention import Retention, rank
-from statusproxy.status.unsaved import Unsaved, decides, shows
+from statusproxy.status.unsaved import Unsaved, shows
 
 SAME_WORD: Final = 60.0
 """Seconds after which it is noted again that the gateway still says the same of a session."""
@@ -129,9 +129,9 @@ class Records:
             self.transient_due = min(self.transient_due, record.transient.due)
         else:
             self.transient.pop(session, None)
-        decisive = decides(old) != decides(record)
-        self.unsaved.changed(session, decisive=decisive)
-        if decisive and shows(old) != shows(record):
+        shown = shows(old) != shows(record)
+        self.unsaved.changed(session, decisive=shown or old.transient != record.transient)
+        if shown:
             self.version += 1
         if old.channel != record.channel or (old.alive_at != record.alive_at and self._may_outlive(session)):
             self.version += 1

@@ -27,6 +27,11 @@ class SetBack:
 
     __slots__ = ("_count", "_first", "_heard", "_lag", "_last", "before", "now", "until")
 
+    _first: float  # the own times of the first and of the last tick, when that came in, and how many there were
+    _last: float
+    _heard: float
+    _count: int
+
     def __init__(self) -> None:
         self.before = -math.inf
         """The lag before the clock was set back."""
@@ -35,8 +40,6 @@ class SetBack:
         self.until = -math.inf
         """Until when events of before may come in again."""
         self._lag = math.inf  # how far behind the events are that may tell of it
-        self._first = self._last = self._heard = 0.0
-        self._count = 0
 
     def take(self, lag: float, usual: float, tolerated: float, at: float, now: float) -> bool:
         """An event of the time `at` came in at `now`, with this lag beside the usual one: whether it shows a set-back.
@@ -45,9 +48,9 @@ class SetBack:
         """
         if lag <= usual + tolerated:
             if lag <= usual + EVEN:
-                self._count = 0  # it goes on as before
+                self._lag = math.inf  # it goes on as before
             return False
-        if not self._count or lag < self._lag - EVEN or now - self._heard > FORGOTTEN:
+        if lag < self._lag - EVEN or now - self._heard > FORGOTTEN:
             self._lag, self._first, self._last, self._heard, self._count = lag, at, at, now, 1
             return False
         if lag > self._lag + EVEN or at <= self._last:
@@ -56,7 +59,7 @@ class SetBack:
         if self._count < TICKS or at - self._first < TICKING:
             return False
         self.before, self.now, self.until = usual, self._lag, now + tolerated
-        self._count = 0
+        self._lag = math.inf
         return True
 
     def is_of_before(self, lag: float, tolerated: float, now: float) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 
 from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
+    LongError,
     Path,
     first_scalar,
     fold_word,
@@ -28,7 +29,8 @@ from statusproxy.status.fields import (
 from statusproxy.status.packing import contents, holds_several, is_lines
 
 SECONDS_BELOW: Final = 1e11
-"""A bare number below this is a time in seconds, from it on in milliseconds.
+"""A bare number below this is a time in seconds, from it on in milliseconds; so many milliseconds, or more, are a time
+in microseconds, and so many of these one in nanoseconds.
 
 In seconds it is the year 5138, in milliseconds March 1973: no event of WhatsApp's lies on the wrong side.
 """
@@ -71,7 +73,8 @@ class Verdict(StrEnum):
     UNMATCHED = "unmatched"
     NOT_JSON = "not-json"
     BATCH = "batch"
-    """Several events in one body, or a long form: each event is to be read by itself (`events.read_each`)."""
+    """Several events in one body, a long form, or long JSON that the quick decoder refuses: to be read in steps,
+    each event by itself (`events.read_each`)."""
 
 
 GRACE: Final = 90.0
@@ -148,7 +151,7 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
 
     `path_session` is the session that the webhook's own path names; it serves where the body names none. Of the rules
     that name the event the first that yields a signal decides; where none does, the first of them says why not.
-    A body of several events is `Verdict.BATCH`.
+    A body that is to be read in steps is `Verdict.BATCH`.
     """
     dialect = rules.dialect
     if dialect.body_member is not None:
@@ -158,6 +161,8 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
         body = text
     try:
         document = parse_members(body)
+    except LongError:
+        return Reading(Verdict.BATCH)
     except (ValueError, RecursionError):
         return Reading(Verdict.BATCH if is_lines(body) else Verdict.NOT_JSON)
     reading = read_document(document, rules, now, path_session)
@@ -267,7 +272,7 @@ def own_time(document: object, dialect: Dialect, now: float) -> float | None:
 
 
 def _epoch(value: object) -> float | None:
-    """Read a time (ISO 8601, or a number of seconds or milliseconds) as epoch seconds; `None` if it is none."""
+    """Read a time (ISO 8601, or a number of seconds down to nanoseconds) as epoch seconds; `None` if it is none."""
     if type(value) is str:
         value = value.strip()
         if not _NUMBER.fullmatch(value):
@@ -280,7 +285,12 @@ def _epoch(value: object) -> float | None:
         return None
     if not math.isfinite(number):
         return None
-    return number if number < SECONDS_BELOW else number / 1000
+    return number if number < SECONDS_BELOW else number / smaller_unit(number)
+
+
+def smaller_unit(number: float) -> float:
+    """How many of its units make a second, where a time is no number of seconds: it is told by the number's size."""
+    return 1e3 if number < SECONDS_BELOW * 1e3 else 1e6 if number < SECONDS_BELOW * 1e6 else 1e9
 
 
 def _iso_epoch(text: str) -> float | None:

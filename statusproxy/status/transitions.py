@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -33,6 +33,8 @@ from statusproxy.status.model import (
     Transient,
 )
 from statusproxy.status.signals import Kind, Signal
+
+_Run = TypeVar("_Run", Override, Transient)
 
 TINY_STEP: Final = 0.001
 """Seconds by which a signal without a time of its own is put after what is known: events carry milliseconds."""
@@ -240,16 +242,11 @@ def transient_state(record: Record, details: Details) -> Record:
     standing, stamp, signal = record.transient, details.stamp, details.signal
     assert stamp is not None
     assert signal is not None
-    if standing is None:
-        here, now = details.judged.here, details.now
-        begun = Transient(
-            here, stamp.at, now, now + signal.grace, signal.event, signal.word, clock=stamp.clock, lag=stamp.lag
-        )
-        return replace(record, transient=begun)
-    if later_by(details.judged, standing.stamp) <= 0:
-        return replace(record, transient=replace(standing, since=min(standing.since, details.judged.here)))
-    newest = replace(standing, at=stamp.at, clock=stamp.clock, lag=stamp.lag, event=signal.event, word=signal.word)
-    return replace(record, transient=newest)
+    here, now = details.judged.here, details.now
+    if standing is not None and later_by(details.judged, standing.stamp) <= 0:
+        return replace(record, transient=replace(standing, since=min(standing.since, here)))
+    begun = Transient(here, stamp.at, now, now + signal.grace, signal.event, signal.word, stamp.clock, stamp.lag)
+    return replace(record, transient=begun if standing is None else _up_to(standing, begun))
 
 
 def goes_on(record: Record, details: Details) -> Record:
@@ -257,8 +254,12 @@ def goes_on(record: Record, details: Details) -> Record:
     record = transient_state(record, details)
     standing, newest = record.override, _transient(record)
     assert standing is not None
-    moved = replace(standing, at=newest.at, clock=newest.clock, lag=newest.lag, event=newest.event, word=newest.word)
-    return replace(record, override=moved)
+    return replace(record, override=_up_to(standing, newest))
+
+
+def _up_to(run: _Run, newest: Transient) -> _Run:
+    """A run that goes on, up to its newest signal."""
+    return replace(run, at=newest.at, clock=newest.clock, lag=newest.lag, event=newest.event, word=newest.word)
 
 
 def lasting_override(record: Record, details: Details) -> Record:

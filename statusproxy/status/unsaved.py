@@ -94,11 +94,6 @@ class Unsaved:
         self._watches.remove(watch)
 
 
-def decides(record: Record) -> tuple[object, ...]:
-    """The part of a record that decides what is shown, now or later."""
-    return (*shows(record), record.transient)
-
-
 def shows(record: Record) -> tuple[object, ...]:
     """The part of a record that decides what is shown now."""
     return (record.verdict, record.known_at, record.override, record.released, record.released_at)

@@ -228,7 +228,6 @@ class BatchWriter(Generic[_B]):
             try:
                 records = await self._start()
             except Exception as error:  # noqa: BLE001 - whatever it is, `open` must not wait for ever
-                self._closing = True
                 opened.set_exception(error)
                 return
             opened.set_result(records)
@@ -270,7 +269,6 @@ class BatchWriter(Generic[_B]):
         backlog = self._backlog
         batch, mark = backlog.begin_write(), self._fallback.mark
         sizes = len(batch.records), len(batch.changes)
-        self._writing_since = time.monotonic()
         again = self._error is None
         while True:
             try:
@@ -280,26 +278,28 @@ class BatchWriter(Generic[_B]):
                 if again and self.backend.may_pass_at_once(error):
                     again = False
                     continue
-                self._writing_since = None
                 await self._failed(error)
             else:
-                self._writing_since = None
                 await self._committed(mark, *sizes)
             return
 
     async def _attempt(self, batch: Batch) -> None:
-        reattached = await self.backend.prepare(self._backlog)
-        if reattached is not None:
-            if self._journaling:
-                self._fallback.add(reattached.missing)
-            self._late.deliver(reattached.late, self.on_late)
-        if self._fallback.holds:
-            # The journal is never behind the store: replayed after a crash, it would take the store back.
-            await self._fallback.keep()
-        if batch or self._error is not None:
-            await self.backend.write(batch)
-        else:
-            await self.backend.upkeep()
+        self._writing_since = time.monotonic()
+        try:
+            reattached = await self.backend.prepare(self._backlog)
+            if reattached is not None:
+                if self._journaling:
+                    self._fallback.add(reattached.missing)
+                self._late.deliver(reattached.late, self.on_late)
+            if self._fallback.holds:
+                # The journal is never behind the store: replayed after a crash, it would take the store back.
+                await self._fallback.keep()
+            if batch or self._error is not None:
+                await self.backend.write(batch)
+            else:
+                await self.backend.upkeep()
+        finally:
+            self._writing_since = None
 
     async def _committed(self, mark: int, sessions: int, changes: int) -> None:
         self._error = None
@@ -337,7 +337,6 @@ class BatchWriter(Generic[_B]):
 
     async def _let_go(self) -> None:
         self._closing = True
-        self._writing_since = None
         self._alarm.stop()
         batches = self._backlog.put_back()
         left, kept = self._backlog.open, "lost with this process"

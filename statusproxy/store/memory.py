@@ -26,7 +26,7 @@ class MemoryBackend(Backend):
 
     name = "memory"
 
-    def __init__(self, *, history_days: float | None = 90, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, history_days: float | None, clock: Callable[[], float] = time.time) -> None:
         """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for pruning."""
         self._age = HistoryAge(history_days, clock)
         self._records: dict[str, Record] = {}
@@ -34,7 +34,6 @@ class MemoryBackend(Backend):
 
     async def open(self, backlog: Backlog) -> list[Record]:
         """The records saved so far (none, in a new process)."""
-        self._prune()
         return list(self._records.values())
 
     async def write(self, batch: Batch) -> None:
@@ -45,7 +44,6 @@ class MemoryBackend(Backend):
             else:
                 self._records[session] = record
         self._changes.extend(batch.changes)
-        self._prune()
 
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
         """The newest changes first, at most `limit`, of one session or of all. A batch is here or waiting, not both."""
@@ -70,9 +68,9 @@ class MemoryBackend(Backend):
             self._changes.popleft()
 
 
-def memory_store(history_days: float | None = 90) -> BatchWriter[MemoryBackend]:
-    """A store in memory; `history_days` None keeps changes whatever their age."""
-    return make_store(Memory(), StoreOptions(history_days))
+def memory_store() -> BatchWriter[MemoryBackend]:
+    """A store in memory, with the options that a store has by default."""
+    return make_store(Memory(), StoreOptions())
 
 
 def make_store(url: Memory, options: StoreOptions) -> BatchWriter[MemoryBackend]:

@@ -57,13 +57,14 @@ class RedisBackend(Backend):
         self._timing = timing or RedisTiming()
         self._hold = Hold(place, log=log, clock=clock, timing=self._timing)
         self._known: dict[str, Record] = {}  # what the server holds, or held when it was last heard of
-        self._due_at = 0.0  # when (monotonic) the mark is to be renewed
+        # When (monotonic) the mark is to be renewed. At first right away: an empty transaction, which shows whether it
+        # can be written, and prunes.
+        self._due_at = 0.0
         self._prune_at = 0.0
 
     async def open(self, backlog: Backlog) -> list[Record]:
         """Connect and take the keys, with patience for a server that is starting, and for a predecessor."""
         late, _ = reconcile(await self._hold.take_at_start(), self._known, backlog)
-        self._due_at = 0.0  # an empty transaction, right away: shows whether it can be written, and prunes
         return late
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
@@ -71,7 +72,6 @@ class RedisBackend(Backend):
         if self._hold.keys is not None:
             return None
         late, missing = reconcile(await self._hold.take(), self._known, backlog)
-        self._mark_renewed()
         return Reattached(late, missing)
 
     async def write(self, batch: Batch) -> None:
@@ -89,7 +89,7 @@ class RedisBackend(Backend):
         except BaseException:
             await self._hold.drop()
             raise
-        self._mark_renewed()
+        self._due_at = time.monotonic() + self._timing.mark_lifetime / 3
 
     async def upkeep(self) -> None:
         """Renew the mark, and see that the server takes writes."""
@@ -138,9 +138,6 @@ class RedisBackend(Backend):
             else:
                 self._known[session] = record
         del batch.changes[:_CHANGES_AT_ONCE]
-
-    def _mark_renewed(self) -> None:
-        self._due_at = time.monotonic() + self._timing.mark_lifetime / 3
 
 
 def redis_store(

@@ -1,22 +1,20 @@
 """The real program as a process, in front of a gateway of one list, for the command line's and the page's tests."""
 
-import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.ports import free_port
+from tests.stand_ins.gateway import Gateway
 
 #: Seconds a start or an end may take. Generous: the machines that run tests are shared.
 PATIENCE = 60.0
@@ -29,7 +27,7 @@ class Process:
     url: str
     admin_url: str
     config: Path
-    gateway: "Gateway"
+    gateway: Gateway
     popen: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -70,46 +68,6 @@ class Process:
             env={**os.environ, "STATUSPROXY_CONFIG": str(self.config), "TZ": "UTC", **environ},
             capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=self.config.parent,
         )  # fmt: skip
-
-
-class Gateway:
-    """Answers every GET with `document`, and takes every POST."""
-
-    def __init__(self, document: Any) -> None:
-        self.document = document
-        gateway = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self._answer(json.dumps(gateway.document).encode())
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self._answer(b'{"success":true}')
-
-            def _answer(self, body: bytes) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Take no more connections."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
 
 
 @contextmanager

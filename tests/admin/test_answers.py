@@ -20,17 +20,22 @@ _MOMENT = re.compile(r'"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"')
 _EPOCH = re.compile(r"\b1?\d{9}\.\d+")
 
 LOST = (
-    '{"session":"sales","channel":"sales","shows":"disconnected","shown_at":TIME,"since":TIME,'
+    '{"session":"sales","channel":"sales","shows":"disconnected","reads":"disconnected","shown_at":TIME,"since":TIME,'
     '"reason":"status-find disconnectedMobile","word":"disconnectedMobile","caught_up":null,"caught_up_on":[],'
     '"last_event":"status-find",'
     '"last_event_at":TIME,"last_message_at":null,"known":"disconnected","known_at":TIME,"gateway_said":"connected",'
-    '"gateway_said_at":TIME,"transient":null,"transient_due":null,"released":null,"released_at":null}'
+    '"gateway_said_at":TIME,"transient":null,"transient_word":null,"transient_due":null,"released":null,"released_at":null}'
+)
+GUIDANCE = (
+    '"title":"gateway-wrapper","url":"","set_url":[],"states":{"connected":"connected","open":"connected",'
+    '"disconnected":"disconnected","qr_required":"scan","qr":"scan","qrcode":"scan","waiting_qr":"scan",'
+    '"initializing":"starting","starting":"starting","pairing":"starting","connecting":"connecting"},"bring_back":[]'
 )
 HEARD = (
-    '{"session":"support","channel":null,"shows":"gateway","shown_at":null,"since":null,"reason":null,'
+    '{"session":"support","channel":null,"shows":"gateway","reads":null,"shown_at":null,"since":null,"reason":null,'
     '"word":null,"caught_up":null,"caught_up_on":[],"last_event":"onmessage","last_event_at":TIME,"last_message_at":TIME,'
     '"known":null,"known_at":null,"gateway_said":null,"gateway_said_at":null,"transient":null,'
-    '"transient_due":null,"released":null,"released_at":null}'
+    '"transient_word":null,"transient_due":null,"released":null,"released_at":null}'
 )
 
 
@@ -205,7 +210,8 @@ async def test_the_stream_begins_with_what_is_true_now(admin: Admin, monkeypatch
             said[line[7:-1]] = _MOMENT.sub("TIME", (await wire.reader.readline()).decode("ascii"))
     wire.reset()
     assert said == {
-        "hello": f'data: {{"version":"{__version__}","total":2,"gateway_url":"{admin.gateway.url}","now":TIME}}\n',
+        "hello": f'data: {{"version":"{__version__}","total":2,"gateway_url":"{admin.gateway.url}",'
+        f'"guidance":{{{GUIDANCE}}},"now":TIME}}\n',
         "health": f'data: {{"status":"ok","store":"ok","gateway":"ok",{heard}\n',
         "sessions": f'data: {{"sessions":[{LOST},{HEARD}],{heard}\n',
     }

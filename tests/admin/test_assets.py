@@ -72,6 +72,6 @@ def test_every_word_of_the_page_is_there_in_both_languages() -> None:
     keys = re.compile(r"^ {2,4}\"?([\w-]+)\"?: ", re.MULTILINE)
     assert keys.findall(english) == keys.findall(portuguese)
     used = set(re.findall(r'data-say(?:-label)?="(\w+)"', (PAGE / "page.html").read_text("utf-8")))
-    for name in ("page.js", "timeline.js", "moments.js"):
+    for name in ("page.js", "timeline.js", "moments.js", "gateway.js"):
         used |= set(re.findall(r"\bwords\.(?!js\b)(\w+)", (PAGE / name).read_text("utf-8")))
     assert used <= set(keys.findall(english))

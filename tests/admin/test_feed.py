@@ -218,9 +218,9 @@ async def test_an_error_in_one_look_does_not_end_the_looking(
 async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
-    def counted(record: Record, word: Word | None) -> Session:
+    def counted(record: Record, *more: Any) -> Session:
         written.append(record.session)
-        return session_report(record, word)
+        return session_report(record, *more)
 
     monkeypatch.setattr(reports_module, "session_report", counted)
     names = [f"session-{number}" for number in range(600)]
@@ -258,9 +258,9 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
     registry = admin.proxy.server.registry
     gateway_word = registry.gateway_word
 
-    def text(record: Record, word: Word | None) -> Session:
+    def text(record: Record, *more: Any) -> Session:
         done["written"] += 1
-        return session_report(record, word)
+        return session_report(record, *more)
 
     def word(session: str) -> Word | None:
         done["looked at"] += 1

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,7 +18,6 @@ from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
 from statusproxy.admin.report import session_report
 from statusproxy.config.load import loads
-from statusproxy.registry.gateway_view import Word
 from statusproxy.status.model import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
@@ -409,11 +409,11 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
     await admin.lose("sales")
     in_this_turn = most = 0
 
-    def counted(record: Record, word: Word | None) -> Session:
+    def counted(record: Record, *more: Any) -> Session:
         nonlocal in_this_turn, most
         in_this_turn += 1
         most = max(most, in_this_turn)
-        return session_report(record, word)
+        return session_report(record, *more)
 
     async def somebody_else() -> None:
         nonlocal in_this_turn

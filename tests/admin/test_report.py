@@ -1,11 +1,15 @@
 """What is told of a session: only what is known."""
 
+from msgspec.structs import replace
+
 from statusproxy.admin.messages import ChangeLine, DamageLine
 from statusproxy.admin.report import change_report, damage_report, moment, session_report
 from statusproxy.registry.gateway_view import Word
-from statusproxy.status.model import Change, Evidence, Override, Record, Release
+from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
+from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import Kind
 from statusproxy.store.damage import Damage
+from tests.status.test_channels import LIST
 
 NOW = 1_768_504_026.49
 
@@ -39,6 +43,25 @@ def test_a_lost_session_is_told_since_its_first_loss_and_with_the_events_own_wor
         "status-find browserClose",
         "qr",
     )
+
+
+def test_a_lost_session_reads_what_the_list_is_set_to_where_its_rule_is_known() -> None:
+    rule = replace(LIST, set={"state": ByWord({"browserclose": "CLOSED", "*": "GONE"})}, keep=frozenset({"qrcode"}))
+    assert session_report(LOST).reads is None
+    assert session_report(LOST, None, rule).reads == "CLOSED"
+    assert session_report(LOST, Word("QRCODE", NOW + 3), rule).reads == "QRCODE"
+    assert session_report(Record("sales"), None, rule).reads is None
+
+
+def test_a_transient_state_is_told_with_the_gateways_own_word_until_it_counts() -> None:
+    state = Transient(since=NOW, at=NOW, began=NOW, due=NOW + 90, event="connection.update", word="connecting")
+    told = session_report(Record("sales", transient=state))
+    assert (told.transient, told.transient_word) == ("connection.update connecting", "connecting")
+    assert told.transient_due == moment(NOW + 90)
+    told = session_report(Record("sales", transient=Transient(NOW, NOW, NOW, NOW + 90, event="Disconnected")))
+    assert (told.transient, told.transient_word) == ("Disconnected", "Disconnected")
+    counted = session_report(replace(LOST, transient=state))
+    assert (counted.transient, counted.transient_word, counted.transient_due) == (None, None, None)
 
 
 def test_an_event_without_a_word_is_a_reason_by_itself() -> None:

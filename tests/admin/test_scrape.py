@@ -9,15 +9,9 @@ from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules
+from tests.hand_clock import HandClock
 from tests.observe.prometheus import Sample, samples, value
 from tests.registry.disk import Disk
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def told(registry: SessionRegistry) -> Sample:
@@ -31,7 +25,7 @@ def told(registry: SessionRegistry) -> Sample:
 
 
 async def test_registry_and_pools_are_told_as_they_are() -> None:
-    clock, disk = Clock(), Disk()
+    clock, disk = HandClock(), Disk()
     registry = SessionRegistry(SignalRules(()), SessionRules(), disk, Metrics(), clock)
     registry.sessions.load([Record("sales", heard_at=990.0)])
     registry.absences.note("client", "10.0.0.2", 1_000.0, webhook=False)
@@ -59,6 +53,6 @@ async def test_damage_and_repairs_of_the_state_are_told() -> None:
         async def acknowledge(self) -> int:
             return 0
 
-    found = told(SessionRegistry(SignalRules(()), SessionRules(), Damaged(), Metrics(), Clock()))
+    found = told(SessionRegistry(SignalRules(()), SessionRules(), Damaged(), Metrics(), HandClock()))
     assert value(found, "state_damage") == 2
     assert value(found, "state_repairs_total", cause="deleted") == 2

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.admin import session_reports as module
 from statusproxy.admin.report import session_report
@@ -131,9 +132,9 @@ def test_a_report_is_written_when_it_is_asked_for_and_once(
 ) -> None:
     written: list[str] = []
 
-    def counted(record: Record, word: Any) -> Any:
+    def counted(record: Record, *more: Any) -> Any:
         written.append(record.session)
-        return session_report(record, word)
+        return session_report(record, *more)
 
     monkeypatch.setattr(module, "session_report", counted)
     reports = begun(registry, Record("a"), Record("b"))
@@ -142,6 +143,20 @@ def test_a_report_is_written_when_it_is_asked_for_and_once(
     assert first == again
     assert first[0].startswith('{"session":"a","channel":null,"shows":"gateway"')
     assert written == ["a"]
+
+
+def test_another_rule_of_the_list_is_news_of_what_every_lost_session_reads(registry: SessionRegistry) -> None:
+    rules = [LIST]
+    registry.sessions.load([Record("sales", override=LOST), Record("support")])
+    reports = SessionReports(registry, lambda: rules[0])
+    reports.begin()
+    assert looked(reports) == ([], ["sales", "support"])
+    assert '"reads":"disconnected"' in reports.texts(["sales"])[0]
+    assert looked(reports) == ([], [])
+    rules[0] = replace(LIST, set={"status": "close"})
+    assert looked(reports) == ([], ["sales", "support"])
+    assert '"reads":"close"' in reports.texts(["sales"])[0]
+    assert looked(reports) == ([], [])
 
 
 def test_many_are_looked_at_some_at_a_time(registry: SessionRegistry) -> None:

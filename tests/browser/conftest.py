@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from tests.browser.browser import chromium, need_chromium, prefer, resize
+from tests.browser.browser import chromium, complaints, need_chromium, prefer, resize
 from tests.browser.site import Site, running_site
 
 
@@ -24,6 +24,7 @@ def window(browser: webdriver.Chrome) -> webdriver.Chrome:
     browser.get("about:blank")
     prefer(browser, "light")
     resize(browser, 1280, 900)
+    complaints(browser)  # those of an earlier page, which lost its proxy, are none of this test's
     return browser
 
 

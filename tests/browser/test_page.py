@@ -5,6 +5,8 @@ Pictures of what is seen go to `artifacts/status-page/`.
 
 import json
 import time
+import urllib.request
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from statusproxy.admin.client import ask
 from statusproxy.status.model import Record
+from tests.admin.process import Process, running_process
 from tests.browser.browser import ARTIFACTS, chromium, complaints, picture, prefer, resize
-from tests.browser.site import Site, running_site, until
+from tests.browser.site import PATIENCE, Site, running_site, until
 from tests.store.damaged import damage_page, filled, noise
 
 NOW = time.time()
@@ -246,6 +249,41 @@ def test_without_any_webhook_the_page_says_that_it_cannot_know(window: webdriver
 
 
 # ---- the history ----
+
+
+def evolution(folder: Path) -> AbstractContextManager[Process]:
+    """A proxy in front of an Evolution API that says that two sessions are open."""
+    listed = [{"name": name, "connectionStatus": "open"} for name in ("sales", "support")]
+    return running_process(folder, listed, preset="evolution-v2")
+
+
+def post(url: str, body: object) -> None:
+    """Post a webhook."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        answer.read()
+
+
+def test_the_gateway_is_spoken_of_in_its_own_words(window: webdriver.Chrome, tmp_path: Path) -> None:
+    with evolution(tmp_path) as process:
+        window.get(f"{process.admin_url}/")
+        hook = f"{process.url}/webhook"
+        notices = window.find_element(By.ID, "notices")
+        until(lambda: f"In Evolution API v2, set the webhook URL to {hook}." in notices.text, "the place is told")
+        assert f"WEBHOOK_GLOBAL_ENABLED=true WEBHOOK_GLOBAL_URL={hook}" in notices.text
+        for session, state in (("sales", "close"), ("support", "connecting")):
+            post(hook, {"event": "connection.update", "instance": session, "data": {"state": state}})
+        with urllib.request.urlopen(f"{process.url}/instance/fetchInstances", timeout=PATIENCE) as answer:
+            answer.read()
+        until(lambda: "reads close" in text(window, "sales"), "what the list reads is told")
+        assert "logged out connection.update close" in text(window, "sales")
+        assert "GET /instance/connect/{session}" in said(window, "#back")
+        waiting = until(lambda: text(window, "support"), "the transient state is told")
+        assert "“connecting”" in waiting
+        assert "if it lasts, shown as lost in 1 min" in waiting
+        picture(window, "10-own-words")
+        assert complaints(window) == []
+    window.get("about:blank")
 
 
 def test_the_history_of_a_session_is_a_bar_and_a_list(window: webdriver.Chrome, site: Site) -> None:

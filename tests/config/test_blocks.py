@@ -89,7 +89,7 @@ def test_a_struct_is_read_from_its_block_and_shown_as_one() -> None:
         ("{inner: {}}", "c.yaml:1: key.inner.name: missing; write a name"),
         (
             "{inner: {name: a}, moer: []}",
-            'unknown key; did you mean "more"? (known: inner, more, bare)',
+            'c.yaml:1: key.moer: unknown key; did you mean "more"? (known: inner, more, bare)',
         ),
         ("{inner: {name: a, from: 2}}", "c.yaml:1: key.inner.from: not two"),
         ("{inner: {name: one}}", "c.yaml:1: key.inner: not the default"),

@@ -6,6 +6,7 @@ from statusproxy.config.addresses import parse_address, parse_gateway
 from statusproxy.config.effect import (
     check_body,
     check_field_path,
+    check_member,
     check_named_field,
     check_set_name,
     check_set_value,
@@ -62,6 +63,13 @@ def test_a_value_that_looks_like_a_variable_is_refused(value: str) -> None:
 )
 def test_a_value_that_only_holds_a_dollar_is_kept(value: object) -> None:
     check_set_value(value)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a.b", "."])
+def test_a_member_that_is_looked_for_in_each_place_is_no_path(name: str) -> None:
+    with pytest.raises(ValueError, match="allowed: the name of a field without dots"):
+        check_member(name)
+    assert check_member("chatId") == "chatId"
 
 
 def test_a_word_without_a_star_is_kept() -> None:

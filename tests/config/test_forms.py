@@ -46,6 +46,17 @@ def test_a_secret_is_read_as_text_and_shown_as_a_mask() -> None:
     assert refused(form, "null") == "found nothing (null); allowed: text"
 
 
+def test_a_secret_that_was_copied_masked_is_refused() -> None:
+    said = f"{MASK} stands for a secret where settings are shown; allowed: the secret itself, or ${{VAR}}"
+    assert refused(secret(), f"'{MASK}'") == refused(secret(), f"'https://hub.example/?key={MASK}'") == said
+
+
+def test_a_secret_is_one_line_of_text() -> None:
+    assert refused(secret(), "''") == "found an empty secret; allowed: a text that others cannot guess"
+    said = "found a line break or another control character in it; allowed: one line of text"
+    assert refused(secret(), r'"hunter2\n"') == said
+
+
 def test_errors_about_a_hidden_place_never_repeat_the_value() -> None:
     hidden = msgspec.structs.replace(spot("hunter2"), hidden=True)
     assert hidden.describe() == "a text"
@@ -90,7 +101,7 @@ def test_a_mapping_has_keys_of_the_users_choice() -> None:
 def test_switches_are_on_unless_turned_off() -> None:
     form = switches(["one", "two"])
     assert form.read(spot("{two: false}")) == {"one": True, "two": False}
-    with pytest.raises(ConfigError, match=r'key: unknown key; did you mean "two"\? \(known: one, two\)'):
+    with pytest.raises(ConfigError, match=r'key\.tow: unknown key; did you mean "two"\? \(known: one, two\)'):
         form.read(spot("{tow: false}"))
 
 

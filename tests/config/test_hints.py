@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.config.hints import warnings
+from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
 
 TWO = """
@@ -70,3 +71,47 @@ def test_routes_of_a_preset_in_a_file_are_no_reason_to_warn(tmp_path: Path) -> N
     assert warnings(settings) == []
     preset.unlink()  # nothing is known of it now
     assert len(warnings(settings)) == 1
+
+
+V2 = "gateway: http://127.0.0.1:3000\npreset: evolution-v2\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/webhok/**", "/webhook/**"),
+        ("/hooks/**", None),
+        ("/webhook/user/{session}", None),
+        ("/WEBHOOK/**", None),
+    ],
+)
+def test_a_webhook_with_nearly_the_path_of_one_of_the_preset_is_named(path: str, meant: str | None) -> None:
+    told = warnings(loads(f"{V2}webhooks: [{{path: {path}, forward: false}}]"))
+    assert told == (
+        []
+        if meant is None
+        else [
+            f'webhooks[0].path: {path} is a webhook of its own, beside {meant} of the preset; did you mean "{meant}"?'
+        ]
+    )
+
+
+def test_a_placeholder_is_no_misspelt_word() -> None:
+    text = "gateway: http://127.0.0.1:3000\npreset: wppconnect-server\n"
+    assert warnings(loads(text + "webhooks: [{path: /v1/webhooks/receive/sessions, forward: false}]")) == []
+
+
+def test_a_word_that_no_rule_says_is_named_with_the_nearest() -> None:
+    one = "channels: [{path: /instance/fetchInstances, set: {connectionStatus: {%s: close, '*': close}}}]"
+    never = 'no rule in events lists "%s" under disconnected or transient, so that this value is never written'
+    told = [warnings(loads(V2 + one % word)) for word in ("conecting", "open")]
+    assert told == [
+        [f'channels[0].set.connectionStatus: {never % "conecting"}; did you mean "connecting"?'],
+        [f"channels[0].set.connectionStatus: {never % 'open'}"],
+    ]
+    assert warnings(loads(V2 + one % "Connecting")) == []
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_preset_alone_gives_no_reason_to_warn(preset: str) -> None:
+    assert warnings(loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")) == []

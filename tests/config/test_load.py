@@ -143,7 +143,7 @@ MISTAKES = [
     (
         "sessions: {releases: {aliv: false}}",
         (
-            '2: sessions.releases: unknown key; did you mean "alive"? '
+            '2: sessions.releases.aliv: unknown key; did you mean "alive"? '
             "(known: connected-event, reconnected, deleted, alive, operator, expired)"
         ),
     ),

@@ -8,10 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from statusproxy.config.errors import ConfigError
-from statusproxy.config.load import dump, loads
+from statusproxy.config.load import dump, load, loads
 from statusproxy.config.overlay import overlay
 from statusproxy.config.settings import Settings
-from statusproxy.config.yaml_tree import Entries, Items, Scalar, parse
+from statusproxy.config.yaml_tree import Entries, Items, Node, Scalar, parse
+from tests.config.refusals import refused
 
 GATEWAY = "gateway: http://gw.example:3000\n"
 PRESET = loads(GATEWAY)
@@ -22,6 +23,21 @@ def written(text: str) -> Settings:
     settings = loads(GATEWAY + text)
     assert loads(dump(settings)) == settings
     return settings
+
+
+def entries(text: str) -> Entries:
+    node = parse(text, "c.yaml", None)[1]
+    assert isinstance(node, Entries)
+    return node
+
+
+def shown(node: Node) -> object:
+    """A node as plain values."""
+    if isinstance(node, Entries):
+        return {name: shown(below) for name, (_, below) in node.nodes.items()}
+    if isinstance(node, Items):
+        return [shown(below) for _, below in node.nodes]
+    return node.text
 
 
 # An empty block, and what is no block
@@ -215,13 +231,22 @@ def test_a_rule_about_some_of_an_events_takes_where_they_name_the_session() -> N
     assert rest[-1].event == ("onmessage", "incomingcall")
 
 
+def test_a_rule_that_names_another_place_of_the_session_keeps_the_words() -> None:
+    preset = entries("events: [{event: a, session: s, disconnected: [x], transient: [y], grace: 60s}]")
+    laid = overlay(entries("events: [{event: a, session: t}]"), preset)
+    assert shown(laid) == {
+        "events": [{"event": "a", "session": "t", "disconnected": ["x"], "transient": ["y"], "grace": "60s"}]
+    }
+
+
+@pytest.mark.parametrize("block", ["webhooks", "channels"])
+def test_an_entry_that_is_no_mapping_is_left_for_the_reader_to_refuse(block: str) -> None:
+    laid = overlay(entries(f"{block}: [x]"), entries(f"{block}: [y, {{path: /a}}]"))
+    assert shown(laid) == {block: ["x", {"path": "/a"}]}
+
+
 @pytest.mark.parametrize("rule", ["{event: a, transient: []}", "{event: a, disconnected: [x]}"])
 def test_a_presets_grace_goes_with_its_transient_state(rule: str) -> None:
-    def entries(text: str) -> Entries:
-        node = parse(text, "c.yaml", None)[1]
-        assert isinstance(node, Entries)
-        return node
-
     preset = "events: [{event: a, session: s, means: transient, grace: 60s}]"
     events = overlay(entries(f"events: [{rule}]"), entries(preset)).nodes["events"][1]
     assert isinstance(events, Items)
@@ -285,3 +310,67 @@ def test_an_entry_written_in_place_of_one_left_out_takes_nothing_from_it() -> No
 def test_what_the_preset_does_not_have_cannot_be_left_out(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         loads(GATEWAY + text)
+
+
+NO_SESSION = (
+    "config.yaml:4: events[0].session: missing; write the fields that may name the session, such as "
+    "[session.id, session]"
+)
+NO_LIST = (
+    "config.yaml:4: channels[0].list: missing; write the fields that may hold the channels, such as "
+    '[channels, data, ""]'
+)
+V2 = "gateway: http://gw.example:3000\npreset: evolution-v2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "events:\n  - {event: CONNECTION_UPDATE, grace: 2m}\n",
+            f'{NO_SESSION}; or did you mean "connection.update" of the preset?',
+        ),
+        (
+            "channels:\n  - {path: /instance/fetchInstance, keep: [close]}\n",
+            f'{NO_LIST}; or did you mean "/instance/fetchInstances" of the preset?',
+        ),
+        (
+            "events:\n  - {event: nothing-like-it, grace: 2m}\n",
+            NO_SESSION,
+        ),
+    ],
+)
+def test_an_entry_that_misspells_one_of_the_preset_is_told_which_it_may_mean(text: str, message: str) -> None:
+    assert refused(V2 + text) == message
+
+
+def test_a_rule_about_one_of_several_events_of_the_preset_is_not_taken_for_misspelt() -> None:
+    assert "of the preset?" not in refused(V2 + "events:\n  - {event: logout.instance, grace: 2m}\n")
+
+
+@pytest.mark.parametrize("preset", ["evolution-v2", "evolution-v1", "./mine.yaml"])
+def test_what_the_first_route_is_changed_to_holds_for_those_that_took_it_from_there(
+    preset: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: evolution-v2\n")
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"gateway: http://gw.example:3000\npreset: {preset}\n"
+        "channels: [{path: /instance/fetchInstances, keep: [close, pausing]}]\n"
+    )
+    own = {channels.path: (channels.keep, channels.id) for channels in load(file, environ={}).channels}
+    assert {keep for keep, _ in own.values()} == {("close", "pausing")}
+    assert own["/instance/connectionState/{session}"][1] == ("instance.instanceName",)
+
+
+def test_what_a_route_of_an_extended_preset_says_itself_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "extends: evolution-v2\nchannels: [{path: '/instance/connectionState/{session}', keep: [own]}]\n"
+    )
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "gateway: http://gw.example:3000\npreset: ./mine.yaml\n"
+        "channels: [{path: /instance/fetchInstances, keep: [changed]}]\n"
+    )
+    kept = {channels.path: channels.keep for channels in load(file, environ={}).channels}
+    assert kept == {"/instance/fetchInstances": ("changed",), "/instance/connectionState/{session}": ("own",)}

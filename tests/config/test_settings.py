@@ -79,6 +79,11 @@ def test_null_turns_a_thing_off_where_it_can_be_off() -> None:
     )
 
 
+def test_a_webhook_tells_the_secret_of_each_proof_that_it_asks_for() -> None:
+    proved, bare = loads(GATEWAY + SECRETS).webhooks[0], loads(GATEWAY).webhooks[0]
+    assert (proved.secrets, bare.secrets) == (("hidden-2", "hidden-3", "hidden-6", "hidden-7"), ())
+
+
 def test_admin_null_turns_the_admin_listener_off() -> None:
     assert loads(GATEWAY + "admin: null").admin.listen is None
     assert loads(dump(loads(GATEWAY + "admin: null"))) == loads(GATEWAY + "admin: null")

@@ -77,6 +77,15 @@ def test_a_key_that_a_comma_cut_off_is_not_repeated() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "where"), [("{valeu: x}", "key.valeu"), ("{abc: x}", "key"), ("{valeu: ~}", "key")]
+)
+def test_a_key_in_braces_is_repeated_where_it_is_nearly_a_known_one_with_a_value(written: str, where: str) -> None:
+    block = spot(written)
+    ((name, entry),) = block.entries("a mapping").items()
+    assert str(block.unknown_key(name, entry, ["value"])).startswith(f"c.yaml:1: {where}: unknown key")
+
+
 @pytest.mark.parametrize(("written", "text"), [("a", "a"), ("12", "12"), ("1.5", "1.5")])
 def test_a_number_is_a_text_as_it_is_written(written: str, text: str) -> None:
     assert spot(written).text() == text

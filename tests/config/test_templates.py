@@ -75,3 +75,27 @@ def test_the_steps_up_to_a_secret_tell_which_paths_may_hold_one() -> None:
 def test_a_source_is_the_same_with_and_without_a_secret_cut_off() -> None:
     assert source_of("/api/{session}:{_}/status") == source_of("/api/{session}/status") == "/api/{session}/status"
     assert source_of("/api/{_}/status") == "/api/{_}/status"
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covers"),
+    [
+        ("/a/{session}", "/a/b", True),
+        ("/a/b", "/a/{session}", False),
+        ("/a/B", "/A/b", True),
+        ("/a/**", "/a/b/c", True),
+        ("/a/**", "/a/**", True),
+        ("/a/**", "/a", True),
+        ("/a/b/**", "/a", False),
+        ("/a", "/a/**", False),
+        ("/a/**", "/b/c", False),
+        ("/{session}:{_}", "/{_}:{session}", True),
+        ("/{session}:{_}", "/{session}-{_}", False),
+        ("/{session}:{_}", "/{session}", False),
+        ("/{session}:{_}", "/pixel:key", True),
+        ("/{session}:{_}", "/pixel", False),
+        ("/{session}", "/{session}:{_}", True),
+    ],
+)
+def test_a_template_covers_another_whose_paths_it_takes(wide: str, narrow: str, covers: bool) -> None:
+    assert parse_template(wide).covers(parse_template(narrow)) is covers

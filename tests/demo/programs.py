@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Serves `/health` where the configuration says, and ends after so many answers (None: never).
@@ -11,9 +12,10 @@ import http.server, signal, sys, yaml
 listen = yaml.safe_load(open(sys.argv[-1]))["listen"]
 host, _, port = listen.rpartition(":")
 {before}
+statuses = {statuses}
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
         self.send_header("Content-Length", "0")
         self.end_headers()
     def log_message(self, *_):
@@ -34,6 +36,10 @@ def program(folder: Path, text: str) -> str:
     return str(path)
 
 
-def serving(folder: Path, *, answers: int | None = None, before: str = "") -> str:
-    """A program that answers `/health`, and ends by itself after so many `answers`; `before` runs first."""
-    return program(folder, _SERVING.format(python=sys.executable, answers=answers, before=before))
+def serving(folder: Path, *, answers: int | None = None, statuses: Sequence[int] = (200,), before: str = "") -> str:
+    """A program that answers `/health`, and ends by itself after so many `answers`; `before` runs first.
+
+    The answers have these `statuses` in turn, and the last of them from then on.
+    """
+    text = _SERVING.format(python=sys.executable, answers=answers, statuses=list(statuses), before=before)
+    return program(folder, text)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from statusproxy.demo.dialect import Route, Seen, Watched, member, text
+from statusproxy.demo.dialect import Dialect, Route, Seen, State, Watched, member, text
 
 ROUTE = Route("GET", "/sessions/{session}", lambda seen: [one.word for one in seen])
+CODE = Route("GET", "/code", ROUTE.answer, shows_code=True)
+LIAR = Dialect(
+    name="liar", title="Liar", stale="", loss="", watched=Watched(ROUTE, "state"), events={}, tap="/in", webhook="/in",
+    shows={State.CONNECTED: "open", State.LOST: "open"}, truth="close", reconnect=(CODE,),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,17 @@ def test_an_answer_of_another_shape_is_no_empty_list(document: object) -> None:
 
 def test_a_path_is_made_for_a_session() -> None:
     assert ROUTE.path_of(Seen("s1", "sales", "", "open")) == "/sessions/s1"
+
+
+def test_a_gateway_is_stale_where_a_lost_session_reads_as_a_connected_one() -> None:
+    assert LIAR.is_stale
+    assert not replace(LIAR, shows={State.CONNECTED: "open", State.LOST: "close"}).is_stale
+
+
+def test_the_requests_of_a_gateway_are_those_of_its_list_and_of_its_reconnect() -> None:
+    assert LIAR.routes == (ROUTE, CODE)
+    vain = Route("POST", "/start", ROUTE.answer)
+    assert replace(LIAR, starts_in_vain=vain).routes == (ROUTE, vain, CODE)
 
 
 def test_the_empty_path_is_the_document_itself() -> None:

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from statusproxy.demo.dialect import State
 from statusproxy.demo.dialect_gateway import HUB_INBOX, DialectGateway
-from statusproxy.demo.dialects import dialect
+from statusproxy.demo.dialects.table import dialect
 from tests.demo.conftest import ask
 
 
@@ -107,6 +107,12 @@ async def test_phones_are_controlled_over_http(client: aiohttp.ClientSession) ->
         await gateway.drop("sales")
         _, truth = await ask(client, "GET", f"{gateway.base_url}/demo/truth")
         assert truth == {"sales": "reconnecting", "support": "connected"}
+
+
+async def test_the_gateway_is_healthy_whatever_became_of_its_sessions(client: aiohttp.ClientSession) -> None:
+    async with standing_in("waha") as (gateway, _):
+        await gateway.lose("sales")
+        assert await ask(client, "GET", f"{gateway.base_url}/health") == (200, {"status": "ok"})
 
 
 async def test_what_the_hub_receives_is_counted(client: aiohttp.ClientSession) -> None:

@@ -14,7 +14,7 @@ import pytest
 from statusproxy.demo import dialect_story as module
 from statusproxy.demo.dialect import Dialect, Watched
 from statusproxy.demo.dialect_story import play, serve
-from statusproxy.demo.dialects import DIALECTS, dialect
+from statusproxy.demo.dialects.table import DIALECTS, dialect
 from tests.demo.inside import Inside
 from tests.demo.programs import program, serving
 

@@ -71,6 +71,15 @@ def test_each_qr_code_is_another() -> None:
     assert engine.qr("sales")[0].code != engine.qr("sales")[0].code
 
 
+def test_the_truth_is_told_to_the_story_alone() -> None:
+    engine = Engine()
+    engine.link("sales")
+    assert engine.really_connected("sales")
+    engine.unlink("sales")
+    assert (engine.check("sales"), engine.really_connected("sales")) == ("CONNECTED", False)
+    assert not engine.really_connected("nobody")
+
+
 def test_an_unknown_session_is_an_error() -> None:
     with pytest.raises(KeyError):
         Engine().check("sales")

@@ -22,6 +22,14 @@ def test_a_port_somebody_listens_on_is_replaced_by_a_free_one() -> None:
     assert free_port(wanted) == wanted
 
 
+def test_where_no_port_is_free_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(module, "_PORTS", range(port, port + 1))
+        with pytest.raises(OSError, match=f"no port of 127.0.0.1 is free between {port} and {port}"):
+            free_port()
+
+
 def test_the_configuration_watches_both_legs_and_keeps_the_map_on_disk(tmp_path: Path) -> None:
     settings = configuration("http://127.0.0.1:3000", 8090, 8091, tmp_path / "state.db")
     assert [entry["path"] for entry in settings["webhooks"]] == ["/v1/webhooks/receive", "/hub/webhook"]
@@ -56,6 +64,12 @@ async def test_a_proxy_is_ready_once_it_answers_and_can_be_killed_and_started_ag
         await proxy.kill()  # there is none any more
         await proxy.start()
         assert proxy.pid != first
+
+
+async def test_a_proxy_that_answers_that_it_is_not_ready_is_waited_for(tmp_path: Path) -> None:
+    python = serving(tmp_path, statuses=(503, 200), answers=2)
+    async with Proxy(settings(tmp_path), tmp_path, python=python) as proxy:
+        assert await proxy.ended() == 0  # it was asked twice, and ended behind its second answer
 
 
 async def test_how_a_proxy_ended_by_itself_is_told(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ class Kind:
     header: tuple[str, str] | None
     sessions: Any
     empty: Any
+    refusal: Any = None
+    """Its answer to a wrong secret in the path."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -35,7 +37,13 @@ KINDS: Mapping[str, Kind] = {
         {"success": True, "channels": [{"id": "sales", "name": "sales", "status": "connected"}]},
         {"success": True, "channels": []},
     ),
-    "wppconnect-server": Kind(f"/api/{SECRET}/show-all-sessions", None, {"response": ["sales", "b"]}, {"response": []}),
+    "wppconnect-server": Kind(
+        f"/api/{SECRET}/show-all-sessions",
+        None,
+        {"response": ["sales", "b"]},
+        {"response": []},
+        {"response": False, "message": "The token is incorrect"},
+    ),
     "evolution-v2": Kind(
         "/instance/fetchInstances",
         ("apikey", SECRET),
@@ -103,6 +111,12 @@ async def standing_in(kind: Kind, *, empty: bool = False, open_: bool = False) -
         stand_in.asked.append((request.method, request.path))
         if kind.header is not None and not open_ and request.headers.get(kind.header[0]) != kind.header[1]:
             return web.json_response({"error": "Unauthorized"}, status=401)
+        if (
+            kind.refusal is not None
+            and request.path.endswith(kind.route.rpartition("/")[2])
+            and request.path != kind.route
+        ):
+            return web.json_response(kind.refusal, status=400)
         if request.path != kind.route:
             return web.json_response({"error": "Not Found"}, status=404)
         return web.json_response(kind.empty if empty else kind.sessions)

@@ -42,6 +42,40 @@ async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_wrong_secret_stands_in_a_path_only_of_the_kind_that_has_it_there(name: str, tmp_path: Path) -> None:
+    wrong = tmp_path / "secret"
+    wrong.write_text("planted-wrong")
+    async with standing_in(KINDS[name]) as gateway:
+        if name == "gowa":
+            await init(gateway.url, tmp_path / "a.yaml", secret_file=wrong)
+        else:
+            with pytest.raises(InitError, match="refuses the secret, sent as ") as raised:
+                await init(gateway.url, tmp_path / "a.yaml", secret_file=wrong)
+            sent = str(raised.value).partition("sent as ")[2].partition(". Is it")[0].casefold().split(", ")
+            assert len(sent) == len(set(sent))
+            assert ("a part of the path" in sent) == (name == "wppconnect-server")
+    in_paths = [path for _, path in gateway.asked if "planted-wrong" in path]
+    assert in_paths == (["/api/planted-wrong/show-all-sessions"] if name == "wppconnect-server" else [])
+
+
+async def test_a_gateway_that_wants_its_secret_in_the_path_is_known_without_one(tmp_path: Path) -> None:
+    async with standing_in(KINDS["wppconnect-server"]) as gateway:
+        with pytest.raises(InitError, match=r"wants its secret .* it may be: wppconnect-server$"):
+            await init(gateway.url, tmp_path / "a.yaml")
+    assert gateway.asked[-1] == ("GET", "/api/-/show-all-sessions")
+
+
+async def test_a_secret_that_others_may_read_is_warned_of_in_a_line(tmp_path: Path, secret: Path) -> None:
+    warned = []
+    for mode in (0o644, 0o640, 0o600, 0o400):
+        os.chmod(secret, mode)
+        async with standing_in(KINDS["gowa"]) as gateway:
+            told = await init(gateway.url, tmp_path / f"{mode}.yaml", secret_file=secret)
+        warned += [line for line in told.splitlines() if line.startswith("Warning")]
+    assert warned == [f"Warning: others on this machine may read {secret}. Make it yours alone: chmod 600"] * 2
+
+
 async def test_a_secret_stands_in_a_path_only_where_nothing_else_fits(tmp_path: Path, secret: Path) -> None:
     async with standing_in(KINDS["waha"]) as gateway:
         await init(gateway.url, tmp_path / "a.yaml", secret_file=secret)
@@ -74,7 +108,7 @@ async def test_a_wrong_secret_is_told_with_the_headers_and_not_repeated(tmp_path
     wrong = tmp_path / "secret"
     wrong.write_text("planted-wrong")
     async with standing_in(KINDS["evolution-v2"]) as gateway:
-        with pytest.raises(InitError, match=r"refuses the secret \(401 or 403\), sent as .*apikey") as raised:
+        with pytest.raises(InitError, match=r"refuses the secret, sent as .*apikey") as raised:
             await init(gateway.url, tmp_path / "config.yaml", secret_file=wrong)
     assert "planted-wrong" not in str(raised.value)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
+from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Webhook
 from statusproxy.detection.catalogue import Gateway
@@ -35,7 +37,7 @@ def test_the_next_steps_are_comments() -> None:
 def test_where_the_gateway_posts_to_the_proxy_it_says_where_and_how_to_pass_events_on() -> None:
     text = config_text("http://127.0.0.1:3000", GATEWAY, None, [TAP])
     assert "http://THIS-HOST:8090/webhook/gateway-wrapper. To pass them on" in text
-    assert "#   - path: /webhook/**\n#     forward_to: http://hub.example/webhook\n" in text
+    assert "#   - path: /webhook/**\n#     forward_to: http://hub.example/webhook/**\n" in text
 
 
 def test_a_path_of_its_own_is_told_as_it_is() -> None:
@@ -72,3 +74,21 @@ def test_a_new_file_is_for_its_owner_alone_and_an_old_one_stays(tmp_path: Path) 
     with pytest.raises(FileExistsError):
         write_new(file, "b: 1\n")
     assert file.read_text() == "a: 1\n"
+
+
+@pytest.mark.parametrize("preset", [name for name in preset_names() if name not in ("gateway-wrapper", "gowa")])
+def test_the_webhook_to_take_the_sign_from_is_that_of_the_documentation(preset: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gateways.md").read_text("utf-8")
+    head = f"preset: {preset}\n"
+    block = page.partition(head)[2].partition("```")[0]
+    if preset == "evolution-v1":  # as evolution-v2, says the page
+        block = page.partition("preset: evolution-v2\n")[2].partition("```")[0]
+    documented = yaml.safe_load(block) or {}
+    webhooks = loads(f"gateway: http://127.0.0.1\npreset: {preset}\n").webhooks
+    text = config_text("http://127.0.0.1", GATEWAY, None, webhooks)
+    written = text[text.index("# webhooks:") :].split("\n")[:3]
+    (told,) = yaml.safe_load("\n".join(line[2:] for line in written))["webhooks"]
+    if "webhooks" in documented:
+        (shown,) = documented["webhooks"]
+        assert told == {name: shown[name] for name in ("path", "forward_to")}
+    assert (told["path"], told["forward_to"].endswith("/**")) == (webhooks[0].path, webhooks[0].path.endswith("/**"))

@@ -68,7 +68,10 @@ def test_members_are_held_against_their_kind(kind: Any, value: object, holds: bo
 def test_a_header_may_have_a_scheme_and_a_sign_its_own() -> None:
     about = {
         "secret": "Authorization: Bearer",
-        "signs": [{"get": "/a", "list": ""}, {"get": "/{secret}/b", "list": "", "secret": "apikey"}],
+        "signs": [
+            {"get": "/a", "list": ""},
+            {"get": "/{secret}/b", "list": "", "secret": "apikey", "refused": {"a": "any"}},
+        ],
     }
     bearer, own = read_signs(about, "mine")
     assert bearer.header == Header("Authorization", "Bearer")
@@ -106,3 +109,21 @@ def test_what_cannot_be_read_is_told(about: dict[str, Any], said: str) -> None:
     with pytest.raises(SignError) as raised:
         read_signs(about, "mine")
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"get": "/{secret}/a", "list": ""},
+        {"get": "/a", "list": "", "refused": {"message": ["No"]}},
+    ],
+)
+def test_a_path_with_the_secret_needs_how_a_wrong_one_is_refused(sign: dict[str, object]) -> None:
+    with pytest.raises(SignError, match=r"signs\[0\]: refused belongs to a path with {secret}, and that needs it$"):
+        read_signs({"signs": [sign]}, "mine")
+
+
+def test_a_refusal_is_told_by_its_document_and_asked_for_without_the_secret() -> None:
+    (sign,) = read_signs({"signs": [{"get": "/a/{secret}/b", "list": "", "refused": {"message": ["No"]}}]}, "mine")
+    assert sign.without_secret == "/a/-/b"
+    assert [sign.is_refusal(each) for each in ({"message": "No"}, {"message": "no"}, {}, None)] == [True] + [False] * 3

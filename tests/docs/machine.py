@@ -76,7 +76,9 @@ def vps(folder: Path, log: Path, patch: pytest.MonkeyPatch) -> Iterator[tuple[Ba
     origin = Origin(folder / "origin")
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
-    binds = {"/vps": Path(__file__).parent / "vps", "/wheels": wheels, "/origin": origin.folder}
+    here = Path(__file__).parent
+    stand_ins = here.parent / "stand_ins"
+    binds = {"/vps": here / "vps", "/stand-ins": stand_ins, "/wheels": wheels, "/origin": origin.folder}
     with contextlib.ExitStack() as running:
         try:
             machine = running.enter_context(machines.Machine(folder, log, read_only=binds))

@@ -33,6 +33,22 @@ def test_a_secret_does_not_show_when_credentials_are_printed() -> None:
     assert repr(Credentials()) == "Credentials('X-Gateway-Secret', None)"
 
 
+@pytest.mark.parametrize(
+    ("credentials", "fields"),
+    [
+        (Credentials(), []),
+        (Credentials(secret="hush"), [(b"X-Gateway-Secret", b"hush")]),
+        (Credentials("apikey", "hush"), [(b"apikey", b"hush")]),
+        (Credentials("Authorization", "hush", "Bearer"), [(b"Authorization", b"Bearer hush")]),
+        (Credentials("Authorization", "bearer hush", "Bearer"), [(b"Authorization", b"bearer hush")]),
+    ],
+)
+def test_the_secret_is_sent_as_the_gateway_wants_it(
+    credentials: Credentials, fields: list[tuple[bytes, bytes]]
+) -> None:
+    assert credentials.fields == fields
+
+
 async def test_a_path_is_asked_for_below_the_base_path_on_a_connection_of_its_own(origin: Origin) -> None:
     found = await ask(origin, answer(b"{}", "Date: today"))
     (request,) = origin.requests

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from statusproxy.cli import main
+from statusproxy.cli.commands import main
+from statusproxy.config.layers import about
+from statusproxy.doctor import command
 from statusproxy.doctor.command import SECRET_VARIABLE
 from tests.ports import free_port
 
@@ -87,3 +89,20 @@ def test_a_secret_in_the_configuration_shows_nowhere(tmp_path: Path) -> None:
     file.write_text(file.read_text() + f"webhooks: [{{path: /in, {secrets}}}]\n")
     for form in ((), ("--json",)):
         assert "planted" not in call(tmp_path, *form, "--secret-header", "planted-1").stdout
+
+
+@pytest.mark.parametrize(
+    ("preset", "given", "sent"),
+    [
+        ("gateway-wrapper", None, (b"X-Gateway-Secret", b"hush")),
+        ("evolution-v2", None, (b"apikey", b"hush")),
+        ("wppconnect-server", None, (b"Authorization", b"Bearer hush")),
+        ("wppconnect-server", "Authorization", (b"Authorization", b"hush")),
+        ("gowa", None, (b"X-Gateway-Secret", b"hush")),
+        (None, None, (b"X-Gateway-Secret", b"hush")),
+    ],
+)
+def test_the_secret_goes_as_the_preset_says_unless_a_header_is_named(
+    preset: str | None, given: str | None, sent: tuple[bytes, bytes]
+) -> None:
+    assert command._credentials(given, "hush", about(preset)).fields == [sent]

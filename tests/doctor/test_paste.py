@@ -18,7 +18,7 @@ from statusproxy.doctor.words import en
 from tests.doctor.conftest import Build, Site, Verdict
 from tests.proxy.harness import Message, Origin, answer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 
 def paste(text: str, lines: list[str]) -> str:

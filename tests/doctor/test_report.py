@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from statusproxy.doctor.findings import Finding, Ids, Level, Lines, note, ok, problem, warning
+from statusproxy.doctor.findings import Finding, Ids, Level, Lines, States, note, ok, problem, warning
 from statusproxy.doctor.report import EXIT_CODES, Language, as_json, as_text, summary, unchecked, words
 
 LOW = warning("disk.low", free="3 MiB", folder="/var/lib/statusproxy", path="/x")
@@ -134,3 +134,11 @@ def test_a_line_break_of_others_is_an_escape() -> None:
 def test_white_space_at_the_edge_of_an_id_shows(language: Language) -> None:
     text, _ = words(note("channels.kept", session="sales ", since="s", why="w"), language)
     assert '"sales "' in text
+
+
+def test_the_gateways_own_words_stand_with_what_they_mean_in_the_reports_language() -> None:
+    said = note("channels.words", path="/x", words=States([("close\x1b", "logged-out"), ("planted", "")]))
+    assert words(said, "en", ["planted"])[0] == "/x says close\\x1b (logged out), ***"
+    assert words(said, "pt-BR")[0] == "/x diz close\\x1b (saiu da conta), planted"
+    facts = json.loads(as_json([said], "en", ["planted"]))["findings"][0]["facts"]
+    assert facts == {"path": "/x", "words": {"close\\x1b": "logged-out", "***": None}}

@@ -12,7 +12,7 @@ from statusproxy.demo.events import message, presence
 from tests.doctor.conftest import ADMIN_TOKEN, Build
 from tests.ports import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 
 async def test_a_healthy_site_is_found_healthy(build: Build) -> None:

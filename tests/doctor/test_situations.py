@@ -33,7 +33,7 @@ from tests.peers.processes import requires
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Message, Origin, answer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 INBOUND = "/v1/webhooks/receive"
 ALL_WELL = SUMMARY["ok"]

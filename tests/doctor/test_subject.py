@@ -18,6 +18,10 @@ def test_the_file_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert Subject(SETTINGS).written.with_keys("limits", tap="2MiB") == ("limits:", "  tap: 2MiB")
 
 
+def test_what_the_preset_says_of_its_gateway_is_at_hand() -> None:
+    assert Subject(loads("gateway: http://127.0.0.1:3000\npreset: waha")).guidance.title == "WAHA"
+
+
 def test_the_installed_services_state_is_found_from_a_shell() -> None:
     installed = Subject(SETTINGS, Path("/etc/statusproxy/config.yaml"), {"A": "b"})
     assert installed.service_environ == {"A": "b", "STATE_DIRECTORY": "/var/lib/statusproxy"}

@@ -35,8 +35,8 @@ MEMORY: Final = 128 * MIB
 #: Descriptors that may be left over after an attack: idle connections to the gateway (`limits.upstream_idle`).
 DESCRIPTORS: Final = 64 + 16
 
-#: Seconds without an attack, before it: some hundred requests.
-_IDLE: Final = (2.0, 0.6)
+#: Seconds without an attack, before it: some tens of requests of each kind. Their longest wait is the measure.
+_IDLE: Final = (2.0, 0.4)
 
 #: Seconds after an attack in which what it holds may be given back.
 _SETTLE: Final = 5.0
@@ -146,13 +146,14 @@ class Stage:
         as served. `part` names the attack where a fault has several.
         """
         self._report(clear=True)
-        with Probe(proxy.port, self.gateway.port, kinds) as probe:
+        with working(attack) as worker, Probe(proxy.port, self.gateway.port, kinds) as probe:
+            worker.ready()
             idle_from = time.monotonic()
             time.sleep(self.size(*_IDLE))
             before = proxy.watch_anew()
             begun = time.monotonic()
-            with working(attack, **arguments) as worker:
-                found = worker.result(at_most + _OVERTIME)
+            worker.begin(**arguments)
+            found = worker.result(at_most + _OVERTIME)
             ended = time.monotonic()
             time.sleep(self.size(0.5, 0.2))
             report = probe.stop()

@@ -2,6 +2,8 @@
 
     python -m tests.faults.worker tests.faults.attacks:empty_lines < arguments.json
 
+It says that it is ready before it reads the arguments: so its start is over before anything is measured.
+
 A process of its own, so that an attacker's work is not charged to who measures. It is made a little less urgent than
 the rest: on two cores the attacker must not win by taking the processor from the proxy.
 """
@@ -23,16 +25,28 @@ ROOT: Final = Path(__file__).parents[2]
 #: How much less urgent than the others an attacker runs: see nice(2).
 _NICENESS: Final = 5
 
+#: What it says when it waits for its arguments.
+_READY: Final = b"ready\n"
+
 
 class Worker:
-    """A function at work in another process."""
+    """A function in another process: it is at work from `begin` on."""
 
-    def __init__(self, function: Callable[..., Any], **arguments: Any) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         name = f"{function.__module__}:{function.__qualname__}"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.worker", name],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
+
+    def ready(self) -> None:
+        """Wait until it can begin at once. RuntimeError where it cannot."""
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != _READY:
+            raise RuntimeError(f"the attack did not start: exit code {self._process.wait()}")
+
+    def begin(self, **arguments: Any) -> None:
+        """Call the function with these arguments."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(arguments).encode())
         self._process.stdin.close()
@@ -58,15 +72,16 @@ class Worker:
         if self.running():
             self._process.kill()
         self._process.wait()
-        assert self._process.stdout is not None
-        with contextlib.suppress(ValueError):
-            self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(ValueError, OSError):
+                    stream.close()
 
 
 @contextlib.contextmanager
-def working(function: Callable[..., Any], **arguments: Any) -> Iterator[Worker]:
-    """`function(**arguments)` at work in another process, which is ended at the end."""
-    worker = Worker(function, **arguments)
+def working(function: Callable[..., Any]) -> Iterator[Worker]:
+    """`function` in another process, which is ended at the end."""
+    worker = Worker(function)
     try:
         yield worker
     finally:
@@ -76,9 +91,11 @@ def working(function: Callable[..., Any], **arguments: Any) -> Iterator[Worker]:
 def main(name: str) -> None:
     """Run what `name` names with the arguments on standard input."""
     module, _, function = name.partition(":")
-    arguments = json.load(sys.stdin)
     os.nice(_NICENESS)
-    result = getattr(importlib.import_module(module), function)(**arguments)
+    work = getattr(importlib.import_module(module), function)
+    sys.stdout.write(_READY.decode())
+    sys.stdout.flush()
+    result = work(**json.load(sys.stdin))
     json.dump(result, sys.stdout)
 
 

@@ -81,10 +81,10 @@ async def test_a_download_waits_for_a_client_that_does_not_read(origin: Origin, 
 
 
 @pytest.mark.slow
-async def test_memory_stays_flat_while_a_gigabyte_passes_both_ways(origin: Origin, proxy: Running) -> None:
+async def test_memory_stays_flat_whatever_passes_both_ways(origin: Origin, proxy: Running) -> None:
     import resource
 
-    size = 1024 * 1024 * 1024
+    size = 256 * 1024 * 1024
     piece = b"y" * (1024 * 1024)
 
     async def script(wire: Wire) -> None:
@@ -112,7 +112,7 @@ async def test_memory_stays_flat_while_a_gigabyte_passes_both_ways(origin: Origi
         received += len(await client.reader.read(2**20))
     await sending
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 64 * 1024, f"{grown} KiB more for a gigabyte each way"
+    assert grown < 16 * 1024, f"{grown} KiB more for 256 MiB each way"
 
 
 async def test_the_first_event_of_a_stream_is_passed_before_the_second_is_there(origin: Origin, proxy: Running) -> None:

@@ -25,6 +25,7 @@ import uvloop
 from statusproxy.config.load import loads
 from statusproxy.server import Server
 from tests.crooked_traffic import CLOCKS, ENDS, CrookedDay, crooked_day
+from tests.hand_clock import HandClock
 from tests.hub import statuses
 from tests.pictures import PNG_URL
 from tests.traffic import MIDNIGHT, PRESENCE_EVENTS, RELINKED_AT, SESSIONS, UNLINKED_AT, UNLINKED_SESSION, Day, day
@@ -48,16 +49,6 @@ def stale_list(sessions: Iterable[str]) -> bytes:
 
 STALE = stale_list(SESSIONS)
 QR = b'{"success":true,"qr":"%b"}' % PNG_URL.encode()
-
-
-class Clock:
-    """The proxy's clock, in the test's hand."""
-
-    def __init__(self) -> None:
-        self.now = MIDNIGHT - 1
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Receiver(asyncio.Protocol):
@@ -157,7 +148,7 @@ async def live_through(traffic: Day, folder: Path, presence: str = "ignore") -> 
         admin: null
         """
     )
-    clock = Clock()
+    clock = HandClock(MIDNIGHT - 1)
     server = Server(settings, clock=clock)
     await server.start()
     host, _, port = server.addresses[0].rpartition(":")
@@ -261,7 +252,7 @@ async def live_through_crooked(traffic: CrookedDay, folder: Path, restart_every:
         admin: null
         """
     )
-    clock = Clock()
+    clock = HandClock(MIDNIGHT - 1)
 
     async def start() -> tuple[Server, Sender]:
         server = Server(settings, clock=clock)

@@ -41,7 +41,7 @@ def shown(process: Process) -> dict[str, str]:
 
 def lose(process: Process, session: str) -> None:
     event = json.dumps(status_find(session, "browserClose")).encode()
-    assert ask(f"{process.url}/v1/webhooks/receive", event) == {"success": True}
+    assert ask(f"{process.url}/v1/webhooks/receive", event) == {"success": True, "received": True}
 
 
 def kill(process: Process) -> None:

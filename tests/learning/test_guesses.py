@@ -3,8 +3,9 @@
 import pytest
 
 from statusproxy.learning import guesses
-from statusproxy.learning.guesses import State
+from statusproxy.learning.guesses import State, cut_members, speaking
 from statusproxy.learning.observation import NAMELESS
+from statusproxy.learning.shapes import Cut
 from statusproxy.learning.words import Meaning
 from tests.learning.traffic import link, observed
 
@@ -102,3 +103,18 @@ def test_disconnected_is_transient_where_the_gateway_also_says_logged_out() -> N
 )
 def test_paths_through_arrays_and_ids_cannot_be_written(path: tuple[str, ...], writable: bool) -> None:
     assert guesses.is_writable(path) is writable
+
+
+def test_a_member_that_holds_ids_in_longer_texts_is_told_with_how() -> None:
+    events = [{"event": "open", "line": f"{name}:x", "text": f"{name}:x"} for name in ("sales", "support")]
+    seen = observed(events)
+    assert cut_members(seen.all) == [(("line",), Cut(":", first=True), 2)]
+
+
+def test_the_state_of_events_that_no_member_names_can_stand_for_it() -> None:
+    deep = {"a": {"b": {"was": "up", "now": "down"}}}
+    seen = observed([{"n": 1, **deep}, {"event": "open"}])
+    state = speaking(seen)
+    assert state is not None
+    assert (state.path, dict(state.words)) == (("a", "b", "now"), {"down": 1})
+    assert speaking(observed([{"event": "open"}])) is speaking(observed([{"n": 1}])) is None

@@ -89,3 +89,16 @@ def test_ids_are_forgotten_where_they_stand_as_names() -> None:
     seen.add("/a", {"pixel": [{"brush": {"id": "a"}}]}, written=True)
     seen.forget(ids.reveal({ids.hash("pixel"), ids.hash("brush")}))
     assert (seen.routes["/a"].path, set(seen.routes["/a"].unique)) == (("*",), {("*", "id")})
+
+
+def test_a_segment_that_holds_an_id_beside_something_else_is_cut() -> None:
+    seen = answers()
+    seen.add("/a", [{"id": "pixel"}], written=True)
+    assert seen.template("/api/pixel:s3cret/status") == "/api/{session}:{_}/status"
+    assert seen.template("/api/s3cret@pixel/status") == "/api/{_}@{session}/status"
+
+
+def test_a_path_that_is_too_long_is_not_kept() -> None:
+    seen = answers()
+    assert seen.add("/id" * 100, [{"id": "pixel"}], written=False) == (False, set())
+    assert seen.routes == {}

@@ -157,3 +157,23 @@ def test_json_of_any_kind_can_be_taken_in() -> None:
     seen = Observation()
     seen.event(json.loads('{"event": {"event": ["x", {"type": "open"}]}, "a.b": {"type": "open"}, "": 1}'))
     assert seen.events == 1
+
+
+def test_so_many_texts_are_looked_at_for_the_name_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observation_module, "_TEXTS", 2)
+    seen = Observation()
+    seen.event({"a": "x y", "b": "x y", "event": "open"})
+    seen.event({"a": "x y", "event": "open", "b": "x y"})
+    assert [group.by for group in seen.groups.values()] == [NAMELESS, ("event",)]
+
+
+def test_a_session_s_number_is_an_id() -> None:
+    seen = Observation()
+    seen.event({"line": 4711, "count": 4712})
+    assert seen.answers.template("/api/4711/4712") == "/api/{session}/{_}"
+
+
+def test_a_form_s_member_that_is_no_name_is_not_kept() -> None:
+    seen = Observation()
+    seen.event({"event": "x"}, "/hook", "k5511999990000")
+    assert seen.forms == {}

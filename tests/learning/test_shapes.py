@@ -6,6 +6,7 @@ import pytest
 
 from statusproxy.learning import shapes
 from statusproxy.learning.shapes import ANY, Ids, Shape, may_keep, walk
+from statusproxy.status.fields import Array
 
 
 def shape(*documents: Any, limit: int = 100, ids: Ids | None = None) -> Shape:
@@ -144,3 +145,50 @@ def test_words_and_names_that_turn_out_to_be_ids_are_forgotten_and_members_joine
     made.forget(ids.reveal({ids.hash("pixel"), ids.hash("brush")}))
     assert made.members[("event",)].words == {"zonking": 3}
     assert set(made.members) == {("event",), (ANY,), (ANY, "x")}
+
+
+def test_ids_that_are_numbers_are_found_however_they_are_written() -> None:
+    ids = Ids()
+    ids.add("4711", listed=True)
+    found = shape({"line": 4711}, {"line": 4711.0}, {"line": "4711"}, {"line": 4712}, ids=ids)
+    assert found.members["line",].share_of(ids.listed) == 0.75
+    assert found.members["line",].words == {}
+
+
+def test_an_id_that_could_be_a_time_is_none() -> None:
+    ids = Ids()
+    ids.add("1700004711", listed=True)
+    found = shape({"line": 1_700_004_712, "x": 1_700_004_711, "at": 1_768_504_026}, ids=ids)
+    assert [path for path, member in found.members.items() if member.times is not None] == [("at",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("4711:key", "{session}:{_}"),
+        ("4711:a:b", "{session}:{_}"),
+        ("a:b:4711", "{_}:{session}"),
+        ("wa_4711", "{_}_{session}"),
+        ("4711", None),
+        ("4711:", None),
+        ("47112:x", None),
+        ("a:4711:b", None),
+        ("4711:" + "k" * 200, None),
+    ],
+)
+def test_an_id_within_a_longer_text_is_cut_out(text: str, cut: str | None) -> None:
+    ids = Ids()
+    assert ids.cut(text) is None
+    ids.add("4711", listed=True)
+    found = shape({"line": text}, ids=ids).members["line",]
+    assert [each.segment for each in found.cuts] == ([] if cut is None else [cut])
+    assert found.share_of(ids.listed) == (text == "4711")
+
+
+def test_a_number_that_nobody_writes_is_passed_over() -> None:
+    member = shape({"n": 10**600}, {"n": "open"}).members["n",]
+    assert (member.texts, member.words) == (2, {})
+
+
+def test_arrays_that_were_left_out_are_walked_by_their_first() -> None:
+    assert [path for path, _ in walk({"a": Array({"b": 1}), "c": Array()}, Ids())] == [("a",), ("c",), ("a", "0", "b")]

@@ -7,28 +7,20 @@ import pytest
 
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.watch import LARGEST_ANSWER, LARGEST_EVENT, PER_SECOND, Watch
+from tests.hand_clock import HandClock
 from tests.learning.traffic import LIST, link
 
 EVENT = json.dumps(link("sales", "up")).encode()
 ANSWER = json.dumps(LIST).encode()
 
 
-class Clock:
-    """A wall clock that is set by hand."""
-
-    now = 1_768_504_026.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock(1_768_504_026.0)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def watch(clock: Clock) -> Watch:
+def watch(clock: HandClock) -> Watch:
     watch = Watch(clock)
     watch.start(3600.0)
     return watch
@@ -40,7 +32,7 @@ def drafted(watch: Watch) -> str:
     return "".join(pieces)
 
 
-def test_it_is_off_until_it_is_started(clock: Clock) -> None:
+def test_it_is_off_until_it_is_started(clock: HandClock) -> None:
     watch = Watch(clock)
     watch.event(EVENT, "/hook")
     watch.answer(ANSWER, "/api/boxes")
@@ -58,7 +50,7 @@ def test_events_and_answers_become_a_draft(watch: Watch) -> None:
     assert "/api/{session}/boxes" in text
 
 
-def test_it_ends_by_itself_and_keeps_what_it_learned(watch: Watch, clock: Clock) -> None:
+def test_it_ends_by_itself_and_keeps_what_it_learned(watch: Watch, clock: HandClock) -> None:
     watch.event(EVENT, "/hook")
     clock.now += 3600
     watch.event(EVENT, "/hook")
@@ -66,7 +58,7 @@ def test_it_ends_by_itself_and_keeps_what_it_learned(watch: Watch, clock: Clock)
     assert "linkState" in drafted(watch)
 
 
-def test_stopping_forgets_what_was_learned(watch: Watch, clock: Clock) -> None:
+def test_stopping_forgets_what_was_learned(watch: Watch, clock: HandClock) -> None:
     watch.event(EVENT, "/hook")
     clock.now += 5
     assert watch.stop()
@@ -79,7 +71,7 @@ def test_starting_again_forgets_what_was_learned(watch: Watch) -> None:
     assert watch.counts == (0, 0)
 
 
-def test_of_many_events_in_a_second_some_are_skipped(watch: Watch, clock: Clock) -> None:
+def test_of_many_events_in_a_second_some_are_skipped(watch: Watch, clock: HandClock) -> None:
     for _ in range(PER_SECOND + 5):
         watch.event(EVENT, "/hook")
     assert (watch.counts, watch.skipped) == ((PER_SECOND, 0), 5)
@@ -113,3 +105,10 @@ def test_an_error_ends_learning_and_its_text_is_not_told(
     assert (watch.on, watch.failure) == (False, "KeyError")
     assert "planted-1" not in caplog.text
     assert "learning has ended by an error: KeyError" in caplog.text
+
+
+def test_of_a_large_body_fewer_documents_are_looked_at(watch: Watch) -> None:
+    small, large = [{"event": "open"}] * 9, [{"event": "open", "text": "x" * 2000}] * 9
+    watch.event(json.dumps(small).encode(), "/hook")
+    watch.event(json.dumps(large).encode(), "/hook")
+    assert watch.counts == (5 + 2, 0)

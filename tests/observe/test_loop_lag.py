@@ -10,18 +10,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from statusproxy.observe.loop_lag import BUCKETS, INTERVAL, LoopLag
+from tests.hand_clock import HandClock
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
-
-
-class Clock:
-    """A clock that goes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def exposed(lag: LoopLag) -> dict[str, float]:
@@ -81,7 +72,7 @@ def test_it_goes_on_measuring_until_it_is_stopped(loop: Callable[[], asyncio.Abs
 
 
 def test_each_timer_is_counted_in_the_buckets_that_it_is_below() -> None:
-    lag = LoopLag(Clock())
+    lag = LoopLag(HandClock())
     for late in (0.0, 0.02, 0.3, 99.0):
         lag.note(late)
     told = exposed(lag)
@@ -93,7 +84,7 @@ def test_each_timer_is_counted_in_the_buckets_that_it_is_below() -> None:
 
 
 def test_the_longest_lag_is_told_for_a_minute_and_then_forgotten() -> None:
-    clock = Clock()
+    clock = HandClock()
     lag = LoopLag(clock)
     assert lag.longest == 0
     lag.note(2.0)
@@ -108,14 +99,14 @@ def test_the_longest_lag_is_told_for_a_minute_and_then_forgotten() -> None:
 
 
 def test_memory_is_bounded_by_the_window() -> None:
-    clock = Clock()
+    clock = HandClock()
     lag = LoopLag(clock)
     for _ in steps(clock, 3600):
         lag.note(0.001)
     assert len(lag._longest) <= 7
 
 
-def steps(clock: Clock, seconds: int) -> Iterator[None]:
+def steps(clock: HandClock, seconds: int) -> Iterator[None]:
     for _ in range(seconds):
         yield
         clock.now += 1

@@ -127,6 +127,16 @@ def test_events_of_which_the_address_alone_is_known_are_counted_among_the_truste
     assert senders(stats) == {"127.0.0.1": SenderReport("127.0.0.1", 2, {}, 2.0, 1)}
 
 
+def test_a_webhook_with_several_events_is_one_webhook_and_each_of_its_events() -> None:
+    stats = WebhookStats()
+    stats.heard("10.0.0.2", "status-find", "applied", 1.0)
+    stats.heard("10.0.0.2", "onmessage", "unmatched", 2.0, first=False)
+    report = stats.report()
+    assert report.senders == [SenderReport("10.0.0.2", 1, {}, 1.0)]
+    assert (report.last_heard, report.heard) == (1.0, 1)
+    assert report.events == [EventReport("status-find", "applied", 1), EventReport("onmessage", "unmatched", 1)]
+
+
 def test_in_json_the_first_releases_keys_stay() -> None:
     assert msgspec.to_builtins(SenderReport("10.0.0.2", 1, {"secret": 2}, 3.0)) == {
         "address": "10.0.0.2",

@@ -47,6 +47,12 @@ def test_what_is_no_token_is_no_proof(value: bytes) -> None:
     assert not PROOF.stands_in([])
 
 
+def test_a_token_may_have_8192_bytes() -> None:
+    made = {len(one): one for one in (token(padding="x" * size) for size in range(6050, 6090))}
+    assert accepted(made[8192])
+    assert not accepted(made[8193])
+
+
 def test_another_secret_is_no_proof() -> None:
     assert not accepted(token(b"another-secret-of-thirty-two-bytes"))
 

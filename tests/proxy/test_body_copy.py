@@ -259,6 +259,23 @@ def test_no_coding_is_the_rule(coding: bytes | None) -> None:
 def test_a_copy_of_nothing_takes_nothing() -> None:
     copy = fed(b"{}" * 1000, 0)
     assert (whole(copy), copy.failure, copy.catch_up()) == (None, "too-large", None)
+    assert [BodyCopy(AtOnce(), limit).failure for limit in (0, 1)] == ["too-large", None]
+
+
+@pytest.mark.parametrize(("coding", "wide"), [(b"", False), (b"identity", False), (b"gzip", False), (b"zstd", True)])
+def test_only_codings_with_a_large_window_take_turns(coding: bytes, wide: bool) -> None:
+    asked = list[bool]()
+
+    class Runner(AtOnce):
+        async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
+            asked.append(wide)
+            return at_once(steps)
+
+    copy = BodyCopy(Runner(), 5000, coding)
+    body = json.dumps(["A" * 2 * LONG_STRING]).encode()
+    copy.feed({b"gzip": gzip.compress, b"zstd": zstd().compress}.get(coding, bytes)(body))
+    assert whole(copy) == json.dumps(["A" * LONG_STRING]).encode()
+    assert asked == [wide]
 
 
 async def copied(body: bytes, cuts: list[int], limit: int, coding: bytes, *, late: bool = False) -> BodyCopy:

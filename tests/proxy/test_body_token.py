@@ -57,7 +57,8 @@ def test_what_is_no_object_proves_nothing(body: bytes) -> None:
 
 def test_several_documents_prove_nothing() -> None:
     one = json.dumps({"apikey": SECRET})
-    for body in (f"[{one}]", f"{one}\n{one}", f"[{one}, {{}}]"):
+    in_form = urlencode({"apikey": SECRET})
+    for body in (f"[{one}]", f"{one}\n{one}", f"[{one}, {{}}]", f'["&{in_form}&"]'):
         assert not FLAT.stands_in(body.encode())
 
 
@@ -65,8 +66,32 @@ def test_half_a_character_elsewhere_is_no_hindrance_in_a_body_of_usual_length() 
     right = json.dumps(SECRET).encode()
     assert FLAT.stands_in(b'{"name": %b, "apikey": %b}' % (HALF, right))
     assert not FLAT.stands_in(b'{"name": %b, "apikey": "x"}' % HALF)
-    assert not FLAT.stands_in(b'{"name": %b, "apikey": %b, "media": "%b"}' % (HALF, right, b"x" * 70_000))
-    assert FLAT.stands_in(b'{"apikey": %b, "media": "%b"}' % (right, b"x" * 70_000))
+    body = b'{"name": %b, "apikey": %b, "media": "%%b"}' % (HALF, right)
+    room = 64 * 1024 - len(body % b"")
+    assert FLAT.stands_in(body % (b"x" * room))
+    assert not FLAT.stands_in(body % (b"x" * (room + 1)))
+
+
+def test_a_member_is_found_in_a_body_of_any_length() -> None:
+    token = BodyToken("data.apikey", b"right")
+    assert token.stands_in(b'{"data": {"apikey": "right"}, "media": "%b"}' % (b"x" * 70_000))
+    assert not token.stands_in(b'{"data": {"apikey": "wrong"}, "media": "%b"}' % (b"x" * 70_000))
+
+
+def test_a_secret_may_have_4096_bytes_as_it_is_written() -> None:
+    for more, holds in (("ab", True), ("abc", False)):
+        secret = "😀" * 341 + more
+        written = json.dumps({"apikey": secret})  # twelve bytes for each emoji, and two quotes
+        assert BodyToken("apikey", secret.encode()).stands_in(written.encode()) is holds
+    name = "n" * 4096
+    for length, holds in ((4096, True), (4097, False)):
+        secret = "s" * length
+        assert BodyToken(name, secret.encode()).stands_in(f"{name}={secret}".encode()) is holds
+
+
+def test_tokens_of_one_member_and_secret_are_equal() -> None:
+    assert BodyToken("apikey", b"key") == BodyToken("apikey", b"key")
+    assert BodyToken("apikey", b"key") != BodyToken("apikey", b"other")
 
 
 def test_a_member_of_a_form_is_a_proof() -> None:

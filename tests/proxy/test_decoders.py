@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from statusproxy.proxy import decoders
 from statusproxy.proxy.decoders import (
     MEMBERS_FREE,
     STEP_GIVES,
@@ -113,6 +114,21 @@ def test_a_body_in_another_coding_is_refused(coding: bytes, other: str) -> None:
 def test_bare_deflate_may_begin_with_stray_bits_that_look_like_a_wrapper_but_for_its_window() -> None:
     stored = b"\x88" + struct.pack("<HH", 7, 0xFFFF - 7) + b"content"  # a block that is not compressed
     assert steps(Decoder(b"deflate", LIMIT), [stored + b"\x03\0"]) == [b"content"]
+
+
+class Stuck:
+    """A stream that neither reads nor gives."""
+
+    finished = full = False
+
+    def decode(self, data: memoryview, room: int) -> tuple[bytes, int]:
+        return b"", 0
+
+
+def test_a_stream_that_goes_no_further_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(decoders._CODINGS, b"stuck", (False, lambda: lambda _: Stuck()))
+    with pytest.raises(CodingError, match="broken-coding"):
+        steps(Decoder(b"stuck", LIMIT), [b"content"])
 
 
 def test_codings_with_a_large_window_are_known() -> None:

@@ -436,6 +436,43 @@ async def test_an_interim_answer_goes_to_the_client_at_once_and_gives_it_its_per
     assert (await client.message()).body == b"done"
 
 
+async def test_only_100_is_a_permission_from_which_on_the_clients_time_counts(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, permitted = asyncio.Event(), list[bool]()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await go_on.wait()
+        await wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await wire.reader.readexactly(5)
+        await wire.send(answer(b"done"))
+
+    monkeypatch.setattr(Upload, "permitted", lambda _: permitted.append(True))
+    origin.script = script
+    client = await proxy.connect()
+    await client.send(get("/", "Expect: 100-continue", "Content-Length: 5", method="POST"))
+    assert ((await client.head()).status, permitted) == (103, [])
+    go_on.set()
+    assert ((await client.head()).status, permitted) == (100, [True])
+    await client.send(b"hello")
+    assert (await client.message()).body == b"done"
+
+
+async def test_interim_answers_to_a_request_without_a_body_permit_nothing(origin: Origin, proxy: Running) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(b"done"))
+
+    origin.script = script
+    client = await proxy.connect()
+    await client.send(get())
+    while (head := await client.head()).status == 100:
+        pass
+    assert (head.status, await client.reader.readexactly(4)) == (200, b"done")
+
+
 # ---- failures ----
 
 
@@ -453,6 +490,37 @@ async def test_a_failure_of_the_gateway_is_answered_logged_and_reported(
     }  # fmt: skip
     await until(lambda: bool(seen))
     assert (seen[0].status, seen[0].problem) == (502, "gateway_bad_answer")
+
+
+async def test_a_failure_of_another_receiver_is_blamed_on_that(origin: Origin, tmp_path: Path) -> None:
+    hub = Origin()
+    await hub.start()
+    hub.answer = b"nonsense\r\n\r\n"
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/hub", "forward_to": f"{hub.url}/in"}]) as proxy:
+        got = await proxy.ask(get("/hub", method="POST", body=b"{}"))
+        assert code(got) == (502, "hub_bad_answer", "hub")
+    await hub.stop()
+
+
+async def test_a_client_that_stopped_reading_is_told_apart_from_one_that_left(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+
+    async def stop_reading(response: Response, *_: object) -> None:
+        response.client_left()
+        response.problem = "client_stopped_reading"
+
+    monkeypatch.setattr(Response, "stream", stop_reading)
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get())
+    await until(lambda: bool(seen))
+    assert [(report.problem, report.status) for report in seen] == [("client_stopped_reading", 499)]
+    told = [record for record in caplog.records if record.getMessage() == "the client read its answer too slowly"]
+    assert [(record.__dict__["code"], record.__dict__["client"]) for record in told] == [
+        ("client_stopped_reading", "127.0.0.1")
+    ]
 
 
 async def test_a_failure_of_the_client_is_no_warning(proxy: Running, caplog: pytest.LogCaptureFixture) -> None:
@@ -521,7 +589,22 @@ async def test_a_change_that_cannot_be_made_durable_costs_no_answer(
     assert "a change could not be made durable" in caplog.messages
 
 
+async def test_an_exchange_that_changed_nothing_has_nothing_to_wait_for(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(proxy.server.registry, "deleted", lambda *_: None)
+    assert (await proxy.ask(get("/api/channels/sales", method="DELETE"))).body == b"ok"
+    assert "a change could not be made durable" not in caplog.messages
+
+
 # ---- the report ----
+
+
+async def test_the_client_behind_a_trusted_proxy_is_reported(origin: Origin, proxy: Running) -> None:
+    seen = reports(proxy)
+    await proxy.ask(get("/", "X-Forwarded-For: 203.0.113.9"))
+    await until(lambda: bool(seen))
+    assert seen[0].client == "203.0.113.9"
 
 
 async def test_what_is_reported_of_an_exchange(origin: Origin, proxy: Running) -> None:

@@ -137,6 +137,8 @@ def test_a_list_is_asked_for_whole_and_uncoded() -> None:
     made = fields(prepared(*asks, listing=True))
     assert made[b"Accept-Encoding"] == b"identity"
     assert not {b"If-None-Match", b"Range"} & set(made)
+    made = fields(prepared(*asks))
+    assert [made[name] for name, _ in asks[1:]] == [value for _, value in asks[1:]]
 
 
 def test_an_id_that_may_be_kept_is_all_that_sets_two_requests_apart() -> None:

@@ -87,13 +87,12 @@ def run(job: Job) -> list[dict[str, str]]:
     fates, tests = _within_functions(job, text, [one for one in chosen if one.function is not None], end)
     tried = []
     for mutation in chosen:
-        if time.monotonic() > end:
-            break
-        if mutation.function is not None and mutation.number not in fates:
+        in_time = time.monotonic() <= end
+        if mutation.number not in fates and (mutation.function is not None or not in_time):
             continue
         tried.append(mutation)
-        fate = fates.get(mutation.number, SURVIVED)
-        if fate in (SURVIVED, UNREACHED):  # it may count while the module is imported, or be remembered from then
+        fate = fates.setdefault(mutation.number, SURVIVED)
+        if in_time and fate in (SURVIVED, UNREACHED):  # it may count on import, or be kept from then
             anew = _imported_anew(job, text, mutation, tests.get(mutation.number, [job.test]))
             fates[mutation.number] = fate if anew == SURVIVED else anew
     return [{"mutation": str(one), "fate": fates[one.number]} for one in tried]

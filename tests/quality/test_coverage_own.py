@@ -8,7 +8,7 @@ from tests.quality import coverage_own
 from tests.quality.coverage_own import Finding, examine, main
 from tests.quality.toy import project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 SIGN = """
     def sign(number):

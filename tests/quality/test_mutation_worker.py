@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.quality import mutation_worker
 from tests.quality.mirror import ROOT
+from tests.quality.mutation_worker import NOTICED, SURVIVED, Job
 from tests.quality.mutations import mutations
 from tests.quality.toy import project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
 
 def fates(root: Path, text: str, test: str, patience: float = 20.0) -> dict[str, str]:
@@ -86,3 +88,15 @@ def test_a_mutant_that_never_ends_is_noticed_by_its_time(tmp_path: Path) -> None
 def test_tests_that_fail_without_a_mutant_do_not_notice_one(tmp_path: Path) -> None:
     test = "from statusproxy.toy.it import f\ndef test_it(): f(); assert 0\ndef test_other(): f()\n"
     assert fates(tmp_path, "def f():\n    return [4]\n", test)["return [4] -> return None"] == "survived"
+
+
+def test_what_was_tried_before_the_time_was_over_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "it.py"
+    source.write_text("LIMIT = 4\ndef f():\n    return 1 + 2\n")
+    numbers = [one.number for one in mutations(source.read_text())]
+    within = {one.number: NOTICED for one in mutations(source.read_text()) if one.function is not None}
+    survivor = within.popitem()[0]
+    within.popitem()  # not begun
+    monkeypatch.setattr(mutation_worker, "_within_functions", lambda *_: ({**within, survivor: SURVIVED}, {}))
+    told = mutation_worker.run(Job(str(source), "it", "test_it.py", numbers, str(tmp_path), seconds=-1.0))
+    assert [one["fate"] for one in told] == [NOTICED] * (len(numbers) - 3) + [SURVIVED]

@@ -11,7 +11,8 @@ def project(root: Path, sources: Mapping[str, str], tests: Mapping[str, str]) ->
         (root / folder).mkdir(parents=True)
         for name, text in files.items():
             (root / folder / f"{prefix}{name}.py").write_text(dedent(text))
-    (root / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    # No toy needs a plugin, and each of the many runs of pytest would import them all.
+    (root / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
     (root / "statusproxy/__init__.py").touch()
     (root / "statusproxy/toy/__init__.py").touch()
     return root

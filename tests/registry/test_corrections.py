@@ -75,12 +75,14 @@ def test_after_a_minute_it_is_made_anew_for_the_map_notes_what_the_gateway_says(
     assert record.gateway_said_at == NOW + 61.1
 
 
-def test_a_change_of_the_map_makes_it_anew(made: list[bytes]) -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_a_change_of_the_map_makes_it_anew(made: list[bytes], told: bool) -> None:
     sessions = down("sales")
     corrections = warm(sessions)
     assert corrections.correct(listing(**SALES), NOW + 1, NOW + 1).corrected == ("sales",)
     sessions.release("sales", NOW + 2)
-    corrections.notice_version(NOW + 2)
+    if told:
+        corrections.notice_version(NOW + 2)
     made.clear()
     assert corrections.correct(listing(**SALES), NOW + 3, NOW + 3).corrected == ()
     assert len(made) == 1

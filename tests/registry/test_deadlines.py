@@ -1,6 +1,9 @@
 """What is due is judged some at a time, and all in the end; a timer wakes for transient states."""
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from statusproxy.registry.deadlines import AT_ONCE, Deadlines
 from statusproxy.status.model import Override, Record, SessionRules
@@ -30,12 +33,17 @@ async def looked(count: int, now: float) -> tuple[list[int], int]:
     return ended, sessions.overrides
 
 
-def connecting(count: int) -> SessionMap:
+def connecting(count: int, lasting: float = 90.0) -> SessionMap:
     sessions = SessionMap()
     for number in range(count):
-        signal = Signal(Kind.TRANSIENT, f"s{number}", None, "ev", "connecting", None, None, 90.0)
-        sessions.hear(Reading(Verdict.SIGNAL, "ev", signal.session, signal), 100.0)
+        connect(sessions, f"s{number}", lasting)
     return sessions
+
+
+def connect(sessions: SessionMap, session: str, lasting: float) -> None:
+    """Hear of a transient state at 100, which counts once it has lasted for so many seconds."""
+    signal = Signal(Kind.TRANSIENT, session, None, "ev", "connecting", None, None, lasting)
+    sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), 100.0)
 
 
 class Awake:
@@ -63,6 +71,61 @@ async def test_a_timer_wakes_when_a_transient_state_counts(loop_clock: LoopClock
     assert (awake.found, sessions.overrides) == ([], 0)
     await loop_clock.move(0.2)
     assert (awake.found, sessions.overrides) == ([1], 1)
+
+
+async def test_a_transient_state_counts_from_its_very_time_on_and_then_wakes_nobody(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    awake = Awake(connecting(1))
+    awake.deadlines.watch(100.0)
+    assert len(awake.deadlines.look(189.99)) == 0
+    assert len(awake.deadlines.look(190.0)) == 1
+    awake.deadlines.watch(190.0)
+    await loop_clock.move(10_000.0)
+    assert awake.found == []
+
+
+async def test_a_state_that_is_due_sooner_moves_the_timer_forward(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    sessions = connecting(1)
+    awake = Awake(sessions)
+    awake.deadlines.watch(awake.now())
+    connect(sessions, "sooner", 30.0)
+    awake.deadlines.watch(awake.now())
+    await loop_clock.move(30.5)
+    assert awake.found == [1]
+    await loop_clock.move(1_000)
+    assert awake.found == [1, 1]  # one look for each: no timer is left of before
+
+
+async def test_what_is_due_already_is_looked_at_at_once(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    awake = Awake(connecting(1, lasting=0.0))
+    awake.deadlines.watch(100.5)
+    await loop_clock.move(0.0)
+    assert awake.found == [1]
+
+
+async def test_a_timer_looks_again_each_hour_and_is_set_anew_only_where_that_is_needed(
+    loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_clock.stand_still()
+    loop, delays = asyncio.get_running_loop(), list[float]()
+    call_later = loop.call_later
+
+    def noting(delay: float, *arguments: Any) -> asyncio.TimerHandle:
+        delays.append(round(delay, 3))
+        return call_later(delay, *arguments)
+
+    monkeypatch.setattr(loop, "call_later", noting)
+    sessions = connecting(1, lasting=5_000.0)
+    awake = Awake(sessions)
+    for _ in range(3):
+        awake.deadlines.watch(awake.now())
+    assert delays == [3_600]
+    await loop_clock.move(3_600.5)
+    assert (awake.found, delays) == ([0], [3_600, 1_399.5])
+    await loop_clock.move(1_400)
+    assert (awake.found, sessions.overrides, len(delays)) == ([0, 1], 1, 2)  # nothing else is due
 
 
 async def test_many_count_in_turns(loop_clock: LoopClock) -> None:

@@ -72,9 +72,12 @@ def test_the_same_answer_about_one_session_is_kept_once() -> None:
 
 
 def test_a_long_answer_that_may_name_one_session_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_view_module, "LARGEST_SINGLE", 20)
+    body = b'{"id":"sales","status":"open"}'
+    monkeypatch.setattr(gateway_view_module, "LARGEST_SINGLE", len(body))
+    assert GatewayView().note(body, NAMED, None, 5.0).is_read
+    monkeypatch.setattr(gateway_view_module, "LARGEST_SINGLE", len(body) - 1)
     gateway_view = GatewayView()
-    assert not gateway_view.note(b'{"id":"sales","status":"open"}', NAMED, None, 5.0).is_read
+    assert not gateway_view.note(body, NAMED, None, 5.0).is_read
     assert words(gateway_view, "sales") == {}
 
 
@@ -137,6 +140,7 @@ def test_many_lists_of_reloaded_rules_push_out_the_oldest(monkeypatch: pytest.Mo
 
 def test_each_answer_is_a_new_version() -> None:
     gateway_view = GatewayView()
+    assert (gateway_view.version, gateway_view.news) == (0, 0)
     before = gateway_view.version
     gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
     gateway_view.note(a_list(sales="connected"), RULE, None, 2.0)
@@ -259,7 +263,15 @@ def test_a_list_of_next_to_nothing_but_ids_is_not_kept_as_an_index(monkeypatch: 
     assert gateway_view.lists() == [kept]
 
 
+def test_several_short_lists_are_read_in_one_look_up() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(b'[{"id":"sales","status":"open"}]', FLAT, None, 1.0)
+    gateway_view.note(a_list(support="close"), RULE, None, 2.0)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 1.0)}
+
+
 def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gateway_view_module._STEPS == 12  # of a millisecond each: some way below what may hold the loop
     monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
     channels = ",".join(f'{{"id":"\\ud800{number}"}}' for number in range(5_000))  # half a surrogate pair: the slow way
     gateway_view = GatewayView()

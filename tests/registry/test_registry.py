@@ -437,6 +437,7 @@ async def test_after_another_boot_a_clock_has_an_hour_to_be_put_right() -> None:
 async def test_a_clock_that_is_put_right_is_noticed_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Kept("sessions: {max_age: 2h}", boot="one")
     await it.hear(LOST)
+    assert registry_module.FLUSH_INTERVAL == 30.0
     monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
     it = await it.started_again("two", ahead=DAYS_AHEAD)
     it.clock.ahead = 0.0
@@ -655,6 +656,7 @@ async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_calls()
     async with kept() as it:
         it.disk.__class__ = type("Sick", (Disk,), {"healthy": property(lambda self: False)})
         assert not await it.registry.works()
+        assert it.registry.store is it.disk
 
 
 # The start and the end

@@ -12,7 +12,7 @@ from typing import Final
 
 from click.testing import CliRunner
 
-from statusproxy.cli import main
+from statusproxy.cli.commands import main
 
 _PROMPT: Final = "$ statusproxy "
 

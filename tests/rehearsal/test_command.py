@@ -67,8 +67,8 @@ def test_an_old_override_has_ended_when_the_list_is_asked_for() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_disconnect_that_is_missed_or_a_list_that_cannot_be_read_is_exit_code_1() -> None:
-    assert run(events=["list"]).exit_code == 1
-    assert run(lists=["lost"]).exit_code == 1
+    assert run(events=["qr"]).exit_code == 1
+    assert run(lists=["qr"]).exit_code == 1
     assert run(lists=["list"]).exit_code == 0
     assert run(qr="qr").exit_code == 0
 
@@ -83,9 +83,12 @@ def test_a_disconnect_that_is_missed_or_a_list_that_cannot_be_read_is_exit_code_
         ({"events": ["none"]}, "none: cannot be read: No such file or directory"),
         ({"events": ["empty"]}, "empty: the file is empty"),
         ({"lists": ["empty"]}, "empty: the file is empty"),
-        ({"lists": ["text"]}, "text: this is not JSON"),
-        ({"lists": ["image"]}, "image: this is not JSON"),
-        ({"qr": "text"}, "text: this is not JSON and no image"),
+        ({"lists": ["text"]}, "text: this is not one JSON document"),
+        ({"lists": ["image"]}, "image: this is not one JSON document"),
+        ({"qr": "text"}, "text: this is neither a JSON document nor an image"),
+        ({"events": ["text"]}, "text: this is neither JSON, nor JSON lines, nor a form"),
+        ({"events": ["list"]}, "list: this is no event but the list of /list; give it with --list"),
+        ({"lists": ["lost"]}, "lost: this is no list but the event lost; give it with --event"),
         (
             {"events": ["two"], "qr": "qr"},
             "--qr: several sessions are disconnected; say whose answer it is with --session",

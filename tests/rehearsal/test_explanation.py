@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements
 from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_nothing
 from statusproxy.rehearsal.messages import Member
@@ -13,6 +14,16 @@ from statusproxy.status.signals import EventRule, Kind, SignalRules, Verdict, re
 from tests.rehearsal.sites import NOW, a_site
 
 SITE = a_site()
+TIED = NOW - 5.25
+CONTRADICTED = (
+    "an event of the very same time says connected. The two contradict each other, and connected wins: "
+    "nobody must be led to delete a session that works"
+)
+TIED_END = (
+    "the correction ends (connected-event): the gateway's own word shows again; both events are of the very "
+    "same time, and then connected wins"
+)
+GOES_ON = 'the correction goes on: the list is to read "disconnected"'
 STEADY = "nothing to end: the list shows the gateway's own word"
 
 RULES = SignalRules(
@@ -33,7 +44,7 @@ RULES = SignalRules(
 def told(*events: dict[str, Any], more: str = "") -> str:
     """The sentence on the last of these events, which come in one a second but for what they say in `at`."""
     settings = a_site(more).settings
-    sessions = SessionMap(settings.session_rules())
+    sessions, earlier = SessionMap(settings.session_rules()), Earlier()
     why = ""
     for number, event in enumerate(events):
         now = NOW + event.pop("at", number)
@@ -41,9 +52,18 @@ def told(*events: dict[str, Any], more: str = "") -> str:
         reading = read(json.dumps({"session": "a", **event}).encode(), RULES, now)
         assert reading.signal is not None
         before = sessions.get("a")
+        repeats, first_of_id = earlier.note(reading.signal)
         outcome = sessions.hear(reading, now)
-        change = outcome.changes[0] if outcome.changes else None
-        why = explain(Heard(reading.signal, outcome.verdict, change, before, sessions.get("a")), settings.sessions)
+        heard = Heard(
+            signal=reading.signal,
+            verdict=outcome.verdict,
+            change=outcome.changes[0] if outcome.changes else None,
+            before=before,
+            after=sessions.get("a"),
+            repeats=repeats,
+            first_of_id=first_of_id,
+        )
+        why = explain(heard, settings)
     return why
 
 
@@ -57,8 +77,29 @@ ALIVE = {"event": "message"}
 @pytest.mark.parametrize(
     ("events", "why"),
     [
-        ([state("close")], "the list is to show it as disconnected from now on"),
-        ([state("close"), state("close")], "disconnected already; the correction begins anew"),
+        ([state("close")], 'the list is to read "disconnected" from now on'),
+        (
+            [state("close"), state("close")],
+            'disconnected already; the correction begins anew: the list is to read "disconnected"',
+        ),
+        (
+            [state("open", event_id="1"), state("close", event_id="1")],
+            "an event with the same id was heard before, and that one meant connected; only it counts",
+        ),
+        ([state("open", timestamp=TIED), state("close", timestamp=TIED)], CONTRADICTED),
+        ([state("open", timestamp=NOW - 5), state("close", timestamp=NOW - 5)], CONTRADICTED),
+        (
+            [state("close", timestamp=TIED), state("open", timestamp=TIED)],
+            TIED_END,
+        ),
+        (
+            [state("open", timestamp=TIED), state("connecting", timestamp=TIED)],
+            "an event of the very same time says connected, and that one counts",
+        ),
+        (
+            [state("open", timestamp=TIED), state("connecting", timestamp=TIED - 1)],
+            "older than what is known: connected since 2026-01-15 19:07:04 UTC",
+        ),
         ([state("close", event_id="1")] * 2, "an event with the same id was heard before"),
         ([state("open")], STEADY),
         (
@@ -78,12 +119,15 @@ ALIVE = {"event": "message"}
         ([state("close"), ALIVE], "no proof: it came less than 1m (sessions.alive_grace) after the disconnect"),
         (
             [{**ALIVE, "timestamp": NOW - 0.5}, {**ALIVE, "timestamp": NOW - 9.5}],
-            "something newer is known already",
+            "something as new is known already",
         ),
-        ([state("connecting")], "counts at 2026-01-15 19:08:40 UTC if it lasts until then (grace)"),
+        (
+            [state("connecting")],
+            'the list is to read "disconnected" from 2026-01-15 19:08:40 UTC on, if it lasts until then (grace)',
+        ),
         ([state("connecting"), state("open")], "the transient state ends before it counts"),
-        ([state("close"), state("connecting")], "disconnected already"),
-        ([state("connecting"), state("connecting", at=100.0)], "disconnected already"),
+        ([state("close"), state("connecting")], GOES_ON),
+        ([state("connecting"), state("connecting", at=100.0)], GOES_ON),
         (
             [state("close", timestamp=NOW - 0.5), state("connecting", timestamp=NOW - 9.5)],
             "disconnected already, and a transient state never weakens that",

@@ -40,3 +40,9 @@ def test_a_file_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     file.write_bytes(b"12345")
     with pytest.raises(FileError, match="larger than 64 MiB; give a part of it"):
         read(str(file))
+
+
+def test_an_empty_text_names_no_file() -> None:
+    with pytest.raises(FileError) as raised:
+        read("")
+    assert str(raised.value) == "an empty text names no file; give a file's path, or - for standard input"

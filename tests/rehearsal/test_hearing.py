@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.rehearsal.captures import Delivery
+from statusproxy.captures import Delivery
 from statusproxy.rehearsal.hearing import Given, Hearing
 from statusproxy.rehearsal.messages import EventResult, Member
 from statusproxy.status.sessions import SessionMap
@@ -45,7 +45,7 @@ def test_an_event_that_takes_effect_is_told_with_all_that_was_read() -> None:
         arrival="2026-01-15T19:07:10.000Z",
         verdict="applied",
         change="started",
-        why="the list is to show it as disconnected from now on",
+        why='the list is to read "disconnected" from now on',
     )
 
 
@@ -191,8 +191,28 @@ def test_a_transient_state_counts_when_it_has_lasted() -> None:
     events = [Delivery(source="f", body=body), Delivery(source="f", body=body)]
     first, second = Hearing(site, SessionMap(), NOW).hear(events, Given())
     assert [(one.says, one.missed) for one in (first, second)] == [("transient", False)] * 2
-    assert first.why == "counts at 2026-01-15 19:07:10 UTC if it lasts until then (grace)"
-    assert second.why == "disconnected already"
+    nothing = "no answer is corrected (no channels are configured), but it is to count as disconnected"
+    assert first.why == f"{nothing} from 2026-01-15 19:07:10 UTC on, if it lasts until then (grace)"
+    assert second.why == f"the correction goes on: {nothing}"
+
+
+AT_ONCE = "2026-01-15T19:07:00.250Z"
+OPEN = {"event": "state", "id": "a", "word": "open", "timestamp": AT_ONCE}
+CLOSE = {"event": "state", "id": "a", "word": "close", "timestamp": AT_ONCE}
+
+
+def test_a_loss_of_the_very_time_of_a_connected_event_is_late_and_missed() -> None:
+    told = [(one.verdict, one.missed) for one in hear(OPEN, CLOSE, CLOSE)]
+    assert told == [("applied", False), ("late", True), ("late", False)]
+
+
+def test_a_loss_that_took_effect_is_not_missed_where_an_event_of_its_time_ends_it() -> None:
+    assert [(one.change, one.missed) for one in hear(CLOSE, OPEN)] == [("started", False), ("released", False)]
+
+
+def test_a_loss_with_the_id_of_another_event_is_missed() -> None:
+    first, second = hear({**OPEN, "event_id": "1"}, {**CLOSE, "event_id": "1", "timestamp": "2026-01-15T19:07:05Z"})
+    assert (first.missed, second.verdict, second.missed) == (False, "duplicate", True)
 
 
 def test_an_override_ends_when_it_is_old() -> None:

@@ -13,8 +13,8 @@ from tests.rehearsal.sites import NOW, OWN, a_site
 CONNECTED = ReleasedBy("connected-event", "a newer event", ["state (open)", "back"])
 RECONNECTED = ReleasedBy(
     "reconnected",
-    "`connected` in an answer, once the gateway is seen to know",
-    ["a word of `keep`", "GET /list/{session}/qr", "POST /list"],
+    '"connected" or "open" in an answer, after the gateway has shown that it knows of the loss',
+    ['its own answer with "qr"', "GET /list/{session}/qr", "POST /list"],
 )
 DELETED = ReleasedBy("deleted", "a request that succeeds", ["DELETE /list/{session}"])
 ALIVE = ReleasedBy("alive", "a message from somebody else after 2026-01-15 19:08:10 UTC", ["message"])
@@ -43,6 +43,7 @@ def test_every_rule_that_is_on_is_told_with_what_does_it() -> None:
             session="a",
             since="2026-01-15T19:07:10.000Z",
             reason="state close",
+            reads='"disconnected"',
             caught_up=None,
             released_by=[CONNECTED, RECONNECTED, DELETED, ALIVE, OPERATOR],
         )
@@ -74,16 +75,18 @@ def test_where_the_gateway_was_seen_to_know_its_next_word_counts() -> None:
     for sessions, caught_up, routes in ((by_list, "list", ["/list"]), (by_code, "qr", ["/list", "/list/{session}"])):
         (one,) = overrides(site.settings, sessions)
         assert one.caught_up == caught_up
-        assert ReleasedBy("reconnected", "`connected` in the next answer", routes) in one.released_by
+        assert ReleasedBy("reconnected", '"connected" or "open" in the next answer', routes) in one.released_by
 
 
 def test_a_transient_state_waits_until_it_counts() -> None:
     rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
     sessions = SessionMap()
     sessions.hear(read(b'{"event":"lost","session":"a"}', SignalRules((rule,)), NOW), NOW)
-    assert waiting(sessions) == [Waiting(session="a", reason="lost", due="2026-01-15T19:08:10.000Z")]
+    assert waiting(a_site().settings, sessions) == [
+        Waiting(session="a", reason="lost", reads='"disconnected"', due="2026-01-15T19:08:10.000Z")
+    ]
     sessions.judge_transient(NOW + 60)
-    assert waiting(sessions) == []
+    assert waiting(a_site().settings, sessions) == []
 
 
 def test_no_code_ends_what_a_transient_state_began() -> None:
@@ -93,4 +96,22 @@ def test_no_code_ends_what_a_transient_state_began() -> None:
     sessions.hear(read(b'{"event":"lost","session":"a"}', SignalRules((rule,)), NOW), NOW)
     sessions.judge_transient(NOW + 60)
     (one,) = overrides(site.settings, sessions)
-    assert ReleasedBy(RECONNECTED.rule, RECONNECTED.what, ["a word of `keep`", "POST /list"]) in one.released_by
+    assert ReleasedBy(RECONNECTED.rule, RECONNECTED.what, ['its own answer with "qr"', "POST /list"]) in one.released_by
+    assert one.transient
+
+
+def test_words_are_those_of_the_routes_and_of_many_the_first() -> None:
+    text = OWN.replace("keep: [qr]", "keep: [qr, scan, pairing]").replace(
+        "set: {status: disconnected}", "set: {up: false}"
+    )
+    (way,) = (one for one in ways(text=text) if one.rule == "reconnected")
+    assert (
+        way.what
+        == '"connected", "open" or another such word in an answer, ' + RECONNECTED.what.partition("answer, ")[2]
+    )
+    assert way.by[0] == 'its own answer with "qr", "scan" or another such word'
+    truths = OWN.replace("status: disconnected, up: false", "up: false").replace("keep: [qr]", 'keep: ["false"]')
+    truths = truths.replace("set: {status: disconnected}", "set: {up: false}")
+    (way,) = (one for one in ways(text=truths) if one.rule == "reconnected")
+    assert way.what == "true in an answer, after the gateway has shown that it knows of the loss"
+    assert way.by[0] == "its own answer with false"

@@ -130,9 +130,12 @@ def test_a_code_a_correction_and_a_state_that_waits_are_told() -> None:
                 caught_up="qr",
                 released_by=[ReleasedBy("deleted", "a request", long), ReleasedBy("expired", "nothing new")],
             ),
-            OverrideResult(session="b", since=AT, reason="lost", released_by=[]),
+            OverrideResult(session="b", since=AT, reason="lost", transient=True, reads='"close"', released_by=[]),
         ],
-        waiting=[Waiting(session="c", reason="state connecting", due=AT)],
+        waiting=[
+            Waiting(session="c", reason="state connecting", due=AT),
+            Waiting(session="d", reason="state connecting", reads='"connecting"', due=AT),
+        ],
     )
     assert lines == [
         "qr",
@@ -145,11 +148,15 @@ def test_a_code_a_correction_and_a_state_that_waits_are_told() -> None:
         "           POST /a/{session}/restart, POST /a",
         "  expired  nothing new",
         "",
-        "b: disconnected since 2026-01-15 19:07:10 UTC by lost",
+        "b: not connected since 2026-01-15 19:07:10 UTC by lost",
+        '  Answers read "close".',
         "  This would end the correction:",
         "",
         "c: state connecting",
-        "  shown as the gateway shows it; as disconnected from 2026-01-15 19:07:10 UTC, if it lasts until then",
+        "  shown as the gateway shows it; counts as disconnected from 2026-01-15 19:07:10 UTC, if it lasts until then",
+        "",
+        "d: state connecting",
+        '  shown as the gateway shows it; as "connecting" from 2026-01-15 19:07:10 UTC, if it lasts until then',
         "",
         "No event was given",
     ]

@@ -247,6 +247,23 @@ def test_after_its_clock_was_set_back_a_senders_events_count_as_on_time() -> Non
         assert (stamp.clock, stamp.here) == (OWN, now)
 
 
+def test_after_its_clock_was_set_back_a_late_first_event_is_late_by_the_new_time() -> None:
+    clocks = Clocks()
+    now = ticked(clocks, -3_600.0, 100_000.0, 3)
+    now = ticked(clocks, 0.0, now, set_back.TICKS)
+    late = clocks.observe("support", OWN, now - 300.0, now)
+    assert (late.stamp.here, late.judged.here) == (now, now - 300.0)
+
+
+def test_a_path_is_looked_at_once_in_a_while_however_many_events_come() -> None:
+    clocks = Clocks()
+    for session, start in (("a", 0.0), ("b", WINDOW)):
+        for number in range(3 * ENOUGH):
+            clocks.observe(session, "/in", start - number, start + number / ENOUGH)
+    now = 2 * WINDOW
+    assert clocks.observe("c", "/in", now - 20.0, now).judged.lag == 0.0
+
+
 def test_what_was_dated_before_it_was_set_back_is_as_old_as_it_is() -> None:
     clocks = Clocks()
     now = ticked(clocks, 10_800.0, 100_000.0, 3)

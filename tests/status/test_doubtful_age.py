@@ -3,7 +3,7 @@
 import pytest
 
 from statusproxy.status.clocks import Stamp
-from statusproxy.status.doubtful_age import NEVER, SETTLING, expires_at, outlived
+from statusproxy.status.doubtful_age import NEVER, expires_at, outlived
 from statusproxy.status.model import Override
 
 OVERRIDE = Override(since=100.0, at=100.0, began=100.0, event="close")
@@ -28,6 +28,9 @@ def test_a_message_counts_once_the_grace_has_passed_for_sure(
 
 
 def test_within_the_grace_of_a_late_disconnect_a_message_still_proves_nothing() -> None:
+    of_then = Override(since=90.0, at=90.0, began=100.0, event="close")
+    assert outlived(of_then, Stamp(155.0), 60.0, 100.0)
+    assert not outlived(of_then, Stamp(155.0), 60.0, 100.1)
     late = Override(since=100.0, at=START + 30, began=100.0, event="close")
     assert not outlived(late, Stamp(START + 61), 60.0, START)
 
@@ -37,7 +40,7 @@ def test_within_the_grace_of_a_late_disconnect_a_message_still_proves_nothing() 
     [
         (50.0, NEVER, 150.0),
         (50.0, 100.0, 150.0),
-        (50.0, START, START + SETTLING),
+        (50.0, START, START + 3_600.0),
         (10_000.0, START, 10_100.0),
     ],
 )

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from statusproxy.status.fields import (
     DEEPEST,
+    LENIENT_AT_ONCE,
     LONGEST_TEXT,
     MISSING,
     Array,
+    LongError,
     first_scalar,
     fold_id,
     fold_ids,
@@ -19,6 +21,7 @@ from statusproxy.status.fields import (
     lookup,
     parse,
     parse_members,
+    parse_members_in_steps,
     parse_path,
     usable_text,
 )
@@ -74,6 +77,7 @@ def test_an_integer_too_long_to_be_an_id_is_none() -> None:
 
 def test_half_a_surrogate_pair_makes_text_unusable() -> None:
     assert usable_text("sales\ud800") is None
+    assert usable_text("sales\uffff") is None  # what stands for it in a long document
 
 
 def test_nothing_present_gives_nothing() -> None:
@@ -109,6 +113,7 @@ def test_ids_that_hold_the_separator_fold_like_any() -> None:
         (b'["\\ud800","\xff"]', ["\ud800", "\ufffd"]),
         (b"[1e400]", [float("inf")]),
         (b"[1e400, 12]", [float("inf"), 12]),
+        (b"[1e400, " + b"9" * 4000 + b"]", [float("inf"), 10**4000 - 1]),
         (b"[1e400, " + b"9" * 5000 + b"]", [float("inf"), float("inf")]),
     ],
 )
@@ -191,3 +196,48 @@ def test_a_document_of_many_small_values_takes_little_longer_than_one_string(ele
 def test_many_ids_fold_as_each_does() -> None:
     for ids in ([], ["A b"], ["Sales Team", "ÄÖ\u2003x", ""], ["with\0separator", "X y"], ["\0"]):
         assert fold_ids(ids) == [fold_id(one) for one in ids]
+
+
+def in_steps(body: bytes) -> tuple[Any, int]:
+    """What a body read in steps holds, and how many steps there are before."""
+    reading, count = parse_members_in_steps(body), 0
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            return done.value, count
+        count += 1
+
+
+def long(size: int, text: str = "\\ud83d") -> bytes:
+    """A document of so many bytes, with a text in it."""
+    return f'{{"a":[1,2],"b":"{text}","c":""}}'.encode()[:-2].ljust(size - 2, b"x") + b'"}'
+
+
+def test_a_long_document_with_half_a_surrogate_pair_is_read_in_steps_only() -> None:
+    at_once, body = long(LENIENT_AT_ONCE), long(LENIENT_AT_ONCE + 1)
+    assert parse_members(at_once)["a"] == [1, 2]
+    assert in_steps(at_once) == (parse_members(at_once), 0)
+    with pytest.raises(LongError):
+        parse_members(body)
+    document, steps = in_steps(b"\xef\xbb\xbf" + body)
+    assert (document["a"].first, document["b"], steps) == (1, "\uffff", 3)
+    assert in_steps(long(300_000))[1] == 6
+
+
+def test_a_long_document_that_is_not_utf_8_either_is_read_in_steps() -> None:
+    document, _ = in_steps(long(LENIENT_AT_ONCE + 1).replace(b"xx", b"x\xff", 1))
+    assert document["b"] == "\uffff"
+    with pytest.raises(LongError):
+        parse_members(long(LENIENT_AT_ONCE + 1, "").replace(b'"b":"', b'"b":"\xff', 1)[:-1])
+
+
+@pytest.mark.parametrize("body", [long(LENIENT_AT_ONCE + 2)[:-1], b'{"a":1e400}'.ljust(LENIENT_AT_ONCE + 1)])
+def test_what_is_no_json_or_beyond_a_double_is_an_error_in_steps_too(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        in_steps(body)
+
+
+def test_a_long_document_that_needs_no_leniency_is_read_at_once() -> None:
+    body = long(LENIENT_AT_ONCE + 1, "plain")
+    assert in_steps(body) == (parse_members(body), 0)

@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.status import model
 from statusproxy.status.clocks import Stamp
-from statusproxy.status.model import Evidence, Override, Record, Release, SessionRules
+from statusproxy.status.model import Evidence, Override, Record, Release, SessionRules, Transient
 
 
 def test_a_record_tells_its_moments_with_whose_clock_they_are_of() -> None:
@@ -14,6 +14,13 @@ def test_a_record_tells_its_moments_with_whose_clock_they_are_of() -> None:
     assert (record.known, record.alive) == (Stamp(5.0, "/in", 2.0), Stamp(7.0, "/out", -1.0))
     override = Override(since=1.0, at=2.0, began=3.0, event="ev", clock="/in", lag=4.0)
     assert override.stamp == Stamp(2.0, "/in", 4.0)
+
+
+def test_of_a_transient_state_what_is_not_stored_is_our_own_clock() -> None:
+    state = Transient(since=1.0, at=2.0, began=3.0, due=93.0, event="ev")
+    assert (state.word, state.stamp) == (None, Stamp(2.0, None, 0.0))
+    assert Transient(1.0, 2.0, 3.0, 93.0, "ev", "connecting", "/in", 4.0).stamp == Stamp(2.0, "/in", 4.0)
+    assert not Override(since=1.0, at=2.0, began=3.0, event="ev").transient
 
 
 @pytest.mark.parametrize(

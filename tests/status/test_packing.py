@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status import pieces
+from statusproxy.status import packing, pieces
 from statusproxy.status.dialect import Dialect
-from statusproxy.status.fields import Array
+from statusproxy.status.fields import LENIENT_AT_ONCE, Array, lookup
 from statusproxy.status.packing import (
     FORM_AT_ONCE,
     LONGEST_FIELD,
     MOST_EVENTS,
     MOST_FIELDS,
-    WRAPPERS,
     Broken,
     Document,
     Item,
@@ -83,7 +82,7 @@ def test_one_event_a_line_is_read_in_its_order(newline: str) -> None:
     assert read(items(body)) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("member", WRAPPERS)
+@pytest.mark.parametrize("member", ["events", "batch", "items", "data", "messages"])
 def test_events_may_stand_in_a_member(member: str) -> None:
     body = json.dumps({"sent": [1, 2], "meta": {"events": [3]}, member: numbered(range(3))}).encode()
     assert read(items(body)) == [0, 1, 2]
@@ -151,12 +150,20 @@ def test_what_is_too_many_is_counted(more: int) -> None:
 
 def test_several_members_share_the_room() -> None:
     body = json.dumps({"events": numbered(range(MOST_EVENTS)), "items": numbered(range(3))}).encode()
-    assert items(body)[-1] == Unread("too-many", 3)
+    assert [item for item in items(body) if not isinstance(item, Document)] == [Unread("too-many", 3)]
+
+
+def test_events_that_just_fit_are_read_and_one_more_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MOST_EVENTS", 2)
+    for first, second, rest in ((1, 1, []), (2, 1, [Unread("too-many", 1)])):
+        body = json.dumps({"events": numbered(range(first)), "items": numbered(range(second))}).encode()
+        assert [item for item in items(body) if not isinstance(item, Document)] == rest
+        assert len(read(items(body))) == 2
 
 
 def test_an_array_that_cannot_be_taken_apart_is_too_large() -> None:
     large = "x" * (pieces.LARGEST + 1)
-    assert items(json.dumps([*numbered([1]), {"event": large}]).encode()) == [Unread("too-large")]
+    assert items(json.dumps([*numbered([1]), {"event": large}]).encode()) == [Unread("too-large", 1)]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,38 @@ def test_an_array_that_cannot_be_taken_apart_is_too_large() -> None:
 def test_much_work_is_cut_into_steps(body: bytes) -> None:
     steps = sum(not isinstance(item, Document) for item in unpack(body, JSON))
     assert steps > 10
+
+
+HALF = '"half":"\\ud83d"'
+LONG = "x" * LENIENT_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    "form", ["{%s}", '[{"event":"x","n":0},{%s}]', '{"event":"x","n":0}\n{%s}', '{%s}\n{"event":"x","n":0}']
+)
+def test_a_long_event_with_half_a_surrogate_pair_is_read_in_steps(form: str) -> None:
+    event = f'"event":"x","n":1,{HALF},"long":"{LONG}"'
+    found = list(unpack((form % event).encode(), JSON))
+    documents = [item.value for item in found if isinstance(item, Document)]
+    assert [lookup(document, ("half",)) for document in documents if lookup(document, ("n",)) == 1] == ["\uffff"]
+    assert len(read(items((form % event).encode()))) == 1 + form.count("event")
+    assert found.count(None) > 2
+
+
+@pytest.mark.parametrize("body", [f'{{"a":"{LONG}"\n{{"event":"x"}}', f'"{LONG}\n{{"event":"x"}}', f'{{"a":"{LONG}"'])
+def test_a_long_text_that_is_no_json_is_broken(body: str) -> None:
+    assert Broken() in items(body.encode())
+    assert len(items(body.encode())) == 1 + body.count("\n") * (body[0] == "{")
+
+
+def test_a_piece_of_an_array_and_lines_that_are_not_read_are_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MOST_EVENTS", 1)
+    monkeypatch.setattr(packing, "_LINES_COUNTED", 4)
+    one = b'{"event":"x"}'
+    assert [type(item) for item in unpack(b"[" + one + b"]", JSON)] == [Document, type(None)]
+    lines = list(unpack(b"\n".join([one] * 10), JSON))
+    assert [type(item) for item in lines] == [Document, type(None), type(None), Unread]
+    assert lines[-1] == Unread("too-many", 9)
 
 
 # Forms
@@ -224,6 +263,18 @@ def test_json_is_read_as_json_where_a_form_may_come(body: bytes) -> None:
 
 def test_without_a_member_every_body_is_as_it_is() -> None:
     assert contents(b"jsonData=%7B%7D", None) == b"jsonData=%7B%7D"
+
+
+@pytest.mark.parametrize("body", [b"&m=5", b"%6D=5", b"a=%FF&m=%7B%7D", b"m=5&=1"])
+def test_a_form_is_read_however_it_is_written(body: bytes) -> None:
+    assert contents(body, "m") == {b"a=%FF&m=%7B%7D": b'{"a": "\\ufffd"}'}.get(body, b"5")
+
+
+def test_the_longest_of_a_form_that_is_read() -> None:
+    assert contents(b"m=" + b"5" * FORM_AT_ONCE, "m") == b"5" * FORM_AT_ONCE
+    assert contents(b"m=" + b"5" * (FORM_AT_ONCE + 1), "m") is None
+    assert contents(b"m=%7B%7D&a=" + b"x" * (LONGEST_FIELD - 2), "m") == b'{"a": "%b"}' % (b"x" * (LONGEST_FIELD - 2))
+    assert contents(b"m=%7B%7D&a=" + b"x" * (LONGEST_FIELD - 1), "m") == b"{}"
 
 
 def test_a_form_without_the_member_is_empty() -> None:

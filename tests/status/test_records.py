@@ -1,11 +1,14 @@
 """The records of the map: who is forgotten first, what is noted of the gateway's words, when answers are outdated."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusproxy.status.identity import ChannelIds
-from statusproxy.status.model import EVICTED, Change, Override, Record, SessionRules
+from statusproxy.status.model import EVICTED, Change, Override, Record, SessionRules, Transient
 from statusproxy.status.records import SPELLINGS, Records
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Verdict
@@ -247,6 +250,41 @@ def test_a_record_is_found_by_its_exact_id() -> None:
     assert records.get("sales") == records["sales"] == Record("sales", event="ev")
     assert (records.get("SALES"), "SALES" in records, "sales" in records, len(records)) == (None, False, True, 2)
     assert [record.session for record in records] == ["sales", "Sales"]
+
+
+def test_a_transient_state_must_be_saved_before_it_alters_an_answer() -> None:
+    records = kept("a")
+    records.unsaved.saved()
+    before = records.version
+    records.put(Record("a", transient=Transient(1.0, 1.0, 1.0, 91.0, "ev")))
+    assert (records.unsaved.take_decisive(), records.version) == ((["a"], []), before)
+    records.put(Record("a", verdict=Kind.CONNECTED))
+    assert (records.unsaved.take_decisive(), records.version) == ((["a"], []), before + 1)
+
+
+def test_what_is_overridden_and_what_is_to_count_is_known_in_its_order() -> None:
+    records, override = kept("a", "b", "c"), Override(1.0, 1.0, 1.0, "ev")
+    assert (list(records.overridden), list(records.transient), records.transient_due) == ([], [], math.inf)
+    for session, due in (("b", 91.0), ("a", 50.0), ("c", 60.0)):
+        records.put(Record(session, transient=Transient(1.0, 1.0, 1.0, due, "ev")))
+    assert (list(records.transient), records.transient_due) == (["b", "a", "c"], 50.0)
+    records.put(replace(records["a"], override=override))
+    records.put(Record("b", override=override))
+    records.drop("c")
+    assert (list(records.overridden), list(records.transient)) == (["a", "b"], [])
+    records.put(Record("a"))
+    records.drop("b")
+    assert list(records.overridden) == []
+
+
+def test_the_same_word_at_the_same_moment_is_not_noted_again() -> None:
+    records = kept("a")
+    records.note_word("a", "open", 5.0)
+    records.unsaved.saved()
+    records.note_word("a", "open", 5.0)
+    assert records.unsaved.take_rest() == []
+    records.note_word("a", "open", 4.9)  # the clock was set back
+    assert (records.unsaved.take_rest(), records["a"].gateway_said_at) == (["a"], 4.9)
 
 
 def test_an_equal_record_changes_nothing_unless_an_event_came() -> None:

@@ -773,6 +773,14 @@ def test_what_nobody_knows_or_fits_several_is_not_forgotten() -> None:
     assert sessions.overrides == 2
 
 
+def test_of_a_session_that_an_operator_forgot_the_senders_clock_is_learned_anew() -> None:
+    sessions = SessionMap()
+    sessions.hear(Reading(Verdict.UNMATCHED, "ev", "sales"), 100.0, "/in", 90.0)
+    sessions.forget("sales", 101.0)
+    sessions.hear(Reading(Verdict.UNMATCHED, "ev", "sales"), 200.0, "/in", 150.0)
+    assert [record.lags for record in sessions.records()] == [(("/in", 50.0),)]
+
+
 # Ending: expired
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from statusproxy.config.load import loads
 from statusproxy.status.dialect import Dialect
-from statusproxy.status.fields import Path, parse_path
+from statusproxy.status.fields import LENIENT_AT_ONCE, Path, parse_path
 from statusproxy.status.packing import FORM_AT_ONCE
 from statusproxy.status.signals import (
     GRACE,
@@ -404,6 +404,19 @@ def test_several_events_in_one_body_are_known_for_what_they_are(body: bytes) -> 
     assert read(body, RULES, NOW) == Reading(Verdict.BATCH)
 
 
+def test_of_two_rules_the_one_that_knows_the_word_says_why_there_is_no_signal() -> None:
+    quiet = msgspec.structs.replace(STATUS_FIND, disconnected=frozenset(), connected=frozenset())
+    for rules in ((quiet, STATUS_FIND), (STATUS_FIND, quiet)):
+        found = reading({"event": "status-find", "status": "inChat"}, SignalRules(rules))
+        assert found == Reading(Verdict.NAMELESS, "status-find")
+
+
+def test_long_json_that_only_the_slow_decoder_reads_is_to_be_read_in_steps() -> None:
+    body = b'{"event":"closesession","session":"sales","text":"\\ud83d"}'
+    assert read(body.ljust(LENIENT_AT_ONCE), RULES, NOW).verdict is Verdict.SIGNAL
+    assert read(body.ljust(LENIENT_AT_ONCE + 1), RULES, NOW) == Reading(Verdict.BATCH)
+
+
 @pytest.mark.parametrize("body", [b'{"event":"x"}\n', b'{"event":\n"x"', b"a\nb", b"{}\n", b'"x"\n"y"'])
 def test_a_body_that_is_broken_is_no_batch(body: bytes) -> None:
     assert read(body, RULES, NOW).verdict is not Verdict.BATCH
@@ -465,6 +478,11 @@ def own_time(**more: object) -> float | None:
         ("1768504026.25", 1_768_504_026.25),
         (99_999_999_999 / 100, 999_999_999.99),
         (100_000_000_000, 100_000_000.0),  # from here on in milliseconds
+        (100_000_000_000_000, 100_000_000.0),  # in microseconds
+        (1_768_504_026_490_125, 1_768_504_026.490125),
+        (100_000_000_000_000_000, 100_000_000.0),  # in nanoseconds
+        (1_768_504_026_490_125_999, 1_768_504_026.490126),
+        ("1768504026490125999", 1_768_504_026.490126),
         (NOW + 300, NOW + 300),
     ],
 )
@@ -695,7 +713,7 @@ def test_a_transient_state_without_a_session_says_nothing() -> None:
 OWN = SignalRules(RULES.rules, dialect=Dialect(own_clock=True))
 
 
-@pytest.mark.parametrize("hours", [-12, -3, 0, 5.5, 14])
+@pytest.mark.parametrize("hours", [-12, -3, 0, 5.5, 14, 14 + 1 / 12])
 def test_a_clock_of_its_own_may_show_the_time_of_any_zone(hours: float) -> None:
     moment = NOW + hours * 3600
     signal = reading(update("close", timestamp=moment), OWN).signal
@@ -704,10 +722,16 @@ def test_a_clock_of_its_own_may_show_the_time_of_any_zone(hours: float) -> None:
     assert stated_time(json.dumps({"timestamp": moment}).encode(), OWN.dialect, NOW) == moment
 
 
-def test_a_clock_of_its_own_that_is_in_no_zone_orders_what_it_dates_and_nothing_else() -> None:
-    signal = reading(update("close", timestamp=NOW + 15 * 3600), OWN).signal
+@pytest.mark.parametrize("ahead", [14 * 3600 + 301, 15 * 3600])
+def test_a_clock_of_its_own_that_is_in_no_zone_orders_what_it_dates_and_nothing_else(ahead: float) -> None:
+    signal = reading(update("close", timestamp=NOW + ahead), OWN).signal
     assert signal is not None
-    assert (signal.at, signal.ahead) == (None, NOW + 15 * 3600)
+    assert (signal.at, signal.ahead) == (None, NOW + ahead)
+
+
+@pytest.mark.parametrize(("stated", "at"), [(0, None), (0.5, 0.5), (1, 1.0)])
+def test_zero_is_no_time_and_all_after_it_is(stated: float, at: float | None) -> None:
+    assert stated_time(json.dumps({"timestamp": stated}).encode(), OWN.dialect) == at
 
 
 # Forms

@@ -397,6 +397,20 @@ def connecting(at: float | None, grace: float = 90.0) -> Signal:
     return replace(signal(Kind.TRANSIENT, at), word="connecting", grace=grace)
 
 
+def test_a_transient_state_that_goes_on_is_as_new_as_its_newest_signal() -> None:
+    newer = Signal(Kind.TRANSIENT, "sales", 150.5, "status-find", "resuming", "id-2", grace=90.0)
+    when = Translated(Stamp(150.5, "/in", 0.25), Stamp(150.5, "/in", 0.25))
+    for before in (WAITING, LASTING):
+        done = step_signal(before, newer, when, 151.0, RULES).record
+        assert done.transient == replace(
+            CONNECTING, at=150.5, clock="/in", lag=0.25, event="status-find", word="resuming"
+        )
+        if before.override is not None:
+            assert done.override == replace(
+                before.override, at=150.5, clock="/in", lag=0.25, event="status-find", word="resuming"
+            )
+
+
 def test_a_transient_state_is_noted_and_leaves_what_is_settled() -> None:
     when = Translated(Stamp(150.0, "/in", 3.0), Stamp(150.0, "/in", 2.0))
     done = step_signal(RECORDS[CLEAR], connecting(150.0), when, 155.0, RULES)

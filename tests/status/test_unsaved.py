@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.status.model import Override, Record, Release
 from statusproxy.status.signals import Kind
-from statusproxy.status.unsaved import Unsaved, decides
+from statusproxy.status.unsaved import Unsaved, shows
 
 
 def test_what_decides_is_taken_apart_from_the_rest_and_each_once() -> None:
@@ -79,8 +79,8 @@ def test_each_watch_collects_for_itself_until_it_ends() -> None:
         (Record("a", heard_at=1.0, event="ev", alive_at=1.0, channel="A", gateway_said="open", shown_at=1.0), False),
     ],
 )
-def test_what_is_shown_now_or_later_decides(record: Record, different: bool) -> None:
-    assert (decides(record) != decides(Record("a"))) is different
+def test_what_is_shown_is_told_from_the_rest(record: Record, different: bool) -> None:
+    assert (shows(record) != shows(Record("a"))) is different
 
 
 def test_what_was_taken_is_not_given_again() -> None:

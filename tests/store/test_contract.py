@@ -33,7 +33,7 @@ class Bench:
 async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Bench]:
     make: Callable[[], Store]
     if request.param == "memory":
-        make = partial(memory_store, MemoryBackend(clock=lambda: NOW))
+        make = partial(memory_store, MemoryBackend(history_days=90, clock=lambda: NOW))
     elif request.param == "sqlite":
         make = partial(sqlite_store, path)
     else:

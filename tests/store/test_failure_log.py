@@ -5,23 +5,16 @@ from __future__ import annotations
 import pytest
 
 from statusproxy.store.failure_log import FailureLog, times
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.hand_clock import HandClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock(100.0)
 
 
 @pytest.fixture
-def log(clock: Clock) -> FailureLog:
+def log(clock: HandClock) -> FailureLog:
     return FailureLog(clock)
 
 
@@ -32,7 +25,7 @@ def test_an_error_is_told_when_it_comes_and_when_it_is_over(log: FailureLog) -> 
     assert not log.works()
 
 
-def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: FailureLog, clock: Clock) -> None:
+def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: FailureLog, clock: HandClock) -> None:
     lines = [log.fails("full"), log.works()]
     for _ in range(20):
         clock.now += 2.5
@@ -43,7 +36,7 @@ def test_what_comes_and_goes_is_one_pair_of_lines_a_minute_with_a_count(log: Fai
     assert (log.fails("full"), log.works()) == (20, True)
 
 
-def test_an_error_that_stays_is_told_as_soon_as_its_minute_is_over(log: FailureLog, clock: Clock) -> None:
+def test_an_error_that_stays_is_told_as_soon_as_its_minute_is_over(log: FailureLog, clock: HandClock) -> None:
     log.fails("full")
     log.works()
     clock.now += 1

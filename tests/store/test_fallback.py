@@ -98,11 +98,19 @@ async def test_beside_a_store_that_needs_no_journal_what_waits_is_in_memory() ->
 
 
 async def test_without_a_place_for_it_that_is_said_and_nothing_is_kept_there(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
     fallback = a_fallback(tmp_path / "file" / "state")
+    closed, close = list[Path](), Journal.close
+
+    async def noting(journal: Journal) -> None:
+        closed.append(journal.path)
+        await close(journal)
+
+    monkeypatch.setattr(Journal, "close", noting)
     assert await fallback.open() == []
+    assert len(closed) == 1  # its thread ends
     assert fallback.state.startswith(f"cannot be opened: {tmp_path}/file/state/redis-")
     assert told(caplog) == [("ERROR", (
         f"state: what {PLACE} does not take will be kept {RISK}: {fallback.error}; name a directory that can be "

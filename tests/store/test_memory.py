@@ -11,13 +11,16 @@ from statusproxy.store.memory import MemoryBackend
 from .samples import DAY, NOW, a_change, a_record, memory_store
 
 
-async def test_history_is_pruned_while_it_runs() -> None:
+async def test_history_is_kept_for_its_days_and_no_longer() -> None:
     now = NOW
     store = memory_store(MemoryBackend(history_days=1, clock=lambda: now))
     await store.open()
-    await store.save([], [], [a_change("sales")])
-    now += 2 * DAY
-    await store.save([], [], [])
+    await store.save([], [], [a_change("sales"), a_change("support", at=NOW + 1)])
+    now += DAY
+    assert [change.session for change in await store.history(None, 9)] == ["support", "sales"]
+    now += 1
+    assert [change.session for change in await store.history(None, 9)] == ["support"]
+    now += 1
     assert await store.history(None, 9) == []
 
 
@@ -62,8 +65,8 @@ async def test_a_change_that_is_kept_and_one_that_waits_count_once_each_the_newe
     assert [each.session for each in await store.history(None, 3)] == ["sales", "late", "support"]
 
 
-async def test_what_memory_names_is_kept_for_as_many_days_as_told() -> None:
-    store = memory.memory_store(history_days=None)
+async def test_what_memory_names_is_a_store_in_memory() -> None:
+    store = memory.memory_store()
     assert (await store.open(), store.backend.name) == ([], "memory")
     await store.save([], [], [a_change("sales", at=1.0)])
     assert await store.history(None, 9) == [a_change("sales", at=1.0)]

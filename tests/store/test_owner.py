@@ -36,8 +36,12 @@ def test_what_is_no_mark_is_an_owner_that_cannot_be_known(text: bytes) -> None:
     assert str(stranger) == repr(text)
 
 
-def test_a_living_process_is_not_gone() -> None:
-    assert not Owner.new().is_gone()
+def test_a_living_process_is_not_gone_and_gets_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda *call: sent.append(call))
+    mine = Owner.new()
+    assert not mine.is_gone()
+    assert sent == [(mine.pid, 0)]  # 0: it only asks
 
 
 def test_a_process_of_another_user_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -613,3 +613,12 @@ async def test_with_rediss_the_servers_certificate_is_checked(tmp_path: Path, mo
         assert await sessions_in(place) == ["sales"]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(("error", "expected"), [
+    (redis.exceptions.ConnectionError("cut"), True), (OSError("no route"), True), (StoreError("lost"), True),
+    (ValueError("a defect"), False),
+])  # fmt: skip
+def test_what_the_server_the_kernel_and_the_store_say_needs_no_traceback(error: Exception, expected: bool) -> None:
+    backend = RedisBackend(Place("redis.example", 6379), history_days=90, log=logging.getLogger("test"))
+    assert backend.is_expected(error) is expected

@@ -4,9 +4,11 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.exceptions
+from redis.asyncio import Connection
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link, raise_first
@@ -65,10 +67,48 @@ async def test_a_server_that_is_not_there_is_no_connection(server: RedisServer) 
         await Link.open(server.place, 2)
 
 
-async def test_closing_twice_is_no_error(redis_server: RedisServer) -> None:
+async def test_closing_twice_is_no_error_and_waits_for_nothing(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+    disconnect = Connection.disconnect
+
+    async def noting(connection: Connection, nowait: bool = False, **more: Any) -> None:
+        waits.append(not nowait)
+        await disconnect(connection, nowait=nowait, **more)
+
     link = await Link.open(redis_server.place, 2)
+    monkeypatch.setattr(Connection, "disconnect", noting)
     await link.close()
     await link.close()
+    assert waits == [False, False]
+
+
+@pytest.mark.parametrize("answer", [b"-ERR DB index is out of range\r\n", None])
+async def test_an_old_server_is_asked_nothing_it_does_not_know_and_what_fails_ends_the_connection(
+    answer: bytes | None,
+) -> None:
+    """HELLO and CLIENT SETINFO are newer than some servers."""
+    said, asked, ended = bytearray(), asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said.extend(await reader.readuntil(b"3\r\n"))
+        writer.write(answer or b"")
+        asked.set()
+        assert await reader.read() == b""
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    opening = asyncio.ensure_future(Link.open(Place("127.0.0.1", server.sockets[0].getsockname()[1], database=13), 60))
+    await asked.wait()
+    if answer is None:
+        opening.cancel()
+    with pytest.raises((redis.exceptions.RedisError, asyncio.CancelledError)):
+        await opening
+    await ended.wait()
+    assert said == b"*2\r\n$6\r\nSELECT\r\n$2\r\n13\r\n"
+    server.close()
 
 
 def test_the_first_error_among_replies_is_raised() -> None:

@@ -29,6 +29,8 @@ from .damaged import (
     rows_by_page,
     zeros,
 )
+from .raw_pages import a_page, table_cell, varint
+from .raw_pages import row as a_row
 from .samples import NOW, a_change, a_record, overridden
 
 ALL = frozenset(SESSIONS)
@@ -159,6 +161,8 @@ def test_numbers_that_no_row_can_have_are_damage(path: Path) -> None:
         for number in (-1, 0, 1, 7, 2**52 - 1, 2**52, 2**53):
             payload = encode(a_change(f"s{number}"))
             connection.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (number, f"s{number}", NOW, payload))
+        # Nor is a row one whose column names another session than its change.
+        connection.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (8, "other", NOW, encode(a_change("s8"))))
     with PageFile(path) as file:
         assert [row.number for row in history(file, 1, 99)] == [1, 7, 2**52 - 1]
         assert highest_number(file) == 2**52 - 1
@@ -261,6 +265,23 @@ def test_a_row_that_the_newest_change_contradicts_is_dropped(
     broken_tree(path)
     with PageFile(path) as file:
         assert records(file) == ([record] if stays else [])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_change_with_the_highest_number_is_the_newest_wherever_it_stands(path: Path, order: int) -> None:
+    state = a_row(b"sales", encode(a_record("sales")).encode())
+    told = [
+        a_row(None, b"sales", 1, encode(change).encode())
+        for change in (a_change("sales", at=NOW - 1), a_change("sales", at=NOW, what="forgotten"))
+    ]
+    history_ = [a_page(13, [table_cell(number, each)], size=PAGE) for number, each in enumerate(told, 1)]
+    path.write_bytes(b"".join([bytes(PAGE), a_page(10, [varint(len(state)) + state], size=PAGE), *history_[::order]]))
+    with PageFile(path) as file:
+        assert [each.change.what for each in history(file, 3, 2)] == ["started", "forgotten"][::order]
+        assert records(file) == []
+    path.write_bytes(path.read_bytes()[: 2 * PAGE])
+    with PageFile(path) as file:
+        assert records(file) == [a_record("sales")]
 
 
 def test_a_row_whose_key_names_another_session_is_not_taken(path: Path) -> None:

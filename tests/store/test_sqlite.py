@@ -22,13 +22,17 @@ from typing import Any
 
 import pytest
 
+from statusproxy.config.state_url import SqliteFile
 from statusproxy.status.model import Record
 from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
 from statusproxy.store import sqlite_file
 from statusproxy.store import upkeep as upkeep_module
+from statusproxy.store.backlog import Backlog, Batch
+from statusproxy.store.base import StoreOptions
 from statusproxy.store.database import SCHEMA, Database
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.sqlite import SqliteBackend, make_store
 from statusproxy.store.upkeep import UpkeepTiming
 
 from .crashing import killed_at_each_step
@@ -515,6 +519,33 @@ async def test_damage_that_nothing_meets_is_found_by_the_check(path: Path) -> No
         assert store.healthy
         await settled(store)
     assert await sessions_in(path) == sorted(SESSIONS)
+
+
+async def test_a_backend_finds_damage_without_a_writer_too(path: Path) -> None:
+    filled(path)
+    values: dict[str, Any] = {
+        "history_days": 90,
+        "log": logging.getLogger("test"),
+        "clock": lambda: NOW,
+        "lock_wait": 0.0,
+    }
+    backend = SqliteBackend(path, upkeep=UpkeepTiming(check_every=0.01), **values)
+    await backend.open(Backlog(lambda: NOW))
+    assert backend.due_at() > 0
+    damage_page(path, 4, noise)
+    await until(lambda: backend.due_at() == 0)
+    await backend.upkeep()
+    assert len(backend.damage) == 1
+    await backend.close(Batch())
+
+
+async def test_the_store_that_a_url_names_lies_in_the_state_directory(path: Path) -> None:
+    options = StoreOptions(history_days=7, environ={"STATE_DIRECTORY": str(path.parent)})
+    store = make_store(SqliteFile(path.name), options)
+    assert store.backend.name == str(path)
+    assert await store.open() == []
+    assert path.exists()
+    await store.close()
 
 
 async def test_a_repair_that_has_no_room_leaves_the_damaged_file_and_what_is_read_of_it(path: Path) -> None:

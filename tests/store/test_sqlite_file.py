@@ -162,6 +162,9 @@ def test_a_repair_that_fails_is_told_and_the_damaged_file_stays(
     file.keep_up()  # nothing is open
     file.look_after(1)
     assert not file.vanished()
+    monkeypatch.undo()
+    assert file.spoilt(corrupt(), {"known": a_record("known")})  # an error of the open file may come late
+    assert [record.session for record in file.open(None).records] == ["known"]
 
 
 def test_a_file_of_a_newer_version_is_set_aside_and_not_read(path: Path) -> None:

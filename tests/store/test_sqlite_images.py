@@ -208,6 +208,15 @@ def test_a_row_that_goes_on_over_other_pages_is_put_together(path: Path) -> None
         (sound[:2], None),
         ([sound[0], numbered(1)[:4] + rest[:508], sound[2]], None),
         ([sound[0], numbered(5)[:4] + rest[:508], sound[2]], None),
+        # Longer than the whole file: its pages lead in a circle.
+        (
+            [
+                a_page(13, [table_cell(5, local, overflow=3, size=2518), table_cell(6, row(7))]),
+                numbered(4)[:4] + rest[:508],
+                numbered(3)[:4] + bytes(508),
+            ],
+            None,
+        ),
     ):
         a_file(path, *chain)
         with PageFile(path) as file:

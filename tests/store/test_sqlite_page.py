@@ -151,6 +151,7 @@ def test_a_cell_may_end_with_the_page_and_no_later() -> None:
         moved[place : place + 2] = at.to_bytes(2, "big")
         moved[at:] = content[at - 1 : -1]
         assert list(cells(bytes(moved), 2)) == [None]
+    assert list(cells(a_page(13, [b"\1\x81"]), 2)) == [None]  # the row's number goes on beyond the page
     inside = a_page(13, [table_cell(6, b"\xff\xff\xff\xff"), table_cell(5, b"\1")])
     assert list(cells(inside, 2)) == [Cell(6, 4, b"\xff" * 4, 0), Cell(5, 1, b"\1", 0)]
 

@@ -176,7 +176,15 @@ class Machine:
             raise
         shown = f"({len(said.splitlines())} lines)" if quiet else said
         self.note(f"$ {command}   -> {running.returncode}, {time.monotonic() - began:.1f} s\n{shown}")
-        assert expect is None or running.returncode == expect, f"{command}: exit code {running.returncode}\n{said}"
+        if expect is not None and running.returncode != expect:
+            raise AssertionError(f"{command}: exit code {running.returncode}\n{said}\n{self._journal()}")
+        return said
+
+    def _journal(self) -> str:
+        """The journal's last lines, so that a failure that comes once in a hundred runs can be understood."""
+        asked = self.start(["journalctl", "--no-pager", "--output=short-precise", "--lines=60"])
+        said, _ = asked.communicate(timeout=60)
+        self.note(said)
         return said
 
     def _wait_for_boot(self) -> None:

@@ -18,7 +18,7 @@ from tests.systemd import machine as machines
 from tests.systemd.machine import CHECKOUT, Machine
 
 LOG = CHECKOUT / "artifacts" / "systemd-install.log"
-HERE = Path(__file__).parent
+STAND_INS = CHECKOUT / "tests" / "stand_ins"
 
 INSTALL = "bash /checkouts/{}/systemd/install.sh --wheels /wheels"
 PROXY, GATEWAY, OTHER_GATEWAY = 8090, 3000, 3001
@@ -86,7 +86,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the machine cannot be made here (a Debian mirror and wheels are needed the first time): {error}")
     assert archive.exists()
-    binds = {"/checkouts": checkouts, "/wheels": wheels, "/stand-ins": HERE}
+    binds = {"/checkouts": checkouts, "/wheels": wheels, "/stand-ins": STAND_INS}
     with contextlib.ExitStack() as running:
         try:
             machine = running.enter_context(Machine(tmp_path, LOG, read_only=binds))
@@ -94,7 +94,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
             pytest.skip(str(error))
         machine.run("mkdir -p /run/test")
         for port, total in ((GATEWAY, 2), (OTHER_GATEWAY, 3)):
-            gateway = machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), str(total)])
+            gateway = machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), "--total", str(total)])
             running.enter_context(gateway)
             running.callback(gateway.kill)
         yield machine
@@ -126,7 +126,7 @@ def shown(machine: Machine) -> dict[str, str]:
 @contextlib.contextmanager
 def another_program(machine: Machine, port: int) -> Iterator[None]:
     """A program that is not ours and listens on a port."""
-    with machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), "7"]):
+    with machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), "--total", "7"]):
         try:
             machine.run(f"until ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
             yield

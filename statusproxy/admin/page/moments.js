@@ -46,14 +46,20 @@ export function at(moment) {
   return (then.getFullYear() === today.getFullYear() ? dayAndClock : yearAndDay).format(then);
 }
 
-/** A `<time>` that reads as `how` says (`ago` or `at`), now and whenever `tick` is called. */
+/** How long it is until a moment. */
+export function left(moment) {
+  const rest = Date.parse(moment) - now();
+  return rest < 1000 ? words.soon : words.left(span(rest));
+}
+
+/** A `<time>` that reads as `how` says (`ago`, `at` or `left`), now and whenever `tick` is called. */
 export function timeElement(moment, how) {
   const element = document.createElement("time");
   element.dateTime = moment;
   element.title = whole.format(new Date(moment));
   element.lang = language;
   element.dataset.how = how;
-  element.textContent = how === "ago" ? ago(moment) : at(moment);
+  element.textContent = { ago, at, left }[how](moment);
   return element;
 }
 
@@ -61,7 +67,7 @@ export function timeElement(moment, how) {
 export function tick(root) {
   for (const element of root.querySelectorAll("[data-how]")) {
     const moment = element.dateTime ?? element.value;
-    const text = { ago, at, span: (since) => span(now() - Date.parse(since)) }[element.dataset.how](moment);
+    const text = { ago, at, left, span: (since) => span(now() - Date.parse(since)) }[element.dataset.how](moment);
     if (element.textContent !== text) element.textContent = text;
   }
 }

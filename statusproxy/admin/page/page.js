@@ -2,6 +2,7 @@
 // Ids, words and reasons come from outside: they become text and attributes' values only, never markup.
 
 import { ask, follow, setToken } from "./feed.js";
+import { explanation, setGateway, wayBack, whereToSet } from "./gateway.js";
 import { at, growing, setClock, tick, timeElement, zone } from "./moments.js";
 import { element, reason, showTimeline, spoken } from "./timeline.js";
 import { visible } from "./visible.js";
@@ -43,6 +44,8 @@ function tell(name, data) {
   if (name === "hello") {
     hello = data;
     spool = null;
+    setGateway(data.guidance);
+    drawWayBack();
     owed = data.total;
     before = new Set(sessions.keys());
     if (!owed) forgetTheRest();
@@ -139,10 +142,18 @@ function fill(one) {
   const down = report.shows === "disconnected";
   row.classList.toggle("lost", down);
   setText(parts.channel, report.channel && report.channel !== report.session ? words.channel(visible(report.channel)) : "");
-  setText(parts.pill, !down ? words.pillRest : report.shown_at ? words.pillDown : words.pillWill);
-  setParts(parts.since, report, ["shows", "since"], () =>
-    down && report.since ? [`${words.since} `, timeElement(report.since, "at"), " · ", growing(report.since)] : [],
+  const waiting = !down && report.transient_word !== null;
+  parts.pill.classList.toggle("waiting", waiting);
+  if (waiting) setText(parts.pill, `“${visible(report.transient_word)}”`);
+  else setText(parts.pill, !down ? words.pillRest : report.shown_at ? words.pillDown : words.pillWill);
+  // What clients read where that is a word of the gateway's.
+  setParts(parts.own, report, ["reads"], () =>
+    (report.reads ?? "disconnected") === "disconnected" ? [] : [`${words.reads} `, element("q", {}, visible(report.reads))],
   );
+  setParts(parts.since, report, ["shows", "since", "transient_due"], () => {
+    if (waiting) return [`${words.waiting} `, timeElement(report.transient_due, "left")];
+    return down && report.since ? [`${words.since} `, timeElement(report.since, "at"), " · ", growing(report.since)] : [];
+  });
   setParts(parts.why, report, ["shows", "reason", "released_at", "caught_up"], () => {
     if (!report.reason) return ["–"];
     const told = [reason(report.reason)];
@@ -153,7 +164,9 @@ function fill(one) {
     const told = [];
     if (report.gateway_said === null) told.push(element("span", { className: "quiet" }, words.notSeen));
     else {
+      const means = explanation(report.gateway_said);
       told.push(element("q", {}, visible(report.gateway_said)), " ");
+      if (means) told.push(means, " ");
       if (report.gateway_said_at) told.push(quiet(timeElement(report.gateway_said_at, "ago")));
     }
     if (down && report.caught_up) told.push(element("span", { className: "note" }, words.caughtUp[report.caught_up] ?? ""));
@@ -184,6 +197,7 @@ function newRow(one) {
   one.parts = {
     channel: part(".channel"),
     pill: part(".pill"),
+    own: part(".own"),
     since: part(".since"),
     why: part(".why dd"),
     claim: part(".claim dd"),
@@ -304,14 +318,43 @@ function drawNotices() {
     for (const text of health.damage ?? []) notices.push(words.damageNotice(visible(text)));
     if (heard.started && !heard.webhook_last_heard) {
       const { came } = heard.webhooks;
-      notices.push(came ? words.untrustedNotice(came) : words.noWebhookNotice(at(heard.started)));
+      const where = came ? null : whereToSet();
+      const told = came ? words.untrustedNotice(came) : words.noWebhookNotice(at(heard.started));
+      notices.push(where ? [`${told} ${where.text}`, ...where.codes] : told);
     }
     if (!owed && !sessions.size) notices.push(words.none);
   }
   const place = byId("notices");
   if (place.made === notices.join("\n")) return;
   place.made = notices.join("\n");
-  place.replaceChildren(...notices.map((text) => element("p", { className: "notice" }, text)));
+  place.replaceChildren(
+    ...notices.map((told) => {
+      const [text, ...codes] = [told].flat();
+      const notice = element("div", { className: "notice" });
+      notice.append(element("p", {}, text), ...ways("ul", codes));
+      return notice;
+    }),
+  );
+}
+
+/** The gateway's own variables and calls, to be copied; nothing where there are none. */
+function ways(kind, codes) {
+  if (!codes.length) return [];
+  const list = element(kind, { className: "ways" });
+  for (const code of codes) {
+    const one = element("li");
+    one.append(element("code", {}, visible(code)));
+    list.append(one);
+  }
+  return [list];
+}
+
+/** Above the lost sessions: how one comes back, where the preset says so. */
+function drawWayBack() {
+  const back = wayBack();
+  const place = byId("back");
+  place.hidden = !back;
+  if (back) place.replaceChildren(element("p", {}, back.text), ...ways("ol", back.codes));
 }
 
 /** What is kept of events that were not taken. Not among the notices, which are read out: its counts change often. */

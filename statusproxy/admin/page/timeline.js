@@ -1,6 +1,7 @@
 // One session's history: a bar of the time it was shown as disconnected, and each such time in words.
 
 import { ask } from "./feed.js";
+import { meaning } from "./gateway.js";
 import { growing, now, span, timeElement } from "./moments.js";
 import { visible } from "./visible.js";
 import { words } from "./words.js";
@@ -137,6 +138,8 @@ export function spoken(text) {
 function inWords(text) {
   if (Object.hasOwn(words.reasons, text)) return words.reasons[text];
   const word = text.split(" ").at(-1).toLowerCase();
+  const own = meaning(word);
+  if (own) return own;
   return Object.hasOwn(words.causes, word) ? words.causes[word] : null;
 }
 

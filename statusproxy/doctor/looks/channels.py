@@ -1,4 +1,4 @@
-"""The channel list in the gateway's real answer: readable, of the configured shape, and what would be corrected."""
+"""The channel lists in the gateway's real answers: readable, of the configured shape, and what would be corrected."""
 
 import asyncio
 import difflib
@@ -9,17 +9,20 @@ import msgspec
 
 from statusproxy.admin.messages import Session
 from statusproxy.config import units
+from statusproxy.config.guidance import Guidance
 from statusproxy.config.settings import Channels, Settings
+from statusproxy.config.templates import SESSION
 from statusproxy.doctor.asking import Answer, Asker, Askers, Credentials
-from statusproxy.doctor.findings import Finding, Ids, Level, listed, note, ok, problem, took, warning
+from statusproxy.doctor.findings import Finding, Ids, Level, States, listed, note, ok, problem, took, warning
 from statusproxy.doctor.looks import shapes
+from statusproxy.doctor.looks.singles import judge, singles
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
 from statusproxy.observe.visible import delimited
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channels import rewrite
-from statusproxy.status.fields import fold_id, lookup, parse, parse_path
+from statusproxy.status.fields import fold_id, fold_word, lookup, parse, parse_path
 from statusproxy.status.identity import Aliases, ChannelIds
 
 #: Sessions told of one by one; beyond, a number.
@@ -42,7 +45,9 @@ async def look(subject: Subject) -> list[Finding]:
         return [] if subject.gateway_answers is None else [note("channels.not-checked")]
     sessions = None if subject.sessions is None else subject.sessions.sessions
     with closing(Askers(subject.settings)) as askers:
-        return await lists(subject.settings, askers.gateway, subject.credentials, sessions, subject.written)
+        return await lists(
+            subject.settings, askers.gateway, subject.credentials, sessions, subject.written, subject.guidance
+        )
 
 
 async def lists(
@@ -51,17 +56,21 @@ async def lists(
     credentials: Credentials,
     sessions: Sequence[Session] | None,
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    told: Guidance = Guidance(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:
-    """Ask for every list; look through the first one's ids and corrections as well.
+    """Ask for every list, then about one session; look through the first list's ids and corrections as well.
 
-    `sessions` is what the running proxy knows, None where it could not be asked; `written` is what the file says.
+    `sessions` is what the running proxy knows, None where it could not be asked; `written` is what the file says,
+    `told` what the preset says of the gateway.
     """
     findings: list[Finding] = []
-    entries = [entry for entry in settings.channels if not (entry.one or "{" in entry.path)]
+    entries = [entry for entry in settings.channels if SESSION not in entry.path]
     asked = [
         _list(entry, asker, credentials, settings.limits.corrected, number == 0, written)
         for number, entry in enumerate(entries)
     ]
+    ids = [one.session for one in sessions or ()]
+    answered = not entries
     # All at once: each may take as long as the gateway is given for a list.
     for number, (entry, (body, said)) in enumerate(zip(entries, await asyncio.gather(*asked), strict=True)):
         first = number == 0
@@ -69,8 +78,23 @@ async def lists(
         if body is not None and first:
             listing, aliases = ChannelList(body, entry.rule()), settings.sessions.aliases
             listing.read()
-            findings += corrections(listing, sessions or (), aliases)
-            findings += event_ids(sessions or (), listing.ids, aliases, written)
+            ids, answered = list(listing.ids.exact), True
+            findings += own_words(entry.path, listing, told)
+            if listing.whole:  # one session's answer says nothing of the others
+                findings += corrections(listing, sessions or (), aliases)
+                findings += event_ids(sessions or (), listing.ids, aliases, written)
+    if answered:
+
+        async def ask(path: str) -> Answer | Finding:
+            found = await _asked(path, asker, credentials)
+            if isinstance(found, Answer) and found.error is not None:
+                return _unread(path, found, settings.limits.corrected, written)
+            return found
+
+        findings += await singles(settings.channels, ask, ids)
+    findings += transients(sessions or ())
+    if told.bring_back and any(one.shows == "disconnected" for one in sessions or ()):
+        findings.append(note("channels.way-back", title=told.title, routes=listed(told.bring_back)))
     return findings
 
 
@@ -79,14 +103,11 @@ async def _list(
 ) -> tuple[bytes | None, list[Finding]]:
     """One list: its body where it fits, and what is to be said of it. One that is not the `first` may be missing."""
     header, path = credentials.header, entry.path
-    fields = [] if credentials.secret is None else [(header.encode(), credentials.secret.encode())]
-    try:
-        async with asyncio.timeout(PATIENCE):
-            answer = await asker.get(path, fields)
-    except TimeoutError:
-        return None, [problem("channels.hangs", path=path, seconds=f"{PATIENCE:.0f}")]
-    except UpstreamError as error:
-        return None, [problem("channels.no-answer", path=path, why=str(error))]
+    answer = await _asked(path, asker, credentials)
+    if isinstance(answer, Finding):
+        return None, [answer]
+    if entry.one and not first and not 200 <= answer.status < 300:  # it may want a secret of the session's own
+        return None, [note("channels.single-refused", path=path, status=answer.status)]
     facts = {"path": path, "status": answer.status, "header": header}
     if answer.status in (401, 403):
         if credentials.secret is None:
@@ -97,12 +118,30 @@ async def _list(
     if not 200 <= answer.status < 300:
         return None, [problem("channels.refused", **facts)]
     if answer.error is not None:
-        code = "channels.too-large" if answer.error == "too-large" else "channels.coded"
-        lines = written.with_keys("limits", corrected=units.format_size(_room(answer, limit)))
-        return None, [problem(code, path=path, limit=limit, why=answer.error, lines=lines)]
+        return None, [_unread(path, answer, limit, written)]
+    if entry.one and not answer.body.lstrip().startswith(b"["):
+        return answer.body, [judge(entry, answer, None)]
     body, findings = _judge(entry, answer, written)
     # Clients list channels by the first; what else names them is an addition.
     return body, findings if first else [_milder(finding) for finding in findings]
+
+
+async def _asked(path: str, asker: Asker, credentials: Credentials) -> Answer | Finding:
+    """The gateway's answer; a finding where there is none in time."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asker.get(path, credentials.fields)
+    except TimeoutError:
+        return problem("channels.hangs", path=path, seconds=f"{PATIENCE:.0f}")
+    except UpstreamError as error:
+        return problem("channels.no-answer", path=path, why=str(error))
+
+
+def _unread(path: str, answer: Answer, limit: int, written: Written) -> Finding:
+    """The finding about a body that is too large, or coded in a way that cannot be decoded."""
+    code = "channels.too-large" if answer.error == "too-large" else "channels.coded"
+    lines = written.with_keys("limits", corrected=units.format_size(_room(answer, limit)))
+    return problem(code, path=path, limit=limit, why=answer.error, lines=lines)
 
 
 def _room(answer: Answer, limit: int) -> int:
@@ -198,6 +237,31 @@ def _without_status(entry: Channels, rule: ChannelRule, shape: shapes.Shape, wri
 
 def _members(document: object) -> str:
     return (listed(document) if isinstance(document, dict) else "") or "–"
+
+
+# The gateway's own words
+
+
+def own_words(path: str, listing: ChannelList, told: Guidance) -> list[Finding]:
+    """What a list that was read says, in words that need to be explained; nothing where all speak for themselves."""
+    meanings = {fold_word(word): means for word, means in told.states.items()}
+    words = shapes.shape(listing).words
+    said = {word: meanings.get(fold_word(word), "") for word in words if word not in ("true", "false")}
+    if all(means in ("", fold_word(word)) for word, means in said.items()):
+        return []
+    return [note("channels.words", path=path, words=States(said.items()))]
+
+
+def transients(sessions: Sequence[Session]) -> list[Finding]:
+    """Sessions in a transient state, such as `connecting`, that is not counted yet."""
+    waiting = [one for one in sessions if one.transient is not None]
+    findings = [
+        note("channels.transient", session=one.session, word=one.transient, due=one.transient_due)
+        for one in waiting[:_TOLD]
+    ]
+    if len(waiting) > _TOLD:
+        findings.append(note("channels.more-transient", count=len(waiting) - _TOLD))
+    return findings
 
 
 # What would be corrected

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from statusproxy.config.addresses import Network
+from statusproxy.config.layers import about, preset_names
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, State
@@ -10,7 +11,7 @@ from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import EventRule, Kind
 
 #: Loopback and private networks, as the file writes them.
 PRIVATE = [str(network) for network in PRIVATE_NETWORKS]
@@ -42,16 +43,24 @@ def _gaps(settings: Settings, written: Written) -> Iterator[Finding]:
     if missing is not None:
         yield problem("configuration.jwt-package", why=missing)
     rules = [event.rule() for event in settings.events]
-    if not settings.webhooks:
-        yield problem("configuration.no-webhooks", lines=written.with_preset("webhooks"))
-    if not any(rule.means is Kind.DISCONNECTED or rule.disconnected for rule in rules):
-        yield problem("configuration.no-disconnect-rule", lines=written.with_preset("events"))
+    said = about(settings.preset) if settings.preset in preset_names() else None
+    if said is not None and not settings.webhooks and not settings.events:  # a gateway that tells nothing of sessions
+        yield note("configuration.no-events", title=said.title)
+    else:
+        yield from _without_events(settings, rules, written)
     if not settings.channels:
-        yield problem("configuration.no-channels", lines=written.with_preset("channels"))
+        yield problem("configuration.no-channels", lines=written.with_preset("channels", settings.preset))
     if settings.admin.listen is None:
         yield note("configuration.admin-off")
     if isinstance(parse_state_url(settings.state.url), Memory):
         yield warning("configuration.forgetful", lines=written.with_keys("state", url=State().url))
+
+
+def _without_events(settings: Settings, rules: Sequence[EventRule], written: Written) -> Iterator[Finding]:
+    if not settings.webhooks:
+        yield problem("configuration.no-webhooks", lines=written.with_preset("webhooks", settings.preset))
+    if not any(rule.means is Kind.DISCONNECTED or rule.disconnected for rule in rules):
+        yield problem("configuration.no-disconnect-rule", lines=written.with_preset("events", settings.preset))
 
 
 def _open_doors(settings: Settings, written: Written) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from statusproxy.admin.messages import SelfReport, Sessions
-from statusproxy.config.addresses import Address, mask_url, parse_gateway, parse_target
+from statusproxy.config.addresses import mask_url, parse_gateway, parse_target
+from statusproxy.config.guidance import Guidance, reached_at
 from statusproxy.config.paths import fold_path
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, Webhook
@@ -46,10 +47,13 @@ _SAYS = frozenset({"applied", "late", "duplicate"})
 
 async def look(subject: Subject) -> list[Finding]:
     """Look at the webhooks that the running proxy counted."""
-    found = await webhooks(subject.settings, subject.report, subject.written, _heard_before(subject.sessions))
+    found = await webhooks(
+        subject.settings, subject.report, subject.written, _heard_before(subject.sessions), subject.guidance
+    )
     if not subject.serves_unasked:
         return found
-    return [note("webhooks.not-asked") if finding.code == "webhooks.not-known" else finding for finding in found]
+    unknown = ("webhooks.not-known", "webhooks.not-known-yet")
+    return [note("webhooks.not-asked") if finding.code in unknown else finding for finding in found]
 
 
 def _heard_before(sessions: Sessions | None) -> float | None:
@@ -63,26 +67,34 @@ async def webhooks(
     report: SelfReport | None,
     written: Written = Written(),  # noqa: B008 - a value that nobody changes
     heard_before: float | None = None,
+    told: Guidance = Guidance(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:
     """Look at what the running proxy counted since its start.
 
     `report` is None where it could not be asked; `written` is what the file says; `heard_before` is when any session
-    was last heard of, before the start or after it (epoch seconds).
+    was last heard of, before the start or after it (epoch seconds); `told` is what the preset says of the gateway.
     """
     if not settings.webhooks:
         return []
-    ways = _ways(settings, written)
+    ways = _ways(settings, written, told)
     if report is None:
-        return [note("webhooks.not-known", **ways)]
+        return [
+            note("webhooks.not-known-yet", **_at_gateway(told)) if told.set_url else note("webhooks.not-known", **ways)
+        ]
     return [
-        *_arrivals(settings, report, ways, written, heard_before),
+        *_arrivals(settings, report, ways, written, heard_before, told),
         *_clock(report),
         *_strangers(settings, report, written),
     ]
 
 
 def _arrivals(
-    settings: Settings, report: SelfReport, ways: Mapping[str, Any], written: Written, heard_before: float | None
+    settings: Settings,
+    report: SelfReport,
+    ways: Mapping[str, Any],
+    written: Written,
+    heard_before: float | None,
+    told: Guidance,
 ) -> Iterator[Finding]:
     seen, now = report.webhooks, report.now
     up = now - report.started
@@ -97,6 +109,8 @@ def _arrivals(
         tell = problem if up >= _EARLY else warning
         if up < _TOO_EARLY:
             yield note("webhooks.none-yet", up=ago(up))
+        elif heard_before is None and told.set_url:
+            yield tell("webhooks.none-posted", up=ago(up), **_at_gateway(told))
         elif heard_before is None:
             yield tell("webhooks.none", up=ago(up), **ways)
         else:
@@ -122,7 +136,7 @@ def _arrivals(
     yield from _meanings(seen.events, ways)
     used = {one.path for one in seen.paths}
     outbound = {fold_path(webhook.path) for webhook in settings.webhooks if _to_hub(webhook, settings)}
-    if used and used <= outbound:
+    if used and used <= outbound and not told.set_url:
         # The gateway passes presence and messages on to the hub, but not the engine's word on the session itself.
         yield warning("webhooks.outbound-only", **ways)
     idle = [webhook.path for webhook in settings.webhooks if fold_path(webhook.path) not in used]
@@ -266,13 +280,20 @@ def _is_private(text: str) -> bool:
     return within(parse_address(text), PRIVATE_NETWORKS)
 
 
-# The three ways
+# Where the URL is set
 
 
-def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
+def _at_gateway(told: Guidance) -> dict[str, Any]:
+    """What the fixes say of a gateway that posts its events itself: the URL, and where in it that is set."""
+    return {"title": told.title, "url": told.url, "set_url": Lines(told.set_url)}
+
+
+def _ways(settings: Settings, written: Written, told: Guidance) -> dict[str, str | Lines]:
     """What the fixes say of this site: addresses and lines that fit its configuration."""
     to_gateway = (one.path for one in settings.webhooks if one.forward and not _to_hub(one, settings))
     inbound = min(to_gateway, key=lambda path: SESSION in path, default=None)
+    base = reached_at(settings)
+    inbound = inbound or told.url.removeprefix(base) or None
     outbound = next((one for one in settings.webhooks if _to_hub(one, settings)), None)
     tap = next((one.path for one in settings.webhooks if not one.forward), None)
     inbound_path = inbound or "/v1/webhooks/receive"
@@ -283,7 +304,7 @@ def _ways(settings: Settings, written: Written) -> dict[str, str | Lines]:
         return written.with_entry("webhooks", path, **values)
 
     return {
-        "base": _base(settings),
+        "base": base,
         "gateway": settings.gateway,
         "inbound_path": inbound_path,
         "inbound_lines": Lines() if inbound else lines(inbound_path),
@@ -327,17 +348,3 @@ def _to_hub(webhook: Webhook, settings: Settings) -> bool:
         return True
     gateway, target = parse_gateway(settings.gateway), parse_target(webhook.forward_to)
     return (gateway.scheme, gateway.authority) != (target.scheme, target.authority)
-
-
-def _base(settings: Settings) -> str:
-    """Where others reach the proxy, as a URL; HOST stands for this machine where any of its addresses will do."""
-    scheme = "https" if settings.tls is not None else "http"
-    address = next((one for one in settings.listen if one.unix is None), None)
-    if address is None:
-        return str(settings.listen[0])
-    return f"{scheme}://{_reached(address)}"
-
-
-def _reached(address: Address) -> str:
-    everywhere = address.host in ("", "0.0.0.0", "::")
-    return f"HOST:{address.port}" if everywhere else str(address)

@@ -44,6 +44,26 @@ gateway's name on the docker network.{inbound_lines}
 to {outbound_to}. The engine's own events about a session do not come this way.{outbound_lines}
 3. tap: a program that can send a copy posts it to {base}{tap_path}; nothing is forwarded.{tap_lines}"""
 
+_SET_URL: Final = """\
+in {title}, set the webhook URL to {url} (HOST is the address at which the gateway reaches this machine; from a \
+container often the docker bridge, such as 172.17.0.1). One of these is enough:{set_url}"""
+
+#: What the gateway's own words for a session's state mean (`config.layers.STATES`).
+MEANINGS: Final[Mapping[str, str]] = {
+    "connected": "connected",
+    "starting": "starting",
+    "connecting": "trying to connect",
+    "scan": "waiting for the QR scan",
+    "unscanned": "the QR code was not scanned",
+    "action": "waiting for somebody to act on the phone",
+    "disconnected": "disconnected",
+    "logged-out": "logged out",
+    "stopped": "stopped",
+    "failed": "failed",
+    "banned": "banned by WhatsApp for a while",
+    "outdated": "the gateway is too old for WhatsApp",
+}
+
 _SAY_FOR_WHOM: Final = """\
 in nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` where it passes requests on \
 to statusproxy; then nginx -t && systemctl reload nginx. If only your own programs send requests through {peer}, \
@@ -55,6 +75,10 @@ WORDS: Final[Words] = {
     "configuration.valid": ("{file} is valid; gateway {gateway}, preset {preset}", None),
     "configuration.no-file": (
         "no configuration file, so the defaults are used; gateway {gateway}, preset {preset}",
+        None,
+    ),
+    "configuration.no-events": (
+        "{title} sends no event about its connections: nothing tells the proxy of a loss, and nothing is corrected",
         None,
     ),
     "configuration.no-webhooks": (
@@ -393,6 +417,27 @@ WORDS: Final[Words] = {
         ),
         "add the word for connected to channels[].connected, and words that are more exact to channels[].keep",
     ),
+    "channels.words": ("{path} says {words}", None),
+    "channels.single-fits": ("{path}: the answer about {session} has its status in {members}", None),
+    "channels.single-fits-in-part": (
+        "{path}: the answer about {session} has its status in {members}; it has no {missing}",
+        None,
+    ),
+    "channels.single-no-object": (
+        "{path} has no session in {configured}: it is forwarded uncorrected. Its fields: {members}",
+        "set channels[].list of this path to the field that holds the session",
+    ),
+    "channels.single-no-id": (
+        "{path} names no session under {configured}: it is forwarded uncorrected. Its fields: {members}",
+        "set channels[].id of this path to the field that holds the session's id",
+    ),
+    "channels.single-no-status": (
+        "{path} has none of {configured}: it is forwarded uncorrected. Its fields: {members}",
+        "set the field that holds the status in channels[].set of this path",
+    ),
+    "channels.single-refused": ("{path} gave {status}, so the shape of its answer was not checked", None),
+    "channels.single-no-session": ("{path} was not checked: no session is known to ask about", None),
+    "channels.single-with-secret": ("{path} was not checked: a session's secret stands in the path", None),
     "channels.slow": (
         "{path} took {took}; the hub's health check gives up after 15 s, its page after 90 s",
         "the gateway asks the engine for each session in turn; look at the engine's load",
@@ -410,6 +455,12 @@ WORDS: Final[Words] = {
         "{session}: the gateway has noticed the loss, and now says connected; the correction ends with the next list",
         None,
     ),
+    "channels.transient": (
+        "{session}: {word}; nothing is corrected yet. It is shown as lost from {due} on if this lasts",
+        None,
+    ),
+    "channels.more-transient": ("… and {count} more sessions are in such a state", None),
+    "channels.way-back": ("to bring a lost session back, ask {title} for: {routes}", None),
     "channels.more-corrected": ("… and {count} more sessions are corrected", None),
     "channels.ids-match": ("all {count} sessions that events name are in the channel list", None),
     "channels.id-alias": (
@@ -442,6 +493,14 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("send the", "to send the", 1),
     ),
     "webhooks.none": ("not one webhook has come through in {up}: the proxy is not on their path", _THREE_WAYS),
+    "webhooks.not-known-yet": (
+        "whether webhooks come through is known only while the proxy runs; start it, then ask again",
+        _SET_URL,
+    ),
+    "webhooks.none-posted": (
+        "not one webhook has come through in {up}: {title} does not post them to the proxy",
+        _SET_URL,
+    ),
     "webhooks.none-yet": (
         "no webhook has come in the {up} since the start, which is too short to tell",
         "ask again in some minutes",

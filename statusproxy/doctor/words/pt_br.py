@@ -42,6 +42,25 @@ gateway na rede do docker.{inbound_lines}
 encaminha para {outbound_to}. Os eventos do próprio motor sobre uma sessão não vêm por aqui.{outbound_lines}
 3. cópia: um programa que possa enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
 
+_SET_URL: Final = """\
+no gateway ({title}), defina a URL de webhook como {url} (HOST é esta máquina como o gateway a alcança; de um \
+contêiner, em geral a bridge do docker, como 172.17.0.1). Basta um destes:{set_url}"""
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "connected": "conectada",
+    "starting": "iniciando",
+    "connecting": "tentando conectar",
+    "scan": "esperando a leitura do QR code",
+    "unscanned": "o QR code não foi lido",
+    "action": "esperando alguém agir no celular",
+    "disconnected": "desconectada",
+    "logged-out": "saiu da conta",
+    "stopped": "parada",
+    "failed": "falhou",
+    "banned": "banida pelo WhatsApp por um tempo",
+    "outdated": "o gateway está desatualizado para o WhatsApp",
+}
+
 _SAY_FOR_WHOM: Final = """\
 no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
 ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus perguntam por {peer}, não há nada a \
@@ -53,6 +72,10 @@ WORDS: Final[Words] = {
     "configuration.valid": ("{file} é válido; gateway {gateway}, preset {preset}", None),
     "configuration.no-file": (
         "sem arquivo de configuração, valem os valores padrão; gateway {gateway}, preset {preset}",
+        None,
+    ),
+    "configuration.no-events": (
+        "o gateway ({title}) não envia eventos sobre as conexões: nada avisa de uma queda, e nada é corrigido",
         None,
     ),
     "configuration.no-webhooks": (
@@ -394,6 +417,27 @@ WORDS: Final[Words] = {
         "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
         "acrescente a palavra que significa conectado a channels[].connected, e as mais específicas a channels[].keep",
     ),
+    "channels.words": ("{path} diz {words}", None),
+    "channels.single-fits": ("{path}: a resposta sobre {session} traz o status em {members}", None),
+    "channels.single-fits-in-part": (
+        "{path}: a resposta sobre {session} traz o status em {members}; não traz {missing}",
+        None,
+    ),
+    "channels.single-no-object": (
+        "{path} não traz sessão em {configured}: passa sem correção. Os campos: {members}",
+        "defina em channels[].list desse caminho o campo que traz a sessão",
+    ),
+    "channels.single-no-id": (
+        "{path} não diz de que sessão é em {configured}: passa sem correção. Os campos: {members}",
+        "defina em channels[].id desse caminho o campo com o id da sessão",
+    ),
+    "channels.single-no-status": (
+        "{path} não traz nenhum de {configured}: passa sem correção. Os campos: {members}",
+        "defina em channels[].set desse caminho o campo com o status",
+    ),
+    "channels.single-refused": ("{path} respondeu {status}; o formato da resposta não foi verificado", None),
+    "channels.single-no-session": ("{path} não foi verificado: nenhuma sessão é conhecida para perguntar", None),
+    "channels.single-with-secret": ("{path} não foi verificado: o caminho leva o segredo de uma sessão", None),
     "channels.slow": (
         "{path} levou {took}; a verificação de saúde do hub desiste em 15 s, a página em 90 s",
         "o gateway consulta o motor sessão por sessão; veja a carga",
@@ -411,6 +455,12 @@ WORDS: Final[Words] = {
         "{session}: o gateway percebeu a queda e agora diz conectado; a correção acaba na próxima lista",
         None,
     ),
+    "channels.transient": (
+        "{session}: {word}; nada é corrigido ainda. Se continuar assim, aparece como caída a partir de {due}",
+        None,
+    ),
+    "channels.more-transient": ("… e mais {count} sessões estão num estado assim", None),
+    "channels.way-back": ("para trazer uma sessão de volta, peça ao gateway ({title}): {routes}", None),
     "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
     "channels.ids-match": ("todas as {count} sessões que os eventos citam estão na lista de canais", None),
     "channels.id-alias": (
@@ -443,6 +493,14 @@ WORDS: Final[Words] = {
         _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
     ),
     "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.not-known-yet": (
+        "só com o proxy em execução se sabe se os webhooks passam; inicie-o e rode o doctor de novo",
+        _SET_URL,
+    ),
+    "webhooks.none-posted": (
+        "nenhum webhook passou em {up}: o gateway ({title}) não os envia ao proxy",
+        _SET_URL,
+    ),
     "webhooks.none-yet": (
         "nenhum webhook chegou nos {up} desde o início, o que é pouco tempo para dizer algo",
         "pergunte de novo daqui a alguns minutos",

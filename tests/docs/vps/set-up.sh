@@ -40,7 +40,8 @@ systemctl restart nginx
 printf '[global]\nno-index = true\nfind-links = /wheels\n' >/etc/pip.conf
 
 install -m 644 /vps/compose.yaml /srv/whatsapp/compose.yaml
-systemd-run --quiet --unit=gateway-wrapper python3 /vps/gateway.py 3000 example-secret 172.17.0.1 172.18.0.2
+systemd-run --quiet --unit=gateway-wrapper \
+  python3 /stand-ins/gateway.py 3000 --secret example-secret --at 172.17.0.1 --at 172.18.0.2
 cd /srv/whatsapp && docker compose up -d wppconnect-server
 
 git config --global user.email operator@vps.example

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from statusproxy.admin.messages import Session
+from statusproxy.admin.messages import Session, Sessions
+from statusproxy.config.guidance import Guidance
 from statusproxy.config.load import loads
 from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
@@ -118,6 +119,14 @@ async def test_the_fix_names_the_field_that_would_fit() -> None:
 async def test_a_list_of_sessions_that_is_not_served_is_no_problem() -> None:
     found = await ask(listing(SALES))
     assert found["not-served"].level == "note"
+
+
+async def test_a_further_list_of_another_shape_is_a_warning_for_clients_go_by_the_first() -> None:
+    more = "list: [x], id: [id], set: {status: off}"
+    routes = f"preset: null\nchannels: [{{path: /api/none, {more}}}, {{path: /api/channels, {more}}}]"
+    found = await ask(answer(b'{"ok":true}'), routes)
+    assert {code: finding.level for code, finding in found.items()} == {"missing": "problem", "no-list": "warning"}
+    assert found["no-list"].facts == {"path": "/api/channels", "configured": "x", "members": "ok"}
 
 
 async def test_the_secret_goes_out_in_its_header_and_never_into_a_text() -> None:
@@ -272,10 +281,118 @@ async def test_the_subjects_gateway_is_asked_for_its_lists() -> None:
     await origin.stop()
 
 
-async def test_an_answer_about_one_session_is_no_list_to_ask_for() -> None:
-    written = "preset_without: /api/channels\nchannels: [{path: /one, list: [''], one: true}]"
-    subject = Subject(loads(f"gateway: http://127.0.0.1:9\n{written}"), gateway_answers=True)
-    assert [one.facts["path"] for one in await channels.look(subject)] == ["/api/available-sessions"]
+Replies = Mapping[bytes, object]
+"""What the gateway answers to each path: a document, or a status line."""
+
+
+async def looked(origin: Origin, replies: Replies, text: str, *sessions: Session) -> list[tuple[str, str]]:
+    """Codes and levels found where the gateway answers so, and 404 to everything else."""
+
+    def reply(request: Message) -> bytes:
+        said = replies.get(request.target, "404 Not Found")
+        return answer(b"{}", status=said) if isinstance(said, str) else answer(json.dumps(said).encode())
+
+    origin.answer = reply
+    subject = Subject(loads(f"gateway: {origin.url}\n{text}"), gateway_answers=True)
+    subject.sessions = Sessions(sessions=list(sessions))
+    return [(one.code.partition(".")[2], one.level) for one in await channels.look(subject)]
+
+
+ONE = "preset: null\nwebhooks: []\nevents: []\nchannels:\n"
+ONE += "  - {path: /list, list: [items], id: [id], set: {status: gone}}\n"
+ONE += "  - {path: /one, list: [data], id: [id], set: {status: gone}, one: true}\n"
+LIST = {"items": [{"id": "sales", "status": "connected"}]}
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "level"),
+    [
+        ({"data": {"id": "sales", "status": "connected"}}, "single-fits", "ok"),
+        ({"data": {"id": "sales", "phase": "up"}}, "single-no-status", "warning"),
+        ({"data": {"status": "connected"}}, "single-no-id", "warning"),
+        ({"other": {}}, "single-no-object", "warning"),
+        ("401 Unauthorized", "single-refused", "note"),
+        ("500 Oops", "single-refused", "note"),
+        ("404 Not Found", "single-refused", "note"),
+    ],
+)
+async def test_a_route_about_one_session_that_names_it_itself_is_looked_at(
+    origin: Origin, reply: object, code: str, level: str
+) -> None:
+    assert await looked(origin, {b"/list": LIST, b"/one": reply}, ONE) == [
+        ("fits", "ok"), ("rehearsal", "ok"), (code, level),
+    ]  # fmt: skip
+
+
+async def test_a_list_that_is_one_session_at_times_is_read_as_what_it_is(origin: Origin) -> None:
+    one = {"instance": {"instanceName": "sales", "status": "open"}}
+    asked = b"/instance/connectionState/sales"
+    state = {"instance": {"instanceName": "sales", "state": "open"}}
+    preset = "preset: evolution-v1"
+    lost = session("support", "disconnected", word="401")
+    found = await looked(origin, {b"/instance/fetchInstances": [one], asked: state}, preset, lost)
+    assert found == [
+        ("fits", "ok"), ("words", "note"), ("id-unknown", "warning"), ("unheard", "note"), ("single-fits", "ok"),
+        ("way-back", "note"),
+    ]  # fmt: skip
+    found = await looked(origin, {b"/instance/fetchInstances": one, asked: state}, preset, lost)
+    assert found == [("single-fits", "ok"), ("words", "note"), ("single-fits", "ok"), ("way-back", "note")]
+
+
+async def test_where_there_is_no_list_the_sessions_that_the_proxy_knows_are_asked_about(origin: Origin) -> None:
+    status = {"status": "CONNECTED", "qrcode": None}
+    live = {"status": True, "message": "Connected"}
+    replies = {b"/api/Sales%20Team/status-session": status, b"/api/Sales%20Team/check-connection-session": live}
+    found = await looked(origin, replies, "preset: wppconnect-server", session("Sales Team"))
+    assert found == [("single-fits", "ok"), ("single-fits", "ok")]
+    assert await looked(origin, replies, "preset: wppconnect-server") == [("single-no-session", "note")] * 2
+
+
+async def test_a_single_answer_that_is_too_large_is_a_warning_by_its_route(origin: Origin) -> None:
+    text = "limits: {corrected: 1KiB}\npreset_without: [/api/available-sessions]"
+    single = {"channel": {"id": "sales", "status": "connected", "padding": "x" * 2000}}
+    origin.answer = lambda request: answer(
+        json.dumps({"channels": [SALES]} if request.target == b"/api/channels" else single).encode()
+    )
+    subject = Subject(loads(f"gateway: {origin.url}\n{text}"), gateway_answers=True)
+    found = {one.code: one for one in await channels.look(subject)}
+    one = found["channels.too-large"]
+    assert (one.level, one.facts["path"]) == ("warning", "/api/channels/{session}")
+
+
+async def test_the_lists_words_are_explained_where_they_do_not_speak_for_themselves(origin: Origin) -> None:
+    origin.answer = answer(b'[{"name":"sales","status":"SCAN_QR_CODE"},{"name":"b","status":"NEW"}]')
+    subject = Subject(loads(f"gateway: {origin.url}\npreset: waha"), gateway_answers=True)
+    (one,) = [each for each in await channels.look(subject) if each.code == "channels.words"]
+    assert one.facts["words"] == (("SCAN_QR_CODE", "scan"), ("NEW", ""))
+    assert words(one, "en")[0] == "/api/sessions says SCAN_QR_CODE (waiting for the QR scan), NEW"
+    assert words(one, "pt-BR")[0] == "/api/sessions diz SCAN_QR_CODE (esperando a leitura do QR code), NEW"
+
+
+def test_words_that_say_what_they_mean_are_not_explained() -> None:
+    told = Guidance(states={"connected": "connected", "Disconnected": "disconnected", "open": "connected"})
+    body = b'{"channels":[{"id":"a","status":"connected"},{"id":"b","status":"disconnected","connected":false}]}'
+    assert channels.own_words("/x", read(body), told) == []
+    body = b'{"channels":[{"id":"a","status":"open"}]}'
+    assert [one.code for one in channels.own_words("/x", read(body), told)] == ["channels.words"]
+
+
+def test_a_transient_state_is_told_with_the_time_from_which_it_counts() -> None:
+    state = {"transient": "connection.update connecting", "transient_due": "2026-01-15T19:08:36.490Z"}
+    (one,) = channels.transients([session("sales", **state), session("support")])
+    assert words(one, "en")[0] == (
+        "sales: connection.update connecting; nothing is corrected yet. It is shown as lost from "
+        "2026-01-15T19:08:36.490Z on if this lasts"
+    )
+    many = channels.transients([session(f"s{number}", **state) for number in range(23)])
+    assert (len(many), many[-1].code, many[-1].facts) == (21, "channels.more-transient", {"count": 3})
+
+
+async def test_the_way_back_is_told_while_a_session_is_lost(origin: Origin) -> None:
+    listed = {b"/api/sessions": [{"name": "sales", "status": "WORKING"}]}
+    lost = session("sales", "disconnected", word="FAILED")
+    assert ("way-back", "note") in await looked(origin, listed, "preset: waha", lost)
+    assert ("way-back", "note") not in await looked(origin, listed, "preset: waha", session("sales"))
 
 
 async def test_a_gateway_that_ends_the_connection_gave_no_answer() -> None:

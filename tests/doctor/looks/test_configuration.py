@@ -62,6 +62,19 @@ async def test_a_configuration_that_watches_nothing_is_a_problem() -> None:
     assert found["no-webhooks"] == "problem"
 
 
+async def test_a_gateway_without_events_needs_no_webhook() -> None:
+    found = await configuration(loads("gateway: http://127.0.0.1:3000\npreset: gowa"), "config.yaml")
+    assert levels(found) == {"valid": "ok", "no-events": "note"}
+    assert found[1].facts == {"title": "GOWA"}
+
+
+async def test_what_is_to_be_written_is_what_the_preset_has() -> None:
+    settings = loads("gateway: http://127.0.0.1:3000\npreset: waha\nwebhooks: []\nchannels: []")
+    found = {one.code: one for one in await configuration(settings, "config.yaml")}
+    assert "- path: /webhook/**" in found["configuration.no-webhooks"].facts["lines"]
+    assert found["configuration.no-channels"].facts["lines"][:2] == ("channels:", "- path: /api/sessions")
+
+
 async def test_the_subjects_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("gateway: http://127.0.0.1:3000")

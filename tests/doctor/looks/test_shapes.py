@@ -18,6 +18,15 @@ def test_the_list_that_looks_most_like_channels_comes_first() -> None:
     assert shapes.lists_in({"a": {"b": {"c": {"d": [{"id": 1}]}}}}) == [], "too deep to be configured by chance"
 
 
+def test_no_list_is_one_of_channels_unless_it_holds_objects_alone() -> None:
+    assert (
+        shapes.lists_in({"none": [], "mixed": [{"id": 1}, 2], "texts": ["a"], "one": {"of": 1}, "a.b": [{"c": 1}]})
+        == []
+    )
+    assert shapes.lists_in([{"id": 1}]) == ['""']
+    assert shapes.shape(ChannelList(b'{"ok":true}', RULE)) == shapes.Shape(None)
+
+
 def test_an_id_is_told_by_its_usual_name_first() -> None:
     elements = [{"zone": "x", "name": "a", "id": 1}, {"zone": "y", "name": "b", "id": 2}]
     assert shapes.ids_in(elements) == ["id", "name", "zone"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from statusproxy.admin.messages import SelfReport, read
+from statusproxy.config.guidance import guidance
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks.webhooks import look, webhooks
+from statusproxy.doctor.report import Language, words
 from statusproxy.doctor.subject import Subject
 from statusproxy.doctor.words import en, pt_br
 
@@ -48,6 +50,44 @@ async def test_all_well() -> None:
     assert await levels() == {"seen": "ok"}
 
 
+WAHA = loads("gateway: http://127.0.0.1:3000\npreset: waha\nlisten: 10.0.0.2:8090")
+
+
+async def test_a_gateway_that_posts_its_events_itself_is_told_with_the_place_where_its_url_is_set() -> None:
+    told = guidance(WAHA)
+    (finding,) = await webhooks(WAHA, report(senders=[], paths=[], events=[]), told=told)
+    assert (finding.code, finding.level) == ("webhooks.none-posted", "problem")
+    assert finding.facts["set_url"] == told.set_url
+    english, portuguese = (words(finding, language)[1] or "" for language in get_args(Language))
+    assert english.startswith("in WAHA, set the webhook URL to http://10.0.0.2:8090/webhook/waha ")
+    assert portuguese.startswith("no gateway (WAHA), defina a URL de webhook como http://10.0.0.2:8090/webhook/waha ")
+    for fix in (english, portuguese):
+        assert "\n\x02WHATSAPP_HOOK_URL=http://10.0.0.2:8090/webhook/waha WHATSAPP_HOOK_EVENTS=" in fix
+    early = msgspec.structs.replace(report(senders=[], paths=[], events=[]), started=100_000.0 - 300)
+    (finding,) = await webhooks(WAHA, early, told=told)
+    assert (finding.code, finding.level) == ("webhooks.none-posted", "warning")
+    (finding,) = await webhooks(WAHA, None, told=told)
+    assert (finding.code, finding.level) == ("webhooks.not-known-yet", "note")
+    assert [one.code for one in await look(Subject(WAHA, serves_unasked=True))] == ["webhooks.not-asked"]
+
+
+async def test_the_url_that_is_to_be_looked_at_again_is_the_gateways() -> None:
+    (finding,) = await webhooks(
+        WAHA, report(senders=[], paths=[], events=[]), heard_before=40_000.0, told=guidance(WAHA)
+    )
+    assert finding.code == "webhooks.none-any-more"
+    assert "http://10.0.0.2:8090/webhook/waha." in str(words(finding, "en")[1])
+
+
+async def test_events_passed_on_to_a_hub_are_all_there_is_where_the_gateway_posts_them_itself() -> None:
+    hub = "http://hub.example/webhook/**"
+    text = f"gateway: http://127.0.0.1:3000\npreset: waha\nwebhooks: [{{path: '/webhook/**', forward_to: '{hub}'}}]"
+    settings = loads(text)
+    path = {"path": "/webhook/**", "count": 9, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 9}}
+    found = await webhooks(settings, report(paths=[path]), told=guidance(settings))
+    assert [one.code for one in found] == ["webhooks.seen"]
+
+
 async def test_webhooks_that_stopped_coming() -> None:
     assert await levels(last_heard=50_000.0) == {"silent": "warning"}
 
@@ -74,6 +114,26 @@ async def test_sessions_heard_of_before_a_start_show_that_webhooks_came_then() -
     assert (finding.code, finding.level, finding.facts["last"]) == ("webhooks.none-any-more", "problem", "17 h")
     (finding,) = await webhooks(SITE, said)
     assert finding.code == "webhooks.none"
+
+
+async def test_after_a_reload_that_trusts_others_nobody_is_blamed_for_what_came_before() -> None:
+    (finding,) = await webhooks(SITE, report(senders=[]))
+    assert (finding.code, finding.level, finding.facts) == ("webhooks.none-since-reload", "note", {"count": 9})
+
+
+async def test_events_on_their_way_to_the_hub_alone_are_not_enough() -> None:
+    site = loads(
+        "gateway: http://127.0.0.1:3000\n"
+        "webhooks: [{path: /v1/webhooks/receive}, {path: /hub/webhook, forward_to: http://hub.example/in}]"
+    )
+    paths = [{"path": "/hub/webhook", "count": 9, "last": 99_990.0, "gap": 30.0, "statuses": {"200": 9}}]
+    found = {finding.code.partition(".")[2]: finding for finding in await webhooks(site, report(paths=paths))}
+    assert {code: finding.level for code, finding in found.items()} == {
+        "seen": "ok",
+        "outbound-only": "warning",
+        "idle-paths": "note",
+    }
+    assert found["idle-paths"].facts == {"paths": "/v1/webhooks/receive"}
 
 
 async def test_the_first_minutes_after_a_start_tell_nothing() -> None:
@@ -218,8 +278,8 @@ async def test_without_a_running_proxy_nothing_is_known_of_webhooks() -> None:
 async def test_of_a_proxy_that_serves_but_could_not_be_asked_nothing_claims_that_it_is_down() -> None:
     (found,) = await look(Subject(SITE, serves_unasked=True))
     assert (found.code, found.level) == ("webhooks.not-asked", "note")
-    for words in (en, pt_br):
-        assert "statusproxy" in words.WORDS[found.code][0]
+    for spoken in (en, pt_br):
+        assert "statusproxy" in spoken.WORDS[found.code][0]
 
 
 LOCAL = [{"address": "127.0.0.1", "believed": 9, "doubts": {}, "last": 99_990.0, "by_address": 1}]

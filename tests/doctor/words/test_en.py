@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import statusproxy.doctor
+from statusproxy.config.layers import STATES
 from statusproxy.doctor.findings import GROUPS, Level
 from statusproxy.doctor.looks.gateway import _CAUSES
 from statusproxy.doctor.words import en
@@ -28,6 +29,10 @@ def test_every_code_used_has_words_and_every_code_with_words_is_used() -> None:
     made = {f"webhooks.{doubted}-{why}" for doubted in ("doubted", "only-doubted") for why in WHYS}
     made |= {f"gateway.{cause}" for cause in (*_CAUSES.values(), "unreachable")}
     assert en.WORDS.keys() == named | made
+
+
+def test_every_meaning_that_a_preset_can_name_has_its_words() -> None:
+    assert tuple(en.MEANINGS) == STATES
 
 
 def test_a_problem_or_a_warning_always_has_a_fix() -> None:

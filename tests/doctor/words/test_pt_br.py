@@ -16,6 +16,7 @@ def fields(text: str | None) -> set[str]:
 
 def test_both_languages_have_the_same_codes_groups_and_levels() -> None:
     assert en.WORDS.keys() == pt_br.WORDS.keys()
+    assert list(en.MEANINGS) == list(pt_br.MEANINGS)
     assert list(en.GROUPS) == list(pt_br.GROUPS)
     assert en.LEVELS.keys() == pt_br.LEVELS.keys()
     assert en.SUMMARY.keys() == pt_br.SUMMARY.keys() == pt_br.SUMMARY_IN_PART.keys()

@@ -5,7 +5,6 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import Steps
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
 
 LIST = (
     b'{"success":true,"channels":[{"id":"sales","status":"connected"},{"id":"support","status":"connected"}],"total":2}'
@@ -435,33 +435,10 @@ POLLED = b'{"success":true,"channels":[{"id":"sales","status":"connected"}],"tot
 POLLED_LOST = json.dumps({"event": "status-find", "session": "sales", "status": "browserClose"}).encode()
 
 
-class SlowOrigin(Origin):
-    """A gateway whose list waits until the test lets it go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.script = self.slowly
-        self.go = asyncio.Event()
-        self.lists = 0
-        self.list_answer = answer(POLLED)
-
-    async def slowly(self, wire: Wire) -> None:
-        while True:
-            request = await self.take(wire)
-            if request.target.startswith(b"/api/channels"):
-                self.lists += 1
-                await self.go.wait()
-                await wire.send(self.list_answer)
-            else:
-                await wire.send(answer(b"{}"))
-
-
 @pytest.fixture
-async def slow() -> AsyncIterator[SlowOrigin]:
-    origin = SlowOrigin()
-    await origin.start()
-    yield origin
-    await origin.stop()
+def slow(origin: Origin) -> Held:
+    """A gateway whose list waits until the test lets it go."""
+    return Held(origin, b"/api/channels", POLLED)
 
 
 async def ask_all(proxy: Running, requests: list[bytes]) -> list[Wire]:
@@ -477,39 +454,39 @@ async def ask_all(proxy: Running, requests: list[bytes]) -> list[Wire]:
     return wires
 
 
-async def test_fifty_polls_of_a_slow_list_cost_the_gateway_one_call(slow: SlowOrigin, tmp_path: Path) -> None:
-    async with running(tmp_path, slow.url) as proxy:
+async def test_fifty_polls_of_a_slow_list_cost_the_gateway_one_call(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url) as proxy:
         wires = await ask_all(proxy, [get("/api/channels", f"X-Request-Id: poll-{n}") for n in range(50)])
-        slow.go.set()
+        slow.let_go.set()
         answers = [await wire.message() for wire in wires]
-        assert slow.lists == 1
+        assert slow.asked == 1
         assert [one.body for one in answers] == [POLLED] * 50
 
 
-async def test_each_poll_gets_its_own_request_id_back(slow: SlowOrigin, tmp_path: Path) -> None:
-    slow.list_answer = answer(POLLED, "X-Request-Id: poll-0")
-    async with running(tmp_path, slow.url) as proxy:
+async def test_each_poll_gets_its_own_request_id_back(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    slow.answer = answer(POLLED, "X-Request-Id: poll-0")
+    async with running(tmp_path, origin.url) as proxy:
         wires = await ask_all(proxy, [get("/api/channels", f"X-Request-Id: poll-{n}") for n in range(3)])
-        slow.go.set()
+        slow.let_go.set()
         assert [(await wire.message()).get("X-Request-Id") for wire in wires] == [b"poll-0", b"poll-1", b"poll-2"]
 
 
 async def test_each_answer_is_corrected_with_the_map_as_it_is_when_it_goes_out(
-    slow: SlowOrigin, tmp_path: Path
+    origin: Origin, slow: Held, tmp_path: Path
 ) -> None:
-    async with running(tmp_path, slow.url) as proxy:
+    async with running(tmp_path, origin.url) as proxy:
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
         await proxy.ask(get("/v1/webhooks/receive", method="POST", body=POLLED_LOST))
-        slow.go.set()
+        slow.let_go.set()
         answers: list[Message] = [await wire.message() for wire in wires]
         assert [json.loads(one.body)["channels"][0]["status"] for one in answers] == ["disconnected"] * 2
 
 
 async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
-    slow: SlowOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: Origin, slow: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That decides whether it is fresh, also for who joined later."""
-    async with running(tmp_path, slow.url) as proxy:
+    async with running(tmp_path, origin.url) as proxy:
         asked: list[float] = []
         correct = proxy.server.registry.correct
 
@@ -521,47 +498,47 @@ async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
         (call,) = proxy.server.proxy.shared_calls._calls.values()
         await until(lambda: call.followers == 1)
-        slow.go.set()
+        slow.let_go.set()
         assert [(await wire.message()).body for wire in wires] == [POLLED] * 2
         assert asked == [call.asked_at] * 2
 
 
-async def test_other_credentials_make_a_call_of_their_own(slow: SlowOrigin, tmp_path: Path) -> None:
-    async with running(tmp_path, slow.url) as proxy:
+async def test_other_credentials_make_a_call_of_their_own(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url) as proxy:
         secrets = ["X-Gateway-Secret: one", "X-Gateway-Secret: two"]
         wires = await ask_all(proxy, [get("/api/channels", secret) for secret in secrets])
-        slow.go.set()
+        slow.let_go.set()
         for wire in wires:
             await wire.message()
-        assert slow.lists == 2
+        assert slow.asked == 2
 
 
-async def test_a_client_that_leaves_does_not_cancel_the_others(slow: SlowOrigin, tmp_path: Path) -> None:
-    async with running(tmp_path, slow.url) as proxy:
+async def test_a_client_that_leaves_does_not_cancel_the_others(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url) as proxy:
         leader, follower = await ask_all(proxy, [get("/api/channels")] * 2)
-        await slow.received()
+        await origin.received()
         leader.reset()
-        slow.go.set()
+        slow.let_go.set()
         assert (await follower.message()).body == POLLED
-        assert slow.lists == 1
+        assert slow.asked == 1
 
 
-async def test_an_error_is_shared(slow: SlowOrigin, tmp_path: Path) -> None:
-    slow.list_answer = b"not HTTP at all\r\n\r\n"
-    async with running(tmp_path, slow.url) as proxy:
+async def test_an_error_is_shared(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    slow.answer = b"not HTTP at all\r\n\r\n"
+    async with running(tmp_path, origin.url) as proxy:
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
-        slow.go.set()
+        slow.let_go.set()
         assert [(await wire.message()).status for wire in wires] == [502, 502]
-        assert slow.lists == 1
+        assert slow.asked == 1
 
 
 @pytest.mark.parametrize("code", ["gateway_closed", "gateway_timeout", "gateway_bad_answer"])
 async def test_what_the_gateway_did_wrong_is_answered_to_all_who_waited_and_not_tried_again(
-    slow: SlowOrigin, tmp_path: Path, code: str
+    origin: Origin, slow: Held, tmp_path: Path, code: str
 ) -> None:
-    async with running(tmp_path, slow.url) as proxy:
+    async with running(tmp_path, origin.url) as proxy:
         await ask_all(proxy, [get("/api/channels")])
-        await slow.received()
+        await origin.received()
         (call,) = proxy.server.proxy.shared_calls._calls.values()
         followers = [await proxy.connect() for _ in range(2)]
         for follower in followers:
@@ -570,92 +547,96 @@ async def test_what_the_gateway_did_wrong_is_answered_to_all_who_waited_and_not_
         call.finish(UpstreamError(code))
         answers = [await follower.message() for follower in followers]
         assert [json.loads(one.body)["error_code"] for one in answers] == [code] * 2
-        assert slow.lists == 1
+        assert slow.asked == 1
 
 
-async def test_nothing_is_kept_after_the_call(slow: SlowOrigin, tmp_path: Path) -> None:
-    slow.go.set()
-    async with running(tmp_path, slow.url) as proxy:
+async def test_nothing_is_kept_after_the_call(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    slow.let_go.set()
+    async with running(tmp_path, origin.url) as proxy:
         await proxy.ask(get("/api/channels"))
         await proxy.ask(get("/api/channels"))
-        assert slow.lists == 2
+        assert slow.asked == 2
 
 
-async def test_a_list_too_large_to_hold_is_streamed_to_each(slow: SlowOrigin, tmp_path: Path) -> None:
-    slow.list_answer = answer(b"[" + b" " * 4000 + b"]")
-    async with running(tmp_path, slow.url, limits={"corrected": 2048}) as proxy:
+async def test_a_list_too_large_to_hold_is_streamed_to_each(origin: Origin, slow: Held, tmp_path: Path) -> None:
+    slow.answer = answer(b"[" + b" " * 4000 + b"]")
+    async with running(tmp_path, origin.url, limits={"corrected": 2048}) as proxy:
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
-        slow.go.set()
+        slow.let_go.set()
         assert [len((await wire.message()).body) for wire in wires] == [4002, 4002]
 
 
-async def test_without_share_every_poll_asks_the_gateway(slow: SlowOrigin, tmp_path: Path) -> None:
+async def test_without_share_every_poll_asks_the_gateway(origin: Origin, slow: Held, tmp_path: Path) -> None:
     channels = [{"path": "/api/channels", "share": False}]
-    async with running(tmp_path, slow.url, channels=channels) as proxy:
+    async with running(tmp_path, origin.url, channels=channels) as proxy:
         wires = await ask_all(proxy, [get("/api/channels")] * 3)
-        slow.go.set()
+        slow.let_go.set()
         for wire in wires:
             await wire.message()
-        assert slow.lists == 3
+        assert slow.asked == 3
 
 
 async def test_a_poll_after_a_session_changed_does_not_join_a_call_from_before(
-    slow: SlowOrigin, tmp_path: Path
+    origin: Origin, slow: Held, tmp_path: Path
 ) -> None:
-    async with running(tmp_path, slow.url) as proxy:
+    async with running(tmp_path, origin.url) as proxy:
         (early,) = await ask_all(proxy, [get("/api/channels")])
         await proxy.ask(get("/v1/webhooks/receive", method="POST", body=POLLED_LOST))
         (late,) = await ask_all(proxy, [get("/api/channels")])
-        await slow.received(3)
-        slow.go.set()
+        await origin.received(3)
+        slow.let_go.set()
         await early.message()
         await late.message()
-        assert slow.lists == 2
+        assert slow.asked == 2
 
 
-async def test_a_leader_that_leaves_just_as_another_joins_takes_nobody_along(slow: SlowOrigin, tmp_path: Path) -> None:
+async def test_a_leader_that_leaves_just_as_another_joins_takes_nobody_along(
+    origin: Origin, slow: Held, tmp_path: Path
+) -> None:
     """Its call is given up in the moment it leaves, and can be joined until its task has ended it."""
-    async with running(tmp_path, slow.url) as proxy:
+    async with running(tmp_path, origin.url) as proxy:
         calls = proxy.server.proxy.shared_calls
         await ask_all(proxy, [get("/api/channels")])
-        await slow.received()
+        await origin.received()
         ((key, call),) = calls._calls.items()
         followers = await ask_all(proxy, [get("/api/channels")] * 2)
         await until(lambda: call.followers == 2)
         calls.end(key, call, UpstreamError("client_gone"))
-        await slow.received(2)
-        slow.go.set()
+        await origin.received(2)
+        slow.let_go.set()
         assert [(await follower.message()).body for follower in followers] == [POLLED] * 2
-        assert slow.lists == 2  # the first of them leads, the other follows
+        assert slow.asked == 2  # the first of them leads, the other follows
 
 
 @pytest.mark.parametrize("code", ["overloaded", "internal"])
 async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others(
-    slow: SlowOrigin, tmp_path: Path, code: str
+    origin: Origin, slow: Held, tmp_path: Path, code: str
 ) -> None:
     """The leader's client may have used up its share of the places; the others have theirs."""
-    async with running(tmp_path, slow.url) as proxy:
+    async with running(tmp_path, origin.url) as proxy:
         (leader,) = await ask_all(proxy, [get("/api/channels")])
-        await slow.received()
+        await origin.received()
         follower = await proxy.connect()
         await follower.send(get("/api/channels"))
         (call,) = proxy.server.proxy.shared_calls._calls.values()
         await until(lambda: call.followers == 1)
         call.finish(UpstreamError(code))
-        await slow.received(2)
-        slow.go.set()
+        await origin.received(2)
+        slow.let_go.set()
         assert (await follower.message()).body == POLLED
         assert (await leader.message()).body == POLLED
 
 
-async def test_a_leader_that_reads_slowly_does_not_make_the_others_wait(slow: SlowOrigin, tmp_path: Path) -> None:
+async def test_a_leader_that_reads_slowly_does_not_make_the_others_wait(
+    origin: Origin, slow: Held, tmp_path: Path
+) -> None:
     """A list too large to be held is streamed to its leader, at the leader's pace."""
     size = 32 * 1024 * 1024
-    slow.list_answer = answer(b"[" + b" " * (size - 2) + b"]")
-    async with running(tmp_path, slow.url, limits={"corrected": 2048}) as proxy:
+    slow.answer = answer(b"[" + b" " * (size - 2) + b"]")
+    async with running(tmp_path, origin.url, limits={"corrected": 2048}) as proxy:
         leader, follower = await ask_all(proxy, [get("/api/channels")] * 2)
         leader.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        slow.go.set()
+        slow.let_go.set()
         assert len((await follower.message()).body) == size
 
 
@@ -672,3 +653,25 @@ async def test_lists_are_learned_from_by_their_route_while_that_is_wanted(
     learning.start(60.0)
     await proxy.ask(get("/api/channels?planted=1"))
     assert heard == [(b'{"channels": []}', "/api/channels", True)]
+
+
+async def test_the_list_waits_until_what_it_showed_is_durable(
+    origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, durable, events = asyncio.Event(), asyncio.Event(), list[str]()
+    correct = lost.server.registry.correct
+
+    async def save() -> None:
+        began.set()
+        await durable.wait()
+        events.append("durable")
+
+    async def ask() -> None:
+        events.append(str((await lost.ask(get("/api/channels"))).status))
+
+    monkeypatch.setattr(lost.server.registry, "correct", lambda *given: (correct(*given)[0], save()))
+    asked = asyncio.create_task(ask())
+    await began.wait()
+    durable.set()
+    await asked
+    assert events == ["durable", "200"]

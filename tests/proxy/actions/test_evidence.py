@@ -1,5 +1,6 @@
 """What passes through shows that the gateway has caught up: QR codes, creating, deleting."""
 
+import asyncio
 import gzip
 import json
 import random
@@ -156,6 +157,46 @@ async def test_connected_on_the_qr_route_is_stale_until_the_gateway_has_caught_u
     assert record(lost) is None
 
 
+@pytest.mark.parametrize("body", [b"<html>", b'{"qr":"' + b"A" * 300_000 + b'"}'])
+async def test_while_no_session_is_disconnected_no_qr_answer_is_looked_at(
+    origin: Origin, proxy: Running, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    origin.answer = answer(body, JSON)
+    assert (await proxy.ask(get("/api/channels/Sales%20Team/qr"))).body == body
+    assert not [message for message in caplog.messages if message.startswith("qr")]
+
+
+@pytest.mark.parametrize(
+    ("request_", "method", "said"),
+    [
+        (get("/api/channels/Sales%20Team/qr"), "qr_answered", QR),
+        (get("/api/channels/Sales%20Team/start-session", method="POST"), "created", b"{}"),
+        (get("/api/channels/Sales%20Team", method="DELETE"), "deleted", b"{}"),
+    ],
+)
+async def test_the_answer_waits_until_what_it_showed_is_durable(
+    origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch, request_: bytes, method: str, said: bytes
+) -> None:
+    began, durable, events = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def save() -> None:
+        began.set()
+        await durable.wait()
+        events.append("durable")
+
+    async def ask() -> None:
+        await lost.ask(request_)
+        events.append("answered")
+
+    monkeypatch.setattr(lost.server.registry, method, lambda *_: save())
+    origin.answer = answer(said, JSON)
+    asked = asyncio.create_task(ask())
+    await began.wait()
+    durable.set()
+    await asked
+    assert events == ["durable", "answered"]
+
+
 async def test_an_answer_too_large_to_look_at_streams_by(origin: Origin, lost: Running) -> None:
     body = b'{"qr":"' + b"A" * 1_000_000 + b'"}'
     origin.answer = answer(body, JSON)
@@ -296,9 +337,12 @@ async def test_evidence_outlives_a_reload(origin: Origin, lost: Running) -> None
     assert await listed(origin, lost) == "connected"
 
 
-async def test_a_compressed_request_to_create_is_read(origin: Origin, lost: Running) -> None:
+@pytest.mark.parametrize(
+    "fields", [["Content-Encoding: gzip"], ["Content-Encoding: identity", "Content-Encoding: gzip"]]
+)
+async def test_a_compressed_request_to_create_is_read(origin: Origin, lost: Running, fields: list[str]) -> None:
     body = gzip.compress(b'{"channel":"Sales Team"}')
-    await lost.ask(get("/api/channels", "Content-Encoding: gzip", method="POST", body=body))
+    await lost.ask(get("/api/channels", *fields, method="POST", body=body))
     assert caught_up(lost) == "created"
 
 
@@ -376,12 +420,16 @@ async def test_a_qr_answer_that_cannot_be_read_passes_and_is_counted_and_logged(
 
 
 async def test_head_of_the_qr_route_passes_untouched(
-    origin: Origin, lost: Running, caplog: pytest.LogCaptureFixture
+    origin: Origin, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    origin.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 123\r\n\r\n"
-    got = await lost.ask(get("/api/channels/Sales%20Team/qr", method="HEAD"), bodiless=True)
-    assert got.get("Content-Length") == b"123"
-    assert not [message for message in caplog.messages if message.startswith("qr")]
+    route = "/api/channels/{session}/qr"
+    async with running(tmp_path, origin.url, reconnect={"qr": [f"GET {route}", f"HEAD {route}"]}) as proxy:
+        event = b'{"event":"closesession","session":"salesteam"}'
+        await proxy.ask(get("/v1/webhooks/receive", method="POST", body=event))
+        origin.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 123\r\n\r\n"
+        got = await proxy.ask(get("/api/channels/Sales%20Team/qr", method="HEAD"), bodiless=True)
+        assert got.get("Content-Length") == b"123"
+        assert not [message for message in caplog.messages if message.startswith("qr")]
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"channel":7e}', b'{"channel":{}}', b'{"channel":" "}', b"", b"[" * 100_000])
@@ -391,8 +439,9 @@ async def test_creating_without_a_usable_name_shows_nothing(origin: Origin, lost
     assert caught_up(lost) is None
 
 
-async def test_a_refused_creation_shows_nothing(origin: Origin, lost: Running) -> None:
-    origin.answer = answer(b'{"error":"no"}', JSON, status="409 Conflict")
+@pytest.mark.parametrize(("body", "status"), [(b'{"error":"no"}', "409 Conflict"), (b"{}", "300 Multiple Choices")])
+async def test_a_refused_creation_shows_nothing(origin: Origin, lost: Running, body: bytes, status: str) -> None:
+    origin.answer = answer(body, JSON, status=status)
     await lost.ask(get("/api/channels", JSON, method="POST", body=b'{"channel":"Sales Team"}'))
     assert caught_up(lost) is None
 

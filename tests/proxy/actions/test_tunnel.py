@@ -578,3 +578,91 @@ async def test_a_gateway_that_ends_before_it_has_the_request_wants_no_more_of_it
         pair.gateway.receive(None)
         await pair.task
         assert pair.tunnel.broken is None
+
+
+@pytest.mark.parametrize(
+    ("before", "half", "ended", "done"),
+    [
+        ("nothing", True, "half", False),
+        ("nothing", False, "closed", False),
+        ("the gateway ended", True, "closed", False),
+        ("the client was lost", True, "closed", False),
+        ("the gateway was closed", True, "", True),
+        ("the gateway was lost", True, None, True),
+    ],
+)
+async def test_how_the_clients_end_is_passed_on(before: str, half: bool, ended: str | None, done: bool) -> None:
+    async with Pair(half=half) as pair:
+        if before == "the gateway ended":
+            pair.gateway.receive(None)
+        elif before == "the client was lost":
+            pair.client.transport = None
+        elif before == "the gateway was closed":
+            pair.gateway.closed = True
+        elif before == "the gateway was lost":
+            pair.gateway.transport = None
+        pair.client.receive(None)
+        await asyncio.sleep(0)
+        transport = pair.gateway.transport
+        assert (transport and transport.ended, pair.task.done(), pair.tunnel.broken) == (ended, done, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "half", "ended", "done"),
+    [
+        ("nothing", True, "half", False),
+        ("nothing", False, "closed", False),
+        ("the client ended", True, "", False),
+        ("the client was lost", True, None, True),
+        ("the gateway was closed", True, "", True),
+    ],
+)
+async def test_how_the_gateways_end_is_passed_on(before: str, half: bool, ended: str | None, done: bool) -> None:
+    async with Pair(half=half) as pair:
+        if before == "the client ended":
+            pair.client.receive(None)
+        elif before == "the client was lost":
+            pair.client.transport = None
+        elif before == "the gateway was closed":
+            pair.gateway.closed = True
+        pair.gateway.receive(None)
+        await asyncio.sleep(0)
+        transport = pair.client.transport
+        assert (transport and transport.ended, pair.task.done(), pair.tunnel.broken) == (ended, done, None)
+        assert pair.gateway.ended == ("closed" if before == "the client ended" else "")
+
+
+@pytest.mark.parametrize("name", ["client", "gateway"])
+async def test_a_side_that_breaks_off_after_its_end_has_said_all(name: str) -> None:
+    async with Pair() as pair:
+        side = pair.client if name == "client" else pair.gateway
+        side.receive(None)
+        side.was_reset = True
+        side.receive(None)
+        await pair.task
+        assert (pair.tunnel.broken, pair.gateway.ended) == (None, "reset")
+
+
+async def test_a_gateway_that_is_closed_is_not_reset_at_the_end() -> None:
+    async with Pair() as pair:
+        pair.gateway.unsent = pair.gateway.closed = True
+        pair.client.receive(None)
+        await pair.task
+        assert pair.gateway.ended == ""
+        assert (pair.client.writable, pair.gateway.writable) == (None, None)
+
+
+async def test_bytes_for_a_side_that_takes_them_hold_nobody() -> None:
+    async with Pair() as pair:
+        client, gateway = pair.client.transport, pair.gateway.transport
+        assert client is not None
+        assert gateway is not None
+        pair.gateway.receive(b"hello")
+        pair.client.receive(b"you")
+        assert (client.written, gateway.written) == (b"hello", b"you")
+        assert (gateway.reading, pair.client.held) == (True, False)
+        pair.client.writing_paused, pair.gateway.transport = True, None
+        pair.gateway.receive(b"rest")
+        assert pair.client.writable is not None
+        pair.client.writable()
+        assert (client.written, pair.tunnel.bytes_down, pair.tunnel.bytes_up) == (b"hellorest", 9, 3)

@@ -87,6 +87,11 @@ async def test_a_compressed_event_counts_and_passes_compressed(origin: Origin, p
     assert (origin.requests[0].body, origin.requests[0].get("Content-Encoding")) == (compressed, b"gzip")
 
 
+async def test_an_event_counts_whose_coding_stands_in_two_fields(proxy: Running) -> None:
+    await post(proxy, gzip.compress(event()), "Content-Encoding: identity", "Content-Encoding: gzip")
+    assert lost(proxy) == ["sales"]
+
+
 @pytest.mark.parametrize("coding", ["deflate", "br", "zstd"])
 async def test_an_event_in_another_coding_counts_and_passes_in_it(origin: Origin, proxy: Running, coding: str) -> None:
     name = {"deflate": "zlib"}.get(coding, coding)
@@ -311,7 +316,15 @@ async def test_what_is_no_event_passes_all_the_same(origin: Origin, proxy: Runni
 class Held:
     """A store whose writes wait until they are let go, or fail."""
 
-    def __init__(self, proxy: Running, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> None:
+    def __init__(
+        self,
+        proxy: Running,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        fails: bool = False,
+        noted: list[object] | None = None,
+    ) -> None:
+        self._noted = noted if noted is not None else []
         self.begun, self.let_go = asyncio.Event(), asyncio.Event()
         self._fails = fails
         self._save = proxy.server.registry.store.save
@@ -324,6 +337,7 @@ class Held:
             raise OSError("disk full")
         await self.let_go.wait()
         await self._save(records, forgotten, changes)
+        self._noted.append("saved")
 
 
 async def test_an_event_is_answered_only_when_what_it_changed_is_on_disk(
@@ -338,6 +352,26 @@ async def test_an_event_is_answered_only_when_what_it_changed_is_on_disk(
         await asyncio.wait_for(client.reader.read(1), 0.1)
     held.let_go.set()
     assert (await client.message()).status == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("/tap", 204), ("/in", 502)])
+async def test_an_event_that_is_not_forwarded_is_answered_only_when_what_it_changed_is_on_disk(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    events: list[object] = []
+    await origin.stop()
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/tap", "forward": False}, {"path": "/in"}]) as proxy:
+        held = Held(proxy, monkeypatch, noted=events)
+
+        async def ask() -> None:
+            request = get(path, method="POST", body=event())
+            events.append((await proxy.ask(request, bodiless=status == 204)).status)
+
+        asked = asyncio.create_task(ask())
+        await held.begun.wait()
+        held.let_go.set()
+        await asked
+    assert events == ["saved", status]
 
 
 async def test_a_disk_that_refuses_never_costs_the_answer(proxy: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,6 +526,13 @@ async def test_a_tap_answers_204_and_forwards_nothing(origin: Origin, tmp_path: 
             assert (got.status, got.get("Content-Length"), got.get("Connection")) == (204, None, None)
         assert lost(proxy) == ["sales", "support"]
     assert not origin.requests
+
+
+async def test_what_a_proxy_in_front_of_a_tap_left_out_is_noticed(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url, webhooks=TAP) as proxy:
+        await proxy.ask(get("/tap", "Via: 1.1 edge", method="POST", body=event()), bodiless=True)
+        found = proxy.server.registry.absences.report()
+    assert [(one.missing, one.count, one.webhooks) for one in found] == [("client", 1, 1)]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])

@@ -11,23 +11,14 @@ from statusproxy.proxy.upstream.idle import IdleConnections
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
+from tests.hand_clock import HandClock
 from tests.proxy.upstream.fake_transport import FakeTransport
 
 
-class Clock:
-    """Seconds, as the test says."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """The clock by which connections are idle."""
-    clock = Clock()
+    clock = HandClock(100.0)
     monkeypatch.setattr(idle, "_now", clock)
     return clock
 
@@ -39,7 +30,7 @@ def connected(sock: socket.socket | None = None) -> UpstreamConnection:
     return connection
 
 
-async def test_the_connection_used_last_is_used_first(clock: Clock) -> None:
+async def test_the_connection_used_last_is_used_first(clock: HandClock) -> None:
     kept, first, second = IdleConnections(9), connected(), connected()
     kept.add(first)
     kept.add(second)
@@ -47,7 +38,7 @@ async def test_the_connection_used_last_is_used_first(clock: Clock) -> None:
     assert (kept.pop(probe=False), kept.pop(probe=False), kept.pop(probe=False)) == (second, first, None)
 
 
-async def test_a_connection_past_its_time_is_closed_and_not_used(clock: Clock) -> None:
+async def test_a_connection_past_its_time_is_closed_and_not_used(clock: HandClock) -> None:
     kept, old, young = IdleConnections(9), connected(), connected()
     kept.add(old)
     clock.now += 1
@@ -58,14 +49,14 @@ async def test_a_connection_past_its_time_is_closed_and_not_used(clock: Clock) -
     assert (old.closed, young.closed) == (True, False)
 
 
-async def test_a_connection_that_is_lost_is_not_used(clock: Clock) -> None:
+async def test_a_connection_that_is_lost_is_not_used(clock: HandClock) -> None:
     kept, gone = IdleConnections(9), connected()
     kept.add(gone)
     gone.closed = True
     assert kept.pop(probe=False) is None
 
 
-async def test_a_look_into_the_kernel_finds_the_end_that_the_loop_has_not_seen(clock: Clock) -> None:
+async def test_a_look_into_the_kernel_finds_the_end_that_the_loop_has_not_seen(clock: HandClock) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         kept, connection = IdleConnections(9), connected(ours)
@@ -79,7 +70,7 @@ async def test_a_look_into_the_kernel_finds_the_end_that_the_loop_has_not_seen(c
         assert connection.closed
 
 
-async def test_one_too_many_is_closed_and_the_others_stay(clock: Clock) -> None:
+async def test_one_too_many_is_closed_and_the_others_stay(clock: HandClock) -> None:
     kept, first, second = IdleConnections(1), connected(), connected()
     kept.add(first)
     kept.trim(first)
@@ -90,7 +81,7 @@ async def test_one_too_many_is_closed_and_the_others_stay(clock: Clock) -> None:
     assert (list(kept), first.closed, second.closed) == ([first], False, True)
 
 
-async def test_those_past_their_time_are_closed_and_no_others(clock: Clock) -> None:
+async def test_those_past_their_time_are_closed_and_no_others(clock: HandClock) -> None:
     kept, old, young = IdleConnections(9), connected(), connected()
     kept.add(old)
     clock.now += 1
@@ -100,7 +91,7 @@ async def test_those_past_their_time_are_closed_and_no_others(clock: Clock) -> N
     assert (list(kept), old.closed, young.closed) == ([young], True, False)
 
 
-async def test_the_oldest_or_all_can_be_closed(clock: Clock) -> None:
+async def test_the_oldest_or_all_can_be_closed(clock: HandClock) -> None:
     kept, connections = IdleConnections(9), [connected() for _ in range(3)]
     for connection in connections:
         kept.add(connection)
@@ -110,7 +101,7 @@ async def test_the_oldest_or_all_can_be_closed(clock: Clock) -> None:
     assert (len(kept), all(connection.closed for connection in connections)) == (0, True)
 
 
-async def test_a_connection_that_ended_by_itself_is_forgotten(clock: Clock) -> None:
+async def test_a_connection_that_ended_by_itself_is_forgotten(clock: HandClock) -> None:
     kept, first, other = IdleConnections(9), connected(), connected()
     kept.add(first)
     kept.discard(other)

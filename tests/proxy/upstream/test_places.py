@@ -240,7 +240,7 @@ class Model(RuleBasedStateMachine):
         assert (self.places.taken, self.places.waiting) == (len(self.holding), len(self.line))
 
 
-TestModel = Model.TestCase
+TestModel = pytest.mark.slow(Model.TestCase)
 TestModel.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
 
 

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from statusproxy.rehearsal import captures
-from statusproxy.rehearsal.captures import CaptureError, Delivery, deliveries
+from statusproxy import captures
+from statusproxy.captures import CaptureError, Delivery, deliveries, epoch
+
+NOW = 1_768_504_030.0
 
 
 def bodies(content: bytes) -> list[tuple[str, bytes]]:
@@ -37,8 +39,24 @@ def test_a_form_is_an_event_and_so_is_each_of_several_lines_of_them() -> None:
     ]
 
 
-def test_text_that_is_neither_is_one_body() -> None:
-    assert bodies(b"several\nwords\n") == [("f", b"several\nwords\n")]
+@pytest.mark.parametrize(
+    ("content", "more"),
+    [
+        (b"several\nwords\n", ""),
+        (b"a word", ""),
+        (b'{"event": "cut', " (it begins like JSON; is it whole?)"),
+        (b'[{"event": "cut"},', " (it begins like JSON; is it whole?)"),
+    ],
+)
+def test_text_that_is_neither_json_nor_a_form_holds_no_event(content: bytes, more: str) -> None:
+    with pytest.raises(CaptureError) as raised:
+        deliveries(content, "f")
+    assert str(raised.value) == f"f: this is neither JSON, nor JSON lines, nor a form{more}"
+
+
+def test_a_body_of_a_capture_and_a_line_among_others_may_be_no_json() -> None:
+    assert bodies(b'{"body":"several words"}') == [("f", b"several words")]
+    assert bodies(b'{"event":"e"}\nseveral words') == [("f:1", b'{"event":"e"}'), ("f:2", b"several words")]
 
 
 def test_a_capture_has_its_headers_path_and_time_beside_the_body() -> None:
@@ -94,3 +112,44 @@ def test_a_file_has_so_many_events_and_no_more(monkeypatch: pytest.MonkeyPatch) 
     assert len(deliveries(b"{}\n{}", "f")) == 2
     with pytest.raises(CaptureError, match="f: more than 2 events; divide the file"):
         deliveries(b"{}\n{}\n{}", "f")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"headers": {"A": "b"}, "id": 7, "query": {}}, {"method": "POST", "url": "/p"}],
+)
+def test_a_body_beside_what_only_a_request_has_is_the_request_s(beside: dict[str, object]) -> None:
+    assert bodies(json.dumps({**beside, "body": {"event": "a"}}).encode()) == [("f", b'{"event": "a"}')]
+
+
+@pytest.mark.parametrize("name", ["payload_raw", "request_body"])
+def test_other_names_of_a_body_count_whatever_stands_beside_them(name: str) -> None:
+    assert bodies(json.dumps({"id": 7, name: '{"event":"a"}'}).encode()) == [("f", b'{"event":"a"}')]
+    assert bodies(json.dumps({"id": 7, name: {"n": 1.5}}).encode()) == [("f", b'{"n": 1.5}')]
+    assert bodies(json.dumps({"id": 7, name: 5}).encode()) == [("f", json.dumps({"id": 7, name: 5}).encode())]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_"),
+    [
+        ("2026-01-15T19:07:10Z", NOW),
+        (" 2026-01-15T16:07:10.000-03:00 ", NOW),
+        ("1768504030", NOW),
+        (1_768_504_030, NOW),
+        (1_768_504_030.5, NOW + 0.5),
+        ("2026-01-15T19:07:10", None),
+        ("soon", None),
+        (True, None),
+        (None, None),
+        (0, None),
+        (float("inf"), None),
+        (1e12, None),
+        (10**400, None),
+    ],
+)
+def test_a_time_has_a_zone_or_is_a_number_of_seconds(said: object, is_: float | None) -> None:
+    assert epoch(said) == is_
+
+
+def test_an_array_of_captures_and_something_else_is_one_body() -> None:
+    assert bodies(b'[{"body":{"a":1}},5]') == [("f", b'[{"body":{"a":1}},5]')]

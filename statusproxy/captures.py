@@ -2,25 +2,32 @@
 
 A capture keeps an event as `{"body": …}`, beside which may stand `headers`, `path`, `at` (when it came in: ISO 8601
 with a zone, or epoch seconds) and `note`. A line that is only a `note` is skipped. A `body` that is a string is the
-body itself.
+body itself. Beside other members a `body` is the event's own, such as a message's text, unless the request's `headers`
+or `method` stand there too. `payload_raw` and `request_body` are other names for `body`, whatever stands beside them.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from statusproxy.rehearsal.moments import epoch
 from statusproxy.status.fields import parse
 
 MOST_EVENTS: Final = 100_000
 """Events of one file."""
 
-_CAPTURE: Final = frozenset({"body", "headers", "path", "at", "note"})
+BODY: Final = "body"
+OTHER_BODIES: Final = ("payload_raw", "request_body")
+"""What other tools call the body."""
+
+KEYS: Final = frozenset({BODY, "headers", "path", "at", "note"})
+"""The members of a capture."""
 _FORM: Final = re.compile(rb"[\w.~+%*!'()\[\]-]+=[^\s]*")
 """A form (application/x-www-form-urlencoded) in one line."""
 
@@ -68,25 +75,33 @@ def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
     lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
     several = len(lines) > 1 and (type(_parsed(lines[0][1])) is dict or all(_FORM.fullmatch(line) for _, line in lines))
     if not several:
+        if not _FORM.fullmatch(content.strip()):
+            raise CaptureError(_neither(name, lines))
         yield Delivery(source=name, body=content)
         return
     for number, line in lines:
         yield from _delivery(_parsed(line), line, f"{name}:{number}")
 
 
+def _neither(name: str, lines: list[tuple[int, bytes]]) -> str:
+    cut = "" if lines[0][1].lstrip()[:1] not in (b"{", b"[") else " (it begins like JSON; is it whole?)"
+    return f"{name}: this is neither JSON, nor JSON lines, nor a form{cut}"
+
+
 def _delivery(document: object, written: bytes, source: str) -> Iterator[Delivery]:
     if not isinstance(document, dict) or not _is_capture(document):
         yield Delivery(source=source, body=written)
         return
-    if "body" not in document:
+    name = _body_name(document)
+    if name is None:
         return
-    body, headers, path = document["body"], document.get("headers"), document.get("path")
+    body, headers, path = document[name], document.get("headers"), document.get("path")
     at = epoch(document["at"]) if "at" in document else None
     if "at" in document and at is None:
         raise CaptureError(f"{source}: `at` is no time; write ISO 8601 with a zone, or epoch seconds")
     yield Delivery(
         source=source,
-        body=body.encode("utf-8", "surrogatepass") if isinstance(body, str) else _as_written(written, body),
+        body=body.encode("utf-8", "surrogatepass") if isinstance(body, str) else _as_written(written, name),
         headers=tuple((field, value) for field, value in headers.items() if isinstance(value, str))
         if isinstance(headers, dict)
         else (),
@@ -97,21 +112,46 @@ def _delivery(document: object, written: bytes, source: str) -> Iterator[Deliver
 
 def _is_capture(document: object) -> bool:
     """Whether it is a request as a capture keeps it, or a note beside such."""
-    if not isinstance(document, dict) or not _CAPTURE.issuperset(document):
+    if not isinstance(document, dict):
         return False
-    return "body" in document or document.keys() == {"note"}
+    if _body_name(document) is not None:
+        return True
+    return document.keys() == {"note"}
 
 
-class _Body(msgspec.Struct):
-    body: msgspec.Raw
+def _body_name(document: dict[str, object]) -> str | None:
+    """The member that holds the request's body; None where the document is no request."""
+    if BODY in document:
+        beside = isinstance(document.get("headers"), dict) or isinstance(document.get("method"), str)
+        return BODY if beside or KEYS.issuperset(document) else None
+    return next((name for name in OTHER_BODIES if isinstance(document.get(name), str | dict | list)), None)
 
 
-def _as_written(written: bytes, body: object) -> bytes:
+def _as_written(written: bytes, name: str) -> bytes:
     """The very bytes of a body that stands as JSON in its capture, for its numbers may have no other form."""
     try:
-        return bytes(msgspec.json.decode(written, type=_Body).body)
+        return bytes(msgspec.json.decode(written, type=dict[str, msgspec.Raw])[name])
     except (msgspec.MsgspecError, ValueError):  # JSON only as JavaScript reads it
-        return json.dumps(body).encode()
+        return json.dumps(parse(written)[name]).encode()
+
+
+def epoch(value: object) -> float | None:
+    """A time as epoch seconds: ISO 8601 with a zone, or a number of seconds, also as text; None if it is none."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return _bounded(value)
+        return moment.timestamp() if moment.tzinfo is not None else None
+    return _bounded(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _bounded(value: str | float) -> float | None:
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and 0 < seconds < 1e11 else None
 
 
 _NO_JSON: Final = object()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.learning.captures import CaptureError, draft_from, learn_events, learn_list
+from statusproxy.captures import CaptureError
 from statusproxy.learning.observation import Observation
+from statusproxy.learning.offline import draft_from, learn_events, learn_list
 from tests.learning.traffic import LIST, ROUTE, lines, link
 
 EVENT = link("sales", "up")
@@ -28,26 +29,46 @@ EVENT = link("sales", "up")
 )
 def test_events_are_read_in_all_forms(content: bytes, count: int) -> None:
     seen = Observation()
-    assert learn_events(seen, content, "/hook") == count == seen.events
+    assert learn_events(seen, content, "f", "/hook") == count == seen.events
     assert seen.paths == {"/hook": count}
 
 
 def test_a_body_of_an_event_s_own_is_not_unpacked() -> None:
     seen = Observation()
-    learn_events(seen, json.dumps({**{f"m{letter}": 1 for letter in "abcdefghijkl"}, "body": {"x": 1}}).encode())
+    learn_events(seen, json.dumps({"event": "message", "body": {"x": 1}}).encode(), "f")
     assert ("body", "x") in seen.all.members
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", b"[]", b"5"])
-def test_a_file_without_an_event_is_refused(content: bytes) -> None:
-    with pytest.raises(CaptureError, match="no event can be read in it"):
-        learn_events(Observation(), content)
+def test_a_capture_s_time_and_path_are_used() -> None:
+    capture = {"at": "2026-01-15T19:07:10Z", "path": "/in/status?key=s3cret", "body": {"at": 1_768_504_026}}
+    seen = Observation()
+    learn_events(seen, lines([capture]), "f")
+    assert seen.paths == {"/in/status": 1}
+    times = seen.all.members["at",].times
+    assert times is not None
+    assert (times.lowest, times.highest) == (4.0, 4.0)
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"x", "it is not JSON"), (b"{}", "no array of objects in it")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"nothing", "f: this is neither JSON, nor JSON lines, nor a form"),
+        (b"[]", "f: no event can be read in it"),
+        (b"5", "f: no event can be read in it"),
+    ],
+)
+def test_a_file_without_an_event_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(CaptureError, match=said):
+        learn_events(Observation(), content, "f")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"x", "f: it is not JSON"), (b"{}", "f: there is no array of objects in it; .*write {session} in")],
+)
 def test_a_file_without_a_list_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(CaptureError, match=said):
-        learn_list(Observation(), content, "/a")
+        learn_list(Observation(), content, "/a", "f")
 
 
 def test_lists_are_read_before_events(tmp_path: Path) -> None:
@@ -62,7 +83,7 @@ def test_lists_are_read_before_events(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     file = tmp_path / "e.jsonl"
     file.write_bytes(b"nothing")
-    with pytest.raises(CaptureError, match=r"e\.jsonl: no event"):
+    with pytest.raises(CaptureError, match=r"e\.jsonl: this is neither JSON"):
         draft_from([file], None, [], [])
 
 

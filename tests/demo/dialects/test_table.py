@@ -8,7 +8,7 @@ import pytest
 
 import statusproxy.presets
 from statusproxy.demo.dialect import Occasion, Seen, State
-from statusproxy.demo.dialects import DEFAULT, DIALECTS, WITHOUT_EVENTS, NoStoryError, dialect, known
+from statusproxy.demo.dialects.table import DEFAULT, DIALECTS, WITHOUT_EVENTS, NoStoryError, dialect, known
 
 
 def test_each_preset_has_its_story_or_a_reason_for_none() -> None:
@@ -20,6 +20,11 @@ def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     with pytest.raises(NoStoryError) as caught:
         dialect("evolution")
     assert str(caught.value) == f"there is no gateway 'evolution' here; known are {', '.join(known())}"
+
+
+def test_each_gateway_is_found_by_the_name_of_its_preset() -> None:
+    assert [dialect(name).name for name in DIALECTS] == list(DIALECTS)
+    assert set(known()) == {DEFAULT, *DIALECTS}
 
 
 def test_a_gateway_without_connection_events_is_told_why_it_has_no_story() -> None:
@@ -48,9 +53,3 @@ def test_events_that_come_late_have_a_time_that_orders_them(name: str, member: s
     seen = Seen("sales", "sales", "token-of-sales", "open")
     (first,), (second,) = tell(Occasion(seen, 1_768_478_400.0, 1)), tell(Occasion(seen, 1_768_478_401.0, 2))
     assert first[member] < second[member]
-
-
-def test_evolutions_time_is_local_and_claims_to_be_utc() -> None:
-    seen = Seen("sales", "sales", "token-of-sales", "open")
-    (event,) = dialect("evolution-v2").events[State.CONNECTED](Occasion(seen, 1_768_478_400.0, 1))
-    assert event["date_time"] == "2026-01-15T09:00:00.000Z"

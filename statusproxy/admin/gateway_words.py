@@ -1,0 +1,27 @@
+"""What the settings say of the gateway for people: its address, its own words, the rule by which its list is corrected.
+
+Made once for each settings in force, at start and at reload.
+"""
+
+import os
+
+import msgspec
+
+from statusproxy.config.guidance import Guidance, guidance
+from statusproxy.config.settings import Settings
+from statusproxy.status.channel_list import ChannelRule
+
+
+class GatewayWords(msgspec.Struct, frozen=True):
+    """The gateway, as the status page and the command line speak of it."""
+
+    gateway_url: str
+    guidance: Guidance
+    rule: ChannelRule | None
+    """That of the first corrected route; None where there is none."""
+
+
+def gateway_words(settings: Settings) -> GatewayWords:
+    """What these settings say of their gateway. Reads the preset's file where it is one of the user's own."""
+    rule = settings.channels[0].rule() if settings.channels else None
+    return GatewayWords(settings.gateway, guidance(settings, os.environ), rule)

@@ -1,0 +1,132 @@
+"""The commands around an installation: demo, init, doctor."""
+
+import asyncio
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from statusproxy.cli.options import admin_option, config_option
+from statusproxy.cli.output import EXIT_FAILURE, show
+from statusproxy.observe.terminal import colours
+from statusproxy.observe.visible import visible
+
+
+@click.command()
+@click.option("--serve", is_flag=True, help="Stay up and print the curl lines to play with.")
+@click.option(
+    "--gateway",
+    metavar="NAME",
+    default="gateway-wrapper",
+    show_default=True,
+    help="The gateway that is stood in for, by the name of its preset.",
+)
+def demo(serve: bool, gateway: str) -> None:
+    """Play the story of a lost session against a stand-in gateway."""
+    from statusproxy.demo import dialect_story, story
+    from statusproxy.demo.dialects.table import DEFAULT, NoStoryError, dialect
+
+    play, keep_up = story.play, story.serve
+    if gateway != DEFAULT:
+        try:
+            chosen = dialect(gateway)
+        except NoStoryError as error:
+            raise click.BadParameter(str(error), param_hint="--gateway") from None
+        play, keep_up = partial(dialect_story.play, chosen), partial(dialect_story.serve, chosen)
+    if serve:
+        asyncio.run(keep_up())
+        return
+    sys.exit(0 if asyncio.run(play()) else 1)
+
+
+@click.command()
+@click.option("--gateway", metavar="URL", required=True, help="The gateway to ask.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the gateway's secret; it is sent to the gateway alone, and written nowhere.",
+)
+@click.option("--preset", metavar="NAME", help="The preset to take, where the gateway does not tell its kind.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The file to write; one that is there is never overwritten.",
+)
+def init(gateway: str, secret_file: Path | None, preset: str | None, output: Path) -> None:
+    """Ask a gateway which kind it is, and write a config.yaml for it.
+
+    Asks for a few lists with harmless GETs, and chooses the preset by the answers' shape.
+    """
+    from statusproxy.detection.command import InitError
+    from statusproxy.detection.command import init as write_configuration
+
+    try:
+        told = asyncio.run(write_configuration(gateway, output, secret_file=secret_file, preset=preset))
+    except InitError as error:
+        for line in str(error).split("\n"):
+            click.echo(visible(line), err=True)
+        sys.exit(EXIT_FAILURE)
+    for line in told.split("\n"):
+        click.echo(visible(line))
+
+
+@click.command()
+@config_option
+@admin_option
+@click.option("--gateway", metavar="URL", help="As in `run`.")
+@click.option(
+    "--secret-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the gateway's secret, to look at the channel list; else STATUSPROXY_GATEWAY_SECRET.",
+)
+@click.option(
+    "--secret-header",
+    metavar="NAME",
+    help="The header that carries it. [default: the one that the preset names, else X-Gateway-Secret]",
+)
+@click.option(
+    "--language",
+    type=click.Choice(["en", "pt-BR"]),
+    help="Of the report. [default: pt-BR where LANG says Portuguese, else en]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(
+    config: Path | None,
+    admin: str | None,
+    gateway: str | None,
+    secret_file: Path | None,
+    secret_header: str | None,
+    language: Literal["en", "pt-BR"] | None,
+    as_json: bool,
+) -> None:
+    """Check whether everything is in place; say what is not, and how to fix it.
+
+    Checks the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
+    the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.
+
+    The exit code is 0 where all is well, 1 where there are warnings, 2 where there is a problem (or the
+    configuration is not valid).
+    """
+    from statusproxy.doctor import command
+
+    request = command.Request(
+        config=config,
+        admin=admin,
+        gateway=gateway,
+        secret_file=secret_file,
+        secret_header=secret_header,
+        language=language,
+        as_json=as_json,
+    )
+    try:
+        report, code = asyncio.run(command.report(request, os.environ, colours=colours(sys.stdout, os.environ)))
+    except (ValueError, OSError) as error:  # of the secret: it cannot be read, or cannot be sent
+        raise click.UsageError(visible(str(error))) from None
+    show(report)
+    sys.exit(code)

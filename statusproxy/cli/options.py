@@ -1,0 +1,25 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+config_option: Final = click.option(
+    "--config",
+    "-c",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="STATUSPROXY_CONFIG",
+    help="The configuration file; STATUSPROXY_CONFIG names it too. [default: ./config.yaml]",
+)
+
+admin_option: Final = click.option(
+    "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The admin listener, if not as the configuration says."
+)
+
+
+def session_id(context: click.Context, parameter: click.Parameter, said: Any) -> Any:
+    """An id of a session, or several, as given. None is empty, as a script's variable may be."""
+    if said == "" or (isinstance(said, tuple) and "" in said):
+        raise click.BadParameter("an empty text is no session's id", context, parameter)
+    return said

@@ -1,0 +1,143 @@
+"""The commands for those who write a preset: try, learn."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from statusproxy.admin import messages
+from statusproxy.cli.options import admin_option, config_option, session_id
+from statusproxy.cli.output import EXIT_CONFIG, fail, show
+from statusproxy.cli.running_proxy import ask, typed
+from statusproxy.cli.settings import read_settings
+from statusproxy.config.layers import find_file
+from statusproxy.config.load import load
+from statusproxy.config.settings import Settings
+from statusproxy.observe.terminal import colours
+from statusproxy.observe.visible import visible
+from statusproxy.rehearsal import options
+from statusproxy.systemd import environment
+
+
+@click.command("try")
+@config_option
+@click.option("--preset", metavar="NAME", help="A preset instead of a configuration file, or in place of the file's.")
+@click.option("--event", "events", metavar="FILE", multiple=True, help="Webhook bodies: JSON, one a line, or a form.")
+@click.option("--path", metavar="PATH", help="The path that they are posted to. [default: the first webhook's]")
+@click.option(
+    "--header", "headers", metavar="NAME:VALUE", multiple=True, callback=options.headers, help="A header of theirs."
+)
+@click.option("--list", "lists", metavar="FILE", multiple=True, help="The gateway's answer to correct.")
+@click.option("--route", "routes", metavar="PATH", multiple=True, help="Its path. [default: the list's]")
+@click.option("--qr", metavar="FILE", help="The answer of the QR route: JSON or an image.")
+@click.option(
+    "--session", callback=session_id, metavar="ID", help="Whose QR code it is, where several are disconnected."
+)
+@click.option(
+    "--at", "now", metavar="TIME", callback=options.moment, help="When the first event comes in. [default: now]"
+)
+@click.option(
+    "--wait", metavar="DURATION", default="0s", callback=options.duration, help="From the last event to the list."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: Any) -> None:
+    """Show offline what events and answers come to: which rule matches, what is corrected, what would end that.
+
+    A FILE of - is standard input. A line may hold a request: {"body": …, "headers": …, "path": …, "at": …}.
+    Nothing is sent and nothing is stored. No value of a body is printed but ids, event names, state words and times.
+
+    \b
+    The exit code is
+    0  where each event that means disconnected takes effect, or is late, repeated or already so;
+    1  where one changes nothing for another reason, or no rule matches it;
+    2  where the options, files or configuration cannot be used.
+    """
+    from statusproxy.rehearsal.command import Request, UsageError, play, report
+
+    request = Request(**given, as_json=as_json)
+    try:
+        request.check()
+        named = config or find_file(environment())
+        settings = read_settings(lambda: _rehearsed(config, preset), instead="" if named else ", or give --preset")
+        results = play(settings, request)
+    except UsageError as error:
+        fail(str(error), EXIT_CONFIG)
+    show(report(results, as_json=as_json, colours=colours(sys.stdout, os.environ)))
+    sys.exit(results.exit_code)
+
+
+def _rehearsed(config: Path | None, preset: str | None) -> Settings:
+    """The settings to try: the file's, or those of a preset alone, for which no gateway is needed."""
+    if preset is None:
+        return load(config, None, environment())
+    if "/" in preset or preset.endswith(".yaml"):  # a file, wherever the configuration file is
+        preset = str(Path(preset).absolute())
+    if config is None:
+        return load(os.devnull, {"preset": preset}, {}, gateway="http://gateway.example")
+    return load(config, {"preset": preset}, environment())
+
+
+@click.command()
+@click.option("--minutes", type=click.IntRange(1, 24 * 60), default=60, show_default=True, help="How long to learn.")
+@click.option("--show", is_flag=True, help="Print the draft by what was learned so far.")
+@click.option("--stop", is_flag=True, help="End learning, and have the proxy forget what it learned.")
+@click.option(
+    "--from",
+    "captures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Learn from captured events instead: JSON, one JSON document a line, or form bodies. Repeatable.",
+)
+@click.option("--path", metavar="PATH", help="With --from: the path of the webhook's URL.")
+@click.option(
+    "--list",
+    "lists",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A captured answer with the list of sessions, or with one. Repeatable, each with its --route.",
+)
+@click.option("--route", "routes", multiple=True, metavar="PATH", help="The route of --list; {session} for an id.")
+@config_option
+@admin_option
+def learn(
+    minutes: int,
+    show: bool,
+    stop: bool,
+    captures: tuple[Path, ...],
+    path: str | None,
+    lists: tuple[Path, ...],
+    routes: tuple[str, ...],
+    config: Path | None,
+    admin: str | None,
+) -> None:
+    """Draft a preset for a gateway that has none.
+
+    Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
+    --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
+    """
+    if captures or lists:
+        from statusproxy.captures import CaptureError
+        from statusproxy.learning.offline import draft_from
+
+        if show or stop:
+            raise click.UsageError("--show and --stop ask a running proxy; leave out --from and --list")
+        try:
+            click.echo(draft_from(captures, path, lists, routes), nl=False)
+        except (CaptureError, OSError) as error:
+            raise click.UsageError(visible(str(error))) from None
+        return
+    if show and stop:
+        raise click.UsageError("--show and --stop cannot be given together; show the draft first")
+    method, target = (
+        ("GET", "/learn") if show else ("DELETE", "/learn") if stop else ("POST", f"/learn?minutes={minutes}")
+    )
+    answer = typed(ask(config, admin, method, target), messages.Learned)
+    if show:
+        click.echo(answer.draft or "", nl=False)
+    from statusproxy.admin.table import learned_text
+
+    click.echo(learned_text(answer, begun=method == "POST"), err=show)

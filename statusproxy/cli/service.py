@@ -1,0 +1,77 @@
+"""The commands of the service: run, check."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from statusproxy.cli.options import config_option
+from statusproxy.cli.output import EXIT_CONFIG, EXIT_FAILURE, fail
+from statusproxy.cli.settings import read_settings
+from statusproxy.config.layers import find_file
+from statusproxy.config.load import dump, load
+from statusproxy.config.packages import missing_for_webhooks
+from statusproxy.config.settings import Settings
+from statusproxy.observe import logs
+from statusproxy.store.extras import missing_package
+from statusproxy.systemd import environment
+
+
+@click.command()
+@config_option
+@click.option("--listen", multiple=True, metavar="ADDRESS", help="Where to listen: host:port, :port or unix:/path.")
+@click.option("--gateway", metavar="URL", help="Where everything is forwarded.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    help="auto: text on a terminal, `message key=value` in systemd's journal, JSON elsewhere.",
+)
+def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_format: str | None) -> None:
+    """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
+    from statusproxy.server import StartError, serve
+
+    overrides = {} if log_format is None else {"log.format": log_format}
+
+    def read() -> Settings:
+        return load(config, overrides, environment(), listen=list(listen) or None, gateway=gateway)
+
+    settings = read_settings(read)
+    logs.set_up(settings.log.format, settings.log.level)
+    logs.take_over()
+    given = [*overrides, *(key for key, value in (("listen", listen), ("gateway", gateway)) if value)]
+    try:
+        _run_loop(serve(settings, read, given))
+    except StartError as error:
+        logs.flush()
+        fail(f"statusproxy cannot start: {error}", EXIT_FAILURE)
+
+
+@click.command()
+@config_option
+@click.option("--listen", multiple=True, metavar="ADDRESS", hidden=True)
+@click.option("--gateway", metavar="URL", help="As in `run`.")
+def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> None:
+    """Validate the configuration and print the effective settings, secrets masked."""
+    known = environment()
+    settings = read_settings(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
+    missing = missing_package(settings.state.url) or missing_for_webhooks(settings.webhooks)
+    if missing is not None:
+        source = config or find_file(known)
+        fail(f"{source}: {missing}" if source else missing, EXIT_CONFIG)
+    click.echo(dump(settings), nl=False)
+    from statusproxy.config.hints import warnings
+
+    for warning in warnings(settings):
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _run_loop(main_task: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where it is installed: it takes about a fifth off what a request costs."""
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None  # asyncio's own
+    with contextlib.suppress(ImportError):
+        from uvloop import new_event_loop as loop_factory
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main_task)

@@ -1,0 +1,23 @@
+"""What clients read of a session that is shown as disconnected: one word, for people who look at it from elsewhere."""
+
+from __future__ import annotations
+
+import json
+
+from statusproxy.status.channel_list import ChannelRule
+from statusproxy.status.fields import fold_word
+from statusproxy.status.set_values import values_for
+
+
+def lost_word(rule: ChannelRule, word: str | None, said: str | None) -> str | None:
+    """What a channel's status reads by this rule, where an event with `word` (None: without one) said disconnected.
+
+    `said` is the gateway's own word, as far as it is known: it stays where the rule keeps it. Among several members the
+    first that gets a text tells most; where there is none, the first one is given with its value, as in
+    `connected: false`. None where nothing is set for this word.
+    """
+    values = values_for(rule.set, word)
+    text = next((value for value in values.values() if isinstance(value, str)), None)
+    if said is not None and text is not None and fold_word(said) in rule.keep:
+        return said
+    return text or next((f"{name}: {json.dumps(value)}" for name, value in values.items()), None)

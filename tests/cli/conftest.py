@@ -1,0 +1,23 @@
+"""A proxy to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from statusproxy.demo.gateway import StandInGateway
+from tests.ports import free_port
+from tests.proxy.harness import Running, running
+
+
+@pytest.fixture
+async def proxy(tmp_path: Path) -> AsyncIterator[Running]:
+    """It has a token, and a gateway with two sessions behind it."""
+    admin = {"listen": f"127.0.0.1:{free_port()}", "token": "s3cret"}
+    async with (
+        StandInGateway(sessions=("sales", "Front Desk")) as gateway,
+        running(tmp_path, gateway.base_url, admin=admin) as proxy,
+    ):
+        yield proxy

@@ -1,0 +1,23 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from statusproxy.cli.commands import main
+from statusproxy.cli.options import session_id
+from tests.cli.calling import call
+
+
+def test_ids_are_taken_as_they_are_given() -> None:
+    context, parameter = click.Context(main), click.Argument(["session"])
+    for said in ("Sales Team ", None, ("sales", " support"), ()):
+        assert session_id(context, parameter, said) == said
+
+
+@pytest.mark.parametrize("command", ["history", "release", "forget"])
+def test_an_empty_text_is_no_sessions_id(command: str) -> None:
+    done = call(command, "")
+    assert done.exit_code == 2
+    assert "an empty text is no session's id" in done.stderr

@@ -1,0 +1,75 @@
+"""The commands about the stored state: state show, state acknowledge, backup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from statusproxy.demo.events import status_find
+from statusproxy.demo.gateway import StandInGateway
+from tests.cli.calling import asking, call, written
+from tests.integration.stage import INBOUND, tell
+from tests.ports import free_port
+from tests.proxy.harness import Running, running
+from tests.store.damaged import damage_page, filled, noise, readable
+
+
+@pytest.fixture
+async def damaged(tmp_path: Path) -> AsyncIterator[Running]:
+    """A proxy that started with a damaged state."""
+    state = tmp_path / "state.db"
+    filled(state)
+    damage_page(state, 5, noise)
+    admin = {"listen": f"127.0.0.1:{free_port()}"}
+    async with (
+        StandInGateway(sessions=("sales",)) as gateway,
+        running(tmp_path, gateway.base_url, admin=admin, state={"url": f"sqlite:///{state}"}) as proxy,
+    ):
+        yield proxy
+
+
+async def test_damage_is_shown_until_it_is_acknowledged(damaged: Running, tmp_path: Path) -> None:
+    result = await asking(tmp_path, "state", "show")
+    assert result.exit_code == 1
+    assert "sessions and" in result.stdout
+    assert len(json.loads((await asking(tmp_path, "state", "show", "--json")).stdout)["damage"]) == 1
+    result = await asking(tmp_path, "state", "acknowledge")
+    assert (result.exit_code, result.stdout) == (0, "1 acknowledged\n")
+    result = await asking(tmp_path, "state", "acknowledge")
+    assert (result.exit_code, result.stdout) == (0, "nothing to acknowledge: no damage is known\n")
+    result = await asking(tmp_path, "state", "show")
+    assert (result.exit_code, result.stdout) == (0, "The state can be written.\n")
+
+
+async def test_a_backup_of_a_running_proxy_can_be_started_from(damaged: Running, tmp_path: Path) -> None:
+    await tell(damaged.url + INBOUND, status_find("Front Desk", "browserClose"))
+    copy = tmp_path / "copy.db"
+    result = await asking(tmp_path, "backup", str(copy))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{copy}: ")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    result = await asking(tmp_path, "backup", str(copy))
+    assert (result.exit_code, "--force" in result.stderr) == (1, True)
+    assert (await asking(tmp_path, "backup", "--force", str(copy))).exit_code == 0
+    assert "Front Desk" in readable(copy).sessions
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("memory:", "in memory only"),
+        ("redis://:hunter2@127.0.0.1:6380/3", "redis-cli -h 127.0.0.1 -p 6380 --rdb FILE"),
+        ("sqlite:///none.db", "there is no state in"),
+    ],
+)
+def test_where_there_is_no_file_to_copy_a_backup_says_what_to_do(url: str, says: str, tmp_path: Path) -> None:
+    file = written(tmp_path, f"gateway: http://127.0.0.1:9\nstate: {{url: '{url}'}}")
+    result = call("backup", tmp_path / "copy.db", "-c", file, STATE_DIRECTORY=str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert says in result.stderr
+    assert "hunter2" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "copy.db").exists()
