@@ -173,15 +173,15 @@ def test_a_file_without_pages_has_no_rows_and_no_number(path: Path) -> None:
 
 def test_history_is_read_some_pages_at_a_time_to_the_last_one(path: Path) -> None:
     database, _ = Database.open(path, NOW)
-    for number in range(6):
+    for number in range(7):
         database.write({}, [Entry(a_change("sales", at=NOW + number, what="x" * 3000))])
     database.close()
     with PageFile(path) as file:
         found = [[row.number for row in history(file, first, 1)] for first in range(1, file.pages + 1)]
-        assert sorted(number for numbers in found for number in numbers) == [1, 2, 3, 4, 5, 6]
-        assert found[-1] == [6]
+        assert sorted(number for numbers in found for number in numbers) == [1, 2, 3, 4, 5, 6, 7]
+        assert found[-1] == [7]
         assert list(history(file, file.pages + 1, 9)) == []
-        assert highest_number(file) == 6
+        assert highest_number(file) == 7
 
 
 def test_notices_on_the_last_page_are_found(path: Path) -> None:
