@@ -73,11 +73,10 @@ async def test_an_entry_and_the_change_of_its_session_are_one_commit(store: Sqli
     assert os.listdir(spool(store).folder) == ["b"]
 
 
-async def test_what_is_delivered_is_gone_with_its_file(store: SqliteStore, path: Path) -> None:
+async def test_what_is_delivered_is_gone_with_its_file(store: SqliteStore) -> None:
     await save(store, kept("a"), kept("b", large(store)))
     await save(store, Removed("a"), Removed("b"))
     assert os.listdir(spool(store).folder) == []
-    assert b"POST /a" not in path.read_bytes()
     assert await spool(store).entries() == []
 
 
@@ -272,7 +271,7 @@ async def test_a_file_that_cannot_be_written_is_read_all_the_same(
 
 
 async def test_a_store_that_cannot_be_read_says_why(path: Path) -> None:
-    path.mkdir()
+    os.mkdir(path)
     store = sqlite_store(path)
     with pytest.raises(StoreError):
         await spool(store).entries()
