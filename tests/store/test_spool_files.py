@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.store.spool_files import SpoolFiles, spool_folder
-from statusproxy.store.spooled import Moved, Removed
+from statusproxy.store.spooled import Moved, Removed, SpoolOp
 
 from .samples import a_body, an_entry, kept
 
@@ -41,7 +41,7 @@ def test_a_body_is_moved_to_its_place_once_synced_and_moving_it_again_does_no_ha
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
-    ops = [kept("a", part), kept("small"), Moved(an_entry("b")), Removed("c")]
+    ops: list[SpoolOp] = [kept("a", part), kept("small"), Moved(an_entry("b")), Removed("c")]
     assert files.keep(ops) == []
     assert synced == ["part", "state.db.spool"]
     assert files.keep(ops) == []

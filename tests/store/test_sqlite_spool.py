@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spool_files import SpoolFiles, spool_folder
@@ -143,7 +142,8 @@ async def test_a_failed_save_keeps_its_ops_and_later_ones_join_them(
         return write(database, *batch)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Database, "write", refuse)
-    for ops in ([kept("a"), kept("b")], [Moved(an_entry("a", attempts=2)), Removed("b")]):
+    tries: list[list[SpoolOp]] = [[kept("a"), kept("b")], [Moved(an_entry("a", attempts=2)), Removed("b")]]
+    for ops in tries:
         with pytest.raises(StoreError, match="disk full"):
             await store.save([], [], [], ops)
     full.clear()
@@ -262,7 +262,7 @@ async def test_a_file_that_cannot_be_written_is_read_all_the_same(
     def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(sqlite_file_module.Database, "open", refuse)
+    monkeypatch.setattr(Database, "open", refuse)
     store = await opened(path)
     assert not store.healthy
     assert await spool(store).entries() == [an_entry("a")]
