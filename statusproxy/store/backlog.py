@@ -5,11 +5,12 @@ the beginning of the open one again: the newest record of a session wins, and ch
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.spooled import SpoolOp, coalesced
 
 __all__ = ["Backlog", "Batch", "Dropped", "Entry", "Item"]
 
@@ -46,15 +47,22 @@ class Batch:
 
     records: dict[str, Record | None] = field(default_factory=dict)
     changes: list[Entry] = field(default_factory=list)
+    spooled: dict[str, SpoolOp] = field(default_factory=dict)
+    """What is written of the spool, by the entry's id: one op an entry."""
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
     """Ends the wait of those who wait for too long."""
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.changes)
+        return bool(self.records or self.changes or self.spooled)
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.changes)
+        return len(self.records) + len(self.changes) + len(self.spooled)
+
+    def spool(self, ops: Iterable[SpoolOp]) -> None:
+        """Add ops on the spool, after those that are here."""
+        for op in ops:
+            self.spooled[op.id] = coalesced(self.spooled.get(op.id), op)
 
 
 class Backlog:
@@ -71,7 +79,7 @@ class Backlog:
         self._number = int(clock() * 1_000_000)
 
     def __len__(self) -> int:
-        """Sessions and changes that are not durable yet."""
+        """Sessions, changes and entries of the spool that are not durable yet."""
         return len(self.open) + len(self.writing)
 
     @property
@@ -79,8 +87,17 @@ class Backlog:
         """All changes that are not durable yet, oldest first."""
         return [*self.writing.changes, *self.open.changes]
 
-    def add(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> Batch:
-        """Take in what was handed in; returns it as a batch of its own."""
+    def add(
+        self,
+        records: Sequence[Record],
+        forgotten: Sequence[str],
+        changes: Sequence[Change],
+        spooled: Sequence[SpoolOp] = (),
+    ) -> Batch:
+        """Take in what was handed in; returns it as a batch of its own, without what is for the spool.
+
+        No journal keeps that: a store that has one has no spool.
+        """
         new = Batch(dict.fromkeys(forgotten))
         for record in records:
             new.records[record.session] = record
@@ -91,6 +108,8 @@ class Backlog:
             self.replayed.pop(session, None)
         self.open.records |= new.records
         self.open.changes += new.changes
+        if spooled:
+            self.open.spool(spooled)
         return new
 
     def replay(self, items: Sequence[Item]) -> None:
@@ -109,7 +128,7 @@ class Backlog:
         self.shorten()
 
     def shorten(self) -> None:
-        """Keep the open batch within its bound."""
+        """Keep the open batch within its bound. What is for the spool stays: `spool.max_bytes` bounds it."""
         del self.open.changes[: max(0, len(self.open.changes) - WAITING_CHANGES)]
 
     def newest(self) -> Batch | None:
@@ -131,7 +150,8 @@ class Backlog:
         """The write failed: its batch becomes the beginning of the open one. Returns both as they were."""
         failed, newer = self.writing, self.open
         self.writing = Batch()
-        self.open = Batch({**failed.records, **newer.records}, failed.changes + newer.changes)
+        self.open = Batch({**failed.records, **newer.records}, failed.changes + newer.changes, dict(failed.spooled))
+        self.open.spool(newer.spooled.values())
         self.shorten()
         return failed, newer
 

@@ -1,6 +1,7 @@
-"""A copy of the SQLite state in one file, also while the proxy writes it: whole, checked, and for this user only."""
+"""A copy of the SQLite state, also while the proxy writes it: whole, checked, and for this user only."""
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from statusproxy.store.database import APPLICATION_ID
 from statusproxy.store.errors import StoreError, check_words, describe
 from statusproxy.store.files import COMPANIONS, create_private, sync_directory
 from statusproxy.store.replace import sync_file
+from statusproxy.store.spool_backup import copy_bodies, published
+from statusproxy.store.spool_files import spool_folder
+from statusproxy.store.spool_table import SpoolTable
 
 __all__ = ["Backup", "back_up"]
 
@@ -26,28 +30,35 @@ class Backup(NamedTuple):
     changes: int
     size: int
     """Bytes."""
+    spooled: int = 0
+    """Entries of the spool."""
 
 
 def back_up(database: Path, target: Path, *, force: bool = False) -> Backup:
     """Copy a state file to `target`, which appears only once it is whole; nothing is overwritten without `force`.
 
-    The proxy may run meanwhile, and is not held up. Raises `StoreError` with what to do.
+    Large bodies of the spool go to a directory beside it, as they lie beside the state (`spool_folder`). The proxy may
+    run meanwhile, and is not held up. Raises `StoreError` with what to do.
     """
     target = Path(os.path.realpath(target))
     if not database.is_file():
         raise StoreError(f"there is no state in {database} yet: has statusproxy run with this configuration?")
-    if target in {Path(f"{database}{ending}") for ending in ("", ".lock", ".next", *COMPANIONS)}:
+    if target in {Path(f"{database}{ending}") for ending in ("", ".lock", ".next", ".spool", *COMPANIONS)}:
         raise StoreError(f"{target} is the state itself; name another file")
-    if os.path.lexists(target) and not force:
-        raise StoreError(f"{target} is there already; name another file, or overwrite it with --force")
+    for there in (target, spool_folder(target)):
+        if os.path.lexists(there) and not force:
+            raise StoreError(f"{there} is there already; name another file, or overwrite it with --force")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with suppress(FileNotFoundError):
             part.unlink()
+        shutil.rmtree(spool_folder(part), ignore_errors=True)
         _copy(database, part)
+        bodies = copy_bodies(part, spool_folder(database), spool_folder(part))
         backup = _verified(part)
         sync_file(part)
-        _publish(part, target, force)
+        with published(spool_folder(part), spool_folder(target), force):
+            _publish(part, target, force)
     except FileExistsError as error:
         raise StoreError(f"{target} is there already; name another file, or overwrite it with --force") from error
     except (sqlite3.Error, OSError, StoreError) as error:
@@ -56,7 +67,8 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> Backup:
         for ending in ("", "-journal", *COMPANIONS):
             with suppress(OSError):
                 os.unlink(f"{part}{ending}")
-    return backup
+        shutil.rmtree(spool_folder(part), ignore_errors=True)
+    return backup._replace(size=backup.size + (bodies or 0))
 
 
 def _copy(database: Path, part: Path) -> None:
@@ -102,7 +114,8 @@ def _verified(part: Path) -> Backup:
                 raise sqlite3.DatabaseError("the row of a session cannot be read") from error
             sessions += 1
         changes = int(copy.execute("SELECT count(*) FROM history").fetchone()[0])
-    return Backup(sessions, changes, part.stat().st_size)
+        spooled = SpoolTable(copy).count()
+    return Backup(sessions, changes, part.stat().st_size, spooled)
 
 
 def _publish(part: Path, target: Path, force: bool) -> None:

@@ -32,8 +32,9 @@ class Store(Protocol):
         again in the background: the proxy has to forward whatever the store does.
         """
 
-    spool: SpoolReader | None
-    """Where entries of the spool are read; None where this store keeps none."""
+    @property
+    def spool(self) -> SpoolReader | None:
+        """Where entries of the spool are read; None where this store keeps none."""
 
     async def save(
         self,
@@ -44,10 +45,11 @@ class Store(Protocol):
     ) -> None:
         """Write, and return once it is durable. Concurrent callers share one commit.
 
-        Calls apply in their order; within one call, a session both forgotten and in `records` is kept. A call with
-        nothing in it waits for what others have handed in before it. Raises `StoreError` when the store refuses or
-        does not answer in time: what was handed in is kept and written later. A caller that is cancelled disturbs
-        nobody, and its change is written all the same.
+        `spooled`, only where there is a `spool`: what is written of it, in the same commit. Calls apply in their order;
+        within one call, a session both forgotten and in `records` is kept. A call with nothing in it waits for what
+        others have handed in before it. Raises `StoreError` when the store refuses or does not answer in time: what was
+        handed in is kept and written later. A caller that is cancelled disturbs nobody, and its change is written all
+        the same.
         """
 
     async def history(self, session: str | None, limit: int) -> list[Change]:
@@ -125,6 +127,9 @@ class Backend(ABC):
     cancellable = True
     """Whether a write that takes too long can be cancelled. A call that blocks in a thread cannot be: it goes on, and
     those who wait for it are told."""
+
+    spool: SpoolReader | None = None
+    """As `Store.spool`."""
 
     on_due: Callable[[], None] | None = None
     """Set by the batch writer. To be called (in the event loop) when `due_at` has come nearer."""

@@ -31,6 +31,7 @@ from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseErr
 from statusproxy.store.failure_log import FailureLog, times
 from statusproxy.store.fallback import Keeper, NoJournal
 from statusproxy.store.late import LateRecords
+from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 __all__ = ["BatchWriter", "Timing"]
 
@@ -106,10 +107,23 @@ class BatchWriter(Generic[_B]):
             await asyncio.wait([self._task])  # our lock must not outlive the attempt
             raise
 
-    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+    @property
+    def spool(self) -> SpoolReader | None:
+        """As `Store.spool`."""
+        return self.backend.spool
+
+    async def save(
+        self,
+        records: Sequence[Record],
+        forgotten: Sequence[str],
+        changes: Sequence[Change],
+        spooled: Sequence[SpoolOp] = (),
+    ) -> None:
         """As `Store.save`."""
         self._expect_open()
-        new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes)
+        if spooled and self.backend.spool is None:
+            raise TypeError(f"{self.backend.name} keeps no spool")
+        new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes, spooled)
         if self._journaling:
             self._fallback.add(self._backlog.items(new))
         error = self._error or self._stuck()

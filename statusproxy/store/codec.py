@@ -1,7 +1,7 @@
-"""Rows of the durable state: a `Record` or a `Change` as one line of JSON with a format number, and back.
+"""Rows of the durable state: a `Record`, a `Change` or an `Entry` as one line of JSON with a format number, and back.
 
 The promise to rows of the past: a field that is missing takes its default, a field that is unknown is
-ignored, so adding a field to `Record`, `Override` or `Change` needs a default and nothing here. Anything
+ignored, so adding a field to `Record`, `Override`, `Change` or `Entry` needs a default and nothing here. Anything
 else (renaming, changing a meaning) raises `FORMAT` and adds a step to `_UPGRADES`.
 
 JSON by the standard library, because a row must take whatever the domain holds: `-Infinity` for a time
@@ -16,8 +16,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.spooled import Entry
 
-__all__ = ["FORMAT", "RowError", "decode_change", "decode_record", "encode"]
+__all__ = ["FORMAT", "RowError", "decode_change", "decode_entry", "decode_record", "encode"]
 
 FORMAT: Final = 1
 """The format number that rows are written with."""
@@ -29,15 +30,15 @@ _UPGRADES: Final[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 
-_Row = TypeVar("_Row", Record, Change)
+_Row = TypeVar("_Row", Record, Change, Entry)
 
 
 class RowError(ValueError):
     """A row that cannot be read; the message may quote the row, so it belongs in no log."""
 
 
-def encode(row: Record | Change) -> str:
-    """A record or a change as JSON text of ASCII characters only."""
+def encode(row: Record | Change | Entry) -> str:
+    """A row as JSON text of ASCII characters only."""
     fields: dict[str, Any] = msgspec.to_builtins(row)
     return _to_json({_FORMAT_KEY: FORMAT, **fields})
 
@@ -50,6 +51,11 @@ def decode_record(payload: bytes | str) -> Record:
 def decode_change(payload: bytes | str) -> Change:
     """The change of a history row; `RowError` if it is not one."""
     return _decode(payload, Change)
+
+
+def decode_entry(payload: bytes | str) -> Entry:
+    """The spool's entry of a row; `RowError` if it is not one."""
+    return _decode(payload, Entry)
 
 
 def _decode(payload: bytes | str, kind: type[_Row]) -> _Row:

@@ -26,6 +26,8 @@ class Damage(msgspec.Struct, frozen=True):
     numbers_from: int = 1
     """History that is written meanwhile is numbered from here, above all that may still come."""
     acknowledged: bool = False
+    spooled: int = 0
+    """Entries of the spool that were saved."""
 
     def encode(self) -> str:
         """This as JSON of ASCII characters only: a path may hold bytes that are no text."""
@@ -42,6 +44,8 @@ class Damage(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         when = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         saved = f"{self.sessions} sessions and {self.changes} changes of the history were saved"
+        if self.spooled:
+            saved += f", and {self.spooled} events of the spool"
         more = " (more history is being read)" if self.pending else ""
         kept = f"; the damaged file is kept as {self.set_aside}" if self.set_aside else ""
         return f"{when}: the state was {self.cause}; {saved}{more}{kept}"

@@ -8,10 +8,11 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -21,9 +22,12 @@ from statusproxy.store.codec import RowError, decode_change, decode_record, enco
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import check_words, is_unusable
 from statusproxy.store.files import COMPANIONS, create_private
+from statusproxy.store.spool_table import SPOOL_TABLE, SpoolTable
+from statusproxy.store.spooled import SpoolOp
 from statusproxy.store.sqlite_wal import read_wal
+from statusproxy.store.transaction import Transaction
 
-__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "UnusableError", "read_notices", "read_only"]
+__all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "UnusableError", "read_notices", "read_only", "reading"]
 
 SCHEMA: Final = 1
 """The number in `PRAGMA user_version`. A database with a higher one was written by a newer statusproxy."""
@@ -34,7 +38,7 @@ APPLICATION_ID: Final = 0x73747078  # "stpx": says whose database this is (https
 
 # `session` has no declared type on purpose: an id that is Unicode is stored as text, which an operator can
 # read, one with a lone surrogate as a blob of its bytes; SQLite never takes the one for the other.
-_TABLES: Final = """
+_TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS records (
     session PRIMARY KEY NOT NULL, payload TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -48,8 +52,8 @@ CREATE TABLE IF NOT EXISTS rejected (
 CREATE TABLE IF NOT EXISTS damage (
     id INTEGER PRIMARY KEY, payload TEXT NOT NULL
 );
-"""
-# What a database must have to be one of ours; `damage` came later, and an older statusproxy does not mind it.
+{SPOOL_TABLE}"""
+# What a database must have to be one of ours; the others came later, and an older statusproxy does not mind them.
 _TABLE_NAMES: Final = frozenset({b"records", b"history", b"rejected"})
 
 # A program that holds the write lock for longer than this is reported as an error; saves go on in memory.
@@ -86,6 +90,8 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
+        self.spool = SpoolTable(connection)
+        """The table of what the spool keeps."""
         self._next_number = 1
         self._files = {str(path): _identity(path)}  # text: each commit looks at them
 
@@ -133,8 +139,13 @@ class Database:
                 return path.removeprefix(str(self._path)) or "the database"
         return None
 
-    def write(self, records: Mapping[str, Record | None], entries: Sequence[Entry]) -> list[str]:
-        """Put records (None: forget the session) and changes on disk in one transaction.
+    def write(
+        self,
+        records: Mapping[str, Record | None],
+        entries: Sequence[Entry],
+        spooled: Mapping[str, SpoolOp] = MappingProxyType({}),
+    ) -> list[str]:
+        """Put records (None: forget the session), changes and what is for the spool on disk in one transaction.
 
         On return all of it is durable: COMMIT has synced the WAL. Returns the sessions whose row could not
         be encoded; raises `sqlite3.Error` with nothing written.
@@ -163,13 +174,15 @@ class Database:
             entry.row = self._next_number
             self._next_number += 1
             history.append((entry.row, _key(change.session), change.recorded_at, payload))
-        with _Transaction(self._connection) as cursor:
+        with Transaction(self._connection) as cursor:
             if drop:
                 cursor.executemany("DELETE FROM records WHERE session = ?", drop)
             if put:
                 cursor.executemany("INSERT OR REPLACE INTO records VALUES (?, ?)", put)
             if history:
                 cursor.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", history)
+            if spooled:
+                self.spool.write(cursor, spooled.values())
         return refused
 
     def holds(self, row: int, payload: str) -> bool:
@@ -196,7 +209,7 @@ class Database:
 
         True if there is more to delete: the caller lets waiting saves pass in between.
         """
-        with _Transaction(self._connection) as cursor:
+        with Transaction(self._connection) as cursor:
             cursor.execute(
                 "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE id <= "
                 "(SELECT max(id) FROM history) - ? OR recorded_at < ? ORDER BY id LIMIT ?)",
@@ -226,7 +239,7 @@ class Database:
 
     def adopt(self, rows: Iterable[tuple[int, Change]]) -> int:
         """Take history rows over from another file, with their numbers; give how many were not there yet."""
-        with _Transaction(self._connection) as cursor:
+        with Transaction(self._connection) as cursor:
             before = self._connection.total_changes
             cursor.executemany(
                 "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)",
@@ -241,7 +254,7 @@ class Database:
 
     def note(self, damage: Damage, number: int | None = None) -> None:
         """Note damage, in the place of an earlier note where `number` is given."""
-        with _Transaction(self._connection) as cursor:
+        with Transaction(self._connection) as cursor:
             cursor.execute("INSERT OR REPLACE INTO damage VALUES (?, ?)", (number, damage.encode()))
 
     def close(self) -> None:
@@ -297,7 +310,7 @@ class Database:
         # Deleted rows are overwritten: else those of a freed page could come back when a damaged file is salvaged.
         self._connection.execute("PRAGMA secure_delete = ON").fetchall()
         self._connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}").fetchall()
-        with _Transaction(self._connection) as cursor:
+        with Transaction(self._connection) as cursor:
             for statement in _TABLES.split(";"):
                 cursor.execute(statement)
             # Written each time: this proves that the file can be written before anybody relies on it.
@@ -308,7 +321,7 @@ class Database:
 
     def _read(self, now: float) -> Contents:
         contents, broken = _records(self._connection)
-        with _Transaction(self._connection) as cursor:
+        with Transaction(self._connection) as cursor:
             for key, payload, reason in broken:
                 cursor.execute(
                     "INSERT INTO rejected (session, payload, reason, rejected_at) VALUES (?, ?, ?, ?)",
@@ -328,6 +341,13 @@ def read_only(path: Path) -> Contents:
     A restart in that state must not forget what is on disk. Raises `sqlite3.Error` or `OSError` where even
     reading is not possible, `UnusableError` where there is nothing of ours to read.
     """
+    with reading(path) as database:
+        return _records(database._connection)[0]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Database]:
+    """A database that cannot be written now, open to be read. Raises as `read_only`."""
     # Without a WAL nothing can change under us, and `immutable` spares SQLite the `-shm` it could not create.
     settled = _size(Path(f"{path}-wal")) == 0
     _check_log(path)
@@ -335,7 +355,7 @@ def read_only(path: Path) -> Contents:
     try:
         database = Database(path, connection)
         database._judge()
-        return _records(connection)[0]
+        yield database
     finally:
         _close_as_it_is(connection)
 
@@ -352,25 +372,6 @@ def read_notices(path: Path) -> list[Damage]:
             return [each for each in Database(path, connection).notices().values() if not each.acknowledged]
     except (sqlite3.Error, OSError):
         return []
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK if anything raised, a failing COMMIT included."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> sqlite3.Cursor:
-        return self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, _traceback: object) -> None:
-        try:
-            if kind is None:
-                self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
 
 
 def _connect(uri: str) -> sqlite3.Connection:

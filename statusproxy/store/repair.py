@@ -3,7 +3,7 @@
 Synchronous; the damaged file may not be open in this process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,9 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
 from statusproxy.store.files import COMPANIONS
 from statusproxy.store.replace import replace_database, unused_name
+from statusproxy.store.spool_files import SpoolFiles, spool_folder
+from statusproxy.store.spool_table import SpoolRow
+from statusproxy.store.spooled import Entry
 from statusproxy.store.sqlite_images import PageFile
 
 __all__ = ["HistoryRepair", "rebuild"]
@@ -26,13 +29,20 @@ _PAGES: Final = 32
 
 
 def rebuild(
-    path: Path, cause: str, now: float, known: Mapping[str, Record] | None = None, *, damaged: bool = True
+    path: Path,
+    cause: str,
+    now: float,
+    known: Mapping[str, Record] | None = None,
+    spool: Mapping[str, Entry] | None = None,
+    *,
+    damaged: bool = True,
 ) -> Damage:
     """Put a sound database in the place of a damaged one, which is set aside; give what is to be told.
 
-    It holds the sessions of `known`, or those that can be read where that is None. `damaged` False: the file is whole,
-    but not for this version, and nothing is read from it. The history is for `HistoryRepair`. Until the new file is
-    complete the damaged one stays where it is. Raises `OSError` or `sqlite3.Error`.
+    It holds the sessions of `known`, or those that can be read where that is None; and those entries of `spool` whose
+    rows can be read, or all that can where that is None. `damaged` False: the file is whole, but not for this version,
+    and nothing is read from it. The history is for `HistoryRepair`. Until the new file is complete the damaged one
+    stays where it is. Raises `OSError` or `sqlite3.Error`.
     """
     records = dict(known or {})
     earlier: list[Damage] = []
@@ -44,19 +54,40 @@ def rebuild(
             numbers_from = salvage.highest_number(file) + 1
             earlier = [each for payload in salvage.notices(file) if (each := Damage.decode(payload)) is not None]
     aside = unused_name(path, "unreadable", now)
-    damage = Damage(now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from)
     ready = Path(f"{path}{_READY}")
     for ending in ("", *COMPANIONS):
         Path(f"{ready}{ending}").unlink(missing_ok=True)
     database, _ = Database.open(ready, now)
     try:
         database.write(records, [])
+        saved = 0
+        if damaged and not path.is_dir():
+            with PageFile(path) as file:
+                saved = database.spool.put(_sound(file, spool))
+        damage = Damage(
+            now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from, spooled=saved
+        )  # fmt: skip
         for each in (*earlier, damage):
             database.note(each)
     finally:
         database.close()
+    if not damaged:  # the bodies of its spool go with it
+        SpoolFiles(spool_folder(path)).set_aside(aside)
     replace_database(path, ready, aside)
     return damage
+
+
+def _sound(file: PageFile, known: Mapping[str, Entry] | None) -> Iterator[SpoolRow]:
+    """The rows of the spool to be taken over, each as it was last, as far as that can be told."""
+    attempts: dict[str, int] = {}
+    for row in salvage.spooled(file):
+        entry = row.entry
+        if known is not None and entry.id not in known:
+            continue  # delivered meanwhile
+        if attempts.get(entry.id, -1) >= entry.attempts:
+            continue
+        attempts[entry.id] = entry.attempts
+        yield row if known is None else row._replace(entry=known[entry.id])
 
 
 class HistoryRepair:

@@ -15,10 +15,11 @@ from typing import Final, NamedTuple
 from statusproxy.status.model import FORGOTTEN, Change, Record
 from statusproxy.store import sqlite_page
 from statusproxy.store.codec import RowError, decode_change, decode_record
+from statusproxy.store.spool_table import SpoolRow, read_entry
 from statusproxy.store.sqlite_images import PageFile
 from statusproxy.store.sqlite_page import Column
 
-__all__ = ["HistoryRow", "highest_number", "history", "notices", "records"]
+__all__ = ["HistoryRow", "highest_number", "history", "notices", "records", "spooled"]
 
 # Numbers of history rows beyond this are damage: at a change a microsecond it would take a century to get there.
 _HIGHEST_NUMBER: Final = 2**52
@@ -77,6 +78,21 @@ def notices(file: PageFile) -> list[bytes]:
                 case [None, bytes(payload)]:
                     found[payload] = None
     return list(found)
+
+
+def spooled(file: PageFile) -> Iterator[SpoolRow]:
+    """The spool's rows with their contents, one at a time, from any page but those of the free list.
+
+    An entry may come again, when a page of its is damaged: first as it was last written, then as it was before.
+    """
+    free = file.free_pages()
+    for number in range(1, file.pages + 1):
+        for page in file.versions(number) if number not in free else ():
+            for _, values in file.table_rows(page, number):
+                match values:
+                    case [bytes(id_), bytes(payload), bytes(head), bytes() | None as body]:
+                        with suppress(RowError):
+                            yield SpoolRow(read_entry(id_, payload), head, body)
 
 
 def _tree_of_records(file: PageFile) -> tuple[list[int], bool]:

@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Body", "Content", "Entry", "Kept", "Moved", "Reason", "Removed", "SpoolOp", "SpoolReader", "State"]
+__all__ = [
+    "Body", "Content", "Entry", "Kept", "Moved", "Reason", "Removed", "SpoolOp", "SpoolReader", "State", "coalesced",
+]  # fmt: skip
 
 
 class State(StrEnum):
@@ -89,21 +91,47 @@ class Kept(NamedTuple):
     entry: Entry
     content: Content
 
+    @property
+    def id(self) -> str:
+        """The entry's id."""
+        return self.entry.id
+
 
 class Moved(NamedTuple):
-    """What is known of an entry changed."""
+    """What is known of an entry changed. Of one that is not there, nothing is written."""
 
     entry: Entry
+
+    @property
+    def id(self) -> str:
+        """The entry's id."""
+        return self.entry.id
 
 
 class Removed(NamedTuple):
     """An entry was delivered, dropped or became too old."""
 
     id: str
+    body: Path | None = None
+    """A file that was handed in with it and may not have been moved to its place. The backlog fills this in."""
 
 
 SpoolOp = Kept | Moved | Removed
 """Written by `Store.save`; writing one again is the same as writing it once."""
+
+
+def coalesced(before: SpoolOp | None, op: SpoolOp) -> SpoolOp:
+    """One op of two of the same entry: what it leaves is what both leave, one after the other."""
+    match before, op:
+        case Kept(), Moved():
+            return Kept(op.entry, before.content)
+        case Removed(), Moved():
+            return before
+        case Kept(content=Content(body=Path() as body)), Removed(body=None):
+            return Removed(op.id, body)
+        case Removed(), Removed(body=None):
+            return before
+    return op
 
 
 class SpoolReader(Protocol):
@@ -111,10 +139,14 @@ class SpoolReader(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the files of large bodies are made, on the file system on which they stay. It exists once opened."""
+        """Where the files of large bodies are made, on the file system on which they stay. `entries` makes it."""
 
     async def entries(self) -> list[Entry]:
-        """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first."""
+        """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first.
+
+        A row that cannot be read is set aside and told as damage.
+        """
 
     async def content(self, id_: str) -> Content | None:
-        """An entry's content; None where there is no such entry. A body in a file is given as its path."""
+        """An entry's content; None where there is no such entry, or its file is gone. A body in a file is given as its
+        path."""

@@ -18,7 +18,10 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.database import UnusableError
 from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.files import resolve
+from statusproxy.store.spool_files import spool_folder
+from statusproxy.store.spooled import SpoolReader
 from statusproxy.store.sqlite_file import StateFile
+from statusproxy.store.sqlite_spool import Reader
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
 from statusproxy.store.worker_thread import WorkerThread
@@ -59,11 +62,14 @@ class SqliteBackend(Backend):
         timing = upkeep or UpkeepTiming()
         self._upkeep = Upkeep(path, history_days, clock, log, timing)
         self._file = StateFile(path, lock_wait=lock_wait, clock=clock, log=log, upkeep=self._upkeep)
-        self._writer = SqliteWriter(path, self._file, self._upkeep, log)
+        self._writer = SqliteWriter(path, self._file, self._upkeep, log, clock)
+        self.spool: SpoolReader = Reader(spool_folder(path), self._writer, self._ask_of_spool)
+        """As `Store.spool`."""
         self._thread = WorkerThread("statusproxy-store")
         self._check = Check(path, timing.check_every, self._report_damage)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._damage_found: str | None = None
+        self._closed = False
 
     @property
     def commits(self) -> int:
@@ -97,6 +103,7 @@ class SqliteBackend(Backend):
 
     async def close(self, left: Batch) -> None:
         """Close the file and release the locks. A thread that hangs does so when its disk answers again."""
+        self._closed = True
         # A failed attempt is not repeated. One that hangs is followed by a last one when it is over.
         last = left if self._thread.busy else Batch()
         closing = self._thread.submit(lambda: self._end(last))
@@ -138,6 +145,14 @@ class SqliteBackend(Backend):
         finally:
             if self._file.database is None and self.on_due is not None:
                 self.on_due()  # it could not be repaired: the writer finds out why
+
+    async def _ask_of_spool(self, question: Callable[[], _T]) -> _T:
+        if self._closed:  # the thread has ended
+            raise StoreError(f"the state in {self.path} is closed")
+        try:
+            return await self._ask(question)
+        except Exception as error:
+            raise StoreError(self.describe(error)) from error
 
     def _report_damage(self, words: str) -> None:
         """The check found damage, in its thread."""

@@ -10,7 +10,7 @@ Used by the writer's thread only (`sqlite_writer.py`). What an outsider can do t
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ from statusproxy.store.files import make_directory
 from statusproxy.store.lease import Lease
 from statusproxy.store.repair import rebuild
 from statusproxy.store.replace import finish_replacement, replace_database, unused_name
+from statusproxy.store.spooled import Entry
 from statusproxy.store.sqlite_images import PageFile
 from statusproxy.store.upkeep import Upkeep
 
@@ -49,6 +50,9 @@ class StateFile:
         """What is known of damage, by number. Replaced as a whole, so that other threads may read it."""
         self.repairs = {"damaged": 0, "deleted": 0, "replaced": 0}
         """How often the files were repaired, by what had happened to them."""
+        self.rescued: list[Path] = []
+        """Copies of what was open before, whose rows may not be in the open file. Empty again once all is written."""
+        self._temporary: list[Path] = []
         self._upkeep = upkeep
         self._lock_wait = lock_wait
         self._clock = clock
@@ -63,10 +67,11 @@ class StateFile:
         """Whether this process holds the locks."""
         return self._lease is not None
 
-    def open(self, known: Mapping[str, Record] | None) -> Contents:
+    def open(self, known: Mapping[str, Record] | None, spool: Mapping[str, Entry] | None = None) -> Contents:
         """Take the locks and open the file; what is of no use there is set aside and rebuilt.
 
-        It is rebuilt with the sessions in `known`, or with those that can be read where that is None. Raises
+        It is rebuilt with the sessions in `known` and entries in `spool`, or with those that can be read where that is
+        None. Raises
         `StoreInUseError` where another process has it, else `OSError`, `sqlite3.Error` or `UnusableError`.
         """
         make_directory(self.path.parent)
@@ -78,7 +83,7 @@ class StateFile:
         except UnusableError as useless:
             if self._may_set_aside <= 0:
                 raise
-            self._rebuild(str(useless), known, damaged=useless.damaged)
+            self._rebuild(str(useless), known, spool, damaged=useless.damaged)
             lease.hold()
             self.database, contents = Database.open(self.path, self._clock())
         lease.hold()
@@ -134,8 +139,13 @@ class StateFile:
         if self._rescued is not None:
             self.repairs[self._rescued] += 1
             self._rescued = None
+        self.rescued.clear()
+        while self._temporary:
+            self._temporary.pop().unlink(missing_ok=True)
 
-    def spoilt(self, error: Exception, known: Mapping[str, Record] | None) -> bool:
+    def spoilt(
+        self, error: Exception, known: Mapping[str, Record] | None, spool: Mapping[str, Entry] | None = None
+    ) -> bool:
         """Whether the content broke while in use; then it has been rebuilt, as by `open`, and can be opened."""
         if not isinstance(error, sqlite3.Error) or not is_unusable(error) or self._may_set_aside <= 0:
             return False
@@ -144,7 +154,7 @@ class StateFile:
             self.database.abandon()
             self.database = None
         try:
-            self._rebuild(f"corrupt ({error})", known)
+            self._rebuild(f"corrupt ({error})", known, spool)
         except Exception as failure:  # noqa: BLE001 - a full disk, a bug: the writer must live on, and tries again
             self._log.error("state: %s could not be repaired: %s", self.path, describe(failure, self.path))
             return False
@@ -187,14 +197,23 @@ class StateFile:
             self._lease = Lease.take(self.path, self._lock_wait)
         return self._lease
 
-    def _rebuild(self, cause: str, known: Mapping[str, Record] | None, *, damaged: bool = True) -> None:
+    def _rebuild(
+        self,
+        cause: str,
+        known: Mapping[str, Record] | None,
+        spool: Mapping[str, Entry] | None,
+        *,
+        damaged: bool = True,
+    ) -> None:
         self._may_set_aside -= 1
-        damage = rebuild(self.path, cause, self._clock(), known, damaged=damaged)
+        damage = rebuild(self.path, cause, self._clock(), known, spool, damaged=damaged)
         self.repairs["damaged"] += 1
         self._log.error(
             "state: %s is %s; it was set aside as %s, a new one is begun with %d sessions",
             self.path, cause, damage.set_aside, damage.sessions,
         )  # fmt: skip
+        if damage.spooled:
+            self._log.error("state: %d events of the spool were saved from %s", damage.spooled, damage.set_aside)
 
     def _rescue(self, database: Database, moved: str) -> None:
         """Take from the open files all that is in them, and close them."""
@@ -203,6 +222,7 @@ class StateFile:
             with self._telling():
                 if not database.checkpoint():
                     self._log.warning("state: another program is reading %s; its log may not be whole", self.path)
+                    self._copy_rest(database)
             self._upkeep.stop()
             database.abandon()
             self.database = None
@@ -220,7 +240,15 @@ class StateFile:
             with self._telling():
                 replace_database(self.path, copy, None)
                 return
+        self.rescued.append(copy)
         self._log.warning("state: what the file held before is kept as %s", copy)
+
+    def _copy_rest(self, database: Database) -> None:
+        """Keep the rows that only the deleted log has, until they are in the file."""
+        copy = unused_name(self.path, "rescued", self._clock())
+        self._temporary.append(copy)
+        database.copy_to(copy)
+        self.rescued.append(copy)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -230,6 +258,21 @@ class StateFile:
             self._log.error(
                 "state: the content of the deleted file could not be saved whole: %s", describe(error, self.path)
             )
+
+    def tell_of_rejected_entries(self, ids: Sequence[str], sessions: int, entries: int) -> None:
+        """Note rows of the spool that cannot be read and were moved to `rejected`.
+
+        `sessions` and `entries` are how many can be read.
+        """
+        assert self.database is not None
+        for id_ in ids:
+            self._log.error(
+                "state: the row of the spool's event %s in %s cannot be read; it was moved to the table `rejected`",
+                shown(id_), self.path,
+            )  # fmt: skip
+        cause = f"damaged in {len(ids)} rows of the spool (kept in the table `rejected`)"
+        self.database.note(Damage(self._clock(), cause, None, sessions, spooled=entries))
+        self.notices = self.database.notices()
 
     def _tell_of_rejected(self, database: Database, contents: Contents) -> None:
         for session in contents.rejected:

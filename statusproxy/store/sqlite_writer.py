@@ -15,9 +15,13 @@ from typing import Final, TypeVar
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.codec import encode
-from statusproxy.store.database import Database
-from statusproxy.store.errors import NotAttachedError, primary_code, shown
+from statusproxy.store.database import Database, reading
+from statusproxy.store.errors import NotAttachedError, StoreError, primary_code, shown
+from statusproxy.store.spool_files import SpoolFiles, spool_folder
+from statusproxy.store.spooled import Content
+from statusproxy.store.spooled import Entry as SpoolEntry
 from statusproxy.store.sqlite_file import StateFile
+from statusproxy.store.sqlite_spool import KnownSpool
 from statusproxy.store.upkeep import Upkeep
 
 __all__ = ["FilesMovedError", "SqliteWriter"]
@@ -41,13 +45,18 @@ class FilesMovedError(Exception):
 class SqliteWriter:
     """The content of the file, as this process knows it, and the way there."""
 
-    def __init__(self, path: Path, file: StateFile, upkeep: Upkeep, log: logging.Logger) -> None:
+    def __init__(
+        self, path: Path, file: StateFile, upkeep: Upkeep, log: logging.Logger, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`clock` gives epoch seconds."""
         self.commits = 0
         """Commits that wrote something so far: far fewer than saves when saves come in bursts."""
         self.file = file
         self._path = path
         self._upkeep = upkeep
         self._log = log
+        self._clock = clock
+        self._spool = KnownSpool(SpoolFiles(spool_folder(path)), log)
         self._on_disk: dict[str, Record] = {}
         self._knows_all = False
         self._rewrite = False
@@ -66,13 +75,22 @@ class SqliteWriter:
         return self._take(self.file.read().records)
 
     def write(self, batch: Batch) -> None:
-        """Write a batch, into repaired or new files where these were damaged or moved. Raises what remains."""
+        """Write a batch, into repaired or new files where these were damaged or moved. Raises what remains.
+
+        `StoreError`: all but those events of the spool is written whose bodies are gone; they are removed in the batch.
+        """
+        gone = self._spool.keep_files(batch.spooled) if batch.spooled else ()
+        self._write(batch)
+        if gone:
+            raise StoreError(f"the bodies of {len(gone)} events of the spool are gone from {self._spool.files.folder}")
+
+    def _write(self, batch: Batch) -> None:
         while True:
             try:
                 self._commit(batch)
             except Exception as error:
                 moved = isinstance(error, FilesMovedError) and self._rescues < _RESCUES
-                if not moved and not self.file.spoilt(error, self._known()):
+                if not moved and not self._spoilt(error):
                     self._detach(error)
                     raise
                 self._rescues += moved  # into a new file; ends with the times a file may be rescued or set aside
@@ -85,7 +103,7 @@ class SqliteWriter:
         try:
             return question(self._database())
         except sqlite3.DatabaseError as error:
-            if not self.file.spoilt(error, self._known()):
+            if not self._spoilt(error):
                 raise
             self.write(Batch())
             return question(self._database())
@@ -108,20 +126,45 @@ class SqliteWriter:
         """As `Backend.acknowledge`."""
         return self.ask(lambda _: self.file.acknowledge())
 
+    def spool_entries(self) -> list[SpoolEntry]:
+        """As `SpoolReader.entries`; of a file that cannot be written now, what can be read."""
+        if self.file.database is None:
+            with reading(self._path) as database:
+                entries = database.spool.read().entries
+            self._spool.learned(entries)
+            return entries
+
+        def read(database: Database) -> list[SpoolEntry]:
+            entries, rejected = database.spool.take(self._clock())
+            if rejected:
+                self.file.tell_of_rejected_entries(rejected, len(self._on_disk), len(entries))
+            self._spool.loaded(database, entries)
+            return entries
+
+        return self.ask(read)
+
+    def spool_content(self, id_: str) -> Content | None:
+        """As `SpoolReader.content`."""
+        if self.file.database is None:
+            with reading(self._path) as database:
+                return self._spool.content(database, id_)
+        return self.ask(lambda database: self._spool.content(database, id_))
+
     def keep_up(self, damage: str | None) -> None:
         """Do one step of upkeep; `damage` is what the check of the whole file found."""
         if self.file.database is None or self.file.vanished():
             self._look_at = 0.0
             self.write(Batch())
             return
+        self._spool.have_folder()
         if damage is not None:
-            if self.file.spoilt(_corrupt(damage), self._known()):
+            if self._spoilt(_corrupt(damage)):
                 self.write(Batch())
             return
         try:
             self.file.keep_up()
         except sqlite3.Error as error:
-            if not self.file.spoilt(error, self._known()):
+            if not self._spoilt(error):
                 self._detach(error)
                 raise
             self.write(Batch())
@@ -141,9 +184,12 @@ class SqliteWriter:
             self._reopen()
         database = self._database()
         # After a reopening the file may be another one, so all that is known goes in, not the news alone.
-        records = {**self._on_disk, **batch.records} if self._rewrite else batch.records
-        if records or batch.changes:
-            for session in database.write(records, batch.changes):
+        records, spooled = batch.records, batch.spooled
+        if self._rewrite:
+            records = {**self._on_disk, **records}
+            spooled = {**self._spool.anew(database, self.file.rescued), **spooled}
+        if records or batch.changes or spooled:
+            for session in database.write(records, batch.changes, spooled):
                 self._log.error("state: a row of session %s could not be encoded and is left out", shown(session))
             self.commits += 1
             self._upkeep.committed()
@@ -160,11 +206,14 @@ class SqliteWriter:
                 self._on_disk.pop(session, None)
             else:
                 self._on_disk[session] = record
+        if batch.spooled:
+            self._spool.committed(batch.spooled)
 
     def _reopen(self) -> None:
         self.file.close()
-        found = self.file.open(self._known()).records
+        found = self.file.open(self._known(), self._spool.entries).records
         self._rewrite = True
+        self._spool.have_folder()
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or somebody put a backup there
             self._log.warning(
@@ -180,6 +229,10 @@ class SqliteWriter:
         """Begin the next attempt with a new connection, unless this one is sound."""
         if primary_code(error) not in _PASSING:
             self.file.close()
+
+    def _spoilt(self, error: Exception) -> bool:
+        """Whether the content broke, and was rebuilt."""
+        return self.file.spoilt(error, self._known(), self._spool.entries)
 
     def _known(self) -> dict[str, Record] | None:
         """All sessions; None where the start could not read them, and the file may hold more."""

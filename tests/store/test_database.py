@@ -270,7 +270,7 @@ def test_the_tables_are_as_an_operator_finds_them_described(path: Path, database
         ).fetchall()
         assert names == [
             ("table", "damage"), ("table", "history"), ("index", "history_session"), ("table", "records"),
-            ("table", "rejected"),
+            ("table", "rejected"), ("table", "spool"),
         ]  # fmt: skip
         plan = connection.execute("EXPLAIN QUERY PLAN SELECT payload FROM history WHERE session = 'x'").fetchall()
         assert "history_session" in str(plan)
@@ -302,17 +302,6 @@ def test_after_a_transaction_that_failed_the_next_one_works(database: Database) 
     database._connection.execute("DROP TRIGGER no")
     database.write({}, [entry])
     assert database.history(None, 9) == [a_change("sales")]
-
-
-def test_a_transaction_keeps_other_writers_out_from_its_beginning(path: Path, database: Database) -> None:
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
-        with (
-            database_module._Transaction(database._connection),
-            pytest.raises(sqlite3.OperationalError, match="locked"),
-        ):
-            other.execute("BEGIN IMMEDIATE")
-        other.execute("BEGIN IMMEDIATE")
-        other.execute("ROLLBACK")
 
 
 def test_history_is_numbered_on_above_all_that_is_or_may_still_come(path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The spool's side of the SQLite store: what its thread knows of the entries, and the reader for the event loop."""
+
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from statusproxy.store.database import Database
+from statusproxy.store.errors import describe
+from statusproxy.store.spool_files import SpoolFiles
+from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp
+
+__all__ = ["KnownSpool", "Questions", "Reader"]
+
+
+class KnownSpool:
+    """The entries as they are on disk, and the files of their bodies. For the writer's thread."""
+
+    def __init__(self, files: SpoolFiles, log: logging.Logger) -> None:
+        self.files = files
+        self.entries: dict[str, Entry] | None = None
+        """None until they were read: the file may hold more than is known."""
+        self._folder_error: str | None = None
+        self._log = log
+
+    def loaded(self, database: Database, entries: list[Entry]) -> None:
+        """The entries were read from a database that can be written: files that belong to none go."""
+        self.learned(entries)
+        try:
+            removed = self.files.sweep(database.spool.names())
+        except OSError as error:
+            self._log.warning("state: the spool's files cannot be looked at: %s", describe(error, self.files.folder))
+        else:
+            if removed:
+                self._log.warning(
+                    "state: %d files in %s belonged to no event and were removed", removed, self.files.folder
+                )
+
+    def learned(self, entries: list[Entry]) -> None:
+        """The entries were read."""
+        self.entries = {entry.id: entry for entry in entries}
+        self.have_folder()
+
+    def have_folder(self) -> None:
+        """See that there is a folder to make files in, once the spool is in use."""
+        if self.entries is None:
+            return
+        try:
+            self.files.make()
+        except OSError as error:
+            why = describe(error, self.files.folder)
+            if why != self._folder_error:
+                self._log.error("state: large bodies cannot be kept: %s", why)
+            self._folder_error = why
+        else:
+            self._folder_error = None
+
+    def content(self, database: Database, id_: str) -> Content | None:
+        """An entry's content. Raises `sqlite3.Error`."""
+        found = database.spool.content(id_)
+        if found is None:
+            return None
+        head, body = found
+        file = self.files.file(id_) if body is None else body
+        return None if file is None else Content(head, file)
+
+    def keep_files(self, spooled: dict[str, SpoolOp]) -> list[str]:
+        """Have the bodies of new entries on disk, before the commit; those that are gone are no new entries any more.
+
+        Gives their ids. Raises `OSError`.
+        """
+        gone = self.files.keep(spooled.values())
+        for id_ in gone:
+            spooled[id_] = Removed(id_)
+        return gone
+
+    def anew(self, database: Database, rescued: Iterable[Path]) -> dict[str, SpoolOp]:
+        """What is to be written into a file that may be another one; first what the `rescued` ones held goes there."""
+        known = self.entries or {}
+        for copy in rescued if known else ():
+            try:
+                adopted = database.spool.adopt(copy, known)
+            except sqlite3.Error as error:
+                self._log.error("state: the spool in %s could not be taken over: %s", copy, describe(error, copy))
+            else:
+                if adopted:
+                    self._log.warning("state: %d events of the spool were taken over from %s", adopted, copy)
+        return {id_: Moved(entry) for id_, entry in known.items()}
+
+    def committed(self, spooled: Mapping[str, SpoolOp]) -> None:
+        """These ops are durable."""
+        known = {} if self.entries is None else self.entries  # what was not read yet will be
+        for op in spooled.values():
+            if isinstance(op, Removed):
+                known.pop(op.id, None)
+            elif not isinstance(op, Moved) or op.id in known:
+                known[op.id] = op.entry
+        try:
+            self.files.remove(spooled.values())
+        except OSError as error:
+            self._log.warning(
+                "state: a body of the spool could not be removed now: %s; it goes at the next start",
+                describe(error, self.files.folder),
+            )  # fmt: skip
+
+
+class Questions(Protocol):
+    """What the writer's thread answers; may raise any error."""
+
+    def spool_entries(self) -> list[Entry]:
+        """As `SpoolReader.entries`."""
+
+    def spool_content(self, id_: str) -> Content | None:
+        """As `SpoolReader.content`."""
+
+
+class Reader:
+    """Implements `SpoolReader` over the writer's thread."""
+
+    def __init__(self, folder: Path, questions: Questions, ask: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+        """`ask` has a question answered in the writer's thread; it raises `StoreError`."""
+        self.folder = folder
+        """As `SpoolReader.folder`."""
+        self._questions = questions
+        self._ask = ask
+
+    async def entries(self) -> list[Entry]:
+        """As `SpoolReader.entries`."""
+        found: list[Entry] = await self._ask(self._questions.spool_entries)
+        return found
+
+    async def content(self, id_: str) -> Content | None:
+        """As `SpoolReader.content`."""
+        found: Content | None = await self._ask(lambda: self._questions.spool_content(id_))
+        return found
