@@ -51,7 +51,7 @@ def test_what_began_before_it_opened_counts_as_no_probe() -> None:
 
 def test_the_refusal_of_one_session_is_not_the_receivers() -> None:
     circuit = after(*[(BUSY, "a", float(now)) for now in range(20)])
-    assert (circuit.closed, circuit.refused) == (True, {"a"})
+    assert (circuit.closed, circuit.refused) == (True, frozenset("a"))
 
 
 def test_refusals_of_three_sessions_in_a_row_are() -> None:

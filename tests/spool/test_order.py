@@ -208,7 +208,5 @@ class Model(RuleBasedStateMachine):
             )
 
 
-class TestModel(Model.TestCase):  # type: ignore[misc,name-defined]
-    """Whatever is done to it, the index is as the list."""
-
-    settings = settings(max_examples=40, stateful_step_count=20)
+TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=40, stateful_step_count=20)
