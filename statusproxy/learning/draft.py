@@ -78,7 +78,7 @@ def _webhooks(seen: Observation) -> str:
 
 def _dialect(seen: Observation, by: Path) -> str:
     lines = ["# Where events name things.\n", "dialect:\n"]
-    speaking = guesses.speaking(seen)
+    speaking = guesses.speaking(seen, by)
     if speaking is not None:
         lines.append(_SPEAKING)
         lines.append(f"  event: {notation.paths([by, speaking.path] if by else [speaking.path])}\n")
@@ -146,7 +146,7 @@ def _events(seen: Observation, by: Path) -> Iterator[str]:
         else:
             yield rule if begun else f"events:\n{rule}"
             begun = True
-    speaking = guesses.speaking(seen)
+    speaking = guesses.speaking(seen, by)
     if speaking is not None:
         text = _spoken(seen, speaking)
         yield text if begun else f"events:\n{text}"
@@ -246,7 +246,7 @@ def _session(sessions: list[tuple[Path, float]], cuts: list[tuple[Path, Cut, int
 
 def _matching(seen: Observation) -> str:
     """What to do where the ids of lists and events could not be matched; nothing where they were."""
-    if not seen.ids.listed:
+    if not seen.ids.listed and all(shape.one for shape in seen.answers.routes.values()):
         return _NO_LIST
     if any(member.share_of(seen.ids.listed) for member in seen.all.members.values()):
         return ""

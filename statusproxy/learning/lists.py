@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import unquote
 
-from statusproxy.learning import members, words
+from statusproxy.learning import members, times, words
 from statusproxy.learning.shapes import Ids, Revealed, Shape
 from statusproxy.status.fields import Path, lookup, usable_text
 
@@ -15,6 +15,9 @@ _IDS: Final = 300
 """Elements whose ids are noted."""
 _DEEPEST: Final = 2
 _LONGEST_ROUTE: Final = 200
+_LONGEST_ID: Final = 128
+_SHORTEST_NUMBER: Final = 4
+"""Digits of a number that is no count, where its member is not called like an id."""
 
 
 class ListShape(Shape):
@@ -110,7 +113,20 @@ class Answers:
             named = members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS)
             if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
                 found |= {self._ids.add(value, listed=True) for value in values}
+            elif len(values) == len(elements) and _may_name(path, values):
+                for value in values:
+                    self._ids.suppose(value)
         return {hashed for hashed in found if hashed is not None}
+
+
+def _may_name(path: Path, values: list[str]) -> bool:
+    """Whether these may be ids, though their member is not called like one: all distinct, no words, times or counts."""
+    if len(set(values)) < len(values) or not all(map(members.is_naming, path)):
+        return False
+    if all(value.isdecimal() and len(value) < _SHORTEST_NUMBER for value in values):
+        return False
+    known = sum(map(words.is_known, values))
+    return 2 * known < len(values) and not any(times.read(value, None) or len(value) > _LONGEST_ID for value in values)
 
 
 def find_list(document: object, ids: Ids, where: Path = ()) -> tuple[Path, list[object]] | None:

@@ -76,6 +76,8 @@ class Ids:
         """Values of members that hold ids, and ids of lists."""
         self.listed: set[int] = set()
         """Ids of lists."""
+        self.possible: set[int] = set()
+        """Values of lists that are ids if they come in events too."""
         self._kept: set[int] = set()
         """What is kept in the clear though the vocabulary lacks it: it may turn out to be an id."""
         self._names: dict[str, frozenset[int]] = {}
@@ -94,6 +96,22 @@ class Ids:
             return None
         self.seen.add(hashed)
         return hashed if hashed in self._kept else None
+
+    def suppose(self, text: str) -> None:
+        """Note a value of a list that is an id if events hold it too, whatever its member is called."""
+        if len(self.possible) < _IDS:
+            hashed = self.hash(text)
+            if hashed not in self.listed:
+                self.possible.add(hashed)
+
+    def confirm(self, came: Iterable[int]) -> set[int]:
+        """Events hold these values: which of them are ids by that and show something that is kept to be one."""
+        found = self.possible.intersection(came)
+        self.possible -= found
+        if len(self.listed) < _IDS:
+            self.listed |= found
+            self.seen |= found
+        return found & self._kept
 
     def cut(self, text: str) -> Cut | None:
         """How an id of a list is cut out of a text; None where there is none in it."""
@@ -247,7 +265,7 @@ class Shape:
         if text is None:
             member.many = True
             return
-        hashed = self._ids.hash(text) if self._ids.listed else None
+        hashed = self._ids.hash(text) if self._ids.listed or self._ids.possible else None
         listed = hashed in self._ids.listed
         time = None if listed or members.names_session(name) else times.read(value, now)
         if time is not None:
@@ -255,7 +273,7 @@ class Shape:
             member.times.add(time)
             member.many = True  # times are no words, and no two are the same
             return
-        if member.many and not self._ids.listed:
+        if member.many and hashed is None:
             return
         if hashed is None:
             hashed = self._ids.hash(text)
