@@ -114,8 +114,7 @@ class Answers:
             if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
                 found |= {self._ids.add(value, listed=True) for value in values}
             elif len(values) == len(elements) and _may_name(path, values):
-                for value in values:
-                    self._ids.suppose(value)
+                self._ids.suppose(values)
         return {hashed for hashed in found if hashed is not None}
 
 

@@ -76,8 +76,8 @@ class Ids:
         """Values of members that hold ids, and ids of lists."""
         self.listed: set[int] = set()
         """Ids of lists."""
-        self.possible: set[int] = set()
-        """Values of lists that are ids if they come in events too."""
+        self.possible: dict[int, frozenset[int]] = {}
+        """Values of lists that are ids if events hold one too; each with all values of its member."""
         self._kept: set[int] = set()
         """What is kept in the clear though the vocabulary lacks it: it may turn out to be an id."""
         self._names: dict[str, frozenset[int]] = {}
@@ -97,18 +97,20 @@ class Ids:
         self.seen.add(hashed)
         return hashed if hashed in self._kept else None
 
-    def suppose(self, text: str) -> None:
-        """Note a value of a list that is an id if events hold it too, whatever its member is called."""
-        if len(self.possible) < _IDS:
-            hashed = self.hash(text)
-            if hashed not in self.listed:
-                self.possible.add(hashed)
+    def suppose(self, texts: Iterable[str]) -> None:
+        """Note values of a list's member that are ids if events hold one of them, whatever the member is called."""
+        together = frozenset(map(self.hash, texts)) - self.listed
+        if len(self.possible) + len(together) <= _IDS:
+            self.possible.update(dict.fromkeys(together, together))
 
     def confirm(self, came: Iterable[int]) -> set[int]:
-        """Events hold these values: which of them are ids by that and show something that is kept to be one."""
-        found = self.possible.intersection(came)
-        self.possible -= found
-        if len(self.listed) < _IDS:
+        """Events hold these values: the ids that this shows, where something is kept in the clear that is one."""
+        found: set[int] = set()
+        for hashed in came:
+            found |= self.possible.get(hashed, frozenset())
+        for hashed in found:
+            self.possible.pop(hashed, None)
+        if len(self.listed) + len(found) <= _IDS:
             self.listed |= found
             self.seen |= found
         return found & self._kept
@@ -221,8 +223,9 @@ class Member:
         """Which share of its values are among these ids; `listed`: these are the ids of lists."""
         if not self.texts:
             return 0.0
+        remembered = sum(word.count for word in self.hashes.values())  # of many values the first ones, as a sample
         found = sum(word.count for hashed, word in self.hashes.items() if hashed in ids)
-        return max(found, self.listed if listed else 0) / self.texts
+        return max(found / remembered if remembered else 0.0, self.listed / self.texts if listed else 0.0)
 
 
 class Shape:
