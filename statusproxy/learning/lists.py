@@ -15,6 +15,8 @@ _IDS: Final = 300
 """Elements whose ids are noted."""
 _DEEPEST: Final = 2
 _LONGEST_ROUTE: Final = 200
+_SUPPOSED: Final = 6
+"""Members of a list that may be ids though they are not called like one."""
 _LONGEST_ID: Final = 128
 _SHORTEST_NUMBER: Final = 4
 """Digits of a number that is no count, where its member is not called like an id."""
@@ -108,12 +110,14 @@ class Answers:
     def _learn_ids(self, elements: list[object]) -> set[int]:
         elements = elements[:_IDS]
         found = set()
+        left = _SUPPOSED
         for path in id_paths(elements, self._ids):
             values = [value for each in elements if (value := usable_text(lookup(each, path))) is not None]
             named = members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS)
             if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
                 found |= {self._ids.add(value, listed=True) for value in values}
-            elif len(values) == len(elements) and _may_name(path, values):
+            elif left and len(values) == len(elements) and _may_name(path, values):
+                left -= 1
                 self._ids.suppose(values)
         return {hashed for hashed in found if hashed is not None}
 
@@ -124,8 +128,11 @@ def _may_name(path: Path, values: list[str]) -> bool:
         return False
     if all(value.isdecimal() and len(value) < _SHORTEST_NUMBER for value in values):
         return False
-    known = sum(map(words.is_known, values))
-    return 2 * known < len(values) and not any(times.read(value, None) or len(value) > _LONGEST_ID for value in values)
+    looked_at = values[:_ELEMENTS]
+    known = sum(map(words.is_known, looked_at))
+    return 2 * known < len(looked_at) and not any(
+        times.read(value, None) or len(value) > _LONGEST_ID for value in looked_at
+    )
 
 
 def find_list(document: object, ids: Ids, where: Path = ()) -> tuple[Path, list[object]] | None:

@@ -81,8 +81,10 @@ class Observation:
             if what is not None and (what in table or len(table) < _PATHS):
                 table[what] = table.get(what, 0) + 1
         self._learn_ids(document)
-        self._confirm_ids(document)
-        self.all.add(document, now)
+        found = list(walk(document, self.ids))
+        if self._confirm_ids(found):
+            found = list(walk(document, self.ids))
+        self.all.take_in(found, now)
         for by, value in self._candidates(document):
             key = (by, self.ids.hash(value))
             group = self.groups.get(key)
@@ -91,7 +93,7 @@ class Observation:
                     self.left_out += 1
                     continue
                 group = self.groups[key] = Group(self.ids, by)
-            group.add(document, now)
+            group.take_in(found, now)
             if group.name is None and by and may_keep(value, by[-1], group.count, self.ids, among_words=False):
                 group.name = value
                 if not words.is_known(value):
@@ -118,15 +120,15 @@ class Observation:
                 found.add(self.ids.add(text))
         self._forget({hashed for hashed in found if hashed is not None})
 
-    def _confirm_ids(self, document: dict[str, object]) -> None:
-        """Find out which values of lists are ids, by their coming in an event."""
-        if self.ids.possible:
-            came = [
-                self.ids.hash(text)
-                for path, value in walk(document, self.ids)
-                if members.is_naming(path[-1]) and (text := usable_text(value)) is not None
-            ]
-            self._forget(self.ids.confirm(came))
+    def _confirm_ids(self, found: list[tuple[Path, object]]) -> bool:
+        """Find out which values of lists are ids, by their coming in an event; whether a name turned out to be one."""
+        if not self.ids.possible:
+            return False
+        texts = ((path[-1], usable_text(value)) for path, value in found)
+        came = [self.ids.hash(text) for name, text in texts if text is not None and members.is_naming(name)]
+        revealed = self.ids.confirm(came)
+        self._forget(revealed)
+        return bool(revealed)
 
     def _forget(self, ids: set[int]) -> None:
         """Forget what has turned out to be one of these ids."""
@@ -164,7 +166,7 @@ class Observation:
         if any(members.names_event(path[-1]) for _, path, _ in shallow):
             found = [each for each in found if len(each[1]) <= _SHALLOW or members.names_event(each[1][-1])]
         best = [(path, value) for _, path, value in found[:_CANDIDATES]]
-        return best if shallow else [*best, (NAMELESS, "")]
+        return best if shallow else [*best[: _CANDIDATES - 1], (NAMELESS, "")]
 
     def _likelihood(self, path: Path) -> tuple[int, bool, bool, int]:
         """How likely an event's name stands there, the likeliest first, by the member's name and by all events."""

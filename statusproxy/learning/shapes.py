@@ -135,10 +135,10 @@ class Ids:
 
     def is_name(self, key: str) -> bool:
         """Whether a member's name may be kept: a programmer wrote it, and it is no id."""
-        if words.is_known(key):
-            return True
-        hashes = self._names.get(key)
+        hashes = self._names.get(key)  # first: that a text is not known costs more to find out
         if hashes is None:
+            if words.is_known(key):
+                return True
             if len(self._names) >= _NAMES or not words.is_name(key):
                 return False
             hashes = frozenset(map(self.hash, _parts(key)))
@@ -242,8 +242,12 @@ class Shape:
 
     def add(self, document: object, now: float | None) -> None:
         """Take in one document; `now` is our clock, None where nobody knows when it came."""
+        self.take_in(walk(document, self._ids), now)
+
+    def take_in(self, found: Iterable[tuple[Path, object]], now: float | None) -> None:
+        """Take in one document by what `walk` found in it."""
         self.count += 1
-        for path, value in walk(document, self._ids):
+        for path, value in found:
             member = self.members.get(path)
             if member is None:
                 if len(self.members) >= self._limit:
