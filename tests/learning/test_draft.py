@@ -296,3 +296,34 @@ def test_an_id_in_a_longer_text_is_told_as_a_cut() -> None:
 def test_the_route_of_a_qr_code_is_one_of_reconnecting() -> None:
     text = draft(observed([], answer={"id": "sales", "status": "QRCODE"}, route="/a/{session}/qr"))
     assert text.endswith("#   create: POST /sessions\n#   qr: GET /a/{session}/qr\n")
+
+
+def test_a_gateway_that_nests_its_names_gets_a_whole_draft() -> None:
+    def event(kind: str, **inner: object) -> dict[str, object]:
+        return {"meta": {"evt": {"kind": kind}}, "acct": {"handle": "42"}, "host": "SECRETHOST", "d": inner}
+
+    words = ("ONLINE", "UNPAIRED", "DROPPED", "BANNED", "RETRYING")
+    events = [
+        *(event("line-status", line={"now": word}) for word in words),
+        *(event("inbound-or-out", text="hello") for _ in range(6)),
+        event("peer-presence", peer="5511999990000", now="unavailable"),
+    ]
+    seen = observed(events, answer={"result": {"accounts": [{"h": "42", "line": {"s": "ONLINE"}}]}}, route="/v3")
+    document = yaml.safe_load(draft(seen))
+    assert document["dialect"]["event"] == ["meta.evt.kind"]
+    assert document["events"] == [
+        {
+            "event": "line-status",
+            "session": ["acct.handle"],
+            "state": ["d.line.now"],
+            "disconnected": ["BANNED", "DROPPED", "UNPAIRED"],
+            "connected": ["ONLINE"],
+            "transient": ["RETRYING"],
+        }
+    ]
+
+
+def test_a_list_that_came_without_an_id_in_events_is_said_to_have_come() -> None:
+    text = draft(observed([link("sales", "up")], answer={"rows": [{"h": "zz1", "s": "ONLINE"}]}))
+    assert "No list came" not in text
+    assert "no id of the list stands in any event" in text
