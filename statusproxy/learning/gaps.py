@@ -12,8 +12,8 @@ class Gap(Enum):
     )
     CHANNELS = (
         "the draft has no `channels`: in no answer were found both a member that tells the sessions apart and one that"
-        " tells a state. Ask for the list of sessions through the proxy or give it with --list and --route, or fill in the"
-        " skeleton at its TODO"
+        " tells a state. Ask for the list of sessions through the proxy or give it with --list and --route, or fill in"
+        " the skeleton at its TODO"
     )
 
 

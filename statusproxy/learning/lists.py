@@ -116,17 +116,21 @@ class Answers:
             named = members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS)
             if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
                 found |= {self._ids.add(value, listed=True) for value in values}
-            elif left and len(values) == len(elements) and _may_name(path, values):
+            elif (
+                left
+                and len(values) == len(elements)
+                and _may_name(path, values, type(lookup(elements[0], path)) is str)
+            ):
                 left -= 1
                 self._ids.suppose(values)
         return {hashed for hashed in found if hashed is not None}
 
 
-def _may_name(path: Path, values: list[str]) -> bool:
+def _may_name(path: Path, values: list[str], are_texts: bool) -> bool:
     """Whether these may be ids, though their member is not called like one: all distinct, no words, times or counts."""
     if len(set(values)) < len(values) or not all(map(members.is_naming, path)):
         return False
-    if all(value.isdecimal() and len(value) < _SHORTEST_NUMBER for value in values):
+    if not are_texts and all(len(value) < _SHORTEST_NUMBER for value in values):
         return False
     looked_at = values[:_ELEMENTS]
     known = sum(map(words.is_known, looked_at))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings

@@ -157,7 +157,9 @@ def test_a_state_that_stands_deep_speaks_only_where_no_deep_member_names_the_eve
 
 def test_an_id_of_a_list_is_found_whatever_its_members_are_called() -> None:
     answer = {"rows": [{"h": "sales", "s": "ONLINE", "tok": "qa"}, {"h": "sup", "s": "DROPPED", "tok": "qb"}]}
-    events = [{"kind": "status", "acct": name, "now": "DROPPED", "tok": tok} for name, tok in (("sales", "qa"), ("sup", "qb"))]
+    events = [
+        {"kind": "status", "acct": name, "now": "DROPPED", "tok": tok} for name, tok in (("sales", "qa"), ("sup", "qb"))
+    ]
     seen = observed(events, answer=answer)
     shape = seen.answers.routes["/api/v2/boxes"]
     assert guesses.list_ids(shape, guesses.told_ids(seen)) == [(("h",), 1.0)]

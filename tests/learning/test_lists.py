@@ -111,6 +111,7 @@ def test_a_path_that_is_too_long_is_not_kept() -> None:
         ([{"in": {"h": "sales"}}, {"in": {"h": "sup"}}], True),
         ([{"label": "sales"}], True),
         ([{"h": 4711}], True),
+        ([{"h": "42"}], True),
         ([{"h": "sales"}, {"h": "sales"}], False),  # not distinct
         ([{"h": "sales"}, {"g": "sup"}], False),  # not in each
         ([{"h": "ONLINE"}, {"h": "DROPPED"}], False),  # words
@@ -122,9 +123,7 @@ def test_a_path_that_is_too_long_is_not_kept() -> None:
         ([{"h": "x" * 129}], False),
     ],
 )
-def test_values_that_may_be_ids_are_remembered_until_an_event_tells(
-    elements: list[object], is_possible: bool
-) -> None:
+def test_values_that_may_be_ids_are_remembered_until_an_event_tells(elements: list[object], is_possible: bool) -> None:
     ids = Ids()
     Answers(ids).add("/a", elements, written=True)
     assert (bool(ids.possible), ids.listed) == (is_possible, set())

@@ -1,5 +1,7 @@
 """What a member's name suggests."""
 
+import pytest
+
 from statusproxy.learning import members
 
 

@@ -219,5 +219,7 @@ def test_a_name_that_an_event_shows_to_be_an_id_is_not_kept() -> None:
 
 
 def test_texts_and_secrets_of_events_confirm_no_id() -> None:
-    seen = observed([{"kind": "status", "text": "sales", "token": "sup"}], answer={"rows": [{"h": "sales"}, {"h": "x1"}]})
+    seen = observed(
+        [{"kind": "status", "text": "sales", "token": "sup"}], answer={"rows": [{"h": "sales"}, {"h": "x1"}]}
+    )
     assert seen.ids.listed == set()
