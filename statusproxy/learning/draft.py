@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from statusproxy.learning import channel_draft, guesses, notation, times
+from statusproxy.learning import channel_draft, guesses, members, notation, times
 from statusproxy.learning.observation import NAMELESS, Group, Observation
 from statusproxy.learning.shapes import Cut
 from statusproxy.learning.words import Meaning, meaning, segments
@@ -240,7 +240,8 @@ def _session(sessions: list[tuple[Path, float]], cuts: list[tuple[Path, Cut, int
     best = [each for each in sessions if each[1]] or sessions[:2]
     guessed = "guessed by its name" + (", no id of the list" if seen.ids.listed else "")
     how = ", ".join(f"{share:.0%} are ids of the list" if share else guessed for _, share in best[:3])
-    todo = "" if best[0][1] else "TODO: "
+    unusual = sum(not members.names_session(path[-1]) for path, _ in best)
+    todo = "" if best[0][1] and unusual < 2 else "TODO: "
     return f"    session: {notation.paths(path for path, _ in best[:3])}    # {todo}{how}\n"
 
 

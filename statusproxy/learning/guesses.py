@@ -104,7 +104,7 @@ def session_members(seen: Observation, shape: Shape, by: Path) -> list[tuple[Pat
         place = members.rank(path[-1], members.SESSIONS)
         if share >= _MOSTLY or (place < len(members.SESSIONS) - 2 and len(path) < 3):
             found.append((share < _MOSTLY, place, len(path), -share, path))
-    return [(path, -share) for *_, share, path in sorted(found)]
+    return _usual([(path, -share) for *_, share, path in sorted(found)])
 
 
 def cut_members(shape: Shape) -> list[tuple[Path, Cut, int]]:
@@ -198,7 +198,14 @@ def list_ids(shape: ListShape, events: set[int]) -> list[tuple[Path, float]]:
             continue
         share = member.share_of(events, listed=False)
         found.append((-share, members.rank(path[-1], members.SESSIONS), len(path), path))
-    return [(path, -share) for share, place, _, path in sorted(found) if share or place < len(members.SESSIONS)]
+    return _usual([(path, -share) for share, place, _, path in sorted(found) if share or place < len(members.SESSIONS)])
+
+
+def _usual(found: list[tuple[Path, float]]) -> list[tuple[Path, float]]:
+    """Without members that are not called like a session's id, where ids stand in one that is: an engine is no id."""
+    if not any(share and members.names_session(path[-1]) for path, share in found):
+        return found
+    return [(path, share) for path, share in found if members.names_session(path[-1])]
 
 
 def flags(shape: Shape) -> list[tuple[Path, Member]]:

@@ -128,7 +128,7 @@ class Answers:
 
 def _may_name(path: Path, values: list[str], are_texts: bool) -> bool:
     """Whether these may be ids, though their member is not called like one: all distinct, no words, times or counts."""
-    if len(set(values)) < len(values) or not all(map(members.is_naming, path)):
+    if len(values) < 2 or len(set(values)) < len(values) or not all(map(members.is_naming, path)):
         return False
     if not are_texts and all(len(value) < _SHORTEST_NUMBER for value in values):
         return False

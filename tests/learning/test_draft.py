@@ -309,7 +309,11 @@ def test_a_gateway_that_nests_its_names_gets_a_whole_draft() -> None:
         *(event("inbound-or-out", text="hello") for _ in range(6)),
         event("peer-presence", peer="5511999990000", now="unavailable"),
     ]
-    seen = observed(events, answer={"result": {"accounts": [{"h": "42", "line": {"s": "ONLINE"}}]}}, route="/v3")
+    seen = observed(
+        events,
+        answer={"result": {"accounts": [{"h": name, "line": {"s": "ONLINE"}} for name in ("42", "43")]}},
+        route="/v3",
+    )
     document = yaml.safe_load(draft(seen))
     assert document["dialect"]["event"] == ["meta.evt.kind"]
     assert document["events"] == [
@@ -328,3 +332,10 @@ def test_a_list_that_came_without_an_id_in_events_is_said_to_have_come() -> None
     text = draft(observed([link("sales", "up")], answer={"rows": [{"h": "zz1", "s": "ONLINE"}]}))
     assert "No list came" not in text
     assert "no id of the list stands in any event" in text
+
+
+def test_several_members_that_may_name_the_session_are_for_a_person_to_choose_from() -> None:
+    answer = [{"h": "sales", "g": "NOWEB"}, {"h": "support", "g": "GOWS"}]
+    events = [{"event": "open", "a": name, "b": mode} for name, mode in (("sales", "NOWEB"), ("support", "GOWS"))]
+    text = draft(observed(events, answer=answer))
+    assert "session: [a, b]    # TODO: 100% are ids of the list, 100% are ids of the list" in text

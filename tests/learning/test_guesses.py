@@ -170,3 +170,14 @@ def test_of_members_with_ids_of_the_list_the_one_with_most_comes_first() -> None
     events = [{"kind": "status", "a": "sales" if n else "other", "b": "sales"} for n in range(4)]
     seen = observed(events, answer=[{"h": "sales"}, {"h": "sup"}])
     assert guesses.session_members(seen, seen.all, ("kind",)) == [(("b",), 1.0), (("a",), 0.75)]
+
+
+def test_beside_an_id_that_is_called_so_no_other_distinct_member_counts() -> None:
+    answer = [{"name": "sales", "engine": "NOWEB"}, {"name": "support", "engine": "GOWS"}]
+    events = [
+        {"event": "message", "session": name, "engine": engine}
+        for name, engine in (("sales", "NOWEB"), ("support", "GOWS"))
+    ]
+    seen = observed(events, answer=answer)
+    assert guesses.session_members(seen, seen.all, ("event",)) == [(("session",), 1.0)]
+    assert guesses.list_ids(seen.answers.routes["/api/v2/boxes"], guesses.told_ids(seen)) == [(("name",), 1.0)]
