@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
+from tests.systemd.cgroups import entering, own_groups
+
 CHECKOUT: Final = Path(__file__).parents[2]
 TOOLS: Final = ("systemd-nspawn", "mmdebstrap", "nsenter")
 
@@ -117,6 +119,7 @@ class Machine:
         self._read_only = read_only
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._init = 0
+        self._groups = contextlib.ExitStack()
         self._began = time.monotonic()
 
     def note(self, text: str) -> None:
@@ -131,8 +134,9 @@ class Machine:
         with self.log.with_suffix(".console").open("wb") as console:
             command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot", "--register=no"]
             command += ["--keep-unit", "--private-network", "--link-journal=no", "--resolv-conf=off", *binds]
+            groups = self._groups.enter_context(own_groups(f"statusproxy-test-{os.getpid()}-{id(self):x}"))
             self._nspawn = subprocess.Popen(
-                command,
+                entering(groups, command),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -229,4 +233,5 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self._nspawn.kill()
                 self._nspawn.wait()
+        self._groups.close()
         shutil.rmtree(self.root, ignore_errors=True)
