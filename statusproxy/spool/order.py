@@ -6,7 +6,7 @@ delivered stays in its lane until `remove`, that is until its removal is durable
 """
 
 import heapq
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -60,8 +60,8 @@ class Order:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        """All entries, in the order of their ids."""
-        return iter([self._entries[id_] for id_ in sorted(self._entries)])
+        """All entries as they are now, in no order: quick however many there are."""
+        return iter(list(self._entries.values()))
 
     def get(self, id_: str) -> Entry | None:
         """The entry of this id."""
@@ -112,7 +112,7 @@ class Order:
         if entry.state is State.WAITING:
             lane = lane_of(entry)
             ids = self._lanes[lane]
-            ids.remove(id_)
+            del ids[bisect_left(ids, id_)]
             self._waiting[lane.receiver] -= 1
             if ids:
                 self._plan(lane)
@@ -168,6 +168,11 @@ class Order:
                 return entry
             heapq.heappop(self._ages)
         return None
+
+    def oldest_waiting(self) -> Entry | None:
+        """The waiting entry that came first. Looks at each lane: for those who ask now and then."""
+        first = min((ids[0] for ids in self._lanes.values()), default=None)
+        return None if first is None else self._entries[first]
 
     # Inside
 

@@ -253,12 +253,17 @@ class Spool:
         return self._order.oldest()
 
     @property
+    def oldest_waiting(self) -> Entry | None:
+        """The waiting entry that came first. Costs a look at each session that has any."""
+        return self._order.oldest_waiting()
+
+    @property
     def away(self) -> dict[str, float]:
         """Receivers that are not tried just now, and since when."""
         return {name: each.opened_at for name, each in self._circuits.items() if each.opened_at is not None}
 
     def entries(self) -> list[Entry]:
-        """All entries, the oldest first."""
+        """All entries as they are now, in no order (their ids sort by age): quick however many there are."""
         return list(self._order)
 
     def get(self, id_: str) -> Entry | None:

@@ -105,10 +105,20 @@ def test_the_oldest_is_the_one_that_came_first_whatever_its_state() -> None:
     assert index.remove("000006") is None
 
 
-def test_entries_are_listed_in_the_order_of_their_arrival() -> None:
-    index = order(entry(3), entry(1), entry(2, state=State.DEAD))
-    assert [each.id for each in index] == ["000001", "000002", "000003"]
-    assert (len(index), index.get("000003"), index.get("x")) == (3, entry(3), None)
+def test_entries_are_listed_as_they_were_when_that_was_asked() -> None:
+    index = order(entry(2), entry(1))
+    listed = iter(index)
+    index.remove("000001")
+    assert sorted(each.id for each in listed) == ["000001", "000002"]
+
+
+def test_the_oldest_of_those_that_wait_is_found_among_all_sessions() -> None:
+    index = order(entry(1, state=State.DEAD), entry(4), entry(3, queue="support"), entry(2, state=State.UNKNOWN))
+    assert index.oldest_waiting() == entry(3, queue="support")
+    index.remove("000003")
+    assert index.oldest_waiting() == entry(4)
+    index.remove("000004")
+    assert index.oldest_waiting() is None
 
 
 class Model(RuleBasedStateMachine):
