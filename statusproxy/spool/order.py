@@ -185,6 +185,14 @@ class Order:
             heapq.heappop(self._ages)
         return None
 
+    def remove_older(self, than: float, since: float, limit: int) -> list[Entry]:
+        """Take out what came before a time, the oldest first, as long as the oldest came after `since`."""
+        removed: list[Entry] = []
+        while len(removed) < limit and (oldest := self.oldest()) is not None and since < oldest.received_at < than:
+            self.remove(oldest.id)
+            removed.append(oldest)
+        return removed
+
     def oldest_waiting(self) -> Entry | None:
         """The waiting entry that came first. Looks at each lane: for those who ask now and then."""
         first = min((ids[0] for ids in self._lanes.values()), default=None)

@@ -86,7 +86,10 @@ def probe(index: Order, now: float, receiver: str = "gateway") -> str | None:
 
 def test_a_probe_is_the_entry_due_longest_or_soonest() -> None:
     index = order(
-        entry(1, queue="a", next_at=90.0), entry(2, queue="b", next_at=50.0), entry(3, queue="c"), entry(0, receiver="x")
+        entry(1, queue="a", next_at=90.0),
+        entry(2, queue="b", next_at=50.0),
+        entry(3, queue="c"),
+        entry(0, receiver="x"),
     )
     assert [probe(index, 10.0) for _ in range(4)] == ["000003", "000002", "000001", None]
 
