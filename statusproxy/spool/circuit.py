@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | closed | opens it | stays closed |
 | open, nothing tried | | (an earlier attempt's) closes it |
-| probing | open again, the next probe later | closes it |
+| open, a probe under way | open, the next probe later | closes it |
 
 A failure is that the receiver was not reached or did not answer, or the third 502, 503 or 504 in a row that answers
 events of different queues: one session's trouble is not the receiver's. Pure: time is an argument.
@@ -22,6 +22,10 @@ PROBES: Final = (1.0, 5.0, 30.0)
 #: Different queues whose events were refused in a row when the receiver itself counts as away.
 _REFUSED_QUEUES: Final = 3
 
+#: Seconds after which another probe may go, whatever became of the first: a receiver that takes events and answers
+#: none, while no timeout is set, must not hold all for ever.
+_PATIENCE: Final = 300.0
+
 _AWAY: Final = frozenset({502, 503, 504})
 
 
@@ -34,8 +38,8 @@ class Circuit(NamedTuple):
     """When it may be tried again."""
     probes: int = 0
     """How many probes failed."""
-    probing: bool = False
-    """Whether one is under way."""
+    probe: str | None = None
+    """The queue whose event is the probe under way; None where none is."""
     refused: frozenset[str] = frozenset()
     """The queues whose events were refused since the last other answer."""
 
@@ -46,21 +50,19 @@ class Circuit(NamedTuple):
 
     def lets(self, now: float) -> bool:
         """Whether an event may be sent now. On an open circuit it is the probe, and `begun` is to be called."""
-        return self.opened_at is None or (not self.probing and now >= self.probe_at)
+        return self.opened_at is None or now >= self.probe_at
 
 
 CLOSED: Final = Circuit()
 
 
-def begun(circuit: Circuit) -> Circuit:
-    """An attempt begins."""
-    return circuit if circuit.closed else circuit._replace(probing=True)
+def begun(circuit: Circuit, queue: str, now: float) -> Circuit:
+    """An attempt for an event of this queue begins."""
+    return circuit if circuit.closed else circuit._replace(probe=queue, probe_at=now + _PATIENCE)
 
 
 def tried(circuit: Circuit, attempt: Attempt, queue: str, now: float) -> Circuit:
     """An attempt for an event of this queue has ended."""
-    if attempt.reason in ("queued", "failed"):  # given up before anything was learned
-        return circuit._replace(probing=False)
     refused = circuit.refused
     if attempt.status is not None:
         if attempt.status not in _AWAY:
@@ -68,9 +70,14 @@ def tried(circuit: Circuit, attempt: Attempt, queue: str, now: float) -> Circuit
         refused |= {queue}
         if circuit.closed and len(refused) < _REFUSED_QUEUES:
             return circuit._replace(refused=refused)
+    learned = attempt.reason not in ("queued", "failed")
     if circuit.opened_at is None:
-        return Circuit(now, now + PROBES[0], 0, refused=refused)
-    if not circuit.probing:
+        return Circuit(now, now + PROBES[0], 0, refused=refused) if learned else circuit
+    if circuit.probe != queue:
         return circuit  # an attempt that began before the circuit opened
-    probes = circuit.probes + 1
-    return Circuit(circuit.opened_at, now + PROBES[min(probes, len(PROBES) - 1)], probes, refused=refused)
+    if attempt.reason == "queued":  # given up, so that another may be the probe at once
+        return circuit._replace(probe=None, probe_at=now)
+    probes = circuit.probes + learned
+    return circuit._replace(
+        probe=None, probe_at=now + PROBES[min(probes, len(PROBES) - 1)], probes=probes, refused=refused
+    )

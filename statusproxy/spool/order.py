@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from statusproxy.store.spooled import Entry, State
+from statusproxy.store.spooled import Entry, Reason, State
 
 __all__ = ["Lane", "Order", "Totals", "lane_of"]
 
@@ -41,6 +41,15 @@ class Totals(NamedTuple):
 def lane_of(entry: Entry) -> Lane:
     """The lane in which an entry waits, if it does."""
     return Lane(entry.receiver, entry.queue)
+
+
+def _may_hasten(entry: Entry) -> bool:
+    """Whether an entry's pause was for its receiver's sake, so that it ends when that is back.
+
+    It stays where the receiver asked for it (429), where it says no to this event, and where this event may be what
+    takes the receiver down: it was sent and not answered.
+    """
+    return entry.status != _TOO_MANY and not entry.rejected and entry.reason is not Reason.NO_ANSWER
 
 
 class Order:
@@ -90,17 +99,20 @@ class Order:
 
     def put(self, entry: Entry) -> None:
         """Add an entry, or replace the one of the same id."""
-        self.remove(entry.id)
+        earlier = self.remove(entry.id)
         self._entries[entry.id] = entry
         self._size += entry.size
         self._counts[entry.state] += 1
-        heapq.heappush(self._ages, (entry.received_at, entry.id))
+        if earlier is None or earlier.received_at != entry.received_at:
+            heapq.heappush(self._ages, (entry.received_at, entry.id))
         if entry.state is not State.WAITING:
             return
         lane = lane_of(entry)
-        insort(self._lanes.setdefault(lane, []), entry.id)
+        ids = self._lanes.setdefault(lane, [])
+        insort(ids, entry.id)
         self._waiting[lane.receiver] += 1
-        self._plan(lane)
+        if ids[0] == entry.id:  # else the lane's first is planned already
+            self._plan(lane)
 
     def remove(self, id_: str) -> Entry | None:
         """Take an entry out; None where there is none."""
@@ -112,12 +124,13 @@ class Order:
         if entry.state is State.WAITING:
             lane = lane_of(entry)
             ids = self._lanes[lane]
-            del ids[bisect_left(ids, id_)]
+            place = bisect_left(ids, id_)
+            del ids[place]
             self._waiting[lane.receiver] -= 1
-            if ids:
-                self._plan(lane)
-            else:
+            if not ids:
                 del self._lanes[lane]
+            elif place == 0:
+                self._plan(lane)
         return entry
 
     # Who may go
@@ -129,21 +142,24 @@ class Order:
             return None
         return self._begin(heapq.heappop(self._due[receiver])[1])
 
-    def take_oldest(self, receiver: str) -> Entry | None:
-        """The same, whether it is due or not: the entry that came first. Looks at each lane: for a rare probe."""
-        firsts = (
-            ids[0] for lane, ids in self._lanes.items() if lane.receiver == receiver and lane not in self._under_way
-        )
-        oldest = min(firsts, default=None)
-        return None if oldest is None else self._begin(oldest)
+    def take_probe(self, receiver: str, now: float) -> Entry | None:
+        """The entry that is to tell whether a receiver is back: the one due longest, or soonest where none is due yet.
+
+        What the receiver itself put off is not taken before its time. Looks at each lane: for a rare probe.
+        """
+        firsts = (self._entries[ids[0]] for lane, ids in self._lanes.items() if lane.receiver == receiver
+                  and lane not in self._under_way)  # fmt: skip
+        fit = ((first.next_at, first.id) for first in firsts if first.next_at <= now or _may_hasten(first))
+        soonest = min(fit, default=None)
+        return None if soonest is None else self._begin(soonest[1])
 
     def hasten(self, receiver: str, now: float) -> None:
-        """The receiver is back: the first entry of each of its lanes is due now, unless it asked for a pause (429)."""
+        """The receiver is back: the first entry of each of its lanes is due now, unless the pause is its own."""
         for lane, ids in self._lanes.items():
             if lane.receiver != receiver:
                 continue
             first = self._entries[ids[0]]
-            if first.next_at > now and first.status != _TOO_MANY:
+            if first.next_at > now and _may_hasten(first):
                 self._entries[first.id] = msgspec.structs.replace(first, next_at=now)
                 self._plan(lane)
 
@@ -168,6 +184,14 @@ class Order:
                 return entry
             heapq.heappop(self._ages)
         return None
+
+    def remove_older(self, than: float, since: float, limit: int) -> list[Entry]:
+        """Take out what came before a time, the oldest first, as long as the oldest came after `since`."""
+        removed: list[Entry] = []
+        while len(removed) < limit and (oldest := self.oldest()) is not None and since < oldest.received_at < than:
+            self.remove(oldest.id)
+            removed.append(oldest)
+        return removed
 
     def oldest_waiting(self) -> Entry | None:
         """The waiting entry that came first. Looks at each lane: for those who ask now and then."""

@@ -7,8 +7,8 @@ what became of them.
 import asyncio
 import logging
 import random
-import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,20 +16,26 @@ import msgspec
 
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
-from statusproxy.spool.circuit import CLOSED, Circuit, begun, tried
+from statusproxy.spool.ids import Ids
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
+from statusproxy.spool.receivers import Receivers
 from statusproxy.spool.schedule import SpoolRules, after, at_first
+from statusproxy.spool.times import recalled, shifted
 from statusproxy.status.fields import fold_id
 from statusproxy.store.base import Store
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Entry, Kept, Moved, Reason, Removed, SpoolOp, State
 
-__all__ = ["Counter", "Spool", "new_id"]
+__all__ = ["Counter", "Spool"]
 
 log = logging.getLogger("statusproxy.spool")
 
-#: Seconds after a start in which no entry counts as too old: until then a system clock that ran ahead may be set right.
+#: Seconds after a start in which no entry of an earlier process counts as too old: until then a system clock that ran
+#: ahead may be set right.
 _FIRST_HOUR: Final = 3600.0
+
+#: Entries that are dropped in one turn of the event loop.
+_AT_ONCE: Final = 500
 
 
 class Counter(Protocol):
@@ -46,11 +52,6 @@ class Counter(Protocol):
 
     def not_kept(self, reason: str) -> None:
         """An event could not be kept: `full` or `store`."""
-
-
-def new_id(now: float) -> str:
-    """An id that sorts by time (milliseconds since the epoch), and that no other proxy makes."""
-    return f"{int(now * 1000):012x}{secrets.token_hex(8)}"
 
 
 class Spool:
@@ -75,24 +76,35 @@ class Spool:
         self._counter = counter
         self._chance = chance
         self._order = Order()
-        self._circuits: dict[str, Circuit] = {}  # those that are not as `CLOSED`
-        self._writing: dict[str, asyncio.Future[None]] = {}  # entries on their way to the disk
-        self._opened_at = clock.now()
+        self._ids = Ids()
+        self._receivers = Receivers(clock)
+        self._writing: dict[str, asyncio.Future[StoreError | None]] = {}  # entries on their way to the disk
+        self._opened_at: float | None = None
+        self._open_error = ""
 
-    async def open(self) -> None:
-        """Take over what the store holds. Raises `StoreError`."""
+    async def open(self) -> bool:
+        """Take over what the store holds; False where it cannot be read now. Until then nothing is kept."""
+        if self._opened_at is not None:
+            return True
+        try:
+            entries = await self._reader.entries()
+        except StoreError as error:
+            if str(error) != self._open_error:
+                log.error("spool: what is kept cannot be read yet, so that nothing is delivered or kept: %s", error)
+            self._open_error = str(error)
+            return False
         now = self._opened_at = self._clock.now()
-        entries = await self._reader.entries()
         for entry in entries:
-            # A time ahead is of a system clock that has been set right since.
-            self._order.put(entry if entry.received_at <= now else msgspec.structs.replace(entry, received_at=now))
+            self._order.put(recalled(entry, self._clock.shift, now, self.rules.schedule))
+            self._ids.follow(entry.id)
         if entries:
             totals = self._order.totals
             log.info(
                 "spool: %d events wait, %d unknown, %d dead", totals.waiting, totals.unknown, totals.dead,
-                extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead, "now": now},
+                extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
             )  # fmt: skip
         self.changed.set()
+        return True
 
     def configure(self, rules: SpoolRules) -> None:
         """Apply new rules from now on. Entries that are there stay, also where they are more than the new bounds."""
@@ -113,51 +125,51 @@ class Spool:
 
     def quiet(self, receiver: str) -> bool:
         """As `SpoolPort.quiet`."""
-        circuits = self._circuits
-        return (not circuits or circuits.get(receiver, CLOSED).closed) and not self._order.has_waiting(receiver)
+        return self._receivers.takes(receiver) and not self._order.has_waiting(receiver)
 
     def admit(self, receiver: str, session: str | None) -> bool:
         """As `SpoolPort.admit`."""
-        circuit = self._circuits.get(receiver, CLOSED)
-        if self._order.waits(Lane(receiver, _queue(session))):
+        queue = _queue(session)
+        if self._order.waits(Lane(receiver, queue)):
             return False
-        if circuit.closed:
+        if self._receivers.takes(receiver):
             return True
-        # While others wait, the probe is the oldest of them.
-        if self._order.has_waiting(receiver) or not circuit.lets(self._clock.now()):
+        # While others wait, one of them is the probe.
+        if self._order.has_waiting(receiver) or not self._receivers.lets(receiver):
             return False
-        self._circuits[receiver] = begun(circuit)
+        self._receivers.begin(receiver, queue)
         return True
 
     def has_room(self, size: int) -> bool:
         """As `SpoolPort.has_room`."""
-        return self._lacks_room(size) is None and self._store.healthy
+        return _full(self._order.totals, size, self.rules) is None and self._refuses() is None
 
     async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
         """As `SpoolPort.keep`."""
         if attempt.reason != "queued":
             self.attempted(parcel.receiver, parcel.session, attempt)
-        why = self._lacks_room(parcel.size)
+        why = _full(self._order.totals, parcel.size, self.rules)
         if why is not None:
             self._counter.not_kept("full")
             raise NotKeptError(f"the spool is full: {why}")
-        if not self._store.healthy:
+        why = self._refuses()
+        if why is not None:
             self._counter.not_kept("store")
-            raise NotKeptError(f"the spool cannot be written: {self._store.error}")
-        entry = self._new(parcel, attempt)
+            raise NotKeptError(f"the spool cannot be written: {why}")
+        now = self._clock.now()
+        entry = at_first(_entry(self._ids.new(now), parcel, now), attempt, self.rules, now, self._chance())
         self._order.put(entry)  # at once: what comes later waits behind it
         written = asyncio.ensure_future(self._write_new(entry, Content(parcel.head, parcel.body)))
         self._writing[entry.id] = written
         written.add_done_callback(lambda _: self._writing.pop(entry.id, None))
-        await asyncio.shield(written)
+        error = await asyncio.shield(written)
+        if error is not None:
+            raise NotKeptError(f"the spool cannot be written: {error}") from error
         return entry.id
 
     def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
         """As `SpoolPort.attempted`."""
-        circuit = self._circuits.get(receiver, CLOSED)
-        if circuit is CLOSED and attempt.reason == "delivered":
-            return
-        self._set_circuit(receiver, circuit, tried(circuit, attempt, _queue(session), self._clock.now()))
+        self._ended(receiver, _queue(session), attempt)
 
     # What the delivery asks and tells
 
@@ -168,22 +180,26 @@ class Spool:
 
     def take(self, receiver: str) -> Entry | None:
         """The entry to be sent to this receiver now, if any; `tried` must follow."""
-        circuit, now = self._circuits.get(receiver, CLOSED), self._clock.now()
-        if not circuit.lets(now):
-            return None
-        if circuit.closed:
+        now = self._clock.now()
+        if self._receivers.takes(receiver):
             return self._order.take(receiver, now)
-        entry = self._order.take_oldest(receiver)
+        if not self._receivers.lets(receiver):
+            return None
+        entry = self._order.take_probe(receiver, now)
         if entry is not None:
-            self._circuits[receiver] = begun(circuit)
+            self._receivers.begin(receiver, entry.queue)
         return entry
 
     def next_at(self, receiver: str) -> float | None:
-        """When `take` may have something for this receiver, on our own clock; None where only a change brings that."""
-        circuit, due = self._circuits.get(receiver, CLOSED), self._order.next_due(receiver)
-        if circuit.closed or due is None:
+        """When `take` may have something for this receiver, on our own clock; None where only a change brings that.
+
+        For after a `take` that had nothing.
+        """
+        due = self._order.next_due(receiver)
+        if due is None or self._receivers.takes(receiver):
             return due
-        return None if circuit.probing else circuit.probe_at
+        probe_at = self._receivers.probe_at(receiver)
+        return probe_at if probe_at > self._clock.now() else due
 
     async def content(self, entry: Entry) -> Content | None:
         """What an entry is sent with; None where it is gone. Raises `StoreError`."""
@@ -193,26 +209,31 @@ class Spool:
         return await self._reader.content(entry.id) if self._order.get(entry.id) is not None else None
 
     async def tried(self, entry: Entry, attempt: Attempt) -> None:
-        """What became of an entry that was taken. Its lane goes on once what changed is on disk."""
-        now = self._clock.now()
-        circuit = self._circuits.get(entry.receiver, CLOSED)
-        self._set_circuit(entry.receiver, circuit, tried(circuit, attempt, entry.queue, now))
+        """What became of an entry that was taken. Its lane goes on once what changed is on disk.
+
+        Where the store refuses that, the lane goes on all the same: the store has it and writes it later. What was
+        delivered meanwhile is sent once more if the proxy dies before that.
+        """
+        self._ended(entry.receiver, entry.queue, attempt)
         try:
-            if self._order.get(entry.id) is None:  # dropped meanwhile
+            current = self._order.get(entry.id)
+            if current is None:  # dropped meanwhile
                 return
-            moved = after(entry, attempt, self.rules, now, self._chance())
+            moved = after(current, attempt, self.rules, self._clock.now(), self._chance())
             if moved is None:
                 self._counter.delivered()
-                await self._write([Removed(entry.id)])
-                self._order.remove(entry.id)
-            elif moved != entry:
+                try:
+                    await self._write([Removed(entry.id)])
+                finally:
+                    self._order.remove(entry.id)
+            elif moved != current:
                 self._order.put(moved)
                 if moved.state is State.DEAD:
                     log.warning(
                         "spool: event %s of session %s is dead: its receiver answered %s",
                         entry.id, entry.session, moved.status, extra={"id": entry.id, "status": moved.status},
                     )  # fmt: skip
-                await self._write([Moved(moved)])
+                await self._write([Moved(shifted(moved, self._clock.shift))])
         finally:
             self._order.put_back(lane_of(entry))
             self.changed.set()
@@ -229,21 +250,22 @@ class Spool:
 
     async def drop_old(self) -> None:
         """Drop what is older than `max_age`."""
-        now = self._clock.now()
-        if now < self._opened_at + min(_FIRST_HOUR, self.rules.max_age):
+        if self._opened_at is None:
             return
-        dropped: list[Entry] = []
-        while (oldest := self._order.oldest()) is not None and oldest.received_at + self.rules.max_age < now:
-            self._order.remove(oldest.id)
-            self._counter.dropped("age")
-            dropped.append(oldest)
-        if dropped:
+        now, total, first = self._clock.now(), 0, None
+        # Those of an earlier process hold all up, as the oldest, until it is certain that the clock is right.
+        since = self._opened_at if now < self._opened_at + _FIRST_HOUR else 0.0
+        while old := self._order.remove_older(now - self.rules.max_age, since, _AT_ONCE):
+            total, first = total + len(old), first or old[0]
+            for _ in old:
+                self._counter.dropped("age")
+            self.changed.set()
+            await self._write([Removed(entry.id) for entry in old])
+        if first is not None:
             log.error(
                 "spool: %d events are older than max_age and were dropped; the first came for session %s",
-                len(dropped), dropped[0].session, extra={"dropped": len(dropped)},
+                total, first.session, extra={"dropped": total},
             )  # fmt: skip
-            self.changed.set()
-            await self._write([Removed(entry.id) for entry in dropped])
 
     # What operators ask and do
 
@@ -265,7 +287,7 @@ class Spool:
     @property
     def away(self) -> dict[str, float]:
         """Receivers that are not tried just now, and since when."""
-        return {name: each.opened_at for name, each in self._circuits.items() if each.opened_at is not None}
+        return self._receivers.away
 
     def entries(self) -> list[Entry]:
         """All entries as they are now, in no order (their ids sort by age): quick however many there are."""
@@ -283,7 +305,7 @@ class Spool:
             if entry is not None:
                 entry = _anew(entry, now)
                 self._order.put(entry)
-                moved.append(Moved(entry))
+                moved.append(Moved(shifted(entry, self._clock.shift)))
         self.changed.set()
         await self._store.save((), (), (), moved)
         return len(moved)
@@ -301,66 +323,62 @@ class Spool:
 
     # Inside
 
-    def _lacks_room(self, size: int) -> str | None:
-        totals, rules = self._order.totals, self.rules
-        if totals.entries >= rules.max_entries:
-            return f"{totals.entries} events (spool.max_entries)"
-        if totals.size + size > rules.max_bytes:
-            return f"{totals.size} bytes (spool.max_bytes)"
-        return None
+    def _refuses(self) -> str | None:
+        if self._opened_at is None:
+            return self._open_error or "it has not been read yet"
+        return None if self._store.healthy else self._store.error or "no reason given"
 
-    def _new(self, parcel: Parcel, attempt: Attempt) -> Entry:
-        now = self._clock.now()
-        entry = Entry(
-            id=new_id(now),
-            path=parcel.path,
-            receiver=parcel.receiver,
-            queue=_queue(parcel.session),
-            session=parcel.session,
-            state=State.WAITING,
-            reason=Reason.QUEUED,
-            size=parcel.size,
-            received_at=now,
-            next_at=now,
-            event=parcel.event,
-            framed=parcel.framed,
-            filed=isinstance(parcel.body, Path),
-        )
-        return at_first(entry, attempt, self.rules, now, self._chance())
+    def _ended(self, receiver: str, queue: str, attempt: Attempt) -> None:
+        if self._receivers.ended(receiver, queue, attempt):
+            self._order.hasten(receiver, self._clock.now())
+        if self._order.has_waiting(receiver):
+            self.changed.set()
 
-    async def _write_new(self, entry: Entry, content: Content) -> None:
-        """Write a new entry; where that fails it is none, since its sender is told so."""
+    async def _write_new(self, entry: Entry, content: Content) -> StoreError | None:
+        """Write a new entry; where that fails (the error is given) it is none, since its sender is told so."""
         try:
-            await self._store.save((), (), (), [Kept(entry, content)])
+            await self._store.save((), (), (), [Kept(shifted(entry, self._clock.shift), content)])
         except StoreError as error:
             self._order.remove(entry.id)
             self._counter.not_kept("store")
             await self._write([Removed(entry.id)])
-            raise NotKeptError(f"the spool cannot be written: {error}") from error
+            return error
         finally:
             self.changed.set()
         self._counter.kept(entry.reason.value)
+        return None
 
     async def _write(self, ops: Sequence[SpoolOp]) -> None:
-        """Write what changed. Where the store refuses, it has it all the same, and writes it later."""
-        try:
+        """Write what changed. Where the store refuses, it tells so, has it all the same, and writes it later."""
+        with suppress(StoreError):
             await self._store.save((), (), (), ops)
-        except StoreError as error:
-            log.error("spool: what changed of %d events is not on disk yet: %s", len(ops), error)
 
-    def _set_circuit(self, receiver: str, before: Circuit, now: Circuit) -> None:
-        if now == before:
-            return
-        if now == CLOSED:
-            self._circuits.pop(receiver, None)
-        else:
-            self._circuits[receiver] = now
-        if before.closed and not now.closed:
-            log.warning("spool: %s does not take events; they are kept", receiver, extra={"receiver": receiver})
-        elif now.closed and not before.closed:
-            log.info("spool: %s takes events again", receiver, extra={"receiver": receiver})
-            self._order.hasten(receiver, self._clock.now())
-        self.changed.set()
+
+def _full(totals: Totals, size: int, rules: SpoolRules) -> str | None:
+    """Why there is no room for so many bytes more; None where there is."""
+    if totals.entries >= rules.max_entries:
+        return f"{totals.entries} events (spool.max_entries)"
+    if totals.size + size > rules.max_bytes:
+        return f"{totals.size} bytes (spool.max_bytes)"
+    return None
+
+
+def _entry(id_: str, parcel: Parcel, now: float) -> Entry:
+    return Entry(
+        id=id_,
+        path=parcel.path,
+        receiver=parcel.receiver,
+        queue=_queue(parcel.session),
+        session=parcel.session,
+        state=State.WAITING,
+        reason=Reason.QUEUED,
+        size=parcel.size,
+        received_at=now,
+        next_at=now,
+        event=parcel.event,
+        framed=parcel.framed,
+        filed=isinstance(parcel.body, Path),
+    )
 
 
 def _queue(session: str | None) -> str:

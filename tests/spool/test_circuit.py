@@ -1,5 +1,7 @@
 """Whether a receiver is tried at all."""
 
+from typing import Literal
+
 import pytest
 
 from statusproxy.proxy.ports import Attempt
@@ -11,19 +13,19 @@ BUSY = Attempt("refused", 503)
 
 def after(*attempts: tuple[Attempt, str, float], circuit: Circuit = CLOSED) -> Circuit:
     for attempt, queue, now in attempts:
-        circuit = tried(begun(circuit), attempt, queue, now)
+        circuit = tried(begun(circuit, queue, now), attempt, queue, now)
     return circuit
 
 
 def test_a_closed_circuit_lets_everything_pass() -> None:
-    assert (CLOSED.closed, CLOSED.lets(0.0), begun(CLOSED)) == (True, True, CLOSED)
+    assert (CLOSED.closed, CLOSED.lets(0.0), begun(CLOSED, "a", 1.0)) == (True, True, CLOSED)
 
 
 @pytest.mark.parametrize("attempt", [NOT_SENT, NO_ANSWER])
 def test_one_event_that_is_not_taken_opens_it_and_a_second_later_one_probe_goes(attempt: Attempt) -> None:
     circuit = after((attempt, "a", 10.0))
     assert (circuit.closed, circuit.opened_at, circuit.lets(10.9), circuit.lets(11.0)) == (False, 10.0, False, True)
-    assert begun(circuit).lets(99.0) is False
+    assert begun(circuit, "a", 11.0).lets(99.0) is False
 
 
 @pytest.mark.parametrize("answer", [TAKEN, Attempt("refused", 404), Attempt("refused", 429), Attempt("refused", 500)])
@@ -41,7 +43,7 @@ def test_probes_that_fail_come_after_five_seconds_and_then_every_thirty() -> Non
         now = circuit.probe_at
         circuit = after((NOT_SENT, "a", now), circuit=circuit)
         waits.append(circuit.probe_at - now)
-    assert (waits, circuit.opened_at, circuit.probing) == ([5.0, 30.0, 30.0, 30.0], 0.0, False)
+    assert (waits, circuit.opened_at, circuit.probe) == ([5.0, 30.0, 30.0, 30.0], 0.0, None)
 
 
 def test_what_began_before_it_opened_counts_as_no_probe() -> None:
@@ -66,6 +68,30 @@ def test_another_answer_between_them_begins_the_row_anew() -> None:
     assert after((BUSY, "a", 1.0), (BUSY, "b", 2.0), (TAKEN, "d", 2.5), (BUSY, "c", 3.0)).closed
 
 
-def test_what_was_not_tried_says_nothing() -> None:
-    circuit = after((NOT_SENT, "a", 10.0))
-    assert tried(circuit, Attempt("queued"), "a", 11.0) == circuit
+def test_an_attempt_that_began_earlier_does_not_end_the_probe_of_another() -> None:
+    probing = begun(after((NOT_SENT, "a", 10.0)), "a", 11.0)
+    for attempt in (NO_ANSWER, BUSY, Attempt("queued"), Attempt("failed")):
+        assert tried(probing, attempt, "b", 11.5) == probing
+    assert tried(probing, TAKEN, "b", 11.5) == CLOSED
+
+
+def test_a_probe_that_never_ends_holds_others_up_for_five_minutes_only() -> None:
+    probing = begun(after((NOT_SENT, "a", 10.0)), "a", 11.0)
+    assert (probing.lets(310.9), probing.lets(311.0)) == (False, True)
+
+
+@pytest.mark.parametrize("reason", ["queued", "failed"])
+def test_what_was_not_tried_says_nothing_of_a_receiver(reason: Literal["queued", "failed"]) -> None:
+    assert tried(CLOSED, Attempt(reason), "a", 1.0) == CLOSED
+    refused = after((BUSY, "a", 1.0))
+    assert tried(refused, Attempt(reason), "b", 1.0) == refused
+
+
+def test_another_event_may_be_the_probe_at_once_where_one_was_given_up() -> None:
+    given_up = after((NOT_SENT, "a", 10.0), (Attempt("queued"), "a", 20.0))
+    assert (given_up.probe, given_up.probe_at, given_up.probes, given_up.lets(20.0)) == (None, 20.0, 0, True)
+
+
+def test_a_probe_that_the_proxy_itself_could_not_send_is_followed_by_the_next_after_the_same_pause() -> None:
+    failed = after((NOT_SENT, "a", 10.0), (Attempt("failed"), "a", 20.0))
+    assert (failed.probe, failed.probe_at, failed.probes) == (None, 21.0, 0)

@@ -1,11 +1,14 @@
 """Which entry may go now."""
 
+from typing import Any
+
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
-from statusproxy.store.spooled import Entry, State
+from statusproxy.store.spooled import Entry, Reason, State
 from tests.spool.entries import entry
 
 SALES = Lane("gateway", "sales")
@@ -76,16 +79,36 @@ def test_receivers_have_lanes_of_their_own() -> None:
     assert sorted(index.receivers) == ["gateway", "hub"]
 
 
-def test_a_probe_is_the_entry_that_came_first_due_or_not() -> None:
-    index = order(entry(1, queue="a", next_at=90.0), entry(2, queue="b"), entry(0, receiver="hub"))
-    found = [index.take_oldest("gateway") for _ in range(3)]
-    assert [each and each.id for each in found] == ["000001", "000002", None]
+def probe(index: Order, now: float, receiver: str = "gateway") -> str | None:
+    found = index.take_probe(receiver, now)
+    return None if found is None else found.id
 
 
-def test_when_the_receiver_is_back_all_but_those_with_a_pause_are_due() -> None:
+def test_a_probe_is_the_entry_due_longest_or_soonest() -> None:
+    index = order(
+        entry(1, queue="a", next_at=90.0),
+        entry(2, queue="b", next_at=50.0),
+        entry(3, queue="c"),
+        entry(0, receiver="x"),
+    )
+    assert [probe(index, 10.0) for _ in range(4)] == ["000003", "000002", "000001", None]
+
+
+#: Fields of entries whose pause does not end because the receiver is back.
+PAUSED = [{"status": 429}, {"status": 404, "rejected": 1}, {"reason": Reason.NO_ANSWER}]
+
+
+@pytest.mark.parametrize("fields", PAUSED)
+def test_an_event_that_may_take_its_receiver_down_is_no_probe_before_its_time(fields: dict[str, Any]) -> None:
+    index = order(entry(1, next_at=90.0, **fields))
+    assert (probe(index, 89.9), probe(index, 90.0)) == (None, "000001")
+
+
+@pytest.mark.parametrize("fields", PAUSED)
+def test_when_the_receiver_is_back_all_but_those_with_a_pause_of_their_own_are_due(fields: dict[str, Any]) -> None:
     index = order(
         entry(1, queue="a", next_at=90.0, status=503),
-        entry(2, queue="b", next_at=80.0, status=429),
+        entry(2, queue="b", next_at=80.0, **fields),
         entry(3, queue="c", next_at=1.0),
         entry(4, queue="d", receiver="hub", next_at=70.0),
     )
@@ -165,16 +188,12 @@ class Model(RuleBasedStateMachine):
             return
         assert self.index.remove(id_) == self.entries.pop(id_, None)
 
-    @rule(receiver=st.sampled_from(["gateway", "hub"]), oldest=st.booleans())
-    def take(self, receiver: str, oldest: bool) -> None:
+    @rule(receiver=st.sampled_from(["gateway", "hub"]), probe=st.booleans())
+    def take(self, receiver: str, probe: bool) -> None:
         mine = [each for each in self.firsts() if each.receiver == receiver]
-        if oldest:
-            expected = min(mine, key=lambda each: each.id, default=None)
-            found = self.index.take_oldest(receiver)
-        else:
-            due = [each for each in mine if each.next_at <= self.now]
-            expected = min(due, key=lambda each: (each.next_at, each.id), default=None)
-            found = self.index.take(receiver, self.now)
+        fit = [each for each in mine if each.next_at <= self.now or probe]
+        expected = min(fit, key=lambda each: (each.next_at, each.id), default=None)
+        found = self.index.take_probe(receiver, self.now) if probe else self.index.take(receiver, self.now)
         assert found == expected
         if found is not None:
             self.under_way[lane_of(found)] = found.id

@@ -1,0 +1,63 @@
+"""Which receivers are tried at all: the circuit of each, and the log lines of when one went away and came back."""
+
+import logging
+
+from statusproxy.clock import OwnClock
+from statusproxy.proxy.ports import Attempt
+from statusproxy.spool.circuit import CLOSED, Circuit, begun, tried
+
+__all__ = ["Receivers"]
+
+log = logging.getLogger("statusproxy.spool")
+
+
+class Receivers:
+    """The circuits by receiver. Times are those of our own clock."""
+
+    def __init__(self, clock: OwnClock) -> None:
+        self._clock = clock
+        self._circuits: dict[str, Circuit] = {}  # those that are not as `CLOSED`
+
+    def takes(self, receiver: str) -> bool:
+        """Whether it is not known to be away: everything may be sent."""
+        return not self._circuits or self._circuits.get(receiver, CLOSED).closed
+
+    def lets(self, receiver: str) -> bool:
+        """Whether an event may be sent now: any, or a probe. `begin` is to be called where it is."""
+        circuit = self._circuits.get(receiver)
+        return circuit is None or circuit.lets(self._clock.now())
+
+    def probe_at(self, receiver: str) -> float:
+        """When one that is away may be tried again."""
+        return self._circuits.get(receiver, CLOSED).probe_at
+
+    def begin(self, receiver: str, queue: str) -> None:
+        """An attempt for an event of this queue begins."""
+        circuit = self._circuits.get(receiver)
+        if circuit is not None:
+            self._circuits[receiver] = begun(circuit, queue, self._clock.now())
+
+    def ended(self, receiver: str, queue: str, attempt: Attempt) -> bool:
+        """An attempt for an event of this queue has ended; whether it shows that one that was away is back."""
+        before = self._circuits.get(receiver, CLOSED)
+        if before is CLOSED and attempt.reason == "delivered":
+            return False  # the usual case
+        circuit = tried(before, attempt, queue, self._clock.now())
+        if circuit == CLOSED:
+            self._circuits.pop(receiver, None)
+        else:
+            self._circuits[receiver] = circuit
+        if before.closed and not circuit.closed:
+            log.warning(
+                "spool: %s does not take events (%s): they are kept", receiver, attempt.status or attempt.reason,
+                extra={"receiver": receiver, "reason": attempt.reason, "status": attempt.status},
+            )  # fmt: skip
+        back = circuit.closed and not before.closed
+        if back:
+            log.info("spool: %s takes events again", receiver, extra={"receiver": receiver})
+        return back
+
+    @property
+    def away(self) -> dict[str, float]:
+        """Those that are not tried just now, but for probes, and since when."""
+        return {name: each.opened_at for name, each in self._circuits.items() if each.opened_at is not None}
