@@ -29,6 +29,7 @@ from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.http1.request_parser import HeadLimits
 from statusproxy.proxy.problems import Language
+from statusproxy.proxy.redelivery import Redelivery
 from statusproxy.proxy.request_id import new_request_id
 from statusproxy.proxy.routes import Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy, SharedSecret, Signature
@@ -37,6 +38,9 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.spool.delivery import Delivery
+from statusproxy.spool.schedule import SpoolRules
+from statusproxy.spool.spool import Spool
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import SessionRules
@@ -77,6 +81,7 @@ class Plan:
     site: Site
     signal_rules: SignalRules
     session_rules: SessionRules
+    spool_rules: SpoolRules
     head_limits: HeadLimits
     clients: ClientValues
 
@@ -89,6 +94,10 @@ class Rooms:
     proxy: Proxy
     clients: ClientServer
     admin: AdminListener
+    spool: Spool | None
+    """None where the state keeps none."""
+    delivery: Delivery | None
+    """Not started yet."""
 
 
 def plan(settings: Settings, earlier: Site | None = None) -> Plan:
@@ -105,6 +114,7 @@ def plan(settings: Settings, earlier: Site | None = None) -> Plan:
         site=build_site(settings, earlier),
         signal_rules=settings.signal_rules(),
         session_rules=settings.session_rules(),
+        spool_rules=_spool_rules(settings),
         head_limits=_head_limits(settings),
         clients=ClientValues(
             language=settings.language,
@@ -139,6 +149,11 @@ async def assemble(
     )
     await registry.open()
     proxy = Proxy(planned.site, registry, report)
+    spool = delivery = None
+    if store.spool is not None:  # whatever the paths say: a reload may switch it on
+        proxy.spool = spool = Spool(store, registry.clock, planned.spool_rules, metrics.spool)
+        await spool.open()
+        delivery = Delivery(spool, registry.clock, Redelivery(proxy).send)
     reserve = Reserve(allowed(), settings.limits.upstream_connections)
     asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
     clients = ClientServer(
@@ -150,9 +165,9 @@ async def assemble(
         head_limits=planned.head_limits,
         reserve=reserve,
     )
-    admin = AdminListener(registry, exposition, proxy, settings)
+    admin = AdminListener(registry, exposition, proxy, settings, spool)
     admin.answers.given = given
-    rooms = Rooms(registry, proxy, clients, admin)
+    rooms = Rooms(registry, proxy, clients, admin, spool, delivery)
     apply(planned, rooms, before=settings)
     return rooms
 
@@ -170,6 +185,8 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
         if planned.site.pools.get(name) is not pool:
             pool.close()
     rooms.registry.configure(planned.signal_rules, planned.session_rules)
+    if rooms.spool is not None:
+        rooms.spool.configure(planned.spool_rules)
     if (settings.webhooks, settings.trusted_proxies) != (before.webhooks, before.trusted_proxies):
         rooms.registry.webhooks.trust_changed()
     for name, value in planned.clients.items():
@@ -313,6 +330,17 @@ def _origin(target: Target, settings: Settings) -> Origin:
         tls=gateway_context(settings.gateway_tls) if target.scheme == "https" else None,
         server_name=settings.gateway_tls.server_name,
         base_path=target.path.rstrip("/").encode(),
+    )
+
+
+def _spool_rules(settings: Settings) -> SpoolRules:
+    """How events are kept and tried again."""
+    return SpoolRules(
+        max_bytes=settings.spool.max_bytes,
+        max_entries=settings.spool.max_entries,
+        max_age=settings.spool.max_age,
+        resend=settings.spool.unknown == "resend",
+        schedule=settings.spool.schedule,
     )
 
 

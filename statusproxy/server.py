@@ -146,6 +146,8 @@ class Server:
             self._close_listeners()
             await self.registry.close()
             raise StartError(str(error)) from error
+        if self.rooms.delivery is not None:
+            self.rooms.delivery.start()
         self._watchdog = Watchdog(self.registry, self._status)
         interval = systemd.watchdog_interval()
         if interval is not None:
@@ -266,6 +268,9 @@ class Server:
         log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         self.proxy.draining = True
         self._close_listeners()
+        delivery = self.rooms.delivery
+        if delivery is not None:
+            delivery.finish()
         await self._drain()
         if self.proxy.in_flight:
             log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
@@ -275,6 +280,8 @@ class Server:
         self.gateway_watch.close()
         if self._watchdog_task is not None:
             self._watchdog_task.cancel()
+        if delivery is not None:
+            await delivery.close()
         for pool in self.proxy.site.pools.values():
             pool.abort()
         await self.registry.close()

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 
 from statusproxy.observe.gauges import PoolNow, RegistryNow, proxy_gauges, registry_gauges
+from statusproxy.observe.spool_counts import SpoolMoment, spool_gauges
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.spool.spool import Spool
 
 
-def gauges(registry: SessionRegistry, proxy: Proxy) -> Iterator[Metric]:
+def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) -> Iterator[Metric]:
     """The families of gauges, for `Exposition.expose`."""
     records = registry.records()
     yield from registry_gauges(
@@ -28,3 +30,15 @@ def gauges(registry: SessionRegistry, proxy: Proxy) -> Iterator[Metric]:
         for name, pool in proxy.site.pools.items()
     ]
     yield from proxy_gauges(proxy.in_flight, pools)
+    if spool is not None:
+        yield from spool_gauges(_moment(spool, registry.clock.shift))
+
+
+def _moment(spool: Spool, shift: float) -> SpoolMoment:
+    totals, oldest = spool.totals, spool.oldest
+    return SpoolMoment(
+        entries={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
+        size=totals.size,
+        oldest_at=None if oldest is None else oldest.received_at + shift,
+        away=len(spool.away),
+    )

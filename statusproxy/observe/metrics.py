@@ -12,6 +12,7 @@ from typing import Final
 
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.latencies import BUCKETS, Latencies
+from statusproxy.observe.spool_counts import SpoolCounts
 from statusproxy.status.model import EVICTED, FORGOTTEN, Change, Release
 
 #: Methods with a label of their own; a client may make up any other.
@@ -57,6 +58,7 @@ class Metrics:
         # Known from the start, so that the first release of a kind already is a rise from 0.
         self.releases: dict[str, int] = dict.fromkeys([*(release.value for release in Release), EVICTED], 0)
         self.correction_failures: dict[str, int] = {}
+        self.spool = SpoolCounts()
         self.unread: dict[tuple[str, str], int] = {}
         """Bodies passed untouched, by what they are and why."""
 
