@@ -15,6 +15,7 @@ from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import load
 from statusproxy.config.settings import Settings
+from statusproxy.learning.gaps import Gap, gaps
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import visible
 from statusproxy.rehearsal import options
@@ -118,6 +119,8 @@ def learn(
 
     Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
     --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
+
+    The exit code is 1 where the events that were given make no rule, or the lists no entry of channels.
     """
     if captures or lists:
         from statusproxy.captures import CaptureError
@@ -126,9 +129,13 @@ def learn(
         if show or stop:
             raise click.UsageError("--show and --stop ask a running proxy; leave out --from and --list")
         try:
-            click.echo(draft_from(captures, path, lists, routes), nl=False)
+            draft = draft_from(captures, path, lists, routes)
         except (CaptureError, OSError) as error:
             raise click.UsageError(visible(str(error))) from None
+        click.echo(draft, nl=False)
+        lacking = _tell_gaps(draft)
+        if (captures and Gap.EVENTS in lacking) or (lists and Gap.CHANNELS in lacking):
+            sys.exit(1)
         return
     if show and stop:
         raise click.UsageError("--show and --stop cannot be given together; show the draft first")
@@ -141,3 +148,13 @@ def learn(
     from statusproxy.admin.table import learned_text
 
     click.echo(learned_text(answer, begun=method == "POST"), err=show)
+    if show:
+        _tell_gaps(answer.draft or "")
+
+
+def _tell_gaps(draft: str) -> list[Gap]:
+    """Say on stderr what a draft lacks; that."""
+    lacking = gaps(draft)
+    for gap in lacking:
+        click.echo(f"Note: {gap.value}.", err=True)
+    return lacking

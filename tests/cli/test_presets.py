@@ -77,6 +77,32 @@ def test_learn_drafts_a_preset_from_captured_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "answer", "code", "notes"),
+    [
+        (ODD_EVENT, None, 0, ["the draft has no `channels`: "]),
+        (None, ODD_LIST, 0, ["the draft has no rule under `events`: "]),
+        ('{"n": 1}', ODD_LIST, 1, ["the draft has no rule under `events`: "]),
+        (ODD_EVENT, '[{"n": 1}]', 1, ["the draft has no `channels`: "]),
+    ],
+)
+def test_learn_says_what_its_draft_lacks(
+    event: str | None, answer: str | None, code: int, notes: list[str], tmp_path: Path
+) -> None:
+    arguments: list[str | Path] = []
+    if event is not None:
+        (tmp_path / "event.json").write_text(event)
+        arguments += ["--from", tmp_path / "event.json"]
+    if answer is not None:
+        (tmp_path / "list.json").write_text(answer)
+        arguments += ["--list", tmp_path / "list.json", "--route", "/api/boxes"]
+    result = call("learn", *arguments)
+    assert result.exit_code == code
+    assert result.stdout.startswith("# A draft preset")
+    said = result.stderr.splitlines()
+    assert [line.startswith(f"Note: {note}") for line, note in zip(said, notes, strict=True)] == [True]
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--from", "FILE"], "the file is empty"),
@@ -100,6 +126,7 @@ async def test_learn_asks_the_running_proxy(proxy: Running, tmp_path: Path) -> N
     shown = await asking(tmp_path, "learn", "--show")
     assert shown.stdout.startswith("# A draft preset, made by `statusproxy learn` from 0 events and 0 answers.\n")
     assert shown.stderr.startswith("Learning until ")
+    assert (shown.exit_code, shown.stderr.count("\nNote: the draft has no ")) == (0, 2)
     stopped = await asking(tmp_path, "learn", "--stop")
     assert stopped.stdout.startswith("Learning is off; 0 events")
     again = await asking(tmp_path, "learn", "--show")

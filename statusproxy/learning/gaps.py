@@ -1,0 +1,23 @@
+"""What a draft lacks to be of use: said beside it, because a draft of comments alone is valid YAML too."""
+
+from enum import Enum
+
+
+class Gap(Enum):
+    """A part without which no answer is ever corrected, and how to fill it in."""
+
+    EVENTS = (
+        "the draft has no rule under `events`: no event that could be read has a word that is known to mean lost or"
+        " found. Capture what comes while a phone is unlinked and linked again, or write the rules at its TODO"
+    )
+    CHANNELS = (
+        "the draft has no `channels`: in no answer were found both a member that tells the sessions apart and one that"
+        " tells a state. Ask for the list of sessions through the proxy or give it with --list and --route, or fill in"
+        " the skeleton at its TODO"
+    )
+
+
+def gaps(draft: str) -> list[Gap]:
+    """What this draft lacks."""
+    keys = {line.partition(":")[0] for line in draft.splitlines()}
+    return [gap for gap in Gap if gap.name.lower() not in keys]
