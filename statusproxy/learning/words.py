@@ -28,12 +28,19 @@ _LOST: Final = """
     close closed disconnected disconected desconnected desconectado caido fechado disconnectedmobile desconnectedmobile
     browserclose serverclose autoclosecalled notlogged qrreadfail qrreaderror deletetoken logout logged loggedout
     refused failed failure stopped unpaired unlinked unlinkeddevice temporaryban banned connectfailure authfailure
-    offline down lost dropped expired dead gone terminated removed
+    offline down lost dropped expired dead gone terminated removed kicked evicted crashed killed broken
+    signedout signedoff loggedoff logoff signout notauthenticated notregistered notlinked notpaired deauthorized
+    desconectada caida fechada encerrado encerrada deslogado deslogada perdida cerrada
+    perdido cerrado
 """
-_FOUND: Final = "open connected conectado working ready inchat loggedin online up linked active alive"
+_FOUND: Final = """
+    open opened connected conectado conectada working ready inchat loggedin loggedon signedin online up linked active
+    alive established operational pronto listo abierto abierta aberto aberta
+"""
 _UNDER_WAY: Final = """
     connecting reconnecting retrying opening starting initializing initialising authenticating resuming syncing
-    conectando reconectando loading restarting connectionlost timeout
+    conectando reconectando loading restarting connectionlost lostconnection connlost timeout timedout handshaking
+    relinking
 """
 _HEARD: Final = (
     "message messages onmessage messageany messagesupsert messagereceived incomingcall mensagem receivedmessage"
@@ -42,7 +49,7 @@ _HEARD: Final = (
 #: What a name may hold beside the word that means something.
 _FILLER_WORDS: Final = """
     session sessions instance connection channel device client account phone status state update updated event changed
-    change link line on the was is has been mobile socket whatsapp wa engine by from
+    change link line conn on the was is has been mobile socket whatsapp wa engine by from acct
 """
 _FILLERS: Final = frozenset(_FILLER_WORDS.split())
 
@@ -57,7 +64,7 @@ _OTHERS: Final = """
     info init initial initialized instance instances invalid is join joined key keys kind label last leave
     left limit line link list load loaded location lock locked log logged login logs loop media
     members message messages method mobile missing mode name names new no none not notify null number off ok old on
-    open operational other out outgoing own page pair paired pairing passkey participant participants path pause paused
+    open other out outgoing own page pair paired pairing passkey participant participants path pause paused
     payload pending phone photo picture ping platform playing poll pong presence previous profile progress ptt qr
     qrcode queue queued raw reaction reactions read reading reason receipt receive received recording reconnect
     reconnected refresh register registered reject rejected remove replaced request required reset response
@@ -68,8 +75,9 @@ _OTHERS: Final = """
     unread update updated updates upload upsert url user users valid value version video view voice wait waiting wake
     warning webhook websocket whatsapp write
     sessao sessoes canal canais conexao conectar desconectar mensagem mensagens evento eventos dispositivo estado
-    erro falha iniciando iniciado pronto aguardando leitura sucesso usuario usuarios instancia instancias tipo acao
-    sesion conexion mensaje usuario listo cerrado abierto perdido
+    erro falha iniciando iniciado aguardando leitura sucesso usuario usuarios instancia instancias tipo acao
+    sesion conexion mensaje usuario
+    signed timed out off relogin unauthenticated unregistered deregistered unavailable peer inbound outbound
     authenticity autoclose islogged inchat mobile wa v1 v2 v3 v4
 """
 
