@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from statusproxy.learning import channel_draft, guesses, notation, times
+from statusproxy.learning import channel_draft, guesses, members, notation, times
 from statusproxy.learning.observation import NAMELESS, Group, Observation
 from statusproxy.learning.shapes import Cut
 from statusproxy.learning.words import Meaning, meaning, segments
@@ -78,7 +78,7 @@ def _webhooks(seen: Observation) -> str:
 
 def _dialect(seen: Observation, by: Path) -> str:
     lines = ["# Where events name things.\n", "dialect:\n"]
-    speaking = guesses.speaking(seen)
+    speaking = guesses.speaking(seen, by)
     if speaking is not None:
         lines.append(_SPEAKING)
         lines.append(f"  event: {notation.paths([by, speaking.path] if by else [speaking.path])}\n")
@@ -146,7 +146,7 @@ def _events(seen: Observation, by: Path) -> Iterator[str]:
         else:
             yield rule if begun else f"events:\n{rule}"
             begun = True
-    speaking = guesses.speaking(seen)
+    speaking = guesses.speaking(seen, by)
     if speaking is not None:
         text = _spoken(seen, speaking)
         yield text if begun else f"events:\n{text}"
@@ -240,13 +240,14 @@ def _session(sessions: list[tuple[Path, float]], cuts: list[tuple[Path, Cut, int
     best = [each for each in sessions if each[1]] or sessions[:2]
     guessed = "guessed by its name" + (", no id of the list" if seen.ids.listed else "")
     how = ", ".join(f"{share:.0%} are ids of the list" if share else guessed for _, share in best[:3])
-    todo = "" if best[0][1] else "TODO: "
+    unusual = sum(not members.names_session(path[-1]) for path, _ in best)
+    todo = "" if best[0][1] and unusual < 2 else "TODO: "
     return f"    session: {notation.paths(path for path, _ in best[:3])}    # {todo}{how}\n"
 
 
 def _matching(seen: Observation) -> str:
     """What to do where the ids of lists and events could not be matched; nothing where they were."""
-    if not seen.ids.listed:
+    if not seen.ids.listed and all(shape.one for shape in seen.answers.routes.values()):
         return _NO_LIST
     if any(member.share_of(seen.ids.listed) for member in seen.all.members.values()):
         return ""

@@ -34,24 +34,57 @@ class State(NamedTuple):
 
 def event_member(seen: Observation) -> Path:
     """The member that names the event; `NAMELESS` where none does."""
-    counts: dict[Path, int] = {}
-    named: dict[Path, int] = {}
+    kinds: dict[Path, list[Group]] = {}
     for group in seen.groups.values():
-        counts[group.by] = counts.get(group.by, 0) + group.count
-        named[group.by] = named.get(group.by, 0) + (group.name is not None)
+        kinds.setdefault(group.by, []).append(group)
 
     def fitness(path: Path) -> tuple[bool, float, int, tuple[str, ...]]:
-        usual = members.rank(path[-1], members.EVENTS)
-        is_usual = usual < len(members.EVENTS)
-        share = counts[path] / seen.events
-        return (named[path] > 0, share + (0.5 if is_usual else 0) - 0.3 * _is_state(path), -usual, path)
+        is_named = any(group.name is not None for group in kinds[path])
+        weight = _share(kinds[path], seen) + 0.5 * members.names_event(path[-1]) - 0.3 * _is_state(path)
+        return is_named, weight + 0.3 * parting(kinds[path]), -members.rank(path[-1], members.EVENTS), path
 
-    return max((path for path in counts if path), key=fitness, default=NAMELESS)
+    return max((path for path in kinds if path and _may_name(path, kinds[path], seen)), key=fitness, default=NAMELESS)
 
 
-def speaking(seen: Observation) -> State | None:
+def _may_name(path: Path, groups: list[Group], seen: Observation) -> bool:
+    """Whether a member may name the event: it is called so, or most events have it and its values tell them apart."""
+    if members.names_event(path[-1]):
+        return True
+    says = [group.name for group in groups if group.name is not None]
+    tells_state = any(words.meaning(name) not in (None, Meaning.ALIVE) for name in says)
+    if len(path) > 2 and any(len(words.segments(name) or ()) == 1 for name in says) and tells_state:
+        return False  # a state that stands deep can stand for the name, see `speaking`
+    return tells_state or (_share(groups, seen) >= _MOSTLY and (bool(says) or parting(groups) > 0))
+
+
+def _share(groups: list[Group], seen: Observation) -> float:
+    return sum(group.count for group in groups) / seen.events
+
+
+def parting(groups: list[Group]) -> float:
+    """How far these kinds of events have members of their own: from 0 (all alike) to 1 (every member in one kind)."""
+    events = sum(group.count for group in groups)
+    counts: dict[Path, int] = {}
+    for group in groups:
+        for path, member in group.members.items():
+            counts[path] = counts.get(path, 0) + member.count
+    mixed = {path: count * (events - count) / events for path, count in counts.items() if 0 < count < events}
+    if not mixed:
+        return 0.0
+    within = sum(
+        member.count * (group.count - member.count) / group.count
+        for group in groups
+        for path, member in group.members.items()
+        if path in mixed
+    )
+    return max(0.0, 1 - within / sum(mixed.values()))
+
+
+def speaking(seen: Observation, by: Path) -> State | None:
     """The state of events that no member names: its words can stand for the event's name."""
     group = next((group for group in seen.groups.values() if group.by == NAMELESS), None)
+    if group is not None and len(by) > 2 and sum(each.count for each in groups(seen, by)) >= 0.9 * group.count:
+        return None  # a deep member names them
     found = [] if group is None else states(group, NAMELESS)
     return next((state for state in found if state.decided), None)
 
@@ -70,8 +103,8 @@ def session_members(seen: Observation, shape: Shape, by: Path) -> list[tuple[Pat
         share = member.share_of(seen.ids.listed)
         place = members.rank(path[-1], members.SESSIONS)
         if share >= _MOSTLY or (place < len(members.SESSIONS) - 2 and len(path) < 3):
-            found.append((share < _MOSTLY, place, len(path), share, path))
-    return [(path, share) for *_, share, path in sorted(found)]
+            found.append((share < _MOSTLY, place, len(path), -share, path))
+    return _usual([(path, -share) for *_, share, path in sorted(found)])
 
 
 def cut_members(shape: Shape) -> list[tuple[Path, Cut, int]]:
@@ -165,7 +198,14 @@ def list_ids(shape: ListShape, events: set[int]) -> list[tuple[Path, float]]:
             continue
         share = member.share_of(events, listed=False)
         found.append((-share, members.rank(path[-1], members.SESSIONS), len(path), path))
-    return [(path, -share) for share, place, _, path in sorted(found) if share or place < len(members.SESSIONS)]
+    return _usual([(path, -share) for share, place, _, path in sorted(found) if share or place < len(members.SESSIONS)])
+
+
+def _usual(found: list[tuple[Path, float]]) -> list[tuple[Path, float]]:
+    """Without members that are called like no id, where a usual one holds ids too: an engine or a name is no id."""
+    if not any(share and members.names_session(path[-1]) for path, share in found):
+        return found
+    return [(path, share) for path, share in found if members.is_id(path[-1])]
 
 
 def flags(shape: Shape) -> list[tuple[Path, Member]]:

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import unquote
 
-from statusproxy.learning import members, words
+from statusproxy.learning import members, times, words
 from statusproxy.learning.shapes import Ids, Revealed, Shape
 from statusproxy.status.fields import Path, lookup, usable_text
 
@@ -15,6 +15,11 @@ _IDS: Final = 300
 """Elements whose ids are noted."""
 _DEEPEST: Final = 2
 _LONGEST_ROUTE: Final = 200
+_SUPPOSED: Final = 6
+"""Members of a list that may be ids though they are not called like one."""
+_LONGEST_ID: Final = 128
+_SHORTEST_NUMBER: Final = 4
+"""Digits of a number that is no count, where its member is not called like an id."""
 
 
 class ListShape(Shape):
@@ -105,12 +110,33 @@ class Answers:
     def _learn_ids(self, elements: list[object]) -> set[int]:
         elements = elements[:_IDS]
         found = set()
+        left = _SUPPOSED
         for path in id_paths(elements, self._ids):
             values = [value for each in elements if (value := usable_text(lookup(each, path))) is not None]
             named = members.rank(path[-1], members.SESSIONS) < len(members.SESSIONS)
             if named or any(self._ids.hash(value) in self._ids.seen for value in values[:_ELEMENTS]):
                 found |= {self._ids.add(value, listed=True) for value in values}
+            elif (
+                left
+                and len(values) == len(elements)
+                and _may_name(path, values, type(lookup(elements[0], path)) is str)
+            ):
+                left -= 1
+                self._ids.suppose(values)
         return {hashed for hashed in found if hashed is not None}
+
+
+def _may_name(path: Path, values: list[str], are_texts: bool) -> bool:
+    """Whether these may be ids, though their member is not called like one: all distinct, no words, times or counts."""
+    if len(values) < 2 or len(set(values)) < len(values) or not all(map(members.is_naming, path)):
+        return False
+    if not are_texts and all(len(value) < _SHORTEST_NUMBER for value in values):
+        return False
+    looked_at = values[:_ELEMENTS]
+    known = sum(map(words.is_known, looked_at))
+    return 2 * known < len(looked_at) and not any(
+        times.read(value, None) or len(value) > _LONGEST_ID for value in looked_at
+    )
 
 
 def find_list(document: object, ids: Ids, where: Path = ()) -> tuple[Path, list[object]] | None:

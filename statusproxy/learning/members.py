@@ -39,6 +39,9 @@ _PRIVATE: Final = frozenset(
     )
 )
 
+_LABELS: Final = frozenset(_names("label nick nickname alias title"))
+"""Names people write, which may name a session all the same."""
+
 
 def fold(name: str) -> str:
     """A member's name for comparison: `sessionId`, `session_id` and `session-id` are one."""
@@ -55,6 +58,16 @@ def is_private(name: str) -> bool:
     """Whether no value of such a member may be kept in the clear."""
     folded = fold(name)
     return folded in _PRIVATE or folded in _SESSION_NAMES
+
+
+def is_naming(name: str) -> bool:
+    """Whether such a member of a list may be a session's id, if events hold its values: no address, no secret."""
+    folded = fold(name)
+    return (
+        (folded not in _PRIVATE or folded in _LABELS)
+        and folded not in STATES
+        and not any(part in folded for part in ("tok", "secret", "pass", "key", "auth", "hash"))
+    )
 
 
 def names_event(name: str) -> bool:

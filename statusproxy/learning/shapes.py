@@ -76,6 +76,8 @@ class Ids:
         """Values of members that hold ids, and ids of lists."""
         self.listed: set[int] = set()
         """Ids of lists."""
+        self.possible: dict[int, frozenset[int]] = {}
+        """Values of lists that are ids if events hold one too; each with all values of its member."""
         self._kept: set[int] = set()
         """What is kept in the clear though the vocabulary lacks it: it may turn out to be an id."""
         self._names: dict[str, frozenset[int]] = {}
@@ -94,6 +96,24 @@ class Ids:
             return None
         self.seen.add(hashed)
         return hashed if hashed in self._kept else None
+
+    def suppose(self, texts: Iterable[str]) -> None:
+        """Note values of a list's member that are ids if events hold one of them, whatever the member is called."""
+        together = frozenset(map(self.hash, texts)) - self.listed
+        if len(self.possible) + len(together) <= _IDS:
+            self.possible.update(dict.fromkeys(together, together))
+
+    def confirm(self, came: Iterable[int]) -> set[int]:
+        """Events hold these values: the ids that this shows, where something is kept in the clear that is one."""
+        found: set[int] = set()
+        for hashed in came:
+            found |= self.possible.get(hashed, frozenset())
+        for hashed in found:
+            self.possible.pop(hashed, None)
+        if len(self.listed) + len(found) <= _IDS:
+            self.listed |= found
+            self.seen |= found
+        return found & self._kept
 
     def cut(self, text: str) -> Cut | None:
         """How an id of a list is cut out of a text; None where there is none in it."""
@@ -115,10 +135,10 @@ class Ids:
 
     def is_name(self, key: str) -> bool:
         """Whether a member's name may be kept: a programmer wrote it, and it is no id."""
-        if words.is_known(key):
-            return True
-        hashes = self._names.get(key)
+        hashes = self._names.get(key)  # first: that a text is not known costs more to find out
         if hashes is None:
+            if words.is_known(key):
+                return True
             if len(self._names) >= _NAMES or not words.is_name(key):
                 return False
             hashes = frozenset(map(self.hash, _parts(key)))
@@ -203,8 +223,9 @@ class Member:
         """Which share of its values are among these ids; `listed`: these are the ids of lists."""
         if not self.texts:
             return 0.0
+        remembered = sum(word.count for word in self.hashes.values())  # of many values the first ones, as a sample
         found = sum(word.count for hashed, word in self.hashes.items() if hashed in ids)
-        return max(found, self.listed if listed else 0) / self.texts
+        return max(found / remembered if remembered else 0.0, self.listed / self.texts if listed else 0.0)
 
 
 class Shape:
@@ -221,8 +242,12 @@ class Shape:
 
     def add(self, document: object, now: float | None) -> None:
         """Take in one document; `now` is our clock, None where nobody knows when it came."""
+        self.take_in(walk(document, self._ids), now)
+
+    def take_in(self, found: Iterable[tuple[Path, object]], now: float | None) -> None:
+        """Take in one document by what `walk` found in it."""
         self.count += 1
-        for path, value in walk(document, self._ids):
+        for path, value in found:
             member = self.members.get(path)
             if member is None:
                 if len(self.members) >= self._limit:
@@ -247,7 +272,7 @@ class Shape:
         if text is None:
             member.many = True
             return
-        hashed = self._ids.hash(text) if self._ids.listed else None
+        hashed = self._ids.hash(text) if self._ids.listed or self._ids.possible else None
         listed = hashed in self._ids.listed
         time = None if listed or members.names_session(name) else times.read(value, now)
         if time is not None:
@@ -255,7 +280,7 @@ class Shape:
             member.times.add(time)
             member.many = True  # times are no words, and no two are the same
             return
-        if member.many and not self._ids.listed:
+        if member.many and hashed is None:
             return
         if hashed is None:
             hashed = self._ids.hash(text)

@@ -20,6 +20,10 @@ from tests.learning.traffic import link, observed
         ({"status": "open"}, ("status",)),
         ({"n": 5}, NAMELESS),
         ({"body": "open"}, NAMELESS),
+        ({"meta": {"evt": {"kind": "line-status"}}, "host": "gateways"}, ("meta", "evt", "kind")),
+        ({"m": {"e": {"x": "line-status"}}, "host": "gateways"}, ("m", "e", "x")),
+        ({"host": "gateways"}, NAMELESS),
+        ({"a": {"b": {"c": "down"}}}, NAMELESS),
     ],
 )
 def test_the_member_that_names_the_event(event: dict[str, object], by: tuple[str, ...]) -> None:
@@ -114,7 +118,73 @@ def test_a_member_that_holds_ids_in_longer_texts_is_told_with_how() -> None:
 def test_the_state_of_events_that_no_member_names_can_stand_for_it() -> None:
     deep = {"a": {"b": {"was": "up", "now": "down"}}}
     seen = observed([{"n": 1, **deep}, {"event": "open"}])
-    state = speaking(seen)
+    state = speaking(seen, ("event",))
     assert state is not None
     assert (state.path, dict(state.words)) == (("a", "b", "now"), {"down": 1})
-    assert speaking(observed([{"event": "open"}])) is speaking(observed([{"n": 1}])) is None
+    assert speaking(observed([{"event": "open"}]), ("event",)) is speaking(observed([{"n": 1}]), NAMELESS) is None
+
+
+def line(kind: str, **inner: object) -> dict[str, object]:
+    """An event whose name stands deep in members that are called like nothing, beside words that name no event."""
+    return {"m": {"e": {"x": kind}}, "host": "gateways", "d": inner}
+
+
+def test_a_contact_s_presence_in_few_events_names_no_event() -> None:
+    events = [line("message", text="hello")] * 6 + [line("line-status", link={"now": "UP"})] * 4
+    seen = observed([*events, line("peer-presence", now="available")], answer=None)
+    assert guesses.event_member(seen) == ("m", "e", "x")
+    without = [{"d": event["d"]} for event in events]
+    assert guesses.event_member(observed([*without, {"d": {"now": "available"}}], answer=None)) == NAMELESS
+
+
+def test_the_member_by_whose_words_the_events_differ_names_them() -> None:
+    events = [{"a": mode, "z": kind, "d": {kind: 1}} for mode in ("fast", "slow") for kind in ("message", "call")]
+    assert guesses.event_member(observed(events * 3, answer=None)) == ("z",)
+
+
+def test_how_far_the_kinds_of_events_have_members_of_their_own() -> None:
+    events = [{"mode": mode, "kind": kind, kind: {"n": 1}} for mode in ("fast", "full") for kind in ("call", "poll")]
+    seen = observed(events, answer=None)
+    by_kind, by_mode = guesses.groups(seen, ("kind",)), guesses.groups(seen, ("mode",))
+    assert (guesses.parting(by_kind), guesses.parting(by_mode), guesses.parting([])) == (1.0, 0.0, 0.0)
+
+
+def test_a_state_that_stands_deep_speaks_only_where_no_deep_member_names_the_event() -> None:
+    event = {"m": {"e": {"kind": "line-status"}}, "d": {"line": {"now": "down"}}}
+    assert speaking(observed([event]), ("m", "e", "kind")) is None
+    assert speaking(observed([event, {"d": {"line": {"now": "down"}}}]), ("m", "e", "kind")) is not None
+
+
+def test_an_id_of_a_list_is_found_whatever_its_members_are_called() -> None:
+    answer = {"rows": [{"h": "sales", "s": "ONLINE", "tok": "qa"}, {"h": "sup", "s": "DROPPED", "tok": "qb"}]}
+    events = [
+        {"kind": "status", "acct": name, "now": "DROPPED", "tok": tok} for name, tok in (("sales", "qa"), ("sup", "qb"))
+    ]
+    seen = observed(events, answer=answer)
+    shape = seen.answers.routes["/api/v2/boxes"]
+    assert guesses.list_ids(shape, guesses.told_ids(seen)) == [(("h",), 1.0)]
+    assert guesses.session_members(seen, seen.all, ("kind",)) == [(("acct",), 1.0)]
+
+
+def test_of_members_with_ids_of_the_list_the_one_with_most_comes_first() -> None:
+    events = [{"kind": "status", "a": "sales" if n else "other", "b": "sales"} for n in range(4)]
+    seen = observed(events, answer=[{"h": "sales"}, {"h": "sup"}])
+    assert guesses.session_members(seen, seen.all, ("kind",)) == [(("b",), 1.0), (("a",), 0.75)]
+
+
+def test_beside_an_id_that_is_called_so_no_other_distinct_member_counts() -> None:
+    answer = [{"name": "sales", "engine": "NOWEB"}, {"name": "support", "engine": "GOWS"}]
+    events = [
+        {"event": "message", "session": name, "engine": engine}
+        for name, engine in (("sales", "NOWEB"), ("support", "GOWS"))
+    ]
+    seen = observed(events, answer=answer)
+    assert guesses.session_members(seen, seen.all, ("event",)) == [(("session",), 1.0)]
+    assert guesses.list_ids(seen.answers.routes["/api/v2/boxes"], guesses.told_ids(seen)) == [(("name",), 1.0)]
+
+
+def test_beside_the_usual_id_one_that_is_called_like_an_id_still_counts() -> None:
+    answer = [{"name": "sales", "jid": "x1@s.whatsapp.net"}, {"name": "support", "jid": "x2@s.whatsapp.net"}]
+    seen = observed([{"event": "open", "session": "sales", "jid": "x1@s.whatsapp.net"}], answer=answer)
+    found = guesses.list_ids(seen.answers.routes["/api/v2/boxes"], guesses.told_ids(seen))
+    assert [path for path, _ in found] == [("name",), ("jid",)]

@@ -102,3 +102,37 @@ def test_a_path_that_is_too_long_is_not_kept() -> None:
     seen = answers()
     assert seen.add("/id" * 100, [{"id": "pixel"}], written=False) == (False, set())
     assert seen.routes == {}
+
+
+@pytest.mark.parametrize(
+    ("elements", "is_possible"),
+    [
+        ([{"h": "sales"}, {"h": "sup"}], True),
+        ([{"in": {"h": "sales"}}, {"in": {"h": "sup"}}], True),
+        ([{"label": "sales"}, {"label": "sup"}], True),
+        ([{"h": 4711}, {"h": 4712}], True),
+        ([{"h": "42"}, {"h": "43"}], True),
+        ([{"h": "sales"}], False),
+        ([{"h": "sales"}, {"h": "sales"}], False),  # not distinct
+        ([{"h": "sales"}, {"g": "sup"}], False),  # not in each
+        ([{"h": "ONLINE"}, {"h": "DROPPED"}], False),  # words
+        ([{"state": "sales"}, {"state": "sup"}], False),
+        ([{"h": 1}, {"h": 2}], False),  # counts
+        ([{"h": "2026-01-15T19:07:06Z"}, {"h": "2026-01-15T19:07:07Z"}], False),  # a time
+        ([{"phone": "5511999990000"}, {"phone": "5511999990001"}], False),
+        ([{"tok": "qqq1"}, {"tok": "qqq2"}], False),
+        ([{"h": "x" * 129}, {"h": "y" * 129}], False),
+    ],
+)
+def test_values_that_may_be_ids_are_remembered_until_an_event_tells(elements: list[object], is_possible: bool) -> None:
+    ids = Ids()
+    Answers(ids).add("/a", elements, written=True)
+    assert (bool(ids.possible), ids.listed) == (is_possible, set())
+
+
+def test_of_a_list_with_many_members_only_some_may_be_ids() -> None:
+    ids = Ids()
+    Answers(ids).add(
+        "/a", [{f"h{letter}": f"{name}{letter}" for letter in "abcdefghij"} for name in ("sales", "sup")], written=True
+    )
+    assert len(ids.possible) == 12

@@ -1,5 +1,7 @@
 """What a member's name suggests."""
 
+import pytest
+
 from statusproxy.learning import members
 
 
@@ -28,3 +30,11 @@ def test_events_and_states_are_told_by_their_names() -> None:
 def test_ids_are_told_by_their_names() -> None:
     assert all(map(members.is_id, ("session", "remoteJid", "instanceToken", "userID", "phone")))
     assert not members.is_id("status")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [("h", True), ("acct", True), ("label", True), ("phone", False), ("status", False), ("auth_tok", False)],
+)
+def test_a_member_that_may_name_a_session_holds_no_address_no_secret_and_no_state(name: str, names: bool) -> None:
+    assert members.is_naming(name) is names

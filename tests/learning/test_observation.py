@@ -177,3 +177,49 @@ def test_a_form_s_member_that_is_no_name_is_not_kept() -> None:
     seen = Observation()
     seen.event({"event": "x"}, "/hook", "k5511999990000")
     assert seen.forms == {}
+
+
+def test_a_name_is_looked_for_in_any_depth() -> None:
+    seen = observed([{"meta": {"evt": {"kind": "line-status"}}, "d": {"e": {"f": {"word": "down"}}}}], answer=None)
+    assert {group.by: group.name for group in seen.groups.values()} == {
+        ("meta", "evt", "kind"): "line-status",
+        ("d", "e", "f", "word"): "down",
+        NAMELESS: None,
+    }
+
+
+def test_beside_a_member_that_is_called_like_an_event_s_name_no_other_is_looked_for_deep() -> None:
+    seen = observed([{"event": "status", "d": {"e": {"f": "down"}}}], answer=None)
+    assert [group.by for group in seen.groups.values()] == [("event",)]
+
+
+def test_a_member_that_is_in_few_events_or_never_changes_gives_way() -> None:
+    rare = [{"aa": "open", **dict.fromkeys(("bb", "cc", "dd"), "close")} for _ in range(3)]
+    events = [{"bb": "close", "cc": "close", "dd": word} for word in ("open", "close", "failed") * 3]
+    seen = observed([*events, *rare], answer=None)
+    assert [group.count for group in seen.groups.values() if group.by == ("aa",)] == []
+
+
+def test_an_id_that_no_member_s_name_tells_is_found_whichever_comes_first() -> None:
+    answer = {"rows": [{"h": "sales"}, {"h": "sup"}]}
+    event = {"kind": "status", "acct": "sales"}
+    first = observed([event], answer=answer)
+    after = observed([event], answer=None)
+    after.answer("/api/rows", answer)
+    for seen in (first, after):
+        assert seen.ids.listed == {seen.ids.hash("sales"), seen.ids.hash("sup")}
+
+
+def test_a_name_that_an_event_shows_to_be_an_id_is_not_kept() -> None:
+    seen = observed([{"kind": "zonking", "acct": "other"}] * 3, answer={"rows": [{"h": "zonking"}, {"h": "sup"}]})
+    assert "zonking" not in set(kept(seen))
+    after = observed([{"kind": "zonking", "x": {"zonking": 1}}] * 3, answer=None)
+    after.answer("/api/rows", {"rows": [{"h": "zonking"}, {"h": "sup"}]})
+    assert "zonking" not in set(kept(after))
+
+
+def test_texts_and_secrets_of_events_confirm_no_id() -> None:
+    seen = observed(
+        [{"kind": "status", "text": "sales", "token": "sup"}], answer={"rows": [{"h": "sales"}, {"h": "x1"}]}
+    )
+    assert seen.ids.listed == set()

@@ -192,3 +192,28 @@ def test_a_number_that_nobody_writes_is_passed_over() -> None:
 
 def test_arrays_that_were_left_out_are_walked_by_their_first() -> None:
     assert [path for path, _ in walk({"a": Array({"b": 1}), "c": Array()}, Ids())] == [("a",), ("c",), ("a", "0", "b")]
+
+
+def test_values_of_a_list_s_member_are_ids_once_an_event_holds_one() -> None:
+    ids = Ids()
+    ids.suppose(["sales", "sup"])
+    assert ids.confirm([ids.hash("other")]) == set()
+    assert not ids.holds("sup")
+    ids.keep("sup")
+    assert ids.confirm([ids.hash("sales")]) == {ids.hash("sup")}
+    assert (ids.holds("sup"), ids.listed, ids.possible) == (True, {ids.hash("sales"), ids.hash("sup")}, {})
+
+
+def test_possible_ids_are_bounded() -> None:
+    ids = Ids()
+    for start in range(0, 8_000, 1_000):
+        ids.suppose([f"n{n}" for n in range(start, start + 1_000)])
+    assert len(ids.possible) == 5_000
+
+
+def test_the_share_of_many_values_is_that_of_the_first() -> None:
+    ids = Ids()
+    shape = Shape(ids, 9)
+    for n in range(40):
+        shape.add({"acct": f"shop{n}"}, None)
+    assert shape.members["acct",].share_of({ids.hash(f"shop{n}") for n in range(40)}) == 1.0
