@@ -202,10 +202,10 @@ def list_ids(shape: ListShape, events: set[int]) -> list[tuple[Path, float]]:
 
 
 def _usual(found: list[tuple[Path, float]]) -> list[tuple[Path, float]]:
-    """Without members that are not called like a session's id, where ids stand in one that is: an engine is no id."""
+    """Without members that are called like no id, where a usual one holds ids too: an engine or a name is no id."""
     if not any(share and members.names_session(path[-1]) for path, share in found):
         return found
-    return [(path, share) for path, share in found if members.names_session(path[-1])]
+    return [(path, share) for path, share in found if members.is_id(path[-1])]
 
 
 def flags(shape: Shape) -> list[tuple[Path, Member]]:

@@ -181,3 +181,10 @@ def test_beside_an_id_that_is_called_so_no_other_distinct_member_counts() -> Non
     seen = observed(events, answer=answer)
     assert guesses.session_members(seen, seen.all, ("event",)) == [(("session",), 1.0)]
     assert guesses.list_ids(seen.answers.routes["/api/v2/boxes"], guesses.told_ids(seen)) == [(("name",), 1.0)]
+
+
+def test_beside_the_usual_id_one_that_is_called_like_an_id_still_counts() -> None:
+    answer = [{"name": "sales", "jid": "x1@s.whatsapp.net"}, {"name": "support", "jid": "x2@s.whatsapp.net"}]
+    seen = observed([{"event": "open", "session": "sales", "jid": "x1@s.whatsapp.net"}], answer=answer)
+    found = guesses.list_ids(seen.answers.routes["/api/v2/boxes"], guesses.told_ids(seen))
+    assert [path for path, _ in found] == [("name",), ("jid",)]
