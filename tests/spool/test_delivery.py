@@ -1,0 +1,425 @@
+"""The delivery: what begins when, what is under way, and that each event arrives in its order or is accounted for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from statusproxy.clock import OwnClock
+from statusproxy.proxy.ports import Attempt, NotKeptError
+from statusproxy.spool.delivery import PARALLEL, Delivery
+from statusproxy.spool.schedule import SpoolRules
+from statusproxy.spool.spool import Spool
+from statusproxy.store.spooled import Content, Entry, State
+from tests.spool.entries import entry
+from tests.spool.fakes import (
+    FAILED,
+    NO_ANSWER,
+    NOT_SENT,
+    QUEUED,
+    TAKEN,
+    Clock,
+    Counts,
+    FakeStore,
+    parcel,
+    refused,
+)
+
+
+class Try:
+    """An attempt that is under way."""
+
+    def __init__(self, sent: Entry, content: Content, age: int) -> None:
+        self.id, self.content, self.age = sent.id, content, age
+        self.attempt: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+
+    def end(self, attempt: Attempt) -> None:
+        self.attempt.set_result(attempt)
+
+
+class Bench:
+    """A delivery with a receiver that answers as the test says."""
+
+    def __init__(self, entries: tuple[Entry, ...], own: OwnClock | None = None, **rules: Any) -> None:
+        self.store, self.clock, self.counts = FakeStore(), Clock(), Counts()
+        for each in entries:
+            self.store.rows[each.id] = each, Content(b"head", b"body")
+        own = own or self.clock.own
+        self.spool = Spool(self.store, own, SpoolRules(**rules), self.counts, chance=lambda: 0.5)
+        self.tries: asyncio.Queue[Try] = asyncio.Queue()
+        self.delivery = Delivery(self.spool, own, self.send)
+
+    async def send(self, sent: Entry, content: Content, age: int) -> Attempt:
+        begun = Try(sent, content, age)
+        self.tries.put_nowait(begun)
+        return await begun.attempt
+
+    async def begun(self) -> Try:
+        """The next attempt that begins."""
+        return await self.tries.get()
+
+    async def settled(self) -> None:
+        """All that can happen now has happened."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    async def wait(self, seconds: float) -> None:
+        """Once all that can happen now has happened time passes, and the delivery sees it."""
+        await self.settled()
+        self.clock.wait(seconds)
+        self.spool.changed.set()
+        await self.settled()
+
+
+@asynccontextmanager
+async def bench(*entries: Entry, **rules: Any) -> AsyncIterator[Bench]:
+    made = Bench(entries, **rules)
+    made.delivery.start()
+    try:
+        yield made
+    finally:
+        await made.delivery.close()
+
+
+async def test_an_event_is_sent_with_what_it_came_with_and_its_age_and_removed() -> None:
+    async with bench(entry(1)) as it:
+        begun = await it.begun()
+        assert (begun.id, begun.content, begun.age) == ("000001", Content(b"head", b"body"), 999)
+        assert it.delivery.under_way == 1
+        begun.end(TAKEN)
+        await it.settled()
+        assert (it.store.rows, it.counts.all, it.delivery.under_way) == ({}, {"delivered": 1}, 0)
+
+
+async def test_a_session_goes_one_by_one_and_sessions_go_side_by_side() -> None:
+    async with bench(entry(1, queue="a"), entry(2, queue="a"), entry(3, queue="b")) as it:
+        first, other = await it.begun(), await it.begun()
+        await it.settled()
+        assert (first.id, other.id, it.tries.empty()) == ("000001", "000003", True)
+        first.end(TAKEN)
+        assert (await it.begun()).id == "000002"
+
+
+async def test_eight_are_under_way_to_a_receiver_and_each_that_ends_leaves_its_place_to_the_next() -> None:
+    many = [entry(number, queue=str(number)) for number in range(1, 31)]
+    async with bench(*many, entry(99, receiver="hub")) as it:
+        begun = [await it.begun() for _ in range(PARALLEL + 1)]
+        await it.settled()
+        assert (it.tries.empty(), {each.id for each in begun} >= {"000001", "000099"}) == (True, True)
+        ended = []
+        while begun:
+            last = begun.pop()
+            last.end(TAKEN)
+            ended.append(last.id)
+            await it.settled()
+            while not it.tries.empty():
+                begun.append(it.tries.get_nowait())
+        assert (len(ended), it.store.rows) == (31, {})
+
+
+async def test_what_is_kept_later_goes_at_once() -> None:
+    async with bench() as it:
+        await it.settled()
+        id_ = await it.spool.keep(parcel(), QUEUED)
+        assert (await it.begun()).id == id_
+
+
+async def test_what_is_refused_is_sent_again_when_its_pause_is_over() -> None:
+    async with bench(entry(1)) as it:
+        (await it.begun()).end(refused(500))
+        await it.wait(0.9)
+        assert it.tries.empty()
+        await it.wait(0.2)
+        (await it.begun()).end(TAKEN)
+        await it.settled()
+        assert it.store.rows == {}
+
+
+async def test_it_looks_at_the_clock_itself() -> None:
+    made = Bench((entry(1),), OwnClock(), schedule=(0.001,))
+    made.delivery.start()
+    (await made.begun()).end(refused(500))
+    (await made.begun()).end(refused(500))
+    assert (await made.begun()).id == "000001"
+    await made.delivery.close()
+
+
+async def test_one_probe_goes_to_a_receiver_that_is_away_and_all_when_it_is_back() -> None:
+    async with bench(entry(1, queue="a"), entry(2, queue="b"), entry(3, queue="c")) as it:
+        for begun in [await it.begun() for _ in range(3)]:
+            begun.end(NOT_SENT)
+        await it.wait(0.9)
+        assert it.tries.empty()
+        await it.wait(0.2)
+        probe = await it.begun()
+        await it.settled()
+        assert (probe.id, it.tries.empty()) == ("000001", True)
+        probe.end(TAKEN)
+        assert {(await it.begun()).id, (await it.begun()).id} == {"000002", "000003"}
+
+
+async def test_the_task_sleeps_while_nothing_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    real = Spool.drop_old
+
+    async def counted(spool: Spool) -> None:
+        nonlocal looks
+        looks += 1
+        await real(spool)
+
+    monkeypatch.setattr(Spool, "drop_old", counted)
+    poison = entry(5, queue="p", status=429, next_at=9999.0)
+    async with bench(*[entry(number, queue=str(number)) for number in range(1, 3)], poison) as it:
+        for begun in [await it.begun() for _ in range(2)]:
+            begun.end(NOT_SENT)
+        await it.settled()
+        await it.wait(1.1)
+        (await it.begun()).end(FAILED)
+        await it.settled()
+        before = looks
+        await it.settled()
+        await it.settled()
+        assert (looks, it.tries.empty()) == (before, True)
+
+
+async def test_what_is_too_old_is_dropped_without_an_attempt() -> None:
+    async with bench(max_age=60.0) as it:
+        await it.settled()
+        for session in ("a", "b", "c"):
+            it.spool.attempted("gateway", session, refused(503))
+        await it.spool.keep(parcel(), QUEUED)
+        await it.wait(61.0)
+        assert (it.store.rows, it.tries.empty(), it.counts.all["dropped age"]) == ({}, True, 1)
+
+
+async def test_an_event_whose_content_is_gone_is_dropped() -> None:
+    made = Bench((entry(1), entry(2)))
+    await made.spool.open()
+    del made.store.rows["000001"]
+    made.delivery.start()
+    assert (await made.begun()).id == "000002"
+    assert made.counts.all == {"dropped lost": 1}
+    await made.delivery.close()
+
+
+async def test_an_event_that_cannot_be_read_now_is_sent_later(caplog: pytest.LogCaptureFixture) -> None:
+    made = Bench((entry(1),))
+    await made.spool.open()
+    made.store.unreadable = "the disk is away"
+    made.delivery.start()
+    await made.settled()
+    made.store.unreadable = None
+    await made.wait(1.1)
+    assert (await made.begun()).id == "000001"
+    assert "spool: event 000001 cannot be read now: the disk is away" in caplog.text
+    await made.delivery.close()
+
+
+async def test_a_fault_of_the_sending_is_logged_and_the_event_is_sent_later(caplog: pytest.LogCaptureFixture) -> None:
+    async with bench(entry(1)) as it:
+        (await it.begun()).attempt.set_exception(RuntimeError("a fault"))
+        await it.wait(1.1)
+        assert (await it.begun()).id == "000001"
+    assert "spool: event 000001 could not be sent" in caplog.text
+
+
+async def test_a_fault_of_the_spool_ends_neither_the_task_nor_the_turn_of_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("statusproxy.spool.delivery._AGAIN", 0.0)
+    faults = ["one", "two"]
+    real = Spool.drop_old
+
+    async def faulty(spool: Spool) -> None:
+        if faults:
+            raise RuntimeError(faults.pop())
+        await real(spool)
+
+    monkeypatch.setattr(Spool, "drop_old", faulty)
+    async with bench(entry(1)) as it:
+        begun = await it.begun()
+        monkeypatch.setattr(it.counts, "delivered", lambda: 1 / 0)
+        begun.end(TAKEN)
+        await it.settled()
+        monkeypatch.undo()
+        assert (await it.begun()).id == "000001"
+    assert caplog.text.count("the delivery failed inside the proxy") == 3
+
+
+async def test_a_store_that_is_away_at_the_start_is_read_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statusproxy.spool.delivery._AGAIN", 0.0)
+    made = Bench((entry(1),))
+    made.store.unreadable = "no such disk"
+    made.delivery.start()
+    await made.settled()
+    made.store.unreadable = None
+    assert (await made.begun()).id == "000001"
+    await made.delivery.close()
+
+
+async def test_at_the_end_nothing_begins_and_what_is_under_way_may_finish() -> None:
+    async with bench(entry(1), entry(2)) as it:
+        begun = await it.begun()
+        it.delivery.finish()
+        begun.end(TAKEN)
+        await it.settled()
+        assert (list(it.store.rows), it.delivery.under_way, it.tries.empty()) == (["000002"], 0, True)
+
+
+async def test_what_is_given_up_at_the_end_stays_as_it_was_and_is_sent_at_the_next_start() -> None:
+    made = Bench((entry(1),))
+    made.delivery.start()
+    begun = await made.begun()
+    await made.delivery.close()
+    assert (begun.attempt.cancelled(), made.store.rows["000001"][0], made.delivery.under_way) == (True, entry(1), 0)
+    async with bench(*[row for row, _ in made.store.rows.values()]) as it:
+        assert (await it.begun()).id == "000001"
+
+
+async def test_a_delivery_that_never_began_can_be_ended() -> None:
+    made = Bench(())
+    made.delivery.finish()
+    await made.delivery.close()
+
+
+ATTEMPTS = st.sampled_from([TAKEN, TAKEN, TAKEN, NOT_SENT, NO_ANSWER, refused(503), refused(404), refused(429, 9.0)])
+SESSIONS = ("a", "b", None)
+
+
+class Deliveries(RuleBasedStateMachine):
+    """Arrivals, outcomes, crashes and operators in any order: no event that was answered 202 goes missing."""
+
+    @initialize(rules=st.builds(SpoolRules, resend=st.booleans(), schedule=st.just((1.0, 5.0))))
+    def begin(self, rules: SpoolRules) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.clock, self.store, self.rules = Clock(), FakeStore(), rules
+        self.kept: dict[str, str | None] = {}  # in the order of their answers
+        self.sent: set[str] = set()
+        self.gone: set[str] = set()  # dropped and counted
+        self.aside: set[str] = set()  # once unknown or dead, or not removed on disk: out of the order
+        self.counts = Counts()
+        self.start()
+
+    def start(self) -> None:
+        self.clock.restart()
+        self.under_way: list[Entry] = []
+        self.spool = Spool(self.store, self.clock.own, self.rules, self.counts, chance=lambda: 0.5)
+        assert self.run(self.spool.open)
+
+    def run(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return self.loop.run_until_complete(call(*arguments))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "loop"):
+            return
+        self.heal()
+        for _ in range(200):
+            while (taken := self.spool.take("gateway")) is not None:
+                self.under_way.append(taken)
+            while self.under_way:
+                self.end(0, TAKEN)
+            if not self.spool.totals.waiting:
+                break
+            self.clock.wait(31.0)
+        assert self.spool.totals.waiting == 0
+        self.all_accounted_for()
+        self.loop.close()
+
+    @rule(session=st.sampled_from(SESSIONS), direct=ATTEMPTS)
+    def arrive(self, session: str | None, direct: Attempt) -> None:
+        attempt = QUEUED
+        if self.spool.quiet("gateway") or self.spool.admit("gateway", session):
+            attempt = direct
+            if attempt is TAKEN or attempt.status == 404:
+                self.spool.attempted("gateway", session, attempt)
+                return
+        try:
+            id_ = self.run(self.spool.keep, parcel(session), attempt)
+        except NotKeptError:
+            return
+        self.kept[id_] = session
+
+    @rule()
+    def take(self) -> None:
+        taken = self.spool.take("gateway")
+        if taken is not None:
+            self.under_way.append(taken)
+
+    @precondition(lambda self: self.under_way)
+    @rule(which=st.integers(0, 9), attempt=st.one_of(ATTEMPTS, st.sampled_from([QUEUED, FAILED])))
+    def end(self, which: int, attempt: Attempt) -> None:
+        taken = self.under_way.pop(which % len(self.under_way))
+        if attempt.status is not None or attempt is NO_ANSWER:
+            self.check_order(taken)
+        if attempt is TAKEN:
+            self.sent.add(taken.id)
+            if not self.store.healthy:
+                self.aside.add(taken.id)
+        self.run(self.spool.tried, taken, attempt)
+
+    def check_order(self, taken: Entry) -> None:
+        """All that came earlier in its session was sent, dropped or set aside."""
+        earlier = {
+            id_ for id_, session in self.kept.items()
+            if session == taken.session and id_ < taken.id and taken.id not in self.aside
+        }  # fmt: skip
+        assert earlier <= self.sent | self.gone | self.aside
+
+    @rule(seconds=st.sampled_from([0.5, 2.0, 31.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.wait(seconds)
+        self.run(self.spool.drop_old)
+
+    @rule()
+    def set_the_clock_back(self) -> None:
+        self.clock.wall -= 7.0
+
+    @rule()
+    def crash(self) -> None:
+        self.store.late.clear()
+        self.store.healthy, self.store.error = True, None
+        self.start()
+
+    @rule()
+    def fail(self) -> None:
+        self.store.fail()
+
+    @rule()
+    def heal(self) -> None:
+        self.store.heal()
+
+    @rule(which=st.integers(0, 9), drop=st.booleans())
+    @precondition(lambda self: self.store.healthy)
+    def operate(self, which: int, drop: bool) -> None:
+        ids = sorted(each.id for each in self.spool.entries())
+        if not ids:
+            return
+        id_ = ids[which % len(ids)]
+        self.run(self.spool.drop if drop else self.spool.replay, [id_])
+        if drop:
+            self.gone.add(id_)
+
+    @invariant()
+    def all_accounted_for(self) -> None:
+        if not hasattr(self, "spool"):
+            return
+        there = {each.id for each in self.spool.entries()}
+        self.aside |= {each.id for each in self.spool.entries() if each.state is not State.WAITING}
+        assert set(self.kept) <= there | self.sent | self.gone
+        assert there <= set(self.kept)
+        assert len(self.gone) == self.counts.all["dropped operator"]
+        assert self.counts.all["dropped age"] == self.counts.all["dropped lost"] == 0
+
+    @invariant()
+    def what_is_on_disk_is_what_is_known(self) -> None:
+        if hasattr(self, "spool") and self.store.healthy:
+            assert sorted(self.store.rows) == sorted(each.id for each in self.spool.entries())
+
+
+TestDeliveries = Deliveries.TestCase
+TestDeliveries.settings = settings(stateful_step_count=40)
