@@ -2,18 +2,16 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from statusproxy.store.database import Database
 from statusproxy.store.errors import describe
 from statusproxy.store.spool_files import SpoolFiles
 from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp
 
-__all__ = ["Ask", "KnownSpool", "Questions", "Reader"]
-
-_T = TypeVar("_T")
+__all__ = ["KnownSpool", "Questions", "Reader"]
 
 
 class KnownSpool:
@@ -117,17 +115,11 @@ class Questions(Protocol):
         """As `SpoolReader.content`."""
 
 
-class Ask(Protocol):
-    """Has a question answered in the writer's thread; raises `StoreError`."""
-
-    async def __call__(self, question: Callable[[], _T], /) -> _T:
-        """The answer."""
-
-
 class Reader:
     """Implements `SpoolReader` over the writer's thread."""
 
-    def __init__(self, folder: Path, questions: Questions, ask: Ask) -> None:
+    def __init__(self, folder: Path, questions: Questions, ask: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+        """`ask` has a question answered in the writer's thread; it raises `StoreError`."""
         self.folder = folder
         """As `SpoolReader.folder`."""
         self._questions = questions
@@ -135,8 +127,10 @@ class Reader:
 
     async def entries(self) -> list[Entry]:
         """As `SpoolReader.entries`."""
-        return await self._ask(self._questions.spool_entries)
+        found: list[Entry] = await self._ask(self._questions.spool_entries)
+        return found
 
     async def content(self, id_: str) -> Content | None:
         """As `SpoolReader.content`."""
-        return await self._ask(lambda: self._questions.spool_content(id_))
+        found: Content | None = await self._ask(lambda: self._questions.spool_content(id_))
+        return found

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.damage import Damage
+from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 
 class Disk:
@@ -13,6 +14,7 @@ class Disk:
 
     journal: str | None = None
     damage: Sequence[Damage] = ()
+    spool: SpoolReader | None = None
     repairs: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
@@ -31,7 +33,14 @@ class Disk:
     async def open(self) -> list[Record]:
         return self.records
 
-    async def save(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+    async def save(
+        self,
+        records: Sequence[Record],
+        forgotten: Sequence[str],
+        changes: Sequence[Change],
+        spooled: Sequence[SpoolOp] = (),
+    ) -> None:
+        assert not spooled
         await self.free.wait()
         if self.broken is not None:
             raise self.broken

@@ -1,4 +1,4 @@
-"""Made-up records and changes, and stores to put them in."""
+"""Made-up records, changes and entries of the spool, and stores to put them in."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from statusproxy.store import sqlite
 from statusproxy.store.base import Store
 from statusproxy.store.batch_writer import BatchWriter, Timing
 from statusproxy.store.memory import MemoryBackend
+from statusproxy.store.spooled import Body, Content, Entry, Kept, Reason, State
 from statusproxy.store.sqlite import SqliteBackend
 
 NOW = 1_768_504_026.5  # 2026-01-15T19:07:06Z
@@ -70,3 +71,26 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let the event loop run until the writer thread brought something about (pytest bounds the wait)."""
     while not condition():  # noqa: ASYNC110 - the condition belongs to another thread
         await asyncio.sleep(0.002)
+
+
+def an_entry(id_: str, **fields: Any) -> Entry:
+    """An entry of the spool that waits."""
+    values: dict[str, Any] = {
+        "path": "/hook", "receiver": "gateway", "queue": "sales", "session": "Sales", "state": State.WAITING,
+        "reason": Reason.NOT_SENT, "size": 100, "received_at": NOW, "next_at": NOW + 1,
+    } | fields  # fmt: skip
+    return Entry(id_, **values)
+
+
+def kept(id_: str, body: Body = b"{}", **fields: Any) -> Kept:
+    """A new entry; its head names it."""
+    head = b"POST /%b HTTP/1.1\r\n" % id_.encode()
+    return Kept(an_entry(id_, filed=isinstance(body, Path), **fields), Content(head, body))
+
+
+def a_body(folder: Path, data: bytes, name: str = "part") -> Path:
+    """A large body as the proxy hands it in."""
+    folder.mkdir(0o700, exist_ok=True)
+    file = folder / name
+    file.write_bytes(data)
+    return file

@@ -4,8 +4,9 @@ import pytest
 
 from statusproxy.store import backlog as backlog_module
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
+from statusproxy.store.spooled import Kept, Moved, Removed
 
-from .samples import NOW, a_change, a_record
+from .samples import NOW, a_change, a_record, an_entry, kept
 
 
 @pytest.fixture
@@ -110,3 +111,21 @@ def test_a_journal_keeps_records_what_was_forgotten_and_changes_oldest_first(bac
     first, entry = Dropped("old", NOW - 5), backlog.writing.changes[0]
     assert backlog.items() == [first, Dropped("gone", NOW), a_record("a"), entry, a_record("b")]
     assert backlog.items(new) == [a_record("b")]
+
+
+def test_ops_on_the_spool_are_one_an_entry_and_a_failed_write_keeps_them(
+    backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog_module, "WAITING_CHANGES", 0)
+    moved = an_entry("a", attempts=2)
+    new = backlog.add([], [], [], [kept("a"), kept("b")])
+    assert (len(new), len(backlog), bool(backlog.open), backlog.items()) == (0, 2, True, [])
+    backlog.add([], [], [], [Moved(moved)])
+    failed = backlog.begin_write()
+    assert failed.spooled == {"a": Kept(moved, kept("a").content), "b": kept("b")}
+    backlog.add([], [], [], [Removed("b"), kept("c")])
+    backlog.put_back()
+    assert backlog.open.spooled == {"a": Kept(moved, kept("a").content), "b": Removed("b"), "c": kept("c")}
+    assert failed.spooled["b"] == kept("b")  # a thread may still read it
+    backlog.shorten()
+    assert len(backlog) == 3

@@ -19,7 +19,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
 
-from .samples import NOW, a_change, a_record, until
+from .samples import NOW, a_change, a_record, kept, until
 
 LOG = logging.getLogger("statusproxy.store")
 
@@ -801,3 +801,13 @@ def test_the_pauses_suit_a_service() -> None:
 
 def test_it_works_with_the_systems_clock_too(tmp_path: Path) -> None:
     assert BatchWriter(Plain(), log=LOG).backlog == 0
+
+
+async def test_a_backend_without_a_spool_takes_no_ops(caplog: pytest.LogCaptureFixture) -> None:
+    writer = BatchWriter(Plain(), log=LOG)
+    await writer.open()
+    assert writer.spool is None
+    with pytest.raises(TypeError, match="plain keeps no spool"):
+        await writer.save([a_record("a")], [], [], [kept("a")])
+    assert writer.backlog == 0
+    await writer.close()

@@ -6,9 +6,9 @@ import pytest
 
 from statusproxy.status.signals import Kind
 from statusproxy.store import codec
-from statusproxy.store.codec import FORMAT, RowError, decode_change, decode_record, encode
+from statusproxy.store.codec import FORMAT, RowError, decode_change, decode_entry, decode_record, encode
 
-from .samples import a_change, a_record, overridden
+from .samples import a_change, a_record, an_entry, overridden
 
 # Rows as format 1 wrote them. They must be readable for ever: never edit them, add new ones below.
 RECORD_1 = (
@@ -83,3 +83,19 @@ def test_a_row_of_an_old_format_is_lifted_step_by_step(monkeypatch: pytest.Monke
     monkeypatch.setattr(codec, "_UPGRADES", {1: renamed, 2: lambda fields: fields | {"event": "lifted"}})
     record = decode_record('{"format":1,"channel_id":"sales"}')
     assert (record.session, record.event) == ("sales", "lifted")
+
+
+# As format 1 wrote it, with a member of a later version.
+ENTRY_1 = (
+    '{"format":1,"id":"0199a","path":"/hook","receiver":"gateway","queue":"sales","session":"lone \\ud800",'
+    '"state":"waiting","reason":"not-sent","size":100,"received_at":1768504026.5,"next_at":1768504027.5,"later":1}'
+)
+
+
+def test_an_entry_comes_back_as_it_was_and_one_of_format_1_is_readable_for_ever() -> None:
+    assert decode_entry(ENTRY_1) == an_entry("0199a", session="lone \ud800")
+    full = an_entry("b", attempts=3, rejected=2, status=503, event="é", framed=True, filed=True)
+    assert decode_entry(encode(full)) == full
+    assert encode(full).isascii()
+    with pytest.raises(RowError):
+        decode_entry(RECORD_1)

@@ -11,9 +11,10 @@ import pytest
 from statusproxy.store import StoreError
 from statusproxy.store.base import Store
 from statusproxy.store.memory import MemoryBackend
+from statusproxy.store.spooled import Moved, Removed
 
 from .redis_server import RedisServer, redis_store
-from .samples import DAY, NOW, a_change, a_record, memory_store, overridden, sqlite_store
+from .samples import DAY, NOW, a_change, a_record, an_entry, kept, memory_store, overridden, sqlite_store
 
 
 class Bench:
@@ -109,3 +110,17 @@ async def test_a_store_that_is_not_open_says_so(bench: Bench) -> None:
         await bench.store.save([a_record("sales")], [], [])
     with pytest.raises(StoreError):
         await bench.store.history(None, 9)
+
+
+async def test_the_spool_is_kept_with_the_state_or_refused_as_an_error_of_the_program(bench: Bench) -> None:
+    if bench.store.spool is None:
+        with pytest.raises(TypeError, match="keeps no spool"):
+            await bench.store.save([a_record("sales")], [], [], [kept("a")])
+        assert await bench.restarted() == []
+        return
+    await bench.store.save([a_record("sales")], [], [], [kept("a", b"body"), kept("b"), kept("c")])
+    await bench.store.save([], [], [], [Moved(an_entry("a", attempts=2)), Removed("b")])
+    assert await bench.restarted() == [a_record("sales")]
+    assert await bench.store.spool.entries() == [an_entry("a", attempts=2), an_entry("c")]
+    assert await bench.store.spool.content("a") == kept("a", b"body").content
+    assert await bench.store.spool.content("b") is None

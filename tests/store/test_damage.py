@@ -36,3 +36,9 @@ def test_a_field_that_an_earlier_version_did_not_have_takes_its_default() -> Non
 
 def test_a_field_of_a_later_version_is_ignored() -> None:
     assert Damage.decode(b'{"at":1,"cause":"x","set_aside":null,"sessions":2,"more":3}') == Damage(1, "x", None, 2)
+
+
+def test_events_of_the_spool_are_told_of_where_some_were_saved() -> None:
+    assert "30 changes of the history were saved, and 5 events of the spool; " in str(
+        Damage(NOW, "corrupt (x)", "/srv/example/aside", 118, 30, spooled=5)
+    )

@@ -10,9 +10,11 @@ from statusproxy.store.backlog import Entry
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
 from statusproxy.store.repair import HistoryRepair, rebuild
+from statusproxy.store.spool_files import spool_folder
+from statusproxy.store.spool_table import SpoolRow
 
 from .damaged import SESSIONS, damage_page, filled, noise, numbers, pages, readable, rows_by_page
-from .samples import NOW, a_change, a_record
+from .samples import NOW, a_body, a_change, a_record, an_entry
 
 
 def taken_over(path: Path) -> Damage:
@@ -122,3 +124,31 @@ def test_what_an_earlier_attempt_left_is_no_hindrance(path: Path) -> None:
     for ending in ("", "-wal", "-shm"):
         Path(f"{path}.ready{ending}").write_bytes(noise(bytes(9000)))
     assert rebuild(path, "corrupt", NOW).sessions == len(SESSIONS)
+
+
+def test_the_spool_is_taken_over_as_it_was_last_and_what_is_known_goes_before(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(_: object) -> list[SpoolRow]:
+        rows = [SpoolRow(an_entry("a", attempts=n), b"", b"%d" % n) for n in (1, 2, 1)]
+        return [*rows, SpoolRow(an_entry("b"), b"", None)]
+
+    monkeypatch.setattr("statusproxy.store.salvage.spooled", rows)
+    for known, there in (
+        (None, [an_entry("a", attempts=2), an_entry("b")]),
+        ({"a": an_entry("a", attempts=9)}, [an_entry("a", attempts=9)]),
+    ):
+        filled(path)
+        assert rebuild(path, "corrupt", NOW, {}, known).spooled == len(there)
+        database, _ = Database.open(path, NOW)
+        assert database.spool.read().entries == there
+        assert database.spool.content("a") == (b"", b"2")
+        database.close()
+        path.unlink()
+
+
+def test_the_bodies_of_a_file_of_another_version_go_with_it(path: Path) -> None:
+    filled(path)
+    a_body(spool_folder(path), b"large", "a")
+    damage = rebuild(path, "of a newer statusproxy", NOW, damaged=False)
+    assert (spool_folder(Path(damage.set_aside or "")) / "a").read_bytes() == b"large"

@@ -12,7 +12,7 @@ from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.damage import Damage as Notice
 from statusproxy.store.database import Database
-from statusproxy.store.salvage import highest_number, history, notices, records
+from statusproxy.store.salvage import highest_number, history, notices, records, spooled
 from statusproxy.store.sqlite_images import PageFile
 
 from .damaged import (
@@ -29,7 +29,7 @@ from .damaged import (
     rows_by_page,
     zeros,
 )
-from .samples import NOW, a_change, a_record, overridden
+from .samples import NOW, a_change, a_record, an_entry, kept, overridden
 
 ALL = frozenset(SESSIONS)
 
@@ -268,3 +268,26 @@ def test_a_row_whose_key_names_another_session_is_not_taken(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE records SET payload = ? WHERE session = 'sales'", (encode(a_record("billing")),))
     assert readable(path).sessions == {"support"}
+
+
+def test_of_the_spool_each_row_is_saved_that_no_damaged_page_is_part_of(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    ops = [kept(f"e{number:02}", bytes([number]) * (number * 300)) for number in range(30)]
+    database.write({}, [], {op.id: op for op in [*ops, kept("filed", Path("part"))]})
+    database.close()
+    whole = path.read_bytes()
+    every = {op.id: (op.entry, *op.content) for op in ops} | {
+        "filed": (an_entry("filed", filed=True), b"POST /filed HTTP/1.1\r\n", None)
+    }
+    least = len(every)
+    for number in range(1, pages(path) + 1):
+        path.write_bytes(whole)
+        damage_page(path, number, flipped)
+        with PageFile(path) as file:
+            found = {row.entry.id: tuple(row) for row in spooled(file)}
+        least = min(least, len(found))
+        assert all(row[0] == every[id_][0] for id_, row in found.items()), number
+    assert least > 10
+    path.write_bytes(whole)
+    with PageFile(path) as file:
+        assert {row.entry.id: tuple(row) for row in spooled(file)} == every

@@ -1,0 +1,81 @@
+"""The spool's part of a backup."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from statusproxy.store.backup import Backup, back_up
+from statusproxy.store.database import Database
+from statusproxy.store.errors import StoreError
+from statusproxy.store.spool_backup import copy_bodies, published
+from statusproxy.store.spool_files import spool_folder
+
+from .samples import NOW, a_body, an_entry, kept
+
+
+def filled(path: Path, *bodies: str) -> None:
+    """A closed state file with an entry without a file, and those with one; the file of `gone` is missing."""
+    database, _ = Database.open(path, NOW)
+    ops = [kept("small", b"body"), *(kept(name, Path(name)) for name in bodies)]
+    database.write({}, [], {op.id: op for op in ops})
+    database.close()
+    for name in bodies:
+        if name != "gone":
+            a_body(spool_folder(path), b"large " + name.encode(), name)
+
+
+def test_a_backup_has_rows_and_bodies_as_they_lie_beside_the_state(path: Path, tmp_path: Path) -> None:
+    filled(path, "a", "b")
+    target = tmp_path / "copy.db"
+    done = back_up(path, target)
+    assert done == Backup(0, 0, target.stat().st_size + 14, 3)
+    folder = spool_folder(target)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"large a", "b": b"large b"}
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    copy, _ = Database.open(target, NOW)
+    assert copy.spool.content("small") == (b"POST /small HTTP/1.1\r\n", b"body")
+    copy.close()
+
+
+def test_what_is_delivered_while_the_backup_is_made_is_not_in_it(path: Path, tmp_path: Path) -> None:
+    filled(path, "a", "gone")
+    target = tmp_path / "copy.db"
+    assert back_up(path, target).spooled == 2
+    copy, _ = Database.open(target, NOW)
+    assert copy.spool.read().entries == [an_entry("a", filed=True), an_entry("small")]
+    copy.close()
+    assert os.listdir(spool_folder(target)) == ["a"]
+
+
+def test_without_large_bodies_there_is_no_directory(path: Path, tmp_path: Path) -> None:
+    filled(path)
+    assert back_up(path, tmp_path / "copy.db").spooled == 1
+    assert copy_bodies(path, spool_folder(path), tmp_path / "none") is None
+    assert sorted(os.listdir(tmp_path)) == ["copy.db", "state.db"]
+
+
+def test_bodies_of_another_backup_are_overwritten_only_when_asked_for(path: Path, tmp_path: Path) -> None:
+    filled(path, "a")
+    target = tmp_path / "copy.db"
+    a_body(spool_folder(target), b"", "old")
+    with pytest.raises(StoreError, match=r"copy\.db\.spool is there already"):
+        back_up(path, target)
+    assert os.listdir(spool_folder(target)) == ["old"]
+    back_up(path, target, force=True)
+    assert os.listdir(spool_folder(target)) == ["a"]
+    with pytest.raises(StoreError, match="is the state itself"):
+        back_up(path, spool_folder(path), force=True)
+
+
+def test_bodies_do_not_stay_where_the_database_could_not_be_put(tmp_path: Path) -> None:
+    ready, target = tmp_path / "ready", tmp_path / "target"
+    a_body(ready, b"", "a")
+    with pytest.raises(FileExistsError), published(ready, target, force=False):
+        raise FileExistsError
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(FileExistsError), published(ready, target, force=False):
+        raise FileExistsError
+    with published(ready, target, force=True):
+        pass
