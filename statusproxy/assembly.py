@@ -208,9 +208,10 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
 
     gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
     routes: list[Route[Entry]] = []
+    webhooks = {webhook.path: _webhook_target(webhook, pool) for webhook in settings.webhooks}
     for webhook in settings.webhooks:
         routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
-        routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, _webhook_target(webhook, pool)))
+        routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, webhooks[webhook.path]))
         if not webhook.forward:
             routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
     rules: dict[str, ChannelRule] = {}
@@ -251,6 +252,7 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
             min_rate=settings.limits.min_rate,
         ),
         pools=built,
+        webhooks=webhooks,
         rules=rules,
     )
 
@@ -281,7 +283,7 @@ def sender_policy(webhook: Webhook) -> SenderPolicy:
 def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
     senders = sender_policy(webhook)
     if webhook.forward_to is None:
-        return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path)
+        return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path, spool=webhook.spool)
     target = parse_target(webhook.forward_to)
     origin = Origin(
         host=target.host,
@@ -298,6 +300,8 @@ def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> We
         path=webhook.path,
         session_at=segments.index(SESSION) if SESSION.encode() in request_target else None,
         below_at=segments.index(BELOW) if target.path.endswith(f"/{BELOW}") else None,
+        receiver=name,
+        spool=webhook.spool,
     )
 
 

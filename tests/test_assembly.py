@@ -283,6 +283,25 @@ def test_what_is_below_a_webhooks_path_is_passed_on_where_the_receivers_url_says
         assert (entry.below_at, entry.target) == (at, receiver.encode())
 
 
+def test_a_webhook_knows_its_receiver_and_whether_its_events_are_kept() -> None:
+    built = site(
+        """
+webhooks:
+  - {path: /a, spool: true}
+  - {path: /b, spool: true, forward_to: "http://hub.example/x"}
+  - {path: /c}
+"""
+    )
+    entries = [target(built, path) for path in (b"/a", b"/b", b"/c")]
+    assert [(entry.receiver, entry.spool) for entry in entries] == [
+        ("gateway", True),
+        ("hub http://hub.example", True),
+        ("gateway", False),
+    ]
+    assert [built.webhooks[path] for path in ("/a", "/b", "/c")] == entries
+    assert built.pools[entries[1].receiver] is entries[1].pool
+
+
 @asynccontextmanager
 async def assembled(more: str = "") -> AsyncIterator[tuple[Rooms, Settings, list[Report]]]:
     """The rooms of a site that keeps its state in memory, its settings, and the reports of its exchanges."""

@@ -184,6 +184,10 @@ class Exchange:
             method=method,
         )
 
+    def whole_head(self, head: PreparedHead) -> bytes:
+        """The head with the request's id, as `send` sends it, without the empty line at its end."""
+        return head.wire + (b"" if self._keep_id else b"X-Request-Id: %b\r\n" % self.request_id.encode())
+
     async def settle(self) -> None:
         """Wait until what this exchange changed is on disk; an error there never costs the answer."""
         durable, self.durable = self.durable, None

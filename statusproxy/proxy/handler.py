@@ -1,13 +1,14 @@
 """The handler of all clients' requests, and what their exchanges share."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from statusproxy.observe.exchange_report import Report
 from statusproxy.proxy.coalescing import SharedCalls
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.exchange import Exchange
-from statusproxy.proxy.ports import RegistryPort
+from statusproxy.proxy.ports import RegistryPort, SpoolPort
 from statusproxy.proxy.renditions import Renditions
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.steps import StepRunner
@@ -16,6 +17,9 @@ from statusproxy.proxy.upstream.answer_body import Room
 #: Bytes of whole answers that may wait for slow clients without a place at the gateway: as many as 256 connections held
 #: at most when each answer kept its own (`upstream.HIGH_WATER`).
 _ROOM: Final = 128 * 1024 * 1024
+
+#: Large bodies that are written or read at the same moment.
+_DISK: Final = 2
 
 
 class Proxy:
@@ -34,6 +38,10 @@ class Proxy:
         self.renditions = Renditions(self.runner)
         self.shared_calls = SharedCalls()
         self.room = Room(_ROOM)
+        self.spool: SpoolPort | None = None
+        """Who keeps events that their receiver does not take; None where nothing can be kept."""
+        self.disk = ThreadPoolExecutor(_DISK, thread_name_prefix="statusproxy-spool")
+        """Threads for large bodies on their way to the disk and from it; none is started before there are any."""
 
     async def handle(self, request: ClientRequest) -> bool:
         """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""

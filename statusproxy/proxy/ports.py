@@ -50,6 +50,12 @@ class RegistryPort(Protocol):
         for that address alone.
         """
 
+    def identify(self, body: bytes, path_session: str | None = None) -> tuple[str | None, str | None]:
+        """The session and the event's name that a webhook's body gives, as `hear` reads them; it changes nothing.
+
+        The session is None where it names none or several.
+        """
+
     def doubt(self, source: str, why: str) -> None:
         """A webhook came from a sender that is not trusted, and why not."""
 
@@ -123,6 +129,10 @@ class SpoolPort(Protocol):
     @property
     def folder(self) -> Path:
         """Where files of large bodies are made."""
+
+    @property
+    def resends(self) -> bool:
+        """Whether an event that was sent and not answered is delivered like others, once it is kept."""
 
     def quiet(self, receiver: str) -> bool:
         """Whether nothing for this receiver waits and it is not known to be away: an event may be streamed to it."""

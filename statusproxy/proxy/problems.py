@@ -151,6 +151,12 @@ PROBLEMS: Final = _table(
         "O proxy atingiu o limite de conexões abertas. A requisição não foi enviada.",
         "proxy", 1,
     ),
+    Problem(
+        "not_kept", 502, b"Bad Gateway",
+        "Earlier events still wait for their receiver, and this one could not be kept behind them. It was not sent.",
+        "Eventos anteriores ainda aguardam o destino e este não pôde ser guardado atrás deles. Ele não foi enviado.",
+        "proxy",
+    ),
 )  # fmt: skip
 
 

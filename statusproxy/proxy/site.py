@@ -30,6 +30,10 @@ class WebhookTarget:
     """Which segment of the path replaces `{session}` in `target`; None where nothing does."""
     below_at: int | None = None
     """From which segment on the path replaces `/**` in `target`; None where it does not."""
+    receiver: str = "gateway"
+    """Who gets the events, for the spool: the gateway, or the name of another receiver's pool."""
+    spool: bool = False
+    """Whether events that the receiver does not take are kept, and delivered later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +95,7 @@ class Site:
     """We listen on port 80 or 443 ourselves, so that clients ask for our name without a port."""
     pools: Mapping[str, Pool] = field(default_factory=dict)
     """Every pool by its origin's name, for reload and shutdown."""
+    webhooks: Mapping[str, WebhookTarget] = field(default_factory=dict)
+    """The watched paths by the paths as configured, for what the spool holds of them."""
     rules: Mapping[str, ChannelRule] = field(default_factory=dict)
     """The corrected routes' rules by the routes' paths, for reload."""

@@ -98,6 +98,16 @@ class Intake:
             return self._earlier()
         return durable
 
+    def identify(self, body: bytes, wall: float, path_session: str | None) -> tuple[str | None, str | None]:
+        """The session and the event's name in a webhook's body. Takes nothing in.
+
+        The session is None where the body names none or several. What cannot be read is of the path's session.
+        """
+        reading = signals.read(body, self.rules, wall, path_session)
+        if reading.verdict is _BATCH:
+            return None, None
+        return reading.session or path_session, reading.event
+
     async def close(self) -> None:
         """Wait until all that came has been taken in."""
         if self._task is not None:

@@ -165,6 +165,10 @@ class SessionRegistry:
         self._clock_watch.look(now, wall)
         return self._intake.hear(body, Arrival(source, path, path_session, by_address, now, wall))
 
+    def identify(self, body: bytes, path_session: str | None = None) -> tuple[str | None, str | None]:
+        """The session and the event's name in a webhook's body, as `hear` reads them; it changes nothing."""
+        return self._intake.identify(body, self.clock.wall(), path_session)
+
     def doubt(self, source: str, why: str) -> None:
         """A webhook from a sender that is not trusted: counted, logged, forgotten."""
         self._outcomes.untrusted(source, why, self.clock.wall())

@@ -124,6 +124,11 @@ TOLD: dict[str, tuple[bytes, str, str, str]] = {
         "The gateway did not answer in time (timeout); the request may have arrived.",
         "O gateway não respondeu a tempo (timeout); a requisição pode ter chegado.",
     ),
+    "not_kept": (
+        b"502 Bad Gateway", "proxy",
+        "Earlier events still wait for their receiver, and this one could not be kept behind them. It was not sent.",
+        "Eventos anteriores ainda aguardam o destino e este não pôde ser guardado atrás deles. Ele não foi enviado.",
+    ),
     "overloaded": (
         b"503 Service Unavailable", "proxy",
         "The proxy has as many connections open as it may. The request was not sent.",

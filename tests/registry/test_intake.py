@@ -207,3 +207,21 @@ async def test_a_body_that_is_delivered_again_is_answered_when_the_first_is_on_d
     assert (first.done(), again.done()) == (False, False)
     site.disk.free.set()
     await asyncio.gather(first, again)
+
+
+@pytest.mark.parametrize(
+    ("body", "session", "names"),
+    [
+        (b'{"event":"status-find","session":"sales","status":"browserClose"}', None, ("sales", "status-find")),
+        (b'{"event":"status-find","session":"sales"}', "support", ("sales", "status-find")),
+        (b'{"event":"unheard-of"}', "support", ("support", "unheard-of")),
+        (b'{"event":"unheard-of"}', None, (None, "unheard-of")),
+        (b"no json", "support", ("support", None)),
+        (array(find("browserClose", "sales", "support")), "support", (None, None)),
+    ],
+)
+async def test_a_body_is_identified_without_being_taken_in(
+    site: Site, body: bytes, session: str | None, names: tuple[str | None, str | None]
+) -> None:
+    assert site.registry.identify(body, session) == names
+    assert (site.lost(), site.metrics.signals, site.registry.webhooks.report().heard) == ([], {}, 0)

@@ -4,13 +4,17 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from statusproxy.proxy.actions import spooled_webhook
+from statusproxy.proxy.actions.arrival import read_to_end, settle
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.client_address import NAMING, SAID
 from statusproxy.proxy.problems import PROBLEMS
+from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.routes import raw_below, raw_segment
 from statusproxy.proxy.sender_auth import Verification
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.pool import Pool
 
 if TYPE_CHECKING:
     from statusproxy.proxy.exchange import Exchange
@@ -21,7 +25,7 @@ log = logging.getLogger("statusproxy.proxy")
 class Event:
     """What one webhook says: the copy of its body, and whether its sender is trusted."""
 
-    __slots__ = ("_copy", "_exchange", "_target", "_verification")
+    __slots__ = ("_copy", "_exchange", "_target", "_verification", "text", "trusted")
 
     def __init__(self, exchange: "Exchange", target: WebhookTarget) -> None:
         if not SAID.isdisjoint(exchange.well_known):
@@ -34,6 +38,15 @@ class Event:
         if not verification.open:
             limit, coding = 0, b""
         self._copy = BodyCopy(exchange.proxy.runner, limit, coding)
+        self.trusted = False
+        """Whether its sender is trusted; known once it was read."""
+        self.text: bytes | None = None
+        """The copy, decoded, of a trusted sender's body; None where it cannot be read."""
+
+    @property
+    def may_be_trusted(self) -> bool:
+        """Whether its sender may still turn out to be trusted."""
+        return self._verification.open
 
     @property
     def observers(self) -> tuple[BodyCopy, Verification] | tuple[BodyCopy]:
@@ -52,10 +65,12 @@ class Event:
             text = await self._copy.result()
             token = self._verification.token
             if text is None:
+                self.trusted = token is None
                 registry.unreadable("webhook", self._copy.failure or "empty")
             elif token is not None and not token.stands_in(text):
                 registry.doubt(exchange.client, "token")
             else:
+                self.trusted, self.text = True, text
                 if registry.learning.on:
                     registry.learning.event(text, self._target.path)
                 exchange.durable = registry.hear(
@@ -75,31 +90,40 @@ async def serve(exchange: "Exchange") -> None:
     target, body = exchange.match.entry, exchange.body
     assert isinstance(target, WebhookTarget)
     event = Event(exchange, target)
+    if target.spool and exchange.proxy.spool is not None and event.may_be_trusted:
+        await spooled_webhook.serve(exchange, exchange.proxy.spool, event, *_receiver(exchange, target))
+        return
     if body is None:
         await event.read()
     else:
         body.observe(*event.observers, on_whole=event.read)
     if target.tap:
         exchange.prepare(exchange.site.pool)  # not sent: looks for what a proxy in front left out
-        await _read_to_end(exchange)
+        await read_to_end(exchange)
         await exchange.settle()
         await exchange.response.no_content()
         return
-    pool = target.pool or exchange.site.pool
-    if target.pool is not None:
-        exchange.hop = "hub"
+    pool, prepared = _receiver(exchange, target)
     try:
-        head = await exchange.send(pool, exchange.prepare(pool, target=request_target(target, exchange.target)))
+        head = await exchange.send(pool, prepared)
     except UpstreamError as error:
         # The engine never sends an event twice: what it says counts even when nobody takes it.
         if PROBLEMS[error.code].hop != "client":
             with contextlib.suppress(UpstreamError, ConnectionError):
-                await _read_to_end(exchange)
-        await _settle(exchange)
+                await read_to_end(exchange)
+        await settle(exchange)
         raise
-    await _settle(exchange)
+    await settle(exchange)
     assert exchange.call.body is not None
     await exchange.response.stream(head, exchange.call.body)
+
+
+def _receiver(exchange: "Exchange", target: WebhookTarget) -> tuple[Pool, PreparedHead]:
+    """Where an event goes, and with which head."""
+    pool = target.pool or exchange.site.pool
+    if target.pool is not None:
+        exchange.hop = "hub"
+    return pool, exchange.prepare(pool, target=request_target(target, exchange.target))
 
 
 async def refuse(exchange: "Exchange") -> None:
@@ -121,23 +145,3 @@ def request_target(target: WebhookTarget, came: bytes) -> bytes | None:
         path = path + raw_below(came, target.below_at) or b"/"
     _, more, came_query = came.partition(b"?")
     return path + mark + query + (b"&" if mark else b"?") + came_query if more else path + mark + query
-
-
-async def _read_to_end(exchange: "Exchange") -> None:
-    """Read the rest of the body, if no one else does. Raises `UpstreamError`."""
-    body = exchange.body
-    if body is None:
-        return
-    if body.held_back and body.unread:
-        await exchange.response.permit()
-        body.permitted()
-    await body.finish()
-
-
-async def _settle(exchange: "Exchange") -> None:
-    """Wait until the body has been read, which the gateway's answer may precede, and what it changed is on disk."""
-    body = exchange.body
-    if body is not None and body.carried is not None and not body.held_back:
-        await body.carried_out()
-    if exchange.durable is not None:
-        await exchange.settle()

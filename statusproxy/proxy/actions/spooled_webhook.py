@@ -1,0 +1,251 @@
+"""Webhooks on a path with `spool: true`: what their receiver does not take is kept, and delivered later.
+
+| for the receiver | the event |
+| --- | --- |
+| nothing waits | is streamed to it as any other, and copied beside that |
+| something waits, or it is away | is read whole first; then sent from the copy, or kept behind what waits |
+
+Where an event is kept, its sender is answered 202 once that and what the event says are on disk. Where it is not, its
+sender is answered as without a spool. An event is kept only if it came whole and its sender is trusted.
+"""
+
+import contextlib
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from statusproxy.proxy.actions.arrival import read_to_end, settle
+from statusproxy.proxy.http1.head import date_now
+from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.kept_body import KeptBody
+from statusproxy.proxy.outcomes import NOT_TAKEN, QUEUED, of_answer, of_error
+from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel, SpoolPort
+from statusproxy.proxy.problems import PROBLEMS
+from statusproxy.proxy.request_head import PreparedHead
+from statusproxy.proxy.site import WebhookTarget
+from statusproxy.proxy.spool_copy import SpoolCopy
+from statusproxy.proxy.stored_head import without
+from statusproxy.proxy.upstream.call import Call
+from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.pool import Pool
+
+if TYPE_CHECKING:
+    from statusproxy.proxy.actions.webhook import Event
+    from statusproxy.proxy.exchange import Exchange
+
+log = logging.getLogger("statusproxy.proxy")
+
+
+async def serve(exchange: "Exchange", spool: SpoolPort, event: "Event", pool: Pool, head: PreparedHead) -> None:
+    """Send an event to its receiver in `pool` with `head`, or keep it."""
+    webhook = SpooledWebhook(exchange, spool, event, pool, head)
+    try:
+        await webhook.serve()
+    finally:
+        webhook.close()
+
+
+class SpooledWebhook:
+    """One event on its way to its receiver or into the spool."""
+
+    __slots__ = (
+        "_copy",
+        "_event",
+        "_exchange",
+        "_head",
+        "_named",
+        "_pool",
+        "_probing",
+        "_quiet",
+        "_receiver",
+        "_spool",
+    )
+
+    def __init__(self, exchange: "Exchange", spool: SpoolPort, event: "Event", pool: Pool, head: PreparedHead) -> None:
+        target = exchange.match.entry
+        assert isinstance(target, WebhookTarget)
+        self._exchange = exchange
+        self._spool = spool
+        self._event = event
+        self._pool = pool
+        self._head = head
+        self._receiver = target.receiver
+        self._named: tuple[str | None, str | None] | None = None  # session and event, once they are known
+        self._probing = False  # the spool wants to know what became of the attempt
+        length = exchange.well_known.get(b"content-length")
+        self._quiet = spool.quiet(target.receiver)
+        expected = int(length[0]) if length else 0
+        self._copy = SpoolCopy(spool, exchange.proxy.disk, expected=expected, needed=not self._quiet)
+
+    async def serve(self) -> None:
+        """Send or keep the event, and answer its sender. Raises as `webhook.serve` does."""
+        exchange, event, body = self._exchange, self._event, self._exchange.body
+        if body is None:
+            await event.read()
+        else:
+            body.observe(*event.observers, self._copy, on_whole=event.read)
+        if self._quiet:
+            await self._send(self._head)
+        else:
+            await read_to_end(exchange)
+            await self._send_or_keep()
+
+    def close(self) -> None:
+        """Leave nothing behind; the spool learns where an attempt ended with nothing learned."""
+        self._copy.close()
+        if self._probing:
+            self._spool.attempted(self._receiver, self._session, QUEUED)
+
+    async def _send_or_keep(self) -> None:
+        """The event is here, whole: send it, unless it must wait."""
+        exchange = self._exchange
+        if self._event.trusted:
+            self._probing = self._spool.admit(self._receiver, self._session)
+            if not self._probing:
+                id_ = await self._keep(QUEUED)
+                await settle(exchange)
+                if id_ is None:
+                    raise UpstreamError("not_kept")
+                await self._accept(id_)
+                return
+        content = await self._copy.content()
+        if content is None:
+            await settle(exchange)
+            raise UpstreamError("not_kept", self._copy.failure or "")
+        kept = self._kept_body(content)
+        exchange.call = Call(exchange.request.method, kept, exchange.proxy.room)
+        try:
+            # What an `Expect` asks for has been granted by us.
+            head = self._head
+            if b"expect" in exchange.well_known:
+                head = PreparedHead(
+                    without(head.wire, b"expect"), head.without_id, head.client, head.upgrade, head.left_out
+                )
+            await self._send(head)
+        finally:
+            if kept is not None:
+                await kept.stop()
+
+    def _kept_body(self, content: bytes | Path) -> KeptBody | None:
+        exchange = self._exchange
+        if exchange.body is None:
+            return None
+        return KeptBody(
+            content,
+            framed=exchange.request.message.chunked,
+            executor=exchange.proxy.disk,
+            patience=exchange.site.timeouts.response_body,
+        )
+
+    async def _send(self, head: PreparedHead) -> None:
+        """Send the event, and answer its sender with what the receiver answers, or with what became of it."""
+        exchange = self._exchange
+        try:
+            answer = await exchange.send(self._pool, head)
+        except (UpstreamError, ConnectionError) as error:
+            await self._fail(error)
+            return
+        if answer.status in NOT_TAKEN:
+            with contextlib.suppress(UpstreamError, ConnectionError):
+                await read_to_end(exchange)
+            id_ = await self._keep(self._answered(answer))
+            if id_ is not None:
+                await settle(exchange)
+                await self._accept(id_)
+                return
+        await settle(exchange)
+        if answer.status not in NOT_TAKEN:
+            self._tell(self._answered(answer))  # now that the body is whole, and its sender known
+        assert exchange.call.body is not None
+        await exchange.response.stream(answer, exchange.call.body)
+
+    async def _fail(self, error: UpstreamError | ConnectionError) -> None:
+        """No answer came: keep the event, or raise `error`."""
+        exchange = self._exchange
+        if isinstance(error, UpstreamError):
+            attempt, by_client = of_error(error), PROBLEMS[error.code].hop == "client"
+        else:  # the client has gone before anything was sent
+            attempt, by_client = QUEUED, False
+        if not by_client:
+            with contextlib.suppress(UpstreamError, ConnectionError):
+                await read_to_end(exchange)
+        id_ = None if attempt is None else await self._keep(attempt)
+        await settle(exchange)
+        if id_ is None or (attempt is not None and attempt.reason == "no-answer" and not self._spool.resends):
+            raise error
+        await self._accept(id_)
+
+    async def _keep(self, attempt: Attempt) -> str | None:
+        """Keep the event after `attempt`; give its id once it is on disk, None where it is not kept."""
+        exchange, body = self._exchange, self._exchange.body
+        whole = body is None or body.whole
+        content = await self._copy.content() if whole and self._event.trusted else None
+        if content is None:
+            if whole and self._event.trusted:
+                self._not_kept(self._copy.failure or "")
+            if attempt is not QUEUED:
+                self._tell(attempt)
+            return None
+        head = exchange.whole_head(self._head)
+        session, event = self._names()
+        target = exchange.match.entry
+        assert isinstance(target, WebhookTarget)
+        parcel = Parcel(
+            path=target.path,
+            receiver=self._receiver,
+            session=session,
+            event=event,
+            head=head,
+            body=content,
+            size=len(head) + self._copy.size,
+            framed=exchange.request.message.chunked,
+        )
+        if attempt is not QUEUED:
+            self._probing = False  # `keep` tells it
+        kept = True
+        try:
+            return await self._spool.keep(parcel, attempt)
+        except NotKeptError as error:
+            kept = False
+            self._not_kept(str(error))
+            return None
+        finally:
+            if kept:
+                self._copy.hand_over()
+
+    def _not_kept(self, why: str) -> None:
+        exchange = self._exchange
+        log.warning("an event is not kept: %s", why, extra={"request_id": exchange.request_id, "code": "not_kept"})
+
+    def _answered(self, answer: ResponseHead) -> Attempt:
+        return of_answer(answer, self._exchange.asked_at)
+
+    def _tell(self, attempt: Attempt) -> None:
+        """Tell the spool what became of the attempt; what happens to a doubtful sender's event is not told."""
+        if self._event.trusted:
+            self._probing = False
+            self._spool.attempted(self._receiver, None if attempt.reason == "delivered" else self._session, attempt)
+
+    @property
+    def _session(self) -> str | None:
+        return self._names()[0]
+
+    def _names(self) -> tuple[str | None, str | None]:
+        """The session and the event's name."""
+        if self._named is None:
+            text, path_session = self._event.text, self._exchange.match.session
+            self._named = (path_session, None) if text is None else self._exchange.registry.identify(text, path_session)
+        return self._named
+
+    async def _accept(self, id_: str) -> None:
+        """Answer the sender: the event is on disk."""
+        exchange = self._exchange
+        fields = [
+            date_now(),
+            (b"Content-Type", b"application/json; charset=utf-8"),
+            (b"Cache-Control", b"no-store"),
+            (b"X-Request-Id", exchange.request_id.encode("latin-1", "replace")),
+        ]
+        body = json.dumps({"spooled": True, "id": id_}, separators=(",", ":")).encode()
+        await exchange.response.answer(202, b"Accepted", fields, body)

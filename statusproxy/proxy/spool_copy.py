@@ -1,0 +1,162 @@
+"""A whole copy of a request's body for the spool, made while the body streams by: in memory, or in a file.
+
+Up to `IN_MEMORY` bytes the pieces are only held, which copies nothing. Beyond, they go to a file in the spool's folder,
+written in a thread, so that memory stays flat.
+"""
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Awaitable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Final
+
+from statusproxy.proxy.ports import SpoolPort
+
+log = logging.getLogger("statusproxy.proxy")
+
+#: Bytes of a body that are held in memory.
+IN_MEMORY: Final = 256 * 1024
+
+#: Bytes of a body that can be sent from the copy alone, even if the spool has no room for it.
+NEEDED: Final = 64 * 1024 * 1024
+
+
+class SpoolCopy:
+    """Takes a copy of a body as it came, without its framing: an observer of it (`downstream.request_body`).
+
+    `feed` only takes in; what `catch_up` gives writes to the file, and is to be awaited after each piece. `close` it at
+    the end: unless `hand_over` was called, nothing of it stays. Where it cannot be made the request goes on without it:
+    `failure` then says why, `no-room` or `disk`.
+    """
+
+    __slots__ = (
+        "_executor",
+        "_expected",
+        "_file",
+        "_needed",
+        "_path",
+        "_pieces",
+        "_spool",
+        "_writing",
+        "failure",
+        "size",
+    )
+
+    def __init__(self, spool: SpoolPort, executor: Executor, *, expected: int = 0, needed: bool = False) -> None:
+        """`executor` does the writing. `expected`: bytes of the body, as far as they are known before it has come.
+        `needed`: the body is to be sent from the copy, and is taken also where the spool has no room for it."""
+        self._spool = spool
+        self._executor = executor
+        self._expected = expected
+        self._needed = NEEDED if needed else 0
+        self._pieces: list[bytes] = []  # not written; all of them while there is no file
+        self._file: int | None = None  # open for writing
+        self._path: Path | None = None
+        self._writing: asyncio.Future[tuple[int, Path]] | None = None
+        self.size = 0
+        """Bytes that came."""
+        self.failure: str | None = None
+        """Why there is no copy."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece of the body."""
+        if self.failure is None:
+            self._pieces.append(data)
+            self.size += len(data)
+
+    def catch_up(self) -> Awaitable[None] | None:
+        """The writing left to do for what was fed so far; None if there is none."""
+        return None if self.size <= IN_MEMORY or not self._pieces else self._write()
+
+    async def content(self) -> bytes | Path | None:
+        """The copy, once the body is whole; None if there is none, and `failure` says why."""
+        if self.size > IN_MEMORY and self._pieces:
+            await self._write()
+        if self.failure is not None:
+            return None
+        if self._path is not None:
+            return self._path
+        if len(self._pieces) != 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def hand_over(self) -> None:
+        """The file, if there is one, is another's from now on."""
+        self._path = None
+
+    def close(self) -> None:
+        """Leave nothing behind; a write under way is waited for, but not here."""
+        self._pieces = []
+        self.failure = self.failure or "closed"
+        writing = self._writing
+        if writing is not None and not writing.done():
+            writing.add_done_callback(self._close_late)
+            return
+        file, path = self._file, self._path
+        self._file = self._path = None
+        if file is not None:
+            try:
+                self._executor.submit(_discard, file, path)
+            except RuntimeError:  # no thread can be started: it takes a little longer then
+                _discard(file, path)
+
+    def _close_late(self, writing: asyncio.Future[tuple[int, Path]]) -> None:
+        if not writing.cancelled() and writing.exception() is None:
+            self._file, self._path = writing.result()
+        self.close()
+
+    async def _write(self) -> None:
+        """Write what is held to the file; one call at a time."""
+        pieces, self._pieces = self._pieces, []
+        if self.failure is not None:
+            return
+        size = max(self.size, self._expected)
+        if size > self._needed and not self._spool.has_room(size):
+            self._fail("no-room")
+            return
+        try:
+            opened = None if self._file is None or self._path is None else (self._file, self._path)
+            self._writing = asyncio.get_running_loop().run_in_executor(
+                self._executor, _append, opened, self._spool.folder, pieces
+            )
+            # A thread is not cancelled: the file must stay open for as long as it writes.
+            self._file, self._path = await asyncio.shield(self._writing)
+        except (OSError, RuntimeError) as error:
+            log.error("an event cannot be copied for the spool: %s", getattr(error, "strerror", None) or error)
+            self._fail("disk")
+
+    def _fail(self, why: str) -> None:
+        self.failure = why
+        self.close()
+
+
+def _append(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
+    """Append to the file that is `opened`, or to a new one that only this user may read; give it."""
+    if opened is None:
+        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
+        path = Path(name)
+    else:
+        file, path = opened
+    try:
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+    except OSError:
+        if opened is None:
+            _discard(file, path)
+        raise
+    return file, path
+
+
+def _discard(file: int, path: Path | None) -> None:
+    """Close a file, and remove it unless it has been handed over. What cannot be removed goes at the next start."""
+    os.close(file)
+    if path is not None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            pass

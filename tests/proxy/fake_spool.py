@@ -1,0 +1,62 @@
+"""A spool for the tests of the proxy: it does what it is told, and remembers what it was told."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
+
+
+class FakeSpool:
+    """Implements `SpoolPort`. It takes the files of large bodies to a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "spool"
+        self.folder.mkdir(mode=0o700)
+        self.resends = False
+        self.is_quiet = True
+        self.admits = True
+        self.room: int | None = None
+        """Bytes for which there is room; None for any number."""
+        self.durable = asyncio.Event()
+        """What is kept is on disk."""
+        self.durable.set()
+        self.writes = True
+        self.kept: list[tuple[Parcel, Attempt]] = []
+        self.bodies: list[bytes] = []
+        """What the bodies of `kept` hold."""
+        self.told: list[tuple[str, str | None, Attempt]] = []
+        """What became of attempts, as `attempted` was told."""
+        self.asked: list[tuple[str, str | None]] = []
+        """What was to be admitted."""
+
+    def quiet(self, receiver: str) -> bool:
+        return self.is_quiet
+
+    def admit(self, receiver: str, session: str | None) -> bool:
+        self.asked.append((receiver, session))
+        return self.admits
+
+    def has_room(self, size: int) -> bool:
+        return self.room is None or size <= self.room
+
+    async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
+        if not self.has_room(parcel.size):
+            raise NotKeptError("the spool is full")
+        await self.durable.wait()
+        if not self.writes:
+            raise NotKeptError("the spool cannot be written")
+        if isinstance(parcel.body, Path):
+            assert parcel.body.parent == self.folder
+            parcel = parcel._replace(body=parcel.body.rename(Path(tempfile.mkdtemp(dir=self.folder.parent)) / "body"))
+        self.kept.append((parcel, attempt))
+        self.bodies.append(parcel.body.read_bytes() if isinstance(parcel.body, Path) else parcel.body)
+        return f"id-{len(self.kept)}"
+
+    def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
+        self.told.append((receiver, session, attempt))
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that lie in the folder."""
+        return list(self.folder.iterdir())

@@ -1,0 +1,230 @@
+"""The copy of a body for the spool: whole, in memory or in a file, and gone when nobody took it."""
+
+import asyncio
+import logging
+import os
+import stat
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from statusproxy.proxy import spool_copy
+from statusproxy.proxy.spool_copy import IN_MEMORY, NEEDED, SpoolCopy
+from tests.proxy.fake_spool import FakeSpool
+from tests.proxy.harness import until
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> FakeSpool:
+    """An empty spool."""
+    return FakeSpool(tmp_path)
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """The threads that write."""
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+async def feed(copy: SpoolCopy, *pieces: bytes) -> None:
+    """Give the copy its pieces as `Upload` does."""
+    for piece in pieces:
+        copy.feed(piece)
+        work = copy.catch_up()
+        if work is not None:
+            await work
+
+
+async def test_one_piece_is_held_and_not_copied(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    copy, piece = SpoolCopy(spool, threads), bytes(IN_MEMORY)
+    await feed(copy, piece)
+    assert await copy.content() is piece
+    assert (copy.size, spool.files) == (IN_MEMORY, [])
+
+
+async def test_some_pieces_are_joined_once(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, b"a", b"b", b"c")
+    content = await copy.content()
+    assert content == b"abc"
+    assert await copy.content() is content
+
+
+async def test_an_empty_body_is_empty(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    assert await SpoolCopy(spool, threads).content() == b""
+
+
+async def test_a_large_body_goes_to_a_file_for_this_user_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    copy = SpoolCopy(spool, threads)
+    pieces = [os.urandom(100_000) for _ in range(10)]
+    await feed(copy, *pieces)
+    path = await copy.content()
+    assert isinstance(path, Path)
+    assert spool.files == [path]
+    assert path.read_bytes() == b"".join(pieces)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    copy.hand_over()
+    copy.close()
+    await asyncio.wrap_future(threads.submit(int))
+    assert path.exists(), "it is another's now"
+
+
+async def test_what_came_in_one_large_piece_is_written_at_the_end(
+    spool: FakeSpool, threads: ThreadPoolExecutor
+) -> None:
+    copy, body = SpoolCopy(spool, threads), os.urandom(IN_MEMORY + 1)
+    copy.feed(body)
+    path = await copy.content()
+    assert isinstance(path, Path)
+    assert path.read_bytes() == body
+    copy.close()
+    await until(lambda: not spool.files)
+
+
+async def test_memory_stays_flat(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    copy = SpoolCopy(spool, threads)
+    tracemalloc.start()
+    try:
+        for number in range(160):
+            await feed(copy, bytes([number]) * 65_536)
+        assert tracemalloc.get_traced_memory()[1] < 2 * IN_MEMORY + 65_536
+    finally:
+        tracemalloc.stop()
+    path = await copy.content()
+    assert isinstance(path, Path)
+    assert path.stat().st_size == 160 * 65_536
+    copy.close()
+
+
+async def test_nothing_stays_of_a_copy_that_is_closed(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    copy.close()
+    await until(lambda: not spool.files)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert (await copy.content(), copy.failure, spool.files) == (None, "closed", [])
+
+
+async def test_what_is_closed_where_no_thread_is_left_is_removed_all_the_same(
+    spool: FakeSpool, threads: ThreadPoolExecutor
+) -> None:
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    threads.shutdown()
+    copy.close()
+    assert spool.files == []
+
+
+@pytest.mark.parametrize("large", [1, 2])
+async def test_a_copy_closed_while_it_is_written_is_removed_once_that_is_done(
+    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    """The thread must not write to a descriptor that is closed, or another's by then."""
+    copy = SpoolCopy(spool, threads)
+    for _ in range(large - 1):
+        await feed(copy, bytes(IN_MEMORY + 1))
+    begun, go_on, discarded = threading.Event(), threading.Event(), threading.Event()
+    append, discard = spool_copy._append, spool_copy._discard
+
+    def slow(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
+        begun.set()
+        go_on.wait()
+        return append(opened, folder, pieces)
+
+    def removed(file: int, path: Path | None) -> None:
+        assert go_on.is_set()
+        discard(file, path)
+        discarded.set()
+
+    monkeypatch.setattr(spool_copy, "_append", slow)
+    monkeypatch.setattr(spool_copy, "_discard", removed)
+    writing = asyncio.ensure_future(feed(copy, bytes(IN_MEMORY + 1)))
+    await until(begun.is_set)
+    writing.cancel()
+    await asyncio.wait([writing])
+    copy.close()
+    go_on.set()
+    await until(discarded.is_set)
+    assert spool.files == []
+
+
+async def test_a_body_for_which_there_is_no_room_is_not_written(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    spool.room = 2 * IN_MEMORY
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY), bytes(IN_MEMORY))
+    assert len(spool.files) == 1
+    await feed(copy, b"x")
+    assert (copy.failure, await copy.content()) == ("no-room", None)
+    await until(lambda: not spool.files)
+
+
+async def test_a_length_for_which_there_is_no_room_is_not_even_begun(
+    spool: FakeSpool, threads: ThreadPoolExecutor
+) -> None:
+    spool.room = 2 * IN_MEMORY
+    copy = SpoolCopy(spool, threads, expected=2 * IN_MEMORY + 1)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert (copy.failure, spool.files) == ("no-room", [])
+
+
+async def test_a_body_that_is_to_be_sent_from_the_copy_needs_no_room(
+    spool: FakeSpool, threads: ThreadPoolExecutor
+) -> None:
+    spool.room = 0
+    copy = SpoolCopy(spool, threads, expected=NEEDED, needed=True)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert isinstance(await copy.content(), Path)
+    copy.close()
+    copy = SpoolCopy(spool, threads, expected=NEEDED + 1, needed=True)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert copy.failure == "no-room"
+
+
+@pytest.mark.parametrize("written", [0, 1])
+async def test_a_full_disk_costs_the_copy_only(
+    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    written: int,
+) -> None:  # fmt: skip
+    copy = SpoolCopy(spool, threads)
+    for _ in range(written):
+        await feed(copy, bytes(IN_MEMORY + 1))
+
+    def full(_file: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    await feed(copy, bytes(IN_MEMORY + 1), b"more")
+    assert (copy.failure, await copy.content()) == ("disk", None)
+    await until(lambda: not spool.files)
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.ERROR, "an event cannot be copied for the spool: No space left on device")
+    ]
+
+
+async def test_a_folder_that_is_gone_costs_the_copy_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    spool.folder.rmdir()
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert copy.failure == "disk"
+    copy.close()
+
+
+async def test_a_file_that_cannot_be_removed_costs_nothing(
+    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    tried = threading.Event()
+
+    def refuse(_path: Path, **_: bool) -> None:
+        tried.set()
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    copy.close()
+    await until(tried.is_set)
