@@ -1,4 +1,4 @@
-"""The command line: run, check, init, try, learn, doctor, demo, sessions, history, release, forget, state, backup."""
+"""The command line: run, check, init, try, learn, doctor, demo, sessions, history, spool, state and so on."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, NoReturn
+from urllib.parse import urlencode
 
 import click
 
@@ -261,6 +262,142 @@ def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) ->
 
 
 @main.group()
+def spool() -> None:
+    """Look after events that the gateway did not take and that the running proxy keeps."""
+
+
+#: Seconds that replaying or dropping many may take: each part of them is written to disk.
+_CHANGING = 600.0
+
+_state_option = click.option("--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Those in this state.")
+_of_session_option = click.option("--session", callback=_named, metavar="ID", help="Those of this session.")
+_ids_argument = click.argument("ids", metavar="[ID]...", callback=_named, nargs=-1)
+
+
+@spool.command("list")
+@_config_option
+@_admin_option
+@_state_option
+@_of_session_option
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
+@click.option("--newest", is_flag=True, help="The newest first. [default: the oldest]")
+@click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
+def list_spool(
+    config: Path | None,
+    admin: str | None,
+    state: str | None,
+    session: str | None,
+    limit: int,
+    newest: bool,
+    as_json: bool,
+) -> None:
+    """List the events that are kept, without their content."""
+    query = _query(limit=str(limit), order="newest" if newest else None, state=state, session=session)
+    answer = _ask(config, admin, "GET", f"/spool{query}")
+    if as_json:
+        click.echo(admin_client.pretty(answer))
+        return
+    from statusproxy.admin.spool_table import spool_table
+
+    click.echo(spool_table(_typed(answer, messages.SpoolList), chosen=state is not None or session is not None))
+
+
+@spool.command("show")
+@click.argument("id_", metavar="ID", callback=_named)
+@_config_option
+@_admin_option
+@click.option("--body", "with_body", is_flag=True, help="Print the body, as it came, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
+def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bool, as_json: bool) -> None:
+    """Show one event that is kept: what became of it, and which fields it has."""
+    path = f"/spool/{admin_client.quote(id_)}"
+    if with_body:
+        where, token = _listener(config, admin)
+        out = sys.stdout.buffer
+        on_terminal = sys.stdout.isatty()
+        try:
+            for piece in admin_client.download(where, f"{path}?body=1", token):
+                # What could steer a terminal reaches none; a file or a pipe gets each byte.
+                out.write(visible(piece.decode("utf-8", "replace")).encode() if on_terminal else piece)
+        except admin_client.AdminError as error:
+            _fail(str(error), _EXIT_FAILURE)
+        out.write(b"\n" if on_terminal else b"")
+        out.flush()
+        return
+    answer = _ask(config, admin, "GET", path)
+    if as_json:
+        click.echo(admin_client.pretty(answer))
+        return
+    from statusproxy.admin.spool_table import shown_text
+
+    click.echo(shown_text(_typed(answer, messages.SpoolShown)))
+
+
+@spool.command()
+@_ids_argument
+@_config_option
+@_admin_option
+@_state_option
+@_of_session_option
+def replay(
+    ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None
+) -> None:
+    """Deliver kept events now: those named, or those of a state or session.
+
+    One that is unknown may have arrived before: its receiver then gets it twice.
+    """
+    _check_choice(ids, state, session)
+    _changed(config, admin, "POST", "/replay", ids, _query(state=state, session=session), "to be delivered now")
+
+
+@spool.command()
+@_ids_argument
+@_config_option
+@_admin_option
+@_state_option
+@_of_session_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def drop(
+    ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None, yes: bool
+) -> None:
+    """Drop kept events for good: those named, or those of a state or session."""
+    _check_choice(ids, state, session)
+    if not yes and sys.stdin.isatty():
+        which = " ".join(map(visible, ids)) or " and ".join(
+            text for text, said in ((f"state {state}", state), (f"session {visible(session or '')}", session)) if said
+        )
+        click.confirm(f"Drop for good: {which}. They are never delivered. Go on?", abort=True, err=True)
+    _changed(config, admin, "DELETE", "", ids, _query(state=state, session=session), "dropped")
+
+
+def _check_choice(ids: tuple[str, ...], state: str | None, session: str | None) -> None:
+    chosen = state is not None or session is not None
+    if chosen == bool(ids):
+        raise click.UsageError(
+            "give ids, or --state or --session, not both" if chosen else "say which events: ids, --state or --session"
+        )
+
+
+def _changed(
+    config: Path | None, admin: str | None, method: str, what: str, ids: tuple[str, ...], query: str, done: str
+) -> None:
+    """Have events replayed or dropped, and tell how many there were."""
+    if ids:
+        for id_ in ids:
+            _ask(config, admin, method, f"/spool/{admin_client.quote(id_)}{what}")
+            click.echo(f"{visible(id_)}: {done}")
+        return
+    answer = _typed(_ask(config, admin, method, f"/spool{what}{query}", patience=_CHANGING), messages.SpoolChanged)
+    click.echo(f"{answer.changed} {'event' if answer.changed == 1 else 'events'}: {done}" if answer.changed else "none")
+
+
+def _query(**said: str | None) -> str:
+    """A path's query of the parameters that were given."""
+    given = {name: value for name, value in said.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+@main.group()
 def state() -> None:
     """Look after the stored state of a running proxy."""
 
@@ -467,19 +604,32 @@ def learn(
     click.echo(learned_text(answer, begun=method == "POST"), err=show)
 
 
-def _ask(config: Path | None, admin: str | None, method: str, path: str, session: str | None = None) -> dict[str, Any]:
+def _ask(
+    config: Path | None,
+    admin: str | None,
+    method: str,
+    path: str,
+    session: str | None = None,
+    patience: float | None = None,
+) -> dict[str, Any]:
     """What the running proxy answers; where it knows no `session` of that id, fail with the ids that are like it."""
-    token: str | None = None
-    if admin is None:
-        settings = _load(lambda: load(config, None, environment()), instead=", or give --admin")
-        if settings.admin.listen is None:
-            _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_FAILURE)
-        admin, token = str(settings.admin.listen), settings.admin.token
+    admin, token = _listener(config, admin)
+    longer = () if patience is None else (patience,)
     try:
-        return admin_client.ask(admin, method, path, token)
+        return admin_client.ask(admin, method, path, token, *longer)
     except admin_client.AdminError as error:
         near = _near(admin, token, session) if session is not None and error.status == HTTPStatus.NOT_FOUND else []
         _fail(f"{error}; did you mean {' or '.join(near)}?" if near else str(error), _EXIT_FAILURE)
+
+
+def _listener(config: Path | None, admin: str | None) -> tuple[str, str | None]:
+    """Where the running proxy is asked, and with which token."""
+    if admin is not None:
+        return admin, None
+    settings = _load(lambda: load(config, None, environment()), instead=", or give --admin")
+    if settings.admin.listen is None:
+        _fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", _EXIT_FAILURE)
+    return str(settings.admin.listen), settings.admin.token
 
 
 def _near(admin: str, token: str | None, session: str) -> list[str]:

@@ -30,10 +30,12 @@ from statusproxy.admin.messages import (
 from statusproxy.admin.report import change_report, damage_report, moment, session_report
 from statusproxy.admin.scrape import gauges
 from statusproxy.admin.selfreport import self_report
+from statusproxy.admin.spool import SpoolAnswers
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.spool.spool import Spool
 from statusproxy.status.model import FORGOTTEN, Record
 from statusproxy.store import StoreError
 
@@ -50,7 +52,14 @@ _HISTORY: Final = 1000
 class Answers:
     """The handlers, and what they look into."""
 
-    def __init__(self, registry: SessionRegistry, exposition: Exposition, proxy: Proxy, settings: Settings) -> None:
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        exposition: Exposition,
+        proxy: Proxy,
+        settings: Settings,
+        spool: Spool | None = None,
+    ) -> None:
         self.settings = settings
         """The settings in force."""
         self.waiting: Sequence[str] = ()
@@ -65,7 +74,8 @@ class Answers:
         self._writing = asyncio.Lock()
         self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
-        self.feed = Feed(registry, self._health, lambda: self.settings.gateway)
+        self._spool = SpoolAnswers(spool, lambda: self.settings)
+        self.feed = Feed(registry, self._health, lambda: self.settings.gateway, self._spool.totals)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All paths with their handlers."""
@@ -81,6 +91,7 @@ class Answers:
             web.get("/state", self.state),
             web.post("/state/acknowledge", self.acknowledge),
             *self._learning.routes(),
+            *self._spool.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),
@@ -128,7 +139,16 @@ class Answers:
         """What `statusproxy doctor` asks of a running proxy."""
         health = await self._health.report()
         return answer(
-            self_report(self._registry, self._proxy, self.settings, self.listening, health, self.waiting, self.given)
+            self_report(
+                self._registry,
+                self._proxy,
+                self.settings,
+                self.listening,
+                health,
+                self.waiting,
+                self.given,
+                self._spool.totals(),
+            )
         )
 
     async def release(self, request: web.Request) -> web.Response:

@@ -1,9 +1,12 @@
 """Asking a running proxy's admin listener, for the command line."""
 
+import contextlib
 import http.client
 import json
 import socket
-from typing import Any
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Final
 from urllib.parse import quote as _quote
 
 import msgspec
@@ -15,6 +18,9 @@ from statusproxy.observe.visible import json_visible
 
 #: Seconds to wait for an answer: it comes from this host's memory.
 _PATIENCE = 10.0
+
+#: Bytes of a download that are read at once.
+_PIECE: Final = 64 * 1024
 
 
 class AdminError(Exception):
@@ -54,6 +60,30 @@ def ask(where: str, method: str, path: str, token: str | None = None, patience: 
 
     `patience` is how long one step may take, in seconds. Raises `AdminError`.
     """
+    with _asked(where, method, path, token, patience) as (where, response):
+        body = response.read()
+    return _object(where, response, body)
+
+
+def download(where: str, path: str, token: str | None = None, patience: float = _PATIENCE) -> Iterator[bytes]:
+    """What the listener answers on `path`, in pieces, as it comes. Raises `AdminError`, also where it is not whole."""
+    with _asked(where, "GET", path, token, patience) as (where, response):
+        if response.status != HTTPStatus.OK or response.getheader("Content-Type") != "application/octet-stream":
+            _object(where, response, response.read())
+            raise AdminError(f"the program at {where} does not answer as a running proxy does; is it an older one?")
+        missing = int(response.getheader("Content-Length") or 0)
+        while piece := response.read(_PIECE):
+            missing -= len(piece)
+            yield piece
+        if missing:
+            raise AdminError("the answer broke off before its end")
+
+
+@contextlib.contextmanager
+def _asked(
+    where: str, method: str, path: str, token: str | None, patience: float
+) -> Iterator[tuple[str, http.client.HTTPResponse]]:
+    """The listener's address as it is shown, and its answer, to be read inside. Raises `AdminError`."""
     # As bytes: http.client encodes texts in Latin-1, which does not have every character of a token.
     headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
     try:
@@ -65,8 +95,7 @@ def ask(where: str, method: str, path: str, token: str | None = None, patience: 
     connection = _connect(address, patience)
     try:
         connection.request(method, path, headers=headers)
-        response = connection.getresponse()
-        body = response.read()
+        yield where, connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         raise AdminError(
             f"the proxy's admin listener at {where} does not answer ({in_words(error)}); is statusproxy running, "
@@ -74,6 +103,10 @@ def ask(where: str, method: str, path: str, token: str | None = None, patience: 
         ) from error
     finally:
         connection.close()
+
+
+def _object(where: str, response: http.client.HTTPResponse, body: bytes) -> dict[str, Any]:
+    """The JSON object that was answered. Raises `AdminError` where it is an error, or none."""
     try:
         answer = json.loads(body)
     except ValueError:

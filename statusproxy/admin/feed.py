@@ -5,7 +5,8 @@ later: it is owed the names of the sessions that changed, never a queue of their
 sessions at a time, one page after the other, so that thousands of sessions on many pages hold nothing else up.
 
 Events: `hello` (a new beginning, with `total` sessions to come), `sessions` (some sessions' reports), `gone` (ids
-forgotten), `health`, `clock` (nothing new, but still here). Each carries `now`, this host's time.
+forgotten), `health`, `spool` (what is kept of events; not where none ever is), `clock` (nothing new, but still here).
+Each carries `now`, this host's time.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import msgspec
 
 from statusproxy import __version__
 from statusproxy.admin.health import HealthCheck
-from statusproxy.admin.messages import Gone, Health, Heard, Hello, to_text
+from statusproxy.admin.messages import Gone, Health, Heard, Hello, SpoolNow, SpoolTotals, to_text
 from statusproxy.admin.report import moment
 from statusproxy.admin.session_reports import SessionReports
 from statusproxy.registry.registry import SessionRegistry
@@ -55,12 +56,13 @@ class FeedFullError(Exception):
 class _Page:
     """One open page, and what it has not been sent yet."""
 
-    __slots__ = ("gone", "health", "something", "stale")
+    __slots__ = ("gone", "health", "something", "spool", "stale")
 
-    def __init__(self, sessions: Sequence[str]) -> None:
+    def __init__(self, sessions: Sequence[str], *, spool: bool) -> None:
         self.stale = dict.fromkeys(sessions)
         self.gone: dict[str, None] = {}
         self.health = True
+        self.spool = spool
         self.something = asyncio.Event()
         self.something.set()
 
@@ -82,17 +84,30 @@ class _Page:
         self.health = True
         self.something.set()
 
+    def owe_spool(self) -> None:
+        """What is kept of events changed."""
+        self.spool = True
+        self.something.set()
+
 
 class Feed:
     """Tells pages what changes; a subscriber of the sessions' changes while there are any pages."""
 
-    def __init__(self, registry: SessionRegistry, health: HealthCheck, gateway_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        health: HealthCheck,
+        gateway_url: Callable[[], str],
+        spool: Callable[[], SpoolTotals | None],
+    ) -> None:
         self._registry = registry
         self._health = health
         self._gateway_url = gateway_url
+        self._spool = spool
         self._pages: set[_Page] = set()
         self._reports = SessionReports(registry)
         self._state: Health | None = None
+        self._kept: SpoolTotals | None = None
         self._task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
         self._beginning = asyncio.Lock()
@@ -108,7 +123,7 @@ class Feed:
             raise FeedFullError
         async with self._beginning:
             await self._begin()
-        page = _Page(self._reports.ids())
+        page = _Page(self._reports.ids(), spool=self._kept is not None)
         self._pages.add(page)
         try:
             yield _event("hello", Hello(__version__, len(page.stale), self._gateway_url()))
@@ -117,6 +132,9 @@ class Feed:
                 if page.health and self._state is not None:
                     page.health = False
                     yield _event("health", self._state, self._heard())
+                if page.spool:
+                    page.spool = False
+                    yield _event("spool", SpoolNow(self._kept))
                 gone = list(page.gone)
                 page.gone.clear()
                 for start in range(0, len(gone), GONE):
@@ -211,6 +229,9 @@ class Feed:
             for page in self._pages if different else ():
                 page.owe(different)
             await asyncio.sleep(0)
+        kept, self._kept = self._kept, self._spool()
+        for page in self._pages if self._kept != kept else ():
+            page.owe_spool()
         before = self._state
         if health:
             self._state = await self._health.report()

@@ -19,6 +19,7 @@ from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.downstream import unix_socket
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.spool.spool import Spool
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,8 +30,16 @@ _BACKLOG: Final = 128
 class AdminListener:
     """Listens on `admin.listen` and controls access; `answers` makes the answers."""
 
-    def __init__(self, registry: SessionRegistry, exposition: Exposition, proxy: Proxy, settings: Settings) -> None:
-        self.answers = Answers(registry, exposition, proxy, settings)
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        exposition: Exposition,
+        proxy: Proxy,
+        settings: Settings,
+        spool: Spool | None = None,
+    ) -> None:
+        """`spool` is None where the state keeps none."""
+        self.answers = Answers(registry, exposition, proxy, settings, spool)
         self.addresses: list[str] = []
         """Where it listens, as URLs or `unix:/path`, once started."""
         self._runner: web.AppRunner | None = None

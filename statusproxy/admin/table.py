@@ -29,7 +29,7 @@ def sessions_table(answer: Sessions) -> str:
             return "No session is known yet; events have been seen, but none about a session."
         return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
     head = ("SESSION", "SHOWN", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
-    return _table(head, rows) + (f"\n\nWarning: {untrusted}" if untrusted else "")
+    return table(head, rows) + (f"\n\nWarning: {untrusted}" if untrusted else "")
 
 
 def _untrusted(webhooks: WebhookTotals | None) -> str | None:
@@ -60,7 +60,7 @@ def history_table(answer: History, session: str | None = None) -> str:
         if session is not None:
             return f"{visible(delimited(session))} was not lost in the time that is kept."
         return "No session was lost in the time that is kept."
-    return _table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
+    return table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
 
 
 #: What ended a correction without the session being back, in words.
@@ -114,7 +114,8 @@ def local(moment: Moment) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below their heads, in columns, for a terminal."""
     head, *rows = [[visible(cell) for cell in row] for row in [head, *rows]]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]

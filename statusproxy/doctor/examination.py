@@ -12,6 +12,7 @@ from statusproxy.doctor.looks import (
     ports,
     running,
     service,
+    spool,
     state_server,
     webhooks,
 )
@@ -28,6 +29,7 @@ LOOKS: Final[Sequence[Look]] = (
     gateway.look,
     channels.look,
     webhooks.look,
+    spool.look,
     disk.look,
     state_server.look,
     service.look,

@@ -149,7 +149,7 @@ async def test_the_doctors_report(start: Start) -> None:
         '"events": [{"event": "status-find", "verdict": "applied", "count": 1}], '
         '"clock": {"timed": 0, "lag": null, "ahead": 0}}, '
         '"absences": [{"missing": "client", "peer": "10.0.0.2", "count": 1, "webhooks": 1, "last": TIME}], '
-        '"forwarding_strangers": []}'
+        '"forwarding_strangers": [], "spool": null}'
     )
 
 

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.admin.client import AdminError, ask, pretty, quote, typed
+from statusproxy.admin.client import AdminError, ask, download, pretty, quote, typed
 from statusproxy.admin.messages import Acknowledged
 from tests.admin.process import Process, running_process
 from tests.ports import free_port
@@ -200,3 +201,37 @@ def test_an_answer_is_read_as_what_it_is_and_one_of_another_version_is_an_error_
     assert typed({"acknowledged": 2}, Acknowledged) == Acknowledged(2)
     with pytest.raises(AdminError, match=r"cannot be read \(.*acknowledged.*\).*another version of statusproxy"):
         typed({"noted": 2}, Acknowledged)
+
+
+def served(said: bytes) -> str:
+    """Where a listener answers one request with these bytes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listening, listening.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(said)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+_BYTES = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (_BYTES + b"ab", "the answer broke off before its end"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 14\r\n\r\n" + b'{"error":"no"}', "no"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "does not answer as a running proxy does"),
+    ],
+)
+def test_a_download_that_is_not_whole_is_an_error(said: bytes, told: str) -> None:
+    where = served(said)
+    with pytest.raises(AdminError, match=told):
+        list(download(where, "/spool/1?body=1"))
+
+
+def test_a_download_comes_as_it_is() -> None:
+    assert b"".join(download(served(_BYTES + b"\xffabc"), "/x")) == b"\xffabc"

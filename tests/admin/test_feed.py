@@ -4,18 +4,21 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from statusproxy.admin import feed as feed_module
 from statusproxy.admin import session_reports as reports_module
+from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
 from statusproxy.admin.report import session_report
+from statusproxy.config.load import loads
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.model import Override, Record
 from tests.admin.harness import Admin
+from tests.admin.shelf import Shelf, entry, spool_of
 from tests.proxy.harness import PATIENCE, Wire
 
 Event = tuple[str, dict[str, Any]]
@@ -296,3 +299,26 @@ async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
     assert (registry.sessions._records.unsaved._watches, feed._task, feed._reports.ids()) == ([], None, [])
     async with open_page(admin) as page:
         assert (await page.next("hello"))["total"] == 1_000
+
+
+async def test_what_is_kept_of_events_is_told_at_first_and_when_it_changes(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "TICK", 0.01)
+    server = admin.proxy.server
+    spool = await spool_of(Shelf(entry(1), entry(2)))
+    settings = loads("{gateway: 'http://127.0.0.1:1', admin: {listen: '127.0.0.1:0'}}")
+    listener = AdminListener(server.registry, server.exposition, server.proxy, settings, spool)
+
+    async def told() -> dict[str, Any] | None:
+        async for piece in pieces:
+            if piece.startswith(b"event: spool\n"):
+                return dict(kept) if (kept := json.loads(piece.partition(b"data: ")[2])["spool"]) else None
+        raise EOFError
+
+    async with asyncio.timeout(PATIENCE), aclosing(listener.answers.feed.follow()) as pieces:
+        assert (await told() or {})["waiting"] == 2
+        await spool.drop(["000001"])
+        assert (await told() or {})["waiting"] == 1
+        await spool.drop(["000002"])
+        assert await told() is None  # nothing is left, and no path keeps any

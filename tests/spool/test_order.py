@@ -131,6 +131,7 @@ def test_the_oldest_is_the_one_that_came_first_whatever_its_state() -> None:
 def test_entries_are_listed_as_they_were_when_that_was_asked() -> None:
     index = order(entry(2), entry(1))
     listed = iter(index)
+    assert (len(index), index.get("000002"), index.get("x")) == (2, entry(2), None)
     index.remove("000001")
     assert sorted(each.id for each in listed) == ["000001", "000002"]
 

@@ -29,6 +29,7 @@ let settled = false;
 let announcements = [];
 let health = {};
 let heard = {};
+let spool = null;
 let hello = null;
 let heardAt = null;
 let link = "connecting";
@@ -41,6 +42,7 @@ function tell(name, data) {
   if ("started" in data) heard = data;
   if (name === "hello") {
     hello = data;
+    spool = null;
     owed = data.total;
     before = new Set(sessions.keys());
     if (!owed) forgetTheRest();
@@ -54,6 +56,8 @@ function tell(name, data) {
     data.sessions.forEach(forget);
   } else if (name === "health") {
     health = data;
+  } else if (name === "spool") {
+    spool = data.spool;
   }
   draw();
 }
@@ -122,6 +126,7 @@ function draw() {
     if (moved) arrange();
     drawHealth();
     drawNotices();
+    drawSpool();
     keepFocus(focused);
     speak();
   });
@@ -307,6 +312,20 @@ function drawNotices() {
   if (place.made === notices.join("\n")) return;
   place.made = notices.join("\n");
   place.replaceChildren(...notices.map((text) => element("p", { className: "notice" }, text)));
+}
+
+/** What is kept of events that were not taken. Not among the notices, which are read out: its counts change often. */
+function drawSpool() {
+  const told = [];
+  if (spool?.waiting) told.push(words.spoolWaiting(spool.waiting, at(spool.waiting_since)));
+  if (spool?.unknown) told.push(words.spoolUnknown(spool.unknown));
+  if (spool?.dead) told.push(words.spoolDead(spool.dead));
+  for (const { receiver, since } of spool?.away ?? []) {
+    told.push(words.spoolAway(receiver === "gateway" ? words.spoolGateway : visible(receiver), at(since)));
+  }
+  const place = byId("spool");
+  place.hidden = link === "lost" || !told.length;
+  setText(place, told.join(" "));
 }
 
 // ---- the filter ----

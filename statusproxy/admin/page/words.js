@@ -67,6 +67,11 @@ const english = {
   storeNotice: (why) => `What happens now would be forgotten at a restart. The state cannot be written: ${why}`,
   damaged: "was damaged",
   damageNotice: (what) => `Some sessions may have been forgotten: ${what}. To remove this notice: statusproxy state acknowledge`,
+  spoolWaiting: (count, since) => `${count === 1 ? "1 event waits" : `${count} events wait`} to be delivered, since ${since}.`,
+  spoolUnknown: (count) => `${count === 1 ? "1 event was" : `${count} events were`} sent and not answered: nobody knows whether ${count === 1 ? "it" : "they"} arrived. statusproxy spool list shows more.`,
+  spoolDead: (count) => `${count === 1 ? "1 event is" : `${count} events are`} refused for good by the receiver. statusproxy spool list shows more.`,
+  spoolAway: (receiver, since) => `${receiver} has taken no events since ${since}; it is tried again and again.`,
+  spoolGateway: "The gateway",
   problems: {
     gateway_unreachable: "it refuses connections or is not running",
     gateway_connect_slow: "it does not take the connection in time",
@@ -201,6 +206,11 @@ const portuguese = {
   storeNotice: (why) => `O que acontecer agora seria esquecido ao reiniciar. O estado não pode ser gravado: ${why}`,
   damaged: "foi danificado",
   damageNotice: (what) => `Algumas sessões podem ter sido esquecidas: ${what}. Para remover este aviso: statusproxy state acknowledge`,
+  spoolWaiting: (count, since) => `${count === 1 ? "1 evento espera" : `${count} eventos esperam`} pela entrega, desde ${since}.`,
+  spoolUnknown: (count) => `${count === 1 ? "1 evento foi enviado" : `${count} eventos foram enviados`} sem resposta: não se sabe se ${count === 1 ? "chegou" : "chegaram"}. statusproxy spool list mostra mais.`,
+  spoolDead: (count) => `${count === 1 ? "1 evento é recusado" : `${count} eventos são recusados`} de vez pelo destino. statusproxy spool list mostra mais.`,
+  spoolAway: (receiver, since) => `${receiver} não aceita eventos desde ${since}; novas tentativas continuam.`,
+  spoolGateway: "O gateway",
   problems: {
     gateway_unreachable: "ele recusa conexões ou não está em execução",
     gateway_connect_slow: "ele não aceita a conexão a tempo",

@@ -12,6 +12,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "gateway": "Gateway",
     "channels": "Channel list and corrections",
     "webhooks": "Webhooks",
+    "spool": "Events kept for later",
     "clock": "Clocks",
     "disk": "Stored state",
     "service": "Service",
@@ -601,6 +602,49 @@ WORDS: Final[Words] = {
             "proxy of yours, add it to trusted_proxies"
         ),
         None,
+    ),
+    # spool
+    "spool.off": (
+        (
+            "events that the gateway does not take are not kept: engines send each once, so while it restarts, "
+            "messages are lost"
+        ),
+        "to keep them, set `spool: true` on the webhook's path (docs/spool.md says what that means)",
+    ),
+    "spool.on": ("events that the receiver does not take are kept: {paths}", None),
+    "spool.no-place": (
+        "spool: true on {paths} has no effect: events are kept beside the state, and this state.url keeps none",
+        "write this into config.yaml, in place of `state` if it is there, and restart:{lines}",
+    ),
+    "spool.away": (
+        "{receiver} has taken no events for {since}; they are kept, and it is tried again every half minute",
+        "find out why it takes none (docker ps, docker logs); when it is back, all is delivered in order by itself",
+    ),
+    "spool.waits": ("{count} event(s) wait to be delivered, the oldest for {since}", None),
+    "spool.waits-long": (
+        "{count} event(s) wait to be delivered, the oldest for {since}; after {max_age} each is dropped",
+        "`statusproxy spool list` says why they are not taken",
+    ),
+    "spool.unanswered": (
+        (
+            "{count} event(s) were sent and not answered, so nobody knows whether they arrived; after {max_age} each "
+            "is dropped"
+        ),
+        (
+            "`statusproxy spool list --state unknown`; look whether the gateway has the message, then `statusproxy "
+            "spool replay ID` (it may arrive twice) or `statusproxy spool drop ID`"
+        ),
+    ),
+    "spool.dead": (
+        "{count} event(s) are refused by their receiver each time; after {max_age} each is dropped",
+        (
+            "`statusproxy spool list --state dead` shows the status; when the receiver is fixed: statusproxy spool "
+            "replay --state dead"
+        ),
+    ),
+    "spool.nearly-full": (
+        "the spool is {percent} % full; when it is full, further events are answered as without it, and may be lost",
+        "find out why events are not delivered (statusproxy spool list), or raise spool.max_entries or spool.max_bytes",
     ),
     # clock
     "clock.gateway": ("the gateway's clock agrees with this machine's", None),

@@ -12,6 +12,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "gateway": "Gateway",
     "channels": "Lista de canais e correções",
     "webhooks": "Webhooks",
+    "spool": "Eventos guardados para depois",
     "clock": "Relógios",
     "disk": "Estado gravado",
     "service": "Serviço",
@@ -602,6 +603,49 @@ WORDS: Final[Words] = {
             "acrescente a trusted_proxies"
         ),
         None,
+    ),
+    # spool
+    "spool.off": (
+        (
+            "eventos que o gateway não aceita não são guardados: o motor envia cada um uma só vez, então mensagens se "
+            "perdem enquanto ele reinicia"
+        ),
+        "para guardá-los, ponha `spool: true` no caminho do webhook (docs/pt-BR/spool.md diz o que isso significa)",
+    ),
+    "spool.on": ("eventos que o destino não aceita são guardados: {paths}", None),
+    "spool.no-place": (
+        "spool: true em {paths} não tem efeito: os eventos ficam junto do estado, e este state.url não guarda nenhum",
+        "escreva isto no config.yaml, no lugar de `state` se existir, e reinicie:{lines}",
+    ),
+    "spool.away": (
+        "{receiver} não aceita eventos há {since}; eles são guardados, e há uma tentativa a cada meio minuto",
+        "descubra por que não aceita (docker ps, docker logs); quando voltar, tudo é entregue em ordem, sozinho",
+    ),
+    "spool.waits": ("{count} evento(s) esperam pela entrega, o mais antigo há {since}", None),
+    "spool.waits-long": (
+        "{count} evento(s) esperam pela entrega, o mais antigo há {since}; depois de {max_age} cada um é descartado",
+        "`statusproxy spool list` diz por que não são aceitos",
+    ),
+    "spool.unanswered": (
+        (
+            "{count} evento(s) foram enviados sem resposta, e não se sabe se chegaram; depois de {max_age} cada um é "
+            "descartado"
+        ),
+        (
+            "`statusproxy spool list --state unknown`; veja se o gateway tem a mensagem e então `statusproxy spool "
+            "replay ID` (pode chegar duas vezes) ou `statusproxy spool drop ID`"
+        ),
+    ),
+    "spool.dead": (
+        "{count} evento(s) são recusados pelo destino a cada tentativa; depois de {max_age} cada um é descartado",
+        (
+            "`statusproxy spool list --state dead` mostra o status; com o destino corrigido: statusproxy spool replay "
+            "--state dead"
+        ),
+    ),
+    "spool.nearly-full": (
+        "o spool está {percent} % cheio; quando encher, novos eventos são respondidos como sem ele e podem se perder",
+        "descubra por que não são entregues (statusproxy spool list), ou aumente spool.max_entries ou spool.max_bytes",
     ),
     # clock
     "clock.gateway": ("o relógio do gateway confere com o desta máquina", None),

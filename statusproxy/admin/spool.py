@@ -1,0 +1,304 @@
+"""What the admin listener answers on `/spool`: events that are kept are listed, shown, replayed and dropped."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+from aiohttp import web
+from multidict import MultiMapping
+
+from statusproxy.admin.messages import Refusal, SpoolChanged, SpoolList, SpoolShown, SpoolTotals, to_text
+from statusproxy.admin.report import moment
+from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
+from statusproxy.config.settings import Settings
+from statusproxy.config.state_url import SqliteFile, parse_state_url
+from statusproxy.observe.network_errors import in_words
+from statusproxy.spool.spool import Spool
+from statusproxy.status.fields import fold_id
+from statusproxy.store.errors import StoreError
+from statusproxy.store.spooled import Body, Entry, State
+
+log = logging.getLogger("statusproxy.admin")
+
+#: Entries that a list has where the query does not say, and at most.
+LISTED: Final = 100
+MOST: Final = 10_000
+
+#: Entries looked at, written as JSON, and changed before others have their turn: each some milliseconds.
+_LOOKED_AT: Final = 2_000
+_WRITTEN: Final = 100
+_CHANGED: Final = 200
+
+#: Bytes of a body's file that are read at once.
+_PIECE: Final = 64 * 1024
+
+_PAGE: Final = "docs/spool.md"
+
+NO_PATH: Final = f"no event is kept: no webhook path has spool: true ({_PAGE} says what that does)"
+NO_PLACE: Final = f"no event is kept: that takes a state in SQLite, such as state.url: sqlite:///state.db ({_PAGE})"
+
+
+class RefusedError(Exception):
+    """The answer is an error."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+class Wanted(NamedTuple):
+    """Which entries a query is about."""
+
+    state: State | None
+    queue: str | None
+    """The session as the map folds it; None for all."""
+
+    def has(self, entry: Entry) -> bool:
+        """Whether it is about this entry."""
+        return (self.state is None or entry.state is self.state) and (self.queue is None or entry.queue == self.queue)
+
+
+class SpoolAnswers:
+    """The handlers of one `Spool`."""
+
+    def __init__(self, spool: Spool | None, settings: Callable[[], Settings]) -> None:
+        """`spool` is None where the state keeps none; `settings` gives those in force."""
+        self._kept = spool
+        self._settings = settings
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """The paths with their handlers."""
+        return [
+            web.get("/spool", self.entries, allow_head=False),
+            web.delete("/spool", self.drop_all),
+            web.post("/spool/replay", self.replay_all),
+            web.get("/spool/{id}", self.show, allow_head=False),
+            web.post("/spool/{id}/replay", self.replay),
+            web.delete("/spool/{id}", self.drop),
+        ]
+
+    def totals(self) -> SpoolTotals | None:
+        """What all entries come to; None where no event is ever kept."""
+        return None if self._kept is None or self._off else totals_report(self._kept)
+
+    async def entries(self, request: web.Request) -> web.StreamResponse:
+        """As many entries as `limit` says, the oldest first, or as `order` says; `state` and `session` choose."""
+        try:
+            query = _read(request.query, "limit", "order", "state", "session")
+            limit, newest, wanted = _limit(query), _newest(query), _wanted(query)
+            spool = self._spool()
+        except RefusedError as refused:
+            return _refuse(refused)
+        chosen = await _first(spool.entries(), wanted, limit, newest=newest)
+        head = to_text(SpoolList(now=moment(time.time()), totals=totals_report(spool), entries=[]))
+        texts: list[str] = []
+        for start in range(0, len(chosen), _WRITTEN):
+            texts += [to_text(entry_report(entry), compact=True) for entry in chosen[start : start + _WRITTEN]]
+            await asyncio.sleep(0)
+        text = f"{head.removesuffix(']}')}{', '.join(texts)}]}}"
+        return web.Response(text=text, content_type="application/json")
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """One entry with the fields of its head; with `body=1` its body instead, as it came."""
+        try:
+            with_body = _flag(_read(request.query, "body"), "body")
+            spool = self._spool()
+            entry = self._entry(spool, request)
+            content = await spool.content(entry)
+            if content is None:
+                raise _gone(entry.id)
+            if with_body:
+                return await _body(request, entry, content.body)
+        except StoreError as error:
+            return _refuse(RefusedError(503, f"the event cannot be read: {error}"))
+        except RefusedError as refused:
+            return _refuse(refused)
+        return _answer(
+            SpoolShown(now=moment(time.time()), entry=entry_report(entry), fields=field_reports(content.head))
+        )
+
+    async def replay(self, request: web.Request) -> web.StreamResponse:
+        """Have one entry delivered now, whatever its state."""
+        return await self._change_one(request, Spool.replay)
+
+    async def drop(self, request: web.Request) -> web.StreamResponse:
+        """Drop one entry for good."""
+        return await self._change_one(request, Spool.drop)
+
+    async def replay_all(self, request: web.Request) -> web.StreamResponse:
+        """Have entries delivered now: those of a `state`, of a `session`, or of both."""
+        return await self._change_all(request, Spool.replay)
+
+    async def drop_all(self, request: web.Request) -> web.StreamResponse:
+        """Drop entries for good: those of a `state`, of a `session`, or of both."""
+        return await self._change_all(request, Spool.drop)
+
+    # Inside
+
+    @property
+    def _off(self) -> bool:
+        """Whether nothing is kept any more, and nothing is left of what was."""
+        on = any(webhook.spool for webhook in self._settings().webhooks)
+        return not on and (self._kept is None or not self._kept.totals.entries)
+
+    def _spool(self) -> Spool:
+        if self._kept is None and not isinstance(parse_state_url(self._settings().state.url), SqliteFile):
+            raise RefusedError(409, NO_PLACE)
+        if self._kept is None or self._off:
+            raise RefusedError(409, NO_PATH)
+        return self._kept
+
+    def _entry(self, spool: Spool, request: web.Request) -> Entry:
+        id_ = request.match_info["id"]
+        entry = spool.get(id_)
+        if entry is None:
+            raise _gone(id_)
+        return entry
+
+    async def _change_one(self, request: web.Request, change: "Change") -> web.StreamResponse:
+        try:
+            _read(request.query)
+            spool = self._spool()
+            id_ = self._entry(spool, request).id
+            return _answer(SpoolChanged(await change(spool, [id_])))
+        except RefusedError as refused:
+            return _refuse(refused)
+        except StoreError as error:
+            return _refuse(_not_on_disk(error))
+
+    async def _change_all(self, request: web.Request, change: "Change") -> web.StreamResponse:
+        try:
+            wanted = _wanted(_read(request.query, "state", "session"))
+            if wanted == Wanted(None, None):
+                raise RefusedError(400, "say which events: a state, a session, or both, such as ?state=dead")
+            spool = self._spool()
+            changed, entries = 0, spool.entries()
+            for start in range(0, len(entries), _CHANGED):
+                # As they are now, since the delivery and other operators go on meanwhile.
+                now = (spool.get(entry.id) for entry in entries[start : start + _CHANGED])
+                ids = [entry.id for entry in now if entry is not None and wanted.has(entry)]
+                if ids:
+                    changed += await change(spool, ids)
+                await asyncio.sleep(0)
+            return _answer(SpoolChanged(changed))
+        except RefusedError as refused:
+            return _refuse(refused)
+        except StoreError as error:
+            return _refuse(_not_on_disk(error))
+
+
+Change = Callable[[Spool, Sequence[str]], Awaitable[int]]
+"""`Spool.replay` or `Spool.drop`."""
+
+
+async def _first(entries: Sequence[Entry], wanted: Wanted, limit: int, *, newest: bool) -> Sequence[Entry]:
+    """The oldest (or newest) of the wanted entries, in that order; yields to the event loop."""
+    first: list[Entry] = []
+    for start in range(0, len(entries), _LOOKED_AT):
+        first += filter(wanted.has, entries[start : start + _LOOKED_AT])
+        first.sort(key=attrgetter("id"), reverse=newest)
+        del first[limit:]
+        await asyncio.sleep(0)
+    return first
+
+
+# ---- queries ----
+
+
+def _read(query: MultiMapping[str], *known: str) -> dict[str, str]:
+    """The query's parameters. A misspelt one would choose too much: it is refused."""
+    for name in query:
+        if name not in known:
+            allowed = f"allowed: {', '.join(known)}" if known else "none is allowed here"
+            raise RefusedError(400, f"the parameter {name!r} is not known; {allowed}")
+    said = dict(query.items())
+    if len(said) != len(query):
+        raise RefusedError(400, "a parameter stands twice")
+    return said
+
+
+def _limit(query: dict[str, str]) -> int:
+    said = query.get("limit", str(LISTED))
+    if not (said.isascii() and said.isdigit() and len(said) < 6 and 1 <= int(said) <= MOST):
+        raise RefusedError(400, f"limit is a whole number from 1 to {MOST}")
+    return int(said)
+
+
+def _newest(query: dict[str, str]) -> bool:
+    order = query.get("order", "oldest")
+    if order not in ("oldest", "newest"):
+        raise RefusedError(400, "order is oldest or newest, whichever is to come first")
+    return order == "newest"
+
+
+def _flag(query: dict[str, str], name: str) -> bool:
+    said = query.get(name, "0")
+    if said not in ("0", "1"):
+        raise RefusedError(400, f"{name} is 0 or 1")
+    return said == "1"
+
+
+def _wanted(query: dict[str, str]) -> Wanted:
+    state, session = query.get("state"), query.get("session")
+    if state is not None and state not in list(State):
+        raise RefusedError(400, f"state is one of {', '.join(State)}")
+    if session is not None and not fold_id(session):
+        raise RefusedError(400, "an empty text is no session's id")
+    return Wanted(None if state is None else State(state), None if session is None else fold_id(session))
+
+
+# ---- answers ----
+
+
+async def _body(request: web.Request, entry: Entry, body: Body) -> web.StreamResponse:
+    """A body as it came, as a file of no type that a browser would show; a large one goes straight from its file."""
+    headers = {"Content-Disposition": f'attachment; filename="{entry.id}"'}
+    if isinstance(body, bytes):
+        return web.Response(body=body, headers=headers, content_type="application/octet-stream")
+    try:
+        file, size = await asyncio.to_thread(_open, body)
+    except FileNotFoundError:  # delivered just now
+        raise _gone(entry.id) from None
+    except OSError as error:
+        raise RefusedError(503, f"the event's body cannot be read: {in_words(error)}") from None
+    response = web.StreamResponse(headers=headers)
+    response.content_type, response.content_length = "application/octet-stream", size
+    try:
+        await response.prepare(request)
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            await response.write(piece)
+    except OSError as error:
+        if not isinstance(error, ConnectionError):  # else whoever asked has gone
+            log.error("the body of event %s cannot be read to its end: %s", entry.id, in_words(error))
+        if request.transport is not None:
+            request.transport.abort()  # half a body must not pass for a whole one
+    finally:
+        file.close()
+    return response
+
+
+def _open(path: Path) -> tuple[BinaryIO, int]:
+    file = path.open("rb")
+    return file, os.fstat(file.fileno()).st_size
+
+
+def _gone(id_: str) -> RefusedError:
+    return RefusedError(404, f"no event {id_!r} is kept; it may have been delivered")
+
+
+def _not_on_disk(error: StoreError) -> RefusedError:
+    return RefusedError(503, f"it is in force, but not on disk yet: {error}")
+
+
+def _answer(message: msgspec.Struct, status: int = 200) -> web.Response:
+    return web.Response(text=to_text(message), status=status, content_type="application/json")
+
+
+def _refuse(refused: RefusedError) -> web.Response:
+    return _answer(Refusal(str(refused)), refused.status)

@@ -1,0 +1,81 @@
+"""What is told of entries: all that helps, and no value that may be a secret."""
+
+import msgspec
+
+from statusproxy.admin.messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
+from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
+from statusproxy.proxy.ports import Attempt
+from statusproxy.store.spooled import Reason, State
+from tests.admin.shelf import HEAD, Shelf, entry, spool_of
+
+
+def test_an_entry_is_told_without_its_content() -> None:
+    kept = entry(
+        3, path="/hook/{secret}", receiver="hub https://hub.example", event="onmessage", reason=Reason.REFUSED,
+        status=503, attempts=2, next_at=60.5,
+    )  # fmt: skip
+    assert entry_report(kept) == SpoolEntry(
+        id="000003",
+        session="sales",
+        event="onmessage",
+        state="waiting",
+        reason="refused",
+        status=503,
+        attempts=2,
+        received_at="1970-01-01T00:00:03.000Z",
+        next_at="1970-01-01T00:01:00.500Z",
+        bytes=100,
+        path="/hook/{secret}",
+        receiver="hub https://hub.example",
+    )
+
+
+def test_what_is_not_sent_again_by_itself_has_no_next_time() -> None:
+    for state in (State.UNKNOWN, State.DEAD):
+        assert entry_report(entry(1, state=state)).next_at is None
+
+
+def test_of_a_head_the_names_are_told_and_few_values() -> None:
+    assert field_reports(HEAD) == [
+        SpoolField("Host"),
+        SpoolField("Content-Type", "application/json"),
+        SpoolField("apikey"),
+        SpoolField("X-Request-Id", "r-1"),
+        SpoolField("Content-Length", "7"),
+    ]
+    assert "planted" not in str(field_reports(HEAD))
+    assert field_reports(b"POST / HTTP/1.1\r\nUSER-AGENT: caf\xe9: x") == [SpoolField("USER-AGENT", "caf\ufffd: x")]
+    assert field_reports(b"POST / HTTP/1.1") == []
+
+
+async def test_the_totals_tell_how_many_there_are_and_since_when() -> None:
+    spool = await spool_of(
+        Shelf(entry(1, state=State.UNKNOWN), entry(2, state=State.DEAD), entry(3), entry(4, queue="support")),
+        max_bytes=5000,
+        max_entries=10,
+        max_age=60.0,
+    )
+    spool.attempted("hub", None, Attempt("no-answer"))
+    spool.attempted("gateway", None, Attempt("not-sent"))
+    assert totals_report(spool) == SpoolTotals(
+        entries=4,
+        bytes=400,
+        waiting=2,
+        unknown=1,
+        dead=1,
+        waiting_since="1970-01-01T00:00:03.000Z",
+        away=[
+            AwayReceiver("gateway", "1970-01-01T00:16:40.000Z"),
+            AwayReceiver("hub", "1970-01-01T00:16:40.000Z"),
+        ],
+        max_entries=10,
+        max_bytes=5000,
+        max_age=60.0,
+    )
+
+
+async def test_with_nothing_kept_nothing_is_old() -> None:
+    totals = totals_report(await spool_of(Shelf()))
+    assert msgspec.structs.asdict(totals) | {"entries": 0, "waiting_since": None, "away": []} == (
+        msgspec.structs.asdict(totals)
+    )
