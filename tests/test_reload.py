@@ -71,6 +71,12 @@ def rule(name: str, new: Any) -> Probe:
     return Probe(new, live, meant)
 
 
+def spooled(server: Server) -> int:
+    """How many events may be kept."""
+    assert server.rooms.spool is not None
+    return server.rooms.spool.rules.max_entries
+
+
 #: Every key of the configuration. A new key needs a row; one that is left out fails the test below.
 PROBES: dict[str, Probe] = {
     "listen": at_start("127.0.0.1:1", lambda server: list(server.addresses)),
@@ -125,6 +131,7 @@ PROBES: dict[str, Probe] = {
         lambda settings: settings.underscores_in_headers == "drop",
     ),
     "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.registry.store)),
+    "spool": Probe({"max_entries": 9}, spooled, attrgetter("spool.max_entries")),
     "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
     "admin.token": Probe("fresh", lambda server: server.admin.answers.settings.admin.token, attrgetter("admin.token")),
     "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, Parcel
 from statusproxy.status.model import Change, Record
-from statusproxy.store.base import Damage
+from statusproxy.store.damage import Damage
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Entry, Kept, Moved, SpoolOp, SpoolReader
 
@@ -52,7 +52,7 @@ class FakeStore:
     healthy = True
     error: str | None = None
     journal: str | None = None
-    on_late = None
+    on_late: Callable[[list[Record]], None] | None = None
     damage: Sequence[Damage] = ()
     repairs: Mapping[str, int] = MappingProxyType({})
     folder = Path("/spool")

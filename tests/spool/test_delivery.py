@@ -297,7 +297,7 @@ class Deliveries(RuleBasedStateMachine):
     @initialize(rules=st.builds(SpoolRules, resend=st.booleans(), schedule=st.just((1.0, 5.0))))
     def begin(self, rules: SpoolRules) -> None:
         self.loop = asyncio.new_event_loop()
-        self.clock, self.store, self.rules = Clock(), FakeStore(), rules
+        self.clock, self.store, self.spool_rules = Clock(), FakeStore(), rules
         self.kept: dict[str, str | None] = {}  # in the order of their answers
         self.sent: set[str] = set()
         self.gone: set[str] = set()  # dropped and counted
@@ -308,7 +308,7 @@ class Deliveries(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock.restart()
         self.under_way: list[Entry] = []
-        self.spool = Spool(self.store, self.clock.own, self.rules, self.counts, chance=lambda: 0.5)
+        self.spool = Spool(self.store, self.clock.own, self.spool_rules, self.counts, chance=lambda: 0.5)
         assert self.run(self.spool.open)
 
     def run(self, call: Callable[..., Any], *arguments: Any) -> Any:
