@@ -29,6 +29,7 @@ from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.http1.request_parser import HeadLimits
 from statusproxy.proxy.problems import Language
+from statusproxy.proxy.redelivery import Redelivery
 from statusproxy.proxy.request_id import new_request_id
 from statusproxy.proxy.routes import Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy, SharedSecret, Signature
@@ -37,6 +38,9 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.spool.delivery import Delivery
+from statusproxy.spool.schedule import SpoolRules
+from statusproxy.spool.spool import Spool
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import SessionRules
@@ -77,6 +81,7 @@ class Plan:
     site: Site
     signal_rules: SignalRules
     session_rules: SessionRules
+    spool_rules: SpoolRules
     head_limits: HeadLimits
     clients: ClientValues
 
@@ -89,6 +94,11 @@ class Rooms:
     proxy: Proxy
     clients: ClientServer
     admin: AdminListener
+    spool: Spool | None
+    """Events that were not taken; None where the state keeps none. It is there whatever the paths say, so that a reload
+    can switch it on."""
+    delivery: Delivery | None
+    """Delivers them, once it is started."""
 
 
 def plan(settings: Settings, earlier: Site | None = None) -> Plan:
@@ -105,6 +115,7 @@ def plan(settings: Settings, earlier: Site | None = None) -> Plan:
         site=build_site(settings, earlier),
         signal_rules=settings.signal_rules(),
         session_rules=settings.session_rules(),
+        spool_rules=spool_rules(settings),
         head_limits=_head_limits(settings),
         clients=ClientValues(
             language=settings.language,
@@ -139,6 +150,11 @@ async def assemble(
     )
     await registry.open()
     proxy = Proxy(planned.site, registry, report)
+    spool = delivery = None
+    if store.spool is not None:
+        proxy.spool = spool = Spool(store, registry.clock, planned.spool_rules, metrics.spool)
+        await spool.open()
+        delivery = Delivery(spool, registry.clock, Redelivery(proxy).send)
     reserve = Reserve(allowed(), settings.limits.upstream_connections)
     asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
     clients = ClientServer(
@@ -150,9 +166,9 @@ async def assemble(
         head_limits=planned.head_limits,
         reserve=reserve,
     )
-    admin = AdminListener(registry, exposition, proxy, settings)
+    admin = AdminListener(registry, exposition, proxy, settings, spool)
     admin.answers.given = given
-    rooms = Rooms(registry, proxy, clients, admin)
+    rooms = Rooms(registry, proxy, clients, admin, spool, delivery)
     apply(planned, rooms, before=settings)
     return rooms
 
@@ -170,6 +186,8 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
         if planned.site.pools.get(name) is not pool:
             pool.close()
     rooms.registry.configure(planned.signal_rules, planned.session_rules)
+    if rooms.spool is not None:
+        rooms.spool.configure(planned.spool_rules)
     if (settings.webhooks, settings.trusted_proxies) != (before.webhooks, before.trusted_proxies):
         rooms.registry.webhooks.trust_changed()
     for name, value in planned.clients.items():
@@ -254,6 +272,18 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
         pools=built,
         webhooks=webhooks,
         rules=rules,
+    )
+
+
+def spool_rules(settings: Settings) -> SpoolRules:
+    """How much the spool keeps, for how long, and when it delivers."""
+    spool = settings.spool
+    return SpoolRules(
+        max_bytes=spool.max_bytes,
+        max_entries=spool.max_entries,
+        max_age=spool.max_age,
+        resend=spool.unknown == "resend",
+        schedule=spool.schedule,
     )
 
 

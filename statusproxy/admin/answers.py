@@ -74,6 +74,7 @@ class Answers:
         self._writing = asyncio.Lock()
         self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
+        self._kept = spool
         self._spool = SpoolAnswers(spool, lambda: self.settings)
         self.feed = Feed(registry, self._health, lambda: self.settings.gateway, self._spool.totals)
 
@@ -108,7 +109,7 @@ class Answers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""
-        body = self._exposition.expose(gauges(self._registry, self._proxy))
+        body = self._exposition.expose(gauges(self._registry, self._proxy, self._kept))
         return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.Response:

@@ -92,6 +92,7 @@ class Counters(Collector):
             metrics.unread.items(),
         )
         yield total("statusproxy_store_failures", "Writes of the state that failed.", metrics.store_failures)
+        yield from metrics.spool.families()
         build = GaugeMetricFamily("statusproxy_build_info", "The version running.", labels=["version", "python"])
         build.add_metric([__version__, platform.python_version()], 1)
         yield build

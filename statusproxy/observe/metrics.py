@@ -12,6 +12,7 @@ from typing import Final
 
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.latencies import BUCKETS, Latencies
+from statusproxy.observe.spool_counts import SpoolCounts
 from statusproxy.status.model import EVICTED, FORGOTTEN, Change, Release
 
 #: Methods with a label of their own; a client may make up any other.
@@ -59,6 +60,7 @@ class Metrics:
         self.correction_failures: dict[str, int] = {}
         self.unread: dict[tuple[str, str], int] = {}
         """Bodies passed untouched, by what they are and why."""
+        self.spool = SpoolCounts()
 
     def report(self, report: Report) -> None:
         """Count one finished exchange: the hot path, once a request."""
