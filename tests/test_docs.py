@@ -82,7 +82,7 @@ def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:
 
 
 async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path) -> None:
-    async with running(tmp_path, "http://127.0.0.1:1") as proxy:
+    async with running(tmp_path, "http://127.0.0.1:1", state={"url": f"sqlite:///{tmp_path}/state.db"}) as proxy:
         server = proxy.server
         text = server.exposition.expose(gauges(server.registry, server.proxy, server.rooms.spool)).decode()
         exposed = set(re.findall(r"^# HELP (statusproxy_\w+)", text, re.MULTILINE))
