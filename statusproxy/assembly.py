@@ -95,9 +95,10 @@ class Rooms:
     clients: ClientServer
     admin: AdminListener
     spool: Spool | None
-    """None where the state keeps none."""
+    """Events that were not taken; None where the state keeps none. It is there whatever the paths say, so that a reload
+    can switch it on."""
     delivery: Delivery | None
-    """Not started yet."""
+    """Delivers them, once it is started."""
 
 
 def plan(settings: Settings, earlier: Site | None = None) -> Plan:
@@ -114,7 +115,7 @@ def plan(settings: Settings, earlier: Site | None = None) -> Plan:
         site=build_site(settings, earlier),
         signal_rules=settings.signal_rules(),
         session_rules=settings.session_rules(),
-        spool_rules=_spool_rules(settings),
+        spool_rules=spool_rules(settings),
         head_limits=_head_limits(settings),
         clients=ClientValues(
             language=settings.language,
@@ -150,7 +151,7 @@ async def assemble(
     await registry.open()
     proxy = Proxy(planned.site, registry, report)
     spool = delivery = None
-    if store.spool is not None:  # whatever the paths say: a reload may switch it on
+    if store.spool is not None:
         proxy.spool = spool = Spool(store, registry.clock, planned.spool_rules, metrics.spool)
         await spool.open()
         delivery = Delivery(spool, registry.clock, Redelivery(proxy).send)
@@ -274,6 +275,18 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     )
 
 
+def spool_rules(settings: Settings) -> SpoolRules:
+    """How much the spool keeps, for how long, and when it delivers."""
+    spool = settings.spool
+    return SpoolRules(
+        max_bytes=spool.max_bytes,
+        max_entries=spool.max_entries,
+        max_age=spool.max_age,
+        resend=spool.unknown == "resend",
+        schedule=spool.schedule,
+    )
+
+
 def sender_policy(webhook: Webhook) -> SenderPolicy:
     """What a webhook's path asks of its sender."""
     return SenderPolicy(
@@ -330,17 +343,6 @@ def _origin(target: Target, settings: Settings) -> Origin:
         tls=gateway_context(settings.gateway_tls) if target.scheme == "https" else None,
         server_name=settings.gateway_tls.server_name,
         base_path=target.path.rstrip("/").encode(),
-    )
-
-
-def _spool_rules(settings: Settings) -> SpoolRules:
-    """How events are kept and tried again."""
-    return SpoolRules(
-        max_bytes=settings.spool.max_bytes,
-        max_entries=settings.spool.max_entries,
-        max_age=settings.spool.max_age,
-        resend=settings.spool.unknown == "resend",
-        schedule=settings.spool.schedule,
     )
 
 

@@ -146,13 +146,13 @@ class Server:
             self._close_listeners()
             await self.registry.close()
             raise StartError(str(error)) from error
-        if self.rooms.delivery is not None:
-            self.rooms.delivery.start()
         self._watchdog = Watchdog(self.registry, self._status)
         interval = systemd.watchdog_interval()
         if interval is not None:
             self._watchdog_task = asyncio.create_task(self._watchdog.feed(interval))
         self._loop_lag.start()
+        if self.rooms.delivery is not None:
+            self.rooms.delivery.start()
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -211,8 +211,17 @@ class Server:
                 "the store takes no writes": None if self._watchdog is None else self._watchdog.error,
                 "the new configuration is refused": self._refused,
                 "waits for a restart": ", ".join(self.waiting),
+                "events are kept": self._kept(),
             },
         )
+
+    def _kept(self) -> str | None:
+        """How many events the spool holds, for the status line."""
+        spool = self.rooms.spool
+        totals = None if spool is None else spool.totals
+        if totals is None or not totals.entries:
+            return None
+        return f"{totals.waiting} wait, {totals.unknown} unknown, {totals.dead} dead"
 
     # ---- reload ----
 
@@ -268,9 +277,8 @@ class Server:
         log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
         self.proxy.draining = True
         self._close_listeners()
-        delivery = self.rooms.delivery
-        if delivery is not None:
-            delivery.finish()
+        if self.rooms.delivery is not None:
+            self.rooms.delivery.finish()
         await self._drain()
         if self.proxy.in_flight:
             log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
@@ -280,8 +288,8 @@ class Server:
         self.gateway_watch.close()
         if self._watchdog_task is not None:
             self._watchdog_task.cancel()
-        if delivery is not None:
-            await delivery.close()
+        if self.rooms.delivery is not None:
+            await self.rooms.delivery.close()
         for pool in self.proxy.site.pools.values():
             pool.abort()
         await self.registry.close()
@@ -291,10 +299,11 @@ class Server:
         """Wait for what is under way: until all has ended, `timeouts.drain` has passed, or a second call to stop."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        delivery = self.rooms.delivery
         self.clients.close_idle()
         while not self._hurry.is_set():
             passed = loop.time() - begun
-            under_way = self.proxy.in_flight or self.clients.sending
+            under_way = self.proxy.in_flight or self.clients.sending or (delivery is not None and delivery.under_way)
             # Who has connected is about to ask, and an engine asks only once.
             expected = passed < _LAST_CALL and self.clients.expecting
             if passed >= self.settings.timeouts.drain or not (under_way or expected):

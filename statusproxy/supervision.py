@@ -40,7 +40,7 @@ class Watchdog:
     """
 
     def __init__(self, registry: Registry, status: Callable[[], str]) -> None:
-        """`status` gives the status line, told again when `error` has changed."""
+        """`status` gives the status line, told again when it has changed since the last look."""
         self.error: str | None = None
         """Why the store takes no writes, as of the last look."""
         self._registry = registry
@@ -48,8 +48,10 @@ class Watchdog:
 
     async def feed(self, interval: float) -> None:
         """Show a sign of life every `interval` seconds, until cancelled."""
+        status = self._status()
         while True:
             works = await self._registry.works()
-            before, self.error = self.error, None if works else self._registry.store.error or "no reason given"
-            systemd.notify("WATCHDOG=1", *([] if before == self.error else [self._status()]))
+            self.error = None if works else self._registry.store.error or "no reason given"
+            before, status = status, self._status()
+            systemd.notify("WATCHDOG=1", *([] if before == status else [status]))
             await asyncio.sleep(interval)

@@ -20,6 +20,7 @@ from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
+from statusproxy.spool.schedule import SpoolRules
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.store import StoreError
 
@@ -383,6 +384,22 @@ async def test_the_log_level_changes_with_the_settings_only() -> None:
             assert log.level == logging.ERROR
     finally:
         log.setLevel(level)
+
+
+async def test_a_spool_is_made_where_the_state_keeps_one_whatever_the_paths_say(tmp_path: Path) -> None:
+    state = f"state: {{url: 'sqlite:///{tmp_path}/state.db'}}\n"
+    async with assembled(f"{state}spool: {{max_entries: 7, unknown: resend}}") as (rooms, before, _):
+        assert rooms.spool is not None
+        assert rooms.proxy.spool is rooms.spool
+        assert rooms.spool.rules == SpoolRules(max_entries=7, resend=True)
+        assert rooms.spool.has_room(1)
+        apply(plan(settings(f"{state}spool: {{schedule: [3s], max_age: 2h, max_bytes: 2KiB}}")), rooms, before=before)
+        assert rooms.spool.rules == SpoolRules(max_age=7200.0, schedule=(3.0,), max_bytes=2048)
+
+
+async def test_a_state_in_memory_keeps_no_spool() -> None:
+    async with assembled() as (rooms, _, _):
+        assert (rooms.spool, rooms.delivery, rooms.proxy.spool) == (None, None, None)
 
 
 async def test_a_state_that_another_service_uses_is_an_error(tmp_path: Path) -> None:

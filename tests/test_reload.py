@@ -17,6 +17,7 @@ import pytest
 
 from statusproxy.admin import client
 from statusproxy.admin.messages import SelfReport, read
+from statusproxy.assembly import spool_rules
 from statusproxy.config.load import dump
 from statusproxy.config.restart import AT_START
 from statusproxy.config.settings import Settings
@@ -32,7 +33,7 @@ from tests.proxy.harness import PATIENCE, Origin, answer, get, until
 from tests.proxy.loop_clock import LoopClock
 from tests.test_server import LIST, Program, Site, program, serving
 
-_BLOCKS = ("sessions", "admin", "timeouts", "limits", "log")
+_BLOCKS = ("sessions", "spool", "admin", "timeouts", "limits", "log")
 
 
 class Probe(NamedTuple):
@@ -71,10 +72,17 @@ def rule(name: str, new: Any) -> Probe:
     return Probe(new, live, meant)
 
 
-def spooled(server: Server) -> int:
-    """How many events may be kept."""
-    assert server.rooms.spool is not None
-    return server.rooms.spool.rules.max_entries
+def spool(name: str, new: Any, field: str | None = None) -> Probe:
+    """A key of `spool` that the spool goes by."""
+
+    def live(server: Server) -> Any:
+        assert server.rooms.spool is not None
+        return getattr(server.rooms.spool.rules, field or name)
+
+    def meant(settings: Settings) -> Any:
+        return getattr(spool_rules(settings), field or name)
+
+    return Probe(new, live, meant)
 
 
 #: Every key of the configuration. A new key needs a row; one that is left out fails the test below.
@@ -131,7 +139,6 @@ PROBES: dict[str, Probe] = {
         lambda settings: settings.underscores_in_headers == "drop",
     ),
     "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.registry.store)),
-    "spool": Probe({"max_entries": 9}, spooled, attrgetter("spool.max_entries")),
     "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
     "admin.token": Probe("fresh", lambda server: server.admin.answers.settings.admin.token, attrgetter("admin.token")),
     "tls": at_start({"certificate": "{}/certificate.pem", "key": "{}/key.pem"}, lambda server: server._tls),
@@ -193,6 +200,11 @@ PROBES: dict[str, Probe] = {
     ),
     "limits.upstream_idle": Probe(9, lambda server: pool(server).limits.idle, attrgetter("limits.upstream_idle")),
     "limits.body": Probe("1MiB", lambda server: server.proxy.site.limits.body, attrgetter("limits.body")),
+    "spool.max_bytes": spool("max_bytes", "1MiB"),
+    "spool.max_entries": spool("max_entries", 99),
+    "spool.max_age": spool("max_age", "7h"),
+    "spool.unknown": spool("unknown", "resend", "resend"),
+    "spool.schedule": spool("schedule", ["7s"]),
     "sessions.history_days": at_start(7),
     "sessions.aliases": rule("aliases", {"verkauf": "sales"}),
     "sessions.alive_grace": rule("alive_grace", "7s"),
@@ -221,6 +233,8 @@ async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_on
         new = {name: path.format(tmp_path) for name, path in new.items()}
     level = logging.getLogger("statusproxy").level
     try:
+        if key.startswith("spool."):
+            beside = {"state": {"url": f"sqlite:///{tmp_path}/state.db"}}
         base = {"admin": {"listen": "127.0.0.1:0"}, "log": {"level": "info"}, **(beside or {})}
         async with serving(tmp_path, origin, **base) as site:
             server, before, stood = site.server, site.server.settings, live(site.server)

@@ -681,6 +681,92 @@ async def test_the_status_tells_of_a_gateway_that_cannot_be_reached_until_the_en
         assert len(told) == count, "the end is what is told from now on"
 
 
+def keeping(folder: Path, spool: bool = True) -> dict[str, Any]:
+    """Settings with which events on `/in` are kept."""
+    return {"state": {"url": f"sqlite:///{folder}/state.db"}, "webhooks": [{"path": "/in", "spool": spool}]}
+
+
+def event(number: int) -> bytes:
+    body = json.dumps({"event": "message", "channel": "sales", "number": number}).encode()
+    return b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def numbers(origin: Origin) -> list[int]:
+    return [json.loads(seen.body)["number"] for seen in origin.requests]
+
+
+async def test_events_that_the_gateway_did_not_take_are_delivered_in_order_by_the_next_process(
+    tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    await origin.stop()
+    async with serving(tmp_path, origin, **keeping(tmp_path)) as site:
+        for number in range(3):
+            assert (await site.ask(event(number))).status == 202
+        assert "events are kept: 3 wait, 0 unknown, 0 dead" in site.server._status()
+    await origin.start()
+    caplog.set_level(logging.INFO, "statusproxy")
+    async with serving(tmp_path, origin, **keeping(tmp_path)) as site:
+        await until(lambda: len(origin.requests) == 3)
+        spool = site.server.rooms.spool
+        assert spool is not None
+        await until(lambda: not spool.totals.entries)
+        assert "events are kept" not in site.server._status()
+        assert site.server.metrics.spool._delivered == 3
+    assert numbers(origin) == [0, 1, 2]
+    assert "spool: 3 events wait, 0 unknown, 0 dead" in caplog.messages
+
+
+async def test_a_delivery_under_way_is_finished_when_the_service_stops(tmp_path: Path, origin: Origin) -> None:
+    await origin.stop()
+    async with serving(tmp_path, origin, **keeping(tmp_path)) as site:
+        for number in range(2):
+            assert (await site.ask(event(number))).status == 202
+    await origin.start()
+    release = held(origin)
+    async with serving(tmp_path, origin, **keeping(tmp_path)) as site:
+        await until(lambda: len(origin.requests) == 1)
+        site.server.ask_to_stop()
+        stopping = asyncio.create_task(site.server.stop())
+        await until(lambda: not site.server.serving)
+        release.set()
+        await stopping
+    assert numbers(origin) == [0], "nothing new has begun"
+    async with serving(tmp_path, origin, **keeping(tmp_path)):
+        await until(lambda: len(origin.requests) == 2)
+    assert numbers(origin) == [0, 1]
+
+
+async def test_a_delivery_that_does_not_end_is_given_up_and_repeated_by_the_next_process(
+    tmp_path: Path, origin: Origin
+) -> None:
+    await origin.stop()
+    async with serving(tmp_path, origin, **keeping(tmp_path)) as site:
+        assert (await site.ask(event(0))).status == 202
+    await origin.start()
+    release = held(origin)
+    async with serving(tmp_path, origin, **keeping(tmp_path)) as site:
+        await until(lambda: len(origin.requests) == 1)
+    release.set()
+    async with serving(tmp_path, origin, **keeping(tmp_path)):
+        await until(lambda: len(origin.requests) == 2)
+    assert numbers(origin) == [0, 0]
+
+
+async def test_a_reload_switches_the_spool_on_and_off(tmp_path: Path, origin: Origin) -> None:
+    await origin.stop()
+    off = keeping(tmp_path, spool=False)
+    async with serving(tmp_path, origin, **off) as site:
+        assert (await site.ask(event(0))).status == 502
+        assert site.reload(**keeping(tmp_path))
+        assert (await site.ask(event(1))).status == 202
+        assert site.reload(**off)
+        assert (await site.ask(event(2))).status == 502
+        await origin.start()
+        site.server.rooms.spool.changed.set()  # type: ignore[union-attr]
+        await until(lambda: len(origin.requests) == 1)
+    assert numbers(origin) == [1], "what was kept is delivered all the same"
+
+
 async def test_a_certificate_that_went_bad_keeps_the_service_from_starting(tmp_path: Path, origin: Origin) -> None:
     certificate, key = make_certificate(tmp_path)
     site = Site(tmp_path, origin, tls={"certificate": str(certificate), "key": str(key)})

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
-from statusproxy.observe.gauges import PoolNow, RegistryNow, proxy_gauges, registry_gauges
-from statusproxy.observe.spool_counts import SpoolMoment, spool_gauges
+from statusproxy.observe.gauges import PoolNow, RegistryNow, SpoolNow, proxy_gauges, registry_gauges, spool_gauges
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
 
 
 def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) -> Iterator[Metric]:
-    """The families of gauges, for `Exposition.expose`."""
+    """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none."""
     records = registry.records()
     yield from registry_gauges(
         RegistryNow(
@@ -25,20 +24,21 @@ def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) 
             missing=registry.absences.counts,
         )
     )
-    pools = [
-        PoolNow("gateway" if name.startswith("gateway") else "hub", pool.in_use, pool.idle, pool.opened)
-        for name, pool in proxy.site.pools.items()
-    ]
+    pools = [PoolNow(_to(name), pool.in_use, pool.idle, pool.opened) for name, pool in proxy.site.pools.items()]
     yield from proxy_gauges(proxy.in_flight, pools)
     if spool is not None:
-        yield from spool_gauges(_moment(spool, registry.clock.shift))
+        yield from spool_gauges(_spool(spool, registry.clock.shift, {pool.to for pool in pools}))
 
 
-def _moment(spool: Spool, shift: float) -> SpoolMoment:
-    totals, oldest = spool.totals, spool.oldest
-    return SpoolMoment(
-        entries={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
+def _spool(spool: Spool, shift: float, receivers: set[str]) -> SpoolNow:
+    totals, oldest = spool.totals, spool.oldest_waiting
+    return SpoolNow(
+        states={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
         size=totals.size,
-        oldest_at=None if oldest is None else oldest.received_at + shift,
-        away=len(spool.away),
+        waiting_since=None if oldest is None else oldest.received_at + shift,
+        away=dict.fromkeys(sorted(receivers), False) | {_to(name): True for name in spool.away},
     )
+
+
+def _to(name: str) -> str:
+    return "gateway" if name.startswith("gateway") else "hub"

@@ -36,6 +36,19 @@ class RegistryNow(msgspec.Struct, frozen=True):
     """Requests since the start that lacked what a proxy in front should have passed on, by what."""
 
 
+class SpoolNow(msgspec.Struct, frozen=True):
+    """What the spool holds at this moment."""
+
+    states: Mapping[str, int]
+    """Entries by state: `waiting`, `unknown`, `dead`."""
+    size: int
+    """Bytes."""
+    waiting_since: float | None
+    """When the oldest of those that wait came, epoch seconds of the system's clock; None where none waits."""
+    away: Mapping[str, bool]
+    """By receiver (`gateway` or `hub`): whether one is not tried just now."""
+
+
 class PoolNow(msgspec.Struct, frozen=True):
     """The connections of one pool."""
 
@@ -91,6 +104,32 @@ def proxy_gauges(in_flight: int, pools: Iterable[PoolNow]) -> Iterator[Metric]:
         family.add_metric(labels, value)
     yield family
     yield by_label("statusproxy_upstream_connections_opened", "Connections opened.", "to", opened)
+
+
+def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
+    """The families of the spool's state."""
+    entries = GaugeMetricFamily("statusproxy_spool_entries", "Events kept, by what they wait for.", labels=["state"])
+    for state, count in spool.states.items():
+        entries.add_metric([state], count)
+    yield entries
+    yield gauge("statusproxy_spool_bytes", "Bytes of all events kept.", spool.size)
+    oldest = GaugeMetricFamily(
+        "statusproxy_spool_oldest_timestamp_seconds",
+        "When the oldest event that waits for its delivery came, epoch seconds.",
+    )
+    if spool.waiting_since is not None:
+        oldest.add_metric([], spool.waiting_since)
+    yield oldest
+    yield gauge(
+        "statusproxy_spool_unknown", "Events sent and not answered: they may have arrived.", spool.states["unknown"]
+    )
+    yield gauge("statusproxy_spool_dead", "Events that their receiver refuses for good.", spool.states["dead"])
+    away = GaugeMetricFamily(
+        "statusproxy_spool_circuit_open", "Whether a receiver is not tried but for probes.", labels=["to"]
+    )
+    for to, is_away in spool.away.items():
+        away.add_metric([to], float(is_away))
+    yield away
 
 
 def worth_telling(records: Iterable[Record]) -> list[Record]:

@@ -58,9 +58,9 @@ class Metrics:
         # Known from the start, so that the first release of a kind already is a rise from 0.
         self.releases: dict[str, int] = dict.fromkeys([*(release.value for release in Release), EVICTED], 0)
         self.correction_failures: dict[str, int] = {}
-        self.spool = SpoolCounts()
         self.unread: dict[tuple[str, str], int] = {}
         """Bodies passed untouched, by what they are and why."""
+        self.spool = SpoolCounts()
 
     def report(self, report: Report) -> None:
         """Count one finished exchange: the hot path, once a request."""

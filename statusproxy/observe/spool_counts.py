@@ -1,79 +1,56 @@
-"""Counts what happens to the spool's entries, and tells it and what is kept at this moment to Prometheus."""
+"""Counts of what happened to the spool's entries, as plain numbers. All labels are known from the start, at 0."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Final
 
-import msgspec
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from statusproxy.observe.families import by_label, gauge, total
+from statusproxy.observe.families import by_label, total
 
-__all__ = ["SpoolCounts", "SpoolMoment", "spool_gauges"]
+#: Why an event was not delivered at once, as `store.spooled.Reason` has it.
+_KEPT: Final = ("queued", "not-sent", "refused", "no-answer")
+
+_DROPPED: Final = ("age", "operator", "lost")
+_NOT_KEPT: Final = ("full", "store")
 
 
 class SpoolCounts:
-    """The numbers since the start of the process. Reasons come from the code, never from traffic."""
+    """Implements `spool.spool.Counter`. Since the start of the process."""
 
     def __init__(self) -> None:
-        # Known from the start, so that the first of a kind already is a rise from 0.
-        self.kept_by: dict[str, int] = dict.fromkeys(("queued", "not-sent", "refused", "no-answer"), 0)
-        self.dropped_by: dict[str, int] = dict.fromkeys(("age", "lost", "operator"), 0)
-        self.not_kept_by: dict[str, int] = dict.fromkeys(("full", "store"), 0)
-        self.deliveries = 0
+        self._kept = dict.fromkeys(_KEPT, 0)
+        self._dropped = dict.fromkeys(_DROPPED, 0)
+        self._not_kept = dict.fromkeys(_NOT_KEPT, 0)
+        self._delivered = 0
 
     def kept(self, reason: str) -> None:
-        """An event was kept; why it was not delivered at once."""
-        self.kept_by[reason] = self.kept_by.get(reason, 0) + 1
+        """Count an event that was kept."""
+        self._kept[reason] += 1
 
     def delivered(self) -> None:
-        """An entry was delivered."""
-        self.deliveries += 1
+        """Count an entry that was delivered."""
+        self._delivered += 1
 
     def dropped(self, reason: str) -> None:
-        """An entry left the spool undelivered."""
-        self.dropped_by[reason] = self.dropped_by.get(reason, 0) + 1
+        """Count an entry that left undelivered: `age`, `operator` or `lost`."""
+        self._dropped[reason] += 1
 
     def not_kept(self, reason: str) -> None:
-        """An event could not be kept."""
-        self.not_kept_by[reason] = self.not_kept_by.get(reason, 0) + 1
+        """Count an event that could not be kept: `full` or `store`."""
+        self._not_kept[reason] += 1
 
     def families(self) -> Iterator[Metric]:
-        """The families of these numbers."""
+        """Their families."""
         yield by_label(
-            "statusproxy_spool_kept", "Events kept, by why they were not delivered at once.", "reason", self.kept_by
+            "statusproxy_spool_kept", "Events kept, by why they were not delivered at once.", "reason", self._kept
         )
-        yield total("statusproxy_spool_delivered", "Kept events that were delivered.", self.deliveries)
+        yield total("statusproxy_spool_delivered", "Kept events that were delivered.", self._delivered)
         yield by_label(
-            "statusproxy_spool_dropped", "Kept events that left the spool undelivered.", "reason", self.dropped_by
+            "statusproxy_spool_dropped", "Kept events that were dropped undelivered.", "reason", self._dropped
         )
-        yield by_label("statusproxy_spool_not_kept", "Events that could not be kept.", "reason", self.not_kept_by)
-
-
-class SpoolMoment(msgspec.Struct, frozen=True):
-    """What is kept at this moment."""
-
-    entries: Mapping[str, int]
-    """Events by state: waiting, unknown, dead."""
-    size: int
-    """Bytes."""
-    oldest_at: float | None
-    """When the first of them came, in epoch seconds of the system's clock."""
-    away: int
-    """Receivers that are not tried just now."""
-
-
-def spool_gauges(now: SpoolMoment) -> Iterator[Metric]:
-    """The families of what is kept."""
-    entries = GaugeMetricFamily("statusproxy_spool_entries", "Events that are kept, by state.", labels=["state"])
-    for state, count in now.entries.items():
-        entries.add_metric([state], count)
-    yield entries
-    yield gauge("statusproxy_spool_bytes", "Bytes of the events that are kept.", now.size)
-    yield gauge(
-        "statusproxy_spool_oldest_timestamp_seconds",
-        "When the oldest event that is kept came, in seconds since the epoch; 0 where none is kept.",
-        now.oldest_at or 0.0,
-    )
-    yield gauge("statusproxy_spool_dead", "Kept events that their receiver refuses for good.", now.entries["dead"])
-    yield gauge("statusproxy_spool_unknown", "Kept events that were sent and not answered.", now.entries["unknown"])
-    yield gauge("statusproxy_spool_circuit_open", "Receivers that do not take events just now.", now.away)
+        yield by_label(
+            "statusproxy_spool_not_kept",
+            "Events that could not be kept: their senders were told so.",
+            "reason",
+            self._not_kept,
+        )

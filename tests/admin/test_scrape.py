@@ -6,22 +6,26 @@ from typing import Any, cast
 from statusproxy.admin.scrape import gauges
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.handler import Proxy
+from statusproxy.proxy.ports import Attempt
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.spool.spool import Spool
 from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules
+from statusproxy.store.spooled import State
+from tests.admin.shelf import Shelf, entry, spool_of
 from tests.hand_clock import HandClock
 from tests.observe.prometheus import Sample, samples, value
 from tests.registry.disk import Disk
 
 
-def told(registry: SessionRegistry) -> Sample:
+def told(registry: SessionRegistry, spool: Spool | None = None) -> Sample:
     pools = {
         "gateway http://g": SimpleNamespace(in_use=2, idle=3, opened=7),
         "hub https h": SimpleNamespace(in_use=1, idle=0, opened=1),
         "hub http other": SimpleNamespace(in_use=0, idle=1, opened=1),
     }
     proxy = cast("Proxy", SimpleNamespace(in_flight=4, site=SimpleNamespace(pools=pools)))
-    return samples(Metrics(), gauges(registry, proxy))
+    return samples(Metrics(), gauges(registry, proxy, spool))
 
 
 async def test_registry_and_pools_are_told_as_they_are() -> None:
@@ -43,6 +47,19 @@ async def test_registry_and_pools_are_told_as_they_are() -> None:
     disk.broken = OSError("disk full")
     found = told(registry)
     assert (value(found, "seconds_since_webhook"), value(found, "store_healthy")) == (10, 0)
+
+
+async def test_the_spool_is_told_as_it_is_in_the_systems_time() -> None:
+    clock = HandClock()
+    registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), clock, lambda: 0.0)
+    clock.now += 50.0
+    spool = await spool_of(Shelf(entry(7), entry(3, state=State.DEAD), entry(8, state=State.UNKNOWN)))
+    spool.attempted("hub http://hub.example", "sales", Attempt("not-sent"))
+    found = told(registry, spool)
+    assert value(found, "spool_oldest_timestamp_seconds") == 57
+    assert [value(found, "spool_entries", state=state) for state in ("waiting", "unknown", "dead")] == [1, 1, 1]
+    assert value(found, "spool_bytes") == 300
+    assert (value(found, "spool_circuit_open", to="gateway"), value(found, "spool_circuit_open", to="hub")) == (0, 1)
 
 
 async def test_damage_and_repairs_of_the_state_are_told() -> None:

@@ -11,9 +11,11 @@ from statusproxy.observe.gauges import (
     SESSION_SERIES,
     PoolNow,
     RegistryNow,
+    SpoolNow,
     proxy_gauges,
     registry_gauges,
     session_label,
+    spool_gauges,
     worth_telling,
 )
 from statusproxy.observe.metrics import Metrics
@@ -113,6 +115,20 @@ def test_the_proxys_connections_are_told_by_where_they_lead() -> None:
     assert value(found, "upstream_connections", to="hub", state="idle") == 1
     assert value(found, "upstream_connections_opened_total", to="gateway") == 7
     assert value(found, "upstream_connections_opened_total", to="hub") == 6
+
+
+def test_what_the_spool_holds_is_told_by_state() -> None:
+    states = {"waiting": 3, "unknown": 2, "dead": 1}
+    found = samples(Metrics(), spool_gauges(SpoolNow(states, 600, 40.0, {"gateway": True, "hub": False})))
+    assert {state: value(found, "spool_entries", state=state) for state in states} == states
+    assert (value(found, "spool_unknown"), value(found, "spool_dead"), value(found, "spool_bytes")) == (2, 1, 600)
+    assert value(found, "spool_oldest_timestamp_seconds") == 40
+    assert (value(found, "spool_circuit_open", to="gateway"), value(found, "spool_circuit_open", to="hub")) == (1, 0)
+
+
+def test_nothing_is_oldest_where_nothing_waits() -> None:
+    found = samples(Metrics(), spool_gauges(SpoolNow({"waiting": 0, "unknown": 1, "dead": 0}, 100, None, {})))
+    assert [name for name, *_ in found if "oldest" in str(name)] == []
 
 
 def test_a_correction_is_shown_once_an_answer_was_changed() -> None:
