@@ -94,7 +94,9 @@ def test_a_single_text_may_stand_for_a_list_of_one() -> None:
 def test_entries_that_compare_alike_stand_once() -> None:
     form = texts(text(), compared=str.casefold)
     assert form.read(spot("[a, b]")) == ("a", "b")
-    assert refused(form, "[a, b, A]") == 'c.yaml:1: key[2]: found "A"; an entry before it is the same; allowed: each once'
+    assert (
+        refused(form, "[a, b, A]") == 'c.yaml:1: key[2]: found "A"; an entry before it is the same; allowed: each once'
+    )
     assert texts(text()).read(spot("[a, A]")) == ("a", "A")
 
 
