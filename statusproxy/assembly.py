@@ -185,7 +185,8 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
     for name, pool in earlier.pools.items():
         if planned.site.pools.get(name) is not pool:
             pool.close()
-    rooms.registry.configure(planned.signal_rules, planned.session_rules)
+    list_rule = settings.channels[0].rule() if settings.channels else None
+    rooms.registry.configure(planned.signal_rules, planned.session_rules, list_rule)
     if rooms.spool is not None:
         rooms.spool.configure(planned.spool_rules)
     if (settings.webhooks, settings.trusted_proxies) != (before.webhooks, before.trusted_proxies):

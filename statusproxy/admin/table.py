@@ -7,6 +7,7 @@ from typing import Final
 from statusproxy.admin.messages import History, Learned, Moment, Session, Sessions, State
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
+from statusproxy.status.fields import fold_word
 
 
 def sessions_table(answer: Sessions) -> str:
@@ -44,10 +45,12 @@ def _untrusted(webhooks: WebhookTotals | None) -> str | None:
 
 
 def _shown(one: Session) -> str:
-    """What the channel list shows; what no answer has shown yet only will be shown."""
+    """What the channel list reads; what no answer has shown yet only will be shown."""
     if one.shows != "disconnected":
         return "as gateway says"
-    return "disconnected" if one.shown_at else "will be disconnected"
+    if one.reads is None or fold_word(one.reads) == one.shows:
+        return "disconnected" if one.shown_at else "will be disconnected"
+    return one.reads if one.shown_at else f"will read {one.reads}"
 
 
 def history_table(answer: History, session: str | None = None) -> str:

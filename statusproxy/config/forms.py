@@ -146,8 +146,13 @@ def count(at_least: int = 1, at_most: int = 1_000_000) -> Form[int]:
     return Form(read, same)
 
 
-def texts(item: Form[T], *, allowed: str = "text", at_least: int = 0) -> Form[tuple[T, ...]]:
-    """A list of texts of one form; a single one may stand without the list's brackets."""
+def texts(
+    item: Form[T], *, allowed: str = "text", at_least: int = 0, compared: Callable[[T], object] | None = None
+) -> Form[tuple[T, ...]]:
+    """A list of texts of one form; a single one may stand without the list's brackets.
+
+    With `compared`, which gives what two entries are compared by, the same one is refused a second time.
+    """
 
     def read(spot: Spot) -> tuple[T, ...]:
         if isinstance(spot.node, Scalar) and not spot.is_null:
@@ -155,7 +160,14 @@ def texts(item: Form[T], *, allowed: str = "text", at_least: int = 0) -> Form[tu
         spots = spot.items(f"{allowed}; or a list of them", at_least=at_least)
         if len(spots) < at_least:
             raise spot.error("found an empty list; allowed: at least one entry")
-        return tuple(item.read(each) for each in spots)
+        values = tuple(item.read(each) for each in spots)
+        if compared is not None:
+            known: set[object] = set()
+            for each, name in zip(spots, map(compared, values), strict=True):
+                if name in known:
+                    raise each.found("an entry before it is the same; allowed: each once")
+                known.add(name)
+        return values
 
     return Form(read, lambda values: [item.show(value) for value in values])
 

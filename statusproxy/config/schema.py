@@ -21,6 +21,7 @@ from statusproxy.config.paths import (
 )
 from statusproxy.config.spot import MASK, Spot
 from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
+from statusproxy.status.fields import fold_word
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
@@ -52,7 +53,7 @@ Field = Annotated[str, parsed(check_named_field)]
 Fields = Annotated[tuple[str, ...], texts(parsed(check_named_field))]
 SomeFields = Annotated[tuple[str, ...], texts(parsed(check_named_field), at_least=1)]
 Members = Annotated[tuple[str, ...], texts(parsed(check_member))]
-SomeMembers = Annotated[tuple[str, ...], texts(parsed(check_member), at_least=1)]
+SomeMembers = Annotated[tuple[str, ...], texts(parsed(check_member), at_least=1, compared=fold_word)]
 ListFields = Annotated[tuple[str, ...], texts(parsed(check_field_path), at_least=1)]
 Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
 Paths = Annotated[tuple[str, ...], texts(parsed(check_template), allowed=TEMPLATE_ALLOWED)]

@@ -1,6 +1,7 @@
 """A first config.yaml: the gateway, the preset, and what to do next as comments. No secret is written into it."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,11 @@ from statusproxy.detection.signs import Header
 
 _WIDTH: Final = 118
 _BELOW: Final = "/**"
+
+_PROXY: Final = "http://PROXY:8090"
+"""How the notes of presets write the proxy's address."""
+_HERE: Final = "http://THIS-HOST:8090"
+_NAMED: Final = re.compile(re.escape(_PROXY) + r"(/[\w/.-]*\w)", re.ASCII)
 
 
 def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Sequence[Webhook]) -> str:
@@ -27,8 +33,8 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
     ]
     steps = [
         "Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
-        *(_watched(webhook, gateway.preset) for webhook in webhooks[:1]),
-        *gateway.webhook,
+        *(_watched(webhook, gateway) for webhook in webhooks[:1]),
+        *(sentence.replace(_PROXY, _HERE) for sentence in gateway.webhook),
         "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
     ]
     for number, step in enumerate(steps, 1):
@@ -62,14 +68,22 @@ def _how_to_send(header: Header) -> str:
     )
 
 
-def _watched(webhook: Webhook, preset: str) -> str:
+def _watched(webhook: Webhook, gateway: Gateway) -> str:
     if webhook.forward:
         return f"Webhooks are watched on {webhook.path}; they go on to the gateway."
-    path = f"{webhook.path.removesuffix('**')}{preset}" if webhook.path.endswith("/**") else webhook.path
     return (
-        f"Have the gateway post its webhooks to the proxy: http://THIS-HOST:8090{path}. To pass them on to the hub, "
-        "take out the `#` below and write the hub's URL."
+        f"Have the gateway post its webhooks to the proxy: {_HERE}{_posted_to(webhook, gateway)}. To pass them on to "
+        "the hub, take out the `#` below and write the hub's URL."
     )
+
+
+def _posted_to(webhook: Webhook, gateway: Gateway) -> str:
+    """The path that the gateway is to post to: the one that the preset's own notes name, where they name one."""
+    named = next(filter(None, map(_NAMED.search, gateway.webhook)), None)
+    if named is not None:
+        return named[1]
+    path = webhook.path
+    return path.removesuffix("**") + gateway.preset if path.endswith(_BELOW) else path
 
 
 def _hub(webhook: Webhook) -> str:

@@ -5,12 +5,14 @@ are counted, and the count is said once the minute is over. The history and the 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from statusproxy.observe.logs import NOTICE, public_name
 from statusproxy.observe.visible import delimited
-from statusproxy.status.model import Change
+from statusproxy.status.fields import fold_word
+from statusproxy.status.model import STARTED, Change
+from statusproxy.status.signals import Kind
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -35,7 +37,10 @@ _LEVELS: Final = {"started": logging.WARNING, "released": NOTICE}
 class ChangeLog:
     """The subscriber that writes the lines, and counts those that there were too many of."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads: Callable[[str, str | None], str | None] = lambda session, said: None) -> None:
+        """`reads` gives what answers read of a session that is shown as disconnected, where the gateway itself says the
+        second, as far as both are known."""
+        self._reads = reads
         self._since = 0.0
         self._written = 0
         self._left_out = 0
@@ -48,23 +53,32 @@ class ChangeLog:
         for change in changes:
             if self._may(now):
                 session = public_name(change.session)
+                reads = self._other_word(change.session, change.gateway_said) if change.what == STARTED else {}
                 log.log(
                     _LEVELS.get(change.what, logging.INFO),
-                    _WORDS.get(change.what, "%s: %s"),
+                    _WORDS.get(change.what, "%s: %s") + "%s",
                     delimited(session),
                     change.reason,
-                    extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at},
+                    "".join(f": answers will read {word}" for word in reads.values()),
+                    extra={"session": session, "change": change.what, "reason": change.reason, "at": change.at} | reads,
                 )
 
     def first_shown(self, session: str, now: float) -> None:
         """One line when an answer was first changed for a session."""
         if self._may(now):
+            reads = self._other_word(session, None)
             session = public_name(session)
             log.info(
-                "%s: shown as disconnected from now on",
+                "%s: shown as disconnected from now on%s",
                 delimited(session),
-                extra={"session": session, "change": "shown"},
+                "".join(f": answers read {word}" for word in reads.values()),
+                extra={"session": session, "change": "shown"} | reads,
             )
+
+    def _other_word(self, session: str, said: str | None) -> dict[str, str]:
+        """What answers read of a session, under `reads`, where that is another word than the one the lines use."""
+        reads = self._reads(session, said)
+        return {} if reads is None or fold_word(reads) == Kind.DISCONNECTED else {"reads": reads}
 
     def ignored(self, session: str, event: str | None, verdict: str, now: float) -> None:
         """One line for an event that is late, or was heard before."""

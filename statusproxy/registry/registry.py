@@ -40,6 +40,7 @@ from statusproxy.registry.webhook_outcomes import WebhookOutcomes
 from statusproxy.status import picture, qr
 from statusproxy.status.channels import ChannelRule, Correction
 from statusproxy.status.identity import Aliases
+from statusproxy.status.lost_word import lost_word
 from statusproxy.status.model import Change, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalRules
@@ -76,7 +77,8 @@ class SessionRegistry:
         """What was missing in requests since the start."""
         self.learning = Watch(clock)
         """What `statusproxy learn` asked to learn from the traffic."""
-        self._log = ChangeLog()
+        self._log = ChangeLog(lambda session, said: _reads(self.sessions.get(session), self._list_rule, said))
+        self._list_rule: ChannelRule | None = None
         self.changes = Changes(self._log, metrics)
         """Who is told of every change of a session."""
         self._metrics = metrics
@@ -130,8 +132,11 @@ class SessionRegistry:
         await self._confirmation.close()
         await self.saving.close()
 
-    def configure(self, signal_rules: SignalRules, session_rules: SessionRules) -> None:
-        """Apply new rules from now on."""
+    def configure(
+        self, signal_rules: SignalRules, session_rules: SessionRules, list_rule: ChannelRule | None = None
+    ) -> None:
+        """Apply new rules from now on; `list_rule` is that of the channel list, by which log lines go."""
+        self._list_rule = list_rule
         self._intake.rules = signal_rules
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
@@ -348,6 +353,13 @@ class SessionRegistry:
                 await self.saving.flush()
             except Exception:
                 log.exception("writing the state at intervals failed")
+
+
+def _reads(record: Record | None, rule: ChannelRule | None, said: str | None) -> str | None:
+    """What the channel list reads of a session that is shown as disconnected, of which the gateway says `said`."""
+    if rule is None or record is None or record.override is None:
+        return None
+    return lost_word(rule, record.override.word, said or record.gateway_said)
 
 
 def _newer(late: Iterable[Record], sessions: SessionMap) -> list[Record]:

@@ -59,6 +59,24 @@ def test_what_no_answer_has_shown_yet_only_will_be() -> None:
     assert line.split("  ")[2].strip() == "will be disconnected"
 
 
+@pytest.mark.parametrize(
+    ("reads", "shown", "will_be"),
+    [
+        ("connecting", "connecting", "will read connecting"),
+        ("CLOSED", "CLOSED", "will read CLOSED"),
+        ("connected: false", "connected: false", "will read connected: false"),
+        ("Disconnected", "disconnected", "will be disconnected"),
+        (None, "disconnected", "will be disconnected"),
+    ],
+)
+def test_a_lost_session_is_shown_by_the_word_that_answers_read(reads: str | None, shown: str, will_be: str) -> None:
+    since = "2026-01-15T19:07:06.490Z"
+    for shown_at, said in ((since, shown), (None, will_be)):
+        lost = session(shows="disconnected", reads=reads, shown_at=shown_at, since=since)
+        _, line = sessions_table(sessions(lost)).splitlines()
+        assert f"  {said}  2026-01-15" in line
+
+
 def test_without_sessions_it_says_whether_webhooks_pass_at_all() -> None:
     assert "no webhook has come through" in sessions_table(sessions())
     heard = sessions(webhook_last_heard="2026-01-15T19:07:06.490Z")

@@ -91,6 +91,15 @@ def test_a_single_text_may_stand_for_a_list_of_one() -> None:
         form.read(spot("[a, [b]]"))
 
 
+def test_entries_that_compare_alike_stand_once() -> None:
+    form = texts(text(), compared=str.casefold)
+    assert form.read(spot("[a, b]")) == ("a", "b")
+    assert (
+        refused(form, "[a, b, A]") == 'c.yaml:1: key[2]: found "A"; an entry before it is the same; allowed: each once'
+    )
+    assert texts(text()).read(spot("[a, A]")) == ("a", "A")
+
+
 def test_a_mapping_has_keys_of_the_users_choice() -> None:
     form = mapping(text(), "a mapping of a to b")
     assert form.read(spot("{x: y}")) == {"x": "y"}

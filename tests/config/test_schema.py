@@ -30,6 +30,15 @@ def test_some_lists_need_an_entry(kind: Any) -> None:
     assert refused(form(kind), "[]") == "found an empty list; allowed: at least one entry"
 
 
+def test_members_that_compare_without_case_stand_once() -> None:
+    members = form(schema.SomeMembers)
+    assert members.read(spot("[qr, code]")) == ("qr", "code")
+    assert (
+        refused(members, "[QR, code, qr]")
+        == 'c.yaml:1: key[2]: found "qr"; an entry before it is the same; allowed: each once'
+    )
+
+
 def test_only_a_list_of_channels_may_be_the_document_itself() -> None:
     assert form(schema.ListFields).read(spot("['', data.items]")) == ("", "data.items")
     for kind in (schema.Fields, schema.SomeFields):

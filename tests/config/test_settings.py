@@ -210,6 +210,7 @@ def test_the_dialect_says_where_a_gateway_names_things() -> None:
         ("event: ['']", 'found ""; allowed: the name of a field, or names joined by dots'),
         ("qr: []", "found an empty list; allowed: at least one entry"),
         ("qr: [data.qr]", 'found "data.qr"; allowed: the name of a field without dots'),
+        ("qr: [QR, code, qr]", 'dialect.qr[2]: found "qr"; an entry before it is the same; allowed: each once'),
         ("presence: [' ']", 'found " "; allowed: the name of a field without dots'),
         ("time: ['items.0.t']", "no path leads into an array"),
         ("times: [t]", 'unknown key; did you mean "time"?'),

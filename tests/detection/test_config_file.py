@@ -1,5 +1,6 @@
 """The first config.yaml: valid, explained, without a secret, and never over another."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import yaml
 from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Webhook
-from statusproxy.detection.catalogue import Gateway
+from statusproxy.detection.catalogue import Gateway, shipped
 from statusproxy.detection.config_file import config_text, write_new
 from statusproxy.detection.signs import Header
 
@@ -43,6 +44,24 @@ def test_where_the_gateway_posts_to_the_proxy_it_says_where_and_how_to_pass_even
 def test_a_path_of_its_own_is_told_as_it_is() -> None:
     tap = Webhook(path="/hook", forward=False)
     assert "http://THIS-HOST:8090/hook. To" in config_text("http://127.0.0.1:3000", GATEWAY, None, [tap])
+
+
+@pytest.mark.parametrize("gateway", shipped(), ids=lambda gateway: gateway.preset)
+def test_the_file_names_one_url_for_the_webhooks(gateway: Gateway) -> None:
+    webhooks = loads(f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n").webhooks
+    text = " ".join(config_text("http://127.0.0.1", gateway, None, webhooks).replace("#", "").split())
+    assert "PROXY:8090" not in text
+    paths = set(re.findall(r"http://THIS-HOST:8090([\w/-]*)", text))
+    wanted = {
+        "gateway-wrapper": {"/v1/webhooks/receive"},
+        "wppconnect-server": {"/v1/webhooks/receive", "/v1/webhooks/receive/SESSION"},  # one for all, or for each
+        "gowa": set(),
+        "evolution-v2": {"/webhook"},
+        "evolution-v1": {"/webhook"},
+        "wwebjs-api": {"/webhook/wwebjs"},
+        "baileys-api": {"/webhook/baileys"},
+    }
+    assert paths == wanted.get(gateway.preset, {f"/webhook/{gateway.preset}"})
 
 
 def test_the_secret_s_header_is_told_and_that_it_has_no_place_here() -> None:

@@ -29,6 +29,28 @@ def test_each_change_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_a_loss_is_told_with_the_word_that_answers_read_where_it_is_another(caplog: pytest.LogCaptureFixture) -> None:
+    words = {"a": "connecting", "b": "Disconnected"}
+    log = ChangeLog(lambda session, said: words.get(session))
+    log.changed([lost(session) for session in "abc"] + [Change("a", "released", "alive", 1.0, 1.0)], 1_000.0)
+    for session in "abc":
+        log.first_shown(session, 1_000.0)
+    assert caplog.messages == [
+        "a: disconnected (close); will be shown as disconnected: answers will read connecting",
+        "b: disconnected (close); will be shown as disconnected",
+        "c: disconnected (close); will be shown as disconnected",
+        "a: no longer shown as disconnected (alive)",
+        "a: shown as disconnected from now on: answers read connecting",
+        "b: shown as disconnected from now on",
+        "c: shown as disconnected from now on",
+    ]
+    said = [(vars(record)["change"], vars(record).get("reads")) for record in caplog.records]
+    assert said == [
+        ("started", "connecting"), ("started", None), ("started", None), ("released", None),
+        ("shown", "connecting"), ("shown", None), ("shown", None),
+    ]  # fmt: skip
+
+
 def test_a_loss_is_a_warning_a_return_is_a_notice_and_a_repetition_is_news(caplog: pytest.LogCaptureFixture) -> None:
     ChangeLog().changed([Change("sales", what, "", 1.0, 1.0) for what in ("started", "repeated", "released")], 1_000.0)
     assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.INFO, NOTICE]

@@ -22,7 +22,7 @@ from statusproxy.registry import corrections as corrections_module
 from statusproxy.registry import registry as registry_module
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
-from statusproxy.status.channels import correct, correct_in_steps
+from statusproxy.status.channels import ChannelRule, correct, correct_in_steps
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record
@@ -218,6 +218,19 @@ async def test_every_change_is_logged_counted_stored_and_told(caplog: pytest.Log
     assert it.counted('statusproxy_releases_total{reason="connected-event"}') == 1
     assert "sales: disconnected (status-find disconnectedMobile); will be shown as disconnected" in caplog.messages
     assert "sales: no longer shown as disconnected (connected-event)" in caplog.messages
+
+
+async def test_a_change_is_logged_with_the_word_that_answers_will_read(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    rules = loads("gateway: http://127.0.0.1:3000\n")
+    rule = ChannelRule(list=(("channels",),), id=(("id",),), set={"status": "CLOSED"}, keep=frozenset({"unpaired"}))
+    async with kept() as it:
+        it.registry.configure(rules.signal_rules(), rules.session_rules(), rule)
+        await it.hear(LOST)
+        it.registry.configure(rules.signal_rules(), rules.session_rules())
+        await it.hear(BACK, LOST)
+    lost = "sales: disconnected (status-find disconnectedMobile); will be shown as disconnected"
+    assert [line for line in caplog.messages if line.startswith(lost)] == [f"{lost}: answers will read CLOSED", lost]
 
 
 async def test_the_history_tells_what_the_gateway_claimed_meanwhile() -> None:
