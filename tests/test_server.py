@@ -752,7 +752,10 @@ async def test_a_delivery_that_does_not_end_is_given_up_and_repeated_by_the_next
     assert numbers(origin) == [0, 0]
 
 
-async def test_a_reload_switches_the_spool_on_and_off(tmp_path: Path, origin: Origin) -> None:
+async def test_a_reload_switches_the_spool_on_and_off(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.spool.circuit.PROBES", (0.01,))
     await origin.stop()
     off = keeping(tmp_path, spool=False)
     async with serving(tmp_path, origin, **off) as site:
@@ -762,7 +765,6 @@ async def test_a_reload_switches_the_spool_on_and_off(tmp_path: Path, origin: Or
         assert site.reload(**off)
         assert (await site.ask(event(2))).status == 502
         await origin.start()
-        site.server.rooms.spool.changed.set()  # type: ignore[union-attr]
         await until(lambda: len(origin.requests) == 1)
     assert numbers(origin) == [1], "what was kept is delivered all the same"
 

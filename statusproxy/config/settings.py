@@ -307,7 +307,7 @@ class Spool(Section, frozen=True, kw_only=True):
     unknown: Literal["hold", "resend"] = "hold"  # what was sent and not answered: may have arrived
     schedule: Annotated[
         tuple[float, ...],
-        texts(duration(), allowed=f"a list of pauses, such as [1s, 5s, 30s]; each is {DURATION_ALLOWED}", at_least=1),
+        texts(duration(), allowed=DURATION_ALLOWED, at_least=1),
     ] = (1.0, 5.0, 30.0, 120.0, 600.0)  # the last repeats
 
 

@@ -278,3 +278,71 @@ def test_only_the_slow_list_is_shared() -> None:
 def test_the_journals_directory_is_a_path_in_one_line() -> None:
     error = refused(GATEWAY + 'state: {journal: "a\\0b"}')
     assert error == "config.yaml:2: state.journal: found a text; allowed: a path, in one line of text"
+
+
+def test_the_spool_is_off_and_bounded_by_default() -> None:
+    settings = loads(GATEWAY)
+    assert [webhook.spool for webhook in settings.webhooks] == [False] * len(settings.webhooks)
+    assert yaml.safe_load(dump(settings))["spool"] == {
+        "max_bytes": "256MiB", "max_entries": 100_000, "max_age": "1d", "unknown": "hold",
+        "schedule": ["1s", "5s", "30s", "2m", "10m"],
+    }  # fmt: skip
+
+
+def test_a_spool_that_is_configured_is_read_and_shown() -> None:
+    text = f"""{GATEWAY}
+webhooks: [{{path: /a, spool: true}}, {{path: /b}}]
+spool: {{max_bytes: 1536, max_entries: 7, max_age: 90m, unknown: resend, schedule: [1500ms, 2h]}}
+"""
+    settings = loads(text)
+    assert [webhook.spool for webhook in settings.webhooks][:2] == [True, False]
+    spool = settings.spool
+    assert (spool.max_bytes, spool.max_entries, spool.max_age) == (1536, 7, 5400.0)
+    assert (spool.unknown, spool.schedule) == ("resend", (1.5, 7200.0))
+    shown = dump(settings)
+    assert yaml.safe_load(shown)["spool"]["schedule"] == ["1500ms", "2h"]
+    assert [webhook.get("spool") for webhook in yaml.safe_load(shown)["webhooks"]][:2] == [True, False]
+    assert loads(shown) == settings
+
+
+def test_one_pause_needs_no_list() -> None:
+    assert loads(GATEWAY + "spool: {schedule: 7s}").spool.schedule == (7.0,)
+
+
+DURATION = "a duration such as 500ms, 60s, 2m, 1h or 1d (a bare number is seconds)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_bytes: 1023", "spool.max_bytes: found 1023; allowed: 1KiB to 1048576GiB"),
+        ("max_entries: 0", "spool.max_entries: found 0; allowed: a whole number from 1 to 1000000"),
+        ("max_age: 0s", 'spool.max_age: found "0s"; allowed: at least 1ms'),
+        ("max_age: null", f"spool.max_age: found nothing (null); allowed: {DURATION}"),
+        ("unknown: drop", 'spool.unknown: found "drop"; allowed: hold, resend'),
+        ("schedule: []", "spool.schedule: found an empty list; allowed: at least one entry"),
+        ("schedule: [1s, 0s]", 'spool.schedule[1]: found "0s"; allowed: at least 1ms'),
+        ("schedule: [1s, soon]", f'spool.schedule[1]: found "soon"; allowed: {DURATION}'),
+        ("schedule: null", f"spool.schedule: found nothing (null); allowed: {DURATION}; or a list of them"),
+        (
+            "max_agee: 1h",
+            (
+                'spool.max_agee: unknown key; did you mean "max_age"? '
+                "(known: max_bytes, max_entries, max_age, unknown, schedule)"
+            ),
+        ),
+    ],
+)
+def test_a_spool_that_makes_no_sense_is_refused(text: str, message: str) -> None:
+    assert refused(f"{GATEWAY}spool:\n  {text}") == f"config.yaml:3: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("spool: true", "spool: found true; allowed: a mapping of max_bytes, max_entries, max_age, unknown, schedule"),
+        ("webhooks: [{path: /a, spool: 1}]", "webhooks[0].spool: found 1; allowed: true, false"),
+    ],
+)
+def test_the_switch_is_a_webhooks_and_the_bounds_are_the_blocks(text: str, message: str) -> None:
+    assert refused(GATEWAY + text) == f"config.yaml:2: {message}"
