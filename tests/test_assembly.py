@@ -359,8 +359,10 @@ async def test_another_plan_is_in_force_in_every_room_once_it_is_applied() -> No
     ("more", "word"),
     [
         (
-            "events: [{event: lost, session: s, means: disconnected}]\n"
-            "channels: [{path: /api/channels, set: {status: CLOSED, connection: null, state: null}}]",
+            (
+                "events: [{event: lost, session: s, means: disconnected}]\n"
+                "channels: [{path: /api/channels, set: {status: CLOSED, connection: null, state: null}}]"
+            ),
             "CLOSED",
         ),
         ("preset: null\nwebhooks: [{path: /v1}]\nevents: [{event: lost, session: s, means: disconnected}]", None),
