@@ -200,8 +200,8 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
 def build_site(settings: Settings, earlier: Site | None = None) -> Site:
     """The site for `settings`; what still fits is kept of an earlier one.
 
-    That are its pools, with their open connections, and its rules for lists, with what reads them: by its rule's
-    identity the registry knows which of the gateway's answers replaces which.
+    Kept are its pools, with their open connections, and its rules for lists, with what reads them. The registry knows
+    by a rule's identity which of the gateway's answers replaces which.
 
     Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
     """

@@ -131,7 +131,7 @@ class Call:
     def client_left(self) -> None:
         """The client has gone: a request that changes nothing is given up, any other is carried to its end.
 
-        To its end it can be carried only if its body has come whole; it may still be on its way to the gateway.
+        A request can be carried to its end only if its body has come whole. It may still be on its way to the gateway.
         """
         self._gone = True
         connection, body = self._connection, self._request_body
