@@ -214,12 +214,16 @@ def test_an_event_that_says_nothing_has_its_reason(body: object, says: str) -> N
 def test_a_loss_that_is_late_by_its_senders_own_clock_is_told_so(word: str) -> None:
     sessions, settings = SessionMap(), a_site().settings
     own = replace(settings, dialect=replace(settings.dialect, clock="own"))
-    for said, at in (("open", NOW - 0.5), (word, NOW - 9.5)):
-        before = sessions.get("a")
-        reading = read(json.dumps({"session": "a", **state(said, timestamp=at)}).encode(), RULES, NOW)
-        assert reading.signal is not None
-        verdict = sessions.hear(reading, NOW).verdict
-    heard = Heard(signal=reading.signal, verdict=verdict, change=None, before=before, after=sessions.get("a"))
+    back, late_one = (
+        read(json.dumps({"session": "a", **state(said, timestamp=at)}).encode(), RULES, NOW)
+        for said, at in (("open", NOW - 0.5), (word, NOW - 9.5))
+    )
+    sessions.hear(back, NOW)
+    known, signal = sessions.get("a"), late_one.signal
+    assert signal is not None
+    heard = Heard(
+        signal=signal, verdict=sessions.hear(late_one, NOW).verdict, change=None, before=known, after=sessions.get("a")
+    )
     late = "older than what is known: connected since 2026-01-15 19:07:09 UTC"
     by_own = "; that is by the sender's own clock (dialect.clock), and one that was set back looks the same"
     assert explain(heard, settings) == late
