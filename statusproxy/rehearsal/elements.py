@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from statusproxy.status.events import read_each
+from statusproxy.status.events import Event, read_each
 from statusproxy.status.fields import MISSING, first_scalar, fold_word
 from statusproxy.status.packing import Unread
-from statusproxy.status.signals import Reading, Signal, SignalRules, Verdict, read_document
+from statusproxy.status.signals import FURTHEST_ORDERED, Reading, Signal, SignalRules, Verdict, read_document
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -24,6 +25,8 @@ class Element(msgspec.Struct, frozen=True):
     """The number of the rule that decided, from 1; None where none names the event."""
     stated: float | None
     """The time it gives itself, whatever it says otherwise."""
+    ahead: float | None
+    """That time where it is too far ahead to be used; `inf` where it is too far ahead for anything."""
     would_say: Signal | None
     """What it would say if it named a session; None where it does, or says nothing of the connection all the same."""
 
@@ -44,12 +47,14 @@ class Elements:
                 yield item
                 continue
             reading, document = item.reading, item.document
+            stated = item.stated_time(self._rules, now)
             unnamed = reading.verdict in (Verdict.NO_SESSION, Verdict.NAMELESS)
             yield Element(
                 document=MISSING if reading.verdict is Verdict.NOT_JSON else document,
                 reading=reading,
                 rule=self._rule(document, reading, now, path_session),
-                stated=item.stated_time(self._rules, now),
+                stated=stated,
+                ahead=None if stated is not None else _ahead(item, self._rules, now),
                 would_say=read_document(document, self._rules, now, _ANY_SESSION).signal if unnamed else None,
             )
 
@@ -61,23 +66,30 @@ class Elements:
         return next(number for number, alone in naming if read_document(document, alone, now, path_session) == reading)
 
 
+def _ahead(item: Event, rules: SignalRules, now: float) -> float | None:
+    """The time that an event gives itself, where that is too far ahead; as in `Element.ahead`."""
+    at = item.stated_time(rules, now + FURTHEST_ORDERED)
+    return math.inf if at is None and item.stated_time(rules, math.inf) is not None else at
+
+
 _ANY_SESSION: Final = "session"
 
 OWN: Final = "own"
 ORDERS: Final = "orders"
 AHEAD: Final = "ahead"
+TOO_FAR: Final = "too-far"
 UNUSABLE: Final = "unusable"
 NONE: Final = "none"
 """How an event is dated: by its own time; by one that only orders its sender's events (`Dialect.own_clock`), or is so
-far ahead that it does no more; by something that is no time with a zone; not at all."""
+far ahead that it does no more; by a time decades ahead; by something that is no time with a zone; not at all."""
 
 
 def dated(element: Element, rules: SignalRules) -> tuple[str, float | None]:
     """How an event is dated, and its own time in epoch seconds if it has one."""
     signal = element.reading.signal
-    if signal is not None and signal.at is None and signal.ahead is not None:
-        return AHEAD, signal.ahead
     at = element.stated if signal is None else signal.at
     if at is not None:
         return ORDERS if rules.dialect.own_clock else OWN, at
+    if element.ahead is not None:
+        return (AHEAD, element.ahead) if math.isfinite(element.ahead) else (TOO_FAR, None)
     return NONE if first_scalar(element.document, rules.dialect.time) is None else UNUSABLE, None

@@ -15,7 +15,7 @@ from statusproxy.rehearsal.messages import Member
 from statusproxy.rehearsal.moments import moment, shown
 from statusproxy.rehearsal.readings import to_read
 from statusproxy.rehearsal.vocabulary import members, name_shown
-from statusproxy.status.fields import first_scalar, parse_path
+from statusproxy.status.fields import MISSING, Array, first_scalar, lookup, parse_path, usable_text
 from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change, Record, Release
 from statusproxy.status.signals import Kind, Signal, Verdict
 
@@ -67,7 +67,7 @@ def explain(heard: Heard, settings: Settings) -> str:
     if heard.verdict == DUPLICATE:
         return _duplicate(heard)
     if heard.verdict == LATE:
-        return _late(heard)
+        return _late(heard, settings)
     match heard.change.what if heard.change is not None else None:
         case what if what == STARTED:
             return f"{to_read(settings.channels, heard.signal.word)} from now on"
@@ -88,7 +88,7 @@ def _duplicate(heard: Heard) -> str:
     return "an event with the same id was heard before"
 
 
-def _late(heard: Heard) -> str:
+def _late(heard: Heard, settings: Settings) -> str:
     known, at = heard.before, heard.at
     if known is None or at is None or heard.signal.kind is Kind.ALIVE:
         return "something as new is known already"
@@ -102,10 +102,18 @@ def _late(heard: Heard) -> str:
             "nobody must be led to delete a session that works"
         )
     if known.verdict is None:
-        return "older than what is known"
+        return "older than what is known" + _by_own_clock(heard, settings)
     if known.known_at == at:
         return f"an event of the very same time says {known.verdict.value}, and that one counts"
-    return f"older than what is known: {known.verdict.value} since {shown(moment(known.known_at))}"
+    since = f"{known.verdict.value} since {shown(moment(known.known_at))}"
+    return f"older than what is known: {since}{_by_own_clock(heard, settings)}"
+
+
+def _by_own_clock(heard: Heard, settings: Settings) -> str:
+    """What is to be said of a loss that is older than what is known by the clock of its sender alone."""
+    if settings.dialect.clock != "own" or heard.signal.kind not in (Kind.DISCONNECTED, Kind.TRANSIENT):
+        return ""
+    return "; that is by the sender's own clock (dialect.clock), and one that was set back looks the same"
 
 
 def _tie(heard: Heard) -> str:
@@ -178,7 +186,8 @@ def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Web
         return f"rule {element.rule} leaves this event out (unless)"
     word = stated_word(element, rule)
     if word is None:
-        return f"rule {element.rule} finds no word under {_paths(rule.state)}" + _members(element)
+        no_text = _no_text(element, rule.state)
+        return f"rule {element.rule} finds no word under {_paths(rule.state)}" + no_text + _members(element)
     return f'rule {element.rule} ({_names(rule.event)}) does not list the word "{name_shown(word)}"'
 
 
@@ -194,7 +203,8 @@ def likely_members(element: Element) -> list[Member]:
 
 def _no_session(element: Element, settings: Settings, webhook: Webhook) -> str:
     assert element.rule is not None
-    paths = _paths(settings.events[element.rule - 1].session)
+    session = settings.events[element.rule - 1].session
+    paths = _paths(session) + _no_text(element, session)
     if SESSION in webhook.path:
         return f"no session under {paths}, and none in the path: give it with --path"
     return f"no session under {paths}, and the webhook's path names none"
@@ -203,8 +213,33 @@ def _no_session(element: Element, settings: Settings, webhook: Webhook) -> str:
 def _unmatched(element: Element, settings: Settings) -> str:
     event = element.reading.event
     if event is None:
-        return f"no {_paths(settings.dialect.event)}" + _members(element)
+        named = settings.dialect.event
+        return (_no_text(element, named).removeprefix("; ") or f"no {_paths(named)}") + _members(element)
     return f'no rule names the event "{name_shown(event)}"'
+
+
+def _no_text(element: Element, paths: Sequence[str]) -> str:
+    """`; … is a list, not a text`, of the first of these members that is there; its value is not shown."""
+    for path in paths:
+        value = lookup(element.document, parse_path(path))
+        if path and value is not MISSING and usable_text(value) is None:
+            return f"; `{path}` is {_kind(value)}" + ("" if isinstance(value, str) else ", not a text")
+    return ""
+
+
+def _kind(value: object) -> str:
+    match value:
+        case dict():
+            return "an object"
+        case list() | Array():
+            return "a list"
+        case bool():
+            return "true or false"
+        case None:
+            return "null"
+        case str():
+            return "empty, too long or broken"
+    return "no usable number"
 
 
 def _members(element: Element) -> str:

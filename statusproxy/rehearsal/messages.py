@@ -34,7 +34,8 @@ class EventResult(msgspec.Struct, frozen=True, kw_only=True):
     """`disconnected`, `connected`, `alive` or `transient`; None where it says nothing of the connection."""
     word: str | None = None
     time: str = "none"
-    """How it is dated: `own`, `orders` or `ahead` (it only orders its sender's events), `unusable`, `none`."""
+    """How it is dated: `own`, `orders` or `ahead` (it only orders its sender's events), `too-far` (ahead), `unusable`,
+    `none`."""
     at: Moment = None
     """The event's own time."""
     skew: float | None = None

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from statusproxy.observe.visible import delimited, visible
-from statusproxy.rehearsal.elements import AHEAD, NONE, ORDERS, UNUSABLE
+from statusproxy.rehearsal.elements import AHEAD, NONE, ORDERS, TOO_FAR, UNUSABLE
 from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results, Waiting
 from statusproxy.rehearsal.moments import length, shown
@@ -100,7 +100,11 @@ _ORDERING: Final = {
 }
 
 
-_UNDATED: Final = {NONE: "none of its own", UNUSABLE: "not usable: it has no time zone, or is no time"}
+_UNDATED: Final = {
+    NONE: "none of its own",
+    TOO_FAR: "not usable: it is too far ahead",
+    UNUSABLE: "not usable: it has no time zone, or is no time",
+}
 
 
 def _sender(proof: str) -> str:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements
@@ -182,6 +183,19 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
             "no `event`; this body has `type: LoggedOut`, `state: close` and `why: closed`",
         ),
         ({"text": "closed"}, "no `event`"),
+        ({"event": ["secret"], "type": "close"}, "`event` is a list, not a text; this body has `type: close`"),
+        ({"event": {"secret": "a"}}, "`event` is an object, not a text"),
+        ({"event": True}, "`event` is true or false, not a text"),
+        ({"event": None}, "`event` is null, not a text"),
+        ({"event": " "}, "`event` is empty, too long or broken"),
+        (
+            {"event": "state", "session": "a", "word": ["secret"]},
+            "rule 1 finds no word under `word`; `word` is a list, not a text",
+        ),
+        (
+            {"event": "lost", "session": {"secret": 1}},
+            "no session under `session`; `session` is an object, not a text, and the webhook's path names none",
+        ),
         ({"event": "unknown"}, 'no rule names the event "unknown"'),
         ({"event": "state", "session": "a", "word": "else"}, 'rule 1 (state) does not list the word "else"'),
         (
@@ -194,6 +208,26 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
 )
 def test_an_event_that_says_nothing_has_its_reason(body: object, says: str) -> None:
     assert why(body) == says
+
+
+@pytest.mark.parametrize("word", ["close", "connecting", "open"])
+def test_a_loss_that_is_late_by_its_senders_own_clock_is_told_so(word: str) -> None:
+    sessions, settings = SessionMap(), a_site().settings
+    own = replace(settings, dialect=replace(settings.dialect, clock="own"))
+    back, late_one = (
+        read(json.dumps({"session": "a", **state(said, timestamp=at)}).encode(), RULES, NOW)
+        for said, at in (("open", NOW - 0.5), (word, NOW - 9.5))
+    )
+    sessions.hear(back, NOW)
+    known, signal = sessions.get("a"), late_one.signal
+    assert signal is not None
+    heard = Heard(
+        signal=signal, verdict=sessions.hear(late_one, NOW).verdict, change=None, before=known, after=sessions.get("a")
+    )
+    late = "older than what is known: connected since 2026-01-15 19:07:09 UTC"
+    by_own = "; that is by the sender's own clock (dialect.clock), and one that was set back looks the same"
+    assert explain(heard, settings) == late
+    assert explain(heard, own) == late + (by_own if word != "open" else "")
 
 
 def test_a_path_that_could_name_the_session_is_asked_for() -> None:

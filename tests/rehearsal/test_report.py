@@ -68,6 +68,7 @@ def test_an_event_is_told_as_far_as_it_was_read() -> None:
             {"time": "orders", "at": AT, "skew": -7200.0},
             "2026-01-15 19:07:10 UTC, 2 h before its arrival; it orders this sender's events, no more",
         ),
+        ({"time": "too-far"}, "not usable: it is too far ahead; its arrival counts"),
         ({"time": "unusable"}, "not usable: it has no time zone, or is no time; its arrival counts"),
     ],
 )
