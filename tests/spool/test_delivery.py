@@ -1,7 +1,7 @@
 """The delivery: what begins when, what is under way, and that each event arrives in its order or is accounted for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -86,7 +86,9 @@ async def bench(*entries: Entry, **rules: Any) -> AsyncIterator[Bench]:
         await made.delivery.close()
 
 
-async def test_an_event_is_sent_with_what_it_came_with_and_its_age_and_removed() -> None:
+async def test_an_event_is_sent_with_what_it_came_with_and_its_age_and_removed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with bench(entry(1)) as it:
         begun = await it.begun()
         assert (begun.id, begun.content, begun.age) == ("000001", Content(b"head", b"body"), 999)
@@ -94,6 +96,7 @@ async def test_an_event_is_sent_with_what_it_came_with_and_its_age_and_removed()
         begun.end(TAKEN)
         await it.settled()
         assert (it.store.rows, it.counts.all, it.delivery.under_way) == ({}, {"delivered": 1}, 0)
+    assert caplog.messages == []
 
 
 async def test_a_session_goes_one_by_one_and_sessions_go_side_by_side() -> None:
@@ -111,22 +114,21 @@ async def test_eight_are_under_way_to_a_receiver_and_each_that_ends_leaves_its_p
         begun = [await it.begun() for _ in range(PARALLEL + 1)]
         await it.settled()
         assert (it.tries.empty(), {each.id for each in begun} >= {"000001", "000099"}) == (True, True)
-        ended = []
-        while begun:
-            last = begun.pop()
-            last.end(TAKEN)
-            ended.append(last.id)
+        begun = [each for each in begun if each.id != "000099"]
+        for number in range(PARALLEL + 1, 31):
+            begun.pop(0).end(TAKEN)
             await it.settled()
-            while not it.tries.empty():
-                begun.append(it.tries.get_nowait())
-        assert (len(ended), it.store.rows) == (31, {})
+            assert it.tries.qsize() == 1
+            begun.append(it.tries.get_nowait())
+            assert begun[-1].id == f"{number:06}"
 
 
 async def test_what_is_kept_later_goes_at_once() -> None:
     async with bench() as it:
         await it.settled()
         id_ = await it.spool.keep(parcel(), QUEUED)
-        assert (await it.begun()).id == id_
+        begun = await it.begun()
+        assert (begun.id, begun.age) == (id_, 0)
 
 
 async def test_what_is_refused_is_sent_again_when_its_pause_is_over() -> None:
@@ -163,16 +165,43 @@ async def test_one_probe_goes_to_a_receiver_that_is_away_and_all_when_it_is_back
         assert {(await it.begun()).id, (await it.begun()).id} == {"000002", "000003"}
 
 
+class Looks:
+    """Counts how often the task looks what may go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self._real = Spool.drop_old
+        monkeypatch.setattr(Spool, "drop_old", self._method())
+
+    def _method(self) -> Callable[[Spool], Awaitable[None]]:
+        async def drop_old(spool: Spool) -> None:
+            self.count += 1
+            await self._real(spool)
+
+        return drop_old
+
+    async def are_over(self, it: Bench) -> bool:
+        """Whether the task sleeps."""
+        await it.settled()
+        before = self.count
+        await it.settled()
+        return self.count == before and it.tries.empty()
+
+
+@pytest.mark.parametrize("waiting", [0, PARALLEL, PARALLEL + 1])
+async def test_the_task_sleeps_while_as_many_are_under_way_as_may_be(
+    waiting: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(monkeypatch)
+    async with bench(*[entry(number, queue=str(number)) for number in range(1, waiting + 1)]) as it:
+        for _ in range(min(waiting, PARALLEL)):
+            await it.begun()
+        assert await looks.are_over(it)
+        assert looks.count
+
+
 async def test_the_task_sleeps_while_nothing_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
-    real = Spool.drop_old
-
-    async def counted(spool: Spool) -> None:
-        nonlocal looks
-        looks += 1
-        await real(spool)
-
-    monkeypatch.setattr(Spool, "drop_old", counted)
+    looks = Looks(monkeypatch)
     poison = entry(5, queue="p", status=429, next_at=9999.0)
     async with bench(*[entry(number, queue=str(number)) for number in range(1, 3)], poison) as it:
         for begun in [await it.begun() for _ in range(2)]:
@@ -180,11 +209,7 @@ async def test_the_task_sleeps_while_nothing_can_go(monkeypatch: pytest.MonkeyPa
         await it.settled()
         await it.wait(1.1)
         (await it.begun()).end(FAILED)
-        await it.settled()
-        before = looks
-        await it.settled()
-        await it.settled()
-        assert (looks, it.tries.empty()) == (before, True)
+        assert await looks.are_over(it)
 
 
 async def test_what_is_too_old_is_dropped_without_an_attempt() -> None:
@@ -214,18 +239,22 @@ async def test_an_event_that_cannot_be_read_now_is_sent_later(caplog: pytest.Log
     made.delivery.start()
     await made.settled()
     made.store.unreadable = None
+    await made.settled()
+    assert made.tries.empty()
     await made.wait(1.1)
     assert (await made.begun()).id == "000001"
-    assert "spool: event 000001 cannot be read now: the disk is away" in caplog.text
+    assert caplog.messages == ["spool: event 000001 cannot be read now: the disk is away"]
     await made.delivery.close()
 
 
 async def test_a_fault_of_the_sending_is_logged_and_the_event_is_sent_later(caplog: pytest.LogCaptureFixture) -> None:
     async with bench(entry(1)) as it:
         (await it.begun()).attempt.set_exception(RuntimeError("a fault"))
+        await it.settled()
+        assert it.tries.empty()
         await it.wait(1.1)
         assert (await it.begun()).id == "000001"
-    assert "spool: event 000001 could not be sent" in caplog.text
+    assert caplog.messages == ["spool: event 000001 could not be sent"]
 
 
 async def test_a_fault_of_the_spool_ends_neither_the_task_nor_the_turn_of_others(

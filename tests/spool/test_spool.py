@@ -284,6 +284,12 @@ async def test_while_events_wait_one_of_them_is_the_probe() -> None:
     assert it.spool.take("gateway") is not None  # the other session
 
 
+async def test_nothing_is_due_for_a_receiver_that_is_away_and_has_nothing_waiting() -> None:
+    it = await bench()
+    it.spool.attempted("gateway", "sales", NOT_SENT)
+    assert it.spool.next_at("gateway") is None
+
+
 async def test_the_delivery_learns_that_a_direct_probe_failed() -> None:
     it = await bench()
     it.spool.attempted("gateway", "sales", NOT_SENT)
@@ -443,11 +449,12 @@ async def test_what_is_too_old_is_dropped_whatever_its_state(caplog: pytest.LogC
     assert "2 events are older than max_age and were dropped; the first came for session sales" in caplog.text
 
 
-async def test_many_are_dropped_in_several_turns() -> None:
+async def test_many_are_dropped_in_several_turns_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     it = await bench(*[entry(number) for number in range(1, 1102)], max_age=60.0)
     it.clock.wait(2 * HOUR)
     await it.spool.drop_old()
     assert ([len(ops) for ops in it.store.saves], it.spool.totals.entries) == ([500, 500, 101], 0)
+    assert [record.getMessage().partition(" are older")[0] for record in caplog.records] == ["spool: 1101 events"]
 
 
 async def test_within_the_first_hour_nothing_of_an_earlier_process_is_too_old() -> None:
