@@ -67,6 +67,7 @@ STILL: dict[str, tuple[dict[str, Any], Any]] = {
     "channels.no-status": ({"channels": [{"path": "/x", "list": "y"}]}, [{"id": "a", "isConnected": True}]),
     "channels.some-nameless": ({}, [SALES, {"uid": "b", "status": "open"}]),
     "channels.some-without-status": ({}, [SALES, {"id": "b", "connectionStatus": "open"}]),
+    "spool.no-place": ({"state": {"url": "memory:"}, "webhooks": [{"path": "/in", "spool": True}]}, None),
     "channels.too-large": ({"limits": {"corrected": 1024, "headers": 99}}, [SALES | {"about": "x" * 3000}]),
 }
 
