@@ -108,11 +108,9 @@ class SessionRegistry:
         records = self._clock_watch.load(await self.saving.open(self._learn_late), now)
         standing = sum(record.override is not None for record in records)
         log.info(
-            "%d sessions known, %d of them disconnected",
-            len(records),
-            standing,
+            "%d sessions known, %d of them disconnected", len(records), standing,
             extra={"sessions": len(records), "overrides": standing},
-        )
+        )  # fmt: skip
         self._deadlines.watch(now)
         self._flushing = asyncio.create_task(self._flush_at_intervals())
 

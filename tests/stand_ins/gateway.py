@@ -39,7 +39,7 @@ class Gateway:
             thread.start()
 
     def stop(self) -> None:
-        """Take no more connections."""
+        """Stop accepting connections."""
         for server, thread in zip(self._servers, self._threads, strict=True):
             if thread.is_alive():
                 server.shutdown()
