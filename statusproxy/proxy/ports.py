@@ -31,7 +31,7 @@ class RegistryPort(Protocol):
 
     @property
     def has_overrides(self) -> bool:
-        """Whether any correction is in force."""
+        """Whether any correction is in force; while none is, what the gateway answers has nothing to change."""
 
     @property
     def version(self) -> int:
@@ -68,9 +68,6 @@ class RegistryPort(Protocol):
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
         """The same for a long list, in steps that let others run. The result is up to date when this returns."""
-
-    def wants_qr(self, session: str) -> bool:
-        """Whether the answer of the QR route tells anything new about this session."""
 
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx."""

@@ -215,10 +215,6 @@ class SessionRegistry:
             for session in self.sessions.answers.take_first_shown():
                 self._log.first_shown(session, now)
 
-    def wants_qr(self, session: str) -> bool:
-        """Whether the QR route's answer for this session can end or change an override."""
-        return self.sessions.has_overrides
-
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
         now = self.now()

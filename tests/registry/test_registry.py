@@ -849,13 +849,11 @@ async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code()
         it.clock.now += 1
         assert it.registry.qr_answered("sales", connected, False, it.clock.now) is None
         assert it.registry.has_overrides
-        assert it.registry.wants_qr("sales")
         it.clock.now += 1
         it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, it.clock.now)
         it.clock.now += 1
         assert it.registry.qr_answered("sales", connected, False, it.clock.now) is not None
         assert not it.registry.has_overrides
-        assert not it.registry.wants_qr("sales")
         it.clock.now += 1
         assert it.registry.qr_answered("sales", body({"status": "INITIALIZING"}), False, it.clock.now) is None
 

@@ -33,7 +33,7 @@ async def serve_qr(exchange: "Exchange") -> None:
     """Pass on a request for a session's QR code; the answer says whether the session waits for one."""
     head, session, registry = await _send(exchange), exchange.match.session, exchange.registry
     shows = session is not None and _succeeded(head) and exchange.request.method != "HEAD"  # HEAD's shows nothing
-    if session is None or not shows or not registry.wants_qr(session):
+    if session is None or not shows or not registry.has_overrides:
         await _stream(exchange, head)
         return
     body = await answers.collect(exchange, _LOOKED_AT)
