@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 
 from statusproxy.proxy.forwarded_field import forwarded_for
-from statusproxy.proxy.http1.head import Header, lower, values
+from statusproxy.proxy.http1.head import Header, values
 
 Network = IPv4Network | IPv6Network
 IPAddress = IPv4Address | IPv6Address
@@ -130,7 +130,7 @@ class Trust:
         """
         said: dict[bytes, list[bytes]] = {}
         for name, value in headers:
-            key = lower(name)
+            key = name.lower()
             if key in _REWRITTEN:
                 said.setdefault(key, []).append(value)
         address = peer.address.encode("ascii", "replace")
@@ -139,7 +139,7 @@ class Trust:
         client = address
         if said:
             client = self.client(peer, headers).encode("latin-1", "replace")
-            headers = [header for header in headers if lower(header[0]) not in _REWRITTEN]
+            headers = [header for header in headers if header[0].lower() not in _REWRITTEN]
             if not self.is_trusted(peer.address):
                 said = {}
                 if len(self.strangers) < _PEERS:

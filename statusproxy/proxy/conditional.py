@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
-from statusproxy.proxy.http1.head import Header, Headers, WellKnown, lower, values
+from statusproxy.proxy.http1.head import Header, Headers, WellKnown, values
 
 #: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
 #: for a list whose correction has changed), or for a part of it.
@@ -49,7 +49,7 @@ _NOT_WITH_304: Final = frozenset(
 
 def ask(headers: Headers) -> list[Header]:
     """The request's fields for the gateway on a corrected route: they ask for the whole list, uncoded."""
-    asked = [header for header in headers if lower(header[0]) not in WITHHELD]
+    asked = [header for header in headers if header[0].lower() not in WITHHELD]
     asked.append((b"Accept-Encoding", b"identity"))
     return asked
 
@@ -85,7 +85,7 @@ def represent(
     carries the fields that its 200 would carry (RFC 9110 §15.4.5).
     """
     if own_tag is not None:
-        headers = [header for header in headers if lower(header[0]) not in UNTRUE]
+        headers = [header for header in headers if header[0].lower() not in UNTRUE]
         headers.append((b"ETag", own_tag))
     tag = own_tag or said.get(b"etag", [b""])[0]
     gzip = False
@@ -97,7 +97,7 @@ def represent(
             headers.append((b"Content-Encoding", b"gzip"))
     if status == 200 and tag and b"if-none-match" in asked and _none_match(asked[b"if-none-match"], tag):
         return Representation(
-            304, b"Not Modified", [header for header in headers if lower(header[0]) not in _NOT_WITH_304], b""
+            304, b"Not Modified", [header for header in headers if header[0].lower() not in _NOT_WITH_304], b""
         )
     return Representation(status, reason, headers, body, gzip)
 
@@ -121,7 +121,7 @@ def _vary(headers: list[Header]) -> list[Header]:
 def _weak(headers: list[Header]) -> list[Header]:
     """A strong tag names exact bytes, which a coding of ours changes."""
     return [
-        (name, b"W/" + value) if lower(name) == b"etag" and not value.startswith(b"W/") else (name, value)
+        (name, b"W/" + value) if name.lower() == b"etag" and not value.startswith(b"W/") else (name, value)
         for name, value in headers
-        if lower(name) not in {b"accept-ranges", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
+        if name.lower() not in {b"accept-ranges", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
     ]

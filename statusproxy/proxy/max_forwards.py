@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from statusproxy.proxy.http1.head import Header, lower, values
+from statusproxy.proxy.http1.head import Header, values
 
 #: The methods that it bounds; of any other it is an ordinary field.
 BOUNDED: Final = frozenset({"OPTIONS", "TRACE"})
@@ -22,4 +22,4 @@ def one_hop_less(fields: list[Header]) -> list[Header] | None:
     left = int(said[0]) if len(said[0]) <= _MANY_DIGITS else 10**_MANY_DIGITS
     if not left:
         return None
-    return [(name, b"%d" % (left - 1) if lower(name) == b"max-forwards" else value) for name, value in fields]
+    return [(name, b"%d" % (left - 1) if name.lower() == b"max-forwards" else value) for name, value in fields]

@@ -6,7 +6,7 @@ from statusproxy.proxy import conditional
 from statusproxy.proxy.client_address import SAID, Peer, introduce
 from statusproxy.proxy.front_proxy import left_out
 from statusproxy.proxy.http1.authority import absolute
-from statusproxy.proxy.http1.head import Header, WellKnown, lower, via, write_head
+from statusproxy.proxy.http1.head import Header, WellKnown, via, write_head
 from statusproxy.proxy.http1.request_parser import RequestHead
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.pool import Pool
@@ -61,20 +61,20 @@ def prepare(
     """
     well_known = head.well_known
     if b"x-request-id" in well_known and not keep_id:
-        forwarded = [header for header in forwarded if lower(header[0]) != b"x-request-id"]
+        forwarded = [header for header in forwarded if header[0].lower() != b"x-request-id"]
     fields, client = _fields(head, forwarded.copy(), well_known, peer, site, pool)
     if head.chunked:
         fields.append((b"Transfer-Encoding", b"chunked"))
     if upgrade:
         fields.append((b"Connection", b"Upgrade"))
-        fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
+        fields += [(name, value) for name, value in head.headers if name.lower() == b"upgrade"]
     if listing:
         fields = conditional.ask(fields)
     start = _request_line(method or head.method, target or head.target, pool)
     wire = without_id = write_head(start, fields)[:-2]
     if keep_id:
         for name, value in fields:
-            if lower(name) == b"x-request-id":
+            if name.lower() == b"x-request-id":
                 without_id = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n")
     missing = left_out(head, peer, site.trust, at_web_port=site.at_web_port)
     return PreparedHead(wire, without_id, client, upgrade, missing)
@@ -97,11 +97,11 @@ def _fields(
     if replaced is not None or not hosts:
         fields = [
             (b"Host", replaced or pool.origin.authority),
-            *(header for header in fields if lower(header[0]) != b"host"),
+            *(header for header in fields if header[0].lower() != b"host"),
         ]
     fields.append(via(well_known.get(b"via"), head.version))
     if b"expect" in well_known and head.version < (1, 1):
-        fields = [header for header in fields if lower(header[0]) != b"expect"]
+        fields = [header for header in fields if header[0].lower() != b"expect"]
     return fields, client
 
 

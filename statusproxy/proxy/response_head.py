@@ -9,7 +9,6 @@ from statusproxy.proxy.http1.head import (
     WellKnown,
     classify_fields,
     end_to_end,
-    lower,
     via,
 )
 from statusproxy.proxy.http1.response_parser import ResponseHead
@@ -53,4 +52,4 @@ def trailer_fields(trailers: list[Header]) -> list[Header]:
 
 def without(fields: list[Header], name: bytes) -> list[Header]:
     """`fields` without the field `name` (lower case)."""
-    return [header for header in fields if lower(header[0]) != name]
+    return [header for header in fields if header[0].lower() != name]

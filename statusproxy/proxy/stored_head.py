@@ -6,7 +6,7 @@ Everything but what is changed stays as it was, byte for byte.
 
 from collections.abc import Iterable
 
-from statusproxy.proxy.http1.head import Header, lower
+from statusproxy.proxy.http1.head import Header
 
 
 def method_of(head: bytes) -> str:
@@ -44,4 +44,4 @@ def with_fields(head: bytes, fields: Iterable[Header]) -> bytes:
 
 
 def _name(line: bytes) -> bytes:
-    return lower(line.partition(b":")[0])
+    return line.partition(b":")[0].lower()

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.slow_reader import SlowReader
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
-from statusproxy.proxy.http1.head import Header, date_now, lower, write_head
+from statusproxy.proxy.http1.head import Header, date_now, write_head
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.problems import PROBLEMS, Hop, error_answer
@@ -196,7 +196,7 @@ class Response:
         """Send a 101. What follows are a tunnel's bytes, and no answer of HTTP's (RFC 9110 §7.8)."""
         fields, _ = response_fields(head, self._request_id.encode())
         fields.append((b"Connection", b"Upgrade"))
-        fields += [(name, value) for name, value in head.headers if lower(name) == b"upgrade"]
+        fields += [(name, value) for name, value in head.headers if name.lower() == b"upgrade"]
         self.close = True
         self.status = head.status
         if self.state is NEW:

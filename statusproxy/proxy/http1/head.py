@@ -25,18 +25,34 @@ HOP_BY_HOP: Final = frozenset(
 #: Dropped from requests besides: the client side of this proxy cannot carry a request's trailers.
 REQUEST_ONLY: Final = frozenset({b"trailer"})
 
+#: Fields by which callers and senders of webhooks prove who they are, as the presets and `config.yaml` name them. They
+#: are a list and no setting: a head is parsed before it is known which route, and so which setting, it is for. Another
+#: name does no harm: whoever asks for that proof refuses a request from which `Connection` removed it.
+CREDENTIALS: Final = frozenset(
+    {
+        b"authorization",
+        b"cookie",
+        b"x-api-key",
+        b"x-gateway-secret",
+        b"x-hmac-signature",
+        b"x-hub-signature-256",
+        b"x-openwa-signature",
+        b"x-signature",
+        b"x-webhook-hmac",
+        b"x-webhook-secret",
+    }
+)
+
 #: What a sender may name in `Connection` without our dropping it: naming these there would change what the
 #: message means to the next hop, or hide who sent it, which is an attack and never a need.
-NEVER_HIDDEN: Final = frozenset(
+NEVER_HIDDEN: Final = CREDENTIALS | frozenset(
     {
         b"accept",
-        b"authorization",
         b"cache-control",
         b"content-encoding",
         b"content-length",
         b"content-range",
         b"content-type",
-        b"cookie",
         b"date",
         b"etag",
         b"expect",
@@ -54,44 +70,24 @@ NEVER_HIDDEN: Final = frozenset(
         b"x-forwarded-host",
         b"x-forwarded-port",
         b"x-forwarded-proto",
-        b"x-gateway-secret",
         b"x-real-ip",
         b"x-request-id",
-        b"x-webhook-secret",
     }
 )
 
 #: The name this proxy signs `Via` with (RFC 9110 §7.6.3 allows a pseudonym for the host).
 PSEUDONYM: Final = b"statusproxy"
 
-#: Lower-cased names by the spelling seen, so that a spelling costs `bytes.lower` once and not per request.
-_lowered: dict[bytes, bytes] = {}
-
-#: Distinct spellings remembered, and bytes of the longest. Real traffic has some dozens; the bounds are against
-#: made-up ones, which would fill memory.
-_LOWERED_LIMIT: Final = 2048
-_LOWERED_LENGTH: Final = 64
-
-
-def lower(name: bytes) -> bytes:
-    """The field name in lower case, which is how names compare (RFC 9110 §5.1)."""
-    found = _lowered.get(name)
-    if found is None:
-        found = name.lower()
-        if len(_lowered) < _LOWERED_LIMIT and len(name) <= _LOWERED_LENGTH:
-            _lowered[name] = found
-    return found
-
 
 def values(headers: Headers, name: bytes) -> list[bytes]:
     """Every value of the field `name` (lower case), in order."""
-    return [value for key, value in headers if lower(key) == name]
+    return [value for key, value in headers if key.lower() == name]
 
 
 def first(headers: Headers, name: bytes) -> bytes | None:
     """The first value of the field `name` (lower case), or None where it is absent."""
     for key, value in headers:
-        if lower(key) == name:
+        if key.lower() == name:
             return value
     return None
 
@@ -111,14 +107,14 @@ def end_to_end(headers: Headers, dropped: frozenset[bytes]) -> list[Header]:
     """`headers` without the names in `dropped` and without all that `Connection` names, order and repeats kept."""
     named: frozenset[bytes] = frozenset()
     for key, value in headers:
-        if lower(key) == b"connection":
+        if key.lower() == b"connection":
             lowered = value.lower()
             # The three options that are everyday say nothing about other fields: no set need be built.
             if lowered not in _EVERYDAY_OPTIONS:
                 named = connection_options(headers) - NEVER_HIDDEN
                 break
     gone = dropped | named if named else dropped
-    return [header for header in headers if lower(header[0]) not in gone]
+    return [header for header in headers if header[0].lower() not in gone]
 
 
 _EVERYDAY_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
@@ -169,7 +165,7 @@ def classify_fields(headers: Headers, roles: Roles) -> tuple[list[Header], WellK
     forwarded: list[Header] = []
     well_known: WellKnown = {}
     for header in headers:
-        name = _lowered.get(header[0]) or lower(header[0])
+        name = header[0].lower()
         stays = roles.get(name)
         if stays is not None:
             well_known.setdefault(name, []).append(header[1])
@@ -179,7 +175,7 @@ def classify_fields(headers: Headers, roles: Roles) -> tuple[list[Header], WellK
     options = well_known.get(b"connection")
     if options is not None and (len(options) > 1 or options[0].lower() not in _EVERYDAY_OPTIONS):
         named = connection_options(headers) - NEVER_HIDDEN
-        forwarded = [header for header in forwarded if lower(header[0]) not in named]
+        forwarded = [header for header in forwarded if header[0].lower() not in named]
     return forwarded, well_known
 
 

@@ -16,7 +16,7 @@ import httptools
 from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.authority import absolute, is_authority
 from statusproxy.proxy.http1.framing import request_coding, request_has_body, request_length, request_rules
-from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields, lower
+from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields
 from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
 #: Bytes a method may have. The longest registered has 17.
@@ -297,7 +297,7 @@ def _obey(head: RequestHead) -> None:
         raise RefusedError(refusals.TARGET_FORM)
     hosts = 0
     for name, value in head.headers:
-        if len(name) not in _RULING_LENGTHS or (key := lower(name)) not in _RULING:
+        if len(name) not in _RULING_LENGTHS or (key := name.lower()) not in _RULING:
             continue
         if key == b"host":
             hosts += 1

@@ -1,25 +1,29 @@
 """Header fields as raw bytes."""
 
+import re
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.http1 import head
 from statusproxy.proxy.http1.head import (
     ANSWER_ROLES,
+    CREDENTIALS,
     HOP_BY_HOP,
     NEVER_HIDDEN,
     REQUEST_ROLES,
     classify_fields,
+    date_now,
     end_to_end,
     first,
-    lower,
     own_hops,
     tokens,
     values,
     via,
     write_head,
 )
+
+ROOT = Path(__file__).parents[3]
 
 SOME = [(b"A", b"1"), (b"b", b"2"), (b"a", b"3"), (b"List", b"x, Y,,z "), (b"list", b"w")]
 
@@ -33,26 +37,24 @@ def test_lists_are_read_over_all_lines_without_case_and_empty_members() -> None:
     assert tokens(SOME, b"list") == [b"x", b"y", b"z", b"w"]
 
 
-def test_spellings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head, "_lowered", {})
-    monkeypatch.setattr(head, "_LOWERED_LIMIT", 2)
-    assert [lower(name) for name in (b"A", b"B", b"C", b"A")] == [b"a", b"b", b"c", b"a"]
-    assert len(head._lowered) == 2
-    monkeypatch.setattr(head, "_lowered", {})
-    assert [lower(b"A" * length) for length in (64, 65)] == [b"a" * 64, b"a" * 65]
-    assert list(head._lowered) == [b"A" * 64]
-
-
 def test_what_belongs_to_one_connection_and_what_it_can_never_hide_is_this() -> None:
     hops = "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te transfer-encoding upgrade"
     kept = (
         "accept authorization cache-control content-encoding content-length content-range content-type cookie date "
         "etag expect forwarded host location origin range set-cookie user-agent vary via www-authenticate "
-        "x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-gateway-secret x-real-ip "
-        "x-request-id x-webhook-secret"
+        "x-api-key x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-gateway-secret "
+        "x-hmac-signature x-hub-signature-256 x-openwa-signature x-real-ip x-request-id x-signature x-webhook-hmac "
+        "x-webhook-secret"
     )
     assert frozenset(hops.encode().split()) == HOP_BY_HOP
     assert frozenset(kept.encode().split()) == NEVER_HIDDEN
+
+
+def test_every_proof_that_a_preset_or_the_configuration_file_names_is_a_credential() -> None:
+    files = [ROOT / "config.yaml", *sorted((ROOT / "statusproxy" / "presets").glob("*.yaml"))]
+    named = {name.lower() for file in files for name in re.findall(rb"\bheader: *([\w-]+)", file.read_bytes())}
+    assert len(named) > 5
+    assert named <= CREDENTIALS
 
 
 @pytest.mark.parametrize("roles", [REQUEST_ROLES, ANSWER_ROLES])
@@ -127,7 +129,7 @@ def test_fields_that_a_harmless_option_names_stay() -> None:
 
 
 def test_our_date_is_a_date() -> None:
-    name, value = head.date_now()
+    name, value = date_now()
     assert name == b"Date"
     assert value.endswith(b" GMT")
     assert parsedate_to_datetime(value.decode()).year >= 2025
