@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from statusproxy.status.identity import ChannelIds, known_channel, learn_channel
 from statusproxy.status.model import Change, Observed, Said
 from statusproxy.status.records import Records
-from statusproxy.status.transitions import Statement, step_answer, step_kin
+from statusproxy.status.statements import Statement
+from statusproxy.status.transitions import step_answer, step_kin
 
 _CONFIRMED_AT_ONCE: Final = 256
 """Sessions confirmed between two yields: some 2 ms."""

@@ -20,7 +20,8 @@ from statusproxy.status.model import FORGOTTEN, Change, Outcome, Override, Recor
 from statusproxy.status.observation import Observer
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Kind, Reading, Signal
-from statusproxy.status.transitions import Statement, Step, step_answer, step_own, step_signal
+from statusproxy.status.statements import Statement
+from statusproxy.status.transitions import Step, step_answer, step_own, step_signal
 from statusproxy.status.unsaved import Watch
 
 AFTER_A_START: Final = 30.0

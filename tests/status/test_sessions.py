@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.doubtful_age import SETTLING
+from statusproxy.status.effects import SOURCES
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import EventRule, Kind, Reading, Signal, SignalRules, Verdict, read
-from statusproxy.status.transitions import SOURCES
 from tests.status.maps import (
     ALIVE,
     DOWN,

@@ -8,17 +8,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Stamp, Translated
+from statusproxy.status.effects import SOURCES
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules, Transient
 from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.statements import Details, Known, Statement, known
 from statusproxy.status.transitions import (
-    SOURCES,
     TABLE,
-    Details,
-    Known,
     Row,
-    Statement,
     Step,
-    known,
     row_of,
     step,
     step_answer,
@@ -243,10 +240,12 @@ def test_every_row_applies_somewhere_and_says_what_is_known_then() -> None:
     for record, said, at, message_at, off, after, changed, _ in cases:
         before = known(record)
         record = replace(record, alive_at=message_at)
-        row = row_of(record, said, details(said, at), RULES if off is None else without(off))
+        told = details(said, at)
+        row = row_of(record, said, told, RULES if off is None else without(off))
         if row is not None:
             walked.append(row)
-            assert (row.known_now or before, row.changed) == (after, changed)
+            line = row.changed and row.changed(record, told, row.rule)
+            assert (row.known_now or before, line and line.what) == (after, changed)
     assert set(map(id, walked)) == set(map(id, TABLE))
 
 
