@@ -37,7 +37,7 @@ from statusproxy.observe.exposition import Exposition
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
-from statusproxy.status.model import FORGOTTEN, Record
+from statusproxy.status.model import FORGOTTEN, Record, Release
 from statusproxy.store import StoreError
 
 #: Reports of sessions written before others have their turn; some 20 µs each.
@@ -168,7 +168,7 @@ class Answers:
             changes = await self._registry.release(session)
         except LookupError as error:
             return refuse(404, str(error.args[0] if error.args else error))
-        if not changes and not self.settings.sessions.releases.get("operator", True):
+        if not changes and not self.settings.sessions.releases.get(Release.OPERATOR, True):
             return refuse(409, "releasing by hand is switched off (sessions.releases.operator)")
         return answer(Released(session, bool(changes), [change_report(change) for change in changes]))
 

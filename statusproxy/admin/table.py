@@ -8,6 +8,7 @@ from statusproxy.admin.messages import History, Learned, Moment, Session, Sessio
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
 from statusproxy.status.fields import fold_word
+from statusproxy.status.model import EVICTED, RELEASED, REPEATED, STARTED, Release
 
 
 def sessions_table(answer: Sessions) -> str:
@@ -67,14 +68,19 @@ def history_table(answer: History, session: str | None = None) -> str:
 
 
 #: What ended a correction without the session being back, in words.
-_ENDS: Final = {"deleted": "deleted", "operator": "released by hand", "expired": "expired", "evicted": "forgotten"}
+_ENDS: Final[dict[str, str]] = {
+    Release.DELETED: "deleted",
+    Release.OPERATOR: "released by hand",
+    Release.EXPIRED: "expired",
+    EVICTED: "forgotten",
+}
 
 
 def _change(what: str, reason: str) -> str:
     """A change as people say it: `back` only where something showed that the session is."""
-    if what == "released":
+    if what == RELEASED:
         return _ENDS.get(reason, "back")
-    return {"started": "lost", "repeated": "still lost"}.get(what, what)
+    return {STARTED: "lost", REPEATED: "still lost"}.get(what, what)
 
 
 def state_text(answer: State) -> str:

@@ -9,6 +9,7 @@ from statusproxy.admin import messages
 from statusproxy.cli.options import admin_option, config_option, session_id
 from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.observe.visible import delimited, visible
+from statusproxy.status.model import RELEASED
 
 
 @click.command()
@@ -70,7 +71,7 @@ def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) ->
         path = f"/sessions/{admin_client.quote(session)}/forget"
         answer = typed(ask(config, admin, "POST", path, session), messages.Forgotten)
         also = [visible(delimited(name)) for name in answer.forgotten if name != session]
-        ended = any(change.change == "released" for change in answer.changes)
+        ended = any(change.change == RELEASED for change in answer.changes)
         click.echo(
             f"{visible(delimited(session))}: forgotten"
             + (f" (known as {', '.join(also)})" if also else "")

@@ -23,6 +23,7 @@ from statusproxy.demo.keeping import ADMIN_PORT, GATEWAY_PORT, PROXY_PORT, invit
 from statusproxy.demo.look import Look, UnreadableError, call, document_of
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
 from statusproxy.demo.stage import Say, Stage, speak
+from statusproxy.status.model import RELEASED, STARTED
 
 GRACED_WITHIN: Final = 30.0
 """Seconds that a state with a grace may take until it counts, on a very busy machine too."""
@@ -153,7 +154,7 @@ async def _drop(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.check("the list is as before, the same bytes", held=direct.body == through.body)
     if gateway.dialect.grace is None:  # with a short one, a slow machine might take the moment for a loss
         told = await _history(gateway, proxy, SUPPORT)
-        stage.check("the history does not take it for a loss", held="started" not in told)
+        stage.check("the history does not take it for a loss", held=STARTED not in told)
 
 
 async def _lost(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -171,7 +172,7 @@ async def _lost(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.check(f"the proxy says {dialect.truth}{also}", held=through.words.get(SALES) == dialect.truth)
     stage.check("and of this session only", held=through.words.get(SUPPORT) == direct.words.get(SUPPORT))
     told = await _history(gateway, proxy, SALES)
-    stage.check(f"the history has the loss: {told.get('started', 'no')}", held="started" in told)
+    stage.check(f"the history has the loss: {told.get(STARTED, 'no')}", held=STARTED in told)
 
 
 async def _power_cut(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -180,7 +181,7 @@ async def _power_cut(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     await proxy.start()
     through = await _look(gateway, proxy.base_url)
     stage.check(f"it still says {gateway.dialect.truth}", held=through.words.get(SALES) == gateway.dialect.truth)
-    stage.check("the history still has the loss", held="started" in await _history(gateway, proxy, SALES))
+    stage.check("the history still has the loss", held=STARTED in await _history(gateway, proxy, SALES))
 
 
 async def _start_in_vain(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -222,7 +223,7 @@ async def _end(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.compare(direct, through)
     stage.check("the same bytes", held=direct.body == through.body)
     told = await _history(gateway, proxy, SALES)
-    stage.check(f"the history has the return: {told.get('released', 'no')}", held="released" in told)
+    stage.check(f"the history has the return: {told.get(RELEASED, 'no')}", held=RELEASED in told)
     hub = gateway.counts["hub"]
     stage.check(f"the hub received all {gateway.posted} events", held=hub == gateway.posted)
 

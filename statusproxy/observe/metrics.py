@@ -13,7 +13,7 @@ from typing import Final
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.latencies import BUCKETS, Latencies
 from statusproxy.observe.spool_counts import SpoolCounts
-from statusproxy.status.model import EVICTED, FORGOTTEN, Change, Release
+from statusproxy.status.model import EVICTED, FORGOTTEN, RELEASED, STARTED, Change, Release
 
 #: Methods with a label of their own; a client may make up any other.
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -102,9 +102,9 @@ class Metrics:
     def changed(self, changes: Sequence[Change], now: float) -> None:
         """Count changes of overrides; what began one has too many spellings for a label."""
         for change in changes:
-            if change.what == "released":
+            if change.what == RELEASED:
                 _count(self.releases, change.reason)
-            elif change.what == "started":
+            elif change.what == STARTED:
                 self.overrides_started += 1
             elif change.what == FORGOTTEN:
                 self.sessions_forgotten += 1

@@ -11,7 +11,7 @@ from typing import Final
 from statusproxy.observe.logs import NOTICE, public_name
 from statusproxy.observe.visible import delimited
 from statusproxy.status.fields import fold_word
-from statusproxy.status.model import STARTED, Change
+from statusproxy.status.model import FORGOTTEN, RELEASED, REPEATED, STARTED, Change
 from statusproxy.status.signals import Kind
 
 log = logging.getLogger("statusproxy.sessions")
@@ -24,14 +24,14 @@ PERIOD: Final = 60.0
 SENDERS_AHEAD: Final = 64
 
 _WORDS: Final = {
-    "started": "%s: disconnected (%s); will be shown as disconnected",
-    "repeated": "%s: reported disconnected once more (%s)",
-    "released": "%s: no longer shown as disconnected (%s)",
-    "forgotten": "%s: forgotten (%s)",
+    STARTED: "%s: disconnected (%s); will be shown as disconnected",
+    REPEATED: "%s: reported disconnected once more (%s)",
+    RELEASED: "%s: no longer shown as disconnected (%s)",
+    FORGOTTEN: "%s: forgotten (%s)",
 }
 
 #: A loss asks for somebody to act; its end is worth a look; its repetition is neither.
-_LEVELS: Final = {"started": logging.WARNING, "released": NOTICE}
+_LEVELS: Final = {STARTED: logging.WARNING, RELEASED: NOTICE}
 
 
 class ChangeLog:

@@ -18,7 +18,7 @@ from statusproxy.registry.webhook_outcomes import WebhookOutcomes
 from statusproxy.status import signals
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.events import Event, read_each
-from statusproxy.status.model import Change, Outcome
+from statusproxy.status.model import DUPLICATE, Change, Outcome
 from statusproxy.status.packing import Unread
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Reading, SignalRules, Verdict
@@ -90,7 +90,7 @@ class Intake:
             at = signals.stated_time(body, self.rules.dialect, arrival.wall)
         outcome = self._take(reading, sender, at, now, arrival)
         durable = self._follow(outcome.changes)
-        if durable is None and outcome.verdict == "duplicate":
+        if durable is None and outcome.verdict == DUPLICATE:
             # The first delivery may still be on its way to the disk: this one is answered no sooner.
             return self._earlier()
         return durable

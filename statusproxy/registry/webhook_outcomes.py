@@ -5,11 +5,11 @@ from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
 from statusproxy.status import signals
 from statusproxy.status.dialect import Dialect
-from statusproxy.status.model import Outcome
+from statusproxy.status.model import DUPLICATE, LATE, Outcome
 from statusproxy.status.signals import Reading
 
 #: What a signal comes to that changes nothing (`Outcome.verdict`).
-_IGNORED = frozenset({"late", "duplicate"})
+_IGNORED = frozenset({LATE, DUPLICATE})
 
 
 class WebhookOutcomes:

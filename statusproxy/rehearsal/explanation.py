@@ -16,7 +16,7 @@ from statusproxy.rehearsal.moments import moment, shown
 from statusproxy.rehearsal.readings import to_read
 from statusproxy.rehearsal.vocabulary import members, name_shown
 from statusproxy.status.fields import MISSING, Array, first_scalar, lookup, parse_path, usable_text
-from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change, Record, Release
+from statusproxy.status.model import DUPLICATE, LATE, RELEASED, REPEATED, STARTED, Change, Record, Release
 from statusproxy.status.signals import Kind, Signal, Verdict
 
 LONGEST: Final = 80
@@ -55,11 +55,6 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
         """Whether Connected is known of the very same time."""
         known = self.before
         return known is not None and known.verdict is Kind.CONNECTED and known.known_at == self.at
-
-
-LATE: Final = "late"
-DUPLICATE: Final = "duplicate"
-"""Verdicts of the domain on a signal that changes nothing."""
 
 
 def explain(heard: Heard, settings: Settings) -> str:

@@ -15,6 +15,7 @@ from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results, Waiting
 from statusproxy.rehearsal.moments import length, shown
 from statusproxy.rehearsal.senders import HOLDS, NONE_ASKED, NOT_CHECKED
+from statusproxy.status.model import APPLIED
 
 _MARGIN: Final = 10
 """Columns of the labels, and two."""
@@ -24,8 +25,6 @@ WIDTH: Final = 100
 
 _SPACE: Final = "\x03"
 """A space at which no line may be broken. No text from elsewhere can hold it: it does not print."""
-
-_GOOD: Final = frozenset({"applied"})
 
 #: Seconds below which an event's own time is its arrival.
 _AT_ONCE: Final = 0.05
@@ -81,7 +80,7 @@ def _event(one: EventResult, paint: _Paint) -> Iterator[str]:
         yield _line("time", _time(one))
     if one.sender not in (None, NONE_ASKED):
         yield _line("sender", _sender(one.sender or ""))
-    colour = "red" if one.missed else "green" if one.verdict in _GOOD else "yellow"
+    colour = "red" if one.missed else "green" if one.verdict == APPLIED else "yellow"
     yield _line("verdict", f"{paint(one.verdict, colour)}: {_text(one.why)}")
 
 

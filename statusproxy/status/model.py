@@ -50,7 +50,7 @@ class Evidence(StrEnum):
     CREATED = "created"
 
 
-_FOR_ALL_ROUTES: Final = frozenset({Evidence.QR, Evidence.CREATED})
+FOR_ALL_ROUTES: Final = frozenset({Evidence.QR, Evidence.CREATED})
 """Evidence that does not depend on where an answer draws its words from."""
 
 
@@ -110,7 +110,7 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
 
         `source` is `None` for an answer that is no corrected route's.
         """
-        if self.caught_up in _FOR_ALL_ROUTES:
+        if self.caught_up in FOR_ALL_ROUTES:
             return self.caught_up_at
         for seen_on, moment in self.seen_on:
             if seen_on == source:
@@ -206,10 +206,19 @@ class Change(msgspec.Struct, frozen=True):
     gateway_said: str | None = None
 
 
+APPLIED: Final = "applied"
+LATE: Final = "late"
+DUPLICATE: Final = "duplicate"
+UNCHANGED: Final = "unchanged"
+"""What became of a reading (`Outcome.verdict`): it was taken in, is older than what is known, was heard before, or said
+nothing."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a reading: `applied`, `late`, `duplicate` or `unchanged` (it said nothing), and the changes."""
+    """What became of a reading, and the changes."""
 
     verdict: str
+    """`APPLIED`, `LATE`, `DUPLICATE` or `UNCHANGED`."""
     changes: tuple[Change, ...] = ()
 
 

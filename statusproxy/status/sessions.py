@@ -16,7 +16,19 @@ from msgspec.structs import replace
 from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
 from statusproxy.status.doubtful_age import expires_at
 from statusproxy.status.event_ids import EventIds
-from statusproxy.status.model import FORGOTTEN, Change, Outcome, Override, Record, Release, SessionRules
+from statusproxy.status.model import (
+    APPLIED,
+    DUPLICATE,
+    FORGOTTEN,
+    LATE,
+    UNCHANGED,
+    Change,
+    Outcome,
+    Override,
+    Record,
+    Release,
+    SessionRules,
+)
 from statusproxy.status.observation import Observer
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Kind, Reading, Signal
@@ -143,7 +155,7 @@ class SessionMap:
         somebody looked for it: it tells about the clock only.
         """
         if reading.session is None:
-            return Outcome("unchanged")
+            return Outcome(UNCHANGED)
         records = self._records
         record = records.get(reading.session) or Record(reading.session)
         record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
@@ -161,12 +173,12 @@ class SessionMap:
                 record = replace(record, lags=lags)
         change: Change | None = None
         if signal is None:
-            verdict = "unchanged"
+            verdict = UNCHANGED
         elif repeat is not None:
             verdict = repeat
         else:
             record, change, applied = step_signal(record, signal, when, arrival, records.rules, records.doubted_at)
-            verdict = "applied" if applied else "late"
+            verdict = APPLIED if applied else LATE
         records.put(record, heard=True)
         changes = () if change is None else (change,)
         return Outcome(verdict, changes + self._evict(arrival))
@@ -181,11 +193,11 @@ class SessionMap:
         if signal.event_id is not None and heard_before(
             signal.session, signal.event_id, state=state, confirmed=record.confirmed
         ):
-            return "duplicate"
+            return DUPLICATE
         if at is None or not state or at.is_integer():
             return None
         mark = f"\0{signal.kind.value} {at}"
-        return "late" if heard_before(signal.session, mark, state=True, confirmed=record.confirmed) else None
+        return LATE if heard_before(signal.session, mark, state=True, confirmed=record.confirmed) else None
 
     def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Set
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from statusproxy.status.model import FORGOTTEN, Change, Record
+from statusproxy.status.model import FORGOTTEN, RELEASED, Change, Record
 from statusproxy.store import sqlite_page
 from statusproxy.store.codec import RowError, decode_change, decode_record
 from statusproxy.store.spool_table import SpoolRow, read_entry
@@ -187,7 +187,7 @@ def _contradicts(change: Change | None, record: Record) -> bool:
     override = record.override
     if change.what == FORGOTTEN:
         return _age(record)[0] <= change.recorded_at
-    if change.what == "released":
+    if change.what == RELEASED:
         return override is not None and override.began <= change.recorded_at
     return override is None and (record.released_at or 0.0) < change.recorded_at
 

@@ -24,6 +24,7 @@ from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channels import rewrite
 from statusproxy.status.fields import fold_id, fold_word, lookup, parse, parse_path
 from statusproxy.status.identity import Aliases, ChannelIds
+from statusproxy.status.model import FOR_ALL_ROUTES
 
 #: Sessions told of one by one; beyond, a number.
 _TOLD = 20
@@ -286,7 +287,7 @@ def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapp
         facts = {"session": session, "channel": channel, "change": change, "since": one.since, "why": one.reason}
         if not change:
             findings.append(note("channels.kept", **facts))
-        elif one.caught_up in ("qr", "created") or listing.rule.source in one.caught_up_on:
+        elif one.caught_up in FOR_ALL_ROUTES or listing.rule.source in one.caught_up_on:
             findings.append(note("channels.about-to-end", **facts))
         else:
             findings.append(note("channels.corrected", **facts))

@@ -21,6 +21,7 @@ from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
 from statusproxy.status.dialect import PRESENCE_EVENT
+from statusproxy.status.model import APPLIED, DUPLICATE, LATE
 from statusproxy.status.signals import Verdict
 
 #: Seconds after a start within which it is too early to call silence a problem: a site with a few dozen contacts
@@ -42,7 +43,7 @@ _NEUTRAL = frozenset(
 )  # fmt: skip
 
 #: What a read webhook comes to when it says something about a connection (`Outcome`'s verdicts).
-_SAYS = frozenset({"applied", "late", "duplicate"})
+_SAYS = frozenset({APPLIED, LATE, DUPLICATE})
 
 
 async def look(subject: Subject) -> list[Finding]:
