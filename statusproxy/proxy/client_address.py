@@ -15,7 +15,8 @@ IPAddress = IPv4Address | IPv6Address
 #: A peer on a Unix socket has no address: it is on this host, so it counts as loopback.
 LOCAL: Final = "127.0.0.1"
 
-_REWRITTEN: Final = frozenset(
+#: The fields that tell the gateway who asks: what a sender wrote into them is kept or replaced, as it is trusted.
+REWRITTEN: Final = frozenset(
     {
         b"x-forwarded-for",
         b"x-forwarded-proto",
@@ -35,9 +36,6 @@ _PEERS: Final = 16
 #: Addresses remembered, as text and with what follows from each.
 _REMEMBERED: Final = 4096
 
-#: The names of `_REWRITTEN`, for callers that look whether a request has any.
-SAID: Final = _REWRITTEN
-
 #: What RFC 7239 §6.2 calls a node that cannot be named: the client behind a `Forwarded` that breaks the grammar.
 _UNKNOWN: Final = "unknown"
 
@@ -50,7 +48,6 @@ class Peer:
     """The other end of a client's connection: its address as text, and whether `https` was spoken."""
 
     address: str
-    port: int = 0
     secure: bool = False
 
 
@@ -131,7 +128,7 @@ class Trust:
         said: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             key = name.lower()
-            if key in _REWRITTEN:
+            if key in REWRITTEN:
                 said.setdefault(key, []).append(value)
         address = peer.address.encode("ascii", "replace")
         scheme = b"https" if peer.secure else b"http"
@@ -139,7 +136,7 @@ class Trust:
         client = address
         if said:
             client = self.client(peer, headers).encode("latin-1", "replace")
-            headers = [header for header in headers if header[0].lower() not in _REWRITTEN]
+            headers = [header for header in headers if header[0].lower() not in REWRITTEN]
             if not self.is_trusted(peer.address):
                 said = {}
                 if len(self.strangers) < _PEERS:
@@ -176,8 +173,7 @@ _NOBODY: Final = Trust(())
 def introduce(address: str, secure: bool, host: bytes) -> tuple[Header, ...]:
     """The fields that `Trust.forward` adds to a request that has none of its own, whoever is trusted.
 
-    Remembered, as most requests do not. The peer's port does not matter, so that all connections of one client share
-    one entry.
+    Remembered, as most requests have none. All connections of one client share one entry.
     """
     return tuple(_NOBODY.forward(Peer(address, secure=secure), host, []))
 

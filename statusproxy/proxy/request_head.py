@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 from statusproxy.proxy import conditional
-from statusproxy.proxy.client_address import SAID, Peer, introduce
+from statusproxy.proxy.client_address import REWRITTEN, Peer, introduce
 from statusproxy.proxy.front_proxy import left_out
 from statusproxy.proxy.http1.authority import absolute
 from statusproxy.proxy.http1.head import Header, WellKnown, via, write_head
@@ -87,7 +87,7 @@ def _fields(
     authority = _authority(head.target)
     hosts = well_known.get(b"host")
     host = authority if authority is not None else hosts[0] if hosts else b""
-    if SAID.isdisjoint(well_known):
+    if REWRITTEN.isdisjoint(well_known):
         client = peer.address
         fields += introduce(peer.address, peer.secure, host)
     else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.client_address import LOCAL, NAMING, SAID, Peer, Trust, introduce, parse_address, within
+from statusproxy.proxy.client_address import LOCAL, NAMING, REWRITTEN, Peer, Trust, introduce, parse_address, within
 from tests.proxy.harness import Origin, get, running
 
 TRUST = Trust([ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")])
@@ -96,7 +96,7 @@ def test_an_address_may_have_64_characters_and_no_more() -> None:
 
 def test_three_fields_name_the_client_and_three_more_tell_of_what_it_asked() -> None:
     assert {b"x-forwarded-for", b"forwarded", b"x-real-ip"} == NAMING
-    assert {*NAMING, b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"} == SAID
+    assert {*NAMING, b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"} == REWRITTEN
 
 
 def test_a_stranger_is_the_client_whatever_it_says() -> None:
@@ -190,7 +190,7 @@ def test_an_interface_whose_name_is_not_ascii_is_told_of_as_far_as_it_can_be() -
 
 
 def test_a_client_on_a_unix_socket_is_told_of_as_this_host() -> None:
-    assert Peer(LOCAL) == Peer("127.0.0.1", 0, secure=False)
+    assert Peer(LOCAL) == Peer("127.0.0.1", secure=False)
     assert told(Peer(LOCAL))[b"X-Forwarded-For"] == told(Peer(LOCAL))[b"X-Real-IP"] == b"127.0.0.1"
 
 

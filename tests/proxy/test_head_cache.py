@@ -74,7 +74,7 @@ def test_a_head_is_prepared_once_for_the_same_next_hop_and_anew_for_any_other() 
     routes: RouteTable[Entry] = RouteTable([])
     site, peer = Site(pool, routes, Trust([])), Peer("192.0.2.1")
     first = prepared_head(head, head.forwarded, peer, site, pool, keep_id=True)
-    assert prepared_head(head, head.forwarded, Peer("192.0.2.1", 99), site, pool, keep_id=True) is first
+    assert prepared_head(head, head.forwarded, Peer("192.0.2.1"), site, pool, keep_id=True) is first
     others = [
         prepared_head(head, head.forwarded, peer, site, other, keep_id=True),
         prepared_head(head, head.forwarded, Peer("192.0.2.2"), site, pool, keep_id=True),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from statusproxy.proxy.actions import spooled_webhook
 from statusproxy.proxy.actions.arrival import read_to_end, settle
 from statusproxy.proxy.body_copy import BodyCopy
-from statusproxy.proxy.client_address import NAMING, SAID
+from statusproxy.proxy.client_address import NAMING, REWRITTEN
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.routes import raw_below, raw_segment
@@ -28,7 +28,7 @@ class Event:
     __slots__ = ("_copy", "_exchange", "_target", "_verification", "text", "trusted")
 
     def __init__(self, exchange: "Exchange", target: WebhookTarget) -> None:
-        if not SAID.isdisjoint(exchange.well_known):
+        if not REWRITTEN.isdisjoint(exchange.well_known):
             exchange.client = exchange.site.trust.client(exchange.request.connection.peer, exchange.request.headers)
         self._exchange = exchange
         self._target = target

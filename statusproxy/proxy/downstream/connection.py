@@ -147,8 +147,9 @@ class ClientConnection(WritingHalf):
         self._reader.holds.transport = transport
         self.state = ConnectionState.IDLE
         server.connection_made(self, transport)
-        if self.peer.port:
-            _configure(transport.get_extra_info("socket"), server.response_body_timeout)
+        sock = transport.get_extra_info("socket")
+        if sock.family != socket.AF_UNIX:
+            _configure(sock, server.response_body_timeout)
         self._made_at = loop.time()
         times = [seconds for seconds in (server.request_head_timeout, server.keep_alive) if seconds]
         if times:
@@ -387,7 +388,7 @@ def _peer(transport: asyncio.BaseTransport) -> Peer:
     """The address of the other end; `LOCAL` for a Unix socket."""
     name = transport.get_extra_info("peername")
     secure = transport.get_extra_info("sslcontext") is not None
-    return Peer(name[0], name[1], secure) if isinstance(name, tuple) else Peer(LOCAL, 0, secure)
+    return Peer(name[0] if isinstance(name, tuple) else LOCAL, secure)
 
 
 def _configure(sock: socket.socket, response_body_timeout: float | None) -> None:

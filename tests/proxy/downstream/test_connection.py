@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.client_address import LOCAL
+from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
 from tests.proxy.downstream.port import GET, Port
@@ -209,16 +209,14 @@ async def turns(count: int = 3) -> None:
 @pytest.mark.parametrize(
     ("name", "secure", "peer"),
     [
-        (("192.0.2.7", 40_000), None, ("192.0.2.7", 40_000, False)),
-        (("2001:db8::7", 40_000, 0, 0), object(), ("2001:db8::7", 40_000, True)),
-        ("", None, (LOCAL, 0, False)),
+        (("192.0.2.7", 40_000), None, Peer("192.0.2.7")),
+        (("2001:db8::7", 40_000, 0, 0), object(), Peer("2001:db8::7", secure=True)),
+        ("", None, Peer(LOCAL)),
     ],
 )
-async def test_it_knows_who_is_at_the_other_end(
-    port: Port, name: object, secure: object, peer: tuple[str, int, bool]
-) -> None:
+async def test_it_knows_who_is_at_the_other_end(port: Port, name: object, secure: object, peer: Peer) -> None:
     connection, _ = port.connect(StandInTransport(name, secure, socket.socket() if name else None))
-    assert (connection.peer.address, connection.peer.port, connection.peer.secure) == peer
+    assert connection.peer == peer
     assert connection.connected
     assert port.server.connections == [connection]
 
