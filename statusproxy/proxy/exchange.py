@@ -7,11 +7,10 @@ refuse -> route -> action -> report. What each kind of route needs is in `action
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, Unpack
 
 from statusproxy.observe.exchange_report import Kind, Report
-from statusproxy.proxy.actions.table import ACTIONS
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
 from statusproxy.proxy.downstream.response import GONE, Response
@@ -23,18 +22,20 @@ from statusproxy.proxy.problems import ALLOW, FOR_SENDERS, PROBLEMS, Hop
 from statusproxy.proxy.request_head import HeadOptions, PreparedHead
 from statusproxy.proxy.request_id import new_request_id, usable_id
 from statusproxy.proxy.routes import Match
+from statusproxy.proxy.shared import Shared
 from statusproxy.proxy.site import Entry
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
-if TYPE_CHECKING:
-    from statusproxy.proxy.handler import Proxy
-
 log = logging.getLogger("statusproxy.proxy")
 
 #: Statusproxies that a request may have passed: a site may have some in a row, a loop has no end.
 _HOPS: Final = 8
+
+Action = Callable[["Exchange"], Awaitable[None]]
+"""Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
+to the gateway fails, and `ConnectionError` where the client has gone."""
 
 _NO_ROUTE: Final[Match[Entry]] = Match(Kind.PASS)
 
@@ -43,6 +44,7 @@ class Exchange:
     """One request and its answer. The actions use its public attributes and methods."""
 
     __slots__ = (
+        "_actions",
         "_fields",
         "_keep_id",
         "_started",
@@ -65,8 +67,10 @@ class Exchange:
         "well_known",
     )
 
-    def __init__(self, proxy: "Proxy", request: ClientRequest) -> None:
+    def __init__(self, proxy: Shared, request: ClientRequest, actions: Mapping[Kind, Action]) -> None:
+        """`actions` serve the exchange, each the routes of its kind (`actions.table`)."""
         self.proxy, self.registry = proxy, proxy.registry
+        self._actions = actions
         self.site = site = proxy.site
         self.request = request
         self._started = time.perf_counter()
@@ -127,7 +131,7 @@ class Exchange:
         if self.request.method in BOUNDED and await self._last_hop():
             return
         self.match = match = self.site.routes.match(self.request.method, self.target)
-        await ACTIONS[match.kind](self)
+        await self._actions[match.kind](self)
 
     def _refusal(self) -> str | None:
         """The code of the problem for which a request is not forwarded at all, or None."""

@@ -1,51 +1,17 @@
-"""The handler of all clients' requests, and what their exchanges share."""
+"""The handler of all clients' requests: an exchange for each."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
-
-from statusproxy.observe.exchange_report import Report
-from statusproxy.proxy.coalescing import SharedCalls
+from statusproxy.proxy.actions.table import ACTIONS
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.exchange import Exchange
-from statusproxy.proxy.ports import RegistryPort, SpoolPort
-from statusproxy.proxy.renditions import Renditions
-from statusproxy.proxy.site import Site
-from statusproxy.proxy.steps import StepRunner
-from statusproxy.proxy.upstream.answer_body import Room
-
-#: Bytes of whole answers that may wait for slow clients without a place at the gateway: as many as 256 connections held
-#: at most when each answer kept its own (`upstream.HIGH_WATER`).
-_ROOM: Final = 128 * 1024 * 1024
-
-#: Large bodies that are written or read at the same moment.
-_DISK: Final = 2
+from statusproxy.proxy.shared import Shared
 
 
-class Proxy:
-    """The handler of all clients' requests; `site` may be replaced at any time, for the exchanges after."""
-
-    def __init__(self, site: Site, registry: RegistryPort, report: Callable[[Report], None]) -> None:
-        """`report` is called with the report of each exchange when it is over."""
-        self.site = site
-        self.registry = registry
-        self.report = report
-        self.draining = False
-        """The proxy is about to stop: no client's connection goes on after its answer."""
-        self.in_flight = 0
-        """Exchanges under way."""
-        self.runner = StepRunner()
-        self.renditions = Renditions(self.runner)
-        self.shared_calls = SharedCalls()
-        self.room = Room(_ROOM)
-        self.spool: SpoolPort | None = None
-        """Who keeps events that their receiver does not take; None where nothing can be kept."""
-        self.disk = ThreadPoolExecutor(_DISK, thread_name_prefix="statusproxy-spool")
-        """Threads for large bodies on their way to the disk and from it; none is started before there are any."""
+class Proxy(Shared):
+    """The handler of all clients' requests, with what their exchanges share."""
 
     async def handle(self, request: ClientRequest) -> bool:
         """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""
-        exchange = Exchange(self, request)
+        exchange = Exchange(self, request, ACTIONS)
         self.in_flight += 1
         try:
             return await exchange.run()

@@ -40,12 +40,3 @@ async def test_while_it_drains_every_answer_ends_its_connection(origin: Origin, 
     await client.send(get())
     assert (await client.message()).get("Connection") == b"close"
     assert await client.ended()
-
-
-async def test_the_exchanges_share_calls_and_forms_of_answers(origin: Origin, proxy: Running) -> None:
-    handler = proxy.server.proxy
-    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b'{"event":"closesession","session":"sales"}'))
-    origin.answer = answer(b'{"channels":[{"id":"sales","status":"connected"}]}')
-    tags = [(await proxy.ask(get("/api/channels"))).get("ETag") for _ in range(2)]
-    assert tags == [await handler.renditions.tag(b'{"channels":[{"id":"sales","status":"disconnected"}]}')] * 2
-    assert len(handler.shared_calls) == 0

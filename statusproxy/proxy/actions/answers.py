@@ -1,19 +1,16 @@
 """Reading the body of the gateway's answer, where an action looks into it."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from statusproxy.proxy.codings import decoding, is_wide
 from statusproxy.proxy.decoders import CodingError
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.head import WellKnown
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
 
 log = logging.getLogger("statusproxy.proxy")
 
 
-async def collect(exchange: "Exchange", limit: int) -> bytes | None:
+async def collect(exchange: Exchange, limit: int) -> bytes | None:
     """The answer's whole body; None where it has more than `limit` bytes, so that it can only be streamed untouched.
 
     Raises `UpstreamError`.
@@ -26,7 +23,7 @@ async def collect(exchange: "Exchange", limit: int) -> bytes | None:
 
 
 async def decode(
-    exchange: "Exchange", status: int, well_known: WellKnown, body: bytes, limit: int
+    exchange: Exchange, status: int, well_known: WellKnown, body: bytes, limit: int
 ) -> tuple[bytes | None, str | None]:
     """The text of an answer's `body`, decoded to at most `limit` bytes.
 

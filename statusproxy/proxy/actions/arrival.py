@@ -1,12 +1,9 @@
 """An event's arrival: its body read to the last byte, and what it changed made durable, before it is answered."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
+from statusproxy.proxy.exchange import Exchange
 
 
-async def read_to_end(exchange: "Exchange") -> None:
+async def read_to_end(exchange: Exchange) -> None:
     """Read the rest of the body, if no one else does. Raises `UpstreamError` or `ConnectionError`."""
     body = exchange.body
     if body is None:
@@ -17,7 +14,7 @@ async def read_to_end(exchange: "Exchange") -> None:
     await body.finish()
 
 
-async def settle(exchange: "Exchange") -> None:
+async def settle(exchange: Exchange) -> None:
     """Wait until the body has been read, which the gateway's answer may precede, and what it changed is on disk."""
     body = exchange.body
     if body is not None and body.carried is not None and not body.held_back:

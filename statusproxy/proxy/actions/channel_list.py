@@ -1,24 +1,22 @@
 """The action of corrected routes: the gateway's channel list, answered with corrections."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from statusproxy.proxy import conditional
 from statusproxy.proxy.actions import answers
 from statusproxy.proxy.coalescing import Result
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.site import ChannelsEntry
 from statusproxy.proxy.upstream.errors import UpstreamError
 
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
-
 #: Bytes of a list, some hundred channels, from which on it is corrected step by step.
 _LONG_LIST: Final = 16 * 1024
 
 
-async def serve(exchange: "Exchange") -> None:
+async def serve(exchange: Exchange) -> None:
     """Ask for the list, alone or together with others that ask the same, and answer it corrected."""
     entry, response, registry = exchange.match.entry, exchange.response, exchange.registry
     assert isinstance(entry, ChannelsEntry)
@@ -65,13 +63,13 @@ async def serve(exchange: "Exchange") -> None:
     await response.answer(answer.status, answer.reason, answer.headers, wire)
 
 
-async def _ask(exchange: "Exchange", asked: PreparedHead) -> Result:
+async def _ask(exchange: Exchange, asked: PreparedHead) -> Result:
     """Ask the gateway for the list; a body too large to be held is still to be streamed when this returns."""
     head = await exchange.send(exchange.site.pool, asked, method="GET", pass_interim=False)
     return Result(head, await answers.collect(exchange, exchange.site.limits.corrected))
 
 
-async def _share(exchange: "Exchange", asked: PreparedHead) -> tuple[Result, bool]:
+async def _share(exchange: Exchange, asked: PreparedHead) -> tuple[Result, bool]:
     """Follow the call that asks the gateway the same already, or lead one; whether another exchange led it."""
     calls, key = exchange.proxy.shared_calls, asked.without_id
     call = calls.find(key, exchange.registry.version)
@@ -94,7 +92,7 @@ async def _share(exchange: "Exchange", asked: PreparedHead) -> tuple[Result, boo
     return result, True
 
 
-async def _lead(exchange: "Exchange", asked: PreparedHead) -> Result:
+async def _lead(exchange: Exchange, asked: PreparedHead) -> Result:
     """Make the call that others may follow."""
     calls, key = exchange.proxy.shared_calls, asked.without_id
     exchange.call.shared = call = calls.start(key, exchange.asked_at, exchange.registry.version)

@@ -5,20 +5,18 @@ The answer passes untouched; what it shows is told to the registry before the cl
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from statusproxy.proxy.actions import answers
 from statusproxy.proxy.body_copy import BodyCopy
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.head import first
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.site import CreateEntry
 from statusproxy.status.created import proves_deletion, proves_start
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
 
 #: Bytes of an answer or a create request that are looked at, coded or not.
 _LOOKED_AT: Final = 256 * 1024
@@ -29,7 +27,7 @@ _DECODED: Final = 4 * 1024 * 1024
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-async def serve_qr(exchange: "Exchange") -> None:
+async def serve_qr(exchange: Exchange) -> None:
     """Pass on a request for a session's QR code; the answer says whether the session waits for one."""
     head, session, registry = await _send(exchange), exchange.match.session, exchange.registry
     shows = session is not None and _succeeded(head) and exchange.request.method != "HEAD"  # HEAD's shows nothing
@@ -52,7 +50,7 @@ async def serve_qr(exchange: "Exchange") -> None:
     await exchange.response.answer(head.status, head.reason, fields, body)
 
 
-async def serve_create(exchange: "Exchange") -> None:
+async def serve_create(exchange: Exchange) -> None:
     """Pass on a request that creates or starts a session.
 
     The gateway has caught up with it then, if its answer does not say that nothing was done.
@@ -79,7 +77,7 @@ async def serve_create(exchange: "Exchange") -> None:
     await _pass_outcome(exchange, head, session, proves, registry.created)
 
 
-async def serve_delete(exchange: "Exchange") -> None:
+async def serve_delete(exchange: Exchange) -> None:
     """Pass on a request that deletes a session, which is forgotten if the answer does not say that it was not done."""
     head, session = await _send(exchange), exchange.match.session
     if session is None or not _succeeded(head):
@@ -89,7 +87,7 @@ async def serve_delete(exchange: "Exchange") -> None:
 
 
 async def _pass_outcome(
-    exchange: "Exchange",
+    exchange: Exchange,
     head: ResponseHead,
     session: str,
     proves: Callable[[bytes], bool],
@@ -134,11 +132,11 @@ def _succeeded(head: ResponseHead) -> bool:
     return 200 <= head.status < 300
 
 
-async def _send(exchange: "Exchange") -> ResponseHead:
+async def _send(exchange: Exchange) -> ResponseHead:
     pool = exchange.site.pool
     return await exchange.send(pool, exchange.prepare(pool))
 
 
-async def _stream(exchange: "Exchange", head: ResponseHead) -> None:
+async def _stream(exchange: Exchange, head: ResponseHead) -> None:
     assert exchange.call.body is not None
     await exchange.response.stream(head, exchange.call.body)

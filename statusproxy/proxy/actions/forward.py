@@ -1,15 +1,13 @@
 """The action of all other routes: requests forwarded untouched, and their answers streamed back untouched."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from statusproxy.proxy.actions import answers, tunnel
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.head import Headers, first, values
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.upstream.answer_body import AnswerBody
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
 
 #: Protocols that are not switched to: requests inside such a tunnel would not be watched or corrected.
 _HTTP: Final = frozenset({b"h2c", b"h2", b"http"})
@@ -20,7 +18,7 @@ _JSON: Final = b"application/json"
 _LEARNED: Final = 128 * 1024
 
 
-async def serve(exchange: "Exchange") -> None:
+async def serve(exchange: Exchange) -> None:
     """Forward the request, and stream the answer or open the tunnel that it asked for."""
     request, pool = exchange.request, exchange.site.pool
     upgrade = request.message.upgrade and may_upgrade(request.headers)
@@ -38,7 +36,7 @@ def _may_list_sessions(method: str, head: ResponseHead) -> bool:
     return method == "GET" and head.status == 200 and (first(head.headers, b"content-type") or b"").startswith(_JSON)
 
 
-async def _pass_learned(exchange: "Exchange", head: ResponseHead, body: AnswerBody) -> None:
+async def _pass_learned(exchange: Exchange, head: ResponseHead, body: AnswerBody) -> None:
     """Pass on an answer, and learn from it; one that is too long or cannot be decoded just passes."""
     whole = await body.collect(_LEARNED)
     if whole is None:

@@ -13,9 +13,11 @@ import contextlib
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from statusproxy.proxy.actions.arrival import read_to_end, settle
+from statusproxy.proxy.downstream.request_body import BodyObserver
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.head import date_now
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.kept_body import KeptBody
@@ -30,14 +32,24 @@ from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
-if TYPE_CHECKING:
-    from statusproxy.proxy.actions.webhook import Event
-    from statusproxy.proxy.exchange import Exchange
-
 log = logging.getLogger("statusproxy.proxy")
 
 
-async def serve(exchange: "Exchange", spool: SpoolPort, event: "Event", pool: Pool, head: PreparedHead) -> None:
+class Event(Protocol):
+    """What the event says, as far as it matters here (`webhook.Event`)."""
+
+    trusted: bool
+    text: bytes | None
+
+    @property
+    def observers(self) -> tuple[BodyObserver, ...]:
+        """Who must be given the body."""
+
+    async def read(self) -> None:
+        """The body has arrived to its last byte."""
+
+
+async def serve(exchange: Exchange, spool: SpoolPort, event: Event, pool: Pool, head: PreparedHead) -> None:
     """Send an event to its receiver in `pool` with `head`, or keep it."""
     webhook = SpooledWebhook(exchange, spool, event, pool, head)
     try:
@@ -62,7 +74,7 @@ class SpooledWebhook:
         "_spool",
     )
 
-    def __init__(self, exchange: "Exchange", spool: SpoolPort, event: "Event", pool: Pool, head: PreparedHead) -> None:
+    def __init__(self, exchange: Exchange, spool: SpoolPort, event: Event, pool: Pool, head: PreparedHead) -> None:
         target = exchange.match.entry
         assert isinstance(target, WebhookTarget)
         self._exchange = exchange

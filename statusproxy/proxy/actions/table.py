@@ -1,17 +1,11 @@
 """The table of actions: which one serves which kind of route."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.proxy.actions import channel_list, evidence, forward, webhook
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
-
-Action = Callable[["Exchange"], Awaitable[None]]
-"""Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
-to the gateway fails, and `ConnectionError` where the client has gone."""
+from statusproxy.proxy.exchange import Action
 
 ACTIONS: Final[Mapping[Kind, Action]] = {
     Kind.PASS: forward.serve,

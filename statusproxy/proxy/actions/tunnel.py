@@ -1,19 +1,16 @@
 """Tunnels: after a switch of protocols, bytes go both ways untouched until both sides are done (RFC 9110 §7.8)."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.downstream.connection import ClientConnection
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
 
-
-async def serve(exchange: "Exchange", head: ResponseHead) -> None:
+async def serve(exchange: Exchange, head: ResponseHead) -> None:
     """Give the client the gateway's 101, and carry the tunnel until it ends."""
     client, gateway, body = exchange.request.connection, exchange.call.connection, exchange.body
     assert gateway is not None

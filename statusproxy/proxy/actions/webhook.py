@@ -2,12 +2,12 @@
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING
 
 from statusproxy.proxy.actions import spooled_webhook
 from statusproxy.proxy.actions.arrival import read_to_end, settle
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.client_address import NAMING, REWRITTEN
+from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.routes import raw_below, raw_segment
@@ -15,9 +15,6 @@ from statusproxy.proxy.sender_auth import Verification
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.exchange import Exchange
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -27,7 +24,7 @@ class Event:
 
     __slots__ = ("_copy", "_exchange", "_target", "_verification", "text", "trusted")
 
-    def __init__(self, exchange: "Exchange", target: WebhookTarget) -> None:
+    def __init__(self, exchange: Exchange, target: WebhookTarget) -> None:
         if not REWRITTEN.isdisjoint(exchange.well_known):
             exchange.client = exchange.site.trust.client(exchange.request.connection.peer, exchange.request.headers)
         self._exchange = exchange
@@ -85,7 +82,7 @@ class Event:
         return self._target.senders.proves_nothing and NAMING.isdisjoint(self._exchange.well_known)
 
 
-async def serve(exchange: "Exchange") -> None:
+async def serve(exchange: Exchange) -> None:
     """Forward a webhook, or answer it here, and have the registry read it once its body is whole."""
     target, body = exchange.match.entry, exchange.body
     assert isinstance(target, WebhookTarget)
@@ -118,7 +115,7 @@ async def serve(exchange: "Exchange") -> None:
     await exchange.response.stream(head, exchange.call.body)
 
 
-def _receiver(exchange: "Exchange", target: WebhookTarget) -> tuple[Pool, PreparedHead]:
+def _receiver(exchange: Exchange, target: WebhookTarget) -> tuple[Pool, PreparedHead]:
     """Where an event goes, and with which head."""
     pool = target.pool or exchange.site.pool
     if target.pool is not None:
@@ -126,7 +123,7 @@ def _receiver(exchange: "Exchange", target: WebhookTarget) -> tuple[Pool, Prepar
     return pool, exchange.prepare(pool, target=request_target(target, exchange.target))
 
 
-async def refuse(exchange: "Exchange") -> None:
+async def refuse(exchange: Exchange) -> None:
     """Answer a request for a tap's address that is no event."""
     await exchange.fail("tap_not_found")
 

@@ -9,7 +9,7 @@ import asyncio
 import select
 import socket
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.http1.response_parser import ResponseHead
@@ -17,11 +17,26 @@ from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.answer_reader import AnswerReader
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.keep_alive import DEFAULT_IDLE, promised_idle
+from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.paced_writing import PacedWriting
 from statusproxy.proxy.upstream.receive_buffer import unread
 
-if TYPE_CHECKING:
-    from statusproxy.proxy.upstream.pool import Pool
+
+class Owner(Protocol):
+    """Who keeps a connection between its exchanges, and is told what becomes of it: its pool."""
+
+    @property
+    def limits(self) -> UpstreamLimits:
+        """The limits of every exchange."""
+
+    def release(self, connection: "UpstreamConnection") -> None:
+        """The exchange is over."""
+
+    def set_apart(self, connection: "UpstreamConnection") -> None:
+        """It has become a tunnel."""
+
+    def lost(self, connection: "UpstreamConnection") -> None:
+        """It has ended, closed by either side."""
 
 
 class UpstreamConnection(PacedWriting):
@@ -45,7 +60,7 @@ class UpstreamConnection(PacedWriting):
         "used",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: "Pool") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Owner) -> None:
         super().__init__()
         self.pool = pool
         self._loop = loop

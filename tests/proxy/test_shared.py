@@ -1,0 +1,36 @@
+"""What all exchanges share."""
+
+import threading
+from typing import Any, cast
+
+from statusproxy.observe.exchange_report import Report
+from statusproxy.proxy.shared import Shared
+from tests.proxy.harness import Origin, Running, answer, get
+
+
+def test_at_first_nothing_is_under_way_and_nothing_can_be_kept() -> None:
+    site, registry, reports = cast(Any, object()), cast(Any, object()), list[Report]()
+    shared = Shared(site, registry, reports.append)
+    assert (shared.site, shared.registry, shared.report) == (site, registry, reports.append)
+    assert (shared.draining, shared.in_flight, shared.spool, len(shared.shared_calls)) == (False, 0, None, 0)
+
+
+def test_large_bodies_go_to_the_disk_in_threads_with_a_name() -> None:
+    shared = Shared(cast(Any, object()), cast(Any, object()), list[Report]().append)
+    assert shared.disk.submit(lambda: threading.current_thread().name).result() == "statusproxy-spool_0"
+    shared.disk.shutdown()
+
+
+def test_whole_answers_that_wait_for_slow_clients_have_one_bound_together() -> None:
+    room = Shared(cast(Any, object()), cast(Any, object()), list[Report]().append).room
+    assert room.take(128 * 1024 * 1024)
+    assert not room.take(1)
+
+
+async def test_the_exchanges_share_calls_and_forms_of_answers(origin: Origin, proxy: Running) -> None:
+    handler = proxy.server.proxy
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b'{"event":"closesession","session":"sales"}'))
+    origin.answer = answer(b'{"channels":[{"id":"sales","status":"connected"}]}')
+    tags = [(await proxy.ask(get("/api/channels"))).get("ETag") for _ in range(2)]
+    assert tags == [await handler.renditions.tag(b'{"channels":[{"id":"sales","status":"disconnected"}]}')] * 2
+    assert len(handler.shared_calls) == 0
