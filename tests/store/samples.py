@@ -62,6 +62,17 @@ def memory_store(backend: MemoryBackend | None = None, **options: Any) -> BatchW
     return BatchWriter(backend or MemoryBackend(**values), log=logging.getLogger("statusproxy.store"))
 
 
+async def pragma(store: SqliteStore, setting: str) -> None:
+    """Change a setting of the store's own connection, in its thread."""
+
+    def change() -> None:
+        database = store.backend._file.database
+        assert database is not None
+        database._connection.execute(f"PRAGMA {setting}").fetchall()
+
+    await store.backend._thread.submit(change)
+
+
 async def put(store: Store, *sessions: str) -> None:
     """Save plain records of these sessions."""
     await store.save([a_record(session) for session in sessions], [], [])

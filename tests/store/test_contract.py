@@ -1,10 +1,11 @@
 """What the session map may expect of any store (`Store` in statusproxy/store/base.py)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,15 +15,41 @@ from statusproxy.store.memory import MemoryBackend
 from statusproxy.store.spooled import Moved, Removed
 
 from .redis_server import RedisServer, redis_store
-from .samples import DAY, NOW, a_change, a_record, an_entry, kept, memory_store, overridden, sqlite_store
+from .samples import (
+    DAY,
+    NOW,
+    SqliteStore,
+    a_change,
+    a_record,
+    an_entry,
+    kept,
+    memory_store,
+    overridden,
+    pragma,
+    sqlite_store,
+    until,
+)
 
 
 class Bench:
-    """A store under test and how it is closed and opened again, as after a restart."""
+    """A store under test: how it is closed and opened again, as after a restart, and how its writes fail for real."""
 
-    def __init__(self, make: Callable[[], Store]) -> None:
+    def __init__(self, make: Callable[[], Store], set_full: Callable[[Store, bool], Awaitable[None]]) -> None:
         self._make = make
+        self._set_full = set_full
+        self._full = False
         self.store = make()
+
+    async def fill(self) -> None:
+        """From here on the store has no room for a write."""
+        self._full = True
+        await self._set_full(self.store, True)
+
+    async def free(self) -> None:
+        """The store has room again."""
+        if self._full:
+            self._full = False
+            await self._set_full(self.store, False)
 
     async def restarted(self) -> list[object]:
         await self.store.close()
@@ -30,19 +57,38 @@ class Bench:
         return list(await self.store.open())
 
 
+async def no_failure(store: Store, full: bool) -> None:
+    """A write to memory does not fail."""
+    raise AssertionError
+
+
+async def set_disk_full(store: Store, full: bool) -> None:
+    """SQLite refuses to grow as on a full disk; the pragma holds for the store's own connection alone."""
+    await pragma(cast(SqliteStore, store), f"max_page_count = {1 if full else 10_000}")
+
+
+async def set_memory_full(server: RedisServer, store: Store, full: bool) -> None:
+    """Redis refuses writes beyond its `maxmemory`."""
+    with server.client() as client:
+        client.config_set("maxmemory", "1" if full else "0")
+
+
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Bench]:
     make: Callable[[], Store]
+    set_full: Callable[[Store, bool], Awaitable[None]] = no_failure
     if request.param == "memory":
         make = partial(memory_store, MemoryBackend(history_days=90, clock=lambda: NOW))
     elif request.param == "sqlite":
-        make = partial(sqlite_store, path)
+        make, set_full = partial(sqlite_store, path), set_disk_full
     else:
         server: RedisServer = request.getfixturevalue("redis_server")
         make = partial(redis_store, replace(server.place, prefix=f"{path.parent.name}:"))
-    bench = Bench(make)
+        set_full = partial(set_memory_full, server)
+    bench = Bench(make, set_full)
     assert await bench.store.open() == []
     yield bench
+    await bench.free()
     await bench.store.close()
 
 
@@ -124,3 +170,23 @@ async def test_the_spool_is_kept_with_the_state_or_refused_as_an_error_of_the_pr
     assert await bench.store.spool.entries() == [an_entry("a", attempts=2), an_entry("c")]
     assert await bench.store.spool.content("a") == kept("a", b"body").content
     assert await bench.store.spool.content("b") is None
+
+
+@pytest.mark.parametrize("bench", ["sqlite", "redis"], indirect=True)  # a write to memory does not fail
+async def test_a_write_that_fails_is_reported_kept_and_written_when_the_store_works_again(bench: Bench) -> None:
+    sales, support = (a_record(session, event="x" * 20_000) for session in ("sales", "support"))
+    await bench.store.save([a_record("before")], [], [])
+    await bench.fill()
+    for record in (sales, support):  # the first finds out, the second is told at once
+        with pytest.raises(StoreError, match=r"full.*tried again"):
+            await bench.store.save([record], [], [a_change(record.session)])
+    assert not bench.store.healthy
+    assert "full" in str(bench.store.error)
+    assert await bench.store.history(None, 9) == [a_change("support"), a_change("sales")]
+    await bench.free()
+    await until(lambda: bench.store.healthy)
+    assert bench.store.error is None
+    assert await bench.store.history(None, 9) == [a_change("support"), a_change("sales")]
+    left = await bench.restarted()
+    assert sorted(left, key=str) == sorted([a_record("before"), sales, support], key=str)
+    assert await bench.store.history(None, 9) == [a_change("support"), a_change("sales")]

@@ -37,7 +37,7 @@ from statusproxy.store.upkeep import UpkeepTiming
 
 from .crashing import killed_at_each_step
 from .damaged import SESSIONS, damage_page, filled, noise, pages, readable, rows_by_page
-from .samples import DAY, NOW, QUICK, SqliteStore, a_change, a_record, put, sqlite_store, until
+from .samples import DAY, NOW, QUICK, SqliteStore, a_change, a_record, pragma, put, sqlite_store, until
 
 ASIDE = "state.db.unreadable-20260115T190706Z"
 
@@ -55,17 +55,6 @@ async def opened(path: Path, **options: Any) -> AsyncIterator[tuple[SqliteStore,
 async def sessions_in(path: Path) -> list[str]:
     async with opened(path) as (_, records):
         return sorted(record.session for record in records)
-
-
-async def pragma(store: SqliteStore, setting: str) -> None:
-    """Change a setting of the store's own connection, in its thread."""
-
-    def change() -> None:
-        database = store.backend._file.database
-        assert database is not None
-        database._connection.execute(f"PRAGMA {setting}").fetchall()
-
-    await store.backend._thread.submit(change)
 
 
 class Gate:
