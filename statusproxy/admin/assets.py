@@ -28,7 +28,7 @@ HEADERS: Final = CIMultiDictProxy(
         }
     )
 )
-"""Of every file's answer; all share this one collection, which nobody can change."""
+"""The fields of every file's answer; all share this one collection, which cannot be changed."""
 
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 

@@ -67,7 +67,7 @@ def history_table(answer: History, session: str | None = None) -> str:
     return table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
 
 
-#: What ended a correction without the session being back, in words.
+#: The reasons for which a correction ends although the session is not back, in words.
 _ENDS: Final[dict[str, str]] = {
     Release.DELETED: "deleted",
     Release.OPERATOR: "released by hand",
@@ -77,7 +77,7 @@ _ENDS: Final[dict[str, str]] = {
 
 
 def _change(what: str, reason: str) -> str:
-    """A change as people say it: `back` only where something showed that the session is."""
+    """A change in words: `back` only where something showed that the session is connected again."""
     if what == RELEASED:
         return _ENDS.get(reason, "back")
     return {STARTED: "lost", REPEATED: "still lost"}.get(what, what)

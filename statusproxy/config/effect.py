@@ -90,7 +90,7 @@ def check_word(text: str) -> str:
 
 
 def check_body(text: str) -> str:
-    """How events are packed: `json`, or `form:MEMBER` for a form of which one member holds the JSON."""
+    """How events are packed: `json`, or `form:MEMBER` for a form with the JSON in one member."""
     if text == "json" or (text.startswith(FORM) and text.removeprefix(FORM).strip()):
         return text
     raise ValueError("allowed: json, or form: and the name of the member that holds the JSON, such as form:jsonData")

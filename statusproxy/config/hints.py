@@ -17,7 +17,7 @@ from statusproxy.status.set_values import OTHERWISE
 
 __all__ = ["warnings"]
 
-#: How much alike two segments of paths are, of which one is the other misspelt.
+#: How much alike two segments of paths are where one is the other misspelt.
 _SLIP: Final = 0.8
 
 #: Bytes of the shortest secret for HS256: as many as the hash has.

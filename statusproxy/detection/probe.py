@@ -188,7 +188,7 @@ def _finding(gateway: Gateway, asked: Mapping[_Key, Answered], secret: str | Non
 
 
 def describe(answers: Iterable[Answered]) -> list[str]:
-    """What each GET came to, a line each; no secret, for the path stands as the sign has it."""
+    """The result of each GET, one line each. No line has a secret: the path is written as the sign has it."""
     lines = []
     for each in answers:
         what = (

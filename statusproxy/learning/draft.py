@@ -223,7 +223,7 @@ def _only(words: Mapping[str, int], says: Meaning) -> bool:
 
 
 def _may_tell(group: Group, states: list[guesses.State]) -> bool:
-    """Whether a person should look at an event whose words nobody knows."""
+    """Whether a person should look at an event whose words are unknown."""
     parts = set(segments(group.name or "") or ())
     return bool(states) and bool(parts & {"connection", "session", "status", "state", "instance", "link", "device"})
 

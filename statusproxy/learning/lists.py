@@ -91,7 +91,7 @@ class Answers:
             shape.forget(revealed)
 
     def template(self, target: str) -> str:
-        """A request's path without its query, with `{session}` for an id and `{_}` for what nobody knows.
+        """A request's path without its query, with `{session}` for an id and `{_}` for what is not known.
 
         A segment that holds an id beside something else is cut: `{session}:{_}`.
         """

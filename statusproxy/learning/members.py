@@ -71,7 +71,7 @@ def is_naming(name: str) -> bool:
 
 
 def names_event(name: str) -> bool:
-    """Whether an event's name may stand there: a programmer's word, also where nobody knows it yet."""
+    """Whether an event's name may stand there: a programmer's word, also one that is not known yet."""
     return fold(name) in EVENTS
 
 

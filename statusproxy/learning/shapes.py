@@ -241,7 +241,7 @@ class Shape:
         self._limit = limit
 
     def add(self, document: object, now: float | None) -> None:
-        """Take in one document; `now` is our clock, None where nobody knows when it came."""
+        """Take in one document; `now` is our clock, None where it is not known when it came."""
         self.take_in(walk(document, self._ids), now)
 
     def take_in(self, found: Iterable[tuple[Path, object]], now: float | None) -> None:

@@ -14,7 +14,7 @@ _EARLIEST, _LATEST = 1_577_836_800.0, 2_000_000_000.0
 
 
 class Time(NamedTuple):
-    """A value that is a time: its form, and how many seconds it lies behind our clock; None where nobody knows."""
+    """A value that is a time: its form, and how many seconds it lies behind our clock; None where that is not known."""
 
     form: str
     lag: float | None

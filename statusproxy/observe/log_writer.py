@@ -186,7 +186,7 @@ class LogWriter(logging.Handler):
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, of which there are some, put together up to `_PIECE` bytes; a longer line by itself."""
+    """Whole lines joined up to `_PIECE` bytes; a longer line by itself. There must be at least one line."""
     group: list[bytes] = []
     size = 0
     for line in lines:

@@ -62,7 +62,7 @@ class SilenceWatch:
         if self._since is None and rhythm.count and silent > patience(rhythm.count, rhythm.gap):
             self._since = rhythm.last
             log.warning(
-                "no webhook for %d min, after %d of them at most %d s apart; statusproxy doctor says what to look at",
+                "no webhook for %d min; the %d before were at most %d s apart; statusproxy doctor says what to look at",
                 silent / 60,
                 rhythm.count,
                 rhythm.gap,
@@ -70,7 +70,7 @@ class SilenceWatch:
             )
         elif self._since is not None and rhythm.last > self._since:
             log.warning(
-                "webhooks come again, after %d min",
+                "webhooks arrive again after %d min",
                 (rhythm.last - self._since) / 60,
                 extra={"silent": round(rhythm.last - self._since)},
             )

@@ -41,7 +41,7 @@ class BodyToken:
     def stands_in(self, body: bytes) -> bool:
         """Whether a whole body, its coding undone, carries the secret. Never raises.
 
-        An array, or several documents, carry none: of which of them would it speak?
+        An array, or several documents, carry none: it would not be clear which of them it is for.
         """
         body = body.removeprefix(codecs.BOM_UTF8)
         is_json = body[:_LONGEST].lstrip().startswith((b"{", b"["))
@@ -69,7 +69,7 @@ class BodyToken:
 
 
 def _only(path: Path) -> Any:
-    """The type of an object of which nothing but the member under `path` is read."""
+    """The type of an object whose member under `path` alone is read."""
     kind: Any = msgspec.Raw
     for key in reversed(path):
         kind = msgspec.defstruct("Holder", [("member", kind)], rename={"member": key}, frozen=True)

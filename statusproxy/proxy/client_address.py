@@ -100,7 +100,7 @@ class Trust:
         """The real client's address as text: the nearest hop that is not a trusted proxy.
 
         Read from the right, as each hop appends to it: what stands left of the first untrusted address may be
-        made up. A hop that names no address (`unknown`, `_hidden`) ends the walk and is, itself, nobody we can trust.
+        made up. A hop that names no address (`unknown`, `_hidden`) ends the walk and is not trusted itself.
         `X-Forwarded-For`, `Forwarded` and `X-Real-IP` are walked in this order, and the first untrusted hop in any of
         them counts: a proxy that writes only one of them passes on what a client made up in the others.
         A `Forwarded` that breaks the grammar names an unknown client: who wrote which part of it cannot be told.

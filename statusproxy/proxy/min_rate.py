@@ -15,7 +15,7 @@ class Pace:
     """How far one peer is ahead of the minimum rate.
 
     Only time spent waiting for that peer counts. During the first `grace` seconds of it nothing is asked; after that
-    the peer must have kept up `rate` bytes per second on average, of which at most `AHEAD_LIMIT` seconds count.
+    the peer must have kept up `rate` bytes per second on average, where at most `AHEAD_LIMIT` seconds count.
     """
 
     __slots__ = ("_ahead", "_grace", "_rate", "_waited")

@@ -147,7 +147,7 @@ class Intake:
             try:
                 await self._take_each(events, arrival)
             except Exception:
-                log.exception("the events of a webhook could not be read")
+                log.exception("a webhook with several events could not be read")
                 self._unreadable("webhook", "internal", 1)
             asyncio.ensure_future(self._earlier()).add_done_callback(partial(_tell, durable))
             self._waiting.popleft()

@@ -350,7 +350,7 @@ class SessionRegistry:
 
 
 def _reads(record: Record | None, rule: ChannelRule | None, said: str | None) -> str | None:
-    """What the channel list reads of a session that is shown as disconnected, of which the gateway says `said`."""
+    """What the channel list reads for a session that is shown as disconnected where the gateway says `said`."""
     if rule is None or record is None or record.override is None:
         return None
     return lost_word(rule, record.override.word, said or record.gateway_said)

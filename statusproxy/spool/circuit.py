@@ -7,7 +7,7 @@
 | open, a probe under way | open, the next probe later | closes it |
 
 A failure is that the receiver was not reached or did not answer, or the third 502, 503 or 504 in a row that answers
-events of different queues: one session's trouble is not the receiver's. Pure: time is an argument.
+events of different queues: a failure of one session is not one of the receiver. Pure: time is an argument.
 """
 
 from typing import Final, NamedTuple

@@ -215,7 +215,8 @@ def _is_claim(name: str, value: object, connected: Set[str]) -> bool:
 def _text_doubts(value: str, succeeded: bool) -> bool:
     """Whether a text speaks of a failure, or of a session that is connected or was there already.
 
-    If the answer `succeeded`, a failure beside a clause that says that the session was begun is its reason, or advice.
+    If the answer `succeeded` and one clause says that the session was begun, words of failure in another clause are no
+    doubt: they give the reason, or advice.
     """
     words = _WORD.findall(value.casefold())
     if not _ALREADY.isdisjoint(words) or any(_says_connected(words, at) for at in range(len(words))):

@@ -93,7 +93,7 @@ class ChannelList:
     """One answer of the gateway, read as far as somebody asked: the ids once, each channel's object once.
 
     `path_id` is given where the answer is about one channel: the id in the request's path. An answer that is no array
-    may also be about one channel which it names itself (`ChannelRule.one`); where it names none, it is about nobody.
+    may also be about one channel which it names itself (`ChannelRule.one`); else it is about no channel.
     """
 
     __slots__ = (

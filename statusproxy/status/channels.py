@@ -53,7 +53,7 @@ def correct(
 
 
 def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, now: float) -> Correction:
-    """Correct an answer of which parts may have been read before, as `correct` does."""
+    """Correct an answer as `correct` does; parts of it may have been read before."""
     if not sessions.has_overrides:
         return Correction(answer.body)
     answer.read()

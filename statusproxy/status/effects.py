@@ -179,7 +179,7 @@ def repeated(record: Record, details: Details, rule: Release | None) -> Change:
 
 
 def lasted(record: Record, details: Details, rule: Release | None) -> Change:
-    """An override began with the transient state, since the first signal of which it holds."""
+    """An override began with the transient state; it holds since the state's first signal."""
     state = transient_of(record)
     return _line(STARTED, record, details, _cause(state), state.since)
 

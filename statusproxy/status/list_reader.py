@@ -309,7 +309,7 @@ def _id_type(tree: _Tree) -> Any:
 
 
 def _object_type(members: Mapping[str, Any]) -> type[msgspec.Struct]:
-    """The type of an object of which only these members are decoded; `None` stands for an absent one."""
+    """The type of an object whose other members are not decoded; `None` stands for an absent one."""
     return msgspec.defstruct(
         "Members",
         [(_attribute(name), kind, None) for name, kind in members.items()],

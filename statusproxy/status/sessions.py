@@ -297,7 +297,7 @@ class SessionMap:
         return self._records.transient_due
 
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
-        """End the overrides of which nothing new was heard for `max_age`; `at_most` so many at once."""
+        """End the overrides that nothing new was heard about for `max_age`; `at_most` so many at once."""
         max_age = self._records.rules.max_age
         if max_age is None or Release.EXPIRED not in self._records.rules.releases or now < self._expires_from:
             return ()

@@ -22,12 +22,12 @@ class Alarm:
         self._bell.set()
 
     async def sleep(self, due: float) -> None:
-        """Sleep until `ring`, at the latest until `due` (as `time.monotonic` counts; infinite: no such time).
+        """Sleep until `ring` is called or `due` has come (a time of `time.monotonic`; infinite: until `ring` alone).
 
-        It may wake too soon: the caller checks what is due.
+        It may return early: the caller checks what is due.
         """
         self._bell.clear()
-        # A timer that comes sooner stays: setting one costs more than waking in vain.
+        # An earlier timer stays: setting one costs more than waking in vain.
         if due < self._set_for:
             self.stop()
             self._set_for = due
@@ -35,7 +35,7 @@ class Alarm:
         await self._bell.wait()
 
     def stop(self) -> None:
-        """Cancel the time."""
+        """Cancel the timer that `sleep` set."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._set_for = None, _NEVER

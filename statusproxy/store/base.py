@@ -22,8 +22,8 @@ class Store(Protocol):
     """Where the session map survives a restart."""
 
     on_late: Callable[[list[Record]], None] | None
-    """Called in the event loop with records that the store held and nobody here knew: it was away when it was opened,
-    or another proxy wrote them. Without it they stay in the store, and are used from the next start on."""
+    """Called in the event loop with records that the store held and that were not known here: the store was away when
+    it was opened, or another proxy wrote them. Without it they stay in the store until the next start."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.
@@ -109,7 +109,7 @@ class Reattached:
     """The result of reaching a store again."""
 
     late: Sequence[Record] = ()
-    """Records that nobody here knew, or knew less well."""
+    """Records that were not known here, or only older ones."""
     missing: Sequence[Record] = ()
     """Records that the store lacked; they are part of the batch that is being written now."""
 

@@ -170,7 +170,9 @@ class BatchWriter(Generic[_B]):
             return
         await asyncio.wait([self._task], timeout=self._timing.close_limit)
         if not self._task.done():
-            self._log.error("state: %s did not answer for %g s at the end", self.backend.name, self._timing.close_limit)
+            self._log.error(
+                "state: %s did not answer within %g s while it was closed", self.backend.name, self._timing.close_limit
+            )
             self._task.cancel()
             await asyncio.wait([self._task])
 

@@ -41,8 +41,8 @@ def reconcile(
 ) -> tuple[list[Record], list[Record]]:
     """Merge the records `found` in a store with those in the backlog and those `known` to have been in the store.
 
-    Returns the records that nobody here knew so well, which are in `known` or in the backlog now, and those that the
-    store lacks, which are in the batch that is being written now.
+    Returns the records that were not known here, or only older ones, which are in `known` or in the backlog now, and
+    those that the store lacks, which are in the batch that is being written now.
     """
     late: list[Record] = []
     for session, theirs in found.items():

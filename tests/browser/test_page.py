@@ -203,7 +203,7 @@ def test_webhooks_of_which_none_is_trusted_are_said(window: webdriver.Chrome, tm
         assert "No webhook has come" not in notices.text
 
 
-def test_trouble_with_the_gateway_and_a_lost_proxy_are_said(window: webdriver.Chrome, site: Site) -> None:
+def test_a_failing_gateway_and_a_lost_proxy_are_shown(window: webdriver.Chrome, site: Site) -> None:
     site.lose("sales")
     open_page(window, site, "sales")
     site.process.gateway.stop()

@@ -45,7 +45,7 @@ def test_an_address_to_listen_on_is_read_and_shown_as_it_was_written(written: st
         ("unix://run/x.sock", "unix:/run/x.sock"),
     ],
 )
-def test_a_near_miss_of_an_address_is_mended(written: str, meant: str) -> None:
+def test_a_near_miss_of_an_address_is_corrected(written: str, meant: str) -> None:
     with pytest.raises(ValueError, match="did you mean") as caught:
         parse_address(written)
     assert str(caught.value).endswith(f'; did you mean "{meant}"?')

@@ -475,7 +475,7 @@ async def _flood(client: Wire) -> None:
         await client.send(bytes(65536))
 
 
-async def test_a_proxy_in_trouble_speaks_the_language_of_its_readers(origin: Origin, tmp_path: Path) -> None:
+async def test_an_error_of_the_proxy_is_in_the_language_of_its_readers(origin: Origin, tmp_path: Path) -> None:
     await origin.stop()
     async with running(tmp_path, origin.url, language="pt-BR") as proxy:
         got: Message = await proxy.ask(get("/", "X-Request-Id: pedido-1"))

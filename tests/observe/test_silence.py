@@ -43,12 +43,12 @@ def test_that_webhooks_stop_and_come_again_is_one_line_each(caplog: pytest.LogCa
     for after in (30, 890, 910, 940, 5000):
         watch.look(rhythm, end + after)
     assert caplog.messages == [
-        "no webhook for 15 min, after 100 of them at most 10 s apart; statusproxy doctor says what to look at"
+        "no webhook for 15 min; the 100 before were at most 10 s apart; statusproxy doctor says what to look at"
     ]
     rhythm.came(end + 6000)
     watch.look(rhythm, end + 6010)
     watch.look(rhythm, end + 6040)
-    assert caplog.messages[1:] == ["webhooks come again, after 100 min"]
+    assert caplog.messages[1:] == ["webhooks arrive again after 100 min"]
 
 
 def test_where_none_ever_came_nothing_stops(caplog: pytest.LogCaptureFixture) -> None:

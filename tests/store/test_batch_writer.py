@@ -611,7 +611,7 @@ async def test_a_store_that_hangs_is_not_waited_for_at_the_end_and_all_who_wait_
     for saving in saves:
         with pytest.raises(StoreError, match="the state in plain is closed"):
             await saving
-    assert "state: plain did not answer for 0.001 s at the end" in caplog.text
+    assert "state: plain did not answer within 0.001 s while it was closed" in caplog.text
     assert "state: plain: 4 sessions and changes could not be written and are lost" in caplog.text
     assert bench.backend.left is not None
     assert set(bench.backend.left.records) == {"a", "b"}  # for a thread that can still write it when it goes on

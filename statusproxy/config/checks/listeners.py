@@ -24,7 +24,7 @@ def check_addresses(block: Block, settings: Settings) -> None:
             if address == other:
                 raise block.at("listen").error(f'found "{address}" twice; allowed: each address once')
             if address.clashes_with(other):
-                raise block.at("listen").error(f'found "{other}" and "{address}", of which only one can be opened')
+                raise block.at("listen").error(f'found "{other}" and "{address}"; only one of them can be opened')
         if settings.admin.listen is not None and settings.admin.listen.clashes_with(address):
             raise block.at("admin", "listen").error(
                 f'admin.listen "{settings.admin.listen}" and listen "{address}" are the same port; '

@@ -1,4 +1,4 @@
-"""The spool: whether events are kept that nobody took, and whether what is kept needs somebody."""
+"""The spool: whether events that were not taken are kept, and whether an operator must act on those."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -29,7 +29,7 @@ class BodyPieces:
         self.held += len(data) + _PIECE
 
     def take(self, most: int) -> bytes:
-        """The next piece, of which there must be one; small ones are joined, up to `most` bytes and a piece."""
+        """The next piece (there must be one); small ones are joined, up to `most` bytes and a piece."""
         pieces = self._pieces
         if len(pieces) > 1 and len(pieces[0]) < most:
             size = count = 0

@@ -52,7 +52,7 @@ _LENGTH_DIGITS: Final = 18
 
 
 def request_length(value: bytes) -> int:
-    """The length that a request's `Content-Length` gives, of which llhttp has checked that it is all digits.
+    """The length that a request's `Content-Length` gives; llhttp has checked that it is all digits.
 
     Raises `RefusedError`.
     """

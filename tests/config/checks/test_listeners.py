@@ -35,7 +35,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "listen: ['0.0.0.0:9000', '127.0.0.1:9000']",
-            '2: listen: found "0.0.0.0:9000" and "127.0.0.1:9000", of which only one can be opened',
+            '2: listen: found "0.0.0.0:9000" and "127.0.0.1:9000"; only one of them can be opened',
         ),
         (
             "admin: {token: 'x '}",

@@ -608,7 +608,7 @@ async def test_a_slow_body_that_was_forwarded_in_part_is_told_apart(
         assert (got.status, json.loads(got.body)["error_code"]) == (503, "webhook_body_too_slow")
 
 
-def test_no_passing_trouble_is_a_4xx_for_a_sender() -> None:
+def test_no_temporary_error_is_a_4xx_for_a_sender() -> None:
     """Of all that can be said to a sender, only what no retry changes is one."""
     said = {FOR_SENDERS.get(code, code) for code in PROBLEMS}
     lasting = {
