@@ -12,9 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-import msgspec
-
-from statusproxy.registry.webhook_outcomes import WebhookOutcomes
+from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status import signals
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.events import Event, read_each
@@ -37,17 +35,6 @@ _TICK: Final = 1e-6
 
 _BATCH: Final = Verdict.BATCH
 _NOT_JSON: Final = Verdict.NOT_JSON
-
-
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A webhook: from which address, on which path, for which session of that path, and when by both clocks."""
-
-    source: str
-    path: str
-    session: str | None
-    by_address: bool
-    now: float
-    wall: float
 
 
 class _Body(NamedTuple):
@@ -120,10 +107,7 @@ class Intake:
         if reading.verdict is _NOT_JSON:
             self._unreadable("webhook", reading.verdict.value, 1)
         outcome = self._sessions.hear(reading, now, sender, at)
-        self._outcomes.heard(
-            arrival.source, arrival.path, reading, outcome, now, arrival.wall, self.rules.dialect, arrival.by_address,
-            first,
-        )  # fmt: skip
+        self._outcomes.heard(arrival, reading, outcome, now, self.rules.dialect, first=first)
         return outcome
 
     # Bodies of many events

@@ -32,11 +32,11 @@ from statusproxy.registry.corrections import Corrections
 from statusproxy.registry.deadlines import Deadlines
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
-from statusproxy.registry.intake import Arrival, Intake
+from statusproxy.registry.intake import Intake
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.stored_ages import StoredAges
-from statusproxy.registry.webhook_outcomes import WebhookOutcomes
+from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status import picture, qr
 from statusproxy.status.channels import ChannelRule, Correction
 from statusproxy.status.identity import Aliases

@@ -1,5 +1,7 @@
 """Outcomes of webhooks: counted for the metrics and the doctor; ignored signals are logged."""
 
+import msgspec
+
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
@@ -12,6 +14,23 @@ from statusproxy.status.signals import Reading
 _IGNORED = frozenset({LATE, DUPLICATE})
 
 
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """A trusted webhook, as it came."""
+
+    source: str
+    """The sender's address."""
+    path: str
+    """The webhook's path that it came on."""
+    session: str | None
+    """The session in that path."""
+    by_address: bool
+    """The sender is trusted for its address alone."""
+    now: float
+    """When it came, by our own clock."""
+    wall: float
+    """When it came, by the system's."""
+
+
 class WebhookOutcomes:
     """Tells of each webhook once. `now` is of our own clock, `wall` of the system's; both epoch seconds."""
 
@@ -22,21 +41,19 @@ class WebhookOutcomes:
 
     def heard(
         self,
-        source: str,
-        path: str,
+        arrival: Arrival,
         reading: Reading,
         outcome: Outcome,
         now: float,
-        wall: float,
         dialect: Dialect,
-        by_address: bool,
+        *,
         first: bool = True,
     ) -> None:
-        """A trusted webhook from the address `source` was read by `dialect`, and taken in by the map.
+        """An event of a trusted webhook was read by `dialect`, and taken in by the map at `now`.
 
-        `path` is the webhook's path that it came on; `by_address`: the sender is trusted for its address alone. A
-        webhook of several events counts with the `first` of them.
+        A webhook of several events counts with the `first` of them.
         """
+        source, wall, by_address = arrival.source, arrival.wall, arrival.by_address
         signal = reading.signal
         if signal is None:
             verdict = reading.verdict
@@ -51,7 +68,7 @@ class WebhookOutcomes:
         if not dialect.own_clock:
             self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
         if signal.ahead is not None:
-            self._log.dated_ahead(source, path, signal.ahead - wall)
+            self._log.dated_ahead(source, arrival.path, signal.ahead - wall)
         if outcome.verdict in _IGNORED:
             self._log.ignored(signal.session, reading.event, outcome.verdict, now)
 

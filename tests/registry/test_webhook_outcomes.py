@@ -8,7 +8,7 @@ import pytest
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
-from statusproxy.registry.webhook_outcomes import WebhookOutcomes
+from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status.dialect import PRESENCE_EVENT, Dialect
 from statusproxy.status.model import Outcome
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
@@ -31,7 +31,12 @@ class Counts:
         dialect: Dialect = Dialect(),  # noqa: B008 - a frozen value
     ) -> None:
         WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
-            "10.0.0.2", "/in", reading, Outcome(verdict), 1_000.0, 2_000.0, dialect, by_address, first=first
+            Arrival("10.0.0.2", "/in", None, by_address, 1_000.0, 2_000.0),
+            reading,
+            Outcome(verdict),
+            1_000.0,
+            dialect,
+            first=first,
         )
 
 
