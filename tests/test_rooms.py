@@ -1,4 +1,7 @@
-"""The domain knows the standard library and msgspec only. Other directions are import-linter's (pyproject.toml)."""
+"""The domain knows the standard library and msgspec only, and files and classes stay small.
+
+The other directions of imports are import-linter's (pyproject.toml).
+"""
 
 import ast
 import sys
@@ -36,3 +39,24 @@ def test_the_domain_imports_the_standard_library_and_msgspec_only() -> None:
 @pytest.mark.parametrize("module", ["asyncio", "socket", "time", "logging", "os", "pathlib", "threading"])
 def test_the_domain_has_no_input_no_output_and_no_clock(module: str) -> None:
     assert module not in {name.partition(".")[0] for name in imports("status")}
+
+
+#: Lines of the longest class and of the longest file.
+LONGEST_CLASS = 300
+LONGEST_FILE = 460
+
+#: Files that are one long list each: the doctor's words.
+LISTS = {"doctor/words/en.py", "doctor/words/pt_br.py"}
+
+
+def test_no_class_and_no_file_is_too_long_to_be_one_idea() -> None:
+    long: list[tuple[str, int]] = []
+    for file in ROOT.rglob("*.py"):
+        text, name = file.read_text(), str(file.relative_to(ROOT))
+        if (lines := text.count("\n")) > LONGEST_FILE and name not in LISTS:
+            long.append((name, lines))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                long += [(f"{name}: {node.name}", lines)] * (lines > LONGEST_CLASS)
+    assert not long

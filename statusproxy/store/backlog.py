@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import SpoolOp, coalesced
 
 __all__ = ["Backlog", "Batch", "Dropped", "Entry", "Item"]
@@ -52,6 +53,21 @@ class Batch:
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
     """Ends the wait of those who wait for too long."""
+
+    def settle(self, error: StoreError | None) -> None:
+        """Let all who wait go on; those who left do not matter."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        for waiter in self.waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                # Each its own: a shared exception would collect the tracebacks of all who raise it.
+                waiter.set_exception(StoreError(str(error)))
+        self.waiters.clear()
 
     def __bool__(self) -> bool:
         return bool(self.records or self.changes or self.spooled)

@@ -19,43 +19,28 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
 from statusproxy.store.backlog import Backlog, Batch
 from statusproxy.store.base import Backend
+from statusproxy.store.condition import NOT_OPEN, Condition, Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
-from statusproxy.store.failure_log import FailureLog, times
+from statusproxy.store.failure_log import times
 from statusproxy.store.fallback import Keeper, NoJournal
 from statusproxy.store.late import LateRecords
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
-__all__ = ["BatchWriter", "Timing"]
+__all__ = ["BatchWriter"]
 
 # No single question for the history may take a store from its saves for long.
 _HISTORY_LIMIT: Final = 10_000
 
-_NOT_OPEN: Final = "not open yet"
 _CLOSED: Final = "closed"
 
 _B = TypeVar("_B", bound=Backend)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The writer's own times, in seconds. Tests shorten them; nothing else has a reason to."""
-
-    first_retry: float = 0.25
-    """Pause before the first new attempt after the store refused; it doubles with each failure …"""
-    last_retry: float = 10.0
-    """… up to this: when the store is back, that is how long it takes at most until it has all."""
-    save_limit: float = 10.0
-    """A save that is not answered for this long raises, so that webhooks are not held for ever."""
-    close_limit: float = 5.0
-    """How long `close` waits for the last flush; well under systemd's usual 90 s for a stop."""
 
 
 class BatchWriter(Generic[_B]):
@@ -81,14 +66,10 @@ class BatchWriter(Generic[_B]):
         self._backlog = Backlog(clock)
         self._fallback: Keeper = NoJournal() if fallback is None else fallback(self._backlog)
         self._late = LateRecords(backend.name, log)
-        self._failures = FailureLog()
-        self._error: str | None = _NOT_OPEN
+        self._condition = Condition(backend.name, self._timing, time.monotonic, cancellable=backend.cancellable)
         self._closing = False
         self._alarm = Alarm()
         self._task: asyncio.Task[None] | None = None
-        self._writing_since: float | None = None
-        self._pause = 0.0
-        self._retry_at = 0.0
         backend.on_due = self._alarm.ring
 
     # The store, as the registry sees it ----------------------------------------------------------------
@@ -126,7 +107,7 @@ class BatchWriter(Generic[_B]):
         new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes, spooled)
         if self._journaling:
             self._fallback.add(self._backlog.items(new))
-        error = self._error or self._stuck()
+        error = self._condition.error or self._condition.stuck
         if error is not None:
             self._backlog.shorten()
             raise StoreError(f"{error} ({await self._fallback.keep()}, tried again)")
@@ -186,9 +167,10 @@ class BatchWriter(Generic[_B]):
         """As `Store.error`."""
         if self._closing:
             return f"the state in {self.backend.name} is {_CLOSED}"
-        if self._error is None or self._error == _NOT_OPEN:
-            return self._error or self._stuck()
-        return f"{self._error}{self._fallback.meanwhile}"
+        error = self._condition.error
+        if error is None or error == NOT_OPEN:
+            return error or self._condition.stuck
+        return f"{error}{self._fallback.meanwhile}"
 
     @property
     def journal(self) -> str | None:
@@ -212,29 +194,23 @@ class BatchWriter(Generic[_B]):
 
     def _expect_open(self) -> None:
         if self._closing or self._task is None:
-            raise StoreError(f"the state in {self.backend.name} is {_CLOSED if self._closing else _NOT_OPEN}")
+            raise StoreError(f"the state in {self.backend.name} is {_CLOSED if self._closing else NOT_OPEN}")
 
     def _translated(self, error: Exception) -> StoreError:
-        why = self._error if isinstance(error, NotAttachedError) else None
+        why = self._condition.error if isinstance(error, NotAttachedError) else None
         return StoreError(why or self.backend.describe(error))
 
     @property
     def _journaling(self) -> bool:
         """Whether what comes is added to the journal as it comes."""
-        return self._error is not None or self._fallback.holds
-
-    def _stuck(self) -> str | None:
-        since, limit = self._writing_since, self._timing.save_limit
-        if since is None or self.backend.cancellable or time.monotonic() - since < limit:
-            return None
-        return f"no answer: {self.backend.name}: the disk has not answered for {limit:g} s"
+        return self._condition.error is not None or self._fallback.holds
 
     def _give_up(self, batch: Batch) -> None:
         error = f"no answer: {self.backend.name}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
-        told = self._failures.fails(error)
+        told = self._condition.unanswered(error)
         if told is not None:
             self._log.error("state: %s%s", error, times(told))
-        _settle(StoreError(error), batch)
+        batch.settle(StoreError(error))
 
     # The task ------------------------------------------------------------------------------------------
 
@@ -252,7 +228,7 @@ class BatchWriter(Generic[_B]):
                 await self._until_due()
                 closing = self._closing
                 # At the end there is one last attempt, whenever the next one would have been due.
-                if self._backlog.open or self._error is not None or not closing:
+                if self._backlog.open or self._condition.error is not None or not closing:
                     await self._write_batch()
         finally:
             await self._let_go()
@@ -268,15 +244,15 @@ class BatchWriter(Generic[_B]):
             records = await self.backend.read()
             await self._failed(error)
         else:
-            self._error = None
+            self._condition.opened()
         # What the journal had and the store did not, or not so new, is in the backlog.
         ours = {session: record for session, record in self._backlog.open.records.items() if record is not None}
         return list((ours | {record.session: record for record in records}).values())
 
     async def _until_due(self) -> None:
         while not self._closing:
-            due = self.backend.due_at() if self._error is None else self._retry_at
-            if due <= time.monotonic() or (self._backlog.open and self._error is None):
+            due = self.backend.due_at() if self._condition.error is None else self._condition.retry_at
+            if due <= time.monotonic() or (self._backlog.open and self._condition.error is None):
                 return
             await self._alarm.sleep(due)
 
@@ -285,7 +261,7 @@ class BatchWriter(Generic[_B]):
         backlog = self._backlog
         batch, mark = backlog.begin_write(), self._fallback.mark
         sizes = len(batch.records), len(batch.changes)
-        again = self._error is None
+        again = self._condition.error is None
         while True:
             try:
                 async with asyncio.timeout(self._timing.save_limit if self.backend.cancellable else None):
@@ -300,7 +276,7 @@ class BatchWriter(Generic[_B]):
             return
 
     async def _attempt(self, batch: Batch) -> None:
-        self._writing_since = time.monotonic()
+        self._condition.begin_write()
         try:
             reattached = await self.backend.prepare(self._backlog)
             if reattached is not None:
@@ -310,19 +286,18 @@ class BatchWriter(Generic[_B]):
             if self._fallback.holds:
                 # The journal is never behind the store: replayed after a crash, it would take the store back.
                 await self._fallback.keep()
-            if batch or self._error is not None:
+            if batch or self._condition.error is not None:
                 await self.backend.write(batch)
             else:
                 await self.backend.upkeep()
         finally:
-            self._writing_since = None
+            self._condition.end_write()
 
     async def _committed(self, mark: int, sessions: int, changes: int) -> None:
-        self._error = None
-        self._pause = 0.0
-        _settle(None, self._backlog.committed())
+        recovered = self._condition.works()
+        self._backlog.committed().settle(None)
         await self._fallback.confirm(mark)
-        if self._failures.works():
+        if recovered:
             self._log.warning(
                 "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
                 self.backend.name, sessions, changes,
@@ -331,11 +306,8 @@ class BatchWriter(Generic[_B]):
     async def _failed(self, error: Exception) -> None:
         """Keep the batch for the next attempt, tell all who wait, and plan that attempt."""
         text = self.backend.describe(error)
-        timing = self._timing
-        self._pause = min(self._pause * 2 or timing.first_retry, timing.last_retry)
-        self._retry_at = time.monotonic() + self._pause
         journaled = self._journaling
-        self._error = text
+        told = self._condition.failed(text)
         batches = self._backlog.put_back()
         if not journaled:
             self._fallback.add(self._backlog.items())
@@ -343,8 +315,8 @@ class BatchWriter(Generic[_B]):
         try:
             kept = await self._fallback.keep()
         finally:
-            _settle(StoreError(f"{text} ({kept}, tried again)"), *batches)
-        told = self._failures.fails(text)
+            for batch in batches:
+                batch.settle(StoreError(f"{text} ({kept}, tried again)"))
         if told is not None:
             self._log.error(
                 "state: %s; changes are %s and tried again%s", text, kept, times(told),
@@ -362,24 +334,8 @@ class BatchWriter(Generic[_B]):
             if left:
                 self._log.error(
                     "state: %s: %d sessions and changes could not be written and are %s",
-                    self._error or self.backend.name, len(left), kept,
+                    self._condition.error or self.backend.name, len(left), kept,
                 )  # fmt: skip
-            _settle(StoreError(f"the state in {self.backend.name} is {_CLOSED}"), *batches)
+            for batch in batches:
+                batch.settle(StoreError(f"the state in {self.backend.name} is {_CLOSED}"))
             await self.backend.close(left)
-
-
-def _settle(error: StoreError | None, *batches: Batch) -> None:
-    """Let all who wait for these batches go on; those who left do not matter."""
-    for batch in batches:
-        if batch.timer is not None:
-            batch.timer.cancel()
-            batch.timer = None
-        for waiter in batch.waiters:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(None)
-            else:
-                # Each its own: a shared exception would collect the tracebacks of all who raise it.
-                waiter.set_exception(StoreError(str(error)))
-        batch.waiters.clear()

@@ -15,7 +15,8 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.base import Backend, Reattached, StoreOptions
-from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.condition import Timing
 from statusproxy.store.errors import StoreError, shown
 from statusproxy.store.fallback import Fallback
 from statusproxy.store.files import resolve

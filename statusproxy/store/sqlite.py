@@ -13,7 +13,8 @@ from statusproxy.config.state_url import SqliteFile
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.base import Backend, StoreOptions
-from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.condition import Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import UnusableError
 from statusproxy.store.errors import StoreError, describe

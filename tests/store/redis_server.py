@@ -14,7 +14,8 @@ import redis
 
 from statusproxy.config.state_url import Place
 from statusproxy.store import redis as redis_module
-from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.condition import Timing
 from statusproxy.store.redis import RedisBackend, RedisTiming
 from tests.ports import free_port
 

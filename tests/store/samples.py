@@ -11,7 +11,8 @@ from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.signals import Kind
 from statusproxy.store import sqlite
 from statusproxy.store.base import Store
-from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.condition import Timing
 from statusproxy.store.memory import MemoryBackend
 from statusproxy.store.spooled import Body, Content, Entry, Kept, Reason, State
 from statusproxy.store.sqlite import SqliteBackend

@@ -1,9 +1,12 @@
 """What waits: the order of what was handed in, failed writes, bounds, and what a journal keeps of it."""
 
+import asyncio
+
 import pytest
 
 from statusproxy.store import backlog as backlog_module
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
+from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Kept, Moved, Removed
 
 from .samples import NOW, a_change, a_record, an_entry, kept
@@ -129,3 +132,20 @@ def test_ops_on_the_spool_are_one_an_entry_and_a_failed_write_keeps_them(
     assert failed.spooled["b"] == kept("b")  # a thread may still read it
     backlog.shorten()
     assert len(backlog) == 3
+
+
+async def test_all_who_wait_for_a_batch_go_on_with_an_error_each_and_its_timer_ends() -> None:
+    loop = asyncio.get_running_loop()
+    for error in (None, StoreError("disk full")):
+        batch, left, waits = Batch(), loop.create_future(), [loop.create_future() for _ in range(2)]
+        left.cancel()
+        batch.waiters = [left, *waits]
+        timer = loop.call_later(60, pytest.fail)
+        batch.timer = timer
+        batch.settle(error)
+        assert not any((batch.timer, batch.waiters))
+        assert timer.cancelled()
+        raised = [wait.exception() for wait in waits]
+        assert [str(one) for one in raised] == [str(error)] * 2
+        assert error is None or raised[0] is not raised[1]
+    Batch().settle(None)

@@ -14,7 +14,8 @@ from statusproxy.store import backlog as backlog_module
 from statusproxy.store import batch_writer as batch_writer_module
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry, Item
 from statusproxy.store.base import Backend, Reattached
-from statusproxy.store.batch_writer import BatchWriter, Timing
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.condition import Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper

@@ -9,7 +9,7 @@ from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as NoConnectionError
 
 from statusproxy.config.state_url import Place
-from statusproxy.store.batch_writer import Timing
+from statusproxy.store.condition import Timing
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.owner import Owner
 from statusproxy.store.redis_durability import Durability
