@@ -53,7 +53,7 @@ async def lost_and_heard(admin: Admin) -> None:
     await admin.event(event="onmessage", session="support", id="x")
 
 
-async def test_sessions(admin: Admin) -> None:
+async def test_each_session_is_shown_with_what_is_known_and_what_the_list_reads(admin: Admin) -> None:
     await lost_and_heard(admin)
     assert await text(admin, "/sessions") == (
         '{"now": TIME, "started": TIME, "webhook_last_heard": TIME, '
@@ -62,14 +62,14 @@ async def test_sessions(admin: Admin) -> None:
     )
 
 
-async def test_no_sessions(admin: Admin) -> None:
+async def test_before_any_event_the_list_of_sessions_is_empty(admin: Admin) -> None:
     assert await text(admin, "/sessions") == (
         '{"now": TIME, "started": TIME, "webhook_last_heard": null, '
         '"webhooks": {"came": 0, "trusted": 0, "untrusted": {}}, "disconnected": 0, "sessions": []}'
     )
 
 
-async def test_history(admin: Admin) -> None:
+async def test_history_has_the_changes_of_all_sessions_or_of_one(admin: Admin) -> None:
     await lost_and_heard(admin)
     line = (
         '{"session": "sales", "change": "started", "reason": "status-find disconnectedMobile", '
@@ -79,7 +79,7 @@ async def test_history(admin: Admin) -> None:
     assert await text(admin, "/sessions/support/history") == '{"history": []}'
 
 
-async def test_release(admin: Admin) -> None:
+async def test_a_release_gives_the_change_and_a_second_one_none(admin: Admin) -> None:
     await lost_and_heard(admin)
     change = (
         '{"session": "sales", "change": "released", "reason": "operator", "at": TIME, "recorded_at": TIME, '
@@ -93,7 +93,7 @@ async def test_release(admin: Admin) -> None:
     )
 
 
-async def test_forget(admin: Admin) -> None:
+async def test_a_forgotten_session_is_named_with_the_change(admin: Admin) -> None:
     await admin.event(event="onmessage", session="support", id="x")
     change = (
         '{"session": "support", "change": "forgotten", "reason": "operator", "at": TIME, "recorded_at": TIME, '
@@ -104,12 +104,12 @@ async def test_forget(admin: Admin) -> None:
     )
 
 
-async def test_state(admin: Admin) -> None:
+async def test_the_state_tells_whether_it_is_written_and_how_much_damage_was_acknowledged(admin: Admin) -> None:
     assert await text(admin, "/state") == '{"store": "ok", "damage": [], "repairs": {}}'
     assert await text(admin, "/state/acknowledge", "POST") == '{"acknowledged": 0}'
 
 
-async def test_health(admin: Admin) -> None:
+async def test_health_is_that_of_the_process_and_readiness_that_of_store_and_gateway(admin: Admin) -> None:
     assert await text(admin, "/healthz") == f'{{"status": "ok", "version": "{__version__}"}}'
     assert await text(admin, "/readyz") == '{"status": "ok", "store": "ok", "gateway": "ok"}'
     registry = admin.proxy.server.registry
@@ -126,11 +126,11 @@ async def test_health(admin: Admin) -> None:
         ("/sessions/nobody/history", "GET", "no session 'nobody' is known, and the history has none of that name"),
     ],
 )
-async def test_errors(admin: Admin, target: str, method: str, error: str) -> None:
+async def test_what_cannot_be_answered_is_an_error_in_words(admin: Admin, target: str, method: str, error: str) -> None:
     assert await text(admin, target, method) == f'{{"error": "{error}"}}'
 
 
-async def test_the_doctors_report(start: Start) -> None:
+async def test_the_doctors_report_has_all_that_the_doctor_looks_at(start: Start) -> None:
     webhooks = [{"path": "/v1/webhooks/receive"}, {"path": "/closed", "from": ["192.0.2.0/24"], "forward": False}]
     async with start(webhooks=webhooks) as admin:
         await admin.lose("sales")
@@ -158,7 +158,7 @@ async def test_the_doctors_report(start: Start) -> None:
     )
 
 
-async def test_metrics(admin: Admin) -> None:
+async def test_metrics_are_exposed_as_prometheus_text(admin: Admin) -> None:
     await admin.lose("sales")
     answer = await admin.ask("/metrics")
     assert (answer.get("Content-Type") or b"").startswith(b"text/plain; version=")

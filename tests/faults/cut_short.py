@@ -14,6 +14,9 @@ from tests.faults.wire import Client, WireError, head, request
 #: Seconds in which a gateway or a client that stalls is given up here.
 _STALL: Final = {"response_body": "1s"}
 
+#: Bytes that a client has of an answer, its head among them, when that is broken off.
+_HALF: Final = 32 * 1024
+
 #: Seconds a client waits for the end of what is cut short.
 _PATIENCE: Final = 8.0
 
@@ -31,7 +34,7 @@ def broken_answers(stage: Stage) -> None:
     ]
     with ThreadPoolExecutor() as pool:
         stalled = pool.submit(_stalled_reader, proxy)
-        ends = pool.map(lambda one: _end(proxy, f"/cut/{one[1]}/{one[2]}", one[0]), broken)
+        ends = pool.map(lambda one: _end(proxy, *one), broken)
         for (version, framing, how), found in zip(broken, ends, strict=True):
             stage.check(f"HTTP/{version}, {framing}, {how}: ended by", found == "reset", found, "reset")
         found = stalled.result()
@@ -40,10 +43,18 @@ def broken_answers(stage: Stage) -> None:
     stage.truthful(proxy)
 
 
-def _end(proxy: Program, target: str, version: str) -> str:
-    """How the connection of one request ended."""
+def _end(proxy: Program, version: str, framing: str, how: str) -> str:
+    """How the connection of one request ended whose answer is broken off once half of it is here."""
+    name = f"{version}-{framing}-{how}"
     with Client(proxy.port, patience=_PATIENCE) as client:
-        client.send(head("GET", target, version=version))
+        client.send(head("GET", f"/cut/{framing}/{how}/{name}", version=version))
+        try:
+            client.exactly(_HALF)
+        except WireError:
+            return "before its half was here"
+        if how != "stall":
+            with Client(proxy.port, patience=_PATIENCE) as other:
+                other.ask("GET", f"/cut-now/{name}")
         return _rest(client)
 
 

@@ -16,7 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Self, cast
 
@@ -44,6 +44,8 @@ class Seen:
         self.serials: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.open = 0
+        self.cuts: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """By the name of a half answer: set when it is to end."""
 
     def report(self, *, clear: bool) -> bytes:
         """Requests by their serial number, and how marked connections ended."""
@@ -168,7 +170,10 @@ class Connection(asyncio.Protocol):
         elif what == "wait":
             self._later(self._wait(float(path[1])))
         elif what == "cut":
-            self._later(self._cut(path[1], path[2]))
+            self._later(self._cut(path[1], path[2], path[3]))
+        elif what == "cut-now":
+            self._seen.cuts[path[1]].set()
+            self._answer(200, b'{"status":"cut"}')
         elif what == "endless":
             self._later(self._endless(path[1], int(path[2])))
         elif path[:2] == ["api", "channels"] and method == b"GET":
@@ -237,15 +242,15 @@ class Connection(asyncio.Protocol):
         elif self._transport is not None:
             self._transport.close()
 
-    async def _cut(self, framing: str, how: str) -> None:
-        """Half an answer of 64 KiB, and its end; `stall` is no end."""
+    async def _cut(self, framing: str, how: str, name: str) -> None:
+        """Half an answer of 64 KiB, and its end once the client has that half; `stall` is no end."""
         fields, piece = {
             "length": (b"Content-Length: 65536", scenes.content(32768)),
             "chunked": (b"Transfer-Encoding: chunked", b"8000\r\n" + scenes.content(32768) + b"\r\n"),
             "close": (b"Connection: close", scenes.content(32768)),
         }[framing]
         self._write(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n%b\r\n\r\n" % fields, piece)
-        await asyncio.sleep(0.2)  # so that the half is on its way before the end comes
+        await self._seen.cuts[name].wait()
         if how == "fin" and self._transport is not None:
             self._transport.close()
         elif how == "reset":

@@ -6,7 +6,8 @@
 | `/bytes/N` | N bytes, in one write with their head |
 | `/chunked/N`, `/until-close/N` | N bytes in chunks, or ended by the connection's end |
 | `/wait/SECONDS` | a few bytes, after that time |
-| `/cut/FRAMING/HOW` | half an answer; FRAMING: `length`, `chunked`, `close`; HOW: `fin`, `reset`, `stall` |
+| `/cut/FRAMING/HOW/NAME` | half an answer; FRAMING: `length`, `chunked`, `close`; HOW: `fin`, `reset`, `stall` |
+| `/cut-now/NAME` | a few bytes; the half answer of that NAME ends, as its HOW says |
 | `/endless/WHAT/BYTES` | `trailers`, `interim` answers, one-byte `chunks` or a `head`: so many bytes of them, no end |
 | `/early` | 413 as soon as the request's head is there; the body is not read |
 | `/stop-reading` | nothing; after 64 KiB the body is not read any more |
