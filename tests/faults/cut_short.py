@@ -155,7 +155,7 @@ FAULTS: Final = (
     Fault(
         item="D16",
         name="broken-tunnels",
-        what="A tunnel of which one side was reset ended as in order on the other",
+        what="Where one side of a tunnel was reset, the other side saw an orderly end",
         how="Tunnels that the gateway or the client resets, or ends",
         sees="A reset is a reset, an end an end",
         run=broken_tunnels,
