@@ -7,6 +7,7 @@ of an image. So a picture is known by its whole header. Only the beginning is lo
 from __future__ import annotations
 
 import re
+import struct
 from base64 import b64decode
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -34,10 +35,9 @@ def is_image(body: bytes) -> bool:
     if len(body) < FEWEST_BYTES:
         return False
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
-        sides = (int.from_bytes(body[16:20], "big"), int.from_bytes(body[20:24], "big"))
-        return body[12:16] == b"IHDR" and min(sides) >= FEWEST_PIXELS
+        return body[12:16] == b"IHDR" and min(struct.unpack_from(">II", body, 16)) >= FEWEST_PIXELS
     if body.startswith((b"GIF87a", b"GIF89a")):
-        return min(int.from_bytes(body[6:8], "little"), int.from_bytes(body[8:10], "little")) >= FEWEST_PIXELS
+        return min(struct.unpack_from("<HH", body, 6)) >= FEWEST_PIXELS
     if _JPEG.match(body) or _WEBP.match(body):
         return True
     return _SVG.match(body) is not None and _DRAWN.search(body) is not None

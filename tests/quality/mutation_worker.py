@@ -88,7 +88,8 @@ def run(job: Job) -> list[dict[str, str]]:
     tried = []
     for mutation in chosen:
         in_time = time.monotonic() <= end
-        if mutation.number not in fates and (mutation.function is not None or not in_time):
+        begun = mutation.function is None or mutation.number in tests
+        if mutation.number not in fates and not (begun and in_time):
             continue
         tried.append(mutation)
         fate = fates.setdefault(mutation.number, SURVIVED)
@@ -104,7 +105,7 @@ def run(job: Job) -> list[dict[str, str]]:
 def _within_functions(
     job: Job, text: str, chosen: Sequence[Mutation], end: float
 ) -> tuple[dict[int, str], dict[int, list[str]]]:
-    """The fate of each, and the tests of those that survived.
+    """The fate of each, and the tests that reach it; no fate where only importing it anew can tell.
 
     All in a process of its own, so that this one imports nothing of the project.
     """
@@ -144,8 +145,10 @@ class _Loop:
                 continue
             limit = self._job.patience + 5 * sum(map(baseline.seconds.__getitem__, names))
             attempt = partial(self._try, mutation, [items[name] for name in names])
-            fates[mutation.number] = _fate(_fork(attempt, limit))
             tests[mutation.number] = names
+            status = _fork(attempt, limit)
+            if status != _NOT_FOUND:
+                fates[mutation.number] = _fate(status)
         self._report.write_text(json.dumps([fates, tests]))
         return True
 
@@ -204,6 +207,7 @@ def _swap(code: CodeType, where: tuple[str, int]) -> bool:
     if new is None:
         return False
     swapped = False
+    gc.unfreeze()  # a conftest may have frozen all there is after collection, and what is frozen is not listed
     for function in gc.get_objects():
         if type(function) is not FunctionType or function.__code__.co_filename != new.co_filename:
             continue
@@ -265,7 +269,7 @@ def _imported_anew(job: Job, text: str, mutation: Mutation, tests: list[str]) ->
 def _fate(code: int) -> str:
     if code == _LATE:
         return SLOW
-    return SURVIVED if code in (_PASSED, _NOT_FOUND) else NOTICED
+    return SURVIVED if code == _PASSED else NOTICED
 
 
 def _pytest(job: Job, options: list[str], plugins: Sequence[object] = ()) -> int:

@@ -1,9 +1,11 @@
 """What becomes of a mutant, however it has to be tried."""
 
+import gc
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +99,20 @@ def test_what_was_tried_before_the_time_was_over_is_told(tmp_path: Path, monkeyp
     within = {one.number: NOTICED for one in mutations(source.read_text()) if one.function is not None}
     survivor = within.popitem()[0]
     within.popitem()  # not begun
-    monkeypatch.setattr(mutation_worker, "_within_functions", lambda *_: ({**within, survivor: SURVIVED}, {}))
+    not_found = within.popitem()[0]  # only importing it anew can tell, and there is no time for that
+    outcome = {**within, survivor: SURVIVED}, {not_found: ["test_it"]}
+    monkeypatch.setattr(mutation_worker, "_within_functions", lambda *_: outcome)
     told = mutation_worker.run(Job(str(source), "it", "test_it.py", numbers, str(tmp_path), seconds=-1.0))
-    assert [one["fate"] for one in told] == [NOTICED] * (len(numbers) - 3) + [SURVIVED]
+    assert [one["fate"] for one in told] == [NOTICED] * (len(numbers) - 4) + [SURVIVED]
+
+
+def test_a_function_is_changed_though_all_that_lives_is_frozen(tmp_path: Path) -> None:
+    path = str(tmp_path / "it.py")
+    living: dict[str, Any] = {}
+    exec(compile("def f():\n    return 1\n", path, "exec"), living)
+    gc.freeze()
+    try:
+        assert mutation_worker._swap(compile("def f():\n    return 2\n", path, "exec"), ("f", 1))
+        assert living["f"]() == 2
+    finally:
+        gc.unfreeze()

@@ -13,6 +13,7 @@ from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Said
 from statusproxy.status.pieces import LARGEST
+from statusproxy.status.set_values import OTHERWISE, ByWord
 from tests.status.test_channels import LIST, ONE, documents, everything_is_long
 
 
@@ -239,6 +240,31 @@ def test_an_answer_that_could_not_be_read_has_no_entries() -> None:
 def test_what_the_gateway_says_of_a_channel_is_what_any_of_its_objects_says(objects: str, said: Said) -> None:
     for found in (read(f"[{objects}]".encode()), read_in_pieces(f"[{objects}]".encode())):
         assert found.said("a") == said
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        (None, [b'"off"', b"false"] * 2),
+        ("other", [b'"off"', b"false"] * 2),
+        (" Loggedout", [b'"unpaired"', b"false"] * 2),
+        ("closing", [b'"off"'] * 2),
+    ],
+)
+def test_what_is_written_in_each_object_of_a_channel_goes_by_the_events_word(
+    word: str | None, values: list[bytes]
+) -> None:
+    by_word = ByWord({"loggedout": "unpaired", OTHERWISE: "off"})
+    rule = replace(LIST, set={"status": by_word, "connected": ByWord({"closing": True, OTHERWISE: False})})
+    body = b'[{"id":"a","status":"open","connected":true},{"id":"b"},{"id":"a","status":"open","connected":true}]'
+    found = ChannelList(body, rule)
+    found.read()
+    for _ in range(2):  # what reads for a word is made once
+        assert [new for _, _, new in found.edits("a", word)] == values
+        assert found.edits("b", word) == []
+    assert rule.reader_for(word) is rule.reader_for(word)
+    plain = read(body)
+    assert plain.edits("a", word) == [edit for one in plain.objects("a") for edit in one.edits]
 
 
 def test_the_id_in_the_path_names_a_single_channel_without_one() -> None:

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -19,7 +19,8 @@ from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
 from statusproxy.status.fields import fold_word, parse_path
-from statusproxy.status.model import Change, Release, SessionRules
+from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
+from statusproxy.status.observation import Observer
 from statusproxy.status.pieces import cut
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.set_values import ByWord
@@ -855,6 +856,22 @@ def test_a_correction_gives_way_while_it_reads_locates_and_observes() -> None:
         assert steps("nobody") == reading
         locating: list[list[str]] = [[]] * 5
         assert steps(*NAMES[:5]) == [*reading, *locating, [], ["s0", "s1"], [], ["s2", "s3"]]
+
+
+def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps([{"id": name, "status": "unknown"} for name in NAMES[:5]]).encode()
+    told: list[list[str]] = []
+    observe = Observer.observe
+
+    def observed(observer: Observer, said: Iterable[Said], *more: Any) -> Observed:
+        here = list(said)
+        told.append([one.channel for one in here])
+        return observe(observer, here, *more)
+
+    monkeypatch.setattr(Observer, "observe", observed)
+    monkeypatch.setattr(module, "_STEP", 2)
+    to_the_end(correct_in_steps(ChannelList(body, LIST), down(*NAMES[:5]), 200.0, 201.0))
+    assert told == [["s0", "s1"], ["s2", "s3"], ["s4"]]
 
 
 def test_a_session_lost_while_others_are_observed_is_shown_as_disconnected_too() -> None:

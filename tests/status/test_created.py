@@ -83,6 +83,7 @@ def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
         b"",
         b" ",
         b"OK",
+        b"?",
         b"[]",
         b"{}",
         b"true",

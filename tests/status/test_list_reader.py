@@ -1,6 +1,7 @@
 """Finding channels: the first path that leads to some, their ids, and the very bytes of each, in whatever layout."""
 
 import json
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 
@@ -8,7 +9,7 @@ import pytest
 
 from statusproxy.status import list_reader
 from statusproxy.status.fields import parse_path
-from statusproxy.status.list_reader import FEW, Found, ListReader, Spans
+from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Spans
 from statusproxy.status.pieces import LARGEST, TooLargeError
 from tests.status.test_channels import everything_is_long
 
@@ -39,7 +40,7 @@ def channels(body: bytes, *, one: bool = False, reader: ListReader = READER) -> 
     return pairs
 
 
-@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("piece", [None, 2, 64])
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -60,17 +61,39 @@ def channels(body: bytes, *, one: bool = False, reader: ListReader = READER) -> 
         (b'{"channels":[{"id":"old"}],"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
         (b'[123456789012345678901234567890,{"id":"a"}]', [(None, "123456789012345678901234567890"),
           ("a", '{"id":"a"}')]),
+        (b'{"channels":[{"id":"a"},{"id":"b"}],"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
+        (b'\xef\xbb\xbf[{"id":"a"}, {"id":"b"},{"id":"c"} ]',
+         [("a", '{"id":"a"}'), ("b", '{"id":"b"}'), ("c", '{"id":"c"}')]),
         (b"[]", []),
     ],
 )  # fmt: skip
 def test_channels_are_found_with_their_bytes(
-    body: bytes, expected: list[tuple[str | None, str]], in_pieces: bool
+    body: bytes, expected: list[tuple[str | None, str]], piece: int | None
 ) -> None:
-    if in_pieces:
-        with everything_is_long(piece=2):
-            assert channels(body) == expected
-    else:
+    with everything_is_long(piece) if piece else nullcontext():
         assert channels(body) == expected
+
+
+def test_of_equal_lists_under_a_repeated_key_the_last_one_is_found() -> None:
+    found = find(b'{"channels":[{"id":"a"}],"channels":[{"id":"a"}]}')
+    assert found is not None
+    assert [(part.first, part.ids, part.span(0)) for part in found.parts] == [(0, ["a"], (37, 47))]
+
+
+@pytest.mark.parametrize("piece", [None, 64])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'[ {"id":"a"},\n {"id":"bcd"},\n {"id":"ef"} ]', ["a", "bcd", "ef"]),
+        (b'{"n":[1],"data": [{"id":"a"}], "m":[1]}', ["a"]),
+    ],
+)
+def test_an_evenly_written_list_is_read_without_a_look_at_each_channel(
+    body: bytes, expected: list[str], piece: int | None
+) -> None:
+    one_by_one = mock.patch.multiple(list_reader, elements=None, usable_text=None)
+    with everything_is_long(piece) if piece else nullcontext(), one_by_one:
+        assert channels(body) == [(name, f'{{"id":"{name}"}}') for name in expected]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +131,7 @@ def test_where_no_path_leads_to_a_list_there_is_none(body: bytes) -> None:
         (b'{"data":{"x":"\\ud800"}}', [(None, '{"x":"\\ud800"}')]),
         (b'{"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
         (b'{"channels":7,"data":{"id":"a"}}', [("a", '{"id":"a"}')]),
+        (b'{"id":"a"}%b' % (b" " * SMALL), [("a", '{"id":"a"}')]),
     ],
 )
 def test_of_one_channel_the_object_counts_without_a_list_too(body: bytes, expected: list[tuple[str, str]]) -> None:
@@ -176,9 +200,16 @@ def test_a_long_document_that_the_quick_decoder_refuses_is_read_in_pieces() -> N
         (b'{"id":"%b"}' % (b"x" * LARGEST), True),
         (b'{"x":"\\ud800%b"}' % (b"x" * 300_000), True),
         (b'[{"x":"%b"}]' % (b"x" * LARGEST), False),
+        (b'[{"id":1e999,"x":"%b"}]' % (b"x" * 300_000), False),
         (b'{"others":["\\ud800%b"],"channels":[]}' % (b"x" * 300_000), False),
     ],
-    ids=["one channel", "one channel, slowly", "an element", "an element beside the list, slowly"],
+    ids=[
+        "one channel",
+        "one channel, slowly",
+        "an element",
+        "an element, slowly",
+        "an element beside the list, slowly",
+    ],
 )
 def test_what_cannot_be_read_in_short_steps_is_refused(body: bytes, one: bool) -> None:
     with pytest.raises(TooLargeError):

@@ -1,5 +1,6 @@
 """What is a picture that can show a code, and what only looks like one."""
 
+import struct
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote
 
@@ -11,10 +12,16 @@ from statusproxy.status.picture import is_image, shown
 from tests.pictures import PNG
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(30)
-GIF = b"GIF89a\x08\x01\x08\x01" + bytes(30)
+GIF = b"GIF89a\x15\0\x15\0" + bytes(30)
+OLD_GIF = b"GIF87a\x15\0\x15\0" + bytes(30)
 WEBP = b"RIFF\0\1\0\0WEBPVP8 " + bytes(30)
 SVG = b"<?xml version='1.0'?>\n<!-- code -->\n<svg viewBox='0 0 29 29'><path d='M0 0h7v1z'/></svg>"
-PICTURES = [PNG, JPEG, GIF, WEBP, SVG]
+PICTURES = [PNG, JPEG, GIF, OLD_GIF, WEBP, SVG]
+
+
+def png_head(width: int, height: int) -> bytes:
+    """As much of a PNG as tells its size: 32 bytes."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + b"\x08\0\0\0\0\0\0\0"
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -33,6 +40,16 @@ def test_an_svg_is_known_as_text_too() -> None:
     assert shown(f"data:image/svg+xml;utf8,{text}")
     assert shown(f"data:image/svg+xml;base64,{text}")
     assert shown(f"data:image/svg+xml,{quote(text)}")
+    bare = text[text.index("<svg") :]
+    assert shown(bare + "\ud800")
+    assert shown(f"data:image/svg+xml;base64,{bare}")  # whatever it calls itself
+
+
+@pytest.mark.parametrize(("width", "height"), [(21, 21), (20, 21), (21, 20), (20, 20)])
+def test_a_picture_smaller_than_the_smallest_code_is_a_placeholder(width: int, height: int) -> None:
+    large = min(width, height) == 21
+    assert is_image(png_head(width, height)) is large
+    assert is_image(b"GIF89a" + struct.pack("<HH", width, height) + bytes(30)) is large
 
 
 @pytest.mark.parametrize(
@@ -46,11 +63,13 @@ def test_an_svg_is_known_as_text_too() -> None:
         JPEG[:3] + bytes(40),
         b"GIF89a\1\0\1\0" + bytes(40),
         b"RIFF\0\1\0\0WAVEfmt " + bytes(40),
+        b"RIFF\0\1\0\0WEBPVP8?" + bytes(40),
         b"BM" + bytes(60),
         b"<svg xmlns='http://www.w3.org/2000/svg'><text>Session connected</text></svg>",
         b"<?xml version='1.0'?><error>no such session <path/></error>",
         b"<html><body><svg><path d='M0 0h1'/></svg></body></html>",
         b"<svgs><path d='M0 0h1v1z'/></svgs>       ",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><pathology/></svg>",
         b"<" * 100_000,
     ],
 )
@@ -63,6 +82,10 @@ def test_what_only_begins_like_a_picture_is_none(body: bytes) -> None:
 def test_a_text_that_is_no_picture_is_none(text: str) -> None:
     assert not shown(text)
     assert not shown(f"data:image/png;base64,{text}")
+
+
+def test_what_follows_a_data_urls_type_without_a_comma_is_no_picture() -> None:
+    assert not shown("data:image/svg+xml" + SVG.decode())
 
 
 @given(st.binary(), st.text())

@@ -96,7 +96,7 @@ def test_what_is_not_cut_may_be_as_large_as_it_may_and_not_a_byte_larger(documen
 @pytest.mark.parametrize("size", range(6))
 def test_brackets_in_strings_and_ends_of_objects_are_no_arrays_wherever_a_window_ends(size: int) -> None:
     text = b'"' + b"[]{}" * 10 + b"x" * size + b'"'
-    for document in (b'{"a":' + text + b',"b":' + b"1" * (size + 1) + b"}", text):
+    for document in (b'{"a":' + text + b',"b":' + b"1" * (size + 1) + b"}", b" " * size + b"{}", text):
         assert cut_all(document, piece=2) == Cut(document, [])
     listed = cut_all(b"[" + text + b"]", piece=2)
     assert (listed.frame, [(one.start, one.end) for one in listed.arrays]) == (b"[0]", [(0, len(text) + 2)])

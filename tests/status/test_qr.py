@@ -38,7 +38,7 @@ def test_a_code_is_seen_in_an_object_under_its_name() -> None:
         PNG_BASE64,
         "2@a1B2c3D4e5F6g7H8,aBcD+/==,eFgH=,iJkL==",
         "https://wa.me/settings/linked_devices#2@a1B2c3D4e5F6g7H8,aBcD+/==,eFgH=,iJkL==",
-        "\n".join(["█▀▀▀▀▀█ ▄▀█ █▀▀▀▀▀█"] * 13),
+        "\n".join(["█▀▀▀▀▀█ ▄▀█ █▀▀▀▀▀█"] * 11),
         "<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0h1v1z'/></svg>",
     ],
 )
@@ -107,6 +107,8 @@ def test_a_picture_beside_advice_is_a_code(beside: dict[str, object]) -> None:
         {"error": "Session not started", "image": CODE},
         {"success": False, "qr": CODE},
         {"qr": "\n" * 30 + "no code yet"},
+        {"qr": "\n".join(["█▀?▄"] * 13)},
+        {"qr": "\n".join(["█▀▀▀▀▀█"] * 10)},
         {"other": {"qr": CODE}},
         [CODE],
         CODE,
@@ -169,3 +171,7 @@ def test_another_gateways_code_is_looked_for_where_its_dialect_says() -> None:
         Answer.NEITHER, Answer.CODE, Answer.CODE,
     ]  # fmt: skip
     assert read(b'{"qr":{"pairingCode":"%b"}}' % PNG_URL.encode(), ("qr", "pairingCode")) is Answer.CODE
+
+
+def test_what_is_shown_is_named_as_the_rehearsal_prints_it() -> None:
+    assert [str(each) for each in Answer] == ["code", "connected", "neither", "not-json"]

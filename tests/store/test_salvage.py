@@ -218,6 +218,23 @@ def test_without_a_tree_the_newest_state_of_a_session_counts_wherever_it_stands(
             assert found == a_record("sales", **fields)
 
 
+def test_a_row_that_no_page_of_the_tree_holds_counts_only_where_one_of_the_tree_is_unreadable(path: Path) -> None:
+    filled(path, ["sales"])
+    stray = encode(a_record("stray")).encode()
+    ghost = a_row(b"stray", stray)
+    content = path.read_bytes() + a_page(10, [varint(len(ghost)) + ghost], size=PAGE)
+    path.write_bytes(content)
+    assert readable(path).sessions == {"sales"}
+    path.write_bytes(content.replace(b'"sales"', b'"sal\xffs"'))  # in the JSON, not in the key
+    assert readable(path).sessions == {"stray"}
+
+
+def test_of_equally_old_states_the_one_on_the_first_page_counts(path: Path) -> None:
+    first, second = (encode(a_record("sales", event=event)) for event in ("first", "second"))
+    with PageFile(two_versions(path.with_name("old.db"), path, first, second)) as file:
+        assert records(file) == [a_record("sales", event="first")]
+
+
 def two_versions(one: Path, path: Path, first: str, second: str) -> Path:
     """A file without a tree in which a session's row stands on two pages."""
     pages_ = []

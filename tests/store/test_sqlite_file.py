@@ -13,6 +13,7 @@ import pytest
 from statusproxy.store import replace as replace_module
 from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store.backlog import Entry
+from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database, UnusableError
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.sqlite_file import StateFile
@@ -64,6 +65,7 @@ def test_what_was_deleted_is_saved_from_the_open_files(file: StateFile, path: Pa
     file.written()
     file.written()
     assert file.repairs == {"damaged": 0, "deleted": 1, "replaced": 0}
+    assert not list(path.parent.glob("state.db.rescued-*"))
 
 
 def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
@@ -78,6 +80,10 @@ def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
     (kept,) = path.parent.glob("state.db.rescued-*[0-9Z]")
     assert readable(kept).sessions == {"sales"}
     assert f"is kept as {kept}" in caplog.text
+    assert file.rescued == [kept]
+    file.open({})
+    file.written()
+    assert (file.rescued, kept.exists()) == ([], True)
 
 
 def test_a_rescue_for_which_there_is_no_room_is_told_and_the_rest_goes_on(
@@ -258,6 +264,77 @@ def test_a_log_that_another_program_reads_may_not_be_whole_and_that_is_told(
         f"state: -shm of {path} was deleted or replaced; all 7 sessions are written anew",
         f"state: another program is reading {path}; its log may not be whole",
     ]
+    (copy,) = path.parent.glob("state.db.rescued-*[0-9Z]")
+    assert file.rescued == [copy]
+    assert readable(copy).sessions == {"sales"}
+    file.open({})
+    file.written()
+    assert (file.rescued, copy.exists()) == ([], False)
+
+
+def test_a_log_that_another_program_reads_and_that_cannot_be_copied_is_told_and_given_up(
+    file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    os.unlink(f"{path}-shm")
+    monkeypatch.setattr(Database, "checkpoint", lambda _: False)
+    monkeypatch.setattr(Database, "copy_to", refuse)
+    file.look_after(7)
+    assert "could not be saved whole: disk full" in caplog.messages[-1]
+    assert file.rescued == []
+    file.open({})
+    file.written()
+    assert file.repairs["deleted"] == 1
+
+
+@pytest.mark.parametrize("rescued", [False, True])
+def test_a_connection_to_files_that_are_gone_or_damaged_is_given_up(
+    file: StateFile, path: Path, rescued: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up: list[Database] = []
+    abandon = Database.abandon
+
+    def noted(database: Database) -> None:
+        given_up.append(database)
+        abandon(database)
+
+    database = file.database
+    monkeypatch.setattr(Database, "abandon", noted)
+    if rescued:
+        os.unlink(f"{path}-wal")
+        file.look_after(1)
+    else:
+        assert file.spoilt(corrupt(), {})
+    assert given_up == [database]
+
+
+def test_a_file_that_breaks_before_its_sessions_are_known_keeps_those_that_can_be_read(
+    file: StateFile, path: Path
+) -> None:
+    assert file.spoilt(corrupt(), None)
+    assert [record.session for record in file.open(None).records] == ["sales"]
+
+
+def test_a_damaged_file_that_another_process_uses_is_not_set_aside(file: StateFile, path: Path) -> None:
+    Path(f"{path}.lock").unlink()
+    damage_page(path, 1, noise)
+    with pytest.raises(StoreInUseError):
+        a_file(path).open(None)
+    assert not [name for name in names(path) if ".unreadable" in name]
+
+
+def test_notices_are_read_again_after_a_step_that_changed_one(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    notice = Damage(NOW, "corrupt", "/aside", 7)
+    steps: list[Damage | None] = [None, notice]
+    monkeypatch.setattr(Upkeep, "step", lambda *_: steps.pop(0))
+    monkeypatch.setattr(Database, "notices", lambda _: {1: notice})
+    found = []
+    for _ in range(2):
+        file.keep_up()
+        found.append(file.notices)
+    assert found == [{}, {1: notice}]
 
 
 def test_a_backup_that_was_put_in_its_place_is_used_and_what_it_replaced_kept(

@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from statusproxy.status.model import Record
+from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store import sqlite_writer as sqlite_writer_module
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.database import Database
 from statusproxy.store.errors import NotAttachedError
+from statusproxy.store.spool_files import spool_folder
+from statusproxy.store.spooled import Content, Removed
 from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming
 
-from .damaged import filled, readable
-from .samples import NOW, a_change, a_record
+from .damaged import PAGE, SESSIONS, damage_page, filled, noise, readable
+from .samples import NOW, a_body, a_change, a_record, an_entry, kept
 
 LOG = logging.getLogger("statusproxy.store")
 
@@ -271,6 +274,64 @@ def test_a_question_that_meets_damage_is_asked_again_of_the_repaired_file(
     assert writer.file.repairs["damaged"] == asked - 1
 
 
+def test_the_spool_s_entries_and_contents_are_read_of_an_open_file_and_of_one_that_cannot_be_written(
+    writer: SqliteWriter, path: Path
+) -> None:
+    assert writer.spool_entries() == []
+    part = a_body(spool_folder(path), b"large")
+    writer.write(Batch({}, [], {"a": kept("a", b"body"), "b": kept("b", part)}))
+    expected = (
+        [an_entry("a"), an_entry("b", filed=True)],
+        Content(b"POST /a HTTP/1.1\r\n", b"body"),
+        Content(b"POST /b HTTP/1.1\r\n", spool_folder(path) / "b"),
+    )
+
+    def found() -> tuple[object, ...]:
+        return writer.spool_entries(), writer.spool_content("a"), writer.spool_content("b")
+
+    assert (found(), writer.spool_content("c")) == (expected, None)
+    writer.file.close()
+    assert (found(), writer.spool_content("c")) == (expected, None)
+    assert writer.file.database is None
+
+
+@pytest.mark.parametrize("readable_only", [False, True])
+def test_an_entry_of_the_spool_that_was_read_or_written_is_written_into_a_new_file_until_it_is_removed(
+    writer: SqliteWriter, path: Path, readable_only: bool
+) -> None:
+    writer.write(Batch({}, [], {"a": kept("a")}))
+    if readable_only:
+        writer.file.close()
+    writer.spool_entries()
+    writer.write(Batch({}, [], {"b": kept("b"), "c": kept("c")}))
+    writer.write(Batch({}, [], {"c": Removed("c")}))
+    path.unlink()
+    writer.keep_up(None)
+    assert [entry.id for entry in writer.spool_entries()] == ["a", "b"]
+
+
+def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_can_be_written(
+    writer: SqliteWriter, path: Path
+) -> None:
+    part = a_body(spool_folder(path), b"left by a crash")
+    database = writer.file.database
+    writer.file.database = None
+    assert writer.spool_entries() == []
+    assert part.exists()
+    writer.file.database = database
+    assert writer.spool_entries() == []
+    assert not part.exists()
+
+
+def test_a_folder_of_the_spool_that_vanished_is_made_anew_with_the_file(writer: SqliteWriter, path: Path) -> None:
+    writer.spool_entries()
+    for again in (lambda: writer.keep_up(None), lambda: writer.write(Batch())):
+        spool_folder(path).rmdir()
+        again()
+        assert spool_folder(path).is_dir()
+        writer.file.close()
+
+
 # While nobody waits ----------------------------------------------------------------------------------------
 
 
@@ -278,8 +339,20 @@ def test_damage_that_the_check_found_is_repaired_with_all_that_is_known(writer: 
     writer.write(batch(a_record("a")))
     writer.keep_up("a page is broken")
     assert writer.file.repairs["damaged"] == 1
-    assert "corrupt (a page is broken)" in str(next(iter(writer.file.notices.values())))
+    (notice,) = writer.file.notices.values()
+    assert "corrupt (a page is broken)" in str(notice)
     assert stored_while_open(writer) == {"a"}
+
+
+def test_a_file_of_which_nothing_can_be_read_is_rebuilt_with_all_that_is_known(
+    writer: SqliteWriter, path: Path
+) -> None:
+    writer.write(batch(a_record("a"), a_record("b")))
+    writer.file.close()
+    path.write_bytes(noise(bytes(8 * PAGE)))
+    writer.write(Batch())
+    assert [notice.sessions for notice in writer.file.notices.values()] == [2]
+    assert stored_while_open(writer) == {"a", "b"}
 
 
 def stored_while_open(writer: SqliteWriter) -> set[str]:
@@ -334,6 +407,24 @@ def test_a_file_that_could_only_be_read_is_merged_with_what_comes(path: Path, mo
         assert sorted(record.session for record in writer.read()) == ["x", "y"]
     writer.write(batch(a_record("z"), "x"))
     assert stored_while_open(writer) == {"y", "z"}
+    writer.close(Batch())
+
+
+def test_a_damaged_file_that_could_not_be_read_at_the_start_is_rebuilt_with_what_can_be_read_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path)
+    damage_page(path, 1, noise)
+    writer = a_writer(path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_file_module, "read_only", refuse)
+        assert writer.read() == []
+    writer.write(batch(a_record("new")))
+    assert stored_while_open(writer) == {*SESSIONS, "new"}
     writer.close(Batch())
 
 
