@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before faults soak clean
+.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before bench-units faults soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -17,6 +17,7 @@ help:
 	@echo "make format  format, and fix what can be fixed automatically"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
 	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
+	@echo "make bench-units BEFORE=DIR   the same for reading an event and correcting a list, without sockets"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
@@ -129,6 +130,9 @@ bench: $(VENV)/.ready
 
 bench-before: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.before $(BEFORE)
+
+bench-units: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.units_before $(BEFORE)
 
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.faults

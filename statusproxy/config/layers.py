@@ -141,6 +141,8 @@ class About(msgspec.Struct, frozen=True):
     """What it cannot do there."""
     secret: Annotated[str, forms.text()] = ""
     """Where the gateway wants its secret: a header's name, or a header and a scheme."""
+    proof: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
+    """By what its events can prove where they come from: keys of an entry of `webhooks`, each with a comment when."""
     set_url: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
     """The variables, calls or settings of the gateway, each enough alone, that set the URL of its events.
 

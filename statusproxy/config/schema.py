@@ -49,6 +49,7 @@ def _read_word(spot: Spot) -> str:
 _WORD = Form(_read_word, same)
 Words = Annotated[tuple[str, ...], texts(_WORD)]
 SomeWords = Annotated[tuple[str, ...], texts(_WORD, at_least=1)]
+LeftOut = Annotated[tuple[str, ...], texts(_TEXT)]
 Field = Annotated[str, parsed(check_named_field)]
 Fields = Annotated[tuple[str, ...], texts(parsed(check_named_field))]
 SomeFields = Annotated[tuple[str, ...], texts(parsed(check_named_field), at_least=1)]

@@ -46,6 +46,7 @@ from statusproxy.config.schema import (
     Fields,
     FilePath,
     HeaderName,
+    LeftOut,
     ListFields,
     Members,
     Networks,
@@ -413,7 +414,7 @@ class Settings(Section, frozen=True, kw_only=True):
     listen_mode: Annotated[int, socket_mode()] = 0o666  # of `unix:` sockets; nginx makes its own so
     gateway: Annotated[str, url(parse_gateway, GATEWAY_ALLOWED)]
     preset: Text | None = DEFAULT_PRESET
-    preset_without: Words = ()  # paths and events of the preset that are left out (`overlay`)
+    preset_without: LeftOut = ()  # paths and events of the preset that are left out (`overlay`)
     host: Literal["preserve", "gateway"] = "preserve"
     language: Literal["en", "pt-BR"] = "en"
     webhooks: tuple[Webhook, ...] = ()

@@ -21,6 +21,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """How it wants its secret."""
     webhook: tuple[str, ...] = ()
     """Where to set the webhook's URL: sentences."""
+    proof: tuple[str, ...] = ()
+    """By what its events can prove where they come from: lines of an entry of `webhooks`."""
     adds: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
 
@@ -43,6 +45,7 @@ def gateway(preset: str, text: str) -> Gateway:
         signs,
         next((sign.header for sign in signs if sign.header is not None), None),
         _sentences(about.get("webhook")),
+        _sentences(about.get("proof")),
         _sentences(about.get("adds")),
         _sentences(about.get("cannot")),
     )

@@ -43,7 +43,13 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
         line
         for webhook in webhooks[:1]
         if not webhook.forward
-        for line in ("#", "# webhooks:", f"#   - path: {webhook.path}", f"#     forward_to: {_hub(webhook)}")
+        for line in (
+            "#",
+            "# webhooks:",
+            f"#   - path: {webhook.path}",
+            f"#     forward_to: {_hub(webhook)}",
+            *(f"#     # {proof}" for proof in gateway.proof),
+        )
     ]
     if header is not None:
         lines += ["#", *_comment(_how_to_send(header))]

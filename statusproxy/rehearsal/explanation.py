@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
+from statusproxy.config.effect import FORM
 from statusproxy.config.settings import Event, Settings, Webhook
 from statusproxy.config.templates import SESSION
 from statusproxy.config.units import format_duration
@@ -17,6 +20,7 @@ from statusproxy.rehearsal.readings import to_read
 from statusproxy.rehearsal.vocabulary import members, name_shown
 from statusproxy.status.fields import MISSING, Array, first_scalar, lookup, parse_path, usable_text
 from statusproxy.status.model import DUPLICATE, LATE, RELEASED, REPEATED, STARTED, Change, Record, Release
+from statusproxy.status.packing import MOST_FIELDS
 from statusproxy.status.signals import Kind, Signal, Verdict
 
 LONGEST: Final = 80
@@ -164,8 +168,6 @@ _EXPLAINED: Final = {
 def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Webhook) -> str:
     """Why an event says nothing of its session's connection."""
     match verdict:
-        case Verdict.NOT_JSON.value:
-            return "the body is not JSON"
         case Verdict.PRESENCE.value:
             return "it tells of a contact or chat, not of the session"
         case Verdict.OWN_MESSAGE.value:
@@ -184,6 +186,34 @@ def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Web
         no_text = _no_text(element, rule.state)
         return f"rule {element.rule} finds no word under {_paths(rule.state)}" + no_text + _members(element)
     return f'rule {element.rule} ({_names(rule.event)}) does not list the word "{name_shown(word)}"'
+
+
+def why_not_json(body: bytes, packed: str) -> str:
+    """Why a body cannot be read where `dialect.body` is `packed`; for a form, what reads it."""
+    holders = [name for name, value in _form(body) if _NAME.fullmatch(name) and value.lstrip().startswith(("{", "["))]
+    wanted = packed.removeprefix(FORM) if packed.startswith(FORM) else None
+    if wanted in holders:
+        return f"the body is a form, and what its member `{wanted}` holds is not JSON"
+    missed = (
+        "the body is not JSON" if wanted is None else f"the body is neither JSON nor a form with JSON in `{wanted}`"
+    )
+    if holders:
+        return f'{missed}; it is a form with JSON in `{holders[0]}`: set `dialect: {{body: "{FORM}{holders[0]}"}}`'
+    if _PLAIN_FORM.fullmatch(body):
+        return f"{missed}; it is a form, of which no member holds JSON: such a form is not read"
+    return missed
+
+
+_NAME: Final = re.compile(r"[\w.-]{1,40}")
+_PLAIN_FORM: Final = re.compile(rb"[\w.%+-]+=[^\s&]*(?:&[^\s&]*)*\s*")
+
+
+def _form(body: bytes) -> list[tuple[str, str]]:
+    """The members of a form; of anything else, what it would be as one."""
+    try:
+        return parse_qsl(body.decode(errors="replace"), max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return []
 
 
 def stated_word(element: Element, rule: Event) -> str | None:

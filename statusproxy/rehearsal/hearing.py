@@ -14,7 +14,7 @@ from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
 from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements, dated
-from statusproxy.rehearsal.explanation import Heard, explain, likely_members, stated_word, why_nothing
+from statusproxy.rehearsal.explanation import Heard, explain, likely_members, stated_word, why_not_json, why_nothing
 from statusproxy.rehearsal.messages import EventResult
 from statusproxy.rehearsal.moments import moment
 from statusproxy.rehearsal.site import Site
@@ -96,7 +96,7 @@ class Hearing:
                 yield self._unread(element.why, why, source, webhook, sender)
             else:
                 self.now += 0.0 if number == 1 else TICK
-                yield self._take(element, source, webhook, sender)
+                yield self._take(element, body, source, webhook, sender)
 
     def _unread(self, verdict: str, why: str, source: str, webhook: Webhook, sender: str) -> EventResult:
         return EventResult(
@@ -109,7 +109,7 @@ class Hearing:
             missed=True,
         )
 
-    def _take(self, element: Element, source: str, webhook: Webhook, sender: str) -> EventResult:
+    def _take(self, element: Element, body: bytes, source: str, webhook: Webhook, sender: str) -> EventResult:
         reading = element.reading
         signal = reading.signal
         trusted = sender in (senders.NONE_ASKED, senders.NOT_CHECKED, senders.HOLDS)
@@ -119,7 +119,10 @@ class Hearing:
         elif signal is None:
             verdict = self._verdict(element)
             self._note(element, webhook)
-            why = why_nothing(element, verdict, self._site.settings, webhook)
+            if reading.verdict is Verdict.NOT_JSON:
+                why = why_not_json(body, self._site.settings.dialect.body)
+            else:
+                why = why_nothing(element, verdict, self._site.settings, webhook)
         else:
             heard = self._heard(reading, signal, self._clock(webhook))
             verdict, change, contradicted = heard.verdict, heard.change, heard.contradicted

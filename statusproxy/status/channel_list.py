@@ -231,7 +231,7 @@ class ChannelList:
         found = self._objects.get(channel)
         if found is None:
             reader = self.rule.object_reader
-            found = self._objects[channel] = tuple(self._object(index, reader) for index in self._indices(channel))
+            found = self._objects[channel] = tuple([self._object(index, reader) for index in self._indices(channel)])
         return found
 
     def _indices(self, channel: str) -> Sequence[int]:

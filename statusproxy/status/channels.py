@@ -118,8 +118,11 @@ def _finish(
     """Observe what has not been observed yet, and write what is to be shown."""
     said = map(answer.said, unobserved)
     changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
-    words = ((channel, sessions.override_of(known)) for channel, known in assigned.items())
-    shown = {channel: override.word for channel, override in words if override is not None}
+    shown: dict[str, str | None] = {}
+    for channel, known in assigned.items():
+        override = sessions.override_of(known)
+        if override is not None:
+            shown[channel] = override.word
     body, corrected = rewrite(answer, shown)
     if corrected:
         sessions.answers.answer_changed(corrected, assigned, now)

@@ -222,8 +222,8 @@ def _apply(
     if kind is None:
         return Reading(verdict, event, session)
     dialect = rules.dialect
-    at, event_id = own_time(document, dialect, now), first_scalar(document, dialect.event_id)
-    ahead = own_time(document, dialect, now + FURTHEST_ORDERED) if at is None else None
+    at, ahead = _own_times(document, dialect, now)
+    event_id = first_scalar(document, dialect.event_id)
     grace = rule.grace if kind is Kind.TRANSIENT else 0.0
     signal = Signal(kind, session, at, event, word, event_id, ahead, grace)
     return Reading(Verdict.SIGNAL, event, session, signal)
@@ -263,12 +263,22 @@ def stated_time(body: bytes, dialect: Dialect, now: float = math.inf) -> float |
 
 def own_time(document: object, dialect: Dialect, now: float) -> float | None:
     """The time that an event gives itself, as far as it can be used at `now`; `None` where it gives none."""
-    latest = now + (FURTHEST_EAST if dialect.own_clock else 0.0) + FURTHEST_AHEAD
+    return _own_times(document, dialect, now)[0]
+
+
+def _own_times(document: object, dialect: Dialect, now: float) -> tuple[float | None, float | None]:
+    """An event's own time as far as it can be used at `now`; and where it cannot, the one that serves for its order."""
+    ahead = None
     for path in dialect.time:
         at = _epoch(lookup(document, path))
-        if at is not None and 0 < at <= latest:
-            return at
-    return None
+        if at is None or at <= 0:
+            continue
+        latest = now + (FURTHEST_EAST if dialect.own_clock else 0.0) + FURTHEST_AHEAD
+        if at <= latest:
+            return at, None
+        if ahead is None and at <= latest + FURTHEST_ORDERED:
+            ahead = at
+    return None, ahead
 
 
 def _epoch(value: object) -> float | None:

@@ -290,6 +290,13 @@ def test_single_paths_and_events_of_the_preset_can_be_left_out() -> None:
     assert written("preset_without: /v1/webhooks/receive").webhooks == ()
 
 
+def test_a_path_with_everything_below_can_be_left_out() -> None:
+    settings = loads("gateway: http://127.0.0.1:3000\npreset: waha\npreset_without: [/webhook/**]")
+    assert settings.webhooks == ()
+    with pytest.raises(ConfigError, match=r'did you mean "/webhook/\*\*"'):
+        loads("gateway: http://127.0.0.1:3000\npreset: waha\npreset_without: [/webhook/*]")
+
+
 def test_an_entry_written_in_place_of_one_left_out_takes_nothing_from_it() -> None:
     without = "preset_without: [/api/channels]\n"
     with pytest.raises(ConfigError, match=r"channels\[0\]\.list: missing"):

@@ -41,6 +41,28 @@ def test_where_the_gateway_posts_to_the_proxy_it_says_where_and_how_to_pass_even
     assert "#   - path: /webhook/**\n#     forward_to: http://hub.example/webhook/**\n" in text
 
 
+@pytest.mark.parametrize("gateway", shipped(), ids=lambda gateway: gateway.preset)
+def test_a_proof_that_the_events_can_bring_is_a_valid_line_of_a_second_comment(gateway: Gateway) -> None:
+    proofs = {
+        "evolution-v2": "jwt", "waha": "hmac", "wuzapi": "hmac", "openwa": "hmac", "wwebjs-api": "secret",
+        "evolution-go": "token",
+    }  # fmt: skip
+    webhooks = loads(f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n").webhooks
+    text = config_text("http://127.0.0.1:3000", gateway, None, webhooks)
+    block = [line for line in text.splitlines() if line.startswith(("# webhooks:", "#   - ", "#     "))]
+    assert [line.split()[2] for line in block if line.startswith("#     # ")] == [
+        f"{proof}:" for preset, proof in proofs.items() if preset == gateway.preset
+    ]
+    taken_out = "\n".join(line.removeprefix("# ").replace("    # ", "    ", 1) for line in block)
+    names = set(re.findall(r"\$\{(\w+)\}", taken_out))
+    settings = loads(
+        f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n{taken_out}",
+        environ=dict.fromkeys(names, "example-key-of-32-characters-or-so"),
+    )
+    if gateway.preset in proofs:
+        assert getattr(settings.webhooks[0], proofs[gateway.preset]) is not None
+
+
 def test_a_path_of_its_own_is_told_as_it_is() -> None:
     tap = Webhook(path="/hook", forward=False)
     assert "http://THIS-HOST:8090/hook. To" in config_text("http://127.0.0.1:3000", GATEWAY, None, [tap])

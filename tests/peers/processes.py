@@ -43,7 +43,7 @@ class PeerFailedError(Exception):
 
 
 def requires(*names: str) -> pytest.MarkDecorator:
-    """Skip a test where one of these peers is missing: `node`, `express`, `socket.io`, `php`, `nginx`, `curl`."""
+    """Skip a test where one of these peers is missing: those of `_AVAILABLE`."""
     missing = [name for name in names if not available(name)]
     insisted = os.environ.get("STATUSPROXY_REQUIRE_PEERS", "") not in ("", "0")
     return pytest.mark.skipif(bool(missing) and not insisted, reason=f"needs {', '.join(missing)}: {INSTALL}")
@@ -210,7 +210,10 @@ _AVAILABLE: Final[Mapping[str, Callable[[], bool]]] = {
     "node": _node_is_new_enough,
     "express": lambda: _package("express"),
     "socket.io": lambda: _package("socket.io") and _package("socket.io-client"),
+    "wppconnect": lambda: _package("@wppconnect-team/wppconnect"),
+    "whatsapp-web.js": lambda: _package("whatsapp-web.js"),
     "php": _php_has_curl,
     "nginx": lambda: _has("nginx"),
     "curl": lambda: _has("curl"),
+    "chromium": lambda: _has("chromium"),
 }

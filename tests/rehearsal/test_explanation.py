@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements
-from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_nothing
+from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_not_json, why_nothing
 from statusproxy.rehearsal.messages import Member
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import EventRule, Kind, SignalRules, Verdict, read
@@ -171,7 +171,6 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"none", "the body is not JSON"),
         ("text", "the body is no JSON object"),
         (
             {"event": "message", "session": "a", "fromMe": True},
@@ -271,3 +270,39 @@ def test_the_name_that_was_found_is_no_hint() -> None:
 def test_a_long_name_is_cut() -> None:
     assert shortened("a" * 80) == "a" * 80
     assert shortened("a" * 81) == "a" * 79 + "…"
+
+
+@pytest.mark.parametrize(
+    ("packed", "body", "says"),
+    [
+        ("json", b"none", "the body is not JSON"),
+        (
+            "json",
+            b"token=example-secret&jsonData=%7B%22type%22%3A%22LoggedOut%22%7D",
+            'the body is not JSON; it is a form with JSON in `jsonData`: set `dialect: {body: "form:jsonData"}`',
+        ),
+        (
+            "form:data",
+            b"jsonData=+[1]",
+            (
+                "the body is neither JSON nor a form with JSON in `data`; it is a form with JSON in `jsonData`:"
+                ' set `dialect: {body: "form:jsonData"}`'
+            ),
+        ),
+        ("form:data", b"data=%7Bbroken", "the body is a form, and what its member `data` holds is not JSON"),
+        ("form:data", b"<xml/>", "the body is neither JSON nor a form with JSON in `data`"),
+        (
+            "json",
+            b"event=LoggedOut&token=example-secret",
+            "the body is not JSON; it is a form, of which no member holds JSON: such a form is not read",
+        ),
+        ("json", b"example secret=%7B%7D", "the body is not JSON"),
+        (
+            "json",
+            b"&".join([b"a=%7B%7D"] * 65),
+            "the body is not JSON; it is a form, of which no member holds JSON: such a form is not read",
+        ),
+    ],
+)
+def test_a_body_that_is_not_json_is_told_what_would_read_it(packed: str, body: bytes, says: str) -> None:
+    assert why_not_json(body, packed) == says

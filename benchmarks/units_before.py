@@ -1,0 +1,75 @@
+"""Reading an event and correcting a list, here and in another checkout: `make bench-units BEFORE=../other-checkout`.
+
+Each turn measures both, in the order of the turn before reversed; the ratio is ours to the other's within a turn. The
+other checkout needs no virtual environment, only that ours has what it imports.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.fleet import SESSION, channels
+from benchmarks.rates import media_event, presence_event
+from benchmarks.results import Median
+
+_HERE = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Print a Markdown table."""
+    arguments = _arguments()
+    checkouts = (_HERE, arguments.checkout.resolve())
+    bodies = json.dumps(_bodies())
+    turns: dict[Path, list[dict[str, float]]] = {checkout: [] for checkout in checkouts}
+    for turn in range(arguments.turns):
+        for checkout in checkouts if turn % 2 else reversed(checkouts):
+            turns[checkout].append(_measured(checkout, bodies))
+    ours, others = (turns[checkout] for checkout in checkouts)
+    print("| step | now | before | × before |")
+    print("| --- | --- | --- | --- |")
+    for step in ours[0]:
+        now, before = ([costs[step] * 1e6 for costs in of] for of in (ours, others))
+        ratio = Median.of([one / other for one, other in zip(now, before, strict=True)])
+        print(f"| {step} | {min(now):,.1f} µs | {min(before):,.1f} µs | {ratio.text('', 2)} |")
+
+
+def _bodies() -> dict[str, dict[str, str]]:
+    """The bodies of both kinds, by what is measured with them."""
+    unlinked = {"event": "status-find", "session": SESSION, "status": "desconnectedMobile"}
+    message = {"event": "onmessage", "session": SESSION, "from": "1", "data": {"body": "x" * 700}}
+    return {
+        "events": {
+            "a phone was unlinked": json.dumps(unlinked),
+            "a message of 800 bytes": json.dumps(message),
+            "a contact's presence, 1 kB": presence_event(1_000),
+            "a message with a picture, 1 MB": media_event(1_000_000),
+        },
+        "lists": {
+            f"a list of {size:,} channels, one corrected": json.dumps(channels(size), separators=(",", ":"))
+            for size in (10, 1_000, 10_000)
+        },
+    }
+
+
+def _measured(checkout: Path, bodies: str) -> dict[str, float]:
+    program = [sys.executable, "-P", str(_HERE / "benchmarks" / "unit_costs.py")]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    ended = subprocess.run(program, input=bodies, env=environment, check=True, capture_output=True, text=True)
+    costs: dict[str, float] = json.loads(ended.stdout)
+    return costs
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.units_before", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("checkout", type=Path, help="the other checkout")
+    parser.add_argument("--turns", type=int, default=9, help="turns of some seconds")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
