@@ -43,6 +43,10 @@ class Proxy:
         self.disk = ThreadPoolExecutor(_DISK, thread_name_prefix="statusproxy-spool")
         """Threads for large bodies on their way to the disk and from it; none is started before there are any."""
 
+    def close(self) -> None:
+        """End the threads, each after what it is doing. Nobody waits for that: a disk may be slow."""
+        self.disk.shutdown(wait=False)
+
     async def handle(self, request: ClientRequest) -> bool:
         """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""
         exchange = Exchange(self, request)

@@ -136,8 +136,7 @@ class SpoolCopy:
 def _append(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
     """Append to the file that is `opened`, or to a new one that only this user may read; give it."""
     if opened is None:
-        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
-        path = Path(name)
+        file, path = _new(folder)
     else:
         file, path = opened
     try:
@@ -150,6 +149,21 @@ def _append(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) 
             _discard(file, path)
         raise
     return file, path
+
+
+def _new(folder: Path) -> tuple[int, Path]:
+    """A new file in a folder, which is made where it is missing: it is needed for large bodies only."""
+    try:
+        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
+    except FileNotFoundError:
+        folder.mkdir(0o700, exist_ok=True)
+        parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(parent)  # its name must last as long as what is kept in it
+        finally:
+            os.close(parent)
+        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
+    return file, Path(name)
 
 
 def _discard(file: int, path: Path | None) -> None:

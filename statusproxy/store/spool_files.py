@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from statusproxy.store.files import FILE_MODE, make_directory, sync_directory
+from statusproxy.store.files import FILE_MODE, sync_directory
 from statusproxy.store.spooled import Kept, Removed, SpoolOp
 
 __all__ = ["SpoolFiles", "spool_folder"]
@@ -21,14 +21,10 @@ def spool_folder(state: Path) -> Path:
 
 
 class SpoolFiles:
-    """One such directory. All methods raise `OSError`."""
+    """One such directory, made by who hands in the first file. All methods raise `OSError`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    def make(self) -> None:
-        """Make the directory, for this user only, where it is missing."""
-        make_directory(self.folder)
 
     def file(self, id_: str) -> Path | None:
         """The file of an entry's body; None where it is missing."""
@@ -69,7 +65,11 @@ class SpoolFiles:
     def sweep(self, names: Collection[str]) -> int:
         """Remove all files but those of these names: nothing speaks of them. Gives how many there were."""
         removed = 0
-        for entry in os.scandir(self.folder):
+        try:
+            found = os.scandir(self.folder)
+        except FileNotFoundError:
+            return 0
+        for entry in found:
             if entry.name not in names and not entry.is_dir(follow_symlinks=False):
                 with suppress(FileNotFoundError):
                     os.unlink(entry.path)

@@ -139,7 +139,8 @@ class SpoolReader(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the files of large bodies are made, on the file system on which they stay. `entries` makes it."""
+        """Where the files of large bodies are made, on the file system on which they stay. It may be
+        missing: whoever makes the first file makes it, for this user only, and syncs its name."""
 
     async def entries(self) -> list[Entry]:
         """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first.

@@ -21,7 +21,6 @@ class KnownSpool:
         self.files = files
         self.entries: dict[str, Entry] | None = None
         """None until they were read: the file may hold more than is known."""
-        self._folder_error: str | None = None
         self._log = log
 
     def loaded(self, database: Database, entries: list[Entry]) -> None:
@@ -40,21 +39,6 @@ class KnownSpool:
     def learned(self, entries: list[Entry]) -> None:
         """The entries were read."""
         self.entries = {entry.id: entry for entry in entries}
-        self.have_folder()
-
-    def have_folder(self) -> None:
-        """See that there is a folder to make files in, once the spool is in use."""
-        if self.entries is None:
-            return
-        try:
-            self.files.make()
-        except OSError as error:
-            why = describe(error, self.files.folder)
-            if why != self._folder_error:
-                self._log.error("state: large bodies cannot be kept: %s", why)
-            self._folder_error = why
-        else:
-            self._folder_error = None
 
     def content(self, database: Database, id_: str) -> Content | None:
         """An entry's content. Raises `sqlite3.Error`."""

@@ -1,8 +1,13 @@
 """The handler of all requests: what is under way, and which settings hold for it."""
 
+import asyncio
 import dataclasses
+import threading
+from pathlib import Path
 
-from tests.proxy.harness import Origin, Running, Wire, answer, get, reports, until
+import pytest
+
+from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, reports, running, until
 
 
 async def test_each_exchange_is_counted_while_it_is_under_way_and_reported_when_it_is_over(
@@ -49,3 +54,15 @@ async def test_the_exchanges_share_calls_and_forms_of_answers(origin: Origin, pr
     tags = [(await proxy.ask(get("/api/channels"))).get("ETag") for _ in range(2)]
     assert tags == [await handler.renditions.tag(b'{"channels":[{"id":"sales","status":"disconnected"}]}')] * 2
     assert len(handler.shared_calls) == 0
+
+
+async def test_the_threads_for_large_bodies_end_with_the_proxy(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url) as proxy:
+        disk = proxy.server.proxy.disk
+        threads = {await asyncio.get_running_loop().run_in_executor(disk, threading.current_thread)}
+    assert all("statusproxy-spool" in thread.name for thread in threads)
+    for thread in threads:
+        await asyncio.to_thread(thread.join, PATIENCE)
+        assert not thread.is_alive()
+    with pytest.raises(RuntimeError):
+        disk.submit(print)

@@ -206,8 +206,24 @@ async def test_a_full_disk_costs_the_copy_only(
     ]
 
 
-async def test_a_folder_that_is_gone_costs_the_copy_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+async def test_the_folder_is_made_for_the_first_large_body_and_its_name_lasts(
+    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
     spool.folder.rmdir()
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY))
+    assert not spool.folder.exists()
+    await feed(copy, b"more")
+    assert (spool.folder.stat().st_mode & 0o777, len(spool.files)) == (0o700, 1)
+    assert synced == [str(spool.folder.parent)]
+    copy.close()
+
+
+async def test_a_folder_that_cannot_be_made_costs_the_copy_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    spool.folder.rmdir()
+    spool.folder = spool.folder / "nowhere" / "spool"
     copy = SpoolCopy(spool, threads)
     await feed(copy, bytes(IN_MEMORY + 1))
     assert copy.failure == "disk"

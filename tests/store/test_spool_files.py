@@ -14,7 +14,7 @@ from .samples import a_body, an_entry, kept
 @pytest.fixture
 def files(path: Path) -> SpoolFiles:
     files = SpoolFiles(spool_folder(path))
-    files.make()
+    files.folder.mkdir(0o700)
     return files
 
 
@@ -22,10 +22,16 @@ def left(files: SpoolFiles) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files.folder.iterdir()}
 
 
-def test_they_lie_beside_the_state_for_this_user_only(files: SpoolFiles, path: Path) -> None:
-    files.make()
+def test_they_lie_beside_the_state(files: SpoolFiles, path: Path) -> None:
     assert files.folder == path.parent / "state.db.spool"
-    assert files.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_folder_there_is_nothing_to_sweep_or_remove(files: SpoolFiles) -> None:
+    files.folder.rmdir()
+    assert files.sweep([]) == 0
+    files.remove([Removed("a")])
+    assert files.file("a") is None
+    assert not files.folder.exists()
 
 
 def test_a_body_is_moved_to_its_place_once_synced_and_moving_it_again_does_no_harm(

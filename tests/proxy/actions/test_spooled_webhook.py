@@ -302,6 +302,7 @@ async def test_of_a_large_body_that_was_taken_nothing_stays(site: Spooling) -> N
 
 async def test_a_disk_that_takes_nothing_costs_no_event_that_is_streamed(site: Spooling) -> None:
     site.spool.folder.rmdir()
+    site.spool.folder.touch()
     body = os.urandom(4 * IN_MEMORY)
     assert (await site.post(body)).body == b"ok"
     site.origin.answer = refuses("503 Service Unavailable")
