@@ -384,6 +384,7 @@ def _entry(id_: str, parcel: Parcel, now: float) -> Entry:
         event=parcel.event,
         framed=parcel.framed,
         filed=isinstance(parcel.body, Path),
+        checksum=parcel.checksum,
     )
 
 

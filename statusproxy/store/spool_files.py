@@ -8,16 +8,32 @@ import os
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+from zlib import crc32
 
 from statusproxy.store.files import FILE_MODE, sync_directory
-from statusproxy.store.spooled import Kept, Removed, SpoolOp
+from statusproxy.store.spooled import Body, Kept, Removed, SpoolOp
 
-__all__ = ["SpoolFiles", "spool_folder"]
+__all__ = ["SpoolFiles", "checksum_of", "spool_folder"]
+
+# Bytes of a file that are read at a time.
+_PIECE: Final = 256 * 1024
 
 
 def spool_folder(state: Path) -> Path:
     """The directory of a state file's large bodies."""
     return Path(f"{state}.spool")
+
+
+def checksum_of(body: Body) -> int:
+    """The CRC-32 of a body, in memory or in a file. Raises `OSError`."""
+    if isinstance(body, bytes):
+        return crc32(body)
+    sum_ = 0
+    with open(body, "rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            sum_ = crc32(piece, sum_)
+    return sum_
 
 
 class SpoolFiles:

@@ -70,6 +70,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body came in chunks, and the head says so."""
     filed: bool = False
     """The body is in a file of its own."""
+    checksum: int | None = None
+    """CRC-32 of the body, so that a damaged one is not delivered; None for entries of an earlier version."""
 
 
 Body = bytes | Path

@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -244,3 +245,16 @@ async def test_a_file_that_cannot_be_removed_costs_nothing(
     monkeypatch.setattr(Path, "unlink", refuse)
     copy.close()
     await until(tried.is_set)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b""], [b"one"], [b"a", b"b"], [os.urandom(IN_MEMORY), b"more", os.urandom(70_000)]]
+)
+async def test_the_checksum_is_that_of_the_whole_body(
+    spool: FakeSpool, threads: ThreadPoolExecutor, pieces: list[bytes]
+) -> None:
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, *pieces)
+    await copy.content()
+    assert copy.checksum == crc32(b"".join(pieces))
+    copy.close()

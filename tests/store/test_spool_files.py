@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
-from statusproxy.store.spool_files import SpoolFiles, spool_folder
+from statusproxy.store.spool_files import SpoolFiles, checksum_of, spool_folder
 from statusproxy.store.spooled import Moved, Removed, SpoolOp
 
 from .samples import a_body, an_entry, kept
@@ -97,3 +98,11 @@ def test_they_go_with_a_state_that_is_set_aside(files: SpoolFiles, path: Path) -
     files.set_aside(aside)
     assert (spool_folder(aside) / "a").read_bytes() == b"large"
     assert not files.folder.exists()
+
+
+def test_the_checksum_of_a_file_is_that_of_its_bytes(path: Path) -> None:
+    data = os.urandom(600_000)
+    path.write_bytes(data)
+    assert checksum_of(path) == checksum_of(data) == crc32(data)
+    path.write_bytes(data[:-1])
+    assert checksum_of(path) != crc32(data)

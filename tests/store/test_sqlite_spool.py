@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -300,6 +301,29 @@ async def test_something_in_the_folders_place_costs_no_start(path: Path, caplog:
     assert await spool(store).entries() == []
     assert "the spool's files cannot be looked at" in caplog.text
     await store.close()
+
+
+@pytest.mark.parametrize("torn", [b"", b"larg", b"larger", b"lARGE"])
+async def test_a_body_that_was_damaged_on_disk_is_not_given(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture, torn: bytes
+) -> None:
+    await spool(store).entries()
+    await save(store, kept("f", large(store), checksum=crc32(b"large")), kept("r", b"row", checksum=crc32(b"raw")))
+    assert await spool(store).content("r") is None
+    content = await spool(store).content("f")
+    assert content is not None
+    assert isinstance(content.body, Path)
+    content.body.write_bytes(torn)
+    assert await spool(store).content("f") is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "state: the body of the spool's event r is damaged", "state: the body of the spool's event f is damaged",
+    ]  # fmt: skip
+
+
+async def test_an_event_of_an_earlier_version_has_no_checksum_and_is_given(store: SqliteStore) -> None:
+    await spool(store).entries()
+    await save(store, kept("r", b"row"))
+    assert await spool(store).content("r") == Content(b"POST /r HTTP/1.1\r\n", b"row")
 
 
 async def test_a_file_that_cannot_be_removed_costs_no_save(

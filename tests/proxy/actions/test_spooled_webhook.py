@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -122,7 +123,7 @@ async def test_an_event_that_was_not_sent_is_kept(site: Spooling) -> None:
     assert sorted(names) == sorted(name for name, _ in sent.headers)
     assert b"X-Drop" not in names
     assert b"X-Request-Id: mine" in fields
-    assert (parcel.body, parcel.framed) == (event(), False)
+    assert (parcel.body, parcel.framed, parcel.checksum) == (event(), False, crc32(event()))
     assert parcel.size == len(parcel.head) + len(event())
     assert site.attempt.reason == "not-sent"
     assert site.spool.told == [], "keeping it tells the spool"
