@@ -23,6 +23,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """Where to set the webhook's URL: sentences."""
     adds: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
+    sends_once: bool = False
+    """Whether it sends each event once, so that one that is not taken is lost."""
 
 
 def shipped() -> list[Gateway]:
@@ -45,6 +47,7 @@ def gateway(preset: str, text: str) -> Gateway:
         _sentences(about.get("webhook")),
         _sentences(about.get("adds")),
         _sentences(about.get("cannot")),
+        about.get("sends_once") == "true",
     )
 
 
