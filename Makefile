@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before bench-units faults soak clean
+.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before bench-units faults
+.PHONY: kills soak clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -19,7 +20,8 @@ help:
 	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
 	@echo "make bench-units BEFORE=DIR   the same for reading an event and correcting a list, without sockets"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
-	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
+	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
+	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 300 kills"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
@@ -137,8 +139,13 @@ bench-units: $(VENV)/.ready
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.faults
 
+KILLS ?= 40
+kills: $(VENV)/.ready
+	$(BIN)/python -m tests.kills --kills $(KILLS)
+
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.kills --kills 300
 
 clean:
 	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

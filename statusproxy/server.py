@@ -290,6 +290,7 @@ class Server:
             self._watchdog_task.cancel()
         if self.rooms.delivery is not None:
             await self.rooms.delivery.close()
+        self.proxy.close()
         for pool in self.proxy.site.pools.values():
             pool.abort()
         await self.registry.close()

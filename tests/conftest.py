@@ -44,7 +44,7 @@ settings.register_profile("random", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 #: Folders whose tests start programs, machines or browsers. `make check` leaves them out.
-_SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak")
+_SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak", "kills")
 
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
 #: more than it runs: with six workers, behind the four that take minutes wait four of no account.
@@ -62,6 +62,7 @@ _LONGEST = (
     "tests/browser/",
     "tests/integration/test_day.py",
     "tests/faults/test_faults.py",
+    "tests/kills/",
     "tests/soak/",
     "tests/integration/",
     "tests/docs/",

@@ -1,1 +1,1 @@
-"""The command line: run, check, init, try, learn, doctor, demo, sessions, history, release, forget, state, backup."""
+"""The command line: a module for each group of commands, such as `state` for state, backup and restore."""

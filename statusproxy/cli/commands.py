@@ -8,7 +8,7 @@ from statusproxy.cli.presets import learn, rehearse
 from statusproxy.cli.service import check, run
 from statusproxy.cli.sessions import forget, history, release, sessions
 from statusproxy.cli.spool import spool
-from statusproxy.cli.state import backup, state
+from statusproxy.cli.state import backup, restore, state
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,5 +36,6 @@ for command in (
     spool,
     state,
     backup,
+    restore,
 ):
     main.add_command(command)

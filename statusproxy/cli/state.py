@@ -1,7 +1,8 @@
-"""The commands about the stored state: state show, state acknowledge, backup."""
+"""The commands about the stored state: state show, state acknowledge, backup, restore."""
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from statusproxy.config.layers import find_file
 from statusproxy.config.load import load
 from statusproxy.store import state_file
 from statusproxy.systemd import environment, with_state_directory
+
+if TYPE_CHECKING:
+    from statusproxy.store.snapshot import Holdings
 
 
 @click.group()
@@ -58,18 +62,51 @@ def acknowledge(config: Path | None, admin: str | None) -> None:
 def backup(file: Path, config: Path | None, force: bool) -> None:
     """Copy the stored state to FILE, also while the proxy runs.
 
-    FILE appears once it is whole and checked. It holds the sessions and their history; its mode is 0600.
+    FILE appears once it is whole and checked. It holds the sessions, their history and the events of the spool, whose
+    large bodies lie in the directory FILE.spool; the mode of all is 0600.
     """
     from statusproxy.store import StoreError
     from statusproxy.store.backup import back_up
 
-    known = environment()
-    settings = read_settings(lambda: load(config, None, known), instead="")
-    source = config or find_file(known)
     try:
-        path = state_file(settings.state.url, with_state_directory(known, source))
-        done = back_up(path, file, force=force)
+        done = back_up(_state_file(config), file, force=force)
     except (ValueError, StoreError) as error:
         fail(f"no backup was made: {error}", EXIT_FAILURE)
-    size = f"{done.size / 1024**2:.1f} MiB"
-    click.echo(f"{file}: {done.sessions} sessions, {done.changes} changes of the history ({size}), checked")
+    click.echo(f"{file}: {_told(done)}, checked")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@config_option
+@click.option("--force", is_flag=True, help="Replace a state that is there; it is kept beside the new one.")
+@click.option("--no-spool", is_flag=True, help="Leave out the events that waited when the backup was made.")
+def restore(file: Path, config: Path | None, force: bool, no_spool: bool) -> None:
+    """Put a backup in the place of the stored state. The proxy must be stopped.
+
+    The backup is checked first. Events that waited when it was made are delivered after the start, also where they
+    were delivered since then.
+    """
+    from statusproxy.store import StoreError
+    from statusproxy.store.restore import restore as put_back
+
+    try:
+        path = _state_file(config)
+        done = put_back(file, path, force=force, spool=not no_spool)
+    except (ValueError, StoreError) as error:
+        fail(f"nothing was restored: {error}", EXIT_FAILURE)
+    click.echo(f"{path}: {_told(done.holdings)}, restored")
+    if done.kept is not None:
+        click.echo(f"the state before is kept as {done.kept}")
+
+
+def _state_file(config: Path | None) -> Path:
+    """Where the state lies. Raises `ValueError` where it is not in a file."""
+    known = environment()
+    settings = read_settings(lambda: load(config, None, known), instead="")
+    return state_file(settings.state.url, with_state_directory(known, config or find_file(known)))
+
+
+def _told(holdings: "Holdings") -> str:
+    spooled = f", {holdings.spooled} events of the spool" if holdings.spooled else ""
+    size = f"{holdings.size / 1024**2:.1f} MiB"
+    return f"{holdings.sessions} sessions, {holdings.changes} changes of the history{spooled} ({size})"

@@ -154,6 +154,8 @@ class About(msgspec.Struct, frozen=True):
     """What the gateway's own words for a session's state, and the names of its events about one, mean."""
     bring_back: Annotated[tuple[str, ...], forms.texts(forms.text())] = ()
     """The gateway's routes by which a lost session comes back, in their order: `METHOD /path`."""
+    sends_once: bool = False
+    """Whether the gateway sends each event once, so that one that is not taken is lost."""
 
 
 def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About | None:

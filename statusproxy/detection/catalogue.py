@@ -25,6 +25,8 @@ class Gateway(msgspec.Struct, frozen=True):
     """By what its events can prove where they come from: lines of an entry of `webhooks`."""
     adds: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
+    sends_once: bool = False
+    """Whether it sends each event once, so that one that is not taken is lost."""
 
 
 def shipped() -> list[Gateway]:
@@ -48,6 +50,7 @@ def gateway(preset: str, text: str) -> Gateway:
         _sentences(about.get("proof")),
         _sentences(about.get("adds")),
         _sentences(about.get("cannot")),
+        about.get("sends_once") == "true",
     )
 
 

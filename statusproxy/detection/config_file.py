@@ -39,18 +39,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
     ]
     for number, step in enumerate(steps, 1):
         lines += _comment(f"{number}. {step}")
-    lines += [
-        line
-        for webhook in webhooks[:1]
-        if not webhook.forward
-        for line in (
-            "#",
-            "# webhooks:",
-            f"#   - path: {webhook.path}",
-            f"#     forward_to: {_hub(webhook)}",
-            *(f"#     # {proof}" for proof in gateway.proof),
-        )
-    ]
+    lines += [line for webhook in webhooks[:1] for line in _passed_on(webhook, gateway)]
     if header is not None:
         lines += ["#", *_comment(_how_to_send(header))]
     for title, sentences in (("What the proxy adds here:", gateway.adds), ("What it cannot do:", gateway.cannot)):
@@ -81,6 +70,26 @@ def _watched(webhook: Webhook, gateway: Gateway) -> str:
         f"Have the gateway post its webhooks to the proxy: {_HERE}{_posted_to(webhook, gateway)}. To pass them on to "
         "the hub, take out the `#` below and write the hub's URL."
     )
+
+
+def _passed_on(webhook: Webhook, gateway: Gateway) -> list[str]:
+    """What to add to a webhook's path, as comments; nothing where nothing has to be added."""
+    if webhook.forward and not gateway.sends_once:
+        return []
+    lines = ["#"]
+    if webhook.forward:
+        lines += _comment(
+            "Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out "
+            "the `#` below."
+        )
+    lines += ["# webhooks:", f"#   - path: {webhook.path}"]
+    if not webhook.forward:
+        lines.append(f"#     forward_to: {_hub(webhook)}")
+    if gateway.sends_once:
+        note = "" if webhook.forward else "    # each event is sent once: what the hub does not take is delivered later"
+        lines.append(f"#     spool: true{note}")
+    lines += [f"#     # {proof}" for proof in gateway.proof if not webhook.forward]
+    return lines
 
 
 def _posted_to(webhook: Webhook, gateway: Gateway) -> str:

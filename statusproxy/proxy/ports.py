@@ -102,6 +102,8 @@ class Parcel(NamedTuple):
     """Bytes of head and body."""
     framed: bool
     """It came in chunks, and the head says so."""
+    checksum: int
+    """CRC-32 of the body."""
 
 
 class Attempt(NamedTuple):

@@ -40,3 +40,7 @@ class Shared:
         """Who keeps events that their receiver does not take; None where nothing can be kept."""
         self.disk = ThreadPoolExecutor(_DISK, thread_name_prefix="statusproxy-spool")
         """Threads for large bodies on their way to the disk and from it; none is started before there are any."""
+
+    def close(self) -> None:
+        """End the threads, each after what it is doing. Nobody waits for that: a disk may be slow."""
+        self.disk.shutdown(wait=False)

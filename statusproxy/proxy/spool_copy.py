@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from statusproxy.proxy.ports import SpoolPort
 
@@ -40,6 +41,7 @@ class SpoolCopy:
         "_path",
         "_pieces",
         "_spool",
+        "_sum",
         "_writing",
         "failure",
         "size",
@@ -56,6 +58,7 @@ class SpoolCopy:
         self._file: int | None = None  # open for writing
         self._path: Path | None = None
         self._writing: asyncio.Future[tuple[int, Path]] | None = None
+        self._sum = 0  # of what was written
         self.size = 0
         """Bytes that came."""
         self.failure: str | None = None
@@ -82,6 +85,11 @@ class SpoolCopy:
         if len(self._pieces) != 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0]
+
+    @property
+    def checksum(self) -> int:
+        """CRC-32 of the copy, once there is `content`."""
+        return crc32(self._pieces[0]) if self._pieces else self._sum
 
     def hand_over(self) -> None:
         """The file, if there is one, is another's from now on."""
@@ -113,6 +121,8 @@ class SpoolCopy:
         pieces, self._pieces = self._pieces, []
         if self.failure is not None:
             return
+        for piece in pieces:
+            self._sum = crc32(piece, self._sum)
         size = max(self.size, self._expected)
         if size > self._needed and not self._spool.has_room(size):
             self._fail("no-room")
@@ -136,8 +146,7 @@ class SpoolCopy:
 def _append(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
     """Append to the file that is `opened`, or to a new one that only this user may read; give it."""
     if opened is None:
-        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
-        path = Path(name)
+        file, path = _new(folder)
     else:
         file, path = opened
     try:
@@ -150,6 +159,21 @@ def _append(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) 
             _discard(file, path)
         raise
     return file, path
+
+
+def _new(folder: Path) -> tuple[int, Path]:
+    """A new file in a folder, which is made where it is missing: it is needed for large bodies only."""
+    try:
+        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
+    except FileNotFoundError:
+        folder.mkdir(0o700, exist_ok=True)
+        parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(parent)  # its name must last as long as what is kept in it
+        finally:
+            os.close(parent)
+        file, name = tempfile.mkstemp(prefix="new-", dir=folder)
+    return file, Path(name)
 
 
 def _discard(file: int, path: Path | None) -> None:

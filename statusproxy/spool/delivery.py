@@ -21,6 +21,9 @@ PARALLEL: Final = 8
 #: Seconds after which the task looks again in any case: for entries that are too old.
 _LOOK: Final = 60.0
 
+#: Seconds until the task looks again whether the store can be written, while sessions wait for that.
+_SETTLE: Final = 1.0
+
 #: Seconds until the task looks again after something went wrong that should not.
 _AGAIN: Final = 5.0
 
@@ -68,6 +71,7 @@ class Delivery:
             self._spool.changed.clear()
             try:
                 if await self._spool.open():
+                    await self._spool.writing.settle()
                     await self._spool.drop_old()
                     self._begin()
                     wait = self._until_next()
@@ -106,7 +110,8 @@ class Delivery:
             at for receiver in self._spool.receivers
             if len(self._attempts.get(receiver, ())) < PARALLEL and (at := self._spool.next_at(receiver)) is not None
         ]  # fmt: skip
-        return max(0.0, min(_LOOK, min(times, default=now + _LOOK) - now))
+        look = _SETTLE if self._spool.writing.holds else _LOOK
+        return max(0.0, min(look, min(times, default=now + look) - now))
 
     async def _deliver(self, entry: Entry) -> None:
         attempt = Attempt("queued")

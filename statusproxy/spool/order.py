@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import msgspec
-
+from statusproxy.spool.agenda import Agenda
 from statusproxy.store.spooled import Entry, Reason, State
 
 __all__ = ["Lane", "Order", "Totals", "lane_of"]
@@ -60,7 +59,7 @@ class Order:
         self._lanes: dict[Lane, list[str]] = {}  # ids of waiting entries, the oldest first
         self._waiting: Counter[str] = Counter()  # waiting entries by receiver
         self._under_way: set[Lane] = set()
-        self._due: dict[str, list[tuple[float, str]]] = {}  # by receiver: a heap of lanes' first entries, some outdated
+        self._agendas: dict[str, Agenda] = {}  # by receiver: the lanes' first entries
         self._ages: list[tuple[float, str]] = []  # a heap of all entries by arrival, some outdated
         self._size = 0
         self._counts = dict.fromkeys(State, 0)
@@ -137,31 +136,22 @@ class Order:
 
     def take(self, receiver: str, now: float) -> Entry | None:
         """The entry due longest, of a lane with nothing under way; from then on that lane has."""
-        due = self._first_due(receiver)
-        if due is None or due > now:
-            return None
-        return self._begin(heapq.heappop(self._due[receiver])[1])
+        agenda = self._agendas.get(receiver)
+        return None if agenda is None else self._begin(agenda.take(now))
 
     def take_probe(self, receiver: str, now: float) -> Entry | None:
         """The entry that is to tell whether a receiver is back: the one due longest, or soonest where none is due yet.
 
-        What the receiver itself put off is not taken before its time. Looks at each lane: for a rare probe.
+        What the receiver itself put off is not taken before its time.
         """
-        firsts = (self._entries[ids[0]] for lane, ids in self._lanes.items() if lane.receiver == receiver
-                  and lane not in self._under_way)  # fmt: skip
-        fit = ((first.next_at, first.id) for first in firsts if first.next_at <= now or _may_hasten(first))
-        soonest = min(fit, default=None)
-        return None if soonest is None else self._begin(soonest[1])
+        agenda = self._agendas.get(receiver)
+        return None if agenda is None else self._begin(agenda.take_probe(now))
 
-    def hasten(self, receiver: str, now: float) -> None:
-        """The receiver is back: the first entry of each of its lanes is due now, unless the pause is its own."""
-        for lane, ids in self._lanes.items():
-            if lane.receiver != receiver:
-                continue
-            first = self._entries[ids[0]]
-            if first.next_at > now and _may_hasten(first):
-                self._entries[first.id] = msgspec.structs.replace(first, next_at=now)
-                self._plan(lane)
+    def hasten(self, receiver: str) -> None:
+        """The receiver is back: the first entry of each of its lanes may go now, unless the pause is its own."""
+        agenda = self._agendas.get(receiver)
+        if agenda is not None:
+            agenda.hasten()
 
     def put_back(self, lane: Lane) -> None:
         """The entry of this lane that was under way is no more: the lane's first may go when it is due."""
@@ -171,7 +161,8 @@ class Order:
 
     def next_due(self, receiver: str) -> float | None:
         """When the next entry for this receiver is due; None where none waits that is not under way."""
-        return self._first_due(receiver)
+        agenda = self._agendas.get(receiver)
+        return None if agenda is None else agenda.next_due()
 
     # Age
 
@@ -202,27 +193,25 @@ class Order:
 
     def _plan(self, lane: Lane) -> None:
         """The lane's first entry is to be found by its time."""
-        if lane not in self._under_way:
-            first = self._entries[self._lanes[lane][0]]
-            heapq.heappush(self._due.setdefault(lane.receiver, []), (first.next_at, first.id))
+        if lane in self._under_way:
+            return
+        agenda = self._agendas.get(lane.receiver)
+        if agenda is None:
+            agenda = self._agendas[lane.receiver] = Agenda(self._is_current)
+        first = self._entries[self._lanes[lane][0]]
+        agenda.plan(first.next_at, first.id, own=not _may_hasten(first))
 
-    def _first_due(self, receiver: str) -> float | None:
-        heap = self._due.get(receiver, [])
-        while heap:
-            next_at, id_ = heap[0]
-            if self._is_current(next_at, id_):
-                return next_at
-            heapq.heappop(heap)
-        return None
-
-    def _is_current(self, next_at: float, id_: str) -> bool:
+    def _is_current(self, planned: tuple[float, str]) -> bool:
+        next_at, id_ = planned
         entry = self._entries.get(id_)
         if entry is None or entry.state is not State.WAITING or entry.next_at != next_at:
             return False
         lane = lane_of(entry)
         return lane not in self._under_way and self._lanes[lane][0] == id_
 
-    def _begin(self, id_: str) -> Entry:
+    def _begin(self, id_: str | None) -> Entry | None:
+        if id_ is None:
+            return None
         entry = self._entries[id_]
         self._under_way.add(lane_of(entry))
         return entry

@@ -7,8 +7,7 @@ what became of them.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -21,10 +20,11 @@ from statusproxy.spool.order import Lane, Order, Totals, lane_of
 from statusproxy.spool.receivers import Receivers
 from statusproxy.spool.schedule import SpoolRules, after, at_first
 from statusproxy.spool.times import recalled, shifted
+from statusproxy.spool.writing import Writing
 from statusproxy.status.fields import fold_id
 from statusproxy.store.base import Store
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spooled import Content, Entry, Kept, Moved, Reason, Removed, SpoolOp, State
+from statusproxy.store.spooled import Content, Entry, Kept, Moved, Reason, Removed, State
 
 __all__ = ["Counter", "Spool"]
 
@@ -34,7 +34,7 @@ log = logging.getLogger("statusproxy.spool")
 #: ahead may be set right.
 _FIRST_HOUR: Final = 3600.0
 
-#: Entries that are dropped in one turn of the event loop.
+#: Entries that are taken over or dropped in one turn of the event loop.
 _AT_ONCE: Final = 500
 
 
@@ -79,6 +79,8 @@ class Spool:
         self._ids = Ids()
         self._receivers = Receivers(clock)
         self._writing: dict[str, asyncio.Future[StoreError | None]] = {}  # entries on their way to the disk
+        self.writing = Writing(store, self._order.put_back)
+        """What became of entries, on its way to the disk."""
         self._opened_at: float | None = None
         self._open_error = ""
 
@@ -93,10 +95,13 @@ class Spool:
                 log.error("spool: what is kept cannot be read yet, so that nothing is delivered or kept: %s", error)
             self._open_error = str(error)
             return False
-        now = self._opened_at = self._clock.now()
-        for entry in entries:
+        now = self._clock.now()
+        for number, entry in enumerate(entries):
             self._order.put(recalled(entry, self._clock.shift, now, self.rules.schedule))
             self._ids.follow(entry.id)
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        self._opened_at = self._clock.now()
         if entries:
             totals = self._order.totals
             log.info(
@@ -211,10 +216,11 @@ class Spool:
     async def tried(self, entry: Entry, attempt: Attempt) -> None:
         """What became of an entry that was taken. Its lane goes on once what changed is on disk.
 
-        Where the store refuses that, the lane goes on all the same: the store has it and writes it later. What was
-        delivered meanwhile is sent once more if the proxy dies before that.
+        Where the store refuses to write that the entry is delivered or dead, the lane waits until it does:
+        if the proxy dies before that, the entry is delivered again, and nothing later of the lane came before it.
         """
         self._ended(entry.receiver, entry.queue, attempt)
+        lane, held = lane_of(entry), False
         try:
             current = self._order.get(entry.id)
             if current is None:  # dropped meanwhile
@@ -223,7 +229,7 @@ class Spool:
             if moved is None:
                 self._counter.delivered()
                 try:
-                    await self._write([Removed(entry.id)])
+                    held = not await self.writing.end(lane, Removed(entry.id))
                 finally:
                     self._order.remove(entry.id)
             elif moved != current:
@@ -233,9 +239,14 @@ class Spool:
                         "spool: event %s of session %s is dead: its receiver answered %s",
                         entry.id, entry.session, moved.status, extra={"id": entry.id, "status": moved.status},
                     )  # fmt: skip
-                await self._write([Moved(shifted(moved, self._clock.shift))])
+                op = Moved(shifted(moved, self._clock.shift))
+                if moved.state is State.DEAD:
+                    held = not await self.writing.end(lane, op)
+                else:
+                    await self.writing.write([op])
         finally:
-            self._order.put_back(lane_of(entry))
+            if not held:
+                self._order.put_back(lane)
             self.changed.set()
 
     async def lost(self, entry: Entry) -> None:
@@ -246,7 +257,7 @@ class Spool:
                 "spool: the content of event %s of session %s cannot be read; it is dropped",
                 entry.id, entry.session, extra={"id": entry.id},
             )  # fmt: skip
-            await self._write([Removed(entry.id)])
+            await self.writing.write([Removed(entry.id)])
 
     async def drop_old(self) -> None:
         """Drop what is older than `max_age`."""
@@ -260,7 +271,7 @@ class Spool:
             for _ in old:
                 self._counter.dropped("age")
             self.changed.set()
-            await self._write([Removed(entry.id) for entry in old])
+            await self.writing.write([Removed(entry.id) for entry in old])
         if first is not None:
             log.error(
                 "spool: %d events are older than max_age and were dropped; the first came for session %s",
@@ -330,7 +341,7 @@ class Spool:
 
     def _ended(self, receiver: str, queue: str, attempt: Attempt) -> None:
         if self._receivers.ended(receiver, queue, attempt):
-            self._order.hasten(receiver, self._clock.now())
+            self._order.hasten(receiver)
         if self._order.has_waiting(receiver):
             self.changed.set()
 
@@ -341,17 +352,12 @@ class Spool:
         except StoreError as error:
             self._order.remove(entry.id)
             self._counter.not_kept("store")
-            await self._write([Removed(entry.id)])
+            await self.writing.write([Removed(entry.id)])
             return error
         finally:
             self.changed.set()
         self._counter.kept(entry.reason.value)
         return None
-
-    async def _write(self, ops: Sequence[SpoolOp]) -> None:
-        """Write what changed. Where the store refuses, it tells so, has it all the same, and writes it later."""
-        with suppress(StoreError):
-            await self._store.save((), (), (), ops)
 
 
 def _full(totals: Totals, size: int, rules: SpoolRules) -> str | None:
@@ -378,6 +384,7 @@ def _entry(id_: str, parcel: Parcel, now: float) -> Entry:
         event=parcel.event,
         framed=parcel.framed,
         filed=isinstance(parcel.body, Path),
+        checksum=parcel.checksum,
     )
 
 

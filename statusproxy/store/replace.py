@@ -3,7 +3,8 @@
 A database is two files, itself and its `-wal`, and nothing in a log says which database it belongs to: a new database
 beside an old log would be spoilt by it. So the replacement is made ready under a name of its own (`….next`), and from
 then on it is valid: whoever finds that name finishes the work. What stood there before has another name by then
-(`….unreadable-<time>`), by hard links, so that it was never without one.
+(`….unreadable-<time>`), by hard links, so that it was never without one. A directory of the spool's bodies can be
+replaced together with its database.
 """
 
 import errno
@@ -14,9 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from statusproxy.store.files import COMPANIONS, FILE_MODE, sync_directory
+from statusproxy.store.files import COMPANIONS, FILE_MODE, make_directory, sync_directory
+from statusproxy.store.spool_files import spool_folder
 
-__all__ = ["finish_replacement", "keep_aside", "replace_database", "sync_file", "unused_name"]
+__all__ = [
+    "finish_replacement", "keep_aside", "keep_folder_aside", "replace_database", "sync_file", "unused_name",
+]  # fmt: skip
 
 _NEXT: Final = ".next"
 _FAMILY: Final = ("", *COMPANIONS)
@@ -47,16 +51,37 @@ def keep_aside(path: Path, target: Path) -> None:
     sync_directory(path.parent)
 
 
-def replace_database(path: Path, ready: Path, aside: Path | None) -> None:
+def keep_folder_aside(path: Path, target: Path) -> None:
+    """Give the files of the spool's directory beside `path` second names in a directory beside `target`.
+
+    Where there are none, nothing is made. Raises `OSError`.
+    """
+    files = _files(spool_folder(path))
+    if not files:
+        return
+    copy = spool_folder(target)
+    make_directory(copy)
+    for file in files:
+        _link(file, str(copy / os.path.basename(file)))
+    sync_directory(copy)
+
+
+def replace_database(path: Path, ready: Path, aside: Path | None, *, with_spool: bool = False) -> None:
     """Put the database `ready`, one closed file in the same directory, in the place of `path`.
 
-    What stood there is kept as `aside`; None where it need not be kept. Raises `OSError`.
+    What stood there is kept as `aside`; None where it need not be kept. `with_spool`: the spool's directory beside
+    `ready`, which is there, takes the place of that beside `path` as well. Raises `OSError`.
     """
     sync_file(ready)
     if path.is_dir() and aside is not None:
         os.rename(path, aside)
     elif aside is not None:
         keep_aside(path, aside)
+    if with_spool:
+        if aside is not None:
+            keep_folder_aside(path, aside)
+        sync_directory(spool_folder(ready))
+        os.rename(spool_folder(ready), _next_folder(path))
     os.rename(ready, f"{path}{_NEXT}")
     sync_directory(path.parent)
     finish_replacement(path)
@@ -64,10 +89,19 @@ def replace_database(path: Path, ready: Path, aside: Path | None) -> None:
 
 def finish_replacement(path: Path) -> bool:
     """Finish what `replace_database` began before a crash; False where there is nothing to finish."""
+    folder = _next_folder(path)
     if not os.path.lexists(f"{path}{_NEXT}"):
+        shutil.rmtree(folder, ignore_errors=True)  # the crash came before the database was ready
         return False
     for ending in COMPANIONS:
         Path(f"{path}{ending}").unlink(missing_ok=True)
+    if folder.is_dir():
+        if spool_folder(path).is_dir():
+            shutil.rmtree(spool_folder(path))
+        if _files(folder):
+            os.rename(folder, spool_folder(path))
+        else:
+            folder.rmdir()
     sync_directory(path.parent)
     os.replace(f"{path}{_NEXT}", path)
     sync_directory(path.parent)
@@ -81,6 +115,16 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _next_folder(path: Path) -> Path:
+    return spool_folder(Path(f"{path}{_NEXT}"))
+
+
+def _files(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return [entry.path for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
+    return []
 
 
 def _link(source: str, target: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statusproxy.store.files import FILE_MODE, sync_directory
 from statusproxy.store.spool_table import SpoolTable
 
-__all__ = ["copy_bodies", "published"]
+__all__ = ["copy_bodies", "leave_out", "missing_bodies", "published"]
 
 
 def copy_bodies(copy: Path, source: Path, target: Path) -> int | None:
@@ -37,6 +37,24 @@ def copy_bodies(copy: Path, source: Path, target: Path) -> int | None:
             table.drop(gone)
     sync_directory(target)
     return size
+
+
+def missing_bodies(copy: Path, source: Path) -> int:
+    """How many entries of the database `copy` have their body in a file that is not in `source`.
+
+    Raises `sqlite3.Error`.
+    """
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.text_factory = bytes
+        return sum(not (source / id_).is_file() for id_ in SpoolTable(connection).filed())
+
+
+def leave_out(copy: Path) -> None:
+    """Delete all entries from the database `copy`. Raises `sqlite3.Error`."""
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.text_factory = bytes
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
+        SpoolTable(connection).clear()
 
 
 @contextmanager

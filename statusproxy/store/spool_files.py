@@ -8,11 +8,16 @@ import os
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+from zlib import crc32
 
-from statusproxy.store.files import FILE_MODE, make_directory, sync_directory
-from statusproxy.store.spooled import Kept, Removed, SpoolOp
+from statusproxy.store.files import FILE_MODE, sync_directory
+from statusproxy.store.spooled import Body, Kept, Removed, SpoolOp
 
-__all__ = ["SpoolFiles", "spool_folder"]
+__all__ = ["SpoolFiles", "checksum_of", "spool_folder"]
+
+# Bytes of a file that are read at a time.
+_PIECE: Final = 256 * 1024
 
 
 def spool_folder(state: Path) -> Path:
@@ -20,15 +25,22 @@ def spool_folder(state: Path) -> Path:
     return Path(f"{state}.spool")
 
 
+def checksum_of(body: Body) -> int:
+    """The CRC-32 of a body, in memory or in a file. Raises `OSError`."""
+    if isinstance(body, bytes):
+        return crc32(body)
+    sum_ = 0
+    with open(body, "rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            sum_ = crc32(piece, sum_)
+    return sum_
+
+
 class SpoolFiles:
-    """One such directory. All methods raise `OSError`."""
+    """One such directory, made by who hands in the first file. All methods raise `OSError`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    def make(self) -> None:
-        """Make the directory, for this user only, where it is missing."""
-        make_directory(self.folder)
 
     def file(self, id_: str) -> Path | None:
         """The file of an entry's body; None where it is missing."""
@@ -69,7 +81,11 @@ class SpoolFiles:
     def sweep(self, names: Collection[str]) -> int:
         """Remove all files but those of these names: nothing speaks of them. Gives how many there were."""
         removed = 0
-        for entry in os.scandir(self.folder):
+        try:
+            found = os.scandir(self.folder)
+        except FileNotFoundError:
+            return 0
+        for entry in found:
             if entry.name not in names and not entry.is_dir(follow_symlinks=False):
                 with suppress(FileNotFoundError):
                     os.unlink(entry.path)

@@ -153,6 +153,12 @@ class SpoolTable:
         with Transaction(self._connection) as cursor:
             self.write(cursor, [Removed(id_) for id_ in ids])
 
+    def clear(self) -> None:
+        """Delete all rows."""
+        if self._exists():
+            with Transaction(self._connection) as cursor:
+                cursor.execute("DELETE FROM spool")
+
     def _read(self) -> tuple[SpoolRows, list[tuple[int, str]]]:
         rows, broken = SpoolRows([], []), []
         if not self._exists():

@@ -70,6 +70,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body came in chunks, and the head says so."""
     filed: bool = False
     """The body is in a file of its own."""
+    checksum: int | None = None
+    """CRC-32 of the body, so that a damaged one is not delivered; None for entries of an earlier version."""
 
 
 Body = bytes | Path
@@ -139,7 +141,8 @@ class SpoolReader(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the files of large bodies are made, on the file system on which they stay. `entries` makes it."""
+        """Where the files of large bodies are made, on the file system on which they stay. It may be
+        missing: whoever makes the first file makes it, for this user only, and syncs its name."""
 
     async def entries(self) -> list[Entry]:
         """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first.

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from statusproxy.store.database import Database
 from statusproxy.store.errors import describe
-from statusproxy.store.spool_files import SpoolFiles
+from statusproxy.store.spool_files import SpoolFiles, checksum_of
 from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp
 
 __all__ = ["KnownSpool", "Questions", "Reader"]
@@ -21,7 +21,6 @@ class KnownSpool:
         self.files = files
         self.entries: dict[str, Entry] | None = None
         """None until they were read: the file may hold more than is known."""
-        self._folder_error: str | None = None
         self._log = log
 
     def loaded(self, database: Database, entries: list[Entry]) -> None:
@@ -40,30 +39,21 @@ class KnownSpool:
     def learned(self, entries: list[Entry]) -> None:
         """The entries were read."""
         self.entries = {entry.id: entry for entry in entries}
-        self.have_folder()
-
-    def have_folder(self) -> None:
-        """See that there is a folder to make files in, once the spool is in use."""
-        if self.entries is None:
-            return
-        try:
-            self.files.make()
-        except OSError as error:
-            why = describe(error, self.files.folder)
-            if why != self._folder_error:
-                self._log.error("state: large bodies cannot be kept: %s", why)
-            self._folder_error = why
-        else:
-            self._folder_error = None
 
     def content(self, database: Database, id_: str) -> Content | None:
-        """An entry's content. Raises `sqlite3.Error`."""
+        """An entry's content; None where it is gone or damaged. Raises `sqlite3.Error` or `OSError`."""
         found = database.spool.content(id_)
         if found is None:
             return None
         head, body = found
         file = self.files.file(id_) if body is None else body
-        return None if file is None else Content(head, file)
+        if file is None:
+            return None
+        entry = None if self.entries is None else self.entries.get(id_)
+        if entry is not None and entry.checksum is not None and checksum_of(file) != entry.checksum:
+            self._log.error("state: the body of the spool's event %s is damaged", id_, extra={"id": id_})
+            return None
+        return Content(head, file)
 
     def keep_files(self, spooled: dict[str, SpoolOp]) -> list[str]:
         """Have the bodies of new entries on disk, before the commit; those that are gone are no new entries any more.

@@ -156,7 +156,6 @@ class SqliteWriter:
             self._look_at = 0.0
             self.write(Batch())
             return
-        self._spool.have_folder()
         if damage is not None:
             if self._spoilt(_corrupt(damage)):
                 self.write(Batch())
@@ -213,7 +212,6 @@ class SqliteWriter:
         self.file.close()
         found = self.file.open(self._known(), self._spool.entries).records
         self._rewrite = True
-        self._spool.have_folder()
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or somebody put a backup there
             self._log.warning(

@@ -1,4 +1,4 @@
-"""The commands about the stored state: state show, state acknowledge, backup."""
+"""The commands about the stored state: state show, state acknowledge, backup, restore."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
+from statusproxy.store.database import Database
 from tests.cli.calling import asking, call, written
 from tests.integration.stage import INBOUND, tell
 from tests.ports import free_port
 from tests.proxy.harness import Running, running
 from tests.store.damaged import damage_page, filled, noise, readable
+from tests.store.samples import kept
 
 
 @pytest.fixture
@@ -73,3 +76,51 @@ def test_where_there_is_no_file_to_copy_a_backup_says_what_to_do(url: str, says:
     assert "hunter2" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "copy.db").exists()
+
+
+def restored_by(folder: Path, *arguments: str | Path) -> Result:
+    """Run `statusproxy restore` on the state in `folder`."""
+    file = written(folder, f"gateway: http://127.0.0.1:9\nstate: {{url: 'sqlite:///{folder}/state.db'}}")
+    return call("restore", *arguments, "-c", file)
+
+
+def test_a_backup_is_restored_and_the_state_before_is_kept(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    filled(copy, ["sales", "support"])
+    folder = tmp_path / "state"
+    folder.mkdir()
+    result = restored_by(folder, copy)
+    size = f"{copy.stat().st_size / 1024**2:.1f} MiB"
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{folder}/state.db: 2 sessions, 4 changes of the history ({size}), restored\n"
+    assert set(readable(folder / "state.db").sessions) == {"sales", "support"}
+    result = restored_by(folder, copy)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"nothing was restored: there is a state in {folder}/state.db already; to replace it, say --force: it is kept "
+        "beside that\n"
+    )
+    result = restored_by(folder, copy, "--force")
+    assert (result.exit_code, result.stdout.splitlines()[1].rpartition("-")[0]) == (
+        0, f"the state before is kept as {folder}/state.db.before-restore",
+    )  # fmt: skip
+
+
+def test_the_events_of_a_backup_are_told_and_can_be_left_out(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    database, _ = Database.open(copy, 0)
+    database.write({}, [], {"a": kept("a")})
+    database.close()
+    assert "0 sessions, 0 changes of the history, 1 events of the spool (" in restored_by(tmp_path, copy).stdout
+    assert "of the spool" not in restored_by(tmp_path, copy, "--force", "--no-spool").stdout
+    backup = call("backup", tmp_path / "other.db", "-c", tmp_path / "config.yaml")
+    assert (backup.exit_code, "of the spool" in backup.stdout) == (0, False)
+
+
+@pytest.mark.parametrize("url", ["memory:", "redis://:hunter2@127.0.0.1:6380/3"])
+def test_where_there_is_no_file_nothing_is_restored(url: str, tmp_path: Path) -> None:
+    file = written(tmp_path, f"gateway: http://127.0.0.1:9\nstate: {{url: '{url}'}}")
+    result = call("restore", tmp_path / "copy.db", "-c", file)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("nothing was restored: the state is ")
+    assert "hunter2" not in result.stderr

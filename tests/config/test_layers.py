@@ -211,7 +211,7 @@ def test_a_preset_is_read_again_with_the_configuration(tmp_path: Path) -> None:
         ("wehbooks: []", 'mine.yaml:1: wehbooks: unknown key; did you mean "webhooks"? (known: about, extends, preset_without, language, webhooks, events, presence, dialect, sessions, channels, reconnect)'),
         ("webhooks:\n  - path: /in\n    secret: {header: X-S, value: hidden}", "mine.yaml:3: webhooks[0].secret: a secret belongs into config.yaml, not into a preset; remove it here"),
         ("preset_without: /x", "mine.yaml:1: preset_without: found without extends; allowed: beside it"),
-        ("about: {titel: x}", 'mine.yaml:1: about.titel: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot, secret, proof, set_url, states, bring_back)'),
+        ("about: {titel: x}", 'mine.yaml:1: about.titel: unknown key; did you mean "title"? (known: title, versions, webhook, adds, cannot, secret, proof, set_url, states, bring_back, sends_once)'),
         ("about: {states: {open: conected}}", 'mine.yaml:1: about.states.open: found "conected"; allowed: connected, starting, connecting, scan, unscanned, action, disconnected, logged-out, stopped, failed, banned, outdated; did you mean "connected"?'),
         ("about: {title: ''}", 'mine.yaml:1: about.title: found ""; allowed: a text that is not empty'),
         ("events:\n  - event: a", "mine.yaml:2: events[0].session: missing; write the fields that may name the session, such as [session.id, session]"),
@@ -236,7 +236,7 @@ def test_presets_build_on_a_few_others_at_most(tmp_path: Path) -> None:
 def test_what_is_no_mapping_says_of_no_preset_what_it_is_for(tmp_path: Path) -> None:
     assert (
         refused(tmp_path, "about: [x]")
-        == "mine.yaml:1: about: found a list; allowed: a mapping of title, versions, webhook, adds, cannot, secret, proof, set_url, states, bring_back"
+        == "mine.yaml:1: about: found a list; allowed: a mapping of title, versions, webhook, adds, cannot, secret, proof, set_url, states, bring_back, sends_once"
     )
 
 

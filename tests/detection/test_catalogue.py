@@ -16,6 +16,7 @@ about:
   adds: Correction.
   cannot:
   secret: apikey
+  sends_once: true
   signs:
     - get: /list
       list: ""
@@ -28,12 +29,18 @@ def test_a_preset_tells_title_secret_signs_and_notes() -> None:
     told = gateway("some", ABOUT)
     assert (told.preset, told.title, told.secret, len(told.signs)) == ("some", "Some gateway", Header("apikey"), 1)
     assert told.webhook == ("Set it here.", "And", "there.")
-    assert (told.adds, told.cannot) == (("Correction.",), ())
+    assert (told.adds, told.cannot, told.sends_once) == (("Correction.",), (), True)
+
+
+def test_the_gateways_that_send_an_event_once_are_known() -> None:
+    assert {each.preset for each in shipped() if each.sends_once} == {
+        "gateway-wrapper", "wppconnect-server", "evolution-v1", "wwebjs-api", "baileys-api",
+    }  # fmt: skip
 
 
 def test_a_preset_without_about_has_its_name_alone() -> None:
     told = gateway("some", "language: en\n")
-    assert (told.title, told.secret, told.signs) == ("some", None, ())
+    assert (told.title, told.secret, told.signs, told.sends_once) == ("some", None, (), False)
 
 
 def test_about_must_be_a_mapping() -> None:

@@ -140,3 +140,28 @@ def test_the_webhook_to_take_the_sign_from_is_that_of_the_documentation(preset: 
         (shown,) = documented["webhooks"]
         assert told == {name: shown[name] for name in ("path", "forward_to")}
     assert (told["path"], told["forward_to"].endswith("/**")) == (webhooks[0].path, webhooks[0].path.endswith("/**"))
+
+
+ONCE = msgspec.structs.replace(GATEWAY, sends_once=True)
+
+
+def test_where_an_event_is_sent_once_it_shows_how_to_keep_those_that_are_not_taken() -> None:
+    text = config_text("http://127.0.0.1:3000", ONCE, None, [INBOUND])
+    assert (
+        "# Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out the "
+        "`#`\n#   below.\n# webhooks:\n#   - path: /v1/webhooks/receive\n#     spool: true\n"
+    ) in text
+    assert "spool" not in config_text("http://127.0.0.1:3000", GATEWAY, None, [INBOUND])
+    tap = config_text("http://127.0.0.1:3000", ONCE, None, [TAP])
+    assert "\n#     spool: true    # each event is sent once: what the hub does not take is delivered later\n" in tap
+    assert "spool" not in config_text("http://127.0.0.1:3000", GATEWAY, None, [TAP])
+    assert "webhooks:" not in config_text("http://127.0.0.1:3000", ONCE, None, [])
+
+
+@pytest.mark.parametrize("webhook", [INBOUND, TAP])
+def test_what_it_shows_of_webhooks_is_valid_once_it_is_no_comment(webhook: Webhook) -> None:
+    lines = config_text("http://127.0.0.1:3000", ONCE, None, [webhook]).splitlines()
+    start = lines.index("# webhooks:")
+    shown = [line.removeprefix("# ") for line in lines[start : start + 2 + (not webhook.forward) + 1]]
+    settings = loads("\n".join(["gateway: http://127.0.0.1:3000", *shown]))
+    assert [each.path for each in settings.webhooks if each.spool] == [webhook.path]

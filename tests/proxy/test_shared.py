@@ -1,11 +1,15 @@
 """What all exchanges share."""
 
+import asyncio
 import threading
+from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from statusproxy.observe.exchange_report import Report
 from statusproxy.proxy.shared import Shared
-from tests.proxy.harness import Origin, Running, answer, get
+from tests.proxy.harness import PATIENCE, Origin, Running, answer, get, running
 
 
 def test_at_first_nothing_is_under_way_and_nothing_can_be_kept() -> None:
@@ -34,3 +38,15 @@ async def test_the_exchanges_share_calls_and_forms_of_answers(origin: Origin, pr
     tags = [(await proxy.ask(get("/api/channels"))).get("ETag") for _ in range(2)]
     assert tags == [await handler.renditions.tag(b'{"channels":[{"id":"sales","status":"disconnected"}]}')] * 2
     assert len(handler.shared_calls) == 0
+
+
+async def test_the_threads_for_large_bodies_end_with_the_proxy(origin: Origin, tmp_path: Path) -> None:
+    async with running(tmp_path, origin.url) as proxy:
+        disk = proxy.server.proxy.disk
+        threads = {await asyncio.get_running_loop().run_in_executor(disk, threading.current_thread)}
+    assert all("statusproxy-spool" in thread.name for thread in threads)
+    for thread in threads:
+        await asyncio.to_thread(thread.join, PATIENCE)
+        assert not thread.is_alive()
+    with pytest.raises(RuntimeError):
+        disk.submit(print)

@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -206,8 +207,24 @@ async def test_a_full_disk_costs_the_copy_only(
     ]
 
 
-async def test_a_folder_that_is_gone_costs_the_copy_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+async def test_the_folder_is_made_for_the_first_large_body_and_its_name_lasts(
+    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
     spool.folder.rmdir()
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, bytes(IN_MEMORY))
+    assert not spool.folder.exists()
+    await feed(copy, b"more")
+    assert (spool.folder.stat().st_mode & 0o777, len(spool.files)) == (0o700, 1)
+    assert synced == [str(spool.folder.parent)]
+    copy.close()
+
+
+async def test_a_folder_that_cannot_be_made_costs_the_copy_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+    spool.folder.rmdir()
+    spool.folder = spool.folder / "nowhere" / "spool"
     copy = SpoolCopy(spool, threads)
     await feed(copy, bytes(IN_MEMORY + 1))
     assert copy.failure == "disk"
@@ -228,3 +245,16 @@ async def test_a_file_that_cannot_be_removed_costs_nothing(
     monkeypatch.setattr(Path, "unlink", refuse)
     copy.close()
     await until(tried.is_set)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b""], [b"one"], [b"a", b"b"], [os.urandom(IN_MEMORY), b"more", os.urandom(70_000)]]
+)
+async def test_the_checksum_is_that_of_the_whole_body(
+    spool: FakeSpool, threads: ThreadPoolExecutor, pieces: list[bytes]
+) -> None:
+    copy = SpoolCopy(spool, threads)
+    await feed(copy, *pieces)
+    await copy.content()
+    assert copy.checksum == crc32(b"".join(pieces))
+    copy.close()

@@ -452,3 +452,15 @@ class Deliveries(RuleBasedStateMachine):
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(stateful_step_count=40)
+
+
+async def test_a_session_held_by_a_store_that_fails_goes_on_soon_after_that_is_well() -> None:
+    async with bench(entry(1), entry(2), entry(3, queue="support", session="support")) as it:
+        first, other = await it.begun(), await it.begun()
+        it.store.fail()
+        first.end(TAKEN)
+        other.end(TAKEN)
+        await it.settled()
+        assert it.tries.empty()
+        it.store.healthy, it.store.error = True, None
+        assert (await it.begun()).id == "000002"  # without a word from anybody, after a second

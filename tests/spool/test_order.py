@@ -112,7 +112,8 @@ def test_when_the_receiver_is_back_all_but_those_with_a_pause_of_their_own_are_d
         entry(3, queue="c", next_at=1.0),
         entry(4, queue="d", receiver="hub", next_at=70.0),
     )
-    index.hasten("gateway", 5.0)
+    index.hasten("gateway")
+    index.hasten("nobody")
     assert [taken(index, 5.0), taken(index, 5.0), taken(index, 5.0)] == ["000003", "000001", None]
     assert (index.next_due("gateway"), index.next_due("hub")) == (80.0, 70.0)
 

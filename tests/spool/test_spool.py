@@ -82,7 +82,7 @@ async def test_an_event_is_kept_as_it_came_and_its_id_is_given_once_it_is_on_dis
     assert content == Content(parcel().head, b"{}")
     assert stored == msgspec.structs.replace(
         entry(), id=id_, queue="sales", session="Sales ", event="message", reason=Reason.NOT_SENT,
-        received_at=stored.received_at, next_at=stored.received_at,
+        received_at=stored.received_at, next_at=stored.received_at, checksum=7,
     )  # fmt: skip
     assert int(stored.received_at) == 1000
     assert it.counts.all == {"kept not-sent": 1}
@@ -373,13 +373,33 @@ async def test_what_its_receiver_refuses_for_good_is_dead_and_the_session_goes_o
     assert await it.end(TAKEN) == "000002"
 
 
-async def test_a_session_goes_on_where_the_store_cannot_write_that_an_event_was_delivered() -> None:
-    it = await bench(entry(1), entry(2))
+@pytest.mark.parametrize("end", [TAKEN, refused(404)])
+async def test_a_session_waits_until_it_is_on_disk_that_an_event_is_done_with(end: Attempt) -> None:
+    it = await bench(entry(1, rejected=5), entry(2), entry(3, queue="support", session="support"))
     it.store.fail()
-    assert [await it.end(TAKEN), await it.end(TAKEN), await it.end(TAKEN)] == ["000001", "000002", None]
-    assert sorted(it.store.rows) == ["000001", "000002"]
+    assert [await it.end(end), await it.end(TAKEN), await it.end(TAKEN)] == ["000001", "000003", None]
+    await it.spool.writing.settle()
+    assert (await it.end(TAKEN), it.spool.writing.holds) == (None, True)
+    # A crash now delivers the first again, and the second after it.
+    assert [await (await it.again()).end(TAKEN)] == ["000001"]
     it.store.heal()
-    assert it.store.rows == {}
+    await it.spool.writing.settle()
+    assert (await it.end(TAKEN), it.spool.writing.holds) == ("000002", False)
+
+
+async def test_a_session_of_which_nothing_waits_is_not_held_up_by_a_store_that_fails() -> None:
+    it = await bench(entry(1))
+    it.store.fail()
+    assert await it.end(TAKEN) == "000001"
+    assert it.spool.admit("gateway", "sales")
+
+
+async def test_an_event_that_is_to_be_tried_again_holds_its_session_no_longer_than_its_pause() -> None:
+    it = await bench(entry(1))
+    it.store.fail()
+    assert await it.end(refused(500)) == "000001"
+    it.clock.wait(2.0)
+    assert (await it.end(TAKEN), it.counts.all["delivered"]) == ("000001", 1)
 
 
 async def test_a_lane_is_free_again_whatever_happens_while_its_event_is_written() -> None:

@@ -12,6 +12,8 @@ _STEPS = (
     "os.link",
     "os.rename",
     "os.remove",
+    "os.mkdir",
+    "os.rmdir",
     "os.truncate",
     "os.chmod",
     "os.chown",

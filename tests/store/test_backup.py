@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from statusproxy.store import backup as backup_module
+from statusproxy.store import snapshot as snapshot_module
 from statusproxy.store.backlog import Entry
-from statusproxy.store.backup import Backup, back_up
+from statusproxy.store.backup import back_up
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
+from statusproxy.store.snapshot import Holdings
 
 from .damaged import SESSIONS, damage_page, filled, noise
 from .samples import NOW, a_change, a_record, overridden
@@ -28,7 +30,7 @@ def test_a_copy_is_whole_while_the_state_is_written(path: Path, tmp_path: Path) 
     done = back_up(path, tmp_path / "copy.db")
     database.write({"later": a_record("later")}, [])
     database.close()
-    assert done == Backup(len(SESSIONS), 1, (tmp_path / "copy.db").stat().st_size)
+    assert done == Holdings(len(SESSIONS), 1, (tmp_path / "copy.db").stat().st_size)
     copy, contents = Database.open(tmp_path / "copy.db", NOW)
     copy.close()
     assert {record.session for record in contents.records} == set(SESSIONS)
@@ -65,13 +67,13 @@ def test_nothing_is_overwritten_unless_asked_for(path: Path, tmp_path: Path) -> 
 def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path, ["sales"])
     target = tmp_path / "copy.db"
-    verified = backup_module._verified
+    checked = backup_module.checked
 
-    def slow(part: Path) -> Backup:
+    def slow(part: Path) -> Holdings:
         target.write_text("mine")
-        return verified(part)
+        return checked(part)
 
-    monkeypatch.setattr(backup_module, "_verified", slow)
+    monkeypatch.setattr(backup_module, "checked", slow)
     with pytest.raises(StoreError, match="is there already"):
         back_up(path, target)
     assert target.read_text() == "mine"
@@ -122,7 +124,7 @@ def test_a_state_that_is_opened_again_and_again_is_not_copied(
 ) -> None:
     filled(path, ["sales"])
     looks = iter(range(99))
-    monkeypatch.setattr(backup_module, "_state", lambda _: next(looks))
+    monkeypatch.setattr(snapshot_module, "_state", lambda _: next(looks))
     with pytest.raises(StoreError) as told:
         back_up(path, tmp_path / "copy.db")
     assert str(told.value) == (
@@ -202,7 +204,7 @@ def test_rights_that_lack_are_told_with_who_has_them(
     def refuse(part: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(part))
 
-    monkeypatch.setattr(backup_module, "create_private", refuse)
+    monkeypatch.setattr(snapshot_module, "create_private", refuse)
     (tmp_path / f".copy.db.{os.getpid()}.part-journal").touch()
     with pytest.raises(StoreError) as told:
         back_up(path, tmp_path / "copy.db")
@@ -258,7 +260,7 @@ def test_a_proxy_that_starts_meanwhile_makes_the_copy_begin_again(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled(path, ["sales"])
-    state, looks = backup_module._state, iter(range(9))
-    monkeypatch.setattr(backup_module, "_state", lambda each: (*state(each)[:2], min(next(looks), 2)))
+    state, looks = snapshot_module._state, iter(range(9))
+    monkeypatch.setattr(snapshot_module, "_state", lambda each: (*state(each)[:2], min(next(looks), 2)))
     assert back_up(path, tmp_path / "copy.db").sessions == 1
     assert os.path.exists(tmp_path / "copy.db")

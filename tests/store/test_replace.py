@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.replace import finish_replacement, keep_aside, replace_database, unused_name
+from statusproxy.store.replace import (
+    finish_replacement,
+    keep_aside,
+    keep_folder_aside,
+    replace_database,
+    unused_name,
+)
+from statusproxy.store.spool_files import spool_folder
 
 from .crashing import killed_at_each_step
 from .damaged import filled, readable
-from .samples import NOW
+from .samples import NOW, a_body
 
 STAMP = "20260115T190706Z"
 
@@ -176,3 +183,57 @@ def test_killed_at_any_step_both_databases_are_whole_and_the_next_start_has_one_
         prepare()
     assert steps >= 4
     assert readable(path).sessions == {"new"}
+
+
+# ---- the spool's directory beside it ----
+
+
+def bodies(path: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in spool_folder(path).iterdir()}
+
+
+def test_bodies_that_are_set_aside_have_two_names(path: Path) -> None:
+    a_body(spool_folder(path), b"old", "a")
+    (spool_folder(path) / "folder").mkdir()
+    aside = path.with_name("aside")
+    keep_folder_aside(path, aside)
+    assert bodies(aside) == {"a": "old"}
+    assert (spool_folder(path) / "a").read_text() == "old"
+    assert spool_folder(aside).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_without_bodies_no_directory_is_set_aside(path: Path, there: bool) -> None:
+    if there:
+        spool_folder(path).mkdir()
+    keep_folder_aside(path, path.with_name("aside"))
+    assert not spool_folder(path.with_name("aside")).exists()
+
+
+def test_bodies_take_the_place_of_the_old_ones_together_with_the_database(path: Path) -> None:
+    ready, aside = path.with_name("ready"), path.with_name("aside")
+    family(path, "old")
+    a_body(spool_folder(path), b"old", "a")
+    ready.write_text("new")
+    a_body(spool_folder(ready), b"new", "b")
+    replace_database(path, ready, aside, with_spool=True)
+    assert (path.read_text(), bodies(path)) == ("new", {"b": "new"})
+    assert (told(aside), bodies(aside)) == (["old", "old-wal", "old-shm"], {"a": "old"})
+
+
+def test_a_replacement_without_bodies_leaves_no_directory(path: Path) -> None:
+    ready = path.with_name("ready")
+    ready.write_text("new")
+    spool_folder(ready).mkdir()
+    a_body(spool_folder(path), b"old", "a")
+    replace_database(path, ready, None, with_spool=True)
+    assert [file.name for file in path.parent.iterdir()] == ["state.db"]
+
+
+def test_bodies_of_a_replacement_that_never_was_ready_go(path: Path) -> None:
+    path.write_text("old")
+    a_body(spool_folder(path), b"old", "a")
+    a_body(spool_folder(path.with_name("state.db.next")), b"new", "b")
+    assert not finish_replacement(path)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["state.db", "state.db.spool"]
+    assert bodies(path) == {"a": "old"}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.backup import Backup, back_up
+from statusproxy.store.backup import back_up
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spool_backup import copy_bodies, published
+from statusproxy.store.snapshot import Holdings
+from statusproxy.store.spool_backup import copy_bodies, leave_out, missing_bodies, published
 from statusproxy.store.spool_files import spool_folder
 
 from .samples import NOW, a_body, an_entry, kept
@@ -29,7 +30,7 @@ def test_a_backup_has_rows_and_bodies_as_they_lie_beside_the_state(path: Path, t
     filled(path, "a", "b")
     target = tmp_path / "copy.db"
     done = back_up(path, target)
-    assert done == Backup(0, 0, target.stat().st_size + 14, 3)
+    assert done == Holdings(0, 0, target.stat().st_size + 14, 3)
     folder = spool_folder(target)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"large a", "b": b"large b"}
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
@@ -79,3 +80,20 @@ def test_bodies_do_not_stay_where_the_database_could_not_be_put(tmp_path: Path) 
         raise FileExistsError
     with published(ready, target, force=True):
         pass
+
+
+def test_bodies_that_a_copy_lacks_are_counted_and_all_entries_can_be_left_out(path: Path) -> None:
+    filled(path, "a", "gone")
+    assert missing_bodies(path, spool_folder(path)) == 1
+    leave_out(path)
+    assert missing_bodies(path, spool_folder(path)) == 0
+    database, _ = Database.open(path, NOW)
+    assert database.spool.read().entries == []
+    database.close()
+
+
+def test_entries_that_are_left_out_are_overwritten(path: Path) -> None:
+    filled(path)
+    assert b"body" in path.read_bytes()
+    leave_out(path)
+    assert b"POST /small" not in path.read_bytes()

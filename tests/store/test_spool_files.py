@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
-from statusproxy.store.spool_files import SpoolFiles, spool_folder
+from statusproxy.store.spool_files import SpoolFiles, checksum_of, spool_folder
 from statusproxy.store.spooled import Moved, Removed, SpoolOp
 
 from .samples import a_body, an_entry, kept
@@ -14,7 +15,7 @@ from .samples import a_body, an_entry, kept
 @pytest.fixture
 def files(path: Path) -> SpoolFiles:
     files = SpoolFiles(spool_folder(path))
-    files.make()
+    files.folder.mkdir(0o700)
     return files
 
 
@@ -22,10 +23,16 @@ def left(files: SpoolFiles) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files.folder.iterdir()}
 
 
-def test_they_lie_beside_the_state_for_this_user_only(files: SpoolFiles, path: Path) -> None:
-    files.make()
+def test_they_lie_beside_the_state(files: SpoolFiles, path: Path) -> None:
     assert files.folder == path.parent / "state.db.spool"
-    assert files.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_folder_there_is_nothing_to_sweep_or_remove(files: SpoolFiles) -> None:
+    files.folder.rmdir()
+    assert files.sweep([]) == 0
+    files.remove([Removed("a")])
+    assert files.file("a") is None
+    assert not files.folder.exists()
 
 
 def test_a_body_is_moved_to_its_place_once_synced_and_moving_it_again_does_no_harm(
@@ -91,3 +98,11 @@ def test_they_go_with_a_state_that_is_set_aside(files: SpoolFiles, path: Path) -
     files.set_aside(aside)
     assert (spool_folder(aside) / "a").read_bytes() == b"large"
     assert not files.folder.exists()
+
+
+def test_the_checksum_of_a_file_is_that_of_its_bytes(path: Path) -> None:
+    data = os.urandom(600_000)
+    path.write_bytes(data)
+    assert checksum_of(path) == checksum_of(data) == crc32(data)
+    path.write_bytes(data[:-1])
+    assert checksum_of(path) != crc32(data)

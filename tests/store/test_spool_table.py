@@ -127,3 +127,15 @@ def test_rows_can_be_dropped(database: Database, table: SpoolTable) -> None:
     written(database, kept("a"), kept("b"))
     table.drop(["a", "c"])
     assert table.names() == {"b"}
+
+
+def test_all_rows_go_at_once_and_where_there_is_no_table_nothing_does(path: Path, database: Database) -> None:
+    written(database, kept("a"), kept("b"))
+    database.spool.clear()
+    assert database.spool.count() == 0
+    database.close()
+    altered(path, "DROP TABLE spool")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.text_factory = bytes
+        SpoolTable(connection).clear()
+        assert SpoolTable(connection).count() == 0

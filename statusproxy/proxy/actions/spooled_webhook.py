@@ -212,6 +212,7 @@ class SpooledWebhook:
             body=content,
             size=len(head) + self._copy.size,
             framed=exchange.request.message.chunked,
+            checksum=self._copy.checksum,
         )
         if attempt is not QUEUED:
             self._probing = False  # `keep` tells it

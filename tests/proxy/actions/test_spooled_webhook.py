@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -122,7 +123,7 @@ async def test_an_event_that_was_not_sent_is_kept(site: Spooling) -> None:
     assert sorted(names) == sorted(name for name, _ in sent.headers)
     assert b"X-Drop" not in names
     assert b"X-Request-Id: mine" in fields
-    assert (parcel.body, parcel.framed) == (event(), False)
+    assert (parcel.body, parcel.framed, parcel.checksum) == (event(), False, crc32(event()))
     assert parcel.size == len(parcel.head) + len(event())
     assert site.attempt.reason == "not-sent"
     assert site.spool.told == [], "keeping it tells the spool"
@@ -302,6 +303,7 @@ async def test_of_a_large_body_that_was_taken_nothing_stays(site: Spooling) -> N
 
 async def test_a_disk_that_takes_nothing_costs_no_event_that_is_streamed(site: Spooling) -> None:
     site.spool.folder.rmdir()
+    site.spool.folder.touch()
     body = os.urandom(4 * IN_MEMORY)
     assert (await site.post(body)).body == b"ok"
     site.origin.answer = refuses("503 Service Unavailable")

@@ -1,0 +1,52 @@
+"""Writes what became of entries, and holds the lanes of those that are done with until that is on disk.
+
+A later event of a session that was delivered before that would come before the earlier one again, if the proxy died in
+between: the earlier one is still on disk, and is delivered anew after the start.
+"""
+
+from collections.abc import Callable, Sequence
+
+from statusproxy.spool.order import Lane
+from statusproxy.store.base import Store
+from statusproxy.store.errors import StoreError
+from statusproxy.store.spooled import SpoolOp
+
+__all__ = ["Writing"]
+
+
+class Writing:
+    """The spool's way to the store for what nobody waits for."""
+
+    def __init__(self, store: Store, let_go: Callable[[Lane], None]) -> None:
+        """`let_go` lets a lane go on that was held."""
+        self._store = store
+        self._let_go = let_go
+        self._refused: dict[str, tuple[Lane, SpoolOp]] = {}
+
+    @property
+    def holds(self) -> bool:
+        """Whether lanes are held; `settle` is to be called now and then."""
+        return bool(self._refused)
+
+    async def write(self, ops: Sequence[SpoolOp]) -> bool:
+        """Write what changed; whether it is on disk. Where the store refuses, it tells so, and writes it later."""
+        try:
+            await self._store.save((), (), (), ops)
+        except StoreError:
+            return False
+        return True
+
+    async def end(self, lane: Lane, op: SpoolOp) -> bool:
+        """Write the last of an entry; where the store refuses (False is given), its lane is held."""
+        if await self.write([op]):
+            return True
+        self._refused[op.id] = lane, op
+        return False
+
+    async def settle(self) -> None:
+        """Once the store can be written, write again what it refused, and let the lanes go on."""
+        refused = dict(self._refused)
+        if refused and self._store.healthy and await self.write([op for _, op in refused.values()]):
+            for id_, (lane, _) in refused.items():
+                del self._refused[id_]
+                self._let_go(lane)
