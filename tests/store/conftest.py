@@ -5,8 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from statusproxy.store import database, sqlite_wal
+
 from .redis_server import RedisServer, running
 from .samples import SqliteStore, sqlite_store
+
+
+@pytest.fixture(autouse=True)
+def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of the file is cut short by time; on a busy machine that must not decide a test."""
+    for module in (database, sqlite_wal):
+        monkeypatch.setattr(module, "_CHECK_SECONDS", 3600.0)
 
 
 @pytest.fixture

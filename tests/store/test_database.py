@@ -17,6 +17,9 @@ from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, Unusabl
 
 from .samples import NOW, a_change, a_record, overridden
 
+# Read before a fixture gives each check all the time in the world.
+CHECK_SECONDS = database_module._CHECK_SECONDS
+
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
@@ -282,7 +285,7 @@ def test_the_connection_is_bounded_in_what_it_waits_for_maps_and_keeps(path: Pat
     assert database._number("PRAGMA journal_size_limit") == 4 * 1024 * 1024
     assert database._number("PRAGMA secure_delete") == 1
     assert database._number("PRAGMA mmap_size") == 0
-    assert (database_module._CHECK_SECONDS, SCHEMA) == (0.5, 1)
+    assert (CHECK_SECONDS, SCHEMA) == (0.5, 1)
 
 
 def test_what_was_deleted_cannot_be_read_in_the_file_any_more(path: Path) -> None:

@@ -233,7 +233,8 @@ async def test_a_damaged_file_is_rebuilt_with_the_entries_that_are_whole(
     await save(store, kept("a", b"x" * 9000), kept("f", large(store)), kept("gone"))
     await save(store, Removed("gone"), Moved(an_entry("a", attempts=1)))
     await store.close()
-    page = sqlite3.connect(path).execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records'").fetchone()[0]
+    with closing(sqlite3.connect(path)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records'").fetchone()[0]
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)

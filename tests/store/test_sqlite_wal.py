@@ -18,6 +18,8 @@ from .damaged import PAGE, SESSIONS, flipped, noise, readable
 from .raw_pages import SIZE, a_log, checksum
 from .samples import NOW, overridden
 
+# Read before a fixture gives each check all the time in the world.
+CHECK_SECONDS = sqlite_wal._CHECK_SECONDS
 HEADER, FRAME = 32, 24 + PAGE
 
 
@@ -205,6 +207,7 @@ def test_a_frame_without_a_page_names_no_salts(path: Path) -> None:
 
 def test_what_comes_after_the_time_for_checking_is_taken_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([10.0, 10.5, 11.0, 11.001, 11.002])
+    monkeypatch.setattr(sqlite_wal, "_CHECK_SECONDS", CHECK_SECONDS)
     monkeypatch.setattr(sqlite_wal, "time", SimpleNamespace(monotonic=lambda: next(times)))
     log = bytearray(a_log([(number + 1, 5, PAGES[number]) for number in range(4)]))
     for number in (1, 2):
