@@ -103,11 +103,7 @@ class Spool:
                 await asyncio.sleep(0)
         self._opened_at = self._clock.now()
         if entries:
-            totals = self._order.totals
-            log.info(
-                "spool: %d events wait, %d unknown, %d dead", totals.waiting, totals.unknown, totals.dead,
-                extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
-            )  # fmt: skip
+            _tell_recalled(self._order.totals)
         self.changed.set()
         return True
 
@@ -390,6 +386,13 @@ def _entry(id_: str, parcel: Parcel, now: float) -> Entry:
 
 def _queue(session: str | None) -> str:
     return "" if session is None else fold_id(session)
+
+
+def _tell_recalled(totals: Totals) -> None:
+    log.info(
+        "spool: %d events wait, %d unknown, %d dead", totals.waiting, totals.unknown, totals.dead,
+        extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
+    )  # fmt: skip
 
 
 def _anew(entry: Entry, now: float) -> Entry:

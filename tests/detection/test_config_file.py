@@ -53,7 +53,7 @@ def test_a_proof_that_the_events_can_bring_is_a_valid_line_of_a_second_comment(g
     assert [line.split()[2] for line in block if line.startswith("#     # ")] == [
         f"{proof}:" for preset, proof in proofs.items() if preset == gateway.preset
     ]
-    taken_out = "\n".join(line.removeprefix("# ").replace("    # ", "    ", 1) for line in block)
+    taken_out = "\n".join(re.sub("^( +)# ", r"\1", line.removeprefix("# ")) for line in block)
     names = set(re.findall(r"\$\{(\w+)\}", taken_out))
     settings = loads(
         f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n{taken_out}",
