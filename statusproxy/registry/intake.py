@@ -16,6 +16,7 @@ from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status import signals
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.events import Event, read_each
+from statusproxy.status.many_members import has_many
 from statusproxy.status.model import DUPLICATE, Change, Outcome
 from statusproxy.status.packing import Unread
 from statusproxy.status.sessions import SessionMap
@@ -35,6 +36,7 @@ _TICK: Final = 1e-6
 
 _BATCH: Final = Verdict.BATCH
 _NOT_JSON: Final = Verdict.NOT_JSON
+_IN_STEPS: Final = Reading(_BATCH)
 
 
 class _Body(NamedTuple):
@@ -68,7 +70,7 @@ class Intake:
 
     def hear(self, body: bytes, arrival: Arrival) -> Awaitable[None] | None:
         """Take in a webhook's body; give what to await until it is durable, None where nothing must be."""
-        reading = signals.read(body, self.rules, arrival.wall, arrival.session)
+        reading = self._read(body, arrival.wall, arrival.session)
         if reading.verdict is _BATCH or self._waiting:
             return self._queue(body, arrival, many=reading.verdict is _BATCH)
         at, sender, now = None, self._sender(arrival), arrival.now
@@ -87,10 +89,13 @@ class Intake:
 
         The session is None where the body names none or several. What cannot be read is of the path's session.
         """
-        reading = signals.read(body, self.rules, wall, path_session)
+        reading = self._read(body, wall, path_session)
         if reading.verdict is _BATCH:
             return None, None
         return reading.session or path_session, reading.event
+
+    def _read(self, body: bytes, wall: float, path_session: str | None) -> Reading:
+        return _IN_STEPS if has_many(body) else signals.read(body, self.rules, wall, path_session)
 
     async def close(self) -> None:
         """Wait until all that came has been taken in."""

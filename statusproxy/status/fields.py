@@ -10,10 +10,12 @@ import codecs
 import json
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NoReturn, final
 
 import msgspec
 
+from statusproxy.status.many_members import decode_in_steps, has_many
 from statusproxy.status.surrogates import NO_CHARACTER, replace_halves
 
 Path = tuple[str, ...]
@@ -159,15 +161,21 @@ def parse_members_in_steps(body: bytes) -> Generator[None, None, Any]:
     In a long one `NO_CHARACTER` stands for half a surrogate pair. A long one with a number beyond those of a double
     (`1e400`, which JavaScript reads and does not write) is refused.
     """
-    try:
-        return parse_members(body)
-    except LongError:
-        pass
+    if has_many(body):
+        with suppress(ValueError):  # the quick decoder is stricter than JavaScript
+            return (yield from _many(body.removeprefix(codecs.BOM_UTF8)))
+    else:
+        with suppress(LongError):
+            return parse_members(body)
     yield
     text = body.decode("utf-8", "replace").encode()
     whole = yield from replace_halves(text.removeprefix(codecs.BOM_UTF8))
     yield
-    return _members.decode(whole)
+    return (yield from _many(whole)) if has_many(whole) else _members.decode(whole)
+
+
+def _many(document: bytes) -> Generator[None, None, Any]:
+    return decode_in_steps(document, _members.decode, Array, DEEPEST)
 
 
 def _parse(body: bytes, quick: Callable[[bytes], Any], longest: float = math.inf) -> Any:

@@ -135,6 +135,19 @@ async def test_a_long_event_that_only_the_slow_decoder_reads_counts_and_holds_no
     assert site.metrics.signals == {("disconnected", "applied"): 1}
 
 
+async def test_an_event_of_very_many_members_counts_and_holds_nobody_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "SLICE_SECONDS", 0.0)
+    event = json.dumps(dict.fromkeys(map(str, range(40_000)), 0) | find("browserClose", "sales")[0]).encode()
+    durable, turns = asyncio.ensure_future(site.post(event)), 0
+    while not durable.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert site.lost() == site.stored() == ["sales"]
+    assert turns > 6
+
+
 async def test_a_slice_ends_with_its_time_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "SLICE_SECONDS", 0.0)
     durable = asyncio.ensure_future(site.post(array(find("browserClose", "a", "b", "c"))))

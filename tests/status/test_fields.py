@@ -241,3 +241,23 @@ def test_what_is_no_json_or_beyond_a_double_is_an_error_in_steps_too(body: bytes
 def test_a_long_document_that_needs_no_leniency_is_read_at_once() -> None:
     body = long(LENIENT_AT_ONCE + 1, "plain")
     assert in_steps(body) == (parse_members(body), 0)
+
+
+def test_a_document_of_very_many_members_is_read_in_steps() -> None:
+    members = ",".join(f'"m{number}":{number}' for number in range(30_000))
+    body = f'\ufeff{{"event":"x",{members},"data":{{"list":[1,2],{members}}}}}'.encode()
+    document, steps = in_steps(body)
+    assert (document["event"], document["m29999"], document["data"]["list"].first) == ("x", 29_999, 1)
+    assert len(document["data"]) == 30_001
+    assert steps > 9
+
+
+def test_half_a_surrogate_pair_among_very_many_members_is_read_too() -> None:
+    members = ",".join(f'"m{number}":{number}' for number in range(30_000))
+    document, _ = in_steps(f'{{{members},"cut":"\\ud83d"}}'.encode())
+    assert (document["cut"], document["m29999"]) == ("\uffff", 29_999)
+
+
+def test_very_many_members_that_are_no_json_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"."):
+        in_steps(b'{"a":1,' * 30_000)

@@ -1,0 +1,131 @@
+"""Documents of very many members: read as any, in steps none of which takes long."""
+
+from __future__ import annotations
+
+import gc
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.status.fields import Array
+from statusproxy.status.many_members import MOST_AT_ONCE, decode_in_steps, has_many
+from tests.processor_time import seconds
+
+_plain = msgspec.json.Decoder().decode
+
+
+def stepped(document: bytes, deepest: int = 16) -> tuple[Any, int]:
+    """What a document holds, and the number of steps before its last."""
+    reading, steps = decode_in_steps(document, _plain, Array, deepest), 0
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            return done.value, steps
+        steps += 1
+
+
+def as_lists(value: Any) -> Any:
+    """Arrays as lists of their first element at most, whoever read them."""
+    if isinstance(value, Array):
+        return [as_lists(value.first)] if not isinstance(value.first, type(Array().first)) else []
+    if isinstance(value, list):
+        return [as_lists(value[0])] if value else []
+    return {name: as_lists(held) for name, held in value.items()} if isinstance(value, dict) else value
+
+
+_texts = st.text(st.sampled_from('ab"\\{}[],:\n é😀'), max_size=6)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | _texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_texts, inner, max_size=4),
+    max_leaves=40,
+)
+
+
+@given(_json, st.sampled_from([None, 1]), st.booleans())
+def test_a_document_is_read_as_any_decoder_reads_it(value: Any, indent: int | None, ascii_only: bool) -> None:
+    document = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
+    assert as_lists(stepped(document)[0]) == as_lists(_plain(document))
+
+
+def test_of_a_repeated_member_the_last_counts_wherever_a_step_ends() -> None:
+    pad = ",".join(f'"m{number}":{number}' for number in range(10_000))
+    document = f'{{"event":"first",{pad},"event":{{"long":[{pad.replace(":", ",")}]}},{pad},"event":"last"}}'.encode()
+    value, steps = stepped(document)
+    assert value == _plain(document)
+    assert steps > 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"long": "x" * 200_000, "after": 1},
+        {"long": ["first", "x" * 200_000], "after": 1},
+        {"long": [1, *[{"a": "]}"}] * 20_000], "after": 1},
+        {"long": {"inner": {"more": "x" * 200_000, "end": [[["]"]], 2]}}, "after": {}},
+        [{"in": "x" * 200_000}, 2],
+        "text", 12.5, None, [], {}, [[]],
+    ],
+)  # fmt: skip
+def test_long_values_are_passed_over(value: Any) -> None:
+    for indent in (None, 2):
+        document = json.dumps(value, indent=indent).encode()
+        assert as_lists(stepped(document)[0]) == as_lists(value)
+
+
+def test_objects_are_left_out_from_some_depth_on() -> None:
+    document = json.dumps({"a": {"b": {"c": {"pad": "x" * 70_000}}, "d": 1}}).encode()
+    assert stepped(document, deepest=2)[0] == {"a": {"b": None, "d": 1}}
+
+
+@pytest.mark.parametrize("document", [b"", b"{", b'{"a":1}}', b'{"a":1,}', b'{"a" 1}', b"[1", b'{"a":"\n"}', b"nul"])
+def test_what_is_no_json_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        stepped(document)
+
+
+def test_many_are_told_by_colons_and_brackets() -> None:
+    assert has_many(b'{"a":[0],' * (MOST_AT_ONCE // 2 + 1))
+    assert not has_many(b'{"a":[0],' * (MOST_AT_ONCE // 2))
+    assert has_many(b"[" * (2 * MOST_AT_ONCE + 1))
+    assert not has_many(b"[" * (2 * MOST_AT_ONCE))
+    assert not has_many(b"x" * 10_000_000)
+
+
+COUNT = 100_000
+
+MANY = {
+    "numbers": json.dumps({f"m{number}": number for number in range(COUNT)}),
+    "objects": json.dumps({f"m{number}": {} for number in range(COUNT)}),
+    "arrays": json.dumps({f"m{number}": [[]] for number in range(COUNT)}),
+    "texts": json.dumps({"event": "x", "data": {f"m{number}": "a" for number in range(COUNT)}}),
+    "objects in objects": json.dumps({f"m{number}": {"a": {"b": {"c": {"d": 1}}}} for number in range(COUNT // 5)}),
+    "spaces": json.dumps({f"m{number}": number for number in range(COUNT // 10)}, indent=100),
+    "a wide element": json.dumps([{f"m{number}": number for number in range(COUNT)}, 1]),
+}
+
+
+def longest_step(document: bytes) -> float:
+    """The seconds of processor time of the longest step."""
+    reading = decode_in_steps(document, _plain, Array, 16)
+    longest = 0.0
+    taken: list[object] = []
+    while not taken or taken[-1] is not reading:
+        longest = max(longest, seconds(lambda: taken.append(next(reading, reading))))
+    return longest
+
+
+@pytest.mark.parametrize("many", MANY.values(), ids=MANY)
+def test_no_step_takes_longer_than_fifteen_milliseconds_of_the_processor(many: str) -> None:
+    """At once it took 20 to 50. The last step also frees the document. A busy machine makes a round longer, never
+    shorter; the garbage collector comes when it likes."""
+    document = many.encode()
+    gc.disable()
+    try:
+        assert any(longest_step(document) < 0.015 for _ in range(12))
+    finally:
+        gc.enable()
