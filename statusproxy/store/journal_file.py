@@ -194,7 +194,6 @@ class JournalFile:
         self.size = len(data) - torn
         if found.damaged or not ours:
             found.set_aside = self._set_aside()
-            self._close_file()
             states, changes = encode_items(found.items)
             self.rewrite(states + changes)
         elif torn:

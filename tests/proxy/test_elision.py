@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from statusproxy.proxy import elision
 from statusproxy.proxy.elision import LONG_STRING, Elider
 from tests.processor_time import takes_less
 
@@ -35,7 +36,7 @@ def shortened(body: bytes, cuts: list[int]) -> bytes:
     return b"".join(given) + elider.end()
 
 
-def by_hand(body: bytes) -> bytes:
+def by_hand(body: bytes, longest: int = LONG_STRING) -> bytes:
     """The same, found byte by byte: the rule as it is written down."""
     result, at = b"", 0
     while at < len(body):
@@ -56,8 +57,8 @@ def by_hand(body: bytes) -> bytes:
             at += size
         at += 1
         inside = b"".join(units)
-        if len(inside) > LONG_STRING:
-            while len(inside) > LONG_STRING:
+        if len(inside) > longest:
+            while len(inside) > longest:
                 inside = inside[: len(inside) - len(units.pop())]
         result += b'"' + inside + b'"'
     return result
@@ -82,6 +83,29 @@ def test_the_result_is_json(document: Any, ascii_only: bool) -> None:
 @given(body=st.lists(st.sampled_from([b'"', b"\\", b"\\u", b"x" * 3000, b"\x80", b"{"]), max_size=20), cuts=CUTS)
 def test_what_is_not_json_gives_the_same_however_it_is_cut(body: list[bytes], cuts: list[int]) -> None:
     assert shortened(b"".join(body), cuts) == shortened(b"".join(body), [])
+
+
+#: Strings around a length of twelve bytes, with every kind of neighbour: empty ones, escapes and what looks like one.
+SMALL = [
+    '["A","?????????????\\\\","","b","cccccccccccc\\"?","d"]',
+    '["\\\\\\\\\\\\\\\\\\\\\\\\\\\\",["x\\\\\\\\\\u0041\\\\u0041","","éééééééé"]]',
+    '["aaaaaa\\u0041\\u0041","aaaaaaa\\\\u0041b","?\\\\?\\\\?\\\\?\\\\?\\\\?\\\\","aaaaaaaaaaa\\""]',
+    '{"":"","aaaaaaaaaaaaa":"","b":"aaaaaaaaaaaaa","cccccccccccc":["","aaaaaaaaaaaaa",""],"aaaaaaaaaaaaaaa":1}',
+    '["aaaaaaaa€€","aaaaaaaaaa😀😀😀","\\\\\\\\\\"\\"\\"\\"\\"\\"","aaaaaaaaa\\n\\n\\n",123456789012345,""]',
+]
+
+
+@pytest.mark.parametrize("text", SMALL)
+def test_wherever_two_blocks_meet_the_result_is_what_the_rule_says(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elision, "LONG_STRING", 12)
+    body = text.encode()
+    json.loads(body)
+    expected = by_hand(body, 12)
+    for one in range(len(body) + 1):
+        assert shortened(body, [one]) == expected
+        for other in range(one, len(body) + 1):
+            assert shortened(body, [one, other]) == expected
+    assert shortened(body, list(range(len(body)))) == expected
 
 
 def test_a_string_of_just_the_length_is_kept_whole() -> None:

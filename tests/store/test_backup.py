@@ -15,9 +15,10 @@ from statusproxy.store.backup import back_up
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.snapshot import Holdings
+from statusproxy.store.spool_files import spool_folder
 
 from .damaged import SESSIONS, damage_page, filled, noise
-from .samples import NOW, a_change, a_record, overridden
+from .samples import NOW, a_body, a_change, a_record, kept, overridden
 
 
 def left(folder: Path) -> list[str]:
@@ -51,6 +52,22 @@ def test_a_copy_can_be_read_where_nothing_can_be_written(path: Path, tmp_path: P
     back_up(path, tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert copy.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_large_bodies_of_the_spool_are_copied_and_counted(path: Path, tmp_path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    a_body(spool_folder(path), b"large" * 9, "a")
+    database.write({}, [], {"a": kept("a", spool_folder(path) / "a")})
+    database.close()
+    left_over = spool_folder(tmp_path / f".copy.db.{os.getpid()}.part")
+    left_over.mkdir()
+    (left_over / "old").touch()
+    done = back_up(path, tmp_path / "copy.db")
+    assert done == Holdings(0, 0, (tmp_path / "copy.db").stat().st_size + 45, spooled=1)
+    assert [(file.name, file.read_bytes()) for file in spool_folder(tmp_path / "copy.db").iterdir()] == [
+        ("a", b"large" * 9)
+    ]
+    assert left(tmp_path) == ["copy.db", "copy.db.spool", "state.db", "state.db.spool"]
 
 
 def test_nothing_is_overwritten_unless_asked_for(path: Path, tmp_path: Path) -> None:

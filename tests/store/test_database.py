@@ -13,9 +13,18 @@ from statusproxy.store import database as database_module
 from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.damage import Damage
-from statusproxy.store.database import APPLICATION_ID, SCHEMA, Database, UnusableError, read_notices, read_only
+from statusproxy.store.database import (
+    APPLICATION_ID,
+    SCHEMA,
+    Contents,
+    Database,
+    UnusableError,
+    read_notices,
+    read_only,
+)
+from statusproxy.store.spooled import Removed
 
-from .samples import NOW, a_change, a_record, overridden
+from .samples import NOW, a_change, a_record, kept, overridden
 
 # Read before a fixture gives each check all the time in the world.
 CHECK_SECONDS = database_module._CHECK_SECONDS
@@ -143,6 +152,15 @@ def test_the_check_is_given_up_in_time(path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(database_module, "_CHECK_SECONDS", -1)
     monkeypatch.setattr(database_module, "_CHECK_STEP", 1)
     assert len(reopened(path)) == 200
+    with path.open("r+b") as file:  # in the last page's rows: no page is read so far when the check is given up
+        file.seek(-3000, 2)
+        file.write(b"\xff" * 500)
+    monkeypatch.setattr(Database, "_read", lambda *_: Contents())
+    database, _ = Database.open(path, NOW)
+    database.close()
+    monkeypatch.setattr(database_module, "_CHECK_SECONDS", 60)
+    with pytest.raises(UnusableError, match="corrupt"):
+        Database.open(path, NOW)
 
 
 def test_a_newer_schema_is_unusable_and_untouched(path: Path) -> None:
@@ -297,6 +315,13 @@ def test_what_was_deleted_cannot_be_read_in_the_file_any_more(path: Path) -> Non
     assert b"a very special name" not in path.read_bytes()
 
 
+def test_the_spool_is_written_in_the_same_file(database: Database) -> None:
+    database.write({}, [], {"a": kept("a")})
+    assert [entry.id for entry in database.spool.read().entries] == ["a"]
+    database.write({}, [], {"a": Removed("a")})
+    assert database.spool.read().entries == []
+
+
 def test_after_a_transaction_that_failed_the_next_one_works(database: Database) -> None:
     database._connection.execute("CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'no'); END")
     entry = Entry(a_change("sales"))
@@ -353,9 +378,12 @@ def test_a_rejected_row_is_kept_as_it_was_with_the_reason(path: Path) -> None:
     altered(path, "UPDATE records SET payload = x'ff' WHERE session = 'b'")
     altered(path, "INSERT INTO records VALUES (x'ff', 7)")
     database, contents = Database.open(path, NOW)
-    rows = database._connection.execute("SELECT session, payload, reason FROM rejected ORDER BY session").fetchall()
+    rows = database._connection.execute(
+        "SELECT session, payload, reason, typeof(payload) FROM rejected ORDER BY session"
+    ).fetchall()
     database.close()
     assert sorted(contents.rejected) == ["a", "b", "\N{REPLACEMENT CHARACTER}"]
+    assert [row[3] for row in rows] == [b"text", b"blob", b"text"]  # text that is readable stays so
     assert [row[:2] for row in rows] == [(b"a", b"{"), (b"b", b"\xff"), (b"\xff", b"7")]
     assert [row[2].partition(b":")[0] for row in rows] == [b"not JSON", b"not JSON", b"not a JSON object"]
     assert reopened(path) == []

@@ -74,6 +74,7 @@ async def test_what_was_added_is_on_disk_when_sync_returns(keeper: Keeper, tmp_p
 async def test_nothing_is_written_while_nothing_waits(keeper: Keeper) -> None:
     keeper.journal.add([])
     await keeper.journal.sync()
+    assert not keeper.journal.path.exists()
     await keeper.journal.clear(keeper.journal.added)
     assert not keeper.journal.holds
     assert not keeper.journal.path.exists()
@@ -252,6 +253,58 @@ async def test_what_is_rewritten_beyond_its_limit_takes_half_of_it_to_grow_from(
         await keeper.journal.sync()
         line = len(b"".join(encode_items(keeper.lacking[-1:])))
         assert 10_000 - line < keeper.journal.path.stat().st_size - len(place_line(keeper)) <= 10_000
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("less", "dropped"), [(0, 0), (1, 1), ("a line", 1), ("a line and a byte", 2)])
+async def test_what_is_rewritten_keeps_as_many_of_the_newest_changes_as_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, less: int | str, dropped: int
+) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
+    items: list[Item] = [a_record("a"), *(Entry(a_change("a"), number) for number in range(5))]
+    states, changes = encode_items(items)
+    line = len(changes) // 5
+    missing = {"a line": line, "a line and a byte": line + 1}.get(str(less)) or int(less)
+    async with opened(tmp_path, limit=2 * (len(states) + len(changes) - missing)) as (keeper, _):
+        keeper.add(*items)
+        with monkeypatch.context() as patch:
+            failing(patch, "pwrite")
+            with pytest.raises(JournalError):
+                await keeper.journal.sync()
+        await keeper.journal.sync()
+    assert await found_in(tmp_path) == [items[0], *items[1 + dropped :]]
+
+
+async def test_what_comes_while_the_file_is_being_removed_is_written_after_that(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, order = threading.Event(), threading.Event(), list[str]()
+    remove, append = JournalFile.remove, JournalFile.append
+
+    def slow(file: JournalFile) -> None:
+        begun.set()
+        go.wait()
+        remove(file)
+        order.append("removed")
+
+    def noted(file: JournalFile, data: bytes) -> None:
+        order.append("appended")
+        append(file, data)
+
+    monkeypatch.setattr(JournalFile, "remove", slow)
+    monkeypatch.setattr(JournalFile, "append", noted)
+    keeper.add(a_record("a"))
+    await keeper.journal.sync()
+    clearing = asyncio.ensure_future(keeper.journal.clear(keeper.journal.added))
+    assert await asyncio.to_thread(begun.wait, 60)
+    keeper.lacking.clear()
+    keeper.add(a_record("b"))
+    writing = asyncio.ensure_future(keeper.journal.sync())
+    for _ in range(100):  # the loop turns
+        await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(clearing, writing)
+    assert order == ["appended", "removed", "appended"]
 
 
 def place_line(keeper: Keeper) -> bytes:

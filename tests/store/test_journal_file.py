@@ -165,6 +165,14 @@ def test_a_damaged_line_costs_no_other_and_the_file_is_kept(tmp_path: Path, whic
     assert (again.items, again.damaged, again.set_aside) == (found.items, 0, None)
 
 
+@pytest.mark.parametrize("line", [b"", b"00000000 ", b"00000000 put", b"0000000g put {}"])
+def test_a_line_of_another_form_is_damage(tmp_path: Path, line: bytes) -> None:
+    path = written(tmp_path, a_record("a"))
+    path.write_bytes(path.read_bytes() + line + b"\n" + lines(a_record("b")))
+    found = found_in(tmp_path)
+    assert (found.items, found.damaged) == ([a_record("a"), a_record("b")], 1)
+
+
 @given(st.binary(max_size=200))
 def test_whatever_stands_in_it_is_no_crash(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
     folder = tmp_path_factory.mktemp("journal")
@@ -285,7 +293,7 @@ def test_every_write_is_on_disk_when_it_returns_and_no_file_is_left_open(
 def test_what_an_interrupted_rewrite_left_is_no_hindrance(tmp_path: Path) -> None:
     with opened(tmp_path) as (journal, _):
         fresh = journal.path.with_suffix(".new")
-        fresh.write_text("x" * 9000)
+        fresh.write_bytes(lines(*[a_record("stale")] * 50))
         journal.rewrite(lines(a_record("a")))
         assert not fresh.exists()
     assert found_in(tmp_path).items == [a_record("a")]
@@ -339,6 +347,7 @@ def test_one_in_use_is_waited_for_two_seconds(tmp_path: Path, monkeypatch: pytes
 
 def test_the_name_is_legible_and_short() -> None:
     assert file_name(PLACE) == "redis-redis.example-6379-0-3b9e21f7.journal"
+    assert file_name("redis at [::1]:/0, keys a:*").startswith("redis-1-0-")
     assert file_name("redis at -.ä/" + "x" * 100 + ", keys a:*").startswith("redis-" + "x" * 80 + "-")
 
 

@@ -229,6 +229,26 @@ def test_a_row_that_no_page_of_the_tree_holds_counts_only_where_one_of_the_tree_
     assert readable(path).sessions == {"stray"}
 
 
+def test_a_tree_that_leads_to_the_last_page_is_whole(path: Path) -> None:
+    schema = a_page(13, [table_cell(1, a_row(b"table", b"records", b"records", 3, b""))], before=100, size=PAGE)
+    rows = [a_row(name.encode(), encode(a_record(name)).encode()) for name in ("stray", "sales")]
+    path.write_bytes(schema + b"".join(a_page(10, [varint(len(row)) + row], size=PAGE) for row in rows))
+    with PageFile(path) as file:
+        assert records(file) == [a_record("sales")]
+
+
+def test_the_spool_is_read_to_the_last_page(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    database.write({}, [], {"e": kept("e", b"body")})
+    database.close()
+    content = path.read_bytes()
+    path.write_bytes(zeros(bytes(PAGE)) + next(
+        page for page in (content[at : at + PAGE] for at in range(0, len(content), PAGE)) if b"POST /e" in page
+    ))  # fmt: skip
+    with PageFile(path) as file:
+        assert [tuple(row) for row in spooled(file)] == [(an_entry("e"), b"POST /e HTTP/1.1\r\n", b"body")]
+
+
 def test_of_equally_old_states_the_one_on_the_first_page_counts(path: Path) -> None:
     first, second = (encode(a_record("sales", event=event)) for event in ("first", "second"))
     with PageFile(two_versions(path.with_name("old.db"), path, first, second)) as file:
@@ -256,7 +276,8 @@ def test_the_last_page_of_a_file_without_a_tree_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("what", "at", "override", "fields", "stays"), [
-    ("forgotten", 0, False, {}, False), ("forgotten", -1, False, {}, True), ("forgotten", 1, True, {}, False),
+    ("forgotten", 0, False, {}, False), ("forgotten", 5, False, {"known_at": NOW + 9}, False),
+    ("forgotten", -1, False, {}, True), ("forgotten", 1, True, {}, False),
     ("released", 0, True, {}, True), ("released", 1, True, {}, False), ("released", 2, True, {}, False),
     ("released", 9, False, {}, True),
     ("started", 9, True, {}, True), ("started", 9, False, {}, False),

@@ -310,12 +310,22 @@ def test_an_entry_of_the_spool_that_was_read_or_written_is_written_into_a_new_fi
     assert [entry.id for entry in writer.spool_entries()] == ["a", "b"]
 
 
+def test_a_rebuilt_file_holds_the_entries_of_the_spool_that_were_written(writer: SqliteWriter) -> None:
+    assert writer.spool_entries() == []
+    writer.write(Batch({}, [], {"a": kept("a"), "b": kept("b")}))
+    writer.write(Batch({}, [], {"b": Removed("b")}))
+    writer.keep_up("a page is broken")
+    assert [entry.id for entry in writer.spool_entries()] == ["a"]
+
+
 def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_can_be_written(
     writer: SqliteWriter, path: Path
 ) -> None:
-    part = a_body(spool_folder(path), b"left by a crash")
     database = writer.file.database
     writer.file.database = None
+    assert writer.spool_entries() == []
+    assert spool_folder(path).is_dir()
+    part = a_body(spool_folder(path), b"left by a crash")
     assert writer.spool_entries() == []
     assert part.exists()
     writer.file.database = database
