@@ -79,8 +79,8 @@ def _passed_on(webhook: Webhook, gateway: Gateway) -> list[str]:
     lines = ["#"]
     if webhook.forward:
         lines += _comment(
-            "Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out the "
-            "`#` below."
+            "Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out "
+            "the `#` below."
         )
     lines += ["# webhooks:", f"#   - path: {webhook.path}"]
     if not webhook.forward:
