@@ -14,10 +14,12 @@ from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import load
-from statusproxy.store import state_file
+from statusproxy.store import state_place
+from statusproxy.store.files import resolve
 from statusproxy.systemd import environment, with_state_directory
 
 if TYPE_CHECKING:
+    from statusproxy.config.state_url import Place
     from statusproxy.store.snapshot import Holdings
 
 
@@ -69,7 +71,13 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
     from statusproxy.store.backup import back_up
 
     try:
-        done = back_up(_state_file(config), file, force=force)
+        place, _ = _state(config)
+        if isinstance(place, Path):
+            done = back_up(place, file, force=force)
+        else:
+            from statusproxy.store.redis_backup import back_up_redis
+
+            done = back_up_redis(place, file, force=force)
     except (ValueError, StoreError) as error:
         fail(f"no backup was made: {error}", EXIT_FAILURE)
     click.echo(f"{file}: {_told(done)}, checked")
@@ -89,21 +97,29 @@ def restore(file: Path, config: Path | None, force: bool, no_spool: bool) -> Non
     from statusproxy.store import StoreError
     from statusproxy.store.restore import restore as put_back
 
+    kept: Path | str | None
     try:
-        path = _state_file(config)
-        done = put_back(file, path, force=force, spool=not no_spool)
+        place, journal = _state(config)
+        if isinstance(place, Path):
+            holdings, kept = put_back(file, place, force=force, spool=not no_spool)
+        else:
+            from statusproxy.store.redis_backup import restore_redis
+
+            holdings, kept = restore_redis(file, place, force=force, spool=not no_spool, journal=journal)
     except (ValueError, StoreError) as error:
         fail(f"nothing was restored: {error}", EXIT_FAILURE)
-    click.echo(f"{path}: {_told(done.holdings)}, restored")
-    if done.kept is not None:
-        click.echo(f"the state before is kept as {done.kept}")
+    click.echo(f"{place}: {_told(holdings)}, restored")
+    if kept is not None:
+        click.echo(f"the state before is kept as {kept}")
 
 
-def _state_file(config: Path | None) -> Path:
-    """Where the state lies. Raises `ValueError` where it is not in a file."""
+def _state(config: Path | None) -> "tuple[Path | Place, Path | None]":
+    """Where the state is, and the directory of the journal. Raises `ValueError` where nothing lasts."""
     known = environment()
-    settings = read_settings(lambda: load(config, None, known), instead="")
-    return state_file(settings.state.url, with_state_directory(known, config or find_file(known)))
+    settings = read_settings(lambda: load(config, None, known), instead="").state
+    environ = with_state_directory(known, config or find_file(known))
+    journal = None if settings.journal is None else resolve(settings.journal, environ)
+    return state_place(settings.url, environ), journal
 
 
 def _told(holdings: "Holdings") -> str:

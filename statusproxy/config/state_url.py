@@ -60,11 +60,6 @@ _SCHEME: Final = re.compile(r"[a-z]{1,20}:(?://)?")
 class Memory:
     """`memory:`: nothing survives the process."""
 
-    @property
-    def no_backup(self) -> str:
-        """Why `backup` cannot copy it."""
-        return "the state is kept in memory only (state.url): it is gone with the process"
-
 
 @dataclass(frozen=True, slots=True)
 class SqliteFile:
@@ -89,14 +84,6 @@ class Place:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"redis at {host}:{self.port}/{self.database}, keys {self.prefix}*"
-
-    @property
-    def no_backup(self) -> str:
-        """Why `backup` cannot copy it, and how to keep a copy."""
-        return (
-            f"the state is in {self}: back up that server, for example with: "
-            f"redis-cli -h {self.host} -p {self.port} --rdb FILE"
-        )
 
     def conceal(self, text: str) -> str:
         """`text` without the password, and without the arguments of a command that the server did not know."""

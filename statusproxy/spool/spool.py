@@ -210,11 +210,7 @@ class Spool:
         return await self._reader.content(entry.id) if self._order.get(entry.id) is not None else None
 
     async def tried(self, entry: Entry, attempt: Attempt) -> None:
-        """What became of an entry that was taken. Its lane goes on once what changed is on disk.
-
-        Where the store refuses to write that the entry is delivered or dead, the lane waits until it does:
-        if the proxy dies before that, the entry is delivered again, and nothing later of the lane came before it.
-        """
+        """What became of an entry that was taken. Its lane goes on once it is on disk; if that ends it, not before."""
         self._ended(entry.receiver, entry.queue, attempt)
         lane, held = lane_of(entry), False
         try:

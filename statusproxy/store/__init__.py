@@ -10,13 +10,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from statusproxy.config.state_url import SqliteFile, StateUrl, find_form, parse_state_url
+from statusproxy.config.state_url import Place, SqliteFile, StateUrl, find_form, parse_state_url
 from statusproxy.store.base import Store, StoreOptions
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.extras import missing_package
 from statusproxy.store.files import resolve
 
-__all__ = ["Store", "StoreError", "StoreInUseError", "open_store", "state_file"]
+__all__ = ["Store", "StoreError", "StoreInUseError", "open_store", "state_place"]
 
 
 def open_store(
@@ -44,15 +44,19 @@ def open_store(
     return store
 
 
-def state_file(url: str, environ: Mapping[str, str]) -> Path:
-    """The file that a `state.url` names; `environ` as for `open_store`.
+def state_place(url: str, environ: Mapping[str, str]) -> Path | Place:
+    """The file, or the server and its keys, that a `state.url` names; `environ` as for `open_store`.
 
-    Raises `ValueError` where the state is not in a file, with how to keep a copy of it then.
+    Raises `ValueError` where nothing lasts, and where the package for a server is missing.
     """
-    parts = _parse(url)
+    parts, missing = _parse(url), missing_package(url)
+    if missing is not None:
+        raise ValueError(missing)
     if isinstance(parts, SqliteFile):
         return resolve(parts.path, environ)
-    raise ValueError(parts.no_backup)
+    if isinstance(parts, Place):
+        return parts
+    raise ValueError("the state is kept in memory only (state.url): it is gone with the process")
 
 
 def _parse(url: str) -> StateUrl:

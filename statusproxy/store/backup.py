@@ -1,8 +1,9 @@
-"""A copy of the SQLite state, also while the proxy writes it: whole, checked, and for this user only."""
+"""A copy of the state in an SQLite file, also while the proxy writes it: whole, checked, and for this user only."""
 
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from statusproxy.store.snapshot import Holdings, checked, copy_database
 from statusproxy.store.spool_backup import copy_bodies, published
 from statusproxy.store.spool_files import spool_folder
 
-__all__ = ["back_up"]
+__all__ = ["back_up", "write_backup"]
 
 
 def back_up(database: Path, target: Path, *, force: bool = False) -> Holdings:
@@ -27,6 +28,22 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> Holdings:
         raise StoreError(f"there is no state in {database} yet: has statusproxy run with this configuration?")
     if target in {Path(f"{database}{ending}") for ending in ("", ".lock", ".next", ".spool", *COMPANIONS)}:
         raise StoreError(f"{target} is the state itself; name another file")
+
+    def fill(part: Path) -> int:
+        copy_database(database, part)
+        return copy_bodies(part, spool_folder(database), spool_folder(part)) or 0
+
+    return write_backup(target, fill, lambda error: _why(error, database, target), force=force)
+
+
+def write_backup(
+    target: Path, fill: Callable[[Path], int], why: Callable[[Exception], str], *, force: bool = False
+) -> Holdings:
+    """Write a backup to `target`, which appears only once it is whole; nothing is overwritten without `force`.
+
+    `fill` makes the state file under the name it gets, with the bodies of its events beside that, and gives the
+    bytes of these; `why` words what went wrong. Raises `StoreError`.
+    """
     for there in (target, spool_folder(target)):
         if os.path.lexists(there) and not force:
             raise StoreError(f"{there} is there already; name another file, or overwrite it with --force")
@@ -35,22 +52,21 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> Holdings:
         with suppress(FileNotFoundError):
             part.unlink()
         shutil.rmtree(spool_folder(part), ignore_errors=True)
-        copy_database(database, part)
-        bodies = copy_bodies(part, spool_folder(database), spool_folder(part))
-        backup = checked(part)
+        bodies = fill(part)
+        holdings = checked(part)
         sync_file(part)
         with published(spool_folder(part), spool_folder(target), force):
             _publish(part, target, force)
     except FileExistsError as error:
         raise StoreError(f"{target} is there already; name another file, or overwrite it with --force") from error
     except (sqlite3.Error, OSError, StoreError) as error:
-        raise StoreError(f"nothing was written to {target}: {_why(error, database, target)}") from error
+        raise StoreError(f"nothing was written to {target}: {why(error)}") from error
     finally:
         for ending in ("", "-journal", *COMPANIONS):
             with suppress(OSError):
                 os.unlink(f"{part}{ending}")
         shutil.rmtree(spool_folder(part), ignore_errors=True)
-    return backup._replace(size=backup.size + (bodies or 0))
+    return holdings._replace(size=holdings.size + bodies)
 
 
 def _publish(part: Path, target: Path, force: bool) -> None:

@@ -129,7 +129,7 @@ class Keyspace:
                 break
         for key, payload in broken:
             contents.rejected.append(key.decode("utf-8", "replace"))
-            await self._transact(
+            await self.transact(
                 ("HSET", self._name["rejected"], f"{stamp} ".encode() + key, payload),
                 ("HDEL", self._name["records"], key),
             )
@@ -173,8 +173,13 @@ class Keyspace:
         commands.append(("ZREMRANGEBYRANK", self._name["history"], 0, -1 - keep))
         if before is not None:
             commands.append(("ZREMRANGEBYSCORE", self._name["history"], "-inf", f"({before!r}"))
-        await self._transact(*commands)
+        await self.transact(*commands)
         return refused
+
+    async def present(self, names: Sequence[str]) -> list[str]:
+        """Those of our keys that are there."""
+        kinds = await self._must(*(("TYPE", self._name[name]) for name in names))
+        return [name for name, kind in zip(names, kinds, strict=True) if kind != b"none"]
 
     async def leave(self) -> None:
         """Give up the keys, if they are still ours, so that a successor need not wait; and the connection."""
@@ -192,8 +197,8 @@ class Keyspace:
         self._held = False
         await self._link.close()
 
-    async def _transact(self, *commands: Command) -> None:
-        """All or nothing, only while the keys are ours, in one round trip."""
+    async def transact(self, *commands: Command) -> None:
+        """All or nothing, only while the keys are ours, in one round trip. Raises as `write`."""
         if not self._held:
             raise LostError(f"{self._place}: held by us no more")
         sync: list[Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []

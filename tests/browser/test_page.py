@@ -240,6 +240,25 @@ def test_a_damaged_state_is_said_until_it_is_acknowledged(window: webdriver.Chro
     assert "works" in said(window, "#store")
 
 
+def test_events_that_wait_for_the_gateway_are_counted_until_they_are_gone(
+    window: webdriver.Chrome, tmp_path: Path
+) -> None:
+    webhooks = [{"path": "/v1/webhooks/receive", "spool": True}]
+    with running_site(tmp_path, ["sales"], webhooks=webhooks) as site:
+        open_page(window, site)
+        assert not window.find_element(By.ID, "spool").is_displayed()
+        site.process.gateway.stop()
+        site.lose("sales")
+        until(lambda: "1 event waits to be delivered, since" in said(window, "#spool"), "the event is counted")
+        until(lambda: "The gateway has taken no events since" in said(window, "#spool"), "the gateway is away")
+        site.lose("support")
+        until(lambda: "2 events wait to be delivered" in said(window, "#spool"), "both are counted")
+        picture(window, "events-wait")
+        assert axe(window) == []
+        ask(site.process.admin_url, "DELETE", "/spool?state=waiting")
+        until(lambda: "to be delivered" not in said(window, "#spool"), "they are gone")
+
+
 def test_without_any_webhook_the_page_says_that_it_cannot_know(window: webdriver.Chrome, site: Site) -> None:
     open_page(window, site)
     notices = window.find_element(By.ID, "notices")

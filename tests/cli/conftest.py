@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from statusproxy.demo.gateway import StandInGateway
 from tests.ports import free_port
 from tests.proxy.harness import Running, running
+from tests.store import redis_server as servers
 
 
 @pytest.fixture
@@ -21,3 +22,10 @@ async def proxy(tmp_path: Path) -> AsyncIterator[Running]:
         running(tmp_path, gateway.base_url, admin=admin) as proxy,
     ):
         yield proxy
+
+
+@pytest.fixture
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.RedisServer]:
+    """A Redis server."""
+    with servers.running(tmp_path_factory.mktemp("redis")) as server:
+        yield server

@@ -17,6 +17,7 @@ from tests.integration.stage import INBOUND, tell
 from tests.ports import free_port
 from tests.proxy.harness import Running, running
 from tests.store.damaged import damage_page, filled, noise, readable
+from tests.store.redis_server import RedisServer
 from tests.store.samples import kept
 
 
@@ -64,7 +65,7 @@ async def test_a_backup_of_a_running_proxy_can_be_started_from(damaged: Running,
     ("url", "says"),
     [
         ("memory:", "in memory only"),
-        ("redis://:hunter2@127.0.0.1:6380/3", "redis-cli -h 127.0.0.1 -p 6380 --rdb FILE"),
+        ("redis://:hunter2@127.0.0.1:9/3", "no connection: redis at 127.0.0.1:9/3, keys statusproxy:*: "),
         ("sqlite:///none.db", "there is no state in"),
     ],
 )
@@ -117,10 +118,27 @@ def test_the_events_of_a_backup_are_told_and_can_be_left_out(tmp_path: Path) -> 
     assert (backup.exit_code, "of the spool" in backup.stdout) == (0, False)
 
 
-@pytest.mark.parametrize("url", ["memory:", "redis://:hunter2@127.0.0.1:6380/3"])
-def test_where_there_is_no_file_nothing_is_restored(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("url", ["memory:", "redis://:hunter2@127.0.0.1:9/3"])
+def test_where_no_state_lasts_or_no_server_is_there_nothing_is_restored(url: str, tmp_path: Path) -> None:
+    filled(tmp_path / "copy.db", ["sales"])
     file = written(tmp_path, f"gateway: http://127.0.0.1:9\nstate: {{url: '{url}'}}")
     result = call("restore", tmp_path / "copy.db", "-c", file)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("nothing was restored: the state is ")
+    assert result.stderr.startswith("nothing was restored: ")
+    assert ("in memory only" in result.stderr, "no connection" in result.stderr) == (url == "memory:", url != "memory:")
     assert "hunter2" not in result.stderr
+
+
+def test_a_state_on_a_server_is_backed_up_and_restored(redis_server: RedisServer, tmp_path: Path) -> None:
+    filled(tmp_path / "copy.db", ["sales", "support"])
+    url = f"redis://127.0.0.1:{redis_server.port}/9"
+    file = written(tmp_path, f"gateway: http://127.0.0.1:9\nstate: {{url: '{url}', journal: null}}")
+    place = f"redis at 127.0.0.1:{redis_server.port}/9, keys statusproxy:*"
+    told = [call("restore", tmp_path / "copy.db", "-c", file, *force).stdout for force in ([], [], ["--force"])]
+    assert told[0].startswith(f"{place}: 2 sessions, 4 changes of the history (")
+    assert told[1] == ""
+    assert told[2].splitlines()[1].startswith("the state before is kept as statusproxy:before-restore-")
+    result = call("backup", tmp_path / "other.db", "-c", file)
+    assert result.stdout.startswith(f"{tmp_path}/other.db: 2 sessions, 4 changes of the history (")
+    with redis_server.client(db=9) as client:
+        client.flushdb()

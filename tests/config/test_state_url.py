@@ -213,11 +213,3 @@ def test_what_is_of_no_store_has_no_form(url: str) -> None:
 def test_no_two_stores_share_a_scheme() -> None:
     schemes = [scheme for form in FORMS for scheme in form.schemes]
     assert len(schemes) == len(set(schemes))
-
-
-def test_a_state_that_backup_cannot_copy_says_why_and_how_to_keep_a_copy() -> None:
-    assert Memory().no_backup == "the state is kept in memory only (state.url): it is gone with the process"
-    assert Place("h.example", 6380).no_backup == (
-        "the state is in redis at h.example:6380/0, keys statusproxy:*: back up that server, for example with: "
-        "redis-cli -h h.example -p 6380 --rdb FILE"
-    )

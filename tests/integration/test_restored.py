@@ -56,6 +56,7 @@ async def test_a_backup_made_under_load_starts_elsewhere_with_the_same_answers_a
     await gateway.stop()
     first, second = tmp_path / "first" / "state.db", tmp_path / "second" / "state.db"
     busy, quiet = tmp_path / "busy.db", tmp_path / "quiet.db"
+    told: list[list[Any]] = []
     async with running(tmp_path, gateway.url, **settings(first)) as proxy:
         before = [await post(proxy, "sales", "browserClose", 1), await post(proxy, "support", "inChat", 2, LARGE)]
         done = asyncio.Event()
@@ -73,15 +74,18 @@ async def test_a_backup_made_under_load_starts_elsewhere_with_the_same_answers_a
         meanwhile = [await each for each in loads]
         await asyncio.to_thread(back_up, first, quiet)
         known = await answers(proxy)
-    for copy in (busy, quiet):
-        await asyncio.to_thread(restore, copy, second, force=copy is quiet)
+    for copy, force in ((busy, False), (quiet, True)):
+        await asyncio.to_thread(restore, copy, second, force=force)
         async with running(tmp_path, gateway.url, **settings(second)) as proxy:
-            found = await answers(proxy)
-        ids = {row["id"] for row in found[2]}
-        assert ids >= set(before)
-        for sent in meanwhile:  # of each session the first so many
-            assert [id_ in ids for id_ in sent] == sorted((id_ in ids for id_ in sent), reverse=True)
-    assert found == known
+            told.append(await answers(proxy))
+    of_busy, of_quiet = told
+    ids = {row["id"] for row in of_busy[2]}
+    assert ids >= set(before)
+    for sent in meanwhile:  # of each session the first so many
+        there = [id_ in ids for id_ in sent]
+        assert there == sorted(there, reverse=True)
+    assert of_quiet == known
+    ids = {row["id"] for row in of_quiet[2]}
     assert len(ids) == len(before) + sum(map(len, meanwhile))
     await gateway.start()
     async with running(tmp_path, gateway.url, **settings(second)):

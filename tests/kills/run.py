@@ -117,7 +117,7 @@ def _settle(result: Result, proxy: Program, gateway: Ledger, senders: list[Sende
     """Look at what stands in the spool while the gateway is away, and at everything once it is back."""
     gateway.kill()
     for sender in senders:  # the last word of each session is acknowledged
-        while (sent := sender.post()) is None or not sent.acknowledged:
+        while (last := sender.post()) is None or not last.acknowledged:
             time.sleep(0.01)
     proxy.kill()
     _start(proxy)

@@ -613,3 +613,10 @@ async def test_an_op_is_never_written_twice() -> None:
     await it.end(TAKEN)
     assert [[type(op) for op in ops] for ops in it.store.saves] == [[Kept], [Removed]]
     assert it.store.saves[1] == [Removed(id_)]
+
+
+async def test_while_a_receiver_is_away_what_it_put_off_itself_is_no_probe() -> None:
+    it = await bench(entry(1, status=429, next_at=2000.0))
+    it.spool.attempted("gateway", "other", NOT_SENT)
+    it.clock.wait(1.5)
+    assert (it.spool.take("gateway"), it.spool.next_at("gateway")) == (None, 2000.0)

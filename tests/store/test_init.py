@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from statusproxy import store as store_module
 from statusproxy.config.state_url import STATE_ALLOWED, Place
-from statusproxy.store import open_store, state_file
+from statusproxy.store import open_store, state_place
 from statusproxy.store.base import Backend
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.memory import MemoryBackend
@@ -75,18 +76,18 @@ def test_a_url_that_cannot_be_served_is_refused_with_what_is_allowed_and_no_pass
         open_store(url)
     assert "hunter2" not in str(refused.value)
     with pytest.raises(ValueError, match=r"^state\.url: allowed: "):
-        state_file(url, {})
+        state_place(url, {})
 
 
 def test_the_file_of_the_state_is_where_the_store_has_it() -> None:
-    assert state_file("sqlite:///state.db", {"STATE_DIRECTORY": "/srv/example"}) == Path("/srv/example/state.db")
-    assert state_file("sqlite:////var/lib/state.db", {}) == Path("/var/lib/state.db")
+    assert state_place("sqlite:///state.db", {"STATE_DIRECTORY": "/srv/example"}) == Path("/srv/example/state.db")
+    assert state_place("sqlite:////var/lib/state.db", {}) == Path("/var/lib/state.db")
 
 
-@pytest.mark.parametrize(
-    ("url", "why"),
-    [("memory:", "gone with the process"), ("redis://h.example", "redis-cli -h h.example -p 6379 --rdb")],
-)
-def test_a_state_that_is_in_no_file_says_how_a_copy_is_kept(url: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        state_file(url, {})
+def test_the_place_of_a_state_on_a_server_is_that_and_one_in_memory_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state_place("redis://h.example/3", {}) == Place("h.example", database=3)
+    with pytest.raises(ValueError, match=r"^the state is kept in memory only .*gone with the process$"):
+        state_place("memory:", {})
+    monkeypatch.setattr(store_module, "missing_package", lambda _: "state.url: install it")
+    with pytest.raises(ValueError, match="install it"):
+        state_place("redis://h.example", {})

@@ -317,3 +317,12 @@ async def test_what_is_not_held_is_not_written(redis_server: RedisServer) -> Non
     with pytest.raises(LostError, match="held by us no more"):
         await keys.write({}, (), None, 9)
     await keys.leave()
+
+
+async def test_the_keys_that_are_there_are_told_whatever_they_hold(redis_server: RedisServer) -> None:
+    keys = await taken(Place("127.0.0.1", redis_server.port, database=7))
+    with redis_server.client(db=7) as client:
+        client.set("statusproxy:history", "foreign")
+        assert await keys.present(["records", "history", "rejected"]) == ["history"]
+        client.flushdb()
+    await keys.leave()

@@ -237,3 +237,11 @@ def test_bodies_of_a_replacement_that_never_was_ready_go(path: Path) -> None:
     assert not finish_replacement(path)
     assert sorted(file.name for file in path.parent.iterdir()) == ["state.db", "state.db.spool"]
     assert bodies(path) == {"a": "old"}
+
+
+def test_bodies_take_a_place_where_there_were_none(path: Path) -> None:
+    ready = path.with_name("ready")
+    ready.write_text("new")
+    a_body(spool_folder(ready), b"new", "b")
+    replace_database(path, ready, None, with_spool=True)
+    assert (path.read_text(), bodies(path)) == ("new", {"b": "new"})

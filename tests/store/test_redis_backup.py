@@ -1,0 +1,221 @@
+"""A state in Redis in a file and back: whole, while a proxy runs, and never over one that is in use."""
+
+import asyncio
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+
+from statusproxy.config.state_url import Place
+from statusproxy.store.backlog import Entry
+from statusproxy.store.codec import encode
+from statusproxy.store.database import Database
+from statusproxy.store.errors import StoreError
+from statusproxy.store.journal_file import file_name
+from statusproxy.store.redis_backup import back_up_redis, restore_redis
+from statusproxy.store.redis_keys import Keyspace
+from statusproxy.store.redis_link import Command
+from statusproxy.store.restore import restore
+from statusproxy.store.snapshot import Holdings
+
+from .damaged import damage_page, filled, noise
+from .redis_server import RedisServer, redis_store
+from .samples import NOW, a_change, a_record, kept, overridden
+
+
+@pytest.fixture
+def place(redis_server: RedisServer) -> Place:
+    """Keys of this file's own, empty at first."""
+    with redis_server.client(db=8) as client:
+        client.flushdb()
+    return Place("127.0.0.1", redis_server.port, database=8)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A backup with a session and two changes, the same at the same time."""
+    path = tmp_path / "backup.db"
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": overridden("sales")}, [Entry(a_change("sales")), Entry(a_change("sales"))])
+    database.close()
+    return path
+
+
+def keys(redis_server: RedisServer) -> set[str]:
+    with redis_server.client(db=8) as client:
+        return {key.decode() for key in client.scan_iter()}
+
+
+async def test_a_state_that_a_proxy_holds_is_copied_and_stays_its_own(
+    redis_server: RedisServer, place: Place, tmp_path: Path
+) -> None:
+    store = redis_store(place)
+    await store.open()
+    changes = [a_change("lone \ud800"), a_change("sales", at=NOW + 1)]
+    await store.save([overridden("sales"), a_record("lone \ud800")], [], changes)
+    copy = tmp_path / "copy.db"
+    done = await asyncio.to_thread(back_up_redis, place, copy)
+    found = os.stat(copy)
+    assert (done, os.listdir(tmp_path)) == (Holdings(2, 2, found.st_size), ["copy.db"])
+    assert found.st_mode & 0o777 == 0o600
+    with pytest.raises(StoreError, match="is there already"):
+        await asyncio.to_thread(back_up_redis, place, copy)
+    await store.save([a_record("later")], [], [])
+    with pytest.raises(StoreError, match=r"^a statusproxy runs on redis at .*: stop it first"):
+        await asyncio.to_thread(restore_redis, copy, place, force=True)
+    await store.close()
+    restore(copy, tmp_path / "state.db")  # a backup is one, whatever it was made of
+    database, contents = Database.open(tmp_path / "state.db", NOW)
+    with closing(database):
+        assert sorted(contents.records, key=lambda each: each.session) == [a_record("lone \ud800"), overridden("sales")]
+        assert database.history(None, 9) == changes[::-1]
+
+
+async def test_what_is_restored_is_there_for_the_next_proxy(source: Path, place: Place) -> None:
+    done, kept_as = await asyncio.to_thread(restore_redis, source, place)
+    assert (done[:2], done.spooled, kept_as) == ((1, 2), 0, None)
+    store = redis_store(place)
+    assert await store.open() == [overridden("sales")]
+    assert await store.history(None, 9) == [a_change("sales"), a_change("sales")]
+    await store.close()
+
+
+def test_keys_that_are_there_are_replaced_only_when_asked_for_and_kept(
+    source: Path, place: Place, redis_server: RedisServer
+) -> None:
+    with redis_server.client(db=8) as client:
+        client.hset("statusproxy:records", "support", encode(a_record("support")))
+        client.hset("statusproxy:rejected", "x", "y")
+        with pytest.raises(StoreError) as told:
+            restore_redis(source, place)
+        assert str(told.value) == (
+            f"there is a state in {place} already; to replace it, say --force: it is kept under other names"
+        )
+        assert client.hkeys("statusproxy:records") == [b"support"]
+        _, aside = restore_redis(source, place, force=True, clock=lambda: NOW)
+        assert aside is not None
+        assert aside.startswith("statusproxy:before-restore-20260115T190706Z-")
+        assert client.hkeys("statusproxy:records") == [b"sales"]
+        assert client.hkeys(aside.replace("*", "records")) == [b"support"]
+    assert keys(redis_server) == {
+        "statusproxy:records", "statusproxy:history", aside.replace("*", "records"), aside.replace("*", "rejected"),
+    }  # fmt: skip
+
+
+def test_an_empty_backup_leaves_an_empty_state(tmp_path: Path, place: Place, redis_server: RedisServer) -> None:
+    filled(tmp_path / "empty.db", [])
+    assert restore_redis(tmp_path / "empty.db", place)[0].sessions == 0
+    assert keys(redis_server) == set()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_journal_is_set_aside_with_the_keys_unless_nothing_is_restored(
+    source: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    assert restore_redis(source, place, journal=folder)[1] is None
+    journal = folder / file_name(str(place))
+    journal.write_text("newer")
+    with pytest.raises(StoreError, match="there is a state in"):
+        restore_redis(source, place, journal=folder)
+    if not fails:
+        restore_redis(source, place, journal=folder, force=True)
+        (aside,) = folder.iterdir()
+        assert aside.name.startswith(f"{journal.name}.before-restore-")
+        return
+
+    async def refuse(*_: object) -> None:
+        raise redis.ResponseError("OOM command not allowed")
+
+    monkeypatch.setattr(Keyspace, "transact", refuse)
+    with pytest.raises(StoreError, match=r"^memory full: "):
+        restore_redis(source, place, journal=folder, force=True)
+    assert list(folder.iterdir()) == [journal]
+
+
+def test_a_journal_alone_is_a_state_too(source: Path, place: Place, tmp_path: Path) -> None:
+    journal = tmp_path / file_name(str(place))
+    journal.write_text("newer")
+    with pytest.raises(StoreError) as told:
+        restore_redis(source, place, journal=tmp_path)
+    assert str(told.value) == (
+        f"there is a state for {place} in {journal} already; to replace it, say --force: it is kept under other names"
+    )
+
+
+def test_all_or_nothing_is_restored(
+    source: Path, place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis_server.client(db=8) as client:
+        client.hset("statusproxy:records", "support", encode(a_record("support")))
+        transact = Keyspace.transact
+
+        async def disturbed(self: Keyspace, *commands: Command) -> None:
+            client.hset("statusproxy:records", "other", "{}")
+            await transact(self, *commands)
+
+        monkeypatch.setattr(Keyspace, "transact", disturbed)
+        with pytest.raises(StoreError, match="changed by somebody else"):
+            restore_redis(source, place, force=True)
+        assert set(client.hkeys("statusproxy:records")) == {b"support", b"other"}
+    assert keys(redis_server) - {"statusproxy:owner"} == {"statusproxy:records"}
+
+
+def test_events_are_left_out_only_when_asked_for(source: Path, place: Place) -> None:
+    database, _ = Database.open(source, NOW)
+    database.write({}, [], {"a": kept("a")})
+    database.close()
+    with pytest.raises(
+        StoreError, match=r"holds 1 events of the spool, and a state in Redis keeps none: .*--no-spool$"
+    ):
+        restore_redis(source, place)
+    assert restore_redis(source, place, spool=False)[0].spooled == 0
+
+
+def test_what_is_no_sound_backup_is_told_and_changes_nothing(
+    tmp_path: Path, place: Place, redis_server: RedisServer
+) -> None:
+    source = tmp_path / "backup.db"
+    filled(source)
+    damage_page(source, 5, noise)
+    with pytest.raises(StoreError, match=rf"^{source} is damaged \(.*; restore another backup$"):
+        restore_redis(source, place)
+    source.write_text("a note")
+    with pytest.raises(StoreError, match="is not a backup of statusproxy"):
+        restore_redis(source, place)
+    assert keys(redis_server) == set()
+
+
+def test_a_row_that_cannot_be_read_is_told(place: Place, tmp_path: Path, redis_server: RedisServer) -> None:
+    with redis_server.client(db=8) as client:
+        client.hset("statusproxy:records", "sales", "{")
+        with pytest.raises(StoreError, match="a row cannot be read; restart statusproxy, which sets it aside"):
+            back_up_redis(place, tmp_path / "copy.db")
+        client.set("statusproxy:records", "foreign")
+        with pytest.raises(StoreError, match="WRONGTYPE"):
+            back_up_redis(place, tmp_path / "copy.db")
+        client.flushdb()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_of_history_that_cannot_be_read_are_left_out(source: Path, place: Place, tmp_path: Path) -> None:
+    database, _ = Database.open(source, NOW)
+    database.write({}, [Entry(a_change("late"))])
+    with closing(database):
+        database._connection.execute("UPDATE history SET payload = '{' WHERE id = 1")
+    restore_redis(source, place)
+    assert back_up_redis(place, tmp_path / "copy.db").changes == 2
+
+
+def test_a_server_that_is_not_there_and_a_place_that_cannot_be_written_are_told(
+    source: Path, place: Place, tmp_path: Path
+) -> None:
+    away = Place("127.0.0.1", 9)
+    for do in (lambda: back_up_redis(away, tmp_path / "copy.db"), lambda: restore_redis(source, away)):
+        with pytest.raises(StoreError, match=r"^no connection: redis at 127\.0\.0\.1:9/0"):
+            do()
+    with pytest.raises(StoreError, match=f"^nothing was written to {tmp_path}/nowhere/copy.db: cannot be opened"):
+        back_up_redis(place, tmp_path / "nowhere" / "copy.db")
