@@ -10,7 +10,7 @@ import pytest
 from tests.faults.program import Options
 from tests.kills.run import run, table
 
-KILLS = 16
+KILLS = 10
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_nothing_is_overwritten_unless_asked_for(path: Path, tmp_path: Path) -> 
 def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path, ["sales"])
     target = tmp_path / "copy.db"
-    checked = backup_module.checked
+    checked = snapshot_module.checked
 
     def slow(part: Path) -> Holdings:
         target.write_text("mine")
