@@ -35,7 +35,7 @@ log = logging.getLogger("statusproxy.spool")
 _FIRST_HOUR: Final = 3600.0
 
 #: Entries that are taken over or dropped in one turn of the event loop.
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 
 
 class Counter(Protocol):
