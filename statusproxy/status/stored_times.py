@@ -37,7 +37,8 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
             return Stamp(stamp.at, stamp.clock, stamp.lag + (seconds if whole else there(stamp.here) - stamp.here))
         return Stamp(there(stamp.at)) if stamp.at else stamp
 
-    known, alive, override, transient = told(record.known), told(record.alive), record.override, record.transient
+    known, alive, ended = told(record.known), told(record.alive), told(record.ended)
+    override, transient = record.override, record.transient
     if transient is not None:
         at = told(transient.stamp)
         transient = replace(
@@ -67,6 +68,8 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
         known_lag=known.lag,
         alive_at=alive.at,
         alive_lag=alive.lag,
+        ended_at=ended.at,
+        ended_lag=ended.lag,
         heard_at=there(record.heard_at) if record.heard_at else record.heard_at,
         gateway_said_at=later(record.gateway_said_at),
         released_at=later(record.released_at),
@@ -102,12 +105,8 @@ def not_after(record: Record, now: float) -> Record:
     Left as they are, they would make all that is heard and asked until then look older than what is known, and an
     override would outlive a session's return. What was learned then of the senders' clocks is off by as much.
     """
-    known, alive, override, transient = (
-        _by(record.known, now),
-        _by(record.alive, now),
-        record.override,
-        record.transient,
-    )
+    known, alive, ended = _by(record.known, now), _by(record.alive, now), _by(record.ended, now)
+    override, transient = record.override, record.transient
     if transient is not None:
         at, began = _by(transient.stamp, now), min(transient.began, now)
         transient = replace(
@@ -138,6 +137,8 @@ def not_after(record: Record, now: float) -> Record:
         known_lag=known.lag,
         alive_at=alive.at,
         alive_lag=alive.lag,
+        ended_at=ended.at,
+        ended_lag=ended.lag,
         heard_at=min(record.heard_at, now),
         lags=tuple((sender, lag - ahead) for sender, lag in record.lags),
     )

@@ -441,9 +441,12 @@ def step(record: Record, said: Statement, details: Details, rules: SessionRules)
     if row is None or row.notes is None:
         return Step(record, None, False)
     change = None if row.changed is None else _change(row, row.changed, record, details)
+    before = record
     if row.known_now is Known.CLEAR:
         record = replace(record, override=None, released=row.rule, released_at=details.now, shown_at=None)
     record = row.notes(record, details)
+    if row.known_now is Known.CLEAR or row.notes is nothing_known:
+        record = _with_end(record, before)
     if record.transient is not None and later_by(record.known, record.transient.stamp) >= 0:
         record = replace(record, transient=None)
     return Step(record, change, True)
@@ -457,12 +460,27 @@ def _change(row: Row, what: str, record: Record, details: Details) -> Change:
         if row.where is is_outlived:
             at = record.alive.here  # the message ends the override, not the event
     else:
-        cause: Signal | Transient | None = details.signal
+        said: Signal | Transient | None = details.signal
         if row.said is Statement.LASTED:
-            cause, at = _transient(record), _transient(record).since
-        assert cause is not None
-        reason = cause.event if cause.word is None else f"{cause.event} {cause.word}"
+            said, at = _transient(record), _transient(record).since
+        assert said is not None
+        reason = cause(said)
     return Change(record.session, what, reason, at, details.now, record.gateway_said)
+
+
+def cause(said: Signal | Override | Transient) -> str:
+    """How history names what began an override: the event, and its word if it had one."""
+    return said.event if said.word is None else f"{said.event} {said.word}"
+
+
+def _with_end(record: Record, before: Record) -> Record:
+    """Note up to which moment every disconnect is over; `before` is the record as it was."""
+    ended = before.ended
+    if before.override is not None and later_by(before.override.stamp, ended) > 0:
+        ended = before.override.stamp
+    if record.known != before.known and later_by(record.known, ended) > 0:
+        ended = record.known
+    return replace(record, ended_at=ended.at, ended_clock=ended.clock, ended_lag=ended.lag)
 
 
 def step_signal(
