@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from statusproxy.status.clocks import Clocks
 from statusproxy.status.event_ids import EventIds, mark_of
-from statusproxy.status.merge import unite
+from statusproxy.status.merge import merge, unite
 from statusproxy.status.model import Change, Record
 from statusproxy.status.records import Records
 from statusproxy.status.stored_times import in_microseconds, moved
@@ -67,22 +67,31 @@ class Adoption:
             self._records.unsaved.taken_over(session)
             self._clocks.forget(session)
         else:
+            self._records.put(merge(mine, _over(session, at - shift)))
             self._records.unsaved.changed(session, decisive=True)
 
     def _take_over(self, theirs: Record, now: float, shift: float) -> list[Change]:
         records, session = self._records, theirs.session
-        if theirs.heard_at - shift <= self._gone.get(session, -math.inf):
-            return []
         mine = records.get(session)
-        if mine is None:
+        gone = self._gone.get(session)
+        if gone is not None and theirs.heard_at - shift <= gone:
+            if mine is None:  # whoever wrote it did not know
+                records.unsaved.forgotten(session)
+            else:
+                records.unsaved.changed(session, decisive=True)
+            return []
+        if mine is None and gone is None:
             mine, united = Record(session), theirs
             record = moved(theirs, -shift)
         else:
-            told = _in_shared_time(mine, shift)
+            mine = mine or Record(session)
+            record = mine if gone is None else merge(mine, _over(session, gone))
+            told = _in_shared_time(record, shift)
             united = in_microseconds(unite(told, theirs))
-            record = mine if united == told else moved(united, -shift)
+            if united != told:
+                record = moved(united, -shift)
         settled, changes = step_kin(record, [record], now, records.rules, records.doubted_at)
-        if settled is not mine:
+        if settled != mine:
             records.put(settled, heard=settled.heard_at > mine.heard_at)
             self._clocks.learn(session, settled.lags, now)
             self._remember_event(settled)
@@ -101,6 +110,11 @@ class Adoption:
         if record.verdict is not None and record.known_clock is not None and not record.known_at.is_integer():
             mark = mark_of(record.verdict, record.known_at)
             self._event_ids.heard_before(record.session, mark, state=True, confirmed=record.confirmed)
+
+
+def _over(session: str, at: float) -> Record:
+    """What a session's end in the map says of it where it goes on: every disconnect up to then is over."""
+    return Record(session, ended_at=at)
 
 
 def _in_shared_time(record: Record, shift: float) -> Record:

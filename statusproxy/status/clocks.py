@@ -55,7 +55,7 @@ _AHEAD: Final = " (ahead)"
 _OWN: Final = " (own)"
 _BEFORE: Final = " (own, before)"
 
-_NOTICEABLE: Final = 0.5
+NOTICEABLE: Final = 0.5
 """Seconds by which a difference must have changed to be noted in the session's record again."""
 
 
@@ -268,7 +268,7 @@ def with_lag(lags: Lags, stamp: Stamp) -> Lags:
     assert stamp.clock is not None
     for sender, lag in lags:
         if sender == stamp.clock:
-            if abs(lag - stamp.lag) < _NOTICEABLE:
+            if abs(lag - stamp.lag) < NOTICEABLE:
                 return lags
             break
     others = tuple(one for one in lags if one[0] != stamp.clock)

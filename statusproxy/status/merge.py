@@ -13,12 +13,13 @@ needs decided (`transitions.step_kin`) is decided by whoever holds it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 from msgspec.structs import replace
 
-from statusproxy.status.clocks import SET_BACK, Stamp
+from statusproxy.status.clocks import NOTICEABLE, SET_BACK, Stamp
 from statusproxy.status.model import (
     RELEASED,
     REPEATED,
@@ -189,13 +190,31 @@ def aligned(a: Record, b: Record) -> tuple[Record, Record]:
     """Both records, with what one sender dated told by the smallest difference that either of them knows.
 
     Deliveries can be late but not early, so that is the best guess (`clocks`), and it orders what the sender says as
-    its own times do. A difference that grew by more than `SET_BACK` is that of a clock that was set: it stays.
+    its own times do. Where it orders nothing otherwise and hardly differs, all stays as it is. A difference that grew
+    by more than `SET_BACK` is that of a clock that was set: it stays.
     """
-    least: dict[str, float] = {}
+    stamps: dict[str, list[Stamp]] = {}
     for stamp in (*_stamps(a), *_stamps(b)):
         if stamp.clock is not None:
-            least[stamp.clock] = min(stamp.lag, least.get(stamp.clock, math.inf))
-    return _told_by(a, least), _told_by(b, least)
+            stamps.setdefault(stamp.clock, []).append(stamp)
+    if not stamps:
+        return a, b
+    known = [lag for lag in (*a.lags, *b.lags) if lag[0] in stamps]
+    least: dict[str, float] = {}
+    for clock, told in stamps.items():
+        first = min((*(stamp.lag for stamp in told), *(lag for sender, lag in known if sender == clock)))
+        if any(stamp.lag - first >= NOTICEABLE for stamp in told) or not _in_order(told):
+            least[clock] = first
+    return (_told_by(a, least), _told_by(b, least)) if least else (a, b)
+
+
+def _in_order(stamps: list[Stamp]) -> bool:
+    """Whether these are in the same order by their sender's own times and by our clock."""
+    own = sorted(stamps, key=lambda stamp: (stamp.at, stamp.here))
+    return all(
+        (earlier.at < later.at) == (earlier.here < later.here) and earlier.here <= later.here
+        for earlier, later in pairwise(own)
+    )
 
 
 def _stamps(record: Record) -> Iterator[Stamp]:
@@ -208,24 +227,20 @@ def _stamps(record: Record) -> Iterator[Stamp]:
         yield record.transient.stamp
 
 
-def _told_by(record: Record, least: dict[str, float]) -> Record:
-    if all(_lag(stamp, least) == stamp.lag for stamp in _stamps(record)):
-        return record
+def _told_by(record: Record, least: Mapping[str, float]) -> Record:
+    def lag(stamp: Stamp) -> float:
+        first = least.get(stamp.clock, stamp.lag) if stamp.clock is not None else stamp.lag
+        return first if first < stamp.lag <= first + SET_BACK else stamp.lag
+
     override, transient = record.override, record.transient
     return replace(
         record,
-        known_lag=_lag(record.known, least),
-        alive_lag=_lag(record.alive, least),
-        ended_lag=_lag(record.ended, least),
-        override=None if override is None else replace(override, lag=_lag(override.stamp, least)),
-        transient=None if transient is None else replace(transient, lag=_lag(transient.stamp, least)),
+        known_lag=lag(record.known),
+        alive_lag=lag(record.alive),
+        ended_lag=lag(record.ended),
+        override=None if override is None else replace(override, lag=lag(override.stamp)),
+        transient=None if transient is None else replace(transient, lag=lag(transient.stamp)),
     )
-
-
-def _lag(stamp: Stamp, least: dict[str, float]) -> float:
-    if stamp.clock is None or stamp.lag > least[stamp.clock] + SET_BACK:
-        return stamp.lag
-    return least[stamp.clock]
 
 
 # History

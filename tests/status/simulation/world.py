@@ -1,0 +1,297 @@
+"""The world of the simulation: virtual time, a network that delays, reorders and loses, and operations by a schedule."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import NamedTuple
+
+from statusproxy.status.merge import aligned
+from statusproxy.status.model import Record, Release
+from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+
+from ..maps import ALIVE, DOWN, UP, see
+from .proxy import RULES, Proxy
+from .shared_store import Row, SharedStore
+
+MOST_LATE = 8.0
+"""Seconds by which an event's delivery may be late."""
+
+EPOCH = 1_768_500_000.0
+
+
+class Operation(NamedTuple):
+    """One thing that happens; `number` is its place in the whole schedule, by which the network's delays are drawn."""
+
+    number: int
+    at: float
+    what: str
+    proxy: int
+    session: str
+    kind: Kind = ALIVE
+    sent_at: float | None = None
+    """Of an event: when it happened, by the sender's clock."""
+    late: float = 0.0
+    twice: int | None = None
+    """Of an event: another proxy that it is sent to as well."""
+
+
+_OTHERS = (
+    "keeps", "connected", "qr", "created", "deleted", "release", "forget", "untimed", "tick", "partition",
+    "partition", "heal", "heal", "restart", "lose", "flush", "other-sender",
+)  # fmt: skip
+_KINDS = (DOWN, DOWN, DOWN, UP, UP, ALIVE, ALIVE, Kind.TRANSIENT)
+
+
+class Setting(NamedTuple):
+    """What a seed makes: who takes part, and the schedule."""
+
+    seed: int
+    skews: tuple[tuple[float, float], ...]
+    operations: tuple[Operation, ...]
+
+
+def setting(seed: int) -> Setting:
+    """Two to five proxies, one to three sessions, some thirty operations; one session hears of one sender alone."""
+    random = Random(seed)
+    proxies = random.randint(2, 5)
+    skews = tuple((random.uniform(-400, 400), random.uniform(-0.02, 0.02)) for _ in range(proxies))
+    sessions = ["plain", "sales", "support"][: random.randint(1, 3)]
+    sender = random.choice([-3_600.0, -2.0, 0.0, 100.0])
+    now, operations = EPOCH, []
+    for number in range(random.randint(8, 40)):
+        now += random.choice([0.001, 0.02, 0.1, 1.0, 10.0, 70.0])
+        session, what = random.choice(sessions), "event"
+        if random.random() < 0.5:
+            what = random.choice(_OTHERS)
+        if session == "plain" and what in _OTHERS[:8] + ("other-sender",):
+            what = "event"
+        late = random.choice([0.0, 0.01, 0.2, random.uniform(0, MOST_LATE)])
+        twice = random.randrange(proxies) if random.random() < 0.2 else None
+        operations.append(
+            Operation(
+                number, now + late, what, random.randrange(proxies), session, random.choice(_KINDS),
+                round(now + sender, 3), late, twice,
+            )  # fmt: skip
+        )
+    return Setting(seed, skews, tuple(sorted(operations, key=lambda one: one.at)))
+
+
+class World:
+    """Runs a schedule."""
+
+    def __init__(self, made: Setting) -> None:
+        self.now = EPOCH
+        self.store = SharedStore(self._push)
+        self._seed = made.seed
+        self._random = Random(made.seed)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self.proxies = [Proxy(self, number, *skew) for number, skew in enumerate(made.skews)]
+        self.told: dict[int, Operation] = {}
+        """The events that were acknowledged."""
+        self._operations = made.operations
+        self._by_number = {one.number: one for one in made.operations}
+        self.released: list[tuple[str, float]] = []
+        """Sessions whose override an operator ended, and when that override had begun, in the shared time."""
+        self.lost = False
+
+    # ---- the network ----
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Do this so many seconds from now."""
+        self._count += 1
+        heapq.heappush(self._events, (self.now + seconds, self._count, do))
+
+    def _delay(self) -> float:
+        return self._random.choice([0.0005, 0.002, 0.01, 0.05, 0.4])
+
+    def send(self, proxy: Proxy, arrives: Callable[[], None], fails: Callable[[], None]) -> None:
+        """A message between a proxy and the store, either way."""
+        run = proxy.run
+
+        def arrive() -> None:
+            if proxy.run == run:
+                (arrives if proxy.connected else fails)()
+
+        self.later(self._delay(), arrive)
+
+    def _push(self, writer: int, session: str, row: Row) -> None:
+        for proxy in self.proxies:
+            if proxy.number != writer:
+                self._push_to(proxy, session, row)
+
+    def _push_to(self, proxy: Proxy, session: str, row: Row) -> None:
+        epoch = self.store.epoch
+
+        def arrive() -> None:
+            if epoch == self.store.epoch:
+                proxy.learn(session, row)
+                proxy.save()
+
+        self.send(proxy, arrive, lambda: None)
+
+    def acknowledge(self, numbers: Iterable[int]) -> None:
+        """These events are durable."""
+        for number in numbers:
+            self.told[number] = self._by_number[number]
+
+    # ---- the schedule ----
+
+    def run(self) -> None:
+        """All operations, and then until all is quiet."""
+        for operation in self._operations:
+            self._until(operation.at)
+            self._random = Random(self._seed * 1_000 + operation.number)
+            self._do(operation)
+        self._quiet()
+        self.now += 500.0
+        for proxy in self.proxies:
+            self._tick(proxy)
+        self._quiet()
+
+    def _until(self, moment: float) -> None:
+        while self._events and self._events[0][0] <= moment:
+            self.now, _, do = heapq.heappop(self._events)
+            do()
+        self.now = max(self.now, moment)
+
+    def _quiet(self) -> None:
+        for proxy in self.proxies:
+            self._heal(proxy)
+        for _ in range(12):
+            self._until(self.now + 60.0)
+            for proxy in self.proxies:
+                proxy.save(stale=True)
+            if not self._events:
+                return
+        raise AssertionError("the proxies go on writing")
+
+    @staticmethod
+    def _heal(proxy: Proxy) -> None:
+        proxy.connected = True
+        proxy.attach()
+
+    @staticmethod
+    def _tick(proxy: Proxy) -> None:
+        proxy.map.judge_transient(proxy.now())
+        proxy.map.expire(proxy.now())
+        proxy.save()
+
+    def _do(self, operation: Operation) -> None:
+        proxy, what, session = self.proxies[operation.proxy], operation.what, operation.session
+        if what in {"event", "untimed", "other-sender"}:
+            self._hear(proxy, operation)
+            if operation.twice is not None:
+                other = self.proxies[operation.twice]
+                self.later(self._delay(), lambda: self._hear(other, operation))
+        elif what == "partition":
+            proxy.connected = False
+        elif what == "heal":
+            self._heal(proxy)
+        elif what == "restart":
+            proxy.restart()
+        elif what == "lose":
+            self.lost = True
+            self.store.lose_memory()
+            for one in self.proxies:
+                if one.connected:
+                    one.attach()
+        elif what == "tick":
+            self._tick(proxy)
+        else:
+            self._ask(proxy, what, session)
+            proxy.save(stale=what == "flush")
+
+    def _ask(self, proxy: Proxy, what: str, session: str) -> None:
+        now, sessions = proxy.now(), proxy.map
+        if what == "qr":
+            sessions.qr_seen(session, now, now)
+        elif what == "created":
+            sessions.created(session, now, now)
+        elif what == "deleted":
+            sessions.deleted(session, now, now)
+        elif what in {"keeps", "connected"}:
+            see(sessions, session, says=what, keeps=what == "keeps", connected=what == "connected", asked_at=now,
+                now=now, source="/api")  # fmt: skip
+        elif what in {"release", "forget"}:
+            record = sessions.get(session)
+            if record is not None:
+                if record.override is not None:
+                    self.released.append((session, record.override.began + proxy.shift))
+                (sessions.release if what == "release" else sessions.forget)(session, now)
+
+    @staticmethod
+    def _hear(proxy: Proxy, operation: Operation) -> None:
+        """A webhook; the engine does not send it again once it is answered."""
+        hear(proxy.map, operation, proxy.now())
+        proxy.acknowledged.append(operation.number)
+        proxy.save()
+
+
+def hear(sessions: SessionMap, operation: Operation, arrival: float) -> None:
+    """A map hears an event."""
+    at = None if operation.what == "untimed" else operation.sent_at
+    sender, event_id = "/in a", f"{operation.number}"
+    if operation.what == "other-sender":
+        sender, at = "/in b", (at or 0.0) + 37.0
+    word = operation.kind.value
+    signal = Signal(operation.kind, operation.session, at, "ev", word, event_id, grace=30.0)
+    sessions.hear(Reading(Verdict.SIGNAL, "ev", operation.session, signal), arrival, sender)
+
+
+# ---- what must hold when all is quiet ----
+
+
+def check(made: Setting) -> None:
+    """Run a schedule, and assert that the proxies agree, that nothing older won, and that nothing is missing."""
+    world = World(made)
+    world.run()
+    rows = {session: row.record for session, row in world.store.rows.items() if row.record is not None}
+    for proxy in world.proxies:
+        assert proxy.records() == rows, f"proxy {proxy.number} has not what the store has"
+        assert not proxy.journal or all(proxy.journal.values()), "the journal holds what is written"
+    for session, began in world.released:
+        override = rows[session].override if session in rows else None
+        assert override is None or override.began > began, f"{session} was released, and is shown as disconnected"
+    _no_event_is_missing(world, rows)
+    if "plain" in rows:
+        _one_map_knows_the_same(world, rows["plain"])
+
+
+def _no_event_is_missing(world: World, rows: dict[str, Record]) -> None:
+    """What is known of a session is no older than any state event that was acknowledged."""
+    forgotten = {one.session for one in world._operations if one.what == "forget"}
+    for one in world.told.values():
+        if one.kind not in {UP, DOWN} or one.session in forgotten or one.what != "event":
+            continue
+        record = rows[one.session]
+        assert one.sent_at is not None
+        if record.known_clock == "/in a":
+            assert record.known_at >= one.sent_at, f"{one} is newer than what is known"
+        else:
+            assert record.known.here >= one.at - one.late - MOST_LATE - 0.1, f"{one} is newer than what is known"
+
+
+def _one_map_knows_the_same(world: World, record: Record) -> None:
+    one_map = SessionMap(RULES)
+    told = [one for one in world.told.values() if one.session == "plain"]
+    for one in sorted(told, key=lambda one: one.sent_at or 0.0):
+        hear(one_map, one, one.at)
+        one_map.judge_transient(one.at)
+    expected = one_map.get("plain")
+    assert expected is not None
+    if record.released is Release.EXPIRED:
+        return
+    assert (record.verdict, record.known_at) == (expected.verdict, expected.known_at), "one map knows something else"
+    if any(one.what == "restart" for one in world._operations):
+        return  # that a message came is written every half minute only, and may be lost
+    assert record.alive_at == expected.alive_at, "one map has another newest message"
+    if not any(one.kind is Kind.TRANSIENT for one in told):
+        assert _shown(record) == _shown(expected), "one map shows something else"
+
+
+def _shown(record: Record) -> float | None:
+    return None if record.override is None else record.override.at
