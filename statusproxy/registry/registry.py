@@ -33,6 +33,7 @@ from statusproxy.registry.deadlines import Deadlines
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.intake import Arrival, Intake
+from statusproxy.registry.others import Others
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.stored_ages import StoredAges
@@ -96,6 +97,7 @@ class SessionRegistry:
         self._intake = Intake(
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
+        self._others = Others(self.sessions, self.clock, lambda changes: _not_awaited(self._follow(changes)))
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
         self._evicted = 0
@@ -105,7 +107,7 @@ class SessionRegistry:
     async def open(self) -> None:
         """Take over what the store holds, and start to write at intervals. Raises `StoreError`."""
         now = self.now()
-        records = self._clock_watch.load(await self.saving.open(self._learn_late), now)
+        records = self._clock_watch.load(await self.saving.open(self._learn_late, self._others.take), now)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%d sessions known, %d of them disconnected", len(records), standing,
@@ -127,6 +129,7 @@ class SessionRegistry:
             await asyncio.wait([self._flushing])
         await self._intake.close()
         self._deadlines.close()
+        self._others.close()
         await self._confirmation.close()
         await self.saving.close()
 

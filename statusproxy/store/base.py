@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from statusproxy.status.model import Change, Record
-from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
 from statusproxy.store.damage import Damage
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
@@ -22,8 +22,12 @@ class Store(Protocol):
     """Where the session map survives a restart."""
 
     on_late: Callable[[list[Record]], None] | None
-    """Called in the event loop with records that the store held and nobody here knew: it was away when it was opened,
-    or another proxy wrote them. Without it they stay in the store, and are used from the next start on."""
+    """Called in the event loop with records that the store held and nobody here knew: it was away when it was opened.
+    Without it they stay in the store, and are used from the next start on."""
+
+    on_others: Callable[[list[Record], list[Dropped]], None] | None
+    """Called in the event loop with what other proxies wrote and forgot in a store that several share, as it stands
+    there, in the system's time. What is known better here is saved again by whoever takes it."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.

@@ -24,7 +24,7 @@ from typing import Final, Generic, TypeVar
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
-from statusproxy.store.backlog import Backlog, Batch
+from statusproxy.store.backlog import Backlog, Batch, Dropped
 from statusproxy.store.base import Backend
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
@@ -76,6 +76,7 @@ class BatchWriter(Generic[_B]):
         """`clock` gives epoch seconds. `fallback` makes the journal for what a server does not take."""
         self.backend = backend
         self.on_late: Callable[[list[Record]], None] | None = None
+        self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self._log = log
         self._timing = timing or Timing()
         self._backlog = Backlog(clock)

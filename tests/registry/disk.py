@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.backlog import Dropped
 from statusproxy.store.damage import Damage
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
@@ -19,6 +20,7 @@ class Disk:
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
         self.on_late: Callable[[list[Record]], None] | None = None
+        self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self.records = list(records)
         self.saved: dict[str, Record] = {}
         self.forgotten: list[str] = []

@@ -3,18 +3,11 @@
 from itertools import permutations
 from typing import Final
 
-import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from statusproxy.status.merge import SAME_DECISION, aligned, is_told, merge, unite
+from statusproxy.status.merge import aligned, merge, unite
 from statusproxy.status.model import (
-    FORGOTTEN,
-    RELEASED,
-    REPEATED,
-    STARTED,
-    Change,
     Evidence,
     Override,
     Record,
@@ -24,9 +17,8 @@ from statusproxy.status.model import (
 )
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
-from statusproxy.status.transitions import SOURCES, step_kin
 
-from .maps import ALIVE, DOWN, UP, down, hear, override, record, reading, see, without
+from .maps import ALIVE, DOWN, UP, see
 
 SALES: Final = "sales"
 GRACE: Final = 60.0

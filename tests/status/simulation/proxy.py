@@ -86,9 +86,15 @@ class Proxy:
             return
         conflicts = store.write(self.number, {one: (self._versions.get(one, 0), new) for one, new in batch.items()})
         written = {} if conflicts else {one: store.rows[one].version for one in batch}
-        self.world.send(
-            self, lambda: self._answered(batch, events, conflicts, written), lambda: self._fail(batch, events)
-        )
+        epoch = self._epoch
+
+        def answered() -> None:
+            if epoch == self._epoch:
+                self._answered(batch, events, conflicts, written)
+            else:
+                self._fail(batch, events)  # of before the store lost its memory
+
+        self.world.send(self, answered, lambda: self._fail(batch, events))
 
     def _answered(
         self, batch: dict[str, Record | float], events: list[int], conflicts: dict[str, Row], written: dict[str, int]

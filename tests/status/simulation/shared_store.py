@@ -43,7 +43,8 @@ class SharedStore:
         for session, (_, new) in batch.items():
             self._version += 1
             before = current[session].at
-            row = Row(new, before, self._version) if isinstance(new, Record) else Row(None, max(new, before), self._version)
+            record, at = (new, before) if isinstance(new, Record) else (None, max(new, before))
+            row = Row(record, at, self._version)
             self.rows[session] = row
             self._push(writer, session, row)
         return {}

@@ -61,10 +61,11 @@ def main(count: int, first: int) -> int:
         made = setting(seed)
         if fails(made):
             failed += 1
-            print(report(made), flush=True)
+            sys.stdout.write(f"{report(made)}\n")
             if failed == 5:
                 break
-    print(f"{count} schedules from seed {first} in {time.monotonic() - begun:.0f} s, {failed} failed")
+    seconds = time.monotonic() - begun
+    sys.stdout.write(f"{count} schedules from seed {first} in {seconds:.0f} s, {failed} failed\n")
     return failed
 
 
