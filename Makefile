@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before faults soak clean
+.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before faults soak simulate clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one)"
+	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
@@ -135,6 +136,11 @@ faults: $(VENV)/.ready
 
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.soak
+
+simulate: SCHEDULES ?= 10000
+simulate: SEED ?= 0
+simulate: $(VENV)/.ready
+	$(BIN)/python -m tests.status.simulation $(SCHEDULES) $(SEED)
 
 clean:
 	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

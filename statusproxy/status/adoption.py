@@ -43,6 +43,11 @@ class Adoption:
         if len(self._gone) > TOMBSTONES:
             del self._gone[next(iter(self._gone))]
 
+    def begun(self, session: str) -> Record:
+        """The record of a session that is not in the map. What was forgotten of it stays so, whoever holds it still."""
+        at = self._gone.get(session)
+        return Record(session) if at is None else _over(session, at)
+
     def adopt(
         self, records: Iterable[Record], forgotten: Mapping[str, float], now: float, shift: float
     ) -> list[Change]:

@@ -72,9 +72,9 @@ def merge(a: Record, b: Record) -> Record:
         heard_at=heard.heard_at,
         event=heard.event,
         lags=heard.lags,
+        channel=heard.channel,
         gateway_said=word.gateway_said,
         gateway_said_at=word.gateway_said_at,
-        channel=word.channel,
         released=released.released,
         released_at=released.released_at,
         confirmed=a.confirmed or b.confirmed,
@@ -97,11 +97,11 @@ def _settled(record: Record) -> tuple[object, ...]:
 
 
 def _heard(record: Record) -> tuple[object, ...]:
-    return record.heard_at, _text(record.event), record.lags
+    return record.heard_at, _text(record.event), record.lags, _text(record.channel)
 
 
 def _word(record: Record) -> tuple[object, ...]:
-    return _moment(record.gateway_said_at), _text(record.gateway_said), _text(record.channel)
+    return _moment(record.gateway_said_at), _text(record.gateway_said)
 
 
 def _released(record: Record) -> tuple[object, ...]:

@@ -160,7 +160,7 @@ class SessionMap:
         if reading.session is None:
             return Outcome("unchanged")
         records = self._records
-        record = records.get(reading.session) or Record(reading.session)
+        record = records.get(reading.session) or self._adoption.begun(reading.session)
         record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
         signal = reading.signal
         if signal is not None:

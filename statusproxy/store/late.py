@@ -1,8 +1,7 @@
 """Records that a store delivers after its opening, and how they are merged with the known ones.
 
 A store on a server may be away when the proxy starts, lose its memory, or be written by another proxy. With each new
-connection its records are merged with what is known here: of each session the newest knowledge (`known`) stands, on
-both sides.
+connection its records are merged with what is known here, and what is the newest of either stands on both sides.
 """
 
 import logging
@@ -10,30 +9,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from statusproxy.status.merge import unite
 from statusproxy.status.model import Record
 from statusproxy.store.backlog import Backlog
 
-__all__ = ["LateRecords", "newest", "reconcile"]
+__all__ = ["LateRecords", "reconcile", "united"]
 
 
-def newest(ours: Record, theirs: Record) -> Record:
-    """One record of two of the same session: the one that knows the newest, `ours` where they know the same.
-
-    When the session was last heard of, and last alive, is taken from whichever knows better: a message that came in
-    must go on speaking against a disconnect, whoever heard of it.
-    """
-    base = theirs if theirs.known.here > ours.known.here else ours
-    heard = theirs if theirs.heard_at > ours.heard_at else ours
-    alive = theirs if theirs.alive.here > ours.alive.here else ours
-    return replace(
-        base,
-        alive_at=alive.alive_at,
-        alive_clock=alive.alive_clock,
-        alive_lag=alive.alive_lag,
-        heard_at=heard.heard_at,
-        event=heard.event,
-        lags=ours.lags or theirs.lags,
-    )
+def united(ours: Record, theirs: Record) -> Record:
+    """What both know of a session (`merge`). By which clock it was written stays known where that is one for all."""
+    both = unite(ours, theirs)
+    for one in (ours, theirs):
+        if replace(one, written=None) == both:
+            return one
+    return replace(both, written=ours.written) if ours.written == theirs.written else both
 
 
 def reconcile(
@@ -54,14 +43,13 @@ def reconcile(
             late.append(theirs)
             continue
         ours = holder[session]
-        outdated = theirs.heard_at > backlog.replayed.get(session, theirs.heard_at)
         if ours is None:  # forgotten meanwhile
-            if outdated:
+            if theirs.heard_at > backlog.replayed.get(session, theirs.heard_at):
                 del holder[session]
                 known[session] = theirs
                 late.append(theirs)
             continue
-        merged = newest(theirs, ours) if outdated else newest(ours, theirs)
+        merged = united(ours, theirs)
         if merged != ours:
             holder[session] = merged
             late.append(merged)
@@ -112,4 +100,4 @@ class LateRecords:
             return record
         if record.known.here >= late.known.here:
             del self._unclaimed[record.session]
-        return newest(record, late)
+        return united(record, late)

@@ -5,9 +5,10 @@ import logging
 import msgspec
 import pytest
 
+from statusproxy.status.clocks import Written
 from statusproxy.status.model import Record
 from statusproxy.store.backlog import Backlog, Dropped
-from statusproxy.store.late import LateRecords, newest, reconcile
+from statusproxy.store.late import LateRecords, reconcile, united
 
 from .samples import NOW, a_record, overridden
 
@@ -25,20 +26,20 @@ def test_of_two_records_the_newest_knowledge_counts_and_every_sign_of_life() -> 
     old = overridden("sales")
     known = a_record("sales", known_at=NOW + 1, heard_at=NOW - 9, event="inChat")
     alive = a_record("sales", known_at=0.0, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
-    assert newest(old, known).known_at == newest(known, old).known_at == NOW + 1
-    assert newest(old, known).event == newest(known, old).event == old.event
-    assert newest(alive, old) == msgspec.structs.replace(old, alive_at=NOW + 7, heard_at=NOW + 7, event="onmessage")
-    theirs = {"override": None, "event": "other", "channel": "other", "shown_at": 1.0}
-    equal = msgspec.structs.replace(old, alive_at=old.alive_at - 7, alive_lag=7.0, **theirs)
-    assert newest(old, equal) == old
-    same = a_record("sales", override=None)
-    assert newest(same, old).override is None  # of what is equally new, our own
+    assert united(old, known) == united(known, old)
+    assert (united(old, known).known_at, united(old, known).event) == (NOW + 1, old.event)
+    assert united(alive, old).override == old.override
+    assert (united(alive, old).alive_at, united(alive, old).heard_at) == (NOW + 7, NOW + 7)
 
 
-def test_clock_differences_of_ours_are_kept_and_theirs_taken_where_we_have_none() -> None:
-    with_lags = msgspec.structs.replace(a_record("sales"), lags=((NOW, 1.0),))
-    assert newest(with_lags, a_record("sales")).lags == with_lags.lags
-    assert newest(a_record("sales"), with_lags).lags == with_lags.lags
+def test_by_which_clock_a_record_was_written_is_known_where_it_is_one_for_all() -> None:
+    one, two = Written("one", 1.0), Written("two", 2.0)
+    old, new = a_record("sales", known_at=NOW - 1, written=one), a_record("sales", heard_at=NOW - 1, written=two)
+    newer = a_record("sales", known_at=NOW + 1, heard_at=NOW + 1, written=two)
+    assert united(old, newer) is newer
+    assert united(newer, old) is newer
+    assert united(old, new).written is None
+    assert united(old, msgspec.structs.replace(new, written=one)).written == one
 
 
 def test_what_nobody_knew_is_late_and_known_from_now_on(backlog: Backlog) -> None:
@@ -83,9 +84,9 @@ def test_what_waits_is_looked_at_before_what_was_known(backlog: Backlog) -> None
     known = {"a": a_record("a", event="known")}
     backlog.add([a_record("a", event="writing")], [], [])
     backlog.begin_write()
-    backlog.add([a_record("a", known_at=NOW + 1, event="open")], [], [])
+    backlog.add([a_record("a", known_at=NOW + 1, heard_at=NOW + 1, event="open")], [], [])
     assert reconcile({"a": a_record("a", event="writing")}, known, backlog)[0] == []
-    assert backlog.open.records["a"] == a_record("a", known_at=NOW + 1, event="open")
+    assert backlog.open.records["a"] == a_record("a", known_at=NOW + 1, heard_at=NOW + 1, event="open")
 
 
 def test_a_session_that_was_forgotten_meanwhile_stays_forgotten(backlog: Backlog) -> None:
@@ -143,7 +144,7 @@ def test_what_nobody_took_is_merged_until_more_is_known(caplog: pytest.LogCaptur
     (merged, other) = late.amend([message, a_record("c")], [])
     assert (merged.override, merged.event) == (overridden("a").override, "onmessage")
     assert other == a_record("c")
-    assert late.amend([a_record("a")], [])[0] == newest(a_record("a"), overridden("a"))
+    assert late.amend([a_record("a")], [])[0] == united(a_record("a"), overridden("a"))
     assert late.amend([a_record("a", known_at=0.0)], []) == [a_record("a", known_at=0.0)]  # the map's word counts
     late.amend([], ["b"])
     assert late.amend([a_record("b", known_at=0.0)], []) == [a_record("b", known_at=0.0)]

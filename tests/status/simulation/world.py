@@ -10,8 +10,8 @@ from typing import NamedTuple
 from statusproxy.status.model import Record, Release
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
-
 from tests.status.maps import ALIVE, DOWN, UP, see
+
 from .proxy import RULES, Proxy
 from .shared_store import Row, SharedStore
 
