@@ -4,6 +4,7 @@ What the others changed is in their history and their metrics already: only what
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -12,6 +13,8 @@ from statusproxy.clock import OwnClock
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.store.backlog import Dropped
+
+log = logging.getLogger("statusproxy.sessions")
 
 #: Records taken over between two yields: some 10 ms.
 AT_ONCE: Final = 64
@@ -56,4 +59,7 @@ class Others:
 
     def _adopt(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
         gone = {one.session: one.at for one in forgotten}
-        self._follow(self._sessions.adopt(records, gone, self._clock.now(), self._clock.shift))
+        try:
+            self._follow(self._sessions.adopt(records, gone, self._clock.now(), self._clock.shift))
+        except Exception:
+            log.exception("what other proxies wrote of %d sessions could not be taken over", len(records) + len(gone))

@@ -92,7 +92,7 @@ class Adoption:
             mine = mine or Record(session)
             record = mine if gone is None else merge(mine, _over(session, gone))
             told = _in_shared_time(record, shift)
-            united = in_microseconds(unite(told, theirs))
+            united = told if told == theirs else unite(told, theirs)
             if united != told:
                 record = moved(united, -shift)
         settled, changes = step_kin(record, [record], now, records.rules, records.doubted_at)

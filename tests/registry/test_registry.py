@@ -28,6 +28,7 @@ from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
+from statusproxy.store.backlog import Dropped
 from tests.pictures import PNG, PNG_URL
 from tests.registry.disk import Disk
 
@@ -1401,6 +1402,27 @@ def _essence(record: Record) -> tuple[object, ...]:
     """All of a record but when it was heard of and what the gateway said, which is noted later with a memory."""
     return (record.session, record.verdict, record.known_at, record.alive_at, record.override, record.channel,
             record.released, record.released_at)  # fmt: skip
+
+
+async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_told_and_saved() -> None:
+    disk = Disk()
+    registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
+    await registry.open()
+    assert disk.on_others is not None
+    theirs = Record("sales", known_at=1.0, heard_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))
+    disk.on_others([theirs], [])
+    assert registry.has_overrides
+    await registry.saving.flush()
+    assert (disk.saved, disk.changes) == ({}, [])
+    disk.on_others([Record("sales", alive_at=900.0, heard_at=900.0)], [])
+    assert not registry.has_overrides
+    await registry.saving.earlier()
+    assert [change.reason for change in disk.changes] == ["alive"]
+    assert disk.saved["sales"].alive_at == 900.0
+    disk.on_others([], [Dropped("sales", 1e12)])
+    assert registry.records() == []
+    await registry.close()
+    assert disk.forgotten == []
 
 
 class AwayDisk(Disk):

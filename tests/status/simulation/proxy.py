@@ -115,7 +115,7 @@ class Proxy:
                     if ours.heard_at <= row.at:
                         del self.waiting[session]
                     elif theirs is not None:
-                        self.waiting[session] = in_microseconds(unite(ours, theirs))
+                        self.waiting[session] = unite(ours, theirs)
                 elif theirs is not None and theirs.heard_at > ours:
                     del self.waiting[session]
         self.save()
