@@ -1411,11 +1411,11 @@ async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_to
     assert disk.on_others is not None
     theirs = Record("sales", known_at=1.0, heard_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))
     disk.on_others([theirs], [])
-    assert registry.has_overrides
+    assert registry.sessions.overrides == 1
     await registry.saving.flush()
     assert (disk.saved, disk.changes) == ({}, [])
     disk.on_others([Record("sales", alive_at=900.0, heard_at=900.0)], [])
-    assert not registry.has_overrides
+    assert registry.sessions.overrides == 0
     await registry.saving.earlier()
     assert [change.reason for change in disk.changes] == ["alive"]
     assert disk.saved["sales"].alive_at == 900.0
