@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
-from statusproxy.status.model import Record, Release
+from statusproxy.status.clocks import later_by
+from statusproxy.status.model import Override, Record, Release
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 from tests.status.maps import ALIVE, DOWN, UP, see
@@ -72,7 +74,8 @@ def setting(seed: int) -> Setting:
         twice = random.randrange(proxies) if random.random() < 0.2 else None
         operations.append(
             Operation(
-                number, now + late, what, random.randrange(proxies), session, random.choice(_KINDS),
+                number, now + late, what, random.randrange(proxies), session,
+                random.choice(_KINDS[:-1] if session == "plain" else _KINDS),
                 round(now + sender, 3), late, twice,
             )
         )  # fmt: skip
@@ -94,9 +97,10 @@ class World:
         """The events that were acknowledged."""
         self.operations = made.operations
         self._by_number = {one.number: one for one in made.operations}
-        self.released: list[tuple[str, float]] = []
-        """Sessions whose override an operator ended, and when that override had begun, in the shared time."""
-        self.lost = False
+        self.ended: list[tuple[int, Override, float]] = []
+        """Overrides that ended at a proxy: by which operation, and when they had begun in the shared time."""
+        self.heard: dict[str, float] = {}
+        """When each session was last heard of."""
 
     # ---- the network ----
 
@@ -181,7 +185,7 @@ class World:
         proxy.save()
 
     def _do(self, operation: Operation) -> None:
-        proxy, what, session = self.proxies[operation.proxy], operation.what, operation.session
+        proxy, what = self.proxies[operation.proxy], operation.what
         if what in {"event", "untimed", "other-sender"}:
             self._hear(proxy, operation)
             if operation.twice is not None:
@@ -194,16 +198,25 @@ class World:
         elif what == "restart":
             proxy.restart()
         elif what == "lose":
-            self.lost = True
             self.store.lose_memory()
             for one in self.proxies:
                 if one.connected:
                     one.attach()
         elif what == "tick":
             self._tick(proxy)
-        else:
-            self._ask(proxy, what, session)
+        elif what not in {"release", "forget"} or proxy.map.get(operation.session) is not None:
+            with self._noting_ends(proxy, operation):
+                self._ask(proxy, what, operation.session)
+            proxy.acknowledged.append(operation.number)
             proxy.save(stale=what == "flush")
+
+    @contextmanager
+    def _noting_ends(self, proxy: Proxy, operation: Operation) -> Iterator[None]:
+        before = proxy.map.get(operation.session)
+        yield
+        after = proxy.map.get(operation.session)
+        if before is not None and before.override is not None and (after is None or after.override is None):
+            self.ended.append((operation.number, before.override, before.override.began + proxy.shift))
 
     def _ask(self, proxy: Proxy, what: str, session: str) -> None:
         now, sessions = proxy.now(), proxy.map
@@ -217,16 +230,13 @@ class World:
             see(sessions, session, says=what, keeps=what == "keeps", connected=what == "connected", asked_at=now,
                 now=now, source="/api")  # fmt: skip
         elif what in {"release", "forget"}:
-            record = sessions.get(session)
-            if record is not None:
-                if record.override is not None:
-                    self.released.append((session, record.override.began + proxy.shift))
-                (sessions.release if what == "release" else sessions.forget)(session, now)
+            (sessions.release if what == "release" else sessions.forget)(session, now)
 
-    @staticmethod
-    def _hear(proxy: Proxy, operation: Operation) -> None:
+    def _hear(self, proxy: Proxy, operation: Operation) -> None:
         """A webhook; the engine does not send it again once it is answered."""
-        hear(proxy.map, operation, proxy.now())
+        self.heard[operation.session] = self.now
+        with self._noting_ends(proxy, operation):
+            hear(proxy.map, operation, proxy.now())
         proxy.acknowledged.append(operation.number)
         proxy.save()
 
@@ -253,12 +263,32 @@ def check(made: Setting) -> None:
     for proxy in world.proxies:
         assert proxy.records() == rows, f"proxy {proxy.number} has not what the store has"
         assert not proxy.journal or all(proxy.journal.values()), "the journal holds what is written"
-    for session, began in world.released:
-        override = rows[session].override if session in rows else None
-        assert override is None or override.began > began, f"{session} was released, and is shown as disconnected"
+    for number, ended, began in world.ended:
+        if number in world.told:
+            _stays_ended(world.told[number], ended, began, rows)
+    for record in rows.values():
+        if record.override is not None and record.verdict is UP:
+            assert later_by(record.known, record.override.stamp) < 0, f"{record.session} is known to be connected"
+    _what_was_forgotten_is_gone(world, rows)
     _no_event_is_missing(world, rows)
     if "plain" in rows:
         _one_map_knows_the_same(world, rows["plain"])
+
+
+def _stays_ended(by: Operation, ended: Override, began: float, rows: dict[str, Record]) -> None:
+    override = rows[by.session].override if by.session in rows else None
+    if override is not None:
+        newer = override.at > ended.at if override.clock == ended.clock is not None else override.began > began
+        assert newer, f"an override that ended stands again, after {by}"
+
+
+def _what_was_forgotten_is_gone(world: World, rows: dict[str, Record]) -> None:
+    """Where nothing was heard since. A proxy that was killed has forgotten what it forgot, unless the store knows."""
+    if any(one.what == "restart" for one in world.operations):
+        return
+    for one in world.told.values():
+        if one.what == "forget" and world.heard.get(one.session, 0.0) < one.at - 0.1:
+            assert one.session not in rows, f"what was forgotten is back, after {one}"
 
 
 def _no_event_is_missing(world: World, rows: dict[str, Record]) -> None:
@@ -277,7 +307,7 @@ def _no_event_is_missing(world: World, rows: dict[str, Record]) -> None:
 
 def _one_map_knows_the_same(world: World, record: Record) -> None:
     one_map = SessionMap(RULES)
-    told = [one for one in world.told.values() if one.session == "plain"]
+    told = [one for one in world.told.values() if one.session == "plain" and one.what == "event"]
     for one in sorted(told, key=lambda one: one.sent_at or 0.0):
         hear(one_map, one, one.at)
         one_map.judge_transient(one.at)
@@ -288,8 +318,7 @@ def _one_map_knows_the_same(world: World, record: Record) -> None:
         return
     assert (record.verdict, record.known_at) == (expected.verdict, expected.known_at), "one map knows something else"
     assert record.alive_at == expected.alive_at, "one map has another newest message"
-    if not any(one.kind is Kind.TRANSIENT for one in told):
-        assert _shown(record) == _shown(expected), "one map shows something else"
+    assert _shown(record) == _shown(expected), "one map shows something else"
 
 
 def _shown(record: Record) -> float | None:
