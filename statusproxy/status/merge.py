@@ -194,18 +194,26 @@ def aligned(a: Record, b: Record) -> tuple[Record, Record]:
     by more than `SET_BACK` is that of a clock that was set: it stays.
     """
     stamps: dict[str, list[Stamp]] = {}
-    for stamp in (*_stamps(a), *_stamps(b)):
+    all_stamps = (*_stamps(a), *_stamps(b))
+    for stamp in all_stamps:
         if stamp.clock is not None:
             stamps.setdefault(stamp.clock, []).append(stamp)
     if not stamps:
         return a, b
     known = [lag for lag in (*a.lags, *b.lags) if lag[0] in stamps]
+    others = {clock: [stamp.here for stamp in all_stamps if stamp.clock != clock] for clock in stamps}
     least: dict[str, float] = {}
     for clock, told in stamps.items():
         first = min((*(stamp.lag for stamp in told), *(lag for sender, lag in known if sender == clock)))
-        if any(stamp.lag - first >= NOTICEABLE for stamp in told) or not _in_order(told):
+        differs = any(stamp.lag - first >= NOTICEABLE for stamp in told)
+        if differs or not _in_order(told) or any(_passes(stamp, first, others[clock]) for stamp in told):
             least[clock] = first
     return (_told_by(a, least), _told_by(b, least)) if least else (a, b)
+
+
+def _passes(stamp: Stamp, lag: float, others: list[float]) -> bool:
+    """Whether a moment, told by this difference, is no longer after another clock's."""
+    return any(stamp.at + lag <= here <= stamp.here for here in others) if lag < stamp.lag else False
 
 
 def _in_order(stamps: list[Stamp]) -> bool:

@@ -250,6 +250,14 @@ def test_what_hardly_differs_and_is_in_order_stays_as_it_is() -> None:
         assert aligned(sent(DOWN, 100.0, 1.4), sent(UP, at, 1.0))[0].known_lag == 1.0
 
 
+def test_a_disconnect_that_came_twice_does_not_pass_an_end_by_its_later_delivery() -> None:
+    released = replace(Record(SALES, UP, 100.5, ended_at=100.5), lags=(("/in a", 0.0),))
+    again = Record(SALES, DOWN, 100.25, known_clock="/in a", known_lag=0.375,
+                   override=Override(100.625, 100.25, 100.625, "close", clock="/in a", lag=0.375))  # fmt: skip
+    assert unite(released, again) == unite(again, released)
+    assert (unite(released, again).override, unite(released, again).verdict) == (None, UP)
+
+
 def test_a_clock_that_was_set_back_stays_set_back() -> None:
     before, since = sent(UP, 4_000.0, 0.0), sent(DOWN, 500.0, 3_600.0)
     assert aligned(before, since) == (before, since)
