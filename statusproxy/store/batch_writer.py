@@ -30,7 +30,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.failure_log import FailureLog, times
 from statusproxy.store.fallback import Keeper, NoJournal
-from statusproxy.store.late import LateRecords
+from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 __all__ = ["BatchWriter", "Timing"]
@@ -81,7 +81,6 @@ class BatchWriter(Generic[_B]):
         self._timing = timing or Timing()
         self._backlog = Backlog(clock)
         self._fallback: Keeper = NoJournal() if fallback is None else fallback(self._backlog)
-        self._late = LateRecords(backend.name, log)
         self._failures = FailureLog()
         self._error: str | None = _NOT_OPEN
         self._closing = False
@@ -91,6 +90,7 @@ class BatchWriter(Generic[_B]):
         self._pause = 0.0
         self._retry_at = 0.0
         backend.on_due = self._alarm.ring
+        backend.on_others = self._tell_of_others
 
     # The store, as the registry sees it ----------------------------------------------------------------
 
@@ -124,7 +124,7 @@ class BatchWriter(Generic[_B]):
         self._expect_open()
         if spooled and self.backend.spool is None:
             raise TypeError(f"{self.backend.name} keeps no spool")
-        new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes, spooled)
+        new = self._backlog.add(records, forgotten, changes, spooled)
         if self._journaling:
             self._fallback.add(self._backlog.items(new))
         error = self._error or self._stuck()
@@ -205,6 +205,11 @@ class BatchWriter(Generic[_B]):
         return self.backend.repairs
 
     @property
+    def sharing(self) -> Sharing | None:
+        """As `Store.sharing`."""
+        return self.backend.sharing
+
+    @property
     def backlog(self) -> int:
         """Sessions and changes handed in that are not durable yet."""
         return len(self._backlog)
@@ -227,6 +232,14 @@ class BatchWriter(Generic[_B]):
         if since is None or self.backend.cancellable or time.monotonic() - since < limit:
             return None
         return f"no answer: {self.backend.name}: the disk has not answered for {limit:g} s"
+
+    def _tell_of_others(self, records: list[Record], forgotten: list[Dropped]) -> None:
+        if self.on_others is None:
+            return
+        try:
+            self.on_others(records, forgotten)
+        except Exception:  # whatever it is, saves go on
+            self._log.exception("state: what other proxies wrote could not be taken over")
 
     def _give_up(self, batch: Batch) -> None:
         error = f"no answer: {self.backend.name}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
@@ -302,10 +315,8 @@ class BatchWriter(Generic[_B]):
         self._writing_since = time.monotonic()
         try:
             reattached = await self.backend.prepare(self._backlog)
-            if reattached is not None:
-                if self._journaling:
-                    self._fallback.add(reattached.missing)
-                self._late.deliver(reattached.late, self.on_late)
+            if reattached is not None and self._journaling:
+                self._fallback.add(reattached.missing)
             if self._fallback.holds:
                 # The journal is never behind the store: replayed after a crash, it would take the store back.
                 await self._fallback.keep()

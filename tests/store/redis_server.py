@@ -16,6 +16,7 @@ from statusproxy.config.state_url import Place
 from statusproxy.store import redis as redis_module
 from statusproxy.store.batch_writer import BatchWriter, Timing
 from statusproxy.store.redis import RedisBackend, RedisTiming
+from statusproxy.store.redis_time import ServerClock
 from tests.ports import free_port
 
 from .samples import NOW
@@ -28,6 +29,14 @@ LIMIT = 10.0
 #: Short pauses; limits that a server on a busy machine keeps.
 _QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=LIMIT, close_limit=LIMIT)
 _SERVER_QUICK = RedisTiming(answer_limit=LIMIT, history_limit=LIMIT, open_wait=0, lock_wait=0)
+
+
+class SameTime(ServerClock):
+    """The server's clock where a test's own stands still: it says the same."""
+
+    @property
+    def offset(self) -> float:
+        return 0.0
 
 
 class RedisServer:
@@ -103,7 +112,7 @@ def running(folder: Path, *settings: str) -> Iterator[RedisServer]:
 
 def redis_store(place: Place, **options: Any) -> RedisStore:
     """A store with a clock that stands still and short pauses; `options` may change any of its times."""
-    values: dict[str, Any] = {"clock": lambda: NOW} | options
+    values: dict[str, Any] = {"clock": lambda: NOW, "server_clock": SameTime()} | options
     for name, quick in (("timing", _QUICK), ("server_timing", _SERVER_QUICK)):
         changed = {key: values.pop(key) for key in quick.__slots__ if key in values}
         values[name] = replace(quick, **changed)

@@ -1,0 +1,56 @@
+"""The proxies that share the keys in Redis: each writes down every few seconds that it is there, and who else is."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from statusproxy.store.proxies import Proxy
+from statusproxy.store.redis_link import Link, raise_first
+from statusproxy.store.redis_names import Names
+
+__all__ = ["SHARED_MARK", "leave", "report"]
+
+#: Seconds after which a proxy that says nothing is not counted any more …
+PRESENT: Final = 12.0
+#: … and after which what it said is deleted.
+REMEMBERED: Final = 60.0
+
+#: Stands under the key by which a version that knows no sharing has the keys for itself: it reads this as the name of
+#: another process that holds them, and refuses to start.
+SHARED_MARK: Final = b'{"id":"proxies of a newer version, which share these keys"}'
+
+_MARK_LIFETIME_MS: Final = 9_000
+
+
+async def report(link: Link, names: Names, me: Proxy, now: float) -> Sequence[Proxy]:
+    """Write that `me` is there at `now` (the server's time); those that are, in the order of their start."""
+    mine = replace(me, seen=now)
+    replies = await link.ask(
+        ("SET", names.owner, SHARED_MARK, "PX", _MARK_LIFETIME_MS),
+        ("HSET", names.proxies, me.id, msgspec.json.encode(mine)),
+        ("HGETALL", names.proxies),
+    )
+    raise_first(replies)
+    flat: list[bytes] = replies[2]
+    found: list[Proxy] = []
+    gone: list[bytes] = []
+    for field, text in zip(flat[::2], flat[1::2], strict=True):
+        try:
+            proxy = msgspec.json.decode(text, type=Proxy)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            gone.append(field)
+            continue
+        if abs(now - proxy.seen) <= PRESENT:
+            found.append(proxy)
+        elif abs(now - proxy.seen) > REMEMBERED:
+            gone.append(field)
+    if gone:
+        raise_first(await link.ask(("HDEL", names.proxies, *gone)))
+    return sorted(found, key=lambda proxy: (proxy.started, proxy.id))
+
+
+async def leave(link: Link, names: Names, me: Proxy) -> None:
+    """Write that `me` is there no longer."""
+    await link.ask(("HDEL", names.proxies, me.id))

@@ -1,0 +1,85 @@
+"""Rows of the records in Redis: in the server's time, and with what a newer version wrote into them.
+
+A row's members that this version does not know are carried on when it writes the row again, so that two versions can
+share one map while a site upgrades.
+"""
+
+import json
+from typing import Any, Final
+
+from msgspec.structs import fields, replace
+
+from statusproxy.status.model import Override, Record, Transient
+from statusproxy.status.stored_times import moved
+from statusproxy.store.codec import RowError, decode_record, encode
+from statusproxy.store.redis_names import field_of
+
+__all__ = ["from_server", "read_row", "to_server", "write_row"]
+
+_FORMAT: Final = "format"
+_RECORD: Final = frozenset(field.name for field in fields(Record)) | {_FORMAT}
+_PARTS: Final = {
+    "override": frozenset(field.name for field in fields(Override)),
+    "transient": frozenset(field.name for field in fields(Transient)),
+}
+#: What tells one override or transient state from another.
+_SAME: Final = ("at", "began", "event")
+
+_to_json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+
+
+def to_server(record: Record, offset: float) -> Record:
+    """A record in the server's time, from the system's; `offset` is what the server's clock is ahead by.
+
+    By which clock of this machine it was told is left out: on the server it is told by the server's.
+    """
+    if record.written is not None:
+        record = replace(record, written=None)
+    return moved(record, offset) if offset else record
+
+
+def from_server(record: Record, offset: float) -> Record:
+    """A record in the system's time, from the server's."""
+    return moved(record, -offset) if offset else record
+
+
+def read_row(field: bytes, payload: bytes) -> Record:
+    """The record of a row, as it stands; `RowError` if it is not one of the session that the field names."""
+    record = decode_record(payload)
+    if field_of(record.session) != field:
+        raise RowError("of another session than its key says")
+    return record
+
+
+def write_row(record: Record, before: bytes) -> bytes:
+    """The row of a record, which takes the place of the row `before` (empty: of none).
+
+    Raises `TypeError` or `ValueError` where the record cannot be encoded.
+    """
+    row = encode(record)
+    unknown = _unknown(before) if before else None
+    if unknown:
+        members: dict[str, Any] = json.loads(row)
+        for name, value in unknown.items():
+            if name not in _PARTS:
+                members[name] = value
+            elif name in members and all(members[name].get(key) == value.get(key) for key in _SAME):
+                members[name] |= {key: one for key, one in value.items() if key not in _PARTS[name]}
+        row = _to_json(members)
+    return row.encode("ascii")
+
+
+def _unknown(row: bytes) -> dict[str, Any]:
+    """The members of a row that this version does not know, and the parts that hold some, whole."""
+    try:
+        members = json.loads(row)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(members, dict):
+        return {}
+    unknown = {name: value for name, value in members.items() if name not in _RECORD}
+    for name, known in _PARTS.items():
+        part = members.get(name)
+        if isinstance(part, dict) and not part.keys() <= known:
+            unknown[name] = part
+    return unknown
