@@ -143,13 +143,17 @@ class RedisBackend(Backend):
             await asyncio.sleep(0)
         self._attachment.tell_rejected(rejected)
         first = not len(self._copy)
-        new, gone, missing = self._copy.compare(found, await keys.forgotten(), end)
+        forgotten = await keys.forgotten()
+        new, missing = self._copy.compare(found, forgotten, end)
         self._followed = end
         offset = self._server.offset
+        gone = [Dropped(session, at - offset) for session, at in forgotten.items()]
+        for start in range(0, len(gone), _AT_ONCE):
+            self._hand_on((), gone[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
         for start in range(0, len(new), _AT_ONCE):
             take(self._wanted(from_server(record, offset) for record in new[start : start + _AT_ONCE]))
             await asyncio.sleep(0)
-        self._hand_on((), [Dropped(session, at - offset) for session, at in gone])
         if missing and not first:
             self._log.warning(
                 "state: %s lacked %d sessions; they are written again from here", self.name, len(missing)

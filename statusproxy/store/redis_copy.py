@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from statusproxy.status.merge import unite
 from statusproxy.status.model import Record
+from statusproxy.status.stored_times import in_microseconds
 from statusproxy.store.codec import RowError
 from statusproxy.store.redis_follow import BEGINNING, Position, Told
 from statusproxy.store.redis_names import field_of, session_of
@@ -89,32 +90,29 @@ class ServerCopy:
 
     def compare(
         self, found: Mapping[str, tuple[bytes, Record]], forgotten: Mapping[str, float], position: Position
-    ) -> tuple[list[Record], list[tuple[str, float]], list[Record]]:
+    ) -> tuple[list[Record], list[Record]]:
         """Take in all rows as they stand on the server, read when the stream was at `position` or later.
 
-        Returns the records that were not known, the sessions that were forgotten meanwhile, and the records that the
-        server lost or has less of, merged with what it has: they are to be written again.
+        Returns the records that were not known, and those that the server lost or has less of, merged with what it has:
+        they are to be written again. `forgotten`: which sessions it says were forgotten, and when.
         """
         new: list[Record] = []
-        gone: list[tuple[str, float]] = []
         missing: list[Record] = []
         for session in self._rows.keys() - found.keys():
             record = self.record(session)
             del self._rows[session]
             at = forgotten.get(session)
-            if at is not None and (record is None or record.heard_at <= at):
-                gone.append((session, at))
-            elif record is not None:
-                missing.append(record)
+            if record is not None and (at is None or record.heard_at > at):
+                missing.append(record if at is None else unite(record, Record(session, ended_at=at)))
         for session, (payload, record) in found.items():
             known = self._rows.get(session)
             if known is None or known.payload != payload:
                 ours = self.record(session)
-                merged = record if ours is None else unite(record, ours)
+                merged = record if ours is None else in_microseconds(unite(record, ours))
                 new.append(record)
                 if merged != record:
                     missing.append(merged)
             self._rows[session] = Row(payload, position, known is None or known.payload != payload or known.foreign)
         self._gone.clear()
         self.newest = position
-        return new, gone, missing
+        return new, missing

@@ -8,7 +8,7 @@ from typing import Final
 
 from statusproxy.status.merge import is_told, unite
 from statusproxy.status.model import Record
-from statusproxy.status.stored_times import moved_change
+from statusproxy.status.stored_times import in_microseconds, moved_change
 from statusproxy.store.backlog import Batch, Dropped, Entry
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_keys import member
@@ -95,13 +95,15 @@ def learn(
         copy.put(session, row, copy.newest, foreign=True)
         theirs, record = copy.record(session), batch.records.get(session)
         ours = None if record is None else to_server(record, offset)
-        if gone is not None and ours is not None and ours.heard_at <= gone:
-            del batch.records[session]
+        if gone is not None:
             news.forgotten.append(Dropped(session, gone))
-            ours = None
-        elif ours is not None and theirs is None and gone is None:
+            if ours is not None and ours.heard_at <= gone:
+                del batch.records[session]
+            elif record is not None:  # it lives on, but no disconnect from before
+                batch.records[session] = unite(record, Record(session, ended_at=gone - offset))
+        elif ours is not None and theirs is None:
             news.vanished = True
-        if theirs is not None and (record is not None or session not in batch.records):
+        if theirs is not None and record is not None:
             news.records.append(theirs)
     return news
 
@@ -110,7 +112,7 @@ def _put(piece: Piece, ours: Record, copy: ServerCopy) -> None:
     session = ours.session
     row, theirs = copy.row(session), copy.record(session)
     before = b"" if row is None else row.payload
-    merged = ours if theirs is None or theirs == ours else unite(ours, theirs)
+    merged = ours if theirs is None or theirs == ours else in_microseconds(unite(ours, theirs))
     try:
         payload = write_row(merged, before)
     except (TypeError, ValueError):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec.structs import fields, replace
 
 from statusproxy.status.model import Override, Record, Transient
-from statusproxy.status.stored_times import moved
+from statusproxy.status.stored_times import in_microseconds, moved
 from statusproxy.store.codec import RowError, decode_record, encode
 from statusproxy.store.redis_names import field_of
 
@@ -33,14 +33,13 @@ def to_server(record: Record, offset: float) -> Record:
 
     By which clock of this machine it was told is left out: on the server it is told by the server's.
     """
-    if record.written is not None:
-        record = replace(record, written=None)
-    return moved(record, offset) if offset else record
+    record = in_microseconds(record if record.written is None else replace(record, written=None))
+    return in_microseconds(moved(record, offset)) if offset else record
 
 
 def from_server(record: Record, offset: float) -> Record:
     """A record in the system's time, from the server's."""
-    return moved(record, -offset) if offset else record
+    return in_microseconds(moved(record, -offset)) if offset else record
 
 
 def read_row(field: bytes, payload: bytes) -> Record:

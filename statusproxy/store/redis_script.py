@@ -56,6 +56,7 @@ for i = 8 + 4 * rows, #ARGV, 2 do redis.call('ZADD', history, ARGV[i], ARGV[i + 
 redis.call('ZREMRANGEBYRANK', history, 0, -1 - tonumber(ARGV[4]))
 if ARGV[5] ~= '' then redis.call('ZREMRANGEBYSCORE', history, '-inf', '(' .. ARGV[5]) end
 redis.call('ZREMRANGEBYSCORE', forgotten, '-inf', ARGV[6])
+redis.call('ZREMRANGEBYRANK', forgotten, 0, -10001)
 return {'done', last}
 """
 
