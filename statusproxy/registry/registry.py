@@ -107,7 +107,7 @@ class SessionRegistry:
     async def open(self) -> None:
         """Take over what the store holds, and start to write at intervals. Raises `StoreError`."""
         now = self.now()
-        records = self._clock_watch.load(await self.saving.open(self._learn_late, self._others.take), now)
+        records = self._clock_watch.load(await self.saving.open(self._others.take), now)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%d sessions known, %d of them disconnected", len(records), standing,
@@ -115,12 +115,6 @@ class SessionRegistry:
         )  # fmt: skip
         self._deadlines.watch(now)
         self._flushing = asyncio.create_task(self._flush_at_intervals())
-
-    def _learn_late(self, late: list[Record]) -> None:
-        """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
-        newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
-        self._deadlines.watch(self.clock.last)
-        log.info("%d sessions loaded late from the store", len(newer), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
         """Write what is left and close the store."""
@@ -361,12 +355,6 @@ def _reads(record: Record | None, rule: ChannelRule | None, said: str | None) ->
     if rule is None or record is None or record.override is None:
         return None
     return lost_word(rule, record.override.word, said or record.gateway_said)
-
-
-def _newer(late: Iterable[Record], sessions: SessionMap) -> list[Record]:
-    """The records that are newer than what the map has of their sessions."""
-    known = sessions.get
-    return [record for record in late if (mine := known(record.session)) is None or mine.known.here < record.known.here]
 
 
 def _as_it_came(correction: Correction, body: bytes) -> Correction:

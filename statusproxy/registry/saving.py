@@ -39,16 +39,13 @@ class Saving:
         self._on_error = on_error
         self._under_way: set[asyncio.Future[None]] = set()
 
-    async def open(
-        self, on_late: Callable[[list[Record]], None], on_others: Callable[[list[Record], list[Dropped]], None]
-    ) -> list[Record]:
+    async def open(self, on_others: Callable[[list[Record], list[Dropped]], None]) -> list[Record]:
         """Open the store and give what it holds.
 
-        `on_late` is told what it can give only later, `on_others` what other proxies write and forget from now on.
+        `on_others` is told what other proxies write and forget from now on, and what the store can give only later.
 
         Raises `StoreError`.
         """
-        self.store.on_late = on_late
         self.store.on_others = on_others
         return await self.store.open()
 

@@ -75,7 +75,6 @@ class BatchWriter(Generic[_B]):
     ) -> None:
         """`clock` gives epoch seconds. `fallback` makes the journal for what a server does not take."""
         self.backend = backend
-        self.on_late: Callable[[list[Record]], None] | None = None
         self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self._log = log
         self._timing = timing or Timing()
@@ -238,7 +237,7 @@ class BatchWriter(Generic[_B]):
             return
         try:
             self.on_others(records, forgotten)
-        except Exception:  # whatever it is, saves go on
+        except Exception:  # noqa: BLE001 - whatever it is, saves go on
             self._log.exception("state: what other proxies wrote could not be taken over")
 
     def _give_up(self, batch: Batch) -> None:

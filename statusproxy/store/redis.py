@@ -34,6 +34,7 @@ from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
 from statusproxy.store.redis_follow import Told, follow, position
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_names import session_of
 from statusproxy.store.redis_piece import Piece, cut, learn
 from statusproxy.store.redis_rows import from_server, to_server
 from statusproxy.store.redis_script import Commit, Conflict
@@ -155,13 +156,11 @@ class RedisBackend(Backend):
             take(self._wanted(from_server(record, offset) for record in new[start : start + _AT_ONCE]))
             await asyncio.sleep(0)
         if missing and not first:
-            self._log.warning(
-                "state: %s lacked %d sessions; they are written again from here", self.name, len(missing)
-            )
+            self._log.warning("state: %s lacked %d sessions; they are written again from here", self.name, len(missing))
         return [from_server(record, offset) for record in missing]
 
     def _wanted(self, records: Iterable[Record]) -> list[Record]:
-        """The records (in the system's time) without those of sessions that were forgotten here, and not heard of since."""
+        """The records (the system's time) without those of sessions that were forgotten here, and not heard of since."""
         backlog = self._backlog
         return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
 
@@ -180,9 +179,7 @@ class RedisBackend(Backend):
     async def _follow(self, keys: Keyspace) -> None:
         """Hand on what others write until the connection is lost; then have everything connected anew."""
         try:
-            await follow(
-                keys.link.place, keys.names.changes, self._followed, self._timing.answer_limit, self._take
-            )
+            await follow(keys.link.place, keys.names.changes, self._followed, self._timing.answer_limit, self._take)
         except Exception as error:  # noqa: BLE001 - whatever it is, the writer meets it, and tells
             self._lost = error
             if self.on_due is not None:
@@ -247,7 +244,7 @@ class RedisBackend(Backend):
 
     def _written(self, batch: Batch, piece: Piece, last: bytes, offset: float) -> None:
         for proposal in piece.rows:
-            self._copy.put(proposal.session.decode("utf-8", "surrogatepass"), proposal.row, position(last), foreign=False)
+            self._copy.put(session_of(proposal.session), proposal.row, position(last), foreign=False)
         for session in piece.refused:
             self._log.error("state: a row of session %s could not be encoded and is left out", shown(session))
         self.commits += bool(piece.rows or piece.history)

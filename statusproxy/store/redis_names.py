@@ -1,14 +1,14 @@
 """The names of the keys in Redis, all with the prefix of one group of proxies.
 
-    statusproxy:records    hash: session id -> its record, a line of JSON (`codec`), its moments in the server's time
-    statusproxy:forgotten  sorted set: session id, by the time at which it was forgotten; for a day
-    statusproxy:history    sorted set by time of recording: "number change", the number telling equal ones apart
-    statusproxy:changes    stream: what was written to `records`, and by which proxy; the newest ten thousand
-    statusproxy:epoch      string: made up when the keys were; another one, or none: the server lost its memory
-    statusproxy:format     string: the number of this arrangement of the keys
-    statusproxy:proxies    hash: a proxy's id -> what it says of itself (`Proxy`), every few seconds
-    statusproxy:rejected   hash: "time session id" -> a row that could not be read, as it was found
-    statusproxy:owner      string, expires: keeps versions out that would have the keys for themselves
+statusproxy:records    hash: session id -> its record, a line of JSON (`codec`), its moments in the server's time
+statusproxy:forgotten  sorted set: session id, by the time at which it was forgotten; for a day
+statusproxy:history    sorted set by time of recording: "number change", the number telling equal ones apart
+statusproxy:changes    stream: what was written to `records`, and by which proxy; the newest ten thousand
+statusproxy:epoch      string: made up when the keys were; another one, or none: the server lost its memory
+statusproxy:format     string: the number of this arrangement of the keys
+statusproxy:proxies    hash: a proxy's id -> what it says of itself (`Proxy`), every few seconds
+statusproxy:rejected   hash: "time session id" -> a row that could not be read, as it was found
+statusproxy:owner      string, expires: keeps versions out that would have the keys for themselves
 """
 
 from dataclasses import dataclass

@@ -85,9 +85,7 @@ def cut(batch: Batch, forgotten_at: Mapping[str, float], copy: ServerCopy, offse
     return piece
 
 
-def learn(
-    batch: Batch, found: Sequence[tuple[bytes, bytes, float | None]], copy: ServerCopy, offset: float
-) -> News:
+def learn(batch: Batch, found: Sequence[tuple[bytes, bytes, float | None]], copy: ServerCopy, offset: float) -> News:
     """Take in what stands there, where a commit was refused; what is of no use any more leaves the batch."""
     news = News()
     for field_, row, gone in found:

@@ -1,7 +1,7 @@
-"""A Redis server's clock beside this machine's: proxies on several machines tell moments to each other by the server's.
+"""A Redis server's clock beside this machine's: by the server's, proxies on several machines tell each other moments.
 
-What is added to the system's time for the server's is a whole number of microseconds, as are the moments themselves: one
-that is moved to the server's time and back is the same again.
+What is added to the system's time for the server's is a whole number of microseconds, as are the moments themselves:
+one that is moved to the server's time and back is the same again.
 """
 
 import time
@@ -26,9 +26,7 @@ _QUESTIONS_AT_FIRST: Final = 3
 class ServerClock:
     """What is known of the server's clock: its distance from this machine's monotonic one."""
 
-    def __init__(
-        self, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = boot_time
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = boot_time) -> None:
         """`clock` gives the system's epoch seconds."""
         self._clock = clock
         self._monotonic = monotonic

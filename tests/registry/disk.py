@@ -19,7 +19,6 @@ class Disk:
     repairs: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
-        self.on_late: Callable[[list[Record]], None] | None = None
         self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self.records = list(records)
         self.saved: dict[str, Record] = {}

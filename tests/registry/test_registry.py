@@ -1428,16 +1428,16 @@ async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_to
 class AwayDisk(Disk):
     """A store that was away when it was opened."""
 
-    on_late: Callable[[list[Record]], None] | None = None
+    on_others: Callable[[list[Record], list[Dropped]], None] | None = None
 
 
 async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_known() -> None:
     disk = AwayDisk()
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
     await registry.open()
-    assert disk.on_late is not None
-    disk.on_late([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))])
+    assert disk.on_others is not None
+    disk.on_others([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))], [])
     assert registry.has_overrides
-    disk.on_late([Record("sales", known_at=0.5)])
+    disk.on_others([Record("sales", known_at=0.5)], [])
     assert registry.has_overrides
     await registry.close()

@@ -53,7 +53,6 @@ class FakeStore:
     healthy = True
     error: str | None = None
     journal: str | None = None
-    on_late: Callable[[list[Record]], None] | None = None
     on_others: Callable[[list[Record], list[Dropped]], None] | None = None
     damage: Sequence[Damage] = ()
     repairs: Mapping[str, int] = MappingProxyType({})

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as NoConnectionError
+from statusproxy.store.redis_hold import Hold, RedisTiming
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.batch_writer import Timing
 from statusproxy.store.errors import StoreInUseError
 from statusproxy.store.owner import Owner
 from statusproxy.store.redis_durability import Durability
-from statusproxy.store.redis_hold import Hold, RedisTiming
 from statusproxy.store.redis_keys import Contents, Keyspace
 
 from .samples import DAY, NOW, a_record
