@@ -135,3 +135,154 @@ async def test_what_one_hears_holds_in_all_at_once(server: RedisServer, count: i
             await durable
         await agree(them, [f"s{number}" for number in range(events)])
     print(f"{count} proxies: median {median(took) * 1000:.1f} ms, worst {max(took) * 1000:.1f} ms")
+
+
+# Whatever happens to the server --------------------------------------------------------------------------------
+
+
+async def settle(*durable: Awaitable[None]) -> None:
+    """Wait until what was heard is durable, or known not to be yet."""
+    await asyncio.gather(*durable)
+
+
+def cut(server: RedisServer) -> None:
+    with server.client() as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+
+
+def flush(server: RedisServer) -> None:
+    with server.client() as client:
+        client.flushall()
+
+
+def restart(server: RedisServer) -> None:
+    server.stop()
+    server.start()
+
+
+def lose_memory(server: RedisServer) -> None:
+    server.stop()
+    server.forget()
+    server.start()
+
+
+@pytest.mark.parametrize("happen", [cut, flush, restart, lose_memory])
+async def test_whatever_happens_to_the_server_all_agree_again(
+    server: RedisServer, happen: Callable[[RedisServer], None]
+) -> None:
+    async with proxies(server, 0.0, 0.0, 0.0) as them:
+        a, b, c = them
+        await settle(a.hear("kept", "browserClose"), b.hear("back", "browserClose"), c.hear("gone", "browserClose"))
+        await agree(them, ["back", "gone", "kept"])
+        await c.registry.forget("gone")
+        await agree(them, ["back", "kept"])
+        happen(server)
+        await settle(a.hear("back", "inChat"), b.hear("new", "browserClose"), c.hear("newer", "browserClose"))
+        await agree(them, ["kept", "new", "newer"])
+        rows = [await proxy.store.backend._attachment.keys.link.ask(("HLEN", "statusproxy:records")) for proxy in them]  # type: ignore[union-attr]
+        assert rows == [[4], [4], [4]]
+
+
+async def test_what_was_forgotten_stays_so_where_the_server_loses_its_memory(server: RedisServer) -> None:
+    async with proxies(server, 0.0, 0.0) as them:
+        await them[0].hear("gone", "browserClose")
+        await agree(them, ["gone"])
+        await them[1].registry.forget("gone")
+        await agree(them, [])
+        flush(server)
+        await them[0].hear("new", "browserClose")
+        await agree(them, ["new"])
+        assert [[record.session for record in proxy.registry.records()] for proxy in them] == [["new"], ["new"]]
+
+
+async def test_while_the_server_hangs_each_goes_on_and_then_all_agree(server: RedisServer) -> None:
+    them = [await begun(server, answer_limit=0.5) for _ in range(2)]
+    try:
+        await them[0].hear("kept", "browserClose")
+        await agree(them, ["kept"])
+        server.tell(signal.SIGSTOP)
+        heard = [them[0].hear("one", "browserClose"), them[1].hear("two", "browserClose"),
+                 them[1].hear("kept", "inChat")]  # fmt: skip
+        await until(lambda: not any(proxy.store.healthy for proxy in them))
+        assert [proxy.lost() for proxy in them] == [["kept", "one"], ["two"]]
+        server.tell(signal.SIGCONT)
+        await settle(*heard)
+        await agree(them, ["one", "two"])
+    finally:
+        server.tell(signal.SIGCONT)
+        for proxy in them:
+            await proxy.registry.close()
+
+
+async def test_two_that_start_while_the_server_is_away_agree_once_it_is_there(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    async with proxies(server, 0.0) as (before,):
+        await settle(before.hear("old", "browserClose"), before.hear("back", "browserClose"))
+    server.stop()
+    async with proxies(server, 0.0, 0.0, journals=tmp_path / "journals") as them:
+        await settle(them[0].hear("one", "browserClose"), them[1].hear("two", "browserClose"),
+                     them[1].hear("back", "inChat"))  # fmt: skip
+        assert [proxy.lost() for proxy in them] == [["one"], ["two"]]
+        assert all(f"kept in {tmp_path}" in (proxy.store.error or "") for proxy in them)
+        server.start()
+        await agree(them, ["old", "one", "two"])
+
+
+async def test_what_one_held_in_its_journal_when_it_died_reaches_all(server: RedisServer, tmp_path: Path) -> None:
+    async with proxies(server, 0.0) as (survivor,):
+        server.stop()
+        async with proxies(server, 0.0, journals=tmp_path) as (dying,):
+            await settle(dying.hear("sales", "browserClose"))
+        server.start()
+        async with proxies(server, 0.0, journals=tmp_path) as (successor,):
+            await agree([survivor, successor], ["sales"])
+
+
+# Clocks -------------------------------------------------------------------------------------------------------
+
+
+async def test_between_hosts_whose_clocks_are_five_minutes_apart_nothing_older_wins(server: RedisServer) -> None:
+    async with proxies(server, 300.0, 0.0, -300.0) as them:
+        ahead, right, behind = them
+        await ahead.hear("a", "browserClose")
+        await agree(them, ["a"])
+        await behind.hear("a", "inChat")  # later, though its host's clock says ten minutes earlier
+        await agree(them, [])
+        await behind.hear("b", "browserClose")
+        await agree(them, ["b"])
+        await right.hear("b", "inChat")
+        await ahead.hear("b", "browserClose")
+        await agree(them, ["b"])
+        began = [proxy.registry.sessions.get("b").override.began for proxy in them]  # type: ignore[union-attr]
+        assert [round(moment - began[1], 3) for moment in began] == [300.0, 0.0, -300.0]
+        for proxy in them:
+            await settle(proxy.hear("b", "inChat"))
+        await agree(them, [])
+
+
+# History ------------------------------------------------------------------------------------------------------
+
+
+async def test_history_is_one_whoever_is_asked_and_a_decision_of_all_is_in_it_once(server: RedisServer) -> None:
+    async with proxies(server, 0.0, 0.0) as them:
+        await them[0].hear("sales", "browserClose")
+        await agree(them, ["sales"])
+        await settle(them[0].hear("sales", "inChat"), them[1].hear("sales", "inChat"))  # at the same time
+        await agree(them, [])
+        for proxy in them:
+            changes = await proxy.store.history("sales", 9)
+            assert [(change.what, change.reason) for change in changes] == [
+                ("released", "connected-event"), ("started", "status-find browserClose")
+            ]  # fmt: skip
+
+
+# Who is there -------------------------------------------------------------------------------------------------
+
+
+async def test_each_knows_who_shares_the_map(server: RedisServer) -> None:
+    async with proxies(server, 0.0) as (first,):
+        async with proxies(server, 300.0, -300.0) as others:
+            them = [first, *others]
+            await until(lambda: all(len(proxy.store.sharing.proxies) == 3 for proxy in them))  # type: ignore[union-attr]
+        await until(lambda: len(first.store.sharing.proxies) == 1)  # type: ignore[union-attr]
