@@ -24,8 +24,8 @@ class Store(Protocol):
 
     on_others: Callable[[list[Record], list[Dropped]], None] | None
     """Called in the event loop with what other proxies wrote and forgot, as it stands in the store, in the system's
-    time; and with what the store holds, where it was away when it was opened. What is known better here is saved again by
-    whoever takes it. Without it all that stays in the store."""
+    time; and with what the store holds, where it was away when it was opened. What is known better here is saved again
+    by whoever takes it. Without it all that stays in the store."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.

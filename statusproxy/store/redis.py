@@ -160,7 +160,7 @@ class RedisBackend(Backend):
         return [from_server(record, offset) for record in missing]
 
     def _wanted(self, records: Iterable[Record]) -> list[Record]:
-        """The records (the system's time) without those of sessions that were forgotten here, and not heard of since."""
+        """The records (the system's time), but for sessions that were forgotten here and not heard of since."""
         backlog = self._backlog
         return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
 

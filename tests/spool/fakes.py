@@ -53,6 +53,7 @@ class FakeStore:
     healthy = True
     error: str | None = None
     journal: str | None = None
+    sharing: None = None
     on_others: Callable[[list[Record], list[Dropped]], None] | None = None
     damage: Sequence[Damage] = ()
     repairs: Mapping[str, int] = MappingProxyType({})

@@ -382,9 +382,7 @@ async def test_a_version_that_has_the_keys_for_itself_is_refused_with_what_to_do
     with redis_server.client() as client:
         client.set(f"{place.prefix}owner", ELSEWHERE.encode())
         store = redis_store(place)
-        with pytest.raises(
-            StoreInUseError, match=r"process 7 on other\.example\), of a version that cannot.*stop"
-        ):
+        with pytest.raises(StoreInUseError, match=r"process 7 on other\.example\), of a version that cannot.*stop"):
             await store.open()
         assert not store.healthy
 
