@@ -5,22 +5,25 @@ share one map while a site upgrades.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec import to_builtins
 from msgspec.structs import fields, replace
 
 from statusproxy.status.model import Override, Record, Transient
 from statusproxy.status.stored_times import in_microseconds, moved
-from statusproxy.store.codec import RowError, decode_record, encode
+from statusproxy.store.codec import FORMAT, RowError, decode_record
 from statusproxy.store.redis_names import field_of
 
 __all__ = ["from_server", "read_row", "to_server", "write_row"]
 
 _FORMAT: Final = "format"
-_RECORD: Final = frozenset(field.name for field in fields(Record)) | {_FORMAT}
+#: The members that are known, with the values that are not written.
+_RECORD: Final = {field.name: field.default for field in fields(Record)}
 _PARTS: Final = {
-    "override": frozenset(field.name for field in fields(Override)),
-    "transient": frozenset(field.name for field in fields(Transient)),
+    "override": {field.name: field.default for field in fields(Override)},
+    "transient": {field.name: field.default for field in fields(Transient)},
 }
 #: What tells one override or transient state from another.
 _SAME: Final = ("at", "began", "event")
@@ -55,17 +58,21 @@ def write_row(record: Record, before: bytes) -> bytes:
 
     Raises `TypeError` or `ValueError` where the record cannot be encoded.
     """
-    row = encode(record)
-    unknown = _unknown(before) if before else None
-    if unknown:
-        members: dict[str, Any] = json.loads(row)
-        for name, value in unknown.items():
-            if name not in _PARTS:
-                members[name] = value
-            elif name in members and all(members[name].get(key) == value.get(key) for key in _SAME):
-                members[name] |= {key: one for key, one in value.items() if key not in _PARTS[name]}
-        row = _to_json(members)
-    return row.encode("ascii")
+    members = {_FORMAT: FORMAT, **_told(to_builtins(record), _RECORD)}
+    for name, known in _PARTS.items():
+        if name in members:
+            members[name] = _told(members[name], known)
+    for name, value in _unknown(before).items() if before else ():
+        if name not in _PARTS:
+            members[name] = value
+        elif name in members and all(members[name].get(key) == value.get(key) for key in _SAME):
+            members[name] |= {key: one for key, one in value.items() if key not in _PARTS[name]}
+    return _to_json(members).encode("ascii")
+
+
+def _told(members: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that do not have their usual values: what is equal is written the same, whoever writes it."""
+    return {name: value for name, value in members.items() if value != known[name]}
 
 
 def _unknown(row: bytes) -> dict[str, Any]:
@@ -76,9 +83,9 @@ def _unknown(row: bytes) -> dict[str, Any]:
         return {}
     if not isinstance(members, dict):
         return {}
-    unknown = {name: value for name, value in members.items() if name not in _RECORD}
+    unknown = {name: value for name, value in members.items() if name not in _RECORD and name != _FORMAT}
     for name, known in _PARTS.items():
         part = members.get(name)
-        if isinstance(part, dict) and not part.keys() <= known:
+        if isinstance(part, dict) and not part.keys() <= known.keys():
             unknown[name] = part
     return unknown

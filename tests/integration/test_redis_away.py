@@ -111,7 +111,7 @@ def test_no_request_waits_for_redis_but_an_event_that_must_be_durable(tmp_path: 
     state = {"url": f"redis://127.0.0.1:{server.port}/0"}
     with running_process(tmp_path, LIST, state=state) as process, server.client() as client:
         lose(process, "sales")
-        with client.monitor() as monitor:
+        with client.monitor() as monitor:  # type: ignore[no-untyped-call]
 
             def seen(do: Callable[[], object]) -> set[str]:
                 do()
