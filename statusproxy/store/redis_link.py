@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Connection, SSLConnection
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import RedisError, ResponseError
 
 from statusproxy.config.state_url import Place
 
@@ -69,9 +69,12 @@ class Link:
         host, port = place.sentinels[number]
         bare = Place(host, port, tls=place.tls)
         link = await cls._connected(bare, answer_limit)
-        (answer,) = await link.ask(("PING",))
-        if isinstance(answer, Exception) and place.password:
+        try:
+            await link.ask(("PING",))
+        except AuthenticationError:
             await link.close()
+            if place.password is None:
+                raise
             link = await cls._connected(replace(bare, user=place.user, password=place.password), answer_limit)
         return link
 
