@@ -107,7 +107,8 @@ class SessionRegistry:
     async def open(self) -> None:
         """Take over what the store holds, and start to write at intervals. Raises `StoreError`."""
         now = self.now()
-        records = self._clock_watch.load(await self.saving.open(self._others.take), now)
+        stored = await self.saving.open(self._others.take)
+        records = self._clock_watch.load(stored, now, shared=self.store.sharing is not None)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%d sessions known, %d of them disconnected", len(records), standing,

@@ -145,7 +145,7 @@ class RedisBackend(Backend):
         self._attachment.tell_rejected(rejected)
         first = not len(self._copy)
         forgotten = await keys.forgotten()
-        new, missing = self._copy.compare(found, forgotten, end)
+        new, missing = await self._copy.compare(found, forgotten, end)
         self._followed = end
         offset = self._server.offset
         gone = [Dropped(session, at - offset) for session, at in forgotten.items()]
@@ -157,7 +157,11 @@ class RedisBackend(Backend):
             await asyncio.sleep(0)
         if missing and not first:
             self._log.warning("state: %s lacked %d sessions; they are written again from here", self.name, len(missing))
-        return [from_server(record, offset) for record in missing]
+        lacked: list[Record] = []
+        for start in range(0, len(missing), _AT_ONCE):
+            lacked += (from_server(record, offset) for record in missing[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        return lacked
 
     def _wanted(self, records: Iterable[Record]) -> list[Record]:
         """The records (the system's time), but for sessions that were forgotten here and not heard of since."""
@@ -187,8 +191,7 @@ class RedisBackend(Backend):
 
     def _take(self, told: Sequence[Told]) -> None:
         records, forgotten = self._copy.follow(told, self._me.id.encode())
-        if told:
-            self._followed = told[-1].position
+        self._followed = max((one.position for one in told), default=self._followed)
         offset = self._server.offset
         self._hand_on(
             self._wanted(from_server(record, offset) for record in records),

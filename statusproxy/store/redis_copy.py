@@ -1,7 +1,8 @@
 """What stands in Redis, as it was last seen from here: the rows of all sessions, and who wrote them."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from statusproxy.status.merge import unite
 from statusproxy.status.model import Record
@@ -12,6 +13,10 @@ from statusproxy.store.redis_names import field_of, session_of
 from statusproxy.store.redis_rows import read_row
 
 __all__ = ["Row", "ServerCopy"]
+
+
+#: Rows compared between two yields: some milliseconds where each is new.
+_AT_ONCE: Final = 100
 
 
 class Row(NamedTuple):
@@ -88,23 +93,28 @@ class ServerCopy:
             del self._gone[session]
         return records, forgotten
 
-    def compare(
+    async def compare(
         self, found: Mapping[str, tuple[bytes, Record]], forgotten: Mapping[str, float], position: Position
     ) -> tuple[list[Record], list[Record]]:
         """Take in all rows as they stand on the server, read when the stream was at `position` or later.
 
         Returns the records that were not known, and those that the server lost or has less of, merged with what it has:
-        they are to be written again. `forgotten`: which sessions it says were forgotten, and when.
+        they are to be written again. `forgotten`: which sessions it says were forgotten, and when. Lets others run now
+        and then; nothing else may use the copy meanwhile.
         """
         new: list[Record] = []
         missing: list[Record] = []
-        for session in self._rows.keys() - found.keys():
+        for number, session in enumerate(self._rows.keys() - found.keys(), 1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             record = self.record(session)
             del self._rows[session]
             at = forgotten.get(session)
             if record is not None and (at is None or record.heard_at > at):
                 missing.append(record if at is None else unite(record, Record(session, ended_at=at)))
-        for session, (payload, record) in found.items():
+        for number, (session, (payload, record)) in enumerate(found.items(), 1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             known = self._rows.get(session)
             if known is None or known.payload != payload:
                 ours = self.record(session)

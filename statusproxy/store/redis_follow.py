@@ -1,6 +1,6 @@
 """Follows the stream of changes in Redis: what other proxies write is here as soon as it is there."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from statusproxy.config.state_url import Place
@@ -40,7 +40,7 @@ async def follow(
     stream: str,
     begin: Position,
     answer_limit: float,
-    take: Callable[[Sequence[Told]], Awaitable[None] | None],
+    take: Callable[[Sequence[Told]], None],
 ) -> None:
     """Hand each entry after `begin` to `take`, in order. Ends only by raising redis-py's errors.
 
@@ -59,9 +59,7 @@ async def follow(
                 continue
             ((_, entries),) = reply
             last = position(entries[-1][0])
-            handled = take([one for id_, members in entries if (one := _told(id_, members)) is not None])
-            if handled is not None:
-                await handled
+            take([one for id_, members in entries if (one := _told(id_, members)) is not None])
     finally:
         await link.close()
 

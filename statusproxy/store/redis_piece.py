@@ -19,8 +19,8 @@ from statusproxy.store.redis_script import Proposal
 __all__ = ["News", "Piece", "cut", "learn"]
 
 # Some milliseconds of encoding, so that the event loop is not held.
-_RECORDS_AT_ONCE: Final = 100
-_CHANGES_AT_ONCE: Final = 300
+_RECORDS_AT_ONCE: Final = 64
+_CHANGES_AT_ONCE: Final = 150
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import ipaddress
+import json
 import logging
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store import redis as redis_module
 from statusproxy.store import redis_attachment
-from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
 from statusproxy.store.base import StoreOptions
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
@@ -134,7 +135,7 @@ async def test_what_was_saved_survives_kill_9_of_the_proxy(place: Place) -> None
 async def test_a_burst_of_saves_shares_a_few_round_trips(place: Place) -> None:
     async with opened(place) as (store, _):
         await asyncio.gather(*(put(store, f"s{number}") for number in range(200)))
-        assert store.backend.commits <= 3
+        assert store.backend.commits <= 6
     assert len(await sessions_in(place)) == 200
 
 
@@ -142,7 +143,7 @@ async def test_more_than_one_transaction_holds_is_written_and_read_whole(place: 
     names = sorted(f"s{number}" for number in range(450))
     async with opened(place) as (store, _):
         await put(store, *names)
-        assert store.backend.commits == 5
+        assert store.backend.commits == 8
     assert await sessions_in(place) == names
 
 
@@ -421,6 +422,144 @@ async def test_a_key_that_vanished_is_put_back_and_nobody_notices(
         await store.save([a_record("a", heard_at=NOW + 1), a_record("b")], [], [])
         assert store.healthy
     assert await sessions_in(place) == ["a", "b"]
+
+
+# Shared ----------------------------------------------------------------------------------------------------
+
+
+class Heard:
+    """What a store told of the others."""
+
+    def __init__(self, store: RedisStore) -> None:
+        self.records: dict[str, Record] = {}
+        self.forgotten: list[Dropped] = []
+        store.on_others = self._take
+
+    def _take(self, records: list[Record], forgotten: list[Dropped]) -> None:
+        self.records |= {record.session: record for record in records}
+        self.forgotten += forgotten
+
+
+async def test_what_one_saves_and_forgets_is_told_to_the_others_and_not_to_itself(place: Place) -> None:
+    async with opened(place) as (one, _), opened(place) as (other, _):
+        mine, theirs = Heard(one), Heard(other)
+        await one.save([overridden("sales")], [], [a_change("sales")])
+        await until(lambda: "sales" in theirs.records)
+        assert theirs.records["sales"] == on_the_server("sales")
+        assert await other.history(None, 9) == [a_change("sales")]
+        await one.save([], ["sales"], [])
+        await until(lambda: bool(theirs.forgotten))
+        assert (theirs.forgotten, mine.records, mine.forgotten) == ([Dropped("sales", NOW)], {}, [])
+        assert (other.sharing.received, one.sharing.received) == (2, 0)  # type: ignore[union-attr]
+
+
+async def test_what_two_save_at_once_is_merged_and_both_know_it(place: Place) -> None:
+    alive, lost = a_record("sales", alive_at=NOW + 5), overridden("sales")
+    async with opened(place) as (one, _), opened(place) as (other, _):
+        mine, theirs = Heard(one), Heard(other)
+        await asyncio.gather(one.save([alive], [], []), other.save([lost], [], []))
+        await until(lambda: "sales" in mine.records or "sales" in theirs.records)
+    async with opened(place) as (_, (record,)):
+        assert (record.alive_at, record.override) == (NOW + 5, lost.override)
+
+
+async def test_a_save_that_lost_the_race_is_merged_with_what_won_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(place) as (one, _), opened(place) as (other, _):
+        mine = Heard(one)
+        write = Keyspace.write
+
+        async def overtaken(self: Keyspace, commit: Any) -> Any:
+            monkeypatch.setattr(Keyspace, "write", write)
+            await other.save([a_record("sales", alive_at=NOW + 5)], [], [])
+            return await write(self, commit)
+
+        monkeypatch.setattr(Keyspace, "write", overtaken)
+        await one.save([a_record("sales", heard_at=NOW + 1)], [], [])
+        assert mine.records["sales"].alive_at == NOW + 5
+        assert one.sharing.conflicts == 1  # type: ignore[union-attr]
+    async with opened(place) as (_, (record,)):
+        assert (record.alive_at, record.heard_at) == (NOW + 5, NOW + 1)
+
+
+async def test_a_session_that_another_forgot_is_not_brought_back_by_what_was_heard_before(
+    place: Place, redis_server: RedisServer
+) -> None:
+    async with opened(place) as (one, _):
+        mine = Heard(one)
+        with redis_server.client() as client:
+            client.zadd(f"{place.prefix}forgotten", {"sales": NOW + 5})
+        await one.save([a_record("sales"), a_record("support")], [], [])
+        assert mine.forgotten == [Dropped("sales", NOW + 5)]
+    assert await sessions_in(place) == ["support"]
+
+
+async def test_one_that_was_to_be_forgotten_lives_on_where_another_heard_of_it_since(place: Place) -> None:
+    async with opened(place) as (one, _), opened(place) as (other, _):
+        mine = Heard(one)
+        await other.save([a_record("sales", heard_at=NOW + 5)], [], [])
+        await until(lambda: "sales" in mine.records)
+        mine.records.clear()
+        await one.save([], ["sales"], [])  # at NOW
+        assert mine.records == {"sales": a_record("sales", heard_at=NOW + 5)}
+    assert await sessions_in(place) == ["sales"]
+
+
+async def test_a_session_that_begins_anew_has_nothing_of_its_past(place: Place) -> None:
+    async with opened(place) as (store, _):
+        await store.save([overridden("sales")], [], [])
+        await store.save([a_record("sales", heard_at=NOW + 3)], ["sales"], [])
+    async with opened(place) as (_, records):
+        assert records == [a_record("sales", heard_at=NOW + 3)]
+
+
+async def test_members_that_a_newer_version_wrote_outlive_a_save_of_this_one(
+    place: Place, redis_server: RedisServer
+) -> None:
+    with redis_server.client() as client:
+        row = json.dumps(json.loads(encode(a_record("sales"))) | {"mood": "good"})
+        client.hset(f"{place.prefix}records", "sales", row)
+        async with opened(place) as (store, _):
+            await store.save([a_record("sales", heard_at=NOW + 1)], [], [])
+        assert json.loads(client.hget(f"{place.prefix}records", "sales") or "")["mood"] == "good"
+
+
+async def test_each_is_counted_while_it_is_there(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place) as (one, _):
+        async with opened(place) as (other, _):
+            them = other.sharing
+            assert them is not None
+            assert {proxy.id for proxy in them.proxies} == {one.sharing.me, them.me}  # type: ignore[union-attr]
+        with redis_server.client() as client:
+            assert client.hkeys(f"{place.prefix}proxies") == [one.sharing.me.encode()]  # type: ignore[union-attr]
+
+
+async def test_rows_that_vanish_unseen_are_put_back_at_the_next_look(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place, report_every=0.01) as (store, _):
+        await put(store, "a", "b")
+        with redis_server.client() as client:
+            client.hdel(f"{place.prefix}records", "a")
+            await until(lambda: client.hlen(f"{place.prefix}records") == 2)
+
+
+@pytest.mark.parametrize("step", ["end", "report"])
+async def test_a_server_that_leaves_while_it_is_read_is_tried_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async def leave(*_: object) -> None:
+        raise redis.exceptions.ConnectionError("Connection closed by server.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyspace, step, leave)
+        store = redis_store(place)
+        assert await store.open() == []
+        assert "no connection" in (store.error or "")
+        with pytest.raises(StoreError):
+            await put(store, "a")
+    await until(lambda: store.healthy)
+    await store.close()
+    assert await sessions_in(place) == ["a"]
 
 
 # What is not ours ------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What stands in Redis as it is known here: kept by what is written, followed, and read anew."""
 
+import asyncio
+
 import pytest
 
 from statusproxy.status.model import Record
@@ -82,10 +84,10 @@ def found(*records: Record) -> dict[str, tuple[bytes, Record]]:
     return {record.session: (row(record), record) for record in records}
 
 
-def test_what_is_new_there_is_told_and_what_is_known_is_not(copy: ServerCopy) -> None:
+async def test_what_is_new_there_is_told_and_what_is_known_is_not(copy: ServerCopy) -> None:
     copy.put("a", row(OLD), (1, 0), foreign=False)
     copy.put("b", row(a_record("b")), (1, 0), foreign=False)
-    assert copy.compare(found(NEW, a_record("b"), a_record("c")), {}, (9, 0)) == ([NEW, a_record("c")], [])
+    assert await copy.compare(found(NEW, a_record("b"), a_record("c")), {}, (9, 0)) == ([NEW, a_record("c")], [])
     assert {session: copy.row(session) for session in copy} == {
         "a": Row(row(NEW), (9, 0), True), "b": Row(row(a_record("b")), (9, 0), False),
         "c": Row(row(a_record("c")), (9, 0), True),
@@ -93,10 +95,10 @@ def test_what_is_new_there_is_told_and_what_is_known_is_not(copy: ServerCopy) ->
     assert copy.newest == (9, 0)
 
 
-def test_what_the_server_lost_or_has_less_of_is_missing_there(copy: ServerCopy) -> None:
+async def test_what_the_server_lost_or_has_less_of_is_missing_there(copy: ServerCopy) -> None:
     for record in (NEW, a_record("b")):
         copy.put(record.session, row(record), (5, 0), foreign=True)
-    new, missing = copy.compare(found(OLD), {}, (2, 0))
+    new, missing = await copy.compare(found(OLD), {}, (2, 0))
     assert new == [OLD]
     assert missing == [a_record("b"), NEW]
     assert (copy.record("a"), copy.row("b")) == (OLD, None), "until it is written there"
@@ -104,11 +106,27 @@ def test_what_the_server_lost_or_has_less_of_is_missing_there(copy: ServerCopy) 
 
 
 @pytest.mark.parametrize(("at", "lost"), [(NOW + 1, False), (NOW, False), (NOW - 1, True)])
-def test_a_session_that_was_forgotten_there_is_not_missing_unless_it_was_heard_of_since(
+async def test_a_session_that_was_forgotten_there_is_not_missing_unless_it_was_heard_of_since(
     copy: ServerCopy, at: float, lost: bool
 ) -> None:
     copy.put("a", row(OLD), (5, 0), foreign=True)
-    _, missing = copy.compare({}, {"a": at}, (6, 0))
+    _, missing = await copy.compare({}, {"a": at}, (6, 0))
     assert [record.session for record in missing] == (["a"] if lost else [])
     assert [record.ended_at for record in missing] == ([at] if lost else [])
     assert len(copy) == 0
+
+
+async def test_many_are_compared_in_steps_that_let_others_run(
+    copy: ServerCopy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+
+    async def turn(_: float) -> None:
+        nonlocal turns
+        turns += 1
+
+    monkeypatch.setattr(asyncio, "sleep", turn)
+    for number in range(250):
+        copy.put(f"old{number}", row(a_record(f"old{number}")), (1, 0), foreign=True)
+    new, missing = await copy.compare(found(*(a_record(f"new{number}") for number in range(250))), {}, (9, 0))
+    assert (len(new), len(missing), turns) == (250, 250, 4)
