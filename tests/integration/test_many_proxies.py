@@ -122,6 +122,20 @@ async def agree(them: Sequence[Proxy], lost: Sequence[str]) -> None:
     await until(lambda: all(proxy.lost() == sorted(lost) for proxy in them) and same(them))
 
 
+async def test_valkey_is_shared_as_redis_is(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "valkey", program="valkey-server")
+    server.start()
+    try:
+        async with proxies(server, 0.0, 300.0) as them:
+            await settle(them[0].hear("one", "browserClose"), them[1].hear("two", "browserClose"))
+            await agree(them, ["one", "two"])
+            flush(server)
+            await them[1].hear("one", "inChat")
+            await agree(them, ["two"])
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("count", [2, 5])
 async def test_what_one_hears_holds_in_all_at_once(server: RedisServer, count: int) -> None:
     events = 100

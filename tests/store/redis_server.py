@@ -42,17 +42,18 @@ class SameTime(ServerClock):
 class RedisServer:
     """A server with its files in `folder`; `settings` are those of redis.conf, as the command line takes them."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, program: str = "redis-server") -> None:
         self.port = free_port()
+        self._program = program
         self._folder = folder
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *settings: str, until_ready: bool = True) -> None:
         """Start it, with more settings if need be; wait until it has loaded its data, or only until it answers."""
-        program = shutil.which("redis-server")
+        program = shutil.which(self._program)
         if program is None:
-            pytest.skip("no redis-server here: apt-get install redis-server (or tests/install-peers.sh)")
+            pytest.skip(f"no {self._program} here: apt-get install {self._program} (or tests/install-peers.sh)")
         self._folder.mkdir(exist_ok=True)
         command = [
             program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder), "--save", "",

@@ -54,9 +54,10 @@ async def test_a_new_store_is_empty_and_well(bench: Bench) -> None:
 
 async def test_what_was_saved_is_there_again_in_every_field(bench: Bench) -> None:
     await bench.store.save([overridden("sales"), a_record("support")], [], [a_change("sales")])
-    found = [msgspec.structs.replace(record, written=None) for record in await bench.restarted()]
-    sales = msgspec.structs.replace(overridden("sales"), written=None)
-    assert sorted(found, key=str) == sorted([sales, a_record("support")], key=str)
+    sales = overridden("sales")
+    if bench.store.sharing is not None:  # told by the clock that all share
+        sales = msgspec.structs.replace(sales, written=None)
+    assert sorted(await bench.restarted(), key=str) == sorted([sales, a_record("support")], key=str)
     assert await bench.store.history(None, 9) == [a_change("sales")]
 
 

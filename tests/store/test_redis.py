@@ -405,7 +405,7 @@ async def test_one_that_is_about_to_leave_is_waited_for(
 async def test_it_is_kept_out_while_others_share_the_keys(place: Place, redis_server: RedisServer) -> None:
     async with opened(place):
         with redis_server.client() as client:
-            mark = client.get(f"{place.prefix}owner")
+            mark: Any = client.get(f"{place.prefix}owner")
             assert 0 < client.pttl(f"{place.prefix}owner") <= 9_000
     holder = Owner.decode(mark)
     assert (str(holder), holder.is_gone()) == ("proxies of a newer version, which share these keys", False)

@@ -99,8 +99,8 @@ def an_attachment(timing: RedisTiming) -> Attachment:
 
 
 async def test_it_has_the_keys_once_it_is_made(server: Server, attachment: Attachment) -> None:
-    assert attachment.keys is None
-    assert await attachment.make() is attachment.keys
+    had = attachment.keys
+    assert (had, await attachment.make()) == (None, attachment.keys)
     assert (server.connected, server.done) == ([(PLACE, 4)], [])
 
 

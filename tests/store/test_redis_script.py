@@ -48,8 +48,13 @@ def a_row(session: str = "a", expected: str = "", row: str = "1", at: float = 10
     return Proposal(session.encode(), expected.encode(), row.encode(), at)
 
 
-def entries(client: "redis.Redis", names: Names) -> list[dict[bytes, bytes]]:
+def entries(client: Any, names: Names) -> list[dict[bytes, bytes]]:
     return [members for _, members in client.xrange(names.changes)]
+
+
+def last(client: Any, names: Names) -> bytes:
+    id_: bytes = client.xrevrange(names.changes, count=1)[0][0]
+    return id_
 
 
 async def test_rows_and_history_are_written_and_told_at_one_instant(
@@ -61,7 +66,7 @@ async def test_rows_and_history_are_written_and_told_at_one_instant(
     assert client.hgetall(names.records) == {b"a": b"1", b"b": b"2"}
     assert client.zrange(names.history, 0, -1, withscores=True) == [(b"y", 0.0), (b"x", 5.5)]
     assert entries(client, names) == [{b"w": b"me", b"s": b"a", b"r": b"1"}, {b"w": b"me", b"s": b"b", b"r": b"2"}]
-    assert done == Done(client.xrevrange(names.changes, count=1)[0][0])
+    assert done == Done(last(client, names))
     assert (await run(link, names, commit()))[0] == Done(b"")
 
 
