@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills soak clean
+.PHONY: kills soak simulate clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -22,6 +22,7 @@ help:
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 300 kills"
+	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
@@ -146,6 +147,11 @@ kills: $(VENV)/.ready
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.soak
 	$(BIN)/python -m tests.kills --kills 300
+
+simulate: SCHEDULES ?= 10000
+simulate: SEED ?= 0
+simulate: $(VENV)/.ready
+	$(BIN)/python -m tests.status.simulation $(SCHEDULES) $(SEED)
 
 clean:
 	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

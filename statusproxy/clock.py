@@ -16,6 +16,9 @@ _TICK: Final = 1e-6
 #: Seconds. A smaller difference to the system's clock counts as none: the two are not read at the same instant.
 _NOTICEABLE: Final = 1.0
 
+#: Seconds up to which another reading of the difference counts as the same: what is told by it twice is equal.
+_STEADY: Final = 0.1
+
 
 boot_time: Final[Callable[[], float]] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
@@ -26,7 +29,7 @@ boot_time: Final[Callable[[], float]] = (
 class OwnClock:
     """One process's clock."""
 
-    __slots__ = ("_base", "_monotonic", "last", "wall")
+    __slots__ = ("_base", "_monotonic", "_shift", "last", "wall")
 
     def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] | None = None) -> None:
         """`wall` gives the system's epoch seconds, `monotonic` monotonic ones; it defaults to `boot_time`.
@@ -39,6 +42,7 @@ class OwnClock:
         """The system's time, epoch seconds."""
         self._monotonic = monotonic
         self._base = wall() - monotonic()
+        self._shift = 0.0
         self.last = 0.0
         """The newest reading."""
 
@@ -59,4 +63,8 @@ class OwnClock:
     def shift(self) -> float:
         """Seconds to add to a time on this clock to get the system's; 0 while they agree."""
         shift = self.wall() - self._base - self._monotonic()
-        return shift if abs(shift) >= _NOTICEABLE else 0.0
+        if abs(shift) < _NOTICEABLE:
+            self._shift = 0.0
+        elif abs(shift - self._shift) > _STEADY:
+            self._shift = round(shift, 6)
+        return self._shift

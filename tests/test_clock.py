@@ -62,6 +62,18 @@ def test_a_difference_of_less_than_a_second_is_none(clocks: Clocks) -> None:
     assert clock.shift == 0.0
 
 
+def test_a_difference_is_steady_to_the_microsecond_until_it_really_changes(clocks: Clocks) -> None:
+    clock = own(clocks)
+    clocks.wall += 3.1234567
+    assert clock.shift == 3.123457
+    clocks.wall += 0.09
+    assert clock.shift == 3.123457
+    clocks.wall += 0.02
+    assert clock.shift == 3.233457
+    clocks.wall -= 3.0
+    assert clock.shift == 0.0
+
+
 def test_the_real_one_agrees_with_the_system() -> None:
     clock = OwnClock()
     assert abs(clock.now() - time.time()) < 1

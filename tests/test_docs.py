@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from statusproxy.admin.scrape import gauges
+from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.proxies import Sharing
 from tests import tree
 from tests.proxy.harness import running
 
@@ -81,7 +83,8 @@ def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:
     assert re.findall(r"(?:href|src)=|@import|url\((?!#)", text) == []
 
 
-async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path) -> None:
+async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BatchWriter, "sharing", Sharing("me"))  # as in a store that proxies share
     async with running(tmp_path, "http://127.0.0.1:1", state={"url": f"sqlite:///{tmp_path}/state.db"}) as proxy:
         server = proxy.server
         text = server.exposition.expose(gauges(server.registry, server.proxy, server.rooms.spool)).decode()

@@ -38,10 +38,15 @@ class HealthCheck:
             missing=self._registry.absences.going_on(self._registry.clock.wall()),
             damage=damage,
             journal=self._journal(),
+            proxies=self._proxies(),
         )
 
     def _journal(self) -> str | None:
         return self._registry.store.journal
+
+    def _proxies(self) -> list[str]:
+        sharing = self._registry.store.sharing
+        return [] if sharing is None else [str(proxy) for proxy in sharing.proxies]
 
     async def _store(self) -> str | None:
         """Why the store takes no writes, or None."""

@@ -275,6 +275,8 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     journal: str | None = None
     """With a store on a server: `ok`, `off`, or why changes would be lost if server and proxy failed together. It does
     not make the proxy unready: as long as the server is there, nothing is at risk."""
+    proxies: list[str] = []
+    """With a store that proxies share: those that do, this one included."""
 
 
 class SelfReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from statusproxy.spool.spool import Spool
 
 def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) -> Iterator[Metric]:
     """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none."""
-    records = registry.records()
+    records, sharing = registry.records(), registry.store.sharing
     yield from registry_gauges(
         RegistryNow(
             now=registry.clock.wall(),
@@ -22,6 +22,8 @@ def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) 
             damage=len(registry.saving.damage),
             repairs=registry.saving.repairs,
             missing=registry.absences.counts,
+            proxies=None if sharing is None else len(sharing.proxies),
+            shared={} if sharing is None else {"received": sharing.received, "merged": sharing.conflicts},
         )
     )
     pools = [PoolNow(_to(name), pool.in_use, pool.idle, pool.opened) for name, pool in proxy.site.pools.items()]

@@ -6,7 +6,8 @@ This is the only place that knows them. `check` accepts a URL when `parse_state_
 doctor and the installer work with what it returns.
 
 A Redis URL has the form of `redis-cli -u`: redis://[[user]:password@]host[:port][/database], `rediss` for TLS, and a
-user info without a colon is the password. `?prefix=` is an addition, for several proxies in one database.
+user info without a colon is the password. `?prefix=` is an addition, for several groups of proxies in one database.
+`redis+sentinel://host[:26379],…` names the Sentinels instead, and the master with `?master=`.
 """
 
 import re
@@ -39,17 +40,18 @@ _ENCODE: Final = (
 )
 
 _PORT: Final = 6379
+_SENTINEL_PORT: Final = 26379
 _PREFIX: Final = "statusproxy:"
 
 _SQLITE: Final = "sqlite:///"
 
 # No "/", "?", "#", "[", "]" or "@" in the user info: with one of these no two readers agree where the host begins.
 _REDIS: Final = re.compile(
-    r"(?P<scheme>rediss?)://"
+    r"(?P<scheme>rediss?(?:\+sentinel)?)://"
     r"(?:(?P<user>[^/?#\[\]@:]*)(?::(?P<password>[^/?#\[\]@]*))?@)?"
     r"(?P<host>[^/?#@]+)"
     r"(?:/(?P<database>[0-9]{0,5}))?"
-    r"(?:\?prefix=(?P<prefix>[^&#=?]+))?"
+    r"(?:\?(?P<query>[^#?]+))?"
 )
 _OUTSIDE_URL: Final = re.compile(r"[^\x21-\x7e]")  # a URL is ASCII without white space (RFC 3986 §2)
 _OUTSIDE_PATH: Final = re.compile(r"[\x00-\x1f\x7f?#]")
@@ -80,16 +82,31 @@ class Place:
     tls: bool = False
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    sentinels: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports of the Sentinels that tell which server is the master; then `host` and `port` are the first's."""
+    master: str = ""
+    """The name by which the Sentinels know it."""
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"redis at {host}:{self.port}/{self.database}, keys {self.prefix}*"
+        if self.sentinels:
+            told_by = " ".join(_address(*sentinel) for sentinel in self.sentinels)
+            return f"redis at {self.master}/{self.database} (Sentinels {told_by}), keys {self.prefix}*"
+        return f"redis at {self.address}/{self.database}, keys {self.prefix}*"
+
+    @property
+    def address(self) -> str:
+        """Host and port, as one writes them."""
+        return _address(self.host, self.port)
 
     def conceal(self, text: str) -> str:
         """`text` without the password, and without the arguments of a command that the server did not know."""
         # A server without the command AUTH repeats what was sent with it.
         text = text.partition(", with args beginning with")[0]
         return text.replace(self.password, "***") if self.password else text
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _memory(url: str) -> Memory:
@@ -115,20 +132,48 @@ def _redis(url: str) -> Place:
     match = _REDIS.fullmatch(url)
     if match is None or _OUTSIDE_URL.search(url):
         raise _refused(url)
+    scheme, _, told_by = match["scheme"].partition("+")
+    query = _query(url, match["query"], ("prefix", "master") if told_by else ("prefix",))
+    hosts = match["host"].split(",") if told_by else [match["host"]]
+    addresses = [_host_and_port(host, _SENTINEL_PORT if told_by else _PORT) for host in hosts]
+    if told_by and "master" not in query:
+        raise ValueError(
+            "name the master as the Sentinels know it: redis+sentinel://h1:26379,h2:26379/0?master=NAME (in their "
+            "sentinel.conf: sentinel monitor NAME …)"
+        )
+    user, password = _decoded(match["user"]), _decoded(match["password"])
+    if match["password"] is None:
+        user, password = None, user
+    prefix, master = query.get("prefix", _PREFIX), query.get("master", "")
+    if not prefix.isprintable():
+        raise ValueError("allowed: a prefix of printable characters, such as ?prefix=site-a:")
+    if not master.isprintable():
+        raise ValueError("allowed: a master of printable characters, such as ?master=mymaster")
+    database = int(match["database"] or 0)
+    sentinels = tuple(addresses) if told_by else ()
+    return Place(*addresses[0], database, prefix, scheme == "rediss", user, password, sentinels, master)
+
+
+def _host_and_port(text: str, port: int) -> tuple[str, int]:
     try:
-        host, port = parse_host_and_port(match["host"], _PORT)
+        host, port = parse_host_and_port(text, port)
     except ValueError:
         host, port = "", 0
     if not host or not port:
         raise ValueError(f"allowed: {STATE_ALLOWED}")
-    user, password = _decoded(match["user"]), _decoded(match["password"])
-    if match["password"] is None:
-        user, password = None, user
-    prefix = _decoded((match["prefix"] or "").replace("+", " ")) or _PREFIX
-    if not prefix.isprintable():
-        raise ValueError("allowed: a prefix of printable characters, such as ?prefix=site-a:")
-    database = int(match["database"] or 0)
-    return Place(host.lower(), port, database, prefix, match["scheme"] == "rediss", user, password)
+    return host.lower(), port
+
+
+def _query(url: str, text: str | None, known: tuple[str, ...]) -> dict[str, str]:
+    """What stands behind the question mark; each of the `known` names once, with a value."""
+    found: dict[str, str] = {}
+    for part in (text or "").split("&") if text else ():
+        name, _, value = part.partition("=")
+        decoded = _decoded(value.replace("+", " "))
+        if name not in known or name in found or decoded is None or "=" in value:
+            raise _refused(url)
+        found[name] = decoded
+    return found
 
 
 def _mask_redis(url: str, mask: str) -> str:
@@ -186,7 +231,9 @@ FORMS: Final = (
     Form(("memory",), "memory:", _memory, "statusproxy.store.memory"),
     Form(("sqlite",), "sqlite:///path", _sqlite, "statusproxy.store.sqlite"),
     Form(
-        ("redis", "rediss"), "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)", _redis,
+        ("redis", "rediss", "redis+sentinel", "rediss+sentinel"),
+        "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS; redis+sentinel://h1:26379,h2:26379/0?master=NAME)",
+        _redis,
         "statusproxy.store.redis", _mask_redis, title="Redis", extra="redis", package="redis",
     ),
 )  # fmt: skip

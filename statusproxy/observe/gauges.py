@@ -34,6 +34,10 @@ class RegistryNow(msgspec.Struct, frozen=True):
     """Repairs of the stored state since the start, by cause."""
     missing: Mapping[str, int]
     """Requests since the start that lacked what a proxy in front should have passed on, by what."""
+    proxies: int | None = None
+    """Proxies that share the stored state; None for a store that one has alone."""
+    shared: Mapping[str, int] = {}
+    """What came of the sharing since the start: `received` from others, `merged` because both wrote at once."""
 
 
 class SpoolNow(msgspec.Struct, frozen=True):
@@ -86,6 +90,14 @@ def registry_gauges(registry: RegistryNow) -> Iterator[Metric]:
         "what",
         registry.missing,
     )
+    if registry.proxies is not None:
+        yield gauge("statusproxy_proxies", "Proxies that share the stored state, this one included.", registry.proxies)
+        yield by_label(
+            "statusproxy_shared_changes",
+            "Sessions' records that other proxies wrote: received, and merged since both wrote at once.",
+            "what",
+            registry.shared,
+        )
 
 
 def proxy_gauges(in_flight: int, pools: Iterable[PoolNow]) -> Iterator[Metric]:

@@ -29,9 +29,12 @@ class ClockWatch:
         self._ages = ages
         self._shift = 0.0
 
-    def load(self, stored: Sequence[Record], now: float) -> list[Record]:
-        """Have the map take over stored records; give them as they are on our own clock."""
-        records, doubted_at, moved_by = self._ages.take_over(stored, now)
+    def load(self, stored: Sequence[Record], now: float, *, shared: bool = False) -> list[Record]:
+        """Have the map take over stored records; give them as they are on our own clock.
+
+        `shared`: they are of a store that proxies share, which is told moments by one clock.
+        """
+        records, doubted_at, moved_by = self._ages.take_over(stored, now, shared=shared)
         self._sessions.load(records, doubted_at, now)
         if abs(moved_by) >= NOTICEABLE:
             self._was_set(moved_by)

@@ -33,6 +33,7 @@ from statusproxy.registry.deadlines import Deadlines
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.intake import Intake
+from statusproxy.registry.others import Others
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.stored_ages import StoredAges
@@ -96,6 +97,7 @@ class SessionRegistry:
         self._intake = Intake(
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
+        self._others = Others(self.sessions, self.clock, lambda changes: _not_awaited(self._follow(changes)))
         self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
         self._evicted = 0
@@ -105,7 +107,8 @@ class SessionRegistry:
     async def open(self) -> None:
         """Take over what the store holds, and start to write at intervals. Raises `StoreError`."""
         now = self.now()
-        records = self._clock_watch.load(await self.saving.open(self._learn_late), now)
+        stored = await self.saving.open(self._others.take)
+        records = self._clock_watch.load(stored, now, shared=self.store.sharing is not None)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%d sessions known, %d of them disconnected", len(records), standing,
@@ -114,12 +117,6 @@ class SessionRegistry:
         self._deadlines.watch(now)
         self._flushing = asyncio.create_task(self._flush_at_intervals())
 
-    def _learn_late(self, late: list[Record]) -> None:
-        """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
-        newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
-        self._deadlines.watch(self.clock.last)
-        log.info("%d sessions loaded late from the store", len(newer), extra={"sessions": len(newer)})
-
     async def close(self) -> None:
         """Write what is left and close the store."""
         if self._flushing is not None:
@@ -127,6 +124,7 @@ class SessionRegistry:
             await asyncio.wait([self._flushing])
         await self._intake.close()
         self._deadlines.close()
+        self._others.close()
         await self._confirmation.close()
         await self.saving.close()
 
@@ -354,12 +352,6 @@ def _reads(record: Record | None, rule: ChannelRule | None, said: str | None) ->
     if rule is None or record is None or record.override is None:
         return None
     return lost_word(rule, record.override.word, said or record.gateway_said)
-
-
-def _newer(late: Iterable[Record], sessions: SessionMap) -> list[Record]:
-    """The records that are newer than what the map has of their sessions."""
-    known = sessions.get
-    return [record for record in late if (mine := known(record.session)) is None or mine.known.here < record.known.here]
 
 
 def _as_it_came(correction: Correction, body: bytes) -> Correction:

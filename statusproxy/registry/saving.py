@@ -13,6 +13,7 @@ from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.stored_times import moved_change
+from statusproxy.store.backlog import Dropped
 from statusproxy.store.base import Store
 from statusproxy.store.damage import Damage
 
@@ -38,12 +39,14 @@ class Saving:
         self._on_error = on_error
         self._under_way: set[asyncio.Future[None]] = set()
 
-    async def open(self, on_late: Callable[[list[Record]], None]) -> list[Record]:
-        """Open the store and give what it holds; `on_late` is told what it can give only later.
+    async def open(self, on_others: Callable[[list[Record], list[Dropped]], None]) -> list[Record]:
+        """Open the store and give what it holds.
+
+        `on_others` is told what other proxies write and forget from now on, and what the store can give only later.
 
         Raises `StoreError`.
         """
-        self.store.on_late = on_late
+        self.store.on_others = on_others
         return await self.store.open()
 
     def save(self, changes: Sequence[Change] = ()) -> Awaitable[None] | None:

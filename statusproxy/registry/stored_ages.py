@@ -5,7 +5,7 @@ So ages that were learned that way are in doubt for a while, until a time servic
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,6 +14,9 @@ from statusproxy.status.clocks import Written
 from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.model import Record
 from statusproxy.status.stored_times import moved, not_after, told_anew
+
+#: Seconds by which a clock that proxies share may be ahead of ours without being wrong.
+_AHEAD: Final = 1.0
 
 
 class TakenOver(NamedTuple):
@@ -40,14 +43,22 @@ class StoredAges:
         self._boot = boot
         self._doubted_at: float | None = None
 
-    def take_over(self, stored: Sequence[Record], now: float) -> TakenOver:
-        """Stored records, with their age by the monotonic clock where that is known; none of them after `now`."""
-        told = [told_anew(record, self._boot, self._clock.base) for record in stored]
+    def take_over(self, stored: Sequence[Record], now: float, *, shared: bool = False) -> TakenOver:
+        """Stored records, with their age by the monotonic clock where that is known; none of them after `now`.
+
+        `shared`: those that no clock of this machine told were told by one that all proxies go by, and are in no doubt.
+        They may be as much ahead of `now` as that clock may be ahead of ours.
+        """
+        told = [
+            (record, 0.0) if shared and record.written is None else told_anew(record, self._boot, self._clock.base)
+            for record in stored
+        ]
         doubted = self._boot is not None and any(by is None for _, by in told)
         if doubted:
             self._doubted_at = now
         moved_by = max((by for _, by in told if by is not None), key=abs, default=0.0)
-        return TakenOver([not_after(record, now) for record, _ in told], now if doubted else None, moved_by)
+        latest = now + _AHEAD if shared else now
+        return TakenOver([not_after(record, latest) for record, _ in told], now if doubted else None, moved_by)
 
     def doubted_at(self, now: float) -> float | None:
         """When the records whose ages are still in doubt at `now` were loaded; `None` if there are none."""

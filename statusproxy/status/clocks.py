@@ -55,7 +55,7 @@ _AHEAD: Final = " (ahead)"
 _OWN: Final = " (own)"
 _BEFORE: Final = " (own, before)"
 
-_NOTICEABLE: Final = 0.5
+NOTICEABLE: Final = 0.5
 """Seconds by which a difference must have changed to be noted in the session's record again."""
 
 
@@ -230,6 +230,17 @@ class Clocks:
             for sender, lag in lags:
                 self._observe_path(sender, lag, 0.0)
 
+    def learn(self, session: str, lags: Lags, now: float) -> None:
+        """Take over what another proxy knows of a session's senders, where it is less than what is known here."""
+        for sender, lag in lags:
+            known = self._sessions.get(session, {}).get(sender)
+            if known is None:
+                known = self._new(session, sender, now)
+            elif known.least - lag > SET_BACK:
+                continue  # of before the sender's clock was set
+            if lag < known.least:
+                known.take(lag, now)
+
     def begin_anew(self) -> None:
         """Our system's clock was moved, and with it perhaps those of senders on the same machine: learn anew."""
         self._sessions.clear()
@@ -257,7 +268,7 @@ def with_lag(lags: Lags, stamp: Stamp) -> Lags:
     assert stamp.clock is not None
     for sender, lag in lags:
         if sender == stamp.clock:
-            if abs(lag - stamp.lag) < _NOTICEABLE:
+            if abs(lag - stamp.lag) < NOTICEABLE:
                 return lags
             break
     others = tuple(one for one in lags if one[0] != stamp.clock)

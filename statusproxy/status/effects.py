@@ -165,6 +165,20 @@ def nothing_else(record: Record, details: Details) -> Record:
     return record
 
 
+def with_end(record: Record, before: Record) -> Record:
+    """Note up to which moment every disconnect is over; `before` is the record as it was.
+
+    By the clock of the override that ended: whatever else becomes known of other clocks, it stays over. What settles
+    all up to now on our own clock ends those of before as well.
+    """
+    ended = before.ended
+    if before.override is not None and later_by(before.override.stamp, ended) > 0:
+        ended = before.override.stamp
+    if record.known_clock is None and record.known != before.known and later_by(record.known, ended) > 0:
+        ended = record.known
+    return replace(record, ended_at=ended.at, ended_clock=ended.clock, ended_lag=ended.lag)
+
+
 # The line of history
 
 
@@ -181,7 +195,7 @@ def repeated(record: Record, details: Details, rule: Release | None) -> Change:
 def lasted(record: Record, details: Details, rule: Release | None) -> Change:
     """An override began with the transient state; it holds since the state's first signal."""
     state = transient_of(record)
-    return _line(STARTED, record, details, _cause(state), state.since)
+    return _line(STARTED, record, details, cause(state), state.since)
 
 
 def released(record: Record, details: Details, rule: Release | None) -> Change:
@@ -198,11 +212,12 @@ def outlived(record: Record, details: Details, rule: Release | None) -> Change:
 
 def _by_event(what: str, record: Record, details: Details) -> Change:
     assert details.signal is not None
-    return _line(what, record, details, _cause(details.signal), details.judged.here)
+    return _line(what, record, details, cause(details.signal), details.judged.here)
 
 
-def _cause(told: Signal | Transient) -> str:
-    return told.event if told.word is None else f"{told.event} {told.word}"
+def cause(said: Signal | Override | Transient) -> str:
+    """How history names what began an override: the event, and its word if it had one."""
+    return said.event if said.word is None else f"{said.event} {said.word}"
 
 
 def _line(what: str, record: Record, details: Details, reason: str, at: float) -> Change:

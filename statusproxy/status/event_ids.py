@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from statusproxy.status.signals import Kind
+
 REMEMBERED_EVENTS: Final = 8_192
 """Event ids remembered in all. A sender repeats within minutes; this is hours of events."""
 
@@ -24,6 +26,11 @@ EACH: Final = 1_024
 
 _Key = tuple[str, bool]
 _Ids = dict[str, None]
+
+
+def mark_of(kind: Kind, at: float) -> str:
+    """What stands for the id of an event that has none: what it says and its own time."""
+    return f"\0{kind.value} {at}"
 
 
 class EventIds:

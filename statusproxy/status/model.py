@@ -179,6 +179,15 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """When an answer was first changed because of the override in force; `None` while it only will be."""
     transient: Transient | None = None
     """A transient state that is newer than `known_at`; it may count already, or an override may stand beside it."""
+    ended_at: float = 0.0
+    """The moment up to which every disconnect is over: what another proxy still holds of them must not return.
+
+    `known_at` does not say that: a message ends an override and settles nothing, and where a rule is off an override
+    stands beside a newer return.
+    """
+    ended_clock: str | None = None
+    ended_lag: float = 0.0
+    """Whose clock `ended_at` is of (`None`: our own), and what is added to it for ours."""
     written: Written | None = None
     """By what clock a stored record's moments are told; `None` in the map."""
 
@@ -191,6 +200,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     def alive(self) -> Stamp:
         """The moment of the newest message."""
         return Stamp(self.alive_at, self.alive_clock, self.alive_lag)
+
+    @property
+    def ended(self) -> Stamp:
+        """The moment up to which every disconnect is over."""
+        return Stamp(self.ended_at, self.ended_clock, self.ended_lag)
 
 
 class Change(msgspec.Struct, frozen=True):

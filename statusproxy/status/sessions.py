@@ -7,15 +7,14 @@ of time that meet here, are in `model`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
+from statusproxy.status.adoption import Adoption
 from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
-from statusproxy.status.doubtful_age import expires_at
-from statusproxy.status.event_ids import EventIds
+from statusproxy.status.event_ids import EventIds, mark_of
 from statusproxy.status.model import (
     APPLIED,
     DUPLICATE,
@@ -30,6 +29,7 @@ from statusproxy.status.model import (
     SessionRules,
 )
 from statusproxy.status.observation import Observer
+from statusproxy.status.overdue import Overdue
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Kind, Reading, Signal
 from statusproxy.status.statements import Statement
@@ -47,16 +47,17 @@ class SessionMap:
     def __init__(self, rules: SessionRules | None = None) -> None:
         self._records = Records(rules or SessionRules())
         self._event_ids = EventIds()
-        self._expires_from = 0.0  # no override expires before
+        self._overdue = Overdue(self._records)
         self.answers = Observer(self._records)
         """What the gateway's corrected answers are taken in by."""
         self.clocks = Clocks()
         """The differences of the senders' clocks from ours."""
+        self._adoption = Adoption(self._records, self.clocks, self._event_ids)
 
     def configure(self, rules: SessionRules) -> None:
         """Take new rules. They hold for what comes next; overrides that stand are not judged again."""
         self._records.configure(rules)
-        self._expires_from = 0.0
+        self._overdue.look_anew()
 
     def load(self, records: Iterable[Record], doubted_at: float | None = None, now: float | None = None) -> None:
         """Take over what the store held, at `now`. Meant for an empty map; the records count as saved.
@@ -68,9 +69,24 @@ class SessionMap:
         for record in sorted(records, key=lambda record: record.heard_at):
             self._records.put(record if now is None else _counted_anew(record, now, in_doubt=doubted_at is not None))
             self.clocks.load(record.session, record.lags)
-        self._expires_from = 0.0
+        self._overdue.look_anew()
         self._records.unsaved.saved()
         self._evict(0.0)
+
+    def adopt(
+        self, records: Sequence[Record], forgotten: Mapping[str, float], now: float, shift: float = 0.0
+    ) -> tuple[Change, ...]:
+        """Take over what other proxies wrote, and when they forgot sessions, in a time `shift` seconds ahead of ours.
+
+        Gives what follows from that here. What we know better is unsaved then, what is as they wrote it counts as
+        saved.
+        """
+        changes = self._adoption.adopt(records, forgotten, now, shift)
+        for one in records:
+            record = self._records.get(one.session)
+            if record is not None:
+                self._overdue.taken_over(record)
+        return (*changes, *self._evict(now))
 
     # What the map holds
 
@@ -144,7 +160,7 @@ class SessionMap:
         """Put what `anew` gives in each record's place."""
         for record in self.records():
             self._records.put(anew(record))
-        self._expires_from = 0.0
+        self._overdue.look_anew()
 
     # What events say
 
@@ -157,7 +173,7 @@ class SessionMap:
         if reading.session is None:
             return Outcome(UNCHANGED)
         records = self._records
-        record = records.get(reading.session) or Record(reading.session)
+        record = records.get(reading.session) or self._adoption.begun(reading.session)
         record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
         signal = reading.signal
         if signal is not None:
@@ -196,15 +212,19 @@ class SessionMap:
             return DUPLICATE
         if at is None or not state or at.is_integer():
             return None
-        mark = f"\0{signal.kind.value} {at}"
+        mark = mark_of(signal.kind, at)
         return LATE if heard_before(signal.session, mark, state=True, confirmed=record.confirmed) else None
 
     def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""
         evicted = self._records.evict(now)
         for session, _ in evicted:
-            self.clocks.forget(session)
+            self._gone(session, now)
         return tuple(change for _, change in evicted if change is not None) if evicted else ()
+
+    def _gone(self, session: str, now: float) -> None:
+        self.clocks.forget(session)
+        self._adoption.forgot(session, now)
 
     # What the gateway and its clients say of one channel
 
@@ -270,26 +290,13 @@ class SessionMap:
             if change is not None:
                 changes.append(change)
             self._records.drop(record.session)
-            self.clocks.forget(record.session)
+            self._gone(record.session, now)
             changes.append(Change(record.session, FORGOTTEN, Release.OPERATOR.value, now, now, record.gateway_said))
         return tuple(changes)
 
     def judge_transient(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """Begin the overrides of transient states that have lasted long enough; `at_most` so many at once."""
-        if now < self.transient_due:
-            return ()
-        records = self._records
-        lasted: list[str] = []
-        first = math.inf
-        for session in records.transient:
-            state = records[session].transient
-            assert state is not None
-            if state.due > now or (at_most is not None and len(lasted) >= at_most):
-                first = min(first, state.due)
-            else:
-                lasted.append(session)
-        records.transient_due = first
-        return self._own(lasted, Statement.LASTED, now)
+        return self._own(self._overdue.lasted(now, at_most), Statement.LASTED, now)
 
     @property
     def transient_due(self) -> float:
@@ -298,23 +305,7 @@ class SessionMap:
 
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """End the overrides that nothing new was heard about for `max_age`; `at_most` so many at once."""
-        max_age = self._records.rules.max_age
-        if max_age is None or Release.EXPIRED not in self._records.rules.releases or now < self._expires_from:
-            return ()
-        old: list[str] = []
-        first = now + max_age  # when the next one expires: overrides only ever begin later
-        for session in self._records.overridden:
-            override = self._records[session].override
-            assert override is not None
-            at = expires_at(override, max_age, self._records.doubted_at)
-            if at > now:
-                first = min(first, at)
-            elif at_most is not None and len(old) >= at_most:
-                return self._own(old, Statement.TOO_OLD, now)
-            else:
-                old.append(session)
-        self._expires_from = first
-        return self._own(old, Statement.TOO_OLD, now)
+        return self._own(self._overdue.expired(now, at_most), Statement.TOO_OLD, now)
 
     # What is to be saved
 

@@ -8,12 +8,13 @@ was moved to meanwhile. Of another boot, or another machine, only the system's t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Stamp
-from statusproxy.status.model import Change, Record
+from statusproxy.status.model import Change, Record, Transient
 
 _NOTICEABLE: Final = 1.0
 """Seconds by which two clocks must differ for a record to be moved: below, they were merely not read together."""
@@ -28,16 +29,51 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
     def there(moment: float) -> float:
         return moment if moment > until else min(moment + seconds, until)
 
-    def later(moment: float | None) -> float | None:
-        return None if moment is None else there(moment)
-
     def told(stamp: Stamp) -> Stamp:
         if stamp.clock is not None:
             whole = stamp.here <= until - seconds  # then without a rounding error
             return Stamp(stamp.at, stamp.clock, stamp.lag + (seconds if whole else there(stamp.here) - stamp.here))
         return Stamp(there(stamp.at)) if stamp.at else stamp
 
-    known, alive, override, transient = told(record.known), told(record.alive), record.override, record.transient
+    def due(transient: Transient) -> float:
+        return transient.due + there(transient.began) - transient.began
+
+    return _retold(record, there, told, due, lambda lag: lag + seconds)
+
+
+def in_microseconds(record: Record) -> Record:
+    """The record with every moment of our own clock, and every difference, to the microsecond.
+
+    What is told so by one clock is told exactly so again by the way back from another that differs by a whole number
+    of microseconds: proxies that exchange a record know it again.
+    """
+    return _retold(record, _rounded, _rounded_stamp, lambda transient: _rounded(transient.due), _rounded)
+
+
+def _rounded(moment: float) -> float:
+    return round(moment, 6)
+
+
+def _rounded_stamp(stamp: Stamp) -> Stamp:
+    if stamp.clock is None:
+        return Stamp(_rounded(stamp.at))
+    return Stamp(stamp.at, stamp.clock, _rounded(stamp.lag))
+
+
+def _retold(
+    record: Record,
+    there: Callable[[float], float],
+    told: Callable[[Stamp], Stamp],
+    due: Callable[[Transient], float],
+    lag: Callable[[float], float],
+) -> Record:
+    """The record with all its moments told anew; those that never were stay so."""
+
+    def later(moment: float | None) -> float | None:
+        return None if moment is None else there(moment)
+
+    known, alive, ended = told(record.known), told(record.alive), told(record.ended)
+    override, transient = record.override, record.transient
     if transient is not None:
         at = told(transient.stamp)
         transient = replace(
@@ -46,7 +82,7 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
             at=at.at,
             lag=at.lag,
             began=there(transient.began),
-            due=transient.due + there(transient.began) - transient.began,
+            due=due(transient),
         )
     if override is not None:
         at = told(override.stamp)
@@ -67,11 +103,13 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
         known_lag=known.lag,
         alive_at=alive.at,
         alive_lag=alive.lag,
+        ended_at=ended.at,
+        ended_lag=ended.lag,
         heard_at=there(record.heard_at) if record.heard_at else record.heard_at,
         gateway_said_at=later(record.gateway_said_at),
         released_at=later(record.released_at),
         shown_at=later(record.shown_at),
-        lags=tuple((sender, lag + seconds) for sender, lag in record.lags),
+        lags=tuple((sender, lag(known)) for sender, known in record.lags),
     )
 
 
@@ -102,12 +140,8 @@ def not_after(record: Record, now: float) -> Record:
     Left as they are, they would make all that is heard and asked until then look older than what is known, and an
     override would outlive a session's return. What was learned then of the senders' clocks is off by as much.
     """
-    known, alive, override, transient = (
-        _by(record.known, now),
-        _by(record.alive, now),
-        record.override,
-        record.transient,
-    )
+    known, alive, ended = _by(record.known, now), _by(record.alive, now), _by(record.ended, now)
+    override, transient = record.override, record.transient
     if transient is not None:
         at, began = _by(transient.stamp, now), min(transient.began, now)
         transient = replace(
@@ -138,6 +172,8 @@ def not_after(record: Record, now: float) -> Record:
         known_lag=known.lag,
         alive_at=alive.at,
         alive_lag=alive.lag,
+        ended_at=ended.at,
+        ended_lag=ended.lag,
         heard_at=min(record.heard_at, now),
         lags=tuple((sender, lag - ahead) for sender, lag in record.lags),
     )

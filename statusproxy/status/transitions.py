@@ -45,6 +45,7 @@ from statusproxy.status.effects import (
     started,
     transient_over,
     transient_state,
+    with_end,
 )
 from statusproxy.status.guards import (
     always,
@@ -171,9 +172,12 @@ def step(record: Record, said: Statement, details: Details, rules: SessionRules)
     if row is None or row.notes is None:
         return Step(record, None, False)
     change = None if row.changed is None else row.changed(record, details, row.rule)
+    before = record
     if row.known_now is Known.CLEAR:
         record = replace(record, override=None, released=row.rule, released_at=details.now, shown_at=None)
     record = row.notes(record, details)
+    if row.known_now is Known.CLEAR or row.notes is nothing_known:
+        record = with_end(record, before)
     if record.transient is not None and later_by(record.known, record.transient.stamp) >= 0:
         record = replace(record, transient=None)
     return Step(record, change, True)

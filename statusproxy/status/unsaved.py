@@ -61,6 +61,12 @@ class Unsaved:
             watch.changed.pop(session, None)
             watch.gone[session] = None
 
+    def taken_over(self, session: str) -> None:
+        """The session is as others wrote it, or forgotten as they forgot it: nothing of it is to be saved here."""
+        self._decisive.pop(session, None)
+        self._rest.pop(session, None)
+        self._forgotten.pop(session, None)
+
     def saved(self) -> None:
         """All is as it is on disk."""
         self._decisive.clear()

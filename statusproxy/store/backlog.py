@@ -18,6 +18,9 @@ __all__ = ["Backlog", "Batch", "Dropped", "Entry", "Item"]
 #: Changes kept in memory while a store refuses; the oldest go first. Sessions are bounded by the map.
 WAITING_CHANGES: Final = 100_000
 
+#: Seconds before a session's first event at which it was forgotten, where both are handed in together.
+_BEFORE: Final = 1e-6
+
 
 @dataclass(slots=True)
 class Entry:
@@ -88,9 +91,8 @@ class Backlog:
         """`clock` gives epoch seconds."""
         self.open = Batch()
         self.writing = Batch()
-        self.replayed: dict[str, float] = {}
-        """Sessions as a journal had them, with the time (epoch seconds) up to which it knew of them. Others may know
-        more by now."""
+        self.forgotten_at: dict[str, float] = {}
+        """When the sessions that are to be forgotten were forgotten (epoch seconds); some may have begun anew since."""
         self._clock = clock
         self._number = int(clock() * 1_000_000)
 
@@ -120,8 +122,9 @@ class Backlog:
         for change in changes:
             self._number += 1
             new.changes.append(Entry(change, self._number))
-        for session in new.records if self.replayed else ():
-            self.replayed.pop(session, None)
+        for session in forgotten:
+            anew = new.records[session]
+            self.forgotten_at[session] = self._clock() if anew is None else anew.heard_at - _BEFORE
         self.open.records |= new.records
         self.open.changes += new.changes
         if spooled:
@@ -134,14 +137,20 @@ class Backlog:
         for item in items:
             if isinstance(item, Record):
                 batch.records[item.session] = item
-                self.replayed[item.session] = item.heard_at
             elif isinstance(item, Dropped):
                 batch.records[item.session] = None
-                self.replayed[item.session] = item.at
+                self.forgotten_at[item.session] = item.at
             else:
                 batch.changes.append(item)
                 self._number = max(self._number, item.number)
         self.shorten()
+
+    def forgets(self, session: str, heard_at: float) -> bool:
+        """Whether a session that was last heard of at `heard_at` is to be forgotten."""
+        for batch in (self.open, self.writing):
+            if session in batch.records:
+                return batch.records[session] is None and heard_at <= self.forgotten_at.get(session, heard_at)
+        return False
 
     def shorten(self) -> None:
         """Keep the open batch within its bound. What is for the spool stays: `spool.max_bytes` bounds it."""
@@ -159,7 +168,8 @@ class Backlog:
     def committed(self) -> Batch:
         """The batch that was written is durable. Returns it, for those who wait."""
         written, self.writing = self.writing, Batch()
-        self.replayed.clear()
+        if self.forgotten_at:
+            self.forgotten_at = {one: at for one, at in self.forgotten_at.items() if one in self.open.records}
         return written
 
     def put_back(self) -> tuple[Batch, Batch]:
@@ -178,5 +188,5 @@ class Backlog:
     def _items(self, batch: Batch) -> Iterator[Item]:
         now = self._clock()
         for session, record in batch.records.items():
-            yield Dropped(session, self.replayed.get(session, now)) if record is None else record
+            yield Dropped(session, self.forgotten_at.get(session, now)) if record is None else record
         yield from batch.changes

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from statusproxy.status.model import Change, Record
-from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
 from statusproxy.store.damage import Damage
+from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 __all__ = ["Backend", "Reattached", "Store", "StoreOptions"]
@@ -21,9 +22,10 @@ __all__ = ["Backend", "Reattached", "Store", "StoreOptions"]
 class Store(Protocol):
     """Where the session map survives a restart."""
 
-    on_late: Callable[[list[Record]], None] | None
-    """Called in the event loop with records that the store held and that were not known here: the store was away when
-    it was opened, or another proxy wrote them. Without it they stay in the store until the next start."""
+    on_others: Callable[[list[Record], list[Dropped]], None] | None
+    """Called in the event loop with what other proxies wrote and forgot, as it stands in the store, in the system's
+    time; and with what the store holds, where it was away when it was opened. What is known better here is saved again
+    by whoever takes it. Without it all that stays in the store."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.
@@ -87,6 +89,10 @@ class Store(Protocol):
     def repairs(self) -> Mapping[str, int]:
         """How often the stored state was repaired since the start, by cause; empty where that cannot happen."""
 
+    @property
+    def sharing(self) -> Sharing | None:
+        """The proxies that share the state, as far as is known now; None for a store that one process has alone."""
+
     async def acknowledge(self) -> int:
         """Acknowledge all damage so far; return how many there were. Raises `StoreError`."""
 
@@ -108,8 +114,6 @@ class StoreOptions:
 class Reattached:
     """The result of reaching a store again."""
 
-    late: Sequence[Record] = ()
-    """Records that were not known here, or only older ones."""
     missing: Sequence[Record] = ()
     """Records that the store lacked; they are part of the batch that is being written now."""
 
@@ -133,6 +137,9 @@ class Backend(ABC):
 
     on_due: Callable[[], None] | None = None
     """Set by the batch writer. To be called (in the event loop) when `due_at` has come nearer."""
+
+    on_others: Callable[[list[Record], list[Dropped]], None] | None = None
+    """Set by the batch writer. To be called (in the event loop) with what other proxies wrote and forgot."""
 
     @abstractmethod
     async def open(self, backlog: Backlog) -> list[Record]:
@@ -202,6 +209,11 @@ class Backend(ABC):
     def repairs(self) -> Mapping[str, int]:
         """As `Store.repairs`."""
         return {}
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """As `Store.sharing`."""
+        return None
 
     async def acknowledge(self) -> int:
         """As `Store.acknowledge`; may raise any error."""

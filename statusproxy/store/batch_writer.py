@@ -23,14 +23,14 @@ from typing import Final, Generic, TypeVar
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
-from statusproxy.store.backlog import Backlog, Batch
+from statusproxy.store.backlog import Backlog, Batch, Dropped
 from statusproxy.store.base import Backend
 from statusproxy.store.condition import NOT_OPEN, Condition, Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.failure_log import times
 from statusproxy.store.fallback import Keeper, NoJournal
-from statusproxy.store.late import LateRecords
+from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 __all__ = ["BatchWriter"]
@@ -60,17 +60,17 @@ class BatchWriter(Generic[_B]):
     ) -> None:
         """`clock` gives epoch seconds. `fallback` makes the journal for what a server does not take."""
         self.backend = backend
-        self.on_late: Callable[[list[Record]], None] | None = None
+        self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self._log = log
         self._timing = timing or Timing()
         self._backlog = Backlog(clock)
         self._fallback: Keeper = NoJournal() if fallback is None else fallback(self._backlog)
-        self._late = LateRecords(backend.name, log)
         self._condition = Condition(backend.name, self._timing, time.monotonic, cancellable=backend.cancellable)
         self._closing = False
         self._alarm = Alarm()
         self._task: asyncio.Task[None] | None = None
         backend.on_due = self._alarm.ring
+        backend.on_others = self._tell_of_others
 
     # The store, as the registry sees it ----------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class BatchWriter(Generic[_B]):
         self._expect_open()
         if spooled and self.backend.spool is None:
             raise TypeError(f"{self.backend.name} keeps no spool")
-        new = self._backlog.add(self._late.amend(records, forgotten), forgotten, changes, spooled)
+        new = self._backlog.add(records, forgotten, changes, spooled)
         if self._journaling:
             self._fallback.add(self._backlog.items(new))
         error = self._condition.error or self._condition.stuck
@@ -188,6 +188,11 @@ class BatchWriter(Generic[_B]):
         return self.backend.repairs
 
     @property
+    def sharing(self) -> Sharing | None:
+        """As `Store.sharing`."""
+        return self.backend.sharing
+
+    @property
     def backlog(self) -> int:
         """Sessions and changes handed in that are not durable yet."""
         return len(self._backlog)
@@ -204,6 +209,14 @@ class BatchWriter(Generic[_B]):
     def _journaling(self) -> bool:
         """Whether what comes is added to the journal as it comes."""
         return self._condition.error is not None or self._fallback.holds
+
+    def _tell_of_others(self, records: list[Record], forgotten: list[Dropped]) -> None:
+        if self.on_others is None:
+            return
+        try:
+            self.on_others(records, forgotten)
+        except Exception:  # noqa: BLE001 - whatever it is, saves go on
+            self._log.exception("state: what other proxies wrote could not be taken over")
 
     def _give_up(self, batch: Batch) -> None:
         error = f"no answer: {self.backend.name}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
@@ -279,10 +292,8 @@ class BatchWriter(Generic[_B]):
         self._condition.begin_write()
         try:
             reattached = await self.backend.prepare(self._backlog)
-            if reattached is not None:
-                if self._journaling:
-                    self._fallback.add(reattached.missing)
-                self._late.deliver(reattached.late, self.on_late)
+            if reattached is not None and self._journaling:
+                self._fallback.add(reattached.missing)
             if self._fallback.holds:
                 # The journal is never behind the store: replayed after a crash, it would take the store back.
                 await self._fallback.keep()

@@ -1,19 +1,26 @@
-"""The store for sites that keep their state in Redis: one round trip for all who wait."""
+"""The store for proxies that share their state in Redis: any number of them read and write it.
+
+Each keeps a whole copy. What is saved here is merged with what stands there and written by compare and set; what others
+save comes through the stream of changes, and is handed on as it comes. After a loss of the connection the stream goes
+on from where it was. Where it cannot (the server lost its memory, or this proxy was away for too long), all records are
+read, and what the server lacks is written again.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
+from statusproxy.status.merge import unite
 from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
-from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
 from statusproxy.store.base import Backend, Reattached, StoreOptions
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.condition import Timing
@@ -21,23 +28,31 @@ from statusproxy.store.errors import StoreError, shown
 from statusproxy.store.fallback import Fallback
 from statusproxy.store.files import resolve
 from statusproxy.store.journal import Journal
-from statusproxy.store.late import reconcile
-from statusproxy.store.redis_errors import describe, may_pass_at_once
-from statusproxy.store.redis_hold import Hold, RedisTiming
+from statusproxy.store.proxies import Proxy, Sharing
+from statusproxy.store.redis_attachment import Attachment, RedisTiming
+from statusproxy.store.redis_copy import ServerCopy
+from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
+from statusproxy.store.redis_follow import Told, follow, position
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_names import session_of
+from statusproxy.store.redis_piece import Piece, cut, learn
+from statusproxy.store.redis_rows import from_server, to_server
+from statusproxy.store.redis_script import Commit, Conflict
+from statusproxy.store.redis_time import ServerClock
 
 __all__ = ["RedisBackend", "RedisTiming", "make_store", "redis_store"]
 
 # Beyond the days, a bound in number: history lies in the server's memory, some 300 bytes each.
 _HISTORY_CHANGES: Final = 50_000
-# Written with one transaction: some milliseconds of encoding, so that the event loop is not held.
-_RECORDS_AT_ONCE: Final = 200
-_CHANGES_AT_ONCE: Final = 400
+#: Seconds for which it is remembered that a session was forgotten: a proxy that is away for longer may bring it back.
+_FORGOTTEN_FOR: Final = 86_400.0
+#: Records handed on at a time.
+_AT_ONCE: Final = 200
 
 
 class RedisBackend(Backend):
-    """The keys of one state in a Redis server, over one connection at a time."""
+    """The keys of one state in a Redis server: one connection that writes, and one that follows what others write."""
 
     def __init__(
         self,
@@ -47,37 +62,157 @@ class RedisBackend(Backend):
         log: logging.Logger,
         clock: Callable[[], float] = time.time,
         timing: RedisTiming | None = None,
+        server_clock: ServerClock | None = None,
     ) -> None:
-        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for names and pruning."""
+        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds."""
         self.name = str(place)
         self.place = place
         self.commits = 0
         """Transactions that wrote something so far: far fewer than saves when saves come in bursts."""
-        self._age = HistoryAge(history_days, clock)
         self._log = log
+        self._clock = clock
         self._timing = timing or RedisTiming()
-        self._hold = Hold(place, log=log, clock=clock, timing=self._timing)
-        self._known: dict[str, Record] = {}  # what the server holds, or held when it was last heard of
-        # When (monotonic) the mark is to be renewed. At first right away: an empty transaction, which shows whether it
-        # can be written, and prunes.
-        self._due_at = 0.0
+        self._server = server_clock or ServerClock(clock)
+        self._age = HistoryAge(history_days, clock)
+        self._attachment = Attachment(place, log=log, timing=self._timing)
+        self._copy = ServerCopy()
+        self._backlog = Backlog(clock)
+        self._me = Proxy.new(clock())
+        self._sharing = Sharing(self._me.id)
+        self._epoch: bytes | None = None
+        """That of the rows in the copy; None where all must be read anew."""
+        self._followed = self._copy.newest
+        self._following: asyncio.Task[None] | None = None
+        self._lost: Exception | None = None
+        self._due_at = 0.0  # at first at once: it shows whether the server takes writes, and prunes
         self._prune_at = 0.0
 
+    @property
+    def sharing(self) -> Sharing:
+        """As `Store.sharing`."""
+        return self._sharing
+
+    # Attaching -----------------------------------------------------------------------------------------
+
     async def open(self, backlog: Backlog) -> list[Record]:
-        """Connect and take the keys, with patience for a server that is starting, and for a predecessor."""
-        late, _ = reconcile(await self._hold.take_at_start(), self._known, backlog)
-        return late
+        """Connect and read all, with patience for a server that is starting; merged with what the backlog holds."""
+        self._backlog = backlog
+        keys = await self._attachment.make_at_start()
+        found: list[Record] = []
+        try:
+            await self._attached(keys, found.extend)
+        except BaseException:
+            await self._detach()
+            raise
+        waiting = backlog.open.records
+        ours = ((record, waiting.get(record.session)) for record in found)
+        return [record if one is None else unite(record, to_server(one, 0.0)) for record, one in ours]
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
-        """Connect anew where the connection was lost, and merge what is there with what is known here."""
-        if self._hold.keys is not None:
+        """Connect anew where a connection was lost, and take in what was missed."""
+        self._backlog = backlog
+        if self._attachment.keys is not None and self._lost is None:
             return None
-        late, missing = reconcile(await self._hold.take(), self._known, backlog)
-        return Reattached(late, missing)
+        await self._detach()
+        keys = await self._attachment.make()
+        try:
+            return Reattached(await self._attached(keys, lambda records: self._hand_on(records, ())))
+        except BaseException:
+            await self._detach()
+            raise
+
+    async def _attached(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
+        """Be where the server is now; `take` is given what was not known. Returns what it lacks: it will be written."""
+        await self._server.ask(keys.link)
+        await keys.announce(self._me, self._server.now)
+        missing: list[Record] = []
+        if keys.epoch != self._epoch or not await keys.has(self._followed, self._copy.newest):
+            self._epoch = None
+            missing = await self._read_all(keys, take)
+            self._epoch = keys.epoch
+        self._lost = None
+        self._following = asyncio.create_task(self._follow(keys), name="statusproxy-redis-follower")
+        await self._report(keys)
+        writing = self._backlog.writing
+        writing.records = {**{record.session: record for record in missing}, **writing.records}
+        return missing
+
+    async def _read_all(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
+        end = await keys.end()
+        rejected: list[str] = []
+        found: dict[str, tuple[bytes, Record]] = {}
+        async for some in keys.rows(self._clock(), rejected):
+            found |= some
+            await asyncio.sleep(0)
+        self._attachment.tell_rejected(rejected)
+        first = not len(self._copy)
+        forgotten = await keys.forgotten()
+        new, missing = await self._copy.compare(found, forgotten, end)
+        self._followed = end
+        offset = self._server.offset
+        gone = [Dropped(session, at - offset) for session, at in forgotten.items()]
+        for start in range(0, len(gone), _AT_ONCE):
+            self._hand_on((), gone[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        for start in range(0, len(new), _AT_ONCE):
+            take(self._wanted(from_server(record, offset) for record in new[start : start + _AT_ONCE]))
+            await asyncio.sleep(0)
+        if missing and not first:
+            self._log.warning("state: %s lacked %d sessions; they are written again from here", self.name, len(missing))
+        lacked: list[Record] = []
+        for start in range(0, len(missing), _AT_ONCE):
+            lacked += (from_server(record, offset) for record in missing[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        return lacked
+
+    def _wanted(self, records: Iterable[Record]) -> list[Record]:
+        """The records (the system's time), but for sessions that were forgotten here and not heard of since."""
+        backlog = self._backlog
+        return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
+
+    async def _detach(self) -> None:
+        await self._stop_following()
+        await self._attachment.drop()
+
+    async def _stop_following(self) -> None:
+        following, self._following = self._following, None
+        while following is not None and not following.done():
+            following.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
+            await asyncio.sleep(0)
+
+    # Following -----------------------------------------------------------------------------------------
+
+    async def _follow(self, keys: Keyspace) -> None:
+        """Hand on what others write until the connection is lost; then have everything connected anew."""
+        try:
+            await follow(keys.link.place, keys.names.changes, self._followed, self._timing.answer_limit, self._take)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the writer meets it, and tells
+            self._lost = error
+            if self.on_due is not None:
+                self.on_due()
+
+    def _take(self, told: Sequence[Told]) -> None:
+        records, forgotten = self._copy.follow(told, self._me.id.encode())
+        self._followed = max((one.position for one in told), default=self._followed)
+        offset = self._server.offset
+        self._hand_on(
+            self._wanted(from_server(record, offset) for record in records),
+            [Dropped(session, at - offset) for session, at in forgotten],
+        )
+
+    def _hand_on(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
+        """Give what others wrote to whoever keeps the map."""
+        if not records and not forgotten:
+            return
+        self._sharing = replace(self._sharing, received=self._sharing.received + len(records) + len(forgotten))
+        if self.on_others is not None:
+            self.on_others(list(records), list(forgotten))
+
+    # Writing -------------------------------------------------------------------------------------------
 
     async def write(self, batch: Batch) -> None:
-        """Write a batch, in pieces that leave it once the server has them; and renew the mark."""
-        keys = self._hold.keys
+        """Write a batch, in pieces that leave it once the server has them."""
+        keys = self._attachment.keys
         assert keys is not None
         before = None
         if batch.changes or time.monotonic() >= self._prune_at:
@@ -88,30 +223,81 @@ class RedisBackend(Backend):
             while batch:
                 await self._write_piece(keys, batch, None)
         except BaseException:
-            await self._hold.drop()
+            await self._detach()
             raise
-        self._due_at = time.monotonic() + self._timing.mark_lifetime / 3
+
+    async def _write_piece(self, keys: Keyspace, batch: Batch, before: float | None) -> None:
+        while True:
+            offset = self._server.offset
+            piece = cut(batch, self._backlog.forgotten_at, self._copy, offset)
+            result = await keys.write(Commit(
+                keys.epoch, self._me.id.encode(), piece.rows, piece.history, _HISTORY_CHANGES,
+                None if before is None else before + offset, self._clock() + offset - _FORGOTTEN_FOR,
+            ))  # fmt: skip
+            if not isinstance(result, Conflict):
+                break
+            self._sharing = replace(self._sharing, conflicts=self._sharing.conflicts + 1)
+            news = learn(batch, result.found, self._copy, offset)
+            self._hand_on(
+                [from_server(record, offset) for record in news.records],
+                [Dropped(one.session, one.at - offset) for one in news.forgotten],
+            )
+            if news.vanished:
+                self._epoch = None
+                raise LostError(f"{self.name}: rows have vanished")
+        self._written(batch, piece, result.last, offset)
+
+    def _written(self, batch: Batch, piece: Piece, last: bytes, offset: float) -> None:
+        for proposal in piece.rows:
+            self._copy.put(session_of(proposal.session), proposal.row, position(last), foreign=False)
+        for session in piece.refused:
+            self._log.error("state: a row of session %s could not be encoded and is left out", shown(session))
+        self.commits += bool(piece.rows or piece.history)
+        piece.remove_from(batch, self._backlog.forgotten_at)
+        self._hand_on([from_server(record, offset) for record in piece.revived], ())
+
+    # Upkeep --------------------------------------------------------------------------------------------
 
     async def upkeep(self) -> None:
-        """Renew the mark, and see that the server takes writes."""
-        await self.write(Batch())
+        """See that the server takes writes, who shares the keys, and what time it is there."""
+        keys = self._attachment.keys
+        assert keys is not None
+        try:
+            if time.monotonic() >= self._prune_at:
+                await self._write_piece(keys, Batch(), self._age.before())
+                self._prune_at = time.monotonic() + self._timing.prune_every
+            await self._server.ask(keys.link, 1)
+            await self._report(keys)
+        except BaseException:
+            await self._detach()
+            raise
+
+    async def _report(self, keys: Keyspace) -> None:
+        try:
+            proxies = await keys.report(self._me, self._server.now, len(self._copy))
+        except LostError:
+            self._epoch = None  # all is to be read
+            raise
+        self._sharing = replace(self._sharing, proxies=tuple(proxies))
+        self._due_at = time.monotonic() + self._timing.report_every
 
     def due_at(self) -> float:
-        """When the mark is to be renewed."""
-        return self._due_at
+        """When the next upkeep is due: at once where the connection was lost."""
+        return self._due_at if self._lost is None else 0.0
 
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
         """As `Backend.history`, over a connection of its own, so that a long look back holds up no save."""
         async with asyncio.timeout(self._timing.history_limit):
             link = await Link.open(self.place, self._timing.answer_limit)
             try:
-                return await history(link, self.place.prefix, session, limit, waiting)
+                return await history(link, self.place.prefix, session, limit, waiting, self._server.offset)
             finally:
                 await link.close()
 
     async def close(self, left: Batch) -> None:
-        """Give up the keys, so that a successor need not wait, and the connection."""
-        await self._hold.leave()
+        """Say good-bye, and close the connections."""
+        await self._stop_following()
+        await self._attachment.leave(self._me)
 
     def describe(self, error: Exception) -> str:
         """The server's or the kernel's words without a password, and the fix."""
@@ -125,21 +311,6 @@ class RedisBackend(Backend):
         """Whether a new connection may work right away."""
         return may_pass_at_once(error)
 
-    async def _write_piece(self, keys: Keyspace, batch: Batch, before: float | None) -> None:
-        """Write as much as one transaction may hold, and take it out of the batch once the server has it."""
-        records = dict(islice(batch.records.items(), _RECORDS_AT_ONCE))
-        changes = batch.changes[:_CHANGES_AT_ONCE]
-        for session in await keys.write(records, changes, before, _HISTORY_CHANGES):
-            self._log.error("state: a row of session %s could not be encoded and is left out", shown(session))
-        self.commits += bool(records or changes)
-        for session, record in records.items():
-            del batch.records[session]
-            if record is None:
-                self._known.pop(session, None)
-            else:
-                self._known[session] = record
-        del batch.changes[:_CHANGES_AT_ONCE]
-
 
 def redis_store(
     place: Place,
@@ -149,12 +320,15 @@ def redis_store(
     clock: Callable[[], float] = time.time,
     timing: Timing | None = None,
     server_timing: RedisTiming | None = None,
+    server_clock: ServerClock | None = None,
     journal: Path | None = None,
 ) -> BatchWriter[RedisBackend]:
     """A store in a Redis server; `journal` is the directory for what it does not take (None: memory only)."""
     log = log or logging.getLogger("statusproxy.store")
     timing = timing or Timing()
-    backend = RedisBackend(place, history_days=history_days, log=log, clock=clock, timing=server_timing)
+    backend = RedisBackend(
+        place, history_days=history_days, log=log, clock=clock, timing=server_timing, server_clock=server_clock
+    )
 
     def fallback(backlog: Backlog) -> Fallback:
         kept = None if journal is None else Journal(journal, backend.name, backlog.items)
@@ -164,6 +338,6 @@ def redis_store(
 
 
 def make_store(url: Place, options: StoreOptions) -> BatchWriter[RedisBackend]:
-    """The store that `redis://…` or `rediss://…` names."""
+    """The store that `redis://…`, `rediss://…` or `redis+sentinel://…` names."""
     journal = None if options.journal is None else resolve(options.journal, options.environ)
     return redis_store(url, history_days=options.history_days, log=options.log, journal=journal)

@@ -1,7 +1,8 @@
 """A state in Redis as a state file, which is what a backup is, and such a file as the state in Redis.
 
-A backup reads all keys in one transaction, also while a proxy holds them. A restore holds the keys, and puts the new
-ones in their place in one transaction.
+A backup reads all at one instant, also while proxies share the keys. A restore puts new keys in their place in one
+transaction, which fails where anybody touched them meanwhile; with an epoch of their own, so that nobody goes on from
+what he knew. Moments are in the system's time in a file, in the server's time in Redis.
 """
 
 import asyncio
@@ -9,27 +10,32 @@ import os
 import sqlite3
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Change, Record
+from statusproxy.status.stored_times import moved_change
 from statusproxy.store.backlog import Entry
 from statusproxy.store.backup import write_backup
-from statusproxy.store.codec import RowError, decode_change, decode_record, encode
+from statusproxy.store.codec import RowError, decode_change, decode_record
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.errors import describe as describe_file
 from statusproxy.store.journal_file import file_name
-from statusproxy.store.owner import Owner
 from statusproxy.store.redis_errors import describe
 from statusproxy.store.redis_keys import Keyspace, member
 from statusproxy.store.redis_link import Command, Link, raise_first
+from statusproxy.store.redis_names import FORMAT, Names, field_of
+from statusproxy.store.redis_rows import from_server, to_server, write_row
+from statusproxy.store.redis_time import ServerClock
 from statusproxy.store.restore import judge
 from statusproxy.store.snapshot import Holdings, checked, copy_database
 
@@ -38,17 +44,23 @@ __all__ = ["back_up_redis", "restore_redis"]
 #: Seconds that the server may take for all of it at once.
 _LIMIT: Final = 60.0
 
-#: Seconds after which the keys are free again, should this process be killed while it holds them.
-_MARK: Final = 10.0
+#: The keys that are kept under other names when a restore replaces them.
+_KEPT: Final = ("records", "forgotten", "history", "rejected")
 
-_NAMES: Final = ("records", "history", "rejected")
+# A script, so that a user with the rights of a proxy can read all at one instant.
+_READ: Final = "return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1)}"
 
 
-def back_up_redis(place: Place, target: Path, *, force: bool = False) -> Holdings:
-    """Write what stands under the keys to `target`, as `backup.back_up` does. Raises `StoreError`."""
+def back_up_redis(
+    place: Place, target: Path, *, force: bool = False, clock: Callable[[], float] = time.time
+) -> Holdings:
+    """Write what stands under the keys to `target`, as `backup.back_up` does. Raises `StoreError`.
+
+    `clock` gives the system's epoch seconds.
+    """
     target = Path(os.path.realpath(target))
     try:
-        records, changes = asyncio.run(_read(place))
+        records, changes = asyncio.run(_read(place, ServerClock(clock)))
     except (RedisError, OSError, StoreError) as error:
         raise StoreError(describe(error, place)) from error
 
@@ -74,7 +86,8 @@ def restore_redis(
 ) -> tuple[Holdings, str | None]:
     """Put a backup in the place of the keys; give what it holds, and what the keys before are kept as.
 
-    `journal` is the directory of the journal, which is set aside with them. As `restore.restore` otherwise.
+    `journal` is the directory of the journal, which is set aside with them. No proxy may share the keys meanwhile. As
+    `restore.restore` otherwise.
     """
     judge(source)
     try:
@@ -95,7 +108,7 @@ def restore_redis(
     if left is not None and not left.exists():
         left = None
     try:
-        kept = asyncio.run(_replace(place, records, changes, word, left, force=force))
+        kept = asyncio.run(_replace(place, records, changes, word, left, ServerClock(clock), force=force))
     except StoreInUseError as error:
         raise StoreError(f"a statusproxy runs on {place}: stop it first ({error})") from error
     except (RedisError, OSError, StoreError) as error:
@@ -103,23 +116,19 @@ def restore_redis(
     return holdings._replace(spooled=0), kept
 
 
-async def _read(place: Place) -> tuple[list[Record], list[Change]]:
-    link = await Link.open(place, _LIMIT)
+async def _read(place: Place, server: ServerClock) -> tuple[list[Record], list[Change]]:
+    link, names = await Link.open(place, _LIMIT), Names.of(place)
     try:
-        replies = await link.ask(
-            ("MULTI",),
-            ("HGETALL", f"{place.prefix}records"),
-            ("ZRANGE", f"{place.prefix}history", 0, -1),
-            ("EXEC",),
-        )
+        await server.ask(link)
+        replies = await link.ask(("EVAL", _READ, 2, names.records, names.history))
     finally:
         await link.close()
     raise_first(replies)
-    raise_first(replies[-1])
-    rows, members = replies[-1]
+    ((rows, members),) = replies
+    offset = server.offset
     try:
-        records = [decode_record(payload) for payload in rows[1::2]]
-        changes = [decode_change(row.partition(b" ")[2]) for row in members]
+        records = [from_server(decode_record(payload), offset) for payload in rows[1::2]]
+        changes = [moved_change(decode_change(row.partition(b" ")[2]), -offset) for row in members]
     except RowError as error:
         raise StoreError(f"{place}: a row cannot be read; restart statusproxy, which sets it aside") from error
     return records, changes
@@ -140,31 +149,48 @@ def _rows(copy: Path) -> tuple[list[Record], list[Change]]:
 
 
 async def _replace(
-    place: Place, records: Sequence[Record], changes: Sequence[Change], word: str, journal: Path | None, *, force: bool
+    place: Place,
+    records: Sequence[Record],
+    changes: Sequence[Change],
+    word: str,
+    journal: Path | None,
+    server: ServerClock,
+    *,
+    force: bool,
 ) -> str | None:
-    keys = await Keyspace.open(place, Owner.new(), _MARK, _LIMIT)
+    keys = await Keyspace.open(place, _LIMIT)
     try:
-        await keys.take()
-        there = await keys.present(_NAMES)
+        await server.ask(keys.link)
+        sharing = await keys.guard(server.now)
+        if sharing:
+            raise StoreInUseError(", ".join(map(str, sharing)))
+        there = await keys.present(_KEPT)
         if (there or journal is not None) and not force:
             where = f"in {place}" if there else f"for {place} in {journal}"
             raise StoreError(
                 f"there is a state {where} already; to replace it, say --force: it is kept under other names"
             )
         aside = f"{place.prefix}{word}:"
-        commands: list[Command] = [("RENAME", f"{place.prefix}{name}", f"{aside}{name}") for name in there]
-        if records:
-            rows = [each for record in records for each in (_field(record), encode(record))]
-            commands.append(("HSET", f"{place.prefix}records", *rows))
-        if changes:
-            numbered = [Entry(change, number) for number, change in enumerate(changes)]
-            scored = [each for entry in numbered for each in (entry.change.recorded_at, member(entry))]
-            commands.append(("ZADD", f"{place.prefix}history", *scored))
+        kept: list[Command] = [("RENAME", f"{place.prefix}{name}", f"{aside}{name}") for name in there]
         with _set_aside(journal, word):
-            await keys.transact(*commands)
+            await keys.transact(*kept, *_anew(keys.names, records, changes, server.offset))
     finally:
-        await keys.leave()
+        await keys.drop()
     return f"{aside}*" if there else None
+
+
+def _anew(names: Names, records: Sequence[Record], changes: Sequence[Change], offset: float) -> Iterator[Command]:
+    """Put records and changes under the keys that are not there, in the server's time, as another memory."""
+    yield "DEL", names.changes, names.proxies
+    yield "SET", names.format, FORMAT
+    yield "SET", names.epoch, uuid.uuid4().hex
+    for record in records:
+        # Told by a clock that may have been wrong, its age stays in doubt.
+        row = write_row(replace(to_server(record, offset), written=record.written), b"")
+        yield "HSET", names.records, field_of(record.session), row
+    for number, change in enumerate(changes):
+        there = moved_change(change, offset)
+        yield "ZADD", names.history, there.recorded_at, member(Entry(there, number))
 
 
 @contextmanager
@@ -180,7 +206,3 @@ def _set_aside(journal: Path | None, word: str) -> Iterator[None]:
     except BaseException:
         os.rename(aside, journal)
         raise
-
-
-def _field(record: Record) -> bytes:
-    return record.session.encode("utf-8", "surrogatepass")

@@ -1,235 +1,200 @@
-"""The keys of the durable state in Redis: who holds them, what is read and written there, how durably.
+"""The keys in Redis over one connection: how a proxy joins those that share them, what it reads, and what it writes.
 
-    statusproxy:owner      string, expires: the proxy that holds these keys (`Owner`)
-    statusproxy:records    hash: session id -> its record, a line of JSON (`codec`)
-    statusproxy:history    sorted set by time of recording: "number change", the number telling equal ones apart
-    statusproxy:rejected   hash: "time session id" -> a row that could not be read, as it was found
-
-One connection for all of it, under WATCH between any two transactions. So a transaction goes through only if
-nobody else touched the keys since the last one: a proxy that was suspended for longer than its mark lasts cannot
-write over its successor, and keys that were evicted, flushed or lost in a restart of the server are noticed.
-
-Nothing here retries or logs (`redis_hold.py` and `redis.py` do): what fails is `LostError`, `UnsyncedError`, or
+Nothing here retries or logs (`redis_attachment.py` and `redis.py` do): what fails is `LostError`, `UnsyncedError`, or
 redis-py's own errors.
 """
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Change, Record
+from statusproxy.status.stored_times import moved_change
 from statusproxy.store.backlog import Entry
-from statusproxy.store.codec import RowError, decode_change, decode_record, encode
-from statusproxy.store.errors import StoreInUseError
+from statusproxy.store.codec import RowError, decode_change, encode
+from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
+from statusproxy.store.proxies import Proxy
 from statusproxy.store.redis_durability import Durability, durability
 from statusproxy.store.redis_errors import LostError, UnsyncedError
+from statusproxy.store.redis_follow import BEGINNING, Position, position
 from statusproxy.store.redis_link import Command, Link, Reply, raise_first
+from statusproxy.store.redis_members import SHARED_MARK, leave, mark, report, seen
+from statusproxy.store.redis_names import FORMAT, Names, session_of
+from statusproxy.store.redis_rows import read_row
+from statusproxy.store.redis_script import Commit, Conflict, Done, EpochError, run, set_aside
 
-__all__ = ["Contents", "Keyspace", "history", "member"]
+__all__ = ["Keyspace", "history", "member"]
 
 # At a time: a few milliseconds of the event loop, and of a server that serves others too.
 _ROWS_READ: Final = 200
 _HISTORY_PAGE: Final = 500
 
-
-@dataclass(slots=True)
-class Contents:
-    """What was found: the readable records, the ids of rows that could not be read, keys that were not ours."""
-
-    records: dict[str, Record] = field(default_factory=dict)
-    rejected: list[str] = field(default_factory=list)
-    set_aside: list[tuple[str, str]] = field(default_factory=list)
+_KINDS: Final = (
+    ("records", b"hash"), ("forgotten", b"zset"), ("history", b"zset"), ("changes", b"stream"), ("epoch", b"string"),
+    ("format", b"string"), ("proxies", b"hash"), ("rejected", b"hash"), ("owner", b"string"),
+)  # fmt: skip
 
 
 class Keyspace:
-    """Our keys, and the one connection that holds and writes them."""
+    """The keys, and the one connection that writes them."""
 
-    def __init__(self, place: Place, link: Link, owner: Owner, lifetime: float, answer_limit: float) -> None:
-        self._link = link
-        self._owner = owner
-        self._mark = owner.encode()
-        self._lifetime = max(1, round(lifetime * 1000))
+    def __init__(self, place: Place, link: Link, answer_limit: float) -> None:
+        self.link = link
+        self.names = Names.of(place)
+        self.epoch = b""
+        """What tells this content of the server's memory from another one."""
+        self.durability = Durability(waits=False)
+        self._place = place
         # Some time is left to hear the answer in.
         self._sync_limit = max(1, round(answer_limit * 600))
-        self._place = place
-        self._name = {name: place.prefix + name for name in ("owner", "records", "history", "rejected")}
-        self._held = False
-        self.durability = Durability(waits=False)
 
     @classmethod
-    async def open(cls, place: Place, owner: Owner, lifetime: float, answer_limit: float) -> "Keyspace":
-        """Connect and learn what the server promises; nothing is held yet.
-
-        `lifetime`: seconds after which the mark of a holder that is silent expires.
-        """
+    async def open(cls, place: Place, answer_limit: float) -> "Keyspace":
+        """Connect and learn what the server promises; nothing is written yet."""
         link = await Link.open(place, answer_limit)
         try:
-            keys = cls(place, link, owner, lifetime, answer_limit)
+            keys = cls(place, link, answer_limit)
             keys.durability = await durability(link)
         except BaseException:
             await link.close()
             raise
         return keys
 
-    async def take(self) -> None:
-        """Become the holder. `StoreInUseError` if another proxy is."""
-        owner = self._name["owner"]
-        (kind,) = await self._must(("TYPE", owner))
-        if kind not in (b"string", b"none"):
-            await self._rename_away("owner")
-        _, found = await self._must(("SET", owner, self._mark, "NX", "PX", self._lifetime), ("GET", owner))
-        if found not in (self._mark, None):
-            holder = Owner.decode(found)
-            if not holder.is_gone():
-                raise StoreInUseError(
-                    f"in use: {self._place} are held by another statusproxy ({holder}); two writers would overwrite "
-                    "each other's sessions: stop that one, or give this one a state.url of its own (another database "
-                    "number). If there is none, delete the key " + owner
-                )
-            _, again = await self._must(("WATCH", owner), ("GET", owner))
-            if again == found:
-                await self._must(("MULTI",), ("SET", owner, self._mark, "PX", self._lifetime), ("EXEC",))
-        await self._arm()
-        if not self._held:
-            raise StoreInUseError(f"in use: {self._place} were taken by another statusproxy just now")
+    async def join(self) -> list[tuple[str, str]]:
+        """Become one of those that share the keys. Keys that hold something else get other names, which it returns.
 
-    async def read(self, now: float) -> Contents:
-        """All records. What cannot be read, and keys that hold something else, are set aside under other keys.
-
-        `now` (epoch seconds) dates what is set aside.
+        `StoreInUseError` while a version that knows no sharing holds them; `StoreError` where a newer version has
+        arranged them anew.
         """
-        contents = Contents()
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        for name, kind in (("records", b"hash"), ("history", b"zset"), ("rejected", b"hash")):
-            (found,) = await self._must(("TYPE", self._name[name]))
+        names, renamed = self.names, []
+        kinds = await self._must(*(("TYPE", getattr(names, name)) for name, _ in _KINDS))
+        for (name, kind), found in zip(_KINDS, kinds, strict=True):
             if found not in (kind, b"none"):
-                contents.set_aside.append((self._name[name], await self._rename_away(name)))
-        await self._arm()  # from here on nobody else may touch what is read
-        broken: list[tuple[bytes, bytes]] = []
-        cursor: bytes | int = 0
-        while True:
-            ((cursor, flat),) = await self._must(("HSCAN", self._name["records"], cursor, "COUNT", _ROWS_READ))
-            for key, payload in zip(flat[::2], flat[1::2], strict=True):
-                try:
-                    record = decode_record(payload)
-                    if _field(record.session) != key:
-                        raise RowError("of another session than its key says")
-                except RowError:
-                    broken.append((key, payload))
-                else:
-                    contents.records[record.session] = record
-            if cursor == b"0":
-                break
-        for key, payload in broken:
-            contents.rejected.append(key.decode("utf-8", "replace"))
-            await self.transact(
-                ("HSET", self._name["rejected"], f"{stamp} ".encode() + key, payload),
-                ("HDEL", self._name["records"], key),
-            )
-        return contents
+                renamed.append((getattr(names, name), await self._rename_away(name)))
+        await self._expect_no_holder()
+        _, number, _, self.epoch = await self._must(
+            ("SET", names.format, FORMAT, "NX"), ("GET", names.format),
+            ("SET", names.epoch, uuid.uuid4().hex, "NX"), ("GET", names.epoch),
+        )  # fmt: skip
+        self._expect_format(number)
+        return renamed
 
-    async def write(
-        self, records: Mapping[str, Record | None], entries: Sequence[Entry], before: float | None, keep: int
-    ) -> list[str]:
-        """Put records (None: forget the session) and changes there in one transaction, and renew our mark.
+    async def announce(self, me: Proxy, now: float) -> None:
+        """Tell the others that this proxy is about to read all, at `now` (the server's time).
 
-        History from before a time (epoch seconds; None: whatever its age) and beyond `keep` changes goes. On return
-        all of it is as durable as `durability` says. Returns the sessions whose row could not be encoded. Raises
-        `LostError` with nothing written, `UnsyncedError`, and redis-py's errors after which it may be written or not:
-        to write the same again is harmless.
+        A restore that looked before that does not take place; one that looks later refuses.
         """
-        refused: list[str] = []
-        put: list[str | bytes] = []
-        drop: list[bytes] = []
-        history: list[bytes | float] = []
-        for session, record in records.items():
-            if record is None:
-                drop.append(_field(session))
-                continue
-            try:
-                put += (_field(session), encode(record))
-            except (TypeError, ValueError):
-                refused.append(session)
-        for entry in entries:
-            try:
-                at = entry.change.recorded_at
-                history += (at if at == at else 0.0, member(entry))  # the server refuses NaN, and all with it
-            except (TypeError, ValueError):
-                refused.append(entry.change.session)
-        commands: list[Command] = []
-        if drop:
-            commands.append(("HDEL", self._name["records"], *drop))
-        if put:
-            commands.append(("HSET", self._name["records"], *put))
-        if history:
-            commands.append(("ZADD", self._name["history"], *history))
-        commands.append(("ZREMRANGEBYRANK", self._name["history"], 0, -1 - keep))
-        if before is not None:
-            commands.append(("ZREMRANGEBYSCORE", self._name["history"], "-inf", f"({before!r}"))
-        await self.transact(*commands)
-        return refused
+        await report(self.link, self.names, me, now)
+
+    async def guard(self, now: float) -> Sequence[Proxy]:
+        """Have `transact` fail if anybody touches the keys from now on; those that share them at `now`.
+
+        `now` is the server's time. Raises as `join`.
+        """
+        names = self.names
+        await self._expect_no_holder()
+        await self._must(mark(names), ("WATCH", *(getattr(names, name) for name, _ in _KINDS if name != "owner")))
+        (number,) = await self._must(("GET", names.format))
+        if number is not None:
+            self._expect_format(number)
+        return await seen(self.link, names, now)
 
     async def present(self, names: Sequence[str]) -> list[str]:
-        """Those of our keys that are there."""
-        kinds = await self._must(*(("TYPE", self._name[name]) for name in names))
+        """Those of the keys that are there, whatever they hold."""
+        kinds = await self._must(*(("TYPE", getattr(self.names, name)) for name in names))
         return [name for name, kind in zip(names, kinds, strict=True) if kind != b"none"]
 
-    async def leave(self) -> None:
-        """Give up the keys, if they are still ours, so that a successor need not wait; and the connection."""
-        try:
-            if self._held:
-                await self._link.ask(("MULTI",), ("DEL", self._name["owner"]), ("EXEC",))
-        except (RedisError, OSError):
-            pass  # the mark expires
-        finally:
-            self._held = False
-            await self._link.close()
-
-    async def drop(self) -> None:
-        """Close the connection only; our mark may still be there."""
-        self._held = False
-        await self._link.close()
-
     async def transact(self, *commands: Command) -> None:
-        """All or nothing, only while the keys are ours, in one round trip. Raises as `write`."""
-        if not self._held:
-            raise LostError(f"{self._place}: held by us no more")
+        """All or nothing, in one round trip, if nobody touched the keys since `guard`. Raises as `write`."""
         sync: list[Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
-        replies = await self._link.ask(
-            ("MULTI",),
-            ("SET", self._name["owner"], self._mark, "PX", self._lifetime),
-            *commands,
-            ("EXEC",),
-            *sync,
-            *self._guard(),
-        )
+        replies = await self.link.ask(("MULTI",), *commands, ("EXEC",), *sync)
         # EXEC's own reply to a command that was refused is only "there were errors": the refusal itself comes first.
         raise_first(replies)
-        done = replies[2 + len(commands)]
+        done = replies[1 + len(commands)]
         if done is None:
-            self._held = False
             raise LostError(f"{self._place}: changed by somebody else")
         raise_first(done)
-        self._held = replies[-1] == self._mark
-        if sync and replies[3 + len(commands)][0] < 1:
-            raise UnsyncedError(f"not synced: {self._place}: the server's disk took longer than {self._sync_limit} ms")
+        if sync:
+            self._expect_synced(replies[-1])
 
-    async def _arm(self) -> None:
-        # A key that was touched since an earlier WATCH, by ourselves too, spoils the next transaction until UNWATCH.
-        replies = await self._must(("UNWATCH",), *self._guard())
-        self._held = replies[-1] == self._mark
+    async def end(self) -> Position:
+        """The place of the newest entry in the stream of changes."""
+        (entries,) = await self._must(("XREVRANGE", self.names.changes, "+", "-", "COUNT", 1))
+        return position(entries[0][0]) if entries else BEGINNING
 
-    def _guard(self) -> tuple[Command, ...]:
-        """Have the next transaction fail if anybody touches the keys from now on; and see that they are ours now."""
-        names = self._name
-        return ("WATCH", names["owner"], names["records"], names["history"]), ("GET", names["owner"])
+    async def has(self, *places: Position) -> bool:
+        """Whether the stream of changes still has these entries: then it has all that followed."""
+        ids = [f"{first}-{second}" for first, second in places]
+        return all(await self._must(*(("XRANGE", self.names.changes, id_, id_) for id_ in ids)))
+
+    async def rows(self, now: float, rejected: list[str]) -> AsyncIterator[dict[str, tuple[bytes, Record]]]:
+        """All rows, some at a time, each as it stands and as a record.
+
+        What cannot be read is moved to another key, dated `now` (epoch seconds); its session goes into `rejected`.
+        """
+        stamp = time.strftime("%Y%m%dT%H%M%SZ ", time.gmtime(now)).encode()
+        broken: list[tuple[bytes, bytes]] = []
+        cursor: bytes | int = 0
+        while cursor != b"0":
+            ((cursor, flat),) = await self._must(("HSCAN", self.names.records, cursor, "COUNT", _ROWS_READ))
+            found: dict[str, tuple[bytes, Record]] = {}
+            for field, payload in zip(flat[::2], flat[1::2], strict=True):
+                try:
+                    record = read_row(field, payload)
+                    found[session_of(field)] = payload, record
+                except (RowError, UnicodeDecodeError):
+                    broken.append((field, payload))
+            yield found
+        for field, payload in broken:
+            if await set_aside(self.link, self.names, field, payload, stamp + field):
+                rejected.append(field.decode("utf-8", "replace"))
+
+    async def forgotten(self) -> dict[str, float]:
+        """The sessions that were forgotten of late, and when (the server's time)."""
+        (flat,) = await self._must(("ZRANGE", self.names.forgotten, 0, -1, "WITHSCORES"))
+        return {session_of(field): float(at) for field, at in zip(flat[::2], flat[1::2], strict=True)}
+
+    async def write(self, commit: Commit) -> Done | Conflict:
+        """Write a commit, or learn what stands there; once it is written, it is as durable as `durability` says.
+
+        Raises `LostError` with nothing written where the server lost its memory, `UnsyncedError`, and redis-py's errors
+        after which it may be written or not: to write the same again is harmless.
+        """
+        sync: list[Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
+        try:
+            result, replies = await run(self.link, self.names, commit, *sync)
+        except EpochError:
+            raise LostError(f"{self._place}: the server lost its memory") from None
+        if sync and isinstance(result, Done):
+            self._expect_synced(replies[0])
+        return result
+
+    async def report(self, me: Proxy, now: float, rows: int) -> Sequence[Proxy]:
+        """Tell the others that this proxy is there, `now` (the server's time); those that are.
+
+        Raises `LostError` where the server lost its memory, or has fewer rows than the `rows` that are known.
+        """
+        epoch, count = await self._must(("GET", self.names.epoch), ("HLEN", self.names.records))
+        if epoch != self.epoch or count < rows:
+            raise LostError(f"{self._place}: the server lost its memory")
+        return await report(self.link, self.names, me, now)
+
+    async def leave(self, me: Proxy) -> None:
+        """Tell the others that this proxy is there no longer, and close the connection."""
+        with suppress(RedisError, OSError):  # what it said of itself is outdated soon
+            await leave(self.link, self.names, me)
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Close the connection."""
+        await self.link.close()
 
     async def _rename_away(self, name: str) -> str:
         """Give a key that holds something else a name with the time, never one that is taken."""
@@ -237,27 +202,53 @@ class Keyspace:
         number = 1
         while True:
             target = f"{self._place.prefix}set-aside:{name}:{stamp}" + (f".{number}" if number > 1 else "")
-            (renamed,) = await self._must(("RENAMENX", self._name[name], target))
+            (renamed,) = await self._must(("RENAMENX", getattr(self.names, name), target))
             if renamed:
                 return target
             number += 1
 
+    async def _expect_no_holder(self) -> None:
+        """Raise `StoreInUseError` while a version that knows no sharing holds the keys."""
+        (found,) = await self._must(("GET", self.names.owner))
+        if found in (None, SHARED_MARK):
+            return
+        holder = Owner.decode(found)
+        if not holder.is_gone():
+            raise StoreInUseError(
+                f"in use: {self._place} are held by another statusproxy ({holder}), of a version that cannot share "
+                f"them: stop that one first. If there is none, delete the key {self.names.owner}"
+            )
+
+    def _expect_format(self, number: bytes) -> None:
+        if number != b"%d" % FORMAT:
+            raise StoreError(
+                f"another version's: {self._place} are arranged as {number.decode('ascii', 'replace')}, this version "
+                f"reads {FORMAT}: run one version, or give this one a state.url of its own (?prefix=)"
+            )
+
+    def _expect_synced(self, reply: Sequence[int]) -> None:
+        if reply[0] < 1:
+            raise UnsyncedError(f"not synced: {self._place}: the server's disk took longer than {self._sync_limit} ms")
+
     async def _must(self, *commands: Command) -> list[Reply]:
-        replies = await self._link.ask(*commands)
+        replies = await self.link.ask(*commands)
         raise_first(replies)
         return replies
 
 
-async def history(link: Link, prefix: str, session: str | None, limit: int, known: Sequence[Entry]) -> list[Change]:
+async def history(
+    link: Link, prefix: str, session: str | None, limit: int, known: Sequence[Entry], offset: float = 0.0
+) -> list[Change]:
     """The newest changes first, of one session or of all; rows that cannot be read are left out.
 
-    `known`: changes that may not be on the server yet, oldest first; those that are there count once.
+    `known`: changes that may not be on the server yet, oldest first; those that are there count once. `offset`: seconds
+    that the server's clock is ahead of the system's.
     """
     found: list[Change] = []
     seen: set[bytes] = set()
     for entry in reversed(known):
         with suppress(TypeError, ValueError):
-            seen.add(member(entry))
+            seen.add(member(Entry(moved_change(entry.change, offset), entry.number) if offset else entry))
         if session in (None, entry.change.session):
             found.append(entry.change)
     needle = b"" if session is None else b'"session":' + json.dumps(session).encode("ascii")
@@ -273,15 +264,11 @@ async def history(link: Link, prefix: str, session: str | None, limit: int, know
             with suppress(RowError):
                 change = decode_change(row.partition(b" ")[2])
                 if session in (None, change.session):
-                    found.append(change)
+                    found.append(moved_change(change, -offset) if offset else change)
         if len(rows) < _HISTORY_PAGE:
             break
         start += _HISTORY_PAGE
     return found[:limit]
-
-
-def _field(session: str) -> bytes:
-    return session.encode("utf-8", "surrogatepass")
 
 
 def member(entry: Entry) -> bytes:

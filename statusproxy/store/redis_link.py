@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Connection, SSLConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnectionError
 
 from statusproxy.config.state_url import Place
 
@@ -21,12 +23,63 @@ Reply = Any
 class Link:
     """One connection to the server: commands out, replies in, all bounded in time."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, place: Place) -> None:
+        self.place = place
+        """Where the server is: not where Sentinels tell of it."""
         self._connection = connection
 
     @classmethod
     async def open(cls, place: Place, answer_limit: float) -> "Link":
-        """Connect, log in, choose the database; `answer_limit` (seconds) bounds each reply. Raises redis-py's own."""
+        """Connect, log in, choose the database; `answer_limit` (seconds) bounds each reply. Raises redis-py's own.
+
+        Where Sentinels tell which server is the master, they are asked first.
+        """
+        if not place.sentinels:
+            return await cls._connected(place, answer_limit)
+        last: Exception = NoConnectionError("no Sentinel was named")
+        for number in range(len(place.sentinels)):
+            try:
+                return await cls._master(place, number, answer_limit)
+            except (RedisError, OSError) as error:
+                last = error
+        raise last
+
+    @classmethod
+    async def _master(cls, place: Place, number: int, answer_limit: float) -> "Link":
+        """A connection to the server that one Sentinel names, if that server is the master."""
+        sentinel = await cls._sentinel(place, number, answer_limit)
+        try:
+            (address,) = await sentinel.ask(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", place.master))
+        finally:
+            await sentinel.close()
+        raise_first([address])
+        if address is None:
+            raise NoConnectionError(f"the Sentinel at {sentinel.place.address} knows no master {place.master}")
+        host, port = (part.decode("ascii", "replace") for part in address)
+        link = await cls._connected(replace(place, host=host, port=int(port), sentinels=()), answer_limit)
+        (role,) = await link.ask(("ROLE",))
+        if isinstance(role, list) and role[0] != b"master":
+            await link.close()
+            raise NoConnectionError(f"the Sentinel at {sentinel.place.address} names {host}:{port}, which is no master")
+        return link
+
+    @classmethod
+    async def _sentinel(cls, place: Place, number: int, answer_limit: float) -> "Link":
+        """A connection to one Sentinel; with the server's password where it wants one."""
+        host, port = place.sentinels[number]
+        bare = Place(host, port, tls=place.tls)
+        link = await cls._connected(bare, answer_limit)
+        try:
+            await link.ask(("PING",))
+        except AuthenticationError:
+            await link.close()
+            if place.password is None:
+                raise
+            link = await cls._connected(replace(bare, user=place.user, password=place.password), answer_limit)
+        return link
+
+    @classmethod
+    async def _connected(cls, place: Place, answer_limit: float) -> "Link":
         kind = SSLConnection if place.tls else Connection
         connection = kind(
             host=place.host, port=place.port, db=place.database, username=place.user, password=place.password,
@@ -34,7 +87,7 @@ class Link:
             # RESP2, and nothing announced: HELLO and CLIENT SETINFO are unknown to older servers, or forbidden.
             protocol=2, driver_info=None,
         )  # fmt: skip
-        link = cls(connection)
+        link = cls(connection, place)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:

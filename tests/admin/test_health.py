@@ -8,6 +8,7 @@ import pytest
 from statusproxy.admin import health as health_module
 from statusproxy.admin.health import HealthCheck
 from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.proxies import Proxy, Sharing
 from tests.admin.harness import Admin
 
 
@@ -42,6 +43,15 @@ async def test_a_store_that_keeps_a_journal_tells_of_it_and_stays_ready(
     monkeypatch.setattr(BatchWriter, "journal", told)
     answer = await admin.ask("/readyz")
     assert (answer.status, json.loads(answer.body)["journal"]) == (200, told)
+
+
+async def test_the_proxies_that_share_the_state_are_named(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "proxies" not in await admin.json("/readyz")
+    them = Proxy("a", "one.example", 7, "1.0"), Proxy("b", "two.example", 8, "1.1")
+    monkeypatch.setattr(BatchWriter, "sharing", Sharing("a", them))
+    assert (await admin.json("/readyz"))["proxies"] == [
+        "process 7 on one.example, version 1.0", "process 8 on two.example, version 1.1"
+    ]  # fmt: skip
 
 
 async def test_a_store_that_takes_no_writes_is_told_with_its_reason(

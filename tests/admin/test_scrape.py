@@ -11,6 +11,7 @@ from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
 from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules
+from statusproxy.store import proxies
 from statusproxy.store.spooled import State
 from tests.admin.shelf import Shelf, entry, spool_of
 from tests.hand_clock import HandClock
@@ -47,6 +48,17 @@ async def test_registry_and_pools_are_told_as_they_are() -> None:
     disk.broken = OSError("disk full")
     found = told(registry)
     assert (value(found, "seconds_since_webhook"), value(found, "store_healthy")) == (10, 0)
+
+
+async def test_proxies_that_share_the_state_are_counted_and_so_is_what_they_wrote() -> None:
+    disk = Disk()
+    registry = SessionRegistry(SignalRules(()), SessionRules(), disk, Metrics(), HandClock())
+    assert not any("proxies" in name for name, _ in told(registry))
+    them = proxies.Proxy("a"), proxies.Proxy("b")
+    disk.sharing = proxies.Sharing("a", them, received=5, conflicts=2)
+    found = told(registry)
+    assert value(found, "proxies") == 2
+    assert [value(found, "shared_changes_total", what=what) for what in ("received", "merged")] == [5, 2]
 
 
 async def test_the_spool_is_told_as_it_is_in_the_systems_time() -> None:

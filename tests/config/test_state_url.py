@@ -1,6 +1,8 @@
 """The forms of `state.url`: what each says, what is refused with which fix, and what is never shown."""
 
 import importlib
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -183,7 +185,7 @@ def test_a_servers_words_are_told_without_the_password_it_was_sent() -> None:
 def test_what_is_allowed_names_the_form_of_every_store() -> None:
     assert all(form.written in STATE_ALLOWED for form in FORMS)
     assert STATE_ALLOWED.startswith("memory:, sqlite:///path")
-    assert "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS)" in STATE_ALLOWED
+    assert "redis://[[user]:password@]host[:6379][/0] (rediss:// for TLS; redis+sentinel://h1:26379" in STATE_ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -213,3 +215,59 @@ def test_what_is_of_no_store_has_no_form(url: str) -> None:
 def test_no_two_stores_share_a_scheme() -> None:
     schemes = [scheme for form in FORMS for scheme in form.schemes]
     assert len(schemes) == len(set(schemes))
+
+
+# Sentinels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "sentinels", "more"),
+    [
+        ("redis+sentinel://S1.example,s2.example:26380/2?master=site", (("s1.example", 26379), ("s2.example", 26380)),
+         {}),
+        ("rediss+sentinel://[::1]?master=a%20b&prefix=x:", (("::1", 26379),),
+         {"tls": True, "prefix": "x:", "master": "a b"}),
+        ("redis+sentinel://u:p%40@s1.example?prefix=x:&master=site", (("s1.example", 26379),),
+         {"user": "u", "password": "p@", "prefix": "x:"}),
+    ],
+)  # fmt: skip
+def test_sentinels_are_named_instead_of_the_server(
+    url: str, sentinels: tuple[tuple[str, int], ...], more: dict[str, Any]
+) -> None:
+    place = parse_state_url(url)
+    assert isinstance(place, Place)
+    assert replace(place, database=0) == Place(*sentinels[0], **({"sentinels": sentinels, "master": "site"} | more))
+
+
+def test_a_place_told_by_sentinels_is_shown_by_the_masters_name() -> None:
+    place = parse_state_url("redis+sentinel://:hidden@s1.example,[::1]:26380/2?master=site")
+    assert str(place) == "redis at site/2 (Sentinels s1.example:26379 [::1]:26380), keys statusproxy:*"
+
+
+def test_without_the_masters_name_it_is_said_how_to_give_it() -> None:
+    with pytest.raises(ConfigError) as refused:
+        loads("gateway: http://g.example\nstate:\n  url: redis+sentinel://:hidden@s1.example,s2.example/0\n")
+    assert "config.yaml:3: state.url: found " in str(refused.value)
+    assert "name the master as the Sentinels know it: redis+sentinel://h1:26379,h2:26379/0?master=NAME" in str(
+        refused.value
+    )
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h1.example,h2.example/0", "redis+sentinel://s1.example,?master=site", "redis://h.example?master=site",
+        "redis+sentinel://s1.example?master=", "redis+sentinel://s1.example?master=a&master=b",
+        "redis+sentinel://s1.example?master=a=b", "redis+sentinel://s1.example?master=site&x=1",
+        "redis+sentinel://s1.example:0?master=site", "redis+sentinel://s1.example?master=a%0Ab",
+    ],
+)  # fmt: skip
+def test_what_names_no_sentinels_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"allowed: |name the master"):
+        parse_state_url(url)
+
+
+def test_the_password_beside_sentinels_is_masked() -> None:
+    url = "redis+sentinel://u:hidden@s1.example,s2.example/0?master=site"
+    assert mask_state_url(url, "***") == "redis+sentinel://u:***@s1.example,s2.example/0?master=site"

@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +101,35 @@ def test_without_a_place_for_the_journal_health_and_doctor_say_so_and_it_is_read
         assert (health["status"], health["store"]) == ("ok", "ok")
         findings = json.loads(process.command("doctor", "--json").stdout)["findings"]
         assert "proxy.no-journal" in {finding["code"] for finding in findings}
+
+
+#: What a proxy asks of the server every few seconds, and to follow the others' changes.
+UPKEEP = {"TIME", "GET", "HLEN", "SET", "HSET", "HGETALL", "HDEL", "XREAD"}
+
+
+def test_no_request_waits_for_redis_but_an_event_that_must_be_durable(tmp_path: Path, server: RedisServer) -> None:
+    state = {"url": f"redis://127.0.0.1:{server.port}/0"}
+    with running_process(tmp_path, LIST, state=state) as process, server.client() as client:
+        lose(process, "sales")
+        with client.monitor() as monitor:  # type: ignore[no-untyped-call]
+
+            def seen(do: Callable[[], object]) -> set[str]:
+                do()
+                client.echo("done")
+                commands: set[str] = set()
+                for entry in monitor.listen():
+                    command = str(entry["command"]).split()[0].upper()
+                    if command == "ECHO":
+                        return commands - UPKEEP
+                    if entry["client_type"] != "lua":
+                        commands.add(command)
+                raise AssertionError("the server ended")
+
+            def requests() -> None:
+                for _ in range(20):
+                    assert shown(process)["sales"] == "disconnected"
+                    ask(f"{process.url}/anything/else")
+
+            seen(lambda: None)  # the operator's own connection has been greeted
+            assert seen(requests) == set()
+            assert seen(lambda: lose(process, "support")) == {"EVALSHA"}

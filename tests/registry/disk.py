@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from statusproxy.status.model import Change, Record
+from statusproxy.store.backlog import Dropped
 from statusproxy.store.damage import Damage
+from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
 
@@ -18,7 +20,8 @@ class Disk:
     repairs: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
-        self.on_late: Callable[[list[Record]], None] | None = None
+        self.sharing: Sharing | None = None
+        self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self.records = list(records)
         self.saved: dict[str, Record] = {}
         self.forgotten: list[str] = []

@@ -28,6 +28,7 @@ from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
+from statusproxy.store.backlog import Dropped
 from tests.pictures import PNG, PNG_URL
 from tests.registry.disk import Disk
 
@@ -1401,19 +1402,40 @@ def _essence(record: Record) -> tuple[object, ...]:
             record.released, record.released_at)  # fmt: skip
 
 
+async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_told_and_saved() -> None:
+    disk = Disk()
+    registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
+    await registry.open()
+    assert disk.on_others is not None
+    theirs = Record("sales", known_at=1.0, heard_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))
+    disk.on_others([theirs], [])
+    assert registry.sessions.overrides == 1
+    await registry.saving.flush()
+    assert (disk.saved, disk.changes) == ({}, [])
+    disk.on_others([Record("sales", alive_at=900.0, heard_at=900.0)], [])
+    assert registry.sessions.overrides == 0
+    await registry.saving.earlier()
+    assert [change.reason for change in disk.changes] == ["alive"]
+    assert disk.saved["sales"].alive_at == 900.0
+    disk.on_others([], [Dropped("sales", 1e12)])
+    assert registry.records() == []
+    await registry.close()
+    assert disk.forgotten == []
+
+
 class AwayDisk(Disk):
     """A store that was away when it was opened."""
 
-    on_late: Callable[[list[Record]], None] | None = None
+    on_others: Callable[[list[Record], list[Dropped]], None] | None = None
 
 
 async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_known() -> None:
     disk = AwayDisk()
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
     await registry.open()
-    assert disk.on_late is not None
-    disk.on_late([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))])
+    assert disk.on_others is not None
+    disk.on_others([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))], [])
     assert registry.has_overrides
-    disk.on_late([Record("sales", known_at=0.5)])
+    disk.on_others([Record("sales", known_at=0.5)], [])
     assert registry.has_overrides
     await registry.close()

@@ -13,6 +13,7 @@ from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.store.backlog import Dropped
 from statusproxy.store.damage import Damage
 from tests.registry.disk import Disk
 
@@ -175,17 +176,21 @@ async def test_an_end_with_an_error_still_closes_the_store(
     assert caplog.messages == ["the last changes could not be written"]
 
 
-async def test_what_a_store_can_give_only_later_is_passed_on() -> None:
+async def test_what_others_write_and_a_store_can_give_only_later_is_passed_on() -> None:
     class Away(Disk):
-        on_late: Callable[[list[Record]], None] | None = None
+        on_others: Callable[[list[Record], list[Dropped]], None] | None = None
 
     disk = Away([Record("now")])
-    late: list[list[Record]] = []
-    assert [record.session for record in await Stage(disk).saving.open(late.append)] == ["now"]
-    assert disk.on_late is not None
-    disk.on_late([Record("later")])
-    assert late == [[Record("later")]]
-    assert await Stage().saving.open(late.append) == [], "most have all of it at once"
+    others: list[tuple[list[Record], list[Dropped]]] = []
+
+    def take(records: list[Record], forgotten: list[Dropped]) -> None:
+        others.append((records, forgotten))
+
+    assert [record.session for record in await Stage(disk).saving.open(take)] == ["now"]
+    assert disk.on_others is not None
+    disk.on_others([Record("theirs")], [Dropped("gone", 1.0)])
+    assert others == [([Record("theirs")], [Dropped("gone", 1.0)])]
+    assert await Stage().saving.open(take) == [], "most have all of it at once"
 
 
 async def test_damage_is_told_by_stores_that_notice_it() -> None:

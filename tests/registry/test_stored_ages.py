@@ -47,6 +47,15 @@ def test_nothing_stored_is_still_to_come() -> None:
     assert Stage("one").ages.take_over([heard(NOW + 5, Written("one", BASE))], NOW).records == [heard(NOW)]
 
 
+def test_what_is_told_by_a_clock_that_proxies_share_is_in_no_doubt_and_may_be_a_little_ahead() -> None:
+    ages = Stage("one").ages
+    told = [heard(9_000.0), heard(NOW + 0.5), heard(NOW + 5), heard(9_000.0, Written("one", BASE - 90))]
+    assert ages.take_over(told, NOW, shared=True) == (
+        [heard(9_000.0), heard(NOW + 0.5), heard(NOW + 1), heard(9_090.0)], None, 90.0
+    )  # fmt: skip
+    assert ages.take_over([heard(9_000.0, Written("another", BASE))], NOW, shared=True).doubted_at == NOW
+
+
 @pytest.mark.parametrize("boot", ["two", ""])
 def test_of_another_boot_ages_are_in_doubt_for_an_hour(boot: str) -> None:
     ages = Stage(boot).ages

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, Parcel
 from statusproxy.status.model import Change, Record
+from statusproxy.store.backlog import Dropped
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Entry, Kept, Moved, SpoolOp, SpoolReader
@@ -52,7 +53,8 @@ class FakeStore:
     healthy = True
     error: str | None = None
     journal: str | None = None
-    on_late: Callable[[list[Record]], None] | None = None
+    sharing: None = None
+    on_others: Callable[[list[Record], list[Dropped]], None] | None = None
     damage: Sequence[Damage] = ()
     repairs: Mapping[str, int] = MappingProxyType({})
     folder = Path("/spool")

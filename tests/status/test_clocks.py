@@ -12,6 +12,7 @@ from statusproxy.status.clocks import (
     LATE,
     MOST_PATHS,
     MOST_SENDERS,
+    SET_BACK,
     WINDOW,
     Clocks,
     Difference,
@@ -299,3 +300,17 @@ def test_what_is_known_of_set_backs_is_bounded_and_forgotten_with_the_rest() -> 
     assert len(clocks._set_back) == MOST_PATHS
     clocks.begin_anew()
     assert not clocks._set_back
+
+
+def test_what_another_proxy_knows_of_a_sessions_senders_counts_where_it_is_less() -> None:
+    clocks = Clocks()
+    assert least(clocks, 100.0, 105.0) == 5.0
+    clocks.learn("sales", (("/in", 6.0),), 106.0)
+    assert least(clocks, 110.0, 117.0) == 5.0
+    clocks.learn("sales", (("/in", 4.0), ("/other", 2.0)), 118.0)
+    assert least(clocks, 120.0, 127.0) == 4.0
+    assert clocks.observe("sales", "/other", 120.0, 127.0).stamp.lag == 2.0
+    clocks.learn("sales", (("/in", 4.0 - SET_BACK - 1),), 128.0)
+    assert least(clocks, 130.0, 137.0) == 4.0
+    clocks.learn("support", (("/in", 3.0),), 138.0)
+    assert clocks.observe("support", "/in", 140.0, 147.0).stamp.lag == 3.0

@@ -1,6 +1,7 @@
 """The ids of events heard: a repeated delivery is told, and a flood pushes out only what may be made up."""
 
-from statusproxy.status.event_ids import EventIds
+from statusproxy.status.event_ids import EventIds, mark_of
+from statusproxy.status.signals import Kind
 
 
 def heard(ids: EventIds, session: str, event_id: str, *, state: bool = True, confirmed: bool = False) -> bool:
@@ -79,3 +80,8 @@ def test_a_session_that_pushes_out_its_own_ids_takes_no_room_from_others() -> No
     assert len(ids) == 3
     assert ids.heard_before("a", "18", state=True, confirmed=True)
     assert ids.heard_before("b", "x", state=True, confirmed=True)
+
+
+def test_what_stands_for_an_id_tells_words_and_moments_apart() -> None:
+    marks = [mark_of(kind, at) for kind in (Kind.CONNECTED, Kind.DISCONNECTED) for at in (1.5, 2.5)]
+    assert len({*marks, mark_of(Kind.CONNECTED, 1.5)}) == 4

@@ -610,6 +610,7 @@ def test_deleting_forgets_what_is_known_and_leaves_an_older_disconnect_late() ->
         released=Release.DELETED,
         released_at=151.0,
         lags=(("", 0.0),),
+        ended_at=151.0,
     )
     assert hear(sessions, "sales", DOWN, at=151.0, arrival=160.0) == "late"
     assert hear(sessions, "sales", DOWN, arrival=161.0) == "applied"

@@ -1,11 +1,13 @@
 """Moving the times in records: our own move, the senders' stay, and none is left in the future."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
 from statusproxy.status.signals import Kind
-from statusproxy.status.stored_times import moved, moved_change, not_after, told_anew
+from statusproxy.status.stored_times import in_microseconds, moved, moved_change, not_after, told_anew
 
 NOW = 1_768_504_026.0
 OVERRIDE = Override(
@@ -16,12 +18,12 @@ OVERRIDE = Override(
 RECORD = Record(
     "sales", Kind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
     released=Release.ALIVE, released_at=NOW - 500, known_clock="/in", known_lag=90.0, alive_clock="/in", alive_lag=90.0,
-    lags=(("/in", 90.0),), shown_at=NOW + 4,
+    lags=(("/in", 90.0),), shown_at=NOW + 4, ended_at=NOW - 95, ended_clock="/in", ended_lag=90.0,
     transient=Transient(since=NOW - 5, at=NOW - 85, began=NOW + 1, due=NOW + 91, event="e", clock="/in", lag=90.0),
 )  # fmt: skip
 UNTIMED = replace(
     RECORD, known_at=NOW, known_clock=None, known_lag=0.0, alive_at=0.0, alive_clock=None, alive_lag=0.0,
-    override=replace(OVERRIDE, at=NOW, clock=None, lag=0.0),
+    ended_at=NOW - 5, ended_clock=None, ended_lag=0.0, override=replace(OVERRIDE, at=NOW, clock=None, lag=0.0),
 )  # fmt: skip
 
 
@@ -38,8 +40,36 @@ def test_our_own_times_move_and_the_senders_stay() -> None:
     assert later.override.at == OVERRIDE.at
     assert later.override.stamp.here == OVERRIDE.stamp.here + 60
     assert later.override.seen_on == (("/api/channels", NOW + 61),)
+    assert (later.ended_at, later.ended.here) == (RECORD.ended_at, RECORD.ended.here + 60)
     assert (later.heard_at, later.shown_at, later.released_at) == (NOW + 62, NOW + 64, NOW - 440)
-    assert moved(UNTIMED, 60.0).known_at == NOW + 60
+    untimed = moved(UNTIMED, 60.0)
+    assert (untimed.known_at, untimed.ended_at) == (NOW + 60, NOW + 55)
+
+
+_MOMENTS = st.floats(NOW - 1e7, NOW + 1e7)
+_STAMPS = st.builds(
+    Record, session=st.just("sales"), known_at=_MOMENTS, heard_at=_MOMENTS, alive_at=_MOMENTS,
+    alive_clock=st.just("/in"), alive_lag=st.floats(-1e4, 1e4), released_at=_MOMENTS, ended_at=_MOMENTS,
+    lags=st.floats(-1e4, 1e4).map(lambda lag: (("/in", lag),)),
+    override=st.builds(Override, since=_MOMENTS, at=_MOMENTS, began=_MOMENTS, event=st.just("close")),
+    transient=st.builds(Transient, since=_MOMENTS, at=_MOMENTS, began=_MOMENTS, due=_MOMENTS, event=st.just("e")),
+)  # fmt: skip
+
+
+@given(_STAMPS, st.floats(-1e6, 1e6).map(lambda seconds: round(seconds, 6)))
+def test_to_the_microsecond_a_record_comes_back_from_another_clock_in_every_bit(record: Record, seconds: float) -> None:
+    told = in_microseconds(record)
+    there = in_microseconds(moved(told, seconds))
+    assert in_microseconds(moved(there, -seconds)) == told
+    assert in_microseconds(told) == told
+
+
+def test_to_the_microsecond_the_senders_own_times_stay() -> None:
+    record = replace(RECORD, known_at=NOW + 0.1234567, known_lag=1.2345678, heard_at=NOW + 0.1234567)
+    told = in_microseconds(record)
+    assert (told.known_at, told.known_lag, told.heard_at) == (NOW + 0.1234567, 1.234568, NOW + 0.123457)
+    assert in_microseconds(RECORD) == RECORD
+    assert in_microseconds(Record("sales")) == Record("sales")
 
 
 def test_times_that_never_were_stay_so() -> None:
@@ -81,7 +111,7 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
     for record in (RECORD, UNTIMED):
         loaded = not_after(record, past)
         assert loaded.override is not None
-        moments = [loaded.known.here, loaded.alive.here, loaded.heard_at, loaded.override.stamp.here,
+        moments = [loaded.known.here, loaded.alive.here, loaded.ended.here, loaded.heard_at, loaded.override.stamp.here,
                    loaded.override.since, loaded.override.began, loaded.override.caught_up_at or 0.0,
                    *(moment for _, moment in loaded.override.seen_on)]  # fmt: skip
         assert max(moments) <= past
@@ -99,7 +129,7 @@ def test_nothing_stored_is_still_to_come_and_the_rest_stays_as_it_is() -> None:
 def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
     before = replace(
         RECORD, heard_at=10.0, gateway_said_at=11.0, released_at=12.0, shown_at=13.0,
-        lags=(("/in", 1.0), ("/out", 2.0)),
+        lags=(("/in", 1.0), ("/out", 2.0)), ended_at=4.0, ended_clock=None, ended_lag=0.0,
         known_at=5.0, known_clock=None, known_lag=0.0, alive_at=6.0, alive_clock="/in", alive_lag=7.0,
         override=replace(
             OVERRIDE, since=20.0, at=21.0, clock="/in", lag=1.0, began=22.0, caught_up_at=23.0, seen_on=(("/a", 24.0),)
@@ -108,7 +138,7 @@ def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
     )  # fmt: skip
     assert moved(before, 100.0) == replace(
         before, heard_at=110.0, gateway_said_at=111.0, released_at=112.0, shown_at=113.0,
-        lags=(("/in", 101.0), ("/out", 102.0)), known_at=105.0, alive_lag=107.0,
+        lags=(("/in", 101.0), ("/out", 102.0)), known_at=105.0, alive_lag=107.0, ended_at=104.0,
         override=replace(
             before.override or OVERRIDE, since=120.0, lag=101.0, began=122.0, caught_up_at=123.0,
             seen_on=(("/a", 124.0),),
@@ -120,7 +150,7 @@ def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
 def test_of_a_clock_that_was_set_back_each_moment_still_to_come_is_now() -> None:
     before = replace(
         RECORD, heard_at=150.0, known_at=160.0, known_clock=None, known_lag=0.0, alive_at=50.0, alive_clock="/in",
-        alive_lag=90.0, lags=(("/in", 90.0),),
+        alive_lag=90.0, lags=(("/in", 90.0),), ended_at=150.0, ended_clock="/in", ended_lag=5.0,
         override=replace(
             OVERRIDE, since=99.0, at=110.0, clock="/in", lag=5.0, began=120.0, caught_up_at=130.0,
             seen_on=(("/a", 80.0), ("/b", 140.0)),
@@ -128,7 +158,7 @@ def test_of_a_clock_that_was_set_back_each_moment_still_to_come_is_now() -> None
         transient=Transient(99.0, 110.0, 120.0, 210.0, "e", clock="/in", lag=5.0),
     )  # fmt: skip
     assert not_after(before, 100.0) == replace(
-        before, heard_at=100.0, known_at=100.0, alive_lag=50.0, lags=(("/in", 40.0),),
+        before, heard_at=100.0, known_at=100.0, alive_lag=50.0, lags=(("/in", 40.0),), ended_lag=-50.0,
         override=replace(
             before.override or OVERRIDE, lag=-10.0, began=100.0, caught_up_at=100.0,
             seen_on=(("/a", 80.0), ("/b", 100.0)),

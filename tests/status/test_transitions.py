@@ -292,6 +292,7 @@ def test_a_connected_event_ends_the_override_at_its_moment() -> None:
     expected = replace(
         RECORDS[LOST], verdict=UP, known_at=150.0, known_clock="/in", known_lag=3.0,
         override=None, released=R.CONNECTED_EVENT, released_at=155.0, shown_at=None,
+        ended_at=150.0, ended_clock="/in", ended_lag=3.0,
     )  # fmt: skip
     assert done == Step(expected, Change("sales", "released", "connected-event", 153.0, 155.0, "open"), True)
 
@@ -301,7 +302,7 @@ def test_a_message_ends_the_override_and_leaves_what_is_known() -> None:
     done = step_signal(RECORDS[LOST], signal(ALIVE, 300.0), when, 305.0, RULES)
     expected = replace(
         RECORDS[LOST], alive_at=300.0, alive_clock="/in", alive_lag=2.0,
-        override=None, released=R.ALIVE, released_at=305.0, shown_at=None,
+        override=None, released=R.ALIVE, released_at=305.0, shown_at=None, ended_at=100.0,
     )  # fmt: skip
     assert done == Step(expected, Change("sales", "released", "alive", 302.0, 305.0, "open"), True)
 
@@ -361,7 +362,7 @@ def test_an_ending_from_outside_the_events_settles_what_is_known_on_our_own_cloc
     done = step_own(record, said, 200.0, RULES)
     expected = replace(
         RECORDS[LOST], verdict=verdict, known_at=200.0, override=None, released=Release(reason), released_at=200.0,
-        shown_at=None,
+        shown_at=None, ended_at=200.0,
     )  # fmt: skip
     assert done == Step(expected, Change("sales", "released", reason, 200.0, 200.0, "open"), True)
 
@@ -383,10 +384,27 @@ def test_of_a_deleted_session_only_what_keeps_older_events_out_is_left(before: K
     ended = (R.DELETED, 200.0) if before is LOST else (R.EXPIRED, 50.0)
     left = Record(
         "sales", known_at=200.0, heard_at=110.0, event="ev", confirmed=True, lags=(("/in", 20.0),),
-        released=ended[0], released_at=ended[1],
+        released=ended[0], released_at=ended[1], ended_at=200.0,
     )  # fmt: skip
     assert done.record == left
     assert step_own(replace(record, known_at=500.0), S.DELETED, 200.0, RULES).record.known_at == 520.0
+
+
+def test_what_ended_is_never_turned_back_and_goes_by_the_senders_own_time() -> None:
+    lost = RECORDS[LOST].override
+    assert lost is not None
+    later = replace(RECORDS[LOST], override=replace(lost, at=120.0, clock="/in", lag=-5.0), known_at=90.0)
+    alive = Translated(Stamp(300.0, "/in", 3.0), Stamp(300.0, "/in", 3.0))
+    for ended, expected in (
+        (Stamp(119.0, "/in", 0.0), Stamp(120.0, "/in", -5.0)),
+        (Stamp(121.0, "/in", -9.0), Stamp(121.0, "/in", -9.0)),
+        (Stamp(114.0), Stamp(120.0, "/in", -5.0)),
+        (Stamp(116.0), Stamp(116.0)),
+    ):
+        record = replace(later, ended_at=ended.at, ended_clock=ended.clock, ended_lag=ended.lag)
+        assert step_signal(record, signal(ALIVE, 300.0), alive, 305.0, RULES).record.ended == expected
+    evicted = replace(RECORDS[CLEAR], known_at=300.0, ended_at=500.0)
+    assert step_own(evicted, S.DELETED, 200.0, RULES).record.ended == Stamp(500.0)
 
 
 # Transient states
@@ -457,7 +475,9 @@ def test_a_disconnect_takes_the_place_of_what_lasted() -> None:
 def test_of_several_spellings_the_latest_that_is_connected_gives_the_moment() -> None:
     kin = [RECORDS[LOST], *(Record(f"s{at}", UP, at) for at in (150.0, 170.0, 99.0, 160.0))]
     record, changes = step_kin(RECORDS[LOST], kin, 200.0, RULES)
-    assert record == replace(RECORDS[LOST], override=None, released=R.CONNECTED_EVENT, released_at=200.0, shown_at=None)
+    assert record == replace(
+        RECORDS[LOST], override=None, released=R.CONNECTED_EVENT, released_at=200.0, shown_at=None, ended_at=100.0
+    )
     assert changes == [Change("sales", "released", "connected-event", 170.0, 200.0, "open")]
 
 

@@ -91,3 +91,14 @@ def test_what_was_taken_is_not_given_again() -> None:
     assert (watch.take(), watch.take()) == ((["a"], ["b"]), ([], []))
     assert (unsaved.take_decisive(), unsaved.take_decisive()) == ((["a"], ["b"]), ([], []))
     assert not unsaved
+
+
+def test_what_others_wrote_or_forgot_is_not_to_be_saved() -> None:
+    unsaved = Unsaved()
+    for session in ("a", "b"):
+        unsaved.changed(session, decisive=session == "a")
+        unsaved.taken_over(session)
+    unsaved.forgotten("c")
+    unsaved.taken_over("c")
+    unsaved.taken_over("d")
+    assert (unsaved.take_decisive(), unsaved.take_rest(), bool(unsaved)) == (([], []), [], False)

@@ -17,6 +17,7 @@ from statusproxy.store import redis as redis_module
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.condition import Timing
 from statusproxy.store.redis import RedisBackend, RedisTiming
+from statusproxy.store.redis_time import ServerClock
 from tests.ports import free_port
 
 from .samples import NOW
@@ -31,20 +32,29 @@ _QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=LIMIT, close_limit
 _SERVER_QUICK = RedisTiming(answer_limit=LIMIT, history_limit=LIMIT, open_wait=0, lock_wait=0)
 
 
+class SameTime(ServerClock):
+    """The server's clock where a test's own stands still: it says the same."""
+
+    @property
+    def offset(self) -> float:
+        return 0.0
+
+
 class RedisServer:
     """A server with its files in `folder`; `settings` are those of redis.conf, as the command line takes them."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, program: str = "redis-server") -> None:
         self.port = free_port()
+        self._program = program
         self._folder = folder
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *settings: str, until_ready: bool = True) -> None:
         """Start it, with more settings if need be; wait until it has loaded its data, or only until it answers."""
-        program = shutil.which("redis-server")
+        program = shutil.which(self._program)
         if program is None:
-            pytest.skip("no redis-server here: apt-get install redis-server (or tests/install-peers.sh)")
+            pytest.skip(f"no {self._program} here: apt-get install {self._program} (or tests/install-peers.sh)")
         self._folder.mkdir(exist_ok=True)
         command = [
             program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder), "--save", "",
@@ -104,7 +114,7 @@ def running(folder: Path, *settings: str) -> Iterator[RedisServer]:
 
 def redis_store(place: Place, **options: Any) -> RedisStore:
     """A store with a clock that stands still and short pauses; `options` may change any of its times."""
-    values: dict[str, Any] = {"clock": lambda: NOW} | options
+    values: dict[str, Any] = {"clock": lambda: NOW, "server_clock": SameTime()} | options
     for name, quick in (("timing", _QUICK), ("server_timing", _SERVER_QUICK)):
         changed = {key: values.pop(key) for key in quick.__slots__ if key in values}
         values[name] = replace(quick, **changed)

@@ -94,16 +94,25 @@ def test_the_oldest_changes_go_when_too_many_wait(backlog: Backlog, monkeypatch:
     assert names(backlog.open) == ["e", "f", "g"]
 
 
-def test_what_a_journal_left_is_taken_in_with_the_time_up_to_which_it_knew(backlog: Backlog) -> None:
+def test_what_a_journal_left_is_taken_in_with_the_times_at_which_sessions_were_forgotten(backlog: Backlog) -> None:
     backlog.replay([a_record("a", heard_at=NOW - 9), Dropped("b", NOW - 5), Entry(a_change("a"), 7)])
     assert backlog.open.records == {"a": a_record("a", heard_at=NOW - 9), "b": None}
-    assert backlog.replayed == {"a": NOW - 9, "b": NOW - 5}
+    assert backlog.forgotten_at == {"b": NOW - 5}
     assert backlog.open.changes == [Entry(a_change("a"), 7)]
-    backlog.add([a_record("a")], ["unknown"], [])
-    assert backlog.replayed == {"b": NOW - 5}  # we know more of `a` now
+    backlog.add([a_record("c", heard_at=NOW - 1)], ["unknown", "c"], [])
+    assert backlog.forgotten_at == {"b": NOW - 5, "unknown": NOW, "c": NOW - 1 - 1e-6}
+    assert backlog.forgets("b", NOW - 5)
+    assert not backlog.forgets("b", NOW - 4)  # heard of since
+    assert not backlog.forgets("c", NOW - 9)
+    assert not backlog.forgets("another", NOW - 9)
+    backlog.begin_write()
+    assert backlog.forgets("b", NOW - 5)
+    backlog.add([], ["b"], [])
+    backlog.committed()
+    assert backlog.forgotten_at == {"b": NOW}
     backlog.begin_write()
     backlog.committed()
-    assert backlog.replayed == {}
+    assert backlog.forgotten_at == {}
 
 
 def test_a_journal_keeps_records_what_was_forgotten_and_changes_oldest_first(backlog: Backlog) -> None:

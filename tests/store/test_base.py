@@ -56,5 +56,5 @@ def test_a_store_keeps_its_history_for_a_season_unless_told_otherwise() -> None:
     assert options.log.name == "statusproxy.store"
 
 
-def test_nothing_is_late_or_missing_unless_told() -> None:
-    assert (list(Reattached().late), list(Reattached().missing)) == ([], [])
+def test_nothing_is_missing_unless_told() -> None:
+    assert list(Reattached().missing) == []

@@ -703,23 +703,31 @@ async def test_damage_and_repairs_are_the_backends(bench: Bench) -> None:
 # A store that was lost and reached again -------------------------------------------------------------------
 
 
-async def test_what_came_late_is_given_to_the_one_who_listens(bench: Bench) -> None:
-    heard: list[list[Record]] = []
-    bench.writer.on_late = heard.append
-    bench.backend.reattached = Reattached([a_record("late")])
-    await bench.put("a")
-    assert heard == [[a_record("late")]]
+async def test_what_others_wrote_is_given_to_the_one_who_listens(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = [a_record("theirs")], [Dropped("gone", NOW)]
+    assert bench.backend.on_others is not None
+    bench.backend.on_others(*told)  # nobody listens yet
+    heard: list[tuple[list[Record], list[Dropped]]] = []
+    bench.writer.on_others = lambda *both: heard.append(both)
+    bench.backend.on_others(*told)
+    assert heard == [told]
+
+    def refuse(*_: object) -> None:
+        raise ValueError("a defect")
+
+    bench.writer.on_others = refuse
+    bench.backend.on_others(*told)
+    assert "what other proxies wrote could not be taken over" in caplog.text
 
 
-async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(bench: Bench) -> None:
-    bench.backend.reattached = Reattached([a_record("sales", known_at=NOW + 9)])
-    await bench.put("a")
-    await bench.writer.save([a_record("sales", known_at=NOW)], [], [])
-    assert bench.backend.records["sales"].known_at == NOW + 9
+async def test_who_shares_the_state_is_the_backends_word(bench: Bench) -> None:
+    assert bench.writer.sharing is None
 
 
 async def test_what_the_store_lacked_is_written_with_the_batch(bench: Bench) -> None:
-    bench.backend.reattached = Reattached(missing=[a_record("lost")])
+    bench.backend.reattached = Reattached([a_record("lost")])
     await bench.put("a")
     assert bench.backend.steps == ["write ['a', 'lost'] ['a']"]
 
@@ -759,7 +767,7 @@ async def test_the_journal_is_never_behind_the_store_and_goes_when_the_store_has
     await journaled.refused("a")
     journaled.backend.steps.clear()
     journaled.backend.error = None
-    journaled.backend.reattached = Reattached(missing=[a_record("lost")])
+    journaled.backend.reattached = Reattached([a_record("lost")])
     await journaled.wait(10)
     # What was missing was added during the failed, so that the journal has more than this failed's mark.
     assert journaled.backend.steps == ["keep", "write ['a', 'lost'] ['a']", "confirm 1 of 2"]

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from statusproxy.store import StoreError
@@ -99,7 +100,10 @@ async def test_a_new_store_is_empty_and_well(bench: Bench) -> None:
 
 async def test_what_was_saved_is_there_again_in_every_field(bench: Bench) -> None:
     await bench.store.save([overridden("sales"), a_record("support")], [], [a_change("sales")])
-    assert sorted(await bench.restarted(), key=str) == sorted([overridden("sales"), a_record("support")], key=str)
+    sales = overridden("sales")
+    if bench.store.sharing is not None:  # told by the clock that all share
+        sales = msgspec.structs.replace(sales, written=None)
+    assert sorted(await bench.restarted(), key=str) == sorted([sales, a_record("support")], key=str)
     assert await bench.store.history(None, 9) == [a_change("sales")]
 
 

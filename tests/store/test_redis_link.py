@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +118,102 @@ def test_the_first_error_among_replies_is_raised() -> None:
     first, second = redis.exceptions.ResponseError("first"), redis.exceptions.ResponseError("second")
     with pytest.raises(redis.exceptions.ResponseError, match="first"):
         raise_first([b"a", first, second])
+
+
+# Sentinels ----------------------------------------------------------------------------------------------------
+
+
+class Answers:
+    """A server that gives the same answers to each connection, by the command's first word."""
+
+    def __init__(self, answers: dict[bytes, bytes]) -> None:
+        self.asked: list[bytes] = []
+        self.serving: list[asyncio.Task[None]] = []
+        self._answers = answers
+
+    def begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving.append(asyncio.ensure_future(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                count = int((await reader.readuntil(b"\r\n"))[1:])
+                words = []
+                for _ in range(count):
+                    size = int((await reader.readuntil(b"\r\n"))[1:])
+                    words.append((await reader.readexactly(size + 2))[:-2])
+                self.asked.append(b" ".join(words))
+                writer.write(self._answers.get(words[0], b"+OK\r\n"))
+        writer.close()
+
+
+@asynccontextmanager
+async def answering(answers: dict[bytes, bytes]) -> AsyncIterator[tuple[Answers, int]]:
+    stand_in = Answers(answers)
+    server = await asyncio.start_server(stand_in.begin, "127.0.0.1", 0)
+    try:
+        yield stand_in, server.sockets[0].getsockname()[1]
+        await asyncio.gather(*stand_in.serving)  # all that connected have left
+    finally:
+        server.close()
+
+
+def names(port: int) -> dict[bytes, bytes]:
+    """A Sentinel's answers."""
+    return {b"SENTINEL": b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%d\r\n" % (len(str(port)), port), b"PING": b"+PONG\r\n"}
+
+
+def told_by(*ports: int, **more: Any) -> Place:
+    sentinels = tuple(("127.0.0.1", port) for port in ports)
+    return Place(*sentinels[0], sentinels=sentinels, master="site", **more)
+
+
+MASTER = {b"ROLE": b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"}
+REPLICA = {b"ROLE": b"*1\r\n$5\r\nslave\r\n"}
+
+
+async def test_the_first_sentinel_that_names_a_master_counts(redis_server: RedisServer) -> None:
+    async with (
+        answering(REPLICA) as (_, replica),
+        answering(names(replica)) as (_, outdated),
+        answering({b"SENTINEL": b"*-1\r\n"}) as (_, without),
+        answering(names(redis_server.port)) as (sentinel, right),
+    ):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            nobody = free.getsockname()[1]
+        link = await Link.open(told_by(nobody, without, outdated, right), 2)
+        assert link.place == Place("127.0.0.1", redis_server.port, master="site")
+        assert b"SENTINEL GET-MASTER-ADDR-BY-NAME site" in sentinel.asked
+        assert await link.ask(("ECHO", "a")) == [b"a"]
+        await link.close()
+
+
+@pytest.mark.parametrize(("answers", "says"), [
+    ({b"SENTINEL": b"*-1\r\n"}, "knows no master site"),
+    ({b"SENTINEL": b"-ERR unknown command\r\n"}, "unknown command"),
+])  # fmt: skip
+async def test_where_none_names_one_the_last_says_why(answers: dict[bytes, bytes], says: str) -> None:
+    async with answering(answers) as (_, port):
+        with pytest.raises(redis.exceptions.RedisError, match=says):
+            await Link.open(told_by(port), 2)
+
+
+async def test_a_server_that_is_no_master_any_more_is_not_used() -> None:
+    async with answering(REPLICA) as (_, replica), answering(names(replica)) as (_, port):
+        with pytest.raises(redis.exceptions.ConnectionError, match="which is no master"):
+            await Link.open(told_by(port), 2)
+
+
+async def test_a_sentinel_is_given_the_password_only_if_it_wants_one() -> None:
+    async with answering(MASTER) as (master, server):
+        async with answering(names(server)) as (open_one, port):
+            await (await Link.open(told_by(port, password="hunter2"), 2)).close()
+        assert not any(b"hunter2" in asked for asked in open_one.asked)
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            async with answering({b"PING": b"-NOAUTH Authentication required.\r\n"}) as (_, port):
+                await Link.open(told_by(port), 2)
+        closed = names(server) | {b"PING": b"-NOAUTH Authentication required.\r\n"}
+        async with answering(closed) as (guarded, port):
+            await (await Link.open(told_by(port, password="hunter2"), 2)).close()
+        assert b"AUTH hunter2" in guarded.asked
+    assert master.asked.count(b"AUTH hunter2") == 2

@@ -277,6 +277,11 @@ function speak() {
 
 // ---- above the lists ----
 
+/** That the store works; and how many proxies share it, where there are several. */
+function sharing(proxies) {
+  return proxies && proxies.length > 1 ? words.shared(proxies.length) : words.ok;
+}
+
 function drawHealth() {
   const state = (id, well, ...told) => {
     const place = byId(id);
@@ -292,7 +297,7 @@ function drawHealth() {
   } else if (health.gateway) {
     state("gateway", health.gateway === "ok", health.gateway === "ok" ? words.reachable : words.unreachable);
     const damaged = health.store === "ok" && health.damage;
-    state("store", health.store === "ok" && !damaged, damaged ? words.damaged : health.store === "ok" ? words.ok : words.fails);
+    state("store", health.store === "ok" && !damaged, damaged ? words.damaged : health.store === "ok" ? sharing(health.proxies) : words.fails);
   }
   if (hello && heard.started) {
     const last = heard.webhook_last_heard;

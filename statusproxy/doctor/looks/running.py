@@ -99,6 +99,8 @@ def _judge(report: SelfReport, settings: Settings) -> list[Finding]:
     findings += [warning("proxy.state-damaged", what=each) for each in health.damage]
     if health.journal not in (None, "ok", "off"):
         findings.append(warning("proxy.no-journal", why=health.journal))
+    if len(health.proxies) > 1:
+        findings.append(ok("proxy.shares-state", count=len(health.proxies), who="; ".join(health.proxies)))
     if health.gateway != "ok":
         findings.append(problem("proxy.gateway-error", why=health.gateway))
     return [*findings, *_absences(report)]

@@ -47,13 +47,12 @@ def _place(url: str) -> Place | None:
 async def _server(place: Place, *, works: bool) -> list[Finding]:
     from redis.exceptions import RedisError
 
-    from statusproxy.store.owner import Owner
     from statusproxy.store.redis_errors import describe
     from statusproxy.store.redis_keys import Keyspace
 
     try:
         async with asyncio.timeout(2 * _PATIENCE):
-            keys = await Keyspace.open(place, Owner.new(), _PATIENCE, _PATIENCE)
+            keys = await Keyspace.open(place, _PATIENCE)
             await keys.drop()
     except (RedisError, OSError, TimeoutError) as error:
         why = describe(error, place)

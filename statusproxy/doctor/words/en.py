@@ -172,6 +172,7 @@ WORDS: Final[Words] = {
         "changes that the state's server does not accept would be lost if the process ended: {why}",
         "set state.journal to a directory that the proxy can write to (docs/docker.md), and restart",
     ),
+    "proxy.shares-state": ("{count} proxies share the state: {who}", None),
     "proxy.gateway-error": ("the running proxy cannot reach the gateway: {why}", "look at the gateway, below"),
     "proxy.unnamed-events": (
         (

@@ -172,6 +172,7 @@ WORDS: Final[Words] = {
         "mudanças que o servidor do estado não aceitar se perderiam se o processo terminasse: {why}",
         "indique em state.journal um diretório em que se possa gravar (docs/docker.md) e reinicie",
     ),
+    "proxy.shares-state": ("{count} proxies compartilham o estado: {who}", None),
     "proxy.gateway-error": ("o proxy em execução não alcança o gateway: {why}", "veja o gateway, abaixo"),
     "proxy.unnamed-events": (
         (

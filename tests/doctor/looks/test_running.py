@@ -115,6 +115,8 @@ def lacks(missing: str, webhooks: int, age: float = 0.0) -> dict[str, Any]:
         ({"health": {"status": "ok", "store": "ok", "gateway": "ok", "journal": "ok"}}, {}),
         ({"health": {"status": "ok", "store": "ok", "gateway": "ok", "journal": "off"}}, {}),
         ({"health": {"status": "ok", "store": "ok", "gateway": "ok", "journal": "no"}}, {"no-journal": "warning"}),
+        ({"health": {"status": "ok", "store": "ok", "gateway": "ok", "proxies": ["a"]}}, {}),
+        ({"health": {"status": "ok", "store": "ok", "gateway": "ok", "proxies": ["a", "b"]}}, {"shares-state": "ok"}),
         ({"absences": [lacks("upgrade", 0)]}, {"no-upgrade": "warning"}),
         ({"absences": [lacks("client", 1)]}, {"unnamed-events": "problem"}),
         ({"absences": [lacks("client", 0)]}, {"unnamed-clients": "warning"}),

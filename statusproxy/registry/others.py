@@ -1,0 +1,65 @@
+"""Takes over what other proxies wrote to a shared store: pushed by the store, in slices that let others run.
+
+What the others changed is in their history and their metrics already: only what follows from it here is told and saved.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from statusproxy.clock import OwnClock
+from statusproxy.status.model import Change, Record
+from statusproxy.status.sessions import SessionMap
+from statusproxy.store.backlog import Dropped
+
+log = logging.getLogger("statusproxy.sessions")
+
+#: Records taken over between two yields: some 10 ms.
+AT_ONCE: Final = 64
+
+
+class Others:
+    """What other proxies wrote, in the order in which the store told of it."""
+
+    def __init__(self, sessions: SessionMap, clock: OwnClock, follow: Callable[[Sequence[Change]], None]) -> None:
+        """`follow` tells of the changes that follow here, and saves what is known better here."""
+        self._sessions = sessions
+        self._clock = clock
+        self._follow = follow
+        self._waiting: deque[tuple[Sequence[Record], Sequence[Dropped]]] = deque()
+        self._working: asyncio.Task[None] | None = None
+
+    def take(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
+        """Records and forgotten sessions, in the system's time. Few are taken over when this returns."""
+        if self._working is None and len(records) + len(forgotten) <= AT_ONCE:
+            self._adopt(records, forgotten)
+            return
+        for start in range(0, len(forgotten), AT_ONCE):
+            self._waiting.append(((), forgotten[start : start + AT_ONCE]))
+        for start in range(0, len(records), AT_ONCE):
+            self._waiting.append((records[start : start + AT_ONCE], ()))
+        if self._working is None:
+            self._working = asyncio.get_running_loop().create_task(self._work())
+
+    def close(self) -> None:
+        """Take over no more: what waits is in the store."""
+        if self._working is not None:
+            self._working.cancel()
+        self._waiting.clear()
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                self._adopt(*self._waiting.popleft())
+                await asyncio.sleep(0)
+        finally:
+            self._working = None
+
+    def _adopt(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
+        gone = {one.session: one.at for one in forgotten}
+        try:
+            self._follow(self._sessions.adopt(records, gone, self._clock.now(), self._clock.shift))
+        except Exception:
+            log.exception("what other proxies wrote of %d sessions could not be taken over", len(records) + len(gone))

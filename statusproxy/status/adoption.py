@@ -1,0 +1,126 @@
+"""Takes what other proxies wrote into the map: united with what is known here, and settled by the rules.
+
+The others' records come in the time that all proxies share; the map's own clock is told from it by `shift`. A record is
+compared as it was written, to the microsecond, so that what comes back from the others unchanged is known again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from statusproxy.status.clocks import Clocks
+from statusproxy.status.event_ids import EventIds, mark_of
+from statusproxy.status.merge import merge, unite
+from statusproxy.status.model import Change, Record
+from statusproxy.status.records import Records
+from statusproxy.status.stored_times import in_microseconds, moved
+from statusproxy.status.transitions import step_kin
+from statusproxy.status.unsaved import shows
+
+TOMBSTONES: Final = 10_000
+"""Forgotten sessions whose older records are known to be gone; those forgotten first go first."""
+
+
+class Adoption:
+    """Takes the records of others over, and remembers what was forgotten."""
+
+    __slots__ = ("_clocks", "_event_ids", "_gone", "_records")
+
+    def __init__(self, records: Records, clocks: Clocks, event_ids: EventIds) -> None:
+        self._records = records
+        self._clocks = clocks
+        self._event_ids = event_ids
+        self._gone: dict[str, float] = {}  # when, on our own clock
+
+    def forgot(self, session: str, at: float) -> None:
+        """A session was forgotten here: what others heard of it up to then is gone."""
+        at = max(at, self._gone.pop(session, -math.inf))
+        self._gone[session] = at
+        if len(self._gone) > TOMBSTONES:
+            del self._gone[next(iter(self._gone))]
+
+    def begun(self, session: str) -> Record:
+        """The record of a session that is not in the map. What was forgotten of it stays so, whoever holds it still."""
+        at = self._gone.get(session)
+        return Record(session) if at is None else _over(session, at)
+
+    def adopt(
+        self, records: Iterable[Record], forgotten: Mapping[str, float], now: float, shift: float
+    ) -> list[Change]:
+        """Take over what others wrote, and when they forgot sessions; both in the shared time, `shift` ahead of ours.
+
+        Gives the changes that follow here by the rules: what the others changed is in their history already.
+        """
+        for session, at in forgotten.items():
+            self._forget(session, at, shift)
+        changes: list[Change] = []
+        for record in records:
+            changes += self._take_over(in_microseconds(replace(record, written=None)), now, shift)
+        return changes
+
+    def _forget(self, session: str, at: float, shift: float) -> None:
+        mine = self._records.get(session)
+        self.forgot(session, at - shift)
+        if mine is None:
+            self._records.unsaved.taken_over(session)
+        elif _in_shared_time(mine, shift).heard_at <= at:
+            self._records.drop(session)
+            self._records.unsaved.taken_over(session)
+            self._clocks.forget(session)
+        else:
+            self._records.put(merge(mine, _over(session, at - shift)))
+            self._records.unsaved.changed(session, decisive=True)
+
+    def _take_over(self, theirs: Record, now: float, shift: float) -> list[Change]:
+        records, session = self._records, theirs.session
+        mine = records.get(session)
+        gone = self._gone.get(session)
+        if gone is not None and theirs.heard_at - shift <= gone:
+            if mine is None:  # whoever wrote it did not know
+                records.unsaved.forgotten(session)
+            else:
+                records.unsaved.changed(session, decisive=True)
+            return []
+        if mine is None and gone is None:
+            mine, united = Record(session), theirs
+            record = moved(theirs, -shift)
+        else:
+            mine = mine or Record(session)
+            record = mine if gone is None else merge(mine, _over(session, gone))
+            told = _in_shared_time(record, shift)
+            united = told if told == theirs else unite(told, theirs)
+            if united != told:
+                record = moved(united, -shift)
+        settled, changes = step_kin(record, [record], now, records.rules, records.doubted_at)
+        if settled != mine:
+            records.put(settled, heard=settled.heard_at > mine.heard_at)
+            self._clocks.learn(session, settled.lags, now)
+            self._remember_event(settled)
+        if united == theirs and not changes:
+            records.unsaved.taken_over(session)
+        else:
+            shown = shows(united) != shows(theirs) or united.transient != theirs.transient
+            records.unsaved.changed(session, decisive=shown or bool(changes))
+        return changes
+
+    def _remember_event(self, record: Record) -> None:
+        """The newest state event is known here too: sent again, to this proxy, it is a repeat."""
+        override = record.override
+        if override is not None and override.event_id is not None:
+            self._event_ids.heard_before(record.session, override.event_id, state=True, confirmed=record.confirmed)
+        if record.verdict is not None and record.known_clock is not None and not record.known_at.is_integer():
+            mark = mark_of(record.verdict, record.known_at)
+            self._event_ids.heard_before(record.session, mark, state=True, confirmed=record.confirmed)
+
+
+def _over(session: str, at: float) -> Record:
+    """What a session's end in the map says of it where it goes on: every disconnect up to then is over."""
+    return Record(session, ended_at=at)
+
+
+def _in_shared_time(record: Record, shift: float) -> Record:
+    return in_microseconds(moved(record, shift))

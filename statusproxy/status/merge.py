@@ -1,0 +1,268 @@
+"""Merges what several proxies know of one session.
+
+`merge` is a semilattice: commutative, associative and idempotent, so that neither the order in which proxies exchange
+their records nor how often they do it matters. A record is a product of registers, and each takes the greater of two
+values by a total order: the moment first, then the values themselves, so that no tie is left to the arguments' order.
+
+Moments of different proxies are compared on one clock: all records must be told by the same one. What one sender dates
+is ordered by its own times, which two proxies may have translated differently: `aligned` makes them agree first.
+`unite` is both, and what proxies exchange goes through it. No rule is looked at here: what a merged record still
+needs decided (`transitions.step_kin`) is decided by whoever holds it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Final
+
+from msgspec.structs import replace
+
+from statusproxy.status.clocks import NOTICEABLE, SET_BACK, Stamp
+from statusproxy.status.effects import SOURCES, cause
+from statusproxy.status.model import (
+    RELEASED,
+    REPEATED,
+    STARTED,
+    Change,
+    Evidence,
+    Override,
+    Record,
+    Transient,
+)
+from statusproxy.status.signals import Kind
+
+SAME_DECISION: Final = 5.0
+"""Seconds within which two proxies that change the same for the same reason took one decision."""
+
+_VERDICTS: Final = {Kind.DISCONNECTED: 0, None: 1, Kind.CONNECTED: 2}
+"""What wins of two that are equally new: a false "disconnected" destroys a working session."""
+
+_EVIDENCE: Final = {Evidence.QR: 0, Evidence.CREATED: 0, Evidence.LIST: 1, None: 2}
+"""Evidence that is good for all routes comes before that of one."""
+
+
+def unite(a: Record, b: Record) -> Record:
+    """What two proxies know of the same session, told by the same clock; senders' own times order what they say."""
+    return merge(*aligned(a, b))
+
+
+def merge(a: Record, b: Record) -> Record:
+    """One record of two of the same session, told by the same clock."""
+    known = max(a, b, key=_settled)
+    alive = max(a.alive, b.alive, key=_order)
+    ended = max(a.ended, b.ended, key=_order)
+    heard = max(a, b, key=_heard)
+    word = max(a, b, key=_word)
+    released = max(a, b, key=_released)
+    override, shown_at = _override(a, b, ended)
+    return Record(
+        a.session,
+        verdict=known.verdict,
+        known_at=known.known_at,
+        known_clock=known.known_clock,
+        known_lag=known.known_lag,
+        alive_at=alive.at,
+        alive_clock=alive.clock,
+        alive_lag=alive.lag,
+        ended_at=ended.at,
+        ended_clock=ended.clock,
+        ended_lag=ended.lag,
+        heard_at=heard.heard_at,
+        event=heard.event,
+        lags=heard.lags,
+        channel=heard.channel,
+        gateway_said=word.gateway_said,
+        gateway_said_at=word.gateway_said_at,
+        released=released.released,
+        released_at=released.released_at,
+        confirmed=a.confirmed or b.confirmed,
+        override=override,
+        shown_at=shown_at,
+        transient=_transient(a, b, known.known),
+    )
+
+
+# Registers: the order of their values
+
+
+def _order(stamp: Stamp) -> tuple[object, ...]:
+    return stamp.here, _text(stamp.clock), stamp.at, stamp.lag
+
+
+def _settled(record: Record) -> tuple[object, ...]:
+    here, *rest = _order(record.known)
+    return here, _VERDICTS[record.verdict], *rest
+
+
+def _heard(record: Record) -> tuple[object, ...]:
+    return record.heard_at, _text(record.event), record.lags, _text(record.channel)
+
+
+def _word(record: Record) -> tuple[object, ...]:
+    return _moment(record.gateway_said_at), _text(record.gateway_said)
+
+
+def _released(record: Record) -> tuple[object, ...]:
+    return _moment(record.released_at), _text(record.released)
+
+
+def _text(value: str | None) -> tuple[bool, str]:
+    return value is not None, value or ""
+
+
+def _moment(value: float | None) -> float:
+    return -math.inf if value is None else value
+
+
+def _begun(run: Override | Transient) -> tuple[object, ...]:
+    """What tells one run of a state from another; evidence and its first moment are noted beside it."""
+    here, *stamp = _order(run.stamp)
+    return here, run.began, run.event, _text(run.word), *stamp
+
+
+def _override(a: Record, b: Record, ended: Stamp) -> tuple[Override | None, float | None]:
+    """The newest override that is not over, and when it was first shown."""
+    standing = [one for one in (a, b) if one.override is not None and one.override.stamp.here > ended.here]
+    if not standing:
+        return None, None
+    newest = max(map(_which, standing))
+    first, *others = (one for one in standing if _which(one) == newest)
+    override, shown_at = first.override, first.shown_at
+    assert override is not None
+    override = _joined(override, override)
+    for other in others:
+        assert other.override is not None
+        override, shown_at = _joined(override, other.override), _earlier(shown_at, other.shown_at)
+    return override, shown_at
+
+
+def _which(record: Record) -> tuple[object, ...]:
+    override = record.override
+    assert override is not None
+    return *_begun(override), _text(override.event_id), override.transient
+
+
+def _joined(a: Override, b: Override) -> Override:
+    """Two views of one override: it began with the first signal known, and evidence seen by one counts for both."""
+    seen: dict[str, float] = {}
+    for route, moment in (*a.seen_on, *b.seen_on):
+        seen[route] = min(moment, seen.get(route, math.inf))
+    routes = sorted((moment, route) for route, moment in seen.items())[:SOURCES]
+    evidence = min(a, b, key=_evidence)
+    return replace(
+        a,
+        since=min(a.since, b.since),
+        caught_up=evidence.caught_up,
+        caught_up_at=evidence.caught_up_at,
+        seen_on=tuple((route, moment) for moment, route in routes),
+    )
+
+
+def _evidence(override: Override) -> tuple[object, ...]:
+    at = override.caught_up_at
+    return _EVIDENCE[override.caught_up], math.inf if at is None else at, _text(override.caught_up)
+
+
+def _earlier(a: float | None, b: float | None) -> float | None:
+    return min((one for one in (a, b) if one is not None), default=None)
+
+
+def _transient(a: Record, b: Record, known: Stamp) -> Transient | None:
+    """The newest transient state that is newer than what is known."""
+    standing = [one for one in (a.transient, b.transient) if one is not None and one.stamp.here > known.here]
+    if not standing:
+        return None
+    newest = max(map(_lasting, standing))
+    alike = [one for one in standing if _lasting(one) == newest]
+    return replace(alike[0], since=min(one.since for one in alike))
+
+
+def _lasting(transient: Transient) -> tuple[object, ...]:
+    return *_begun(transient), transient.due
+
+
+# Senders' clocks
+
+
+def aligned(a: Record, b: Record) -> tuple[Record, Record]:
+    """Both records, with what one sender dated told by the smallest difference that either of them knows.
+
+    Deliveries can be late but not early, so that is the best guess (`clocks`), and it orders what the sender says as
+    its own times do. Where it orders nothing otherwise and hardly differs, all stays as it is. A difference that grew
+    by more than `SET_BACK` is that of a clock that was set: it stays.
+    """
+    stamps: dict[str, list[Stamp]] = {}
+    all_stamps = (*_stamps(a), *_stamps(b))
+    for stamp in all_stamps:
+        if stamp.clock is not None:
+            stamps.setdefault(stamp.clock, []).append(stamp)
+    if not stamps:
+        return a, b
+    known = [lag for lag in (*a.lags, *b.lags) if lag[0] in stamps]
+    others = {clock: [stamp.here for stamp in all_stamps if stamp.clock != clock] for clock in stamps}
+    least: dict[str, float] = {}
+    for clock, told in stamps.items():
+        first = min((*(stamp.lag for stamp in told), *(lag for sender, lag in known if sender == clock)))
+        differs = any(stamp.lag - first >= NOTICEABLE for stamp in told)
+        if differs or not _in_order(told) or any(_passes(stamp, first, others[clock]) for stamp in told):
+            least[clock] = first
+    return (_told_by(a, least), _told_by(b, least)) if least else (a, b)
+
+
+def _passes(stamp: Stamp, lag: float, others: list[float]) -> bool:
+    """Whether a moment, told by this difference, is no longer after another clock's."""
+    return any(stamp.at + lag <= here <= stamp.here for here in others) if lag < stamp.lag else False
+
+
+def _in_order(stamps: list[Stamp]) -> bool:
+    """Whether these are in the same order by their sender's own times and by our clock."""
+    own = sorted(stamps, key=lambda stamp: (stamp.at, stamp.here))
+    return all(
+        (earlier.at < later.at) == (earlier.here < later.here) and earlier.here <= later.here
+        for earlier, later in pairwise(own)
+    )
+
+
+def _stamps(record: Record) -> Iterator[Stamp]:
+    yield record.known
+    yield record.alive
+    yield record.ended
+    if record.override is not None:
+        yield record.override.stamp
+    if record.transient is not None:
+        yield record.transient.stamp
+
+
+def _told_by(record: Record, least: Mapping[str, float]) -> Record:
+    def lag(stamp: Stamp) -> float:
+        first = least.get(stamp.clock, stamp.lag) if stamp.clock is not None else stamp.lag
+        return first if first < stamp.lag <= first + SET_BACK else stamp.lag
+
+    override, transient = record.override, record.transient
+    return replace(
+        record,
+        known_lag=lag(record.known),
+        alive_lag=lag(record.alive),
+        ended_lag=lag(record.ended),
+        override=None if override is None else replace(override, lag=lag(override.stamp)),
+        transient=None if transient is None else replace(transient, lag=lag(transient.stamp)),
+    )
+
+
+# History
+
+
+def is_told(change: Change, theirs: Record) -> bool:
+    """Whether another proxy, which wrote `theirs`, has written this line of history already: its decision is the same.
+
+    Each proxy judges by its own timer what is too old and what has lasted.
+    """
+    if change.what == RELEASED:
+        at = theirs.released_at
+        return theirs.released == change.reason and at is not None and abs(at - change.recorded_at) <= SAME_DECISION
+    override = theirs.override
+    if change.what not in (STARTED, REPEATED) or override is None or cause(override) != change.reason:
+        return False
+    return abs((override.since if override.transient else override.stamp.here) - change.at) <= SAME_DECISION

@@ -1,0 +1,83 @@
+"""What other proxies wrote is taken over in its order, some at a time, and what follows from it is told."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from statusproxy.clock import OwnClock
+from statusproxy.registry.others import AT_ONCE, Others
+from statusproxy.status.model import Change, Override, Record
+from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import Kind
+from statusproxy.store.backlog import Dropped
+
+NOW = 1_768_504_026.0
+LOST = Override(NOW - 500, NOW - 500, NOW - 500, "close")
+
+
+class Stage:
+    """A map that another proxy's records come to; the system's clock was set an hour ahead."""
+
+    def __init__(self) -> None:
+        self.sessions = SessionMap()
+        self.wall = NOW
+        clock = OwnClock(lambda: self.wall, lambda: 0.0)
+        self.wall += 3_600.0
+        self.told: list[Sequence[Change]] = []
+        self.others = Others(self.sessions, clock, self.told.append)
+
+
+def lost(session: str) -> Record:
+    return Record(session, Kind.DISCONNECTED, NOW + 3_100, heard_at=NOW + 3_100, override=LOST)
+
+
+async def test_few_are_taken_over_at_once_in_our_own_time_and_what_follows_is_told() -> None:
+    stage = Stage()
+    stage.sessions.load([Record("sales", alive_at=NOW - 100)])
+    lasting = [lost("sales"), *(Record(f"s{number}", heard_at=NOW + 3_600) for number in range(AT_ONCE - 2))]
+    stage.others.take(lasting, [Dropped("gone", NOW)])
+    known = stage.sessions.get("sales")
+    assert known is not None
+    assert known.known_at == NOW - 500
+    assert [[change.reason for change in changes] for changes in stage.told] == [["alive"]]
+
+
+async def test_many_are_taken_over_in_slices_that_let_others_run_and_in_their_order() -> None:
+    stage = Stage()
+    many = [Record(f"s{number}", heard_at=NOW + 3_600) for number in range(AT_ONCE * 2 + 1)]
+    stage.others.take(many, [])
+    stage.others.take([], [Dropped("s0", NOW + 3_600)])
+    assert stage.sessions.records() == []
+    counts = []
+    for _ in range(6):
+        await asyncio.sleep(0)
+        counts.append(len(stage.sessions.records()))
+    assert counts == [AT_ONCE, AT_ONCE * 2, AT_ONCE * 2 + 1, AT_ONCE * 2, AT_ONCE * 2, AT_ONCE * 2]
+    stage.others.take([lost("last")], [])
+    assert stage.sessions.has_overrides
+
+
+async def test_what_waits_at_the_end_is_left_in_the_store() -> None:
+    stage = Stage()
+    stage.others.close()
+    stage.others.take([Record(f"s{number}", heard_at=NOW) for number in range(AT_ONCE * 3)], [])
+    await asyncio.sleep(0)
+    stage.others.close()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(stage.sessions.records()) == AT_ONCE
+
+
+async def test_an_error_is_logged_and_the_rest_is_taken_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage()
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.sessions, "adopt", lambda *_: 1 / 0)
+        stage.others.take([Record(f"s{number}", heard_at=NOW) for number in range(AT_ONCE + 1)], [])
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [record.session for record in stage.sessions.records()] == [f"s{AT_ONCE}"]
+    assert caplog.messages == [f"what other proxies wrote of {AT_ONCE} sessions could not be taken over"]
+    assert caplog.records[0].exc_info is not None

@@ -1,0 +1,105 @@
+"""The stream of changes: each entry once and in order, from where one was; what is not ours is passed over."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis.exceptions
+
+from statusproxy.config.state_url import Place
+from statusproxy.store.redis_follow import BEGINNING, Position, Told, follow, position
+from statusproxy.store.redis_link import Link
+
+from .redis_server import RedisServer
+
+LIMIT = 9.0
+
+
+@pytest.fixture
+def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
+    return replace(redis_server.place, prefix=f"{request.node.name}:")
+
+
+class Reader:
+    """Follows a stream, and has what it was told."""
+
+    def __init__(self, place: Place, begin: Position = BEGINNING) -> None:
+        self.told: list[Told] = []
+        self._news = asyncio.Event()
+        self.task = asyncio.ensure_future(follow(place, f"{place.prefix}changes", begin, LIMIT, self._take))
+
+    def _take(self, told: Sequence[Told]) -> None:
+        self.told += told
+        self._news.set()
+
+    async def until(self, count: int) -> list[Told]:
+        while len(self.told) < count:
+            self._news.clear()
+            await self._news.wait()
+        return self.told
+
+    async def stop(self) -> None:
+        while not self.task.done():
+            self.task.cancel()
+            await asyncio.sleep(0)
+
+
+async def test_what_is_written_is_told_in_order_and_from_a_place_on(place: Place, redis_server: RedisServer) -> None:
+    with redis_server.client() as client:
+        client.xadd(f"{place.prefix}changes", {"w": "me", "s": "sales", "r": "{}"}, id="5-1")
+        reader = Reader(place)
+        await reader.until(1)
+        client.xadd(f"{place.prefix}changes", {"w": "you", "s": "sales", "f": "12.5"}, id="5-2")
+        told = [Told((5, 1), b"me", b"sales", b"{}", None), Told((5, 2), b"you", b"sales", b"", 12.5)]
+        assert await reader.until(2) == told
+        await reader.stop()
+        later = Reader(place, (5, 1))
+        assert await later.until(1) == told[1:]
+        await later.stop()
+
+
+async def test_entries_that_are_not_ours_or_of_a_later_version_are_passed_over(
+    place: Place, redis_server: RedisServer
+) -> None:
+    with redis_server.client() as client:
+        for number, entry in enumerate((
+            {"x": "y"}, {"w": "a", "s": "b"}, {"w": "a", "s": "b", "r": "{}", "f": "1"},
+            {"w": "a", "s": "b", "f": "no"},
+            {"w": "a", "r": "{}"}, {"s": "a", "r": "{}"}, {"w": "a", "s": "b", "r": "{}", "more": "of it"},
+        )):  # fmt: skip
+            client.xadd(f"{place.prefix}changes", entry, id=f"1-{number + 1}")  # type: ignore[arg-type]
+        reader = Reader(place)
+        assert await reader.until(1) == [Told((1, 7), b"a", b"b", b"{}", None)]
+        await reader.stop()
+
+
+async def test_silence_is_no_error_and_a_connection_that_is_cut_is(
+    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Link.ask
+    asked: list[tuple[object, ...]] = []
+
+    async def silent_at_first(self: Link, *commands: Any) -> list[Any]:
+        asked.extend(commands)
+        return [None] if len(asked) == 1 else await ask(self, *commands)
+
+    monkeypatch.setattr(Link, "ask", silent_at_first)
+    with redis_server.client() as client:
+        client.xadd(f"{place.prefix}changes", {"w": "a", "s": "b", "r": "{}"}, id="7-1")
+        reader = Reader(place)
+        await reader.until(1)
+        question = ("XREAD", "COUNT", 100, "BLOCK", 3600, "STREAMS", f"{place.prefix}changes")
+        assert asked[:2] == [(*question, "0-0")] * 2
+        while len(asked) < 3:  # noqa: ASYNC110 - its own task asks
+            await asyncio.sleep(0)
+        assert asked[2] == (*question, "7-1")
+        client.client_kill_filter(_type="normal", skipme=True)
+        with pytest.raises((redis.exceptions.ConnectionError, OSError)):
+            await reader.task
+
+
+def test_places_are_ordered_as_numbers() -> None:
+    assert position(b"10-2") == (10, 2)
+    assert position(b"9-11") < position(b"10-2") < position(b"10-10")

@@ -1,0 +1,22 @@
+"""The names of the keys in Redis, and ids as fields."""
+
+import pytest
+
+from statusproxy.config.state_url import Place
+from statusproxy.store.redis_names import Names, field_of, session_of
+
+
+def test_all_keys_have_the_prefix_so_that_groups_of_proxies_do_not_meet() -> None:
+    names = Names.of(Place("h.example", prefix="{site}:"))
+    assert names.records == "{site}:records"
+    assert {getattr(names, name) for name in Names.__slots__} == {f"{{site}}:{name}" for name in Names.__slots__}
+
+
+@pytest.mark.parametrize("session", ["sales", "Vendas São Paulo", "\ud800"])
+def test_an_id_is_the_same_again(session: str) -> None:
+    assert session_of(field_of(session)) == session
+
+
+def test_a_field_that_is_no_id_is_refused() -> None:
+    with pytest.raises(UnicodeDecodeError):
+        session_of(b"\xff")
