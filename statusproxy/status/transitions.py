@@ -474,11 +474,15 @@ def cause(said: Signal | Override | Transient) -> str:
 
 
 def _with_end(record: Record, before: Record) -> Record:
-    """Note up to which moment every disconnect is over; `before` is the record as it was."""
+    """Note up to which moment every disconnect is over; `before` is the record as it was.
+
+    By the clock of the override that ended: whatever else becomes known of other clocks, it stays over. What settles
+    all up to now on our own clock ends those of before as well.
+    """
     ended = before.ended
     if before.override is not None and later_by(before.override.stamp, ended) > 0:
         ended = before.override.stamp
-    if record.known != before.known and later_by(record.known, ended) > 0:
+    if record.known_clock is None and record.known != before.known and later_by(record.known, ended) > 0:
         ended = record.known
     return replace(record, ended_at=ended.at, ended_clock=ended.clock, ended_lag=ended.lag)
 
