@@ -119,6 +119,26 @@ def test_an_ending_by_another_spelling_notes_nothing_else() -> None:
     assert effects.nothing_else(LOST, NOW) is LOST
 
 
+@pytest.mark.parametrize(
+    ("ended", "known", "expected"),
+    [
+        (Stamp(0.0), Stamp(200.0, "/in", 3.0), Stamp(100.0, "/old", 7.0)),  # by the clock of the override
+        (Stamp(0.0), Stamp(106.0), Stamp(100.0, "/old", 7.0)),
+        (Stamp(0.0), Stamp(108.0), Stamp(108.0)),  # all up to now is settled
+        (Stamp(150.0), Stamp(140.0), Stamp(150.0)),  # never turned back
+        (Stamp(101.0, "/old", 5.0), Stamp(200.0, "/in"), Stamp(101.0, "/old", 5.0)),
+    ],
+)
+def test_what_is_over_goes_by_the_override_that_ended_or_by_what_is_settled(
+    ended: Stamp, known: Stamp, expected: Stamp
+) -> None:
+    before = replace(LOST, ended_at=ended.at, ended_clock=ended.clock, ended_lag=ended.lag)
+    record = replace(before, override=None, known_at=known.at, known_clock=known.clock, known_lag=known.lag)
+    assert effects.with_end(record, before).ended == expected
+    assert effects.with_end(record, replace(before, override=None, known_at=known.at, known_clock=known.clock,
+                                            known_lag=known.lag)).ended == ended  # fmt: skip
+
+
 def test_history_tells_an_override_s_begin_with_its_event_and_word() -> None:
     assert effects.started(CLEAR, told(), None) == Change("sales", "started", "update lost", 202.0, 205.0, "open")
     assert effects.repeated(LOST, told(word=None), None) == Change("sales", "repeated", "update", 202.0, 205.0, "open")

@@ -2,27 +2,36 @@
 
 import asyncio
 import os
+import re
+import shlex
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.backlog import Entry
-from statusproxy.store.codec import encode
+from statusproxy.store.codec import decode_record, encode
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.journal_file import file_name
 from statusproxy.store.redis_backup import back_up_redis, restore_redis
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Command
+from statusproxy.store.redis_names import Names
+from statusproxy.store.redis_time import ServerClock
 from statusproxy.store.restore import restore
 from statusproxy.store.snapshot import Holdings
 
 from .damaged import damage_page, filled, noise
-from .redis_server import RedisServer, redis_store
+from .redis_server import RedisServer, redis_store, running
 from .samples import NOW, a_change, a_record, kept, overridden
+
+#: What stands there beside sessions and history.
+EMPTY = {"statusproxy:epoch", "statusproxy:format"}
 
 
 @pytest.fixture
@@ -48,10 +57,10 @@ def keys(redis_server: RedisServer) -> set[str]:
         return {key.decode() for key in client.scan_iter()}
 
 
-async def test_a_state_that_a_proxy_holds_is_copied_and_stays_its_own(
+async def test_a_state_that_proxies_share_is_copied_and_stays_theirs(
     redis_server: RedisServer, place: Place, tmp_path: Path
 ) -> None:
-    store = redis_store(place)
+    store = redis_store(place, clock=time.time, server_clock=ServerClock())
     await store.open()
     changes = [a_change("lone \ud800"), a_change("sales", at=NOW + 1)]
     await store.save([overridden("sales"), a_record("lone \ud800")], [], changes)
@@ -63,17 +72,25 @@ async def test_a_state_that_a_proxy_holds_is_copied_and_stays_its_own(
     with pytest.raises(StoreError, match="is there already"):
         await asyncio.to_thread(back_up_redis, place, copy)
     await store.save([a_record("later")], [], [])
-    with pytest.raises(StoreError, match=r"^a statusproxy runs on redis at .*: stop it first"):
+    with pytest.raises(StoreError) as told:
         await asyncio.to_thread(restore_redis, copy, place, force=True)
+    (me,) = store.backend.sharing.proxies
+    assert str(told.value) == f"a statusproxy runs on {place}: stop it first ({me})"
     await store.close()
+    with redis_server.client(db=8) as client:
+        assert set(client.hkeys("statusproxy:records")) == {b"sales", b"later", b"lone \xed\xa0\x80"}
     restore(copy, tmp_path / "state.db")  # a backup is one, whatever it was made of
     database, contents = Database.open(tmp_path / "state.db", NOW)
     with closing(database):
-        assert sorted(contents.records, key=lambda each: each.session) == [a_record("lone \ud800"), overridden("sales")]
+        assert sorted(contents.records, key=lambda each: each.session) == [
+            a_record("lone \ud800"), replace(overridden("sales"), written=None),
+        ]  # fmt: skip
         assert database.history(None, 9) == changes[::-1]
 
 
-async def test_what_is_restored_is_there_for_the_next_proxy(source: Path, place: Place) -> None:
+async def test_what_is_restored_is_there_for_the_next_proxy_with_the_clock_that_told_it(
+    source: Path, place: Place
+) -> None:
     done, kept_as = await asyncio.to_thread(restore_redis, source, place)
     assert (done[:2], done.spooled, kept_as) == ((1, 2), 0, None)
     store = redis_store(place)
@@ -99,15 +116,74 @@ def test_keys_that_are_there_are_replaced_only_when_asked_for_and_kept(
         assert aside.startswith("statusproxy:before-restore-20260115T190706Z-")
         assert client.hkeys("statusproxy:records") == [b"sales"]
         assert client.hkeys(aside.replace("*", "records")) == [b"support"]
-    assert keys(redis_server) == {
+    assert keys(redis_server) - {"statusproxy:owner"} == EMPTY | {
         "statusproxy:records", "statusproxy:history", aside.replace("*", "records"), aside.replace("*", "rejected"),
     }  # fmt: skip
+
+
+def test_nothing_of_the_state_before_reaches_the_one_that_is_restored(
+    source: Path, place: Place, redis_server: RedisServer
+) -> None:
+    names = Names.of(place)
+    with redis_server.client(db=8) as client:
+        client.mset({names.epoch: "old", names.format: "2"})
+        client.zadd(names.forgotten, {"sales": NOW + 9})
+        client.xadd(names.changes, {"w": "me", "s": "sales", "f": "1"})
+        client.hset(names.proxies, "killed", "{}")
+        _, aside = restore_redis(source, place, force=True)
+        assert aside is not None
+        assert client.zrange(aside.replace("*", "forgotten"), 0, -1) == [b"sales"]
+        assert not client.exists(names.forgotten, names.changes, names.proxies)
+        first = client.get(names.epoch)
+        restore_redis(source, place, force=True)
+        assert len({b"old", first, client.get(names.epoch)}) == 3
+
+
+async def test_a_proxy_that_was_away_reads_what_was_restored(
+    source: Path, place: Place, redis_server: RedisServer
+) -> None:
+    store = redis_store(place, report_every=60.0)
+    await store.open()
+    heard: list[str] = []
+    store.on_others = lambda records, _: heard.extend(record.session for record in records)
+    with redis_server.client(db=8) as client:
+        client.delete("statusproxy:proxies")  # it could not report itself
+    await asyncio.to_thread(restore_redis, source, place)
+    await store.save([a_record("support")], [], [])
+    assert heard == ["sales"]
+    with redis_server.client(db=8) as client:
+        assert set(client.hkeys("statusproxy:records")) == {b"sales", b"support"}
+    await store.close()
+
+
+def test_moments_are_the_systems_in_a_backup_and_the_servers_on_the_server(
+    source: Path, place: Place, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    def behind() -> float:
+        return time.time() - 300.0
+
+    restore_redis(source, place, clock=behind)
+    with redis_server.client(db=8) as client:
+        row = decode_record(client.hget("statusproxy:records", "sales") or b"")
+        ((_, score), _) = client.zrange("statusproxy:history", 0, -1, withscores=True)
+    there, before = row.override, overridden("sales").override
+    assert there is not None
+    assert before is not None
+    assert there.began - before.began == pytest.approx(300.0, abs=1.0)
+    assert score - a_change("sales").recorded_at == pytest.approx(300.0, abs=1.0)
+    back_up_redis(place, tmp_path / "copy.db", clock=behind)
+    database, contents = Database.open(tmp_path / "copy.db", NOW)
+    with closing(database):
+        (record,) = contents.records
+        assert record.override is not None
+        assert record.override.began == pytest.approx(before.began, abs=0.2)
+        assert [change.recorded_at for change in database.history(None, 9)] == pytest.approx(2 * [NOW], abs=0.2)
 
 
 def test_an_empty_backup_leaves_an_empty_state(tmp_path: Path, place: Place, redis_server: RedisServer) -> None:
     filled(tmp_path / "empty.db", [])
     assert restore_redis(tmp_path / "empty.db", place)[0].sessions == 0
-    assert keys(redis_server) == set()
+    assert keys(redis_server) - {"statusproxy:owner"} == EMPTY
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -208,6 +284,22 @@ def test_lines_of_history_that_cannot_be_read_are_left_out(source: Path, place: 
         database._connection.execute("UPDATE history SET payload = '{' WHERE id = 1")
     restore_redis(source, place)
     assert back_up_redis(place, tmp_path / "copy.db").changes == 2
+
+
+def test_the_rights_that_the_documentation_names_are_enough(source: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^ACL SETUSER .*?[^\\]$", text, re.MULTILINE | re.DOTALL)
+    (more,) = re.findall(r"For `restore` it also needs `(.*?)`", text)
+    with running(tmp_path / "redis") as server, server.client() as client:
+        user = Place("127.0.0.1", server.port, user="statusproxy", password="hunter2")
+        client.execute_command(*shlex.split(command.replace("\\\n", " ")))  # type: ignore[no-untyped-call]
+        assert back_up_redis(user, tmp_path / "copy.db").sessions == 0
+        with pytest.raises(StoreError, match=r"^not allowed: "):
+            restore_redis(source, user)
+        client.execute_command("ACL", "SETUSER", "statusproxy", *more.split())  # type: ignore[no-untyped-call]
+        for _ in range(2):
+            assert restore_redis(source, user, force=True)[0].sessions == 1
+        assert back_up_redis(user, tmp_path / "full.db").sessions == 1
 
 
 def test_a_server_that_is_not_there_and_a_place_that_cannot_be_written_are_told(

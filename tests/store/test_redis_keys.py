@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import redis
 
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Record
@@ -235,10 +236,82 @@ async def test_a_server_that_waits_for_its_disk_is_asked_to_after_each_write(
     monkeypatch.setattr(Link, "ask", newer)
     synced = 1
     await keys.write(commit(keys, a_record("a")))
-    assert sent == [("WAITAOF", 1, 0, 1200)]
+    await keys.transact(("PING",))
+    assert sent == 2 * [("WAITAOF", 1, 0, 1200)]
     synced = 0
     with pytest.raises(StoreError, match="disk took longer than 1200 ms"):
         await keys.write(commit(keys, a_record("b")))
+    with pytest.raises(StoreError, match="disk took longer than 1200 ms"):
+        await keys.transact(("PING",))
+    await keys.drop()
+
+
+# Replacing all of them ---------------------------------------------------------------------------------------
+
+
+async def guarded(place: Place) -> Keyspace:
+    keys = await Keyspace.open(place, answer_limit=2)
+    assert await keys.guard(NOW) == []
+    return keys
+
+
+async def test_the_keys_that_are_there_are_told_whatever_they_hold(place: Place, redis_server: RedisServer) -> None:
+    keys = await guarded(place)
+    with redis_server.client() as client:
+        client.set(keys.names.history, "foreign")
+    assert await keys.present(["records", "history", "rejected"]) == ["history"]
+    await keys.drop()
+
+
+async def test_all_is_replaced_or_nothing(place: Place, redis_server: RedisServer) -> None:
+    with redis_server.client() as client:
+        keys = await guarded(place)
+        await keys.transact(("SET", keys.names.epoch, "new"), ("HSET", keys.names.records, "a", "1"))
+        assert (client.get(keys.names.epoch), client.hgetall(keys.names.records)) == (b"new", {b"a": b"1"})
+        assert 8_000 < client.pttl(keys.names.owner) <= 9_000  # no version that shares nothing may come in between
+        await keys.drop()
+        for refused in (("NONSENSE",), ("HSET", keys.names.epoch, "a", "1")):
+            keys = await guarded(place)
+            with pytest.raises(redis.ResponseError, match=r"unknown command|WRONGTYPE"):
+                await keys.transact(refused)
+            await keys.drop()
+
+
+@pytest.mark.parametrize("name", ["records", "forgotten", "history", "changes", "epoch", "format", "proxies"])
+async def test_nothing_is_replaced_once_somebody_touched_a_key(
+    place: Place, redis_server: RedisServer, name: str
+) -> None:
+    keys = await guarded(place)
+    with redis_server.client() as client:
+        client.set(place.prefix + name, "touched")
+        with pytest.raises(LostError, match="changed by somebody else"):
+            await keys.transact(("SET", keys.names.rejected, "new"))
+        assert not client.exists(keys.names.rejected)
+    await keys.drop()
+
+
+async def test_a_proxy_that_is_about_to_read_is_seen_by_whoever_replaces_all(place: Place) -> None:
+    keys, other = await guarded(place), await joined(place)
+    await other.announce(ME, NOW)
+    with pytest.raises(LostError):
+        await keys.transact(("DEL", keys.names.records))
+    assert [proxy.id for proxy in await keys.guard(NOW)] == ["me"]
+    await other.leave(ME)
+    await keys.drop()
+
+
+async def test_keys_of_another_version_are_not_replaced(place: Place, redis_server: RedisServer) -> None:
+    keys = await guarded(place)
+    with redis_server.client() as client:
+        client.set(keys.names.format, "3")
+        with pytest.raises(StoreError, match="are arranged as 3, this version reads 2"):
+            await keys.guard(NOW)
+        client.set(keys.names.owner, Owner.new().encode())
+        with pytest.raises(StoreInUseError, match="are held by another statusproxy"):
+            await keys.guard(NOW)
+        client.delete(keys.names.format)
+        client.set(keys.names.owner, msgspec.structs.replace(Owner.new(), started="1").encode())
+        assert await keys.guard(NOW) == []
     await keys.drop()
 
 

@@ -10,7 +10,7 @@ from statusproxy.config.state_url import Place
 from statusproxy.store.owner import Owner
 from statusproxy.store.proxies import Proxy
 from statusproxy.store.redis_link import Link
-from statusproxy.store.redis_members import PRESENT, REMEMBERED, SHARED_MARK, leave, report
+from statusproxy.store.redis_members import PRESENT, REMEMBERED, SHARED_MARK, leave, report, seen
 from statusproxy.store.redis_names import Names
 
 from .redis_server import RedisServer
@@ -53,6 +53,19 @@ async def test_one_that_is_silent_counts_no_more_and_is_then_forgotten(
         client.hset(names.proxies, "unreadable", "{")
         await report(link, names, B, NOW + REMEMBERED + 0.5)
         assert client.hkeys(names.proxies) == [b"b"]
+
+
+async def test_who_is_there_can_be_seen_without_a_trace(link: Link, place: Place, redis_server: RedisServer) -> None:
+    names = Names.of(place)
+    assert await seen(link, names, NOW) == []
+    await report(link, names, A, NOW)
+    with redis_server.client() as client:
+        client.delete(names.owner)
+        client.hset(names.proxies, "unreadable", "{")
+        assert await seen(link, names, NOW + PRESENT) == [msgspec.structs.replace(A, seen=NOW)]
+        assert await seen(link, names, NOW + REMEMBERED + 1) == []
+        assert set(client.hkeys(names.proxies)) == {b"a", b"unreadable"}
+        assert not client.exists(names.owner)
 
 
 async def test_a_version_that_cannot_share_reads_that_somebody_holds_the_keys(

@@ -79,8 +79,10 @@ def test_a_server_whose_clock_was_set_is_believed_at_once(machine: Machine) -> N
 def test_a_system_clock_that_was_set_is_noticed_without_asking(machine: Machine) -> None:
     clock = machine.clock()
     told(clock, machine, 0.0)
+    before = clock.now
     machine.wall += 500
     assert clock.offset == -500.0
+    assert clock.now == before
 
 
 async def test_a_real_server_is_asked_as_often_as_is_said(
