@@ -70,7 +70,7 @@ class BatchWriter(Generic[_B]):
         self._alarm = Alarm()
         self._task: asyncio.Task[None] | None = None
         backend.on_due = self._alarm.ring
-        backend.on_others = self._tell_of_others
+        backend.on_others = lambda *told: _hand_on(told, self.on_others, log)
 
     # The store, as the registry sees it ----------------------------------------------------------------
 
@@ -210,14 +210,6 @@ class BatchWriter(Generic[_B]):
         """Whether what comes is added to the journal as it comes."""
         return self._condition.error is not None or self._fallback.holds
 
-    def _tell_of_others(self, records: list[Record], forgotten: list[Dropped]) -> None:
-        if self.on_others is None:
-            return
-        try:
-            self.on_others(records, forgotten)
-        except Exception:  # noqa: BLE001 - whatever it is, saves go on
-            self._log.exception("state: what other proxies wrote could not be taken over")
-
     def _give_up(self, batch: Batch) -> None:
         error = f"no answer: {self.backend.name}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
         told = self._condition.unanswered(error)
@@ -350,3 +342,17 @@ class BatchWriter(Generic[_B]):
             for batch in batches:
                 batch.settle(StoreError(f"the state in {self.backend.name} is {_CLOSED}"))
             await self.backend.close(left)
+
+
+def _hand_on(
+    told: tuple[list[Record], list[Dropped]],
+    listener: Callable[[list[Record], list[Dropped]], None] | None,
+    log: logging.Logger,
+) -> None:
+    """Give what other proxies wrote to the listener, if there is one."""
+    if listener is None:
+        return
+    try:
+        listener(*told)
+    except Exception:  # whatever it is, saves go on
+        log.exception("state: what other proxies wrote could not be taken over")

@@ -18,7 +18,7 @@ from statusproxy.demo.events import status_find
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import Record
-from statusproxy.store.batch_writer import Timing
+from statusproxy.store.condition import Timing
 from statusproxy.store.redis import RedisTiming, redis_store
 from statusproxy.store.redis_time import ServerClock
 from tests.store.redis_server import RedisServer, RedisStore, running
