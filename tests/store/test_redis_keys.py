@@ -184,7 +184,8 @@ async def test_what_is_forgotten_refused_and_kept_is_all_in_one_transaction(redi
         await keys.write({"a": a_record("a"), "b": a_record("b"), "\ud800": a_record("\ud800")}, changes, None, 3) == []
     )
     with redis_server.client(db=8) as client:
-        assert [at for _, at in client.zrange("p:history", 0, -1, withscores=True)] == [NOW + 2, NOW + 3, NOW + 4]
+        newest: Any = client.zrange("p:history", 0, -1, withscores=True)
+        assert [at for _, at in newest] == [NOW + 2, NOW + 3, NOW + 4]
     records = {"b": None, "c": a_record("c"), "worse": a_record("worse", event=object())}
     assert await keys.write(records, [bad, changes[0]], NOW, 9) == ["worse", "bad"]
     with redis_server.client(db=8) as client:
