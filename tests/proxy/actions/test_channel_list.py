@@ -668,8 +668,9 @@ async def test_lists_are_learned_from_by_their_route_while_that_is_wanted(
     origin.answer = answer(b'{"channels": []}', "Content-Type: application/json")
     await proxy.ask(get("/api/channels"))
     learning.start(60.0)
+    origin.answer = answer(b'{"channels": [{}]}', "Content-Type: application/json")
     await proxy.ask(get("/api/channels?planted=1"))
-    assert heard == [(b'{"channels": []}', "/api/channels", True)]
+    assert heard == [(b'{"channels": [{}]}', "/api/channels", True)]
 
 
 async def test_the_list_waits_until_what_it_showed_is_durable(
