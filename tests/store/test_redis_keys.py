@@ -1,6 +1,7 @@
 """The keys in Redis: who holds them, what is set aside, and what is never written."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,27 @@ async def test_nothing_is_written_where_somebody_else_touched_the_keys(
             meddle(client)
             with pytest.raises(LostError):
                 await keys.write({"support": a_record("support")}, (), None, 9)
+            with pytest.raises(LostError, match="held by us no more"):  # not the next time either
+                await keys.write({"support": a_record("support")}, (), None, 9)
             assert client.type("records") != b"hash" or client.hget("records", "support") is None
             client.flushdb()
     finally:
         await keys.leave()
 
 
-async def test_a_key_that_is_set_aside_takes_no_other_ones_name(redis_server: RedisServer) -> None:
+async def test_a_mark_that_another_set_meanwhile_is_left_to_it(redis_server: RedisServer) -> None:
+    keys = await taken(Place("127.0.0.1", redis_server.port, database=1, prefix=""))
+    with redis_server.client(db=1) as client:
+        client.set("owner", "another")
+        await keys.leave()
+        assert client.get("owner") == b"another"
+        client.flushdb()
+
+
+async def test_a_key_that_is_set_aside_takes_no_other_ones_name(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "gmtime", lambda *_: time.struct_time((2026, 1, 15, 19, 7, 6, 3, 15, 0)))
     place = Place("127.0.0.1", redis_server.port, database=2)
     names: list[str] = []
     with redis_server.client(db=2) as client:
@@ -63,6 +78,8 @@ async def test_a_key_that_is_set_aside_takes_no_other_ones_name(redis_server: Re
             await keys.write({}, (), None, 9)  # the renaming was its own doing
             await keys.leave()
             names.append(aside[1])
+        first = "statusproxy:set-aside:records:20260115T190706Z"
+        assert names == [first, f"{first}.2", f"{first}.3"]
         assert client.mget(names) == [b"foreign 0", b"foreign 1", b"foreign 2"]
         client.flushdb()
 
@@ -106,6 +123,10 @@ async def test_rights_to_its_own_keys_and_a_few_commands_are_enough(tmp_path: Pa
         await keys.read(NOW)
         await keys.write({"sales": a_record("sales"), "gone": None}, (), NOW, 9)
         assert keys.durability.caveats[0].startswith("it may not be asked")
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "proxy", "-hset")  # type: ignore[no-untyped-call]
+        with pytest.raises(redis.exceptions.NoPermissionError, match="hset"):
+            await keys.write({"sales": a_record("sales")}, (), NOW, 9)
         await keys.leave()
 
 
@@ -162,6 +183,9 @@ async def test_what_is_forgotten_refused_and_kept_is_all_in_one_transaction(redi
     assert (
         await keys.write({"a": a_record("a"), "b": a_record("b"), "\ud800": a_record("\ud800")}, changes, None, 3) == []
     )
+    with redis_server.client(db=8) as client:
+        newest: Any = client.zrange("p:history", 0, -1, withscores=True)
+        assert [at for _, at in newest] == [NOW + 2, NOW + 3, NOW + 4]
     records = {"b": None, "c": a_record("c"), "worse": a_record("worse", event=object())}
     assert await keys.write(records, [bad, changes[0]], NOW, 9) == ["worse", "bad"]
     with redis_server.client(db=8) as client:
