@@ -35,9 +35,11 @@ def is_image(body: bytes) -> bool:
     if len(body) < FEWEST_BYTES:
         return False
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
-        return body[12:16] == b"IHDR" and _smaller_side(">II", body, 16) >= FEWEST_PIXELS
+        sides: tuple[int, int] = struct.unpack_from(">II", body, 16)
+        return body[12:16] == b"IHDR" and min(sides) >= FEWEST_PIXELS
     if body.startswith((b"GIF87a", b"GIF89a")):
-        return _smaller_side("<HH", body, 6) >= FEWEST_PIXELS
+        sides = struct.unpack_from("<HH", body, 6)
+        return min(sides) >= FEWEST_PIXELS
     if _JPEG.match(body) or _WEBP.match(body):
         return True
     return _SVG.match(body) is not None and _DRAWN.search(body) is not None
@@ -62,8 +64,3 @@ def _decoded(text: str) -> bytes:
         return b""
     text = text.rstrip("=").replace("-", "+").replace("_", "/")
     return b64decode(text[: len(text) // 4 * 4])
-
-
-def _smaller_side(form: str, body: bytes, start: int) -> int:
-    sides: tuple[int, int] = struct.unpack_from(form, body, start)
-    return min(sides)

@@ -91,6 +91,7 @@ SMALL = [
     '["\\\\\\\\\\\\\\\\\\\\\\\\\\\\",["x\\\\\\\\\\u0041\\\\u0041","","éééééééé"]]',
     '["aaaaaa\\u0041\\u0041","aaaaaaa\\\\u0041b","?\\\\?\\\\?\\\\?\\\\?\\\\?\\\\","aaaaaaaaaaa\\""]',
     '{"":"","aaaaaaaaaaaaa":"","b":"aaaaaaaaaaaaa","cccccccccccc":["","aaaaaaaaaaaaa",""],"aaaaaaaaaaaaaaa":1}',
+    '["xxxxxxxx?\\u0041\\u0041"]',
     '["aaaaaaaa€€","aaaaaaaaaa😀😀😀","\\\\\\\\\\"\\"\\"\\"\\"\\"","aaaaaaaaa\\n\\n\\n",123456789012345,""]',
 ]
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,9 @@ async def test_keys_that_a_newer_version_arranged_anew_are_left_alone(place: Pla
 
 
 async def test_a_key_that_holds_something_else_gets_a_name_that_no_other_has(
-    place: Place, redis_server: RedisServer
+    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(time, "gmtime", lambda *_: time.struct_time((2026, 1, 15, 19, 7, 6, 3, 15, 0)))
     names: list[str] = []
     with redis_server.client() as client:
         for number in range(3):
@@ -108,6 +110,8 @@ async def test_a_key_that_holds_something_else_gets_a_name_that_no_other_has(
             assert name == f"{place.prefix}records"
             names.append(aside)
             await keys.drop()
+        first = f"{place.prefix}set-aside:records:20260115T190706Z"
+        assert names == [first, f"{first}.2", f"{first}.3"]
         assert client.mget(names) == [b"foreign 0", b"foreign 1", b"foreign 2"]
 
 

@@ -33,7 +33,7 @@ from statusproxy.store.base import StoreOptions
 from statusproxy.store.database import SCHEMA, Database
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.sqlite import SqliteBackend, make_store
-from statusproxy.store.upkeep import UpkeepTiming
+from statusproxy.store.upkeep import Check, UpkeepTiming
 
 from .crashing import killed_at_each_step
 from .damaged import SESSIONS, damage_page, filled, noise, pages, readable, rows_by_page
@@ -526,6 +526,36 @@ async def test_a_backend_finds_damage_without_a_writer_too(path: Path) -> None:
     await backend.upkeep()
     assert len(backend.damage) == 1
     await backend.close(Batch())
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_the_check_begins_for_a_file_that_can_only_be_read_too(
+    path: Path, written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Check] = []
+
+    def start(check: Check) -> None:
+        started.append(check)
+
+    monkeypatch.setattr(Check, "start", start)
+    backend = SqliteBackend(path, history_days=90, log=logging.getLogger("test"), lock_wait=0.0)
+    assert await (backend.open(Backlog(lambda: NOW)) if written else backend.read()) == []
+    assert len(started) == 1
+    await backend.close(Batch())
+
+
+async def test_a_closed_store_says_so_where_its_spool_is_asked_for(path: Path) -> None:
+    async with opened(path) as (store, _):
+        assert store.spool is not None
+        assert await store.spool.entries() == []
+    with pytest.raises(StoreError, match=f"^the state in {path} is closed$"):
+        await store.spool.entries()
+
+
+async def test_an_error_of_the_disk_needs_no_traceback_and_one_of_the_code_does(path: Path) -> None:
+    backend = SqliteBackend(path, history_days=90, log=logging.getLogger("test"))
+    expected = [sqlite3.OperationalError("no"), OSError(5, "no"), StoreError("no"), TypeError("no")]
+    assert [backend.is_expected(error) for error in expected] == [True, True, True, False]
 
 
 async def test_the_store_that_a_url_names_lies_in_the_state_directory(path: Path) -> None:

@@ -335,8 +335,8 @@ def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_c
 
 def test_a_folder_of_the_spool_that_vanished_is_made_anew_with_the_file(writer: SqliteWriter, path: Path) -> None:
     writer.spool_entries()
-    attempts: list[Callable[[], object]] = [lambda: writer.keep_up(None), lambda: writer.write(Batch())]
-    for again in attempts:
+    steps: list[Callable[[], None]] = [lambda: writer.keep_up(None), lambda: writer.write(Batch())]
+    for again in steps:
         spool_folder(path).rmdir()
         again()
         assert spool_folder(path).is_dir()

@@ -14,7 +14,7 @@ import pytest
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import Steps
 from statusproxy.proxy.upstream.errors import UpstreamError
-from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, reports, running, until
 from tests.proxy.held_origin import Held
 
 LIST = (
@@ -43,6 +43,22 @@ async def test_a_lost_session_reads_disconnected(lost: Running) -> None:
     got = await lost.ask(get("/api/channels"))
     assert (got.status, got.body) == (200, CORRECTED)
     assert int(got.get("Content-Length") or 0) == len(CORRECTED)
+
+
+async def test_how_many_channels_were_corrected_is_reported(lost: Running) -> None:
+    seen = reports(lost)
+    for target in ("/api/channels", "/x"):
+        await lost.ask(get(target))
+    await until(lambda: len(seen) == 2)
+    assert [report.corrected for report in seen] == [1, 0]
+
+
+async def test_an_interim_answer_to_a_list_stays_here_and_the_gateways_id_is_kept(
+    origin: Origin, lost: Running
+) -> None:
+    origin.answer = b"HTTP/1.1 103 Early Hints\r\n\r\n" + list_answer("X-Request-Id: own")
+    got = await lost.ask(get("/api/channels"))
+    assert (got.status, got.get("X-Request-Id"), got.body) == (200, b"own", CORRECTED)
 
 
 @pytest.mark.parametrize(
@@ -568,11 +584,12 @@ async def test_a_list_too_large_to_hold_is_streamed_to_each(origin: Origin, slow
 
 async def test_without_share_every_poll_asks_the_gateway(origin: Origin, slow: Held, tmp_path: Path) -> None:
     channels = [{"path": "/api/channels", "share": False}]
+    slow.answer = answer(POLLED, "X-Request-Id: own")
     async with running(tmp_path, origin.url, channels=channels) as proxy:
         wires = await ask_all(proxy, [get("/api/channels")] * 3)
         slow.let_go.set()
         for wire in wires:
-            await wire.message()
+            assert (await wire.message()).get("X-Request-Id") == b"own"
         assert slow.asked == 3
 
 
@@ -651,8 +668,9 @@ async def test_lists_are_learned_from_by_their_route_while_that_is_wanted(
     origin.answer = answer(b'{"channels": []}', "Content-Type: application/json")
     await proxy.ask(get("/api/channels"))
     learning.start(60.0)
+    origin.answer = answer(b'{"channels": [{}]}', "Content-Type: application/json")
     await proxy.ask(get("/api/channels?planted=1"))
-    assert heard == [(b'{"channels": []}', "/api/channels", True)]
+    assert heard == [(b'{"channels": [{}]}', "/api/channels", True)]
 
 
 async def test_the_list_waits_until_what_it_showed_is_durable(

@@ -5,14 +5,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from statusproxy.proxy.actions.tunnel import Tunnel
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
-from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, reports, running, until
 from tests.proxy.loop_clock import LoopClock
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
@@ -570,6 +570,29 @@ async def test_a_gateway_that_has_not_taken_all_is_reset_at_the_end() -> None:
 async def test_a_tunnel_without_a_time_limit_is_never_looked_at() -> None:
     async with Pair() as pair:
         assert pair.tunnel._timer is None
+
+
+async def test_what_went_through_a_tunnel_is_reported(origin: Origin, proxy: Running) -> None:
+    origin.script = echo
+    seen = reports(proxy)
+    for size in (5, 105):
+        client = await switched(proxy)
+        await client.send(bytes(size))
+        assert await asyncio.wait_for(client.reader.readexactly(size), PATIENCE) == bytes(size)
+        client.writer.write_eof()
+        await client.rest()
+    await until(lambda: len(seen) == 2)
+    assert [(report.status, report.received, report.problem) for report in seen] == [(101, 5, None), (101, 105, None)]
+    assert seen[1].sent - seen[0].sent == 100  # the head has always the same length
+
+
+async def test_a_tunnel_that_ended_is_not_looked_at_any_more() -> None:
+    client, gateway = Side(), Side()
+    tunnel = Tunnel(cast("Any", client), cast("Any", gateway), 3600.0)
+    client.transport = None
+    await tunnel.run()
+    assert tunnel._timer is not None
+    assert tunnel._timer.cancelled()
 
 
 async def test_a_gateway_that_ends_before_it_has_the_request_wants_no_more_of_it() -> None:

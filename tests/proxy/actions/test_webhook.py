@@ -25,6 +25,7 @@ from statusproxy.proxy.site import WebhookTarget
 from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.compressed import COMPRESSORS
+from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.loop_clock import LoopClock
 
@@ -128,6 +129,7 @@ def counted(proxy: Running, why: str) -> bool:
         (json.dumps(["short"] * 300_000).encode(), [], "too-large"),
         (gzip.compress(json.dumps(["short"] * 300_000).encode()), ["Content-Encoding: gzip"], "too-large"),
         (b"{", [], "not-json"),
+        (b"", [], "not-json"),
         (b"event=status-find&session=sales", [], "not-json"),
     ],
     ids=[
@@ -141,6 +143,7 @@ def counted(proxy: Running, why: str) -> bool:
         "many",
         "many in gzip",
         "no",
+        "nothing",
         "form",
     ],
 )
@@ -931,6 +934,37 @@ def test_the_target_at_another_receiver(
 ) -> None:
     entry = WebhookTarget(SenderPolicy([]), target=target, session_at=session_at)
     assert request_target(entry, came) == went
+
+
+BROKEN = ["Content-Encoding: gzip"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields", "kept"),
+    [
+        ("/any", event(), [], True),
+        ("/any", event(), BROKEN, True),
+        ("/token", event(apikey="secret"), [], True),
+        ("/token", event(apikey="other"), [], False),
+        ("/token", event(apikey="secret"), BROKEN, False),
+        ("/signed", event(), [], False),
+        ("/off", event(), [], False),
+    ],
+)
+async def test_what_no_receiver_takes_is_kept_where_its_path_has_a_spool_and_its_sender_is_trusted(
+    path: str, body: bytes, fields: list[str], kept: bool, origin: Origin, tmp_path: Path
+) -> None:
+    origin.answer = answer(b"later", status="503 Service Unavailable")
+    webhooks: list[dict[str, Any]] = [
+        {"path": "/any", "spool": True},
+        {"path": "/token", "spool": True, "token": {"field": "apikey", "value": "secret"}},
+        {"path": "/signed", "spool": True, "hmac": {"header": "X-Signature", "secret": "key"}},
+        {"path": "/off"},
+    ]
+    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
+        spool = proxy.server.proxy.spool = FakeSpool(tmp_path)
+        got = await proxy.ask(get(path, *fields, method="POST", body=body))
+    assert (spool.bodies, got.status) == (([body], 202) if kept else ([], 503))
 
 
 async def test_events_of_trusted_senders_are_learned_from_while_that_is_wanted(

@@ -661,6 +661,22 @@ async def test_chunks_that_wait_for_their_turn_are_dropped_with_their_exchange()
     await asyncio.sleep(0)
 
 
+async def test_chunks_that_wait_for_their_turn_are_read_before_the_end_of_their_connection_is_told() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(TINY_ANSWER.removesuffix(b"0\r\n\r\n"))
+    connection.connection_lost(None)
+    sizes: list[int] = []
+
+    async def read_all() -> None:
+        while piece := await connection.answer.read():
+            sizes.append(len(piece))
+
+    with pytest.raises(UpstreamError, match="gateway_bad_answer"):
+        await read_all()
+    assert sum(sizes) == TINY
+
+
 async def test_whoever_wants_to_know_learns_when_an_answer_is_whole() -> None:
     alone, told = Alone(), list[str]()
     connection = alone.ask()
@@ -680,7 +696,7 @@ async def test_a_connection_without_exchange_can_be_given_up() -> None:
 async def test_a_connection_that_ended_in_order_was_not_reset() -> None:
     alone = Alone()
     alone.connection.connection_lost(None)
-    assert not alone.connection.was_reset
+    assert (alone.connection.was_reset, alone.connection.closed) == (False, True)
 
 
 async def test_closing_lets_what_was_written_be_sent() -> None:
