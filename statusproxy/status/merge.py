@@ -198,17 +198,17 @@ def aligned(a: Record, b: Record) -> tuple[Record, Record]:
     for stamp in all_stamps:
         if stamp.clock is not None:
             stamps.setdefault(stamp.clock, []).append(stamp)
-    if not stamps:
-        return a, b
-    known = [lag for lag in (*a.lags, *b.lags) if lag[0] in stamps]
+    first: dict[str, float] = {}
+    for clock, lag in (*a.lags, *b.lags, *((clock, one.lag) for clock, told in stamps.items() for one in told)):
+        first[clock] = min(lag, first.get(clock, lag))
     others = {clock: [stamp.here for stamp in all_stamps if stamp.clock != clock] for clock in stamps}
     least: dict[str, float] = {}
     for clock, told in stamps.items():
-        first = min((*(stamp.lag for stamp in told), *(lag for sender, lag in known if sender == clock)))
-        differs = any(stamp.lag - first >= NOTICEABLE for stamp in told)
-        if differs or not _in_order(told) or any(_passes(stamp, first, others[clock]) for stamp in told):
-            least[clock] = first
-    return (_told_by(a, least), _told_by(b, least)) if least else (a, b)
+        lag = first[clock]
+        differs = any(stamp.lag - lag >= NOTICEABLE for stamp in told)
+        if differs or not _in_order(told) or any(_passes(stamp, lag, others[clock]) for stamp in told):
+            least[clock] = lag
+    return _told_by(a, least, first), _told_by(b, least, first)
 
 
 def _passes(stamp: Stamp, lag: float, others: list[float]) -> bool:
@@ -235,10 +235,19 @@ def _stamps(record: Record) -> Iterator[Stamp]:
         yield record.transient.stamp
 
 
-def _told_by(record: Record, least: Mapping[str, float]) -> Record:
+def _told_by(record: Record, least: Mapping[str, float], first: Mapping[str, float]) -> Record:
+    """The record with its stamps told by the `least` differences, and what it knows of its senders by the `first`.
+
+    What a stamp that is dropped told of its sender's clock is needed when the record that lacked it comes again.
+    """
+    lags = tuple((sender, _best(lag, first[sender])) for sender, lag in record.lags)
+    if lags != record.lags:
+        record = replace(record, lags=lags)
+    if not least:
+        return record
+
     def lag(stamp: Stamp) -> float:
-        first = least.get(stamp.clock, stamp.lag) if stamp.clock is not None else stamp.lag
-        return first if first < stamp.lag <= first + SET_BACK else stamp.lag
+        return stamp.lag if stamp.clock is None else _best(stamp.lag, least.get(stamp.clock, stamp.lag))
 
     override, transient = record.override, record.transient
     return replace(
@@ -249,6 +258,10 @@ def _told_by(record: Record, least: Mapping[str, float]) -> Record:
         override=None if override is None else replace(override, lag=lag(override.stamp)),
         transient=None if transient is None else replace(transient, lag=lag(transient.stamp)),
     )
+
+
+def _best(lag: float, first: float) -> float:
+    return first if first < lag <= first + SET_BACK else lag
 
 
 # History

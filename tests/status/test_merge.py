@@ -116,11 +116,19 @@ def test_records_that_arise_are_merged_alike_in_any_order(a: Record, b: Record, 
 @given(_LIVES)
 def test_a_record_merged_with_itself_is_the_same(one: Record) -> None:
     (told_best, _) = aligned(one, one)
-    assert unite(one, one) == told_best
+    once = unite(one, one)
+    assert once == merge(told_best, told_best)
+    assert once == unite(once, once) == unite(once, one)
     assert aligned(told_best, told_best) == (told_best, told_best)
 
 
+_LATE = told([(0.25, (DOWN, 0.0, "b"))]).get(SALES) or Record(SALES)
+"""Tells of the sender "b" what dates the transient state before what is known."""
+_LATER = told([(0.5, (DOWN, None, "a")), (0.25, (Kind.TRANSIENT, 0.0, "b"))]).get(SALES) or Record(SALES)
+
+
 @given(_LIVES, _LIVES)
+@example(_LATE, _LATER)
 def test_whoever_takes_over_what_was_united_has_the_same(a: Record, b: Record) -> None:
     both = unite(a, b)
     assert both == unite(b, a)
