@@ -34,8 +34,9 @@ log = logging.getLogger("statusproxy.spool")
 #: ahead may be set right.
 _FIRST_HOUR: Final = 3600.0
 
-#: Entries that are taken over or dropped in one turn of the event loop.
+#: Entries that are taken over in one turn of the event loop, and those that are dropped.
 _AT_ONCE: Final = 100
+_DROPPED_AT_ONCE: Final = 500
 
 
 class Counter(Protocol):
@@ -258,7 +259,7 @@ class Spool:
         now, total, first = self._clock.now(), 0, None
         # Those of an earlier process hold all up, as the oldest, until it is certain that the clock is right.
         since = self._opened_at if now < self._opened_at + _FIRST_HOUR else 0.0
-        while old := self._order.remove_older(now - self.rules.max_age, since, _AT_ONCE):
+        while old := self._order.remove_older(now - self.rules.max_age, since, _DROPPED_AT_ONCE):
             total, first = total + len(old), first or old[0]
             for _ in old:
                 self._counter.dropped("age")

@@ -324,7 +324,7 @@ def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_c
     database = writer.file.database
     writer.file.database = None
     assert writer.spool_entries() == []
-    assert spool_folder(path).is_dir()
+    assert not spool_folder(path).exists()
     part = a_body(spool_folder(path), b"left by a crash")
     assert writer.spool_entries() == []
     assert part.exists()
@@ -332,15 +332,6 @@ def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_c
     assert writer.spool_entries() == []
     assert not part.exists()
 
-
-def test_a_folder_of_the_spool_that_vanished_is_made_anew_with_the_file(writer: SqliteWriter, path: Path) -> None:
-    writer.spool_entries()
-    steps: list[Callable[[], None]] = [lambda: writer.keep_up(None), lambda: writer.write(Batch())]
-    for again in steps:
-        spool_folder(path).rmdir()
-        again()
-        assert spool_folder(path).is_dir()
-        writer.file.close()
 
 
 # While nobody waits ----------------------------------------------------------------------------------------
