@@ -333,7 +333,6 @@ def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_c
     assert not part.exists()
 
 
-
 # While nobody waits ----------------------------------------------------------------------------------------
 
 
