@@ -89,10 +89,16 @@ async def test_a_client_that_has_said_all_still_hears_the_rest(origin: Origin, p
         await wire.send(b"you said " + said)
 
     origin.script = script
-    client = await switched(proxy)
+    told = reports(proxy)
+    client = await proxy.connect()
+    await client.send(ask_to_switch())
+    head = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), PATIENCE)
     await client.send(b"all")
     client.writer.write_eof()
     assert await client.rest() == b"you said all"
+    await until(lambda: bool(told))
+    counted = [(one.status, one.received, one.sent, one.problem) for one in told]
+    assert counted == [(101, 3, len(head) + 12, None)]
 
 
 async def test_a_gateway_that_has_said_all_still_hears_the_rest(origin: Origin, proxy: Running) -> None:
@@ -148,10 +154,12 @@ async def test_a_client_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: R
         ended.set()
 
     origin.script = script
+    told = reports(proxy)
     client = await switched(proxy)
     client.reset()
     await asyncio.wait_for(ended.wait(), PATIENCE)
     await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert [(one.status, one.problem) for one in told] == [(101, "client_gone")]
 
 
 async def test_a_gateway_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: Running) -> None:
@@ -164,10 +172,12 @@ async def test_a_gateway_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: 
         wire.reset()
 
     origin.script = script
+    told = reports(proxy)
     client = await switched(proxy)
     broken.set()
     assert await client.ended()
     await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert [(one.status, one.problem) for one in told] == [(101, "gateway_closed")]
 
 
 async def test_a_client_that_left_before_the_switch_leaves_no_tunnel_behind(origin: Origin, proxy: Running) -> None:
@@ -467,11 +477,13 @@ class Side:
 class Pair:
     """A tunnel under way between two sides."""
 
-    def __init__(self, *, half: bool = True, upload: asyncio.Future[None] | None = None) -> None:
+    def __init__(
+        self, *, half: bool = True, upload: asyncio.Future[None] | None = None, idle: float | None = None
+    ) -> None:
         self.client, self.gateway = Side(half=half), Side(half=half)
         client: Any = self.client
         gateway: Any = self.gateway
-        self.tunnel = Tunnel(client, gateway, None)
+        self.tunnel = Tunnel(client, gateway, idle)
         self.task = asyncio.ensure_future(self.tunnel.run(upload))
 
     async def __aenter__(self) -> "Pair":

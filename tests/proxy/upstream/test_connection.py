@@ -707,6 +707,7 @@ async def test_closing_lets_what_was_written_be_sent() -> None:
 
 async def test_a_connection_without_transport_can_be_ended_and_counts_as_ended() -> None:
     connection = UpstreamConnection(asyncio.get_running_loop(), Pool(Address(), UpstreamLimits()))
+    assert (connection.idle_since, connection.idle_limit, connection.used) == (0.0, DEFAULT_IDLE, 0)
     assert connection.readable
     connection.close()
     connection.abort()
@@ -735,19 +736,28 @@ async def test_an_answer_that_is_not_whole_at_its_connection_s_end_is_an_error()
         await connection.head()
 
 
+async def test_the_end_of_a_connection_counts_once_the_chunks_before_it_had_their_turn() -> None:
+    connection = Alone().ask()
+    connection.data_received(TINY_ANSWER[:-6])
+    connection.connection_lost(None)
+    assert connection.answer.parser.pending
+    with pytest.raises(UpstreamError, match="gateway_bad_answer"):
+        await body_of(connection)
+
+
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
 
 
 async def test_a_tunnel_gets_every_byte_behind_the_switch_and_the_end() -> None:
-    alone, got = Alone(), list[bytes | None]()
+    alone, got = Alone(), list[tuple[bytes | None, bool]]()
     connection = alone.ask()
     connection.data_received(SWITCH + b"early")
     await connection.head()
-    connection.tunnel(got.append)
+    connection.tunnel(lambda data: got.append((data, connection.closed)))
     connection.data_received(b"later")
     assert connection.eof_received() is True
     connection.connection_lost(None)
-    assert got == [b"early", b"later", None, None]
+    assert got == [(b"early", False), (b"later", False), (None, False), (None, True)], "bytes, and whether it is lost"
     assert not connection.end_exchange()
 
 
