@@ -736,7 +736,7 @@ async def test_what_is_owed_from_a_minute_that_is_over_is_said_at_intervals(
             await asyncio.wait_for(flushed.wait(), 10)
         assert caplog.messages == [
             "no webhook for 61 min; the 4 before were at most 0 s apart; statusproxy doctor says what to look at",
-            "event ignored: its sender 203.0.113.7 fails the network check (1 more times in the last minutes)",
+            "event ignored: its sender 203.0.113.7 fails the network check (1 more time in the last minutes)",
             (
                 "1 session forgotten: there is room for 2 (sessions.max_sessions); "
                 "those that the gateway's list has named go last"
