@@ -21,6 +21,7 @@ from typing import Final
 from statusproxy.clock import OwnClock
 from statusproxy.learning.watch import Watch
 from statusproxy.observe.absences import Absences
+from statusproxy.observe.counted import counted
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.silence import SilenceWatch
 from statusproxy.observe.webhook_stats import WebhookStats
@@ -108,7 +109,7 @@ class SessionRegistry:
         records = self._clock_watch.load(await self.saving.open(self._learn_late), now)
         standing = sum(record.override is not None for record in records)
         log.info(
-            "%d sessions known, %d of them disconnected", len(records), standing,
+            "%s known, %d of them disconnected", counted(len(records), "session"), standing,
             extra={"sessions": len(records), "overrides": standing},
         )  # fmt: skip
         self._deadlines.watch(now)
@@ -118,7 +119,7 @@ class SessionRegistry:
         """Take over what the store could not give when it was opened, where it is newer than what is known by now."""
         newer = self._clock_watch.load(_newer(late, self.sessions), self.now())
         self._deadlines.watch(self.clock.last)
-        log.info("%d sessions loaded late from the store", len(newer), extra={"sessions": len(newer)})
+        log.info("%s loaded late from the store", counted(len(newer), "session"), extra={"sessions": len(newer)})
 
     async def close(self) -> None:
         """Write what is left and close the store."""

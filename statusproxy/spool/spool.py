@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from statusproxy.clock import OwnClock
+from statusproxy.observe.counted import counted
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
 from statusproxy.spool.ids import Ids
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
@@ -267,8 +268,9 @@ class Spool:
             await self.writing.write([Removed(entry.id) for entry in old])
         if first is not None:
             log.error(
-                "spool: %d events are older than max_age and were dropped; the first came for session %s",
-                total, first.session, extra={"dropped": total},
+                "spool: %s dropped; the first came for session %s",
+                counted(total, "event is older than max_age and was", "events are older than max_age and were"),
+                first.session, extra={"dropped": total},
             )  # fmt: skip
 
     # What operators ask and do
@@ -356,7 +358,7 @@ class Spool:
 def _full(totals: Totals, size: int, rules: SpoolRules) -> str | None:
     """Why there is no room for so many bytes more; None where there is."""
     if totals.entries >= rules.max_entries:
-        return f"{totals.entries} events (spool.max_entries)"
+        return f"{counted(totals.entries, 'event')} (spool.max_entries)"
     if totals.size + size > rules.max_bytes:
         return f"{totals.size} bytes (spool.max_bytes)"
     return None
@@ -387,7 +389,8 @@ def _queue(session: str | None) -> str:
 
 def _tell_recalled(totals: Totals) -> None:
     log.info(
-        "spool: %d events wait, %d unknown, %d dead", totals.waiting, totals.unknown, totals.dead,
+        "spool: %s, %d unknown, %d dead",
+        counted(totals.waiting, "event waits", "events wait"), totals.unknown, totals.dead,
         extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Record
 from statusproxy.store.backlog import Backlog
 
@@ -90,12 +91,17 @@ class LateRecords:
             except Exception:  # noqa: BLE001 - an error of the listener is no reason to hold up saves
                 self._log.exception("state: sessions that were loaded late could not be taken over")
             else:
-                self._log.warning("state: %s: %d sessions were loaded late", self._name, len(records))
+                self._log.warning(
+                    "state: %s: %s loaded late", self._name, counted(len(records), "session was", "sessions were")
+                )
                 return
         self._unclaimed |= {record.session: record for record in records}
         self._log.warning(
-            "state: %s hold %d sessions that are not known here; they are kept, and used from the next start on",
-            self._name, len(records),
+            "state: %s hold %s kept, and used from the next start on",
+            self._name,
+            counted(
+                len(records), "session that is not known here; it is", "sessions that are not known here; they are"
+            ),
         )  # fmt: skip
 
     def amend(self, records: Sequence[Record], forgotten: Iterable[str]) -> Sequence[Record]:

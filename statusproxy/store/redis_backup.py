@@ -18,6 +18,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Entry
 from statusproxy.store.backup import write_backup
@@ -87,8 +88,8 @@ def restore_redis(
         raise StoreError(f"{source} is damaged ({error}); restore another backup") from error
     if holdings.spooled and spool:
         raise StoreError(
-            f"{source} holds {holdings.spooled} events of the spool, and a state in Redis keeps none: leave them out "
-            "with --no-spool"
+            f"{source} holds {counted(holdings.spooled, 'event')} of the spool, and a state in Redis keeps none: "
+            "leave them out with --no-spool"
         )
     word = f"{time.strftime('before-restore-%Y%m%dT%H%M%SZ', time.gmtime(clock()))}-{token_hex(2)}"
     left = None if journal is None else journal / file_name(str(place))

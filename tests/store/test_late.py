@@ -122,7 +122,7 @@ def test_what_is_taken_is_told_and_not_kept(caplog: pytest.LogCaptureFixture) ->
     late, taken = late_records(), list[Record]()
     late.deliver([overridden("a")], taken.extend)
     assert taken == [overridden("a")]
-    assert caplog.messages == ["state: the keys: 1 sessions were loaded late"]
+    assert caplog.messages == ["state: the keys: 1 session was loaded late"]
     assert late.amend([a_record("a", known_at=0.0)], []) == [a_record("a", known_at=0.0)]
 
 
@@ -131,7 +131,7 @@ def test_what_a_listener_cannot_take_is_kept_and_the_error_logged(caplog: pytest
     late.deliver([overridden("a")], lambda _: 1 / 0)  # type: ignore[arg-type]
     assert caplog.records[0].exc_info is not None
     assert caplog.messages[1:] == [
-        "state: the keys hold 1 sessions that are not known here; they are kept, and used from the next start on"
+        "state: the keys hold 1 session that is not known here; it is kept, and used from the next start on"
     ]
     assert late.amend([a_record("a", known_at=0.0)], [])[0].override == overridden("a").override
 
