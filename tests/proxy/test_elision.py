@@ -121,21 +121,6 @@ def test_a_string_is_cut_before_the_character_or_escape_that_would_be_divided(un
     assert shortened(body, []) == by_hand(body)
 
 
-#: How long strings begin and end, where a block may end as well.
-EDGES = [b"", b"?", b"\\\\", b'\\"', b"\\\\?", b'?\\"', b'\\\\\\"', "?\\u0041€".encode()]
-
-
-def test_blocks_may_end_anywhere_about_a_quote_an_escape_or_the_cut() -> None:
-    long = [b"%b%b%b" % (edge, b"A" * LONG_STRING, edge) for edge in EDGES]
-    body = b'{"a":["b","","c","%b"],"d":"e"}' % b'","?","'.join(long)
-    expected = by_hand(body)
-    near = {at for at, byte in enumerate(body) if byte != ord("A")}
-    near |= {at + LONG_STRING for at in near if at + LONG_STRING < len(body)}
-    for place in sorted(near):
-        for cuts in ([place], [place, place + 1], [place, place + 3], [place, place + LONG_STRING - 1]):
-            assert shortened(body, cuts) == expected, cuts
-
-
 def test_long_white_space_and_numbers_are_no_strings() -> None:
     body = b'{"a":' + b" " * 3 * LONG_STRING + b"1" * 3 * LONG_STRING + b',"b":"c"}'
     for cut in range(0, len(body), 997):

@@ -806,33 +806,6 @@ async def test_a_token_beside_a_form_is_asked_for_where_configured(origin: Origi
         assert (totals.trusted + counted(proxy, "not-json"), totals.untrusted) == (2, {"token": 1})
 
 
-async def test_an_event_is_spooled_only_where_its_sender_is_trusted(origin: Origin, tmp_path: Path) -> None:
-    webhooks = [
-        {"path": "/open", "spool": True},
-        {"path": "/signed", "spool": True, "hmac": {"header": "X-Signature", "secret": "key"}},
-        {"path": "/token", "spool": True, "token": {"field": "apikey", "value": SECRET}},
-    ]
-    unread, abroad = "Content-Encoding: compress", "X-Forwarded-For: 203.0.113.7"
-    good = event(apikey=SECRET)
-    signature = f"X-Signature: {hmac.new(b'key', good, 'sha256').hexdigest()}"
-    sent: list[tuple[str, bytes, list[str], int]] = [
-        ("/open", b"{", [], 202),
-        ("/open", b"not read", [unread], 202),
-        ("/open", event(), [abroad], 502),
-        ("/signed", good, [signature], 202),
-        ("/signed", good, ["X-Signature: 00"], 502),
-        ("/token", good, [], 202),
-        ("/token", event(), [], 502),
-        ("/token", b"not read", [unread], 502),
-    ]
-    async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
-        spool = proxy.server.proxy.spool = FakeSpool(tmp_path)
-        await origin.stop()
-        answered = [(await post(proxy, body, *fields, path=path)).status for path, body, fields, _ in sent]
-        assert answered == [status for *_, status in sent]
-        assert spool.bodies == [body for _, body, _, status in sent if status == 202]
-
-
 async def test_a_body_too_long_to_be_read_proves_nothing_and_a_shortened_one_does(
     origin: Origin, tmp_path: Path
 ) -> None:

@@ -736,15 +736,6 @@ async def test_an_answer_that_is_not_whole_at_its_connection_s_end_is_an_error()
         await connection.head()
 
 
-async def test_the_end_of_a_connection_counts_once_the_chunks_before_it_had_their_turn() -> None:
-    connection = Alone().ask()
-    connection.data_received(TINY_ANSWER[:-6])
-    connection.connection_lost(None)
-    assert connection.answer.parser.pending
-    with pytest.raises(UpstreamError, match="gateway_bad_answer"):
-        await body_of(connection)
-
-
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
 
 
