@@ -630,7 +630,7 @@ async def test_a_half_sent_request_ends_with_a_reset() -> None:
             near.close()
             with pytest.raises(ConnectionResetError):
                 far.recv(1)
-    assert alone.transport.ended == "aborted"
+    assert (alone.transport.ended, alone.connection.closed) == ("aborted", True)
 
 
 async def test_a_lost_connection_is_neither_reset_nor_read_nor_written() -> None:
