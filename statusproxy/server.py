@@ -17,6 +17,7 @@ from statusproxy.config.restart import after_reload
 from statusproxy.config.settings import Settings
 from statusproxy.listeners import Listeners
 from statusproxy.observe import access_log
+from statusproxy.observe.counted import counted
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.loop_lag import LoopLag
@@ -274,14 +275,16 @@ class Server:
             systemd.status("Finishing the requests under way"),
             systemd.more_time(self.settings.timeouts.drain + _CLOSING),
         )
-        log.info("stopping: %d requests under way", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
+        under_way = self.proxy.in_flight
+        log.info("stopping: %s under way", counted(under_way, "request"), extra={"in_flight": under_way})
         self.proxy.draining = True
         self._close_listeners()
         if self.rooms.delivery is not None:
             self.rooms.delivery.finish()
         await self._drain()
-        if self.proxy.in_flight:
-            log.warning("%d requests were cut off", self.proxy.in_flight, extra={"in_flight": self.proxy.in_flight})
+        left = self.proxy.in_flight
+        if left:
+            log.warning("%s cut off", counted(left, "request was", "requests were"), extra={"in_flight": left})
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         self._loop_lag.stop()

@@ -414,7 +414,7 @@ async def test_the_drain_has_an_end(tmp_path: Path, origin: Origin, caplog: pyte
         await asyncio.wait_for(site.server.stop(), PATIENCE)
         assert await wire.ended()
         await wire.close()
-    assert "1 requests were cut off" in caplog.messages
+    assert "1 request was cut off" in caplog.messages
 
 
 class Program:
@@ -484,7 +484,7 @@ async def test_a_signal_ends_the_program_in_order(number: signal.Signals, tmp_pa
         await wire.send(get("/slow"))
         await origin.received()
         running.process.send_signal(number)
-        await running.until(b"stopping: 1 requests under way")
+        await running.until(b"stopping: 1 request under way")
         go.set()
         assert (await wire.message()).status == 200
         await wire.close()
@@ -501,12 +501,12 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path, origin: Origin) -> 
         await wire.send(get("/slow"))
         await origin.received()
         running.process.send_signal(signal.SIGTERM)
-        await running.until(b"stopping: 1 requests under way")
+        await running.until(b"stopping: 1 request under way")
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
         assert await wire.ended()
         await wire.close()
-    assert b"1 requests were cut off" in running.said
+    assert b"1 request was cut off" in running.said
 
 
 @pytest.mark.slow
@@ -567,7 +567,7 @@ async def test_a_hangup_while_it_stops_changes_nothing(tmp_path: Path, origin: O
         await wire.send(get("/slow"))
         await origin.received()
         running.process.send_signal(signal.SIGTERM)
-        await running.until(b"stopping: 1 requests under way")
+        await running.until(b"stopping: 1 request under way")
         running.process.send_signal(signal.SIGHUP)
         go.set()
         assert (await wire.message()).status == 200

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from statusproxy.admin.messages import History, Learned, Moment, Session, Sessions, State
+from statusproxy.observe.counted import counted
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
 from statusproxy.status.fields import fold_word
@@ -40,7 +41,7 @@ def _untrusted(webhooks: WebhookTotals | None) -> str | None:
         return None
     reasons = ", ".join(f"{why}: {number}" for why, number in webhooks.untrusted.items())
     return (
-        f"{webhooks.came} {'webhook' if webhooks.came == 1 else 'webhooks'} came since the start, none trusted "
+        f"{counted(webhooks.came, 'webhook')} came since the start, none trusted "
         f"({reasons}). `statusproxy doctor` says which senders, and what to change."
     )
 
@@ -100,7 +101,7 @@ def learned_text(answer: Learned, *, begun: bool = False) -> str:
             "Unlink and link a phone meanwhile, send a message, and ask for the list of sessions through the proxy.\n"
             "Then: statusproxy learn --show > mine.yaml"
         )
-    seen = f"{answer.events} events and {answer.answers} answers with a list or a session"
+    seen = f"{counted(answer.events, 'event')} and {counted(answer.answers, 'answer')} with a list or a session"
     lines = [
         f"Learning until {local(answer.until)}; so far {seen}." if answer.learning else f"Learning is off; {seen}."
     ]

@@ -14,6 +14,7 @@ from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import load
+from statusproxy.observe.counted import counted
 from statusproxy.store import state_place
 from statusproxy.store.files import resolve
 from statusproxy.systemd import environment, with_state_directory
@@ -123,6 +124,7 @@ def _state(config: Path | None) -> "tuple[Path | Place, Path | None]":
 
 
 def _told(holdings: "Holdings") -> str:
-    spooled = f", {holdings.spooled} events of the spool" if holdings.spooled else ""
+    spooled = f", {counted(holdings.spooled, 'event')} of the spool" if holdings.spooled else ""
     size = f"{holdings.size / 1024**2:.1f} MiB"
-    return f"{holdings.sessions} sessions, {holdings.changes} changes of the history{spooled} ({size})"
+    sessions, changes = counted(holdings.sessions, "session"), counted(holdings.changes, "change")
+    return f"{sessions}, {changes} of the history{spooled} ({size})"

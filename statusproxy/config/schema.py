@@ -21,6 +21,7 @@ from statusproxy.config.paths import (
 )
 from statusproxy.config.spot import MASK, Spot
 from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
+from statusproxy.config.yaml_tree import Kind, Scalar
 from statusproxy.status.fields import fold_word
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
@@ -42,6 +43,9 @@ _TEXT = text()
 
 
 def _read_word(spot: Spot) -> str:
+    """A word; `true` and `false` are two of them, with or without quotes: events and answers hold them as booleans."""
+    if isinstance(spot.node, Scalar) and spot.node.kind is Kind.BOOL:
+        return spot.node.text.lower()
     _TEXT.read(spot)
     return parsed(check_word).read(spot)
 

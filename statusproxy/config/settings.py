@@ -68,7 +68,7 @@ from statusproxy.config.templates import source_of
 from statusproxy.config.units import DURATION_ALLOWED
 from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
-from statusproxy.status.fields import fold_word, parse_path
+from statusproxy.status.fields import BOOLEANS, fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
 from statusproxy.status.set_values import ByWord
 from statusproxy.status.set_values import SetValue as SetValueOfRule
@@ -205,10 +205,11 @@ class Dialect(Section, frozen=True, kw_only=True):
     qr: SomeMembers = dialect.QR_MEMBERS  # what holds the code in the QR route's answer
     body: Annotated[str, parsed(check_body)] = "json"  # how events are packed: json, or form:MEMBER
 
-    def value(self) -> dialect.Dialect:
+    def value(self, *, boolean_names: bool = False) -> dialect.Dialect:
         """The dialect as the domain wants it."""
         return dialect.Dialect(
             event=tuple(map(parse_path, self.event)),
+            boolean_names=boolean_names,
             raw_event=tuple(map(parse_path, self.raw_event)),
             time=tuple(map(parse_path, self.time)),
             own_clock=self.clock == "own",
@@ -437,11 +438,9 @@ class Settings(Section, frozen=True, kw_only=True):
 
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, in the form that `status` reads."""
-        return SignalRules(
-            rules=tuple(event.rule() for event in self.events),
-            presence_trusted=self.presence == "trust",
-            dialect=self.dialect.value(),
-        )
+        rules = tuple(event.rule() for event in self.events)
+        names = folded([name for event in self.events for name in event.event])
+        return SignalRules(rules, self.presence == "trust", self.dialect.value(boolean_names=bool(names & BOOLEANS)))
 
     def session_rules(self) -> SessionRules:
         """How sessions are remembered, in the form that `status` reads."""

@@ -38,6 +38,8 @@ class Seen:
     """The gateway's word for it, which may be stale."""
     code: str | None = None
     """The QR code that waits to be scanned."""
+    is_connected: bool = False
+    """Whether it really is connected, as a live call finds out."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class Dialect:
     """The event whose rule has that grace."""
     sends_again: bool = False
     """Whether old events arrive late and in the wrong order, and have a time that orders them."""
+    others: Sequence[Route] = ()
+    """More answers about one session, which the proxy corrects too."""
     starts_in_vain: Route | None = None
     """A request that claims success for a lost session, and does nothing."""
     header: str | None = None
@@ -156,7 +160,7 @@ class Dialect:
     def routes(self) -> tuple[Route, ...]:
         """All routes that the gateway answers."""
         vain = () if self.starts_in_vain is None else (self.starts_in_vain,)
-        return (self.watched.route, *vain, *self.reconnect)
+        return (self.watched.route, *self.others, *vain, *self.reconnect)
 
 
 def member(document: Any, path: str) -> Any:

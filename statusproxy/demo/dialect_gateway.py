@@ -107,7 +107,8 @@ class DialectGateway:
         state = self.states[name]
         code = picture(name, self._codes[name]) if state is State.SCANNING else None
         session = self.dialect.ids.get(name, name)
-        return Seen(session, name, f"token-of-{name}", self.dialect.shows.get(state), code)
+        is_connected = state is State.CONNECTED
+        return Seen(session, name, f"token-of-{name}", self.dialect.shows.get(state), code, is_connected)
 
     async def _post(self, name: str, events: Sequence[Any]) -> None:
         if self._client is None:

@@ -67,11 +67,21 @@ _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
 _NAMES: Final = frozenset({"session", "channel"})
 
 
+class _Fact(str):
+    """A fact as a sentence takes it up: `{count:webhook|webhooks}` is the first of the two where the count is one."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        one, divided, many = spec.partition("|")
+        return (one if self == "1" else many) if divided else super().__format__(spec)
+
+
 def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> tuple[str, str | None]:
     """A finding in words, and its fix. Of what came from elsewhere only printable characters show, and no secret."""
     text, fix = _LANGUAGES[language].WORDS[finding.code]
     facts = {
-        name: _clean(delimited(value) if name in _NAMES and isinstance(value, str) else value, secrets, language)
+        name: _Fact(_clean(delimited(value) if name in _NAMES and isinstance(value, str) else value, secrets, language))
         for name, value in finding.facts.items()
     }
     return text.format_map(facts), None if fix is None else fix.format_map(facts)

@@ -1,6 +1,6 @@
 """A commented draft preset from what was learned: YAML that is valid as it is, with a TODO at each guess."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from statusproxy.learning import channel_draft, guesses, members, notation, times
@@ -170,7 +170,7 @@ def _spoken(seen: Observation, state: guesses.State) -> str:
     unknown = state.meaning(None)
     if unknown:
         lines.append(f"  # TODO: what do these mean? Left out, they say nothing: {notation.of(state.words, unknown)}\n")
-    others = [other for other in guesses.states(group, NAMELESS) if other.path != state.path]
+    others = [other for other in guesses.states_or_flags(group, NAMELESS) if other.path != state.path]
     lines.extend(f"  # also: {notation.dotted(other.path)}: {notation.counted(other.words)}\n" for other in others)
     return "".join(lines)
 
@@ -189,7 +189,7 @@ _NO_EVENTS: Final = """\
 def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> str | None:
     """A rule for events of one name; None where they say nothing of a connection, as far as words are known."""
     assert group.name is not None
-    states = guesses.states(group, by)
+    states = guesses.states(group, by) if _is_other(group.name) else guesses.states_or_flags(group, by)
     says = Meaning.TRANSIENT if is_transient else meaning(group.name)
     about_contacts = "presence" in (segments(group.name) or ())
     decided = [state for state in states if state.decided]
@@ -200,7 +200,7 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
     session = _session(sessions, guesses.cut_members(group), seen)
     if says is Meaning.ALIVE:
         return head + session + "    means: alive    # something came in; own messages do not count\n"
-    if decided and not (says and says is not Meaning.TRANSIENT and _only(decided[0].words, says)):
+    if decided and not (says and says is not Meaning.TRANSIENT and _only(decided[0], says)):
         return head + session + _state(decided[0], others=states)
     if says is not None:
         return head + session + f"    means: {says.value}    # TODO: guessed by the name\n"
@@ -217,9 +217,20 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
     )
 
 
-def _only(words: Mapping[str, int], says: Meaning) -> bool:
-    """Whether the words say nothing beyond what the event's name says."""
-    return all(meaning(word) in (None, says) for word in words)
+def _only(state: guesses.State, says: Meaning) -> bool:
+    """Whether the words that came say nothing beyond what the event's name says."""
+    return all(state.means(word) in (None, says) for word, count in state.words.items() if count)
+
+
+_OTHER: Final = frozenset({
+    "message", "messages", "msg", "msgs", "ack", "qr", "qrcode", "presence", "contact", "contacts", "chat", "chats",
+    "group", "groups", "call", "calls",
+})  # fmt: skip
+
+
+def _is_other(name: str) -> bool:
+    """Whether an event is about something else than a session: a contact that is `online` is no session."""
+    return not _OTHER.isdisjoint(segments(name) or ())
 
 
 def _may_tell(group: Group, states: list[guesses.State]) -> bool:
@@ -302,10 +313,20 @@ def _state(state: guesses.State, others: list[guesses.State]) -> str:
     return "".join(lines)
 
 
+_SILENT: Final = """\
+# These say nothing of a connection, as far as their words are known. `try` calls them unmatched, and they can stay so:
+"""
+
+_HIDDEN: Final = """\
+# {events} whose name is not shown: no plain technical word, or seen too rarely to tell it from somebody's text.
+# TODO: look at `{member}` in your captures. A name that tells of a connection needs a rule above; the others need none.
+"""
+
+
 def _silent(silent: list[Group], by: Path, *, spoken: bool) -> Iterator[str]:
     named = {group.name: group.count for group in silent if group.name is not None}
     if named:
-        yield "# These say nothing of a connection, as far as their words are known:\n"
+        yield _SILENT
         for start in range(0, min(len(named), _LISTED), 6):
             part = dict(list(named.items())[start : min(start + 6, _LISTED)])
             yield f"#   {notation.counted(part)}\n"
@@ -313,6 +334,6 @@ def _silent(silent: list[Group], by: Path, *, spoken: bool) -> Iterator[str]:
             yield f"#   and {len(named) - _LISTED} more\n"
     hidden = sum(group.count for group in silent if group.name is None)
     if hidden and by != NAMELESS:
-        yield f"# {notation.events(hidden)} whose name is not shown: no plain word, or seen too rarely.\n"
+        yield _HIDDEN.format(events=notation.events(hidden), member=notation.dotted(by))
     elif hidden and not spoken:
         yield f"# {notation.events(hidden)} without a name.\n"

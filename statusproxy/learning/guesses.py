@@ -9,7 +9,7 @@ from statusproxy.learning.observation import NAMELESS, Group, Observation
 from statusproxy.learning.shapes import ANY, Cut, Member, Shape
 from statusproxy.learning.words import Meaning
 from statusproxy.status.dialect import OWN
-from statusproxy.status.fields import Path
+from statusproxy.status.fields import FALSE, TRUE, Path
 
 _MOSTLY: Final = 0.5
 
@@ -19,17 +19,26 @@ class State(NamedTuple):
 
     path: Path
     words: Mapping[str, int]
-    hidden: int
+    hidden: int = 0
     """Distinct values that were not kept."""
+    is_flag: bool = False
+    """Whether it holds true or false; its words are these two, also where one of them never came."""
+
+    def means(self, word: str) -> Meaning | None:
+        """What a word may mean in this member."""
+        if not self.is_flag:
+            return words.meaning(word)
+        says = members.flag_connected(self.path[-1])
+        return Meaning.CONNECTED if says is (word == TRUE) else Meaning.DISCONNECTED
 
     def meaning(self, meaning: Meaning | None) -> list[str]:
         """The words that may mean this."""
-        return [word for word in self.words if words.meaning(word) is meaning]
+        return [word for word in self.words if self.means(word) is meaning]
 
     @property
     def decided(self) -> bool:
         """Whether any of its words is known to mean lost, found or under way."""
-        return any(words.meaning(word) not in (None, Meaning.ALIVE) for word in self.words)
+        return any(self.means(word) not in (None, Meaning.ALIVE) for word in self.words)
 
 
 def event_member(seen: Observation) -> Path:
@@ -85,7 +94,7 @@ def speaking(seen: Observation, by: Path) -> State | None:
     group = next((group for group in seen.groups.values() if group.by == NAMELESS), None)
     if group is not None and len(by) > 2 and sum(each.count for each in groups(seen, by)) >= 0.9 * group.count:
         return None  # a deep member names them
-    found = [] if group is None else states(group, NAMELESS)
+    found = [] if group is None else states_or_flags(group, NAMELESS)
     return next((state for state in found if state.decided), None)
 
 
@@ -131,6 +140,22 @@ def states(shape: Shape, by: Path) -> list[State]:
             place = members.rank(path[-1], members.STATES)
             found.append((not state.decided, members.is_former(path[-1]), place, len(path), state))
     return [state for *_, state in sorted(found, key=lambda each: each[:4])]
+
+
+def states_or_flags(shape: Shape, by: Path) -> list[State]:
+    """Members of an event that may tell a state, as `states`; behind them those that hold true or false."""
+    return [
+        *states(shape, by),
+        *(
+            State(path, {TRUE: member.true, FALSE: member.false}, is_flag=True)
+            for path, member in sorted(shape.members.items(), key=lambda each: len(each[0]))
+            if member.true + member.false
+            and 2 * (member.true + member.false) >= shape.count
+            and members.flag_connected(path[-1]) is not None
+            and is_writable(path)
+            and not any(map(members.is_private, path[:-1]))
+        ),
+    ]
 
 
 def times_of(seen: Observation) -> list[tuple[Path, Member]]:

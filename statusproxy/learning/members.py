@@ -8,7 +8,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 #: Where an event's name, a session, a state may stand: the likeliest first.
-EVENTS: Final = _names("event eventtype eventname type datatype action hook kind evt ev what trigger evento tipo acao")
+EVENTS: Final = _names(
+    "event eventtype eventname type datatype action hook kind evt ev what trigger evento tipo acao"
+    " topic messagetype msgtype signal sig op operation cmd command notification notificationtype hookname webhookevent"
+)
 SESSIONS: Final = _names(
     "session sessionid sessionname instance instancename instanceid channel channelid device deviceid account"
     " accountid client clientid bot botid line lineid box boxid tenant sessao canal instancia no num ref uid"
@@ -22,7 +25,14 @@ STATES: Final = _names(
 FLAGS: Final = frozenset(
     _names("connected isconnected loggedin isloggedin online isonline active alive authenticated ready up")
 )
-OWN: Final = frozenset(_names("fromme isfromme self own isown outgoing sentbyme byme ismine"))
+_LOST_FLAGS: Final = frozenset(
+    _names(
+        "disconnected isdisconnected offline isoffline loggedout isloggedout unpaired isunpaired unlinked isunlinked"
+    )
+)
+"""Members that say the opposite of `FLAGS`."""
+
+OWN: Final = frozenset(_names("fromme isfromme self own isown outgoing sentbyme byme ismine mine"))
 EVENT_IDS: Final = ("eventid", "idempotencykey", "deliveryid", "webhookid", "uuid")
 
 #: How the name of a member begins that tells what was so before.
@@ -78,6 +88,12 @@ def names_event(name: str) -> bool:
 def names_state(name: str) -> bool:
     """Whether a state may stand there."""
     return fold(name) in STATES
+
+
+def flag_connected(name: str) -> bool | None:
+    """What `true` says under this name: that a session is connected, that it is not, or nothing (None)."""
+    folded = fold(name)
+    return True if folded in FLAGS else False if folded in _LOST_FLAGS else None
 
 
 def names_session(name: str) -> bool:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from statusproxy.learning import notation
 from statusproxy.learning.draft import pieces
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import MOST, unpack
@@ -53,7 +54,8 @@ class Watch:
         self.started = self._wall()
         self.until = self.started + seconds
         self.skipped, self.failure, self.on = 0, None, True
-        log.info("learning from the traffic for %d minutes", round(seconds / 60), extra={"seconds": round(seconds)})
+        span = notation.number(round(seconds / 60), "minute")
+        log.info("learning from the traffic for %s", span, extra={"seconds": round(seconds)})
 
     def stop(self) -> bool:
         """End it and forget what was learned; False where there was nothing to end."""

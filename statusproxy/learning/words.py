@@ -43,7 +43,7 @@ _UNDER_WAY: Final = """
     relinking
 """
 _HEARD: Final = (
-    "message messages onmessage messageany messagesupsert messagereceived incomingcall mensagem receivedmessage"
+    "message messages msg onmessage messageany messagesupsert messagereceived incomingcall mensagem receivedmessage"
 )
 
 #: What a name may hold beside the word that means something.
@@ -79,6 +79,7 @@ _OTHERS: Final = """
     sesion conexion mensaje usuario
     signed timed out off relogin unauthenticated unregistered deregistered unavailable peer inbound outbound
     authenticity autoclose islogged inchat mobile wa v1 v2 v3 v4
+    msgs rcpt rcv recv evt evts notif notification notifications sess dev upd stat req res cfg num cmd op signal
 """
 
 VOCABULARY: Final = frozenset(f"{_LOST} {_FOUND} {_UNDER_WAY} {_HEARD} {_OTHERS}".split()) | _FILLERS

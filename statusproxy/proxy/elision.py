@@ -41,7 +41,7 @@ class Elider:
         """Take the next block (64 KiB is a good size), and give what is certain of the shortened document."""
         data = self._open + block if self._open else block
         if self._dropping and b'"' not in data:
-            self._open = b"\\" * ((len(data) - len(data.rstrip(b"\\"))) % 2)
+            self._open = b"\\" if _ends_in_half_a_pair(data) else b""
             return b""
         marks = _without_escapes(data)
         half = b""
@@ -60,14 +60,12 @@ class Elider:
     def _shorten(self, data: bytes, marks: bytes) -> tuple[bytes, bytes]:
         """The certain part of `data`, shortened, and the part to hold back. `marks` has no quotes but delimiters."""
         end = len(data)
-        at = counted = start = 0  # given up to here, quotes counted up to here, behind the last quote known
+        at = counted = start = 0  # given up to here, quotes counted up to here, behind or at the last quote known
         if self._dropping:
-            at = marks.find(b'"')
+            at = counted = start = marks.find(b'"')
             if at < 0:
                 return b"", b""
             self._dropping = False
-            counted = at
-            start = at + 1
         pieces: list[bytes] = []
         while True:
             # The last quote within reach, not the next one: no string before it can be long.
@@ -78,7 +76,7 @@ class Elider:
             if end - start <= LONG_STRING:
                 break
             self._inside ^= marks.count(b'"', counted, start) % 2 == 1
-            stop = marks.find(b'"', start + LONG_STRING + 1)
+            stop = marks.find(b'"', start + LONG_STRING)
             counted = stop if stop >= 0 else end
             if self._inside:
                 pieces.append(data[at : _cut(data, start)])
@@ -87,7 +85,7 @@ class Elider:
                 self._dropping = self._inside
                 pieces.append(data[at:])
                 return b"".join(pieces), b""
-            start = stop + 1
+            start = stop
         self._inside ^= marks.count(b'"', counted, start) % 2 == 1
         held = start if self._inside else end
         pieces.append(data[at:held])
@@ -104,13 +102,17 @@ def _without_escapes(data: bytes) -> bytes:
     return data.replace(rb"\\", b"..").replace(rb"\"", b"..")
 
 
+def _ends_in_half_a_pair(inside: bytes) -> bool:
+    """Whether the last backslash at the end of a string's `inside` begins an escape, and does not end one."""
+    return (len(inside) - len(inside.rstrip(b"\\"))) % 2 == 1
+
+
 def _cut(data: bytes, start: int) -> int:
     """Where the long string whose inside begins at `start` is cut: behind a whole escape or character."""
     cut = start + LONG_STRING
     at = data.find(b"\\", cut - _ESCAPE_BEGINS, cut)
     if at >= 0:
-        before = data[start:at]
-        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 1:
+        if _ends_in_half_a_pair(data[start:at]):
             at += 1  # it is the second of a pair, and begins nothing
         while at < cut:
             size = 1 if data[at] != _BACKSLASH else 6 if data[at + 1] == _U else 2

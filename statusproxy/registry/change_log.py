@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from statusproxy.observe.counted import counted
 from statusproxy.observe.logs import NOTICE, public_name
 from statusproxy.observe.visible import delimited
 from statusproxy.status.fields import fold_word
@@ -120,9 +121,9 @@ class ChangeLog:
     def _say_evicted(self, bound: int, now: float) -> None:
         if self._evicted and not 0 <= now - self._evicted_said_at < PERIOD:
             log.warning(
-                "%d sessions forgotten: there is room for %d (sessions.max_sessions); "
+                "%s forgotten: there is room for %d (sessions.max_sessions); "
                 "those that the gateway's list has named go last",
-                self._evicted,
+                counted(self._evicted, "session"),
                 bound,
                 extra={"forgotten": self._evicted, "room": bound},
             )

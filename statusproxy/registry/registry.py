@@ -21,6 +21,7 @@ from typing import Final
 from statusproxy.clock import OwnClock
 from statusproxy.learning.watch import Watch
 from statusproxy.observe.absences import Absences
+from statusproxy.observe.counted import counted
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.silence import SilenceWatch
 from statusproxy.observe.webhook_stats import WebhookStats
@@ -111,7 +112,7 @@ class SessionRegistry:
         records = self._clock_watch.load(stored, now, shared=self.store.sharing is not None)
         standing = sum(record.override is not None for record in records)
         log.info(
-            "%d sessions known, %d of them disconnected", len(records), standing,
+            "%s known, %d of them disconnected", counted(len(records), "session"), standing,
             extra={"sessions": len(records), "overrides": standing},
         )  # fmt: skip
         self._deadlines.watch(now)

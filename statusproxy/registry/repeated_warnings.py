@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
+from statusproxy.observe.counted import counted
 from statusproxy.observe.repeats import Repeats
 
 log = logging.getLogger("statusproxy.sessions")
@@ -56,6 +57,9 @@ def _write(about: object, more: int, *, over: bool = False) -> None:
     else:
         line, extra = f"{who} passed untouched: {why}", {"what": who, "why": why}
     if more:
-        line += f" ({more} more times in the last minutes)" if over else f" (and {more} times since this was last said)"
+        again = counted(more, "more time", "more times")
+        line += (
+            f" ({again} in the last minutes)" if over else f" (and {counted(more, 'time')} since this was last said)"
+        )
         extra = {**extra, "more": more}
     log.log(logging.ERROR if kind == "write" else logging.WARNING, "%s", line, extra=extra)

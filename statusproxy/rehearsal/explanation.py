@@ -13,18 +13,22 @@ from statusproxy.config.effect import FORM
 from statusproxy.config.settings import Event, Settings, Webhook
 from statusproxy.config.templates import SESSION
 from statusproxy.config.units import format_duration
+from statusproxy.learning.members import flag_connected
 from statusproxy.rehearsal.elements import Element
 from statusproxy.rehearsal.messages import Member
 from statusproxy.rehearsal.moments import moment, shown
 from statusproxy.rehearsal.readings import to_read
 from statusproxy.rehearsal.vocabulary import members, name_shown
-from statusproxy.status.fields import MISSING, Array, first_scalar, lookup, parse_path, usable_text
+from statusproxy.status.fields import FALSE, MISSING, TRUE, Array, first_scalar, lookup, parse_path, usable_text
 from statusproxy.status.model import DUPLICATE, LATE, RELEASED, REPEATED, STARTED, Change, Record, Release
 from statusproxy.status.packing import MOST_FIELDS
 from statusproxy.status.signals import Kind, Signal, Verdict
 
 LONGEST: Final = 80
 """Characters of a name or word that a sentence repeats."""
+
+
+NOTHING_TO_END: Final = "nothing to end: the list shows the gateway's own word"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,12 +139,12 @@ def _connected(heard: Heard, settings: Settings) -> str:
         return "the correction stays: it is older than the transient state that lasted"
     if heard.before is not None and heard.before.transient is not None:
         return "the transient state ends before it counts"
-    return "nothing to end: the list shows the gateway's own word"
+    return NOTHING_TO_END
 
 
 def _alive(heard: Heard, settings: Settings) -> str:
     if heard.after is None or heard.after.override is None:
-        return "nothing to end: the list shows the gateway's own word"
+        return NOTHING_TO_END
     if not settings.sessions.releases[Release.ALIVE.value]:
         return "the correction stays: sessions.releases.alive is off"
     grace = format_duration(settings.sessions.alive_grace)
@@ -183,6 +187,12 @@ def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Web
         return f"rule {element.rule} leaves this event out (unless)"
     word = stated_word(element, rule)
     if word is None:
+        boolean = _unread_boolean(element, rule)
+        if boolean is not None:
+            return (
+                f"`{boolean.name}` is {boolean.value}, and rule {element.rule} ({_names(rule.event)}) lists neither "
+                f'"{TRUE}" nor "{FALSE}": write which of them means disconnected, and which connected'
+            )
         no_text = _no_text(element, rule.state)
         return f"rule {element.rule} finds no word under {_paths(rule.state)}" + no_text + _members(element)
     return f'rule {element.rule} ({_names(rule.event)}) does not list the word "{name_shown(word)}"'
@@ -218,7 +228,23 @@ def _form(body: bytes) -> list[tuple[str, str]]:
 
 def stated_word(element: Element, rule: Event) -> str | None:
     """The word under the members that the rule names for it, whatever it means."""
-    return first_scalar(element.document, tuple(map(parse_path, rule.state))) if rule.means is None else None
+    if rule.means is not None:
+        return None
+    return first_scalar(element.document, tuple(map(parse_path, rule.state)), rule.rule().booleans)
+
+
+def passes_over_loss(element: Element, rule: Event) -> bool:
+    """Whether a boolean that may say disconnected stands where the rule looks for its words, and is none of them."""
+    boolean = _unread_boolean(element, rule) if stated_word(element, rule) is None else None
+    return boolean is not None and flag_connected(boolean.name.rpartition(".")[2]) is not (boolean.value == TRUE)
+
+
+def _unread_boolean(element: Element, rule: Event) -> Member | None:
+    """The first boolean where a rule looks for its words, if no boolean is one of them."""
+    if rule.rule().booleans:
+        return None
+    values = ((path, lookup(element.document, parse_path(path))) for path in rule.state)
+    return next((Member(path, TRUE if value else FALSE) for path, value in values if type(value) is bool), None)
 
 
 def likely_members(element: Element) -> list[Member]:

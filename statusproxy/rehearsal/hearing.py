@@ -14,7 +14,15 @@ from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
 from statusproxy.rehearsal.earlier import Earlier
 from statusproxy.rehearsal.elements import Element, Elements, dated
-from statusproxy.rehearsal.explanation import Heard, explain, likely_members, stated_word, why_not_json, why_nothing
+from statusproxy.rehearsal.explanation import (
+    Heard,
+    explain,
+    likely_members,
+    passes_over_loss,
+    stated_word,
+    why_not_json,
+    why_nothing,
+)
 from statusproxy.rehearsal.messages import EventResult
 from statusproxy.rehearsal.moments import moment
 from statusproxy.rehearsal.site import Site
@@ -149,7 +157,7 @@ class Hearing:
             change=None if change is None else change.what,
             why=why,
             members=likely_members(element) if verdict in _UNFIT else [],
-            missed=contradicted or _is_missed(element, verdict, says),
+            missed=contradicted or _is_missed(element, verdict, says, rule),
         )
 
     def _heard(self, reading: Reading, signal: Signal, sender: str) -> Heard:
@@ -196,7 +204,7 @@ _SENDER: Final = "127.0.0.1"
 _UNFIT: Final = frozenset({Verdict.UNMATCHED.value, Verdict.NOTHING.value})
 
 
-def _is_missed(element: Element, verdict: str, says: Signal | None) -> bool:
+def _is_missed(element: Element, verdict: str, says: Signal | None, rule: Event | None) -> bool:
     """Whether it means a disconnect, or may mean one, and changes nothing for a reason that is not explained by others.
 
     Late, repeated and already so are explained; so is what a rule knows to be no loss. A loss that is contradicted
@@ -209,7 +217,9 @@ def _is_missed(element: Element, verdict: str, says: Signal | None) -> bool:
     if verdict == Verdict.UNMATCHED:
         return element.reading.event is None or not is_other_traffic(element.reading.event)
     if verdict == Verdict.NOTHING:
-        return element.rule is None or any(looks_like_loss(member.value) for member in likely_members(element))
+        if rule is None or passes_over_loss(element, rule):
+            return True
+        return any(looks_like_loss(member.value) for member in likely_members(element))
     return says is not None and says.kind is Kind.DISCONNECTED
 
 

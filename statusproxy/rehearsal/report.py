@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
 
 from statusproxy.observe.visible import delimited, visible
+from statusproxy.rehearsal import quiet
 from statusproxy.rehearsal.elements import AHEAD, NONE, ORDERS, TOO_FAR, UNUSABLE
 from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.messages import EventResult, ListResult, OverrideResult, QrResult, Results, Waiting
@@ -33,7 +34,7 @@ _AT_ONCE: Final = 0.05
 def as_text(results: Results, *, colours: bool) -> str:
     """The report; with `colours` it has the terminal's escapes, and no text of others has any."""
     paint = _Paint(colours)
-    parts = ["\n".join(_event(event, paint)) for event in results.events]
+    parts = [_run(run) if len(run) > 1 else "\n".join(_event(run[0], paint)) for run in quiet.runs(results.events)]
     parts += ["\n".join(_list(one, paint)) for one in results.lists]
     if results.qr is not None:
         parts.append("\n".join(_qr(results.qr, paint)))
@@ -62,6 +63,12 @@ class _Paint:
 
     def __call__(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour) if self._on else text
+
+
+def _run(events: Sequence[EventResult]) -> str:
+    return textwrap.fill(
+        _text(quiet.run_told(events)), WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _event(one: EventResult, paint: _Paint) -> Iterator[str]:
@@ -179,6 +186,7 @@ def _summary(results: Results, paint: _Paint) -> str:
     lines = [f"{number} {'event' if number == 1 else 'events'}" + (f": {told}" if told else "")] if number else []
     if missed:
         lines.append(paint(f"{missed} of them may mean a disconnect that is missed", "red"))
+    lines.extend(textwrap.fill(_text(step), WIDTH, break_on_hyphens=False) for step in quiet.next_steps(results.events))
     if any(one.failure for one in results.lists):
         lines.append(paint("An answer cannot be corrected", "red"))
     if not lines:

@@ -1,7 +1,8 @@
 """Members of a body that may hold an event's name or a state word, told by their names and by the words in them.
 
 A report shows the value of no other member: it may be a secret, a number, a name or a text of somebody's. So a value is
-shown only where the member is called what senders call an event's name, or where all its words speak of connections.
+shown only where the member is called what senders call an event's name, or where all its words speak of connections;
+and true or false where the member is called like one that says whether a session is connected.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from statusproxy.learning.members import flag_connected
 from statusproxy.rehearsal.messages import Member
+from statusproxy.status.fields import FALSE, TRUE
 
 MOST: Final = 5
 """Members named for one body."""
@@ -45,7 +48,7 @@ _LOSS_WORDS: Final = frozenset({
 
 _OTHER_TRAFFIC: Final = frozenset({
     "message", "messages", "msg", "ack", "acks", "qr", "qrcode", "presence", "chat", "chats", "contact", "contacts",
-    "group", "groups", "label", "labels", "reaction", "reactions", "call", "calls", "typing", "receipt", "poll",
+    "group", "groups", "label", "labels", "reaction", "reactions", "call", "calls", "typing", "receipt", "rcpt", "poll",
     "story", "history", "newsletter", "blocklist", "profile", "picture", "media", "onmessage", "onanymessage",
     "onselfmessage", "onreactionmessage", "onrevokedmessage", "onpollresponse", "onpresencechanged", "onupdatelabel",
     "onparticipantschanged", "onack", "onreaction", "incomingcall", "mensagem", "mensagens", "contato",
@@ -110,8 +113,15 @@ def _candidates(document: object, path: str, depth: int, left: list[int]) -> Ite
             rank = _rank(name, value)
             if rank is not None:
                 yield rank + depth, Member(path + name, value.strip())
+        elif type(value) is bool:
+            if flag_connected(name) is not None:
+                yield _FLAG + depth, Member(path + name, TRUE if value else FALSE)
         elif depth + 1 < _DEEPEST:
             yield from _candidates(value, f"{path}{name}.", depth + 1, left)
+
+
+_FLAG: Final = 25
+"""The rank of a member that says with true or false whether a session is connected."""
 
 
 def _rank(name: str, value: str) -> int | None:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from statusproxy.clock import OwnClock
+from statusproxy.observe.counted import counted
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
 from statusproxy.spool.ids import Ids
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
@@ -34,8 +35,9 @@ log = logging.getLogger("statusproxy.spool")
 #: ahead may be set right.
 _FIRST_HOUR: Final = 3600.0
 
-#: Entries that are taken over or dropped in one turn of the event loop.
+#: Entries that are taken over in one turn of the event loop, and those that are dropped.
 _AT_ONCE: Final = 100
+_DROPPED_AT_ONCE: Final = 500
 
 
 class Counter(Protocol):
@@ -258,7 +260,7 @@ class Spool:
         now, total, first = self._clock.now(), 0, None
         # Those of an earlier process hold all up, as the oldest, until it is certain that the clock is right.
         since = self._opened_at if now < self._opened_at + _FIRST_HOUR else 0.0
-        while old := self._order.remove_older(now - self.rules.max_age, since, _AT_ONCE):
+        while old := self._order.remove_older(now - self.rules.max_age, since, _DROPPED_AT_ONCE):
             total, first = total + len(old), first or old[0]
             for _ in old:
                 self._counter.dropped("age")
@@ -266,8 +268,9 @@ class Spool:
             await self.writing.write([Removed(entry.id) for entry in old])
         if first is not None:
             log.error(
-                "spool: %d events are older than max_age and were dropped; the first came for session %s",
-                total, first.session, extra={"dropped": total},
+                "spool: %s dropped; the first came for session %s",
+                counted(total, "event is older than max_age and was", "events are older than max_age and were"),
+                first.session, extra={"dropped": total},
             )  # fmt: skip
 
     # What operators ask and do
@@ -355,7 +358,7 @@ class Spool:
 def _full(totals: Totals, size: int, rules: SpoolRules) -> str | None:
     """Why there is no room for so many bytes more; None where there is."""
     if totals.entries >= rules.max_entries:
-        return f"{totals.entries} events (spool.max_entries)"
+        return f"{counted(totals.entries, 'event')} (spool.max_entries)"
     if totals.size + size > rules.max_bytes:
         return f"{totals.size} bytes (spool.max_bytes)"
     return None
@@ -386,7 +389,8 @@ def _queue(session: str | None) -> str:
 
 def _tell_recalled(totals: Totals) -> None:
     log.info(
-        "spool: %d events wait, %d unknown, %d dead", totals.waiting, totals.unknown, totals.dead,
+        "spool: %s, %d unknown, %d dead",
+        counted(totals.waiting, "event waits", "events wait"), totals.unknown, totals.dead,
         extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
     )  # fmt: skip
 

@@ -127,10 +127,11 @@ class ObjectReader:
 
     def _judge(self, name: str, value: object) -> _Value:
         wanted = self._values[name]
-        keeps = _folds_into(str(value).lower() if isinstance(value, bool) else value, self._keep)
+        said = str(value).lower() if isinstance(value, bool) else value
+        keeps = _folds_into(said, self._keep)
         text = usable_text(value)
-        truth = f"{name}: {str(value).lower()}" if isinstance(value, bool) else None
-        connected = _folds_into(value, self._connected) or (value is True and wanted is False)
+        truth = f"{name}: {said}" if isinstance(value, bool) else None
+        connected = _folds_into(said, self._connected) or (value is True and wanted is False)
         return _Value(
             text=text,
             truth=truth,

@@ -73,6 +73,8 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
 
     event: tuple[Path, ...] = (("event",),)
     """The event's name."""
+    boolean_names: bool = False
+    """Whether a boolean there is the name `true` or `false`: only where a rule has such a name."""
     raw_event: tuple[Path, ...] = ((*RAW, "event"),)
     """The name that the engine gave the event, where the gateway gives it another."""
     time: tuple[Path, ...] = (("timestamp",), (*RAW, "t"))
@@ -95,6 +97,10 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
     """Members that are true in messages of the session's own making."""
     own_ids: tuple[Path, ...] = OWN_IDS
     """Members that begin with `true_` in such messages."""
+
+    def event_name(self, document: object) -> str | None:
+        """The event's name as it came; `None` where the document names none."""
+        return first_scalar(document, self.event, self.boolean_names)
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""

@@ -64,6 +64,13 @@ class Array(msgspec.Struct, array_like=True, frozen=True):
     """The first element; `MISSING` where the array is empty."""
 
 
+TRUE: Final = "true"
+FALSE: Final = "false"
+"""A boolean as a word, as JSON writes it."""
+
+BOOLEANS: Final = frozenset({TRUE, FALSE})
+
+
 def parse_path(text: str) -> Path:
     """Read a dotted path of the configuration: `"session.id"` is `("session", "id")`, `""` is `()`."""
     return tuple(text.split(".")) if text else ()
@@ -107,12 +114,18 @@ def usable_text(value: object) -> str | None:
     return None
 
 
-def first_scalar(document: object, paths: Iterable[Path]) -> str | None:
-    """Give the first of `paths` that is present and usable (see `usable_text`), or `None`."""
+def first_scalar(document: object, paths: Iterable[Path], booleans: bool = False) -> str | None:
+    """Give the first of `paths` that is present and usable (see `usable_text`), or `None`.
+
+    With `booleans`, true and false are usable too, as these two words.
+    """
     for path in paths:
-        text = usable_text(lookup(document, path))
+        value = lookup(document, path)
+        text = usable_text(value)
         if text is not None:
             return text
+        if booleans and type(value) is bool:
+            return TRUE if value else FALSE
     return None
 
 

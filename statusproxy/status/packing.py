@@ -20,8 +20,6 @@ from statusproxy.status.fields import (
     LENIENT_AT_ONCE,
     Array,
     LongError,
-    Path,
-    first_scalar,
     parse,
     parse_members,
     parse_members_in_steps,
@@ -140,11 +138,11 @@ def _decoded(value: bytes) -> Iterator[bytes]:
         start = end
 
 
-def holds_several(document: object, names: tuple[Path, ...]) -> bool:
-    """Whether a body, decoded by `parse_members`, is several events. `names` is where an event's name may stand."""
+def holds_several(document: object, dialect: Dialect) -> bool:
+    """Whether a body, decoded by `parse_members`, is several events."""
     if type(document) is dict:
-        return first_scalar(document, names) is None and bool(_wrapped(document, names))
-    return _names_event(_first(document), names)
+        return dialect.event_name(document) is None and bool(_wrapped(document, dialect))
+    return _names_event(_first(document), dialect)
 
 
 def is_lines(body: bytes) -> bool:
@@ -182,21 +180,21 @@ def unpack(body: bytes, dialect: Dialect) -> Iterator[Item | None]:
         else:
             yield Broken()
         return
-    if holds_several(document, dialect.event):
-        yield from _elements(body, _wrapped(document, dialect.event))
+    if holds_several(document, dialect):
+        yield from _elements(body, _wrapped(document, dialect))
     else:
         yield Document(document)
 
 
-def _wrapped(document: object, names: tuple[Path, ...]) -> list[str]:
+def _wrapped(document: object, dialect: Dialect) -> list[str]:
     """The members of an object that hold several events: arrays whose first element is an object that names one."""
     if type(document) is not dict:
         return []
-    return [member for member in WRAPPERS if _names_event(_first(document.get(member)), names)]
+    return [member for member in WRAPPERS if _names_event(_first(document.get(member)), dialect)]
 
 
-def _names_event(value: object, names: tuple[Path, ...]) -> bool:
-    return type(value) is dict and first_scalar(value, names) is not None
+def _names_event(value: object, dialect: Dialect) -> bool:
+    return type(value) is dict and dialect.event_name(value) is not None
 
 
 def _first(value: object) -> object:

@@ -18,6 +18,7 @@ import msgspec
 
 from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
+    BOOLEANS,
     LongError,
     Path,
     first_scalar,
@@ -81,7 +82,7 @@ GRACE: Final = 90.0
 """Seconds that a transient state must last to count, where a rule does not say: reconnecting takes less."""
 
 
-class EventRule(msgspec.Struct, frozen=True, kw_only=True):
+class EventRule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Where an event names its session and state, and which words mean what. Names and words compare folded."""
 
     event: frozenset[str]
@@ -96,6 +97,12 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True):
     """Set where the event says by itself what others say by a word; `state` is then not looked at."""
     unless: frozenset[str] = frozenset()
     """Events, by the gateway's name or the engine's, that never count for this rule."""
+
+    @cached_property
+    def booleans(self) -> bool:
+        """Whether a boolean is a word for this rule: only where its words name one. Else it is passed over, and the
+        next member of `state` counts."""
+        return not BOOLEANS.isdisjoint(map(fold_word, (*self.disconnected, *self.connected, *self.transient)))
 
 
 class SignalRules(msgspec.Struct, frozen=True, dict=True):
@@ -166,7 +173,7 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
     except (ValueError, RecursionError):
         return Reading(Verdict.BATCH if is_lines(body) else Verdict.NOT_JSON)
     reading = read_document(document, rules, now, path_session)
-    if reading.event is None and holds_several(document, dialect.event):
+    if reading.event is None and holds_several(document, dialect):
         return Reading(Verdict.BATCH)
     return reading
 
@@ -177,7 +184,7 @@ def read_document(document: object, rules: SignalRules, now: float, path_session
         return Reading(Verdict.NOTHING)
     if path_session is not None:
         path_session = _usable_session(path_session)
-    event = first_scalar(document, rules.dialect.event)
+    event = first_scalar(document, rules.dialect.event, rules.dialect.boolean_names)
     matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
     if event is None or not matching:
         return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths) or path_session)
@@ -214,7 +221,7 @@ def _apply(
     rule: EventRule, document: object, event: str, rules: SignalRules, now: float, path_session: str | None
 ) -> Reading:
     session = _session(document, rule.session) or path_session
-    word = None if rule.means is not None else first_scalar(document, rule.state)
+    word = None if rule.means is not None else first_scalar(document, rule.state, rule.booleans)
     verdict, kind = _judge(rule, document, event, word, rules)
     if session is None:
         says = kind is Kind.DISCONNECTED or kind is Kind.CONNECTED

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
 from statusproxy.store.backlog import Backlog, Batch, Dropped
@@ -302,8 +303,8 @@ class BatchWriter(Generic[_B]):
         await self._fallback.confirm(mark)
         if recovered:
             self._log.warning(
-                "state: %s can be written again; it has all that waited (%d sessions, %d changes)",
-                self.backend.name, sessions, changes,
+                "state: %s can be written again; it has all that waited (%s, %s)",
+                self.backend.name, counted(sessions, "session"), counted(changes, "change"),
             )  # fmt: skip
 
     async def _failed(self, error: Exception) -> None:

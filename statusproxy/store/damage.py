@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from statusproxy.observe.counted import counted
+
 __all__ = ["Damage"]
 
 
@@ -43,9 +45,9 @@ class Damage(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         when = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        saved = f"{self.sessions} sessions and {self.changes} changes of the history were saved"
+        saved = f"{counted(self.sessions, 'session')} and {counted(self.changes, 'change')} of the history were saved"
         if self.spooled:
-            saved += f", and {self.spooled} events of the spool"
+            saved += f", and {counted(self.spooled, 'event')} of the spool"
         more = " (more history is being read)" if self.pending else ""
         kept = f"; the damaged file is kept as {self.set_aside}" if self.set_aside else ""
         return f"{when}: the state was {self.cause}; {saved}{more}{kept}"

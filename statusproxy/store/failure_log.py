@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from statusproxy.observe.counted import counted
+
 __all__ = ["QUIET", "FailureLog", "times"]
 
 #: Seconds in which the same error is told once, however often it comes and goes.
@@ -46,4 +48,4 @@ class FailureLog:
 
 def times(kept_back: int) -> str:
     """The end of a line about an error that came `kept_back` times without one."""
-    return f" (and {kept_back} times since this was last said)" if kept_back else ""
+    return f" (and {counted(kept_back, 'time')} since this was last said)" if kept_back else ""

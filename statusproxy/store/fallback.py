@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from statusproxy.observe.counted import counted
 from statusproxy.store.backlog import Item
 from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.journal import Journal
@@ -153,11 +154,16 @@ class Fallback:
         path = self._journal.path
         if found.items:
             self._log.warning(
-                "state: %s: an earlier process left %d entries that the server may lack; they are taken up",
-                path, len(found.items),
+                "state: %s: an earlier process left %s taken up",
+                path, counted(
+                    len(found.items),
+                    "entry that the server may lack; it is", "entries that the server may lack; they are",
+                ),
             )  # fmt: skip
         if found.set_aside is not None:
-            why = f"{found.damaged} lines of it cannot be read" if found.damaged else "it is of another server"
+            why = (
+                f"{counted(found.damaged, 'line')} of it cannot be read" if found.damaged else "it is of another server"
+            )
             self._log.error("state: %s: %s; it is kept as %s", path, why, found.set_aside)
         for other in found.others:
             self._log.warning(

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.status.stored_times import moved_change
 from statusproxy.store.backlog import Entry
@@ -100,8 +101,8 @@ def restore_redis(
         raise StoreError(f"{source} is damaged ({error}); restore another backup") from error
     if holdings.spooled and spool:
         raise StoreError(
-            f"{source} holds {holdings.spooled} events of the spool, and a state in Redis keeps none: leave them out "
-            "with --no-spool"
+            f"{source} holds {counted(holdings.spooled, 'event')} of the spool, and a state in Redis keeps none: "
+            "leave them out with --no-spool"
         )
     word = f"{time.strftime('before-restore-%Y%m%dT%H%M%SZ', time.gmtime(clock()))}-{token_hex(2)}"
     left = None if journal is None else journal / file_name(str(place))

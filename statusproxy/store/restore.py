@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from statusproxy.observe.counted import counted
 from statusproxy.store.database import APPLICATION_ID, SCHEMA
 from statusproxy.store.errors import StoreError, StoreInUseError, describe, is_unusable, primary_code
 from statusproxy.store.files import COMPANIONS, make_directory
@@ -126,9 +127,10 @@ def _take_spool(source: Path, ready: Path, wanted: bool) -> int | None:
         return None
     missing = missing_bodies(ready, spool_folder(source))
     if missing:
+        belonging = counted(missing, "event that belongs", "events that belong")
         raise StoreError(
-            f"{spool_folder(source)} lacks the bodies of {missing} events that belong to {source}: put that directory "
-            "beside the file, or leave all events out with --no-spool"
+            f"{spool_folder(source)} lacks the bodies of {belonging} to {source}: "
+            "put that directory beside the file, or leave all events out with --no-spool"
         )
     return copy_bodies(ready, spool_folder(source), spool_folder(ready))
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Record
 from statusproxy.store import salvage
 from statusproxy.store.damage import Damage
@@ -118,7 +119,10 @@ class StateFile:
         moved = database.moved()
         if moved is not None:
             self._log.error(
-                "state: %s of %s was deleted or replaced; all %d sessions are written anew", moved, self.path, sessions
+                "state: %s of %s was deleted or replaced; %s written anew",
+                moved,
+                self.path,
+                "its session is" if sessions == 1 else f"all {sessions} sessions are",
             )
             self._rescue(database, moved)
         elif self._lease is not None and self._lease.lost():
@@ -209,11 +213,15 @@ class StateFile:
         damage = rebuild(self.path, cause, self._clock(), known, spool, damaged=damaged)
         self.repairs["damaged"] += 1
         self._log.error(
-            "state: %s is %s; it was set aside as %s, a new one is begun with %d sessions",
-            self.path, cause, damage.set_aside, damage.sessions,
+            "state: %s is %s; it was set aside as %s, a new one is begun with %s",
+            self.path, cause, damage.set_aside, counted(damage.sessions, "session"),
         )  # fmt: skip
         if damage.spooled:
-            self._log.error("state: %d events of the spool were saved from %s", damage.spooled, damage.set_aside)
+            self._log.error(
+                "state: %s saved from %s",
+                counted(damage.spooled, "event of the spool was", "events of the spool were"),
+                damage.set_aside,
+            )
 
     def _rescue(self, database: Database, moved: str) -> None:
         """Take from the open files all that is in them, and close them."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from statusproxy.observe.counted import counted
 from statusproxy.store.database import Database
 from statusproxy.store.errors import describe
 from statusproxy.store.spool_files import SpoolFiles, checksum_of
@@ -33,7 +34,10 @@ class KnownSpool:
         else:
             if removed:
                 self._log.warning(
-                    "state: %d files in %s belonged to no event and were removed", removed, self.files.folder
+                    "state: %s in %s belonged to no event and %s removed",
+                    counted(removed, "file"),
+                    self.files.folder,
+                    "was" if removed == 1 else "were",
                 )
 
     def learned(self, entries: list[Entry]) -> None:
@@ -75,7 +79,11 @@ class KnownSpool:
                 self._log.error("state: the spool in %s could not be taken over: %s", copy, describe(error, copy))
             else:
                 if adopted:
-                    self._log.warning("state: %d events of the spool were taken over from %s", adopted, copy)
+                    self._log.warning(
+                        "state: %s taken over from %s",
+                        counted(adopted, "event of the spool was", "events of the spool were"),
+                        copy,
+                    )
         return {id_: Moved(entry) for id_, entry in known.items()}
 
     def committed(self, spooled: Mapping[str, SpoolOp]) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.codec import encode
@@ -82,7 +83,8 @@ class SqliteWriter:
         gone = self._spool.keep_files(batch.spooled) if batch.spooled else ()
         self._write(batch)
         if gone:
-            raise StoreError(f"the bodies of {len(gone)} events of the spool are gone from {self._spool.files.folder}")
+            lost = counted(len(gone), "event")
+            raise StoreError(f"the bodies of {lost} of the spool are gone from {self._spool.files.folder}")
 
     def _write(self, batch: Batch) -> None:
         while True:
@@ -215,8 +217,9 @@ class SqliteWriter:
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or somebody put a backup there
             self._log.warning(
-                "state: %s holds %d sessions that are not known here; they are kept, and used from the next start on",
-                self._path, unknown,
+                "state: %s holds %s kept, and used from the next start on",
+                self._path,
+                counted(unknown, "session that is not known here; it is", "sessions that are not known here; they are"),
             )  # fmt: skip
 
     def _take(self, records: list[Record]) -> list[Record]:

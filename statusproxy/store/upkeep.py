@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from statusproxy.observe.counted import counted
 from statusproxy.store.age import HistoryAge
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
@@ -139,7 +140,11 @@ class Upkeep:
             return None
         if done is not None:
             self._repairs.pop(0)
-            self._log.warning("state: %d changes of the history were saved from %s", done.changes, done.set_aside)
+            self._log.warning(
+                "state: %s saved from %s",
+                counted(done.changes, "change of the history was", "changes of the history were"),
+                done.set_aside,
+            )
         return done
 
     def _checkpoint(self, database: Database) -> None:

@@ -112,7 +112,7 @@ def test_the_events_of_a_backup_are_told_and_can_be_left_out(tmp_path: Path) -> 
     database, _ = Database.open(copy, 0)
     database.write({}, [], {"a": kept("a")})
     database.close()
-    assert "0 sessions, 0 changes of the history, 1 events of the spool (" in restored_by(tmp_path, copy).stdout
+    assert "0 sessions, 0 changes of the history, 1 event of the spool (" in restored_by(tmp_path, copy).stdout
     assert "of the spool" not in restored_by(tmp_path, copy, "--force", "--no-spool").stdout
     backup = call("backup", tmp_path / "other.db", "-c", tmp_path / "config.yaml")
     assert (backup.exit_code, "of the spool" in backup.stdout) == (0, False)

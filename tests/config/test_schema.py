@@ -25,6 +25,12 @@ def test_a_word_is_whole_and_not_empty() -> None:
     assert refused(words, "a*").startswith('found "a*"; allowed: whole words')
 
 
+def test_true_and_false_are_words_with_and_without_quotes() -> None:
+    words = form(schema.Words)
+    assert words.read(spot("[true, False, TRUE, 'False']")) == ("true", "false", "true", "False")
+    assert words.read(spot("false")) == ("false",)
+
+
 @pytest.mark.parametrize("kind", [schema.SomeWords, schema.SomeFields, schema.ListFields])
 def test_some_lists_need_an_entry(kind: Any) -> None:
     assert refused(form(kind), "[]") == "found an empty list; allowed: at least one entry"

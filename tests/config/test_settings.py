@@ -346,3 +346,9 @@ def test_a_spool_that_makes_no_sense_is_refused(text: str, message: str) -> None
 )
 def test_the_switch_is_a_webhooks_and_the_bounds_are_the_blocks(text: str, message: str) -> None:
     assert refused(GATEWAY + text) == f"config.yaml:2: {message}"
+
+
+@pytest.mark.parametrize(("name", "boolean_names"), [("'false'", True), ("true", True), ("link", False)])
+def test_a_rule_that_is_called_true_or_false_makes_booleans_names(name: str, boolean_names: bool) -> None:
+    text = f"preset: null\nevents: [{{event: [{name}], session: [a], means: alive}}]\n"
+    assert loads(GATEWAY + text).signal_rules().dialect.boolean_names is boolean_names

@@ -43,6 +43,10 @@ async def test_a_dead_browser_is_told_once_and_the_answer_stays_stale(client: ai
         ]
         _, answer = await ask(client, "GET", f"{gateway.base_url}/api/sales/status-session")
         assert answer["status"] == "CONNECTED"
+        _, answer = await ask(client, "GET", f"{gateway.base_url}/api/sales/check-connection-session")
+        assert answer == {"status": False, "message": "Disconnected"}
+        _, answer = await ask(client, "GET", f"{gateway.base_url}/api/support/check-connection-session")
+        assert answer == {"status": True, "message": "Connected"}
         _, answer = await ask(client, "POST", f"{gateway.base_url}/api/sales/start-session")
         assert (answer["status"], answer["qrcode"]) == ("CONNECTED", None)
         assert gateway.states["sales"] is State.LOST

@@ -142,3 +142,16 @@ def test_the_gateways_own_words_stand_with_what_they_mean_in_the_reports_languag
     assert words(said, "pt-BR")[0] == "/x diz close\\x1b (saiu da conta), planted"
     facts = json.loads(as_json([said], "en", ["planted"]))["findings"][0]["facts"]
     assert facts == {"path": "/x", "words": {"close\\x1b": "logged-out", "***": None}}
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "says"),
+    [
+        ("en", 1, "1 webhook was not JSON"),
+        ("en", 2, "2 webhooks were not JSON"),
+        ("pt-BR", 1, "1 webhook não era JSON"),
+        ("pt-BR", 2, "2 webhooks não eram JSON"),
+    ],
+)
+def test_one_is_told_apart_from_many(language: Language, count: int, says: str) -> None:
+    assert words(note("webhooks.not-json", count=count), language)[0] == says

@@ -25,7 +25,7 @@ async def test_a_healthy_site_is_found_healthy(build: Build) -> None:
         "configuration.valid", "proxy.running", "ports.held", "gateway.reachable", "channels.fits",
         "channels.rehearsal", "channels.ids-match", "webhooks.seen", "clock.gateway", "clock.events", "disk.works",
     } <= set(verdict.findings)  # fmt: skip
-    assert "1 webhooks trusted" in verdict.text
+    assert "1 webhook trusted" in verdict.text
     assert "Everything is in place." in verdict.text
 
 

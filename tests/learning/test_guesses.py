@@ -188,3 +188,28 @@ def test_beside_the_usual_id_one_that_is_called_like_an_id_still_counts() -> Non
     seen = observed([{"event": "open", "session": "sales", "jid": "x1@s.whatsapp.net"}], answer=answer)
     found = guesses.list_ids(seen.answers.routes["/api/v2/boxes"], guesses.told_ids(seen))
     assert [path for path, _ in found] == [("name",), ("jid",)]
+
+
+@pytest.mark.parametrize(
+    ("member", "lost"),
+    [("connected", ["false"]), ("is_online", ["false"]), ("offline", ["true"]), ("isDisconnected", ["true"])],
+)
+def test_true_and_false_mean_what_the_member_is_called(member: str, lost: list[str]) -> None:
+    (state,) = guesses.states_or_flags(observed([{"event": "link", member: True}], answer=None).all, ("event",))
+    assert (state.path, dict(state.words), state.decided) == ((member,), {"true": 1, "false": 0}, True)
+    assert state.meaning(Meaning.DISCONNECTED) == lost
+    assert len(state.meaning(Meaning.CONNECTED)) == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"event": "link", "muted": True}],
+        [{"event": "link", "sender": {"online": True}}],
+        [{"event": "link", "online": "soon"}],
+        [{"event": "link", "online": True}, {"event": "link"}, {"event": "link"}],
+        [{"event": "link", "list": [{"online": True}]}],
+    ],
+)
+def test_other_booleans_are_no_state(events: list[dict[str, object]]) -> None:
+    assert guesses.states_or_flags(observed(events, answer=None).all, ("event",)) == []

@@ -38,3 +38,11 @@ def test_ids_are_told_by_their_names() -> None:
 )
 def test_a_member_that_may_name_a_session_holds_no_address_no_secret_and_no_state(name: str, names: bool) -> None:
     assert members.is_naming(name) is names
+
+
+@pytest.mark.parametrize(
+    ("name", "connected"),
+    [("isOnline", True), ("logged_in", True), ("Offline", False), ("loggedOut", False), ("x", None)],
+)
+def test_a_flag_says_what_true_means(name: str, connected: bool | None) -> None:
+    assert members.flag_connected(name) is connected

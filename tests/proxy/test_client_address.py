@@ -130,7 +130,7 @@ def test_a_stranger_s_words_are_replaced() -> None:
 def test_a_trusted_proxy_s_words_are_kept_and_its_own_address_added() -> None:
     said = {
         b"X-Forwarded-For": b"198.51.100.7",
-        b"X-Real-IP": b"198.51.100.7",
+        b"X-Real-IP": b"198.51.100.8",
         b"X-Forwarded-Proto": b"https",
         b"X-Forwarded-Host": b"hub.example",
         b"X-Forwarded-Port": b"8443",

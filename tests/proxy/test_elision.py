@@ -114,7 +114,7 @@ def test_a_string_of_just_the_length_is_kept_whole() -> None:
         assert json.loads(shortened(b'["%b"]' % (b"A" * size), [])) == ["A" * min(size, LONG_STRING)]
 
 
-@pytest.mark.parametrize("unit", ["é", "€", "😀", "\\n", "\\\\", "\\u0041"])
+@pytest.mark.parametrize("unit", ["é", "€", "😀", "\\n", "\\\\", "\\u0041", "?\\n", "?\\u0041", "?\\\\"])
 @pytest.mark.parametrize("before", range(8))
 def test_a_string_is_cut_before_the_character_or_escape_that_would_be_divided(unit: str, before: int) -> None:
     body = b'["%b"]' % (b"A" * before + unit.encode() * LONG_STRING)

@@ -108,7 +108,7 @@ def test_forgotten_sessions_are_said_once_a_minute_with_their_number(caplog: pyt
     for number in range(120):
         for _ in range(2):
             log.evicted(1, 10_000, 1_000.0 + number)
-    assert [line.partition(":")[0] for line in caplog.messages] == ["1 sessions forgotten", "120 sessions forgotten"]
+    assert [line.partition(":")[0] for line in caplog.messages] == ["1 session forgotten", "120 sessions forgotten"]
     log.overdue(10_000, 1_119.0)
     assert len(caplog.messages) == 2
     log.overdue(10_000, 1_121.0)

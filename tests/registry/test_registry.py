@@ -737,9 +737,9 @@ async def test_what_is_owed_from_a_minute_that_is_over_is_said_at_intervals(
             await asyncio.wait_for(flushed.wait(), 10)
         assert caplog.messages == [
             "no webhook for 61 min; the 4 before were at most 0 s apart; statusproxy doctor says what to look at",
-            "event ignored: its sender 203.0.113.7 fails the network check (1 more times in the last minutes)",
+            "event ignored: its sender 203.0.113.7 fails the network check (1 more time in the last minutes)",
             (
-                "1 sessions forgotten: there is room for 2 (sessions.max_sessions); "
+                "1 session forgotten: there is room for 2 (sessions.max_sessions); "
                 "those that the gateway's list has named go last"
             ),
         ]
@@ -1165,7 +1165,7 @@ async def test_forgotten_sessions_are_counted_and_said(caplog: pytest.LogCapture
     async with kept("sessions: {max_sessions: 4}") as it:
         lose(it, 10)
         assert it.counted("statusproxy_sessions_evicted_total") == 6
-    assert "1 sessions forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
+    assert "1 session forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
 
 
 async def test_an_evicted_correction_is_released_counted_and_forgotten_by_the_store() -> None:

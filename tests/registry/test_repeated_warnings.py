@@ -67,7 +67,7 @@ def test_a_store_that_takes_no_writes_is_an_error(caplog: pytest.LogCaptureFixtu
     warnings.not_saved("disk full", 2.0)
     assert caplog.messages == ["a change is not on disk yet: disk full"]
     warnings.overdue(62.0)
-    assert caplog.messages[1:] == ["a change was not on disk at once: disk full (1 more times in the last minutes)"]
+    assert caplog.messages[1:] == ["a change was not on disk at once: disk full (1 more time in the last minutes)"]
     assert [(record.levelno, record.__dict__["why"]) for record in caplog.records] == [(logging.ERROR, "disk full")] * 2
 
 

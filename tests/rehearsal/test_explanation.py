@@ -201,6 +201,15 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
             {"event": "state", "session": "a", "type": "state", "data": {"state": "close"}},
             "rule 1 finds no word under `word`; this body has `data.state: close`",
         ),
+        (
+            {"event": "state", "session": "a", "word": False},
+            (
+                '`word` is false, and rule 1 (state) lists neither "true" nor "false": write which of them means '
+                "disconnected, and which connected"
+            ),
+        ),
+        ({"event": "unheard", "online": False}, 'no rule names the event "unheard"'),
+        ({"online": False}, "no `event`; this body has `online: false`"),
         ({"event": "lost"}, "no session under `session`, and the webhook's path names none"),
         ({"event": "state", "word": "open"}, "no session under `session` or `id`, and the webhook's path names none"),
     ],

@@ -9,7 +9,7 @@ from statusproxy.captures import Delivery
 from statusproxy.rehearsal.hearing import Given, Hearing
 from statusproxy.rehearsal.messages import EventResult, Member
 from statusproxy.status.sessions import SessionMap
-from tests.rehearsal.sites import NOW, a_site
+from tests.rehearsal.sites import NOW, OWN, a_site
 
 
 def hear(
@@ -149,6 +149,32 @@ def test_what_may_be_a_missed_disconnect_is_told_apart_from_what_is_explained(
 ) -> None:
     (one,) = hear(body)
     assert (one.verdict, one.missed) == (verdict, missed)
+
+
+BOOLEANS = """
+  - {event: link, session: [session], state: [online, words], disconnected: [gone]}
+  - {event: line, session: [session], state: [online], disconnected: [false]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "word", "missed"),
+    [
+        ({"event": "link", "online": False}, "nothing", None, True),
+        ({"event": "link", "online": True}, "nothing", None, False),
+        ({"event": "link", "online": False, "words": "gone"}, "applied", "gone", False),
+        ({"event": "link", "online": False, "words": "else"}, "nothing", "else", False),
+        ({"event": "line", "online": False}, "applied", "false", False),
+        ({"event": "line", "online": True}, "nothing", "true", False),
+    ],
+)
+def test_a_boolean_that_no_rule_lists_may_be_a_disconnect(
+    body: dict[str, Any], verdict: str, word: str | None, missed: bool
+) -> None:
+    site = a_site(text=OWN.replace("\ndialect:", BOOLEANS + "dialect:", 1))
+    hearing = Hearing(site, SessionMap(), NOW)
+    (one,) = hearing.hear([Delivery(source="f", body=json.dumps({"session": "a", **body}).encode())], Given())
+    assert (one.verdict, one.word, one.missed) == (verdict, word, missed)
 
 
 def test_late_repeated_and_already_so_are_explained() -> None:

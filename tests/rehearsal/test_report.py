@@ -176,3 +176,16 @@ def test_a_terminal_gets_colours_and_no_others_escapes() -> None:
         assert f"\x1b[{colour}mlate\x1b[0m" in as_text(
             Results(now=AT, events=[event(verdict="late", missed=missed)]), colours=True
         )
+
+
+def test_quiet_events_in_a_row_are_one_line_and_the_next_step_ends_the_report() -> None:
+    quiet = [event(source=f"f:{line}", event="ack", verdict="unmatched") for line in (1, 2, 3)]
+    assert told(events=[*quiet, event(source="f:4")]) == [
+        "f:1 to f:3: 3 events that change nothing: 3 unmatched (ack 3); --json shows each",
+        "",
+        "f:4",
+        "  verdict applied: so",
+        "",
+        "4 events: 3 unmatched, 1 applied",
+        "No rule names ack 3, and none is needed: such names do not tell of a connection.",
+    ]

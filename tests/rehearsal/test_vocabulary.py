@@ -38,6 +38,11 @@ def test_the_member_called_like_an_event_comes_first() -> None:
     assert shown(document) == ["dataType: disconnected", "kind: Zebra", "data.state: close", "why: logged out"]
 
 
+def test_true_and_false_are_shown_where_they_say_whether_a_session_is_connected() -> None:
+    document = {"info": {"online": False}, "offline": True, "fromMe": True, "loggedIn": "x"}
+    assert shown(document) == ["offline: true", "info.online: false"]
+
+
 @pytest.mark.parametrize(
     "document",
     [

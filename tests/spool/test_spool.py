@@ -126,7 +126,7 @@ async def test_an_event_of_no_session_waits_in_the_queue_of_those() -> None:
 @pytest.mark.parametrize(
     ("rules", "why"),
     [
-        ({"max_entries": 1}, r"the spool is full: 1 events \(spool.max_entries\)"),
+        ({"max_entries": 1}, r"the spool is full: 1 event \(spool.max_entries\)"),
         ({"max_bytes": 199}, r"the spool is full: 100 bytes \(spool.max_bytes\)"),
     ],
 )

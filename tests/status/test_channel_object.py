@@ -159,3 +159,9 @@ def test_a_boolean_may_be_a_word_that_is_kept(said: str, keeps: bool) -> None:
 
 def test_booleans_are_no_words_where_none_is_listed() -> None:
     assert not read('{"connected": false}').keeps
+
+
+@pytest.mark.parametrize(("said", "connected"), [("false", True), ("true", False), ('"False"', True), ("null", False)])
+def test_a_boolean_may_be_the_word_for_connected(said: str, connected: bool) -> None:
+    found = ObjectReader({"offline": True}, {"true"}, {"false"}).read(f'{{"offline":{said}}}', 0)
+    assert (found.connected, found.keeps) == (connected, said == "true")

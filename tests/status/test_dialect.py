@@ -217,3 +217,9 @@ def test_presence_under_another_gateways_name_and_place_is_known_once_it_is_told
     assert named.is_presence(event, "presence.update", "unavailable")
     assert placed.is_presence(event, "presence.update", "unavailable")
     assert placed.is_presence({"payload": {"id": "1@c.us"}}, "x", "composing")
+
+
+@pytest.mark.parametrize(("boolean_names", "name"), [(True, "false"), (False, "link")])
+def test_a_boolean_is_a_name_only_where_a_rule_has_one(boolean_names: bool, name: str) -> None:
+    dialect = Dialect(event=(("online",), ("what",)), boolean_names=boolean_names)
+    assert dialect.event_name({"online": False, "what": "link"}) == name

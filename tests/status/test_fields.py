@@ -261,3 +261,12 @@ def test_half_a_surrogate_pair_among_very_many_members_is_read_too() -> None:
 def test_very_many_members_that_are_no_json_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"."):
         in_steps(b'{"a":1,' * 30_000)
+
+
+def test_a_boolean_is_a_word_only_where_that_is_asked_for() -> None:
+    document = {"up": True, "down": False, "word": "x"}
+    paths = (("up",), ("word",))
+    assert first_scalar(document, paths) == "x"
+    assert first_scalar(document, paths, booleans=True) == "true"
+    assert first_scalar(document, (("down",),), booleans=True) == "false"
+    assert first_scalar({"up": None, "word": 1}, paths, booleans=True) == "1"

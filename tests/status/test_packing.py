@@ -309,7 +309,7 @@ def test_a_long_form_of_nothing_but_percent_signs_is_broken() -> None:
 
 
 def test_which_documents_are_several() -> None:
-    names = JSON.event
+    names = JSON
     assert holds_several([{"event": "x"}], names)
     assert holds_several({"events": [{"event": "x"}]}, names)
     assert not holds_several({"event": "y", "events": [{"event": "x"}]}, names)
@@ -321,3 +321,13 @@ def test_which_documents_are_several() -> None:
 @pytest.mark.parametrize("body", [b'{"event":"x"}\n', b"a\nb", b'"x"\n"y"', b"", b"\n"])
 def test_what_is_no_json_a_line(body: bytes) -> None:
     assert not is_lines(body)
+
+
+def test_a_boolean_names_an_event_where_the_dialect_says_so() -> None:
+    several = [{"online": False}, {"online": True}]
+    dialect = Dialect(event=(("online",),), boolean_names=True)
+    assert holds_several(several, dialect)
+    assert not holds_several(several, Dialect(event=(("online",),)))
+    assert [
+        one.value for one in unpack(b'[{"online":false},{"online":true}]', dialect) if isinstance(one, Document)
+    ] == several

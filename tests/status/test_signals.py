@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import LENIENT_AT_ONCE, Path, parse_path
@@ -774,3 +775,67 @@ def test_a_long_form_is_to_be_read_in_steps() -> None:
 def test_a_form_may_hold_several_events() -> None:
     body = urlencode({"jsonData": '[{"type":"LoggedOut","instanceName":"sales"}]'}).encode()
     assert read(body, FORM, NOW).verdict is Verdict.BATCH
+
+
+# Booleans as words
+
+ONLINE = EventRule(
+    event=frozenset({"link"}),
+    session=paths("session"),
+    state=paths("info.online", "status"),
+    disconnected=frozenset({"False", "close"}),
+    connected=frozenset({"true"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("says", "kind", "word"),
+    [
+        ({"info": {"online": False}}, Kind.DISCONNECTED, "false"),
+        ({"info": {"online": True}}, Kind.CONNECTED, "true"),
+        ({"info": {"online": "FALSE"}}, Kind.DISCONNECTED, "FALSE"),
+        ({"info": {"online": True}, "status": "close"}, Kind.CONNECTED, "true"),
+        ({"info": {"online": None}, "status": "close"}, Kind.DISCONNECTED, "close"),
+        ({"info": {"online": 0}}, None, None),
+        ({"info": {"online": [False]}}, None, None),
+    ],
+)
+def test_a_boolean_is_a_word_where_a_rule_lists_it(says: dict[str, Any], kind: Kind | None, word: str | None) -> None:
+    body = json.dumps({"event": "link", "session": "a", **says}).encode()
+    signal = read(body, SignalRules((ONLINE,)), NOW).signal
+    assert (signal and signal.kind, signal and signal.word) == (kind, word)
+
+
+def test_a_boolean_may_be_a_transient_state() -> None:
+    rule = EventRule(
+        event=frozenset({"link"}), session=paths("session"), state=paths("up"), transient=frozenset({"false"})
+    )
+    signal = read(b'{"event":"link","session":"a","up":false}', SignalRules((rule,)), NOW).signal
+    assert signal is not None
+    assert (signal.kind, signal.word) == (Kind.TRANSIENT, "false")
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_passed_over_where_no_rule_lists_one(value: bool) -> None:
+    body = json.dumps({"event": "connection.update", "session": "a", "state": value, "status": "close"}).encode()
+    signal = read(body, SignalRules((UPDATE,)), NOW).signal
+    assert signal is not None
+    assert (signal.kind, signal.word) == (Kind.DISCONNECTED, "close")
+
+
+def test_a_boolean_names_the_event_where_a_rule_is_called_so() -> None:
+    rule = EventRule(event=frozenset({"false"}), session=paths("session"), means=Kind.DISCONNECTED)
+    body = b'{"online":false,"session":"a","event":"link"}'
+    named = Dialect(event=paths("online", "event"), boolean_names=True)
+    found = read(body, SignalRules((rule,), dialect=named), NOW)
+    assert (found.event, found.signal and found.signal.kind) == ("false", Kind.DISCONNECTED)
+    unnamed = Dialect(event=paths("online", "event"))
+    assert read(body, SignalRules((rule,), dialect=unnamed), NOW) == Reading(Verdict.UNMATCHED, "link", "a")
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_boolean_is_a_word_in_no_preset(preset: str) -> None:
+    """So that the bodies that presets match are read as ever, `isLogged: true` among them."""
+    rules = loads(f"gateway: http://127.0.0.1\npreset: {preset}\n").signal_rules()
+    assert not any(rule.booleans for rule in rules.rules)
+    assert not rules.dialect.boolean_names

@@ -165,7 +165,7 @@ async def test_lines_that_cannot_be_read_are_told(tmp_path: Path, path: Path, ca
     fallback = a_fallback(tmp_path)
     assert await fallback.open() == [a_record("b")]
     (aside,) = tmp_path.glob("*.unreadable-*")
-    assert told(caplog)[1:] == [("ERROR", f"state: {path}: 1 lines of it cannot be read; it is kept as {aside}")]
+    assert told(caplog)[1:] == [("ERROR", f"state: {path}: 1 line of it cannot be read; it is kept as {aside}")]
     await fallback.close([])
 
 

@@ -244,9 +244,7 @@ def test_events_are_left_out_only_when_asked_for(source: Path, place: Place) -> 
     database, _ = Database.open(source, NOW)
     database.write({}, [], {"a": kept("a")})
     database.close()
-    with pytest.raises(
-        StoreError, match=r"holds 1 events of the spool, and a state in Redis keeps none: .*--no-spool$"
-    ):
+    with pytest.raises(StoreError, match=r"holds 1 event of the spool, and a state in Redis keeps none: .*--no-spool$"):
         restore_redis(source, place)
     assert restore_redis(source, place, spool=False)[0].spooled == 0
 

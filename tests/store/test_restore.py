@@ -139,7 +139,7 @@ def test_a_backup_without_its_bodies_is_told(tmp_path: Path, path: Path) -> None
     with pytest.raises(StoreError) as told:
         restore(source, path)
     assert str(told.value) == (
-        f"{source}.spool lacks the bodies of 1 events that belong to {source}: put that directory beside the file, or "
+        f"{source}.spool lacks the bodies of 1 event that belongs to {source}: put that directory beside the file, or "
         "leave all events out with --no-spool"
     )
     assert not path.exists()

@@ -415,7 +415,7 @@ async def test_a_backup_put_in_its_place_is_kept_and_told(
         await put(store, "before")
         (tmp_path / "backup.db").replace(path)
         await put(store, "after")
-    assert "holds 1 sessions that are not known here" in caplog.text
+    assert "holds 1 session that is not known here" in caplog.text
     assert await sessions_in(path) == ["after", "before", "of the backup"]
 
 

@@ -151,7 +151,7 @@ def test_only_damage_of_the_content_is_repaired_while_in_use(
     assert [record.session for record in file.open(None).records] == ["known"]
     (aside,) = path.parent.glob("state.db.unreadable-*[0-9Z]")
     assert caplog.messages == [
-        f"state: {path} is corrupt (malformed); it was set aside as {aside}, a new one is begun with 1 sessions"
+        f"state: {path} is corrupt (malformed); it was set aside as {aside}, a new one is begun with 1 session"
     ]
 
 

@@ -95,7 +95,7 @@ async def test_after_a_restart_files_without_an_entry_are_removed(
     await store.close()
     assert await entries(path) == [an_entry("b", filed=True)]
     assert os.listdir(spool_folder(path)) == ["b"]
-    assert "1 files in" in caplog.text
+    assert "1 file in" in caplog.text
 
 
 async def test_an_entry_whose_file_is_missing_has_no_content(store: SqliteStore) -> None:
@@ -106,7 +106,7 @@ async def test_an_entry_whose_file_is_missing_has_no_content(store: SqliteStore)
 
 async def test_an_event_whose_body_is_gone_is_refused_and_keeps_nothing_else(store: SqliteStore, path: Path) -> None:
     missing = spool(store).folder / "gone"
-    with pytest.raises(StoreError, match="the bodies of 1 events of the spool are gone"):
+    with pytest.raises(StoreError, match="the bodies of 1 event of the spool are gone"):
         await store.save([a_record("Sales")], [], [], [kept("a"), kept("b", missing)])
     await until(lambda: store.healthy)
     await store.close()

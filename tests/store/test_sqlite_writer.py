@@ -130,7 +130,7 @@ def test_sessions_of_a_backup_that_was_put_there_are_told_and_stay(
     (tmp_path / "backup.db").replace(path)
     writer.write(batch())
     assert caplog.messages == [
-        f"state: {path} holds 1 sessions that are not known here; they are kept, and used from the next start on"
+        f"state: {path} holds 1 session that is not known here; it is kept, and used from the next start on"
     ]
     assert readable(path).sessions == {"x", "y"}
 
@@ -324,7 +324,7 @@ def test_files_of_the_spool_that_belong_to_no_entry_are_removed_where_the_file_c
     database = writer.file.database
     writer.file.database = None
     assert writer.spool_entries() == []
-    spool_folder(path).mkdir()
+    assert not spool_folder(path).exists()
     part = a_body(spool_folder(path), b"left by a crash")
     assert writer.spool_entries() == []
     assert part.exists()

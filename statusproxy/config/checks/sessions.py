@@ -91,7 +91,8 @@ def _check_set_value(value: JsonScalar, channels: Channels, place: Spot) -> None
         check_set_value(value)
     except ValueError as error:
         raise place.found(str(error)) from None
-    if isinstance(value, str) and fold_word(value) in folded(channels.connected):
+    said = str(value).lower() if isinstance(value, bool) else value
+    if isinstance(said, str) and fold_word(said) in folded(channels.connected):
         raise place.found(
             "connected lists this word too, so that a lost session would read connected; allowed: another word"
         )

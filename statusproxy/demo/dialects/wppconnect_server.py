@@ -54,6 +54,19 @@ WPPCONNECT: Final = Dialect(
         # A session that was closed and started again in one process is told of without its name.
         State.CONNECTED: _find("qrReadSuccess", "inChat", named=False),
     },
+    others=(
+        # Asks the browser, and is right also where status-session is stale.
+        Route(
+            "GET",
+            "/api/{session}/check-connection-session",
+            one(
+                lambda seen: {
+                    "status": seen.is_connected,
+                    "message": "Connected" if seen.is_connected else "Disconnected",
+                }
+            ),
+        ),
+    ),
     tap="/v1/webhooks/receive/{session}",
     webhook="/v1/webhooks/receive/{session}",
     starts_in_vain=_WPP_START,

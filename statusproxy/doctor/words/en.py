@@ -312,7 +312,7 @@ WORDS: Final[Words] = {
     ),
     # channels
     "channels.fits": (
-        "{path}: {count} channels in {where}, their status in {members}; took {took}",
+        "{path}: {count} {count:channel|channels} in {where}, their status in {members}; took {took}",
         None,
     ),
     "channels.empty": ("{path}: the list in {where} is empty, so the fields of a channel were not checked", None),
@@ -329,7 +329,10 @@ WORDS: Final[Words] = {
     ),
     "channels.missing": (
         "{path} does not exist on the gateway ({status})",
-        "set channels[].path to the list's path; a base path of the gateway belongs in `gateway` (http://host:3000/base)",
+        (
+            "set channels[].path to the list's path; a base path of the gateway belongs in `gateway` "
+            "(http://host:3000/base)"
+        ),
     ),
     "channels.not-served": ("{path} does not exist on this gateway ({status}), so there is nothing to correct", None),
     "channels.refused": ("{path} gave {status}", "look at the gateway's own log (docker logs)"),
@@ -374,14 +377,16 @@ WORDS: Final[Words] = {
     ),
     "channels.some-nameless": (
         (
-            "{path}: {nameless} of {count} channels have no id under the fields configured: these are never "
+            "{path}: {nameless} of {count} {count:channel has|channels have} no id under the fields configured: "
+            "these are never "
             "corrected. Their fields: {members}"
         ),
         "write this into config.yaml, in place of `channels` if it is there:{lines}",
     ),
     "channels.some-no-id-member": (
         (
-            "{path}: {nameless} of {count} channels have no id, and no field that looks like one: these are never "
+            "{path}: {nameless} of {count} {count:channel has|channels have} no id, and no field that looks like "
+            "one: these are never "
             "corrected. Their fields: {members}"
         ),
         "look at these channels in the gateway's answer; if a field holds the id, add it to channels[].id",
@@ -399,14 +404,16 @@ WORDS: Final[Words] = {
     ),
     "channels.some-without-status": (
         (
-            "{path}: {bare} of {count} channels have none of the status fields configured: these are never "
+            "{path}: {bare} of {count} {count:channel has|channels have} none of the status fields configured: "
+            "these are never "
             "corrected. Their fields: {members}"
         ),
         "write this into config.yaml, in place of `channels` if it is there:{lines}",
     ),
     "channels.some-no-status-member": (
         (
-            "{path}: {bare} of {count} channels have no status, and no field that looks like one: these are never "
+            "{path}: {bare} of {count} {count:channel has|channels have} no status, and no field that looks like "
+            "one: these are never "
             "corrected. Their fields: {members}"
         ),
         "look at these channels in the gateway's answer; if a field holds the status, add it to channels[].set",
@@ -460,10 +467,13 @@ WORDS: Final[Words] = {
         "{session}: {word}; nothing is corrected yet. It is shown as lost from {due} on if this lasts",
         None,
     ),
-    "channels.more-transient": ("… and {count} more sessions are in such a state", None),
+    "channels.more-transient": ("… and {count} more {count:session is|sessions are} in such a state", None),
     "channels.way-back": ("to bring a lost session back, ask {title} for: {routes}", None),
-    "channels.more-corrected": ("… and {count} more sessions are corrected", None),
-    "channels.ids-match": ("all {count} sessions that events name are in the channel list", None),
+    "channels.more-corrected": ("… and {count} more {count:session is|sessions are} corrected", None),
+    "channels.ids-match": (
+        "{count:the session that events name is|all sessions that events name are} in the channel list ({count})",
+        None,
+    ),
     "channels.id-alias": (
         "events name sessions that are not in the channel list, but like one: {sessions}",
         "if they are the same, write this into config.yaml, in place of `sessions` if it is there:{lines}",
@@ -507,7 +517,10 @@ WORDS: Final[Words] = {
         "ask again in some minutes",
     ),
     "webhooks.none-since-reload": (
-        "{count} webhooks came before the configuration was changed, none since; ask again after the next one",
+        (
+            "{count} {count:webhook|webhooks} came before the configuration was changed, none since; ask again "
+            "after the next one"
+        ),
         None,
     ),
     "webhooks.none-any-more": (
@@ -522,18 +535,27 @@ WORDS: Final[Words] = {
         "check that the sender of {path} still runs, and still has this URL",
     ),
     "webhooks.seen": (
-        "{count} webhooks trusted in {up}, the last {last} ago, from {senders}; requests by path: {paths}",
+        (
+            "{count} {count:webhook|webhooks} trusted in {up}, the last {last} ago, from {senders}; requests by "
+            "path: {paths}"
+        ),
         None,
     ),
     "webhooks.silent": (
-        "{count} webhooks trusted in {up}, but the last is {last} old (from {senders}; requests by path: {paths})",
+        (
+            "{count} {count:webhook|webhooks} trusted in {up}, but the last is {last} old (from {senders}; "
+            "requests by path: {paths})"
+        ),
         (
             "check that the engine runs, and that its webhook URL is still the proxy's: a session with contacts sends "
             "some presence events a minute"
         ),
     ),
     "webhooks.presence-only": (
-        "{count} events came, all about contacts (presence), none about a session: a lost session would not be noticed",
+        (
+            "{count} {count:event|events} came, all about contacts (presence), none about a session: a lost "
+            "session would not be noticed"
+        ),
         (
             "wait for a message to come in, and ask again. If nothing changes, only the gateway's outbound webhooks "
             "come: have the engine post to {base}{inbound_path} as well, or add the gateway's event to `events`"
@@ -547,13 +569,17 @@ WORDS: Final[Words] = {
         "have the engine post to {base}{inbound_path}, instead of {gateway}{inbound_path}{inbound_lines}",
     ),
     "webhooks.nothing-said": (
-        "{count} webhooks came, and none says anything about a session's connection (unknown names: {events})",
+        (
+            "{count} {count:webhook|webhooks} came, and none says anything about a session's connection (unknown "
+            "names: {events})"
+        ),
         "wait for a message to come in, and ask again; then compare `events` with what this gateway sends",
     ),
     "webhooks.unmatched": ("events without a rule, which are ignored: {events}", None),
     "webhooks.nameless": (
         (
-            "{count} events with a state that a rule knows named no session: {events}. Nothing tells whose state it "
+            "{count} {count:event|events} with a state that a rule knows named no session: {events}. Nothing "
+            "tells whose state it "
             "is: a lost session stays connected in the list, or a session that is back stays disconnected until a "
             "message comes in"
         ),
@@ -564,7 +590,8 @@ WORDS: Final[Words] = {
     ),
     "webhooks.nameless-elsewhere": (
         (
-            "{count} events with a state that a rule knows named no session: {events}. Nothing tells whose state it "
+            "{count} {count:event|events} with a state that a rule knows named no session: {events}. Nothing "
+            "tells whose state it "
             "is: a lost session stays connected in the list, or a session that is back stays disconnected until a "
             "message comes in"
         ),
@@ -574,48 +601,63 @@ WORDS: Final[Words] = {
             "wppconnect-server: `webhook` of start-session)"
         ),
     ),
-    "webhooks.no-session": ("{count} events named no session; they are ignored", None),
+    "webhooks.no-session": ("{count} {count:event|events} named no session; {count:it is|they are} ignored", None),
     "webhooks.not-json": (
-        "{count} webhooks were not JSON",
+        "{count} {count:webhook was|webhooks were} not JSON",
         "find out who posts to the watched paths (`webhooks[].path`)",
     ),
     "webhooks.idle-paths": ("nothing was posted to {paths} since the start", None),
     "webhooks.path-unknown": (
-        "{count} of {all} webhooks to {path} were refused by their receiver: {statuses}",
+        (
+            "{count} of {all} {all:webhook|webhooks} to {path} {count:was|were} refused by {count:its|their} "
+            "receiver: {statuses}"
+        ),
         (
             "the receiver does not know this path: compare webhooks[].path and forward_to with it. The proxy reads "
             "these events all the same"
         ),
     ),
     "webhooks.path-failing": (
-        "{count} of {all} webhooks to {path} could not be delivered: {statuses}",
+        "{count} of {all} {all:webhook|webhooks} to {path} could not be delivered: {statuses}",
         "look at the receiver; the proxy reads these events all the same",
     ),
     "webhooks.forged": (
-        "{count} events from outside were not trusted, as intended: {senders}",
+        "{count} {count:event from outside was|events from outside were} not trusted, as intended: {senders}",
         None,
     ),
     "webhooks.doubted-network": (
-        "{count} events were not trusted, since their senders are not in webhooks[].from: {senders}",
+        (
+            "{count} {count:event was|events were} not trusted, since {count:its sender is|their senders are} "
+            "not in webhooks[].from: {senders}"
+        ),
         (
             "if these are the engine or the gateway, add their addresses to webhooks[].from, in the block "
             "`webhooks`{lines}"
         ),
     ),
     "webhooks.doubted-secret": (
-        "{count} events were not trusted, since the secret's header was missing or wrong: {senders}",
+        "{count} {count:event was|events were} not trusted, since the secret's header was missing or wrong: {senders}",
         "compare webhooks[].secret with the sender's",
     ),
     "webhooks.doubted-signature": (
-        "{count} events were not trusted, since their signature was missing or wrong: {senders}",
+        (
+            "{count} {count:event was|events were} not trusted, since {count:its|their} signature was missing or "
+            "wrong: {senders}"
+        ),
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) with the sender's",
     ),
     "webhooks.doubted-jwt": (
-        "{count} events were not trusted, since their JSON Web Token was missing, wrong or expired: {senders}",
+        (
+            "{count} {count:event was|events were} not trusted, since {count:its|their} JSON Web Token was "
+            "missing, wrong or expired: {senders}"
+        ),
         "compare webhooks[].jwt (header, secret) with the sender's, which signs with HS256, and both machines' clocks",
     ),
     "webhooks.doubted-token": (
-        "{count} events were not trusted, since the token in their body was missing or wrong: {senders}",
+        (
+            "{count} {count:event was|events were} not trusted, since the token in {count:its|their} body was "
+            "missing or wrong: {senders}"
+        ),
         "compare webhooks[].token (field, value) with what the sender's bodies carry",
     ),
     "webhooks.only-doubted-network": (
@@ -713,13 +755,13 @@ WORDS: Final[Words] = {
         "the gateway's clock differs from this machine's by {seconds} s: events may be put in the wrong order",
         "synchronise both: timedatectl set-ntp true",
     ),
-    "clock.events": ("the times in the events agree with the clock (last {count} events)", None),
+    "clock.events": ("the times in the events agree with the clock (last {count} {count:event|events})", None),
     "clock.events-off": (
-        "the times in the events differ from the clock by at least {seconds} s (last {count} events)",
+        "the times in the events differ from the clock by at least {seconds} s (last {count} {count:event|events})",
         "synchronise the sender's machine: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} events were dated more than 5 minutes ahead; their times only order them among themselves",
+        "{count} {count:event was|events were} dated more than 5 minutes ahead; such times only order the events",
         "synchronise the sender's machine and this one: timedatectl set-ntp true",
     ),
     # disk

@@ -312,7 +312,7 @@ WORDS: Final[Words] = {
     ),
     # channels
     "channels.fits": (
-        "{path}: {count} canais em {where}, com o status em {members}; levou {took}",
+        "{path}: {count} {count:canal|canais} em {where}, com o status em {members}; levou {took}",
         None,
     ),
     "channels.empty": ("{path}: há uma lista em {where}, mas vazia: o conteúdo de um canal não foi verificado", None),
@@ -332,7 +332,10 @@ WORDS: Final[Words] = {
     ),
     "channels.missing": (
         "{path} não existe no gateway ({status})",
-        "indique o caminho da lista em channels[].path; um caminho-base do gateway fica em `gateway` (http://host:3000/base)",
+        (
+            "indique o caminho da lista em channels[].path; um caminho-base do gateway fica em `gateway` "
+            "(http://host:3000/base)"
+        ),
     ),
     "channels.not-served": ("{path} não existe neste gateway ({status}); nada a corrigir ali", None),
     "channels.refused": ("{path} deu {status}", "veja o log do próprio gateway (docker logs)"),
@@ -377,14 +380,16 @@ WORDS: Final[Words] = {
     ),
     "channels.some-nameless": (
         (
-            "{path}: {nameless} de {count} canais não têm id nos campos configurados: nunca são corrigidos. Campos: "
+            "{path}: {nameless} de {count} {count:canal não tem|canais não têm} id nos campos configurados: "
+            "nunca são corrigidos. Campos: "
             "{members}"
         ),
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.some-no-id-member": (
         (
-            "{path}: {nameless} de {count} canais não têm id, nem um campo que pareça um: nunca são corrigidos. "
+            "{path}: {nameless} de {count} {count:canal não tem|canais não têm} id, nem um campo que pareça um: "
+            "nunca são corrigidos. "
             "Campos: {members}"
         ),
         "veja esses canais na resposta do gateway; se um campo tiver o id, indique-o em channels[].id",
@@ -402,14 +407,16 @@ WORDS: Final[Words] = {
     ),
     "channels.some-without-status": (
         (
-            "{path}: {bare} de {count} canais não têm nenhum dos campos de status configurados: nunca são "
+            "{path}: {bare} de {count} {count:canal não tem|canais não têm} nenhum dos campos de status "
+            "configurados: nunca são "
             "corrigidos. Campos: {members}"
         ),
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
     "channels.some-no-status-member": (
         (
-            "{path}: {bare} de {count} canais não têm status, nem um campo que pareça um: nunca são corrigidos. "
+            "{path}: {bare} de {count} {count:canal não tem|canais não têm} status, nem um campo que pareça um: "
+            "nunca são corrigidos. "
             "Campos: {members}"
         ),
         "veja esses canais na resposta do gateway; se um campo tiver o status, indique-o em channels[].set",
@@ -460,10 +467,16 @@ WORDS: Final[Words] = {
         "{session}: {word}; nada é corrigido ainda. Se continuar assim, aparece como caída a partir de {due}",
         None,
     ),
-    "channels.more-transient": ("… e mais {count} sessões estão num estado assim", None),
+    "channels.more-transient": ("… e mais {count} {count:sessão está|sessões estão} num estado assim", None),
     "channels.way-back": ("para trazer uma sessão de volta, peça ao gateway ({title}): {routes}", None),
-    "channels.more-corrected": ("… e mais {count} sessões são corrigidas", None),
-    "channels.ids-match": ("todas as {count} sessões que os eventos citam estão na lista de canais", None),
+    "channels.more-corrected": ("… e mais {count} {count:sessão é corrigida|sessões são corrigidas}", None),
+    "channels.ids-match": (
+        (
+            "{count:a sessão que os eventos citam está|todas as sessões que os eventos citam estão} na lista de "
+            "canais ({count})"
+        ),
+        None,
+    ),
     "channels.id-alias": (
         "os eventos citam sessões que não estão na lista de canais, mas parecidas com um: {sessions}",
         "se forem as mesmas, escreva isto em config.yaml, no lugar de `sessions` se já estiver lá:{lines}",
@@ -508,7 +521,8 @@ WORDS: Final[Words] = {
     ),
     "webhooks.none-since-reload": (
         (
-            "{count} webhooks vieram antes da mudança da configuração, nenhum depois; rode o doctor de novo "
+            "{count} {count:webhook veio|webhooks vieram} antes da mudança da configuração, nenhum depois; rode "
+            "o doctor de novo "
             "depois do próximo"
         ),
         None,
@@ -521,15 +535,21 @@ WORDS: Final[Words] = {
         ),
     ),
     "webhooks.path-silent": (
-        "os webhooks para {path} pararam ({count} vieram, o último há {last}), enquanto outros ainda vêm",
+        "os webhooks para {path} pararam ({count} {count:veio|vieram}, o último há {last}), enquanto outros ainda vêm",
         "veja se quem enviava para {path} ainda está no ar, e se ainda tem essa URL",
     ),
     "webhooks.seen": (
-        "{count} webhooks aceitos em {up}, o último há {last}, de {senders}; requisições por caminho: {paths}",
+        (
+            "{count} {count:webhook aceito|webhooks aceitos} em {up}, o último há {last}, de {senders}; "
+            "requisições por caminho: {paths}"
+        ),
         None,
     ),
     "webhooks.silent": (
-        "{count} webhooks aceitos em {up}, mas o último foi há {last} (de {senders}; requisições por caminho: {paths})",
+        (
+            "{count} {count:webhook aceito|webhooks aceitos} em {up}, mas o último foi há {last} (de {senders}; "
+            "requisições por caminho: {paths})"
+        ),
         (
             "verifique se o motor está no ar e se a URL de webhook dele ainda é a do proxy: uma sessão com contatos "
             "gera alguns eventos de presença por minuto"
@@ -537,7 +557,8 @@ WORDS: Final[Words] = {
     ),
     "webhooks.presence-only": (
         (
-            "vieram {count} eventos, todos sobre contatos (presença), nenhum sobre uma sessão: uma queda passaria "
+            "{count:veio|vieram} {count} {count:evento|eventos}, todos sobre contatos (presença), nenhum sobre "
+            "uma sessão: uma queda passaria "
             "despercebida"
         ),
         (
@@ -553,13 +574,17 @@ WORDS: Final[Words] = {
         "faça o motor enviar a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
     ),
     "webhooks.nothing-said": (
-        "vieram {count} webhooks e nenhum diz algo sobre a conexão de uma sessão (nomes desconhecidos: {events})",
+        (
+            "{count:veio|vieram} {count} {count:webhook|webhooks} e nenhum diz algo sobre a conexão de uma "
+            "sessão (nomes desconhecidos: {events})"
+        ),
         "espere chegar uma mensagem e rode o doctor de novo; depois compare `events` com o que este gateway envia",
     ),
     "webhooks.unmatched": ("eventos sem regra, que são ignorados: {events}", None),
     "webhooks.nameless": (
         (
-            "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
+            "{count} {count:evento|eventos} com um estado que uma regra conhece não {count:citou|citaram} "
+            "sessão: {events}. Não há como saber de "
             "quem é o estado: uma sessão que caiu continua conectada na lista, ou uma que voltou continua "
             "desconectada até chegar uma mensagem"
         ),
@@ -570,7 +595,8 @@ WORDS: Final[Words] = {
     ),
     "webhooks.nameless-elsewhere": (
         (
-            "{count} eventos com um estado que uma regra conhece não citaram sessão: {events}. Não há como saber de "
+            "{count} {count:evento|eventos} com um estado que uma regra conhece não {count:citou|citaram} "
+            "sessão: {events}. Não há como saber de "
             "quem é o estado: uma sessão que caiu continua conectada na lista, ou uma que voltou continua "
             "desconectada até chegar uma mensagem"
         ),
@@ -580,42 +606,66 @@ WORDS: Final[Words] = {
             "wppconnect-server: `webhook` de start-session)"
         ),
     ),
-    "webhooks.no-session": ("{count} eventos não citaram sessão; são ignorados", None),
+    "webhooks.no-session": (
+        "{count} {count:evento não citou|eventos não citaram} sessão; {count:é ignorado|são ignorados}",
+        None,
+    ),
     "webhooks.not-json": (
-        "{count} webhooks não eram JSON",
+        "{count} {count:webhook não era|webhooks não eram} JSON",
         "veja quem envia aos caminhos observados (`webhooks[].path`)",
     ),
     "webhooks.idle-paths": ("nada foi enviado a {paths} desde o início", None),
     "webhooks.path-unknown": (
-        "{count} de {all} webhooks para {path} foram recusados pelo destino: {statuses}",
+        (
+            "{count} de {all} {all:webhook|webhooks} para {path} {count:foi recusado|foram recusados} pelo "
+            "destino: {statuses}"
+        ),
         "o destino não conhece esse caminho: compare com webhooks[].path e forward_to. O proxy os lê mesmo assim",
     ),
     "webhooks.path-failing": (
-        "{count} de {all} webhooks para {path} não puderam ser entregues: {statuses}",
+        (
+            "{count} de {all} {all:webhook|webhooks} para {path} "
+            "{count:não pôde ser entregue|não puderam ser entregues}: {statuses}"
+        ),
         "veja o destino; o proxy lê esses eventos mesmo assim",
     ),
     "webhooks.forged": (
-        "{count} eventos de fora não foram aceitos, como esperado: {senders}",
+        "{count} {count:evento|eventos} de fora {count:não foi aceito|não foram aceitos}, como esperado: {senders}",
         None,
     ),
     "webhooks.doubted-network": (
-        "{count} eventos não foram aceitos, pois os remetentes não estão em webhooks[].from: {senders}",
+        (
+            "{count} {count:evento|eventos} {count:não foi aceito|não foram aceitos}, pois "
+            "{count:o remetente não está|os remetentes não estão} em webhooks[].from: {senders}"
+        ),
         "se forem o motor ou o gateway, acrescente os endereços a webhooks[].from, no bloco `webhooks`{lines}",
     ),
     "webhooks.doubted-secret": (
-        "{count} eventos não foram aceitos, pois o cabeçalho do segredo faltava ou estava errado: {senders}",
+        (
+            "{count} {count:evento|eventos} {count:não foi aceito|não foram aceitos}, pois o cabeçalho do "
+            "segredo faltava ou estava errado: {senders}"
+        ),
         "compare webhooks[].secret com o do remetente",
     ),
     "webhooks.doubted-signature": (
-        "{count} eventos não foram aceitos, pois a assinatura faltava ou estava errada: {senders}",
+        (
+            "{count} {count:evento|eventos} {count:não foi aceito|não foram aceitos}, pois a assinatura faltava "
+            "ou estava errada: {senders}"
+        ),
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
     ),
     "webhooks.doubted-jwt": (
-        "{count} eventos não foram aceitos, pois o JSON Web Token faltava, estava errado ou vencido: {senders}",
+        (
+            "{count} {count:evento|eventos} {count:não foi aceito|não foram aceitos}, pois o JSON Web Token "
+            "faltava, estava errado ou vencido: {senders}"
+        ),
         "compare webhooks[].jwt (header, secret) com o do remetente, que assina com HS256, e os relógios das máquinas",
     ),
     "webhooks.doubted-token": (
-        "{count} eventos não foram aceitos, pois o token no corpo faltava ou estava errado: {senders}",
+        (
+            "{count} {count:evento|eventos} {count:não foi aceito|não foram aceitos}, pois o token no corpo "
+            "faltava ou estava errado: {senders}"
+        ),
         "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
     ),
     "webhooks.only-doubted-network": (
@@ -713,13 +763,22 @@ WORDS: Final[Words] = {
         "o relógio do gateway difere do desta máquina em {seconds} s: eventos podem ser postos na ordem errada",
         "sincronize os dois: timedatectl set-ntp true",
     ),
-    "clock.events": ("a hora nos eventos confere com o relógio (últimos {count} eventos)", None),
+    "clock.events": (
+        "a hora nos eventos confere com o relógio ({count:último|últimos} {count} {count:evento|eventos})",
+        None,
+    ),
     "clock.events-off": (
-        "a hora nos eventos difere do relógio em pelo menos {seconds} s (últimos {count} eventos)",
+        (
+            "a hora nos eventos difere do relógio em pelo menos {seconds} s ({count:último|últimos} {count} "
+            "{count:evento|eventos})"
+        ),
         "sincronize o relógio da máquina do remetente: timedatectl set-ntp true",
     ),
     "clock.events-ahead": (
-        "{count} eventos traziam hora mais de 5 minutos no futuro; essa hora só serviu para ordená-los entre si",
+        (
+            "{count} {count:evento trazia|eventos traziam} hora mais de 5 minutos no futuro; essa hora só serviu "
+            "para ordená-los entre si"
+        ),
         "sincronize o relógio da máquina do remetente e o desta: timedatectl set-ntp true",
     ),
     # disk

@@ -63,7 +63,7 @@ class Event:
             token = self._verification.token
             if text is None:
                 self.trusted = token is None
-                registry.unreadable("webhook", self._copy.failure or "empty")
+                registry.unreadable("webhook", self._copy.failure or "")
             elif token is not None and not token.stands_in(text):
                 registry.doubt(exchange.client, "token")
             else:

@@ -13,6 +13,7 @@ import resource
 import time
 from typing import Any, Final
 
+from statusproxy.observe.counted import counted
 from statusproxy.observe.repeats import Repeats
 
 log = logging.getLogger("statusproxy.descriptors")
@@ -132,7 +133,7 @@ class Reserve:
             log.warning(
                 "%s: idle clients are closed and new ones refused; raise the limit of open files%s",
                 what,
-                f" (and {more} times since this was last said)" if more else "",
+                f" (and {counted(more, 'time')} since this was last said)" if more else "",
                 extra={"more": more},
             )
 

@@ -50,9 +50,8 @@ class SlowReader:
         try:
             await self._connection.drain()
         finally:
-            if self._handle is not None:
-                self._handle.cancel()
-                self._handle = None
+            assert self._handle is not None
+            self._handle.cancel()
             self._count(self._loop.time())
 
     def _look_later(self) -> None:
@@ -64,7 +63,6 @@ class SlowReader:
         self._handle = self._loop.call_later(max(step, 0.0), self._look)
 
     def _look(self) -> None:
-        self._handle = None
         now = self._loop.time()
         if self._count(now):
             self._moved_at = now

@@ -49,7 +49,7 @@ def _parses(text: bytes) -> bool:
     literal = match["v6"]
     if literal is not None:
         try:
-            IPv6Address(literal.decode("ascii"))
+            IPv6Address(literal.decode())
         except AddressValueError:
             return False
     port = match["port"]

@@ -4,9 +4,9 @@ Each refusal is a value: `code` says what the client of a refused *request* is t
 `detail` is for logs. A refused *answer* is told to the client as a bad gateway whatever its code is.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-Code = Literal["bad_request", "target_too_long", "head_too_large"]
+Code: TypeAlias = Literal["bad_request", "target_too_long", "head_too_large"]
 
 
 class Refusal(NamedTuple):

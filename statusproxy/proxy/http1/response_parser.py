@@ -198,7 +198,7 @@ class ResponseParser:
         end = head_end(self._before, data) if self._before else data.find(_HEAD_END)
         if end >= 0 and not self._before:
             end += len(_HEAD_END)
-        piece, rest = (data[:end], data[end:]) if 0 <= end < len(data) else (data, b"")
+        piece, rest = (data[:end], data[end:]) if end >= 0 else (data, b"")
         self._size += len(piece)
         self._lines += piece.count(b"\n")
         refused: Refusal | None = None

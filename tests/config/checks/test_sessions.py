@@ -129,6 +129,13 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
             ),
         ),
         (
+            f"{CHANNELS}    set: {{offline: true}}\n    connected: [true]",
+            (
+                "6: channels[0].set.offline: found true; connected lists this word too, so that a lost session would "
+                "read connected; allowed: another word"
+            ),
+        ),
+        (
             f"{CHANNELS}    set: {{}}",
             "6: channels[0].set: found a mapping; allowed: a mapping such as {status: disconnected}, with at least one entry",
         ),

@@ -12,7 +12,9 @@ AT = 1_768_478_400.25  # 2026-01-15T12:00:00.250Z
 def seen(dialect: Dialect, state: State) -> Seen:
     """The session `sales`."""
     code = "the code" if state is State.SCANNING else None
-    return Seen(dialect.ids.get(SALES, SALES), SALES, "token-of-sales", dialect.shows.get(state), code)
+    return Seen(
+        dialect.ids.get(SALES, SALES), SALES, "token-of-sales", dialect.shows.get(state), code, state is State.CONNECTED
+    )
 
 
 def answers(dialect: Dialect, state: State) -> dict[str, Any]:

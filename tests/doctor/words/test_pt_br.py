@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from types import ModuleType
 
 import pytest
 
@@ -28,3 +29,10 @@ def test_both_languages_are_filled_with_the_same_facts(code: str) -> None:
     assert fields(text) == fields(texto)
     assert fields(fix) == fields(conserto)
     assert text != texto or not re.search("[a-z]{3}", re.sub(r"\{.*?\}|https?\S*", "", text))
+
+
+@pytest.mark.parametrize("module", [en, pt_br])
+def test_no_sentence_counts_one_of_many(module: ModuleType) -> None:
+    """`{count} events` is wrong of one: `{count} {count:event|events}` is right of any number."""
+    plural = re.compile(r"\{(?:count|all)\} (?:webhooks|events|eventos|channels|canais|sessions|sessões)\b")
+    assert [code for code, (text, _) in module.WORDS.items() if plural.search(text)] == []

@@ -479,12 +479,14 @@ async def test_fifty_polls_of_a_slow_list_cost_the_gateway_one_call(origin: Orig
         assert [one.body for one in answers] == [POLLED] * 50
 
 
-async def test_each_poll_gets_its_own_request_id_back(origin: Origin, slow: Held, tmp_path: Path) -> None:
-    slow.answer = answer(POLLED, "X-Request-Id: poll-0")
+async def test_each_poll_gets_an_id_of_its_own_and_the_one_that_asked_the_gateways(
+    origin: Origin, slow: Held, tmp_path: Path
+) -> None:
+    slow.answer = answer(POLLED, "X-Request-Id: theirs")
     async with running(tmp_path, origin.url) as proxy:
         wires = await ask_all(proxy, [get("/api/channels", f"X-Request-Id: poll-{n}") for n in range(3)])
         slow.let_go.set()
-        assert [(await wire.message()).get("X-Request-Id") for wire in wires] == [b"poll-0", b"poll-1", b"poll-2"]
+        assert [(await wire.message()).get("X-Request-Id") for wire in wires] == [b"theirs", b"poll-1", b"poll-2"]
 
 
 async def test_each_answer_is_corrected_with_the_map_as_it_is_when_it_goes_out(
@@ -582,6 +584,20 @@ async def test_a_list_too_large_to_hold_is_streamed_to_each(origin: Origin, slow
         assert [len((await wire.message()).body) for wire in wires] == [4002, 4002]
 
 
+async def test_a_follower_of_a_list_too_large_to_hold_asks_for_itself(
+    origin: Origin, slow: Held, tmp_path: Path
+) -> None:
+    slow.answer = answer(b"[" + b" " * 4000 + b"]")
+    async with running(tmp_path, origin.url, limits={"corrected": 2048}) as proxy:
+        leader, follower = await ask_all(proxy, [get("/api/channels")] * 2)
+        await slow.came()
+        slow.answer = answer(POLLED, "X-Request-Id: theirs")
+        slow.let_go.set()
+        got = await follower.message()
+        assert (got.body, got.get("X-Request-Id")) == (POLLED, b"theirs")
+        assert len((await leader.message()).body) == 4002
+
+
 async def test_without_share_every_poll_asks_the_gateway(origin: Origin, slow: Held, tmp_path: Path) -> None:
     channels = [{"path": "/api/channels", "share": False}]
     slow.answer = answer(POLLED, "X-Request-Id: own")
@@ -630,6 +646,7 @@ async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others
     origin: Origin, slow: Held, tmp_path: Path, code: str
 ) -> None:
     """The leader's client may have used up its share of the places; the others have theirs."""
+    slow.answer = answer(POLLED, "X-Request-Id: theirs")
     async with running(tmp_path, origin.url) as proxy:
         (leader,) = await ask_all(proxy, [get("/api/channels")])
         await origin.received()
@@ -640,8 +657,9 @@ async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others
         call.finish(UpstreamError(code))
         await origin.received(2)
         slow.let_go.set()
-        assert (await follower.message()).body == POLLED
-        assert (await leader.message()).body == POLLED
+        for wire in (follower, leader):
+            got = await wire.message()
+            assert (got.body, got.get("X-Request-Id")) == (POLLED, b"theirs")
 
 
 async def test_a_leader_that_reads_slowly_does_not_make_the_others_wait(

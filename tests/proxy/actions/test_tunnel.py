@@ -148,10 +148,12 @@ async def test_a_client_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: R
         ended.set()
 
     origin.script = script
+    told = reports(proxy)
     client = await switched(proxy)
     client.reset()
     await asyncio.wait_for(ended.wait(), PATIENCE)
     await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert [(one.status, one.problem) for one in told] == [(101, "client_gone")]
 
 
 async def test_a_gateway_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: Running) -> None:
@@ -164,10 +166,12 @@ async def test_a_gateway_that_breaks_off_ends_the_tunnel(origin: Origin, proxy: 
         wire.reset()
 
     origin.script = script
+    told = reports(proxy)
     client = await switched(proxy)
     broken.set()
     assert await client.ended()
     await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert [(one.status, one.problem) for one in told] == [(101, "gateway_closed")]
 
 
 async def test_a_client_that_left_before_the_switch_leaves_no_tunnel_behind(origin: Origin, proxy: Running) -> None:

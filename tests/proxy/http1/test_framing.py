@@ -249,6 +249,9 @@ def test_no_more_chunks_are_read_than_asked_for(rules: ChunkRules) -> None:
     at = reader.read(wire, at, data, 100)
     assert (b"".join(data), reader.chunks, reader.hungry, reader.done) == (b"xxxxx", 6, False, True)
     assert wire[at:] == (b"" if rules.trailers else b"\r\n")
+    reader = ChunkReader(rules)
+    reader.read(wire, 0, data, 100)
+    assert (reader.hungry, reader.done) == (False, True)
 
 
 @BOTH

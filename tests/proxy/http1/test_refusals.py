@@ -9,7 +9,7 @@ from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 from statusproxy.proxy.problems import PROBLEMS
 
 NAMED = [value for value in vars(refusals).values() if isinstance(value, Refusal)]
-WITH_NUMBERS = [
+WITH_NUMBERS: list[tuple[Callable[[], Refusal], str, str]] = [
     (lambda: refusals.target_too_long(8192), "target_too_long", "a target of more than 8192 bytes"),
     (lambda: refusals.head_too_large(65536), "head_too_large", "more than 65536 bytes of header fields"),
     (lambda: refusals.too_many_fields(100), "head_too_large", "more than 100 header fields"),
@@ -59,9 +59,9 @@ def test_a_reason_has_a_code_that_a_client_can_be_told(refusal: Refusal) -> None
     assert refusal.code in PROBLEMS
 
 
-@pytest.mark.parametrize(("refusal", "code", "detail"), WITH_NUMBERS)
-def test_a_limit_is_named_with_its_number(refusal: Callable[[], Refusal], code: str, detail: str) -> None:
-    assert refusal() == (code, detail)
+@pytest.mark.parametrize(("refuse", "code", "detail"), WITH_NUMBERS)
+def test_a_limit_is_named_with_its_number(refuse: Callable[[], Refusal], code: str, detail: str) -> None:
+    assert refuse() == (code, detail)
     assert code in PROBLEMS
 
 

@@ -208,6 +208,9 @@ def test_chunks_of_all_bodies_in_a_feed_count_together() -> None:
     got = Reading().feed(chunked(b"1\r\nx\r\n0\r\n\r\n") * 3, chunks=5)
     assert (got.whole, got.parser.behind) == ([True, True, False], True)
     assert got.feed(b"", chunks=5).whole == [True, True, True]
+    got.feed(chunked(b"1\r\nx\r\n"))
+    got.feed(b"0\r\n\r\n" + chunked(b"1\r\nx\r\n0\r\n\r\n"), chunks=3)
+    assert (got.whole[3:], got.parser.chunks, got.parser.behind) == ([True, True], 3, False)
 
 
 def test_a_reader_that_needs_more_bytes_is_not_behind() -> None:

@@ -378,3 +378,4 @@ def test_a_head_s_end_is_found_wherever_it_is_cut(noise: bytes, place: int) -> N
     place = min(place, len(head) - 1)
     assert head.find(b"\r\n\r\n") == len(head) - 4
     assert head_end(head[:place][-3:], head[place:] + b"more\r\n\r\n") == len(head) - place
+    assert head_end(head[:place][-3:], head[place:-1]) == -1

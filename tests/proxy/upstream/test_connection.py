@@ -630,7 +630,7 @@ async def test_a_half_sent_request_ends_with_a_reset() -> None:
             near.close()
             with pytest.raises(ConnectionResetError):
                 far.recv(1)
-    assert alone.transport.ended == "aborted"
+    assert (alone.transport.ended, alone.connection.closed) == ("aborted", True)
 
 
 async def test_a_lost_connection_is_neither_reset_nor_read_nor_written() -> None:
@@ -707,6 +707,7 @@ async def test_closing_lets_what_was_written_be_sent() -> None:
 
 async def test_a_connection_without_transport_can_be_ended_and_counts_as_ended() -> None:
     connection = UpstreamConnection(asyncio.get_running_loop(), Pool(Address(), UpstreamLimits()))
+    assert (connection.idle_since, connection.idle_limit, connection.used) == (0.0, DEFAULT_IDLE, 0)
     assert connection.readable
     connection.close()
     connection.abort()
@@ -739,15 +740,15 @@ SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x
 
 
 async def test_a_tunnel_gets_every_byte_behind_the_switch_and_the_end() -> None:
-    alone, got = Alone(), list[bytes | None]()
+    alone, got = Alone(), list[tuple[bytes | None, bool]]()
     connection = alone.ask()
     connection.data_received(SWITCH + b"early")
     await connection.head()
-    connection.tunnel(got.append)
+    connection.tunnel(lambda data: got.append((data, connection.closed)))
     connection.data_received(b"later")
     assert connection.eof_received() is True
     connection.connection_lost(None)
-    assert got == [b"early", b"later", None, None]
+    assert got == [(b"early", False), (b"later", False), (None, False), (None, True)], "bytes, and whether it is lost"
     assert not connection.end_exchange()
 
 
