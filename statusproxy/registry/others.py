@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from statusproxy.clock import OwnClock
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.store.backlog import Dropped
@@ -62,4 +63,5 @@ class Others:
         try:
             self._follow(self._sessions.adopt(records, gone, self._clock.now(), self._clock.shift))
         except Exception:
-            log.exception("what other proxies wrote of %d sessions could not be taken over", len(records) + len(gone))
+            what = counted(len(records) + len(gone), "session")
+            log.exception("what other proxies wrote of %s could not be taken over", what)

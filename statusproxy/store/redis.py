@@ -17,6 +17,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
+from statusproxy.observe.counted import counted
 from statusproxy.status.merge import unite
 from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
@@ -158,7 +159,8 @@ class RedisBackend(Backend):
             take(self._wanted(from_server(record, offset) for record in new[start : start + _AT_ONCE]))
             await asyncio.sleep(0)
         if missing and not first:
-            self._log.warning("state: %s lacked %d sessions; they are written again from here", self.name, len(missing))
+            lacks = counted(len(missing), "session")
+            self._log.warning("state: %s lacked %s; written again from here", self.name, lacks)
         lacked: list[Record] = []
         for start in range(0, len(missing), _AT_ONCE):
             lacked += (from_server(record, offset) for record in missing[start : start + _AT_ONCE])
