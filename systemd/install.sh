@@ -15,7 +15,7 @@ readonly STATE=/var/lib/private/statusproxy
 readonly OLDEST_SYSTEMD=252
 
 # What a version takes along from this folder.
-readonly UNIT_FILES=(statusproxy.service statusproxy.socket)
+readonly UNIT_FILES=(statusproxy.service statusproxy.socket statusproxy@.service)
 readonly OURS=("${UNIT_FILES[@]}" inquire.py ports.py install.sh)
 
 # A new version has to be ready within START_WITHIN seconds, and to stay so for STEADY_FOR.
@@ -224,6 +224,12 @@ prune() {
 
 # ---- the units ----
 
+# The proxies that were enabled in place of statusproxy.service, as units: docs/two-proxies.md. Nothing here restarts
+# them: each goes over to another version with its next restart, one after the other.
+proxies() {
+  { find "$UNITS/multi-user.target.wants" -name 'statusproxy@?*.service' -printf '%f\n' 2>/dev/null || true; } | sort | paste -sd' '
+}
+
 # Writes standard input to a file, if it is not there already; succeeds where that changed something.
 write() {
   mkdir -p "$(dirname "$1")"
@@ -243,11 +249,18 @@ place_units() {
   if write "$UNITS/statusproxy.service" <"$folder/share/systemd/statusproxy.service"; then units_changed=yes; fi
   if write "$UNITS/statusproxy.socket" <"$folder/share/systemd/statusproxy.socket"; then socket_changed=yes; fi
   if write "$UNITS/statusproxy.socket.d/10-listen.conf" <<<"$listen"; then socket_changed=yes; fi
+  # Older versions have none; the one in place serves them.
+  if [ -f "$folder/share/systemd/statusproxy@.service" ]; then
+    if write "$UNITS/statusproxy@.service" <"$folder/share/systemd/statusproxy@.service"; then units_changed=yes; fi
+  fi
   if [ "$(systemd_version)" -ge 254 ]; then
     # A growing delay between restarts, up to a minute: never given up, never a busy loop.
-    if write "$UNITS/statusproxy.service.d/10-restart.conf" <<<$'[Service]\nRestartSteps=8\nRestartMaxDelaySec=60s'; then
-      units_changed=yes
-    fi
+    local unit
+    for unit in statusproxy statusproxy@; do
+      if write "$UNITS/$unit.service.d/10-restart.conf" <<<$'[Service]\nRestartSteps=8\nRestartMaxDelaySec=60s'; then
+        units_changed=yes
+      fi
+    done
   fi
   if write "$COMMAND" <<TEXT; then units_changed=yes; fi
 #!/bin/sh
@@ -269,6 +282,7 @@ activate() {
   place_units "$folder" || return 1
   point current "$folder"
   systemctl daemon-reload
+  [ -z "$(proxies)" ] || return 0
   systemctl reset-failed statusproxy.service statusproxy.socket 2>/dev/null || true
   systemctl --quiet enable statusproxy.service statusproxy.socket 2>/dev/null || return 1
   since=$(date '+%Y-%m-%d %H:%M:%S')
@@ -328,7 +342,7 @@ go_back() {
 # ---- install, upgrade ----
 
 install() {
-  local wheels=$1 source wheel="" python what version folder built="" old new_state=no config written held
+  local wheels=$1 source wheel="" python what version folder built="" old new_state=no config written held several
   source=$(dirname "$HERE")
   if [ -n "$wheels" ]; then
     wheels=$(cd "$wheels" 2>/dev/null && pwd) || fail "--wheels: no such folder: $1"
@@ -363,9 +377,11 @@ install() {
     UNCHANGED="nothing was changed, only $ETC/config.yaml is new"
   fi
   # Before the long part, as far as the file can be read without the program; after it, exactly.
+  # Where proxies run in place of the service, their ports are their own.
+  several=$(proxies)
   written=$(PYTHONPATH=${wheel:-$source} "$python" -B "$HERE/ports.py" written "$ETC/config.yaml" 2>/dev/null || true)
   held=$(taken "$python" "${wheel:-$source}" "$written")
-  [ -z "$held" ] || fail_taken "$held"
+  [ -z "$held" ] || [ -n "$several" ] || fail_taken "$held"
   if usable "$folder"; then
     step environment "$folder (there already)"
   else
@@ -385,14 +401,14 @@ install() {
     fail "version $version does not accept the configuration (above); $UNCHANGED" "correct it, then: $(again)"
   fi
   held=$(taken "$folder/bin/python" "" "$(inquire "$folder" ports "$ETC/config.yaml")")
-  if [ -n "$held" ]; then
+  if [ -n "$held" ] && [ -z "$several" ]; then
     abandon "$built" "$old" "$new_state"
     fail_taken "$held"
   fi
 
   if [ "$folder" = "$old" ]; then
     place_units "$folder" || fail "the units could not be written"
-    if [ -z "$added" ] && [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
+    if [ -z "$several$added" ] && [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
       step service "active (nothing to do)"
       return
     fi
@@ -401,8 +417,12 @@ install() {
   fi
 
   if activate "$folder"; then
-    if [ -n "$old" ] && [ "$old" != "$folder" ]; then
-      point previous "$old"
+    if [ -n "$old" ] && [ "$old" != "$folder" ]; then point previous "$old"; fi
+    if [ -n "$several" ]; then
+      step proxies "restart them one after the other (docs/two-proxies.md): $several"
+      prune
+      return
+    elif [ -n "$old" ] && [ "$old" != "$folder" ]; then
       step service "active; the version before, $(basename "$old"), is kept: $PREFIX/current/share/systemd/install.sh --rollback"
     else
       step service "active, and enabled for the next boot"
@@ -472,16 +492,24 @@ rollback() {
   fi
   point previous "$now"
   say "statusproxy"
-  step service "active: $(basename "$before") runs, $(basename "$now") is kept"
+  if [ -n "$(proxies)" ]; then
+    step proxies "restart them one after the other (docs/two-proxies.md), for $(basename "$before"): $(proxies)"
+  else
+    step service "active: $(basename "$before") runs, $(basename "$now") is kept"
+  fi
 }
 
 # ---- remove ----
 
 # Removes what install puts in place, but never the configuration; the state too if $1 is `yes`: this very run made it.
 remove() {
-  systemctl --quiet disable --now statusproxy.service statusproxy.socket 2>/dev/null || true
-  (cd "$UNITS" && rm -f "${UNIT_FILES[@]}" statusproxy.service.d/10-restart.conf statusproxy.socket.d/10-listen.conf)
-  rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
+  local several
+  several=$(proxies)
+  # shellcheck disable=SC2086 # a list
+  systemctl --quiet disable --now statusproxy.service statusproxy.socket $several 2>/dev/null || true
+  (cd "$UNITS" && rm -f "${UNIT_FILES[@]}" statusproxy.service.d/10-restart.conf statusproxy@.service.d/10-restart.conf \
+    statusproxy.socket.d/10-listen.conf)
+  rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy@.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
   systemctl daemon-reload
   systemctl reset-failed "${UNIT_FILES[@]}" 2>/dev/null || true
   rm -rf "$PREFIX"
@@ -496,7 +524,8 @@ uninstall() {
   remove no
   step service "stopped and removed"
   if [ "$purge" = yes ]; then
-    rm -rf "$ETC" "$STATE" /var/lib/statusproxy /run/statusproxy "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d"
+    rm -rf "$ETC" "$STATE" "$STATE"-[0-9]* /var/lib/statusproxy /var/lib/statusproxy-[0-9]* /run/statusproxy \
+      "$UNITS/statusproxy.service.d" "$UNITS/statusproxy@.service.d" "$UNITS/statusproxy.socket.d"
     systemctl daemon-reload
     step purged "configuration, secrets, state, local changes to the units"
   else
