@@ -282,6 +282,8 @@ class Server:
             await self._give_notice(timeouts.drain_notice)
         under_way = self.proxy.in_flight
         log.info("stopping: %s under way", counted(under_way, "request"), extra={"in_flight": under_way})
+        if self._listeners is not None:
+            await self._listeners.retire()
         self._close_listeners()
         if self.rooms.delivery is not None:
             self.rooms.delivery.finish()

@@ -224,8 +224,7 @@ prune() {
 
 # ---- the units ----
 
-# The proxies that were enabled in place of statusproxy.service, as units: docs/two-proxies.md. Nothing here restarts
-# them: each goes over to another version with its next restart, one after the other.
+# The proxies that are enabled in place of statusproxy.service, as units: docs/two-proxies.md.
 proxies() {
   { find "$UNITS/multi-user.target.wants" -name 'statusproxy@?*.service' -printf '%f\n' 2>/dev/null || true; } | sort | paste -sd' '
 }
@@ -274,7 +273,11 @@ TEXT
 }
 
 is_active() { systemctl is-active --quiet "$1"; }
-restarts() { systemctl show --property=NRestarts --value statusproxy.service; }
+all_active() {
+  local unit
+  for unit; do is_active "$unit" || return 1; done
+}
+restarts() { systemctl show --property=NRestarts --value "$1"; }
 
 # Makes the version in $1 the one that runs. Fails, having said why, where it does not become and stay ready.
 activate() {
@@ -282,7 +285,10 @@ activate() {
   place_units "$folder" || return 1
   point current "$folder"
   systemctl daemon-reload
-  [ -z "$(proxies)" ] || return 0
+  if [ -n "$(proxies)" ]; then
+    restart_in_turn
+    return
+  fi
   systemctl reset-failed statusproxy.service statusproxy.socket 2>/dev/null || true
   systemctl --quiet enable statusproxy.service statusproxy.socket 2>/dev/null || return 1
   since=$(date '+%Y-%m-%d %H:%M:%S')
@@ -298,12 +304,28 @@ activate() {
     report_failure statusproxy.service "$since"
     return 1
   fi
-  began=$(restarts)
+  began=$(restarts statusproxy.service)
   sleep "$STEADY_FOR"
-  if ! is_active statusproxy.service || [ "$(restarts)" != "$began" ]; then
+  if ! is_active statusproxy.service || [ "$(restarts statusproxy.service)" != "$began" ]; then
     report_failure statusproxy.service "$since"
     return 1
   fi
+}
+
+# Restarts the proxies, each after the one before is ready: nginx passes on to another one meanwhile.
+restart_in_turn() {
+  local unit since began
+  for unit in $(proxies); do
+    since=$(date '+%Y-%m-%d %H:%M:%S')
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    if timeout "$START_WITHIN" systemctl restart "$unit" 2>/dev/null && is_active "$unit"; then
+      began=$(restarts "$unit")
+      sleep "$STEADY_FOR"
+      if is_active "$unit" && [ "$(restarts "$unit")" = "$began" ]; then continue; fi
+    fi
+    report_failure "$unit" "$since"
+    return 1
+  done
 }
 
 report_failure() {
@@ -408,7 +430,8 @@ install() {
 
   if [ "$folder" = "$old" ]; then
     place_units "$folder" || fail "the units could not be written"
-    if [ -z "$several$added" ] && [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
+    # shellcheck disable=SC2086 # a list
+    if [ -z "$added" ] && [ "$units_changed$socket_changed" = nono ] && all_active ${several:-statusproxy.service statusproxy.socket}; then
       step service "active (nothing to do)"
       return
     fi
@@ -417,18 +440,14 @@ install() {
   fi
 
   if activate "$folder"; then
-    if [ -n "$old" ] && [ "$old" != "$folder" ]; then point previous "$old"; fi
-    if [ -n "$several" ]; then
-      step proxies "restart them one after the other (docs/two-proxies.md): $several"
-      prune
-      return
-    elif [ -n "$old" ] && [ "$old" != "$folder" ]; then
+    if [ -n "$old" ] && [ "$old" != "$folder" ]; then
+      point previous "$old"
       step service "active; the version before, $(basename "$old"), is kept: $PREFIX/current/share/systemd/install.sh --rollback"
     else
       step service "active, and enabled for the next boot"
     fi
     prune
-    next_steps "$folder" "$source"
+    [ -n "$several" ] || next_steps "$folder" "$source"
     return
   fi
 
@@ -492,11 +511,7 @@ rollback() {
   fi
   point previous "$now"
   say "statusproxy"
-  if [ -n "$(proxies)" ]; then
-    step proxies "restart them one after the other (docs/two-proxies.md), for $(basename "$before"): $(proxies)"
-  else
-    step service "active: $(basename "$before") runs, $(basename "$now") is kept"
-  fi
+  step service "active: $(basename "$before") runs, $(basename "$now") is kept"
 }
 
 # ---- remove ----

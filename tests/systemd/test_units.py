@@ -60,9 +60,10 @@ def test_one_of_several_proxies_is_the_service_on_a_port_of_its_own_with_nothing
     run = "ExecStart=/opt/statusproxy/current/bin/statusproxy run --config ${CONFIGURATION_DIRECTORY}/config.yaml"
     (stop,) = (line for line in one if line.startswith("ExecStop="))
     assert set(several) - set(one) == {
-        "Description=statusproxy on port %i, one of several",
-        f"{run} --listen 127.0.0.1:%i --admin-listen 127.0.0.1:1%i",
+        "Description=statusproxy %i, one of several",
+        f"{run} --listen unix:${{RUNTIME_DIRECTORY}}/http.sock --admin-listen 127.0.0.1:%i",
         "StateDirectory=statusproxy-%i",
+        "RuntimeDirectory=statusproxy-%i",
     }
     assert set(one) - set(several) == {
         "Description=statusproxy, a truthful channel list in front of a WhatsApp gateway",
