@@ -26,7 +26,7 @@ _ACCEPTED_AT_ONCE: Final = 16
 #: Seconds between the removal of a socket's file and the last look at its queue: who has found the file has joined it.
 _FOUND: Final = 0.05
 
-#: Turns of the event loop in which asyncio makes a connection of what it has accepted: `close` drops what is not made yet.
+#: Turns of the event loop in which asyncio makes a connection of what it has accepted; `close` drops what is not made.
 _TURNS: Final = 3
 
 #: Seconds for which a queue is emptied at most.
