@@ -123,9 +123,15 @@ class One:
     async def stop(self) -> None:
         """End it in order, as systemd does."""
         process, self._process = self._process, None
-        if process is not None:
-            process.terminate()
+        if process is None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), PATIENCE)
+        except TimeoutError:
+            process.kill()
             await process.wait()
+            raise AssertionError(f"it does not end\n{(self._folder / 'log').read_text()[-2000:]}") from None
 
     async def kill(self) -> None:
         """End it as a crash does."""
