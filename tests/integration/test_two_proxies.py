@@ -44,7 +44,7 @@ LISTS = 3
 TOKEN = "ADMIN_TOKEN"
 
 #: Longer than three checks of a busy machine.
-NOTICE = "2s"
+NOTICE = "3s"
 
 #: Where the test is root's, so are the sockets' folders.
 USER = "user root;" if os.geteuid() == 0 else ""
