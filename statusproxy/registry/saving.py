@@ -103,11 +103,20 @@ class Saving:
         """Acknowledge all damage so far; give how many there were. Raises `StoreError`."""
         return await self.store.acknowledge()
 
-    async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+    def _dropped(self, session: str, shift: float) -> str | Dropped:
+        """A forgotten session with the time at which it was forgotten: others may have heard of it since."""
+        at = self._sessions.forgotten_at(session)
+        return session if at is None else Dropped(session, round(at + shift, 6))
+
+    async def _write(
+        self, records: Sequence[Record], forgotten: Sequence[str | Dropped], changes: Sequence[Change]
+    ) -> None:
         shift = self._clock.shift
         records = self._ages.as_stored(records, shift)
         if shift:
             changes = [moved_change(change, shift) for change in changes]
+        if forgotten and self.store.sharing is not None:
+            forgotten = [self._dropped(session, shift) for session in forgotten]
         try:
             await self.store.save(records, forgotten, changes)
         except Exception as error:  # noqa: BLE001 - whatever it is, the traffic goes on

@@ -43,6 +43,10 @@ class Adoption:
         if len(self._gone) > TOMBSTONES:
             del self._gone[next(iter(self._gone))]
 
+    def forgotten_at(self, session: str) -> float | None:
+        """When a session was last forgotten, on our own clock; None where it was not, or that is not known any more."""
+        return self._gone.get(session)
+
     def begun(self, session: str) -> Record:
         """The record of a session that is not in the map. What was forgotten of it stays so, whoever holds it still."""
         at = self._gone.get(session)

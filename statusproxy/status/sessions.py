@@ -309,6 +309,10 @@ class SessionMap:
 
     # What is to be saved
 
+    def forgotten_at(self, session: str) -> float | None:
+        """When a session was last forgotten, on our own clock; None where it was not, or that is not known any more."""
+        return self._adoption.forgotten_at(session)
+
     def take_unsaved(self) -> tuple[list[Record], list[str]]:
         """Give the records that must be durable before anyone is told of their change, and the sessions forgotten.
 

@@ -108,7 +108,7 @@ class Backlog:
     def add(
         self,
         records: Sequence[Record],
-        forgotten: Sequence[str],
+        forgotten: Sequence[str | Dropped],
         changes: Sequence[Change],
         spooled: Sequence[SpoolOp] = (),
     ) -> Batch:
@@ -116,15 +116,16 @@ class Backlog:
 
         No journal keeps that: a store that has one has no spool.
         """
-        new = Batch(dict.fromkeys(forgotten))
+        gone = [one if isinstance(one, Dropped) else Dropped(one, self._clock()) for one in forgotten]
+        new = Batch({one.session: None for one in gone})
         for record in records:
             new.records[record.session] = record
         for change in changes:
             self._number += 1
             new.changes.append(Entry(change, self._number))
-        for session in forgotten:
-            anew = new.records[session]
-            self.forgotten_at[session] = self._clock() if anew is None else anew.heard_at - _BEFORE
+        for one in gone:
+            anew = new.records[one.session]
+            self.forgotten_at[one.session] = one.at if anew is None else min(one.at, anew.heard_at - _BEFORE)
         self.open.records |= new.records
         self.open.changes += new.changes
         if spooled:
@@ -149,7 +150,7 @@ class Backlog:
         """Whether a session that was last heard of at `heard_at` is to be forgotten."""
         for batch in (self.open, self.writing):
             if session in batch.records:
-                return batch.records[session] is None and heard_at <= self.forgotten_at.get(session, heard_at)
+                return batch.records[session] is None and heard_at <= self.forgotten_at[session]
         return False
 
     def shorten(self) -> None:

@@ -41,14 +41,14 @@ class Store(Protocol):
     async def save(
         self,
         records: Sequence[Record],
-        forgotten: Sequence[str],
+        forgotten: Sequence[str | Dropped],
         changes: Sequence[Change],
         spooled: Sequence[SpoolOp] = (),
     ) -> None:
         """Write, and return once it is durable. Concurrent callers share one commit.
 
         `spooled`, only where there is a `spool`: what is written of it, in the same commit. Calls apply in their order;
-        within one call, a session both forgotten and in `records` is kept. A call with nothing in it waits for what
+        within one call, a session both forgotten and in `records` is kept. A session alone was forgotten now. A call with nothing in it waits for what
         others have handed in before it. Raises `StoreError` when the store refuses or does not answer in time: what was
         handed in is kept and written later. A caller that is cancelled disturbs nobody, and its change is written all
         the same.

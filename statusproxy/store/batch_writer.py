@@ -97,7 +97,7 @@ class BatchWriter(Generic[_B]):
     async def save(
         self,
         records: Sequence[Record],
-        forgotten: Sequence[str],
+        forgotten: Sequence[str | Dropped],
         changes: Sequence[Change],
         spooled: Sequence[SpoolOp] = (),
     ) -> None:

@@ -42,12 +42,11 @@ class Piece:
     in the next piece."""
 
     def remove_from(self, batch: Batch, forgotten_at: MutableMapping[str, float]) -> None:
-        """It is written: take it out of the batch, and out of what is to be forgotten."""
+        """It is written: take it out of the batch; and those that have begun anew, out of what is to be forgotten."""
         for session, record in self.records.items():
             if record is None or session not in self.forgotten:
                 del batch.records[session]
-        for session, at in self.forgotten.items():
-            if forgotten_at.get(session) == at:
+            elif forgotten_at[session] == self.forgotten[session]:
                 del forgotten_at[session]
         del batch.changes[: self.changes]
 

@@ -107,9 +107,10 @@ def test_what_a_journal_left_is_taken_in_with_the_times_at_which_sessions_were_f
     assert not backlog.forgets("another", NOW - 9)
     backlog.begin_write()
     assert backlog.forgets("b", NOW - 5)
-    backlog.add([], ["b"], [])
+    backlog.add([], ["b", Dropped("d", NOW - 7)], [])
+    assert backlog.forgotten_at["d"] == NOW - 7
     backlog.committed()
-    assert backlog.forgotten_at == {"b": NOW}
+    assert backlog.forgotten_at == {"b": NOW, "d": NOW - 7}
     backlog.begin_write()
     backlog.committed()
     assert backlog.forgotten_at == {}

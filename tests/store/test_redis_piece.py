@@ -85,7 +85,7 @@ def test_a_session_is_forgotten_unless_it_was_heard_of_since() -> None:
     assert piece.rows == [Proposal(b"a", row(OLD), b"", NOW), Proposal(b"c", b"", b"", NOW)]
     assert piece.revived == [a_record("b")]
     piece.remove_from(batch, at)
-    assert (bool(batch), at) == (False, {})
+    assert not batch
 
 
 def test_one_that_has_begun_anew_is_forgotten_first_and_then_written() -> None:
@@ -93,11 +93,12 @@ def test_one_that_has_begun_anew_is_forgotten_first_and_then_written() -> None:
     first = cut(batch, at, a_copy(OLD), 0.0)
     assert first.rows == [Proposal(b"a", row(OLD), b"", NOW)]
     first.remove_from(batch, at)
+    assert at == {}
     assert cut(batch, at, ServerCopy(), 0.0).rows == [Proposal(b"a", b"", row(NEW), NOW + 1)]
 
 
 def test_one_that_was_forgotten_again_meanwhile_stays_to_be_forgotten() -> None:
-    batch = a_batch(forgotten=("a",))
+    batch = a_batch(NEW)
     piece = cut(batch, {"a": NOW}, ServerCopy(), 0.0)
     later = {"a": NOW + 5}
     piece.remove_from(batch, later)
