@@ -108,16 +108,15 @@ class Saving:
         at = self._sessions.forgotten_at(session)
         return session if at is None else Dropped(session, round(at + shift, 6))
 
-    async def _write(
-        self, records: Sequence[Record], forgotten: Sequence[str | Dropped], changes: Sequence[Change]
-    ) -> None:
+    async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
         shift = self._clock.shift
         records = self._ages.as_stored(records, shift)
         if shift:
             changes = [moved_change(change, shift) for change in changes]
+        gone: Sequence[str | Dropped] = forgotten
         if forgotten and self.store.sharing is not None:
-            forgotten = [self._dropped(session, shift) for session in forgotten]
+            gone = [self._dropped(session, shift) for session in forgotten]
         try:
-            await self.store.save(records, forgotten, changes)
+            await self.store.save(records, gone, changes)
         except Exception as error:  # noqa: BLE001 - whatever it is, the traffic goes on
             self._on_error(error)

@@ -5,6 +5,7 @@ the beginning of the open one again: the newest record of a session wins, and ch
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -150,7 +151,7 @@ class Backlog:
         """Whether a session that was last heard of at `heard_at` is to be forgotten."""
         for batch in (self.open, self.writing):
             if session in batch.records:
-                return batch.records[session] is None and heard_at <= self.forgotten_at[session]
+                return batch.records[session] is None and heard_at <= self.forgotten_at.get(session, -math.inf)
         return False
 
     def shorten(self) -> None:

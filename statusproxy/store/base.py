@@ -48,10 +48,10 @@ class Store(Protocol):
         """Write, and return once it is durable. Concurrent callers share one commit.
 
         `spooled`, only where there is a `spool`: what is written of it, in the same commit. Calls apply in their order;
-        within one call, a session both forgotten and in `records` is kept. A session alone was forgotten now. A call with nothing in it waits for what
-        others have handed in before it. Raises `StoreError` when the store refuses or does not answer in time: what was
-        handed in is kept and written later. A caller that is cancelled disturbs nobody, and its change is written all
-        the same.
+        within one call, a session both forgotten and in `records` is kept. A session named by its id alone was
+        forgotten now. A call with nothing in it waits for what others have handed in before it. Raises `StoreError`
+        when the store refuses or does not answer in time: what was handed in is kept and written later. A caller that
+        is cancelled disturbs nobody, and its change is written all the same.
         """
 
     async def history(self, session: str | None, limit: int) -> list[Change]:

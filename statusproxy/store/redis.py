@@ -84,6 +84,10 @@ class RedisBackend(Backend):
         """That of the rows in the copy; None where all must be read anew."""
         self._followed = self._copy.newest
         self._following: asyncio.Task[None] | None = None
+        self._untold = False
+        """Whether there are rows in the copy that whoever keeps the map may not have been told of."""
+        self._lacked: dict[str, Record] = {}
+        """What the server lost, until it is to be written again; in the server's time."""
         self._lost: Exception | None = None
         self._due_at = 0.0  # at first at once: it shows whether the server takes writes, and prunes
         self._prune_at = 0.0
@@ -126,19 +130,32 @@ class RedisBackend(Backend):
         """Be where the server is now; `take` is given what was not known. Returns what it lacks: it will be written."""
         await self._server.ask(keys.link)
         await keys.announce(self._me, self._server.now)
-        missing: list[Record] = []
-        if keys.epoch != self._epoch or not await keys.has(self._followed, self._copy.newest):
-            self._epoch = None
-            missing = await self._read_all(keys, take)
+        if self._untold or keys.epoch != self._epoch or not await keys.has(self._followed, self._copy.newest):
+            await self._read_all(keys, take)
             self._epoch = keys.epoch
         self._lost = None
         self._following = asyncio.create_task(self._follow(keys), name="statusproxy-redis-follower")
         await self._report(keys)
+        self._untold = False
+        missing = await self._take_lacked()
         writing = self._backlog.writing
         writing.records = {**{record.session: record for record in missing}, **writing.records}
         return missing
 
-    async def _read_all(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
+    async def _take_lacked(self) -> list[Record]:
+        """What the server lacks, in the system's time, without what is to be forgotten."""
+        offset, lacked = self._server.offset, list(self._lacked.values())
+        missing: list[Record] = []
+        for start in range(0, len(lacked), _AT_ONCE):
+            missing += self._wanted(from_server(record, offset) for record in lacked[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        if lacked:
+            lacks = counted(len(lacked), "session")
+            self._log.warning("state: %s lacked %s; written again from here", self.name, lacks)
+        self._lacked.clear()
+        return missing
+
+    async def _read_all(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> None:
         end = await keys.end()
         rejected: list[str] = []
         found: dict[str, tuple[bytes, Record]] = {}
@@ -146,9 +163,10 @@ class RedisBackend(Backend):
             found |= some
             await asyncio.sleep(0)
         self._attachment.tell_rejected(rejected)
-        first = not len(self._copy)
         forgotten = await keys.forgotten()
-        new, missing = await self._copy.compare(found, forgotten, end)
+        new, missing = await self._copy.compare(found, forgotten, end, tell_all=self._untold)
+        self._lacked |= {record.session: record for record in missing}
+        self._untold = True  # until all of it is told
         self._followed = end
         offset = self._server.offset
         gone = [Dropped(session, at - offset) for session, at in forgotten.items()]
@@ -158,14 +176,6 @@ class RedisBackend(Backend):
         for start in range(0, len(new), _AT_ONCE):
             take(self._wanted(from_server(record, offset) for record in new[start : start + _AT_ONCE]))
             await asyncio.sleep(0)
-        if missing and not first:
-            lacks = counted(len(missing), "session")
-            self._log.warning("state: %s lacked %s; written again from here", self.name, lacks)
-        lacked: list[Record] = []
-        for start in range(0, len(missing), _AT_ONCE):
-            lacked += (from_server(record, offset) for record in missing[start : start + _AT_ONCE])
-            await asyncio.sleep(0)
-        return lacked
 
     def _wanted(self, records: Iterable[Record]) -> list[Record]:
         """The records (the system's time), but for sessions that were forgotten here and not heard of since."""

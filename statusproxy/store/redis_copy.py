@@ -94,13 +94,19 @@ class ServerCopy:
         return records, forgotten
 
     async def compare(
-        self, found: Mapping[str, tuple[bytes, Record]], forgotten: Mapping[str, float], position: Position
+        self,
+        found: Mapping[str, tuple[bytes, Record]],
+        forgotten: Mapping[str, float],
+        position: Position,
+        *,
+        tell_all: bool = False,
     ) -> tuple[list[Record], list[Record]]:
         """Take in all rows as they stand on the server, read when the stream was at `position` or later.
 
-        Returns the records that were not known, and those that the server lost or has less of, merged with what it has:
-        they are to be written again. `forgotten`: which sessions it says were forgotten, and when. Lets others run now
-        and then; nothing else may use the copy meanwhile.
+        Returns the records that were not known (with `tell_all` those too that were), and those that the server lost or
+        has less of, merged with what it has: they are to be written again. `forgotten`: which sessions it says were
+        forgotten, and when. Lets others run now and then; nothing else may use the copy meanwhile, and it changes at
+        the end only.
         """
         new: list[Record] = []
         missing: list[Record] = []
@@ -108,21 +114,24 @@ class ServerCopy:
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             record = self.record(session)
-            del self._rows[session]
             at = forgotten.get(session)
             if record is not None and (at is None or record.heard_at > at):
                 missing.append(record if at is None else unite(record, Record(session, ended_at=at)))
+        rows: dict[str, Row] = {}
         for number, (session, (payload, record)) in enumerate(found.items(), 1):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             known = self._rows.get(session)
-            if known is None or known.payload != payload:
+            same = known is not None and known.payload == payload
+            if not same:
                 ours = self.record(session)
                 merged = record if ours is None else in_microseconds(unite(record, ours))
-                new.append(record)
                 if merged != record:
                     missing.append(merged)
-            self._rows[session] = Row(payload, position, known is None or known.payload != payload or known.foreign)
+            if tell_all or not same:
+                new.append(record)
+            rows[session] = Row(payload, position, known is None or not same or known.foreign)
+        self._rows = rows
         self._gone.clear()
         self.newest = position
         return new, missing

@@ -37,16 +37,15 @@ class Piece:
     """The sessions of rows that could not be encoded."""
     revived: list[Record] = field(default_factory=list)
     """What stands there of sessions that were to be forgotten, but were heard of since."""
-    forgotten: dict[str, float] = field(default_factory=dict)
-    """The sessions that it forgets, and when they were forgotten (the system's time). Those that have begun anew follow
-    in the next piece."""
+    anew: dict[str, float] = field(default_factory=dict)
+    """The sessions that it forgets, when (the system's time), and that have begun anew: these follow in the next."""
 
     def remove_from(self, batch: Batch, forgotten_at: MutableMapping[str, float]) -> None:
         """It is written: take it out of the batch; and those that have begun anew, out of what is to be forgotten."""
-        for session, record in self.records.items():
-            if record is None or session not in self.forgotten:
+        for session in self.records:
+            if session not in self.anew:
                 del batch.records[session]
-            elif forgotten_at[session] == self.forgotten[session]:
+            elif forgotten_at.get(session) == self.anew[session]:
                 del forgotten_at[session]
         del batch.changes[: self.changes]
 
@@ -74,7 +73,8 @@ def cut(batch: Batch, forgotten_at: Mapping[str, float], copy: ServerCopy, offse
     for session, record in records.items():
         at = forgotten_at.get(session)
         if at is not None:
-            piece.forgotten[session] = at
+            if record is not None and record.heard_at > at:
+                piece.anew[session] = at
             _forget(piece, session, at + offset, copy)
         elif record is not None:
             _put(piece, to_server(record, offset), copy)

@@ -24,7 +24,7 @@ class Disk:
         self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self.records = list(records)
         self.saved: dict[str, Record] = {}
-        self.forgotten: list[str] = []
+        self.forgotten: list[str | Dropped] = []
         self.changes: list[Change] = []
         self.saves = 0
         self.broken: Exception | None = None
@@ -39,7 +39,7 @@ class Disk:
     async def save(
         self,
         records: Sequence[Record],
-        forgotten: Sequence[str],
+        forgotten: Sequence[str | Dropped],
         changes: Sequence[Change],
         spooled: Sequence[SpoolOp] = (),
     ) -> None:

@@ -15,6 +15,7 @@ from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
 from statusproxy.store.backlog import Dropped
 from statusproxy.store.damage import Damage
+from statusproxy.store.proxies import Sharing
 from tests.registry.disk import Disk
 
 NOW = 1_000.0
@@ -204,3 +205,12 @@ async def test_damage_is_told_by_stores_that_notice_it() -> None:
     plain, damaged = Stage().saving, Stage(Damaged()).saving
     assert (plain.damage, plain.repairs, await plain.acknowledge_damage()) == ((), {}, 0)
     assert (len(damaged.damage), damaged.repairs, await damaged.acknowledge_damage()) == (1, {"damaged": 1}, 1)
+
+
+async def test_a_store_that_proxies_share_is_told_when_a_session_was_forgotten() -> None:
+    stage = Stage()
+    stage.sessions.load([Record("sales", heard_at=1.0)])
+    stage.sessions.forget("sales", 5.0)
+    stage.disk.sharing = Sharing("me")
+    await stage.saving.flush()
+    assert stage.disk.forgotten == [Dropped("sales", 5.0)]

@@ -90,7 +90,7 @@ class FakeStore:
     async def save(
         self,
         records: Sequence[Record],
-        forgotten: Sequence[str],
+        forgotten: Sequence[str | Dropped],
         changes: Sequence[Change],
         spooled: Sequence[SpoolOp] = (),
     ) -> None:

@@ -550,6 +550,8 @@ async def test_a_server_that_leaves_while_it_is_read_is_tried_again(
     async def leave(*_: object) -> None:
         raise redis.exceptions.ConnectionError("Connection closed by server.")
 
+    async with opened(place) as (before, _):
+        await put(before, "there")
     with monkeypatch.context() as patch:
         patch.setattr(Keyspace, step, leave)
         store = redis_store(place)
@@ -557,9 +559,11 @@ async def test_a_server_that_leaves_while_it_is_read_is_tried_again(
         assert "no connection" in (store.error or "")
         with pytest.raises(StoreError):
             await put(store, "a")
+        heard = Heard(store)
     await until(lambda: store.healthy)
+    assert set(heard.records) == {"there"}
     await store.close()
-    assert await sessions_in(place) == ["a"]
+    assert await sessions_in(place) == ["a", "there"]
 
 
 # What is not ours ------------------------------------------------------------------------------------------

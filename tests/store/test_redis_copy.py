@@ -95,6 +95,12 @@ async def test_what_is_new_there_is_told_and_what_is_known_is_not(copy: ServerCo
     assert copy.newest == (9, 0)
 
 
+async def test_where_it_may_not_have_been_told_all_is_told_again(copy: ServerCopy) -> None:
+    copy.put("a", row(OLD), (1, 0), foreign=False)
+    assert await copy.compare(found(OLD), {}, (9, 0), tell_all=True) == ([OLD], [])
+    assert copy.row("a") == Row(row(OLD), (9, 0), False)
+
+
 async def test_what_the_server_lost_or_has_less_of_is_missing_there(copy: ServerCopy) -> None:
     for record in (NEW, a_record("b")):
         copy.put(record.session, row(record), (5, 0), foreign=True)

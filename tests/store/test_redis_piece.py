@@ -105,6 +105,14 @@ def test_one_that_was_forgotten_again_meanwhile_stays_to_be_forgotten() -> None:
     assert later == {"a": NOW + 5}
 
 
+def test_a_record_from_before_it_was_forgotten_does_not_come_back() -> None:
+    batch, at = a_batch(OLD), {"a": NOW}
+    piece = cut(batch, at, ServerCopy(), 0.0)
+    assert piece.rows == [Proposal(b"a", b"", b"", NOW)]
+    piece.remove_from(batch, at)
+    assert not batch
+
+
 # History ---------------------------------------------------------------------------------------------------
 
 
