@@ -60,7 +60,8 @@ NOTICEABLE: Final = 0.5
 
 
 Lags = tuple[tuple[str, float], ...]
-"""Senders and their differences, as stored with a session."""
+"""Senders and their differences, as stored with a session. Of a clock that was set there may be several: the last entry
+counts, and the others order what was dated before (`merge`)."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -226,13 +227,14 @@ class Clocks:
     def load(self, session: str, lags: Lags) -> None:
         """Take over what was stored of a session's senders."""
         if lags:
-            self._sessions[session] = {sender: Difference(0.0, lag) for sender, lag in lags}
-            for sender, lag in lags:
+            last = list(dict(lags).items())[-MOST_SENDERS:]
+            self._sessions[session] = {sender: Difference(0.0, lag) for sender, lag in last}
+            for sender, lag in last:
                 self._observe_path(sender, lag, 0.0)
 
     def learn(self, session: str, lags: Lags, now: float) -> None:
         """Take over what another proxy knows of a session's senders, where it is less than what is known here."""
-        for sender, lag in lags:
+        for sender, lag in dict(lags).items():
             known = self._sessions.get(session, {}).get(sender)
             if known is None:
                 known = self._new(session, sender, now)
@@ -266,10 +268,8 @@ def _longest_unheard(senders: dict[str, Difference]) -> str:
 def with_lag(lags: Lags, stamp: Stamp) -> Lags:
     """A session's stored differences with that of `stamp`; the same object where it is as good as stored."""
     assert stamp.clock is not None
-    for sender, lag in lags:
-        if sender == stamp.clock:
-            if abs(lag - stamp.lag) < NOTICEABLE:
-                return lags
-            break
+    lag = dict(lags).get(stamp.clock)
+    if lag is not None and abs(lag - stamp.lag) < NOTICEABLE:
+        return lags
     others = tuple(one for one in lags if one[0] != stamp.clock)
     return (*others[1 - MOST_SENDERS :], (stamp.clock, stamp.lag))

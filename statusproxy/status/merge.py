@@ -13,13 +13,14 @@ needs decided (`transitions.step_kin`) is decided by whoever holds it.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
 from msgspec.structs import replace
 
-from statusproxy.status.clocks import NOTICEABLE, SET_BACK, Stamp
+from statusproxy.status.clocks import MOST_SENDERS, NOTICEABLE, SET_BACK, Lags, Stamp
 from statusproxy.status.effects import SOURCES, cause
 from statusproxy.status.model import (
     RELEASED,
@@ -36,6 +37,9 @@ from statusproxy.status.signals import Kind
 SAME_DECISION: Final = 5.0
 """Seconds within which two proxies that change the same for the same reason took one decision."""
 
+MOST_LAGS: Final = 2 * MOST_SENDERS
+"""Differences kept with what was united: of the senders heard last, and as many that only ordered moments."""
+
 _VERDICTS: Final = {Kind.DISCONNECTED: 0, None: 1, Kind.CONNECTED: 2}
 """What wins of two that are equally new: a false "disconnected" destroys a working session."""
 
@@ -44,8 +48,21 @@ _EVIDENCE: Final = {Evidence.QR: 0, Evidence.CREATED: 0, Evidence.LIST: 1, None:
 
 
 def unite(a: Record, b: Record) -> Record:
-    """What two proxies know of the same session, told by the same clock; senders' own times order what they say."""
-    return merge(*aligned(a, b))
+    """What two proxies know of the same session, told by the same clock; senders' own times order what they say.
+
+    Commutative, idempotent and absorbing: uniting the result with either of the two gives the result. It is not
+    associative: what a moment lost against is gone when a third proxy tells a smaller difference for that moment's
+    sender, by which it would have won.
+
+    Proxies agree all the same, because one store orders all writes (compare and set), and a proxy holds the row it last
+    took over or wrote, united with what it has not written yet. The next row is `unite(row, news)` of one proxy.
+    Whoever had nothing to write holds `row`, and by absorption takes over the next row as it is, without a write. So
+    each proxy with news writes once, and then all hold the last row.
+    """
+    told = aligned(a, b)
+    merged = merge(*told)
+    lags = _lags(a, b, merged, moved=told != (a, b))
+    return merged if lags == merged.lags else replace(merged, lags=lags)
 
 
 def merge(a: Record, b: Record) -> Record:
@@ -53,7 +70,7 @@ def merge(a: Record, b: Record) -> Record:
     known = max(a, b, key=_settled)
     alive = max(a.alive, b.alive, key=_order)
     ended = max(a.ended, b.ended, key=_order)
-    heard = max(a, b, key=_heard)
+    heard = max(a, b, key=lambda record: (_heard(record), record.lags))
     word = max(a, b, key=_word)
     released = max(a, b, key=_released)
     override, shown_at = _override(a, b, ended)
@@ -97,7 +114,7 @@ def _settled(record: Record) -> tuple[object, ...]:
 
 
 def _heard(record: Record) -> tuple[object, ...]:
-    return record.heard_at, _text(record.event), record.lags, _text(record.channel)
+    return record.heard_at, _text(record.event), _text(record.channel)
 
 
 def _word(record: Record) -> tuple[object, ...]:
@@ -190,30 +207,59 @@ def aligned(a: Record, b: Record) -> tuple[Record, Record]:
     """Both records, with what one sender dated told by the smallest difference that either of them knows.
 
     Deliveries can be late but not early, so that is the best guess (`clocks`), and it orders what the sender says as
-    its own times do. Where it orders nothing otherwise and hardly differs, all stays as it is. A difference that grew
-    by more than `SET_BACK` is that of a clock that was set: it stays.
+    its own times do. Where it orders nothing otherwise and hardly differs, all stays as it is: a row need not be
+    written anew for that. A difference that grew by more than `SET_BACK` is that of a clock that was set: what it dated
+    since then goes by the smallest difference since then.
     """
-    stamps: dict[str, list[Stamp]] = {}
-    all_stamps = (*_stamps(a), *_stamps(b))
-    for stamp in all_stamps:
+    eras = _eras(a, b)
+    return (_told_by(a, eras), _told_by(b, eras)) if _matters((*_stamps(a), *_stamps(b)), eras) else (a, b)
+
+
+_Eras = Mapping[str, list[float]]
+"""For each sender the smallest difference of each era of its clock, in ascending order. One, unless it was set."""
+
+
+def _eras(a: Record, b: Record) -> _Eras:
+    told: dict[str, set[float]] = {}
+    for clock, lag in (*((stamp.clock, stamp.lag) for stamp in (*_stamps(a), *_stamps(b))), *a.lags, *b.lags):
+        if clock is not None:
+            told.setdefault(clock, set()).add(lag)
+    eras: dict[str, list[float]] = {}
+    for clock, lags in told.items():
+        starts = eras[clock] = []
+        for lag in sorted(lags):
+            if not starts or lag > starts[-1] + SET_BACK:
+                starts.append(lag)
+    return eras
+
+
+def _first(clock: str, lag: float, eras: _Eras) -> float:
+    """The smallest difference of the era that this one is of."""
+    starts = eras[clock]
+    return starts[bisect_right(starts, lag) - 1]
+
+
+def _matters(stamps: tuple[Stamp, ...], eras: _Eras) -> bool:
+    """Whether to tell these moments by the smallest differences: it orders them otherwise, or differs noticeably.
+
+    Where it does not, no two moments change places, and merging them as they are chooses the same. It is all or
+    nothing: a moment that is moved may meet one of another sender that would have stayed.
+    """
+    clocks: dict[str, list[Stamp]] = {}
+    for stamp in stamps:
         if stamp.clock is not None:
-            stamps.setdefault(stamp.clock, []).append(stamp)
-    first: dict[str, float] = {}
-    for clock, lag in (*a.lags, *b.lags, *((clock, one.lag) for clock, told in stamps.items() for one in told)):
-        first[clock] = min(lag, first.get(clock, lag))
-    others = {clock: [stamp.here for stamp in all_stamps if stamp.clock != clock] for clock in stamps}
-    least: dict[str, float] = {}
-    for clock, told in stamps.items():
-        lag = first[clock]
-        differs = any(stamp.lag - lag >= NOTICEABLE for stamp in told)
-        if differs or not _in_order(told) or any(_passes(stamp, lag, others[clock]) for stamp in told):
-            least[clock] = lag
-    return _told_by(a, least, first), _told_by(b, least, first)
-
-
-def _passes(stamp: Stamp, lag: float, others: list[float]) -> bool:
-    """Whether a moment, told by this difference, is no longer after another clock's."""
-    return any(stamp.at + lag <= here <= stamp.here for here in others) if lag < stamp.lag else False
+            clocks.setdefault(stamp.clock, []).append(stamp)
+    for clock, told in clocks.items():
+        others = [stamp.here for stamp in stamps if stamp.clock != clock]
+        for stamp in told:
+            first = _first(clock, stamp.lag, eras)
+            if stamp.lag - first >= NOTICEABLE:
+                return True
+            if first < stamp.lag and any(stamp.at + first <= here <= stamp.here for here in others):
+                return True
+        if not _in_order(told):
+            return True
+    return False
 
 
 def _in_order(stamps: list[Stamp]) -> bool:
@@ -235,19 +281,9 @@ def _stamps(record: Record) -> Iterator[Stamp]:
         yield record.transient.stamp
 
 
-def _told_by(record: Record, least: Mapping[str, float], first: Mapping[str, float]) -> Record:
-    """The record with its stamps told by the `least` differences, and what it knows of its senders by the `first`.
-
-    What a stamp that is dropped told of its sender's clock is needed when the record that lacked it comes again.
-    """
-    lags = tuple((sender, _best(lag, first[sender])) for sender, lag in record.lags)
-    if lags != record.lags:
-        record = replace(record, lags=lags)
-    if not least:
-        return record
-
+def _told_by(record: Record, eras: _Eras) -> Record:
     def lag(stamp: Stamp) -> float:
-        return stamp.lag if stamp.clock is None else _best(stamp.lag, least.get(stamp.clock, stamp.lag))
+        return stamp.lag if stamp.clock is None else _first(stamp.clock, stamp.lag, eras)
 
     override, transient = record.override, record.transient
     return replace(
@@ -260,8 +296,33 @@ def _told_by(record: Record, least: Mapping[str, float], first: Mapping[str, flo
     )
 
 
-def _best(lag: float, first: float) -> float:
-    return first if first < lag <= first + SET_BACK else lag
+def _lags(a: Record, b: Record, merged: Record, moved: bool) -> Lags:
+    """The differences to keep with what was united: of whoever heard the session last, and what ordered the moments.
+
+    What ordered them is kept even where no moment told by it is left. Else whoever still holds a moment told by a
+    greater difference could not tell it is the older one, and would bring it back. Those come first, so that they are
+    the first to be dropped, and what counts of a clock that was set is its last entry.
+    """
+    eras = _eras(a, b)
+    newest = max(_heard(a), _heard(b))
+    views: list[dict[tuple[str, float], float]] = []
+    for record in (a, b):
+        if _heard(record) == newest:
+            views.append({})
+            for clock, lag in record.lags:
+                era = clock, _first(clock, lag, eras)
+                views[-1][era] = min(lag, views[-1].get(era, math.inf))
+    base = max(views, key=lambda view: (len(view), list(view)))
+    kept = {era: min(view.get(era, math.inf) for view in views) for view in views for era in view}
+    left = {(stamp.clock, stamp.lag) for stamp in _stamps(merged)}
+    known = {clock for clock, _ in kept}
+    for clock in {stamp.clock for stamp in (*_stamps(a), *_stamps(b)) if stamp.clock is not None}:
+        starts = eras[clock]
+        if moved or len(starts) > 1:
+            anew = len(starts) > 1 and clock not in known  # else the era before would count
+            kept.update({(clock, first): first for first in starts if anew or (clock, first) not in left})
+    order = (*sorted(kept.keys() - base.keys()), *base)
+    return tuple((era[0], kept[era]) for era in order)[-MOST_LAGS:]
 
 
 # History

@@ -147,6 +147,24 @@ def test_what_is_as_good_as_stored_is_not_stored_again() -> None:
     assert lags == (*((f"/{number}", 1.0) for number in (8, 9, 11, 12, 13, 14, 15)), ("/10", 7.0))
 
 
+def test_of_a_clock_that_was_set_the_last_difference_counts() -> None:
+    both = (("/in", 5_000.0), ("/in", 90.0), ("/out", 1.0), ("/in", 2_000.0))
+    assert with_lag(both, Stamp(NOW, "/in", 2_000.4)) is both
+    assert with_lag(both, Stamp(NOW, "/in", 90.0)) == (("/out", 1.0), ("/in", 90.0))
+    stored, learned = Clocks(), Clocks()
+    stored.load("sales", both)
+    learned.learn("sales", both, NOW)
+    assert least(stored, NOW, NOW + 3_000.0) == least(learned, NOW, NOW + 3_000.0) == 2_000.0
+    assert stored.observe("support", "/in", NOW, NOW + 2_300.0).judged.lag == 2_000.0
+
+
+def test_of_more_senders_than_are_kept_those_stored_last_are_known() -> None:
+    clocks = Clocks()
+    clocks.load("sales", tuple((f"/{number}", 1.0) for number in range(MOST_SENDERS + 1)))
+    lags = [clocks.observe("sales", f"/{number}", NOW, NOW + 5.0).stamp.lag for number in (1, MOST_SENDERS, 0)]
+    assert lags == [1.0, 1.0, 5.0]
+
+
 def test_times_of_one_clock_are_compared_as_they_are_and_others_on_ours() -> None:
     assert later_by(Stamp(NOW, "/in", 90.0), Stamp(NOW - 1, "/in", 0.0)) == 1
     assert later_by(Stamp(NOW - 90, "/in", 90.0), Stamp(NOW - 1)) == 1

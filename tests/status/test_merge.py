@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from statusproxy.status.clocks import with_lag
 from statusproxy.status.effects import SOURCES
-from statusproxy.status.merge import SAME_DECISION, aligned, is_told, merge, unite
+from statusproxy.status.merge import MOST_LAGS, SAME_DECISION, aligned, is_told, merge, unite
 from statusproxy.status.model import (
     FORGOTTEN,
     RELEASED,
@@ -95,8 +96,22 @@ def told(operations: list[tuple[float, tuple[Kind, float | None, str] | str]], s
     return sessions
 
 
-_LIVES = st.lists(_OPERATIONS, max_size=8).map(lambda operations: told(operations).get(SALES) or Record(SALES))
+def life(*operations: tuple[float, tuple[Kind, float | None, str] | str]) -> Record:
+    return told(list(operations)).get(SALES) or Record(SALES)
+
+
+_LIVES = st.lists(_OPERATIONS, max_size=8).map(lambda operations: life(*operations))
 """Records as transitions leave them."""
+
+_DIFFERENCES = st.lists(
+    st.tuples(
+        st.sampled_from(["/in a", "/in b", "/in c"]), st.sampled_from([-1.0, 0.0, 0.25, 0.5, 700.0, 950.0, 1_900.5])
+    ),
+    unique_by=lambda one: one[0],
+    max_size=3,
+)
+_DATED = st.builds(lambda record, lags: replace(record, lags=tuple(lags)), _RECORDS, _DIFFERENCES)
+"""Any record, of senders whose clocks differ by little or were set, once or twice."""
 
 
 @given(_RECORDS | _LIVES, _RECORDS | _LIVES, _RECORDS | _LIVES)
@@ -127,7 +142,9 @@ _LATE = told([(0.25, (DOWN, 0.0, "b"))]).get(SALES) or Record(SALES)
 _LATER = told([(0.5, (DOWN, None, "a")), (0.25, (Kind.TRANSIENT, 0.0, "b"))]).get(SALES) or Record(SALES)
 
 
-@given(_LIVES, _LIVES)
+@given(_LIVES | _DATED, _LIVES | _DATED)
+@example(life((0.25, (DOWN, 0.0, "a")), (0.25, (DOWN, None, "a"))),
+         life((0.25, (DOWN, None, "a")), (0.25, (DOWN, 0.0, "a"))))  # fmt: skip
 @example(_LATE, _LATER)
 def test_whoever_takes_over_what_was_united_has_the_same(a: Record, b: Record) -> None:
     both = unite(a, b)
@@ -270,7 +287,41 @@ def test_a_disconnect_that_came_twice_does_not_pass_an_end_by_its_later_delivery
 def test_a_clock_that_was_set_back_stays_set_back() -> None:
     before, since = sent(UP, 4_000.0, 0.0), sent(DOWN, 500.0, 3_600.0)
     assert aligned(before, since) == (before, since)
-    assert unite(before, since) == since
+    both = unite(before, since)
+    assert both == replace(since, lags=(("/in a", 0.0), ("/in a", 3_600.0))), "what was dated before stays in order"
+    assert with_lag(both.lags, since.known) is both.lags, "the last counts"
+
+
+def test_what_was_dated_since_a_clock_was_set_goes_by_the_smallest_difference_since_then() -> None:
+    late, prompt = sent(DOWN, 500.0, 3_605.0), sent(UP, 501.0, 3_600.0)
+    before = replace(sent(UP, 100.0, 0.0), lags=(("/in a", 0.0),))
+    assert aligned(late, unite(before, prompt))[0] == sent(DOWN, 500.0, 3_600.0)
+    assert unite(late, unite(before, prompt)).verdict == UP
+
+
+def test_a_difference_that_ordered_moments_is_kept_where_none_of_them_is_left() -> None:
+    late = replace(sent(DOWN, 100.0, 5.0), heard_at=105.0, lags=(("/in a", 5.0), ("/in b", 0.0)))
+    ours = replace(Record(SALES, UP, 103.0), heard_at=104.0, lags=(("/in a", 1.0),))
+    both = unite(late, ours)
+    assert both == replace(ours, heard_at=105.0, lags=(("/in a", 1.0), ("/in b", 0.0)))
+    assert unite(both, late) == both, "what lost does not come back"
+    unheard = replace(late, lags=(("/in b", 0.0),))
+    assert unite(unheard, ours).lags == (("/in a", 1.0), ("/in b", 0.0)), "the first to be dropped"
+
+
+def test_what_two_heard_last_alike_has_the_differences_of_both_and_not_more_than_are_kept() -> None:
+    a = Record(SALES, heard_at=9.0, lags=(("/in b", 1.0), ("/in a", 1.0), ("/in d", 0.0)))
+    b = Record(SALES, heard_at=9.0, lags=(("/in c", 2.0), ("/in a", 0.75)))
+    assert unite(a, b) == unite(b, a)
+    assert unite(a, b).lags == (("/in c", 2.0), ("/in b", 1.0), ("/in a", 0.75), ("/in d", 0.0))
+    many = tuple((f"/in {number:02}", 0.0) for number in range(MOST_LAGS))
+    assert unite(a, replace(b, lags=many)).lags == many
+
+
+def test_a_third_proxys_difference_does_not_bring_back_what_lost_before() -> None:
+    late, ours, third = sent(DOWN, 100.0, 5.0), Record(SALES, UP, 103.0), Record(SALES, lags=(("/in a", 1.0),))
+    assert unite(late, unite(ours, third)).verdict == UP
+    assert unite(unite(late, ours), third).verdict == DOWN, "the order of writes decides: unite is not associative"
 
 
 _EVENTS = st.lists(
