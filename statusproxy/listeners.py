@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import select
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,15 @@ log = logging.getLogger("statusproxy")
 #: first number for both, a rush of clients would keep everyone else waiting, and use up all descriptors at once.
 _BACKLOG: Final = 1024
 _ACCEPTED_AT_ONCE: Final = 16
+
+#: Seconds between the removal of a socket's file and the last look at its queue: who has found the file has joined it.
+_FOUND: Final = 0.05
+
+#: Turns of the event loop in which asyncio makes a connection of what it has accepted; `close` drops what is not made.
+_TURNS: Final = 3
+
+#: Seconds for which a queue is emptied at most.
+_EMPTYING: Final = 1.0
 
 
 class Listeners:
@@ -69,11 +79,33 @@ class Listeners:
         """Whether it accepts connections on any of them."""
         return bool(self._servers)
 
+    async def retire(self) -> None:
+        """Accept whoever has connected already: the kernel resets those that still wait when `close` comes.
+
+        Nobody new can find a Unix socket whose file is gone, so that there no connection is lost.
+        """
+        if self._unix_sockets:
+            self._remove_files()
+            await asyncio.sleep(_FOUND)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _EMPTYING
+        waiting = select.poll()
+        for server in self._servers:
+            for sock in server.sockets:
+                waiting.register(sock.fileno(), select.POLLIN)
+        quiet = 0
+        while quiet < _TURNS and loop.time() < end:
+            quiet = 0 if waiting.poll(0) else quiet + 1
+            await asyncio.sleep(0)
+
     def close(self) -> None:
         """Accept no more; connections that are open stay. Socket files of our own are removed."""
         for server in self._servers:
             server.close()
         self._servers.clear()
+        self._remove_files()
+
+    def _remove_files(self) -> None:
         for path in self._unix_sockets:
             path.unlink(missing_ok=True)
         self._unix_sockets.clear()

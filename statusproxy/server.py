@@ -1,6 +1,7 @@
 """The service's life: start, serve, reload, drain, stop."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
@@ -269,15 +270,20 @@ class Server:
         self._stopping.set()
 
     async def stop(self) -> None:
-        """Accept no more, finish what is under way within `timeouts.drain` seconds, write the state, close."""
+        """Give notice, accept no more, finish what is under way within `timeouts.drain`, write the state, close."""
+        timeouts = self.settings.timeouts
         systemd.notify(
             "STOPPING=1",
             systemd.status("Finishing the requests under way"),
-            systemd.more_time(self.settings.timeouts.drain + _CLOSING),
+            systemd.more_time(timeouts.drain_notice + timeouts.drain + _CLOSING),
         )
+        self.proxy.draining = True
+        if timeouts.drain_notice:
+            await self._give_notice(timeouts.drain_notice)
         under_way = self.proxy.in_flight
         log.info("stopping: %s under way", counted(under_way, "request"), extra={"in_flight": under_way})
-        self.proxy.draining = True
+        if self._listeners is not None:
+            await self._listeners.retire()
         self._close_listeners()
         if self.rooms.delivery is not None:
             self.rooms.delivery.finish()
@@ -298,6 +304,15 @@ class Server:
             pool.abort()
         await self.registry.close()
         log.info("stopped")
+
+    async def _give_notice(self, seconds: float) -> None:
+        """Serve on for so long, or until a second call to stop: whoever asks `/readyz` now sends nothing new.
+
+        Each answer ends its connection, so that none is left on which a request and its closing could cross.
+        """
+        log.info("about to stop: /readyz says 503 for %g s", seconds, extra={"seconds": seconds})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
     async def _drain(self) -> None:
         """Wait for what is under way: until all has ended, `timeouts.drain` has passed, or a second call to stop."""

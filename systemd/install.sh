@@ -15,7 +15,7 @@ readonly STATE=/var/lib/private/statusproxy
 readonly OLDEST_SYSTEMD=252
 
 # What a version takes along from this folder.
-readonly UNIT_FILES=(statusproxy.service statusproxy.socket)
+readonly UNIT_FILES=(statusproxy.service statusproxy.socket statusproxy@.service)
 readonly OURS=("${UNIT_FILES[@]}" inquire.py ports.py install.sh)
 
 # A new version has to be ready within START_WITHIN seconds, and to stay so for STEADY_FOR.
@@ -224,6 +224,11 @@ prune() {
 
 # ---- the units ----
 
+# The proxies that are enabled in place of statusproxy.service, as units: docs/two-proxies.md.
+proxies() {
+  { find "$UNITS/multi-user.target.wants" -name 'statusproxy@?*.service' -printf '%f\n' 2>/dev/null || true; } | sort | paste -sd' '
+}
+
 # Writes standard input to a file, if it is not there already; succeeds where that changed something.
 write() {
   mkdir -p "$(dirname "$1")"
@@ -243,11 +248,18 @@ place_units() {
   if write "$UNITS/statusproxy.service" <"$folder/share/systemd/statusproxy.service"; then units_changed=yes; fi
   if write "$UNITS/statusproxy.socket" <"$folder/share/systemd/statusproxy.socket"; then socket_changed=yes; fi
   if write "$UNITS/statusproxy.socket.d/10-listen.conf" <<<"$listen"; then socket_changed=yes; fi
+  # Older versions have none; the one in place serves them.
+  if [ -f "$folder/share/systemd/statusproxy@.service" ]; then
+    if write "$UNITS/statusproxy@.service" <"$folder/share/systemd/statusproxy@.service"; then units_changed=yes; fi
+  fi
   if [ "$(systemd_version)" -ge 254 ]; then
     # A growing delay between restarts, up to a minute: never given up, never a busy loop.
-    if write "$UNITS/statusproxy.service.d/10-restart.conf" <<<$'[Service]\nRestartSteps=8\nRestartMaxDelaySec=60s'; then
-      units_changed=yes
-    fi
+    local unit
+    for unit in statusproxy statusproxy@; do
+      if write "$UNITS/$unit.service.d/10-restart.conf" <<<$'[Service]\nRestartSteps=8\nRestartMaxDelaySec=60s'; then
+        units_changed=yes
+      fi
+    done
   fi
   if write "$COMMAND" <<TEXT; then units_changed=yes; fi
 #!/bin/sh
@@ -261,7 +273,11 @@ TEXT
 }
 
 is_active() { systemctl is-active --quiet "$1"; }
-restarts() { systemctl show --property=NRestarts --value statusproxy.service; }
+all_active() {
+  local unit
+  for unit; do is_active "$unit" || return 1; done
+}
+restarts() { systemctl show --property=NRestarts --value "$1"; }
 
 # Makes the version in $1 the one that runs. Fails, having said why, where it does not become and stay ready.
 activate() {
@@ -269,6 +285,10 @@ activate() {
   place_units "$folder" || return 1
   point current "$folder"
   systemctl daemon-reload
+  if [ -n "$(proxies)" ]; then
+    restart_in_turn
+    return
+  fi
   systemctl reset-failed statusproxy.service statusproxy.socket 2>/dev/null || true
   systemctl --quiet enable statusproxy.service statusproxy.socket 2>/dev/null || return 1
   since=$(date '+%Y-%m-%d %H:%M:%S')
@@ -284,12 +304,28 @@ activate() {
     report_failure statusproxy.service "$since"
     return 1
   fi
-  began=$(restarts)
+  began=$(restarts statusproxy.service)
   sleep "$STEADY_FOR"
-  if ! is_active statusproxy.service || [ "$(restarts)" != "$began" ]; then
+  if ! is_active statusproxy.service || [ "$(restarts statusproxy.service)" != "$began" ]; then
     report_failure statusproxy.service "$since"
     return 1
   fi
+}
+
+# Restarts the proxies, each after the one before is ready: nginx passes on to another one meanwhile.
+restart_in_turn() {
+  local unit since began
+  for unit in $(proxies); do
+    since=$(date '+%Y-%m-%d %H:%M:%S')
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    if timeout "$START_WITHIN" systemctl restart "$unit" 2>/dev/null && is_active "$unit"; then
+      began=$(restarts "$unit")
+      sleep "$STEADY_FOR"
+      if is_active "$unit" && [ "$(restarts "$unit")" = "$began" ]; then continue; fi
+    fi
+    report_failure "$unit" "$since"
+    return 1
+  done
 }
 
 report_failure() {
@@ -328,7 +364,7 @@ go_back() {
 # ---- install, upgrade ----
 
 install() {
-  local wheels=$1 source wheel="" python what version folder built="" old new_state=no config written held
+  local wheels=$1 source wheel="" python what version folder built="" old new_state=no config written held several
   source=$(dirname "$HERE")
   if [ -n "$wheels" ]; then
     wheels=$(cd "$wheels" 2>/dev/null && pwd) || fail "--wheels: no such folder: $1"
@@ -363,9 +399,11 @@ install() {
     UNCHANGED="nothing was changed, only $ETC/config.yaml is new"
   fi
   # Before the long part, as far as the file can be read without the program; after it, exactly.
+  # Where proxies run in place of the service, their ports are their own.
+  several=$(proxies)
   written=$(PYTHONPATH=${wheel:-$source} "$python" -B "$HERE/ports.py" written "$ETC/config.yaml" 2>/dev/null || true)
   held=$(taken "$python" "${wheel:-$source}" "$written")
-  [ -z "$held" ] || fail_taken "$held"
+  [ -z "$held" ] || [ -n "$several" ] || fail_taken "$held"
   if usable "$folder"; then
     step environment "$folder (there already)"
   else
@@ -385,14 +423,15 @@ install() {
     fail "version $version does not accept the configuration (above); $UNCHANGED" "correct it, then: $(again)"
   fi
   held=$(taken "$folder/bin/python" "" "$(inquire "$folder" ports "$ETC/config.yaml")")
-  if [ -n "$held" ]; then
+  if [ -n "$held" ] && [ -z "$several" ]; then
     abandon "$built" "$old" "$new_state"
     fail_taken "$held"
   fi
 
   if [ "$folder" = "$old" ]; then
     place_units "$folder" || fail "the units could not be written"
-    if [ -z "$added" ] && [ "$units_changed$socket_changed" = nono ] && is_active statusproxy.service && is_active statusproxy.socket; then
+    # shellcheck disable=SC2086 # a list
+    if [ -z "$added" ] && [ "$units_changed$socket_changed" = nono ] && all_active ${several:-statusproxy.service statusproxy.socket}; then
       step service "active (nothing to do)"
       return
     fi
@@ -408,7 +447,7 @@ install() {
       step service "active, and enabled for the next boot"
     fi
     prune
-    next_steps "$folder" "$source"
+    [ -n "$several" ] || next_steps "$folder" "$source"
     return
   fi
 
@@ -479,9 +518,13 @@ rollback() {
 
 # Removes what install puts in place, but never the configuration; the state too if $1 is `yes`: this very run made it.
 remove() {
-  systemctl --quiet disable --now statusproxy.service statusproxy.socket 2>/dev/null || true
-  (cd "$UNITS" && rm -f "${UNIT_FILES[@]}" statusproxy.service.d/10-restart.conf statusproxy.socket.d/10-listen.conf)
-  rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
+  local several
+  several=$(proxies)
+  # shellcheck disable=SC2086 # a list
+  systemctl --quiet disable --now statusproxy.service statusproxy.socket $several 2>/dev/null || true
+  (cd "$UNITS" && rm -f "${UNIT_FILES[@]}" statusproxy.service.d/10-restart.conf statusproxy@.service.d/10-restart.conf \
+    statusproxy.socket.d/10-listen.conf)
+  rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy@.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
   systemctl daemon-reload
   systemctl reset-failed "${UNIT_FILES[@]}" 2>/dev/null || true
   rm -rf "$PREFIX"
@@ -496,7 +539,8 @@ uninstall() {
   remove no
   step service "stopped and removed"
   if [ "$purge" = yes ]; then
-    rm -rf "$ETC" "$STATE" /var/lib/statusproxy /run/statusproxy "$UNITS/statusproxy.service.d" "$UNITS/statusproxy.socket.d"
+    rm -rf "$ETC" "$STATE" "$STATE"-[0-9]* /var/lib/statusproxy /var/lib/statusproxy-[0-9]* /run/statusproxy \
+      "$UNITS/statusproxy.service.d" "$UNITS/statusproxy@.service.d" "$UNITS/statusproxy.socket.d"
     systemctl daemon-reload
     step purged "configuration, secrets, state, local changes to the units"
   else

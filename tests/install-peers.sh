@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python: nginx, PHP with cURL, curl, Node.js, Chromium, Redis, and the npm packages of tests/peers.
+# Installs what the tests need beyond Python: nginx, HAProxy, PHP with cURL, curl, Node.js, Chromium, Redis, and the npm packages of tests/peers.
 # For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/peers"
@@ -22,6 +22,7 @@ as_root() {
 
 missing=()
 have nginx || missing+=(nginx)
+have haproxy || missing+=(haproxy)
 have php || missing+=(php-cli)
 { have php && php -m 2>/dev/null | grep -qx curl; } || missing+=(php-curl)
 have curl || missing+=(curl)
@@ -42,8 +43,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     exit 1
   fi
   echo "install-peers: installing ${missing[*]}"
-  # The tests start their own nginx and Redis: the packaged services must neither start nor take their ports.
-  if { ! have nginx || ! have redis-server; } && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
+  # The tests start their own nginx, HAProxy and Redis: the packaged services must neither start nor take their ports.
+  if { ! have nginx || ! have haproxy || ! have redis-server; } && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
     trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
     as_root chmod 755 /usr/sbin/policy-rc.d

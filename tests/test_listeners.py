@@ -111,3 +111,43 @@ async def test_a_handshake_of_tls_has_the_time_of_a_head(tmp_path: Path) -> None
     )
     async with opened(Listeners(Greeter, settings, server_context(settings.tls))) as ours:
         assert await greeting(ours.addresses[0]) == b"", "closed, though the client would wait"
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:0", "unix:{}/a.sock"])
+async def test_who_has_connected_is_accepted_before_the_sockets_close(where: str, tmp_path: Path) -> None:
+    async with opened(listeners(f"'{where.format(tmp_path)}'")) as ours:
+        (address,) = ours.addresses
+        queued = []
+        for _ in range(40):  # more than are accepted at once, and none of them before the loop turns again
+            if where.startswith("unix"):
+                client = socket.socket(socket.AF_UNIX)
+                client.connect(address.removeprefix("unix:"))
+            else:
+                client = socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))
+            queued.append(client)
+        await ours.retire()
+        ours.close()
+        for client in queued:
+            client.setblocking(False)
+            assert await asyncio.get_running_loop().sock_recv(client, 9) == b"hello"
+            client.close()
+
+
+async def test_nobody_finds_a_unix_socket_that_is_about_to_close(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    async with opened(listeners(f"'unix:{path}'")) as ours:
+        await ours.retire()
+        assert not path.exists()
+        path.touch()  # the next process's own
+        ours.close()
+        assert path.exists()
+
+
+async def test_a_rush_of_clients_holds_no_socket_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statusproxy.listeners._EMPTYING", 0.0)
+    async with opened(listeners("'127.0.0.1:0'")) as ours:
+        (address,) = ours.addresses
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))):
+            await ours.retire()
+            ours.close()
+            assert not ours.is_open

@@ -175,6 +175,9 @@ PROBES: dict[str, Probe] = {
     "timeouts.upgrade_idle": Probe(
         "7s", lambda server: server.proxy.site.timeouts.upgrade_idle, attrgetter("timeouts.upgrade_idle")
     ),
+    "timeouts.drain_notice": Probe(
+        "7s", lambda server: server.settings.timeouts.drain_notice, attrgetter("timeouts.drain_notice")
+    ),
     "timeouts.drain": Probe("7s", lambda server: server.settings.timeouts.drain, attrgetter("timeouts.drain")),
     "limits.head": Probe(
         "16KiB", lambda server: (server.clients.head_limits.head, pool(server).limits.head_bytes // 2),

@@ -405,6 +405,36 @@ async def test_what_is_under_way_is_finished_and_nothing_new_is_taken(tmp_path: 
         await wire.close()
 
 
+async def test_a_stop_gives_notice_before_the_port_is_closed(tmp_path: Path, origin: Origin) -> None:
+    async with serving(tmp_path, origin, admin={"listen": "127.0.0.1:0"}, timeouts={"drain_notice": "1h"}) as site:
+        (admin,) = site.server.admin.addresses
+        before = await site.connect()
+        await before.send(get("/before"))
+        assert (await before.message()).get("Connection") is None
+        stopping = asyncio.create_task(site.server.stop())
+        await until(lambda: site.server.proxy.draining)
+        with pytest.raises(client.AdminError) as refused:
+            await asyncio.to_thread(client.ask, admin, "GET", "/readyz", None)
+        assert refused.value.status == 503
+        for wire in (before, await site.connect()):
+            await wire.send(get("/during"))
+            reply = await wire.message()
+            assert (reply.status, reply.get("Connection")) == (200, b"close")
+            assert await wire.ended()
+            await wire.close()
+        assert site.server.serving
+        site.server.ask_to_stop()
+        site.server.ask_to_stop()
+        await asyncio.wait_for(stopping, PATIENCE)
+        assert not site.server.serving
+
+
+async def test_the_notice_has_an_end(tmp_path: Path, origin: Origin) -> None:
+    async with serving(tmp_path, origin, timeouts={"drain_notice": "50ms"}) as site:
+        await asyncio.wait_for(site.server.stop(), PATIENCE)
+        assert not site.server.serving
+
+
 async def test_the_drain_has_an_end(tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(tmp_path, origin, timeouts={"drain": "50ms"}) as site:
         held(origin)

@@ -14,7 +14,7 @@ from statusproxy import __version__
 from statusproxy.admin import assets
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.gateway_words import gateway_words
-from statusproxy.admin.health import HealthCheck
+from statusproxy.admin.health import DRAINING, HealthCheck
 from statusproxy.admin.ids import natural_key
 from statusproxy.admin.learning import LearningAnswers
 from statusproxy.admin.messages import (
@@ -45,6 +45,10 @@ AT_ONCE: Final = 100
 
 #: Sessions whose place in the order is determined before others have their turn; some 2 µs each.
 _KEYS_AT_ONCE: Final = 1_000
+
+#: Seconds after which a load balancer has its answer, whatever store and gateway do: those that are known give a check
+#: two seconds.
+CHECK_TIME: Final = 1.0
 
 #: Lines of history given at most.
 _HISTORY: Final = 1000
@@ -109,9 +113,15 @@ class Answers:
         return answer(Alive("ok", __version__))
 
     async def readyz(self, request: web.Request) -> web.Response:
-        """The store takes writes and the gateway can be reached. Damage that was repaired does not make it unready."""
-        health = await self._health.report()
-        return answer(health, status=503 if health.status == "trouble" else 200)
+        """Whether this proxy is to get traffic: 503 once it is about to stop, answered in time for a load balancer.
+
+        Store and gateway are told and do not count: proxies share them, so that all would be taken out at once, and
+        each serves without the store. `?strict` is for a monitor: 503 as well where one of the two does not work.
+        """
+        strict = "strict" in request.query
+        health = await self._health.report(within=None if strict else CHECK_TIME)
+        unready = health.status == DRAINING or (strict and health.status == "trouble")
+        return answer(health, status=503 if unready else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""

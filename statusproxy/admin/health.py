@@ -1,7 +1,9 @@
-"""The health check: whether the store takes writes, the gateway takes connections, and the state is undamaged."""
+"""The health check: whether the store takes writes, the gateway takes connections, and the state is undamaged; and
+whether the proxy is about to stop."""
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import Final
 
 from statusproxy.admin.messages import Health
@@ -16,6 +18,10 @@ FRESH: Final = 1.0
 PATIENCE: Final = 5.0
 
 
+#: The status of a proxy that is about to stop.
+DRAINING: Final = "draining"
+
+
 class HealthCheck:
     """Looks at store and gateway when asked; those who ask at the same time share one look at the gateway."""
 
@@ -26,13 +32,13 @@ class HealthCheck:
         self._error: str | None = None
         self._looking = asyncio.Lock()
 
-    async def report(self) -> Health:
-        """How store and gateway are now."""
-        store, gateway = await asyncio.gather(self._store(), self._gateway())
+    async def report(self, within: float | None = None) -> Health:
+        """How store and gateway are now. `within`: the seconds that either look may take; None for no limit."""
+        store, gateway = await asyncio.gather(_in_time(self._store(), within), _in_time(self._gateway(), within))
         damage = [str(each) for each in self._registry.saving.damage]
         works = store is None and gateway is None
         return Health(
-            status="trouble" if not works else "degraded" if damage else "ok",
+            status=DRAINING if self._proxy.draining else "trouble" if not works else "degraded" if damage else "ok",
             store=store or "ok",
             gateway=gateway or "ok",
             missing=self._registry.absences.going_on(self._registry.clock.wall()),
@@ -72,3 +78,12 @@ class HealthCheck:
             return "gateway_connect_slow"
         connection.abort()
         return None
+
+
+async def _in_time(look: Awaitable[str | None], within: float | None) -> str | None:
+    """What a look found; if it has not ended within that many seconds, that."""
+    try:
+        async with asyncio.timeout(within):
+            return await look
+    except TimeoutError:
+        return f"no answer within {within:g} s"

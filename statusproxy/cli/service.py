@@ -23,17 +23,25 @@ from statusproxy.systemd import environment
 @click.command()
 @config_option
 @click.option("--listen", multiple=True, metavar="ADDRESS", help="Where to listen: host:port, :port or unix:/path.")
+@click.option("--admin-listen", metavar="ADDRESS", help="Where the admin listener listens.")
 @click.option("--gateway", metavar="URL", help="Where everything is forwarded.")
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),
     help="auto: text on a terminal, `message key=value` in systemd's journal, JSON elsewhere.",
 )
-def run(config: Path | None, listen: tuple[str, ...], gateway: str | None, log_format: str | None) -> None:
+def run(
+    config: Path | None,
+    listen: tuple[str, ...],
+    admin_listen: str | None,
+    gateway: str | None,
+    log_format: str | None,
+) -> None:
     """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
     from statusproxy.server import StartError, serve
 
-    overrides = {} if log_format is None else {"log.format": log_format}
+    said = {"admin.listen": admin_listen, "log.format": log_format}
+    overrides = {key: value for key, value in said.items() if value is not None}
 
     def read() -> Settings:
         return load(config, overrides, environment(), listen=list(listen) or None, gateway=gateway)

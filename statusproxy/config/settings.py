@@ -333,6 +333,7 @@ class Timeouts(Section, frozen=True, kw_only=True):
     keep_alive: Time = 75.0
     upgrade_idle: Time | None = 3600.0
     min_rate_grace: Time = 5.0  # of waiting for a client, before limits.min_rate is asked of it
+    drain_notice: Annotated[float, duration(at_least=0)] = 0.0  # of a stop, to a load balancer
     drain: Annotated[float, duration(at_least=0)] = 30.0
 
 

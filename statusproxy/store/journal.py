@@ -86,7 +86,8 @@ class Journal:
         """Return when all that was added is on disk. Raises `JournalError`; what was added is tried again later."""
         wanted = self.added
         while self._written < wanted:
-            if self._writing is None:
+            # One that has just ended may lack what was added since; waiting for it would not even let the loop turn.
+            if self._writing is None or self._writing.done():
                 self._writing = asyncio.create_task(self._write(), name="statusproxy-journal")
                 self._writing.add_done_callback(self._done)
             # Others wait for the same write: it goes on when this caller is cancelled.
@@ -176,7 +177,8 @@ class Journal:
         return min(max(_SMALL, 2 * size), self._limit)
 
     def _done(self, writing: "asyncio.Task[None]") -> None:
-        self._writing = None
+        if self._writing is writing:
+            self._writing = None
         if not writing.cancelled():
             writing.exception()  # all who wait for it get it; if none is left, the next call does
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
 from statusproxy.admin.health import HealthCheck
 from statusproxy.store.batch_writer import BatchWriter
@@ -20,11 +21,11 @@ async def test_many_who_ask_at_once_cost_the_gateway_one_connection(admin: Admin
 
 
 async def test_a_look_counts_for_a_while_and_no_longer(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (await admin.ask("/readyz")).status == 200
+    assert (await admin.json("/readyz"))["status"] == "ok"
     await admin.gateway.stop()
-    assert (await admin.ask("/readyz")).status == 200
+    assert (await admin.json("/readyz"))["status"] == "ok"
     monkeypatch.setattr(health_module, "FRESH", 0.0)
-    assert (await admin.ask("/readyz")).status == 503
+    assert (await admin.json("/readyz"))["status"] == "trouble"
 
 
 async def test_a_gateway_that_never_answers_the_door_is_given_up(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +64,26 @@ async def test_a_store_that_takes_no_writes_is_told_with_its_reason(
     monkeypatch.setattr(admin.proxy.server.registry.store, "save", refuse)
     health = await HealthCheck(admin.proxy.server.registry, admin.proxy.server.proxy).report()
     assert (health.status, health.store, health.gateway) == ("trouble", "does not take writes", "ok")
+
+
+async def test_a_load_balancer_has_its_answer_while_store_and_gateway_hang(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(answers_module, "CHECK_TIME", 0.01)
+    monkeypatch.setattr(admin.proxy.server.proxy.site.pool, "acquire", hang)
+    monkeypatch.setattr(admin.proxy.server.registry.store, "save", hang)
+    answer = await admin.ask("/readyz")
+    assert (answer.status, json.loads(answer.body)) == (
+        200,
+        {"status": "trouble", "store": "no answer within 0.01 s", "gateway": "no answer within 0.01 s"},
+    )
+
+
+@pytest.mark.parametrize("target", ["/readyz", "/readyz?strict"])
+async def test_a_proxy_that_is_about_to_stop_is_not_ready(admin: Admin, target: str) -> None:
+    admin.proxy.server.proxy.draining = True
+    answer = await admin.ask(target)
+    assert (answer.status, json.loads(answer.body)) == (503, {"status": "draining", "store": "ok", "gateway": "ok"})

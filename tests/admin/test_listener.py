@@ -41,13 +41,13 @@ async def test_ready_means_that_the_store_takes_writes_and_the_gateway_connectio
     assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok", "store": "ok", "gateway": "ok"})
 
 
-async def test_without_a_gateway_it_is_not_ready_and_says_so(admin: Admin) -> None:
+async def test_without_a_gateway_it_says_so_and_a_load_balancer_leaves_it_in(admin: Admin) -> None:
     await admin.gateway.stop()
-    answer = await admin.ask("/readyz")
-    body = json.loads(answer.body)
-    assert answer.status == 503
-    assert body["store"] == "ok"
-    assert body["gateway"].startswith("gateway_unreachable")
+    for target, status in (("/readyz", 200), ("/readyz?strict", 503)):
+        answer = await admin.ask(target)
+        body = json.loads(answer.body)
+        assert (answer.status, body["status"], body["store"]) == (status, "trouble", "ok")
+        assert body["gateway"].startswith("gateway_unreachable")
 
 
 async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
@@ -71,7 +71,7 @@ async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
         assert (await admin.json("/doctor"))["health"]["status"] == "degraded"
         assert b"statusproxy_state_damage 1.0" in (await admin.ask("/metrics")).body
         await admin.gateway.stop()
-        assert (await admin.ask("/readyz")).status == 503
+        assert (await admin.ask("/readyz?strict")).status == 503
         assert await admin.json("/state/acknowledge", method="POST") == {"acknowledged": 1}
         assert "damage" not in await admin.json("/readyz")
         assert await admin.json("/state/acknowledge", method="POST") == {"acknowledged": 0}
@@ -93,16 +93,17 @@ async def test_what_cannot_be_noted_is_said(admin: Admin, monkeypatch: pytest.Mo
     assert (answer.status, b"disk full" in answer.body) == (503, True)
 
 
-async def test_with_a_store_that_takes_no_writes_it_is_not_ready_and_says_so(
+async def test_with_a_store_that_takes_no_writes_it_says_so_and_a_load_balancer_leaves_it_in(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> None:
         raise StoreError("disk full")
 
     monkeypatch.setattr(admin.proxy.server.registry.store, "save", refuse)
-    answer = await admin.ask("/readyz")
-    body = json.loads(answer.body)
-    assert (answer.status, body["gateway"], body["store"]) == (503, "ok", "does not take writes")
+    for target, status in (("/readyz", 200), ("/readyz?strict", 503)):
+        answer = await admin.ask(target)
+        body = json.loads(answer.body)
+        assert (answer.status, body["status"], body["store"]) == (status, "trouble", "does not take writes")
 
 
 async def test_the_sessions_are_told_with_what_is_shown_and_why(admin: Admin) -> None:

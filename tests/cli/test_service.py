@@ -173,16 +173,22 @@ def test_run_serves_by_the_file_and_names_what_the_command_line_sets(
     served: list[tuple[Any, ...]] = []
 
     async def serve(settings: Any, read: Any, given: Any) -> None:
-        served.append((settings.gateway, settings.log.format, read() == settings, given))
+        admin = str(settings.admin.listen)
+        served.append((settings.gateway, settings.log.format, admin, read() == settings, given))
 
     monkeypatch.setattr("statusproxy.server.serve", serve)
     file = tmp_path / "config.yaml"
     file.write_text("gateway: http://gw.example")
     done = CliRunner().invoke(
-        main, ["run", "-c", str(file), "--log-format", "json", "--gateway", "http://other.example"]
+        main,
+        [
+            *("run", "-c", str(file), "--log-format", "json"),
+            *("--gateway", "http://other.example", "--admin-listen", "127.0.0.1:18092"),
+        ],
     )
     assert (done.exit_code, done.output) == (0, "")
-    assert served == [("http://other.example", "json", True, ["log.format", "gateway"])]
+    given = ["admin.listen", "log.format", "gateway"]
+    assert served == [("http://other.example", "json", "127.0.0.1:18092", True, given)]
 
 
 @pytest.mark.usefixtures("quiet")

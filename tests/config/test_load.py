@@ -39,7 +39,7 @@ MISTAKES = [
         "timeouts:",
         (
             "2: timeouts: found nothing (null); allowed: a mapping of connect, request_head, request_body, response_head, "
-            "response_body, keep_alive, upgrade_idle, min_rate_grace, drain; write {} for none, or remove the line"
+            "response_body, keep_alive, upgrade_idle, min_rate_grace, drain_notice, drain; write {} for none, or remove the line"
         ),
     ),
     ("limits: {head: 12}", "2: limits.head: found 12; allowed: 1KiB to 1MiB"),

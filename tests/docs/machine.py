@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -62,12 +62,17 @@ class Origin:
 
 
 @contextlib.contextmanager
-def vps(folder: Path, log: Path, patch: pytest.MonkeyPatch) -> Iterator[tuple[Bash, Origin]]:
-    """A machine without statusproxy, and the repository it can be had from; skips where none can be made."""
+def vps(
+    folder: Path, log: Path, patch: pytest.MonkeyPatch, packages: Sequence[str] = ()
+) -> Iterator[tuple[Bash, Origin]]:
+    """A machine without statusproxy, and the repository it can be had from; skips where none can be made.
+
+    `packages` are Debian's, besides those of every operator's machine.
+    """
     reason = machines.lacking()
     if reason is not None:
         pytest.skip(reason)
-    patch.setattr(machines, "PACKAGES", (*machines.PACKAGES, *MORE_PACKAGES))
+    patch.setattr(machines, "PACKAGES", (*machines.PACKAGES, *MORE_PACKAGES, *packages))
     try:
         machines.root_archive()
         wheels = machines.wheels()

@@ -24,7 +24,7 @@ LOST = {**dict.fromkeys(SESSIONS, "connected"), "sales": "disconnected"}
 
 
 async def ready(place: Town) -> tuple[int, Any]:
-    return await place.admin("/readyz")
+    return await place.admin("/readyz?strict")
 
 
 async def until_ready(place: Town) -> None:

@@ -214,6 +214,7 @@ _AVAILABLE: Final[Mapping[str, Callable[[], bool]]] = {
     "whatsapp-web.js": lambda: _package("whatsapp-web.js"),
     "php": _php_has_curl,
     "nginx": lambda: _has("nginx"),
+    "haproxy": lambda: _has("haproxy"),
     "curl": lambda: _has("curl"),
     "chromium": lambda: _has("chromium"),
 }

@@ -477,3 +477,31 @@ async def test_closing_waits_for_a_write_under_way(tmp_path: Path, monkeypatch: 
         go.set()
         await asyncio.gather(syncing, closing)
     assert await found_in(tmp_path) == [a_record("a")]
+
+
+async def test_what_is_added_while_a_write_ends_is_written_by_the_next(
+    keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_thread = keeper.journal._in_thread
+    written, go = asyncio.Event(), asyncio.Event()
+
+    async def held(do: Any) -> Any:
+        done = await in_thread(do)
+        written.set()
+        await go.wait()
+        return done
+
+    async def late() -> None:
+        await go.wait()  # in the same turn of the loop, right behind the end of the write
+        keeper.add(a_record("b"))
+        await keeper.journal.sync()
+
+    monkeypatch.setattr(keeper.journal, "_in_thread", held)
+    keeper.add(a_record("a"))
+    first = asyncio.create_task(keeper.journal.sync())
+    await written.wait()
+    second = asyncio.create_task(late())
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(first, second)
+    assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b")]
