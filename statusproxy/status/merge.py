@@ -50,8 +50,9 @@ _EVIDENCE: Final = {Evidence.QR: 0, Evidence.CREATED: 0, Evidence.LIST: 1, None:
 def unite(a: Record, b: Record) -> Record:
     """What two proxies know of the same session, told by the same clock; senders' own times order what they say.
 
-    Commutative, idempotent and absorbing: uniting the result with either of the two gives the result. It is not
-    associative: what a moment lost against is gone when a third proxy tells a smaller difference for that moment's
+    Commutative, idempotent and absorbing: uniting the result with itself or with either of the two gives the result.
+    (A record united with itself may change once: what the sender's smallest difference shows to be over is dropped.)
+    It is not associative: a moment that lost is gone when a third proxy tells a smaller difference for the winner's
     sender, by which it would have won.
 
     Proxies agree all the same, because one store orders all writes (compare and set), and a proxy holds the row it last

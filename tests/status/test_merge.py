@@ -128,13 +128,14 @@ def test_records_that_arise_are_merged_alike_in_any_order(a: Record, b: Record, 
     assert len({repr(merge(merge(*pair), last)) for *pair, last in permutations((a, b, c))}) == 1
 
 
-@given(_LIVES)
-def test_a_record_merged_with_itself_is_the_same(one: Record) -> None:
+@given(_LIVES | _DATED)
+@example(life((0.25, (DOWN, None, "a")), (0.25, (DOWN, None, "a")), (0.25, "qr"), (0.25, (DOWN, None, "a")),
+              (0.25, (Kind.TRANSIENT, 0.0, "a")), (0.25, (ALIVE, 1.0, "a"))))  # fmt: skip
+def test_a_record_united_with_itself_says_what_its_best_told_moments_say_and_stays_so(one: Record) -> None:
     (told_best, _) = aligned(one, one)
-    once = unite(one, one)
-    assert once == merge(told_best, told_best)
-    assert once == unite(once, once) == unite(once, one)
-    assert aligned(told_best, told_best) == (told_best, told_best)
+    itself = unite(one, one)
+    assert replace(itself, lags=()) == replace(merge(told_best, told_best), lags=())
+    assert unite(itself, itself) == unite(itself, one) == itself
 
 
 _LATE = told([(0.25, (DOWN, 0.0, "b"))]).get(SALES) or Record(SALES)
