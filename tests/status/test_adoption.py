@@ -130,6 +130,13 @@ def test_what_was_heard_since_stays_and_no_disconnect_of_before_with_it() -> Non
     assert unsaved(sessions) == (["sales"], [], [])
 
 
+def test_the_moment_of_the_latest_forgetting_is_known_by_our_own_clock() -> None:
+    sessions = down("sales", "support", at=900.0)
+    sessions.forget("sales", 950.0)
+    adopt(sessions, sales=900.0, support=970.0, shift=60.0)
+    assert [sessions.forgotten_at(one) for one in ("sales", "support", "never")] == [950.0, 910.0, None]
+
+
 def test_a_record_of_before_the_forgetting_does_not_come_back_and_whoever_wrote_it_is_told() -> None:
     sessions = down("sales", at=900.0)
     older = record(sessions, "sales")

@@ -730,6 +730,7 @@ def test_an_operator_forgets_a_session_and_a_correction_ends_with_it(name: str) 
         Change("sales", what, "operator", 250.0, 250.0, "connected") for what in ("released", "forgotten")
     )
     assert [record.session for record in sessions.records()] == ["support"]
+    assert (sessions.forgotten_at("sales"), sessions.forgotten_at("support")) == (250.0, None)
     assert (sessions.overrides, sessions.evicted) == (1, 0)
     assert sessions.version > version
     assert watch.take()[1] == ["sales"]
