@@ -15,10 +15,10 @@ from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
 from statusproxy.proxy.downstream.response import GONE, Response
 from statusproxy.proxy.head_cache import prepared_head
-from statusproxy.proxy.http1.head import own_hops
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
 from statusproxy.proxy.problems import ALLOW, FOR_SENDERS, PROBLEMS, Hop
+from statusproxy.proxy.refusal import refusal
 from statusproxy.proxy.request_head import HeadOptions, PreparedHead
 from statusproxy.proxy.request_id import new_request_id, usable_id
 from statusproxy.proxy.routes import Match
@@ -29,9 +29,6 @@ from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
 log = logging.getLogger("statusproxy.proxy")
-
-#: Statusproxies that a request may have passed: a site may have some in a row, a loop has no end.
-_HOPS: Final = 8
 
 Action = Callable[["Exchange"], Awaitable[None]]
 """Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
@@ -123,29 +120,15 @@ class Exchange:
         return response.keeps_connection
 
     async def _serve(self) -> None:
-        refusal = self._refusal()
-        if refusal is not None:
+        code = refusal(self.request.method, self.well_known, self.site.limits.body)
+        if code is not None:
             self.response.close = True
-            await self.fail(refusal)
+            await self.fail(code)
             return
         if self.request.method in BOUNDED and await self._last_hop():
             return
         self.match = match = self.site.routes.match(self.request.method, self.target)
         await self._actions[match.kind](self)
-
-    def _refusal(self) -> str | None:
-        """The code of the problem for which a request is not forwarded at all, or None."""
-        limit = self.site.limits.body
-        if self.request.method == "CONNECT":
-            return "method_not_allowed"
-        via = self.well_known.get(b"via")
-        if via is not None and own_hops(via) >= _HOPS:
-            return "loop"
-        if limit is not None:
-            length = self.well_known.get(b"content-length")
-            if length is not None and int(length[0]) > limit:
-                return "body_too_large"
-        return None
 
     async def _last_hop(self) -> bool:
         """Answer a request that may travel no further (`max_forwards`); False where it may."""
