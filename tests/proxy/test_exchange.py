@@ -20,6 +20,7 @@ from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
+from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, reports, running, until
 from tests.proxy.loop_clock import LoopClock
 
@@ -373,6 +374,21 @@ async def test_any_other_id_is_replaced_by_a_fresh_one(origin: Origin, proxy: Ru
     assert len(given) == 16
     await until(lambda: bool(seen))
     assert seen[0].request_id.encode() == given
+
+
+@pytest.mark.parametrize("said", [[], ["X-Request-Id: event-1"]])
+async def test_a_kept_event_is_sent_later_with_the_id_that_its_sender_was_told(
+    origin: Origin, tmp_path: Path, said: list[str]
+) -> None:
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/in", "spool": True}]) as proxy:
+        spool = proxy.server.proxy.spool = FakeSpool(tmp_path)
+        await origin.stop()
+        got = await proxy.ask(get("/in", *said, method="POST", body=b"{}"))
+    (told,) = got.all("X-Request-Id")
+    ((parcel, _),) = spool.kept
+    start, *fields, end = parcel.head.split(b"\r\n")
+    assert (start, end) == (b"POST /in HTTP/1.1", b""), "whole lines, without the empty one"
+    assert [each for each in fields if each.lower().startswith(b"x-request-id")] == [b"X-Request-Id: " + told]
 
 
 # ---- what the gateway is sent ----

@@ -244,6 +244,15 @@ async def test_the_history_tells_what_the_gateway_claimed_meanwhile() -> None:
         assert it.registry.gateway_word("sales").said == "qr_required"
 
 
+async def test_the_session_and_name_of_an_event_are_told_without_taking_it_in() -> None:
+    async with kept() as it:
+        identify, event = it.registry.identify, body(LOST)
+        assert identify(event) == ("sales", "status-find")
+        assert identify(b"[%b,%b]" % (event, event), "support") == (None, None)
+        assert identify(b"no json", "support") == ("support", None)
+        assert (it.registry.records(), it.disk.saves) == ([], 0)
+
+
 async def test_a_sender_not_trusted_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with kept() as it:
         it.registry.doubt("203.0.113.7", "network")

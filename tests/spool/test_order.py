@@ -129,6 +129,26 @@ def test_the_oldest_is_the_one_that_came_first_whatever_its_state() -> None:
     assert index.remove("000006") is None
 
 
+@pytest.mark.parametrize(
+    ("than", "since", "limit", "removed"),
+    [
+        (4.0, 0.0, 9, ["000001", "000002", "000003"]),
+        (4.0, 0.0, 2, ["000001", "000002"]),
+        (4.0, 1.0, 9, []),
+        (1.0, 0.0, 9, []),
+        (9.0, 0.0, 9, ["000001", "000002", "000003", "000004"]),
+    ],
+    ids=["before a time", "so many", "not so old", "none so old", "all"],
+)
+def test_what_came_before_a_time_is_taken_out_the_oldest_first(
+    than: float, since: float, limit: int, removed: list[str]
+) -> None:
+    index = order(entry(3), entry(1, state=State.DEAD), entry(4), entry(2, state=State.UNKNOWN))
+    assert [each.id for each in index.remove_older(than, since, limit)] == removed
+    left = sorted(each.id for each in index)
+    assert left == [id_ for id_ in ("000001", "000002", "000003", "000004") if id_ not in removed]
+
+
 def test_entries_are_listed_as_they_were_when_that_was_asked() -> None:
     index = order(entry(2), entry(1))
     listed = iter(index)

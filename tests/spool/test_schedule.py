@@ -72,6 +72,13 @@ def test_a_receiver_that_was_not_reached_costs_no_attempt(reason: str) -> None:
     assert again(kept, msgspec.convert((reason,), Attempt)) == kept
 
 
+def test_an_attempt_that_failed_inside_the_proxy_is_repeated_and_says_nothing_of_the_receiver() -> None:
+    kept = entry(reason=Reason.REFUSED, attempts=2, status=404, rejected=2)
+    assert again(kept, Attempt("failed")) == entry(
+        reason=Reason.REFUSED, attempts=3, status=404, rejected=2, next_at=130.0
+    )
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
 def test_what_may_go_well_later_is_tried_for_ever(status: int) -> None:
     kept = entry()

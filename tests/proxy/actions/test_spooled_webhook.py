@@ -177,6 +177,13 @@ async def test_where_such_events_are_sent_again_it_is_accepted(site: Spooling) -
     assert site.attempt.reason == "no-answer"
 
 
+async def test_a_body_that_its_sender_spoils_is_neither_kept_nor_held_against_the_receiver(site: Spooling) -> None:
+    head = get(PATH, "Transfer-Encoding: chunked", method="POST")
+    got = await site.proxy.ask(head + chunk(event()) + b"no size\r\n")
+    assert (got.status, json.loads(got.body)["hop"]) == (400, "client")
+    assert (site.spool.kept, site.spool.told, site.overridden()) == ([], [], [])
+
+
 @pytest.mark.parametrize("limit", ["room", "disk"])
 async def test_where_it_cannot_be_kept_the_sender_gets_todays_answer(
     site: Spooling, limit: str, caplog: pytest.LogCaptureFixture
@@ -450,6 +457,18 @@ async def test_an_event_that_can_neither_be_sent_nor_kept_is_refused_honestly(
     assert json.loads(got.body)["error_code"] == "not_kept"
     assert "an event is not kept: the spool is full" in caplog.messages
     assert (site.origin.connections, site.overridden()) == (0, ["sales"])
+
+
+async def test_a_large_event_that_must_wait_is_refused_where_the_disk_takes_nothing(
+    site: Spooling, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.spool.is_quiet = site.spool.admits = False
+    site.spool.folder.rmdir()
+    site.spool.folder.touch()
+    got = await site.post(os.urandom(4 * IN_MEMORY))
+    assert (got.status, json.loads(got.body)["error_code"]) == (502, "not_kept")
+    assert "an event is not kept: disk" in caplog.messages
+    assert (site.spool.told, site.origin.connections) == ([], 0), "nothing was tried"
 
 
 async def test_a_full_spool_costs_no_large_event_that_can_be_sent(site: Spooling) -> None:
