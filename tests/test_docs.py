@@ -65,6 +65,32 @@ def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
     assert [line for line in shown.splitlines() if line.endswith(": ")] == []
 
 
+def walks() -> list[list[tuple[str, str]]]:
+    """The tables of the two walks: of each row its file and what happens there."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    part = page.partition("## The walk of a webhook's body")[2].partition("## A request, from")[0]
+    tables = part.split("| file | what happens there |\n| --- | --- |\n")[1:]
+    return [re.findall(r"^\| `([\w/]+\.py)` \| (.*) \|$", table.partition("\n\n")[0], re.MULTILINE) for table in tables]
+
+
+def test_the_walks_cross_as_many_files_as_they_say() -> None:
+    to_gateway, copy, _, channels = map(len, walks())
+    text = (ROOT / "docs/architecture.md").read_text()
+    said = re.search(
+        r"these (\d+) files.*ordinary event crosses (\d+) files.*corrected list crosses (\d+) files", text, re.DOTALL
+    )
+    assert said is not None
+    assert tuple(map(int, said.groups())) == (to_gateway, to_gateway + copy, channels)
+
+
+def test_each_function_that_a_walk_names_is_in_its_file() -> None:
+    named = [
+        (file, name) for table in walks() for file, text in table for name in re.findall(r"`(\w+)\([\w, ]*\)`", text)
+    ]
+    assert len(named) > 10
+    assert [f"{file}: {name}" for file, name in named if name not in functions(ROOT / "statusproxy" / file)] == []
+
+
 def test_the_table_of_rooms_is_in_the_order_that_import_linter_checks() -> None:
     section = (ROOT / "CONTRIBUTING.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
     cells = re.findall(r"^\| (`\w.*?) \|", section, re.MULTILINE)
