@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Final
 
-from statusproxy.config.settings import Event, Settings
+from statusproxy.config.settings import Event, Reconnect, Settings
 from statusproxy.config.units import format_duration
 from statusproxy.rehearsal.messages import OverrideResult, ReleasedBy, Waiting
 from statusproxy.rehearsal.moments import moment, shown
 from statusproxy.rehearsal.readings import connected_words, reading
 from statusproxy.status.model import Evidence, Override, Record, Release
 from statusproxy.status.sessions import SessionMap
+
+SHOWN_BY: Final[Mapping[Evidence, Callable[[Reconnect], tuple[str, ...]]]] = {
+    Evidence.QR: attrgetter("qr"),
+    Evidence.CREATED: attrgetter("create"),
+}
+"""The watched routes that give each evidence that counts for all routes, in the order in which they are told."""
 
 
 def overrides(settings: Settings, sessions: SessionMap) -> list[OverrideResult]:
@@ -88,8 +95,9 @@ def _reconnected(settings: Settings, override: Override) -> Iterator[ReleasedBy]
         return
     words = dict.fromkeys(word for one in settings.channels for word in one.keep)
     ways = [f"its own answer with {_some(words, 'or')}"] if words else []
-    codes = () if override.transient else settings.reconnect.qr  # a gateway that still connects shows an old code
-    ways += [*codes, *settings.reconnect.create]
+    for evidence, routes_of in SHOWN_BY.items():
+        if not (override.transient and evidence is Evidence.QR):  # a gateway that still connects shows an old code
+            ways += routes_of(settings.reconnect)
     if ways:
         what = f"{connected} in an answer, after the gateway has shown that it knows of the loss"
         yield ReleasedBy(Release.RECONNECTED, what, ways)

@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 
 from statusproxy.admin.assets import FILES, HEADERS, POLICY
+from statusproxy.status.model import Evidence
 from tests.admin.harness import Admin
 
 PAGE = files("statusproxy.admin") / "page"
@@ -75,3 +76,13 @@ def test_every_word_of_the_page_is_there_in_both_languages() -> None:
     for name in ("page.js", "timeline.js", "moments.js", "gateway.js"):
         used |= set(re.findall(r"\bwords\.(?!js\b)(\w+)", (PAGE / name).read_text("utf-8")))
     assert used <= set(keys.findall(english))
+
+
+@pytest.mark.parametrize("evidence", Evidence)
+def test_what_showed_that_the_gateway_knows_has_words_in_both_languages(evidence: Evidence) -> None:
+    text = (PAGE / "words.js").read_text("utf-8")
+    assert len(re.findall(rf'\bcaughtUp: \{{[^}}]*\b{evidence}: "\w[^"]+"', text)) == 2
+
+
+def test_evidence_without_words_is_shown_by_its_name_and_never_as_a_blank() -> None:
+    assert "words.caughtUp[report.caught_up] ?? visible(report.caught_up)" in (PAGE / "page.js").read_text("utf-8")

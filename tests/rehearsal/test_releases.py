@@ -3,9 +3,10 @@
 import json
 
 from statusproxy.rehearsal.messages import OverrideResult, ReleasedBy, Waiting
-from statusproxy.rehearsal.releases import overrides, waiting
+from statusproxy.rehearsal.releases import SHOWN_BY, overrides, waiting
 from statusproxy.rehearsal.site import Site
 from statusproxy.status.channels import correct
+from statusproxy.status.model import FOR_ALL_ROUTES
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import EventRule, Kind, SignalRules, read
 from tests.rehearsal.sites import NOW, OWN, a_site
@@ -48,6 +49,10 @@ def test_every_rule_that_is_on_is_told_with_what_does_it() -> None:
             released_by=[CONNECTED, RECONNECTED, DELETED, ALIVE, OPERATOR],
         )
     ]
+
+
+def test_the_routes_of_all_evidence_that_counts_for_every_route_are_told() -> None:
+    assert SHOWN_BY.keys() == FOR_ALL_ROUTES
 
 
 def test_a_rule_that_is_off_is_not_told_and_an_age_has_its_moment() -> None:

@@ -169,7 +169,7 @@ function fill(one) {
       if (means) told.push(means, " ");
       if (report.gateway_said_at) told.push(quiet(timeElement(report.gateway_said_at, "ago")));
     }
-    if (down && report.caught_up) told.push(element("span", { className: "note" }, words.caughtUp[report.caught_up] ?? ""));
+    if (down && report.caught_up) told.push(element("span", { className: "note" }, words.caughtUp[report.caught_up] ?? visible(report.caught_up)));
     return told;
   });
   setParts(parts.event, report, ["last_event", "last_event_at"], () =>
