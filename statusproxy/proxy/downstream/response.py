@@ -1,4 +1,9 @@
-"""The answer to one request: the only writer to its client, from the head to the last byte.
+"""The answer to one request, from the head to the last byte.
+
+While an exchange is under way nobody else writes to its client, but for the bytes of the tunnel behind a 101
+(`actions.tunnel`). Where none is, two others answer: `connection` refuses what cannot be a request, a head that comes
+too slowly, and a client that must give its place away in the middle of a head; `unplaced` refuses one that gets no
+place.
 
     NEW        nothing of the final answer was sent; interim answers may have been
     HEAD_SENT  the head is out, more of the body is to come
