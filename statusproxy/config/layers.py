@@ -284,7 +284,7 @@ def _check_blocks(preset: Entries, mark: Mark) -> None:
     spots = Spot(preset, "", mark).entries("a mapping")
     for name, entry in spots.items():
         if name in _OF_A_SITE:
-            raise entry.error("it belongs into config.yaml, not into a preset; remove it here")
+            raise entry.error("it belongs in config.yaml, not in a preset; remove it here")
         if name not in _BLOCKS:
             raise Spot(preset, "", mark).unknown_key(name, entry, _BLOCKS)
     webhooks = spots.get("webhooks")
@@ -293,7 +293,7 @@ def _check_blocks(preset: Entries, mark: Mark) -> None:
             for name in _SECRETS:
                 if isinstance(webhook.node, Entries) and name in webhook.node.nodes:
                     place = webhook.entries("a mapping")[name]
-                    raise place.error("a secret belongs into config.yaml, not into a preset; remove it here")
+                    raise place.error("a secret belongs in config.yaml, not in a preset; remove it here")
 
 
 def _about(spot: Spot) -> About:
