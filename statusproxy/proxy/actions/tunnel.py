@@ -57,7 +57,7 @@ class Tunnel:
         self._client_ended = self._gateway_ended = False
         self._upload: asyncio.Future[None] | None = None
         self.broken: str | None = None
-        """The code of the problem (`errors.PROBLEMS`) where one side broke off; None where both ended in order."""
+        """The code of the problem (`proxy.problems`) where one side broke off; None where both ended in order."""
         self.bytes_up = self.bytes_down = 0
 
     async def run(self, upload: asyncio.Future[None] | None = None) -> None:

@@ -42,6 +42,7 @@ class Unplaced(asyncio.Protocol):
             connection.server.waiting.add(self)
 
     def data_received(self, data: bytes) -> None:
+        """Called by asyncio: the client has sent something, so it gets a place now or is refused."""
         if self._refused:
             return
         connection, transport = self._connection, self._transport
@@ -56,9 +57,11 @@ class Unplaced(asyncio.Protocol):
             end_our_half(transport)
 
     def eof_received(self) -> bool:
+        """Called by asyncio: the client has ended its half, and so the connection ends."""
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Called by asyncio: the connection is over, and waits for nothing any more."""
         self._done()
 
     def _done(self) -> None:

@@ -204,6 +204,7 @@ class UpstreamConnection(PacedWriting):
     # ---- reading ----
 
     def data_received(self, data: bytes) -> None:
+        """Called by asyncio: a part of the answer, or of a tunnel; anything else ends the connection."""
         if self._tunnel is not None:
             self._tunnel(data)
             return
@@ -262,6 +263,7 @@ class UpstreamConnection(PacedWriting):
     # ---- asyncio's side ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio: the connection stands; small writes go at once, and a dead peer is noticed."""
         self.transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
@@ -269,12 +271,14 @@ class UpstreamConnection(PacedWriting):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def eof_received(self) -> bool:
+        """Called by asyncio: the gateway has ended its half; whether ours stays open, as a tunnel's does."""
         if self._tunnel is not None:
             self._tunnel(None)
             return True  # half-closed: the tunnel closes the other half
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio: what came before the end is still parsed, and whoever waits for the answer told."""
         self.closed = True
         self._lost = (exc,)
         answer = self._answer

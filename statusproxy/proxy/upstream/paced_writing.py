@@ -39,15 +39,18 @@ class PacedWriting(asyncio.Protocol):
         return self._drain_waiter is not None
 
     def pause_writing(self) -> None:
+        """Called by asyncio: the transport's buffer is full."""
         self.writing_paused = True
 
     def resume_writing(self) -> None:
+        """Called by asyncio: the transport's buffer has room again; whoever waits in `drain` goes on."""
         self.writing_paused = False
         if self.writable is not None:
             self.writable()
         self._end_drain()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio: nobody waits any more for the other side to take something."""
         self.closed = True
         self._end_drain()
 

@@ -17,7 +17,7 @@ __all__ = ["UNREACHED", "GatewayWatch"]
 
 log = logging.getLogger("statusproxy")
 
-#: Problems of a request (`proxy.errors`) that mean that no connection to the gateway was made.
+#: Problems of a request (`proxy.problems`) that mean that no connection to the gateway was made.
 UNREACHED: Final = frozenset(
     {"gateway_unreachable", "gateway_name_unknown", "gateway_tls_failed", "gateway_connect_slow"}
 )
