@@ -188,6 +188,13 @@ def test_a_mistake_is_one_line_that_names_place_finding_and_fix(text: str, messa
                 'remove what stands before "@": http://gw.example/x'
             ),
         ),
+        (
+            "gateway: http://user:hunter2@gw.example/9f8eS3cret/x",
+            (
+                '1: gateway: found "http://********@gw.example/********/x"; a user and password here are never sent; '
+                'remove what stands before "@": http://gw.example/…/x'
+            ),
+        ),
         ("[a]", "1: found a list; allowed: a mapping such as gateway: http://127.0.0.1:3000"),
         ("hunter2", "1: found a text; allowed: a mapping such as gateway: http://127.0.0.1:3000"),
     ],
