@@ -5,9 +5,9 @@ from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
+from statusproxy.config.path_tokens import mask_tokens
 from statusproxy.config.paths import covers
 from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
-from statusproxy.config.path_tokens import mask_tokens
 from statusproxy.config.spot import MASK, Block
 from statusproxy.config.templates import BELOW, SECRET, SESSION, parse_template
 from statusproxy.status.fields import LONGEST_TEXT
