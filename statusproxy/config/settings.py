@@ -249,7 +249,7 @@ class Channels(Section, frozen=True, kw_only=True):
 
     REQUIRED: ClassVar[Mapping[str, str]] = {
         "path": "write the route's path, such as /api/channels",
-        "list": 'write the fields that may hold the channels, such as [channels, data, ""]',
+        "list": 'write the fields that may hold the channels, such as [channels, data, ""]; one channel: [""]',
         "id": "write the fields that may hold a channel's id, such as [id, name]",
         "set": "write what a disconnected channel reads, such as {status: disconnected}",
     }

@@ -104,7 +104,7 @@ MISTAKES = [
     ),
     (
         "channels: [{path: /x}]",
-        '2: channels[0].list: missing; write the fields that may hold the channels, such as [channels, data, ""]',
+        '2: channels[0].list: missing; write the fields that may hold the channels, such as [channels, data, ""]; one channel: [""]',
     ),
     (
         "preset: null\nchannels: [{path: /x, list: a}]",
