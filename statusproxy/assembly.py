@@ -253,7 +253,7 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
             routes.append(Route(kind, frozenset({method.upper()}), path.strip(), entry))
     return Site(
         pool=gateway,
-        routes=RouteTable(routes),
+        routes=RouteTable(routes, settings.session_cut()),
         trust=Trust(settings.trusted_proxies),
         at_web_port=any(address.port in _WEB_PORTS for address in settings.listen),
         language=settings.language,

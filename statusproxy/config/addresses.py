@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from statusproxy.config.errors import suggest
+from statusproxy.config.path_tokens import is_plain, mask_tokens
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -211,18 +212,20 @@ def conceal(text: str, mask: str) -> str:
     """What an error may repeat of a text that may be a URL, or was meant to be one.
 
     Left out are: all before the last "@", all that stands after the colon of a URL's host and is no port (a password
-    whose "@" is missing), segments of a URL's path that are no plain words, the values of a query, a fragment.
+    whose "@" is missing), segments of a URL's path that are no plain words, tokens in another path, the values of a
+    query, a fragment. What follows a "@" is a URL, with or without its scheme.
     """
     start, at, rest = text.rpartition("@")
     if at:
         scheme = re.match(r"[A-Za-z]+:/*(?=.)", start) if "://" in start else None
-        return f"{scheme[0] if scheme else ''}{mask}@{conceal(rest, mask)}"
+        return f"{scheme[0] if scheme else ''}{mask}@{conceal_url(rest, mask)}"
     no_port = _NO_PORT.match(text)
     if no_port:
         return f"{no_port[0]}{mask}"
     text, fragment, _ = text.partition("#")
     address, question, query = text.partition("?")
-    return _mask_path(address, mask) + question + _mask_query(query, mask) + (fragment and f"#{mask}")
+    path = _mask_path(mask_tokens(address, mask), mask)
+    return path + question + _mask_query(query, mask) + (fragment and f"#{mask}")
 
 
 def conceal_url(text: str, mask: str) -> str:
@@ -245,14 +248,11 @@ def _mask_path(address: str, mask: str) -> str:
     if match is None:
         return address
     segments = address[match.end() :].split("/")
-    return match[0] + "/".join(each if not each or _PLAIN.fullmatch(each) else mask for each in segments)
+    return match[0] + "/".join(each if not each or is_plain(each) else mask for each in segments)
 
 
 #: Scheme and authority of a URL with a path.
 _BEFORE_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]+/")
-
-#: A segment of a path that surely holds no token: words of lower-case letters, a version, a placeholder.
-_PLAIN = re.compile(r"(?=.{1,32}$)[a-z]{1,16}(?:[-_.][a-z]{1,16})*|v[0-9]{1,2}|\{session\}|\*\*", re.ASCII)
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
@@ -271,8 +271,8 @@ def _parse_url(text: str, allowed: str) -> Target:
     scheme: Literal["http", "https"] = "https" if match[1].lower() == "https" else "http"
     authority, path, query, fragment = match[2], match[3] or "", match[4] or "", match[5]
     if "@" in authority:
-        bare = authority.rpartition("@")[2]
-        meant = _mask_path(f"{scheme}://{bare}{path}", "…")
+        bare = f"{authority}{path}".rpartition("@")[2]  # a password may hold a "/" or "@", unescaped
+        meant = conceal(f"{scheme}://{bare}", "…")
         raise ValueError(f'a user and password here are never sent; remove what stands before "@": {meant}')
     if fragment is not None:
         raise ValueError('a fragment is never sent; remove what follows "#"')

@@ -5,6 +5,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from statusproxy.config.path_tokens import mask_tokens
+
 _SHOWN = 60  # characters of a value that an error repeats: enough to find it, short enough for one line
 
 
@@ -35,9 +37,12 @@ def nearest(found: str, known: Iterable[str]) -> str | None:
 def suggest(meant: str | None) -> str:
     """`; did you mean "…"?` for a correction made from what was found: the tail of a message.
 
-    Nothing where there is none, and where it may hold a password or a token (a user before "@", a query, a fragment).
+    Nothing where there is none, and where it may hold a password or a token (a user before "@", a query, a fragment, a
+    text beside `{session}`).
     """
-    return "" if not meant or _MAY_HOLD_A_SECRET.search(meant) else f"; did you mean {quote(meant)}?"
+    if not meant or _MAY_HOLD_A_SECRET.search(meant) or mask_tokens(meant, "") != meant:
+        return ""
+    return f"; did you mean {quote(meant)}?"
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:

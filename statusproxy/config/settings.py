@@ -64,14 +64,14 @@ from statusproxy.config.schema import (
     Words,
     url,
 )
-from statusproxy.config.templates import source_of
+from statusproxy.config.templates import common_cut, source_of
 from statusproxy.config.units import DURATION_ALLOWED
 from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import BOOLEANS, fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
-from statusproxy.status.set_values import ByWord
-from statusproxy.status.set_values import SetValue as SetValueOfRule
+from statusproxy.status.session_cut import Cut
+from statusproxy.status.set_values import by_word
 from statusproxy.status.signals import GRACE, EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
@@ -249,7 +249,7 @@ class Channels(Section, frozen=True, kw_only=True):
 
     REQUIRED: ClassVar[Mapping[str, str]] = {
         "path": "write the route's path, such as /api/channels",
-        "list": 'write the fields that may hold the channels, such as [channels, data, ""]',
+        "list": 'write the fields that may hold the channels, such as [channels, data, ""]; one channel: [""]',
         "id": "write the fields that may hold a channel's id, such as [id, name]",
         "set": "write what a disconnected channel reads, such as {status: disconnected}",
     }
@@ -441,7 +441,13 @@ class Settings(Section, frozen=True, kw_only=True):
         """How webhooks are read, in the form that `status` reads."""
         rules = tuple(event.rule() for event in self.events)
         names = folded([name for event in self.events for name in event.event])
-        return SignalRules(rules, self.presence == "trust", self.dialect.value(boolean_names=bool(names & BOOLEANS)))
+        dialect = self.dialect.value(boolean_names=bool(names & BOOLEANS))
+        return SignalRules(rules, self.presence == "trust", dialect, self.session_cut())
+
+    def session_cut(self) -> Cut | None:
+        """How an id is cut from a token beside it, as the paths say; it holds also where no path says it."""
+        reconnect, paths = self.reconnect, [*(one.path for one in self.webhooks), *(one.path for one in self.channels)]
+        return common_cut([*paths, *reconnect.delete, *reconnect.create, *reconnect.qr])
 
     def session_rules(self) -> SessionRules:
         """How sessions are remembered, in the form that `status` reads."""
@@ -451,10 +457,3 @@ class Settings(Section, frozen=True, kw_only=True):
 def folded(words: Sequence[str]) -> frozenset[str]:
     """Words as they are compared (`fields.fold_word`)."""
     return frozenset(map(fold_word, words))
-
-
-def by_word(value: SetValue) -> SetValueOfRule:
-    """A value of `set` in the form that `status` writes, its words folded."""
-    if not isinstance(value, Mapping):
-        return value
-    return ByWord({fold_word(word): each for word, each in value.items()})

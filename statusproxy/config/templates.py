@@ -12,11 +12,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import unquote
 
 import msgspec
+
+from statusproxy.status.session_cut import NO_SESSIONS, Cut
 
 SESSION: Final = "{session}"
 SECRET: Final = "{_}"  # noqa: S105 - what stands for one
@@ -24,28 +26,7 @@ BELOW: Final = "**"
 
 _PLACEHOLDERS: Final = (SESSION, SECRET)
 
-#: Segments that name nothing, but say where a path leads (RFC 3986 §3.3).
-_NO_SESSIONS: Final = frozenset({"", ".", ".."})
-
 _CUT: Final = re.compile(r"(\{session\}|\{_\})([^{}]+)(\{session\}|\{_\})")
-
-
-class Cut(msgspec.Struct, frozen=True):
-    """A segment that holds a session's id and a secret, with `separator` between."""
-
-    separator: str
-    session_first: bool
-
-    def session(self, segment: str) -> str | None:
-        """The id in a decoded segment; None where the separator, or what stands on one side of it, is missing.
-
-        Where the separator is there more than once, the secret is what is longer: nothing of it is taken for the id.
-        """
-        if self.session_first:
-            session, _, secret = segment.partition(self.separator)
-        else:
-            secret, _, session = segment.rpartition(self.separator)
-        return session if secret and session not in _NO_SESSIONS else None
 
 
 Step = str | Cut
@@ -72,7 +53,7 @@ class Template(msgspec.Struct, frozen=True):
             return False
         if not begins(path, steps):
             return False
-        return not self.below or _NO_SESSIONS.isdisjoint(path[len(steps) :])
+        return not self.below or NO_SESSIONS.isdisjoint(path[len(steps) :])
 
     def session(self, path: Sequence[str]) -> str | None:
         """The session that a path which fits names."""
@@ -98,7 +79,7 @@ def begins(path: Sequence[str], steps: Sequence[Step]) -> bool:
         if step.__class__ is str and step not in _PLACEHOLDERS:
             if step != segment.casefold():
                 return False
-        elif segment in _NO_SESSIONS or (isinstance(step, Cut) and step.session(segment) is None):
+        elif segment in NO_SESSIONS or (isinstance(step, Cut) and step.session(segment) is None):
             return False
     return True
 
@@ -106,6 +87,12 @@ def begins(path: Sequence[str], steps: Sequence[Step]) -> bool:
 def source_of(path: str) -> str:
     """A path template without the secrets that are cut off: it leads to the same as the one without them."""
     return "/".join(SESSION if cut_of(segment) else segment for segment in path.split("/"))
+
+
+def common_cut(paths: Iterable[str]) -> Cut | None:
+    """How path templates cut a session's id from a secret; None where none does, or not all that do agree."""
+    cuts = {cut for path in paths for segment in path.split("/") if (cut := cut_of(segment)) is not None}
+    return cuts.pop() if len(cuts) == 1 else None
 
 
 def parse_template(path: str) -> Template:

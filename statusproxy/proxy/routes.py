@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from statusproxy.config.templates import begins, parse_template
 from statusproxy.observe.exchange_report import HIDDEN, Kind, path_of
+from statusproxy.status.session_cut import Cut
 
 Entry = TypeVar("Entry")
 
@@ -48,11 +49,15 @@ _MEMORABLE: Final = 256
 
 
 class RouteTable(Generic[Entry]):
-    """Finds the route of a request; the first configured that fits wins."""
+    """Finds the route of a request; the first configured that fits wins.
 
-    __slots__ = ("_memory", "_pass", "_routes", "_secrets")
+    `cut` tells how an id is cut from a secret beside it, also where a route's path has `{session}` alone.
+    """
 
-    def __init__(self, routes: Sequence[Route[Entry]]) -> None:
+    __slots__ = ("_cut", "_memory", "_pass", "_routes", "_secrets")
+
+    def __init__(self, routes: Sequence[Route[Entry]], cut: Cut | None = None) -> None:
+        self._cut = cut
         self._routes = [(route, parse_template(route.path)) for route in routes]
         self._memory: dict[tuple[str, bytes], Match[Entry]] = {}
         # A path that begins so may hold a secret.
@@ -67,7 +72,7 @@ class RouteTable(Generic[Entry]):
         if found is None:
             path = segments(key[1])
             found = self._find(method, path)
-            if len(key[1]) <= _MEMORABLE and not (self._secrets and self._may_hold_secret(path)):
+            if len(key[1]) <= _MEMORABLE and not self._may_hold_secret(path):
                 if len(self._memory) >= _REMEMBERED:
                     self._memory.clear()
                 self._memory[key] = found
@@ -76,10 +81,17 @@ class RouteTable(Generic[Entry]):
     def _find(self, method: str, path: tuple[str, ...]) -> Match[Entry]:
         for route, template in self._routes:
             if method in route.methods and template.takes(path):
-                return Match(route.kind, route.entry, template.session(path), route.path)
+                session = template.session(path)
+                if session is not None and self._cut is not None:
+                    session = self._cut.bare(session)
+                    if session is None:
+                        continue  # a secret alone
+                return Match(route.kind, route.entry, session, route.path)
         return self._pass
 
     def _may_hold_secret(self, path: tuple[str, ...]) -> bool:
+        if self._cut is not None and any(self._cut.separator in segment for segment in path):
+            return True
         return any(begins(path, steps) for steps in self._secrets)
 
 

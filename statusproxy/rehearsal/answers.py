@@ -46,7 +46,7 @@ def correct(answer: Answer, sessions: SessionMap, now: float) -> ListResult:
     return ListResult(
         source=answer.source,
         route=answer.route,
-        channels=len(listing),
+        channels=sum(channel is not None for channel, _ in listing.entries()),  # a name may stand there twice
         corrected=list(_changed(listing, after, correction.corrected)),
         uncorrected=list(_uncorrected(standing, listing, correction.corrected, correction.changes, sessions)),
     )

@@ -21,7 +21,7 @@ from statusproxy.rehearsal.hearing import TICK, Given, Hearing
 from statusproxy.rehearsal.messages import ListResult, QrResult, Results
 from statusproxy.rehearsal.moments import moment
 from statusproxy.rehearsal.report import as_text
-from statusproxy.rehearsal.site import Site, site
+from statusproxy.rehearsal.site import Site, is_left_out, site
 from statusproxy.status import picture
 from statusproxy.status.fields import parse
 from statusproxy.status.sessions import SessionMap
@@ -65,7 +65,8 @@ def play(settings: Settings, request: Request) -> Results:
     if missing is not None:
         raise UsageError(missing)
     where = site(settings, sender_policy)
-    if request.path is not None and where.webhook(request.path).kind is not Kind.WEBHOOK:
+    posted = where.webhook(request.path)
+    if request.path is not None and posted.kind is not Kind.WEBHOOK and not is_left_out(posted):
         raise UsageError(f"--path: no webhook of the configuration has this path; {_known(settings, webhooks=True)}")
     if request.events and not settings.webhooks and request.path is None:
         raise UsageError("--event: the configuration has no webhook")

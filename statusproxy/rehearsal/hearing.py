@@ -25,7 +25,7 @@ from statusproxy.rehearsal.explanation import (
 )
 from statusproxy.rehearsal.messages import EventResult
 from statusproxy.rehearsal.moments import moment
-from statusproxy.rehearsal.site import Site
+from statusproxy.rehearsal.site import Site, is_left_out
 from statusproxy.rehearsal.vocabulary import is_other_traffic, looks_like_loss, name_shown
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.fields import fold_word
@@ -86,7 +86,7 @@ class Hearing:
                 source=delivery.source,
                 arrival=moment(self.now),
                 verdict=UNWATCHED,
-                why="no webhook of the configuration has this path",
+                why=_LEFT_OUT if is_left_out(found) else "no webhook of the configuration has this path",
                 missed=True,
             )
             return
@@ -200,6 +200,7 @@ _UNREAD: Final = {
     TOO_MANY: "more events than are read of one body; the last {count} are not",
 }
 
+_LEFT_OUT: Final = "`except` has this path: what is posted there goes on to the gateway unread"
 _SENDER: Final = "127.0.0.1"
 _UNFIT: Final = frozenset({Verdict.UNMATCHED.value, Verdict.NOTHING.value})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from statusproxy.config.settings import Channels, by_word
+from statusproxy.config.settings import Channels
 from statusproxy.config.templates import SESSION
-from statusproxy.status.set_values import Scalar, any_values, values_for
+from statusproxy.status.set_values import Scalar, any_values, by_word, values_for
 
 
 def reading(channels: Sequence[Channels], word: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.config.templates import SESSION
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import HIDDEN, Kind
 from statusproxy.proxy.routes import Match, Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.status.channels import ChannelRule
@@ -23,16 +23,19 @@ class Site:
     """The settings, and their routes as the proxy finds them."""
 
     settings: Settings
-    webhook_routes: Sequence[Route[tuple[Webhook, SenderPolicy]]]
+    webhook_routes: Sequence[Route[tuple[Webhook, SenderPolicy] | None]]
     channel_routes: Sequence[Route[ChannelRule]]
-    webhooks: RouteTable[tuple[Webhook, SenderPolicy]]
+    webhooks: RouteTable[tuple[Webhook, SenderPolicy] | None]
     channels: RouteTable[ChannelRule]
 
-    def webhook(self, path: str | None) -> Match[tuple[Webhook, SenderPolicy]]:
-        """The webhook that a path is posted to; without a path the first that is configured, and no session."""
+    def webhook(self, path: str | None) -> Match[tuple[Webhook, SenderPolicy] | None]:
+        """The webhook that a path is posted to; without a path the first that is configured, and no session.
+
+        A path that a webhook leaves out (`except`) is passed on, and has a template all the same.
+        """
         if path is not None:
             return self.webhooks.match(_METHOD, _target(path))
-        return _first(self.webhook_routes)
+        return _first([one for one in self.webhook_routes if one.entry is not None])
 
     def answer(self, path: str | None) -> Match[ChannelRule]:
         """The corrected route of a path; without a path the first that is a list, or may be one."""
@@ -40,6 +43,11 @@ class Site:
             return self.channels.match(_METHOD, _target(path))
         lists = [one for one in self.channel_routes if SESSION not in one.path]
         return _first(sorted(lists, key=lambda one: one.entry.one))
+
+
+def is_left_out(found: Match[Entry]) -> bool:
+    """Whether a webhook would take a path but for its `except`."""
+    return found.kind is Kind.PASS and found.template not in (None, HIDDEN)
 
 
 def _first(routes: Sequence[Route[Entry]]) -> Match[Entry]:
@@ -51,9 +59,13 @@ def _first(routes: Sequence[Route[Entry]]) -> Match[Entry]:
 def site(settings: Settings, policy: Callable[[Webhook], SenderPolicy]) -> Site:
     """The site of these settings; `policy` makes what a webhook asks of its sender."""
     methods = frozenset({_METHOD})
-    webhooks = [Route(Kind.WEBHOOK, methods, webhook.path, (webhook, policy(webhook))) for webhook in settings.webhooks]
+    webhooks: list[Route[tuple[Webhook, SenderPolicy] | None]] = []
+    for webhook in settings.webhooks:
+        webhooks += [Route(Kind.PASS, methods, path, None) for path in webhook.except_]
+        webhooks.append(Route(Kind.WEBHOOK, methods, webhook.path, (webhook, policy(webhook))))
     channels = [Route(Kind.CHANNELS, methods, one.path, one.rule()) for one in settings.channels]
-    return Site(settings, webhooks, channels, RouteTable(webhooks), RouteTable(channels))
+    cut = settings.session_cut()
+    return Site(settings, webhooks, channels, RouteTable(webhooks, cut), RouteTable(channels, cut))
 
 
 def _target(path: str) -> bytes:

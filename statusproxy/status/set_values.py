@@ -28,6 +28,13 @@ class ByWord(msgspec.Struct, frozen=True):
 SetValue = Scalar | ByWord
 
 
+def by_word(value: Scalar | Mapping[str, Scalar]) -> SetValue:
+    """A value of the configuration in the form that is written, its words folded."""
+    if not isinstance(value, Mapping):
+        return value
+    return ByWord({fold_word(word): each for word, each in value.items()})
+
+
 def named_words(values: Mapping[str, SetValue]) -> frozenset[str]:
     """The words (folded) for which any of the values is a special one."""
     return frozenset(

@@ -28,6 +28,7 @@ from statusproxy.status.fields import (
     usable_text,
 )
 from statusproxy.status.packing import contents, holds_several, is_lines
+from statusproxy.status.session_cut import Cut
 
 SECONDS_BELOW: Final = 1e11
 """A bare number below this is a time in seconds, from it on in milliseconds; so many milliseconds, or more, are a time
@@ -111,6 +112,8 @@ class SignalRules(msgspec.Struct, frozen=True, dict=True):
     rules: tuple[EventRule, ...]
     presence_trusted: bool = False
     dialect: Dialect = Dialect()
+    cut: Cut | None = None
+    """How an id is cut from a secret that may stand beside it in a body."""
 
     @cached_property
     def by_event(self) -> dict[str, tuple[EventRule, ...]]:
@@ -187,7 +190,7 @@ def read_document(document: object, rules: SignalRules, now: float, path_session
     event = first_scalar(document, rules.dialect.event, rules.dialect.boolean_names)
     matching = rules.by_event.get(fold_word(event), ()) if event is not None else ()
     if event is None or not matching:
-        return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths) or path_session)
+        return Reading(Verdict.UNMATCHED, event, _session(document, rules.session_paths, rules.cut) or path_session)
     first: Reading | None = None
     for rule in matching:
         reading = _apply(rule, document, event, rules, now, path_session)
@@ -199,10 +202,12 @@ def read_document(document: object, rules: SignalRules, now: float, path_session
     return first
 
 
-def _session(document: object, paths: tuple[Path, ...]) -> str | None:
+def _session(document: object, paths: tuple[Path, ...], cut: Cut | None) -> str | None:
     """The session's id: the first that is usable."""
     for path in paths:
         session = _usable_session(lookup(document, path))
+        if session is not None and cut is not None:
+            session = cut.bare(session)
         if session is not None:
             return session
     return None
@@ -220,7 +225,7 @@ def _usable_session(value: object) -> str | None:
 def _apply(
     rule: EventRule, document: object, event: str, rules: SignalRules, now: float, path_session: str | None
 ) -> Reading:
-    session = _session(document, rule.session) or path_session
+    session = _session(document, rule.session, rules.cut) or path_session
     word = None if rule.means is not None else first_scalar(document, rule.state, rule.booleans)
     verdict, kind = _judge(rule, document, event, word, rules)
     if session is None:

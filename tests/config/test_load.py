@@ -104,7 +104,7 @@ MISTAKES = [
     ),
     (
         "channels: [{path: /x}]",
-        '2: channels[0].list: missing; write the fields that may hold the channels, such as [channels, data, ""]',
+        '2: channels[0].list: missing; write the fields that may hold the channels, such as [channels, data, ""]; one channel: [""]',
     ),
     (
         "preset: null\nchannels: [{path: /x, list: a}]",
@@ -186,6 +186,13 @@ def test_a_mistake_is_one_line_that_names_place_finding_and_fix(text: str, messa
             (
                 '1: gateway: found "http://********@gw.example/x"; a user and password here are never sent; '
                 'remove what stands before "@": http://gw.example/x'
+            ),
+        ),
+        (
+            "gateway: http://user:hunter2@gw.example/9f8eS3cret/x",
+            (
+                '1: gateway: found "http://********@gw.example/********/x"; a user and password here are never sent; '
+                'remove what stands before "@": http://gw.example/…/x'
             ),
         ),
         ("[a]", "1: found a list; allowed: a mapping such as gateway: http://127.0.0.1:3000"),

@@ -325,7 +325,7 @@ NO_SESSION = (
 )
 NO_LIST = (
     "config.yaml:4: channels[0].list: missing; write the fields that may hold the channels, such as "
-    '[channels, data, ""]'
+    '[channels, data, ""]; one channel: [""]'
 )
 V2 = "gateway: http://gw.example:3000\npreset: evolution-v2\n"
 

@@ -168,3 +168,9 @@ def test_other_ways_to_write_a_placeholder_are_refused(written: str, end: str) -
     with pytest.raises(ValueError, match="allowed: ") as caught:
         check_template(written)
     assert str(caught.value).endswith(end)
+
+
+def test_no_correction_repeats_a_token_beside_the_session() -> None:
+    with pytest.raises(ValueError, match="allowed: ") as caught:
+        check_template("api/{session}:s3cret/x")
+    assert "s3cret" not in str(caught.value)

@@ -2,7 +2,17 @@
 
 import pytest
 
-from statusproxy.config.templates import SECRET, SESSION, Cut, Template, begins, cut_of, parse_template, source_of
+from statusproxy.config.templates import (
+    SECRET,
+    SESSION,
+    Template,
+    begins,
+    common_cut,
+    cut_of,
+    parse_template,
+    source_of,
+)
+from statusproxy.status.session_cut import Cut
 
 
 def test_a_template_is_taken_apart() -> None:
@@ -99,3 +109,17 @@ def test_a_source_is_the_same_with_and_without_a_secret_cut_off() -> None:
 )
 def test_a_template_covers_another_whose_paths_it_takes(wide: str, narrow: str, covers: bool) -> None:
     assert parse_template(wide).covers(parse_template(narrow)) is covers
+
+
+@pytest.mark.parametrize(
+    ("paths", "cut"),
+    [
+        (["/a/{session}", "GET /a/{session}:{_}/x", "/b/{session}%3A{_}"], Cut(":", session_first=True)),
+        (["/a/{_}-{session}"], Cut("-", session_first=False)),
+        (["/a/{session}", "/{_}/x"], None),
+        (["/a/{session}:{_}", "/b/{session}-{_}"], None),
+        ([], None),
+    ],
+)
+def test_paths_cut_an_id_in_one_way_or_say_nothing(paths: list[str], cut: Cut | None) -> None:
+    assert common_cut(paths) == cut

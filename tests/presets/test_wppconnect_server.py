@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from statusproxy.config.load import loads
 from statusproxy.status.created import proves_deletion, proves_start
+from tests.ports import free_port
 from tests.presets.stage import Caller, Clock, assert_told, proxied, serving
 from tests.presets.wppconnect_server import Session, WppconnectServer
+from tests.proxy.harness import running_by
 from tests.rehearsal.golden import goldens
 
 PRESET = "wppconnect-server"
@@ -136,3 +140,37 @@ async def test_a_restart_of_the_proxy_keeps_what_was_lost_and_own_messages_and_c
             message = {"event": "onmessage", "session": "pixel", "fromMe": False, "id": "false_5511988880000@c.us_3EB0"}
             await hub.tell(HOOK, message)
             assert (await words(hub))[0] == "CONNECTED"
+
+
+async def test_a_token_beside_the_session_in_a_webhooks_path_or_body_is_shown_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = WppconnectServer()
+    caplog.set_level("DEBUG")
+    port = free_port()
+    lost = {"event": "status-find", "status": "browserClose"}
+    settings: dict[str, Any] = {
+        "preset": PRESET,
+        "admin": {"listen": f"127.0.0.1:{port}"},
+        "log": {"access": True},
+        "state": {"url": f"sqlite:///{tmp_path / 'state.db'}"},
+        "webhooks": [
+            {"path": f"{HOOK}/{{session}}", "forward": True, "forward_to": "http://127.0.0.1:1/x", "spool": True}
+        ],
+    }
+    async with (
+        serving(gateway.routes()) as url,
+        running_by(Clock(), tmp_path, url, **settings) as proxy,
+        aiohttp.ClientSession() as client,
+    ):
+        for path, named in (("pixel:$2b$10$example", {}), ("x", {"session": "support:$2b$10$example"})):
+            async with client.post(f"{proxy.url}{HOOK}/{path}", json=lost | named) as kept:
+                assert kept.status == 202
+        assert {record.session for record in proxy.server.registry.sessions.records()} == {"pixel", "support"}
+        shown = caplog.text
+        for route in ("sessions", "history", "metrics", "spool"):
+            async with client.get(f"http://127.0.0.1:{port}/{route}") as answer:
+                assert answer.status == 200
+                shown += await answer.text()
+    assert "pixel" in shown
+    assert "2b$" not in shown

@@ -5,6 +5,7 @@ import pytest
 from statusproxy.observe.exchange_report import Kind
 from statusproxy.proxy import routes
 from statusproxy.proxy.routes import Match, Route, RouteTable, raw_below, raw_segment, segments
+from statusproxy.status.session_cut import Cut
 
 Table = RouteTable[str]
 
@@ -174,3 +175,19 @@ def test_a_path_of_up_to_256_bytes_is_looked_up_once_whatever_its_query(table: T
     path = b"/api/channels/" + b"a" * 242
     assert table.match("GET", path + b"?x=1") is table.match("GET", path + b"?x=2") is table.match("GET", path)
     assert table.match("GET", path + b"a") is not table.match("GET", path + b"a")
+
+
+@pytest.mark.parametrize(
+    ("segment", "match"),
+    [
+        (b"sales:s3cret", Match(Kind.WEBHOOK, "hook", "sales", "/hook/{session}")),
+        (b"sales%3As3cret", Match(Kind.WEBHOOK, "hook", "sales", "/hook/{session}")),
+        (b"sales", Match(Kind.WEBHOOK, "hook", "sales", "/hook/{session}")),
+        (b":s3cret", Match(Kind.PASS)),
+    ],
+)
+def test_a_token_beside_the_session_is_cut_off_and_not_remembered(segment: bytes, match: Match[str]) -> None:
+    hook = Route(Kind.WEBHOOK, frozenset({"POST"}), "/hook/{session}", "hook")
+    table = RouteTable([hook], Cut(":", session_first=True))
+    assert table.match("POST", b"/hook/" + segment) == match
+    assert not any(b"s3cret" in path for _, path in table._memory)

@@ -52,6 +52,12 @@ def test_only_what_is_set_is_shown_before_and_after() -> None:
     )
 
 
+def test_channels_of_one_name_are_counted_each_and_those_without_a_name_are_not() -> None:
+    answer = {"channels": [{"id": "a", "status": "up"}, {"id": "a", "status": "up"}, {"status": "up"}]}
+    result = listed(answer, lost("a"))
+    assert (result.channels, len(result.corrected)) == (2, 2)
+
+
 def test_a_channel_that_is_listed_twice_is_shown_where_it_changed() -> None:
     answer = {"channels": [{"id": "a", "status": "disconnected"}, {"id": "a", "status": "idle-" * 40}]}
     (channel,) = listed(answer, lost("a")).corrected

@@ -181,3 +181,14 @@ def test_a_secret_in_a_path_is_not_told(folder: Path) -> None:
     assert [one.channel for one in trusted.lists[0].corrected] == ["a"]
     for one in (results, trusted):
         assert SECRET not in report(one, as_json=True, colours=False) + report(one, as_json=False, colours=False)
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_event_at_a_path_that_its_webhook_leaves_out_is_not_heard() -> None:
+    text = OWN.replace("webhooks:", "webhooks:\n  - {path: /w/**, except: ['/w/set/{session}']}", 1)
+    results = run(text=text, events=["lost"], path="/w/set/sales")
+    assert [(one.verdict, one.why) for one in results.events] == [
+        ("unwatched", "`except` has this path: what is posted there goes on to the gateway unread")
+    ]
+    assert (results.overrides, results.exit_code) == ([], 1)
+    assert run(text=text, events=["lost"], path="/w/sales").events[0].verdict == "applied"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.status.set_values import ByWord, SetValue, any_values, named_words, values_for
+from statusproxy.status.set_values import ByWord, SetValue, any_values, by_word, named_words, values_for
 
 VALUES: dict[str, SetValue] = {
     "status": ByWord({"failed": "FAILED", "scan_qr_code": "SCAN_QR_CODE", "*": "STOPPED"}),
@@ -34,3 +34,11 @@ def test_the_words_with_values_of_their_own_are_told() -> None:
 def test_every_member_has_some_value() -> None:
     assert any_values(VALUES) == {"status": "STOPPED", "reason": None, "connected": False}
     assert any_values({"a": ByWord({"x": "y"}), "b": ByWord({})}) == {"a": "y", "b": None}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("off", "off"), (None, None), ({" Failed": "F", "*": 1}, ByWord({"failed": "F", "*": 1}))],
+)
+def test_a_value_by_word_is_folded_and_any_other_stays(value: object, written: object) -> None:
+    assert by_word(value) == written  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from statusproxy.config.load import loads
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import LENIENT_AT_ONCE, Path, parse_path
 from statusproxy.status.packing import FORM_AT_ONCE
+from statusproxy.status.session_cut import Cut
 from statusproxy.status.signals import (
     GRACE,
     EventRule,
@@ -839,3 +840,20 @@ def test_a_boolean_is_a_word_in_no_preset(preset: str) -> None:
     rules = loads(f"gateway: http://127.0.0.1\npreset: {preset}\n").signal_rules()
     assert not any(rule.booleans for rule in rules.rules)
     assert not rules.dialect.boolean_names
+
+
+@pytest.mark.parametrize(
+    ("event", "session"),
+    [
+        ({"event": "closesession", "session": "sales:s3cret"}, "sales"),
+        ({"event": "closesession", "session": "sales"}, "sales"),
+        ({"event": "closesession", "session": ":s3cret"}, "path"),
+        ({"event": "else", "session": "sales:s3cret"}, "sales"),
+    ],
+)
+def test_a_token_beside_the_session_is_cut_off(event: dict[str, str], session: str) -> None:
+    rules = SignalRules(RULES.rules, cut=Cut(":", session_first=True))
+    found = read(json.dumps(event).encode(), rules, NOW, "path")
+    assert found.session == session
+    assert found.signal is None or found.signal.session == session
+    assert reading({"event": "closesession", "session": "a:b"}).session == "a:b"

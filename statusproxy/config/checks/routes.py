@@ -5,9 +5,10 @@ from operator import attrgetter
 from typing import Final
 
 from statusproxy.config.effect import Reach, never_reached
+from statusproxy.config.path_tokens import mask_tokens
 from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Settings
-from statusproxy.config.spot import Block, Spot
+from statusproxy.config.spot import MASK, Block, Spot
 from statusproxy.config.templates import BELOW, SESSION
 from statusproxy.config.yaml_tree import Items
 
@@ -70,6 +71,7 @@ def _place(block: Block, key: str, index: int) -> Spot:
 
 def _taken_from_preset(name: str, path: str, taker: str) -> str:
     """The error about a route that takes all requests of one of the preset."""
+    path = mask_tokens(path, MASK)
     before = f", an entry {path} before this one" if (SESSION in taker or BELOW in taker) and name == "webhooks" else ""
     left_out = f"preset_without: [{path}]" if name in _BY_PATH else f"{name} of your own"
     return (

@@ -5,9 +5,10 @@ from typing import Final
 
 from statusproxy.config.addresses import parse_target
 from statusproxy.config.effect import leads_back
+from statusproxy.config.path_tokens import mask_tokens
 from statusproxy.config.paths import covers
 from statusproxy.config.settings import Jwt, Secret, Settings, Token, Webhook
-from statusproxy.config.spot import Block
+from statusproxy.config.spot import MASK, Block
 from statusproxy.config.templates import BELOW, SECRET, SESSION, parse_template
 from statusproxy.status.fields import LONGEST_TEXT
 
@@ -59,12 +60,13 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
     if not webhook.forward and not set(names) - {SESSION, SECRET} and webhook.path != "/":
         raise block.at("path").found(
             "a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as "
-            f"/tap{webhook.path}"
+            f"/tap{mask_tokens(webhook.path, MASK)}"
         )
     for path in webhook.except_:
         if not covers(webhook.path, path):
             raise block.at("except").error(
-                f"{webhook.path} does not take {path}; allowed: paths that it takes, but that are the gateway's own"
+                f"{mask_tokens(webhook.path, MASK)} does not take {mask_tokens(path, MASK)}; allowed: paths that it "
+                "takes, but that are the gateway's own"
             )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(

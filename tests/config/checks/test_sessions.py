@@ -188,6 +188,10 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
             '2: channels[0].path: found "/api/channels?x=********"; allowed: a path such as /api/channels or /api/channels/{session}, without a query; did you mean "/api/channels"?',
         ),
         (
+            "channels: [{path: '/api/{session}:$$2b$$10$$S3cret9f8e/status-session'}]",
+            '2: channels[0].path: found "/api/{session}:********/status-session"; allowed: {session} as a whole segment between two slashes; or cut from a secret, as in {session}:{_}',
+        ),
+        (
             "channels: [{path: '/api/{name}'}]",
             '2: channels[0].path: found "/api/{name}"; allowed: {session}, and {_} for a secret, as the only placeholders',
         ),
