@@ -120,7 +120,8 @@ def learn(
     Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
     --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
 
-    The exit code is 1 where the events that were given make no rule, or the lists no entry of channels.
+    The exit code is 1 where the events that were given make no rule or none for a loss, or the lists no entry of
+    channels.
     """
     if captures or lists:
         from statusproxy.captures import CaptureError
@@ -134,7 +135,7 @@ def learn(
             raise click.UsageError(visible(str(error))) from None
         click.echo(draft, nl=False)
         lacking = _tell_gaps(draft)
-        if (captures and Gap.EVENTS in lacking) or (lists and Gap.CHANNELS in lacking):
+        if (captures and {Gap.EVENTS, Gap.LOSS} & set(lacking)) or (lists and Gap.CHANNELS in lacking):
             sys.exit(1)
         return
     if show and stop:

@@ -81,6 +81,7 @@ def test_learn_drafts_a_preset_from_captured_files(tmp_path: Path) -> None:
     [
         (ODD_EVENT, None, 0, ["the draft has no `channels`: "]),
         (None, ODD_LIST, 0, ["the draft has no rule under `events`: "]),
+        (ODD_EVENT.replace("down", "up"), ODD_LIST, 1, ["the draft has no word for a loss: "]),
         ('{"n": 1}', ODD_LIST, 1, ["the draft has no rule under `events`: "]),
         (ODD_EVENT, '[{"n": 1}]', 1, ["the draft has no `channels`: "]),
     ],
