@@ -14,6 +14,7 @@ from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import load
+from statusproxy.config.paths import check_template, check_webhook_path
 from statusproxy.config.settings import Settings
 from statusproxy.learning.gaps import Gap, gaps
 from statusproxy.observe.terminal import colours
@@ -133,6 +134,7 @@ def learn(
             draft = draft_from(captures, path, lists, routes)
         except (CaptureError, OSError) as error:
             raise click.UsageError(visible(str(error))) from None
+        _check_paths(path, routes)
         click.echo(draft, nl=False)
         lacking = _tell_gaps(draft)
         if (captures and {Gap.EVENTS, Gap.LOSS} & set(lacking)) or (lists and Gap.CHANNELS in lacking):
@@ -151,6 +153,17 @@ def learn(
     click.echo(learned_text(answer, begun=method == "POST"), err=show)
     if show:
         _tell_gaps(answer.draft or "")
+
+
+def _check_paths(path: str | None, routes: tuple[str, ...]) -> None:
+    """Refuse a path that `check` would refuse in the draft; it is not repeated, for a secret may stand in it."""
+    given = [("--path", check_webhook_path, path), *(("--route", check_template, route) for route in routes)]
+    for option, check, text in given:
+        try:
+            if text is not None:
+                check(text)
+        except ValueError as error:
+            raise click.UsageError(f"{option} cannot be used; {error}") from None
 
 
 def _tell_gaps(draft: str) -> list[Gap]:

@@ -121,6 +121,17 @@ def test_learn_refuses_what_it_cannot_do(arguments: list[str], said: str, tmp_pa
     assert said in result.stderr
 
 
+@pytest.mark.parametrize(("path", "route"), [("/h/{bad}", "/api/boxes"), ("/h", "/api/{bad}")])
+def test_learn_writes_no_draft_with_a_path_that_check_refuses(path: str, route: str, tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(ODD_EVENT)
+    (tmp_path / "list.json").write_text(ODD_LIST)
+    captured = ("--from", tmp_path / "events.jsonl", "--path", path)
+    result = call("learn", *captured, "--list", tmp_path / "list.json", "--route", route)
+    assert (result.exit_code, result.stdout) == (2, "")
+    option = "--path" if "bad" in path else "--route"
+    assert f"{option} cannot be used; allowed: {{session}}, and {{_}} for a secret, as the only" in result.stderr
+
+
 async def test_learn_asks_the_running_proxy(proxy: Running, tmp_path: Path) -> None:
     begun = await asking(tmp_path, "learn", "--minutes", "5")
     assert (begun.exit_code, begun.stdout.splitlines()[-1]) == (0, "Then: statusproxy learn --show > mine.yaml")
