@@ -95,6 +95,7 @@ async def test_a_list_that_is_too_long_says_nothing(monkeypatch: pytest.MonkeyPa
     async with serving(answering(text=json.dumps([{"id": "a" * 2000}]))) as target:
         found = await probe(target, [BEARER], None)
     assert found.findings[0].fit is Fit.NO
+    assert {(each.document, each.is_too_large) for each in found.answers} == {(None, True)}
 
 
 async def test_a_long_list_is_read_whole() -> None:
