@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from statusproxy.admin.scrape import gauges
+from statusproxy.config.load import loads
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.proxies import Sharing
 from tests import tree
@@ -43,6 +44,16 @@ def functions(path: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
+
+
+@pytest.mark.parametrize("page", ["gateways.md", "pt-BR/gateways.md"])
+def test_what_is_shown_for_each_gateway_needs_nothing_but_a_plain_install(page: str) -> None:
+    blocks = re.findall(r"^```yaml\n(gateway: .*?)^```", (ROOT / "docs" / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 9
+    for block in blocks:
+        secrets = dict.fromkeys(re.findall(r"\$\{(\w+)\}", block), "an-example-of-a-secret-of-some-length")
+        assert [each.jwt for each in loads(block, environ=secrets).webhooks if each.jwt is not None] == []
+        assert ("jwt:" in block) == (".[jwt]" in block), "it says which extra a token needs"
 
 
 @pytest.mark.parametrize("page", BUILDERS)

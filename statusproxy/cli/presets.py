@@ -14,6 +14,7 @@ from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import load
+from statusproxy.config.paths import check_template, check_webhook_path
 from statusproxy.config.settings import Settings
 from statusproxy.learning.gaps import Gap, gaps
 from statusproxy.observe.terminal import colours
@@ -120,7 +121,8 @@ def learn(
     Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
     --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
 
-    The exit code is 1 where the events that were given make no rule, or the lists no entry of channels.
+    The exit code is 1 where the events that were given make no rule or none for a loss, or the lists no entry of
+    channels.
     """
     if captures or lists:
         from statusproxy.captures import CaptureError
@@ -132,9 +134,10 @@ def learn(
             draft = draft_from(captures, path, lists, routes)
         except (CaptureError, OSError) as error:
             raise click.UsageError(visible(str(error))) from None
+        _check_paths(path, routes)
         click.echo(draft, nl=False)
         lacking = _tell_gaps(draft)
-        if (captures and Gap.EVENTS in lacking) or (lists and Gap.CHANNELS in lacking):
+        if (captures and {Gap.EVENTS, Gap.LOSS} & set(lacking)) or (lists and Gap.CHANNELS in lacking):
             sys.exit(1)
         return
     if show and stop:
@@ -150,6 +153,17 @@ def learn(
     click.echo(learned_text(answer, begun=method == "POST"), err=show)
     if show:
         _tell_gaps(answer.draft or "")
+
+
+def _check_paths(path: str | None, routes: tuple[str, ...]) -> None:
+    """Refuse a path that `check` would refuse in the draft; it is not repeated, for a secret may stand in it."""
+    given = [("--path", check_webhook_path, path), *(("--route", check_template, route) for route in routes)]
+    for option, check, text in given:
+        try:
+            if text is not None:
+                check(text)
+        except ValueError as error:
+            raise click.UsageError(f"{option} cannot be used; {error}") from None
 
 
 def _tell_gaps(draft: str) -> list[Gap]:

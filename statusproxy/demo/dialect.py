@@ -142,6 +142,10 @@ class Dialect:
     """Whether old events arrive late and in the wrong order, and have a time that orders them."""
     others: Sequence[Route] = ()
     """More answers about one session, which the proxy corrects too."""
+    names: Route | None = None
+    """The request that lists the sessions' names, where no list has a state."""
+    refusal: Any = None
+    """What is answered where the path of `names` has no secret in the secret's place."""
     starts_in_vain: Route | None = None
     """A request that claims success for a lost session, and does nothing."""
     header: str | None = None
@@ -159,8 +163,8 @@ class Dialect:
     @property
     def routes(self) -> tuple[Route, ...]:
         """All routes that the gateway answers."""
-        vain = () if self.starts_in_vain is None else (self.starts_in_vain,)
-        return (self.watched.route, *self.others, *vain, *self.reconnect)
+        single = [route for route in (self.names, self.starts_in_vain) if route is not None]
+        return (self.watched.route, *self.others, *single, *self.reconnect)
 
 
 def member(document: Any, path: str) -> Any:

@@ -18,6 +18,9 @@ from statusproxy.demo.engine import picture
 HUB_INBOX: Final = "/demo/hub-inbox"
 """Where the proxy passes the events on: the hub, as far as the demonstration has one."""
 
+_NO_SECRET: Final = "-"  # noqa: S105 - no secret
+"""What `init` writes into a path in place of the secret, to see how it is refused. Any other is taken here."""
+
 
 class DialectGateway:
     """A gateway on a loopback port, whose sessions come to any state that `put` names.
@@ -148,6 +151,10 @@ class DialectGateway:
 
     def _answering(self, route: Route) -> Any:
         async def answer(request: web.Request) -> web.Response:
+            if request.match_info.get("secret") == _NO_SECRET:
+                return web.json_response(self.dialect.refusal, status=400)
+            if route is self.dialect.names:
+                return web.json_response(route.answer([self.seen(name) for name in self.states]))
             if route is self.dialect.watched.route and self.dialect.watched.entries is not None:
                 listed = [self.seen(name) for name, state in self.states.items() if state in self.dialect.shows]
                 return web.json_response(route.answer(listed))

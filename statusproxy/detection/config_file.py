@@ -39,7 +39,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
     ]
     for number, step in enumerate(steps, 1):
         lines += _comment(f"{number}. {step}")
-    lines += [line for webhook in webhooks[:1] for line in _passed_on(webhook, gateway)]
+    lines += _passed_on(webhooks, gateway)
     if header is not None:
         lines += ["#", *_comment(_how_to_send(header))]
     for title, sentences in (("What the proxy adds here:", gateway.adds), ("What it cannot do:", gateway.cannot)):
@@ -72,23 +72,30 @@ def _watched(webhook: Webhook, gateway: Gateway) -> str:
     )
 
 
-def _passed_on(webhook: Webhook, gateway: Gateway) -> list[str]:
-    """What to add to a webhook's path, as comments; nothing where nothing has to be added."""
-    if webhook.forward and not gateway.sends_once:
+def _passed_on(webhooks: Sequence[Webhook], gateway: Gateway) -> list[str]:
+    """What to add to the webhooks' paths, as comments; nothing where nothing has to be added.
+
+    Of a gateway that posts to the proxy every path is shown: events that come on one that is left out go nowhere.
+    """
+    shown = [webhook for number, webhook in enumerate(webhooks) if number == 0 or not webhook.forward]
+    if not shown or (shown[0].forward and not gateway.sends_once):
         return []
     lines = ["#"]
-    if webhook.forward:
+    if shown[0].forward:
         lines += _comment(
             "Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out "
             "the `#` below."
         )
-    lines += ["# webhooks:", f"#   - path: {webhook.path}"]
-    if not webhook.forward:
-        lines.append(f"#     forward_to: {_hub(webhook)}")
-    if gateway.sends_once:
-        note = "" if webhook.forward else "    # each event is sent once: what the hub does not take is delivered later"
-        lines.append(f"#     spool: true{note}")
-    lines += [f"#     # {proof}" for proof in gateway.proof if not webhook.forward]
+    lines.append("# webhooks:")
+    for webhook in shown:
+        lines.append(f"#   - path: {webhook.path}")
+        if not webhook.forward:
+            lines.append(f"#     forward_to: {_hub(webhook)}")
+        if gateway.sends_once:
+            tells = webhook is shown[0] and not webhook.forward
+            note = "    # each event is sent once: what the hub does not take is delivered later" if tells else ""
+            lines.append(f"#     spool: true{note}")
+        lines += [f"#     # {proof}" for proof in gateway.proof if not webhook.forward]
     return lines
 
 

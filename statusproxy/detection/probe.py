@@ -42,6 +42,9 @@ class Answered(msgspec.Struct, frozen=True):
     problem: str | None = None
     """Why there is no answer, in words."""
 
+    is_too_large: bool = False
+    """Whether it is longer than what is read."""
+
     @property
     def refused(self) -> bool:
         """Whether the gateway wants a secret, or another one."""
@@ -139,7 +142,7 @@ async def _ask(
             body = await answer.content.read(_LARGEST + 1) if _is_read(answer.status) else b""
             while _is_read(answer.status) and not answer.content.at_eof() and len(body) <= _LARGEST:
                 body += await answer.content.read(_LARGEST)
-            return Answered(get, header, answer.status, _document(body))
+            return Answered(get, header, answer.status, _document(body), is_too_large=len(body) > _LARGEST)
     except aiohttp.ClientConnectorCertificateError as error:
         raise UnreachableError(
             f"{in_words(error.certificate_error)}; if it is signed by an authority of your own, set gateway_tls.ca "
@@ -195,7 +198,8 @@ def describe(answers: Iterable[Answered]) -> list[str]:
             each.problem or f"{each.status} {HTTPStatus(each.status).phrase if each.status in _CODES else ''}".strip()
         )
         if each.status == HTTPStatus.OK:
-            what += ", no JSON" if each.document is None else ", JSON of another shape"
+            no_document = f", more than {_LARGEST // 1024**2} MiB" if each.is_too_large else ", no JSON"
+            what += no_document if each.document is None else ", JSON of another shape"
         lines.append(f"GET {each.path}" + (f" ({each.header.name})" if each.header else "") + f": {what}")
     return lines
 

@@ -42,6 +42,10 @@ class Written:
             return cls()
         return cls(_plain(entries))
 
+    def has(self, block: str) -> bool:
+        """Whether the file itself has this block."""
+        return block in self._blocks
+
     def with_value(self, key: str, value: Any) -> Lines:
         """The block of a key with another value."""
         return _lines(key, escaped(value))

@@ -296,6 +296,8 @@ def _state(state: guesses.State, others: list[guesses.State]) -> str:
         found = state.meaning(kind)
         if found:
             lines.append(f"    {key}: {notation.flow(found)}    # TODO: guessed\n")
+        elif kind is Meaning.DISCONNECTED:
+            lines.append(_NO_LOSS)
     unknown = state.meaning(None)
     if unknown:
         lines.append(
@@ -303,7 +305,8 @@ def _state(state: guesses.State, others: list[guesses.State]) -> str:
         )
     if state.hidden:
         lines.append(
-            f"    # {notation.number(state.hidden, 'value')} there not shown: no plain word, or seen too rarely\n"
+            f"    # {notation.number(state.hidden, 'value')} there not shown: no plain word, seen too rarely, or with"
+            " too few known words beside it\n"
         )
     lines.extend(
         f"    # also: {notation.dotted(other.path)}: {notation.counted(other.words)}\n"
@@ -312,6 +315,11 @@ def _state(state: guesses.State, others: list[guesses.State]) -> str:
     )
     return "".join(lines)
 
+
+_NO_LOSS: Final = """\
+    # TODO: no word that came is known to mean lost. Which one does? Without it this rule corrects nothing:
+    # disconnected: [WORD]
+"""
 
 _SILENT: Final = """\
 # These say nothing of a connection, as far as their words are known. `try` calls them unmatched, and they can stay so:

@@ -99,6 +99,20 @@ class Observation:
                 if not words.is_known(value):
                     self.ids.keep(value)
 
+    def look_again(self, document: object) -> None:
+        """Look a second time at an event that was taken in: a word may have come before those that show it to be one.
+
+        No text is kept on the chance that it is a word, so that this needs the event itself.
+        """
+        if type(document) is not dict or not document:
+            return
+        found = list(walk(document, self.ids))
+        self.all.look_again(found)
+        for by, value in self._candidates(document):
+            group = self.groups.get((by, self.ids.hash(value)))
+            if group is not None:
+                group.look_again(found)
+
     def answer(self, route: str, document: object, *, written: bool = False) -> bool:
         """Take in the answer of a route, whether it was worth it; `written`: the route was written by a person."""
         taken, ids = self.answers.add(route, document, written=written)

@@ -1,11 +1,11 @@
 """A draft preset from files: captured events (`statusproxy.captures`), and answers with the list of sessions."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from statusproxy.captures import CaptureError, deliveries
+from statusproxy.captures import CaptureError, Delivery, deliveries
 from statusproxy.learning.draft import draft
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import unpack
@@ -30,8 +30,12 @@ def draft_from(captures: Sequence[Path], path: str | None, lists: Sequence[Path]
     seen = Observation()
     for file, route in zip(lists, routes, strict=True):  # first: they tell what an id is
         learn_list(seen, file.read_bytes(), route, str(file))
-    for file in captures:
-        learn_events(seen, file.read_bytes(), str(file), path)
+    contents = [(file.read_bytes(), str(file)) for file in captures]  # once: a pipe has nothing the second time
+    for content, name in contents:
+        learn_events(seen, content, name, path)
+    for content, name in contents:  # the order in which words came says nothing
+        for document, _, _ in _events(content, name):
+            seen.look_again(document)
     return draft(seen)
 
 
@@ -41,17 +45,22 @@ def learn_events(seen: Observation, content: bytes, name: str, path: str | None 
     Raises `CaptureError` where nothing in it can be read.
     """
     count = 0
-    for delivery in deliveries(content, name):
-        unpacked = unpack(delivery.body, MOST_EVENTS)
-        if unpacked is None:
-            continue
+    for document, delivery, form in _events(content, name):
         came_on = path if path is not None or delivery.path is None else seen.answers.template(delivery.path)
-        for document in unpacked.documents:
-            seen.event(document, came_on, unpacked.form, delivery.at)
-            count += 1
+        seen.event(document, came_on, form, delivery.at)
+        count += 1
     if not count:
         raise CaptureError(f"{name}: no event can be read in it; write JSON, one JSON document a line, or form bodies")
     return count
+
+
+def _events(content: bytes, name: str) -> Iterator[tuple[object, Delivery, str | None]]:
+    """The events of a file, each with its delivery and the form's member that held it."""
+    for delivery in deliveries(content, name):
+        unpacked = unpack(delivery.body, MOST_EVENTS)
+        if unpacked is not None:
+            for document in unpacked.documents:
+                yield document, delivery, unpacked.form
 
 
 def learn_list(seen: Observation, content: bytes, route: str, name: str) -> None:

@@ -299,6 +299,9 @@ class Shape:
                 return
             word = member.hashes[hashed] = Word()
         word.count += 1
+        self._keep(member, word, name, value)
+
+    def _keep(self, member: Member, word: Word, name: str, value: object) -> None:
         if word.text is not None or type(value) is not str:
             return
         if may_keep(value, name, word.count, self._ids, among_words=member.is_of_words):
@@ -306,6 +309,15 @@ class Shape:
             if not words.is_known(value):
                 member.doubtful = True
                 self._ids.keep(value)
+
+    def look_again(self, found: Iterable[tuple[Path, object]]) -> None:
+        """Keep the words of a document that was taken in, which what came after it shows to be words."""
+        for path, value in found:
+            member = self.members.get(path)
+            if member is not None and type(value) is str:
+                word = member.hashes.get(self._ids.hash(value))
+                if word is not None:
+                    self._keep(member, word, path[-1], value)
 
     def forget(self, revealed: Revealed) -> None:
         """Forget words and names that have turned out to be ids, or to hold one."""

@@ -81,6 +81,7 @@ def test_learn_drafts_a_preset_from_captured_files(tmp_path: Path) -> None:
     [
         (ODD_EVENT, None, 0, ["the draft has no `channels`: "]),
         (None, ODD_LIST, 0, ["the draft has no rule under `events`: "]),
+        (ODD_EVENT.replace("down", "up"), ODD_LIST, 1, ["the draft has no word for a loss: "]),
         ('{"n": 1}', ODD_LIST, 1, ["the draft has no rule under `events`: "]),
         (ODD_EVENT, '[{"n": 1}]', 1, ["the draft has no `channels`: "]),
     ],
@@ -118,6 +119,17 @@ def test_learn_refuses_what_it_cannot_do(arguments: list[str], said: str, tmp_pa
     result = call("learn", *(str(file) if each == "FILE" else each for each in arguments))
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+@pytest.mark.parametrize(("path", "route"), [("/h/{bad}", "/api/boxes"), ("/h", "/api/{bad}")])
+def test_learn_writes_no_draft_with_a_path_that_check_refuses(path: str, route: str, tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(ODD_EVENT)
+    (tmp_path / "list.json").write_text(ODD_LIST)
+    captured = ("--from", tmp_path / "events.jsonl", "--path", path)
+    result = call("learn", *captured, "--list", tmp_path / "list.json", "--route", route)
+    assert (result.exit_code, result.stdout) == (2, "")
+    option = "--path" if "bad" in path else "--route"
+    assert f"{option} cannot be used; allowed: {{session}}, and {{_}} for a secret, as the only" in result.stderr
 
 
 async def test_learn_asks_the_running_proxy(proxy: Running, tmp_path: Path) -> None:

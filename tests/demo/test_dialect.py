@@ -47,6 +47,8 @@ def test_the_requests_of_a_gateway_are_those_of_its_list_and_of_its_reconnect() 
     assert LIAR.routes == (ROUTE, CODE)
     vain = Route("POST", "/start", ROUTE.answer)
     assert replace(LIAR, starts_in_vain=vain).routes == (ROUTE, vain, CODE)
+    names = Route("GET", "/names", ROUTE.answer)
+    assert replace(LIAR, names=names).routes == (ROUTE, names, CODE)
     live = Route("GET", "/live", ROUTE.answer)
     assert replace(LIAR, others=(live,)).routes == (ROUTE, live, CODE)
 

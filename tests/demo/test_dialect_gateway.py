@@ -12,9 +12,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from statusproxy.config.addresses import parse_gateway
 from statusproxy.demo.dialect import State
 from statusproxy.demo.dialect_gateway import HUB_INBOX, DialectGateway
-from statusproxy.demo.dialects.table import dialect
+from statusproxy.demo.dialects.table import DIALECTS, dialect
+from statusproxy.detection.catalogue import shipped
+from statusproxy.detection.probe import probe
+from statusproxy.detection.signs import Fit
 from tests.demo.conftest import ask
 
 
@@ -55,6 +59,21 @@ async def test_a_dead_browser_is_told_once_and_the_answer_stays_stale(client: ai
         assert answer["status"] == "QRCODE"
         await gateway.scan("sales")
         assert posted[-1][1] == {"event": "status-find", "status": "inChat"}
+
+
+@pytest.mark.parametrize("name", sorted(DIALECTS))
+async def test_init_knows_each_of_them(name: str) -> None:
+    async with standing_in(name) as (gateway, _):
+        found = await probe(parse_gateway(gateway.base_url), shipped(), "example-secret")
+    assert [finding.gateway.preset for finding in found.of(Fit.YES)] == [name]
+
+
+async def test_what_is_no_secret_is_refused_in_a_path(client: aiohttp.ClientSession) -> None:
+    async with standing_in("wppconnect-server") as (gateway, _):
+        refused = await ask(client, "GET", f"{gateway.base_url}/api/-/show-all-sessions")
+        assert refused == (400, {"response": False, "message": "The token is incorrect"})
+        listed = await ask(client, "GET", f"{gateway.base_url}/api/example-secret/show-all-sessions")
+        assert listed == (200, {"response": ["sales", "support"]})
 
 
 async def test_a_session_is_chosen_by_the_header_where_the_path_names_none(client: aiohttp.ClientSession) -> None:

@@ -11,6 +11,7 @@ import yaml
 from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Webhook
+from statusproxy.config.templates import parse_template
 from statusproxy.detection.catalogue import Gateway, shipped
 from statusproxy.detection.config_file import config_text, write_new
 from statusproxy.detection.signs import Header
@@ -134,12 +135,31 @@ def test_the_webhook_to_take_the_sign_from_is_that_of_the_documentation(preset: 
     documented = yaml.safe_load(block) or {}
     webhooks = loads(f"gateway: http://127.0.0.1\npreset: {preset}\n").webhooks
     text = config_text("http://127.0.0.1", GATEWAY, None, webhooks)
-    written = text[text.index("# webhooks:") :].split("\n")[:3]
-    (told,) = yaml.safe_load("\n".join(line[2:] for line in written))["webhooks"]
+    told = yaml.safe_load("\n".join(_block(text)))["webhooks"]
     if "webhooks" in documented:
-        (shown,) = documented["webhooks"]
-        assert told == {name: shown[name] for name in ("path", "forward_to")}
-    assert (told["path"], told["forward_to"].endswith("/**")) == (webhooks[0].path, webhooks[0].path.endswith("/**"))
+        assert told == [{name: each[name] for name in ("path", "forward_to")} for each in documented["webhooks"]]
+    assert [(one["path"], one["forward_to"].endswith("/**")) for one in told] == [
+        (each.path, each.path.endswith("/**")) for each in webhooks
+    ]
+
+
+def _block(text: str) -> list[str]:
+    """The lines of the `webhooks` that are shown as a comment, without their `#`."""
+    lines = text[text.index("# webhooks:") :].split("\n")
+    return [line.removeprefix("# ") for line in lines if line.startswith(("# webhooks:", "#   - ", "#     "))]
+
+
+@pytest.mark.parametrize("gateway", shipped(), ids=lambda gateway: gateway.preset)
+def test_what_the_gateway_is_told_to_post_to_is_passed_on_once_the_sign_is_taken_out(gateway: Gateway) -> None:
+    head = f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n"
+    text = config_text("http://127.0.0.1", gateway, None, loads(head).webhooks)
+    if "# webhooks:" not in text:
+        assert gateway.preset == "gowa"
+        return
+    routes = [(parse_template(each.path), each) for each in loads(head + "\n".join(_block(text))).webhooks]
+    for posted in set(re.findall(r"http://THIS-HOST:8090(/[\w/-]*)", text)):
+        taken = next(each for template, each in routes if template.takes(posted.strip("/").split("/")))
+        assert taken.forward or taken.forward_to, posted
 
 
 ONCE = msgspec.structs.replace(GATEWAY, sends_once=True)

@@ -95,6 +95,7 @@ async def test_a_list_that_is_too_long_says_nothing(monkeypatch: pytest.MonkeyPa
     async with serving(answering(text=json.dumps([{"id": "a" * 2000}]))) as target:
         found = await probe(target, [BEARER], None)
     assert found.findings[0].fit is Fit.NO
+    assert {(each.document, each.is_too_large) for each in found.answers} == {(None, True)}
 
 
 async def test_a_long_list_is_read_whole() -> None:
@@ -180,3 +181,8 @@ async def test_a_gateway_behind_a_unix_socket_is_asked_there(tmp_path: Path) -> 
 
 def test_a_kind_that_was_not_asked_for_is_none() -> None:
     assert not Answered("/a", None, 0, problem="x").refused
+
+
+def test_an_answer_that_is_too_large_is_not_called_no_json() -> None:
+    answers = [Answered("/a", None, 200, is_too_large=True), Answered("/b", None, 200)]
+    assert describe(answers) == ["GET /a: 200 OK, more than 4 MiB", "GET /b: 200 OK, no JSON"]

@@ -39,7 +39,7 @@ events:
     disconnected: [down]    # TODO: guessed
     connected: [up]    # TODO: guessed
     transient: [retrying]    # TODO: guessed
-    # 1 value there not shown: no plain word, or seen too rarely
+    # 1 value there not shown: no plain word, seen too rarely, or with too few known words beside it
   - event: message    # 6 events
     session: [box.ref]    # 100% are ids of the list
     means: alive    # something came in; own messages do not count

@@ -4,13 +4,17 @@ import pytest
 
 from statusproxy.learning.gaps import Gap, gaps
 
+LOSS = "events:\n  - event: x\n    disconnected: [down]    # TODO: guessed\n"
+
 
 @pytest.mark.parametrize(
     ("draft", "lacking"),
     [
-        ("events:\n  - event: x\nchannels:\n  - path: /a\n", []),
+        (f"{LOSS}channels:\n  - path: /a\n", []),
+        ("events:\n  - event: x\n    means: disconnected    # TODO\nchannels:\n", []),
+        ("events:\n  - event: x\n    # disconnected: [WORD]\n    means: alive\nchannels:\n", [Gap.LOSS]),
         ("# events:\n#   - event: NAME\nchannels:\n  - path: /a\n", [Gap.EVENTS]),
-        ("events:\n  - event: x\n# channels: TODO\n  channels:\n", [Gap.CHANNELS]),
+        (f"{LOSS}# channels: TODO\n  channels:\n", [Gap.CHANNELS]),
         ("", [Gap.EVENTS, Gap.CHANNELS]),
     ],
 )

@@ -112,6 +112,18 @@ def test_a_word_that_nobody_knows_is_kept_among_known_ones_once_it_came_often() 
     assert "zonking" in list(kept(thrice))
 
 
+def test_a_second_look_counts_nothing_and_keeps_no_id() -> None:
+    early = [*[link("sales", "zonking")] * 3, *[link("sales", "sales")] * 3, link("sales", "up"), link("sales", "down")]
+    seen = observed([*early, [], {}], answer=None)
+    assert "zonking" not in list(kept(seen))
+    before = seen.events
+    for event in [*early, [], {}]:
+        seen.look_again(event)
+    assert seen.events == before
+    assert "zonking" in list(kept(seen))
+    assert "sales" not in list(kept(seen))
+
+
 def test_only_objects_are_events() -> None:
     seen = observed([[], "x", None, {}, 5], answer=None)
     assert seen.events == 0

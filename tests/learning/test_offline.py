@@ -80,6 +80,30 @@ def test_lists_are_read_before_events(tmp_path: Path) -> None:
     assert f"path: {ROUTE}" in text
 
 
+@pytest.mark.parametrize("words", [["caiu"] * 3 + ["conectado"], ["conectado"] + ["caiu"] * 3])
+def test_a_word_is_shown_whether_it_came_before_or_after_those_that_show_it_to_be_one(
+    words: list[str], tmp_path: Path
+) -> None:
+    events = tmp_path / "e.jsonl"
+    events.write_bytes(lines({"event": "conn", "session": "sa", "status": word} for word in words))
+    text = draft_from([events], "/hook", [], [])
+    assert "    state: [status]    # caiu 3, conectado 1\n" in text
+    assert (
+        "    # TODO: no word that came is known to mean lost. Which one does? Without it this rule corrects nothing:\n"
+        "    # disconnected: [WORD]\n"
+        "    connected: [conectado]    # TODO: guessed\n"
+        "    # TODO: what do these mean? Left out, they say nothing: caiu 3\n"
+    ) in text
+
+
+def test_a_contact_s_texts_stay_hidden_however_often_they_are_looked_at(tmp_path: Path) -> None:
+    events = tmp_path / "e.jsonl"
+    events.write_bytes(lines({"event": "profile", "status": word} for word in ["Ocupado"] * 4 + ["Dormindo"] * 4))
+    text = draft_from([events, events], "/hook", [], [])
+    assert "Ocupado" not in text
+    assert "Dormindo" not in text
+
+
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     file = tmp_path / "e.jsonl"
     file.write_bytes(b"nothing")

@@ -69,6 +69,8 @@ WPPCONNECT: Final = Dialect(
     ),
     tap="/v1/webhooks/receive/{session}",
     webhook="/v1/webhooks/receive/{session}",
+    names=Route("GET", "/api/{secret}/show-all-sessions", lambda seen: {"response": [one.id for one in seen]}),
+    refusal={"response": False, "message": "The token is incorrect"},
     starts_in_vain=_WPP_START,
     reconnect=(
         Route(

@@ -52,6 +52,7 @@ WWEBJS: Final = Dialect(
     tap="/webhook/**",
     webhook="/webhook/wwebjs",
     drops=True,
+    names=Route("GET", "/session/getSessions", lambda seen: {"success": True, "result": [one.id for one in seen]}),
     reconnect=(
         Route(
             "GET",

@@ -4,6 +4,7 @@ import asyncio
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,8 +14,8 @@ from statusproxy.config.guidance import Guidance
 from statusproxy.config.settings import Channels, Settings
 from statusproxy.config.templates import SESSION
 from statusproxy.doctor.asking import Answer, Asker, Askers, Credentials
-from statusproxy.doctor.findings import Finding, Ids, Level, States, listed, note, ok, problem, took, warning
-from statusproxy.doctor.looks import shapes
+from statusproxy.doctor.findings import Finding, Ids, Level, Lines, States, listed, note, ok, problem, took, warning
+from statusproxy.doctor.looks import other_preset, shapes
 from statusproxy.doctor.looks.singles import judge, singles
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
@@ -66,9 +67,9 @@ async def lists(
     """
     findings: list[Finding] = []
     entries = [entry for entry in settings.channels if SESSION not in entry.path]
+    limit, preset = settings.limits.corrected, None if written.has("channels") else settings.preset
     asked = [
-        _list(entry, asker, credentials, settings.limits.corrected, number == 0, written)
-        for number, entry in enumerate(entries)
+        _list(entry, asker, credentials, limit, number == 0, written, preset) for number, entry in enumerate(entries)
     ]
     ids = [one.session for one in sessions or ()]
     answered = not entries
@@ -96,13 +97,45 @@ async def lists(
     findings += transients(sessions or ())
     if told.bring_back and any(one.shows == "disconnected" for one in sessions or ()):
         findings.append(note("channels.way-back", title=told.title, routes=listed(told.bring_back)))
-    return findings
+    return _together(findings, written)
+
+
+class _Change(NamedTuple):
+    """What a finding would have written into the entry of a path."""
+
+    path: str
+    values: Mapping[str, Any]
+
+
+def _together(findings: Sequence[Finding], written: Written) -> list[Finding]:
+    """The findings, each with a block that has the changes of all: of two that differ, the second undoes the first."""
+    changes: dict[str, dict[str, Any]] = {}
+    for finding in findings:
+        change = finding.facts.get("lines")
+        if isinstance(change, _Change):
+            changes[change.path] = {**changes.get(change.path, {}), **change.values}
+    lines = written.with_entries("channels", changes)
+    return [
+        msgspec.structs.replace(finding, facts={**finding.facts, "lines": lines})
+        if isinstance(finding.facts.get("lines"), _Change)
+        else finding
+        for finding in findings
+    ]
 
 
 async def _list(
-    entry: Channels, asker: Asker, credentials: Credentials, limit: int, first: bool, written: Written
+    entry: Channels,
+    asker: Asker,
+    credentials: Credentials,
+    limit: int,
+    first: bool,
+    written: Written,
+    preset: str | None,
 ) -> tuple[bytes | None, list[Finding]]:
-    """One list: its body where it fits, and what is to be said of it. One that is not the `first` may be missing."""
+    """One list: its body where it fits, and what is to be said of it. One that is not the `first` may be missing.
+
+    `preset` is the one that says how the list is read; None where the file itself does.
+    """
     header, path = credentials.header, entry.path
     answer = await _asked(path, asker, credentials)
     if isinstance(answer, Finding):
@@ -122,7 +155,10 @@ async def _list(
         return None, [_unread(path, answer, limit, written)]
     if entry.one and not answer.body.lstrip().startswith(b"["):
         return answer.body, [judge(entry, answer, None)]
-    body, findings = _judge(entry, answer, written)
+    body, findings = _judge(entry, answer)
+    if body is None and (other := other_preset.fitting(answer.body, path, preset)) is not None:
+        name, title = other
+        findings = [problem("channels.other-preset", path=path, preset=preset, other=name, title=title)]
     # Clients list channels by the first; what else names them is an addition.
     return body, findings if first else [_milder(finding) for finding in findings]
 
@@ -151,7 +187,7 @@ def _room(answer: Answer, limit: int) -> int:
     return max(2 * int(length), 2 * limit) if length.isdigit() else 4 * limit
 
 
-def _judge(entry: Channels, answer: Answer, written: Written) -> tuple[bytes | None, list[Finding]]:
+def _judge(entry: Channels, answer: Answer) -> tuple[bytes | None, list[Finding]]:
     path, rule = entry.path, entry.rule()
     try:
         document = parse(answer.body)
@@ -163,14 +199,14 @@ def _judge(entry: Channels, answer: Answer, written: Written) -> tuple[bytes | N
         there = shapes.lists_in(document)
         configured = listed(path or '""' for path in entry.list)
         if there:
-            lines = written.with_entry("channels", path, list=[there[0].replace('""', "")])
+            lines = _Change(path, {"list": [there[0].replace('""', "")]})
             return None, [
                 problem("channels.list-elsewhere", path=path, configured=configured, found=there[0], lines=lines)
             ]
         return None, [problem("channels.no-list", path=path, configured=configured, members=_members(document))]
     if not shape.elements:
         return None, [note("channels.empty", path=path, where=shape.where)]
-    found = list(_misfits(entry, rule, shape, written))
+    found = list(_misfits(entry, rule, shape))
     if any(finding.code in _UNUSABLE for finding in found):
         return None, found
     fits = ok(
@@ -189,23 +225,23 @@ def _milder(finding: Finding) -> Finding:
 _UNUSABLE = frozenset({"channels.no-ids", "channels.no-id-member", "channels.no-status", "channels.no-status-member"})
 
 
-def _misfits(entry: Channels, rule: ChannelRule, shape: shapes.Shape, written: Written) -> Iterator[Finding]:
-    yield from _without_id(entry, shape, written)
-    yield from _without_status(entry, rule, shape, written)
+def _misfits(entry: Channels, rule: ChannelRule, shape: shapes.Shape) -> Iterator[Finding]:
+    yield from _without_id(entry, shape)
+    yield from _without_status(entry, rule, shape)
     path = entry.path
     strange = [word for word in shape.words if not shapes.knows(rule, word) and word.casefold() != "unknown"]
     if strange and not any(shapes.knows(rule, word) for word in shape.words):
         yield warning("channels.strange-words", path=path, words=listed(strange))
 
 
-def _without_id(entry: Channels, shape: shapes.Shape, written: Written) -> Iterator[Finding]:
+def _without_id(entry: Channels, shape: shapes.Shape) -> Iterator[Finding]:
     elements = shape.elements or ()
     nameless = [element for element, name in zip(elements, shape.ids, strict=True) if name is None]
     if not nameless:
         return
     all_of_them = len(nameless) == len(elements)
     found = shapes.ids_in(nameless)[:1]
-    lines = written.with_entry("channels", entry.path, id=found if all_of_them else [*entry.id, *found])
+    lines = _Change(entry.path, {"id": found if all_of_them else [*entry.id, *found]})
     facts = {"path": entry.path, "members": listed(shapes.members(nameless))}
     if all_of_them and found:
         yield problem("channels.no-ids", **facts, configured=listed(entry.id), lines=lines)
@@ -217,14 +253,14 @@ def _without_id(entry: Channels, shape: shapes.Shape, written: Written) -> Itera
         yield warning("channels.some-no-id-member", **facts, nameless=len(nameless), count=len(elements))
 
 
-def _without_status(entry: Channels, rule: ChannelRule, shape: shapes.Shape, written: Written) -> Iterator[Finding]:
+def _without_status(entry: Channels, rule: ChannelRule, shape: shapes.Shape) -> Iterator[Finding]:
     elements = shape.elements or ()
     bare = [element for element in elements if not shapes.has_status(element, rule)]
     if not bare:
         return
     all_of_them = len(bare) == len(elements)
     found = {name: shapes.disconnected_in(bare, name) for name in shapes.statuses_in(bare, rule)[:1]}
-    lines = written.with_entry("channels", entry.path, set=found if all_of_them else {**entry.set, **found})
+    lines = _Change(entry.path, {"set": found if all_of_them else {**entry.set, **found}})
     facts = {"path": entry.path, "members": listed(shapes.members(bare))}
     if all_of_them and found:
         yield problem("channels.no-status", **facts, configured=listed(entry.set), lines=lines)
@@ -329,25 +365,29 @@ def event_ids(
 ) -> list[Finding]:
     """Whether the sessions that events name are channels of the list, and which channel an unknown one may be."""
     heard = [one for one in sessions if one.last_event_at and one.released != "deleted"]
-    findings: list[Finding] = []
     known: set[str] = set()
     unknown = []
+    ambiguous: dict[str, list[str]] = {}
     by_alias = Aliases(aliases)
     for one in heard:
         session = one.session
         match = channels.match(session, by_alias)
         if match.ambiguous and match.channel is None:  # an alias settles it
             alike = sorted(channel for channel in channels.exact if fold_id(channel) == fold_id(session))
-            lines = written.with_keys("sessions", aliases={**aliases, session: alike[0]})
-            findings.append(
-                warning("channels.ambiguous", session=session, channels=listed(map(delimited, alike)), lines=lines)
-            )
+            ambiguous[session] = alike
         elif match.channel is None:
             unknown.append(one)
         else:
             known.add(match.channel)
     unheard = [channel for channel in channels.exact if channel not in known]
-    findings += _unknown(unknown, unheard, aliases, written)
+    meant = _meant(unknown, unheard)
+    settled = {session: alike[0] for session, alike in ambiguous.items()}
+    lines = written.with_keys("sessions", aliases={**aliases, **settled, **meant})  # one block for all findings
+    findings = [
+        warning("channels.ambiguous", session=session, channels=listed(map(delimited, alike)), lines=lines)
+        for session, alike in ambiguous.items()
+    ]
+    findings += _unknown(unknown, meant, lines)
     if heard and not unknown:
         findings.append(ok("channels.ids-match", count=len(heard)))
     if heard and unheard:
@@ -355,30 +395,28 @@ def event_ids(
     return findings
 
 
-def _unknown(
-    sessions: Sequence[Session], unheard: Sequence[str], aliases: Mapping[str, str], written: Written
-) -> list[Finding]:
-    """Sessions that are not channels: those that may be a channel without events so far, and the others.
+def _meant(sessions: Sequence[Session], unheard: Sequence[str]) -> dict[str, str]:
+    """The channels without events so far that sessions which are no channels may be meant for."""
+    meant: dict[str, str] = {}
+    for one in sessions[:_COMPARED]:
+        near = nearest(one.session, unheard) if len(meant) < _TOLD else None
+        if near is not None:
+            meant[one.session] = near
+    return meant
+
+
+def _unknown(sessions: Sequence[Session], meant: Mapping[str, str], lines: Lines) -> list[Finding]:
+    """Sessions that are not channels: those that may be one, and the others.
 
     One line each, however many there are. Where a correction cannot reach the channel it is meant for, that is a
     problem; a session without a channel like it is mostly one that was deleted.
     """
-    meant: dict[str, str] = {}
-    others: list[str] = []
-    lost = False
-    for number, one in enumerate(sessions):
-        session = one.session
-        near = nearest(session, unheard) if number < _COMPARED and len(meant) < _TOLD else None
-        if near is None:
-            others.append(session)
-        else:
-            meant[session] = near
-            lost = lost or one.shows == "disconnected"
+    others = [one.session for one in sessions if one.session not in meant]
     findings = []
     if meant:
+        lost = any(one.shows == "disconnected" for one in sessions if one.session in meant)
         tell = problem if lost else warning
         pairs = listed(f"{delimited(session)} ({delimited(channel)}?)" for session, channel in meant.items())
-        lines = written.with_keys("sessions", aliases={**aliases, **meant})
         findings.append(tell("channels.id-alias", sessions=pairs, lines=lines))
     if others:
         facts = {"count": len(others), "sessions": Ids(others), "first": Ids(others[:1])}

@@ -360,6 +360,10 @@ WORDS: Final[Words] = {
         "{path} has no list in {configured}, but one under {found}: it is forwarded uncorrected",
         "write this into config.yaml, in place of `channels` if it is there:{lines}",
     ),
+    "channels.other-preset": (
+        "{path} is not the list of `preset: {preset}`, but looks like that of {title}: it is forwarded uncorrected",
+        "write `preset: {other}` into config.yaml, in place of `preset: {preset}`, and restart the proxy",
+    ),
     "channels.no-list": (
         "{path} has no list in {configured}: it is forwarded uncorrected. Its fields: {members}",
         "set channels[].list to the field that holds the list, or channels[].path to another path",

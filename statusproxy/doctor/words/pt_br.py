@@ -363,6 +363,10 @@ WORDS: Final[Words] = {
         "{path} não tem lista em {configured}, mas tem em {found}: é encaminhada sem correção",
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
     ),
+    "channels.other-preset": (
+        "{path} não é a lista de `preset: {preset}`, mas parece a de {title}: é encaminhada sem correção",
+        "escreva `preset: {other}` em config.yaml, no lugar de `preset: {preset}`, e reinicie o proxy",
+    ),
     "channels.no-list": (
         "{path} não tem lista em {configured}: é encaminhada sem correção. Campos: {members}",
         "indique o campo da lista em channels[].list, ou outro caminho em channels[].path",

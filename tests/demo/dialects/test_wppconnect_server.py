@@ -18,6 +18,7 @@ def test_what_is_answered_of_a_session_that_waits_to_be_scanned() -> None:
             "version": "2.10.4",
         },
         "GET /api/{session}/check-connection-session": {"status": False, "message": "Disconnected"},
+        "GET /api/{secret}/show-all-sessions": {"response": ["sales"]},
         "POST /api/{session}/start-session": {
             "status": "QRCODE",
             "qrcode": "the code",

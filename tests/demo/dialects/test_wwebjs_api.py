@@ -8,6 +8,7 @@ from tests.demo.dialects.moment import answers, posted
 def test_what_is_answered_of_a_session_that_waits_to_be_scanned() -> None:
     assert answers(WWEBJS, State.SCANNING) == {
         "GET /session/status/{session}": {"success": False, "state": None, "message": "session_not_connected"},
+        "GET /session/getSessions": {"success": True, "result": ["sales"]},
         "GET /session/start/{session}": {"success": True, "message": "Session initiated successfully"},
         "GET /session/qr/{session}": {"success": True, "qr": "the code"},
     }
@@ -16,6 +17,7 @@ def test_what_is_answered_of_a_session_that_waits_to_be_scanned() -> None:
 def test_what_is_answered_of_a_connected_session() -> None:
     assert answers(WWEBJS, State.CONNECTED) == {
         "GET /session/status/{session}": {"success": True, "state": "CONNECTED", "message": "session_connected"},
+        "GET /session/getSessions": {"success": True, "result": ["sales"]},
         "GET /session/start/{session}": {"success": True, "message": "Session initiated successfully"},
         "GET /session/qr/{session}": {"success": False, "qr": None},
     }

@@ -16,6 +16,7 @@ from statusproxy.doctor.asking import Asker, Credentials
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import channels, shapes
 from statusproxy.doctor.looks.channels import corrections, event_ids, nearest
+from statusproxy.doctor.paste import Written
 from statusproxy.doctor.report import words
 from statusproxy.doctor.subject import Subject
 from statusproxy.proxy.upstream.limits import UpstreamLimits
@@ -110,10 +111,39 @@ async def test_the_fix_names_the_field_that_would_fit() -> None:
     assert fix(found["list-elsewhere"]) == ["  list: [result.items]"]
     assert fix((await ask(answer(b'[{"id":"a"}]'), "channels: [{path: /api/channels, list: x}]"))["list-elsewhere"])
     found = await ask(listing({"n": 1, "uid": "a", "phase": "open"}, {"n": 1, "uid": "b", "phase": "x"}))
-    assert fix(found["no-ids"]) == ["  id: [uid]"]
-    assert fix(found["no-status"]) == ["  set:", "    phase: disconnected"]
+    both = ["  id: [uid]", "  set:", "    phase: disconnected"]  # of two blocks the second would undo the first
+    assert fix(found["no-ids"]) == fix(found["no-status"]) == both
     found = await ask(listing({"id": "a", "isConnected": True}))
     assert fix(found["no-status"]) == ["  set:", "    isConnected: false"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_list_of_another_shipped_preset_is_told_with_that_unless_the_file_says_how_it_is_read(
+    own: bool,
+) -> None:
+    origin = Origin()
+    v2 = b'[{"id": "1b2c", "name": "sales", "connectionStatus": "open", "token": "t"}]'
+    origin.answer = lambda _: answer(v2, "Content-Type: application/json")
+    await origin.start()
+    asker = Asker(Pool(Place(host="127.0.0.1", port=origin.port), UpstreamLimits()), 4096)
+    settings = loads("gateway: http://127.0.0.1:3000\npreset: evolution-v1")
+    written = Written({"channels": [{"path": "/instance/fetchInstances"}]} if own else {"preset": "evolution-v1"})
+    try:
+        found = await channels.lists(settings, asker, Credentials(), [], written)
+    finally:
+        asker.close()
+        await origin.stop()
+    told = {finding.code: words(finding, "en") for finding in found if finding.level == "problem"}
+    if own:
+        assert set(told) == {"channels.no-ids", "channels.no-status"}
+        return
+    text, fix = told.pop("channels.other-preset")
+    assert not told
+    assert text == (
+        "/instance/fetchInstances is not the list of `preset: evolution-v1`, but looks like that of Evolution API v2: "
+        "it is forwarded uncorrected"
+    )
+    assert (fix or "").startswith("write `preset: evolution-v2` into config.yaml, in place of `preset: evolution-v1`")
 
 
 async def test_a_list_of_sessions_that_is_not_served_is_no_problem() -> None:
@@ -212,6 +242,15 @@ def test_an_id_that_several_channels_fold_to_is_told() -> None:
     finding, *_ = event_ids([session("AB")], ids(["ab", "A B"]), {"old": "x"})
     assert finding.code == "channels.ambiguous"
     assert finding.facts["lines"] == ("sessions:", "  aliases:", "    old: x", "    AB: A B")
+
+
+def test_all_aliases_that_are_told_stand_in_one_block() -> None:
+    found = event_ids([session("AB"), session("shop-1-x")], ids(["ab", "A B", "Shop 1"]), {})
+    wanted = ("sessions:", "  aliases:", "    AB: A B", "    shop-1-x: Shop 1")
+    assert {one.code: one.facts["lines"] for one in found if "lines" in one.facts} == {
+        "channels.ambiguous": wanted,
+        "channels.id-alias": wanted,
+    }
 
 
 def test_white_space_at_the_edge_of_an_id_shows_among_several() -> None:
