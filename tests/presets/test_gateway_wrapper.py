@@ -1,14 +1,18 @@
 """What the preset `gateway-wrapper` reads in its gateway's webhooks, and how a list is corrected by it."""
 
 import json
+from pathlib import Path
 
 import msgspec
+import pytest
 
 from statusproxy.config.load import loads
 from statusproxy.status.channels import correct
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind, Signal, Verdict, read
 from tests.presets.recorded import recorded
+from tests.presets.stage import assert_told
+from tests.rehearsal.golden import goldens
 
 SETTINGS = loads("gateway: http://127.0.0.1:3000\npreset: gateway-wrapper")
 RULES = SETTINGS.signal_rules()
@@ -18,6 +22,11 @@ NOW = 1_768_504_030.0
 
 #: What the engine posts when a phone is unlinked.
 UNLINKED = b'{"event":"status-find","status":"disconnectedMobile","session":"sales"}'
+
+
+@pytest.mark.parametrize("file", goldens(Path(__file__).parent / "gateway-wrapper"), ids=lambda file: file.stem)
+def test_what_try_makes_of_its_traffic(file: Path) -> None:
+    assert_told(file)
 
 
 def channel(name: str, word: str) -> dict[str, object]:
