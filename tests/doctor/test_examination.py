@@ -11,7 +11,7 @@ from statusproxy.doctor.findings import Finding, note
 from statusproxy.doctor.subject import Subject
 
 #: Modules beside the looks that hold no look of their own.
-NO_LOOKS = {"shapes", "singles"}
+NO_LOOKS = {"shapes", "singles", "other_preset"}
 
 
 def test_every_look_is_in_the_table_once() -> None:
