@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["COMPANIONS", "FILE_MODE", "create_private", "make_directory", "resolve", "sync_directory"]
+__all__ = ["COMPANIONS", "FILE_MODE", "create_private", "make_directory", "resolve", "seal", "sync_directory"]
 
 COMPANIONS: Final = ("-wal", "-shm")
 """Endings of the files that belong to a database in WAL mode (https://www.sqlite.org/wal.html)."""
@@ -57,13 +57,18 @@ def create_private(path: Path) -> bool:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE)
     except FileExistsError:
         return False
+    seal(handle)
+    sync_directory(path.parent)
+    return True
+
+
+def seal(handle: int) -> None:
+    """Have an open file for this user only, whatever the umask, and on disk; close it."""
     try:
         os.fchmod(handle, FILE_MODE)
         os.fsync(handle)
     finally:
         os.close(handle)
-    sync_directory(path.parent)
-    return True
 
 
 def sync_directory(directory: Path) -> None:

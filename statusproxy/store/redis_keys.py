@@ -113,7 +113,7 @@ class Keyspace:
 
     async def transact(self, *commands: Command) -> None:
         """All or nothing, in one round trip, if nobody touched the keys since `guard`. Raises as `write`."""
-        sync: list[Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
+        sync = self._sync()
         replies = await self.link.ask(("MULTI",), *commands, ("EXEC",), *sync)
         # EXEC's own reply to a command that was refused is only "there were errors": the refusal itself comes first.
         raise_first(replies)
@@ -167,7 +167,7 @@ class Keyspace:
         Raises `LostError` with nothing written where the server lost its memory, `UnsyncedError`, and redis-py's errors
         after which it may be written or not: to write the same again is harmless.
         """
-        sync: list[Command] = [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
+        sync = self._sync()
         try:
             result, replies = await run(self.link, self.names, commit, *sync)
         except EpochError:
@@ -225,6 +225,10 @@ class Keyspace:
                 f"another version's: {self._place} are arranged as {number.decode('ascii', 'replace')}, this version "
                 f"reads {FORMAT}: run one version, or give this one a state.url of its own (?prefix=)"
             )
+
+    def _sync(self) -> list[Command]:
+        """What is asked behind a write, so that the reply tells whether the disk has it; else nothing."""
+        return [("WAITAOF", 1, 0, self._sync_limit)] if self.durability.waits else []
 
     def _expect_synced(self, reply: Sequence[int]) -> None:
         if reply[0] < 1:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from statusproxy.store.files import FILE_MODE, sync_directory
+from statusproxy.store.files import seal, sync_directory
 from statusproxy.store.spooled import Body, Kept, Removed, SpoolOp
 
 __all__ = ["SpoolFiles", "checksum_of", "spool_folder"]
@@ -102,10 +102,6 @@ class SpoolFiles:
             handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             return False
-        try:
-            os.fchmod(handle, FILE_MODE)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        seal(handle)
         os.rename(source, target)
         return True
