@@ -68,10 +68,8 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
 
     Raises ValueError if its brackets or quotes do not match, and `TooLargeError`.
     """
-    arrays: list[CutArray] = []
-    frame: list[bytes] = []
-    framed = 0  # the document is in the frame up to here
-    size = 0  # of the frame
+    frame = _Frame(document)
+    arrays = frame.arrays
     depth = 0  # 0 outside of arrays, 1 between the elements of one
     begun = 0  # where the present array or piece began
     quoted = False  # within a string that is longer than a window
@@ -93,7 +91,7 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
                     arrays[-1].commas.append(position - 1)
                     begun = position
             position = _end(_PLAIN, document, position, window)
-        if (position - begun if depth else size + position - framed) > largest:
+        if (position - begun if depth else frame.size(position)) > largest:
             raise TooLargeError
         here = document[position : position + 1]
         if quoted or not here:
@@ -102,11 +100,7 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
             quoted = True
             position += 1
         elif here == b"[" and depth == 0:
-            frame += (document[framed : position + 1], b"%d]" % len(arrays))
-            size += position + 1 - framed + len(frame[-1])
-            if len(arrays) == _ARRAYS:
-                raise TooLargeError
-            arrays.append(CutArray(position, 0, []))
+            frame.open(position)
             position += 1
             begun, depth = position, 1
         elif here in b"[{":
@@ -115,9 +109,7 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
         elif here in b"]}" and depth > 0:
             depth -= 1
             if depth == 0:
-                if here != b"]" or (arrays[-1].commas and not document[begun:position].strip(_SPACE)):
-                    raise ValueError("an array does not end as it must")
-                arrays[-1].end = framed = position + 1
+                frame.close(position, begun)
             position += 1
         if position == before and depth + quoted:
             raise ValueError("a string does not end")
@@ -127,8 +119,46 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
             yield
     if depth or quoted:
         raise ValueError("an array or a string does not end")
-    frame.append(document[framed:])
-    return Cut(b"".join(frame), arrays)
+    return frame.cut()
+
+
+class _Frame:
+    """The document without the content of its arrays, as far as it was read, and these arrays."""
+
+    __slots__ = ("_document", "_end", "_parts", "_size", "arrays")
+
+    def __init__(self, document: bytes) -> None:
+        self._document = document
+        self._parts: list[bytes] = []
+        self._size = 0  # of the parts
+        self._end = 0  # the document is in them up to here
+        self.arrays: list[CutArray] = []
+
+    def size(self, position: int) -> int:
+        """Its size up to `position`, which lies in no array."""
+        return self._size + position - self._end
+
+    def open(self, position: int) -> None:
+        """An array begins at `position`. Raises `TooLargeError`."""
+        index = len(self.arrays)
+        if index == _ARRAYS:
+            raise TooLargeError
+        number = b"%d]" % index
+        self._parts += (self._document[self._end : position + 1], number)
+        self._size += position + 1 - self._end + len(number)
+        self.arrays.append(CutArray(position, 0, []))
+
+    def close(self, position: int, begun: int) -> None:
+        """The last array ends at `position`, and its last piece began at `begun`. Raises ValueError."""
+        array, document = self.arrays[-1], self._document
+        no_element = array.commas and not document[begun:position].strip(_SPACE)
+        if document[position : position + 1] != b"]" or no_element:
+            raise ValueError("an array does not end as it must")
+        array.end = self._end = position + 1
+
+    def cut(self) -> Cut:
+        """The whole document, once all of it was read."""
+        return Cut(b"".join((*self._parts, self._document[self._end :])), self.arrays)
 
 
 def _end(pattern: re.Pattern[bytes], document: bytes, position: int, window: int) -> int:
