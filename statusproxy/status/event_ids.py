@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from statusproxy.status.signals import Kind
+from statusproxy.status.model import DUPLICATE, LATE
+from statusproxy.status.signals import Kind, Signal
 
 REMEMBERED_EVENTS: Final = 8_192
 """Event ids remembered in all. A sender repeats within minutes; this is hours of events."""
@@ -44,6 +45,22 @@ class EventIds:
         self._count = 0
         # What goes first stands first, in each tier the session that has been quiet longest.
         self._tiers: tuple[dict[_Key, _Ids], ...] = ({}, {}, {})
+
+    def repeated(self, signal: Signal, at: float | None, *, confirmed: bool) -> str | None:
+        """The verdict on a signal that was heard before, from any sender; None for a new one, which is remembered.
+
+        The same id is a `duplicate`; the same word with the same time `at` is `late`. Whole seconds are too coarse for
+        that: two events of two senders may share one.
+        """
+        state = signal.kind is not Kind.ALIVE
+        if signal.event_id is not None and self.heard_before(
+            signal.session, signal.event_id, state=state, confirmed=confirmed
+        ):
+            return DUPLICATE
+        if at is None or not state or at.is_integer():
+            return None
+        mark = mark_of(signal.kind, at)
+        return LATE if self.heard_before(signal.session, mark, state=True, confirmed=confirmed) else None
 
     def heard_before(self, session: str, event_id: str, *, state: bool, confirmed: bool) -> bool:
         """Whether this event was heard before; it is remembered from now on.

@@ -14,10 +14,9 @@ from msgspec.structs import replace
 
 from statusproxy.status.adoption import Adoption
 from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
-from statusproxy.status.event_ids import EventIds, mark_of
+from statusproxy.status.event_ids import EventIds
 from statusproxy.status.model import (
     APPLIED,
-    DUPLICATE,
     FORGOTTEN,
     LATE,
     UNCHANGED,
@@ -31,7 +30,7 @@ from statusproxy.status.model import (
 from statusproxy.status.observation import Observer
 from statusproxy.status.overdue import Overdue
 from statusproxy.status.records import Records
-from statusproxy.status.signals import Kind, Reading, Signal
+from statusproxy.status.signals import Reading
 from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import Step, step_answer, step_own, step_signal
 from statusproxy.status.unsaved import Watch
@@ -180,7 +179,7 @@ class SessionMap:
             at = signal.at
             if at is None and signal.ahead is not None:
                 at, sender = signal.ahead, ahead_of(sender)
-        repeat = None if signal is None else self._repeated(signal, at, record)
+        repeat = None if signal is None else self._event_ids.repeated(signal, at, confirmed=record.confirmed)
         when: Translated | None = None
         if at is not None and repeat is None:  # the time of a repeat may be of another sender's clock
             when = self.clocks.observe(reading.session, sender, at, arrival)
@@ -198,22 +197,6 @@ class SessionMap:
         records.put(record, heard=True)
         changes = () if change is None else (change,)
         return Outcome(verdict, changes + self._evict(arrival))
-
-    def _repeated(self, signal: Signal, at: float | None, record: Record) -> str | None:
-        """The verdict on what was heard before, whoever brings it now; `None` for what is new.
-
-        The same id is a `duplicate`; the same word with the same time `late`. Whole seconds are too coarse for that:
-        two events of two senders may share one.
-        """
-        state, heard_before = signal.kind is not Kind.ALIVE, self._event_ids.heard_before
-        if signal.event_id is not None and heard_before(
-            signal.session, signal.event_id, state=state, confirmed=record.confirmed
-        ):
-            return DUPLICATE
-        if at is None or not state or at.is_integer():
-            return None
-        mark = mark_of(signal.kind, at)
-        return LATE if heard_before(signal.session, mark, state=True, confirmed=record.confirmed) else None
 
     def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""
