@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from statusproxy.observe.counted import counted
 from statusproxy.observe.logs import NOTICE, public_name
 from statusproxy.observe.visible import delimited
 from statusproxy.status.fields import fold_word
@@ -45,8 +44,6 @@ class ChangeLog:
         self._since = 0.0
         self._written = 0
         self._left_out = 0
-        self._evicted = 0
-        self._evicted_said_at = 0.0
         self._ahead: set[tuple[str, str]] = set()
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
@@ -107,28 +104,10 @@ class ChangeLog:
             extra={"client": source, "path": path, "ahead": round(seconds)},
         )
 
-    def evicted(self, count: int, bound: int, now: float) -> None:
-        """So many sessions had to be forgotten: one line a minute."""
-        self._evicted += count
-        self._say_evicted(bound, now)
-
-    def overdue(self, bound: int, now: float) -> None:
+    def overdue(self, now: float) -> None:
         """Say what is still owed from a minute that is over."""
-        self._say_evicted(bound, now)
         if not 0 <= now - self._since < PERIOD:
             self._begin(now)
-
-    def _say_evicted(self, bound: int, now: float) -> None:
-        if self._evicted and not 0 <= now - self._evicted_said_at < PERIOD:
-            log.warning(
-                "%s forgotten: there is room for %d (sessions.max_sessions); "
-                "those that the gateway's list has named go last",
-                counted(self._evicted, "session"),
-                bound,
-                extra={"forgotten": self._evicted, "room": bound},
-            )
-            self._evicted = 0
-            self._evicted_said_at = now
 
     def _may(self, now: float) -> bool:
         if not 0 <= now - self._since < PERIOD:  # over, or the clock was set back

@@ -31,6 +31,7 @@ from statusproxy.registry.clock_watch import ClockWatch
 from statusproxy.registry.confirmation import Confirmation
 from statusproxy.registry.corrections import Corrections
 from statusproxy.registry.deadlines import Deadlines
+from statusproxy.registry.evictions import Evictions
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.intake import Intake
@@ -99,10 +100,8 @@ class SessionRegistry:
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
         self._others = Others(self.sessions, self.clock, lambda changes: _not_awaited(self._follow(changes)))
-        self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
-        self._evicted = 0
-        """How many evictions of the map were told."""
+        self._evictions = Evictions(self.sessions, metrics.evicted)
         self._flushing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -135,7 +134,6 @@ class SessionRegistry:
         """Apply new rules from now on; `list_rule` is that of the channel list, by which log lines go."""
         self._list_rule = list_rule
         self._intake.rules = signal_rules
-        self._rules = session_rules
         self._aliases = Aliases(session_rules.aliases)
         self.sessions.configure(session_rules)
 
@@ -304,8 +302,7 @@ class SessionRegistry:
             changes = to_keep(changes, self.sessions)
         if not self.sessions.has_room:
             self._confirmation.begin()
-        if self.sessions.evicted != self._evicted:
-            self._tell_evicted(self.clock.last)
+        self._evictions.look(self.clock.last)
         self._corrections.notice_version(self.clock.last)
         self._deadlines.watch(self.clock.last)
         return self.saving.save(changes)
@@ -317,11 +314,6 @@ class SessionRegistry:
     def _not_saved(self, error: Exception) -> None:
         self._metrics.store_failed()
         self._warnings.not_saved(str(error), self.now())
-
-    def _tell_evicted(self, now: float) -> None:
-        count, self._evicted = self.sessions.evicted - self._evicted, self.sessions.evicted
-        self._metrics.evicted(count)
-        self._log.evicted(count, self._rules.max_sessions, now)
 
     # ---- what time brings ----
 
@@ -338,7 +330,8 @@ class SessionRegistry:
             self._clock_watch.look(self.now(), wall)
             self._silence.look(self.webhooks.rhythm, wall)
             self._warnings.overdue(self.now())
-            self._log.overdue(self._rules.max_sessions, self.now())
+            self._evictions.overdue(self.now())
+            self._log.overdue(self.now())
             try:
                 durable = self._judge()
                 if durable is not None:

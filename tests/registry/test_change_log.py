@@ -69,14 +69,14 @@ def test_beyond_a_bound_lines_are_counted_and_the_count_is_said_after_the_minute
     log.changed([lost(f"s{number}") for number in range(5)], 1_000.0)
     log.ignored("s1", "close", "late", 1_001.0)
     assert len(caplog.messages) == 3
-    log.overdue(10, 1_059.0)
+    log.overdue(1_059.0)
     assert len(caplog.messages) == 3
-    log.overdue(10, 1_060.0)
+    log.overdue(1_060.0)
     assert caplog.messages[3] == (
         "3 more lines about sessions were left out within a minute; the history has every change"
     )
     log.changed([lost(f"s{number}") for number in (7, 8, 9)], 1_061.0)
-    log.overdue(10, 1_120.0)
+    log.overdue(1_120.0)
     assert [line[:4] for line in caplog.messages[4:]] == ["s7: ", "s8: ", "s9: "], "as many again, and none left out"
 
 
@@ -96,23 +96,11 @@ def test_the_minute_is_not_begun_anew_while_it_lasts(
     monkeypatch.setattr(module, "LINES", 1)
     log = ChangeLog()
     log.changed([lost("a")], 1_000.0)
-    log.overdue(10, 1_000.0)
+    log.overdue(1_000.0)
     log.changed([lost("b")], 1_000.0)
     assert [line[0] for line in caplog.messages] == ["a"]
     log.changed([lost("c")], 1_060.0)
     assert [line[0] for line in caplog.messages if line[0] != "1"] == ["a", "c"]
-
-
-def test_forgotten_sessions_are_said_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
-    log = ChangeLog()
-    for number in range(120):
-        for _ in range(2):
-            log.evicted(1, 10_000, 1_000.0 + number)
-    assert [line.partition(":")[0] for line in caplog.messages] == ["1 session forgotten", "120 sessions forgotten"]
-    log.overdue(10_000, 1_119.0)
-    assert len(caplog.messages) == 2
-    log.overdue(10_000, 1_121.0)
-    assert caplog.messages[2].startswith("119 sessions forgotten: there is room for 10000")
 
 
 def test_no_line_shows_a_whole_phone_number(caplog: pytest.LogCaptureFixture) -> None:
