@@ -9,9 +9,9 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final
 
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config.addresses import Target, parse_gateway, parse_target
@@ -25,10 +25,10 @@ from statusproxy.proxy.bearer_jwt import BearerJwt
 from statusproxy.proxy.body_token import BodyToken
 from statusproxy.proxy.client_address import Trust
 from statusproxy.proxy.downstream.descriptors import Reserve, allowed
+from statusproxy.proxy.downstream.limits import ClientLimits
 from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.http1.request_parser import HeadLimits
-from statusproxy.proxy.problems import Language
 from statusproxy.proxy.redelivery import Redelivery
 from statusproxy.proxy.request_id import new_request_id
 from statusproxy.proxy.routes import Route, RouteTable
@@ -52,25 +52,10 @@ from statusproxy.tls import gateway_context
 
 log = logging.getLogger("statusproxy")
 
-#: Room for the answer's head beyond what requests get: gateways set cookies and policies that clients do not send.
-_ANSWER_HEAD: Final = 2
-
 _WEB_PORTS: Final = frozenset({80, 443})
 _POSTED: Final = frozenset({"POST", "PUT", "PATCH"})
 _READ: Final = frozenset({"GET", "HEAD"})
 _OTHERS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
-
-
-class ClientValues(TypedDict):
-    """What `ClientServer` is made with and a reload changes; the keys are its parameters and its attributes.
-
-    `max_connections` is `limits.connections`; `connections` is what `web.Server` calls the open ones.
-    """
-
-    language: Language
-    request_head_timeout: float | None
-    response_body_timeout: float | None
-    max_connections: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,7 @@ class Plan:
     session_rules: SessionRules
     spool_rules: SpoolRules
     head_limits: HeadLimits
-    clients: ClientValues
+    client_limits: ClientLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +102,7 @@ def plan(settings: Settings, earlier: Site | None = None) -> Plan:
         session_rules=settings.session_rules(),
         spool_rules=spool_rules(settings),
         head_limits=_head_limits(settings),
-        clients=ClientValues(
-            language=settings.language,
-            request_head_timeout=settings.timeouts.request_head,
-            response_body_timeout=settings.timeouts.response_body,
-            max_connections=settings.limits.connections,
-        ),
+        client_limits=_client_limits(settings),
     )
 
 
@@ -159,10 +139,10 @@ async def assemble(
     asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
     clients = ClientServer(
         proxy.handle,
-        **planned.clients,
+        language=settings.language,
         new_request_id=new_request_id,
         refused=metrics.refused,
-        keep_alive=settings.timeouts.keep_alive,
+        limits=planned.client_limits,
         head_limits=planned.head_limits,
         reserve=reserve,
     )
@@ -191,8 +171,8 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
         rooms.spool.configure(planned.spool_rules)
     if (settings.webhooks, settings.trusted_proxies) != (before.webhooks, before.trusted_proxies):
         rooms.registry.webhooks.trust_changed()
-    for name, value in planned.clients.items():
-        setattr(rooms.clients, name, value)
+    rooms.clients.language = settings.language
+    rooms.clients.limits = planned.client_limits
     rooms.clients.head_limits.change_to(planned.head_limits)
     rooms.admin.configure(settings, waiting)
 
@@ -205,55 +185,13 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
 
     Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used.
     """
-    limits = UpstreamLimits(
-        connect=settings.timeouts.connect,
-        response_head=settings.timeouts.response_head,
-        response_body=settings.timeouts.response_body,
-        head_bytes=settings.limits.head * _ANSWER_HEAD,
-        connections=settings.limits.upstream_connections,
-        idle=settings.limits.upstream_idle,
-        reserved=settings.limits.places_reserved,
-        per_client=settings.limits.places_per_client,
-    )
-    built: dict[str, Pool] = {}
-
-    def pool(name: str, origin: Origin) -> Pool:
-        old = earlier.pools.get(name) if earlier is not None else None
-        if name not in built:
-            fits = old is not None and not old.closed and (old.origin, old.limits) == (origin, limits)
-            # Two TLS contexts are never equal: with TLS the files may have changed, so that the pool is made anew.
-            built[name] = old if old is not None and fits else Pool(origin, limits)
-        return built[name]
-
-    gateway = pool(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
-    routes: list[Route[Entry]] = []
-    webhooks = {webhook.path: _webhook_target(webhook, pool) for webhook in settings.webhooks}
-    for webhook in settings.webhooks:
-        routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
-        routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, webhooks[webhook.path]))
-        if not webhook.forward:
-            routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
-    rules: dict[str, ChannelRule] = {}
-    for channels in settings.channels:
-        rule = channels.rule()
-        old_rule = earlier.rules.get(channels.path) if earlier is not None else None
-        if old_rule is not None and old_rule == rule:
-            rule = old_rule
-        rules.setdefault(channels.path, rule)  # the first that fits a request wins
-        routes.append(Route(Kind.CHANNELS, _READ, channels.path, ChannelsEntry(rule, channels.share)))
-    connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
-    create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS, settings.dialect.qr)
-    for kind, written, entry in (
-        (Kind.DELETE, settings.reconnect.delete, None),
-        (Kind.CREATE, settings.reconnect.create, create),
-        (Kind.QR, settings.reconnect.qr, None),
-    ):
-        for line in written:
-            method, _, path = line.partition(" ")
-            routes.append(Route(kind, frozenset({method.upper()}), path.strip(), entry))
+    pools = _Pools(_upstream_limits(settings), {} if earlier is None else earlier.pools)
+    gateway = pools.to(f"gateway {settings.gateway}", _origin(parse_gateway(settings.gateway), settings))
+    webhooks = {webhook.path: _webhook_target(webhook, pools.to) for webhook in settings.webhooks}
+    rules = _list_rules(settings, {} if earlier is None else earlier.rules)
     return Site(
         pool=gateway,
-        routes=RouteTable(routes, settings.session_cut()),
+        routes=RouteTable(_routes(settings, webhooks, rules), settings.session_cut()),
         trust=Trust(settings.trusted_proxies),
         at_web_port=any(address.port in _WEB_PORTS for address in settings.listen),
         language=settings.language,
@@ -270,10 +208,63 @@ def build_site(settings: Settings, earlier: Site | None = None) -> Site:
             tap=settings.limits.tap,
             min_rate=settings.limits.min_rate,
         ),
-        pools=built,
+        pools=pools.built,
         webhooks=webhooks,
         rules=rules,
     )
+
+
+class _Pools:
+    """The pools of one site, by name: those of an earlier one that still fit, and new ones."""
+
+    def __init__(self, limits: UpstreamLimits, earlier: Mapping[str, Pool]) -> None:
+        self._limits = limits
+        self._earlier = earlier
+        self.built: dict[str, Pool] = {}
+
+    def to(self, name: str, origin: Origin) -> Pool:
+        """The pool of this name, the same at each call."""
+        if name not in self.built:
+            old = self._earlier.get(name)
+            # Two TLS contexts are never equal: with TLS the files may have changed, so the pool is made again.
+            fits = old is not None and not old.closed and (old.origin, old.limits) == (origin, self._limits)
+            self.built[name] = old if old is not None and fits else Pool(origin, self._limits)
+        return self.built[name]
+
+
+def _list_rules(settings: Settings, earlier: Mapping[str, ChannelRule]) -> dict[str, ChannelRule]:
+    """The rules of the corrected routes by the routes' paths; an equal one of `earlier` in place of a new one."""
+    rules: dict[str, ChannelRule] = {}
+    for channels in settings.channels:
+        rule, old = channels.rule(), earlier.get(channels.path)
+        rules[channels.path] = old if old is not None and old == rule else rule
+    return rules
+
+
+def _routes(
+    settings: Settings, webhooks: Mapping[str, WebhookTarget], rules: Mapping[str, ChannelRule]
+) -> list[Route[Entry]]:
+    """Every watched route; the first that fits a request wins."""
+    routes: list[Route[Entry]] = []
+    for webhook in settings.webhooks:
+        routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
+        routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, webhooks[webhook.path]))
+        if not webhook.forward:
+            routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
+    for channels in settings.channels:
+        entry = ChannelsEntry(rules[channels.path], channels.share)
+        routes.append(Route(Kind.CHANNELS, _READ, channels.path, entry))
+    connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
+    create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS, settings.dialect.qr)
+    for kind, written, evidence in (
+        (Kind.DELETE, settings.reconnect.delete, None),
+        (Kind.CREATE, settings.reconnect.create, create),
+        (Kind.QR, settings.reconnect.qr, None),
+    ):
+        for line in written:
+            method, _, path = line.partition(" ")
+            routes.append(Route(kind, frozenset({method.upper()}), path.strip(), evidence))
+    return routes
 
 
 def spool_rules(settings: Settings) -> SpoolRules:
@@ -314,7 +305,7 @@ def sender_policy(webhook: Webhook) -> SenderPolicy:
 def _webhook_target(webhook: Webhook, pool: Callable[[str, Origin], Pool]) -> WebhookTarget:
     senders = sender_policy(webhook)
     if webhook.forward_to is None:
-        return WebhookTarget(senders, tap=not webhook.forward, path=webhook.path, spool=webhook.spool)
+        return WebhookTarget(senders, forward=webhook.forward, path=webhook.path, spool=webhook.spool)
     target = parse_target(webhook.forward_to)
     origin = Origin(
         host=target.host,
@@ -347,11 +338,38 @@ def _origin(target: Target, settings: Settings) -> Origin:
     )
 
 
+def _upstream_limits(settings: Settings) -> UpstreamLimits:
+    """What exchanges with the gateway, and with each other receiver, may take."""
+    limits, timeouts = settings.limits, settings.timeouts
+    places = limits.upstream_connections
+    return UpstreamLimits(
+        connect=timeouts.connect,
+        response_head=timeouts.response_head,
+        response_body=timeouts.response_body,
+        head=limits.head,
+        upstream_connections=places,
+        upstream_idle=limits.upstream_idle,
+        reserved=places // 8 if limits.reserved is None else limits.reserved,
+        # Three quarters: most sites have one hub, and others still find places.
+        per_client=(3 * places + 3) // 4 if limits.per_client is None else limits.per_client,
+    )
+
+
+def _client_limits(settings: Settings) -> ClientLimits:
+    """What all clients and each of their connections may take."""
+    return ClientLimits(
+        request_head=settings.timeouts.request_head,
+        response_body=settings.timeouts.response_body,
+        keep_alive=settings.timeouts.keep_alive,
+        connections=settings.limits.connections,
+    )
+
+
 def _head_limits(settings: Settings) -> HeadLimits:
     """What requests' heads may hold."""
     return HeadLimits(
         target=settings.limits.target,
         head=settings.limits.head,
         headers=settings.limits.headers,
-        drop_underscores=settings.underscores_in_headers == "drop",
+        underscores_in_headers=settings.underscores_in_headers,
     )

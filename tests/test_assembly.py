@@ -80,7 +80,7 @@ def test_a_route_carries_its_rule() -> None:
 
 def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:
     built = site("webhooks: [{path: /tap, forward: false}]")
-    assert target(built, b"/tap").tap
+    assert not target(built, b"/tap").forward
     assert target(built, b"/tap").pool is None
     for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
         assert built.routes.match(method, b"/tap").kind is Kind.NOT_FOUND
@@ -194,14 +194,32 @@ language: en
     )
     limits = built.pool.limits
     assert (limits.connect, limits.response_head, limits.response_body) == (1.0, 2.0, 3.0)
-    assert (limits.connections, limits.idle, limits.reserved, limits.per_client) == (8, 5, 2, 3)
+    assert (limits.head, limits.upstream_connections, limits.upstream_idle) == (10_240, 8, 5)
+    assert (limits.reserved, limits.per_client) == (2, 3)
     assert (built.timeouts.min_rate_grace, built.limits.min_rate) == (6.0, 512)
     assert (built.timeouts.request_body, built.timeouts.response_body, built.timeouts.upgrade_idle) == (4.0, 3.0, 5.0)
     assert (built.limits.body, built.limits.corrected, built.limits.tap) == (1_000_000, 2_000_000, 3072)
     assert (built.host, built.language) == ("gateway", "en")
     heads = plan(settings("limits: {head: 10k, headers: 9, target: 2k}")).head_limits
-    assert (heads.head, heads.headers, heads.target, heads.drop_underscores) == (10_240, 9, 2048, False)
-    assert plan(settings("underscores_in_headers: drop")).head_limits.drop_underscores
+    assert (heads.head, heads.headers, heads.target, heads.underscores_in_headers) == (10_240, 9, 2048, "pass")
+    assert plan(settings("underscores_in_headers: drop")).head_limits.underscores_in_headers == "drop"
+
+
+@pytest.mark.parametrize(
+    ("limits", "reserved", "per_client"),
+    [
+        ("{}", 64, 384),
+        ("{upstream_connections: 9}", 1, 7),
+        ("{upstream_connections: 1}", 0, 1),
+        ("{upstream_connections: 8, reserved: 0, per_client: 8}", 0, 8),
+        ("{reserved: null, per_client: null}", 64, 384),
+    ],
+)
+def test_an_eighth_of_the_places_is_reserved_and_a_client_has_three_quarters_unless_said_otherwise(
+    limits: str, reserved: int, per_client: int
+) -> None:
+    found = site(f"limits: {limits}").pool.limits
+    assert (found.reserved, found.per_client) == (reserved, per_client)
 
 
 def test_a_pool_that_still_fits_is_kept_with_its_connections() -> None:
@@ -321,8 +339,8 @@ async def test_the_rooms_are_made_with_the_settings_in_force() -> None:
     text = "language: pt-BR\nlimits: {connections: 9, headers: 10}\ntimeouts: {request_head: 7s, response_body: 8s}"
     async with assembled(text) as (rooms, known, _):
         clients = rooms.clients
-        assert (clients.language, clients.max_connections, clients.head_limits.headers) == ("pt-BR", 9, 10)
-        assert (clients.request_head_timeout, clients.response_body_timeout) == (7.0, 8.0)
+        assert (clients.language, clients.limits.connections, clients.head_limits.headers) == ("pt-BR", 9, 10)
+        assert (clients.limits.request_head, clients.limits.response_body) == (7.0, 8.0)
         assert rooms.proxy.site.language == "pt-BR"
         assert rooms.admin.answers.settings is known
         assert rooms.admin.answers.given == ["gateway"]
@@ -344,11 +362,8 @@ async def test_another_plan_is_in_force_in_every_room_once_it_is_applied() -> No
         apply(changed, rooms, before=before, waiting=("listen",))
         assert rooms.proxy.site is changed.site
         assert earlier.closed, "the gateway is another one"
-        assert (rooms.clients.language, rooms.clients.max_connections, rooms.clients.request_head_timeout) == (
-            "pt-BR",
-            9,
-            7.0,
-        )
+        assert rooms.clients.language == "pt-BR"
+        assert (rooms.clients.limits.connections, rooms.clients.limits.request_head) == (9, 7.0)
         assert rooms.clients.head_limits is heads, "connections that are open share it"
         assert heads.headers == 10
         assert rooms.admin.answers.settings.admin.token == "fresh"

@@ -135,8 +135,8 @@ PROBES: dict[str, Probe] = {
         lambda settings: len(settings.trusted_proxies) > 1,
     ),
     "underscores_in_headers": Probe(
-        "drop", lambda server: server.clients.head_limits.drop_underscores,
-        lambda settings: settings.underscores_in_headers == "drop",
+        "drop", lambda server: server.clients.head_limits.underscores_in_headers,
+        attrgetter("underscores_in_headers"),
     ),
     "state": at_start({"url": "sqlite:///other.db"}, lambda server: type(server.registry.store)),
     "admin.listen": at_start("127.0.0.1:1", lambda server: list(server.admin.addresses)),
@@ -154,7 +154,7 @@ PROBES: dict[str, Probe] = {
     "log.access": Probe("combined", lambda server: server.settings.log.access, attrgetter("log.access")),
     "timeouts.connect": Probe("7s", lambda server: pool(server).limits.connect, attrgetter("timeouts.connect")),
     "timeouts.request_head": Probe(
-        "7s", lambda server: server.clients.request_head_timeout, attrgetter("timeouts.request_head")
+        "7s", lambda server: server.clients.limits.request_head, attrgetter("timeouts.request_head")
     ),
     "timeouts.request_body": Probe(
         "7s", lambda server: server.proxy.site.timeouts.request_body, attrgetter("timeouts.request_body")
@@ -166,7 +166,7 @@ PROBES: dict[str, Probe] = {
         "7s",
         lambda server: {
             pool(server).limits.response_body,
-            server.clients.response_body_timeout,
+            server.clients.limits.response_body,
             server.proxy.site.timeouts.response_body,
         },
         lambda settings: {settings.timeouts.response_body},
@@ -180,7 +180,7 @@ PROBES: dict[str, Probe] = {
     ),
     "timeouts.drain": Probe("7s", lambda server: server.settings.timeouts.drain, attrgetter("timeouts.drain")),
     "limits.head": Probe(
-        "16KiB", lambda server: (server.clients.head_limits.head, pool(server).limits.head_bytes // 2),
+        "16KiB", lambda server: (server.clients.head_limits.head, pool(server).limits.head),
         lambda settings: (settings.limits.head, settings.limits.head),
     ),
     "limits.headers": Probe(99, lambda server: server.clients.head_limits.headers, attrgetter("limits.headers")),
@@ -189,19 +189,19 @@ PROBES: dict[str, Probe] = {
         "1MiB", lambda server: server.proxy.site.limits.corrected, attrgetter("limits.corrected")
     ),
     "limits.tap": Probe("2MiB", lambda server: server.proxy.site.limits.tap, attrgetter("limits.tap")),
-    "limits.connections": Probe(99, lambda server: server.clients.max_connections, attrgetter("limits.connections")),
+    "limits.connections": Probe(99, lambda server: server.clients.limits.connections, attrgetter("limits.connections")),
     "limits.upstream_connections": Probe(
-        99, lambda server: pool(server).limits.connections, attrgetter("limits.upstream_connections")
+        99, lambda server: pool(server).limits.upstream_connections, attrgetter("limits.upstream_connections")
     ),
     "limits.min_rate": Probe(99, lambda server: server.proxy.site.limits.min_rate, attrgetter("limits.min_rate")),
     "timeouts.min_rate_grace": Probe(
         "7s", lambda server: server.proxy.site.timeouts.min_rate_grace, attrgetter("timeouts.min_rate_grace")
     ),
-    "limits.reserved": Probe(9, lambda server: pool(server).limits.reserved, attrgetter("limits.places_reserved")),
-    "limits.per_client": Probe(
-        9, lambda server: pool(server).limits.per_client, attrgetter("limits.places_per_client")
+    "limits.reserved": Probe(9, lambda server: pool(server).limits.reserved, attrgetter("limits.reserved")),
+    "limits.per_client": Probe(9, lambda server: pool(server).limits.per_client, attrgetter("limits.per_client")),
+    "limits.upstream_idle": Probe(
+        9, lambda server: pool(server).limits.upstream_idle, attrgetter("limits.upstream_idle")
     ),
-    "limits.upstream_idle": Probe(9, lambda server: pool(server).limits.idle, attrgetter("limits.upstream_idle")),
     "limits.body": Probe("1MiB", lambda server: server.proxy.site.limits.body, attrgetter("limits.body")),
     "spool.max_bytes": spool("max_bytes", "1MiB"),
     "spool.max_entries": spool("max_entries", 99),

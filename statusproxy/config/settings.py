@@ -353,19 +353,6 @@ class Limits(Section, frozen=True, kw_only=True):
     body: Annotated[int, size()] | None = None
     min_rate: Annotated[int, size(1, 1024**2)] | None = 240  # bytes per second a client must send or read
 
-    @property
-    def places_reserved(self) -> int:
-        """Connections to the gateway that are kept for webhooks and corrected lists."""
-        return self.upstream_connections // 8 if self.reserved is None else self.reserved
-
-    @property
-    def places_per_client(self) -> int:
-        """Connections to the gateway that one client address may hold at a time.
-
-        Three quarters: most sites have one hub, and others still find places.
-        """
-        return (3 * self.upstream_connections + 3) // 4 if self.per_client is None else self.per_client
-
 
 class Tls(Section, frozen=True, kw_only=True):
     """The certificate that the proxied port shows."""

@@ -85,7 +85,7 @@ class Redelivery:
             return Attempt("failed", detail=f"{event.path} has no receiver any more")
         pool, head = found
         try:
-            async with self._place(event.receiver, pool.limits.connections):
+            async with self._place(event.receiver, pool.limits.upstream_connections):
                 return await self._call(pool, _added(head, event, age), event, body)
         except Exception as error:
             log.error(
@@ -136,7 +136,7 @@ def _receiver(site: Site, event: Stored, head: bytes) -> tuple[Pool, bytes] | No
     pool = site.pool if event.receiver == "gateway" else site.pools.get(event.receiver)
     if pool is None:
         target = site.webhooks.get(event.path)
-        if target is None or target.tap:
+        if target is None or not target.forward:
             return None
         pool = target.pool or site.pool
         path = _present_target(target, pool)

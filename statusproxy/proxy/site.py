@@ -19,11 +19,11 @@ class WebhookTarget:
 
     senders: SenderPolicy
     pool: Pool | None = None
-    """Another receiver than the gateway; None with `tap` False means the gateway."""
+    """Another receiver than the gateway; None means the gateway, where `forward` is True."""
     target: bytes | None = None
     """The other receiver's request target, in place of the one that came."""
-    tap: bool = False
-    """Answered by the proxy itself; nothing is forwarded."""
+    forward: bool = True
+    """False: answered by the proxy itself; nothing is forwarded."""
     path: str = ""
     """The watched path as configured. With the sender's address it tells whose clock the events' own times are of."""
     session_at: int | None = None

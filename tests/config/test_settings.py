@@ -46,23 +46,6 @@ def test_everything_but_the_gateway_has_a_default() -> None:
     assert settings.tls is None
 
 
-@pytest.mark.parametrize(
-    ("limits", "reserved", "per_client"),
-    [
-        ("{}", 64, 384),
-        ("{upstream_connections: 9}", 1, 7),
-        ("{upstream_connections: 1}", 0, 1),
-        ("{upstream_connections: 8, reserved: 0, per_client: 8}", 0, 8),
-        ("{reserved: null, per_client: null}", 64, 384),
-    ],
-)
-def test_an_eighth_of_the_places_is_reserved_and_a_client_has_three_quarters_unless_said_otherwise(
-    limits: str, reserved: int, per_client: int
-) -> None:
-    found = loads(GATEWAY + f"limits: {limits}").limits
-    assert (found.places_reserved, found.places_per_client) == (reserved, per_client)
-
-
 def test_settings_are_equal_when_their_values_are() -> None:
     assert loads(GATEWAY) == loads(
         GATEWAY + "timeouts: {connect: 5000ms}\nsessions: {alive_grace: 1m}\nlisten: [0.0.0.0:8090]"

@@ -157,7 +157,7 @@ def run(loop: str, asked: list[Plan]) -> None:
     """Drive `asked` over a pool of one connection, and check that it was used again where it must be."""
 
     async def drive(gateway: BlockingGateway) -> None:
-        limits = UpstreamLimits(connections=1, reserved=0, per_client=1)
+        limits = UpstreamLimits(upstream_connections=1, reserved=0, per_client=1)
         pool = Pool(Origin("127.0.0.1", gateway.port), limits)
         try:
             for number, plan in enumerate(asked):

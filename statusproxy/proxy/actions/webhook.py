@@ -94,7 +94,7 @@ async def serve(exchange: Exchange) -> None:
         await event.read()
     else:
         body.observe(*event.observers, on_whole=event.read)
-    if target.tap:
+    if not target.forward:
         exchange.prepare(exchange.site.pool)  # not sent: looks for what a proxy in front left out
         await read_to_end(exchange)
         await exchange.settle()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, cast
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.downstream.body_buffer import BrokenBodyError, RequestBody
-from statusproxy.proxy.downstream.deadline import Deadline
-from statusproxy.proxy.downstream.flow_control import Hold, WritingHalf
+from statusproxy.proxy.downstream.client_deadline import ClientDeadline
+from statusproxy.proxy.downstream.flow_control import FlowControl
 from statusproxy.proxy.downstream.request_reader import RequestReader
 from statusproxy.proxy.downstream.unplaced import LINGER, Unplaced, end_our_half
 from statusproxy.proxy.http1.head import Header
@@ -83,7 +83,7 @@ class ConnectionState(enum.Enum):
     """The protocol was switched: bytes go to whoever took the connection over."""
 
 
-class ClientConnection(WritingHalf):
+class ClientConnection(FlowControl):
     """One client's connection, served by one task. `ClientServer` makes it and knows it from `admit` to its end.
 
     It has the methods that an `aiohttp.web.Server` calls on its connections: `close` and `shutdown`.
@@ -94,7 +94,6 @@ class ClientConnection(WritingHalf):
         "_last",
         "_loop",
         "_lost",
-        "_made_at",
         "_reader",
         "_receive",
         "_request",
@@ -109,7 +108,8 @@ class ClientConnection(WritingHalf):
     )
 
     def __init__(self, server: "ClientServer", loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
+        self._reader = RequestReader(server.head_limits, server.budget, loop)
+        super().__init__(self._reader.holds)
         self.server = server
         self.state = ConnectionState.CLOSED
         """Changed by this class alone."""
@@ -119,13 +119,11 @@ class ClientConnection(WritingHalf):
         self.unfinished = False
         """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
         self._loop = loop
-        self._reader = RequestReader(server.head_limits, server.budget, loop)
-        self._deadline = Deadline(loop, self._too_late)
+        self._deadline = ClientDeadline(loop, self._too_late, server)
         self._request: ClientRequest | None = None  # the one being served
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None  # what the task waits for between two requests
         self._receive: Callable[[bytes | None], None] | None = None
-        self._made_at = 0.0
         self._used = False  # a request has come
         self._last = False  # no request is served after the one under way
         self._lost = False
@@ -138,28 +136,25 @@ class ClientConnection(WritingHalf):
         if self.server.make_room(transport):
             self.admit(transport)
         else:
-            Unplaced(self, transport, wait=self.server.may_wait)
+            Unplaced(self.server, transport, self, self.admit)
 
     def admit(self, transport: asyncio.BaseTransport) -> None:
         """Serve this client: it has a place."""
-        server, loop = self.server, self._loop
+        server = self.server
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
-        self._reader.holds.transport = transport
+        self.holds.transport = transport
         self.state = ConnectionState.IDLE
         server.connection_made(self, transport)
         sock = transport.get_extra_info("socket")
         if sock.family != socket.AF_UNIX:
-            _configure(sock, server.response_body_timeout)
-        self._made_at = loop.time()
-        times = [seconds for seconds in (server.request_head_timeout, server.keep_alive) if seconds]
-        if times:
-            self._deadline.set(self._made_at + min(times))
-        self._task = loop.create_task(self._serve())
+            _configure(sock, server.limits.response_body)
+        self._deadline.opened()
+        self._task = self._loop.create_task(self._serve())
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Called by asyncio. Whoever reads the body, waits to write, or serves the request is told."""
+        """Called by asyncio. What reads the body, waits to write, or serves the request is told."""
         self._lost = True
-        self._reader.holds.transport = None
+        self.holds.transport = None
         self._end()
         self.writing_lost(was_reset=exc is not None)
         request = self._request
@@ -263,26 +258,20 @@ class ClientConnection(WritingHalf):
     # ---- one request after another ----
 
     def _begin_head(self) -> None:
-        """Give the head that has begun its time: from here on no idle connection's time counts."""
+        """Wait for the rest of a head."""
         self.state = ConnectionState.HEAD
         self.server.admission.begin(self)
-        timeout = self.server.request_head_timeout
-        if timeout is None:
-            self._deadline.clear()
-        else:
-            self._deadline.set((self._loop.time() if self._used else self._made_at) + timeout)
+        self._deadline.head_begun()
 
     def _begin(self, found: RequestHead | Refusal | None) -> None:
         """Serve a request that has come, or refuse invalid data."""
         if isinstance(found, RequestHead):
             self.state = ConnectionState.SERVING
             self._used = True
-            self._deadline.clear()
+            self._deadline.request_begun()
             self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
-            wake = self._wake
-            if wake is not None and not wake.done():
-                wake.set_result(None)
+            self._wake_task()
         elif found is not None:
             self._refuse(found.code)
 
@@ -356,7 +345,7 @@ class ClientConnection(WritingHalf):
         if more and self._reader.in_head:
             self._begin_head()
         else:
-            self._deadline.set(self._loop.time() + self.server.keep_alive)
+            self._deadline.idle()
 
     def _wake_task(self) -> None:
         wake = self._wake
@@ -375,14 +364,6 @@ class ClientConnection(WritingHalf):
         if early:
             receive(early)
 
-    def hold(self) -> None:
-        """Read no more from the client until `go_on`."""
-        self._reader.holds.add(Hold.TUNNEL)
-
-    def go_on(self) -> None:
-        """Read from the client again."""
-        self._reader.holds.remove(Hold.TUNNEL)
-
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:
     """The address of the other end; `LOCAL` for a Unix socket."""
@@ -391,12 +372,12 @@ def _peer(transport: asyncio.BaseTransport) -> Peer:
     return Peer(name[0] if isinstance(name, tuple) else LOCAL, secure)
 
 
-def _configure(sock: socket.socket, response_body_timeout: float | None) -> None:
+def _configure(sock: socket.socket, response_body: float | None) -> None:
     """Have the kernel look for clients that died, and end what nobody here waits for any more: the last bytes for a
-    client that never reads them, after `response_body_timeout` seconds."""
+    client that never reads them, after `response_body` seconds."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if response_body_timeout is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(response_body_timeout * 1000))
+    if response_body is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(response_body * 1000))
 
 
 def _readable(transport: asyncio.BaseTransport) -> bool:

@@ -49,15 +49,17 @@ class ReadingHolds:
                 self.transport.resume_reading()
 
 
-class WritingHalf(asyncio.Protocol):
-    """How a client takes what is written for it: the half of its connection's protocol that has to do with writing.
+class FlowControl(asyncio.Protocol):
+    """The part of a client's connection that pauses and resumes: its reading for a tunnel, and those who write to it.
 
-    Whoever derives from it sets `transport`, and calls `writing_lost` when the connection is lost.
+    A class derived from it sets `transport`, and calls `writing_lost` when the connection is lost.
     """
 
-    __slots__ = ("_drained", "transport", "was_reset", "writable", "writing_paused")
+    __slots__ = ("_drained", "holds", "transport", "was_reset", "writable", "writing_paused")
 
-    def __init__(self) -> None:
+    def __init__(self, holds: ReadingHolds) -> None:
+        self.holds = holds
+        """Why the client is not read now."""
         self.transport: asyncio.Transport | None = None
         """None before the connection has a place, and once it was closed or lost."""
         self.was_reset = False
@@ -77,6 +79,14 @@ class WritingHalf(asyncio.Protocol):
     def unsent(self) -> bool:
         """Whether bytes wait here for the client to take them."""
         return self.transport is not None and self.transport.get_write_buffer_size() > 0
+
+    def hold(self) -> None:
+        """Read no more from the client until `go_on`: the other side of its tunnel takes no more."""
+        self.holds.add(Hold.TUNNEL)
+
+    def go_on(self) -> None:
+        """Read from the client again."""
+        self.holds.remove(Hold.TUNNEL)
 
     async def drain(self) -> None:
         """Wait until the client takes more. Raises `ConnectionError` when it has gone."""

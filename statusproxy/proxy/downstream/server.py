@@ -14,6 +14,7 @@ from aiohttp import web
 from statusproxy.proxy.downstream.admission import Admission
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest
 from statusproxy.proxy.downstream.descriptors import Reserve
+from statusproxy.proxy.downstream.limits import ClientLimits
 from statusproxy.proxy.downstream.loop_budget import LoopBudget
 from statusproxy.proxy.downstream.unplaced import Unplaced
 from statusproxy.proxy.http1.request_parser import HeadLimits
@@ -36,25 +37,18 @@ class ClientServer(web.Server):
         language: Language,
         new_request_id: Callable[[], str],
         refused: Callable[[str], None],
-        request_head_timeout: float | None,
-        response_body_timeout: float | None,
-        keep_alive: float,
-        max_connections: int,
+        limits: ClientLimits,
         head_limits: HeadLimits,
         reserve: Reserve,
     ) -> None:
-        """All times are in seconds, None for no limit; `refused` is told the code of each answer given before a handler
-        ran."""
+        """`refused` is told the code of each answer given before a handler ran."""
         super().__init__(cast(Any, handler))
         self.handler = handler
         self.head_limits = head_limits
         self.language: Language = language
         self.new_request_id = new_request_id
         self.refused = refused
-        self.request_head_timeout = request_head_timeout
-        self.response_body_timeout = response_body_timeout
-        self.keep_alive = keep_alive
-        self.max_connections = max_connections
+        self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.budget = LoopBudget(self.loop)
         self.admission: Admission[ClientConnection] = Admission()
@@ -100,7 +94,7 @@ class ClientServer(web.Server):
         """Whether a newcomer gets a place; clients without a request under way may be closed for it."""
         short = self.reserve.short(transport.get_extra_info("socket").fileno())
         for _ in range(_ROOM_MADE):
-            if not short and len(self.admission) < self.max_connections:
+            if not short and len(self.admission) < self.limits.connections:
                 return True
             leaving = self.admission.first_to_go(lambda client: client.may_go)
             if leaving is None:

@@ -1,12 +1,10 @@
 """Clients beyond `limits.connections`: each waits until it sends a request, then gets a place or is refused."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable
+from typing import Final, Protocol, cast
 
 from statusproxy.proxy.close_once import close_once
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.downstream.connection import ClientConnection
 
 #: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
 LINGER: Final = 2.0
@@ -23,37 +21,63 @@ def end_our_half(transport: asyncio.Transport) -> None:
         close_once(transport)
 
 
+class Places(Protocol):
+    """Who gives places to clients: their server."""
+
+    @property
+    def waiting(self) -> "set[Unplaced]":
+        """The clients that wait until they send a request."""
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether another client without a place may wait."""
+
+    def make_room(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a newcomer gets a place."""
+
+    def problem(self, code: str) -> bytes:
+        """The answer to a client that is refused."""
+
+
 class Unplaced(asyncio.Protocol):
     """The protocol of an accepted connection without a place. It is cut off after `LINGER` seconds."""
 
-    __slots__ = ("_connection", "_refused", "_timer", "_transport")
+    __slots__ = ("_admit", "_client", "_places", "_refused", "_timer", "_transport")
 
-    def __init__(self, connection: "ClientConnection", transport: asyncio.BaseTransport, *, wait: bool) -> None:
-        """`connection` would serve the client. Without `wait` the client is refused at once."""
-        self._connection = connection
+    def __init__(
+        self,
+        places: Places,
+        transport: asyncio.BaseTransport,
+        client: asyncio.Protocol,
+        admit: Callable[[asyncio.Transport], None],
+    ) -> None:
+        """`client` is the protocol that serves the client once it has a place, `admit` tells it so."""
+        self._places = places
+        self._client = client
+        self._admit = admit
         self._transport = cast(asyncio.Transport, transport)
         self._timer = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
-        self._refused = not wait
+        self._refused = not places.may_wait
         self._transport.set_protocol(self)
         if self._refused:
-            self._transport.write(connection.server.problem("overloaded"))
+            self._transport.write(places.problem("overloaded"))
             self._transport.close()
         else:
-            connection.server.waiting.add(self)
+            places.waiting.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio: the client has sent something, so it gets a place now or is refused."""
         if self._refused:
             return
-        connection, transport = self._connection, self._transport
+        transport = self._transport
         self._refused = True
-        if connection.server.make_room(transport):
+        if self._places.make_room(transport):
             self._done()
-            transport.set_protocol(connection)
-            connection.admit(transport)
-            connection.data_received(data)
+            transport.set_protocol(self._client)
+            self._admit(transport)
+            self._client.data_received(data)
         else:
-            transport.write(connection.server.problem("overloaded"))
+            transport.write(self._places.problem("overloaded"))
             end_our_half(transport)
 
     def eof_received(self) -> bool:
@@ -66,4 +90,4 @@ class Unplaced(asyncio.Protocol):
 
     def _done(self) -> None:
         self._timer.cancel()
-        self._connection.server.waiting.discard(self)
+        self._places.waiting.discard(self)

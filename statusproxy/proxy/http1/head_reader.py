@@ -9,7 +9,7 @@ Each limit holds to the byte, wherever the network cuts the bytes.
 """
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import httptools
 
@@ -96,10 +96,12 @@ class HeadLimits:
     All connections of a server share one object, so that a reload reaches those that are open already.
     """
 
-    __slots__ = ("chunk_rules", "drop_underscores", "head", "headers", "known", "target")
+    __slots__ = ("chunk_rules", "head", "headers", "known", "target", "underscores_in_headers")
 
-    def __init__(self, *, target: int, head: int, headers: int, drop_underscores: bool = False) -> None:
-        """`drop_underscores`: fields with `_` in their name are removed before anything reads them.
+    def __init__(
+        self, *, target: int, head: int, headers: int, underscores_in_headers: Literal["pass", "drop"] = "pass"
+    ) -> None:
+        """`underscores_in_headers`: with "drop", fields with `_` in their name are removed before anything reads them.
 
         A gateway that maps header names to variables (CGI, RFC 3875 §4.1.18; WSGI, Rack, PHP) cannot tell
         `X_Forwarded_For` from `X-Forwarded-For`. nginx removes such fields unless `underscores_in_headers on`.
@@ -107,7 +109,7 @@ class HeadLimits:
         self.target = target
         self.head = head
         self.headers = headers
-        self.drop_underscores = drop_underscores
+        self.underscores_in_headers = underscores_in_headers
         self.chunk_rules = request_rules(head, headers)
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
@@ -115,7 +117,7 @@ class HeadLimits:
     def change_to(self, new: "HeadLimits") -> None:
         """Take the values of `new`, for every head that begins from now on."""
         self.target, self.head, self.headers = new.target, new.head, new.headers
-        self.drop_underscores = new.drop_underscores
+        self.underscores_in_headers = new.underscores_in_headers
         self.chunk_rules = new.chunk_rules
         self.known.clear()  # read under the old limits
 
@@ -244,7 +246,7 @@ class HeadReader:
         llhttp = self._llhttp
         assert llhttp is not None
         version = _VERSIONS[llhttp.get_http_version()]  # the request line was found to have one of them
-        if self._limits.drop_underscores:
+        if self._limits.underscores_in_headers == "drop":
             self._headers = [header for header in self._headers if b"_" not in header[0]]
         head = RequestHead(self._line.method.decode("ascii"), self._line.target, version, tuple(self._headers))
         head.keep_alive = llhttp.should_keep_alive()

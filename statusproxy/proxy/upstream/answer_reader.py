@@ -16,6 +16,9 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 #: Bytes of an answer's body held before the gateway is told to wait (TCP back-pressure).
 HIGH_WATER: Final = 512 * 1024
 
+#: Room for an answer's heads, in times `limits.head`: gateways set cookies and policies that clients do not send.
+_HEADS: Final = 2
+
 #: Bytes of a body's piece that is passed on alone; smaller ones that have come meanwhile go along with it.
 _WORTH_A_WRITE: Final = 64 * 1024
 
@@ -48,7 +51,7 @@ class AnswerReader:
         answer before the final one (RFC 9110 §15.2), `taken` after each piece that was read."""
         self._loop = loop
         self._limits = limits
-        self.parser = ResponseParser(limits.head_bytes, head_only)
+        self.parser = ResponseParser(limits.head * _HEADS, head_only)
         """What has come of the answer, and whether that is all."""
         self._informational = informational
         self._taken = taken

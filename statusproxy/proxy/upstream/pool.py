@@ -27,8 +27,8 @@ class Pool:
         self.limits = limits
         self.opened = 0
         """Connections opened since the start."""
-        self._places = UpstreamPlaces(limits.connections, limits.reserved, limits.per_client)
-        self._idle = IdleConnections(limits.idle)
+        self._places = UpstreamPlaces(limits.upstream_connections, limits.reserved, limits.per_client)
+        self._idle = IdleConnections(limits.upstream_idle)
         self._busy: dict[UpstreamConnection, _Place] = {}
         self._apart: set[UpstreamConnection] = set()  # tunnels
         self._sweeper: asyncio.TimerHandle | None = None
@@ -162,7 +162,7 @@ class Pool:
     async def _connect(self, place: _Place) -> UpstreamConnection:
         """A new connection for a place that is held; the place is given back where it fails. Raises `UpstreamError`."""
         try:
-            while self._places.taken + len(self._idle) > self.limits.connections:
+            while self._places.taken + len(self._idle) > self.limits.upstream_connections:
                 # A fresh one is asked for since an idle one was dead, and the oldest has been idle for longer.
                 self._idle.close_oldest()
                 await asyncio.sleep(0)  # it is closed in the next turn, before another is opened

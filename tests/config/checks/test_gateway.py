@@ -36,7 +36,7 @@ def test_tls_of_the_gateway_may_stay_where_the_command_line_names_another_one(tm
 
 
 def test_a_few_places_may_be_reserved() -> None:
-    assert loads(GATEWAY + "limits: {upstream_connections: 8, reserved: 7}").limits.places_reserved == 7
+    assert loads(GATEWAY + "limits: {upstream_connections: 8, reserved: 7}").limits.reserved == 7
 
 
 def test_a_gateway_that_is_this_proxy_is_refused() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest
 from statusproxy.proxy.downstream.descriptors import Reserve
+from statusproxy.proxy.downstream.limits import ClientLimits
 from statusproxy.proxy.downstream.request_reader import RequestReader
 from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.http1.request_parser import HeadLimits
@@ -32,10 +33,7 @@ class Port:
             language="en",
             new_request_id=lambda: "id-1",
             refused=self.refused.append,
-            request_head_timeout=None,
-            response_body_timeout=None,
-            keep_alive=75.0,
-            max_connections=2,
+            limits=ClientLimits(request_head=None, response_body=None, keep_alive=75.0, connections=2),
             head_limits=HeadLimits(target=1000, head=4000, headers=20),
             reserve=Reserve(10_000, 10),
         )

@@ -5,6 +5,7 @@ import gc
 import re
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -395,7 +396,7 @@ async def test_a_client_may_go_when_no_byte_would_be_lost(port: Port, unsent: in
 
 
 async def test_a_client_is_idle_when_it_was_answered_and_asks_for_nothing(port: Port) -> None:
-    port.server.max_connections = 10
+    port.server.limits = replace(port.server.limits, connections=10)
     new, _ = port.connect()
     answered, _ = await port.answered()
     begun, _ = await port.answered()
@@ -553,7 +554,7 @@ class Timed:
 
 @pytest.fixture
 def timed(port: Port, monkeypatch: pytest.MonkeyPatch) -> Timed:
-    port.server.request_head_timeout = 30.0
+    port.server.limits = replace(port.server.limits, request_head=30.0)
     port.let_go.set()
     return Timed(port, monkeypatch)
 
@@ -615,7 +616,7 @@ async def test_an_idle_connection_is_closed_after_its_time(timed: Timed) -> None
 
 
 async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
-    timed.port.server.request_head_timeout = None
+    timed.port.server.limits = replace(timed.port.server.limits, request_head=None)
     timed.connection.data_received(GET)
     await turns()
     timed.connection.data_received(b"GET /")
@@ -624,8 +625,8 @@ async def test_without_a_time_for_heads_only_silence_ends(timed: Timed) -> None:
 
 
 async def test_without_any_times_a_silent_client_stays(timed: Timed) -> None:
-    timed.port.server.request_head_timeout = None
-    timed.port.server.keep_alive = 0.0
+    timed.port.server.limits = replace(timed.port.server.limits, request_head=None)
+    timed.port.server.limits = replace(timed.port.server.limits, keep_alive=0.0)
     _, transport = timed.port.connect()
     timed.clock.move(1000.0)
     assert not transport.is_closing()
@@ -811,7 +812,7 @@ async def test_the_rest_of_an_unwanted_body_is_thrown_away(port: Port) -> None:
 
 @pytest.mark.parametrize("seconds", [None, 12.5])
 async def test_the_kernel_looks_for_clients_that_died_or_never_read(port: Port, seconds: float | None) -> None:
-    port.server.response_body_timeout = seconds
+    port.server.limits = replace(port.server.limits, response_body=seconds)
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as tcp:
         port.connect(StandInTransport(tcp.getsockname(), near=tcp))
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

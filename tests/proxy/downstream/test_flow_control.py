@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from statusproxy.proxy.downstream.flow_control import Hold, ReadingHolds, WritingHalf
+from statusproxy.proxy.downstream.flow_control import FlowControl, Hold, ReadingHolds
 from tests.proxy.downstream.stand_ins import StandInTransport
 
 
@@ -46,11 +46,11 @@ def test_without_a_connection_nothing_is_told(transport: StandInTransport) -> No
 
 
 class Case:
-    """The writing half of a connection."""
+    """The flow control of a connection."""
 
     def __init__(self, transport: StandInTransport) -> None:
-        self.half = WritingHalf()
-        self.half.transport = transport
+        self.flow = FlowControl(ReadingHolds())
+        self.flow.transport = self.flow.holds.transport = transport
 
 
 async def begun(coroutine: asyncio.Task[None]) -> bool:
@@ -59,67 +59,75 @@ async def begun(coroutine: asyncio.Task[None]) -> bool:
     return not coroutine.done()
 
 
+async def test_a_client_is_not_read_while_its_tunnel_takes_no_more(transport: StandInTransport) -> None:
+    flow = Case(transport).flow
+    flow.hold()
+    assert (transport.is_reading(), Hold.TUNNEL in flow.holds) == (False, True)
+    flow.go_on()
+    assert (transport.is_reading(), bool(flow.holds)) == (True, False)
+
+
 async def test_who_writes_goes_on_while_the_client_reads(transport: StandInTransport) -> None:
-    await Case(transport).half.drain()
+    await Case(transport).flow.drain()
 
 
 async def test_all_who_wait_go_on_when_the_client_takes_more(transport: StandInTransport) -> None:
-    half = Case(transport).half
+    flow = Case(transport).flow
     told: list[str] = []
-    half.writable = lambda: told.append("writable")
+    flow.writable = lambda: told.append("writable")
     for _ in range(2):
-        half.pause_writing()
-        waiting = [asyncio.create_task(half.drain()) for _ in range(2)]
+        flow.pause_writing()
+        waiting = [asyncio.create_task(flow.drain()) for _ in range(2)]
         assert [await begun(each) for each in waiting] == [True, True]
-        half.resume_writing()
+        flow.resume_writing()
         await asyncio.gather(*waiting)
     assert told == ["writable", "writable"]
-    assert not half.writing_paused
+    assert not flow.writing_paused
 
 
 async def test_one_who_waits_can_be_cancelled_and_others_wait_on(transport: StandInTransport) -> None:
-    half = Case(transport).half
-    half.pause_writing()
-    first = asyncio.create_task(half.drain())
+    flow = Case(transport).flow
+    flow.pause_writing()
+    first = asyncio.create_task(flow.drain())
     assert await begun(first)
     first.cancel()
-    second = asyncio.create_task(half.drain())
+    second = asyncio.create_task(flow.drain())
     assert await begun(second)
-    half.resume_writing()
+    flow.resume_writing()
     await second
 
 
 async def test_a_client_that_breaks_off_is_an_error_to_who_waits(transport: StandInTransport) -> None:
-    half = Case(transport).half
-    half.pause_writing()
-    waiting = asyncio.create_task(half.drain())
+    flow = Case(transport).flow
+    flow.pause_writing()
+    waiting = asyncio.create_task(flow.drain())
     assert await begun(waiting)
-    half.writing_lost(was_reset=True)
+    flow.writing_lost(was_reset=True)
     with pytest.raises(ConnectionError):
         await waiting
-    assert half.was_reset
+    assert flow.was_reset
 
 
 async def test_a_client_that_ends_wakes_who_waits_and_nothing_can_be_written_after_it(
     transport: StandInTransport,
 ) -> None:
-    half = Case(transport).half
-    half.pause_writing()
-    waiting = asyncio.create_task(half.drain())
+    flow = Case(transport).flow
+    flow.pause_writing()
+    waiting = asyncio.create_task(flow.drain())
     assert await begun(waiting)
-    half.writing_lost(was_reset=False)
+    flow.writing_lost(was_reset=False)
     await waiting
-    assert not half.connected
+    assert not flow.connected
     with pytest.raises(ConnectionError):
-        await half.drain()
+        await flow.drain()
 
 
 @pytest.mark.parametrize(("held", "lost", "unsent"), [(0, False, False), (1, False, True), (1, True, False)])
 def test_what_the_client_has_not_taken_is_unsent(
     transport: StandInTransport, held: int, lost: bool, unsent: bool
 ) -> None:
-    half = Case(transport).half
+    flow = Case(transport).flow
     transport.unsent = held
     if lost:
-        half.writing_lost(was_reset=False)
-    assert half.unsent is unsent
+        flow.writing_lost(was_reset=False)
+    assert flow.unsent is unsent

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -54,16 +55,16 @@ async def test_when_all_places_are_taken_the_longest_idle_makes_room(port: Port)
 async def test_a_limit_that_was_lowered_is_reached_by_two_for_one(port: Port) -> None:
     _, first = await port.answered()
     _, second = await port.answered()
-    port.server.max_connections = 1
+    port.server.limits = replace(port.server.limits, connections=1)
     port.connect()
     assert (first.is_closing(), second.is_closing()) == (True, True)
     assert len(port.server.admission) == 1
 
 
 async def test_no_more_than_two_go_for_one_newcomer(port: Port) -> None:
-    port.server.max_connections = 10
+    port.server.limits = replace(port.server.limits, connections=10)
     idle = [await port.answered() for _ in range(4)]
-    port.server.max_connections = 1
+    port.server.limits = replace(port.server.limits, connections=1)
     port.connect()
     assert [transport.is_closing() for _, transport in idle] == [True, True, False, False]
 
@@ -114,7 +115,7 @@ async def test_a_problem_is_told_with_an_id_and_counted(port: Port) -> None:
 
 
 async def test_idle_connections_are_closed_and_no_others(port: Port) -> None:
-    port.server.max_connections = 10
+    port.server.limits = replace(port.server.limits, connections=10)
     _, idle = await port.answered()
     _, new = port.connect()
     begun, head = await port.answered()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,7 @@ async def test_who_stays_is_cut_off_after_two_seconds(taken: Port, still_clock: 
 
 async def test_who_got_a_place_after_all_is_not_cut_off(taken: Port, still_clock: LoopClock) -> None:
     connection, transport = taken.connect()
-    taken.server.max_connections = 3
+    taken.server.limits = replace(taken.server.limits, connections=3)
     transport.protocol.data_received(GET)
     await still_clock.move(10.0)
     assert (connection.state, transport.protocol, transport.aborted) == (ConnectionState.SERVING, connection, False)

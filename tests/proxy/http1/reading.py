@@ -1,6 +1,6 @@
 """What a parser of requests makes of bytes, put together for a test to look at."""
 
-from typing import Any
+from typing import Any, Literal
 
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import END, SWITCHED, Event, HeadLimits, RequestHead, RequestParser
@@ -17,9 +17,9 @@ class Reading:
         target: int = 100,
         head: int = 400,
         fields: int = 8,
-        drop_underscores: bool = False,
+        underscores_in_headers: Literal["pass", "drop"] = "pass",
     ) -> None:
-        limits = HeadLimits(target=target, head=head, headers=fields, drop_underscores=drop_underscores)
+        limits = HeadLimits(target=target, head=head, headers=fields, underscores_in_headers=underscores_in_headers)
         self.parser = RequestParser(limits)
         self.messages: list[Any] = []
         self.bodies: list[bytes] = []

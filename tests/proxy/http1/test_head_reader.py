@@ -25,15 +25,15 @@ def test_names_and_values_keep_their_bytes_order_and_repeats() -> None:
 
 def test_a_field_with_an_underscore_is_removed_before_anything_reads_it() -> None:
     asked = request(b"X_Forwarded_For: 10.0.0.1", b"_: 1", b"X-A: a_b", b"Content_Length: 5", b"X_: 2")
-    head = Reading(drop_underscores=True).feed(asked).head
+    head = Reading(underscores_in_headers="drop").feed(asked).head
     assert head.headers == ((b"Host", b"proxy.example"), (b"X-A", b"a_b"))
     assert head.forwarded == list(head.headers)
     assert head.length is None
 
 
 def test_fields_that_are_dropped_count_towards_the_limits() -> None:
-    assert Reading(fields=9, drop_underscores=True).feed(request(*[b"X_A: 1"] * 9)).code == "head_too_large"
-    assert Reading(head=99, drop_underscores=True).feed(request(b"X_A: " + b"x" * 99)).code == "head_too_large"
+    assert Reading(fields=9, underscores_in_headers="drop").feed(request(*[b"X_A: 1"] * 9)).code == "head_too_large"
+    assert Reading(head=99, underscores_in_headers="drop").feed(request(b"X_A: " + b"x" * 99)).code == "head_too_large"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
@@ -407,9 +407,9 @@ def test_heads_read_under_other_limits_are_read_anew() -> None:
     [head] = RequestParser(under).feed(asked, 1, 0)
     assert isinstance(head, RequestHead)
     assert head.headers == ((b"Host", b"proxy.example"), (b"X_A", b"1"))
-    under.change_to(HeadLimits(target=1, head=100, headers=1, drop_underscores=True))
+    under.change_to(HeadLimits(target=1, head=100, headers=1, underscores_in_headers="drop"))
     assert RequestParser(under).feed(asked, 1, 0) == [refusals.target_too_long(1)]
-    under.change_to(HeadLimits(target=10, head=100, headers=2, drop_underscores=True))
+    under.change_to(HeadLimits(target=10, head=100, headers=2, underscores_in_headers="drop"))
     parser = RequestParser(under)
     [head] = parser.feed(asked, 1, 0)
     assert isinstance(head, RequestHead)

@@ -61,6 +61,14 @@ async def test_a_head_is_waited_for() -> None:
     assert (answer.answered, answer.waited_for) == (True, False)
 
 
+@pytest.mark.parametrize(("more", "good"), [(0, True), (1, False)])
+async def test_an_answers_head_may_be_twice_as_large_as_a_requests(more: int, good: bool) -> None:
+    answer = reader(head=100)
+    head, end = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ", b"\r\n\r\n"
+    answer.feed(head + b"x" * (200 - len(head) - len(end) + more) + end)
+    assert (answer.error is None) is good
+
+
 async def test_a_body_is_read_as_it_comes_up_to_its_end() -> None:
     told = Told()
     answer = reader(told)

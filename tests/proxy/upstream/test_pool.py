@@ -36,7 +36,7 @@ async def pool(origin: Origin) -> AsyncIterator[Pool]:
 
 def pool_of(origin: Origin, places: int, *, reserved: int = 0, per_client: int = 1000, connect: float = 30.0) -> Pool:
     """A pool of `places`."""
-    limits = UpstreamLimits(connections=places, reserved=reserved, per_client=per_client, connect=connect)
+    limits = UpstreamLimits(upstream_connections=places, reserved=reserved, per_client=per_client, connect=connect)
     return Pool(Address("127.0.0.1", origin.port), limits)
 
 
@@ -257,7 +257,7 @@ def exchange(connection: UpstreamConnection) -> None:
 
 
 async def test_a_connection_that_closed_as_soon_as_it_was_open_takes_no_place(made: list[FakeTransport]) -> None:
-    pool = Pool(Address("closes at once"), UpstreamLimits(connections=1, reserved=0))
+    pool = Pool(Address("closes at once"), UpstreamLimits(upstream_connections=1, reserved=0))
     for _ in range(3):
         with pytest.raises(UpstreamError, match="closed as soon as it was open"):
             await pool.acquire()
@@ -265,7 +265,7 @@ async def test_a_connection_that_closed_as_soon_as_it_was_open_takes_no_place(ma
 
 
 async def test_where_all_idle_connections_are_dead_none_is_taken_and_no_place(made: list[FakeTransport]) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=1, reserved=0))
     connection = await pool.acquire()
     exchange(connection)
     pool.release(connection)
@@ -277,7 +277,7 @@ async def test_where_all_idle_connections_are_dead_none_is_taken_and_no_place(ma
 
 
 async def test_who_is_served_just_as_its_time_is_over_is_served(made: list[FakeTransport]) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0, connect=0.0))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=1, reserved=0, connect=0.0))
     held = await pool.acquire()
     exchange(held)
     waits = asyncio.create_task(pool.acquire())
@@ -291,7 +291,7 @@ async def test_who_is_served_just_as_its_time_is_over_is_served(made: list[FakeT
 async def test_who_may_have_a_place_that_those_before_it_may_not_have_waits_for_nobody(
     made: list[FakeTransport],
 ) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=2, reserved=1))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=2, reserved=1))
     await pool.acquire()
     waits = asyncio.create_task(pool.acquire())
     await until(lambda: pool.waiting == 1)
@@ -306,7 +306,7 @@ async def test_who_may_have_a_place_that_those_before_it_may_not_have_waits_for_
 async def test_what_was_given_to_one_who_left_at_that_moment_goes_to_the_next(
     made: list[FakeTransport], closed: bool
 ) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=1, reserved=0))
     held = await pool.acquire()
     exchange(held)
     leaves = asyncio.create_task(pool.acquire())
@@ -322,7 +322,7 @@ async def test_what_was_given_to_one_who_left_at_that_moment_goes_to_the_next(
 
 
 async def test_who_was_given_a_place_for_a_new_connection_and_left_gives_it_back(made: list[FakeTransport]) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=1, reserved=0))
     held = await pool.acquire()
     leaves = asyncio.create_task(pool.acquire(fresh=True))
     await until(lambda: pool.waiting == 1)
@@ -371,7 +371,7 @@ async def idle_ones(pool: Pool, count: int) -> list[UpstreamConnection]:
 async def test_who_asks_for_nothing_else_has_an_ordinary_place_without_a_look_at_the_connection(
     made: list[FakeTransport],
 ) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=2, reserved=1))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=2, reserved=1))
     connections = [await pool.acquire(), await pool.acquire(reserved=True)]
     for connection in connections:
         exchange(connection)
@@ -381,7 +381,7 @@ async def test_who_asks_for_nothing_else_has_an_ordinary_place_without_a_look_at
 
 
 async def test_no_more_idle_connections_are_kept_than_allowed(made: list[FakeTransport]) -> None:
-    pool = Pool(Address(), UpstreamLimits(idle=1))
+    pool = Pool(Address(), UpstreamLimits(upstream_idle=1))
     await idle_ones(pool, 2)
     assert (pool.idle, [transport.ended for transport in made]) == (1, ["", "aborted"])
     pool.abort()
@@ -427,7 +427,7 @@ async def test_a_pool_that_is_broken_off_is_closed_as_well(made: list[FakeTransp
 async def test_an_idle_connection_is_closed_before_another_is_opened_in_its_place(
     made: list[FakeTransport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = Pool(Address(), UpstreamLimits(connections=1, reserved=0))
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=1, reserved=0))
     await idle_ones(pool, 1)
     opened: list[int] = []
     loop = asyncio.get_running_loop()
