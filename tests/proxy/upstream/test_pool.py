@@ -526,7 +526,7 @@ class Random:
                     pass  # the gateway hung up
             pool.release(connection)
         self.collect()
-        assert pool.in_use + pool.idle <= pool.limits.connections
+        assert pool.in_use + pool.idle <= pool.limits.upstream_connections
 
     async def end(self) -> None:
         """All who wait are served when those who hold something give it back."""
