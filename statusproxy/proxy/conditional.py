@@ -56,14 +56,15 @@ def ask(headers: Headers) -> list[Header]:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """What the client is answered: status, reason, fields without framing, and the body."""
+    """What the client is answered with a body: status, reason, fields without framing, and the body's form."""
 
     status: int
     reason: bytes
     headers: list[Header]
-    body: bytes
     gzip: bool = False
     """Whether the body is still to be compressed, as `headers` say already."""
+    bodiless: bool = False
+    """Whether the client has that body, and gets none: a 304."""
 
 
 def represent(
@@ -72,10 +73,10 @@ def represent(
     reason: bytes,
     headers: list[Header],
     said: WellKnown,
-    body: bytes,
+    size: int,
     own_tag: bytes | None,
 ) -> Representation:
-    """The answer for a body that has been looked at; `headers` are the gateway's end-to-end fields.
+    """The answer for a body of `size` bytes that was read; `headers` are the gateway's end-to-end fields.
 
     `asked` and `said` are the well-known fields of the request and of the answer (`head.classify_fields`).
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
@@ -89,17 +90,16 @@ def represent(
         headers.append((b"ETag", own_tag))
     tag = own_tag or said.get(b"etag", [b""])[0]
     gzip = False
-    if len(body) >= WORTHWHILE and (own_tag is not None or b"content-encoding" not in said):
+    if size >= WORTHWHILE and (own_tag is not None or b"content-encoding" not in said):
         headers = _vary(headers)
         gzip = b"accept-encoding" in asked and accepts_gzip(asked[b"accept-encoding"])
         if gzip:
             headers = _weak(headers)
             headers.append((b"Content-Encoding", b"gzip"))
     if status == 200 and tag and b"if-none-match" in asked and _none_match(asked[b"if-none-match"], tag):
-        return Representation(
-            304, b"Not Modified", [header for header in headers if header[0].lower() not in _NOT_WITH_304], b""
-        )
-    return Representation(status, reason, headers, body, gzip)
+        headers = [header for header in headers if header[0].lower() not in _NOT_WITH_304]
+        return Representation(304, b"Not Modified", headers, bodiless=True)
+    return Representation(status, reason, headers, gzip)
 
 
 def _none_match(fields: list[bytes], tag: bytes) -> bool:

@@ -50,16 +50,17 @@ async def serve(exchange: Exchange) -> None:
     exchange.corrected = len(correction.corrected)
     renditions = exchange.proxy.renditions
     changed = correction.body is not text
+    shown = correction.body if changed else body
     answer = conditional.represent(
         exchange.well_known,
         head.status,
         head.reason,
         fields,
         well_known,
-        correction.body if changed else body,
-        await renditions.tag(correction.body) if changed else None,
+        len(shown),
+        await renditions.tag(shown) if changed else None,
     )
-    wire = await renditions.gzip(answer.body) if answer.gzip else answer.body
+    wire = b"" if answer.bodiless else await renditions.gzip(shown) if answer.gzip else shown
     await response.answer(answer.status, answer.reason, answer.headers, wire)
 
 
