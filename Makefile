@@ -71,7 +71,7 @@ types: $(VENV)/.ready
 	$(BIN)/mypy
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
-# tests start would compile them anew.
+# tests start would compile them again.
 status unit alone check steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.

@@ -92,7 +92,7 @@ async def _falls() -> tuple[Section, list[Finding]]:
 
 
 async def _longest_turn(work: Awaitable[Any]) -> float:
-    """The most processor time, in ms, that passed between two turns of somebody else."""
+    """The most processor time, in ms, that passed between two turns of someone else."""
     longest = 0.0
 
     async def somebody_else() -> None:

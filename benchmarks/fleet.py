@@ -109,7 +109,7 @@ def settings(
 @contextlib.contextmanager
 def running(folder: Path, *, peers: bool = True) -> Iterator[Fleet]:
     """All of it, started in order and ended in reverse."""
-    folder.chmod(0o755)  # nginx's workers are nobody
+    folder.chmod(0o755)  # nginx's workers run as nobody
     fleet = Fleet(folder)
     with contextlib.ExitStack() as stack:
         _start_upstream(fleet, stack)

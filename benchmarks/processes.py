@@ -30,7 +30,7 @@ def cores() -> tuple[str, str]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens now."""
+    """A port of 127.0.0.1 on which no one listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

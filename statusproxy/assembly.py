@@ -80,7 +80,7 @@ class Rooms:
     clients: ClientServer
     admin: AdminListener
     spool: Spool | None
-    """Events that were not taken; None where the state keeps none. It is there whatever the paths say, so that a reload
+    """Events that were not taken; None where the state keeps none. It is there for any paths, so that a reload
     can switch it on."""
     delivery: Delivery | None
     """Delivers them, once it is started."""

@@ -3,7 +3,7 @@
 A capture keeps an event as `{"body": …}`, beside which may stand `headers`, `path`, `at` (when it came in: ISO 8601
 with a zone, or epoch seconds) and `note`. A line that is only a `note` is skipped. A `body` that is a string is the
 body itself. Beside other members a `body` is the event's own, such as a message's text, unless the request's `headers`
-or `method` stand there too. `payload_raw` and `request_body` are other names for `body`, whatever stands beside them.
+or `method` stand there too. `payload_raw` and `request_body` are always the request's body.
 """
 
 from __future__ import annotations

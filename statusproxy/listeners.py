@@ -80,9 +80,9 @@ class Listeners:
         return bool(self._servers)
 
     async def retire(self) -> None:
-        """Accept whoever has connected already: the kernel resets those that still wait when `close` comes.
+        """Accept the clients that have connected already: the kernel resets those that still wait when `close` comes.
 
-        Nobody new can find a Unix socket whose file is gone, so that there no connection is lost.
+        No one new can find a Unix socket whose file is gone, so that there no connection is lost.
         """
         if self._unix_sockets:
             self._remove_files()

@@ -65,7 +65,7 @@ class Server:
     ) -> None:
         """`read_settings` reads the configuration again for a reload; `clock` gives epoch seconds.
 
-        `given` are the keys that the command line sets, whatever the file says.
+        `given` are the keys that the command line sets, regardless of the file.
         """
         self.settings = settings
         """The settings in force. After a reload, those that wait for a restart are still the old ones."""
@@ -306,7 +306,7 @@ class Server:
         log.info("stopped")
 
     async def _give_notice(self, seconds: float) -> None:
-        """Serve on for so long, or until a second call to stop: whoever asks `/readyz` now sends nothing new.
+        """Serve on for so long, or until a second call to stop; load balancers that ask `/readyz` send nothing new.
 
         Each answer ends its connection, so that none is left on which a request and its closing could cross.
         """

@@ -37,7 +37,7 @@ _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 def notify(*states: str) -> bool:
     """Tell systemd `states` such as `READY=1`; False where systemd does not listen.
 
-    One datagram to the socket that `NOTIFY_SOCKET` names: that is the whole protocol, hence no library.
+    One datagram to the socket that `NOTIFY_SOCKET` names: that is the whole protocol, so no library is needed.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:

@@ -109,7 +109,7 @@ def snapshot(database: str, copy: str) -> None:
 
 
 def restore(copy: str, database: str) -> None:
-    """Put a copy in place of a database that nobody uses now; the owner stays.
+    """Put a copy in place of a database that no one uses now; the owner stays.
 
     What stood there is kept, log and all, as `DATABASE.newer-<time>`. A crash at any step loses neither; the next
     start of statusproxy, or of this, finishes what was begun.

@@ -334,7 +334,7 @@ report_failure() {
   journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat 2>/dev/null | tail -n 14 | sed 's/^/  | /' >&2 || true
 }
 
-# Keeps a copy of the state as it was before the version in $1 first ran: a newer version may write it anew.
+# Keeps a copy of the state as it was before the version in $1 first ran: a newer version may write it again.
 keep_state() {
   local database
   database=$(inquire "$1" state "$ETC/config.yaml" "$STATE")

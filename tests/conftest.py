@@ -76,7 +76,7 @@ _GROUPED = "grouped"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Reading the tests makes hundreds of thousands of objects that stay: nobody looks for garbage among them."""
+    """Reading the tests makes hundreds of thousands of objects that stay: no one looks for garbage among them."""
     gc.disable()
     try:
         return (yield)

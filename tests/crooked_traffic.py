@@ -4,7 +4,7 @@ Five sessions, each with a gateway of its own that writes times by its own clock
 time with a `Z` stuck on), 4 minutes ahead, and local time without a zone. All day long contacts come and go and
 messages come in. Every two hours or so each session is lost for some minutes, and comes back in one of five ways: by
 an event, by the QR code, by an operator, by deletion, by a message. Old events are delivered again when they can do
-most harm, and sessions are lost anew just after they came back.
+most harm, and sessions are lost again just after they came back.
 
     for step in crooked_day(seed=1).steps:      # in order of time
         ...step.act, step.session, step.body...
@@ -116,7 +116,7 @@ class _Life:
             for _ in range(2 if how in ("qr", "operator", "deleted") else 1):
                 self._lose_and_regain(how)
                 ends[how] += 1
-                how = "event"  # lost anew at once; then an event ends it
+                how = "event"  # lost again at once; then an event ends it
                 self._at += self._chance.uniform(3, 60)
 
     def _lose_and_regain(self, how: str) -> None:

@@ -59,7 +59,7 @@ _mine: list[_Ports] = []
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port on `host` that nobody listens on, and that nobody else will be given. OSError if there is none."""
+    """A port on `host` that no one listens on, and that no one else will be given. OSError if there is none."""
     if not _mine:
         _mine.append(_Ports())
     return _mine[0].free(host)

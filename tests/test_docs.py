@@ -72,7 +72,7 @@ def exists(path: str) -> bool:
 
 def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
     shown = tree.shown(tree.PAGE.read_text())
-    assert shown == tree.tree(), "write it anew: .venv/bin/python -m tests.tree"
+    assert shown == tree.tree(), "write it again: .venv/bin/python -m tests.tree"
     assert [line for line in shown.splitlines() if line.endswith(": ")] == []
 
 

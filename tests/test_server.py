@@ -227,7 +227,7 @@ async def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, origin: Orig
                     state={"url": f"sqlite:///{tmp_path}/state.db"})  # fmt: skip
         with pytest.raises(StartError):
             await site.server.start()
-        socket.create_server(("127.0.0.1", first)).close()  # nobody listens on it
+        socket.create_server(("127.0.0.1", first)).close()  # no one listens on it
     again = Site(tmp_path, origin, state={"url": f"sqlite:///{tmp_path}/state.db"})
     await again.server.start()  # the lock on the state is free as well
     await again.server.stop()

@@ -53,7 +53,7 @@ _LIFE: Final = (
     ("inChat",),
 )
 
-# Said without a session: about whom, nobody knows; so about nobody.
+# Said without a session: about whom, no one knows; so about no one.
 _NAMELESS: Final = ("browserClose", "disconnectedMobile", "inChat", "notLogged")
 
 
@@ -151,7 +151,7 @@ def _presences(chance: Random) -> Iterator[_Raw]:
 
 
 def _statuses(chance: Random) -> Iterator[_Raw]:
-    """The engine's words about healthy sessions, and a few about nobody in particular."""
+    """The engine's words about healthy sessions, and a few about no one in particular."""
     left = STATUS_EVENTS
     for word in _NAMELESS:
         nameless = status_find("", word)

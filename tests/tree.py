@@ -1,6 +1,6 @@
 """The tree of the program with a line per file, as docs/architecture.md shows it: each file's own first line.
 
-`.venv/bin/python -m tests.tree` writes it there anew; `tests/test_docs.py` fails while it is out of date.
+`.venv/bin/python -m tests.tree` writes it there again; `tests/test_docs.py` fails while it is out of date.
 """
 
 import ast

@@ -69,7 +69,7 @@ class Answers:
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
         self.given: Sequence[str] = ()
-        """The keys of settings that the command line sets, whatever the file says."""
+        """The keys of settings that the command line sets, regardless of the file."""
         self.listening: list[str] = []
         """Where the proxy itself listens."""
         self._registry = registry

@@ -5,7 +5,7 @@ being served (the application says so, `Connections.serving`), and ends what tak
 that sends no request, half a head, or that does not read its answer.
 
 When all places are taken, a newcomer gets the place of the connection that has rested longest, or else of the one
-that has not read for longest. So silent connections lock nobody out, and requests that are being served are never cut
+that has not read for longest. So silent connections lock no one out, and requests that are being served are never cut
 off: only if every place is serving one, a newcomer is refused.
 """
 

@@ -112,7 +112,7 @@ class AdminListener:
 
     async def _listen_on(self, address: Address) -> asyncio.Server:
         if address.unix is not None:
-            # Private, whatever the umask: who reaches it may read the state of every session and end corrections.
+            # Private, regardless of the umask: who reaches it may read the state of every session and end corrections.
             sock = unix_socket.bind(Path(address.unix), unix_socket.PRIVATE)
             self._socket_of_ours = Path(address.unix)
             return await self._serve_socket(sock)

@@ -157,7 +157,7 @@ class SpoolTotals(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     """Those that are delivered as soon as their receiver takes them."""
     unknown: int
-    """Those that were sent and not answered: nobody knows whether they arrived."""
+    """Those that were sent and not answered: no one knows whether they arrived."""
     dead: int
     """Those that their receiver refuses for good."""
     waiting_since: Moment = None

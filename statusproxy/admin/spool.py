@@ -274,7 +274,7 @@ async def _body(request: web.Request, entry: Entry, body: Body) -> web.StreamRes
         while piece := await asyncio.to_thread(file.read, _PIECE):
             await response.write(piece)
     except OSError as error:
-        if not isinstance(error, ConnectionError):  # else whoever asked has gone
+        if not isinstance(error, ConnectionError):  # else the client has gone
             log.error("the body of event %s cannot be read to its end: %s", entry.id, in_words(error))
         if request.transport is not None:
             request.transport.abort()  # half a body must not pass for a whole one

@@ -326,7 +326,7 @@ _SILENT: Final = """\
 """
 
 _HIDDEN: Final = """\
-# {events} whose name is not shown: no plain technical word, or seen too rarely to tell it from somebody's text.
+# {events} whose name is not shown: no plain technical word, or seen too rarely to tell it from someone's text.
 # TODO: look at `{member}` in your captures. A name that tells of a connection needs a rule above; the others need none.
 """
 

@@ -38,7 +38,7 @@ EVENT_IDS: Final = ("eventid", "idempotencykey", "deliveryid", "webhookid", "uui
 #: How the name of a member begins that tells what was so before.
 _FORMER: Final = ("old", "prev", "was", "last", "before", "former", "anterior")
 
-#: Where people's words and addresses, secrets and ids stand: nothing there is kept, whatever it looks like.
+#: Where people's words and addresses, secrets and ids stand: nothing there is kept, also if it looks harmless.
 _PRIVATE: Final = frozenset(
     _names(
         "body text message caption content conversation title subject description pushname notifyname displayname"

@@ -25,7 +25,7 @@ _HOLDERS: Final = 50
 """Objects of one event in which its name is looked for, the outermost first."""
 
 _SHALLOW: Final = 2
-"""How deep a name stands at most that is looked for whatever its member is called."""
+"""How deep a name stands at most that is looked for under any member."""
 
 _DEEPEST: Final = 6
 

@@ -9,7 +9,7 @@ from statusproxy.status.signals import SECONDS_BELOW, smaller_unit
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{10}(\.[0-9]+)?|[0-9]{13}|[0-9]{16}|[0-9]{19}", re.ASCII)
 
-#: A number of seconds is a time only from 2020 to 2033, whoever's clock it is.
+#: A number of seconds is a time only from 2020 to 2033, by any clock.
 _EARLIEST, _LATEST = 1_577_836_800.0, 2_000_000_000.0
 
 

@@ -20,7 +20,7 @@ LARGEST_ANSWER: Final = 128 * 1024
 
 _SMALL: Final = 8 * 1024
 _MOST_LARGE: Final = 2
-"""Documents that are looked at of a body beyond `_SMALL` bytes: some milliseconds each, whatever is in them."""
+"""Documents that are looked at of a body beyond `_SMALL` bytes: some milliseconds each, with any content."""
 
 PER_SECOND: Final = 100
 """Events, and a tenth as many answers, that are looked at in a second: at most some percent of its time."""
@@ -49,7 +49,7 @@ class Watch:
         self._budget = 0
 
     def start(self, seconds: float) -> None:
-        """Begin anew; what was learned before is forgotten."""
+        """Begin again; what was learned before is forgotten."""
         self._seen = Observation()
         self.started = self._wall()
         self.until = self.started + seconds

@@ -204,5 +204,5 @@ def _sessions(now: float, records: Sequence[Record]) -> Iterator[Metric]:
 
 
 def session_label(session: str) -> str:
-    """A session's id as a label's value: of bounded length, and UTF-8 whatever the event held."""
+    """A session's id as a label's value: of bounded length, and UTF-8 for any event."""
     return session[:LABEL_LENGTH].encode("utf-8", "replace").decode("utf-8")

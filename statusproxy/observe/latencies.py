@@ -27,7 +27,7 @@ _BOUNDS: Final = (*(str(bound) for bound in BUCKETS), "+Inf")
 
 
 class Latencies:
-    """The numbers. Whoever counts adds to them directly: it is done for every request."""
+    """The numbers. Callers add to them directly, since that is done for every request."""
 
     __slots__ = ("counts", "total")
 

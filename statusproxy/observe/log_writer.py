@@ -1,6 +1,6 @@
 """A log handler that writes from a thread of its own, so that logging never waits for a reader.
 
-A pipe that nobody reads, a journal that has stalled, a terminal that was stopped with Ctrl-S, a full disk: each makes
+A pipe that no one reads, a journal that has stalled, a terminal that was stopped with Ctrl-S, a full disk: each makes
 `write` wait or fail. Lines then wait here, up to a bound; what comes beyond it is dropped and counted, and the count is
 told in a line of its own once lines can be written again.
 """
@@ -152,7 +152,7 @@ class LogWriter(logging.Handler):
         """How many bytes were taken; where none could be, wait a moment."""
         try:
             return os.write(self._descriptor, piece)
-        except BlockingIOError:  # whoever shares the open file made it non-blocking
+        except BlockingIOError:  # another process that shares the open file made it non-blocking
             poll = select.poll()
             poll.register(self._descriptor, select.POLLOUT)
             with contextlib.suppress(OSError):
@@ -175,7 +175,7 @@ class LogWriter(logging.Handler):
                     "name": "statusproxy.log",
                     "levelno": logging.WARNING,
                     "levelname": logging.getLevelName(logging.WARNING),
-                    "msg": "%d log lines were dropped: nobody read the log, or it could not be written, for %d s",
+                    "msg": "%d log lines were dropped: no one read the log, or it could not be written, for %d s",
                     "args": (dropped, round(seconds)),
                     "dropped": dropped,
                 }

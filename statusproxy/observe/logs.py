@@ -2,7 +2,7 @@
 
 Nothing personal goes through here: callers log ids of sessions, codes, counts and addresses of peers, never a
 body, a field's value, a query or a contact. Whatever an id holds, a record is one line, and nothing in it reaches a
-terminal as a command (`observe.visible`). Whoever logs never waits (`observe.log_writer`).
+terminal as a command (`observe.visible`). Logging never waits (`observe.log_writer`).
 """
 
 import json
@@ -207,7 +207,7 @@ def _usual(form: Format, *, journal: bool, terminal: bool) -> logging.Formatter:
 def _handler(stream: TextIO) -> logging.Handler:
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError):  # in memory: it has none, and keeps nobody waiting
+    except (OSError, ValueError):  # in memory: it has none, and keeps no one waiting
         return logging.StreamHandler(stream)
     stream.flush()
     return LogWriter(descriptor, stream.encoding)

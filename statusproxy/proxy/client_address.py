@@ -165,13 +165,13 @@ class Trust:
         return headers
 
 
-#: Trusts nobody.
+#: Trusts no one.
 _NOBODY: Final = Trust(())
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def introduce(address: str, secure: bool, host: bytes) -> tuple[Header, ...]:
-    """The fields that `Trust.forward` adds to a request that has none of its own, whoever is trusted.
+    """The fields that `Trust.forward` adds to a request that has none of its own, for any trusted proxies.
 
     Remembered, as most requests have none. All connections of one client share one entry.
     """

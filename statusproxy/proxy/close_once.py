@@ -1,6 +1,6 @@
 """Closes a connection in order, at most once.
 
-A second `close()` makes asyncio's TLS transport forget its connection, and whatever it is asked afterwards (the size of
+A second `close()` makes asyncio's TLS transport forget its connection: asking it for anything afterwards (the size of
 its buffer, its socket) raises `AttributeError`. The first one does so as well where the peer has ended the connection
 and `connection_lost` is still to come. Plain transports, and uvloop's, ignore the second.
 """

@@ -15,7 +15,7 @@ STEP_GIVES: Final = 128 * 1024
 #: Bytes that one step reads at most. Blocks without content give nothing for what they cost: 16 KiB of them are 1 ms.
 STEP_READS: Final = 16 * 1024
 
-#: Members that one step begins at most. A zstd frame costs 20 µs, whatever it holds.
+#: Members that one step begins at most. A zstd frame costs 20 µs with any content.
 _STEP_MEMBERS: Final = 32
 
 #: Bytes of a member's beginning that are looked at first; twice as many each time after. What stands behind a member

@@ -4,7 +4,7 @@ Webhooks carry media as base64 inside their JSON, tens of megabytes in one strin
 session is short. What remains is still JSON, with the same keys and the same short values.
 
 The work is done by searches over whole blocks, never by a loop over characters, escapes or short strings: a block
-costs about the same whatever it holds.
+costs about the same for any content.
 """
 
 from typing import Final

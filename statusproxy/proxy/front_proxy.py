@@ -2,7 +2,7 @@
 
 Neither shows in the request that lacks it. A request without `X-Forwarded-For` looks as if the peer itself asked, so
 that an event from the internet, passed on by an nginx on this host, looks local and is trusted. What does show is
-that somebody passed the request on.
+that someone passed the request on.
 """
 
 from functools import lru_cache
@@ -69,7 +69,7 @@ _NO_HOST: Final = [b""]
 def _is_old_and_named(head: RequestHead) -> bool:
     """HTTP/1.0 from a client that names itself: what nginx (before 1.29.7) makes of every request by default.
 
-    Clients have spoken HTTP/1.1 for decades. A health check in HTTP/1.0 (HAProxy's, keepalived's) names nobody.
+    Clients have spoken HTTP/1.1 for decades. A health check in HTTP/1.0 (HAProxy's, keepalived's) names no one.
     """
     return head.version == (1, 0) and first(head.headers, b"user-agent") is not None
 
@@ -77,7 +77,7 @@ def _is_old_and_named(head: RequestHead) -> bool:
 def _begins_as_passed_on(head: RequestHead) -> bool:
     """Fields in the order of nginx: first its own, then what the client sent, `User-Agent` among that.
 
-    nginx writes `Host`, `Connection: close` and the body's length anew, and puts the client's fields after them.
+    nginx writes its own `Host`, `Connection: close` and length of the body, and puts the client's fields after them.
     A client names itself before it tells the length of a body or closes; browsers, which do not, say `keep-alive`.
     """
     own, has_host = 0, False

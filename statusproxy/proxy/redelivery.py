@@ -32,7 +32,7 @@ _CLIENT: Final = "spool"
 _PART: Final = 8
 
 #: Bytes of an answer's body that are read, and seconds that they are waited for, so that its connection can be used
-#: again. Nobody wants them otherwise.
+#: again. No one wants them otherwise.
 _READ: Final = 64 * 1024
 _READ_SECONDS: Final = 5.0
 
@@ -68,7 +68,7 @@ class Stored(Protocol):
 
 
 class Redelivery:
-    """Sends events anew. One for the whole proxy."""
+    """Sends events again. One for the whole proxy."""
 
     def __init__(self, proxy: Proxy, wall: Callable[[], float] = time.time) -> None:
         """`wall` is the system's clock."""

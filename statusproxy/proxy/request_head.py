@@ -13,7 +13,7 @@ from statusproxy.proxy.upstream.pool import Pool
 
 
 class PreparedHead:
-    """What the next hop is sent before the body. Nobody changes it: one may stand for many requests (`head_cache`)."""
+    """What the next hop is sent before the body. No one changes it: one may stand for many requests (`head_cache`)."""
 
     __slots__ = ("client", "left_out", "prepared_for", "upgrade", "wire", "without_id")
 

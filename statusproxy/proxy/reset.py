@@ -15,7 +15,7 @@ _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 def reset(transport: asyncio.WriteTransport) -> None:
-    """Break a connection off: the peer gets a reset, and whatever was not sent yet is dropped.
+    """Break a connection off: the peer gets a reset, and what was not sent yet is dropped.
 
     Works on asyncio's and uvloop's transports, with and without TLS. Call it before the protocol's `connection_lost`:
     afterwards the descriptor may belong to another connection. A Unix socket knows no reset; it is closed at once, and

@@ -51,7 +51,7 @@ class Verification:
     ) -> None:
         """`doubt`: why the sender is not trusted, where that is known already. `claimed`: the signature as it came."""
         self.token = token
-        """What the body must carry as well: to be judged by whoever has the body, once it is whole and decoded."""
+        """What the body must carry as well: to be judged once the body is whole and decoded."""
         self._doubt = doubt
         self._signature = signature
         self._claimed = claimed
@@ -94,7 +94,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class SenderPolicy:
-    """What one webhook path asks of a sender: to be in the networks of `from`, and whatever else is configured."""
+    """What one webhook path asks of a sender: to be in the networks of `from`, and what else is configured."""
 
     from_: Sequence[Network]
     secret: SharedSecret | None = None

@@ -42,5 +42,5 @@ class Shared:
         """Threads for large bodies on their way to the disk and from it; none is started before there are any."""
 
     def close(self) -> None:
-        """End the threads, each after what it is doing. Nobody waits for that: a disk may be slow."""
+        """End the threads, each after what it is doing. No one waits for that: a disk may be slow."""
         self.disk.shutdown(wait=False)

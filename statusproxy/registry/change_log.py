@@ -30,7 +30,7 @@ _WORDS: Final = {
     FORGOTTEN: "%s: forgotten (%s)",
 }
 
-#: A loss asks for somebody to act; its end is worth a look; its repetition is neither.
+#: A loss asks for someone to act; its end is worth a look; its repetition is neither.
 _LEVELS: Final = {STARTED: logging.WARNING, RELEASED: NOTICE}
 
 

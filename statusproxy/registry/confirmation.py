@@ -1,6 +1,6 @@
 """Confirms sessions by the gateway's own lists when the map is nearly full, so that made-up ones are evicted first.
 
-Whoever can send events can make up sessions. The gateway's lists name only real ones.
+Anyone who can send events can make up sessions. The gateway's lists name only real ones.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A cache of corrections: the same answer under the same map is corrected once.
 
-Whoever gets the same answer, asked for after the last change of the map, is told the same. Bounded by count and by
+The same answer, asked for after the last change of the map, gets the same correction. Bounded by count and by
 bytes: an answer about one channel goes before a list, and among either the one that has not been asked for longest.
 """
 

@@ -1,6 +1,6 @@
 """Corrects answers by the map: each version of an answer once, long ones a step at a time.
 
-What a correction changed in the map (`Correction.changes`) is given once, to whoever had it made; a remembered
+What a correction changed in the map (`Correction.changes`) is given once, to the caller that had it made; a remembered
 correction has none.
 """
 
@@ -62,8 +62,8 @@ class Corrections:
 
         Others have their turn after each step of some milliseconds. Of all corrections under way one makes a step at
         a time; of those of one list one is made, and serves the others if the map has not changed meanwhile.
-        `changed` is told at once what each step but the last changed in the map: whoever waits for the answer may be
-        gone before it is done.
+        `changed` is told at once what each step but the last changed in the map: the client that waits may be gone
+        before it is done.
         """
         async with self._turns.of((id(listing.rule), listing.subject)):
             known = self._remembered(listing, asked_at, clock())
@@ -82,7 +82,7 @@ class Corrections:
     def _remembered(self, listing: ChannelList, asked_at: float, now: float) -> Correction | None:
         """The correction of the same answer, if the map has not changed since.
 
-        One is made anew once a minute, for the map notes what the gateway said, and when.
+        One is made again once a minute, for the map notes what the gateway said, and when.
         """
         self.notice_version(now)
         return self._cache.find(listing, asked_at, now - SAME_WORD)
@@ -92,7 +92,7 @@ class Corrections:
     ) -> Correction:
         """Note a correction that was begun on at `version`, and give it.
 
-        If the answer was asked for after the last change of the map, it is good for whoever gets the same answer
+        If the answer was asked for after the last change of the map, it is good for all who get the same answer
         later. If before, only for those who asked no later: they share one call to the gateway.
         """
         current = self._sessions.version == version == self._version and asked_at >= self._since

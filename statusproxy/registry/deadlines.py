@@ -1,6 +1,6 @@
 """What time brings: overrides grow too old (`sessions.max_age`), and transient states last long enough to count.
 
-Both are judged when somebody looks. A transient state counts at its time all the same, so that it is told and saved
+Both are judged when someone looks. A transient state counts at its time all the same, so that it is told and saved
 then: one timer is set for the next of them. Thousands may be due at once, and are judged some at a time.
 """
 
@@ -20,7 +20,7 @@ _LONGEST: Final = 3_600.0
 
 
 class Deadlines:
-    """Judges what is due when somebody looks, and sees to it that somebody does."""
+    """Judges what is due when someone looks, and looks itself when a deadline passes."""
 
     __slots__ = ("_due", "_look", "_sessions", "_timer")
 
@@ -41,7 +41,7 @@ class Deadlines:
         return changes
 
     def watch(self, now: float) -> None:
-        """Set the timer for the next transient state that may count; to be called after whatever may bring one."""
+        """Set the timer for the next transient state that may count; to be called after anything that may bring one."""
         due = self._sessions.transient_due
         if due == self._due:
             return

@@ -3,7 +3,7 @@
 While no override is in force an answer passes unread, and the map notes the gateway's words for overridden sessions
 alone. Yet the history and the status page must tell what the gateway claimed when a session was lost. So the last
 answers are kept as they came (a reference each, no copy, no work on their way). One is read when a session changes or
-somebody looks, and serves as an index from then on: a look-up costs some µs however long the list is. The same bytes
+someone looks, and serves as an index from then on: a look-up costs some µs however long the list is. The same bytes
 again are the same answer; only its time moves.
 """
 

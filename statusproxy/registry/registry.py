@@ -367,7 +367,7 @@ def _all(waits: Iterable[Awaitable[None] | None]) -> Awaitable[None] | None:
 
 
 def _not_awaited(durable: Awaitable[None] | None) -> None:
-    """Nobody waits for this: if the loop ends first, that is no error to be told of."""
+    """No one waits for this: if the loop ends first, that is no error to be told of."""
     if durable is not None:
         asyncio.ensure_future(durable).add_done_callback(_look_at_its_end)
 

@@ -1,7 +1,7 @@
 """Saves the map to the store: what must be durable at once, and what may wait.
 
-A change is told to the store at once, and goes on being written when whoever waits for it leaves. An error of the
-store is told and never stops the traffic: the store keeps what it could not write, and tries again.
+A change is given to the store at once, and is written even if the request that waits for it ends. An error of the store
+is reported and never stops the traffic: the store keeps what it could not write, and tries again.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class Saving:
         """Whether the store really takes writes now: asked by writing nothing, through the same one writer."""
         try:
             await self.store.save((), (), ())
-        except Exception:  # noqa: BLE001 - whatever it is, it does not work
+        except Exception:  # noqa: BLE001 - any error means that it does not work
             return False
         return self.store.healthy
 
@@ -118,5 +118,5 @@ class Saving:
             gone = [self._dropped(session, shift) for session in forgotten]
         try:
             await self.store.save(records, gone, changes)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the traffic goes on
+        except Exception as error:  # noqa: BLE001 - the traffic goes on after any error
             self._on_error(error)

@@ -14,7 +14,7 @@ class _Turn:
 
 
 class Turns:
-    """Locks by key. A key that nobody waits for takes no memory."""
+    """Locks by key. A key that no one waits for takes no memory."""
 
     def __init__(self) -> None:
         self._turns: dict[Hashable, _Turn] = {}

@@ -75,7 +75,7 @@ def explain(heard: Heard, settings: Settings) -> str:
         case what if what == STARTED:
             return f"{to_read(settings.channels, heard.signal.word)} from now on"
         case what if what == REPEATED:
-            return f"disconnected already; the correction begins anew: {to_read(settings.channels, heard.signal.word)}"
+            return f"disconnected already; the correction begins again: {to_read(settings.channels, heard.signal.word)}"
         case what if what == RELEASED:
             assert heard.change is not None
             return f"the correction ends ({heard.change.reason}): the gateway's own word shows again{_tie(heard)}"
@@ -227,7 +227,7 @@ def _form(body: bytes) -> list[tuple[str, str]]:
 
 
 def stated_word(element: Element, rule: Event) -> str | None:
-    """The word under the members that the rule names for it, whatever it means."""
+    """The word under the members that the rule names for it; it may mean anything."""
     if rule.means is not None:
         return None
     return first_scalar(element.document, tuple(map(parse_path, rule.state)), rule.rule().booleans)

@@ -31,7 +31,7 @@ def runs(events: Iterable[EventResult]) -> Iterator[list[EventResult]]:
 
 
 def is_quiet(one: EventResult) -> bool:
-    """Whether an event says nothing of a connection, or that one is alive which nobody doubts."""
+    """Whether an event says nothing of a connection, or that one is alive which no one doubts."""
     if one.missed:
         return False
     return one.verdict in _QUIET or (one.says == Kind.ALIVE and one.why == NOTHING_TO_END)

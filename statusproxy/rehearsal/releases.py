@@ -68,7 +68,7 @@ def _released_by(settings: Settings, record: Record, override: Override) -> Iter
     alive = [name for event in settings.events if event.means == "alive" for name in event.event]
     if alive:
         since = shown(moment(override.stamp.here + settings.sessions.alive_grace))
-        yield ReleasedBy(Release.ALIVE, f"a message from somebody else after {since}", alive)
+        yield ReleasedBy(Release.ALIVE, f"a message from someone else after {since}", alive)
     yield ReleasedBy(Release.OPERATOR, "by hand", [f"statusproxy release {record.session}"])
     if settings.sessions.max_age is not None:
         at = shown(moment(override.began + settings.sessions.max_age))

@@ -69,7 +69,7 @@ def _asked(webhook: Webhook) -> list[str]:
 
 
 def _as_sent(body: bytes) -> Iterator[bytes]:
-    """A body as it may have been sent: a file may have a line break behind it, a capture may space its JSON anew."""
+    """A body as it may have been sent: a file may end in a line break, a capture may space its JSON otherwise."""
     yield body
     stripped = body.rstrip(b"\r\n")
     if stripped != body:

@@ -1,6 +1,6 @@
 """Members of a body that may hold an event's name or a state word, told by their names and by the words in them.
 
-A report shows the value of no other member: it may be a secret, a number, a name or a text of somebody's. So a value is
+A report shows the value of no other member: it may be a secret, a number, a name or a text of someone's. So a value is
 shown only where the member is called what senders call an event's name, or where all its words speak of connections;
 and true or false where the member is called like one that says whether a session is connected.
 """
@@ -83,7 +83,7 @@ def is_other_traffic(event: str) -> bool:
 
 
 def name_shown(text: str) -> str:
-    """A name or word that no rule knows, to be shown: `…` where it may be a number, a key or somebody's text."""
+    """A name or word that no rule knows, to be shown: `…` where it may be a number, a key or someone's text."""
     plain = _PLAIN.fullmatch(text) and sum(map(str.isdigit, text)) <= _MOST_DIGITS and text.count(" ") <= _MOST_BLANKS
     return text if plain else HIDDEN
 

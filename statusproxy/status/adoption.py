@@ -48,7 +48,7 @@ class Adoption:
         return self._gone.get(session)
 
     def begun(self, session: str) -> Record:
-        """The record of a session that is not in the map. What was forgotten of it stays so, whoever holds it still."""
+        """The record of a session that is not in the map. What was forgotten stays so, even if others hold it."""
         at = self._gone.get(session)
         return Record(session) if at is None else _over(session, at)
 
@@ -84,7 +84,7 @@ class Adoption:
         mine = records.get(session)
         gone = self._gone.get(session)
         if gone is not None and theirs.heard_at - shift <= gone:
-            if mine is None:  # whoever wrote it did not know
+            if mine is None:  # the proxy that wrote it did not know
                 records.unsaved.forgotten(session)
             else:
                 records.unsaved.changed(session, decisive=True)

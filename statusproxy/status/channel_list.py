@@ -2,8 +2,8 @@
 
 Deciding and editing are two steps, since only the bytes of the values that are set may change, and no library
 re-encodes JSON like that (`1.10`, `1e400`, a repeated key, half a surrogate pair would all come out different). So the
-ids are read first (`list_reader`), and the objects of those channels that somebody asks for are found among the bytes
-and read one by one (`channel_object`). Whoever must know what an answer says reads it here: the correction, the
+ids are read first (`list_reader`), and the objects of those channels that someone asks for are found among the bytes
+and read one by one (`channel_object`). All that must know what an answer says read it here: the correction, the
 gateway's own words on the page and in the history, the doctor.
 """
 
@@ -90,7 +90,7 @@ _NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
 
 
 class ChannelList:
-    """One answer of the gateway, read as far as somebody asked: the ids once, each channel's object once.
+    """One answer of the gateway, read as far as someone asked: the ids once, each channel's object once.
 
     `path_id` is given where the answer is about one channel: the id in the request's path. An answer that is no array
     may also be about one channel which it names itself (`ChannelRule.one`); else it is about no channel.

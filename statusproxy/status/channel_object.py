@@ -177,7 +177,7 @@ _SCALAR: Final = rf"(?:{_STRING}|[-+.\w]++)"
 _FLAT: Final = rf'(?:[^"{{}}\[\]]++|{_STRING})*+'
 _VALUE: Final = rf"(?:{_SCALAR}|\{{{_FLAT}\}}|\[{_FLAT}\])"
 _OTHERS: Final = rf'(?:{_SPACE}"%s[ !#-\[\]-~]*+"{_SPACE}:{_SPACE}{_VALUE}{_SPACE}(?:,|(?=\}})))*+'
-"""All members in a row that nobody asks for, if their names are plain and their values hold nothing nested."""
+"""All members in a row that no one asks for, if their names are plain and their values hold nothing nested."""
 _MEMBER: Final = re.compile(
     rf'{_SPACE}"([^"\\]*+(?:\\.[^"\\]*+)*+)"{_SPACE}:{_SPACE}(?:({_SCALAR}){_SPACE},?)?', re.DOTALL
 ).match

@@ -6,7 +6,7 @@ arrival of the sender's events and their own times is added to it. Deliveries ca
 smallest difference is the clock's error plus the quickest way. That holds for clocks that are minutes off and for
 senders that write local time as if it were UTC.
 
-*The sender of an event* is whatever posts about its session from one address on one webhook path: one process with one
+*The sender of an event* is what posts about its session from one address on one webhook path: one process with one
 clock. Two sessions of one address may come from two engines, so each session has its own difference. A sender that is
 heard for the first time counts as on time: another host may have another clock, and a gateway that was moved, or a
 container with a new address, must be heard at once. A repeat that it brings is known by its content (`sessions`).
@@ -65,7 +65,7 @@ counts, and the others order what was dated before (`merge`)."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
-    """A moment, by the clock of whoever told it."""
+    """A moment, by the clock of the sender or proxy that told it."""
 
     at: float
     clock: str | None = None
@@ -80,7 +80,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
-    """By what clock a stored record's moments were told, so that they can be told anew by another of the same boot."""
+    """By what clock a stored record's moments were told, so that they can be told again by another of the same boot."""
 
     boot: str
     """What names the boot of the machine."""
@@ -243,8 +243,8 @@ class Clocks:
             if lag < known.least:
                 known.take(lag, now)
 
-    def begin_anew(self) -> None:
-        """Our system's clock was moved, and with it perhaps those of senders on the same machine: learn anew."""
+    def start_over(self) -> None:
+        """Our system's clock was moved, and with it perhaps those of senders on the same machine: learn again."""
         self._sessions.clear()
         self._paths.clear()
         self._set_back.clear()

@@ -23,7 +23,7 @@ LONGEST_TEXT: Final = 256
 
 
 def proves_start(body: bytes, connected: Set[str], qr: Sequence[str] = QR_MEMBERS) -> bool:
-    """Whether the answer shows that the session was created or started anew; `connected` holds folded words.
+    """Whether the answer shows that the session was created or started again; `connected` holds folded words.
 
     `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts, unless the answer claims
     beside a picture that the session is connected. Never raises.

@@ -46,7 +46,7 @@ def newest_message(record: Record, details: Details) -> Record:
 
 
 def override(record: Record, details: Details) -> Record:
-    """An override begins with this event, or begins anew: then the gateway must catch up anew."""
+    """An override begins with this event, or begins again: then the gateway must catch up again."""
     standing, stamp, signal = record.override, details.stamp, details.signal
     assert stamp is not None
     assert signal is not None
@@ -188,7 +188,7 @@ def started(record: Record, details: Details, rule: Release | None) -> Change:
 
 
 def repeated(record: Record, details: Details, rule: Release | None) -> Change:
-    """The override in force began anew with this event."""
+    """The override in force began again with this event."""
     return _by_event(REPEATED, record, details)
 
 

@@ -17,7 +17,7 @@ def always(record: Record, details: Details, rules: SessionRules) -> bool:
 def is_late(record: Record, details: Details, rules: SessionRules) -> bool:
     """The event is older than what is known.
 
-    Of two events of the same moment Connected wins, in whatever order they come: what is shown must not depend on the
+    Of two events of the same moment Connected wins, in either order: what is shown must not depend on the
     order of delivery, and a false "disconnected" destroys a working session.
     """
     assert details.signal is not None

@@ -1,7 +1,7 @@
 """Find the channels of an answer: their ids, and the byte span of each.
 
 The *ids* are read with a `msgspec` decoder made for the rule's paths, which skips all else. Where each channel's object
-stands is found when somebody asks. A document that JavaScript accepts and `msgspec` does not takes a slower way through
+stands is found when someone asks. A document that JavaScript accepts and `msgspec` does not takes a slower way through
 the standard library's scanner, to the same result. A document that one call would take long for is cut into pieces
 first.
 """
@@ -24,7 +24,7 @@ from statusproxy.status.json_spans import Span, after_space, after_value, as_tex
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 
 SMALL: Final = 256 * 1024
-"""Bytes of a document that is read in one go, whatever it holds."""
+"""Bytes of a document that is read in one go."""
 
 _OBJECTS: Final = 32_768
 """Objects in a document of up to `LARGEST` bytes that is read in one go: a list of 10 000 channels has some 20 000. A
@@ -319,7 +319,7 @@ def _object_type(members: Mapping[str, Any]) -> type[msgspec.Struct]:
 
 
 def _attribute(name: str) -> str:
-    """An attribute's name for any member's name whatever."""
+    """A valid attribute's name for any member's name."""
     return f"member_{name.encode().hex()}"
 
 

@@ -7,7 +7,7 @@ values by a total order: the moment first, then the values themselves, so that n
 Moments of different proxies are compared on one clock: all records must be told by the same one. What one sender dates
 is ordered by its own times, which two proxies may have translated differently: `aligned` makes them agree first.
 `unite` is both, and what proxies exchange goes through it. No rule is looked at here: what a merged record still
-needs decided (`transitions.step_kin`) is decided by whoever holds it.
+needs decided (`transitions.step_kin`) is decided by the proxy that holds it.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def unite(a: Record, b: Record) -> Record:
 
     Proxies agree all the same, because one store orders all writes (compare and set), and a proxy holds the row it last
     took over or wrote, united with what it has not written yet. The next row is `unite(row, news)` of one proxy.
-    Whoever had nothing to write holds `row`, and by absorption takes over the next row as it is, without a write. So
-    each proxy with news writes once, and then all hold the last row.
+    A proxy that had nothing to write holds `row`, and by absorption takes over the next row as it is, without a write.
+    So each proxy with news writes once, and then all hold the last row.
     """
     told = aligned(a, b)
     merged = merge(*told)
@@ -209,8 +209,8 @@ def aligned(a: Record, b: Record) -> tuple[Record, Record]:
 
     Deliveries can be late but not early, so that is the best guess (`clocks`), and it orders what the sender says as
     its own times do. Where it orders nothing otherwise and hardly differs, all stays as it is: a row need not be
-    written anew for that. A difference that grew by more than `SET_BACK` is that of a clock that was set: what it dated
-    since then goes by the smallest difference since then.
+    written for that. A difference that grew by more than `SET_BACK` is that of a clock that was set: what it dated from
+    then on goes by the smallest difference since then.
     """
     eras = _eras(a, b)
     return (_told_by(a, eras), _told_by(b, eras)) if _matters((*_stamps(a), *_stamps(b)), eras) else (a, b)
@@ -298,9 +298,9 @@ def _told_by(record: Record, eras: _Eras) -> Record:
 
 
 def _lags(a: Record, b: Record, merged: Record, moved: bool) -> Lags:
-    """The differences to keep with what was united: of whoever heard the session last, and what ordered the moments.
+    """The differences to keep with what was united: of the proxy that heard the session last, and those of the moments.
 
-    What ordered them is kept even where no moment told by it is left. Else whoever still holds a moment told by a
+    What ordered them is kept even where no moment told by it is left. Else a proxy that still holds a moment told by a
     greater difference could not tell it is the older one, and would bring it back. Those come first, so that they are
     the first to be dropped, and what counts of a clock that was set is its last entry.
     """
@@ -320,8 +320,8 @@ def _lags(a: Record, b: Record, merged: Record, moved: bool) -> Lags:
     for clock in {stamp.clock for stamp in (*_stamps(a), *_stamps(b)) if stamp.clock is not None}:
         starts = eras[clock]
         if moved or len(starts) > 1:
-            anew = len(starts) > 1 and clock not in known  # else the era before would count
-            kept.update({(clock, first): first for first in starts if anew or (clock, first) not in left})
+            fresh = len(starts) > 1 and clock not in known  # else the era before would count
+            kept.update({(clock, first): first for first in starts if fresh or (clock, first) not in left})
     order = (*sorted(kept.keys() - base.keys()), *base)
     return tuple((era[0], kept[era]) for era in order)[-MOST_LAGS:]
 

@@ -155,7 +155,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """Event time of the newest message."""
     heard_at: float = 0.0
     event: str | None = None
-    """The last event heard, of whatever kind."""
+    """The last event heard, of any kind."""
     override: Override | None = None
     channel: str | None = None
     """The channel of the gateway's list that this session was last found to be. Where several channels fold to

@@ -18,7 +18,7 @@ class Overdue:
         self._records = records
         self._expires_from = 0.0  # no override expires before
 
-    def look_anew(self) -> None:
+    def look_again(self) -> None:
         """Rules or records are new: any override may be due."""
         self._expires_from = 0.0
 

@@ -4,7 +4,7 @@ No decoder can be interrupted: one call for a list of 30 MB holds everything els
 document is cut first. An array that is no part of another one is divided at commas between its elements; what
 remains without the arrays is the *frame*, a small document in which a number stands for the content of each array.
 
-Cutting looks at brackets, quotes and commas only. What is between the cuts is judged by whoever decodes it. Every
+Cutting looks at brackets, quotes and commas only. What is between the cuts is judged when it is decoded. Every
 byte of the document is in the frame or in one piece, so the document is JSON if and only if all of these are.
 """
 

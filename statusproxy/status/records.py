@@ -146,7 +146,7 @@ class Records:
         self.unsaved.changed(session, decisive=False)
 
     def forget_lags(self) -> None:
-        """Forget the differences of all senders' clocks. Not worth a write: the next event brings them anew."""
+        """Forget the differences of all senders' clocks. Not worth a write: the next event brings them again."""
         for session, record in self._by_id.items():
             if record.lags:
                 self._by_id[session] = replace(record, lags=())

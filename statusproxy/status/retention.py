@@ -1,9 +1,8 @@
 """Which sessions are forgotten when the map is full: those that matter least, and among equals those longest untouched.
 
-Last go sessions that the gateway's own list has named, whatever is known of them: the others may be made up by whoever
-sends events. Among either, those shown as disconnected go last; before them those that once were; before them those
-that were deleted, whose record only keeps an event of before that from counting; first those that never told of a
-disconnect.
+Sessions that the gateway's own list has named go last: the others may be made up by anyone who sends events. In both
+groups the order is: first those of which no disconnect was ever told; then those that were deleted, whose record only
+keeps an older event from counting; then those that once were disconnected; last those shown as disconnected.
 """
 
 from __future__ import annotations

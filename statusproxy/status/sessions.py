@@ -56,7 +56,7 @@ class SessionMap:
     def configure(self, rules: SessionRules) -> None:
         """Take new rules. They hold for what comes next; overrides that stand are not judged again."""
         self._records.configure(rules)
-        self._overdue.look_anew()
+        self._overdue.look_again()
 
     def load(self, records: Iterable[Record], doubted_at: float | None = None, now: float | None = None) -> None:
         """Take over what the store held, at `now`. Meant for an empty map; the records count as saved.
@@ -66,9 +66,9 @@ class SessionMap:
         if doubted_at is not None:
             self._records.doubted_at = doubted_at
         for record in sorted(records, key=lambda record: record.heard_at):
-            self._records.put(record if now is None else _counted_anew(record, now, in_doubt=doubted_at is not None))
+            self._records.put(record if now is None else _counted_again(record, now, in_doubt=doubted_at is not None))
             self.clocks.load(record.session, record.lags)
-        self._overdue.look_anew()
+        self._overdue.look_again()
         self._records.unsaved.saved()
         self._evict(0.0)
 
@@ -152,14 +152,14 @@ class SessionMap:
 
     def clock_was_moved(self) -> None:
         """The system's clock was moved. Our own goes on evenly, but senders on the same machine moved with it."""
-        self.clocks.begin_anew()
+        self.clocks.start_over()
         self._records.forget_lags()
 
-    def restate(self, anew: Callable[[Record], Record]) -> None:
-        """Put what `anew` gives in each record's place."""
+    def restate(self, told: Callable[[Record], Record]) -> None:
+        """Put what `told` gives in each record's place."""
         for record in self.records():
-            self._records.put(anew(record))
-        self._overdue.look_anew()
+            self._records.put(told(record))
+        self._overdue.look_again()
 
     # What events say
 
@@ -167,7 +167,7 @@ class SessionMap:
         """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as heard.
 
         `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is no signal, where
-        somebody looked for it: it tells about the clock only.
+        someone looked for it: it tells about the clock only.
         """
         if reading.session is None:
             return Outcome(UNCHANGED)
@@ -258,7 +258,7 @@ class SessionMap:
         return self._own(self._records.named(session), Statement.RELEASED_BY_HAND, now)
 
     def forget(self, session: str, now: float) -> tuple[Change, ...]:
-        """Remove all that is known of a session, named as in `release`; the next event makes it known anew.
+        """Remove all that is known of a session, named as in `release`; the next event makes it known again.
 
         A correction that stands ends as `operator`. Where that rule is off, nothing is changed, as in `release`.
         LookupError if there is no such session, or if the name fits several.
@@ -299,7 +299,7 @@ class SessionMap:
     def take_unsaved(self) -> tuple[list[Record], list[str]]:
         """Give the records that must be durable before anyone is told of their change, and the sessions forgotten.
 
-        They count as saved from now on: whoever takes them keeps them until they are.
+        They count as saved from now on: the caller keeps them until they are.
         """
         decisive, forgotten = self._records.unsaved.take_decisive()
         return [self._records[session] for session in decisive], forgotten
@@ -314,7 +314,7 @@ class SessionMap:
         return [self._records[session] for session in self._records.unsaved.take_rest()]
 
 
-def _counted_anew(record: Record, now: float, *, in_doubt: bool) -> Record:
+def _counted_again(record: Record, now: float, *, in_doubt: bool) -> Record:
     """A stored record whose transient state counts no sooner than some time after `now`, the start."""
     state = record.transient
     if state is None:

@@ -57,7 +57,7 @@ def values_for(values: Mapping[str, SetValue], word: str | None) -> dict[str, Sc
 
 
 def any_values(values: Mapping[str, SetValue]) -> dict[str, Scalar]:
-    """One value for each member, whatever the word: enough to tell which members hold a status."""
+    """One value for each member, for any word: enough to tell which members hold a status."""
     return {name: _any_value(value) for name, value in values.items()}
 
 

@@ -58,7 +58,7 @@ class Kind(StrEnum):
     ALIVE = "alive"
     """Something came in over the connection. Weaker than CONNECTED: it may have been under way for a while."""
     TRANSIENT = "transient"
-    """The connection is being made anew. It counts once that has lasted (`EventRule.grace`)."""
+    """The connection is being made again. It counts once that has lasted (`EventRule.grace`)."""
 
 
 class Verdict(StrEnum):
@@ -71,7 +71,7 @@ class Verdict(StrEnum):
     OWN_MESSAGE = "own-message"
     NO_SESSION = "no-session"
     NAMELESS = "nameless"
-    """Names no session either, but its state is a word that a rule knows: somebody's loss or return goes unnoticed."""
+    """Names no session either, but its state is a word that a rule knows: someone's loss or return goes unnoticed."""
     UNMATCHED = "unmatched"
     NOT_JSON = "not-json"
     BATCH = "batch"
@@ -157,7 +157,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def read(body: bytes, rules: SignalRules, now: float, path_session: str | None = None) -> Reading:
-    """Read one webhook body, received at `now` (epoch seconds). Never raises, whatever the bytes.
+    """Read one webhook body, received at `now` (epoch seconds). Never raises, for any bytes.
 
     `path_session` is the session that the webhook's own path names; it serves where the body names none. Of the rules
     that name the event the first that yields a signal decides; where none does, the first of them says why not.

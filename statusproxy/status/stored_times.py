@@ -67,7 +67,7 @@ def _retold(
     due: Callable[[Transient], float],
     lag: Callable[[float], float],
 ) -> Record:
-    """The record with all its moments told anew; those that never were stay so."""
+    """The record with all its moments told again; those that never were stay so."""
 
     def later(moment: float | None) -> float | None:
         return None if moment is None else there(moment)

@@ -11,7 +11,7 @@ Four rules stand outside `TABLE`, since they hold after every row, before any, o
 - A repeat of an event, known by its id or its time, is not put to the table at all (`sessions`).
 - A session that is pushed out of a full map, or that an operator forgets, loses its record (`records`, `sessions`).
 
-Whatever the order in which the same timed events of one sender are delivered, a session ends with the same override
+In any order in which the same timed events of one sender are delivered, a session ends with the same override
 in force, with the same `at`, and the same `known_at` and `alive_at`. What tells of the delivery itself depends on it:
 `since` (an early part of a run that comes late is dropped), `began`, `heard_at`, `event`, and the changes reported.
 """

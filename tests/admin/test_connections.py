@@ -1,4 +1,4 @@
-"""The admin listener's places: nobody holds one without using it, and what is being served is not cut off."""
+"""The admin listener's places: no one holds one without using it, and what is being served is not cut off."""
 
 import asyncio
 import contextlib

@@ -92,7 +92,7 @@ PLACES = [
     "{state: x,@@}",
 ]
 
-#: Ways to write it, all of which somebody has in a password or takes for YAML.
+#: Ways to write it, all of which someone has in a password or takes for YAML.
 SPELLINGS = [
     "@@",
     "'@@'",

@@ -83,7 +83,7 @@ def test_no_secret_is_ever_shown() -> None:
     assert masked["webhooks"][0]["forward_to"] == f"https://hub.example/hook?key={MASK}"
     assert masked["webhooks"][0]["secret"]["value"] == MASK
     with pytest.raises(ConfigError, match="stands for a secret"):
-        loads(shown)  # nobody runs with the masks by mistake
+        loads(shown)  # no one runs with the masks by mistake
 
 
 def test_settings_are_shown_in_the_order_of_the_documentation() -> None:

@@ -34,7 +34,7 @@ def paste(text: str, lines: list[str]) -> str:
 
 
 def blocks(text: str) -> list[list[str]]:
-    """The blocks printed at the margin of a report, as somebody would copy them."""
+    """The blocks printed at the margin of a report, as someone would copy them."""
     found: list[list[str]] = []
     for line in text.splitlines():
         at_margin = re.match(r"[a-z_]+:", line) is not None

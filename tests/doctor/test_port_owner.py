@@ -1,4 +1,4 @@
-"""Who listens: found by port or by path, and nobody where nobody does."""
+"""Who listens: found by port or by path, and no one where no one does."""
 
 import os
 import socket

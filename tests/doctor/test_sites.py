@@ -129,7 +129,7 @@ async def test_the_way_to_the_hub_alone_is_not_enough(build: Build) -> None:
 async def test_a_gateway_that_is_down_is_told_and_the_rest_is_checked_all_the_same(build: Build) -> None:
     site = await build()
     await site.gateway.stop()
-    with socket.socket() as kept:  # so that nobody else takes the port meanwhile
+    with socket.socket() as kept:  # so that no one else takes the port meanwhile
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         kept.bind(("127.0.0.1", int(site.gateway.base_url.rpartition(":")[2])))
         verdict = await site.examine()

@@ -119,7 +119,7 @@ def _tunnel(proxy: Program, fields: list[tuple[str, str]], part: bytes = b"") ->
 
 
 def _let_go(sock: socket.socket) -> str:
-    """Write until the peer says that nobody is there any more (a few seconds at most)."""
+    """Write until the peer says that no one is there any more (a few seconds at most)."""
     end = time.monotonic() + _LET_GO
     while time.monotonic() < end:
         try:

@@ -41,7 +41,7 @@ class SkippedError(Exception):
     """A fault cannot be made on this machine; the text says what is missing."""
 
 
-#: The end of the name of a check of what somebody waited.
+#: The end of the name of a check of what someone waited.
 LONGEST_WAIT: Final = "longest wait"
 
 

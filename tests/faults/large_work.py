@@ -26,7 +26,7 @@ def empty_lines(stage: Stage) -> None:
 
 
 def create_bomb(stage: Stage) -> None:
-    """Create requests that decode to 63 MiB, of nobody known."""
+    """Create requests that decode to 63 MiB, of no one known."""
     _posts(stage, "create", "/api/channels", ("media", "gzip"), senders=8)
 
 

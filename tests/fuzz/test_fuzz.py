@@ -94,7 +94,7 @@ class Grounds:
         self.loop.close()
 
     async def rest(self, client: Wire, *, waits: bool) -> bytes:
-        """What `client` gets up to the end; where somebody `waits`, the times run out one after the other."""
+        """What `client` gets up to the end; where someone `waits`, the times run out one after the other."""
         rest = asyncio.ensure_future(client.rest())
         for _ in range(5):
             if waits and not rest.done():

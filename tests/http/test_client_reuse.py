@@ -1,6 +1,6 @@
 """One client's connection through any sequence of exchanges: each is served as if it were the first.
 
-Whatever came before (an answer given early, a body nobody read, a declined upgrade, half a head), the next request
+Whatever came before (an answer given early, a body no one read, a declined upgrade, half a head), the next request
 gets its own answer, and an idle connection is as it was when it was new.
 """
 

@@ -1,4 +1,4 @@
-"""The end: no new clients, idle ones let go at once, what runs is finished, nobody waits for ever."""
+"""The end: no new clients, idle ones let go at once, what runs is finished, no one waits for ever."""
 
 import asyncio
 import json

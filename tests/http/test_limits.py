@@ -235,7 +235,7 @@ async def test_a_list_that_stops_coming_is_a_504(origin: Origin, tmp_path: Path,
 
 
 async def test_a_gateway_that_does_not_accept_is_a_504_that_says_nothing_was_sent(tmp_path: Path) -> None:
-    # An address of the documentation's own network (RFC 5737) answers nobody; where there is no route it is a 502.
+    # An address of the documentation's own network (RFC 5737) answers no one; where there is no route it is a 502.
     async with running(tmp_path, "http://192.0.2.1:9", timeouts={"connect": "150ms"}) as proxy:
         got = await proxy.ask(get())
         assert got.status in {502, 504}

@@ -379,7 +379,7 @@ async def test_an_answer_that_ends_with_its_connection_is_passed_whole(origin: O
 async def test_a_client_that_never_reads_the_last_bytes_does_not_keep_its_connection(
     origin: Origin, tmp_path: Path
 ) -> None:
-    """Nobody here waits for those: they lie in buffers when the exchange is over, and the kernel counts the time."""
+    """No one here waits for those: they lie in buffers when the exchange is over, and the kernel counts the time."""
     origin.answer = answer(b"x" * 60_000)
     times = {"response_body": "300ms", "keep_alive": "100ms"}
     async with running(tmp_path, origin.url, timeouts=times) as proxy:

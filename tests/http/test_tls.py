@@ -253,11 +253,11 @@ async def test_a_gateway_is_believed_by_the_configured_authority(
         assert (await proxy.ask(get())).body == b"ok"
 
 
-@pytest.mark.parametrize("reason", ["an authority nobody trusts", "another name"])
+@pytest.mark.parametrize("reason", ["an authority no one trusts", "another name"])
 async def test_a_gateway_that_cannot_be_believed_is_a_502_and_is_sent_nothing(
     origin: Origin, tmp_path: Path, authority: Authority, reason: str
 ) -> None:
-    name = "127.0.0.1" if reason == "an authority nobody trusts" else "other.example"
+    name = "127.0.0.1" if reason == "an authority no one trusts" else "other.example"
     trusted = {"ca": authority.file} if reason == "another name" else {}
     async with (
         https_gateway(origin, authority, name) as url,

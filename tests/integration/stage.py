@@ -51,7 +51,7 @@ class Phones(Protocol):
         """Scan the QR code that is shown; `silent`: the engine's word about it gets lost."""
 
     async def restart(self) -> None:
-        """The gateway starts anew: for one list's worth it says unknown."""
+        """The gateway starts again: for one list's worth it says unknown."""
 
 
 @dataclass

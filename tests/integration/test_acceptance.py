@@ -52,7 +52,7 @@ async def test_a_session_of_which_no_event_came_stays_as_the_gateway_says(inside
     await tell(
         inside.base_url + INBOUND,
         {"event": "connection.update", "session": "another", "state": "close"},
-        {"event": "connection.update", "state": "close"},  # about nobody, so about nobody here
+        {"event": "connection.update", "state": "close"},  # about no one, so about no one here
     )
     again = await inside.hub.call("GET", "/api/channels")
     assert again.body == answer.body

@@ -36,7 +36,7 @@ OUTBOUND = "/hub/webhook"
 #: A list is asked for after every so many events.
 POLL_EVERY = 100
 
-#: With wrong clocks, the proxy starts anew after so many steps: what it learned of the clocks is known again.
+#: With wrong clocks, the proxy starts again after so many steps: what it learned of the clocks is known again.
 RESTART_EVERY = 701
 
 

@@ -1,4 +1,4 @@
-"""Nobody is answered before a change is on disk, whichever way it came: a power cut would rarely show it."""
+"""No one is answered before a change is on disk, whichever way it came: a power cut would rarely show it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ async def metric(place: Town, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
-@pytest.mark.parametrize("where", ["beneath a file", "where nobody may write"])
+@pytest.mark.parametrize("where", ["beneath a file", "where no one may write"])
 async def test_a_state_that_cannot_be_written_costs_no_request(where: str, tmp_path: Path) -> None:
     if where == "beneath a file":
         (tmp_path / "file").write_text("in the way")

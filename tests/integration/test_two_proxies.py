@@ -112,7 +112,7 @@ class One:
                 await asyncio.sleep(0.05)
 
     async def ready(self) -> tuple[int, Any]:
-        """What `/readyz` says; code 0 where nobody answers."""
+        """What `/readyz` says; code 0 where no one answers."""
         try:
             async with (
                 aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as client,

@@ -96,7 +96,7 @@ def _kill_again_and_again(result: Result, kills: int, proxy: Program, gateway: L
             proxy.kill()
             result.kills["proxy"] += 1
             with contextlib.ExitStack() as held:
-                for sender in senders:  # nobody is answered now: what was acknowledged is what the next start must know
+                for sender in senders:  # no one is answered now: what was acknowledged is what the next start must know
                     held.enter_context(sender.posting)
                 time.sleep(chance.random() * _DOWN)
                 _start(proxy)

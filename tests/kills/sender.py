@@ -83,7 +83,7 @@ class Sender:
         return None
 
     def post(self) -> Sent | None:
-        """Post the next event; None where there was nobody to post it to."""
+        """Post the next event; None where there was no one to post it to."""
         with self.posting:
             return self._post()
 

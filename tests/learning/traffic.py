@@ -1,4 +1,4 @@
-"""Made-up traffic of a gateway that nobody knows, and all that is kept of it."""
+"""Made-up traffic of a gateway that no one knows, and all that is kept of it."""
 
 import json
 from collections.abc import Iterable, Iterator

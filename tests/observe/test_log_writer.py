@@ -29,7 +29,7 @@ PIPE = 64 * 1024
 
 
 class Pipe:
-    """A pipe with a writer at one end, and nobody at the other until `read` is called."""
+    """A pipe with a writer at one end, and no one at the other until `read` is called."""
 
     def __init__(self, room: int = log_writer.ROOM) -> None:
         self.reads, self.writes = os.pipe()

@@ -37,7 +37,7 @@ class Evolution:
     # what happens to a session; each gives the events, in the order in which they are sent
 
     def drop(self, name: str) -> list[dict[str, Any]]:
-        """The connection is lost, and is being made anew."""
+        """The connection is lost, and is being made again."""
         self.instances[name].memory = "connecting"
         closed = [self.update(name, "close", 428)] if self.version == 1 else []
         return [*closed, self.update(name, "connecting", 200)]

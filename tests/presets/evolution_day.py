@@ -1,4 +1,4 @@
-"""One day's events of Evolution, made up: instances that drop, reconnect, are logged out and scanned anew."""
+"""One day's events of Evolution, made up: instances that drop, reconnect, are logged out and scanned again."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.pictures import PNG_BASE64, PNG_URL
 CODE: Final = "2@EXAMPLEexampleEXAMPLEexample,EXAMPLEexample=,EXAMPLEexample=,EXAMPLE="
 
 What = Literal["lost", "dropped", "back", "message", "own"]
-"""What happened to a session: its connection is lost for good, or is being made anew, or stands; or a message came."""
+"""What happened to a session: its connection is lost for good, or is being made again, or stands; or a message came."""
 
 Members = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ NOON: Final = 1_768_478_400.0
 """2026-01-15 12:00:00 UTC."""
 
 PRIVATE: Final = ("example-secret", "55119", "3EB0", "Example", "2@")
-"""What of the made-up traffic nobody may print: secrets, numbers, ids of messages, names, codes."""
+"""What of the made-up traffic no one may print: secrets, numbers, ids of messages, names, codes."""
 
 
 def assert_told(file: Path) -> None:
@@ -45,7 +45,7 @@ class Clock:
 
 
 class Caller:
-    """Somebody who sends requests to the proxy: a hub, or the gateway that posts its events."""
+    """Someone who sends requests to the proxy: a hub, or the gateway that posts its events."""
 
     def __init__(self, client: aiohttp.ClientSession, proxy: Running) -> None:
         self._client = client

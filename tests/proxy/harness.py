@@ -228,7 +228,7 @@ class Origin:
                 self._tasks.discard(task)
                 writer.close()
 
-        # One that nobody else gets, so that nobody listens there while it is stopped.
+        # One that no one else gets, so that no one listens there while it is stopped.
         self.port = self.port or free_port()
         self._server = await asyncio.start_server(connected, "127.0.0.1", self.port, limit=2**26)
 
@@ -278,7 +278,7 @@ class Running:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let everyone else work until `condition` holds: for what tells nobody when it happens."""
+    """Let everyone else work until `condition` holds: for what tells no one when it happens."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)

@@ -91,12 +91,12 @@ def test_a_request_that_somebody_passed_on_without_naming_the_client_is_noticed(
         raw("/"),
         raw("/", "User-Agent: engine/1"),
         raw("/", "User-Agent: engine/1", "Connection: close"),
-        raw("/", "Connection: close"),  # a script names nobody
+        raw("/", "Connection: close"),  # a script names no one
         raw("/", "Connection: keep-alive", "User-Agent: browser/1"),
         raw("/", "Connection: Upgrade", "User-Agent: browser/1"),
         in_order("Content-Length: 2", "Connection: close", "User-Agent: hub/1", "Host: a"),
         in_order("HOST: a", "Content-Length: 2", "User-Agent: hub/1"),
-        raw("/", version="1.0"),  # a health check names nobody
+        raw("/", version="1.0"),  # a health check names no one
         raw("/", host="statusproxy:8090"),
         raw("/", host="statusproxy"),
         raw("/", host=""),

@@ -1,4 +1,4 @@
-"""The minimum rate as arithmetic: nobody waits here."""
+"""The minimum rate as arithmetic: no one waits here."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Events sent anew: the same bytes but for four fields, to whoever is their receiver now."""
+"""Events sent again: the same bytes but for four fields, to whoever is their receiver now."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ def content(
 
 
 class Site:
-    """A proxy that sends anew."""
+    """A proxy that sends again."""
 
     def __init__(self, proxy: Running, redelivery: Redelivery, spool: FakeSpool) -> None:
         self.running = proxy

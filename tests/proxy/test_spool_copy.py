@@ -1,4 +1,4 @@
-"""The copy of a body for the spool: whole, in memory or in a file, and gone when nobody took it."""
+"""The copy of a body for the spool: whole, in memory or in a file, and gone when no one took it."""
 
 import asyncio
 import logging

@@ -24,7 +24,7 @@ from tests.quality.mutations import mutations
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a file's mutants: how many were tried, and those that nobody noticed, as text."""
+    """What became of a file's mutants: how many were tried, and those that no one noticed, as text."""
 
     source: Path
     tried: int = 0

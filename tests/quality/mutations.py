@@ -1,6 +1,6 @@
 """Mutants of a source file: one small change each, of a kind that a user could notice.
 
-Left out is what nobody notices by what the program does: docstrings, annotations, decorators, log lines, the words of
+Left out is what no one notices by what the program does: docstrings, annotations, decorators, log lines, the words of
 exceptions, assertions, `__slots__`, `__all__` and `__repr__`, bounds from 16 on (one more byte or entry), and lines
 marked `pragma: no cover`.
 """
@@ -27,7 +27,7 @@ class Mutation:
     before: str
     after: str
     function: Where | None
-    """None: outside any function, so that the module must be imported anew."""
+    """None: outside any function, so that the module must be imported again."""
 
     def __str__(self) -> str:
         return f"{self.line}: {self.kind}: {_short(self.before)} -> {_short(self.after)}"

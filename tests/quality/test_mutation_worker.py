@@ -99,7 +99,7 @@ def test_what_was_tried_before_the_time_was_over_is_told(tmp_path: Path, monkeyp
     within = {one.number: NOTICED for one in mutations(source.read_text()) if one.function is not None}
     survivor = within.popitem()[0]
     within.popitem()  # not begun
-    not_found = within.popitem()[0]  # only importing it anew can tell, and there is no time for that
+    not_found = within.popitem()[0]  # only importing it again can tell, and there is no time for that
     outcome = {**within, survivor: SURVIVED}, {not_found: ["test_it"]}
     monkeypatch.setattr(mutation_worker, "_within_functions", lambda *_: outcome)
     told = mutation_worker.run(Job(str(source), "it", "test_it.py", numbers, str(tmp_path), seconds=-1.0))

@@ -22,7 +22,7 @@ NOW = 200.0
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The answers that were corrected anew."""
+    """The answers that were corrected again."""
     bodies: list[bytes] = []
 
     def counted(listing: ChannelList, *given: Any) -> Correction:

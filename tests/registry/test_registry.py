@@ -943,7 +943,7 @@ def long_list(count: int, word: str = "connected") -> bytes:
 
 
 def lose(it: Kept, count: int) -> None:
-    """That many sessions fall, and nobody waits for the disk."""
+    """That many sessions fall, and no one waits for the disk."""
     for number in range(count):
         it.clock.now += 0.001
         it.registry.hear(body(status_find(f"s{number}", "disconnectedMobile")), "10.0.0.9")

@@ -1,4 +1,4 @@
-"""From the map to the store: at once, whoever waits; and what an error does to nobody else."""
+"""From the map to the store: at once, whoever waits; and what an error does to no one else."""
 
 import asyncio
 from collections.abc import Callable

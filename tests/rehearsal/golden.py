@@ -1,7 +1,7 @@
 """Golden runs of `statusproxy try`: a file with the command, what it prints, and its exit code.
 
 The file begins with `$ statusproxy try …`, which is run in the file's folder; the output follows, and the last line is
-`[exit code N]`. `.venv/bin/python -m tests.rehearsal.golden FOLDER…` writes the outputs anew: look at the difference.
+`[exit code N]`. `.venv/bin/python -m tests.rehearsal.golden FOLDER…` writes the outputs again: look at the difference.
 """
 
 import contextlib

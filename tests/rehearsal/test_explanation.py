@@ -81,7 +81,7 @@ ALIVE = {"event": "message"}
         ([state("close")], 'the list is to read "disconnected" from now on'),
         (
             [state("close"), state("close")],
-            'disconnected already; the correction begins anew: the list is to read "disconnected"',
+            'disconnected already; the correction begins again: the list is to read "disconnected"',
         ),
         (
             [state("open", event_id="1"), state("close", event_id="1")],

@@ -18,7 +18,7 @@ RECONNECTED = ReleasedBy(
     ['its own answer with "qr"', "GET /list/{session}/qr", "POST /list"],
 )
 DELETED = ReleasedBy("deleted", "a request that succeeds", ["DELETE /list/{session}"])
-ALIVE = ReleasedBy("alive", "a message from somebody else after 2026-01-15 19:08:10 UTC", ["message"])
+ALIVE = ReleasedBy("alive", "a message from someone else after 2026-01-15 19:08:10 UTC", ["message"])
 OPERATOR = ReleasedBy("operator", "by hand", ["statusproxy release a"])
 
 

@@ -234,7 +234,7 @@ def test_what_was_stored_of_a_sessions_senders_counts_again_and_for_others_on_th
 def test_after_the_systems_clock_was_moved_all_is_learned_anew() -> None:
     clocks = Clocks()
     clocks.load("sales", (("/in", 90.0),))
-    clocks.begin_anew()
+    clocks.start_over()
     assert least(clocks, NOW, NOW + 500.0) == 500.0
     assert clocks.observe("support", "/in", NOW, NOW + 300.0).judged.lag == 300.0
 
@@ -316,7 +316,7 @@ def test_what_is_known_of_set_backs_is_bounded_and_forgotten_with_the_rest() -> 
         for _ in range(2):
             clocks.observe("sales", sender_of("/in", str(number), own=True), 0.0, float(number))
     assert len(clocks._set_back) == MOST_PATHS
-    clocks.begin_anew()
+    clocks.start_over()
     assert not clocks._set_back
 
 

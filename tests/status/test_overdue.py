@@ -47,7 +47,7 @@ def test_nothing_is_looked_for_before_the_first_is_due_unless_it_came_from_elsew
     assert overdue.expired(110.0, None) == ["a"]
     assert overdue.expired(100.0, None) == []
     records.put(lost("c", 20.0))
-    overdue.look_anew()
+    overdue.look_again()
     assert overdue.expired(100.0, None) == ["c"]
 
 

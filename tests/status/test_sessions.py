@@ -528,7 +528,7 @@ turns = st.tuples(
 def test_senders_with_clocks_of_their_own_about_one_session_leave_the_map_true(
     errors: list[float], turns: list[tuple[int, Kind, float, float, tuple[int, int] | None]]
 ) -> None:
-    """Each event comes in before the next one happens. Then somebody may bring an old one again, with another id."""
+    """Each event comes in before the next one happens. Then someone may bring an old one again, with another id."""
     sessions, at, told = SessionMap(), 1_768_504_026.0, list[tuple[Kind, float]]()
 
     def tell(kind: Kind, stated: float, sender: int, arrival: float) -> None:

@@ -79,7 +79,7 @@ CASES: list[tuple[Known, Statement, float, float, Release | None, Known, str | N
     (LOST,      S.DISCONNECTED,     101.0, 161.5, None,              CLEAR,     "released", True),
     (LOST,      S.DISCONNECTED,     101.0, 161.5, R.ALIVE,           LOST,      "repeated", True),
     (CAUGHT_UP, S.DISCONNECTED,     99.0,  0.0,   None,              CAUGHT_UP, None,       False),
-    (CAUGHT_UP, S.DISCONNECTED,     101.0, 0.0,   None,              LOST,      "repeated", True),   # catch up anew
+    (CAUGHT_UP, S.DISCONNECTED,     101.0, 0.0,   None,              LOST,      "repeated", True),   # catch up again
     (CAUGHT_UP, S.DISCONNECTED,     101.0, 161.5, None,              CLEAR,     "released", True),
 
     (CLEAR,     S.CONNECTED,        100.0, 0.0,   None,              CLEAR,     None,       False),

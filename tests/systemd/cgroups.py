@@ -25,7 +25,7 @@ def trees(mounts: str) -> list[Path]:
 
 @contextlib.contextmanager
 def own_groups(name: str) -> Iterator[list[Path]]:
-    """A group of this name in each tree, gone afterwards; none where this host lets nobody make one."""
+    """A group of this name in each tree, gone afterwards; none where this host lets no one make one."""
     made = []
     for tree in trees(MOUNTS.read_text(encoding="utf-8")):
         with contextlib.suppress(OSError):

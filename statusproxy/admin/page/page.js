@@ -217,7 +217,7 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Make a cell anew only if what it is made of is not what it was made of. */
+/** Replace a cell only if what it is made of is not what it was made of. */
 function setParts(node, report, keys, make) {
   const made = keys.map((key) => report[key]).join("\n");
   if (node.made === made) return;
@@ -260,7 +260,7 @@ function byName(a, b) {
   return collator.compare(a.report.session, b.report.session) || (a.report.session < b.report.session ? -1 : 1);
 }
 
-/** Whoever had the focus keeps it, also where the row has moved or the button is gone. */
+/** The element with the focus keeps it, also where the row has moved or the button is gone. */
 function keepFocus(focused) {
   const row = focused?.closest?.("li.session");
   if (!row?.isConnected) return;

@@ -1,5 +1,5 @@
 // Text from elsewhere as it may be shown: what does not print, as an escape (as in the log: `observe/visible.py`).
-// A direction mark in an id would turn the text around it; ids that differ in what nobody sees would look the same.
+// A direction mark in an id would turn the text around it; ids that differ in what no one sees would look the same.
 
 const named = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

@@ -11,7 +11,7 @@ const english = {
   all: "All",
   down: "Disconnected",
   rest: "As the gateway says",
-  downExplained: "An event said that the connection is lost, so each channel list that passes from then on says so, in the gateway’s own word, whatever else the gateway claims.",
+  downExplained: "An event said that the connection is lost, so each channel list that passes from then on says so, in the gateway’s own word, even if the gateway claims otherwise.",
   restExplained: "Nothing is corrected here: no event says that these are lost, and the list shows the gateway’s own word, unchecked.",
   session: "Session",
   shown: "Shown as",
@@ -45,7 +45,7 @@ const english = {
   caughtUp: {
     list: "the gateway has noticed: one of its answers shows it",
     qr: "the gateway has noticed: it shows a QR code",
-    created: "the gateway has noticed: the session was started anew",
+    created: "the gateway has noticed: the session was started again",
   },
   units: { s: "s", min: "min", h: "h", d: "d" },
   states: {
@@ -54,7 +54,7 @@ const english = {
     connecting: "trying to connect",
     scan: "waiting for the QR scan",
     unscanned: "the QR code was not scanned",
-    action: "waiting for somebody to act on the phone",
+    action: "waiting for someone to act on the phone",
     disconnected: "disconnected",
     "logged-out": "logged out",
     stopped: "stopped",
@@ -89,7 +89,7 @@ const english = {
   damaged: "was damaged",
   damageNotice: (what) => `Some sessions may have been forgotten: ${what}. To remove this notice: statusproxy state acknowledge`,
   spoolWaiting: (count, since) => `${count === 1 ? "1 event waits" : `${count} events wait`} to be delivered, since ${since}.`,
-  spoolUnknown: (count) => `${count === 1 ? "1 event was" : `${count} events were`} sent and not answered: nobody knows whether ${count === 1 ? "it" : "they"} arrived. statusproxy spool list shows more.`,
+  spoolUnknown: (count) => `${count === 1 ? "1 event was" : `${count} events were`} sent and not answered: no one knows whether ${count === 1 ? "it" : "they"} arrived. statusproxy spool list shows more.`,
   spoolDead: (count) => `${count === 1 ? "1 event is" : `${count} events are`} refused for good by the receiver. statusproxy spool list shows more.`,
   spoolAway: (receiver, since) => `${receiver} has taken no events since ${since}; it is tried again and again.`,
   spoolGateway: "The gateway",
@@ -118,7 +118,7 @@ const english = {
 
   reasons: {
     "connected-event": "an event said connected",
-    reconnected: "it was connected anew",
+    reconnected: "it was connected again",
     deleted: "the session was deleted",
     alive: "a message came in",
     operator: "released by hand",

@@ -57,7 +57,7 @@ async def lists(
     asker: Asker,
     credentials: Credentials,
     sessions: Sequence[Session] | None,
-    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    written: Written = Written(),  # noqa: B008 - a value that no one changes
     told: Guidance = Guidance(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:
     """Ask for every list, then about one session; look through the first list's ids and corrections as well.
@@ -361,7 +361,7 @@ def event_ids(
     sessions: Sequence[Session],
     channels: ChannelIds,
     aliases: Mapping[str, str],
-    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    written: Written = Written(),  # noqa: B008 - a value that no one changes
 ) -> list[Finding]:
     """Whether the sessions that events name are channels of the list, and which channel an unknown one may be."""
     heard = [one for one in sessions if one.last_event_at and one.released != "deleted"]

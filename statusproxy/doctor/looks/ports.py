@@ -107,7 +107,7 @@ def _try(address: Address) -> int | None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(name)  # listening as well would, for a moment, accept somebody's connection
+                probe.bind(name)  # listening as well would, for a moment, accept someone's connection
             except OSError as error:
                 return error.errno or -1
     return None

@@ -38,7 +38,7 @@ def configured(settings: Settings, written: Written) -> Iterator[Finding]:
 
 
 def judge(totals: SpoolTotals, now: float) -> Iterator[Finding]:
-    """What is kept at `now`, as far as somebody should know of it."""
+    """What is kept at `now`, as far as someone should know of it."""
     for away in totals.away:
         yield warning("spool.away", receiver=away.receiver, since=ago(now - _seconds(away.since)))
     waited = now - _seconds(totals.waiting_since) if totals.waiting_since else 0.0

@@ -66,7 +66,7 @@ def _heard_before(sessions: Sessions | None) -> float | None:
 async def webhooks(
     settings: Settings,
     report: SelfReport | None,
-    written: Written = Written(),  # noqa: B008 - a value that nobody changes
+    written: Written = Written(),  # noqa: B008 - a value that no one changes
     heard_before: float | None = None,
     told: Guidance = Guidance(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:

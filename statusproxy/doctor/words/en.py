@@ -55,7 +55,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "connecting": "trying to connect",
     "scan": "waiting for the QR scan",
     "unscanned": "the QR code was not scanned",
-    "action": "waiting for somebody to act on the phone",
+    "action": "waiting for someone to act on the phone",
     "disconnected": "disconnected",
     "logged-out": "logged out",
     "stopped": "stopped",
@@ -698,7 +698,7 @@ WORDS: Final[Words] = {
         ),
         (
             "if only your own programs post from there, leave it as it is. A proxy in front has to send "
-            "X-Forwarded-For (docs/nginx.md). Else set `secret`, `hmac`, `jwt` or `token`, which trust nobody for an "
+            "X-Forwarded-For (docs/nginx.md). Else set `secret`, `hmac`, `jwt` or `token`, which trust no one for an "
             "address"
         ),
     ),
@@ -733,7 +733,7 @@ WORDS: Final[Words] = {
     ),
     "spool.unanswered": (
         (
-            "{count} event(s) were sent and not answered, so nobody knows whether they arrived; after {max_age} each "
+            "{count} event(s) were sent and not answered, so no one knows whether they arrived; after {max_age} each "
             "is dropped"
         ),
         (

@@ -104,7 +104,7 @@ async def serve(exchange: Exchange) -> None:
     try:
         head = await exchange.send(pool, prepared)
     except UpstreamError as error:
-        # The engine never sends an event twice: what it says counts even when nobody takes it.
+        # The engine never sends an event twice: what it says counts even when no one takes it.
         if PROBLEMS[error.code].hop != "client":
             with contextlib.suppress(UpstreamError, ConnectionError):
                 await read_to_end(exchange)

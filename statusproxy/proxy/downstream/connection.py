@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("statusproxy.proxy")
 
-#: Seconds for which the rest of a body that nobody wants is thrown away, so that the client can read its answer.
+#: Seconds for which the rest of a body that no one wants is thrown away, so that the client can read its answer.
 _UNWANTED: Final = 10.0
 
 
@@ -75,12 +75,12 @@ class ConnectionState(enum.Enum):
     HEAD = enum.auto()
     """A request's head has begun and is not whole."""
     SERVING = enum.auto()
-    """A request is being served, or what nobody wanted of its body is thrown away."""
+    """A request is being served, or what no one wanted of its body is thrown away."""
     LINGERING = enum.auto()
     """A request was refused and our half is closed; what the client still sends is thrown away, so that it can read
     why. Closed with unread bytes the connection would be reset (RFC 9112 §9.6)."""
     TUNNEL = enum.auto()
-    """The protocol was switched: bytes go to whoever took the connection over."""
+    """The protocol was switched: bytes go to the tunnel that took the connection over."""
 
 
 class ClientConnection(FlowControl):
@@ -290,7 +290,7 @@ class ClientConnection(FlowControl):
     def _too_late(self) -> None:
         """The deadline has passed: of an idle connection, a head, or a refused client that still sends.
 
-        A connection that never said a word is closed without one: browsers open spare ones, and an answer nobody
+        A connection that never said a word is closed without one: browsers open spare ones, and an answer no one
         asked for could be taken for that to their next request.
         """
         if self.state is ConnectionState.HEAD and self.transport is not None:
@@ -373,7 +373,7 @@ def _peer(transport: asyncio.BaseTransport) -> Peer:
 
 
 def _configure(sock: socket.socket, response_body: float | None) -> None:
-    """Have the kernel look for clients that died, and end what nobody here waits for any more: the last bytes for a
+    """Have the kernel look for clients that died, and end what no one here waits for any more: the last bytes for a
     client that never reads them, after `response_body` seconds."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if response_body is not None:
@@ -388,7 +388,7 @@ def _readable(transport: asyncio.BaseTransport) -> bool:
 
 
 async def _throw_away(content: RequestBody) -> bool:
-    """Read the rest of a body that nobody wants, for a while, so that the client reads its answer before a reset;
+    """Read the rest of a body that no one wants, for a while, so that the client reads its answer before a reset;
     whether all of it came."""
     try:
         async with asyncio.timeout(_UNWANTED):

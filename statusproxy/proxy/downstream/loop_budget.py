@@ -2,7 +2,7 @@
 
 A chunk of one byte costs as much as one of 64 KiB. One client that sends nothing but such chunks would keep the loop
 busy for as long as it sends, and a hundred of them a hundred times as long. So in each turn of the loop only so many
-chunks are read, whoever sends them; the rest waits, first come, first served.
+chunks are read, from any client; the rest waits, first come, first served.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A request's body on its way to the gateway: reading, limits, observers and sending.
 
 An upstream place is scarce, and a client that sends slowly must not hold one. So a small body is read whole before a
-place is taken, and of a larger one a beginning. Whoever then stops sending is given up.
+place is taken, and of a larger one a beginning. A client that then stops sending is given up.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _HOLD: Final = 1.0
 
 
 class BodyObserver(Protocol):
-    """Somebody who is given a request's body as it passes, and holds it up as little as possible."""
+    """Someone who is given a request's body as it passes, and holds it up as little as possible."""
 
     def feed(self, data: bytes) -> None:
         """Take the next piece, as it came. Never raises."""
@@ -42,7 +42,7 @@ class Upload:
     """The body of one request on its way to the gateway: the one place that reads, counts and limits it.
 
     Use: `await begin()`, and send what it gave; `carry()` unless `whole`; `stop()` at the end. `finish()` reads what is
-    left where nobody carries it. Each observer is given every piece, also what the gateway does not take any more.
+    left where no one carries it. Each observer is given every piece, also what the gateway does not take any more.
     """
 
     __slots__ = (
@@ -228,7 +228,7 @@ class Upload:
         except UpstreamError:
             raise
         except Exception as error:
-            # The stream raises whatever ended the connection, such as a TCP time-out.
+            # The stream raises what ended the connection, such as a TCP time-out.
             if self._request.connection.transport is None:
                 raise ConnectionResetError("the client has gone") from error
             raise
@@ -257,7 +257,7 @@ class Upload:
             async with asyncio.timeout_at(hold if held else until) as self._timer:
                 data = await self._content.readany()
         except TimeoutError:
-            data = self._content.read_nowait()  # it may have come in the same turn; the connection's own is raised anew
+            data = self._content.read_nowait()  # it may have come in the same turn; an error is raised again
         finally:
             self._timer = None
             if self._pace is not None:

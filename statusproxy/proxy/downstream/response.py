@@ -1,6 +1,6 @@
 """The answer to one request, from the head to the last byte.
 
-While an exchange is under way nobody else writes to its client, but for the bytes of the tunnel behind a 101
+While an exchange is under way no one else writes to its client, but for the bytes of the tunnel behind a 101
 (`actions.tunnel`). Where none is, two others answer: `connection` refuses what cannot be a request, a head that comes
 too slowly, and a client that must give its place away in the middle of a head; `unplaced` refuses one that gets no
 place.
@@ -8,7 +8,7 @@ place.
     NEW        nothing of the final answer was sent; interim answers may have been
     HEAD_SENT  the head is out, more of the body is to come
     DONE       the answer is whole
-    ABORTED    it was begun and cannot be completed: the connection was reset, so that nobody takes it for whole
+    ABORTED    it was begun and cannot be completed: the connection was reset, so that no one takes it for whole
     GONE       the client has left, or reads so slowly that it was disconnected; nothing is written any more
 
 NEW goes to any other state, HEAD_SENT to DONE, ABORTED or GONE. DONE goes to GONE where the client leaves before the

@@ -20,9 +20,9 @@ _PROBE: Final = 1.0
 
 
 def bind(path: Path, mode: int) -> socket.socket:
-    """A socket bound to `path` with exactly `mode`, whatever the umask; it does not listen yet.
+    """A socket bound to `path` with exactly `mode`, regardless of the umask; it does not listen yet.
 
-    A socket file on which nobody listens is replaced. Raises `OSError`: EADDRINUSE where somebody listens, EEXIST
+    A socket file on which no one listens is replaced. Raises `OSError`: EADDRINUSE where someone listens, EEXIST
     where the file is no socket.
     """
     _remove_stale(path)
@@ -30,7 +30,7 @@ def bind(path: Path, mode: int) -> socket.socket:
     bound = False
     try:
         # On Linux the file gets the mode of the socket less the umask, so it is never wider than `mode`. While the
-        # missing bits are added nobody can connect, for the socket does not listen. (Another umask for this moment
+        # missing bits are added no one can connect, for the socket does not listen. (Another umask for this moment
         # would hold for every thread of the process.)
         os.fchmod(sock.fileno(), mode)
         sock.bind(str(path))
@@ -55,7 +55,7 @@ async def serve(factory: Callable[[], asyncio.Protocol], sock: socket.socket, **
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket file that a dead process left behind; one that somebody serves stays, and bind(2) refuses it."""
+    """Remove a socket file that a dead process left behind; one that someone serves stays, and bind(2) refuses it."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

@@ -27,7 +27,7 @@ REQUEST_ONLY: Final = frozenset({b"trailer"})
 
 #: Fields by which callers and senders of webhooks prove who they are, as the presets and `config.yaml` name them. They
 #: are a list and no setting: a head is parsed before it is known which route, and so which setting, it is for. Another
-#: name does no harm: whoever asks for that proof refuses a request from which `Connection` removed it.
+#: name does no harm: a receiver that asks for that proof refuses a request from which `Connection` removed it.
 CREDENTIALS: Final = frozenset(
     {
         b"authorization",
@@ -160,7 +160,7 @@ WellKnown = dict[bytes, list[bytes]]
 def classify_fields(headers: Headers, roles: Roles) -> tuple[list[Header], WellKnown]:
     """A head's end-to-end fields, in order, and the values of its well-known fields (`roles`), in one pass.
 
-    `Via` is not forwarded, as it is written anew; nor is what `Connection` names.
+    `Via` is not forwarded: the proxy writes its own. Nor is what `Connection` names.
     """
     forwarded: list[Header] = []
     well_known: WellKnown = {}

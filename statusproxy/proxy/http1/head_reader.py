@@ -52,7 +52,7 @@ _REMEMBERED_SIZE: Final = 2048
 class RequestHead:
     """A request up to its body; `length` is None where no length was given.
 
-    One object may stand for many requests, as clients that poll repeat their head byte for byte: nobody changes it.
+    One object may stand for many requests, as clients that poll repeat their head byte for byte: no one changes it.
     """
 
     __slots__ = (

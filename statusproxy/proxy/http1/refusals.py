@@ -1,7 +1,7 @@
 """Why a message is refused: every reason named once, the same for requests and answers.
 
 Each refusal is a value: `code` says what the client of a refused *request* is told (an entry of `problems.PROBLEMS`);
-`detail` is for logs. A refused *answer* is told to the client as a bad gateway whatever its code is.
+`detail` is for logs. A refused *answer* is told to the client as a bad gateway, with any code.
 """
 
 from typing import Final, Literal, NamedTuple, TypeAlias

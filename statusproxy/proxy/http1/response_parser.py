@@ -102,7 +102,7 @@ class ResponseParser:
     )
 
     def __init__(self, limit: int, head_only: bool) -> None:
-        """`head_only` for HEAD, whose answer has no body whatever it says."""
+        """`head_only` for HEAD, whose answer has no body."""
         self._llhttp: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._limit = limit
         self._head_only = head_only
@@ -118,7 +118,7 @@ class ResponseParser:
         self._at = 0
         self._trailing = False
         self.interim: list[ResponseHead] = []
-        """The interim answers (1xx) that have come; whoever passes them on empties the list (RFC 9110 §15.2)."""
+        """The interim answers (1xx) that have come; the one who passes them on empties the list (RFC 9110 §15.2)."""
         self.head: ResponseHead | None = None
         """The final answer's head, once it is whole."""
         self.body = BodyPieces()
@@ -132,7 +132,7 @@ class ResponseParser:
         """Bytes came behind the answer: whose they are cannot be told."""
 
     def let_go(self) -> None:
-        """Nobody reads this answer any more: it knows its parser, and the parser knows it."""
+        """No one reads this answer any more: it knows its parser, and the parser knows it."""
         self._llhttp = None
 
     @property
@@ -209,7 +209,7 @@ class ResponseParser:
         except httptools.HttpParserUpgrade:
             pass  # behind a 101 the bytes are another protocol's: not llhttp's matter here
         except httptools.HttpParserError as error:
-            refused = refusals.of_parser_error(error)  # raised anew below
+            refused = refusals.of_parser_error(error)  # raised again below
         if refused is not None:
             raise RefusedError(refused)
         self._before = (self._before + piece[-3:])[-3:] if end < 0 else b""

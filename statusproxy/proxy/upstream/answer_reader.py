@@ -47,7 +47,7 @@ class AnswerReader:
         informational: Callable[[ResponseHead], None] | None,
         taken: Callable[[], None],
     ) -> None:
-        """`head_only` for HEAD, whose answer has no body whatever it says; `informational` is called with each 1xx
+        """`head_only` for HEAD, whose answer has no body; `informational` is called with each 1xx
         answer before the final one (RFC 9110 §15.2), `taken` after each piece that was read."""
         self._loop = loop
         self._limits = limits
@@ -137,7 +137,7 @@ class AnswerReader:
         return self._waiter is not None
 
     def fail(self, error: UpstreamError) -> None:
-        """The exchange has failed, unless its answer is whole: whoever waits learns it."""
+        """The exchange has failed, unless its answer is whole: the one who waits learns it."""
         if self.error is None and not self.parser.complete:
             self.error = error
         self.wake()
@@ -157,7 +157,7 @@ class AnswerReader:
     def overdue(self, now: float, *, request_done: bool) -> bool:
         """Whether what is waited for should have come by `now`.
 
-        While the request is still on its way its own limits watch over that, and the answer's time begins anew.
+        While the request is still on its way its own limits watch over that, and the answer's time begins again.
         """
         if self._deadline is None or now < self._deadline:
             return False
@@ -178,7 +178,7 @@ class AnswerReader:
         return not parser.behind and error is None and head is not None and head.keep_alive and not self.waited_for
 
     def wake(self) -> None:
-        """Have whoever waits look again."""
+        """Have the one who waits look again."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -13,7 +13,7 @@ from statusproxy.proxy.upstream.pool import Pool
 #: Methods whose request may be repeated when it met a dying connection (RFC 9110 §9.2.2).
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
-#: Methods whose request is given up when the client has gone: nobody wants the answer, nothing is lost.
+#: Methods whose request is given up when the client has gone: no one wants the answer, nothing is lost.
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -148,7 +148,7 @@ class Call:
         self._release()
 
     def _unwanted(self, whole: bool) -> bool:
-        """Whether nobody wants the answer, now that the client has gone; `whole`: the request's body is here."""
+        """Whether no one wants the answer, now that the client has gone; `whole`: the request's body is here."""
         if self.shared is not None and self.shared.followers:
             return False
         return self._method in SAFE or not whole

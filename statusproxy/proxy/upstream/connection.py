@@ -71,7 +71,7 @@ class UpstreamConnection(PacedWriting):
         self._tunnel: Callable[[bytes | None], None] | None = None
         self._lost: tuple[Exception | None] | None = None  # what the connection was lost by, once it is
         self.request_done = False
-        """The request was written whole; set by whoever writes it."""
+        """The request was written whole; set by the one who writes it."""
         self.idle_since = 0.0
         """When the last exchange ended, by `time.monotonic`."""
         self.idle_limit = DEFAULT_IDLE
@@ -82,7 +82,7 @@ class UpstreamConnection(PacedWriting):
     # ---- the exchange ----
 
     def begin(self, *, head_only: bool, informational: Callable[[ResponseHead], None] | None = None) -> None:
-        """Begin an exchange; `head_only` for HEAD, whose answer has no body whatever it says.
+        """Begin an exchange; `head_only` for HEAD, whose answer has no body.
 
         `informational` is called with each 1xx answer that comes before the final one (RFC 9110 §15.2).
         """
@@ -178,7 +178,7 @@ class UpstreamConnection(PacedWriting):
 
     @property
     def readable(self) -> bool:
-        """Whether the kernel holds something for an idle connection: its end, or bytes that nobody asked for."""
+        """Whether the kernel holds something for an idle connection: its end, or bytes that no one asked for."""
         if self._poll is None:
             sock = self.transport.get_extra_info("socket") if self.transport is not None else None
             if sock is None:
@@ -246,7 +246,7 @@ class UpstreamConnection(PacedWriting):
     def _set_reading(self, answer: AnswerReader) -> None:
         """Have the gateway wait while enough is held here; never once the answer is whole.
 
-        Whoever keeps the connection then must learn of its end, and the next exchange must find it reading.
+        The pool, which keeps the connection then, must learn of its end, and the next exchange must find it reading.
         """
         waits = answer.congested
         if waits == self._paused:
@@ -278,7 +278,7 @@ class UpstreamConnection(PacedWriting):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called by asyncio: what came before the end is still parsed, and whoever waits for the answer told."""
+        """Called by asyncio: what came before the end is still parsed, and the one who waits for the answer is told."""
         self.closed = True
         self._lost = (exc,)
         answer = self._answer

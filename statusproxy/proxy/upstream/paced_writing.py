@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class PacedWriting(asyncio.Protocol):
-    """A protocol whose writer can wait: what asyncio says of the transport's buffer, kept for whoever writes."""
+    """A protocol whose writer can wait: what asyncio says of the transport's buffer, kept for the writer."""
 
     __slots__ = ("_drain_waiter", "closed", "transport", "writable", "writing_paused")
 
@@ -35,7 +35,7 @@ class PacedWriting(asyncio.Protocol):
 
     @property
     def draining(self) -> bool:
-        """Whether somebody waits in `drain`."""
+        """Whether someone waits in `drain`."""
         return self._drain_waiter is not None
 
     def pause_writing(self) -> None:
@@ -43,14 +43,14 @@ class PacedWriting(asyncio.Protocol):
         self.writing_paused = True
 
     def resume_writing(self) -> None:
-        """Called by asyncio: the transport's buffer has room again; whoever waits in `drain` goes on."""
+        """Called by asyncio: the transport's buffer has room again; the one who waits in `drain` goes on."""
         self.writing_paused = False
         if self.writable is not None:
             self.writable()
         self._end_drain()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called by asyncio: nobody waits any more for the other side to take something."""
+        """Called by asyncio: no one waits any more for the other side to take something."""
         self.closed = True
         self._end_drain()
 

@@ -1,7 +1,7 @@
 """The places for exchanges with the gateway: how many there are, who may have one, and who gets the next.
 
 First come, first served: a place that comes free goes to the first who waits and may have it, never to a newcomer
-while somebody may have it before. Two rules keep a few slow clients from holding them all: some places are kept for
+while someone may have it before. Two rules keep a few slow clients from holding them all: some places are kept for
 webhooks and corrected lists, and one client address may hold only so many. Who has to wait for a place of its own
 client does not hold up others. No sockets, no loop and no clock here.
 """
@@ -55,7 +55,7 @@ class UpstreamPlaces:
         """How many wait."""
 
     def take(self, client: str, reserved: bool) -> bool:
-        """Take a place at once, if one is free and nobody waits; else ask `wait`."""
+        """Take a place at once, if one is free and no one waits; else ask `wait`."""
         if self.waiting or self._held.get(client, 0) >= self._shares[reserved] or not self._free(reserved):
             return False
         self._give(client, reserved)
@@ -139,7 +139,7 @@ class UpstreamPlaces:
             del self._parked[client, reserved]
 
     def _free(self, reserved: bool) -> bool:
-        """Whether a request of this class may have a place, whoever its client is."""
+        """Whether a request of this class may have a place, for any client."""
         return self.taken < self._total[True] and (reserved or self._ordinary < self._total[False])
 
     def _sweep(self) -> None:

@@ -93,7 +93,7 @@ class Pool:
         self._idle.trim(connection)
 
     def close(self) -> None:
-        """Close what is idle and whatever is released from now on."""
+        """Close what is idle now, and what is released later."""
         self.closed = True
         self._idle.close_all()
         if self._sweeper is not None and not self._busy:

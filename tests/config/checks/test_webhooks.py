@@ -143,7 +143,7 @@ def test_a_mistake_in_webhooks_is_refused_with_line_key_and_fix(text: str, messa
 @pytest.mark.parametrize(
     "text",
     [
-        "webhooks: [{path: /a, from: [], forward_to: 'http://hub.example/'}]",  # routes, and trusts nobody
+        "webhooks: [{path: /a, from: [], forward_to: 'http://hub.example/'}]",  # routes, and trusts no one
         "webhooks: [{path: /a/%2A}]",
         "webhooks: [{path: /v1/x:y}]",
         "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8091/hub}]\nadmin: {listen: null}",

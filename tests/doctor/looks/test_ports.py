@@ -1,4 +1,4 @@
-"""The addresses to listen on: free, in use by the running proxy, or taken by somebody else."""
+"""The addresses to listen on: free, in use by the running proxy, or taken by someone else."""
 
 from __future__ import annotations
 

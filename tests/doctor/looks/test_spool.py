@@ -1,4 +1,4 @@
-"""The spool: whether events are kept, and whether what is kept needs somebody."""
+"""The spool: whether events are kept, and whether what is kept needs someone."""
 
 from __future__ import annotations
 

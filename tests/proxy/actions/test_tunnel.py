@@ -356,7 +356,7 @@ async def test_a_body_that_was_still_coming_at_the_switch_goes_first_and_in_its_
 async def test_a_tunnel_that_began_before_its_request_was_whole_keeps_nothing_when_it_ends(
     origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("statusproxy.proxy.downstream.connection._UNWANTED", 3600.0)  # the time for a body nobody wants
+    monkeypatch.setattr("statusproxy.proxy.downstream.connection._UNWANTED", 3600.0)  # the time for a body no one wants
 
     async def script(wire: Wire) -> None:
         await origin.note(await wire.head())

@@ -617,7 +617,7 @@ def test_no_temporary_error_is_a_4xx_for_a_sender() -> None:
     lasting = {
         "bad_request", "method_not_allowed", "tap_not_found", "body_too_large", "target_too_long", "head_too_large",
     }  # fmt: skip
-    unknown = {"request_head_too_slow"}  # of a head that is not whole nobody knows whose it is
+    unknown = {"request_head_too_slow"}  # of a head that is not whole no one knows whose it is
     unsent = {"client_gone"}
     assert {code for code in said if PROBLEMS[code].status < 500} == lasting | unknown | unsent
 

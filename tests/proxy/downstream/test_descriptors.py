@@ -1,4 +1,4 @@
-"""File descriptors: warned of at the start, kept in reserve, and when they run out nobody is kept out for long."""
+"""File descriptors: warned of at the start, kept in reserve, and when they run out no one is kept out for long."""
 
 import asyncio
 import contextlib

@@ -274,7 +274,7 @@ async def test_a_client_pays_for_its_time_by_what_it_takes(
 async def test_between_two_waits_what_is_taken_counts_and_no_time_does(
     monkeypatch: pytest.MonkeyPatch, still_clock: LoopClock, between: int, seconds: float
 ) -> None:
-    """Where our own buffer is all that tells, it grows with what is written: that is held against nobody."""
+    """Where our own buffer is all that tells, it grows with what is written: that is held against no one."""
     client = Slow(monkeypatch)
     waits = reader(client, Pace(1000, 3.0), 60.0)
     task = asyncio.create_task(waits.wait())

@@ -17,7 +17,7 @@ import pytest
 
 from statusproxy.proxy.downstream import unix_socket
 
-#: One that other users can run, unlike a virtual environment in somebody's home.
+#: One that other users can run, unlike a virtual environment in someone's home.
 PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
 
 MODES = [0o666, 0o660, 0o600, 0o777]
@@ -57,7 +57,7 @@ def test_the_mode_is_at_no_moment_wider_than_asked_for(
     def look_first(where: Path, to: int) -> None:
         seen.append(mode_of(path))
         with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
-            client.connect(str(path))  # nobody can use it yet
+            client.connect(str(path))  # no one can use it yet
         change(where, to)
 
     monkeypatch.setattr(os, "chmod", look_first)
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
 def test_a_socket_whose_mode_cannot_be_set_is_not_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: bool
 ) -> None:
-    """Nor does it matter when somebody else has removed it by then."""
+    """Nor does it matter when someone else has removed it by then."""
     made: list[socket.socket] = []
 
     class Noted(socket.socket):

@@ -147,7 +147,7 @@ async def test_a_request_of_whose_answer_anything_came_is_not_repeated(origin: O
 
 
 async def test_a_request_whose_body_was_still_coming_is_not_repeated(origin: Origin, proxy: Running) -> None:
-    """Nobody has the part of it any more that was sent."""
+    """No one has the part of it any more that was sent."""
     Dying(origin, "closed behind an unseen request")
     await proxy.ask(get("/first"))
     client = await proxy.connect()

@@ -170,6 +170,6 @@ def _say(writer: asyncio.StreamWriter, body: bytes) -> None:
 
 
 async def test_every_address_of_a_name_is_tried(origin: Origin, tmp_path: Path, names: dict[str, list[str]]) -> None:
-    names["gateway.example"] = ["127.0.0.3", "127.0.0.1"]  # nobody listens at the first
+    names["gateway.example"] = ["127.0.0.3", "127.0.0.1"]  # no one listens at the first
     async with running(tmp_path, f"http://gateway.example:{origin.port}") as proxy:
         assert (await proxy.ask(get())).body == b"ok"

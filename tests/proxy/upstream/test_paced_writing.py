@@ -7,7 +7,7 @@ from tests.proxy.upstream.fake_transport import FakeTransport
 
 
 async def draining(writing: PacedWriting) -> "asyncio.Task[None]":
-    """Somebody who waits for the other side."""
+    """Someone who waits for the other side."""
     task = asyncio.create_task(writing.drain())
     await asyncio.sleep(0)
     assert writing.draining

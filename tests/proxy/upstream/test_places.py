@@ -1,4 +1,4 @@
-"""Places at the gateway: never too many, in order, nobody forgotten, whatever happens in whatever order."""
+"""Places at the gateway: never too many, in order, no one forgotten, whatever happens in whatever order."""
 
 import random
 from dataclasses import dataclass, field
@@ -205,7 +205,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(target=asked, client=st.sampled_from("abcd"), reserved=st.booleans())
     def arrive(self, client: str, reserved: bool) -> Asked:
-        """Somebody asks for a place."""
+        """Someone asks for a place."""
         self.due: list[Asked] = []
         before = len(self.served)
         asked = ask(self.places, self.served, client, reserved=reserved)
@@ -216,7 +216,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(asked=consumes(asked))
     def go(self, asked: Asked) -> None:
-        """Somebody ends its exchange, or stops waiting: by a time-out, a cancellation, a loss, it is all the same."""
+        """Someone ends its exchange, or stops waiting: by a time-out, a cancellation, a loss, it is all the same."""
         self.due = []
         before = len(self.served)
         if asked.holds:

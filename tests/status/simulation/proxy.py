@@ -156,7 +156,7 @@ class Proxy:
         self.save()
 
     def restart(self) -> None:
-        """Killed and started again: what was in memory only is gone, and so is what nobody was told of."""
+        """Killed and started again: what was in memory only is gone, and so is what no one was told of."""
         self.run += 1
         self.map, self.waiting, self.acknowledged, self._writing = SessionMap(RULES), {}, [], False
         self._versions.clear()

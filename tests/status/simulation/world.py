@@ -316,7 +316,7 @@ def _one_map_knows_the_same(world: World, record: Record) -> None:
         one_map.judge_transient(one.at)
     expected = one_map.get("plain")
     if expected is None or any(one.what == "restart" for one in world.operations):
-        return  # what nobody was told of may be known, and that a message came is written every half minute only
+        return  # what no one was told of may be known, and that a message came is written every half minute only
     if record.released is Release.EXPIRED:
         return
     assert (record.verdict, record.known_at) == (expected.verdict, expected.known_at), "one map knows something else"
