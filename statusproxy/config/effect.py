@@ -109,7 +109,9 @@ def check_set_word(word: str) -> str:
 def check_set_value(value: object) -> None:
     """What `set` writes: nothing that looks like a variable which was not filled in. ValueError."""
     if isinstance(value, str) and (_VARIABLE.fullmatch(value.strip()) or _BRACED.search(value)):
-        raise ValueError("this is written as it stands, for it is no variable; allowed: ${VAR}, or the word itself")
+        raise ValueError(
+            "this is written as it stands, since it is not a variable; allowed: ${VAR}, or the word itself"
+        )
 
 
 def never_reached(routes: Sequence[Reach]) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What people are told of the gateway in its own terms: where the URL of its events is set, its words, its way back.
+"""The gateway in its own terms, for doctor and page: where its events' URL is set, its states, how sessions come back.
 
 It comes from the preset's `about`, with the proxy's own address filled in. Doctor and page say the same.
 """

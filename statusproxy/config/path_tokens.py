@@ -1,4 +1,4 @@
-"""What an error may repeat of a path: no token that was written into it.
+"""Hides tokens that were written into a path, in error messages that repeat it.
 
 Tokens stand beside an id, as in `/api/{session}:TOKEN/status`, where `{session}:{_}` should stand.
 """

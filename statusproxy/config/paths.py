@@ -53,7 +53,7 @@ def check_session_route(text: str) -> str:
     """`METHOD /path/template` in which `{session}` has to stand."""
     route = check_route(text)
     if SESSION not in route:
-        raise ValueError(f"{SESSION} has to stand in the path, for nothing else says which session is meant")
+        raise ValueError(f"{SESSION} must be in the path: nothing else says which session is meant")
     return route
 
 

@@ -273,7 +273,7 @@ class _Builder:
 
 def _unwritable(character: int, text: str, position: int, source: str) -> ConfigError:
     mark = Mark(source, text.count("\n", 0, position) + 1)
-    return ConfigError(f"{mark}: not YAML: found the character U+{character:04X}, which may not stand in it")
+    return ConfigError(f"{mark}: not YAML: found the character U+{character:04X}, which is not allowed in it")
 
 
 def _carry(match: re.Match[str]) -> str:

@@ -60,13 +60,13 @@ async def init(
         raise InitError(f"{output} cannot be written: {(error.strerror or str(error)).lower()}") from None
     lines = [told, f"{output} is written, with preset: {gateway.preset}. Read the next steps in it."]
     if secret_file is not None and _is_open(secret_file):
-        lines.append(f"Warning: others on this machine may read {secret_file}. Make it yours alone: chmod 600")
+        lines.append(f"Warning: others on this machine may read {secret_file}. Restrict it: chmod 600")
     return "\n".join(lines)
 
 
 def _refuse_existing(output: Path) -> None:
     if os.path.lexists(output):
-        raise InitError(f"{output} is there already, and is never overwritten; give another file with --output")
+        raise InitError(f"{output} exists already, and is never overwritten; give another file with --output")
 
 
 def _decide(found: Probe, chosen: Gateway | None, *, secret: bool) -> tuple[Finding, str]:

@@ -1,4 +1,4 @@
-"""Values that are times: in which form, and how far from our clock."""
+"""Recognises values that are times: their form, and how far they are from our clock."""
 
 import re
 from datetime import datetime

@@ -137,6 +137,6 @@ class Watch:
     def _fail(self, error: Exception) -> None:
         # Its text may hold what the traffic said.
         self.failure = type(error).__name__
-        log.error("learning has ended by an error: %s", self.failure)
+        log.error("learning ended with an error: %s", self.failure)
         self.on = False
         self.until = min(self.until, self._wall())

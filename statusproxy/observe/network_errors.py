@@ -27,7 +27,7 @@ _WORDS: Final = {
     errno.EADDRNOTAVAIL: "this machine has no such address",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
-    errno.EEXIST: "a file that is no socket is there already",
+    errno.EEXIST: "a file that is not a socket exists already",
     errno.ENOENT: "there is no such file",
     errno.ENOTDIR: "there is no such file",
     errno.EMFILE: "too many files and connections are open",

@@ -1,4 +1,4 @@
-"""Identical lists asked for at the same time share one call to the gateway (as in Go's `singleflight`).
+"""Shares one call to the gateway between identical lists asked for at the same time (as in Go's `singleflight`).
 
 The gateway asks its engine for each session in turn, so a list takes seconds to a minute, and polls pile up. Only
 what is in flight is shared: when the answer has come, the call is over and nothing of it is kept.

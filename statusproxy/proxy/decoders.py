@@ -1,4 +1,4 @@
-"""One content coding undone in bounded steps, over all members or frames of a body (RFC 9110 §8.4.1).
+"""Decodes one content coding in bounded steps, over all members or frames of a body (RFC 9110 §8.4.1).
 
 What a step reads, what it gives and how many members it begins are bounded, so that no input makes one step long:
 neither a bomb, nor members without content, nor blocks without content. The rest of the input is never copied.

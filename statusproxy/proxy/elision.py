@@ -1,4 +1,4 @@
-"""JSON with the insides of its long strings left out, piece by piece.
+"""Leaves the content of long strings out of JSON, piece by piece.
 
 Webhooks carry media as base64 inside their JSON, tens of megabytes in one string, while all that says anything about a
 session is short. What remains is still JSON, with the same keys and the same short values.

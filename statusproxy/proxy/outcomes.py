@@ -1,4 +1,4 @@
-"""What an error or an answer means for an event that was sent: one table for direct attempts and for later ones.
+"""What an error or answer means for an event that was sent: one table for the first attempt and for later ones.
 
 | outcome | the attempt was |
 | --- | --- |

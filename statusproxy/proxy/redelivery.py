@@ -1,4 +1,4 @@
-"""Sends to its receiver what the spool kept: the head and body as they came, with what tells a repeat from the first.
+"""Sends an event that the spool kept to its receiver: head and body as they came, and fields that mark a repeat.
 
 An attempt is a client of its own in the accounts of the receiver's pool, and few are under way at a time, so that live
 traffic does not wait for them.

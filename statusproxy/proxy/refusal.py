@@ -1,4 +1,4 @@
-"""Requests that are not forwarded, as their heads tell: CONNECT, loops, and bodies said to be too large.
+"""Refuses requests by their heads: CONNECT, loops, and bodies that are announced too large.
 
 What two parsers could read differently is refused before (`http1.refusals`).
 """

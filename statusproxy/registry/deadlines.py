@@ -1,4 +1,4 @@
-"""What time brings: overrides grow too old (`sessions.max_age`), and transient states last long enough to count.
+"""What becomes due: overrides that are too old (`sessions.max_age`), transient states that have lasted long enough.
 
 Both are judged when someone looks. A transient state counts at its time all the same, so that it is told and saved
 then: one timer is set for the next of them. Thousands may be due at once, and are judged some at a time.

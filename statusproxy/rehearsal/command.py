@@ -110,7 +110,7 @@ def _events(name: str, where: Site) -> list[Delivery]:
     found = deliveries(files.read(name), files.label(name))
     route = mixed_up.listed_on(found[0].body, where) if len(found) == 1 else None
     if route is not None:
-        raise FileError(f"{files.label(name)}: this is no event but the list of {route}; give it with --list")
+        raise FileError(f"{files.label(name)}: this is not an event but the list of {route}; give it with --list")
     return found
 
 
@@ -124,7 +124,7 @@ def _list(where: Site, name: str, body: bytes, route: str | None, sessions: Sess
     result = answers.correct(answers.Answer(body, name, shown, found.entry, found.session), sessions, now)
     event = mixed_up.event_in(body, where) if result.failure is not None else None
     if event is not None:
-        raise UsageError(f"{name}: this is no list but the event {shortened(event)}; give it with --event")
+        raise UsageError(f"{name}: this is not a list but the event {shortened(event)}; give it with --event")
     return result
 
 

@@ -1,4 +1,4 @@
-"""What was said before by the signals of one run: the same of the same time, and something by the same id."""
+"""Which signals of one run were said before: with the same id, or the same word at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How old an override is at least, if only the system's clock tells: it may have run ahead when it was loaded.
+"""The least age of an override of which only the system's clock tells, since that clock may have run ahead.
 
 `doubted_at` is when they were loaded, on our own clock. What began before then is as old as it says for sure only once
 that time has passed since.

@@ -1,4 +1,4 @@
-"""What clients read of a session that is shown as disconnected: one word, for people who look at it from elsewhere."""
+"""The one word that clients read for a session shown as disconnected: for log lines, the page and the doctor."""
 
 from __future__ import annotations
 

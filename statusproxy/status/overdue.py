@@ -1,4 +1,4 @@
-"""Which overrides are too old, and which transient states have lasted: what time alone brings about."""
+"""Which overrides are too old, and which transient states have lasted: what changes by time alone."""
 
 from __future__ import annotations
 

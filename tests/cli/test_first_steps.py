@@ -69,7 +69,7 @@ def test_init_says_why_no_file_was_written(tmp_path: Path) -> None:
     output.write_text("mine\n")
     result = call("init", "--gateway", "http://127.0.0.1:9", "--output", output)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"{output} is there already, and is never overwritten; give another file with --output\n"
+    assert result.stderr == f"{output} exists already, and is never overwritten; give another file with --output\n"
 
 
 def test_init_writes_a_configuration_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_a_path_through_objects_is_kept(path: str) -> None:
     ],
 )
 def test_a_value_that_looks_like_a_variable_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="it is no variable"):
+    with pytest.raises(ValueError, match="it is not a variable"):
         check_set_value(value)
 
 

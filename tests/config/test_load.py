@@ -98,8 +98,8 @@ MISTAKES = [
     (
         "reconnect:\n  delete: DELETE /api/channels",
         (
-            '3: reconnect.delete: found "DELETE /api/channels"; {session} has to stand in the path, '
-            "for nothing else says which session is meant"
+            '3: reconnect.delete: found "DELETE /api/channels"; {session} must be in the path: '
+            "nothing else says which session is meant"
         ),
     ),
     (

@@ -115,7 +115,7 @@ def test_what_is_no_route_is_refused(written: str, end: str) -> None:
 
 
 def test_a_route_about_one_session_has_to_name_it() -> None:
-    with pytest.raises(ValueError, match=r"\{session\} has to stand in the path"):
+    with pytest.raises(ValueError, match=r"\{session\} must be in the path"):
         check_session_route("DELETE /api/channels")
 
 

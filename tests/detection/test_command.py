@@ -73,7 +73,7 @@ async def test_a_secret_that_others_may_read_is_warned_of_in_a_line(tmp_path: Pa
         async with standing_in(KINDS["gowa"]) as gateway:
             told = await init(gateway.url, tmp_path / f"{mode}.yaml", secret_file=secret)
         warned += [line for line in told.splitlines() if line.startswith("Warning")]
-    assert warned == [f"Warning: others on this machine may read {secret}. Make it yours alone: chmod 600"] * 2
+    assert warned == [f"Warning: others on this machine may read {secret}. Restrict it: chmod 600"] * 2
 
 
 async def test_a_secret_stands_in_a_path_only_where_nothing_else_fits(tmp_path: Path, secret: Path) -> None:
@@ -86,7 +86,7 @@ async def test_a_file_that_is_there_is_never_overwritten_and_the_gateway_not_ask
     output = tmp_path / "config.yaml"
     output.write_text("mine\n")
     async with standing_in(KINDS["gowa"]) as gateway:
-        with pytest.raises(InitError, match=r"config\.yaml is there already, and is never overwritten"):
+        with pytest.raises(InitError, match=r"config\.yaml exists already, and is never overwritten"):
             await init(gateway.url, output)
     assert (output.read_text(), gateway.asked) == ("mine\n", [])
 
@@ -94,7 +94,7 @@ async def test_a_file_that_is_there_is_never_overwritten_and_the_gateway_not_ask
 async def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) -> None:
     output = tmp_path / "config.yaml"
     output.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InitError, match="is there already"):
+    with pytest.raises(InitError, match="exists already"):
         await init("http://127.0.0.1:9", output)
 
 

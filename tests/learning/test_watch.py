@@ -104,7 +104,7 @@ def test_an_error_ends_learning_and_its_text_is_not_told(
         getattr(watch, what)(EVENT, "/hook")
     assert (watch.on, watch.failure) == (False, "KeyError")
     assert "planted-1" not in caplog.text
-    assert "learning has ended by an error: KeyError" in caplog.text
+    assert "learning ended with an error: KeyError" in caplog.text
 
 
 def test_of_a_large_body_fewer_documents_are_looked_at(watch: Watch) -> None:

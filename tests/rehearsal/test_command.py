@@ -87,8 +87,8 @@ def test_a_disconnect_that_is_missed_or_a_list_that_cannot_be_read_is_exit_code_
         ({"lists": ["image"]}, "image: this is not one JSON document"),
         ({"qr": "text"}, "text: this is neither a JSON document nor an image"),
         ({"events": ["text"]}, "text: this is neither JSON, nor JSON lines, nor a form"),
-        ({"events": ["list"]}, "list: this is no event but the list of /list; give it with --list"),
-        ({"lists": ["lost"]}, "lost: this is no list but the event lost; give it with --event"),
+        ({"events": ["list"]}, "list: this is not an event but the list of /list; give it with --list"),
+        ({"lists": ["lost"]}, "lost: this is not a list but the event lost; give it with --event"),
         (
             {"events": ["two"], "qr": "qr"},
             "--qr: several sessions are disconnected; say whose answer it is with --session",

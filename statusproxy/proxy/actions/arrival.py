@@ -1,4 +1,4 @@
-"""An event's arrival: its body read to the last byte, and what it changed made durable, before it is answered."""
+"""Before an event is answered: reads its body to the last byte, and waits until what it changed is durable."""
 
 from statusproxy.proxy.exchange import Exchange
 

@@ -1,4 +1,4 @@
-"""Routes whose answer shows whether the gateway has noticed a lost session: its QR, its creation, its deletion.
+"""Routes whose answer shows whether the gateway has noticed a lost session: its QR code, creation and deletion.
 
 The answer passes untouched; what it shows is told to the registry before the client gets it.
 """

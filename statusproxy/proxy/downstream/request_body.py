@@ -187,7 +187,7 @@ class Upload:
         except ConnectionError as error:
             self._give_up(connection, UpstreamError("client_gone", str(error)))
         except Exception:
-            log.exception("a request's body could not be carried")
+            log.exception("a request's body could not be forwarded")
             self._give_up(connection, UpstreamError("internal"))
         else:
             await self.end()

@@ -87,7 +87,7 @@ class UpstreamConnection(PacedWriting):
         `informational` is called with each 1xx answer that comes before the final one (RFC 9110 §15.2).
         """
         if self._answer is not None:
-            raise RuntimeError("the exchange before was not ended")
+            raise RuntimeError("the previous exchange was not ended")
         self._answer = AnswerReader(self._loop, self.pool.limits, head_only, informational, self._answer_taken)
         self.request_done = self._sent = False
         self.used += 1

@@ -105,19 +105,19 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             f"{CHANNELS}    set: {{status: {{failed: $closed}}}}",
-            '6: channels[0].set.status.failed: found "$closed"; this is written as it stands, for it is no variable; allowed: ${VAR}, or the word itself',
+            '6: channels[0].set.status.failed: found "$closed"; this is written as it stands, since it is not a variable; allowed: ${VAR}, or the word itself',
         ),
         (
             f"{CHANNELS}    set: {{status: $closed}}",
             (
-                '6: channels[0].set.status: found "$closed"; this is written as it stands, for it is no variable; '
+                '6: channels[0].set.status: found "$closed"; this is written as it stands, since it is not a variable; '
                 "allowed: ${VAR}, or the word itself"
             ),
         ),
         (
             f"{CHANNELS}    set:\n      status: $${{closed}}",
             (
-                '7: channels[0].set.status: found "${closed}"; this is written as it stands, for it is no variable; '
+                '7: channels[0].set.status: found "${closed}"; this is written as it stands, since it is not a variable; '
                 "allowed: ${VAR}, or the word itself"
             ),
         ),

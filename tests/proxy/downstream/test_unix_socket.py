@@ -98,7 +98,7 @@ def test_a_socket_that_somebody_serves_stays(tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     path.write_text("precious")
-    with pytest.raises(FileExistsError, match="no socket"):
+    with pytest.raises(FileExistsError, match="not a socket"):
         unix_socket.bind(path, 0o666)
     assert path.read_text() == "precious"
 
