@@ -12,7 +12,7 @@ import msgspec
 
 log = logging.getLogger("statusproxy.proxy")
 
-#: What is left out: for whom a request is made (`X-Forwarded-For`), and the `Upgrade` of a WebSocket handshake.
+#: What is left out: the client's address (`X-Forwarded-For`), and the `Upgrade` of a WebSocket handshake.
 CLIENT: Final = "client"
 UPGRADE: Final = "upgrade"
 
@@ -25,7 +25,7 @@ HOUR: Final = 3600.0
 OTHER: Final = "other"
 
 _LINES: Final = {
-    CLIENT: "%s passes requests on and does not say for whom (no X-Forwarded-For): events from outside would be "
+    CLIENT: "%s passes requests on without the client's address (no X-Forwarded-For): events from outside would be "
     "trusted as its own; statusproxy doctor has the fix",
     UPGRADE: "a WebSocket handshake came through %s without Upgrade, so that it cannot become one; "
     "statusproxy doctor has the fix",

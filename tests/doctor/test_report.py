@@ -88,7 +88,7 @@ def test_the_summary_says_what_was_not_checked() -> None:
     assert summary(findings, "en") == (
         "1 warning(s). Not checked: The running proxy, Channel list and corrections, Webhooks."
     )
-    assert summary([], "pt-BR") == "Está tudo no lugar."
+    assert summary([], "pt-BR") == "Está tudo certo."
 
 
 def test_a_fact_that_is_not_known_is_a_dash_and_a_number_stays_a_number() -> None:

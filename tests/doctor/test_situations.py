@@ -145,7 +145,7 @@ def situation(code: int, english: str, portuguese: str, **finds: str) -> Callabl
 # The whole
 
 
-@situation(0, ALL_WELL, "Está tudo no lugar.", webhooks_seen="ok", proxy_running="ok", channels_fits="ok")
+@situation(0, ALL_WELL, "Está tudo certo.", webhooks_seen="ok", proxy_running="ok", channels_fits="ok")
 async def all_is_well(stage: Stage) -> AsyncIterator[Site]:
     yield await stage.well()
 
@@ -167,7 +167,7 @@ async def the_proxy_was_killed(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(0, ALL_WELL, "Está tudo no lugar.", proxy_running="ok", ports_held="ok")
+@situation(0, ALL_WELL, "Está tudo certo.", proxy_running="ok", ports_held="ok")
 async def what_the_command_line_says_is_no_change_of_the_file(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.build(running=False)
     await stage.program(site, "--log-format", "text")
@@ -612,7 +612,7 @@ async def test_a_situation_is_told_for_what_it_is(
     assert set(english.levels.values()) <= GRAVEST[case.code]
     assert case.english in " ".join(english.text.split())
     assert case.portuguese in " ".join(portuguese.text.split())
-    claims = (ALL_WELL, "It works", "Está tudo no lugar", "Funciona")
+    claims = (ALL_WELL, "It works", "Está tudo certo", "Funciona")
     if "Not checked" in english.text:
         assert not any(claim in english.text + portuguese.text for claim in claims)
 

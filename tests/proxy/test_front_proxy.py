@@ -207,5 +207,5 @@ async def test_it_is_logged_once_an_hour_for_each_peer(
             await proxy.ask(get("/", "X-Forwarded-Proto: https"))
         lines = [record for record in caplog.records if record.levelno == logging.WARNING]
         assert [record.getMessage().partition(" (")[0] for record in lines] == [
-            "127.0.0.1 passes requests on and does not say for whom"
+            "127.0.0.1 passes requests on without the client's address"
         ]

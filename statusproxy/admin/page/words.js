@@ -82,7 +82,7 @@ const english = {
   untrustedNotice: (came) => `${came === 1 ? "1 webhook" : `${came} webhooks`} came since the start, none trusted. statusproxy doctor says which senders, and what to change.`,
   gatewayNotice: (why) => `The gateway cannot be reached: ${why}`,
   missing: {
-    client: "A proxy in front of statusproxy does not say for whom it asks (X-Forwarded-For): anybody on the internet could declare a session lost. statusproxy doctor has the fix.",
+    client: "A proxy in front of statusproxy does not pass on the client’s address (X-Forwarded-For): anyone on the internet could declare a session lost. statusproxy doctor has the fix.",
     upgrade: "A proxy in front of statusproxy removes Upgrade: WebSockets do not work through it. statusproxy doctor has the fix.",
   },
   storeNotice: (why) => `What happens now would be forgotten at a restart. The state cannot be written: ${why}`,
@@ -171,7 +171,7 @@ const portuguese = {
   all: "Todas",
   down: "Desconectadas",
   rest: "Como o gateway diz",
-  downExplained: "Um evento disse que a conexão caiu; por isso cada lista de canais que passa a partir daí mostra isso, na palavra do próprio gateway, diga ele o que disser.",
+  downExplained: "Um evento disse que a conexão caiu; por isso cada lista de canais que passa a partir daí mostra isso, na palavra do próprio gateway, mesmo que ele diga outra coisa.",
   restExplained: "Aqui nada é corrigido: nenhum evento diz que caíram, e a lista mostra a palavra do próprio gateway, sem conferir.",
   session: "Sessão",
   shown: "Aparece como",
@@ -242,7 +242,7 @@ const portuguese = {
   untrustedNotice: (came) => `${came === 1 ? "Chegou 1 webhook" : `Chegaram ${came} webhooks`} desde o início, nenhum de remetente confiável. O statusproxy doctor diz quais remetentes, e o que mudar.`,
   gatewayNotice: (why) => `O gateway não pode ser alcançado: ${why}`,
   missing: {
-    client: "Um proxy na frente do statusproxy não diz por quem pergunta (X-Forwarded-For): qualquer um na internet poderia declarar uma sessão caída. statusproxy doctor mostra a correção.",
+    client: "Um proxy na frente do statusproxy não informa o endereço do cliente (X-Forwarded-For): qualquer um na internet poderia declarar uma sessão caída. statusproxy doctor mostra a correção.",
     upgrade: "Um proxy na frente do statusproxy remove o Upgrade: WebSockets não funcionam por ele. statusproxy doctor mostra a correção.",
   },
   storeNotice: (why) => `O que acontecer agora seria esquecido ao reiniciar. O estado não pode ser gravado: ${why}`,

@@ -19,8 +19,8 @@ GROUPS: Final[Mapping[str, str]] = {
 }
 LEVELS: Final[Mapping[str, str]] = {"ok": "ok", "note": "nota", "warning": "aviso", "problem": "PROBLEMA"}
 SUMMARY: Final[Mapping[str, str]] = {
-    "ok": "Está tudo no lugar.",
-    "note": "Está tudo no lugar.",
+    "ok": "Está tudo certo.",
+    "note": "Está tudo certo.",
     "warning": "Funciona, com {warnings} aviso(s).",
     "problem": "{problems} problema(s) e {warnings} aviso(s): veja as setas.",
 }
@@ -39,7 +39,7 @@ As linhas abaixo que começam por `webhooks` vão para config.yaml, no lugar des
 (um webhook definido no start-session prevalece sobre o do ambiente). Se não der para mudar, dê ao proxy o nome do \
 gateway na rede do docker.{inbound_lines}
 2. saída: na página de configurações do hub, mude a URL de webhook do gateway para {base}{outbound_path}; o proxy \
-encaminha para {outbound_to}. Os eventos do próprio motor sobre uma sessão não vêm por aqui.{outbound_lines}
+encaminha para {outbound_to}. Os eventos do próprio motor sobre uma sessão não passam por aqui.{outbound_lines}
 3. cópia: um programa que possa enviar uma cópia faz POST em {base}{tap_path}; nada é encaminhado.{tap_lines}"""
 
 _SET_URL: Final = """\
@@ -63,7 +63,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 
 _SAY_FOR_WHOM: Final = """\
 no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
-ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus perguntam por {peer}, não há nada a \
+ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus enviam por {peer}, não há nada a \
 fazer"""
 
 WORDS: Final[Words] = {
@@ -177,7 +177,7 @@ WORDS: Final[Words] = {
     "proxy.unnamed-events": (
         (
             "{peer} repassa requisições sem o endereço do cliente (sem X-Forwarded-For): {count}, das quais {webhooks} "
-            "para caminhos de webhook, a última há {last}. Contam como dele mesmo, e qualquer um que o alcance "
+            "para caminhos de webhook, a última há {last}. São tratadas como dele mesmo, e qualquer um que o alcance "
             "pode informar que uma sessão caiu"
         ),
         _SAY_FOR_WHOM,
@@ -185,13 +185,13 @@ WORDS: Final[Words] = {
     "proxy.unnamed-clients": (
         (
             "{peer} repassa requisições sem o endereço do cliente (sem X-Forwarded-For): {count}, a última há {last}. "
-            "Um evento vindo por aí da internet seria aceito"
+            "Um evento da internet que chegasse por ele seria aceito"
         ),
         _SAY_FOR_WHOM,
     ),
     "proxy.no-upgrade": (
         (
-            "{count} handshake(s) de WebSocket vieram por {peer} sem Upgrade, o último há {last}: não puderam "
+            "{count} handshake(s) de WebSocket chegaram por {peer} sem Upgrade, o último há {last}: não puderam "
             "virar WebSockets"
         ),
         (
@@ -248,19 +248,19 @@ WORDS: Final[Words] = {
     ),
     # gateway
     "gateway.reachable": (
-        "{url} responde: conectou em {connect}, GET {path} deu {status} em {answered}",
+        "{url} responde: conectou em {connect}, GET {path} respondeu {status} em {answered}",
         None,
     ),
     "gateway.no-health": (
-        "{url} responde (conectou em {connect}), mas não tem rota de saúde: GET {path} deu {status}",
+        "{url} responde (conectou em {connect}), mas não tem rota de saúde: GET {path} respondeu {status}",
         None,
     ),
     "gateway.slow": (
-        "{url} está lento: conectou em {connect}, GET {path} deu {status} em {answered}",
+        "{url} está lento: conectou em {connect}, GET {path} respondeu {status} em {answered}",
         "veja a carga do gateway; a verificação de saúde do hub tem limite de 15 s",
     ),
     "gateway.ill": (
-        "{url} informa um erro: GET {path} deu {status}",
+        "{url} informa um erro: GET {path} respondeu {status}",
         "veja o log do próprio gateway (docker logs)",
     ),
     "gateway.unreachable": (
@@ -338,9 +338,9 @@ WORDS: Final[Words] = {
         ),
     ),
     "channels.not-served": ("{path} não existe neste gateway ({status}); nada a corrigir ali", None),
-    "channels.refused": ("{path} deu {status}", "veja o log do próprio gateway (docker logs)"),
+    "channels.refused": ("{path} respondeu {status}", "veja o log do próprio gateway (docker logs)"),
     "channels.no-answer": (
-        "{path} não deu resposta: {why}",
+        "{path} não respondeu: {why}",
         "a lista consulta o motor sessão por sessão; veja timeouts.response_head e o log do motor",
     ),
     "channels.hangs": (
@@ -501,7 +501,7 @@ WORDS: Final[Words] = {
     # webhooks
     "webhooks.not-asked": (
         (
-            "se os webhooks passam é o proxy em execução que sabe; um statusproxy ocupa a porta, mas o seu listener "
+            "só o proxy em execução sabe se os webhooks passam; um statusproxy ocupa a porta, mas o seu listener "
             "de administração não pôde ser consultado com este arquivo"
         ),
         None,
@@ -525,21 +525,24 @@ WORDS: Final[Words] = {
     ),
     "webhooks.none-since-reload": (
         (
-            "{count} {count:webhook veio|webhooks vieram} antes da mudança da configuração, nenhum depois; rode "
+            "{count} {count:webhook chegou|webhooks chegaram} antes da mudança da configuração, nenhum depois; rode "
             "o doctor de novo "
             "depois do próximo"
         ),
         None,
     ),
     "webhooks.none-any-more": (
-        "os webhooks pararam: o último veio há {last}, e nenhum desde que o proxy iniciou, há {up}",
+        "os webhooks pararam: o último chegou há {last}, e nenhum desde que o proxy iniciou, há {up}",
         (
             "verifique se o motor está no ar e se a URL de webhook dele ainda é {base}{inbound_path}. Um contêiner "
             "recriado pode tê-la perdido (docs/docker.md)"
         ),
     ),
     "webhooks.path-silent": (
-        "os webhooks para {path} pararam ({count} {count:veio|vieram}, o último há {last}), enquanto outros ainda vêm",
+        (
+            "os webhooks para {path} pararam ({count} {count:chegou|chegaram}, o último há {last}), enquanto outros "
+            "ainda chegam"
+        ),
         "veja se quem enviava para {path} ainda está no ar, e se ainda tem essa URL",
     ),
     "webhooks.seen": (
@@ -561,7 +564,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.presence-only": (
         (
-            "{count:veio|vieram} {count} {count:evento|eventos}, todos sobre contatos (presença), nenhum sobre "
+            "{count:chegou|chegaram} {count} {count:evento|eventos}, todos sobre contatos (presença), nenhum sobre "
             "uma sessão: uma queda passaria "
             "despercebida"
         ),
@@ -572,14 +575,14 @@ WORDS: Final[Words] = {
     ),
     "webhooks.outbound-only": (
         (
-            "os webhooks só vêm no caminho para o hub; o gateway não repassa a ele os eventos do motor sobre a própria "
-            "sessão (status-find)"
+            "os webhooks só chegam pelo caminho para o hub; o gateway não repassa a ele os eventos do motor sobre a "
+            "própria sessão (status-find)"
         ),
         "faça o motor enviar a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
     ),
     "webhooks.nothing-said": (
         (
-            "{count:veio|vieram} {count} {count:webhook|webhooks} e nenhum diz algo sobre a conexão de uma "
+            "{count:chegou|chegaram} {count} {count:webhook|webhooks} e nenhum diz algo sobre a conexão de uma "
             "sessão (nomes desconhecidos: {events})"
         ),
         "espere chegar uma mensagem e rode o doctor de novo; depois compare `events` com o que este gateway envia",
@@ -673,26 +676,26 @@ WORDS: Final[Words] = {
         "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
     ),
     "webhooks.only-doubted-network": (
-        "os webhooks vêm ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
+        "os webhooks chegam ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
         (
             "se vieram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os endereços "
             "a webhooks[].from, no bloco `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
-        "os webhooks vêm ({count}), mas nenhum é aceito: o cabeçalho do segredo falta ou está errado ({senders})",
+        "os webhooks chegam ({count}), mas nenhum é aceito: o cabeçalho do segredo falta ou está errado ({senders})",
         "compare webhooks[].secret com o do remetente; o motor em si não envia nenhum",
     ),
     "webhooks.only-doubted-signature": (
-        "os webhooks vêm ({count}), mas nenhum é aceito: a assinatura falta ou está errada ({senders})",
+        "os webhooks chegam ({count}), mas nenhum é aceito: a assinatura falta ou está errada ({senders})",
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) com o do remetente",
     ),
     "webhooks.only-doubted-jwt": (
-        "os webhooks vêm ({count}), mas nenhum é aceito: o JSON Web Token falta, está errado ou vencido ({senders})",
+        "os webhooks chegam ({count}), mas nenhum é aceito: o JSON Web Token falta, está errado ou vencido ({senders})",
         "compare webhooks[].jwt (header, secret) com o do remetente, que assina com HS256, e os relógios das máquinas",
     ),
     "webhooks.only-doubted-token": (
-        "os webhooks vêm ({count}), mas nenhum é aceito: o token no corpo falta ou está errado ({senders})",
+        "os webhooks chegam ({count}), mas nenhum é aceito: o token no corpo falta ou está errado ({senders})",
         "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
     ),
     "webhooks.untrusted-proxy": (
@@ -757,14 +760,14 @@ WORDS: Final[Words] = {
         ),
     ),
     "spool.nearly-full": (
-        "o spool está {percent} % cheio; quando encher, novos eventos são respondidos como sem ele e podem se perder",
+        "o spool está {percent} % cheio; quando encher, novos eventos recebem a resposta de sempre e podem se perder",
         "descubra por que não são entregues (statusproxy spool list), ou aumente spool.max_entries ou spool.max_bytes",
     ),
     # clock
     "clock.gateway": ("o relógio do gateway confere com o desta máquina", None),
     "clock.gateway-silent": ("o gateway não diz a hora (sem Date); os relógios não foram comparados", None),
     "clock.gateway-off": (
-        "o relógio do gateway difere do desta máquina em {seconds} s: eventos podem ser postos na ordem errada",
+        "o relógio do gateway difere do desta máquina em {seconds} s: eventos podem ficar na ordem errada",
         "sincronize os dois: timedatectl set-ntp true",
     ),
     "clock.events": (
@@ -808,7 +811,7 @@ WORDS: Final[Words] = {
     "disk.redis-package": ("{why}", "rode esse comando; depois inicie o proxy"),
     "disk.redis-unreachable": (
         "{why}",
-        "enquanto o servidor não puder ser usado, o proxy guarda as mudanças no seu diário (docs/redis.md)",
+        "enquanto o servidor não puder ser usado, o proxy guarda as mudanças no seu journal (docs/redis.md)",
     ),
     "disk.redis-not-seen": (
         "o proxy em execução grava o estado, mas daqui: {why}",
@@ -819,15 +822,15 @@ WORDS: Final[Words] = {
         "nesse servidor: appendonly yes, appendfsync always, maxmemory-policy noeviction (docs/redis.md)",
     ),
     "disk.journal-writable": (
-        "o diário, para as mudanças que o servidor não aceita, pode ser gravado em {directory}",
+        "o journal, para as mudanças que o servidor não aceita, pode ser gravado em {directory}",
         None,
     ),
     "disk.journal-off": (
         "state.journal é null: mudanças que o servidor não aceita se perdem quando o processo termina",
-        "remova `journal: null`; o diário fica então na pasta do state.db",
+        "remova `journal: null`; o journal fica então na pasta do state.db",
     ),
     "disk.journal-not-writable": (
-        "o diário não pode ser gravado em {directory} por este usuário",
+        "o journal não pode ser gravado em {directory} por este usuário",
         "indique em state.journal uma pasta em que o proxy possa gravar; a unidade do systemd tem a sua",
     ),
     # service
