@@ -9,23 +9,22 @@ import enum
 import logging
 import select
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, cast
 
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.close_once import close_once
+from statusproxy.proxy.downstream.admission import Admission
 from statusproxy.proxy.downstream.body_buffer import BrokenBodyError, RequestBody
-from statusproxy.proxy.downstream.client_deadline import ClientDeadline
+from statusproxy.proxy.downstream.client_deadline import ClientDeadline, Limited
 from statusproxy.proxy.downstream.flow_control import FlowControl
+from statusproxy.proxy.downstream.loop_budget import LoopBudget
 from statusproxy.proxy.downstream.request_reader import RequestReader
-from statusproxy.proxy.downstream.unplaced import LINGER, Unplaced, end_our_half
+from statusproxy.proxy.downstream.unplaced import LINGER, Places, Unplaced, end_our_half
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.refusals import Refusal
-from statusproxy.proxy.http1.request_parser import RequestHead
+from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
 from statusproxy.proxy.reset import reset
-
-if TYPE_CHECKING:
-    from statusproxy.proxy.downstream.server import ClientServer
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -59,6 +58,28 @@ class ClientRequest:
         self.content = content
         self.has_body = message.has_body
         self.connection = connection
+
+
+class Serving(Places, Limited, Protocol):
+    """What a connection asks of the server that made it (`server.ClientServer`)."""
+
+    head_limits: HeadLimits
+    budget: LoopBudget
+    requests_count: int
+
+    @property
+    def handler(self) -> Callable[[ClientRequest], Awaitable[bool]]:
+        """Serves one request, and tells whether the connection may go on after it."""
+
+    @property
+    def admission(self) -> "Admission[ClientConnection]":
+        """The connections that have a place, by what they are doing."""
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        """The connection `handler` has got a place."""
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        """The connection `handler` is lost, and serves nothing any more."""
 
 
 class ConnectionState(enum.Enum):
@@ -107,7 +128,7 @@ class ClientConnection(FlowControl):
         "unfinished",
     )
 
-    def __init__(self, server: "ClientServer", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: Serving, loop: asyncio.AbstractEventLoop) -> None:
         self._reader = RequestReader(server.head_limits, server.budget, loop)
         super().__init__(self._reader.holds)
         self.server = server
