@@ -71,7 +71,7 @@ def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
             yield from _delivery(document, content, name)
         return
     if b"\0" in content or not _is_text(content):
-        raise CaptureError(f"{name}: this is no text; give JSON, JSON lines or a form, in UTF-8")
+        raise CaptureError(f"{name}: this is not text; give JSON, JSON lines or a form, in UTF-8")
     lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
     several = len(lines) > 1 and (type(_parsed(lines[0][1])) is dict or all(_FORM.fullmatch(line) for _, line in lines))
     if not several:
@@ -98,7 +98,7 @@ def _delivery(document: object, written: bytes, source: str) -> Iterator[Deliver
     body, headers, path = document[name], document.get("headers"), document.get("path")
     at = epoch(document["at"]) if "at" in document else None
     if "at" in document and at is None:
-        raise CaptureError(f"{source}: `at` is no time; write ISO 8601 with a zone, or epoch seconds")
+        raise CaptureError(f"{source}: `at` is not a time; write ISO 8601 with a zone, or epoch seconds")
     yield Delivery(
         source=source,
         body=body.encode("utf-8", "surrogatepass") if isinstance(body, str) else _as_written(written, name),
@@ -120,7 +120,7 @@ def _is_capture(document: object) -> bool:
 
 
 def _body_name(document: dict[str, object]) -> str | None:
-    """The member that holds the request's body; None where the document is no request."""
+    """The member that holds the request's body; None where the document is not a request."""
     if BODY in document:
         beside = isinstance(document.get("headers"), dict) or isinstance(document.get("method"), str)
         return BODY if beside or KEYS.issuperset(document) else None

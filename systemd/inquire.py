@@ -83,7 +83,7 @@ def _is_reachable(address: Address) -> bool:
 
 
 def state(settings: Settings, folder: str) -> str:
-    """Where the state lies, as the service resolves it; empty for a store that is no file."""
+    """Where the state lies, as the service resolves it; empty for a store that is not a file."""
     place = parse_state_url(settings.state.url)
     return os.path.join(folder, place.path) if isinstance(place, SqliteFile) else ""
 

@@ -94,11 +94,11 @@ def test_a_body_that_only_javascript_reads_is_kept_by_its_value() -> None:
     [
         (b"", "f: the file is empty"),
         (b" \n\xef\xbb\xbf"[:2], "f: the file is empty"),
-        (b"\x7fELF\0\0", "f: this is no text; give JSON, JSON lines or a form, in UTF-8"),
-        (b"caf\xe9", "f: this is no text; give JSON, JSON lines or a form, in UTF-8"),
+        (b"\x7fELF\0\0", "f: this is not text; give JSON, JSON lines or a form, in UTF-8"),
+        (b"caf\xe9", "f: this is not text; give JSON, JSON lines or a form, in UTF-8"),
         (b'{"note":"n"}', "f: there are notes in it, but no event"),
-        (b'{"at":"soon","body":{}}', "f: `at` is no time; write ISO 8601 with a zone, or epoch seconds"),
-        (b"[" * 100_000 + b"\0", "f: this is no text; give JSON, JSON lines or a form, in UTF-8"),
+        (b'{"at":"soon","body":{}}', "f: `at` is not a time; write ISO 8601 with a zone, or epoch seconds"),
+        (b"[" * 100_000 + b"\0", "f: this is not text; give JSON, JSON lines or a form, in UTF-8"),
     ],
 )
 def test_a_file_without_events_is_one_line(content: bytes, says: str) -> None:

@@ -136,7 +136,7 @@ class _Connection(asyncio.Protocol):
     # ---- what asyncio says ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self._admitted = self._all.admit(transport, self)
         if not self._admitted:
             transport.write(_FULL)

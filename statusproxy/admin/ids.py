@@ -20,7 +20,7 @@ _ALIKE: Final = 0.65
 
 
 def natural_key(session: str) -> str:
-    """Sorts "unit 2" before "unit 10", regardless of case; ids that are equal but for case or zeros by their text.
+    """Sorts "unit 2" before "unit 10", regardless of case; ids that are equal except for case or zeros by their text.
 
     One string, so that ten thousand are compared in some milliseconds.
     """

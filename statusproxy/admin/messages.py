@@ -1,6 +1,6 @@
 """The admin listener's JSON messages as typed structs, shared by command line, doctor and page.
 
-A field's place is its place in the JSON, and its name the key (but for two older keys, `SenderReport`). Keys that an
+A field's place is its place in the JSON, and its name the key (except for two older keys, `SenderReport`). Keys that an
 earlier version may not give have a default, so that a command of one version can read a proxy of another. Moments are
 ISO 8601 in UTC with milliseconds where people read them (`Moment`), and epoch seconds for the doctor.
 """
@@ -142,7 +142,7 @@ class Acknowledged(msgspec.Struct, frozen=True):
 
 
 class AwayReceiver(msgspec.Struct, frozen=True):
-    """A receiver of events that is not tried just now, but for a probe now and then."""
+    """A receiver of events that is not tried just now, except for a probe now and then."""
 
     receiver: str
     """`gateway`, or where else the events go."""

@@ -16,7 +16,7 @@ from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.model import Record
 from statusproxy.status.unsaved import Watch
 
-#: Seconds within which the gateway saying the same again is no news.
+#: Seconds within which the gateway saying the same again is not news.
 SAME_AGAIN: Final = 60.0
 
 #: Sessions looked at before others have their turn; some 6 µs each.

@@ -249,7 +249,7 @@ def _wanted(query: dict[str, str]) -> Wanted:
     if state is not None and state not in list(State):
         raise RefusedError(400, f"state is one of {', '.join(State)}")
     if session is not None and not fold_id(session):
-        raise RefusedError(400, "an empty text is no session's id")
+        raise RefusedError(400, "an empty text is not a session's id")
     return Wanted(None if state is None else State(state), None if session is None else fold_id(session))
 
 

@@ -21,5 +21,5 @@ admin_option: Final = click.option(
 def session_id(context: click.Context, parameter: click.Parameter, said: Any) -> Any:
     """An id of a session, or several, as given. None is empty, as a script's variable may be."""
     if said == "" or (isinstance(said, tuple) and "" in said):
-        raise click.BadParameter("an empty text is no session's id", context, parameter)
+        raise click.BadParameter("an empty text is not a session's id", context, parameter)
     return said

@@ -164,7 +164,7 @@ def parse_host_and_port(text: str, port: int | None) -> tuple[str, int]:
         if host and not _HOST_NAME.fullmatch(host):
             raise ValueError(text)
         if re.fullmatch(r"[\d.]+", host):
-            ipaddress.IPv4Address(host)  # 256.0.0.1 is no name, however much it looks like one
+            ipaddress.IPv4Address(host)  # 256.0.0.1 is not a name, however much it looks like one
     if not rest and port is not None:
         return host, port
     if not re.fullmatch(r":[0-9]{1,5}", rest) or int(rest[1:]) > 65535:
@@ -211,7 +211,7 @@ def mask_url(url: str, mask: str) -> str:
 def conceal(text: str, mask: str) -> str:
     """What an error may repeat of a text that may be a URL, or was meant to be one.
 
-    Left out are: all before the last "@", all that stands after the colon of a URL's host and is no port (a password
+    Left out are: all before the last "@", all that stands after the colon of a URL's host and is not a port (a password
     whose "@" is missing), segments of a URL's path that are no plain words, tokens in another path, the values of a
     query, a fragment. What follows a "@" is a URL, with or without its scheme.
     """

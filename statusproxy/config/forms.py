@@ -27,7 +27,7 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
     secret: bool = False
     private: bool = False  # no secret, but one may stand in it, or in its place: errors never repeat it
     holds_secrets: bool = False  # a key in it, or below, is one of the two
-    keys: frozenset[str] = frozenset()  # those that it has, and those below, but for keys of the user's choice
+    keys: frozenset[str] = frozenset()  # those that it has, and those below, except for keys of the user's choice
 
     @property
     def guarded(self) -> bool:

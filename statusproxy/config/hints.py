@@ -76,7 +76,7 @@ def _misspelt(path: str, known: Sequence[str]) -> str | None:
 
 
 def _is_slip(found: str, meant: str) -> bool:
-    """Whether a segment is another one misspelt; a placeholder is no word."""
+    """Whether a segment is another one misspelt; a placeholder is not a word."""
     if "{" in found + meant or "*" in found + meant:
         return False
     return bool(difflib.get_close_matches(found[:100], [meant[:100]], n=1, cutoff=_SLIP))
@@ -118,7 +118,7 @@ def _sources(settings: Settings, preset: Settings | None) -> Iterator[str]:
         if others:
             yield (
                 f"channels: {entry.path} and {', '.join(others)} may show the same sessions from different sources. "
-                "What one shows is no evidence about the other: a correction ends on the route on which the gateway "
+                "What one shows is not evidence about the other: a correction ends on the route on which the gateway "
                 "was seen to know of the disconnect, or by a QR code or a new start"
             )
 

@@ -66,7 +66,7 @@ def loads(text: str, environ: Mapping[str, str] | None = None, source: str = "co
 def dump(settings: Settings) -> str:
     """The effective settings as YAML, secrets masked.
 
-    Loaded again they are equal but for the masked values: every entry is written out, so no preset adds to them.
+    Loaded again they are equal except for the masked values: every entry is written out, so no preset adds to them.
     """
     return to_yaml(_ROOT.show(settings))
 

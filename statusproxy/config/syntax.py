@@ -36,7 +36,7 @@ _PROBLEMS: Final = (
         r"escape",
         r"found a backslash in double quotes that begins no escape sequence; write \\, or use single quotes",
     ),
-    (r"could not find expected ':'", "found a line that is no key with a value; write key: value"),
+    (r"could not find expected ':'", "found a line that is not a key with a value; write key: value"),
     (r"end of stream|document separator", "a quote or a bracket is not closed; close it"),
     (r"expected the node content", "found a sign where a value is expected" + _QUOTE),
     (r"expected <block end>", "this line does not continue the block above it; check indentation, quotes and brackets"),

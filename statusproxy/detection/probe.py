@@ -38,7 +38,7 @@ class Answered(msgspec.Struct, frozen=True):
     status: int
     """0 where there is no answer."""
     document: object = None
-    """None where the answer is no JSON."""
+    """None where the answer is not JSON."""
     problem: str | None = None
     """Why there is no answer, in words."""
 

@@ -229,7 +229,7 @@ _OTHER: Final = frozenset({
 
 
 def _is_other(name: str) -> bool:
-    """Whether an event is about something else than a session: a contact that is `online` is no session."""
+    """Whether an event is about something else than a session: a contact that is `online` is not a session."""
     return not _OTHER.isdisjoint(segments(name) or ())
 
 

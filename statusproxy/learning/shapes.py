@@ -13,7 +13,7 @@ from statusproxy.learning import members, times, words
 from statusproxy.status.fields import Array, Path, fold_id, usable_text
 
 ANY: Final = "*"
-"""In place of a key that is no name, such as an id or a number."""
+"""In place of a key that is not a name, such as an id or a number."""
 
 DISTINCT: Final = 16
 """Distinct values that are told apart in one member; beyond, there are "many"."""

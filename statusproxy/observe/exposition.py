@@ -70,7 +70,7 @@ class Counters(Collector):
         )
         yield total(
             "statusproxy_sessions_evicted",
-            "Sessions forgotten for want of room (sessions.max_sessions).",
+            "Sessions forgotten for lack of room (sessions.max_sessions).",
             metrics.sessions_evicted,
         )
         yield total("statusproxy_sessions_forgotten", "Sessions removed by an operator.", metrics.sessions_forgotten)

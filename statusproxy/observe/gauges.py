@@ -137,7 +137,7 @@ def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
     )
     yield gauge("statusproxy_spool_dead", "Events that their receiver refuses for good.", spool.states["dead"])
     away = GaugeMetricFamily(
-        "statusproxy_spool_circuit_open", "Whether a receiver is not tried but for probes.", labels=["to"]
+        "statusproxy_spool_circuit_open", "Whether a receiver is not tried except for probes.", labels=["to"]
     )
     for to, is_away in spool.away.items():
         away.add_metric([to], float(is_away))

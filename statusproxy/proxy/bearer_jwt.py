@@ -64,6 +64,6 @@ class BearerJwt:
             return False
         try:
             jwt.decode(token, self.secret, algorithms=["HS256"], leeway=LEEWAY, options=_OPTIONS)
-        except Exception:  # noqa: BLE001 - a token that makes the library fail is no proof
+        except Exception:  # noqa: BLE001 - a token that makes the library fail is not proof
             return False
         return True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statusproxy.proxy.http1.response_parser import ResponseHead
 
 Key = bytes
-"""What makes two requests the same: the whole head they are sent on with, but for the request's id."""
+"""What makes two requests the same: the whole head they are sent on with, except for the request's id."""
 
 
 @dataclass(frozen=True, slots=True)

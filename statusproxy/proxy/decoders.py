@@ -213,7 +213,7 @@ class _Brotli:
 
     def decode(self, data: memoryview, room: int) -> tuple[bytes, int]:
         piece: bytes = self._stream.process(data, output_buffer_limit=room)
-        # It notices its end only in a call that is not stopped for want of room.
+        # It notices its end only in a call that is not stopped for lack of room.
         self.full = not self.finished and (len(piece) >= room or not self._stream.can_accept_more_data())
         return piece, len(data)
 

@@ -10,7 +10,7 @@ class Proxy(Shared):
     """The handler of all clients' requests, with what their exchanges share."""
 
     async def handle(self, request: ClientRequest) -> bool:
-        """Serve one request, and tell whether its connection may go on; never raises but for cancellation."""
+        """Serve one request, and tell whether its connection may go on; never raises except for cancellation."""
         exchange = Exchange(self, request, ACTIONS)
         self.in_flight += 1
         try:

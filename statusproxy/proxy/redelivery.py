@@ -28,7 +28,7 @@ log = logging.getLogger("statusproxy.proxy")
 #: In whose name the places of a pool are taken: no address of a client.
 _CLIENT: Final = "spool"
 
-#: One place in so many is the most that attempts may hold of a pool, but for the first.
+#: One place in so many is the most that attempts may hold of a pool, except for the first.
 _PART: Final = 8
 
 #: Bytes of an answer's body that are read, and seconds that they are waited for, so that its connection can be used

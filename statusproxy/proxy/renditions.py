@@ -16,7 +16,7 @@ from statusproxy.proxy.steps import StepRunner, Steps
 #: Bodies that are remembered: the lists that hubs ask for, and some channels asked for one by one.
 _REMEMBERED: Final = 8
 
-#: Bytes that the remembered bodies have together, but for the latest.
+#: Bytes that the remembered bodies have together, except for the latest.
 _TOGETHER: Final = 16 * 1024 * 1024
 
 #: Bytes that are hashed in one step: 1 ms.

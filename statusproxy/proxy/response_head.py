@@ -1,4 +1,4 @@
-"""The fields of the gateway's answer as the client gets them, but for the framing (RFC 9110 §7.6)."""
+"""The fields of the gateway's answer as the client gets them, except for the framing (RFC 9110 §7.6)."""
 
 from typing import Final
 

@@ -12,7 +12,7 @@ from statusproxy.status.sessions import SessionMap
 def with_claim(change: Change, word: Word | None, record: Record | None) -> Change:
     """The change with the gateway's newest claim about the session.
 
-    `word` is the claim in the gateway's last answers; the map notes claims itself, but for corrected sessions only
+    `word` is the claim in the gateway's last answers; the map notes claims itself, but only for corrected sessions
     (`record`, None where the session is forgotten). The newer of the two counts.
     """
     noted_at = record.gateway_said_at if record is not None else None

@@ -81,7 +81,7 @@ TOO_FAR: Final = "too-far"
 UNUSABLE: Final = "unusable"
 NONE: Final = "none"
 """How an event is dated: by its own time; by one that only orders its sender's events (`Dialect.own_clock`), or is so
-far ahead that it does no more; by a time decades ahead; by something that is no time with a zone; not at all."""
+far ahead that it does no more; by a time decades ahead; by something that is not a time with a zone; not at all."""
 
 
 def dated(element: Element, rules: SignalRules) -> tuple[str, float | None]:

@@ -181,7 +181,7 @@ def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Web
         case Verdict.UNMATCHED.value:
             return _unmatched(element, settings)
     if element.rule is None:
-        return "the body is no JSON object"
+        return "the body is not a JSON object"
     rule = settings.events[element.rule - 1]
     if rule.means is not None:
         return f"rule {element.rule} leaves this event out (unless)"
@@ -248,7 +248,7 @@ def _unread_boolean(element: Element, rule: Event) -> Member | None:
 
 
 def likely_members(element: Element) -> list[Member]:
-    """Members that may hold the event's name or the word, but for the one that was found."""
+    """Members that may hold the event's name or the word, except for the one that was found."""
     return [member for member in members(element.document) if member.value != element.reading.event]
 
 

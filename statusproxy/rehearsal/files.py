@@ -16,7 +16,7 @@ class FileError(ValueError):
 
 
 def read(name: str) -> bytes:
-    """The content of a file. Raises FileError where it cannot be read, is no file, or is beyond `MOST_BYTES`."""
+    """The content of a file. Raises FileError where it cannot be read, is not a file, or is beyond `MOST_BYTES`."""
     if not name:
         raise FileError("an empty text names no file; give a file's path, or - for standard input")
     try:

@@ -109,7 +109,7 @@ _ORDERING: Final = {
 _UNDATED: Final = {
     NONE: "none of its own",
     TOO_FAR: "not usable: it is too far ahead",
-    UNUSABLE: "not usable: it has no time zone, or is no time",
+    UNUSABLE: "not usable: it has no time zone, or is not a time",
 }
 
 

@@ -46,7 +46,7 @@ class Site:
 
 
 def is_left_out(found: Match[Entry]) -> bool:
-    """Whether a webhook would take a path but for its `except`."""
+    """Whether a webhook would take a path except for its `except`."""
     return found.kind is Kind.PASS and found.template not in (None, HIDDEN)
 
 

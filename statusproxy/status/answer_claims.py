@@ -265,7 +265,7 @@ def _members(document: object) -> list[_Member] | None:
 
 
 def _walk(document: object) -> Iterator[_Member]:
-    # A bare scalar is read like a message. Empty lists and objects say nothing, but for an error that has no members
+    # A bare scalar is read like a message. Empty lists and objects say nothing, except for an error that has no members
     # of its own (JavaScript writes `Error` as `{}`) and a list of nothing that was deleted.
     waiting = [_Member("message" if type(document) is str else "success", document, False, False)]
     while waiting:

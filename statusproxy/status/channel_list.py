@@ -48,7 +48,7 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words by which the gateway says that a session is connected."""
     source: str = ""
-    """Names where the answers come from: the path of the configured entry. What one source shows is no evidence
+    """Names where the answers come from: the path of the configured entry. What one source shows is not evidence
     about another, for one may be live and the other stale."""
 
     @cached_property
@@ -92,8 +92,8 @@ _NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
 class ChannelList:
     """One answer of the gateway, read as far as someone asked: the ids once, each channel's object once.
 
-    `path_id` is given where the answer is about one channel: the id in the request's path. An answer that is no array
-    may also be about one channel which it names itself (`ChannelRule.one`); else it is about no channel.
+    `path_id` is given where the answer is about one channel: the id in the request's path. An answer that is not an
+    array may also be about one channel which it names itself (`ChannelRule.one`); else it is about no channel.
     """
 
     __slots__ = (

@@ -57,7 +57,7 @@ class ObjectReader:
     def read(self, text: str, start: int) -> ChannelObject:
         """Read the JSON value `text` (Latin-1), which stands at `start` in its document and is known to be JSON.
 
-        A value that is no object says nothing.
+        A value that is not an object says nothing.
         """
         usual = None if self._nested else self._usual(text)
         if usual is not None:
@@ -136,7 +136,7 @@ class ObjectReader:
             text=text,
             truth=truth,
             alone=ChannelObject(text if text is not None else truth, keeps, connected, ()),
-            # Clients crash on a status that is no scalar, but also on one that is no longer there.
+            # Clients crash on a status that is not a scalar, but also on one that is no longer there.
             differs=not keeps and not isinstance(value, dict | list) and not _equal(value, wanted),
         )
 

@@ -58,7 +58,7 @@ MISSING: Final = Missing()
 
 
 class Array(msgspec.Struct, array_like=True, frozen=True):
-    """An array whose elements were left out, but for the first."""
+    """An array whose elements were left out, except for the first."""
 
     first: Any = MISSING
     """The first element; `MISSING` where the array is empty."""
@@ -77,7 +77,7 @@ def parse_path(text: str) -> Path:
 
 
 def lookup(document: object, path: Path) -> object:
-    """Follow `path` through JSON objects; `MISSING` where a key is absent or its holder is no object."""
+    """Follow `path` through JSON objects; `MISSING` where a key is absent or its holder is not an object."""
     for key in path:
         if type(document) is not dict or key not in document:
             return MISSING

@@ -229,7 +229,7 @@ class ListReader:
                 ids: list[Any] = list(map(self._first_id, nodes))
                 if all(ids) and not any(map(str.isspace, ids)) and max(map(len, ids)) <= LONGEST_TEXT:
                     return ids
-            except (AttributeError, TypeError):  # an element is no object, or an id no string
+            except (AttributeError, TypeError):  # an element is not an object, or an id is not a string
                 pass
         return list(map(self._read_id, nodes))
 

@@ -26,9 +26,9 @@ def has_many(document: bytes) -> bool:
 def decode_in_steps(
     document: bytes, decode: Callable[[bytes], Any], array: Callable[..., Any], deepest: int
 ) -> Generator[None, None, Any]:
-    """Decode as `decode` does, but for arrays `array(first element)` or `array()`; yields after each short step.
+    """Decode as `decode` does, except for arrays `array(first element)` or `array()`; yields after each short step.
 
-    Objects further in one another than `deepest` are left out. Raises ValueError where the document is no JSON.
+    Objects further in one another than `deepest` are left out. Raises ValueError where the document is not JSON.
     """
     _raw.decode(document)  # from here on every bracket and quote has its partner
     yield

@@ -26,7 +26,7 @@ FORGOTTEN: Final = "forgotten"
 removed the session from the map."""
 
 EVICTED: Final = "evicted"
-"""The reason of the one ending that is no rule: there was no room for the session in the map."""
+"""The reason of the one ending that is not a rule: there was no room for the session in the map."""
 
 
 class Release(StrEnum):
@@ -64,7 +64,7 @@ class SessionRules(msgspec.Struct, frozen=True):
     aliases: Mapping[str, str] = {}
     """Event id -> channel id, for sessions that folding does not make equal."""
     alive_grace: float = 60.0
-    """Seconds after a disconnect in which an incoming message is no proof: it may have been under way."""
+    """Seconds after a disconnect in which an incoming message is not proof: it may have been under way."""
     max_age: float | None = None
     max_sessions: int = 10_000
     releases: frozenset[Release] = frozenset(Release)

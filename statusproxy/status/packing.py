@@ -146,7 +146,7 @@ def holds_several(document: object, dialect: Dialect) -> bool:
 
 
 def is_lines(body: bytes) -> bool:
-    """Whether a body that is no JSON has one JSON object a line, to judge by its first."""
+    """Whether a body that is not JSON has one JSON object a line, to judge by its first."""
     lines = _LINE.finditer(body.removeprefix(codecs.BOM_UTF8))
     first = next(lines, None)
     if first is None or next(lines, None) is None:

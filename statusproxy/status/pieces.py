@@ -1,7 +1,7 @@
 """Cut a large JSON document along its arrays' elements, in short steps, so that each piece is read by itself.
 
 No decoder can be interrupted: one call for a list of 30 MB holds everything else up for a third of a second. So the
-document is cut first. An array that is no part of another one is divided at commas between its elements; what
+document is cut first. An array that is not part of another one is divided at commas between its elements; what
 remains without the arrays is the *frame*, a small document in which a number stands for the content of each array.
 
 Cutting looks at brackets, quotes and commas only. What is between the cuts is judged when it is decoded. Every

@@ -36,7 +36,7 @@ class Records:
         self.version = 0
         """Counts the changes that could alter a corrected answer."""
         self.evicted = 0
-        """Counts the sessions forgotten for want of room."""
+        """Counts the sessions forgotten for lack of room."""
         self.overridden: dict[str, None] = {}
         """The sessions with an override in force, in the order in which these began."""
         self.transient: dict[str, None] = {}
@@ -90,7 +90,7 @@ class Records:
         return self._spellings.kin(channel, self.aliases)
 
     def sessions_of(self, channel: str) -> list[str]:
-        """The sessions that a channel named in a request's path is, but for those known to be another channel."""
+        """The sessions that a channel named in a request's path is, except for those known to be another channel."""
         return [session for session in self.kin(channel) if may_be(self._by_id[session], channel)]
 
     def named(self, name: str) -> list[str]:

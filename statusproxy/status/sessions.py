@@ -139,7 +139,7 @@ class SessionMap:
 
     @property
     def evicted(self) -> int:
-        """Counts the sessions forgotten for want of room."""
+        """Counts the sessions forgotten for lack of room."""
         return self._records.evicted
 
     def watch(self) -> Watch:
@@ -166,8 +166,8 @@ class SessionMap:
     def hear(self, reading: Reading, arrival: float, sender: str = "", at: float | None = None) -> Outcome:
         """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as heard.
 
-        `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is no signal, where
-        someone looked for it: it tells about the clock only.
+        `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is not a signal,
+        where someone looked for it: it tells about the clock only.
         """
         if reading.session is None:
             return Outcome(UNCHANGED)

@@ -311,7 +311,7 @@ def _epoch(value: object) -> float | None:
 
 
 def smaller_unit(number: float) -> float:
-    """How many of its units make a second, where a time is no number of seconds: it is told by the number's size."""
+    """How many of its units make a second, where a time is not a number of seconds: it is told by the number's size."""
     return 1e3 if number < SECONDS_BELOW * 1e3 else 1e6 if number < SECONDS_BELOW * 1e6 else 1e9
 
 

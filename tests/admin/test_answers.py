@@ -1,4 +1,4 @@
-"""What the admin listener answers: each answer's JSON, in every byte but for times, addresses and numbers of processes.
+"""What the admin listener answers: each answer's JSON, in every byte but times, addresses and numbers of processes.
 
 Scripts read these answers, so that a key's name, its place and the spaces around it stay.
 """

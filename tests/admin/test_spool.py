@@ -138,7 +138,7 @@ async def test_many_entries_are_listed_in_slices(serve: Serve, monkeypatch: pyte
         ("/spool?limit=123456", "GET", "limit is a whole number"),
         ("/spool?order=up", "GET", "order is oldest or newest"),
         ("/spool?state=lost", "GET", "state is one of waiting, unknown, dead"),
-        ("/spool?session=%20", "GET", "an empty text is no session's id"),
+        ("/spool?session=%20", "GET", "an empty text is not a session's id"),
         ("/spool?stat=dead", "GET", "'stat' is not known; allowed: limit, order, state, session"),
         ("/spool?state=dead&state=unknown", "GET", "stands twice"),
         ("/spool/000001?body=yes", "GET", "body is 0 or 1"),

@@ -38,7 +38,7 @@ def test_a_spool_beside_a_state_that_keeps_none_is_named(url: str, count: int) -
 def test_two_routes_that_may_draw_on_two_sources_are_named() -> None:
     (warning,) = warnings(loads(TWO))
     assert "/api/{session}/status-session and /api/{session}/check-connection-session" in warning
-    assert "no evidence about the other" in warning
+    assert "not evidence about the other" in warning
 
 
 def test_a_presets_own_routes_and_a_list_with_its_single_channel_are_no_reason_to_warn() -> None:

@@ -8,7 +8,7 @@ from tests.docs.pages import Step, matches
 #: Runs a script with bash; gives its exit code and what it printed.
 Bash = Callable[[str], tuple[int, str]]
 
-#: What is left in the shell by one block is written down for the next one: folder, variables (but for those that bash
+#: What is left in the shell by one block is written down for the next one: folder, variables (except those that bash
 #: itself holds fast), functions.
 _SESSION: Final = """
 exec <{folder}/typed

@@ -1,4 +1,4 @@
-"""Message fidelity: what comes in goes out, but for what a proxy owes (RFC 9110 §7.6)."""
+"""Message fidelity: what comes in goes out, except for what a proxy owes (RFC 9110 §7.6)."""
 
 import asyncio
 from pathlib import Path

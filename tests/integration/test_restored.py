@@ -39,7 +39,7 @@ async def post(proxy: Running, session: str, word: str, number: int = 0, media: 
 
 
 async def answers(proxy: Running) -> list[Any]:
-    """What the admin listener tells of map, history and spool, but for what depends on the time of the question."""
+    """What the admin listener tells of map, history and spool, except for what depends on the time of the question."""
     told: list[Any] = []
     async with aiohttp.ClientSession(proxy.server.admin.addresses[0]) as client:
         for path in ("/sessions", "/history", "/spool?limit=10000"):

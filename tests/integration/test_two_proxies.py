@@ -217,7 +217,7 @@ def on_one_host(folder: Path, port: int, gateway: str, redis: int) -> tuple[tupl
 
 
 def on_two_hosts(folder: Path, port: int, gateway: str, redis: int) -> tuple[tuple[One, One], Sequence[str]]:
-    """Proxies on two addresses; HAProxy's configuration as the page has it, but for a quicker check."""
+    """Proxies on two addresses; HAProxy's configuration as the page has it, except for a quicker check."""
     text = page("```haproxy", "```")
     listen, admin = free_port(), free_port()
     changes = {"10.0.0.": "127.0.0.", ":8090": f":{listen}", "port 8091": f"port {admin}", "inter 2s": "inter 100ms"}

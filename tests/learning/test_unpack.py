@@ -11,7 +11,7 @@ ONE = {"event": "x"}
 
 
 def plain(value: object) -> object:
-    """Documents with lists in place of arrays that were left out but for their first."""
+    """Documents with lists in place of arrays that were left out except for their first."""
     if isinstance(value, Array):
         return [] if value.first is MISSING else [plain(value.first)]
     if isinstance(value, dict):

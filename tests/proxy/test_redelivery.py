@@ -1,4 +1,4 @@
-"""Events sent again: the same bytes but for four fields, to whoever is their receiver now."""
+"""Events sent again: the same bytes except for four fields, to their present receiver."""
 
 import asyncio
 import os

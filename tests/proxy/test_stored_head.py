@@ -1,4 +1,4 @@
-"""A head as bytes: every byte stays but for what is changed."""
+"""A head as bytes: every byte stays except for what is changed."""
 
 import pytest
 

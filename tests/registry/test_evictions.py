@@ -1,4 +1,4 @@
-"""Sessions that were forgotten for want of room are counted, and said once a minute."""
+"""Sessions that were forgotten for lack of room are counted, and said once a minute."""
 
 import logging
 

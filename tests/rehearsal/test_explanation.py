@@ -43,7 +43,7 @@ RULES = SignalRules(
 
 
 def told(*events: dict[str, Any], more: str = "") -> str:
-    """The sentence on the last of these events, which come in one a second but for what they say in `at`."""
+    """The sentence on the last of these events, which come in one a second except for what they say in `at`."""
     settings = a_site(more).settings
     sessions, earlier = SessionMap(settings.session_rules()), Earlier()
     why = ""
@@ -171,7 +171,7 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("text", "the body is no JSON object"),
+        ("text", "the body is not a JSON object"),
         (
             {"event": "message", "session": "a", "fromMe": True},
             "the session made it itself, so it proves no connection",

@@ -69,7 +69,7 @@ def test_an_event_is_told_as_far_as_it_was_read() -> None:
             "2026-01-15 19:07:10 UTC, 2 h before its arrival; it orders this sender's events, no more",
         ),
         ({"time": "too-far"}, "not usable: it is too far ahead; its arrival counts"),
-        ({"time": "unusable"}, "not usable: it has no time zone, or is no time; its arrival counts"),
+        ({"time": "unusable"}, "not usable: it has no time zone, or is not a time; its arrival counts"),
     ],
 )
 def test_its_time_is_told_beside_its_arrival(dated: dict[str, object], says: str) -> None:

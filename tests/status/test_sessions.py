@@ -1079,7 +1079,7 @@ class Evolution:
         return self.deliver(self.body(instance, state, moment), moment + late)
 
     def end(self) -> dict[str, object]:
-        """What is known, but for what tells of the deliveries."""
+        """What is known, except for what tells of the deliveries."""
         return {
             one.session: (
                 one.verdict,

@@ -44,7 +44,7 @@ def _told(entry: Channels, answer: Answer, session: str) -> Finding:
 
 
 def _milder(finding: Finding, path: str) -> Finding:
-    """The finding about a route that is no list, by the route's own path: a session's id is no part of it."""
+    """The finding about a route that is not a list, by the route's own path: a session's id is not part of it."""
     facts = {**finding.facts, "path": path}
     return Finding(Level.WARNING if finding.level is Level.PROBLEM else finding.level, finding.code, facts)
 

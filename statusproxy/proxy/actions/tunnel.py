@@ -64,7 +64,7 @@ class Tunnel:
         """Carry bytes until both sides have ended, or one is lost.
 
         `upload` carries the body of the request that asked for the tunnel, where that was still coming: what the client
-        sends up to its end is no part of the tunnel (RFC 9110 §7.8), and goes first.
+        sends up to its end is not part of the tunnel (RFC 9110 §7.8), and goes first.
         """
         self._upload = upload
         self._look()

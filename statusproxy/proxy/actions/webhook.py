@@ -124,7 +124,7 @@ def _receiver(exchange: Exchange, target: WebhookTarget) -> tuple[Pool, Prepared
 
 
 async def refuse(exchange: Exchange) -> None:
-    """Answer a request for a tap's address that is no event."""
+    """Answer a request for a tap's address that is not an event."""
     await exchange.fail("tap_not_found")
 
 

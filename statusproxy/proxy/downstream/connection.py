@@ -162,7 +162,7 @@ class ClientConnection(FlowControl):
     def admit(self, transport: asyncio.BaseTransport) -> None:
         """Serve this client: it has a place."""
         server = self.server
-        self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self.holds.transport = transport
         self.state = ConnectionState.IDLE
         server.connection_made(self, transport)

@@ -40,7 +40,7 @@ class Deadline:
         self._at = None
 
     def close(self) -> None:
-        """Clear it, keep no timer and never call again: for the end of its owner, which is no cycle from then on."""
+        """Clear it, keep no timer and never call again: for the end of its owner, which is not a cycle from then on."""
         self._at = None
         self._passed = _nothing
         if self._timer is not None:

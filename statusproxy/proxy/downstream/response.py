@@ -1,6 +1,6 @@
 """The answer to one request, from the head to the last byte.
 
-While an exchange is under way no one else writes to its client, but for the bytes of the tunnel behind a 101
+While an exchange is under way no one else writes to its client, except for the bytes of the tunnel behind a 101
 (`actions.tunnel`). Where none is, two others answer: `connection` refuses what cannot be a request, a head that comes
 too slowly, and a client that must give its place away in the middle of a head; `unplaced` refuses one that gets no
 place.

@@ -23,7 +23,7 @@ def bind(path: Path, mode: int) -> socket.socket:
     """A socket bound to `path` with exactly `mode`, regardless of the umask; it does not listen yet.
 
     A socket file on which no one listens is replaced. Raises `OSError`: EADDRINUSE where someone listens, EEXIST
-    where the file is no socket.
+    where the file is not a socket.
     """
     _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

@@ -184,7 +184,7 @@ async def test_what_a_correction_makes_untrue_is_dropped_and_the_rest_kept(origi
 
 
 def comparable(message: Message) -> list[tuple[bytes, bytes]]:
-    """A message's fields but for those that differ each time."""
+    """A message's fields except for those that differ each time."""
     return [header for header in message.headers if header[0] not in {b"X-Request-Id", b"Date"}]
 
 
