@@ -78,7 +78,10 @@ class Verification:
         """There is never work left: `feed` does it all."""
 
     def doubt(self) -> str | None:
-        """Why the sender is not trusted (`network`, `secret`, `jwt`, `signature`); `token` is not judged here."""
+        """Why the sender is not trusted (`network`, `secret`, `jwt`, `signature`); None when it is.
+
+        A `token` is not judged here.
+        """
         if self._doubt is not None or self._mac is None or self._signature is None:
             return self._doubt
         digest = self._mac.digest()

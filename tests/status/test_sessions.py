@@ -1173,3 +1173,21 @@ def test_what_we_learn_ourselves_is_compared_with_such_a_time_on_our_clock(offse
     evolution.sessions.release("sales", MIDNIGHT + 100.0)
     assert evolution.post("close", MIDNIGHT + 90.0, late=120.0) == "late"
     assert evolution.post("close", MIDNIGHT + 110.0) == "applied"
+
+
+# What other proxies wrote
+
+
+def test_what_another_proxy_wrote_is_in_force_expires_by_its_own_beginning_and_keeps_to_the_bounds() -> None:
+    sessions = SessionMap(SessionRules(max_age=100.0, max_sessions=2))
+    hear(sessions, "here", DOWN, at=1_000.0)
+    assert sessions.expire(1_050.0) == ()
+    other = down("there", at=990.0)
+    assert sessions.adopt([record(other, "there")], {}, 1_050.0) == ()
+    assert in_force(sessions) == {"here", "there"}
+    assert [change.session for change in sessions.expire(1_095.0)] == ["there"]
+    sessions.adopt([record(down("third", at=1_090.0), "third")], {}, 1_095.0)
+    assert (len(sessions.records()), sessions.evicted, in_force(sessions)) == (2, 1, {"here", "third"})
+    sessions.adopt([], {"here": 1_096.0}, 1_096.0)
+    sessions.adopt([record(down("here", at=1_000.0), "here")], {}, 1_097.0)
+    assert in_force(sessions) == {"third"}, "what was forgotten does not come back"
