@@ -15,7 +15,7 @@ from statusproxy.config.yaml_tree import Items
 #: Blocks whose entries have a path, by which `preset_without` names them.
 _BY_PATH = ("webhooks", "channels")
 
-#: The keys that hold watched routes, written METHOD /path, in the order in which `assembly.build_site` has them.
+#: The keys that hold watched routes, written METHOD /path, in the order in which `assembly` has them.
 _ROUTES: Final = ("reconnect.delete", "reconnect.create", "reconnect.qr")
 
 _POSTED = frozenset({"POST", "PUT", "PATCH"})
