@@ -8,6 +8,7 @@ from aiohttp import web
 
 from statusproxy.admin.messages import Learned, Refusal, to_text
 from statusproxy.admin.report import moment
+from statusproxy.config.every_gateway import every_gateway
 from statusproxy.learning.watch import Watch
 
 LONGEST: Final = 24 * 60
@@ -40,7 +41,7 @@ class LearningAnswers:
 
     async def show(self, request: web.Request) -> web.Response:
         """What was learned so far, as a draft preset."""
-        pieces = self._watch.draft()
+        pieces = self._watch.draft(every_gateway().own.paths)
         if pieces is None:
             return _json(Refusal("nothing was learned: learning was not started, or it was stopped"), 404)
         draft: list[str] = []
