@@ -87,6 +87,7 @@ def test_a_signal_that_changes_nothing_is_logged(verdict: str, caplog: pytest.Lo
     [
         (Reading(Verdict.UNMATCHED, "onack", "sales", None), "unmatched"),
         (Reading(Verdict.UNMATCHED, "onpresencechanged", "sales", None), "presence"),
+        (Reading(Verdict.UNMATCHED, " onPresenceChanged", "sales", None), "presence"),
         (Reading(Verdict.UNMATCHED, None, "sales", None), "unmatched"),
         (Reading(Verdict.NAMELESS, "onpresencechanged", None, None), "nameless"),
         (Reading(Verdict.NOT_JSON, None, None, None), "not-json"),
