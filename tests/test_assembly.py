@@ -23,6 +23,7 @@ from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarg
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.store import StoreError
+from tests.known_dialect import KNOWN
 
 GATEWAY = "http://127.0.0.1:3000"
 
@@ -75,7 +76,7 @@ def test_a_route_carries_its_rule() -> None:
     assert (shared.share, alone.share) == (True, False)
     assert shared.rule.set["status"] == "disconnected"
     assert alone.rule.keep == shared.rule.keep
-    assert routes.match("POST", b"/api/channels").entry == CreateEntry(("channel", "id"))
+    assert routes.match("POST", b"/api/channels").entry == CreateEntry(("channel", "id"), qr=KNOWN.qr)
 
 
 def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:

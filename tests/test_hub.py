@@ -13,6 +13,7 @@ from statusproxy.demo.engine import Dialog
 from statusproxy.demo.gateway import StandInGateway
 from tests.hub import Hub, HubCrashedError, Shown, Verdict, is_connected, qr_code, read, shown, statuses
 from tests.peers.processes import express_gateway, php_hub, requires
+from tests.stand_ins.served import everything, served
 
 JSON = "application/json; charset=utf-8"
 
@@ -141,13 +142,9 @@ async def test_calls_go_out_as_the_hub_makes_them() -> None:
         arrived.append(request)
         return web.json_response({}, status=302, headers={"Location": "/elsewhere", "Set-Cookie": "a=1"})
 
-    runner = web.ServerRunner(web.Server(answer))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with Hub(f"http://127.0.0.1:{runner.addresses[0][1]}", secret="hush") as hub:
+    async with served(everything(answer)) as url, Hub(url, secret="hush") as hub:
         for _ in range(2):
             await hub.call("DELETE", "/api/media/x/false_550000%40c.us_ABC?", request_id="r-1")
-    await runner.cleanup()
     assert len(arrived) == 2
     names = {name.decode().lower() for name, _ in arrived[1].raw_headers}
     # cURL would leave the length out of a DELETE without a body; this client says that it is 0.

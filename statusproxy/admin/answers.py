@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from statusproxy import __version__
@@ -16,13 +15,13 @@ from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.gateway_words import gateway_words
 from statusproxy.admin.health import DRAINING, HealthCheck
 from statusproxy.admin.ids import natural_key
+from statusproxy.admin.json_answers import answer, answer_list, refuse
 from statusproxy.admin.learning import LearningAnswers
 from statusproxy.admin.messages import (
     Acknowledged,
     Alive,
     Forgotten,
     History,
-    Refusal,
     Released,
     Sessions,
     State,
@@ -131,15 +130,13 @@ class Answers:
     async def sessions(self, request: web.Request) -> web.Response:
         """All known sessions: those shown as disconnected first, each part in natural order."""
         records = await _in_order(self._registry.records())
-        head = to_text(
-            Sessions(
-                now=moment(time.time()),
-                started=moment(self._registry.started_at),
-                webhook_last_heard=moment(self._registry.webhooks.last_heard),
-                webhooks=self._registry.webhooks.totals(),
-                disconnected=sum(record.override is not None for record in records),
-                sessions=[],
-            )
+        head = Sessions(
+            now=moment(time.time()),
+            started=moment(self._registry.started_at),
+            webhook_last_heard=moment(self._registry.webhooks.last_heard),
+            webhooks=self._registry.webhooks.totals(),
+            disconnected=sum(record.override is not None for record in records),
+            sessions=[],
         )
         reports: list[str] = []
         for start in range(0, len(records), AT_ONCE):
@@ -152,8 +149,7 @@ class Answers:
                     for record in records[start : start + AT_ONCE]
                 ]
                 await asyncio.sleep(0)
-        text = f"{head.removesuffix(']}')}{', '.join(reports)}]}}"
-        return web.Response(text=text, content_type="application/json")
+        return answer_list(head, reports)
 
     async def doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""
@@ -243,16 +239,6 @@ class Answers:
                 async for piece in pieces:
                     await response.write(piece)
         return response
-
-
-def answer(message: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A message as a JSON answer."""
-    return web.Response(text=to_text(message), status=status, headers=headers, content_type="application/json")
-
-
-def refuse(status: int, error: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An error in words, as JSON."""
-    return answer(Refusal(error), status, headers)
 
 
 async def _in_order(records: Sequence[Record]) -> list[Record]:

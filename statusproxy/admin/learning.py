@@ -6,8 +6,10 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from statusproxy.admin.messages import Learned, Refusal, to_text
+from statusproxy.admin.json_answers import answer, refuse
+from statusproxy.admin.messages import Learned
 from statusproxy.admin.report import moment
+from statusproxy.config.every_gateway import every_gateway
 from statusproxy.learning.watch import Watch
 
 LONGEST: Final = 24 * 60
@@ -34,26 +36,26 @@ class LearningAnswers:
         """Begin to learn, for as many `minutes` as the query says; what was learned before is forgotten."""
         said = request.query.get("minutes", str(_MINUTES))
         if not (said.isascii() and said.isdigit() and len(said) < 6 and 1 <= int(said) <= LONGEST):
-            return _json(Refusal(f"minutes is a whole number from 1 to {LONGEST}"), 400)
+            return refuse(400, f"minutes is a whole number from 1 to {LONGEST}")
         self._watch.start(int(said) * 60.0)
-        return _json(self._report())
+        return answer(self._report())
 
     async def show(self, request: web.Request) -> web.Response:
         """What was learned so far, as a draft preset."""
-        pieces = self._watch.draft()
+        pieces = self._watch.draft(every_gateway().own.paths)
         if pieces is None:
-            return _json(Refusal("nothing was learned: learning was not started, or it was stopped"), 404)
+            return refuse(404, "nothing was learned: learning was not started, or it was stopped")
         draft: list[str] = []
         for piece in pieces:
             draft.append(piece)
             await asyncio.sleep(0)  # the traffic goes on meanwhile
-        return _json(self._report("".join(draft)))
+        return answer(self._report("".join(draft)))
 
     async def stop(self, request: web.Request) -> web.Response:
         """End it, and forget what was learned."""
         report = self._report()
         self._watch.stop()
-        return _json(msgspec.structs.replace(report, learning=False))
+        return answer(msgspec.structs.replace(report, learning=False))
 
     def _report(self, draft: str | None = None) -> Learned:
         watch = self._watch
@@ -69,7 +71,3 @@ class LearningAnswers:
             failure=watch.failure,
             draft=draft,
         )
-
-
-def _json(message: Learned | Refusal, status: int = 200) -> web.Response:
-    return web.Response(text=to_text(message), status=status, content_type="application/json")

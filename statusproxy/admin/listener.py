@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from statusproxy.admin.answers import Answers, refuse
+from statusproxy.admin.answers import Answers
 from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.guard import refusal
+from statusproxy.admin.json_answers import refuse
 from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition

@@ -9,11 +9,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from statusproxy.admin.messages import Refusal, SpoolChanged, SpoolList, SpoolShown, SpoolTotals, to_text
+from statusproxy.admin.json_answers import answer, answer_list, refuse
+from statusproxy.admin.messages import SpoolChanged, SpoolList, SpoolShown, SpoolTotals, to_text
 from statusproxy.admin.report import moment
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.config.settings import Settings
@@ -96,13 +96,12 @@ class SpoolAnswers:
         except RefusedError as refused:
             return _refuse(refused)
         chosen = await _first(spool.entries(), wanted, limit, newest=newest)
-        head = to_text(SpoolList(now=moment(time.time()), totals=totals_report(spool), entries=[]))
+        head = SpoolList(now=moment(time.time()), totals=totals_report(spool), entries=[])
         texts: list[str] = []
         for start in range(0, len(chosen), _WRITTEN):
             texts += [to_text(entry_report(entry), compact=True) for entry in chosen[start : start + _WRITTEN]]
             await asyncio.sleep(0)
-        text = f"{head.removesuffix(']}')}{', '.join(texts)}]}}"
-        return web.Response(text=text, content_type="application/json")
+        return answer_list(head, texts)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """One entry with the fields of its head; with `body=1` its body instead, as it came."""
@@ -116,10 +115,10 @@ class SpoolAnswers:
             if with_body:
                 return await _body(request, entry, content.body)
         except StoreError as error:
-            return _refuse(RefusedError(503, f"the event cannot be read: {error}"))
+            return refuse(503, f"the event cannot be read: {error}")
         except RefusedError as refused:
             return _refuse(refused)
-        return _answer(
+        return answer(
             SpoolShown(now=moment(time.time()), entry=entry_report(entry), fields=field_reports(content.head))
         )
 
@@ -166,11 +165,11 @@ class SpoolAnswers:
             _read(request.query)
             spool = self._spool()
             id_ = self._entry(spool, request).id
-            return _answer(SpoolChanged(await change(spool, [id_])))
+            return answer(SpoolChanged(await change(spool, [id_])))
         except RefusedError as refused:
             return _refuse(refused)
         except StoreError as error:
-            return _refuse(_not_on_disk(error))
+            return _not_on_disk(error)
 
     async def _change_all(self, request: web.Request, change: "Change") -> web.StreamResponse:
         try:
@@ -186,11 +185,11 @@ class SpoolAnswers:
                 if ids:
                     changed += await change(spool, ids)
                 await asyncio.sleep(0)
-            return _answer(SpoolChanged(changed))
+            return answer(SpoolChanged(changed))
         except RefusedError as refused:
             return _refuse(refused)
         except StoreError as error:
-            return _refuse(_not_on_disk(error))
+            return _not_on_disk(error)
 
 
 Change = Callable[[Spool, Sequence[str]], Awaitable[int]]
@@ -292,13 +291,9 @@ def _gone(id_: str) -> RefusedError:
     return RefusedError(404, f"no event {id_!r} is kept; it may have been delivered")
 
 
-def _not_on_disk(error: StoreError) -> RefusedError:
-    return RefusedError(503, f"it is in force, but not on disk yet: {error}")
-
-
-def _answer(message: msgspec.Struct, status: int = 200) -> web.Response:
-    return web.Response(text=to_text(message), status=status, content_type="application/json")
+def _not_on_disk(error: StoreError) -> web.Response:
+    return refuse(503, f"it is in force, but not on disk yet: {error}")
 
 
 def _refuse(refused: RefusedError) -> web.Response:
-    return _answer(Refusal(str(refused)), refused.status)
+    return refuse(refused.status, str(refused))

@@ -126,12 +126,13 @@ def learn(
     """
     if captures or lists:
         from statusproxy.captures import CaptureError
+        from statusproxy.config.every_gateway import every_gateway
         from statusproxy.learning.offline import draft_from
 
         if show or stop:
             raise click.UsageError("--show and --stop ask a running proxy; leave out --from and --list")
         try:
-            draft = draft_from(captures, path, lists, routes)
+            draft = draft_from(captures, path, lists, routes, every_gateway().own.paths)
         except (CaptureError, OSError) as error:
             raise click.UsageError(visible(str(error))) from None
         _check_paths(path, routes)

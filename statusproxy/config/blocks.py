@@ -125,6 +125,13 @@ def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Che
     return Form(read, show, holds_secrets=holds_secrets, keys=keys)
 
 
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A block of the file: its fields are the keys. Its `repr` masks secrets, since it may end in a log."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({struct(type(self)).show(self)})"
+
+
 def _meant(spot: Spot) -> str:
     """The entry of the preset that was meant to be changed, perhaps: the tail of a message."""
     meant = spot.node.meant if isinstance(spot.node, Entries) else None

@@ -27,6 +27,11 @@ NOTHING: Layer = (Mark("the defaults"), Entries({}))
 
 DEFAULT_PRESET = "gateway-wrapper"
 
+EVERY_GATEWAY: Final = "_every_gateway"
+"""The file beside the presets with what holds at every gateway (`every_gateway`)."""
+
+DIALECT: Final = "dialect"
+
 _EXTENDS: Final = "extends"
 _ABOUT: Final = "about"
 
@@ -41,7 +46,7 @@ _SIGNS: Final = "signs"
 
 #: The keys of a preset.
 _BLOCKS: Final = (
-    _ABOUT, _EXTENDS, WITHOUT, "language", "webhooks", "events", "presence", "dialect", "sessions", "channels",
+    _ABOUT, _EXTENDS, WITHOUT, "language", "webhooks", "events", "presence", DIALECT, "sessions", "channels",
     "reconnect",
 )  # fmt: skip
 
@@ -110,20 +115,21 @@ def with_overrides(layer: Layer, given: Mapping[str, str | Sequence[str]]) -> La
 
 
 def with_preset(layer: Layer, environ: Mapping[str, str] | None = None, keys: Collection[str] | None = None) -> Layer:
-    """What the user wrote, over what the preset says (`overlay`). A preset's file is named by its whole path then.
+    """What the user wrote, over what the preset says (`overlay`), over what holds at every gateway.
 
-    `environ` fills in the variables of presets in files; `keys` as for `read_file`.
+    A preset's file is named by its whole path then. `environ` fills in the variables of presets in files; `keys` as for
+    `read_file`.
     """
     mark, written = layer
     place, node = written.nodes.get("preset", (mark, Scalar(DEFAULT_PRESET)))
     spot = Spot(node, "preset", place)
     if spot.is_null:
-        return mark, overlay(written, Entries({}))
+        return mark, _over_every_gateway(overlay(written, Entries({})))
     named = _named(spot)
     preset = _Reader(environ or {}, keys).read(named, spot)
     if isinstance(named, Path):
         written = Entries(written.nodes | {"preset": (place, Scalar(str(named)))})
-    return mark, overlay(written, _without_head(preset))
+    return mark, _over_every_gateway(overlay(written, _without_head(preset)))
 
 
 class About(msgspec.Struct, frozen=True):
@@ -173,7 +179,8 @@ def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About
 def preset_names() -> tuple[str, ...]:
     """The presets that come with the program."""
     files = (importlib.resources.files("statusproxy") / "presets").iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+    names = (file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    return tuple(sorted(name for name in names if name != EVERY_GATEWAY))
 
 
 def _is_there(path: Path) -> bool:
@@ -185,6 +192,17 @@ def _is_there(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _over_every_gateway(merged: Entries) -> Entries:
+    """The blocks with what holds at every gateway under the keys of `dialect` that they leave out."""
+    _, every = built_in(EVERY_GATEWAY)
+    place, below = every.nodes[DIALECT]
+    assert isinstance(below, Entries)
+    place, above = merged.nodes.get(DIALECT, (place, Entries({})))
+    if not isinstance(above, Entries):
+        return merged  # an error that reading it reports
+    return Entries(merged.nodes | {DIALECT: (place, Entries(below.nodes | above.nodes))})
 
 
 def _override(entries: Entries, keys: Sequence[str], value: str | Sequence[str], mark: Mark) -> Entries:
@@ -215,7 +233,7 @@ def _named(spot: Spot) -> str | Path:
 
 @cache
 def built_in(name: str) -> Layer:
-    """The tree of a preset that comes with the program: read once, for it changes with the program only."""
+    """The tree of a file of `presets/`: read once, for it changes with the program only."""
     resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
     return read_text(resource.read_text("utf-8"), f"preset {name}", None)
 

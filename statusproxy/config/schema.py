@@ -4,13 +4,13 @@ Each type is `Annotated[…, form]`, where the form (`forms.Form`) reads the val
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from statusproxy.config import addresses
 from statusproxy.config.addresses import Network
 from statusproxy.config.effect import check_field_path, check_member, check_named_field, check_word
-from statusproxy.config.forms import Form, check_no_mask, duration, parsed, same, secret, text, texts
+from statusproxy.config.forms import Form, check_no_mask, choice, duration, mapping, parsed, same, secret, text, texts
 from statusproxy.config.paths import (
     ROUTE_ALLOWED,
     TEMPLATE_ALLOWED,
@@ -22,6 +22,7 @@ from statusproxy.config.paths import (
 from statusproxy.config.spot import MASK, Spot
 from statusproxy.config.state_url import STATE_ALLOWED, mask_state_url, parse_state_url, reveal_state_url
 from statusproxy.config.yaml_tree import Kind, Scalar
+from statusproxy.status.dialect import Shape
 from statusproxy.status.fields import fold_word
 
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
@@ -58,7 +59,14 @@ Field = Annotated[str, parsed(check_named_field)]
 Fields = Annotated[tuple[str, ...], texts(parsed(check_named_field))]
 SomeFields = Annotated[tuple[str, ...], texts(parsed(check_named_field), at_least=1)]
 Members = Annotated[tuple[str, ...], texts(parsed(check_member))]
+Places = Annotated[tuple[str, ...], texts(parsed(check_field_path))]
 SomeMembers = Annotated[tuple[str, ...], texts(parsed(check_member), at_least=1, compared=fold_word)]
+ShapeOf = Annotated[
+    Mapping[str, str],
+    mapping(
+        choice(Shape.__struct_fields__), "a mapping such as {ack: filled, message: empty}", check_name=check_named_field
+    ),
+]
 ListFields = Annotated[tuple[str, ...], texts(parsed(check_field_path), at_least=1)]
 Networks = Annotated[tuple[Network, ...], texts(parsed(addresses.parse_network), allowed=addresses.NETWORK_ALLOWED)]
 Paths = Annotated[tuple[str, ...], texts(parsed(check_template), allowed=TEMPLATE_ALLOWED)]

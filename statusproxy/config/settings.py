@@ -21,8 +21,9 @@ from statusproxy.config.addresses import (
     parse_gateway,
     parse_target,
 )
-from statusproxy.config.blocks import struct
-from statusproxy.config.effect import FORM, check_body, check_set_name, check_set_word
+from statusproxy.config.blocks import Section
+from statusproxy.config.dialect import Dialect
+from statusproxy.config.effect import check_set_name, check_set_word
 from statusproxy.config.forms import (
     SetValue,
     boolean_or,
@@ -48,7 +49,6 @@ from statusproxy.config.schema import (
     HeaderName,
     LeftOut,
     ListFields,
-    Members,
     Networks,
     Paths,
     PemFile,
@@ -56,7 +56,6 @@ from statusproxy.config.schema import (
     SecretText,
     SessionRoutes,
     SomeFields,
-    SomeMembers,
     SomeWords,
     StateUrl,
     Text,
@@ -66,7 +65,6 @@ from statusproxy.config.schema import (
 )
 from statusproxy.config.templates import common_cut, source_of
 from statusproxy.config.units import DURATION_ALLOWED
-from statusproxy.status import dialect
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.fields import BOOLEANS, fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
@@ -76,13 +74,6 @@ from statusproxy.status.signals import GRACE, EventRule, Kind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
 OR_GATEWAY: Final = ", or give --gateway"
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A block of the file. Its `repr` masks secrets, since it may end in a log."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({struct(type(self)).show(self)})"
 
 
 class Secret(Section, frozen=True, kw_only=True):
@@ -189,35 +180,6 @@ class Event(Section, frozen=True, kw_only=True):
             grace=GRACE if self.grace is None else self.grace,
             means=None if self.means is None else Kind(self.means),
             unless=folded(self.unless),
-        )
-
-
-class Dialect(Section, frozen=True, kw_only=True):
-    """Where this gateway's events and answers name things."""
-
-    event: SomeFields = ("event",)  # the event's name
-    raw_event: Fields = ("raw.payload.event",)  # the engine's name for it, where the gateway gives it another
-    time: Fields = ("timestamp", "raw.payload.t")  # when it happened
-    clock: Literal["shared", "own"] = "shared"  # own: that time orders this sender's events, and says nothing else
-    event_id: Fields = ("event_id",)  # what is the same in a repeated delivery
-    own: Fields = ()  # what is true in messages of the session's own making, beside the marks of all known gateways
-    presence: Members = dialect.PRESENCE_MARKS  # what only events about a contact or chat have
-    qr: SomeMembers = dialect.QR_MEMBERS  # what holds the code in the QR route's answer
-    body: Annotated[str, parsed(check_body)] = "json"  # how events are packed: json, or form:MEMBER
-
-    def value(self, *, boolean_names: bool = False) -> dialect.Dialect:
-        """The dialect as the domain wants it."""
-        return dialect.Dialect(
-            event=tuple(map(parse_path, self.event)),
-            boolean_names=boolean_names,
-            raw_event=tuple(map(parse_path, self.raw_event)),
-            time=tuple(map(parse_path, self.time)),
-            own_clock=self.clock == "own",
-            event_id=tuple(map(parse_path, self.event_id)),
-            own=(*dialect.OWN, *map(parse_path, self.own)),
-            presence=self.presence,
-            qr=self.qr,
-            body_member=self.body.removeprefix(FORM) if self.body.startswith(FORM) else None,
         )
 
 
@@ -409,7 +371,7 @@ class Settings(Section, frozen=True, kw_only=True):
     webhooks: tuple[Webhook, ...] = ()
     events: tuple[Event, ...] = ()
     presence: Literal["ignore", "trust"] = "ignore"
-    dialect: Dialect = Dialect()
+    dialect: Dialect
     sessions: Sessions = Sessions()
     channels: tuple[Channels, ...] = ()
     reconnect: Reconnect = Reconnect()

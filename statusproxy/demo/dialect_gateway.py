@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
@@ -14,6 +14,7 @@ from aiohttp import web
 
 from statusproxy.demo.dialect import Dialect, Does, Occasion, Route, Seen, State
 from statusproxy.demo.engine import picture
+from statusproxy.demo.loopback import LoopbackServer
 
 HUB_INBOX: Final = "/demo/hub-inbox"
 """Where the proxy passes the events on: the hub, as far as the demonstration has one."""
@@ -22,17 +23,17 @@ _NO_SECRET: Final = "-"  # noqa: S105 - no secret
 """What `init` writes into a path in place of the secret, to see how it is refused. Any other is taken here."""
 
 
-class DialectGateway:
+class DialectGateway(LoopbackServer):
     """A gateway on a loopback port, whose sessions come to any state that `put` names.
 
     Over HTTP, `/demo/…` has the same controls for people with curl.
     """
 
     def __init__(self, dialect: Dialect, sessions: Sequence[str]) -> None:
+        super().__init__()
         self.dialect = dialect
         self.states = dict.fromkeys(sessions, State.CONNECTED)
         """Where each session really stands, by its name."""
-        self.base_url = ""
         self.proxy_url: str | None = None
         """The proxy that the events are posted to; None: they are posted nowhere."""
         self.posted = 0
@@ -43,33 +44,6 @@ class DialectGateway:
         self._codes: Counter[str] = Counter()
         self._occasions = 0
         self._at = 0.0
-        self._runner: web.AppRunner | None = None
-        self._client: aiohttp.ClientSession | None = None
-
-    # Life
-
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen (0: on a free port) and return the base URL, without a slash at its end."""
-        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.base_url = f"http://{host}:{self._runner.addresses[0][1]}"
-        return self.base_url
-
-    async def stop(self) -> None:
-        """Close everything."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._client is not None:
-            await self._client.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
 
     # What happens to a session
 
@@ -114,15 +88,14 @@ class DialectGateway:
         return Seen(session, name, f"token-of-{name}", self.dialect.shows.get(state), code, is_connected)
 
     async def _post(self, name: str, events: Sequence[Any]) -> None:
-        if self._client is None:
-            raise RuntimeError("the stand-in gateway is not started")
+        client = self.client
         if self.proxy_url is None:
             return
         seen = self.seen(name)
         url = self.proxy_url + self.dialect.webhook.format(session=quote(seen.id))
         for event in events:
             self.posted += 1
-            await self._post_one(self._client, url, event, seen)
+            await self._post_one(client, url, event, seen)
 
     async def _post_one(self, client: aiohttp.ClientSession, url: str, event: Any, seen: Seen) -> None:
         form, body = None, event
@@ -136,6 +109,10 @@ class DialectGateway:
             self.counts["undelivered"] += 1
 
     # What it answers
+
+    def runner(self) -> web.AppRunner:
+        """A server with the routes of this gateway, and those for people."""
+        return web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5)
 
     def _application(self) -> web.Application:
         application = web.Application()

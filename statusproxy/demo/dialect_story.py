@@ -7,69 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
 
 import aiohttp
 
 from statusproxy.demo.dialect import SALES, SUPPORT, Dialect, Route, State, text
 from statusproxy.demo.dialect_gateway import HUB_INBOX, DialectGateway
-from statusproxy.demo.keeping import ADMIN_PORT, GATEWAY_PORT, PROXY_PORT, invited, keep_up
+from statusproxy.demo.keeping import invited, keep_up, usual_ports
 from statusproxy.demo.look import Look, UnreadableError, call, document_of
-from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
+from statusproxy.demo.proxy import Proxy
 from statusproxy.demo.stage import Say, Stage, speak
+from statusproxy.demo.telling import ANY, P, Ports, Raise, Up, quiet, set_up, tell, with_log
 from statusproxy.status.model import RELEASED, STARTED
 
 GRACED_WITHIN: Final = 30.0
 """Seconds that a state with a grace may take until it counts, on a very busy machine too."""
 
-
 _WIDTH: Final = 78
 
 
-class Up(Protocol):
-    """A proxy that is up, and can be killed and started again."""
-
-    base_url: str
-    admin_url: str
-
-    async def kill(self) -> None:
-        """End it at once."""
-
-    async def start(self) -> None:
-        """Start it again."""
-
-
-P = TypeVar("P", bound="Up")
-
-Raise = Callable[[dict[str, Any], Path], AbstractAsyncContextManager[Up]]
-"""Brings a proxy up with these settings, its files in a folder."""
-
-
-async def play(dialect: Dialect, *, say: Say = speak, python: str = sys.executable, up: Raise | None = None) -> bool:
+async def play(
+    dialect: Dialect, *, say: Say = speak, python: str = sys.executable, up: Raise[Up] | None = None
+) -> bool:
     """Play the story, `say` what is seen at each step, and tell whether all of it held."""
-    started = time.monotonic()
-    stage = Stage(say)
-    try:
-        async with _set_up(dialect, up or (lambda settings, folder: Proxy(settings, folder, python=python))) as (
-            gateway,
-            proxy,
-        ):
-            stage.title(f"statusproxy: the story of a lost session at {dialect.title}")
-            stage.note(f"gateway {gateway.base_url} · proxy {proxy.base_url}")
-            for line in textwrap.wrap(dialect.stale, _WIDTH):
-                stage.note(line)
-            for scene in _scenes(dialect):
-                await scene(stage, gateway, proxy)
-    except (ProxyFailedError, aiohttp.ClientError, TimeoutError, UnreadableError) as error:
-        stage.check(str(error) or type(error).__name__, held=False)
-    stage.verdict(time.monotonic() - started)
-    return stage.held
+    title = f"statusproxy: the story of a lost session at {dialect.title}"
+    both = _set_up(dialect, up or quiet(python))
+    return await tell(title, both, _scenes(dialect), say, textwrap.wrap(dialect.stale, _WIDTH))
 
 
 async def serve(dialect: Dialect, *, say: Say = speak, python: str = sys.executable) -> bool:
@@ -77,35 +44,18 @@ async def serve(dialect: Dialect, *, say: Say = speak, python: str = sys.executa
 
     False if that ended in another way: the proxy did not start, or did not stay.
     """
-    ports = free_port(GATEWAY_PORT), free_port(PROXY_PORT), free_port(ADMIN_PORT)
-
-    def up(settings: dict[str, Any], folder: Path) -> Proxy:
-        return Proxy({**settings, "log": {"format": "text"}}, folder, python=python, show_log=True)
-
-    return await keep_up(_set_up(dialect, up, *ports), _invitation, say)
+    return await keep_up(_set_up(dialect, with_log(python), usual_ports()), _invitation, say)
 
 
-@asynccontextmanager
-async def _set_up(
-    dialect: Dialect,
-    up: Callable[[dict[str, Any], Path], AbstractAsyncContextManager[P]],
-    gateway_port: int = 0,
-    proxy_port: int = 0,
-    admin_port: int = 0,
-) -> AsyncIterator[tuple[DialectGateway, P]]:
-    """Gateway and proxy on loopback, wired both ways; the proxy's state in a folder that goes with them."""
-    gateway = DialectGateway(dialect, (SALES, SUPPORT))
-    with tempfile.TemporaryDirectory(prefix="statusproxy-demo-") as name:
-        folder = Path(name)
-        await gateway.start(port=gateway_port)
-        try:
-            ports = proxy_port or free_port(), admin_port or free_port()
-            settings = configuration(gateway.base_url, *ports, folder / "state.db", **_differing(gateway))
-            async with up(settings, folder) as proxy:
-                gateway.proxy_url = proxy.base_url
-                yield gateway, proxy
-        finally:
-            await gateway.stop()
+def _set_up(
+    dialect: Dialect, up: Raise[P], ports: Ports = ANY
+) -> AbstractAsyncContextManager[tuple[DialectGateway, P]]:
+    """Gateway and proxy, wired both ways."""
+    return set_up(DialectGateway(dialect, (SALES, SUPPORT)), up, ports, _differing, _wire)
+
+
+def _wire(gateway: DialectGateway, proxy: Up) -> None:
+    gateway.proxy_url = proxy.base_url
 
 
 def _differing(gateway: DialectGateway) -> dict[str, Any]:
@@ -142,8 +92,7 @@ def _scenes(dialect: Dialect) -> Sequence[Scene]:
 async def _beginning(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.scene("All is well: gateway and proxy agree")
     direct, through = await _looks(gateway, proxy)
-    stage.compare(direct, through)
-    stage.check("the same bytes", held=direct.body == through.body)
+    stage.agree(direct, through)
 
 
 async def _drop(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -220,8 +169,7 @@ async def _late(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
 async def _end(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.scene("All is well again: gateway and proxy agree")
     direct, through = await _looks(gateway, proxy)
-    stage.compare(direct, through)
-    stage.check("the same bytes", held=direct.body == through.body)
+    stage.agree(direct, through)
     told = await _history(gateway, proxy, SALES)
     stage.check(f"the history has the return: {told.get(RELEASED, 'no')}", held=RELEASED in told)
     hub = gateway.counts["hub"]

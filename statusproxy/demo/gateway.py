@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from typing import Final, Self
+from typing import Final
 from urllib.parse import unquote
 
 import aiohttp
@@ -21,6 +21,7 @@ from aiohttp import web
 from statusproxy.demo.engine import Dialog, Engine
 from statusproxy.demo.events import NormalisedEvent, RawEvent, normalise, presence
 from statusproxy.demo.express import KEEP_ALIVE, BadBodyError, Json, json_answer, match
+from statusproxy.demo.loopback import LoopbackServer
 from statusproxy.demo.outbox import Outbox
 from statusproxy.demo.routes import ROUTES
 
@@ -34,7 +35,7 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
 _REMEMBERED: Final = 1000
 
 
-class StandInGateway:
+class StandInGateway(LoopbackServer):
     """A gateway on a loopback port, with an engine behind it whose phones can be unlinked and scanned.
 
     `sessions` are linked from the start, those in `waiting` wait for a QR code; `dialogs` names the
@@ -52,6 +53,7 @@ class StandInGateway:
         secret: str | None = None,
         slow: float = 0.0,
     ) -> None:
+        super().__init__()
         self.engine = Engine(dialogs or {})
         for session in sessions:
             self.engine.link(session)
@@ -69,40 +71,27 @@ class StandInGateway:
         """What happened: requests, received, delivered, undelivered, hub_inbox, sent, lost_events."""
         self.outbox = Outbox(self.counts)
         """The normalised events on their way to the hub."""
-        self.base_url = ""
         self._restarting = 0
         self._serial = 0
-        self._runner: web.ServerRunner | None = None
-        self._client: aiohttp.ClientSession | None = None
 
     # Life
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen (0: on a free port) and return the base URL, without a slash at its end."""
-        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+    def runner(self) -> web.ServerRunner:
+        """A server that answers as Express does."""
         server = web.Server(self._handle, keepalive_timeout=KEEP_ALIVE, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        self.base_url = f"http://{host}:{self._runner.addresses[0][1]}"
+        return web.ServerRunner(server, shutdown_timeout=0.5)
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen (0: on a free port) and return the base URL; the engine posts here, and the outbox delivers."""
+        await super().start(host, port)
         self.engine_webhook = self.engine_webhook or f"{self.base_url}/v1/webhooks/receive"
-        self.outbox.start(self._client)
+        self.outbox.start(self.client)
         return self.base_url
 
     async def stop(self) -> None:
         """Close everything; what still waits in the outbox is dropped."""
         await self.outbox.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._client is not None:
-            await self._client.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        await super().stop()
 
     # What a person can do to a phone, and an operator to the gateway
 
@@ -144,10 +133,10 @@ class StandInGateway:
         return await self.outbox.settled(within)
 
     async def _post_raw(self, event: RawEvent) -> None:
-        if self.engine_webhook is None or self._client is None:
-            raise RuntimeError("the stand-in gateway is not started")
+        client, url = self.client, self.engine_webhook
+        assert url is not None, "it has one once it was started"
         try:
-            async with self._client.post(self.engine_webhook, json=event) as answer:
+            async with client.post(url, json=event) as answer:
                 await answer.read()  # and ignored, like everything a webhook is answered
         except (aiohttp.ClientError, TimeoutError):
             self.counts["lost_events"] += 1

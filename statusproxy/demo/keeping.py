@@ -8,15 +8,19 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar
 
-from statusproxy.demo.proxy import Proxy, ProxyFailedError
+from statusproxy.demo.proxy import Proxy, ProxyFailedError, free_port
 from statusproxy.demo.stage import Say
+from statusproxy.demo.telling import Ports
 
-PROXY_PORT: Final = 8090
-GATEWAY_PORT: Final = 3000
-ADMIN_PORT: Final = 8091
-"""Where a stage that is kept up listens, if these are free."""
+_PORTS: Final[Ports] = (3000, 8090, 8091)
 
 G = TypeVar("G")
+
+
+def usual_ports() -> Ports:
+    """Where a stage that is kept up listens: the program's own ports and its gateway's, where these are free."""
+    gateway, proxy, admin = map(free_port, _PORTS)
+    return gateway, proxy, admin
 
 
 async def keep_up(

@@ -63,6 +63,11 @@ class Stage:
             shown = right if left == right else click.style(right, fg="yellow", bold=True)
             self.say(f"     {session:{width}}  {left:13}  {shown}")
 
+    def agree(self, direct: Look, through: Look) -> None:
+        """Two lists that are to be the same bytes."""
+        self.compare(direct, through)
+        self.check("the same bytes", held=direct.body == through.body)
+
     def show(self, words: Words, sessions: tuple[str, ...]) -> None:
         """A few channels on one line."""
         self.say("     " + " · ".join(f"{session}: {words.get(session, '-')}" for session in sessions))

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import aiohttp
 
 from statusproxy.demo.engine import Dialog
 from statusproxy.demo.gateway import StandInGateway
-from statusproxy.demo.keeping import ADMIN_PORT, GATEWAY_PORT, PROXY_PORT, invited, keep_up
-from statusproxy.demo.look import UnreadableError, Words, call, channel_list
-from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
+from statusproxy.demo.keeping import invited, keep_up, usual_ports
+from statusproxy.demo.look import Words, call, channel_list
+from statusproxy.demo.proxy import Proxy
 from statusproxy.demo.stage import Say, Stage, speak
+from statusproxy.demo.telling import ANY, Ports, Raise, quiet, set_up, tell, with_log
 
 LOST: Final = "sales"
 STUBBORN: Final = "Front Desk"
@@ -35,18 +32,8 @@ _POLLS: Final = 24
 
 async def play(*, say: Say = speak, python: str = sys.executable) -> bool:
     """Play the story in a few seconds, `say` what is seen at each step, and tell whether all of it held."""
-    started = time.monotonic()
-    stage = Stage(say)
-    try:
-        async with _set_up(python=python) as (gateway, proxy):
-            stage.title("statusproxy: the story of a lost session")
-            stage.note(f"gateway {gateway.base_url} · proxy {proxy.base_url}")
-            for scene in _SCENES:
-                await scene(stage, gateway, proxy)
-    except (ProxyFailedError, aiohttp.ClientError, TimeoutError, UnreadableError) as error:
-        stage.check(str(error) or type(error).__name__, held=False)
-    stage.verdict(time.monotonic() - started)
-    return stage.held
+    both = _set_up(quiet(python))
+    return await tell("statusproxy: the story of a lost session", both, _SCENES, say)
 
 
 async def serve(*, say: Say = speak, python: str = sys.executable) -> bool:
@@ -54,39 +41,23 @@ async def serve(*, say: Say = speak, python: str = sys.executable) -> bool:
 
     False if that ended in another way: the proxy did not start, or did not stay.
     """
-    ports = free_port(GATEWAY_PORT), free_port(PROXY_PORT), free_port(ADMIN_PORT)
-    return await keep_up(_set_up(*ports, python=python, show_log=True), _invitation, say)
+    return await keep_up(_set_up(with_log(python), usual_ports()), _invitation, say)
 
 
-@asynccontextmanager
-async def _set_up(
-    gateway_port: int = 0, proxy_port: int = 0, admin_port: int = 0, *, python: str, show_log: bool = False
-) -> AsyncIterator[tuple[StandInGateway, Proxy]]:
-    """Gateway and proxy on loopback, wired both ways; the proxy's state in a folder that goes with them."""
+def _set_up(up: Raise[Proxy], ports: Ports = ANY) -> AbstractAsyncContextManager[tuple[StandInGateway, Proxy]]:
+    """Gateway and proxy, wired both ways."""
     gateway = StandInGateway(
         sessions=(LOST, "support", STUBBORN),
         waiting=("night shift",),
         dialogs={STUBBORN: Dialog.AFTER_DELETE},
         slow=_SLOW,
     )
-    with tempfile.TemporaryDirectory(prefix="statusproxy-demo-") as name:
-        folder = Path(name)
-        await gateway.start(port=gateway_port)
-        try:
-            more = {"log": {"format": "text"}} if show_log else {}
-            settings = configuration(
-                gateway.base_url,
-                proxy_port or free_port(),
-                admin_port or free_port(),
-                folder / "state.db",
-                **more,
-            )
-            async with Proxy(settings, folder, python=python, show_log=show_log) as proxy:
-                gateway.engine_webhook = f"{proxy.base_url}/v1/webhooks/receive"
-                gateway.outbox.url = f"{proxy.base_url}/hub/webhook"
-                yield gateway, proxy
-        finally:
-            await gateway.stop()
+    return set_up(gateway, up, ports, lambda _: {}, _wire)
+
+
+def _wire(gateway: StandInGateway, proxy: Proxy) -> None:
+    gateway.engine_webhook = f"{proxy.base_url}/v1/webhooks/receive"
+    gateway.outbox.url = f"{proxy.base_url}/hub/webhook"
 
 
 # The scenes, in order
@@ -95,8 +66,7 @@ async def _set_up(
 async def _beginning(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
     stage.scene("All is well: gateway and proxy agree")
     direct, through = await channel_list(gateway.base_url), await channel_list(proxy.base_url)
-    stage.compare(direct, through)
-    stage.check("the same bytes", held=direct.body == through.body)
+    stage.agree(direct, through)
 
 
 async def _unlinked(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
@@ -192,8 +162,7 @@ async def _qr_after_delete(stage: Stage, gateway: StandInGateway, proxy: Proxy) 
 async def _end(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
     stage.scene("All is well again: gateway and proxy agree")
     direct, through = await channel_list(gateway.base_url), await channel_list(proxy.base_url)
-    stage.compare(direct, through)
-    stage.check("the same bytes", held=direct.body == through.body)
+    stage.agree(direct, through)
 
 
 _SCENES: Final = (

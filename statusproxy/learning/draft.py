@@ -1,6 +1,6 @@
 """A commented draft preset from what was learned: YAML that is valid as it is, with a TODO at each guess."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from statusproxy.learning import channel_draft, guesses, members, notation, times
@@ -26,19 +26,22 @@ _WEBHOOKS: Final = """\
 """
 
 
-def draft(seen: Observation) -> str:
-    """The draft, as YAML. It holds names, words and counts: no id, no number and no text of the traffic."""
-    return "".join(pieces(seen))
+def draft(seen: Observation, known: Collection[Path]) -> str:
+    """The draft, as YAML. It holds names, words and counts: no id, no number and no text of the traffic.
+
+    `known` are the marks of own messages that the proxy looks for without being told.
+    """
+    return "".join(pieces(seen, known))
 
 
-def pieces(seen: Observation) -> Iterator[str]:
-    """The draft in pieces, each the work of some milliseconds; between them more may be learned."""
+def pieces(seen: Observation, known: Collection[Path]) -> Iterator[str]:
+    """The draft in pieces, each the work of some milliseconds; between them more may be learned. `known` as before."""
     answers = sum(shape.answers for shape in seen.answers.routes.values())
     yield _HEAD.format(events=notation.events(seen.events), answers=notation.answers(answers)) + "\n"
     yield _webhooks(seen)
     if seen.events:
         by = guesses.event_member(seen)
-        yield "\n" + _dialect(seen, by) + "\n"
+        yield "\n" + _dialect(seen, by, known) + "\n"
         yield from _events(seen, by)
         yield _matching(seen)
     else:
@@ -76,7 +79,7 @@ def _webhooks(seen: Observation) -> str:
     return "".join(lines)
 
 
-def _dialect(seen: Observation, by: Path) -> str:
+def _dialect(seen: Observation, by: Path, known: Collection[Path]) -> str:
     lines = ["# Where events name things.\n", "dialect:\n"]
     speaking = guesses.speaking(seen, by)
     if speaking is not None:
@@ -107,7 +110,7 @@ def _dialect(seen: Observation, by: Path) -> str:
         lines.append("  time: []    # no member holds a time with its zone\n")
     ids = guesses.event_ids(seen)
     lines.append(f"  event_id: {notation.paths(ids[:1])}    # {'never the same twice' if ids else 'none found'}\n")
-    own = guesses.own_marks(seen)
+    own = guesses.own_marks(seen, known)
     if own:
         counts = ", ".join(f"{notation.dotted(path)} true {member.true}, false {member.false}" for path, member in own)
         lines.append(f"  own: {notation.paths(path for path, _ in own)}    # TODO: marks of own messages? {counts}\n")

@@ -1,6 +1,6 @@
 """What the shapes suggest: which member names the event, which the session, which the state. Guesses, for a person."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from statusproxy.learning import members, words
@@ -8,7 +8,6 @@ from statusproxy.learning.lists import ListShape
 from statusproxy.learning.observation import NAMELESS, Group, Observation
 from statusproxy.learning.shapes import ANY, Cut, Member, Shape
 from statusproxy.learning.words import Meaning
-from statusproxy.status.dialect import OWN
 from statusproxy.status.fields import FALSE, TRUE, Path
 
 _MOSTLY: Final = 0.5
@@ -179,12 +178,13 @@ def event_ids(seen: Observation) -> list[Path]:
     ]
 
 
-def own_marks(seen: Observation) -> list[tuple[Path, Member]]:
-    """Marks of the session's own messages that the proxy does not know yet."""
+def own_marks(seen: Observation, known: Collection[Path]) -> list[tuple[Path, Member]]:
+    """Marks of the session's own messages that are not `known` yet."""
     return [
         (path, member)
         for path, member in seen.all.members.items()
-        if members.fold(path[-1]) in members.OWN and member.true + member.false and path not in OWN and ANY not in path
+        if members.fold(path[-1]) in members.OWN and member.true + member.false
+        if path not in known and ANY not in path
     ]
 
 

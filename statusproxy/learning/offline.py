@@ -1,7 +1,7 @@
 """A draft preset from files: captured events (`statusproxy.captures`), and answers with the list of sessions."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,14 +9,23 @@ from statusproxy.captures import CaptureError, Delivery, deliveries
 from statusproxy.learning.draft import draft
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import unpack
+from statusproxy.status.fields import Path as Field
 from statusproxy.status.fields import parse
 from statusproxy.status.packing import MOST_EVENTS
 
 _PATH: Final = re.compile(r"/[A-Za-z0-9_.~{}*:/-]*", re.ASCII)
 
 
-def draft_from(captures: Sequence[Path], path: str | None, lists: Sequence[Path], routes: Sequence[str]) -> str:
+def draft_from(
+    captures: Sequence[Path],
+    path: str | None,
+    lists: Sequence[Path],
+    routes: Sequence[str],
+    known: Collection[Field],
+) -> str:
     """The draft preset by files of events and of answers; `path` is the webhook's, `routes` those of `lists`.
+
+    `known` as for `draft`.
 
     Raises `CaptureError` where one holds nothing to learn from, and `OSError` where one cannot be read.
     """
@@ -36,7 +45,7 @@ def draft_from(captures: Sequence[Path], path: str | None, lists: Sequence[Path]
     for content, name in contents:  # the order in which words came says nothing
         for document, _, _ in _events(content, name):
             seen.look_again(document)
-    return draft(seen)
+    return draft(seen, known)
 
 
 def learn_events(seen: Observation, content: bytes, name: str, path: str | None = None) -> int:

@@ -1,14 +1,14 @@
 """Learning from the traffic of a running proxy: for a while, bounded in work and memory, and never an error for it."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from statusproxy.learning import notation
 from statusproxy.learning.draft import pieces
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import MOST, unpack
-from statusproxy.status.fields import parse
+from statusproxy.status.fields import Path, parse
 
 log = logging.getLogger("statusproxy.learning")
 
@@ -78,12 +78,12 @@ class Watch:
         seen = self._seen
         return (0, 0) if seen is None else (seen.events, sum(each.answers for each in seen.answers.routes.values()))
 
-    def draft(self) -> Iterator[str] | None:
+    def draft(self, known: Collection[Path]) -> Iterator[str] | None:
         """The draft preset by what was learned, in pieces; None where it was never started, or stopped.
 
-        Between two pieces others may run, and events may come.
+        Between two pieces others may run, and events may come. `known` as for `draft.pieces`.
         """
-        return None if self._seen is None else pieces(self._seen)
+        return None if self._seen is None else pieces(self._seen, known)
 
     def event(self, body: bytes, path: str) -> None:
         """A trusted webhook came on this path. Never raises."""

@@ -10,7 +10,6 @@ from statusproxy.proxy.routes import RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.status.channels import ChannelRule
-from statusproxy.status.dialect import QR_MEMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class CreateEntry:
     body: tuple[str, ...] = ("channel",)
     connected: frozenset[str] = frozenset({"connected", "open"})
     """Words (folded) by which an answer claims that the session is connected: then it is evidence of nothing."""
-    qr: tuple[str, ...] = QR_MEMBERS
+    qr: tuple[str, ...] = ()
     """Members of an answer that may hold a QR code: that counts more than the words."""
 
 

@@ -7,6 +7,7 @@ from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
 from statusproxy.status import signals
 from statusproxy.status.dialect import Dialect
+from statusproxy.status.fields import fold_word
 from statusproxy.status.model import DUPLICATE, LATE, Outcome
 from statusproxy.status.signals import Reading
 
@@ -57,7 +58,8 @@ class WebhookOutcomes:
         signal = reading.signal
         if signal is None:
             verdict = reading.verdict
-            if verdict is signals.Verdict.UNMATCHED and reading.event in dialect.presence_events:
+            event = reading.event
+            if verdict is signals.Verdict.UNMATCHED and event and fold_word(event) in dialect.presence_events:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
                 verdict = signals.Verdict.PRESENCE
             self._metrics.signal("none", verdict.value)

@@ -11,7 +11,6 @@ from collections.abc import Sequence, Set
 from typing import Final
 
 from statusproxy.status.answer_claims import took_effect
-from statusproxy.status.dialect import QR_MEMBERS
 from statusproxy.status.fields import parse
 from statusproxy.status.qr import CONNECTED_WORDS, Answer, read
 
@@ -22,7 +21,7 @@ LONGEST_TEXT: Final = 256
 """Bytes of an answer in plain text that is read. A longer one is a page."""
 
 
-def proves_start(body: bytes, connected: Set[str], qr: Sequence[str] = QR_MEMBERS) -> bool:
+def proves_start(body: bytes, connected: Set[str], qr: Sequence[str]) -> bool:
     """Whether the answer shows that the session was created or started again; `connected` holds folded words.
 
     `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts, unless the answer claims

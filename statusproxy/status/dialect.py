@@ -2,6 +2,7 @@
 
 Own messages prove nothing about a connection: the engine makes them without one. So every place is looked at in which
 a known gateway marks them, whatever the gateway at hand: a mark that is missed ends the correction of a dead session.
+What these places are is data (`presets/_every_gateway.yaml`, and the preset); here is how they are looked at.
 """
 
 from __future__ import annotations
@@ -14,53 +15,36 @@ import msgspec
 
 from statusproxy.status.fields import MISSING, Array, Path, first_scalar, fold_word, lookup
 
-_MARKS: Final = ("fromMe", "from_me", "IsFromMe")
-
-_MARK_HOLDERS: Final[tuple[Path, ...]] = (
-    (), ("id",), ("message",), ("message", "id"),                               # the engine's own shape (WPPConnect)
-    ("raw", "payload"), ("raw", "payload", "id"),                               # gateway-wrapper, normalised
-    ("key",), ("message", "key"), ("messages", "0"), ("messages", "0", "key"),  # Baileys, as it is
-    ("data",), ("data", "id"), ("data", "key"),                                 # Evolution API, OpenWA
-    ("data", "0"), ("data", "0", "key"), ("data", "messages", "0"), ("data", "messages", "0", "key"),  # baileys-api
-    ("data", "message"), ("data", "message", "id"), ("data", "message", "key"),  # wwebjs-api
-    ("data", "message", "_data", "id"),
-    ("payload",), ("payload", "id"), ("payload", "key"),                        # WAHA
-    ("payload", "_data", "id"), ("payload", "_data", "key"),
-    ("Info",), ("event", "Info"), ("data", "Info"), ("payload", "_data", "Info"),  # whatsmeow: wuzapi, evolution-go
-)  # fmt: skip
-
-_ID_HOLDERS: Final[tuple[Path, ...]] = (
-    ("id",), ("message", "id"), ("raw", "payload", "id"), ("data", "id"), ("data", "message", "id"), ("payload", "id"),
-)  # fmt: skip
-
-OWN: Final[tuple[Path, ...]] = tuple((*holder, mark) for holder in _MARK_HOLDERS for mark in _MARKS)
-"""Where a message is marked as the session's own, in the shapes of all known gateways; `0` is an array's first."""
-
-OWN_IDS: Final[tuple[Path, ...]] = tuple(holder + end for holder in _ID_HOLDERS for end in ((), ("_serialized",)))
-"""Where a message's id stands that says it: "true_<chat>_<id>" is sent, "false_<chat>_<id>" is received."""
-
-
-PRESENCE_EVENT: Final = "onpresencechanged"
-"""The engine's event (WPPConnect) that a contact went online or offline."""
-
-PRESENCE_MARKS: Final = ("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants")
-"""Members that the engine writes only where it speaks of a contact or a chat, never of the session."""
-
-PRESENCE_WORDS: Final = frozenset({"available", "unavailable", "composing", "paused"})
-"""What a contact can be doing. `recording…` has variants (`recording audio`), see `Dialect.is_presence`."""
-
 JID_SERVERS: Final = (
     "@c.us", "@g.us", "@lid", "@s.whatsapp.net", "@broadcast", "@newsletter", "@hosted", "@hosted.lid", "@bot", "@call",
 )  # fmt: skip
-"""How the address of a contact, group or list ends in WhatsApp. No session is called like that."""
+"""How the address of a contact, group or list ends in WhatsApp, at any gateway. No session is called like that."""
 
-QR_MEMBERS: Final = (
-    "qr", "qr_base64", "qrcode", "base64Qrimg", "base64", "base64Image", "image", "qrcode_base64",
-)  # fmt: skip
-"""Where gateway-wrapper's versions put the QR code."""
 
-RAW: Final[Path] = ("raw", "payload")
-"""Where gateway-wrapper puts the engine's event, beside the shape that it makes of it."""
+class Shape(msgspec.Struct, frozen=True):
+    """What members of an event are, all of them."""
+
+    present: tuple[Path, ...] = ()
+    """There, if only as null."""
+    filled: tuple[Path, ...] = ()
+    """There, and not null."""
+    empty: tuple[Path, ...] = ()
+    """Missing, or null."""
+
+    def fits(self, document: object) -> bool:
+        """Whether an event has this shape."""
+        for path in self.present:
+            if lookup(document, path) is MISSING:
+                return False
+        for path in self.filled:
+            value = lookup(document, path)
+            if value is MISSING or value is None:
+                return False
+        for path in self.empty:
+            value = lookup(document, path)
+            if value is not MISSING and value is not None:
+                return False
+        return True
 
 
 def is_jid(text: str) -> bool:
@@ -69,34 +53,45 @@ def is_jid(text: str) -> bool:
 
 
 class Dialect(msgspec.Struct, frozen=True, dict=True):
-    """Where a gateway's events and answers name things. Of several paths the first that is there and usable counts."""
+    """Where a gateway's events and answers name things. Of several paths the first that is there and usable counts.
 
-    event: tuple[Path, ...] = (("event",),)
+    The default is a gateway of which nothing is known.
+    """
+
+    event: tuple[Path, ...] = ()
     """The event's name."""
     boolean_names: bool = False
     """Whether a boolean there is the name `true` or `false`: only where a rule has such a name."""
-    raw_event: tuple[Path, ...] = ((*RAW, "event"),)
+    raw_event: tuple[Path, ...] = ()
     """The name that the engine gave the event, where the gateway gives it another."""
-    time: tuple[Path, ...] = (("timestamp",), (*RAW, "t"))
+    time: tuple[Path, ...] = ()
     """When the event happened."""
     own_clock: bool = False
     """The times order this sender's events and say nothing against our clock: local time that is written like UTC."""
     body_member: str | None = None
     """The member of a form that holds the event as JSON; a body that is JSON all the same is read as that."""
-    event_id: tuple[Path, ...] = (("event_id",),)
+    event_id: tuple[Path, ...] = ()
     """What is the same in a repeated delivery."""
-    presence: tuple[str, ...] = PRESENCE_MARKS
-    """Members that only events about a contact or chat have, in the document or in one of `presence_in`."""
-    presence_events: frozenset[str] = frozenset({PRESENCE_EVENT})
+    presence: tuple[str, ...] = ()
+    """Members that only events about a contact or chat have, in one of `presence_in`."""
+    presence_events: frozenset[str] = frozenset()
     """Names (folded) of events that are about a contact or chat always."""
-    presence_in: tuple[Path, ...] = ((), RAW)
-    """Where the event itself may stand: there its `id` is a JID, if it is about a contact or chat."""
-    qr: tuple[str, ...] = QR_MEMBERS
+    presence_in: tuple[Path, ...] = ()
+    """Where the event itself may stand."""
+    presence_ids: tuple[Path, ...] = ()
+    """What is a JID there, if it is about a contact or chat."""
+    presence_words: frozenset[str] = frozenset()
+    """Words (folded) for what a contact can be doing: no event with another is about one."""
+    presence_prefixes: tuple[str, ...] = ()
+    """How such words begin that have variants (`recording audio`)."""
+    qr: tuple[str, ...] = ()
     """Members of the QR route's answer that hold the code."""
-    own: tuple[Path, ...] = OWN
-    """Members that are true in messages of the session's own making."""
-    own_ids: tuple[Path, ...] = OWN_IDS
+    own: tuple[Path, ...] = ()
+    """Members that are true in messages of the session's own making; the step `0` is an array's first element."""
+    own_ids: tuple[Path, ...] = ()
     """Members that begin with `true_` in such messages."""
+    receipts: tuple[Shape, ...] = ()
+    """Shapes of the receipt of such a message."""
 
     def event_name(self, document: object) -> str | None:
         """The event's name as it came; `None` where the document names none."""
@@ -104,11 +99,16 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
 
     def marks_own(self, document: object) -> bool:
         """Whether an event's document says that its message is of the session's own making."""
-        return _any(document, self._tree) or _is_receipt(document)
+        if _any(document, self._tree):
+            return True
+        for receipt in self.receipts:  # noqa: SIM110 - any() costs each message a generator
+            if receipt.fits(document):
+                return True
+        return False
 
     def is_presence(self, document: object, event: str, word: str) -> bool:
         """Whether an event with this status word (folded) speaks of a contact or chat, whatever the event's name."""
-        if word not in PRESENCE_WORDS and not word.startswith("recording"):
+        if word not in self.presence_words and not word.startswith(self.presence_prefixes):
             return False
         if not self.presence_events.isdisjoint(self.event_names(document, event)):
             return True
@@ -128,7 +128,7 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _jid_paths(self) -> tuple[Path, ...]:
-        return tuple((*path, "id", *end) for path in self.presence_in for end in ((), ("_serialized",)))
+        return tuple(path + end for path in self.presence_in for end in self.presence_ids)
 
     @cached_property
     def _tree(self) -> _Tree:
@@ -140,15 +140,6 @@ class Dialect(msgspec.Struct, frozen=True, dict=True):
                     node = node.setdefault(step, _Tree())
                 node.holds = holds
         return root
-
-
-def _is_receipt(document: object) -> bool:
-    """Whether an event is a sent message's receipt, which gateway-wrapper's own shape reports as a message."""
-    return (
-        lookup(document, ("spec_version",)) is not MISSING
-        and lookup(document, ("ack",)) not in (MISSING, None)
-        and lookup(document, ("message",)) in (MISSING, None)
-    )
 
 
 def is_true(value: object) -> bool:

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Final
 
 from statusproxy.status.answer_claims import claims_connected, failed
-from statusproxy.status.dialect import QR_MEMBERS
 from statusproxy.status.fields import fold_word, parse
 from statusproxy.status.picture import shown
 
@@ -42,7 +41,7 @@ class Answer(StrEnum):
     NOT_JSON = "not-json"
 
 
-def read(body: bytes, members: Sequence[str] = QR_MEMBERS, connected: Set[str] = CONNECTED_WORDS) -> Answer:
+def read(body: bytes, members: Sequence[str], connected: Set[str] = CONNECTED_WORDS) -> Answer:
     """Tell what the QR route's answer shows. Never raises.
 
     `members` may hold the code (`Dialect.qr`, compared without case): on top, or in the object under one of

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from statusproxy.config.blocks import Check, form_of, struct
+from statusproxy.config.blocks import Check, Section, form_of, struct
 from statusproxy.config.forms import count, secret, text
 from statusproxy.config.spot import MASK, Block
 from tests.config.places import refused, spot
@@ -133,6 +133,19 @@ def test_a_block_that_may_be_left_out_is_shown_as_null_and_its_secret_as_a_mask(
     assert form.show(nothing) == {"one": None, "several": []}
     assert form.show(something) == {"one": {"token": MASK}, "several": []}
     assert form.holds_secrets
+
+
+class Shown(Section, frozen=True):
+    """A block of the file with a secret."""
+
+    name: Annotated[str, text()]
+    token: Annotated[str, secret()] | None = None
+
+
+def test_a_block_of_the_file_hides_its_secret_and_takes_no_key_that_it_lacks() -> None:
+    assert repr(Shown("a", "hidden")) == f"Shown({{'name': 'a', 'token': '{MASK}'}})"
+    with pytest.raises(msgspec.ValidationError, match="unknown field `nam`"):
+        msgspec.convert({"name": "a", "nam": "b"}, Shown)
 
 
 def test_a_check_is_called_in_any_depth() -> None:

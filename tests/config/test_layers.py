@@ -67,6 +67,35 @@ def test_every_preset_loads_and_has_a_default_among_them() -> None:
         assert loads(f"{GATEWAY}preset: {name}").channels
 
 
+def test_what_holds_at_every_gateway_is_no_preset(tmp_path: Path) -> None:
+    assert layers.EVERY_GATEWAY not in preset_names()
+    with pytest.raises(ConfigError, match='found "_every_gateway"; allowed: baileys-api, '):
+        loads(f"{GATEWAY}preset: {layers.EVERY_GATEWAY}")
+
+
+@pytest.mark.parametrize(
+    ("text", "event", "time"),
+    [
+        ("preset: null", ["event"], ["timestamp", "raw.payload.t"]),
+        ("preset: wuzapi", ["type"], []),
+        ("preset: wuzapi\ndialect: {time: at}", ["type"], ["at"]),
+        ("preset: wuzapi\ndialect: {}", ["event"], ["timestamp", "raw.payload.t"]),
+        ("preset: null\ndialect: {event: kind}", ["kind"], ["timestamp", "raw.payload.t"]),
+    ],
+)
+def test_what_holds_at_every_gateway_stands_below_file_and_preset(text: str, event: list[str], time: list[str]) -> None:
+    dialect = loads(f"{GATEWAY}{text}").dialect
+    assert (list(dialect.event), list(dialect.time)) == (event, time)
+
+
+@pytest.mark.parametrize("text", ["5", "[event]", "null"])
+def test_a_dialect_that_is_no_mapping_is_refused_as_it_stands(text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"config.yaml:2: dialect: found .*; allowed: a mapping of event, raw_event, "
+    ):
+        loads(f"{GATEWAY}dialect: {text}")
+
+
 def test_the_preset_speaks_the_language_of_its_users_unless_told_otherwise() -> None:
     assert loads(GATEWAY).language == "pt-BR"
     assert loads(GATEWAY + "language: en").language == "en"
@@ -130,10 +159,11 @@ def test_a_preset_that_is_read_once_stays_as_it_was_whatever_lies_over_it() -> N
     reconnect: {qr: GET /qr/{session}}
     """
     layers.with_preset(layers.read_text(written, "c.yaml", {}))
-    kept = layers.built_in(layers.DEFAULT_PRESET)
-    assert kept is layers.built_in(layers.DEFAULT_PRESET)
-    layers.built_in.cache_clear()
-    assert kept == layers.built_in(layers.DEFAULT_PRESET)
+    for name in (layers.DEFAULT_PRESET, layers.EVERY_GATEWAY):
+        kept = layers.built_in(name)
+        assert kept is layers.built_in(name)
+        layers.built_in.cache_clear()
+        assert kept == layers.built_in(name)
 
 
 # Presets in files

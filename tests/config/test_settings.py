@@ -1,19 +1,16 @@
 """The settings are the file's blocks as values: defaults, what is shown of them, and the rules made from them."""
 
-import re
 from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
-from msgspec.structs import replace
 
 from statusproxy.config.addresses import Address
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, load, loads
 from statusproxy.config.settings import Settings
 from statusproxy.config.spot import MASK
-from statusproxy.status.dialect import OWN, Dialect
 from statusproxy.status.model import Release
 from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import Kind, read
@@ -170,40 +167,6 @@ events:
     assert (signal.kind, signal.grace) == (Kind.TRANSIENT, 90.0)
 
 
-def test_marks_of_own_messages_are_added_to_those_that_are_known() -> None:
-    own = loads(GATEWAY + "dialect: {own: [meta.outgoing]}").signal_rules().dialect.own
-    assert (own[:-1], own[-1]) == (OWN, ("meta", "outgoing"))
-    assert loads(GATEWAY).signal_rules().dialect.own == OWN
-
-
-def test_the_dialect_says_where_a_gateway_names_things() -> None:
-    known = Dialect()
-    assert loads(GATEWAY).signal_rules().dialect == known
-    assert loads(GATEWAY + "preset: null").signal_rules().dialect == known
-    written = "dialect: {event: [type, e.name], time: at, event_id: [], presence: [lastSeen], qr: [code]}"
-    assert loads(GATEWAY + written).signal_rules().dialect == replace(
-        known, event=(("type",), ("e", "name")), time=(("at",),), event_id=(), presence=("lastSeen",), qr=("code",)
-    )
-
-
-@pytest.mark.parametrize(
-    ("written", "why"),
-    [
-        ("event: []", "found an empty list; allowed: at least one entry"),
-        ("event: ['']", 'found ""; allowed: the name of a field, or names joined by dots'),
-        ("qr: []", "found an empty list; allowed: at least one entry"),
-        ("qr: [data.qr]", 'found "data.qr"; allowed: the name of a field without dots'),
-        ("qr: [QR, code, qr]", 'dialect.qr[2]: found "qr"; an entry before it is the same; allowed: each once'),
-        ("presence: [' ']", 'found " "; allowed: the name of a field without dots'),
-        ("time: ['items.0.t']", "no path leads into an array"),
-        ("times: [t]", 'unknown key; did you mean "time"?'),
-    ],
-)
-def test_a_dialect_that_can_match_nothing_is_refused(written: str, why: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(why)):
-        loads(GATEWAY + f"dialect: {{{written}}}")
-
-
 def test_a_corrected_route_is_named_by_its_path() -> None:
     assert [channels.rule().source for channels in loads(GATEWAY).channels] == [
         "/api/channels", "/api/channels/{session}", "/api/available-sessions",
@@ -224,17 +187,6 @@ channels:
         "connected": False,
     }
     assert loads(dump(settings)) == settings
-
-
-def test_a_dialect_says_whose_clock_it_is_and_how_events_are_packed() -> None:
-    written = "dialect: {raw_event: [inner.name, kind], clock: own, body: 'form:jsonData'}"
-    settings = loads(GATEWAY + written)
-    dialect = settings.dialect.value()
-    assert dialect.raw_event == (("inner", "name"), ("kind",))
-    assert (dialect.own_clock, dialect.body_member) == (True, "jsonData")
-    assert loads(dump(settings)) == settings
-    plain = loads(GATEWAY).dialect.value()
-    assert (plain.raw_event, plain.own_clock, plain.body_member) == (Dialect().raw_event, False, None)
 
 
 def test_the_settings_give_the_domain_its_rules() -> None:

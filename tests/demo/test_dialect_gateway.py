@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from statusproxy.config.addresses import parse_gateway
 from statusproxy.demo.dialect import State
@@ -20,6 +19,7 @@ from statusproxy.detection.catalogue import shipped
 from statusproxy.detection.probe import probe
 from statusproxy.detection.signs import Fit
 from tests.demo.conftest import ask
+from tests.stand_ins.served import served
 
 
 @asynccontextmanager
@@ -32,10 +32,11 @@ async def standing_in(name: str) -> AsyncIterator[tuple[DialectGateway, list[tup
         posted.append((request.path, dict(await request.post()) if is_form else await request.json()))
         return web.Response()
 
-    application = web.Application()
-    application.router.add_post("/{path:.*}", take)
-    async with TestServer(application) as server, DialectGateway(dialect(name), ("sales", "support")) as gateway:
-        gateway.proxy_url = str(server.make_url("")).rstrip("/")
+    async with (
+        served(web.post("/{path:.*}", take)) as url,
+        DialectGateway(dialect(name), ("sales", "support")) as gateway,
+    ):
+        gateway.proxy_url = url
         yield gateway, posted
 
 

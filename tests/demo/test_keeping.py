@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.demo.keeping import invited, keep_up
+from statusproxy.demo import keeping
+from statusproxy.demo.keeping import invited, keep_up, usual_ports
 from statusproxy.demo.proxy import Proxy, configuration, free_port
 from tests.demo.programs import program, serving
 
@@ -18,6 +19,11 @@ from tests.demo.programs import program, serving
 def test_each_command_stands_below_what_it_does() -> None:
     lines = invited(("", "all is up"), ("look", "curl http://gw.example"))
     assert lines == "all is up\n\n# look\n  curl http://gw.example\n"
+
+
+def test_the_ports_are_the_programs_own_where_they_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "free_port", lambda wanted: 32_000 if wanted == 8090 else wanted)
+    assert usual_ports() == (3000, 32_000, 8091)
 
 
 @asynccontextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.look import UnreadableError, call, channel_list
+from tests.stand_ins.served import served
 
 
 async def test_a_list_is_read_as_words_and_spared_where_it_is_known(gateway: StandInGateway) -> None:
@@ -30,9 +30,7 @@ async def test_what_is_no_object_is_told_with_its_beginning(
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=body)
 
-    app = web.Application()
-    app.router.add_get("/", answer)
-    async with TestServer(app) as server:
+    async with served(web.get("/", answer)) as url:
         with pytest.raises(UnreadableError) as caught:
-            await call(client, "GET", str(server.make_url("/")))
+            await call(client, "GET", f"{url}/")
     assert str(caught.value) == f"expected {wanted}, got {body.encode()!r}"

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from statusproxy.demo import outbox as module
 from statusproxy.demo.outbox import Outbox
+from tests.stand_ins.served import served
 
 
 class Hub:
@@ -35,11 +35,9 @@ def hub() -> Hub:
 @pytest.fixture
 async def outbox(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Outbox]:
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
-    app = web.Application()
-    app.router.add_post("/", hub.take)
-    async with TestServer(app) as server, aiohttp.ClientSession() as client:
+    async with served(web.post("/", hub.take)) as url, aiohttp.ClientSession() as client:
         box = Outbox(Counter())
-        box.url = str(server.make_url("/"))
+        box.url = f"{url}/"
         box.start(client)
         yield box
         await box.stop()

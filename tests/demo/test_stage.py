@@ -55,6 +55,14 @@ def test_two_lists_stand_side_by_side() -> None:
     ]
 
 
+@pytest.mark.parametrize(("body", "mark"), [(b"{}", "✓"), (b"{ }", "✗")])
+def test_two_lists_agree_where_they_are_the_same_bytes(body: bytes, mark: str) -> None:
+    stage, lines = printed()
+    stage.agree(Look(200, None, b"{}", {"sales": "open"}), Look(200, None, body, {"sales": "open"}))
+    assert lines[1:] == ["     sales    open           open", f"   {mark} the same bytes"]
+    assert stage.held is (mark == "✓")
+
+
 def test_some_channels_stand_in_one_line() -> None:
     stage, lines = printed()
     stage.show({"sales": "connected"}, ("sales", "gone"))

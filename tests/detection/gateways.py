@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from statusproxy.detection.catalogue import Gateway, shipped
+from tests.stand_ins.served import everything, served
 
 SECRET = "planted-s3cret"
 
@@ -121,12 +121,6 @@ async def standing_in(kind: Kind, *, empty: bool = False, open_: bool = False) -
             return web.json_response({"error": "Not Found"}, status=404)
         return web.json_response(kind.empty if empty else kind.sessions)
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    server = TestServer(application)
-    await server.start_server()
-    stand_in = StandIn(str(server.make_url("")).rstrip("/"))
-    try:
+    async with served(everything(answer)) as url:
+        stand_in = StandIn(url)
         yield stand_in
-    finally:
-        await server.close()

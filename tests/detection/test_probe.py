@@ -3,13 +3,12 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from statusproxy.config.addresses import Target, parse_gateway
 from statusproxy.detection.catalogue import gateway
@@ -17,6 +16,7 @@ from statusproxy.detection.probe import Answered, UnreachableError, describe, pr
 from statusproxy.detection.signs import Fit
 from tests.certificates import make_certificate
 from tests.ports import free_port
+from tests.stand_ins.served import Handler, everything, served
 
 BEARER = gateway(
     "bearer",
@@ -24,19 +24,11 @@ BEARER = gateway(
     "[{get: /list, list: '', each: {id: text}}, {get: /more, list: ''}]}",
 )
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 @asynccontextmanager
 async def serving(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[Target]:
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    server = TestServer(application, scheme="https" if context else "http")
-    await server.start_server(ssl=context)
-    try:
-        yield parse_gateway(f"{server.scheme}://127.0.0.1:{server.port}/base")
-    finally:
-        await server.close()
+    async with served(everything(handler), tls=context) as url:
+        yield parse_gateway(f"{url}/base")
 
 
 def answering(*, text: str = "", status: int = 200) -> Handler:

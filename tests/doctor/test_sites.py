@@ -6,11 +6,11 @@ import socket
 import time
 
 import pytest
-from aiohttp import web
 
 from statusproxy.demo.events import message, presence
 from tests.doctor.conftest import ADMIN_TOKEN, Build
 from tests.ports import free_port
+from tests.stand_ins.served import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
@@ -286,14 +286,8 @@ async def test_a_wrong_admin_token_is_told(build: Build) -> None:
 
 async def test_another_program_on_the_admin_port_is_no_proxy(build: Build) -> None:
     site = await build(running=False)
-    application = web.Application()
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", site.admin_port).start()
-    try:
+    async with served(port=site.admin_port):
         verdict = await site.examine()
-    finally:
-        await runner.cleanup()
     assert verdict.levels["proxy.does-not-tell"] == "warning"
 
 

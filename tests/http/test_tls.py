@@ -229,12 +229,7 @@ class https_gateway:  # noqa: N801 - reads as the function it is
     async def __aenter__(self) -> str:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.peer = writer.get_extra_info("peercert")
-            try:
-                await self.origin.script(Wire(reader, writer))
-            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass
-            finally:
-                writer.close()
+            await self.origin.connected(reader, writer)
 
         self._server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=self.context)
         return f"https://{self.host}:{self._server.sockets[0].getsockname()[1]}"

@@ -21,13 +21,13 @@ import aiohttp
 import pytest
 import yaml
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from statusproxy.demo.events import status_find
 from tests.docs.pages import ROOT
 from tests.peers.processes import program, requires
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE
+from tests.stand_ins.served import everything, served
 from tests.store.redis_server import RedisServer, running
 
 pytestmark = [pytest.mark.divisible, requires("nginx", "haproxy")]
@@ -245,11 +245,8 @@ BALANCED = {"one host": on_one_host, "two hosts": on_two_hosts}
 async def place(folder: Path, redis: RedisServer, where: str) -> AsyncIterator[Place]:
     """Everything, running."""
     async with AsyncExitStack() as stack:
-        gateway, application = Gateway(), web.Application()
-        application.router.add_route("*", "/{path:.*}", gateway.handle)
-        behind = await stack.enter_async_context(TestServer(application))
-        port = free_port()
-        url = str(behind.make_url("")).rstrip("/")
+        gateway, port = Gateway(), free_port()
+        url = await stack.enter_async_context(served(everything(gateway.handle)))
         proxies, command = BALANCED[where](folder, port, url, redis.port)
         for proxy in proxies:
             stack.push_async_callback(proxy.stop)
@@ -257,12 +254,12 @@ async def place(folder: Path, redis: RedisServer, where: str) -> AsyncIterator[P
         balancer = await asyncio.create_subprocess_exec(*command)
         stack.push_async_callback(balancer.wait)
         stack.callback(balancer.terminate)
-        everything = Place(gateway, proxies, f"http://127.0.0.1:{port}")
+        here = Place(gateway, proxies, f"http://127.0.0.1:{port}")
         async with asyncio.timeout(PATIENCE):
             while not await listens(port):
                 assert balancer.returncode is None
                 await asyncio.sleep(0.02)
-        yield everything
+        yield here
 
 
 async def listens(port: int) -> bool:

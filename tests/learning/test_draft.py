@@ -7,10 +7,11 @@ import yaml
 
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
-from statusproxy.learning.draft import draft, pieces
+from statusproxy.learning.draft import pieces
 from statusproxy.learning.observation import Observation
 from statusproxy.status.signals import Kind, read
-from tests.learning.traffic import LIST, chat, link, observed
+from tests.known_dialect import KNOWN
+from tests.learning.traffic import LIST, chat, draft, link, observed
 
 ODD = [
     *[link("sales", "down"), link("sales", "up"), link("support", "retrying"), link("sales", "zonking")] * 2,
@@ -80,7 +81,7 @@ def test_the_draft_is_a_valid_preset() -> None:
 
 def test_pieces_make_the_draft() -> None:
     seen = observed(ODD)
-    assert "".join(pieces(seen)) == draft(seen)
+    assert "".join(pieces(seen, KNOWN.own)) == draft(seen)
 
 
 def test_nothing_learned_is_a_valid_preset_that_says_what_is_missing() -> None:

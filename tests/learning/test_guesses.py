@@ -7,6 +7,7 @@ from statusproxy.learning.guesses import State, cut_members, speaking
 from statusproxy.learning.observation import NAMELESS
 from statusproxy.learning.shapes import Cut
 from statusproxy.learning.words import Meaning
+from tests.known_dialect import KNOWN
 from tests.learning.traffic import link, observed
 
 
@@ -68,7 +69,8 @@ def test_words_by_what_they_mean() -> None:
 
 def test_own_marks_that_are_known_already_are_left_out() -> None:
     seen = observed([{"event": "message", "data": {"fromMe": True}, "isMine": False}], answer=None)
-    assert [path for path, _ in guesses.own_marks(seen)] == [("isMine",)]
+    assert [path for path, _ in guesses.own_marks(seen, KNOWN.own)] == [("isMine",)]
+    assert [path for path, _ in guesses.own_marks(seen, ())] == [("isMine",), ("data", "fromMe")]
 
 
 def test_an_event_s_id_is_never_the_same_twice() -> None:

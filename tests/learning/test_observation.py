@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.learning import observation as observation_module
-from statusproxy.learning.draft import draft
 from statusproxy.learning.observation import NAMELESS, Observation
-from tests.learning.traffic import chat, kept, link, observed
+from tests.learning.traffic import chat, draft, kept, link, observed
 
 #: Names of members, of all that known and unknown gateways have.
 _NAMES = """

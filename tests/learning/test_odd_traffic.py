@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from statusproxy.config.load import loads
 from statusproxy.learning import words
-from statusproxy.learning.draft import draft
 from statusproxy.learning.observation import Observation
 from statusproxy.learning.unpack import unpack
 from statusproxy.learning.watch import Watch
-from tests.learning.traffic import kept
+from tests.learning.traffic import draft, kept
 
 ID = "c7f3a9e1b2d4"
 NUMBER = "5511999990000"

@@ -7,8 +7,8 @@ import pytest
 
 from statusproxy.captures import CaptureError
 from statusproxy.learning.observation import Observation
-from statusproxy.learning.offline import draft_from, learn_events, learn_list
-from tests.learning.traffic import LIST, ROUTE, lines, link
+from statusproxy.learning.offline import learn_events, learn_list
+from tests.learning.traffic import LIST, ROUTE, draft_from, lines, link
 
 EVENT = link("sales", "up")
 

@@ -12,9 +12,9 @@ import pytest
 
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
-from statusproxy.learning.offline import draft_from
 from statusproxy.rehearsal.command import Request, play
 from statusproxy.rehearsal.messages import Results
+from tests.learning.traffic import draft_from
 
 BEGIN = 1_768_504_026
 

@@ -27,7 +27,7 @@ def watch(clock: HandClock) -> Watch:
 
 
 def drafted(watch: Watch) -> str:
-    pieces = watch.draft()
+    pieces = watch.draft(())
     assert pieces is not None
     return "".join(pieces)
 
@@ -36,7 +36,7 @@ def test_it_is_off_until_it_is_started(clock: HandClock) -> None:
     watch = Watch(clock)
     watch.event(EVENT, "/hook")
     watch.answer(ANSWER, "/api/boxes")
-    assert (watch.on, watch.running, watch.counts, watch.draft(), watch.stop()) == (False, False, (0, 0), None, False)
+    assert (watch.on, watch.running, watch.counts, watch.draft(()), watch.stop()) == (False, False, (0, 0), None, False)
 
 
 def test_events_and_answers_become_a_draft(watch: Watch) -> None:
@@ -62,7 +62,7 @@ def test_stopping_forgets_what_was_learned(watch: Watch, clock: HandClock) -> No
     watch.event(EVENT, "/hook")
     clock.now += 5
     assert watch.stop()
-    assert (watch.on, watch.draft(), watch.until) == (False, None, clock.now)
+    assert (watch.on, watch.draft(()), watch.until) == (False, None, clock.now)
 
 
 def test_starting_again_forgets_what_was_learned(watch: Watch) -> None:

@@ -1,10 +1,14 @@
 """Made-up traffic of a gateway that no one knows, and all that is kept of it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from statusproxy.learning import draft as drafts
+from statusproxy.learning import offline
 from statusproxy.learning.observation import Observation
+from tests.known_dialect import KNOWN
 
 LIST = {"ok": True, "boxes": [{"box": "sales", "phase": "up"}, {"box": "support", "phase": "down"}]}
 ROUTE = "/api/v2/boxes"
@@ -30,6 +34,16 @@ def observed(
     for event in events:
         seen.event(event, path)
     return seen
+
+
+def draft(seen: Observation) -> str:
+    """The draft, by the marks of own messages that the program knows."""
+    return drafts.draft(seen, KNOWN.own)
+
+
+def draft_from(captures: Sequence[Path], path: str | None, lists: Sequence[Path], routes: Sequence[str]) -> str:
+    """The draft by files, by the marks of own messages that the program knows."""
+    return offline.draft_from(captures, path, lists, routes, KNOWN.own)
 
 
 def lines(events: Iterable[Any]) -> bytes:

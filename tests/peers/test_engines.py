@@ -20,9 +20,10 @@ import pytest
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
 from tests.peers.processes import FOLDER, PeerFailedError, program, requires, run
-from tests.presets.stage import Caller, serving
+from tests.presets.stage import Caller
 from tests.presets.wppconnect_server import WppconnectServer
 from tests.proxy.harness import running_by
+from tests.stand_ins.served import served
 
 HOOK = "/v1/webhooks/receive/pixel"
 
@@ -79,7 +80,7 @@ async def engine(folder: Path, webhook: str) -> AsyncIterator[Engine]:
 async def lived(folder: Path) -> AsyncIterator[tuple[Engine, Caller]]:
     """The engine, whose webhook is the proxy, and who asks the proxy. The server behind it says CONNECTED for ever."""
     async with (
-        serving(WppconnectServer().routes()) as url,
+        served(*WppconnectServer().routes()) as url,
         running_by(time.time, folder, url, preset="wppconnect-server") as proxy,
         aiohttp.ClientSession() as client,
         engine(folder, proxy.url + HOOK) as session,

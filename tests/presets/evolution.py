@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from aiohttp import web
 
-CODE: Final = "2@EXAMPLEexampleEXAMPLEexample,EXAMPLEexample=,EXAMPLEexample=,EXAMPLE="
+from tests.pictures import CODE
 
 
 @dataclass

@@ -12,9 +12,7 @@ from typing import Any, Final, Literal
 
 from aiohttp import FormData, web
 
-from tests.pictures import PNG_BASE64, PNG_URL
-
-CODE: Final = "2@EXAMPLEexampleEXAMPLEexample,EXAMPLEexample=,EXAMPLEexample=,EXAMPLE="
+from tests.pictures import CODE, PNG_BASE64, PNG_URL
 
 What = Literal["lost", "dropped", "back", "message", "own"]
 """What happened to a session: its connection is lost for good, or is being made again, or stands; or a message came."""

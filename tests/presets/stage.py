@@ -1,4 +1,4 @@
-"""The stage for a preset's story: a stand-in gateway, the proxy in front of it, and a hub, over real sockets.
+"""The stage for a preset's story: the proxy in front of a stand-in gateway, and a hub, over real sockets.
 
 Time is the test's: it stands still until the test moves it.
 """
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-from aiohttp import web
 
 from tests.proxy.harness import Running, running_by
 from tests.rehearsal.golden import played, promised
@@ -75,21 +74,6 @@ class Caller:
         for event in events:
             status, _ = await self.ask("POST", path, event)
             assert status in {200, 204}
-
-
-@asynccontextmanager
-async def serving(routes: list[web.RouteDef]) -> AsyncIterator[str]:
-    """A gateway made of aiohttp routes, on a free port of loopback; gives its URL."""
-    application = web.Application()
-    application.add_routes(routes)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

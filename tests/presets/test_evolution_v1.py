@@ -8,8 +8,9 @@ import pytest
 
 from statusproxy.config.load import loads
 from tests.presets.evolution import Evolution
-from tests.presets.stage import Caller, Clock, assert_told, proxied, serving
+from tests.presets.stage import Caller, Clock, assert_told, proxied
 from tests.rehearsal.golden import goldens
+from tests.stand_ins.served import served
 
 PRESET = "evolution-v1"
 HOOK = "/webhook"
@@ -35,7 +36,7 @@ async def shown(hub: Caller, query: str = "") -> dict[str, str]:
 
 async def test_a_drop_changes_nothing_at_once_and_reads_connecting_once_it_lasts(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock(), version=1)
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.drop("sales"))
         clock.move(5)
         assert await shown(hub) == {"sales": "open", "support": "open"}
@@ -53,7 +54,7 @@ async def test_a_drop_changes_nothing_at_once_and_reads_connecting_once_it_lasts
 
 async def test_a_logout_reads_close_at_once_in_the_list_and_in_one_object(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock(), version=1)
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         lost = gateway.log_out("sales")
         await hub.tell(HOOK, lost[-1])
         gateway.instances["sales"].row = gateway.instances["sales"].memory = "open"
@@ -64,7 +65,7 @@ async def test_a_logout_reads_close_at_once_in_the_list_and_in_one_object(tmp_pa
 
 async def test_a_logout_is_kept_over_a_restart_until_the_session_is_deleted(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock(), version=1)
-    async with serving(gateway.routes()) as url:
+    async with served(*gateway.routes()) as url:
         async with proxied(tmp_path, url, PRESET, clock) as hub:
             await hub.tell(HOOK, *gateway.log_out("sales"))
             gateway.instances["sales"].row = "open"

@@ -18,8 +18,9 @@ from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Reading, read
 from tests.presets.evolution import Evolution
 from tests.presets.evolution_day import day
-from tests.presets.stage import NOON, Caller, Clock, assert_told, proxied, serving
+from tests.presets.stage import NOON, Caller, Clock, assert_told, proxied
 from tests.rehearsal.golden import goldens
+from tests.stand_ins.served import served
 
 PRESET = "evolution-v2"
 SETTINGS = loads(f"gateway: http://127.0.0.1:3000\npreset: {PRESET}")
@@ -76,7 +77,7 @@ async def state(hub: Caller, name: str = "sales") -> str | None:
 
 async def test_a_session_that_was_logged_out_reads_close_until_it_is_scanned(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.log_out("sales"))
         gateway.instances["sales"].row = "open"  # as it is read while the row is being written
         assert await shown(hub) == {"sales": "close", "support": "open"}
@@ -91,7 +92,7 @@ async def test_a_session_that_was_logged_out_reads_close_until_it_is_scanned(tmp
 
 async def test_after_a_scan_whose_event_was_lost_the_list_counts_again(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.log_out("sales"))
         clock.move(60)
         _, code = await hub.ask("GET", "/instance/connect/sales")
@@ -103,7 +104,7 @@ async def test_after_a_scan_whose_event_was_lost_the_list_counts_again(tmp_path:
 
 async def test_reconnecting_without_end_reads_connecting_after_the_grace_and_a_drop_does_not(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.drop("sales"))
         clock.move(89)
         assert await shown(hub) == {"sales": "open", "support": "open"}
@@ -124,7 +125,7 @@ async def test_reconnecting_without_end_reads_connecting_after_the_grace_and_a_d
 
 async def test_the_code_that_was_scanned_last_proves_nothing_while_it_connects(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.drop("sales"))
         clock.move(100)
         assert (await hub.get("/instance/connect/sales"))["code"].startswith("2@")
@@ -135,7 +136,7 @@ async def test_the_code_that_was_scanned_last_proves_nothing_while_it_connects(t
 @pytest.mark.parametrize("zone", [-3.0, 0.0, 5.5])
 async def test_an_old_close_that_is_sent_again_changes_nothing(tmp_path: Path, zone: float) -> None:
     gateway = Evolution(clock := Clock(), zone=zone)
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.reopen("sales"))
         clock.move(600)
         lost = gateway.log_out("sales")
@@ -150,7 +151,7 @@ async def test_an_old_close_that_is_sent_again_changes_nothing(tmp_path: Path, z
 
 async def test_a_deleted_session_is_forgotten_and_may_be_created_anew(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         lost = gateway.log_out("sales")
         await hub.tell(HOOK, *lost)
         clock.move(10)
@@ -165,7 +166,7 @@ async def test_a_deleted_session_is_forgotten_and_may_be_created_anew(tmp_path: 
 
 async def test_a_restart_of_the_proxy_keeps_what_counts_and_what_is_yet_to_count(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url:
+    async with served(*gateway.routes()) as url:
         async with proxied(tmp_path, url, PRESET, clock) as hub:
             await hub.tell(HOOK, *gateway.log_out("support"), *gateway.drop("sales"))
             gateway.instances["support"].row = "open"
@@ -178,7 +179,7 @@ async def test_a_restart_of_the_proxy_keeps_what_counts_and_what_is_yet_to_count
 
 async def test_messages_of_others_end_the_correction_and_own_ones_do_not(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.drop("sales"))
         clock.move(200)
         await hub.tell(HOOK, gateway.message("sales", own=True))
@@ -189,7 +190,7 @@ async def test_messages_of_others_end_the_correction_and_own_ones_do_not(tmp_pat
 
 async def test_events_by_url_are_heard_and_the_gateways_own_routes_are_left_to_it(tmp_path: Path) -> None:
     gateway = Evolution(clock := Clock())
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(f"{HOOK}/connection-update", gateway.log_out("sales")[-1])
         gateway.instances["sales"].row = "open"
         assert (await shown(hub))["sales"] == "close"

@@ -17,8 +17,9 @@ from statusproxy.detection.signs import Fit
 from statusproxy.status.created import proves_start
 from tests.pictures import PNG_URL
 from tests.presets.gateways import ALL, Facts, Gateway, Members, What
-from tests.presets.stage import Caller, Clock, proxied, serving
+from tests.presets.stage import Caller, Clock, proxied
 from tests.rehearsal.golden import goldens, played, promised
+from tests.stand_ins.served import served
 
 HERE = Path(__file__).parent
 PRESETS = [*dict.fromkeys(facts.preset for facts in ALL), "gowa"]
@@ -102,7 +103,7 @@ async def playing(facts: Facts, folder: Path, clock: Clock | None = None, **sett
     """A story's beginning: all is connected. With the same folder and clock: the proxy after a restart."""
     gateway, clock = Gateway(facts), clock or Clock()
     async with (
-        serving(gateway.routes()) as url,
+        served(*gateway.routes()) as url,
         proxied(folder, url, facts.preset, clock, **_filled_in(settings, url)) as hub,
     ):
         yield Story(facts, gateway, clock, hub)

@@ -11,10 +11,11 @@ import pytest
 from statusproxy.config.load import loads
 from statusproxy.status.created import proves_deletion, proves_start
 from tests.ports import free_port
-from tests.presets.stage import Caller, Clock, assert_told, proxied, serving
+from tests.presets.stage import Caller, Clock, assert_told, proxied
 from tests.presets.wppconnect_server import Session, WppconnectServer
 from tests.proxy.harness import running_by
 from tests.rehearsal.golden import goldens
+from tests.stand_ins.served import served
 
 PRESET = "wppconnect-server"
 SETTINGS = loads(f"gateway: http://127.0.0.1:21465\npreset: {PRESET}")
@@ -61,7 +62,7 @@ async def test_a_session_whose_browser_died_reads_closed_with_the_token_in_the_p
     tmp_path: Path, name: str
 ) -> None:
     gateway = WppconnectServer()
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, Clock()) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, Clock()) as hub:
         await hub.tell(HOOK, *gateway.kill_browser("pixel"))
         gateway.sessions["pixel"].browser = True  # as it is seen while the browser dies
         assert await words(hub, name) == ("CLOSED", False)
@@ -74,7 +75,7 @@ async def test_a_start_that_answers_connected_proves_nothing_and_one_after_a_clo
 ) -> None:
     gateway = WppconnectServer()
     clock = Clock()
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.kill_browser("pixel"))
         clock.move(10)
         status, started = await hub.ask("POST", f"/api/{name}/start-session", {})
@@ -95,7 +96,7 @@ async def test_a_start_that_answers_connected_proves_nothing_and_one_after_a_clo
 async def test_events_without_the_session_are_heard_at_the_sessions_own_url_alone(tmp_path: Path) -> None:
     gateway = WppconnectServer()
     clock = Clock()
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.kill_browser("pixel"))
         clock.move(10)
         back = gateway.scan("pixel")
@@ -108,7 +109,7 @@ async def test_events_without_the_session_are_heard_at_the_sessions_own_url_alon
 async def test_after_an_unlinked_phone_the_code_shows_that_the_server_knows(tmp_path: Path) -> None:
     gateway = WppconnectServer()
     clock = Clock()
-    async with serving(gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
+    async with served(*gateway.routes()) as url, proxied(tmp_path, url, PRESET, clock) as hub:
         await hub.tell(HOOK, *gateway.unlink("pixel"))
         gateway.sessions["pixel"] = Session("QRCODE")
         clock.move(10)
@@ -130,7 +131,7 @@ async def test_a_restart_of_the_proxy_keeps_what_was_lost_and_own_messages_and_c
         {"event": "onpresencechanged", "session": "pixel", "id": "5511988880000@c.us", "isOnline": True},
         {"event": "status-find", "session": "pixel", "status": "qrReadSuccess"},
     ]
-    async with serving(gateway.routes()) as url:
+    async with served(*gateway.routes()) as url:
         async with proxied(tmp_path, url, PRESET, clock) as hub:
             await hub.tell(HOOK, *gateway.kill_browser("pixel"))
         clock.move(600)
@@ -159,7 +160,7 @@ async def test_a_token_beside_the_session_in_a_webhooks_path_or_body_is_shown_no
         ],
     }
     async with (
-        serving(gateway.routes()) as url,
+        served(*gateway.routes()) as url,
         running_by(Clock(), tmp_path, url, **settings) as proxy,
         aiohttp.ClientSession() as client,
     ):

@@ -211,26 +211,25 @@ class Origin:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Play the script on one connection, and close it."""
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self.script(Wire(reader, writer))
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
     async def start(self) -> None:
         """Listen on a free port."""
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.connections += 1
-            task = asyncio.current_task()
-            assert task is not None
-            self._tasks.add(task)
-            wire = Wire(reader, writer)
-            try:
-                await self.script(wire)
-            except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-                pass
-            finally:
-                self._tasks.discard(task)
-                writer.close()
-
         # One that no one else gets, so that no one listens there while it is stopped.
         self.port = self.port or free_port()
-        self._server = await asyncio.start_server(connected, "127.0.0.1", self.port, limit=2**26)
+        self._server = await asyncio.start_server(self.connected, "127.0.0.1", self.port, limit=2**26)
 
     async def stop(self) -> None:
         """Stop listening and break what is open."""

@@ -6,6 +6,7 @@ from statusproxy.assembly import build_site
 from statusproxy.config.load import loads
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Limits, Site, Timeouts, WebhookTarget
+from tests.known_dialect import KNOWN
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def test_a_site_of_pool_routes_and_trust_alone_speaks_english_and_keeps_the_host
 
 
 def test_a_session_is_created_by_the_words_of_the_configuration(built: Site) -> None:
-    assert built.routes.match("POST", b"/api/channels").entry == CreateEntry()
+    assert built.routes.match("POST", b"/api/channels").entry == CreateEntry(qr=KNOWN.qr)
 
 
 def test_an_event_goes_to_the_gateway_and_a_list_is_asked_for_each_time(built: Site) -> None:

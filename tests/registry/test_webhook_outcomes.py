@@ -9,9 +9,10 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
-from statusproxy.status.dialect import PRESENCE_EVENT, Dialect
+from statusproxy.status.dialect import Dialect
 from statusproxy.status.model import Outcome
 from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from tests.known_dialect import KNOWN, known
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Counts:
         *,
         by_address: bool = False,
         first: bool = True,
-        dialect: Dialect = Dialect(),  # noqa: B008 - a frozen value
+        dialect: Dialect = KNOWN,
     ) -> None:
         WebhookOutcomes(self.metrics, self.stats, ChangeLog()).heard(
             Arrival("10.0.0.2", "/in", None, by_address, 1_000.0, 2_000.0),
@@ -85,8 +86,10 @@ def test_a_signal_that_changes_nothing_is_logged(verdict: str, caplog: pytest.Lo
     ("reading", "verdict"),
     [
         (Reading(Verdict.UNMATCHED, "onack", "sales", None), "unmatched"),
-        (Reading(Verdict.UNMATCHED, PRESENCE_EVENT, "sales", None), "presence"),
-        (Reading(Verdict.NAMELESS, PRESENCE_EVENT, None, None), "nameless"),
+        (Reading(Verdict.UNMATCHED, "onpresencechanged", "sales", None), "presence"),
+        (Reading(Verdict.UNMATCHED, " onPresenceChanged", "sales", None), "presence"),
+        (Reading(Verdict.UNMATCHED, None, "sales", None), "unmatched"),
+        (Reading(Verdict.NAMELESS, "onpresencechanged", None, None), "nameless"),
         (Reading(Verdict.NOT_JSON, None, None, None), "not-json"),
     ],
 )
@@ -121,6 +124,6 @@ def test_each_event_of_a_webhook_counts_and_the_webhook_once(reading: Reading) -
 def test_a_clock_of_its_own_is_not_compared_with_ours() -> None:
     counts = Counts()
     for at in (2_000.0 + 19_800.0, 2_000.0 - 10_800.0):
-        counts.hear(lost(at), "applied", dialect=Dialect(own_clock=True))
+        counts.hear(lost(at), "applied", dialect=known(own_clock=True))
     clock = counts.stats.report().clock
     assert (clock.timed, clock.ahead, clock.lag) == (0, 0, None)

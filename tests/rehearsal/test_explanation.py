@@ -11,7 +11,8 @@ from statusproxy.rehearsal.elements import Element, Elements
 from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_not_json, why_nothing
 from statusproxy.rehearsal.messages import Member
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import EventRule, Kind, SignalRules, Verdict, read
+from statusproxy.status.signals import EventRule, Kind, Verdict, read
+from tests.known_dialect import known_rules
 from tests.rehearsal.sites import NOW, a_site
 
 SITE = a_site()
@@ -27,7 +28,7 @@ TIED_END = (
 GOES_ON = 'the correction goes on: the list is to read "disconnected"'
 STEADY = "nothing to end: the list shows the gateway's own word"
 
-RULES = SignalRules(
+RULES = known_rules(
     (
         EventRule(
             event=frozenset({"state"}),

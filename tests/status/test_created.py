@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status.created import LONGEST, LONGEST_TEXT, proves_deletion, proves_start
+from tests.known_dialect import KNOWN
 from tests.pictures import PNG_BASE64
 
 WORDS = frozenset({"connected", "open", "working"})
@@ -36,7 +37,7 @@ WORDS = frozenset({"connected", "open", "working"})
     ],
 )
 def test_a_start_that_is_answered_with_connected_proves_nothing(body: bytes) -> None:
-    assert not proves_start(body, WORDS)
+    assert not proves_start(body, WORDS, KNOWN.qr)
 
 
 FAILURES = [
@@ -65,7 +66,7 @@ FAILURES = [
 @pytest.mark.parametrize("answer", FAILURES)
 def test_a_failure_that_is_answered_200_proves_nothing(answer: object) -> None:
     body = json.dumps(answer).encode()
-    assert not proves_start(body, WORDS)
+    assert not proves_start(body, WORDS, KNOWN.qr)
     assert not proves_deletion(body)
 
 
@@ -73,7 +74,7 @@ def test_a_failure_that_is_answered_200_proves_nothing(answer: object) -> None:
     "body", [b"<html>", b'{"success":tr', b"[" * 100_000, b"ok " * LONGEST_TEXT, b'{"a":"%b"}' % (b"A" * LONGEST)]
 )
 def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
-    assert not proves_start(body, WORDS)
+    assert not proves_start(body, WORDS, KNOWN.qr)
     assert not proves_deletion(body)
 
 
@@ -107,7 +108,7 @@ def test_what_cannot_be_read_proves_nothing(body: bytes) -> None:
     ],
 )
 def test_any_other_answer_shows_that_the_session_was_started(body: bytes) -> None:
-    assert proves_start(body, WORDS)
+    assert proves_start(body, WORDS, KNOWN.qr)
 
 
 @pytest.mark.parametrize(
@@ -149,16 +150,16 @@ def test_a_deletion_after_which_the_session_is_connected_is_none() -> None:
 
 def test_a_code_counts_more_than_words_where_the_gateway_puts_its_codes() -> None:
     body = b'{"message":"Session not linked","pairing":"%b"}' % PNG_BASE64.encode()
-    assert not proves_start(body, WORDS)
+    assert not proves_start(body, WORDS, KNOWN.qr)
     assert proves_start(body, WORDS, ("pairing",))
 
 
 @pytest.mark.parametrize("claim", ['"status":"CONNECTED"', '"state":"WORKING"', '"message":"already connected"'])
 def test_a_picture_beside_a_claim_of_connected_proves_nothing(claim: str) -> None:
-    assert not proves_start(b'{%b,"qrcode":"%b"}' % (claim.encode(), PNG_BASE64.encode()), WORDS)
+    assert not proves_start(b'{%b,"qrcode":"%b"}' % (claim.encode(), PNG_BASE64.encode()), WORDS, KNOWN.qr)
 
 
 @given(st.binary())
 def test_no_bytes_make_it_raise(body: bytes) -> None:
-    proves_start(body, WORDS)
+    proves_start(body, WORDS, KNOWN.qr)
     proves_deletion(body)

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from statusproxy.status.dialect import OWN, OWN_IDS, Dialect, is_jid, is_true
+from statusproxy.status.dialect import Dialect, Shape, is_jid, is_true
 from statusproxy.status.fields import Path, parse_members, parse_path
-
-PLACES = Dialect()
+from tests.known_dialect import KNOWN, known
 
 HOLDERS = [
     "", "id", "message", "message.id", "raw.payload", "raw.payload.id", "key", "message.key", "messages.0",
@@ -34,22 +33,22 @@ def document(path: Path, value: object) -> Any:
 
 
 def test_no_other_place_is_looked_at() -> None:
-    assert (tuple(MARKED), tuple(NAMED)) == (OWN, OWN_IDS)
+    assert (KNOWN.own, KNOWN.own_ids) == (tuple(MARKED), tuple(NAMED))
 
 
 @pytest.mark.parametrize("path", MARKED, ids=".".join)
 def test_each_mark_is_found_where_it_stands(path: Path) -> None:
-    assert PLACES.marks_own(document(path, True))
-    assert not PLACES.marks_own(document(path, False))
-    assert not PLACES.marks_own(document((*path[:-1], "x", path[-1]), True))
+    assert KNOWN.marks_own(document(path, True))
+    assert not KNOWN.marks_own(document(path, False))
+    assert not KNOWN.marks_own(document((*path[:-1], "x", path[-1]), True))
 
 
 @pytest.mark.parametrize("path", NAMED, ids=".".join)
 def test_the_id_of_a_sent_message_is_a_mark(path: Path) -> None:
-    assert PLACES.marks_own(document(path, "true_5500000000000@c.us_AA"))
-    assert PLACES.marks_own(document(path, " TRUE_"))
+    assert KNOWN.marks_own(document(path, "true_5500000000000@c.us_AA"))
+    assert KNOWN.marks_own(document(path, " TRUE_"))
     for other in ("false_5500000000000@c.us_AA", "true", "truetrue_", " " * 31 + "true_", 1, None):
-        assert not PLACES.marks_own(document(path, other))
+        assert not KNOWN.marks_own(document(path, other))
 
 
 @pytest.mark.parametrize(("value", "own"), [(True, True), ("true", True), (" TRUE ", True), ("1", True), (1, True),
@@ -65,18 +64,18 @@ def test_only_the_first_of_several_messages_is_looked_at() -> None:
         (b'{"data":{"messages":[{"key":{"fromMe":false}},{"key":{"fromMe":true}}]}}', False),
         (b'{"data":{"messages":[]}}', False),
     ):
-        assert PLACES.marks_own(parse_members(body)) is own
+        assert KNOWN.marks_own(parse_members(body)) is own
 
 
 @pytest.mark.parametrize("messages", [[], "true_x", 1, None])
 def test_where_an_array_of_messages_could_stand_nothing_else_is_a_message(messages: object) -> None:
-    assert not PLACES.marks_own({"messages": messages})
-    assert PLACES.marks_own({"messages": messages, "key": {"fromMe": True}})
+    assert not KNOWN.marks_own({"messages": messages})
+    assert KNOWN.marks_own({"messages": messages, "key": {"fromMe": True}})
 
 
 def test_a_gateway_can_have_its_own_places() -> None:
-    assert Dialect(own=(*OWN, ("meta", "outgoing"))).marks_own({"meta": {"outgoing": True}})
-    assert not Dialect(own=(), own_ids=()).marks_own({"fromMe": True, "id": "true_x"})
+    assert known(own=(*KNOWN.own, ("meta", "outgoing"))).marks_own({"meta": {"outgoing": True}})
+    assert not known(own=(), own_ids=()).marks_own({"fromMe": True, "id": "true_x"})
 
 
 # Presence
@@ -101,13 +100,13 @@ def test_a_gateway_can_have_its_own_places() -> None:
 def test_an_event_about_a_contact_is_told_by_its_name_its_members_or_its_id(
     event: str, document: dict[str, Any], presence: bool
 ) -> None:
-    assert Dialect().is_presence(document, event, "unavailable") is presence
+    assert KNOWN.is_presence(document, event, "unavailable") is presence
 
 
 @pytest.mark.parametrize("mark", ["isOnline", "isUser", "isGroup", "isContact", "shortName", "participants"])
 def test_each_mark_of_presence_is_enough(mark: str) -> None:
     for holder in ((), ("raw", "payload")):
-        assert Dialect().is_presence(document((*holder, mark), None), "connection.update", "unavailable")
+        assert KNOWN.is_presence(document((*holder, mark), None), "connection.update", "unavailable")
 
 
 @pytest.mark.parametrize(
@@ -123,11 +122,11 @@ def test_each_mark_of_presence_is_enough(mark: str) -> None:
     ],
 )
 def test_only_a_contacts_words_can_be_presence(word: str, presence: bool) -> None:
-    assert Dialect().is_presence({"isOnline": True}, "connection.update", word) is presence
+    assert KNOWN.is_presence({"isOnline": True}, "connection.update", word) is presence
 
 
 def test_another_gateways_marks_of_presence_take_the_place_of_the_known_ones() -> None:
-    dialect = Dialect(presence=("lastSeen",), presence_events=frozenset({"presence"}), presence_in=(("data",),))
+    dialect = known(presence=("lastSeen",), presence_events=frozenset({"presence"}), presence_in=(("data",),))
     for document, presence in (
         ({"data": {"lastSeen": 1}}, True),
         ({"data": {"id": "1@c.us"}}, True),
@@ -141,7 +140,7 @@ def test_an_event_has_the_gateways_name_and_the_engines() -> None:
     dialect = Dialect(raw_event=(("type",), ("inner", "type")))
     assert list(dialect.event_names({"inner": {"type": " OnAck"}}, "Message ")) == ["message", "onack"]
     assert list(dialect.event_names({"type": 1.5}, "x")) == ["x", "1.5"]
-    assert list(Dialect().event_names({"raw": {"payload": {"event": None}}}, "x")) == ["x"]
+    assert list(KNOWN.event_names({"raw": {"payload": {"event": None}}}, "x")) == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -160,19 +159,13 @@ def test_the_address_of_a_contact_is_known_by_its_end(text: str, jid: bool) -> N
     assert is_jid(text) is jid
 
 
-def test_a_dialect_names_what_gateway_wrapper_has_unless_told_otherwise() -> None:
-    assert Dialect() == Dialect(
-        event=(("event",),),
-        raw_event=(("raw", "payload", "event"),),
-        time=(("timestamp",), ("raw", "payload", "t")),
-        event_id=(("event_id",),),
-        presence=("isOnline", "isUser", "isGroup", "isContact", "shortName", "participants"),
-        presence_events=frozenset({"onpresencechanged"}),
-        presence_in=((), ("raw", "payload")),
-        qr=("qr", "qr_base64", "qrcode", "base64Qrimg", "base64", "base64Image", "image", "qrcode_base64"),
-        own=tuple(MARKED),
-        own_ids=tuple(NAMED),
-    )
+def test_of_a_gateway_nothing_is_known_unless_it_is_told() -> None:
+    nothing = Dialect()
+    event = {"event": "message", "fromMe": True, "isOnline": True, "spec_version": "1", "ack": 2}
+    assert nothing.event_name(event) is None
+    assert list(nothing.event_names(event, "Message")) == ["message"]
+    assert not nothing.marks_own(event)
+    assert not nothing.is_presence(event, "onpresencechanged", "unavailable")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +180,34 @@ def test_a_dialect_names_what_gateway_wrapper_has_unless_told_otherwise() -> Non
     ],
 )
 def test_a_receipt_in_the_normalised_shape_is_of_the_sessions_own_making(document: dict[str, Any], own: bool) -> None:
-    assert Dialect().marks_own(document) is own
+    assert KNOWN.marks_own(document) is own
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        (Shape(present=(("kind", "ack"),)), {"absent": False, "null": True, "false": True, "0": True, "{}": True}),
+        (Shape(filled=(("kind", "ack"),)), {"absent": False, "null": False, "false": True, "0": True, "{}": True}),
+        (Shape(empty=(("kind", "ack"),)), {"absent": True, "null": True, "false": False, "0": False, "{}": False}),
+    ],
+)
+def test_a_receipt_is_told_by_what_is_there_and_what_is_not(shape: Shape, fits: dict[str, bool]) -> None:
+    for value, own in fits.items():
+        inner = b"{}" if value == "absent" else f'{{"ack":{value}}}'.encode()
+        assert Dialect(receipts=(shape,)).marks_own(parse_members(b'{"kind":%b}' % inner)) is own, value
+
+
+def test_a_receipt_has_all_members_of_one_shape() -> None:
+    one, other = Shape(filled=(("ack",), ("at",)), empty=(("text",), ("file",))), Shape(present=(("read",), ("by",)))
+    dialect = Dialect(receipts=(one, other))
+    for document, own in (
+        ({"ack": 1, "at": 2}, True),
+        ({"ack": 1}, False),
+        ({"ack": 1, "at": 2, "file": "x"}, False),
+        ({"ack": 1, "at": 2, "text": "x", "read": None, "by": None}, True),
+        ({"read": None}, False),
+    ):
+        assert dialect.marks_own(document) is own
 
 
 # What other gateways send, read without a word of configuration
@@ -206,14 +226,14 @@ def test_a_receipt_in_the_normalised_shape_is_of_the_sessions_own_making(documen
     ],
 )
 def test_own_messages_of_other_gateways_are_known(document: dict[str, Any]) -> None:
-    assert Dialect().marks_own(document)
+    assert KNOWN.marks_own(document)
 
 
 def test_presence_under_another_gateways_name_and_place_is_known_once_it_is_told() -> None:
     event = {"event": "presence.update", "instance": "sales", "data": {"id": "5511999999999@s.whatsapp.net"}}
-    assert not Dialect().is_presence(event, "presence.update", "unavailable")
-    named = Dialect(presence_events=frozenset({"presence.update"}))
-    placed = Dialect(presence_in=(("data",), ("payload",)))
+    assert not KNOWN.is_presence(event, "presence.update", "unavailable")
+    named = known(presence_events=frozenset({"presence.update"}))
+    placed = known(presence_in=(("data",), ("payload",)))
     assert named.is_presence(event, "presence.update", "unavailable")
     assert placed.is_presence(event, "presence.update", "unavailable")
     assert placed.is_presence({"payload": {"id": "1@c.us"}}, "x", "composing")

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from statusproxy.status.dialect import Dialect
 from statusproxy.status.events import Event, read_each
 from statusproxy.status.fields import parse_path
 from statusproxy.status.packing import MOST_EVENTS, Unread
-from statusproxy.status.signals import EventRule, Kind, Reading, SignalRules, Verdict, read
+from statusproxy.status.signals import EventRule, Kind, Reading, Verdict, read
+from tests.known_dialect import known, known_rules
 
 NOW = 1_768_504_030.0
-RULES = SignalRules(
+RULES = known_rules(
     (
         EventRule(event=frozenset({"closesession"}), session=(parse_path("session"),), means=Kind.DISCONNECTED),
         EventRule(event=frozenset({"onmessage"}), session=(parse_path("session"),), means=Kind.ALIVE),
@@ -58,5 +58,5 @@ def test_an_event_tells_its_own_time() -> None:
     first, *_, last = events(json.dumps(EVENTS).encode())
     assert (first.stated_time(RULES, NOW), last.stated_time(RULES, NOW)) == (NOW - 5, None)
     ahead = events(json.dumps([{"event": "x", "timestamp": NOW + 7200}]).encode())[0]
-    own = SignalRules(RULES.rules, dialect=Dialect(own_clock=True))
+    own = known_rules(RULES.rules, dialect=known(own_clock=True))
     assert (ahead.stated_time(RULES, NOW), ahead.stated_time(own, NOW)) == (None, NOW + 7200)

@@ -27,9 +27,10 @@ from statusproxy.status.packing import (
     is_lines,
     unpack,
 )
+from tests.known_dialect import KNOWN, known
 
-JSON = Dialect()
-FORM = Dialect(body_member="jsonData")
+JSON = KNOWN
+FORM = known(body_member="jsonData")
 
 
 def items(body: bytes, dialect: Dialect = JSON) -> list[Item]:
@@ -94,7 +95,7 @@ def test_events_in_several_members_are_read_in_the_order_of_the_body() -> None:
 
 
 def test_where_the_event_stands_elsewhere_it_is_looked_for_there() -> None:
-    dialect = Dialect(event=(("type",),))
+    dialect = known(event=(("type",),))
     assert read(items(b'{"event":"sent","events":[{"type":"x","n":1},{"type":"x","n":2}]}', dialect)) == [1, 2]
     assert len(items(b'{"type":"sent","events":[{"type":"x","n":1},{"type":"x","n":2}]}', dialect)) == 1
 
@@ -325,9 +326,9 @@ def test_what_is_no_json_a_line(body: bytes) -> None:
 
 def test_a_boolean_names_an_event_where_the_dialect_says_so() -> None:
     several = [{"online": False}, {"online": True}]
-    dialect = Dialect(event=(("online",),), boolean_names=True)
+    dialect = known(event=(("online",),), boolean_names=True)
     assert holds_several(several, dialect)
-    assert not holds_several(several, Dialect(event=(("online",),)))
+    assert not holds_several(several, known(event=(("online",),)))
     assert [
         one.value for one in unpack(b'[{"online":false},{"online":true}]', dialect) if isinstance(one, Document)
     ] == several

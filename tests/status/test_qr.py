@@ -1,20 +1,26 @@
 """What the QR route's answer shows."""
 
 import json
+from collections.abc import Sequence, Set
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.dialect import QR_MEMBERS
-from statusproxy.status.qr import Answer, read
+from statusproxy.status.qr import CONNECTED_WORDS, Answer
+from statusproxy.status.qr import read as read_by
+from tests.known_dialect import KNOWN
 from tests.pictures import PNG_BASE64, PNG_URL
 
 CODE = PNG_URL
 BARE = "2@" + "a1B2" * 40
 
 
-@pytest.mark.parametrize("name", QR_MEMBERS)
+def read(body: bytes, members: Sequence[str] = KNOWN.qr, connected: Set[str] = CONNECTED_WORDS) -> Answer:
+    return read_by(body, members, connected)
+
+
+@pytest.mark.parametrize("name", KNOWN.qr)
 @pytest.mark.parametrize("wrapper", [None, "data", "result"])
 def test_a_code_is_seen_under_each_of_its_names(name: str, wrapper: str | None) -> None:
     answer = {name: CODE} if wrapper is None else {"success": True, wrapper: {name: CODE}}

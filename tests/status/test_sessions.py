@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.status.clocks import sender_of
-from statusproxy.status.dialect import Dialect
 from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.effects import SOURCES
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import EventRule, Kind, Reading, Signal, SignalRules, Verdict, read
+from statusproxy.status.signals import EventRule, Kind, Reading, Signal, Verdict, read
+from tests.known_dialect import known, known_rules
 from tests.status.maps import (
     ALIVE,
     DOWN,
@@ -1036,7 +1036,7 @@ def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:
 # A sender with a clock of its own: Evolution API writes local time with a Z, and sends again what was not taken
 
 
-EVOLUTION = SignalRules(
+EVOLUTION = known_rules(
     (
         EventRule(
             event=frozenset({"connection.update"}),
@@ -1047,7 +1047,7 @@ EVOLUTION = SignalRules(
             transient=frozenset({"connecting"}),
         ),
     ),
-    dialect=Dialect(time=(("date_time",),), own_clock=True),
+    dialect=known(time=(("date_time",),), own_clock=True),
 )
 MIDNIGHT = 1_792_800_000.0
 """2026-10-24."""

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
-from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import LENIENT_AT_ONCE, Path, parse_path
 from statusproxy.status.packing import FORM_AT_ONCE
 from statusproxy.status.session_cut import Cut
@@ -26,6 +25,7 @@ from statusproxy.status.signals import (
     read,
     stated_time,
 )
+from tests.known_dialect import KNOWN, known, known_rules
 from tests.presets.recorded import recorded
 
 NOW = 1_768_504_030.0
@@ -62,8 +62,8 @@ ALIVE = EventRule(
     means=Kind.ALIVE,
     unless=UNLESS,
 )
-RULES = SignalRules((UPDATE, STATUS_FIND, CLOSED, ALIVE))
-TRUSTING = SignalRules(RULES.rules, presence_trusted=True)
+RULES = known_rules((UPDATE, STATUS_FIND, CLOSED, ALIVE))
+TRUSTING = known_rules(RULES.rules, presence_trusted=True)
 
 
 def reading(document: object, rules: SignalRules = RULES) -> Reading:
@@ -144,13 +144,13 @@ def test_of_several_rules_the_first_that_yields_a_signal_decides() -> None:
         connected=frozenset({"up"}),
     )
     third = EventRule(event=frozenset({"status-find"}), session=paths("session"), means=Kind.DISCONNECTED)
-    rules = SignalRules((STATUS_FIND, second, third))
+    rules = known_rules((STATUS_FIND, second, third))
     assert kind({"event": "status-find", "session": "sales", "status": "x", "state": "up"}, rules) is Kind.CONNECTED
 
 
 def test_where_no_rule_yields_a_signal_the_first_says_why() -> None:
     elsewhere = EventRule(event=frozenset({"status-find"}), session=paths("elsewhere"), means=Kind.CONNECTED)
-    rules = SignalRules((STATUS_FIND, elsewhere))
+    rules = known_rules((STATUS_FIND, elsewhere))
     found = reading({"event": "status-find", "session": "sales", "status": "isLogged"}, rules)
     assert found.verdict is Verdict.NOTHING
 
@@ -300,7 +300,7 @@ def test_the_raw_name_is_a_mark_of_presence(document: object) -> None:
         state=paths("status"),
         disconnected=frozenset({"unavailable"}),
     )
-    assert reading(document, SignalRules((UPDATE, flat))).verdict is Verdict.PRESENCE
+    assert reading(document, known_rules((UPDATE, flat))).verdict is Verdict.PRESENCE
 
 
 @pytest.mark.parametrize(("word", "said"), [("close", Kind.DISCONNECTED), ("open", Kind.CONNECTED)])
@@ -409,7 +409,7 @@ def test_several_events_in_one_body_are_known_for_what_they_are(body: bytes) -> 
 def test_of_two_rules_the_one_that_knows_the_word_says_why_there_is_no_signal() -> None:
     quiet = msgspec.structs.replace(STATUS_FIND, disconnected=frozenset(), connected=frozenset())
     for rules in ((quiet, STATUS_FIND), (STATUS_FIND, quiet)):
-        found = reading({"event": "status-find", "status": "inChat"}, SignalRules(rules))
+        found = reading({"event": "status-find", "status": "inChat"}, known_rules(rules))
         assert found == Reading(Verdict.NAMELESS, "status-find")
 
 
@@ -433,7 +433,7 @@ def test_an_excepted_event_says_nothing_by_its_own_name_either() -> None:
     rule = EventRule(
         event=frozenset({"onAny"}), session=paths("session"), means=Kind.ALIVE, unless=frozenset({"ONANY"})
     )
-    assert reading({"event": "onany", "session": "x"}, SignalRules((rule,))).verdict is Verdict.OWN_MESSAGE
+    assert reading({"event": "onany", "session": "x"}, known_rules((rule,))).verdict is Verdict.OWN_MESSAGE
 
 
 def test_an_exception_holds_for_rules_of_any_kind() -> None:
@@ -441,7 +441,7 @@ def test_an_exception_holds_for_rules_of_any_kind() -> None:
         event=frozenset({"gone"}), session=paths("session"), means=Kind.DISCONNECTED, unless=frozenset({"test"})
     )
     document = {"event": "gone", "session": "x", "raw": {"payload": {"event": "test"}}}
-    assert reading(document, SignalRules((rule,))).verdict is Verdict.NOTHING
+    assert reading(document, known_rules((rule,))).verdict is Verdict.NOTHING
 
 
 @pytest.mark.parametrize("absent", [{}, {"message": None}])
@@ -621,15 +621,15 @@ def test_no_bytes_make_it_raise(body: bytes) -> None:
     ],
 )
 def test_the_time_an_event_states_is_told_whatever_it_is_worth(body: bytes, at: float | None) -> None:
-    assert stated_time(body, Dialect()) == at
+    assert stated_time(body, KNOWN) == at
 
 
 def test_another_gateways_events_are_read_where_its_dialect_says() -> None:
-    dialect = Dialect(
+    dialect = known(
         event=(("type",), ("kind",)), time=(("data", "at"),), event_id=(("uid",),), raw_event=(("origin",),),
         own=(("data", "mine"),), own_ids=(), presence=("lastSeen",),
     )  # fmt: skip
-    rules = SignalRules(
+    rules = known_rules(
         (
             EventRule(event=frozenset({"state"}), session=(("sid",),), state=(("data", "s"),),
                       disconnected=frozenset({"gone", "unavailable"})),
@@ -655,7 +655,7 @@ def test_another_gateways_events_are_read_where_its_dialect_says() -> None:
     assert told(items=[{"type": "msg"}])[0] is Verdict.BATCH
     assert told(items=[{"event": "msg"}])[0] is Verdict.UNMATCHED
     assert stated_time(json.dumps(event).encode(), dialect) == 1_700_000_000.0
-    assert stated_time(json.dumps(event).encode(), Dialect()) is None
+    assert stated_time(json.dumps(event).encode(), KNOWN) is None
 
 
 # Transient states
@@ -666,53 +666,53 @@ RECONNECTING = msgspec.structs.replace(UPDATE, transient=frozenset({"connecting"
 
 @pytest.mark.parametrize("word", ["connecting", " Connecting\n", "refused"])
 def test_a_transient_word_says_so_and_with_which_grace(word: str) -> None:
-    signal = reading(update(word), SignalRules((RECONNECTING,))).signal
+    signal = reading(update(word), known_rules((RECONNECTING,))).signal
     assert signal is not None
     assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, word, 120.0)
 
 
 def test_a_rule_that_names_no_grace_has_the_usual_one() -> None:
     rule = msgspec.structs.replace(UPDATE, transient=frozenset({"connecting"}))
-    signal = reading(update("connecting"), SignalRules((rule,))).signal
+    signal = reading(update("connecting"), known_rules((rule,))).signal
     assert signal is not None
     assert signal.grace == GRACE == 90.0
 
 
 @pytest.mark.parametrize("word", ["close", "open"])
 def test_what_is_settled_has_no_grace(word: str) -> None:
-    signal = reading(update(word), SignalRules((RECONNECTING,))).signal
+    signal = reading(update(word), known_rules((RECONNECTING,))).signal
     assert signal is not None
     assert signal.grace == 0.0
 
 
 def test_an_event_may_be_transient_by_its_name() -> None:
     rule = EventRule(event=frozenset({"Disconnected"}), session=paths("instanceName"), means=Kind.TRANSIENT, grace=60.0)
-    signal = reading({"event": "disconnected", "instanceName": "sales"}, SignalRules((rule,))).signal
+    signal = reading({"event": "disconnected", "instanceName": "sales"}, known_rules((rule,))).signal
     assert signal is not None
     assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, None, 60.0)
 
 
 def test_a_transient_word_beside_a_settled_one_is_the_settled_one() -> None:
     both = msgspec.structs.replace(RECONNECTING, transient=frozenset({"close", "open"}))
-    assert [kind(update(word), SignalRules((both,))) for word in ("close", "open")] == [
+    assert [kind(update(word), known_rules((both,))) for word in ("close", "open")] == [
         Kind.DISCONNECTED, Kind.CONNECTED,
     ]  # fmt: skip
 
 
 def test_a_contact_that_is_doing_something_is_in_no_transient_state() -> None:
     rule = msgspec.structs.replace(RECONNECTING, transient=frozenset({"composing"}))
-    assert reading(presence("composing"), SignalRules((rule,))).verdict is Verdict.PRESENCE
+    assert reading(presence("composing"), known_rules((rule,))).verdict is Verdict.PRESENCE
 
 
 def test_a_transient_state_without_a_session_says_nothing() -> None:
-    found = reading({"event": "connection.update", "state": "connecting"}, SignalRules((RECONNECTING,)))
+    found = reading({"event": "connection.update", "state": "connecting"}, known_rules((RECONNECTING,)))
     assert found == Reading(Verdict.NO_SESSION, "connection.update")
 
 
 # A sender's own clock
 
 
-OWN = SignalRules(RULES.rules, dialect=Dialect(own_clock=True))
+OWN = known_rules(RULES.rules, dialect=known(own_clock=True))
 
 
 @pytest.mark.parametrize("hours", [-12, -3, 0, 5.5, 14, 14 + 1 / 12])
@@ -739,9 +739,9 @@ def test_zero_is_no_time_and_all_after_it_is(stated: float, at: float | None) ->
 # Forms
 
 
-FORM = SignalRules(
+FORM = known_rules(
     (EventRule(event=frozenset({"LoggedOut"}), session=paths("instanceName"), means=Kind.DISCONNECTED),),
-    dialect=Dialect(event=paths("type"), time=paths("at"), body_member="jsonData"),
+    dialect=known(event=paths("type"), time=paths("at"), body_member="jsonData"),
 )
 
 
@@ -803,7 +803,7 @@ ONLINE = EventRule(
 )
 def test_a_boolean_is_a_word_where_a_rule_lists_it(says: dict[str, Any], kind: Kind | None, word: str | None) -> None:
     body = json.dumps({"event": "link", "session": "a", **says}).encode()
-    signal = read(body, SignalRules((ONLINE,)), NOW).signal
+    signal = read(body, known_rules((ONLINE,)), NOW).signal
     assert (signal and signal.kind, signal and signal.word) == (kind, word)
 
 
@@ -811,7 +811,7 @@ def test_a_boolean_may_be_a_transient_state() -> None:
     rule = EventRule(
         event=frozenset({"link"}), session=paths("session"), state=paths("up"), transient=frozenset({"false"})
     )
-    signal = read(b'{"event":"link","session":"a","up":false}', SignalRules((rule,)), NOW).signal
+    signal = read(b'{"event":"link","session":"a","up":false}', known_rules((rule,)), NOW).signal
     assert signal is not None
     assert (signal.kind, signal.word) == (Kind.TRANSIENT, "false")
 
@@ -819,7 +819,7 @@ def test_a_boolean_may_be_a_transient_state() -> None:
 @pytest.mark.parametrize("value", [True, False])
 def test_a_boolean_is_passed_over_where_no_rule_lists_one(value: bool) -> None:
     body = json.dumps({"event": "connection.update", "session": "a", "state": value, "status": "close"}).encode()
-    signal = read(body, SignalRules((UPDATE,)), NOW).signal
+    signal = read(body, known_rules((UPDATE,)), NOW).signal
     assert signal is not None
     assert (signal.kind, signal.word) == (Kind.DISCONNECTED, "close")
 
@@ -827,11 +827,11 @@ def test_a_boolean_is_passed_over_where_no_rule_lists_one(value: bool) -> None:
 def test_a_boolean_names_the_event_where_a_rule_is_called_so() -> None:
     rule = EventRule(event=frozenset({"false"}), session=paths("session"), means=Kind.DISCONNECTED)
     body = b'{"online":false,"session":"a","event":"link"}'
-    named = Dialect(event=paths("online", "event"), boolean_names=True)
-    found = read(body, SignalRules((rule,), dialect=named), NOW)
+    named = known(event=paths("online", "event"), boolean_names=True)
+    found = read(body, known_rules((rule,), dialect=named), NOW)
     assert (found.event, found.signal and found.signal.kind) == ("false", Kind.DISCONNECTED)
-    unnamed = Dialect(event=paths("online", "event"))
-    assert read(body, SignalRules((rule,), dialect=unnamed), NOW) == Reading(Verdict.UNMATCHED, "link", "a")
+    unnamed = known(event=paths("online", "event"))
+    assert read(body, known_rules((rule,), dialect=unnamed), NOW) == Reading(Verdict.UNMATCHED, "link", "a")
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -852,7 +852,7 @@ def test_a_boolean_is_a_word_in_no_preset(preset: str) -> None:
     ],
 )
 def test_a_token_beside_the_session_is_cut_off(event: dict[str, str], session: str) -> None:
-    rules = SignalRules(RULES.rules, cut=Cut(":", session_first=True))
+    rules = known_rules(RULES.rules, cut=Cut(":", session_first=True))
     found = read(json.dumps(event).encode(), rules, NOW, "path")
     assert found.session == session
     assert found.signal is None or found.signal.session == session

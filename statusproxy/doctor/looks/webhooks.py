@@ -7,6 +7,7 @@ from typing import Any
 
 from statusproxy.admin.messages import SelfReport, Sessions
 from statusproxy.config.addresses import mask_url, parse_gateway, parse_target
+from statusproxy.config.every_gateway import every_gateway
 from statusproxy.config.guidance import Guidance, reached_at
 from statusproxy.config.paths import fold_path
 from statusproxy.config.schema import PRIVATE_NETWORKS
@@ -20,7 +21,6 @@ from statusproxy.observe.absences import CLIENT
 from statusproxy.observe.silence import KNOWN_AFTER, patience
 from statusproxy.observe.webhook_stats import EventReport, PathReport, SenderReport, WebhooksReport
 from statusproxy.proxy.client_address import parse_address, within
-from statusproxy.status.dialect import PRESENCE_EVENT
 from statusproxy.status.model import APPLIED, DUPLICATE, LATE
 from statusproxy.status.signals import Verdict
 
@@ -33,14 +33,6 @@ _TOO_EARLY = 180.0
 
 #: Seconds by which the quickest of the last events may lag behind, or run ahead of, the clock.
 _LAG, _AHEAD = 60.0, 5.0
-
-#: What the engine sends that says nothing about a connection, and needs no rule.
-_NEUTRAL = frozenset(
-    {
-        PRESENCE_EVENT, "onack", "onselfmessage", "onreactionmessage", "onupdatelabel", "onpollresponse",
-        "onrevokedmessage", "onparticipantschanged", "onlocation", "qrcode", "phonecode", "location",
-    }
-)  # fmt: skip
 
 #: What a read webhook comes to when it says something about a connection (`Outcome`'s verdicts).
 _SAYS = frozenset({APPLIED, LATE, DUPLICATE})
@@ -197,9 +189,10 @@ def _failing(paths: Sequence[PathReport]) -> Iterator[Finding]:
 def _meanings(events: Sequence[EventReport], ways: Mapping[str, Any]) -> Iterator[Finding]:
     verdicts: Counter[str] = Counter()
     unmatched: Counter[str] = Counter()
+    neutral = every_gateway().neutral
     for one in events:
         verdicts[one.verdict] += one.count
-        if one.verdict == Verdict.UNMATCHED and one.event and one.event.casefold() not in _NEUTRAL:
+        if one.verdict == Verdict.UNMATCHED and one.event and one.event.casefold() not in neutral:
             unmatched[one.event] += one.count
     says = sum(count for verdict, count in verdicts.items() if verdict in _SAYS)
     quiet = verdicts[Verdict.PRESENCE] + verdicts[Verdict.OWN_MESSAGE] + verdicts[Verdict.UNMATCHED]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-import statusproxy.presets
+from statusproxy.config.layers import preset_names
 from statusproxy.demo.dialect import Occasion, Seen, State
 from statusproxy.demo.dialects.table import DEFAULT, DIALECTS, WITHOUT_EVENTS, NoStoryError, dialect, known
 
 
 def test_each_preset_has_its_story_or_a_reason_for_none() -> None:
-    presets = {file.stem for path in statusproxy.presets.__path__ for file in Path(path).glob("*.yaml")}
-    assert {DEFAULT, *DIALECTS, *WITHOUT_EVENTS} == presets
+    assert {DEFAULT, *DIALECTS, *WITHOUT_EVENTS} == set(preset_names())
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
