@@ -31,6 +31,7 @@ from statusproxy.status.signals import Kind
 from statusproxy.store.backlog import Dropped
 from tests.pictures import PNG, PNG_URL
 from tests.registry.disk import Disk
+from tests.waiting import until
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
 SETTINGS = loads("gateway: http://127.0.0.1:3000")
@@ -771,9 +772,7 @@ async def test_writing_at_intervals_goes_on_after_an_error(
         failing = monkeypatch.context()
         with failing as patch:
             patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
-            async with asyncio.timeout(60):
-                while "writing the state at intervals failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
-                    await asyncio.sleep(0.001)
+            await until(lambda: "writing the state at intervals failed" in caplog.messages)
         it.clock.now += 3601
         async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
