@@ -360,7 +360,7 @@ async def test_no_request_is_lost_while_the_configuration_changes_under_load(tmp
                         limits={"upstream_idle": turn + 1},
                     )
                     await reload(proxy, b"configuration reloaded")
-                await until(lambda seen=seen: len(statuses) >= seen + 25)  # type: ignore[misc]
+                await until(lambda seen=seen: len(statuses) >= seen + 25)
             done.set()
             async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*clients)  # a lost connection would raise here

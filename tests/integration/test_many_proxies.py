@@ -144,7 +144,7 @@ async def test_what_one_hears_is_pushed_to_all(server: RedisServer, count: int) 
         for number in range(events):
             session = f"s{number}"
             durable = asyncio.ensure_future(them[number % count].hear(session, "browserClose"))
-            await until(lambda session=session: all(proxy.lost().count(session) for proxy in them))  # type: ignore[misc]
+            await until(lambda session=session: all(proxy.lost().count(session) for proxy in them))
             await durable
         await agree(them, [f"s{number}" for number in range(events)])
 
