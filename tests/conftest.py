@@ -70,6 +70,9 @@ _LONGEST = (
     "tests/test_server.py",
 )
 
+#: Characters of a value by which a test is named.
+_LONGEST_NAME = 80
+
 #: Tests that call themselves `grouped` run one after the other within the group they name.
 _GROUPED = "grouped"
 
@@ -93,8 +96,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name binary values by their argument: gzip's hold the time of day, and all workers must name tests alike."""
-    return argname if isinstance(val, bytes) and not val.isascii() else None
+    """Name binary and long values by their argument.
+
+    Gzip's hold the time of day, and all workers must name tests alike. Each worker tells all names, and each report is
+    by name: megabytes of them took more time than many tests.
+    """
+    if isinstance(val, str | bytes) and (len(val) > _LONGEST_NAME or (isinstance(val, bytes) and not val.isascii())):
+        return argname
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which divides the tests by these marks

@@ -24,7 +24,7 @@ AT_ONCE: Final = 64
 class Others:
     """What other proxies wrote, in the order in which the store told of it."""
 
-    def __init__(self, sessions: SessionMap, clock: OwnClock, follow: Callable[[Sequence[Change]], None]) -> None:
+    def __init__(self, sessions: SessionMap, clock: OwnClock, follow: Callable[[Sequence[Change]], object]) -> None:
         """`follow` tells of the changes that follow here, and saves what is known better here."""
         self._sessions = sessions
         self._clock = clock

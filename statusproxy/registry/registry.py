@@ -99,7 +99,7 @@ class SessionRegistry:
         self._intake = Intake(
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
-        self._others = Others(self.sessions, self.clock, lambda changes: _not_awaited(self._follow(changes)))
+        self._others = Others(self.sessions, self.clock, self._follow)
         self._aliases = Aliases(session_rules.aliases)
         self._evictions = Evictions(self.sessions, metrics.evicted)
         self._flushing: asyncio.Task[None] | None = None
@@ -260,7 +260,7 @@ class SessionRegistry:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
-        _not_awaited(self._judge())
+        self._judge()
         records, shift = self.sessions.records(), self.clock.shift
         return [moved(record, shift) for record in records] if shift else records
 
@@ -321,7 +321,7 @@ class SessionRegistry:
         return self._follow(self._deadlines.look(self.now()))
 
     def _look(self) -> None:
-        _not_awaited(self._judge())
+        self._judge()  # what is to be written is under way then, and nobody waits for it
 
     async def _flush_at_intervals(self) -> None:
         while True:
@@ -364,14 +364,3 @@ def _all(waits: Iterable[Awaitable[None] | None]) -> Awaitable[None] | None:
     if len(awaited) < 2:
         return awaited[0] if awaited else None
     return asyncio.ensure_future(_each(awaited))
-
-
-def _not_awaited(durable: Awaitable[None] | None) -> None:
-    """No one waits for this: if the loop ends first, that is no error to be told of."""
-    if durable is not None:
-        asyncio.ensure_future(durable).add_done_callback(_look_at_its_end)
-
-
-def _look_at_its_end(done: "asyncio.Future[None]") -> None:
-    if not done.cancelled():
-        done.exception()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +14,7 @@ import yaml
 
 from tests.ports import free_port
 from tests.stand_ins.gateway import Gateway
-
-#: Seconds a start or an end may take. Generous: the machines that run tests are shared.
-PATIENCE = 60.0
+from tests.waiting import PATIENCE, wait_until
 
 
 @dataclass
@@ -38,16 +35,16 @@ class Process:
                 [sys.executable, "-m", "statusproxy", "run", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.config.parent,
             )  # fmt: skip
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.admin_url}/healthz", timeout=5).close()
-                return
-            except OSError:
-                said = self.config.with_name("proxy.log").read_text()
-                assert self.popen.poll() is None, said
-                assert time.monotonic() < end, said
-                time.sleep(0.03)
+        wait_until(self._is_healthy, "the proxy is healthy")
+
+    def _is_healthy(self) -> bool:
+        assert self.popen is not None
+        try:
+            urllib.request.urlopen(f"{self.admin_url}/healthz", timeout=5).close()
+        except OSError:
+            assert self.popen.poll() is None, self.config.with_name("proxy.log").read_text()
+            return False
+        return True
 
     def stop(self) -> None:
         """End it, politely; not in time, at once."""

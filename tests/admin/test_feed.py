@@ -19,7 +19,7 @@ from statusproxy.registry.gateway_view import Word
 from statusproxy.status.model import Override, Record
 from tests.admin.harness import Admin
 from tests.admin.shelf import Shelf, entry, spool_of
-from tests.proxy.harness import PATIENCE, Wire
+from tests.proxy.harness import PATIENCE, Wire, until
 
 Event = tuple[str, dict[str, Any]]
 
@@ -179,9 +179,7 @@ async def test_nobody_looking_costs_nothing(admin: Admin, monkeypatch: pytest.Mo
     async with open_page(admin) as page:
         await page.next("health")
         assert feed._task is not None
-    async with asyncio.timeout(PATIENCE):
-        while feed._task is not None or len(feed._registry.changes) > 2:  # noqa: ASYNC110 - the page's going shows at the next piece
-            await asyncio.sleep(0.01)
+    await until(lambda: feed._task is None and len(feed._registry.changes) <= 2)  # shows at the next piece
     assert feed._pages == set()
 
 
@@ -206,9 +204,7 @@ async def test_an_error_in_one_look_does_not_end_the_looking(
 
             patch.setattr(registry, "gateway_word", fail)
             await admin.lose("sales")
-            async with asyncio.timeout(PATIENCE):
-                while "could not be refreshed" not in caplog.text:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until(lambda: "could not be refreshed" in caplog.text)
         await page.session("sales", shows="disconnected")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +15,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from statusproxy.status.model import Record
 from statusproxy.store import open_store
 from tests.admin.process import Process, running_process
-
-#: Seconds a condition may take to come true. Generous: the machines that run tests are shared.
-PATIENCE = 60.0
+from tests.waiting import PATIENCE, wait_until
 
 
 @dataclass
@@ -99,11 +96,9 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
     An element that the page replaced between its finding and its use is looked for again.
     """
-    end = time.monotonic() + PATIENCE
-    while True:
+
+    def found() -> Any:
         with suppress(StaleElementReferenceException):
-            found = condition()
-            if found:
-                return found
-        assert time.monotonic() < end, f"not in {PATIENCE:.0f} s: {what}"
-        time.sleep(0.05)
+            return condition()
+
+    return wait_until(found, what)

@@ -20,9 +20,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from statusproxy.admin.client import ask
 from statusproxy.status.model import Record
 from tests.admin.process import Process, running_process
-from tests.browser.browser import ARTIFACTS, chromium, complaints, picture, prefer, resize
-from tests.browser.site import PATIENCE, Site, running_site, until
+from tests.browser.browser import chromium, complaints, picture, prefer, resize
+from tests.browser.site import Site, running_site, until
 from tests.store.damaged import damage_page, filled, noise
+from tests.waiting import PATIENCE
 
 NOW = time.time()
 
@@ -466,11 +467,9 @@ def test_a_thousand_sessions_are_shown_filtered_and_kept_up_to_date(window: webd
     site.remember([Record(f"Loja São {number:04}", heard_at=NOW, alive_at=NOW) for number in range(count)])
     for number in (7, 500):
         site.lose(f"Loja São {number:04}")
-    started = time.monotonic()
     open_page(window, site)
     counted = window.find_element(By.ID, "count")
     until(lambda: counted.text == f"{count} sessions", "all are shown")
-    shown_after = time.monotonic() - started
     assert names(window, "down") == ["Loja São 0500", "Loja São 0007"]
     box = window.find_element(By.ID, "filter")
     box.send_keys("SAO 099")
@@ -486,15 +485,13 @@ def test_a_thousand_sessions_are_shown_filtered_and_kept_up_to_date(window: webd
     site.lose("Loja São 0999")
     until(lambda: names(window, "down")[:1] == ["Loja São 0999"], "a loss among a thousand shows")
     script = (
-        "const done = arguments[0]; const from = performance.now(); document.getElementById('tools')"
-        ".dispatchEvent(new Event('input'));"
-        "requestAnimationFrame(() => setTimeout(() => done(performance.now() - from)))"
+        "const done = arguments[0]; let changes = 0;"
+        "const told = new MutationObserver((some) => changes += some.length);"
+        "told.observe(document.body, { attributes: true, attributeFilter: ['hidden'], subtree: true });"
+        "document.getElementById('tools').dispatchEvent(new Event('input')); setTimeout(() => done(changes))"
     )
-    took = min(window.execute_async_script(script) for _ in range(5))  # a busy machine makes it longer, never shorter
+    assert window.execute_async_script(script) == 0, "what is shown as it was is not touched"
     picture(window, "thousand")
-    figures = f"{count} sessions: shown after {shown_after:.2f} s, filtered in {took:.0f} ms\n"
-    (ARTIFACTS / "figures.txt").write_text(figures)
-    assert took < 2000
 
 
 # ---- languages, the token ----

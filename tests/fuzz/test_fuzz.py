@@ -15,13 +15,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.proxy.harness import OK, Origin, Running, Wire, get, running
+from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, get, running, until
 from tests.proxy.loop_clock import LoopClock
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
-
-#: Seconds in which an exchange of a few hundred bytes must come to its end, on a slow machine too.
-SOON = 60.0
 
 #: Parts of messages that make parsers think, to be joined in any order with any bytes between.
 PARTS = [
@@ -99,7 +96,7 @@ class Grounds:
         for _ in range(5):
             if waits and not rest.done():
                 await self.clock.move(LONGER)
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             return await rest
 
     async def still_well(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -107,10 +104,8 @@ class Grounds:
         self.origin.script, self.origin.answer = self.origin.serve, OK
         got = await self.proxy.ask(get("/well"))
         assert (got.status, got.body) == (200, b"ok")
-        async with asyncio.timeout(SOON):
-            server = self.proxy.server
-            while server.proxy.in_flight or server.clients.connections or self.pool.in_use:  # noqa: ASYNC110 - nothing tells when all three rest
-                await asyncio.sleep(0.005)
+        server = self.proxy.server
+        await until(lambda: not (server.proxy.in_flight or server.clients.connections or self.pool.in_use))
         bad = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
         assert bad == []
         caplog.clear()

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, running
+from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, running, until
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
 
@@ -217,13 +217,15 @@ async def nginx_before(origin: Origin, folder: Path, config: str = CONFIG) -> As
         NGINX, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")
     )
     try:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                with contextlib.suppress(ConnectionRefusedError):
-                    (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                    break
-                assert process.returncode is None, "nginx did not start"
-                await asyncio.sleep(0.02)  # a foreign process: there is no event to wait for
+
+        async def listens() -> bool:
+            assert process.returncode is None, "nginx did not start"
+            with contextlib.suppress(ConnectionRefusedError):
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                return True
+            return False
+
+        await until(listens)
         yield port
     finally:
         process.terminate()

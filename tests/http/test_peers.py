@@ -28,7 +28,7 @@ from tests.peers.processes import (
     run,
     socketio_server,
 )
-from tests.proxy.harness import PATIENCE, Origin, Running, answer, get, running
+from tests.proxy.harness import PATIENCE, Origin, Running, answer, get, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -372,11 +372,12 @@ async def test_node_hears_at_once_that_a_client_left(tmp_path: Path) -> None:
         await client.send(get("/events?count=1000&interval_ms=20"))
         await client.head()
         client.reset()
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                counts = json.loads((await proxy.ask(get("/control/counts"))).body)
-                if counts["aborted"].get("/events"):
-                    break
-                await asyncio.sleep(0.02)
+        counts: dict[str, dict[str, int]] = {}
+
+        async def is_heard() -> bool:
+            counts.update(json.loads((await proxy.ask(get("/control/counts"))).body))
+            return bool(counts["aborted"].get("/events"))
+
+        await until(is_heard)
     with contextlib.suppress(KeyError):
         assert counts["counts"]["GET /events"] == 1

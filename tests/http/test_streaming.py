@@ -8,24 +8,23 @@ from typing import Any
 
 import pytest
 
-from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, reports, running, until
+from tests.proxy.harness import (
+    PATIENCE,
+    UNDER_WAY,
+    VOLUME,
+    Origin,
+    Running,
+    Wire,
+    answer,
+    get,
+    push,
+    reports,
+    running,
+    until,
+)
 from tests.proxy.held_origin import Held
 
 PIECE = b"x" * 65536
-
-#: Seconds without progress after which a sender is taken to be held back.
-HELD_BACK = 0.3
-
-
-async def push(wire: Wire, count: int) -> int:
-    """Send up to `count` bytes until the other side takes no more; how many it took."""
-    sent = 0
-    with contextlib.suppress(TimeoutError):
-        while sent < count:
-            wire.writer.write(PIECE)
-            sent += len(PIECE)
-            await asyncio.wait_for(wire.writer.drain(), HELD_BACK)
-    return sent
 
 
 async def test_an_upload_waits_for_a_gateway_that_does_not_read(origin: Origin, proxy: Running) -> None:
@@ -46,7 +45,7 @@ async def test_an_upload_waits_for_a_gateway_that_does_not_read(origin: Origin, 
     origin.script = script
     client = await proxy.connect()
     await client.send(get("/upload", f"Content-Length: {VOLUME}", method="POST"))
-    taken = await push(client, VOLUME)
+    taken = await push(proxy, client, VOLUME)
     assert taken < UNDER_WAY
     read_on.set()
     while taken < VOLUME:
@@ -62,7 +61,7 @@ async def test_a_download_waits_for_a_client_that_does_not_read(origin: Origin, 
     async def script(wire: Wire) -> None:
         await wire.head()
         await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % VOLUME)
-        sent = await push(wire, VOLUME)
+        sent = await push(proxy, wire, VOLUME)
         taken.set_result(sent)
         while sent < VOLUME:
             await wire.send(PIECE)

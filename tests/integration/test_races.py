@@ -11,7 +11,7 @@ from statusproxy.demo.events import status_find
 from tests.hub import Hub, statuses
 from tests.integration.stage import INBOUND, tell
 from tests.pictures import PNG_URL
-from tests.proxy.harness import PATIENCE, Message, Origin, Running, answer, get
+from tests.proxy.harness import Message, Origin, Running, answer, get, until
 from tests.proxy.held_origin import Held
 
 
@@ -121,9 +121,7 @@ async def test_a_poll_that_joins_a_list_asked_for_earlier_counts_from_then(proxy
     async with Hub(proxy.url) as hub:
         assert (await hub.call("GET", "/api/channels/sales/qr")).ok
     second = asyncio.create_task(poll(proxy))  # asked after the code was shown; the first one's answer is older
-    async with asyncio.timeout(PATIENCE):
-        while proxy.server.proxy.in_flight < 2 and gateway.asked < 2:  # noqa: ASYNC110 - the event is the proxy's
-            await asyncio.sleep(0)
+    await until(lambda: proxy.server.proxy.in_flight >= 2 or gateway.asked >= 2)
     gateway.turns[0].set()
     words = [await first]
     for number in range(1, gateway.asked):

@@ -12,7 +12,7 @@ import pytest
 from statusproxy.demo.events import status_find
 from tests.admin.process import Process, running_process
 from tests.store.redis_server import RedisServer, running
-from tests.store.samples import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.divisible
 

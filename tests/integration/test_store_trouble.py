@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ import pytest
 
 from statusproxy.demo.events import status_find
 from tests.integration.stage import SESSIONS, StandIn, Town, gateway, town, town_with
-from tests.proxy.harness import PATIENCE
+from tests.waiting import until
 
 pytestmark = pytest.mark.divisible
 
@@ -28,9 +27,10 @@ async def ready(place: Town) -> tuple[int, Any]:
 
 
 async def until_ready(place: Town) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while (await ready(place))[0] != 200:  # noqa: ASYNC110 - the event happens in another process
-            await asyncio.sleep(0.02)
+    async def is_ready() -> bool:
+        return (await ready(place))[0] == 200
+
+    await until(is_ready)
 
 
 def contents(folder: Path) -> list[bytes]:
@@ -87,8 +87,11 @@ async def test_a_disk_that_fills_up_and_is_freed_again_loses_nothing(tmp_path: P
         assert await place.hub.channels() == LOST, "written as soon as there was room"
 
 
-async def deleted(place: Town) -> float:
-    return await metric(place, 'statusproxy_state_repairs_total{cause="deleted"}')
+async def until_deleted(place: Town) -> None:
+    async def is_told() -> bool:
+        return await metric(place, 'statusproxy_state_repairs_total{cause="deleted"}') > 0
+
+    await until(is_told)
 
 
 @pytest.mark.parametrize("endings", [["-wal"], ["-shm"], [""], ["", "-wal", "-shm", ".lock"]])
@@ -98,9 +101,7 @@ async def test_files_deleted_under_a_running_proxy_lose_nothing(endings: list[st
         await place.phones.unlink("sales")
         for ending in endings:
             os.unlink(f"{state}{ending}")
-        async with asyncio.timeout(PATIENCE):
-            while not await deleted(place):  # noqa: ASYNC110 - the event happens in another process
-                await asyncio.sleep(0.02)
+        await until_deleted(place)
         await place.process.kill()
         await place.process.start()
         assert await place.hub.channels() == LOST

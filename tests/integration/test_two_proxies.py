@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ from statusproxy.demo.events import status_find
 from tests.docs.pages import ROOT
 from tests.peers.processes import program, requires
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE
 from tests.stand_ins.served import everything, served
 from tests.store.redis_server import RedisServer, running
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.divisible, requires("nginx", "haproxy")]
 
@@ -106,10 +107,13 @@ class One:
                 *("--listen", self.listen, "--admin-listen", self.admin),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        async with asyncio.timeout(PATIENCE):
-            while (await self.ready())[0] != 200:
-                assert self._process.returncode is None, (self._folder / "log").read_text()
-                await asyncio.sleep(0.05)
+        process = self._process
+
+        async def is_ready() -> bool:
+            assert process.returncode is None, (self._folder / "log").read_text()
+            return (await self.ready())[0] == 200
+
+        await until(is_ready)
 
     async def ready(self) -> tuple[int, Any]:
         """What `/readyz` says; code 0 where no one answers."""
@@ -121,6 +125,10 @@ class One:
                 return answer.status, await answer.json()
         except aiohttp.ClientError:
             return 0, None
+
+    async def shows(self, sessions: set[str]) -> bool:
+        """Whether it shows just these as disconnected."""
+        return await self.shown() == sessions
 
     async def shown(self) -> set[str]:
         """The sessions that it shows as disconnected."""
@@ -189,9 +197,7 @@ class Place:
 
     async def asked(self, number: int) -> None:
         """Wait until so many requests were answered."""
-        async with asyncio.timeout(PATIENCE):
-            while self.answers.total() < number:  # noqa: ASYNC110 - answered by other processes
-                await asyncio.sleep(0.01)
+        await until(lambda: self.answers.total() >= number)
 
 
 def page(begin: str, end: str) -> str:
@@ -255,10 +261,12 @@ async def place(folder: Path, redis: RedisServer, where: str) -> AsyncIterator[P
         stack.push_async_callback(balancer.wait)
         stack.callback(balancer.terminate)
         here = Place(gateway, proxies, f"http://127.0.0.1:{port}")
-        async with asyncio.timeout(PATIENCE):
-            while not await listens(port):
-                assert balancer.returncode is None
-                await asyncio.sleep(0.02)
+
+        async def balances() -> bool:
+            assert balancer.returncode is None
+            return await listens(port)
+
+        await until(balances)
         yield here
 
 
@@ -290,9 +298,8 @@ async def test_both_are_restarted_one_after_the_other_and_nothing_is_refused_or_
         assert len(here.lost) > REQUESTS // (LISTS + 2)
         assert here.gateway.told == Counter(here.lost), "each event reached the gateway, and once"
         lost = set(here.lost)
-        async with asyncio.timeout(PATIENCE):
-            while [await proxy.shown() for proxy in here.proxies] != [lost, lost]:  # noqa: ASYNC110 - in other processes
-                await asyncio.sleep(0.05)
+        for proxy in here.proxies:
+            await until(partial(proxy.shows, lost))
 
 
 @pytest.mark.slow
@@ -315,6 +322,4 @@ async def test_while_one_is_down_the_other_takes_everything_and_redis_away_takes
         assert await second.shown() == set(here.lost)
         server.start()
         await first.start()
-        async with asyncio.timeout(PATIENCE):
-            while await first.shown() != set(here.lost):  # noqa: ASYNC110 - in another process
-                await asyncio.sleep(0.05)
+        await until(partial(first.shows, set(here.lost)))

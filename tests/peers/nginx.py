@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.peers.processes import READY_WITHIN, PeerFailedError, program
+from tests.peers.processes import PeerFailedError, program
 from tests.ports import free_port
+from tests.waiting import until
 
 _CONFIG: Final = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
@@ -37,11 +38,14 @@ async def nginx(folder: Path, to: str, directives: str) -> AsyncIterator[int]:
         program("nginx"), "-e", str(folder / "error.log"), "-c", str(file), stderr=asyncio.subprocess.PIPE
     )
     try:
-        async with asyncio.timeout(READY_WITHIN):
-            while not await _answers(port):
-                if process.returncode is not None:
-                    assert process.stderr is not None
-                    raise PeerFailedError(f"nginx did not start: {(await process.stderr.read()).decode()}")
+
+        async def answers() -> bool:
+            if process.returncode is not None:
+                assert process.stderr is not None
+                raise PeerFailedError(f"nginx did not start: {(await process.stderr.read()).decode()}")
+            return await _answers(port)
+
+        await until(answers)
         yield port
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -60,7 +64,6 @@ async def _answers(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
-        await asyncio.sleep(0.01)
         return False
     writer.close()
     return True

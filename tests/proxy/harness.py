@@ -16,9 +16,8 @@ from statusproxy.config.load import load
 from statusproxy.observe.exchange_report import Report
 from statusproxy.server import Server
 from tests.ports import free_port
-
-#: Seconds after which a test that waits for bytes has failed. Generous: the machines that run tests are shared.
-PATIENCE = 60.0
+from tests.waiting import PATIENCE as PATIENCE  # noqa: PLC0414 - whoever uses the harness waits as it does
+from tests.waiting import until as until  # noqa: PLC0414
 
 
 def _most(buffers: str) -> int:
@@ -276,11 +275,29 @@ class Running:
             wire.writer.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Let everyone else work until `condition` holds: for what tells no one when it happens."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+async def push(proxy: Running, wire: Wire, count: int) -> int:
+    """Send up to `count` bytes until the other side takes no more; how many it took.
+
+    It takes no more when nothing has moved while three other clients came and went: what could still move had as many
+    turns of the loop, and of the kernel, as they.
+    """
+    piece, sent, before = b"x" * 65536, 0, -1
+
+    async def send() -> None:
+        nonlocal sent
+        while sent < count:
+            wire.writer.write(piece)
+            sent += len(piece)
+            await wire.writer.drain()
+
+    sending = asyncio.create_task(send())
+    while not sending.done() and sent != before:
+        before = sent
+        for _ in range(3):
+            assert (await proxy.ask(b"GET / HTTP/1.1\r\n\r\n")).status == 400  # needs no gateway: it has no Host
+    sending.cancel()
+    await asyncio.wait([sending])
+    return sent
 
 
 def reports(proxy: Running) -> list[Report]:

@@ -74,7 +74,7 @@ class Baseline:
 
     def tests(self, mutation: Mutation) -> list[str]:
         """The tests that reach a mutation's lines, the quickest first."""
-        lines = range(mutation.line, mutation.last_line + 1)
+        lines = range(mutation.first_line, mutation.last_line + 1)
         names = {name for line in lines for name in self.reach.get(line, ())}
         return sorted((name for name in names if name in self.seconds), key=self.seconds.__getitem__)
 
@@ -113,7 +113,9 @@ def _within_functions(
 
     def collect() -> int:
         os.environ["HYPOTHESIS_PROFILE"] = "brief"
-        return _pytest(job, [job.test], plugins=[_Loop(job, text, chosen, report, end)])
+        importing = coverage.Coverage(data_file=None, include=[job.source], config_file=False)
+        importing.start()
+        return _pytest(job, [job.test], plugins=[_Loop(job, text, chosen, report, end, importing)])
 
     if not chosen:
         return {}, {}
@@ -127,11 +129,23 @@ def _within_functions(
 class _Loop:
     """Takes the place of pytest's loop over the tests: it runs them once to measure, then once for each mutant."""
 
-    def __init__(self, job: Job, text: str, chosen: Sequence[Mutation], report: Path, end: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        text: str,
+        chosen: Sequence[Mutation],
+        report: Path,
+        end: float,
+        importing: coverage.Coverage,
+    ) -> None:
+        """`importing` has been started: it measures what runs until the tests do."""
         self._job, self._text, self._chosen, self._report, self._end = job, text, chosen, report, end
+        self._importing = importing
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._importing.stop()
+        at_import = set(self._importing.get_data().lines(os.path.abspath(self._job.source)) or ())
         baseline = self._measure(session)
         items = {item.nodeid: item for item in session.items}
         fates: dict[int, str] = {}
@@ -145,7 +159,9 @@ class _Loop:
                 continue
             limit = self._job.patience + 5 * sum(map(baseline.seconds.__getitem__, names))
             attempt = partial(self._try, mutation, [items[name] for name in names])
-            tests[mutation.number] = names
+            # Where the function ran at import, too, what it gave then may be what other tests look at.
+            imported = not at_import.isdisjoint(range(mutation.line, mutation.last_line + 1))
+            tests[mutation.number] = [self._job.test] if imported else names
             status = _fork(attempt, limit)
             if status != _NOT_FOUND:
                 fates[mutation.number] = _fate(status)

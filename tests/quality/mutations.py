@@ -22,6 +22,8 @@ class Mutation:
 
     number: int
     line: int
+    first_line: int
+    """Where it is reached: of a jump, which may be merged into the test before it, that test."""
     last_line: int
     kind: str
     before: str
@@ -65,7 +67,10 @@ def mutations(text: str) -> list[Mutation]:
         old: Any = site.old
         if "pragma: no cover" not in lines[old.lineno - 1]:
             before, after = ast.unparse(old), ast.unparse(site.new)
-            found.append(Mutation(number, old.lineno, old.end_lineno, site.kind, before, after, site.function))
+            first = (
+                getattr(site.parent, "lineno", old.lineno) if isinstance(old, ast.Break | ast.Continue) else old.lineno
+            )
+            found.append(Mutation(number, old.lineno, first, old.end_lineno, site.kind, before, after, site.function))
     return found
 
 
@@ -155,7 +160,7 @@ def _unnoticed(parent: ast.AST, node: ast.AST) -> bool:
         case ast.FunctionDef(name=name):
             return name in _UNNOTICED_FUNCTIONS
         case ast.Constant(value=str()):
-            return isinstance(parent, ast.Call) and _raised(parent)
+            return isinstance(parent, ast.Call) and (_raised(parent) or _names_a_coding(parent))
     return False
 
 
@@ -191,6 +196,11 @@ def _logs(function: ast.expr) -> bool:
 def _raised(call: ast.Call) -> bool:
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     return name.endswith(("Error", "Exception", "Warning")) or name == "error"
+
+
+def _names_a_coding(call: ast.Call) -> bool:
+    """A coding is found by its letters and digits alone: `utf-8?` is UTF-8."""
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("encode", "decode")
 
 
 def _replacements(parent: ast.AST, node: ast.AST, function: Where | None) -> Iterator[tuple[str, ast.AST]]:

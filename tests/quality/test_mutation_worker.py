@@ -80,6 +80,41 @@ def test_functions_methods_and_values_of_the_module_are_changed_alike(tmp_path: 
     }
 
 
+def test_what_a_function_gave_at_import_is_looked_at_by_all_tests(tmp_path: Path) -> None:
+    text = """
+        def double(number):
+            return number * 2
+        TABLE = [double(3)]
+    """
+    test = """
+        from statusproxy.toy.it import TABLE, double
+        def test_nothing():
+            assert double(0) == 0
+        def test_table():
+            assert TABLE == [6]
+    """
+    assert set(fates(tmp_path, text, test).values()) == {"noticed"}
+
+
+def test_a_jump_that_is_merged_with_the_test_before_it_is_reached_with_that(tmp_path: Path) -> None:
+    text = """
+        def until(pieces, enough):
+            got = []
+            while len(got) < enough:
+                piece = pieces.pop(0)
+                if not piece:
+                    break
+                got.append(piece)
+            return got
+    """
+    test = """
+        from statusproxy.toy.it import until
+        def test_until():
+            assert until([1, 0, 2], 2) == [1]
+    """
+    assert fates(tmp_path, text, test)["break -> pass"] == "noticed"
+
+
 def test_a_mutant_that_never_ends_is_noticed_by_its_time(tmp_path: Path) -> None:
     text = "def count(number):\n    while number > 0:\n        number -= 1\n    return number\n"
     told = fates(tmp_path, text, "from statusproxy.toy.it import count\ndef test_it(): assert count(3) == 0\n", 3)

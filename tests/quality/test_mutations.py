@@ -59,6 +59,7 @@ def test_every_kind_of_change_is_made(text: str, expected: list[str]) -> None:
         "BYTES: Final = 32 * 1024 * 1024",
         "ENTRIES = 64",
         "def f(): a = b < 4  # pragma: no cover",
+        "a = b.encode('ascii')",
     ],
 )
 def test_what_nobody_notices_is_left_as_it_is(text: str) -> None:
@@ -75,6 +76,11 @@ def test_a_change_knows_its_lines_and_the_outermost_function_around_it() -> None
     assert told["1 < 2"] == (4, 5, ("A.f", 2))
     assert told["return g"] == (6, 6, ("A.f", 2))
     assert told["4"] == (7, 7, None)
+
+
+def test_a_jump_is_reached_with_the_test_before_it() -> None:
+    (told,) = [one for one in mutations("def f(a):\n for b in a:\n  if b:\n   break\n") if one.before == "break"]
+    assert (told.line, told.first_line, told.last_line) == (4, 3, 4)
 
 
 def test_each_number_stands_for_one_change_of_the_file() -> None:

@@ -28,6 +28,8 @@ class Disk:
         self.changes: list[Change] = []
         self.saves = 0
         self.broken: Exception | None = None
+        self.asked = asyncio.Event()
+        """Something is to be saved."""
         self.free = asyncio.Event()
         self.free.set()
         self.closed = False
@@ -44,6 +46,7 @@ class Disk:
         spooled: Sequence[SpoolOp] = (),
     ) -> None:
         assert not spooled
+        self.asked.set()
         await self.free.wait()
         if self.broken is not None:
             raise self.broken

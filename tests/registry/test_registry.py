@@ -25,12 +25,14 @@ from statusproxy.status import signals
 from statusproxy.status.channels import ChannelRule, correct, correct_in_steps
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.list_reader import ListReader
-from statusproxy.status.model import Change, Evidence, Override, Record
+from statusproxy.status.model import Change, Evidence, Override, Record, Transient
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Kind
 from statusproxy.store.backlog import Dropped
 from tests.pictures import PNG, PNG_URL
+from tests.proxy.loop_clock import LoopClock
 from tests.registry.disk import Disk
+from tests.waiting import until
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
 SETTINGS = loads("gateway: http://127.0.0.1:3000")
@@ -688,11 +690,23 @@ async def test_a_store_that_is_not_healthy_does_not_work_though_it_takes_calls()
 async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "statusproxy")
     override = Override(since=NOW - 9, at=NOW - 9, began=NOW - 9, event="status-find", word="browserClose")
-    records = [Record("sales", Kind.DISCONNECTED, NOW - 9, override=override), Record("support", heard_at=NOW - 1)]
-    async with kept(records=records) as it:
+    others = [Record(session, heard_at=NOW - 1) for session in ("support", "team")]
+    async with kept(records=[Record("sales", Kind.DISCONNECTED, NOW - 9, override=override), *others]) as it:
         assert it.look(channel_list(sales="connected", support="connected")).corrected == ("sales",)
-        assert {record.session for record in it.registry.records()} == {"sales", "support"}
-    assert "2 sessions known, 1 of them disconnected" in caplog.messages
+        assert {record.session for record in it.registry.records()} == {"sales", "support", "team"}
+    assert "3 sessions known, 1 of them disconnected" in caplog.messages
+
+
+async def test_a_transient_state_that_the_store_holds_counts_though_nobody_looks(
+    loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 1e6)
+    loop_clock.stand_still()
+    state = Transient(since=NOW - 9, at=NOW - 9, began=NOW - 9, due=NOW + 81, event="ev", word="connecting")
+    async with kept(records=[Record("sales", transient=state)]) as it:
+        it.clock.now += 3_600
+        await loop_clock.move(3_600)
+        assert [change.what for change in it.disk.changes] == ["started"]
 
 
 async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
@@ -754,6 +768,14 @@ async def test_what_is_owed_from_a_minute_that_is_over_is_said_at_intervals(
         ]
 
 
+async def test_a_body_of_many_events_that_came_before_the_end_is_on_disk_after_it() -> None:
+    async with kept() as it:
+        many = [status_find(f"s{number}", "disconnectedMobile") for number in range(500)]
+        it.registry.hear(body(many), "10.0.0.9")
+        await it.registry.close()
+        assert len(it.disk.saved) == 500
+
+
 async def test_nothing_goes_on_behind_the_end() -> None:
     async with kept("sessions: {max_sessions: 40}") as it:
         it.registry.correct(long_list(4_000), LIST, it.registry.now(), None)
@@ -771,9 +793,7 @@ async def test_writing_at_intervals_goes_on_after_an_error(
         failing = monkeypatch.context()
         with failing as patch:
             patch.setattr(it.registry.sessions, "expire", lambda now: 1 / 0)
-            async with asyncio.timeout(60):
-                while "writing the state at intervals failed" not in caplog.messages:  # noqa: ASYNC110 - the log tells
-                    await asyncio.sleep(0.001)
+            await until(lambda: "writing the state at intervals failed" in caplog.messages)
         it.clock.now += 3601
         async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: it.disk.changes[-1].reason == "expired")
@@ -833,6 +853,17 @@ async def test_the_record_of_what_the_gateway_said_is_never_older_than_two_minut
             assert it.clock.now - record.gateway_said_at < 120
 
 
+async def test_what_a_list_showed_is_durable_when_awaited_though_it_changed_nothing_that_is_shown() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.now += 1
+        correction, durable = it.registry.correct(body(channel_list(sales="qr_required")), LIST, it.clock.now, None)
+        assert correction.changes == ()
+        assert durable is not None
+        await durable
+        assert it.disk.saved["sales"].override.caught_up is Evidence.LIST
+
+
 @pytest.mark.parametrize("evidence", ["list", "code", "picture", "created"])
 async def test_connected_is_trusted_once_the_gateway_was_seen_to_know(evidence: str) -> None:
     async with kept() as it:
@@ -873,9 +904,10 @@ async def test_a_qr_answer_that_cannot_be_read_is_counted_and_changes_nothing(
 ) -> None:
     async with kept() as it:
         await it.hear(LOST)
-        assert it.registry.qr_answered("sales", b"<html>", False, it.registry.now()) is None
-        assert it.counted('statusproxy_unread_total{reason="not-json",what="qr"}') == 1
-        assert it.registry.has_overrides
+        for answer, image in ((b"<html>", False), (PNG, False), (b"<html>", True)):
+            assert it.registry.qr_answered("sales", answer, image, it.registry.now()) is None
+        assert it.counted('statusproxy_unread_total{reason="not-json",what="qr"}') == 3
+        assert it.disk.saved["sales"].override.caught_up is None
     assert "qr passed untouched: not-json" in caplog.messages
 
 
@@ -1018,6 +1050,32 @@ async def test_what_a_long_list_changes_to_its_end_is_durable_when_awaited() -> 
         await durable
         assert correction.corrected == ()
         assert [change.session for change in it.disk.changes if change.reason == "reconnected"] == ["s0", "s1", "s2"]
+
+
+async def test_all_that_a_long_list_brought_is_durable_when_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    saves: list[asyncio.Future[None]] = []
+
+    async def save(*_: object) -> None:
+        saves.append(asyncio.get_running_loop().create_future())
+        await saves[-1]
+
+    async with kept("sessions: {max_age: 1h}") as it:
+        lose(it, 1)
+        it.clock.now += 3_500
+        await it.hear(status_find("s1", "disconnectedMobile"))
+        await it.registry.created("s1", it.registry.now())
+        it.clock.now += 200
+        with monkeypatch.context() as patch:
+            patch.setattr(it.disk, "save", save)
+            _, durable = await it.registry.correct_in_steps(long_list(2), LIST, it.registry.now(), None)
+            await asyncio.sleep(0)
+            expired, returned = saves
+            expired.set_result(None)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not durable.done()
+            returned.set_result(None)
+            await durable
 
 
 async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1175,6 +1233,14 @@ async def test_forgotten_sessions_are_counted_and_said(caplog: pytest.LogCapture
         lose(it, 10)
         assert it.counted("statusproxy_sessions_evicted_total") == 6
     assert "1 session forgotten: there is room for 4 (sessions.max_sessions)" in caplog.text
+
+
+async def test_a_new_bound_of_sessions_is_named_where_one_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    async with kept("sessions: {max_sessions: 4}") as it:
+        fewer = loads("gateway: http://127.0.0.1:3000\nsessions: {max_sessions: 3}")
+        it.registry.configure(fewer.signal_rules(), fewer.session_rules())
+        lose(it, 4)
+    assert "1 session forgotten: there is room for 3 (sessions.max_sessions)" in caplog.text
 
 
 async def test_an_evicted_correction_is_released_counted_and_forgotten_by_the_store() -> None:

@@ -16,6 +16,7 @@ from statusproxy.spool.delivery import PARALLEL, Delivery
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
 from statusproxy.store.spooled import Content, Entry, State
+from tests.proxy.loop_clock import LoopClock
 from tests.spool.entries import entry
 from tests.spool.fakes import (
     FAILED,
@@ -68,6 +69,13 @@ class Bench:
         for _ in range(50):
             await asyncio.sleep(0)
 
+    async def passes(self, seconds: float, loop_clock: LoopClock) -> None:
+        """Time passes, also on the loop's clock: nothing but that wakes the delivery."""
+        await self.settled()
+        self.clock.wait(seconds)
+        await loop_clock.move(seconds)
+        await self.settled()
+
     async def wait(self, seconds: float) -> None:
         """Once all that can happen now has happened time passes, and the delivery sees it."""
         await self.settled()
@@ -111,11 +119,11 @@ async def test_a_session_goes_one_by_one_and_sessions_go_side_by_side() -> None:
 async def test_eight_are_under_way_to_a_receiver_and_each_that_ends_leaves_its_place_to_the_next() -> None:
     many = [entry(number, queue=str(number)) for number in range(1, 31)]
     async with bench(*many, entry(99, receiver="hub")) as it:
-        begun = [await it.begun() for _ in range(PARALLEL + 1)]
+        begun = [await it.begun() for _ in range(8 + 1)]
         await it.settled()
         assert (it.tries.empty(), {each.id for each in begun} >= {"000001", "000099"}) == (True, True)
         begun = [each for each in begun if each.id != "000099"]
-        for number in range(PARALLEL + 1, 31):
+        for number in range(8 + 1, 31):
             begun.pop(0).end(TAKEN)
             await it.settled()
             assert it.tries.qsize() == 1
@@ -212,6 +220,26 @@ async def test_the_task_sleeps_while_nothing_can_go(monkeypatch: pytest.MonkeyPa
         assert await looks.are_over(it)
 
 
+async def test_what_is_due_in_a_part_of_a_second_goes_then(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    async with bench(entry(1, next_at=1000.25)) as it:
+        await it.passes(0.2, loop_clock)
+        assert it.tries.empty()
+        await it.passes(0.1, loop_clock)
+        assert it.tries.qsize() == 1
+
+
+async def test_what_is_too_old_is_dropped_within_a_minute_though_nothing_else_happens(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    async with bench(max_age=30.0) as it:
+        await it.settled()
+        await it.spool.keep(parcel(), refused(429, 3_600.0))
+        await it.passes(59.9, loop_clock)
+        assert it.counts.all["dropped age"] == 0
+        await it.passes(0.2, loop_clock)
+        assert it.counts.all["dropped age"] == 1
+
+
 async def test_what_is_too_old_is_dropped_without_an_attempt() -> None:
     async with bench(max_age=60.0) as it:
         await it.settled()
@@ -258,9 +286,9 @@ async def test_a_fault_of_the_sending_is_logged_and_the_event_is_sent_later(capl
 
 
 async def test_a_fault_of_the_spool_ends_neither_the_task_nor_the_turn_of_others(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loop_clock: LoopClock
 ) -> None:
-    monkeypatch.setattr("statusproxy.spool.delivery._AGAIN", 0.0)
+    loop_clock.stand_still()
     faults = ["one", "two"]
     real = Spool.drop_old
 
@@ -271,6 +299,10 @@ async def test_a_fault_of_the_spool_ends_neither_the_task_nor_the_turn_of_others
 
     monkeypatch.setattr(Spool, "drop_old", faulty)
     async with bench(entry(1)) as it:
+        for seconds, left in ((4.9, 1), (0.2, 0), (4.9, 0)):
+            await it.passes(seconds, loop_clock)
+            assert (len(faults), it.tries.empty()) == (left, True)
+        await it.passes(0.2, loop_clock)
         begun = await it.begun()
         monkeypatch.setattr(it.counts, "delivered", lambda: 1 / 0)
         begun.end(TAKEN)
@@ -280,13 +312,16 @@ async def test_a_fault_of_the_spool_ends_neither_the_task_nor_the_turn_of_others
     assert caplog.text.count("the delivery failed inside the proxy") == 3
 
 
-async def test_a_store_that_is_away_at_the_start_is_read_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statusproxy.spool.delivery._AGAIN", 0.0)
+async def test_a_store_that_is_away_at_the_start_is_read_within_seconds_when_it_is_back(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
     made = Bench((entry(1),))
     made.store.unreadable = "no such disk"
     made.delivery.start()
     await made.settled()
     made.store.unreadable = None
+    await made.passes(4.9, loop_clock)
+    assert made.tries.empty()
+    await made.passes(0.2, loop_clock)
     assert (await made.begun()).id == "000001"
     await made.delivery.close()
 
@@ -305,9 +340,32 @@ async def test_what_is_given_up_at_the_end_stays_as_it_was_and_is_sent_at_the_ne
     made.delivery.start()
     begun = await made.begun()
     await made.delivery.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
     assert (begun.attempt.cancelled(), made.store.rows["000001"][0], made.delivery.under_way) == (True, entry(1), 0)
     async with bench(*[row for row, _ in made.store.rows.values()]) as it:
         assert (await it.begun()).id == "000001"
+
+
+async def test_a_delivery_with_nothing_to_do_has_ended_once_it_is_closed() -> None:
+    made = Bench(())
+    made.delivery.start()
+    await made.settled()
+    await made.delivery.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_session_waits_a_second_at_most_once_the_disk_works_again(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    async with bench(entry(1), entry(2)) as it:
+        it.store.fail()
+        (await it.begun()).end(TAKEN)
+        await it.settled()
+        assert it.tries.empty()
+        it.store.heal()
+        await it.passes(0.9, loop_clock)
+        assert it.tries.empty()
+        await it.passes(0.2, loop_clock)
+        assert (await it.begun()).id == "000002"
 
 
 async def test_a_delivery_that_never_began_can_be_ended() -> None:

@@ -1,8 +1,6 @@
 """Made-up records, changes and entries of the spool, and stores to put them in."""
 
-import asyncio
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +75,6 @@ async def pragma(store: SqliteStore, setting: str) -> None:
 async def put(store: Store, *sessions: str) -> None:
     """Save plain records of these sessions."""
     await store.save([a_record(session) for session in sessions], [], [])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the event loop run until the writer thread brought something about (pytest bounds the wait)."""
-    while not condition():  # noqa: ASYNC110 - the condition belongs to another thread
-        await asyncio.sleep(0.002)
 
 
 def an_entry(id_: str, **fields: Any) -> Entry:

@@ -19,8 +19,9 @@ from statusproxy.store.condition import Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
+from tests.waiting import until
 
-from .samples import NOW, a_change, a_record, kept, until
+from .samples import NOW, a_change, a_record, kept
 
 LOG = logging.getLogger("statusproxy.store")
 

@@ -14,6 +14,7 @@ from statusproxy.store import StoreError
 from statusproxy.store.base import Store
 from statusproxy.store.memory import MemoryBackend
 from statusproxy.store.spooled import Moved, Removed
+from tests.waiting import until
 
 from .redis_server import RedisServer, redis_store
 from .samples import (
@@ -28,7 +29,6 @@ from .samples import (
     overridden,
     pragma,
     sqlite_store,
-    until,
 )
 
 

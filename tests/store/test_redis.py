@@ -35,9 +35,10 @@ from statusproxy.store.redis import RedisBackend
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Link
 from tests.proxy.loop_clock import LoopClock
+from tests.waiting import until
 
 from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
-from .samples import DAY, NOW, a_change, a_record, overridden, until
+from .samples import DAY, NOW, a_change, a_record, overridden
 
 
 @pytest.fixture

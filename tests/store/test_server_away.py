@@ -22,9 +22,10 @@ from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.fallback import OFF
 from statusproxy.store.journal_file import JournalFile, encode_items, file_name
 from statusproxy.store.owner import Owner
+from tests.waiting import until
 
 from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
-from .samples import NOW, a_change, a_record, overridden, until
+from .samples import NOW, a_change, a_record, overridden
 
 pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 

@@ -34,10 +34,11 @@ from statusproxy.store.database import SCHEMA, Database
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.sqlite import SqliteBackend, make_store
 from statusproxy.store.upkeep import Check, UpkeepTiming
+from tests.waiting import until
 
 from .crashing import killed_at_each_step
 from .damaged import SESSIONS, damage_page, filled, noise, pages, readable, rows_by_page
-from .samples import DAY, NOW, QUICK, SqliteStore, a_change, a_record, pragma, put, sqlite_store, until
+from .samples import DAY, NOW, QUICK, SqliteStore, a_change, a_record, pragma, put, sqlite_store
 
 ASIDE = "state.db.unreadable-20260115T190706Z"
 
@@ -461,7 +462,8 @@ async def test_a_start_with_a_damaged_page_saves_all_else_and_tells_until_it_is_
 async def test_killed_at_any_step_of_the_repair_no_session_is_forgotten(path: Path) -> None:
     imports = """
         import asyncio
-        from tests.store.samples import sqlite_store, until
+        from tests.store.samples import sqlite_store
+        from tests.waiting import until
 
         async def main():
             store = sqlite_store(Path(sys.argv[1]))
@@ -605,7 +607,8 @@ async def test_files_deleted_at_rest_are_noticed_and_nothing_is_lost_by_a_kill(p
         import asyncio, sys
         from pathlib import Path
         from statusproxy.store.upkeep import UpkeepTiming
-        from tests.store.samples import a_change, a_record, sqlite_store, until
+        from tests.store.samples import a_change, a_record, sqlite_store
+        from tests.waiting import until
 
         async def main():
             store = sqlite_store(Path(sys.argv[1]), upkeep=UpkeepTiming(watch_every=0.01, rest=3600))
@@ -755,7 +758,8 @@ async def test_a_process_that_may_not_write_goes_on_and_catches_up(path: Path) -
         import asyncio, resource, sys
         from pathlib import Path
         from statusproxy.store import StoreError
-        from tests.store.samples import a_record, put, sqlite_store, until
+        from tests.store.samples import a_record, put, sqlite_store
+        from tests.waiting import until
 
         async def main():
             store = sqlite_store(Path(sys.argv[1]))

@@ -14,9 +14,10 @@ from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spool_files import SpoolFiles, spool_folder
 from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp, SpoolReader
+from tests.waiting import until
 
 from .crashing import killed_at_each_step
-from .samples import NOW, SqliteStore, a_body, a_record, an_entry, kept, sqlite_store, until
+from .samples import NOW, SqliteStore, a_body, a_record, an_entry, kept, sqlite_store
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ class Waiter:
         self.client = client
         self.reserved = reserved
         self.serve = serve
-        self.turn = 0
-        """Its number in the order of arrival."""
+        self.turn: int
+        """Its number in the order of arrival, once it stands in the queue."""
         self.gone = False
         """It was served, or waits no more."""
 

@@ -464,9 +464,7 @@ async def ask_all(proxy: Running, requests: list[bytes]) -> list[Wire]:
         wire = await proxy.connect()
         await wire.send(request)
         wires.append(wire)
-    async with asyncio.timeout(PATIENCE):
-        while proxy.server.proxy.in_flight < len(requests):  # noqa: ASYNC110 - the loop must turn, no time pass
-            await asyncio.sleep(0)
+    await until(lambda: proxy.server.proxy.in_flight >= len(requests))
     return wires
 
 

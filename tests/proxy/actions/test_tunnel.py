@@ -12,7 +12,20 @@ import pytest
 from statusproxy.proxy.actions.tunnel import Tunnel
 from statusproxy.proxy.downstream.request_body import ENOUGH
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
-from tests.proxy.harness import PATIENCE, UNDER_WAY, VOLUME, Origin, Running, Wire, answer, get, reports, running, until
+from tests.proxy.harness import (
+    PATIENCE,
+    UNDER_WAY,
+    VOLUME,
+    Origin,
+    Running,
+    Wire,
+    answer,
+    get,
+    push,
+    reports,
+    running,
+    until,
+)
 from tests.proxy.loop_clock import LoopClock
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
@@ -243,22 +256,11 @@ async def test_64_megabytes_come_back_as_they_went(origin: Origin, proxy: Runnin
 async def test_a_side_that_does_not_read_makes_the_other_wait(origin: Origin, proxy: Running, stalled: str) -> None:
     taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def push(wire: Wire) -> None:
-        sent = 0
-        try:
-            while sent < VOLUME:
-                wire.writer.write(bytes(65536))
-                sent += 65536
-                await asyncio.wait_for(wire.writer.drain(), 0.3)
-        except TimeoutError:
-            pass
-        taken.set_result(sent)
-
     async def script(wire: Wire) -> None:
         await wire.head()
         await wire.send(SWITCHED)
         if stalled == "client":
-            await push(wire)
+            taken.set_result(await push(proxy, wire, VOLUME))
         else:
             wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
             await taken
@@ -268,7 +270,7 @@ async def test_a_side_that_does_not_read_makes_the_other_wait(origin: Origin, pr
     if stalled == "client":
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
     else:
-        await push(client)
+        taken.set_result(await push(proxy, client, VOLUME))
     assert await asyncio.wait_for(taken, PATIENCE) < UNDER_WAY
 
 
