@@ -27,7 +27,7 @@ RELEASE: Final = "bookworm"
 PYTHON: Final = "3.11"
 PACKAGES: Final = ("systemd", "systemd-sysv", "python3", "python3-venv", "ca-certificates", "iproute2")
 
-_BOOT_WITHIN: Final = 120.0
+_BOOT_WITHIN: Final = 600.0
 _STOP_WITHIN: Final = 60.0
 
 
