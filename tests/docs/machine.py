@@ -20,7 +20,7 @@ MORE_PACKAGES: Final = ("curl", "git", "nginx-light", "openssl")
 TYPED: Final = "example-secret\n"
 
 #: Seconds one block may take; an installation is the longest.
-_PATIENCE: Final = 180.0
+_PATIENCE: Final = 600.0
 
 _SELF: Final = ("-c", "user.email=project@statusproxy.example", "-c", "user.name=project", "-c", "gc.auto=0")
 

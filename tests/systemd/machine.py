@@ -27,7 +27,7 @@ RELEASE: Final = "bookworm"
 PYTHON: Final = "3.11"
 PACKAGES: Final = ("systemd", "systemd-sysv", "python3", "python3-venv", "ca-certificates", "iproute2")
 
-_BOOT_WITHIN: Final = 120.0
+_BOOT_WITHIN: Final = 600.0
 _STOP_WITHIN: Final = 60.0
 
 
@@ -164,7 +164,7 @@ class Machine:
             text=True,
         )
 
-    def run(self, command: str, *, expect: int | None = 0, timeout: float = 90, quiet: bool = False) -> str:
+    def run(self, command: str, *, expect: int | None = 0, timeout: float = 600, quiet: bool = False) -> str:
         """Run a shell command inside and give what it said; `expect` is the exit code that it must have.
 
         `quiet` keeps a long output out of the log.
@@ -187,7 +187,7 @@ class Machine:
     def _journal(self) -> str:
         """The journal's last lines, so that a failure that comes once in a hundred runs can be understood."""
         asked = self.start(["journalctl", "--no-pager", "--output=short-precise", "--lines=60"])
-        said, _ = asked.communicate(timeout=60)
+        said, _ = asked.communicate(timeout=600)
         self.note(said)
         return said
 

@@ -96,6 +96,6 @@ def test_it_runs_before_any_dependency_is_installed(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout == "listen 0.0.0.0:8090\nadmin.listen 127.0.0.1:8091\n"
