@@ -120,7 +120,7 @@ async def test_a_place_is_free_again_when_its_client_has_left(site: Site) -> Non
     for _ in range(5):
         wire = await site.ask("/wait")
         waiting = site.waiting
-        await until(lambda waiting=waiting: site.waiting > waiting)  # type: ignore[misc]
+        await until(lambda waiting=waiting: site.waiting > waiting)
         wire.reset()
         await until(lambda: len(site.connections) == 0)
 

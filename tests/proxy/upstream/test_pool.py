@@ -220,7 +220,7 @@ async def test_places_are_kept_for_webhooks_and_lists_whoever_holds_the_others(
         wires = [await proxy.connect() for _ in range(5)]
         for number, wire in enumerate(wires):
             await wire.send(get("/slow", f"X-Forwarded-For: 203.0.113.{number}"))
-            await until(lambda number=number: pool.in_use + pool.waiting == number + 1)  # type: ignore[misc]
+            await until(lambda number=number: pool.in_use + pool.waiting == number + 1)
         await until(lambda: origin.connections == 3)
         await loop_clock.move(6)
         assert [(await wires[n].message()).status for n in (3, 4)] == [503, 503]
