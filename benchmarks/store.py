@@ -1,7 +1,8 @@
 """How many state changes a second become durable, and how long one takes: `python benchmarks/store.py [directory]`.
 
 With `--redis` the state is kept in a redis-server instead of SQLite, one that is started for it with its files in
-the directory, and that syncs them with each write (`--appendfsync everysec`: each second, which promises less).
+the directory, and that syncs them with each write (`--appendfsync everysec`: each second, which promises less). Then
+it also tells how soon what one of several proxies hears is in force in all of them.
 
 Each sender saves one record and one history line, waits until both are on disk (a real sync of the WAL), and
 goes on with the next: what webhooks do. Beside it stands the disk's own speed, one sync after the other.
@@ -10,6 +11,8 @@ The directory (default: the working directory) decides which disk is measured; a
 
 import argparse
 import asyncio
+import json
+import logging
 import os
 import shutil
 import socket
@@ -21,7 +24,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from statusproxy.config.load import load
 from statusproxy.config.state_url import Place
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import Change, Override, Record
 from statusproxy.status.signals import Kind
 from statusproxy.store.batch_writer import BatchWriter
@@ -32,6 +38,8 @@ SENDERS = (1, 8, 64)
 SECONDS = 2.0
 RUNS = 3
 SESSIONS_PER_SENDER = 10
+PROXIES = (2, 5)
+EVENTS = 200
 GOAL = 3_000  # durable changes a second with 64 senders
 
 DurableStore = BatchWriter[SqliteBackend] | BatchWriter[RedisBackend]
@@ -102,6 +110,29 @@ async def opening(make: Make, sessions: int) -> float:
     return elapsed
 
 
+async def spreading(make: Make, proxies: int) -> list[float]:
+    """Seconds until an event that one of so many proxies hears is in force in all of them, in order of size."""
+    logging.getLogger("statusproxy").setLevel(logging.ERROR)  # each of these sessions is lost
+    settings = load(None, {}, {}, gateway="http://gateway.example")
+    rules = settings.signal_rules(), settings.session_rules()
+    registries = [SessionRegistry(*rules, make("shared"), Metrics()) for _ in range(proxies)]
+    for registry in registries:
+        await registry.open()
+    took: list[float] = []
+    for number in range(EVENTS):
+        event = {"event": "status-find", "session": f"session-{number}", "status": "browserClose"}
+        begun = time.perf_counter()
+        durable = registries[number % proxies].hear(json.dumps(event).encode(), "127.0.0.1")
+        while any(registry.sessions.overrides <= number for registry in registries):  # noqa: ASYNC110 - to the moment
+            await asyncio.sleep(0)
+        took.append(time.perf_counter() - begun)
+        if durable is not None:
+            await durable
+    for registry in registries:
+        await registry.close()
+    return sorted(took)
+
+
 @contextmanager
 def redis_server(directory: Path, fsync: str) -> Iterator[int]:
     """A redis-server with its files in a directory; its port."""
@@ -152,7 +183,16 @@ def main() -> int:
         if not given.redis:
             return measure(place, lambda name: sqlite_store(place / f"{name}.db"))
         with redis_server(place, given.appendfsync) as port:
-            return measure(place, lambda name: redis_store(Place("127.0.0.1", port, prefix=f"{name}:")))
+
+            def make(name: str) -> DurableStore:
+                return redis_store(Place("127.0.0.1", port, prefix=f"{name}:"))
+
+            missed = measure(place, make)
+            for proxies in PROXIES:
+                took = asyncio.run(spreading(make, proxies))
+                p50, p99 = (took[int(len(took) * share)] * 1_000 for share in (0.5, 0.99))
+                print(f"in force in all of {proxies} proxies: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+            return missed
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.status.channel_list import ChannelRule
-from statusproxy.store import StoreError
+from statusproxy.store import StoreError, file_lock
+from tests.hand_clock import HandClock
 from tests.known_dialect import KNOWN
 
 GATEWAY = "http://127.0.0.1:3000"
@@ -434,7 +435,8 @@ async def test_a_state_in_memory_keeps_no_spool() -> None:
         assert (rooms.spool, rooms.delivery, rooms.proxy.spool) == (None, None, None)
 
 
-async def test_a_state_that_another_service_uses_is_an_error(tmp_path: Path) -> None:
+async def test_a_state_that_another_service_uses_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_lock, "time", HandClock())
     state = f"state: {{url: 'sqlite:///{tmp_path}/state.db'}}"
     async with assembled(state):
         with pytest.raises(StoreError, match="in use"):

@@ -31,9 +31,11 @@ from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
 from statusproxy.server import Server, StartError, serve
 from statusproxy.status.clocks import Written
+from statusproxy.store import file_lock
 from statusproxy.store.codec import decode_record
 from statusproxy.store.owner import boot_id
 from tests.certificates import make_certificate
+from tests.hand_clock import HandClock
 from tests.peers.processes import run
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, until
@@ -823,7 +825,10 @@ async def test_a_socket_handed_in_that_is_none_keeps_the_service_from_starting(
         pass  # the state was left to others
 
 
-async def test_a_state_that_another_service_uses_keeps_this_one_from_starting(tmp_path: Path, origin: Origin) -> None:
+async def test_a_state_that_another_service_uses_keeps_this_one_from_starting(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_lock, "time", HandClock())
     state = {"url": f"sqlite:///{tmp_path}/state.db"}
     async with serving(tmp_path, origin, state=state):
         with pytest.raises(StartError, match="in use"):

@@ -22,12 +22,13 @@ async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]]) -
     """Let everyone else work until `condition` holds; it may ask others, and await their answer."""
     end = monotonic() + PATIENCE
     while True:
-        held = condition()
-        asked = not isinstance(held, bool)
-        if held if isinstance(held, bool) else await held:
+        held, pause = condition(), _OFTEN
+        if isinstance(held, Awaitable):
+            held, pause = await held, _SELDOM
+        if held:
             return
         assert monotonic() < end, f"it does not hold within {PATIENCE:.0f} s"
-        await asyncio.sleep(_SELDOM if asked else _OFTEN)
+        await asyncio.sleep(pause)
 
 
 def wait_until(condition: Callable[[], T], what: str = "it") -> T:

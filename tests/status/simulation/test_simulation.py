@@ -3,6 +3,8 @@
 `make simulate SCHEDULES=10000 SEED=0` runs more schedules than these.
 """
 
+import os
+
 import pytest
 
 from statusproxy.status import adoption
@@ -10,7 +12,8 @@ from statusproxy.status import adoption
 from .runs import fails, report, shrunk
 from .world import Setting, setting
 
-SCHEDULES = 500
+#: Fewer in the edit loop.
+SCHEDULES = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "brief" else 500
 PARTS = 10
 
 
