@@ -26,6 +26,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
 from statusproxy.store.backlog import Backlog, Batch, Dropped
 from statusproxy.store.base import Backend
+from statusproxy.store.claims import Claims
 from statusproxy.store.condition import NOT_OPEN, Condition, Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
@@ -93,6 +94,11 @@ class BatchWriter(Generic[_B]):
     def spool(self) -> SpoolReader | None:
         """As `Store.spool`."""
         return self.backend.spool
+
+    @property
+    def claims(self) -> Claims | None:
+        """As `Store.claims`."""
+        return self.backend.claims
 
     async def save(
         self,
