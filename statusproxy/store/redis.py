@@ -3,7 +3,8 @@
 Each keeps a whole copy. What is saved here is merged with what stands there and written by compare and set; what others
 save comes through the stream of changes, and is handed on as it comes. After a loss of the connection the stream goes
 on from where it was. Where it cannot (the server lost its memory, or this proxy was away for too long), all records are
-read, and what the server lacks is written again.
+read, and what the server lacks is written again. The spool, and what only one proxy may do, have parts of their own
+(`redis_spool.py`, `redis_claims.py`).
 """
 
 import asyncio
@@ -31,16 +32,22 @@ from statusproxy.store.files import resolve
 from statusproxy.store.journal import Journal
 from statusproxy.store.proxies import Proxy, Sharing
 from statusproxy.store.redis_attachment import Attachment, RedisTiming
+from statusproxy.store.redis_claims import RedisClaims
+from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
-from statusproxy.store.redis_follow import Told, follow, position
+from statusproxy.store.redis_follow import Entered, News, Released, Told, follow, position
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import session_of
 from statusproxy.store.redis_piece import Piece, cut, learn
 from statusproxy.store.redis_rows import from_server, to_server
 from statusproxy.store.redis_script import Commit, Conflict
+from statusproxy.store.redis_side_link import SideLink
+from statusproxy.store.redis_spool import RedisSpool
+from statusproxy.store.redis_spool_piece import changes, removals
 from statusproxy.store.redis_time import ServerClock
+from statusproxy.store.spooled import SpoolOp
 
 __all__ = ["RedisBackend", "RedisTiming", "make_store", "redis_store"]
 
@@ -64,8 +71,12 @@ class RedisBackend(Backend):
         clock: Callable[[], float] = time.time,
         timing: RedisTiming | None = None,
         server_clock: ServerClock | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds."""
+        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds.
+
+        `folder` is for the passing files of the spool (None: where temporary files lie).
+        """
         self.name = str(place)
         self.place = place
         self.commits = 0
@@ -80,6 +91,14 @@ class RedisBackend(Backend):
         self._backlog = Backlog(clock)
         self._me = Proxy.new(clock())
         self._sharing = Sharing(self._me.id)
+        self._side = side = SideLink(place, self._timing.answer_limit)
+        contents = RedisContents(place, side, folder, self._timing.answer_limit, log)
+        self.spool: RedisSpool = RedisSpool(
+            place, side, contents, self._server, self._me.id.encode(), log, self._memory_lost
+        )
+        self.claims: RedisClaims = RedisClaims(
+            side, place, self._me.id, log, lease=self._timing.lease, memory_lost=self._memory_lost
+        )
         self._epoch: bytes | None = None
         """That of the rows in the copy; None where all must be read anew."""
         self._followed = self._copy.newest
@@ -101,7 +120,8 @@ class RedisBackend(Backend):
 
     async def open(self, backlog: Backlog) -> list[Record]:
         """Connect and read all, with patience for a server that is starting; merged with what the backlog holds."""
-        self._backlog = backlog
+        self._begin(backlog)
+        await self.spool.contents.open()
         keys = await self._attachment.make_at_start()
         found: list[Record] = []
         try:
@@ -115,7 +135,7 @@ class RedisBackend(Backend):
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         """Connect anew where a connection was lost, and take in what was missed."""
-        self._backlog = backlog
+        self._begin(backlog)
         if self._attachment.keys is not None and self._lost is None:
             return None
         await self._detach()
@@ -126,13 +146,21 @@ class RedisBackend(Backend):
             await self._detach()
             raise
 
+    def _begin(self, backlog: Backlog) -> None:
+        self._backlog = backlog
+        self.spool.begin(backlog)
+
     async def _attached(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
         """Be where the server is now; `take` is given what was not known. Returns what it lacks: it will be written."""
         await self._server.ask(keys.link)
         await keys.announce(self._me, self._server.now)
-        if self._untold or keys.epoch != self._epoch or not await keys.has(self._followed, self._copy.newest):
+        newest = max(self._followed, self._copy.newest, self.spool.newest)
+        if self._untold or keys.epoch != self._epoch or not await keys.has(self._followed, newest):
+            await self.spool.judge(keys, self._followed)
             await self._read_all(keys, take)
+            await self.spool.read_all(keys)
             self._epoch = keys.epoch
+        self.claims.attached(keys.epoch)
         self._lost = None
         self._following = asyncio.create_task(self._follow(keys), name="statusproxy-redis-follower")
         await self._report(keys)
@@ -199,13 +227,27 @@ class RedisBackend(Backend):
         try:
             await follow(keys.link.place, keys.names.changes, self._followed, self._timing.answer_limit, self._take)
         except Exception as error:  # noqa: BLE001 - whatever it is, the writer meets it, and tells
-            self._lost = error
-            if self.on_due is not None:
-                self.on_due()
+            self._give_up(error)
 
-    def _take(self, told: Sequence[Told]) -> None:
-        records, forgotten = self._copy.follow(told, self._me.id.encode())
-        self._followed = max((one.position for one in told), default=self._followed)
+    def _give_up(self, error: Exception) -> None:
+        """Have everything connected anew."""
+        self._lost = error
+        if self.on_due is not None:
+            self.on_due()
+
+    def _memory_lost(self) -> None:
+        """The server has another memory than the one that is known here."""
+        if self._lost is None:
+            self._give_up(LostError(f"{self.name}: the server lost its memory"))
+
+    def _take(self, news: Sequence[News]) -> None:
+        me = self._me.id.encode()
+        self._followed = max((one.position for one in news), default=self._followed)
+        self.spool.follow([one for one in news if isinstance(one, Entered)])
+        for one in news:
+            if isinstance(one, Released) and one.writer != me:
+                self.claims.released(one.name.decode("utf-8", "replace"))
+        records, forgotten = self._copy.follow((one for one in news if isinstance(one, Told)), me)
         offset = self._server.offset
         self._hand_on(
             self._wanted(from_server(record, offset) for record in records),
@@ -223,7 +265,10 @@ class RedisBackend(Backend):
     # Writing -------------------------------------------------------------------------------------------
 
     async def write(self, batch: Batch) -> None:
-        """Write a batch, in pieces that leave it once the server has them."""
+        """Write a batch, in pieces that leave it once the server has them.
+
+        Entries of the spool come last: one is there only when what it changed in the map is.
+        """
         keys = self._attachment.keys
         assert keys is not None
         before = None
@@ -231,12 +276,19 @@ class RedisBackend(Backend):
             before = self._age.before()
             self._prune_at = time.monotonic() + self._timing.prune_every
         try:
-            await self._write_piece(keys, batch, before)
-            while batch:
+            await self.spool.write(keys, batch, removals)
+            if batch.records or batch.changes or not batch.spooled:
+                await self._write_piece(keys, batch, before)
+            while batch.records or batch.changes:
                 await self._write_piece(keys, batch, None)
+            await self.spool.write(keys, batch, changes)
         except BaseException:
             await self._detach()
             raise
+
+    async def stage(self, spooled: Sequence[SpoolOp]) -> None:
+        """Upload large bodies, beside what is being written."""
+        await self.spool.contents.stage(spooled)
 
     async def _write_piece(self, keys: Keyspace, batch: Batch, before: float | None) -> None:
         while True:
@@ -309,7 +361,9 @@ class RedisBackend(Backend):
     async def close(self, left: Batch) -> None:
         """Say good-bye, and close the connections."""
         await self._stop_following()
+        await self._side.close()
         await self._attachment.leave(self._me)
+        await self.spool.contents.close()
 
     def describe(self, error: Exception) -> str:
         """The server's or the kernel's words without a password, and the fix."""
@@ -339,8 +393,9 @@ def redis_store(
     log = log or logging.getLogger("statusproxy.store")
     timing = timing or Timing()
     backend = RedisBackend(
-        place, history_days=history_days, log=log, clock=clock, timing=server_timing, server_clock=server_clock
-    )
+        place, history_days=history_days, log=log, clock=clock, timing=server_timing, server_clock=server_clock,
+        folder=journal,
+    )  # fmt: skip
 
     def fallback(backlog: Backlog) -> Fallback:
         kept = None if journal is None else Journal(journal, backend.name, backlog.items)
