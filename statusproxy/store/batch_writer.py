@@ -116,8 +116,9 @@ class BatchWriter(Generic[_B]):
         if spooled:
             if self.backend.spool is None:
                 raise TypeError(f"{self.backend.name} keeps no spool")
-            await self.backend.stage(spooled)
-            self._expect_open()
+            if self._condition.error is None:
+                await self.backend.stage(spooled)
+                self._expect_open()
         new = self._backlog.add(records, forgotten, changes, spooled)
         if self._committer.journaling:
             self._fallback.add(self._backlog.items(new))

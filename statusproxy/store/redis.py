@@ -212,6 +212,7 @@ class RedisBackend(Backend):
 
     async def _detach(self) -> None:
         await self._stop_following()
+        await self._side.drop()
         await self._attachment.drop()
 
     async def _stop_following(self) -> None:

@@ -82,10 +82,10 @@ class RedisContents:
             for op in ops:
                 if isinstance(op, Kept) and is_large(op.content.body):
                     await self.put(op)
-        except (RedisError, OSError, StoreError) as error:
-            raise StoreError(describe(error, self._place)) from error
-        except BaseException:
+        except BaseException as error:
             self.discard(ops)
+            if isinstance(error, (RedisError, OSError, StoreError)):
+                raise StoreError(describe(error, self._place)) from error
             raise
 
     async def put(self, op: Kept) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.errors import NotAttachedError
@@ -23,7 +23,8 @@ class SideLink:
         self._closed = False
 
     async def ask(self, *commands: Command) -> list[Reply]:
-        """As `Link.ask`; where the connection was lost since the last time, asked once more over a new one.
+        """As `Link.ask`; where the connection was lost since the last time, or is to a server that is the master no
+        longer, asked once more over a new one.
 
         Only for what may be asked twice.
         """
@@ -42,6 +43,9 @@ class SideLink:
     async def _asked(self, link: Link, commands: tuple[Command, ...]) -> list[Reply]:
         try:
             replies = await link.ask(*commands)
+            for reply in replies:
+                if isinstance(reply, ReadOnlyError):
+                    raise reply
         except BaseException:
             await link.close()
             raise
@@ -54,6 +58,10 @@ class SideLink:
     async def close(self) -> None:
         """Close the connection, and make no other."""
         self._closed = True
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Close the connection: the next question makes another."""
         link, self._link = self._link, None
         if link is not None:
             await link.close()

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from statusproxy.observe.counted import counted
+from statusproxy.store.errors import StoreError
 from statusproxy.store.files import FILE_MODE, sync_directory
+from statusproxy.store.spool_files import spool_folder
 from statusproxy.store.spool_table import SpoolTable
 
-__all__ = ["copy_bodies", "leave_out", "missing_bodies", "published"]
+__all__ = ["copy_bodies", "expect_bodies", "leave_out", "missing_bodies", "published"]
 
 
 def copy_bodies(copy: Path, source: Path, target: Path) -> int | None:
@@ -47,6 +50,17 @@ def missing_bodies(copy: Path, source: Path) -> int:
     with closing(sqlite3.connect(copy)) as connection:
         connection.text_factory = bytes
         return sum(not (source / id_).is_file() for id_ in SpoolTable(connection).filed())
+
+
+def expect_bodies(copy: Path, source: Path) -> None:
+    """Raise `StoreError` where large bodies that belong to the backup `source`, of which `copy` is one, are missing."""
+    missing = missing_bodies(copy, spool_folder(source))
+    if missing:
+        belonging = counted(missing, "event that belongs", "events that belong")
+        raise StoreError(
+            f"{spool_folder(source)} lacks the bodies of {belonging} to {source}: "
+            "put that directory beside the file, or leave all events out with --no-spool"
+        )
 
 
 def leave_out(copy: Path) -> None:
