@@ -6,17 +6,18 @@ Neither the event loop nor the server, which serves others too, is held by one f
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zlib import crc32
 
-from statusproxy.store.errors import StoreError
+from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.redis_link import Asks, raise_first
 from statusproxy.store.redis_names import Names
 from statusproxy.store.spooled import Body
 
-__all__ = ["SMALL", "download", "is_large", "upload"]
+__all__ = ["SMALL", "BodyGoneError", "download", "is_large", "upload"]
 
 #: Bytes of a body that goes with its entry, in one command.
 SMALL: Final = 256 * 1024
@@ -28,6 +29,13 @@ _PIECE: Final = 256 * 1024
 _EXPIRES: Final = 600
 
 
+_T = TypeVar("_T")
+
+
+class BodyGoneError(StoreError):
+    """The file of a body is not there any more."""
+
+
 def is_large(body: Body) -> bool:
     """Whether a body is uploaded before its entry is written."""
     return isinstance(body, Path) or len(body) > SMALL
@@ -36,10 +44,11 @@ def is_large(body: Body) -> bool:
 async def upload(link: Asks, names: Names, id_: str, body: Body) -> int:
     """Put a body on the server, for a commit to take over; give its bytes.
 
-    What an earlier attempt brought there whole is left there. Raises `OSError`, and redis-py's errors.
+    What an earlier attempt brought there whole is left there. Raises `StoreError`, `BodyGoneError` among them, and
+    redis-py's errors.
     """
     key = names.upload(id_)
-    file, size = await asyncio.to_thread(_opened, body)
+    file, size = await _in_thread(body, lambda: _opened(body))
     try:
         replies = await link.ask(("EXPIRE", key, _EXPIRES), ("STRLEN", key), ("EXISTS", names.body(id_)))
         raise_first(replies)
@@ -48,7 +57,7 @@ async def upload(link: Asks, names: Names, id_: str, body: Body) -> int:
             return size
         raise_first(await link.ask(("SET", key, b"", "EX", _EXPIRES)))
         done = 0
-        while piece := await asyncio.to_thread(file.read, _PIECE):
+        while piece := await _in_thread(body, lambda: file.read(_PIECE)):
             (length,) = await link.ask(("APPEND", key, piece))
             raise_first([length])
             done += len(piece)
@@ -64,13 +73,13 @@ async def upload(link: Asks, names: Names, id_: str, body: Body) -> int:
 async def download(link: Asks, key: str, folder: Path) -> tuple[Path, int] | None:
     """Write what a key holds to a new file in `folder`, for this user only; also its CRC-32.
 
-    None where nothing is there, or no longer. Raises `OSError`, and redis-py's errors.
+    None where nothing is there, or no longer. Raises `StoreError`, and redis-py's errors.
     """
     there, size = await link.ask(("EXISTS", key), ("STRLEN", key))
     raise_first([there, size])
     if not there:
         return None
-    path, file = await asyncio.to_thread(_new, folder)
+    path, file = await _in_thread(folder, lambda: _new(folder))
     done = sum_ = 0
     whole = False
     try:
@@ -80,7 +89,7 @@ async def download(link: Asks, key: str, folder: Path) -> tuple[Path, int] | Non
             if not piece:
                 break
             sum_ = crc32(piece, sum_)
-            await asyncio.to_thread(_write, file, piece)
+            await _write(path, file, piece)
             done += len(piece)
         whole = done == size
     finally:
@@ -106,7 +115,20 @@ def _new(folder: Path) -> tuple[Path, int]:
     return Path(name), file
 
 
-def _write(file: int, piece: bytes) -> None:
-    rest = memoryview(piece)
-    while rest:
-        rest = rest[os.write(file, rest) :]
+async def _write(path: Path, file: int, piece: bytes) -> None:
+    def write() -> None:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+
+    await _in_thread(path, write)
+
+
+async def _in_thread(body: Body, call: Callable[[], _T]) -> _T:
+    """Work with a file; an error tells which, so that it is not taken for one of the network."""
+    try:
+        return await asyncio.to_thread(call)
+    except OSError as error:
+        assert isinstance(body, Path)
+        kind = BodyGoneError if isinstance(error, FileNotFoundError) else StoreError
+        raise kind(describe(error, body)) from error

@@ -89,7 +89,7 @@ class RedisContents:
             raise
 
     async def put(self, op: Kept) -> None:
-        """Upload a large body. Raises `OSError`, and redis-py's errors."""
+        """Upload a large body. Raises `OSError`, `StoreError` (`BodyGoneError` among them), and redis-py's errors."""
         async with self._own_link() as link:
             self.uploaded[op.id] = await upload(link, self._names, op.id, op.content.body)
 

@@ -18,6 +18,7 @@ from statusproxy.observe.counted import counted
 from statusproxy.store.backlog import Backlog, Batch
 from statusproxy.store.errors import NotAttachedError, StoreError
 from statusproxy.store.listening import tell
+from statusproxy.store.redis_bodies import BodyGoneError
 from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_errors import LostError, describe
 from statusproxy.store.redis_follow import BEGINNING, Entered, Position, position
@@ -202,9 +203,9 @@ class RedisSpool:
             assert isinstance(op, Kept)
             try:
                 if id_ in tried:
-                    raise FileNotFoundError(f"the server does not keep the body of {id_}")
+                    raise BodyGoneError(f"the server does not keep the body of {id_}")
                 await self.contents.put(op)
-            except FileNotFoundError:
+            except BodyGoneError:
                 batch.spool([Removed(id_)])
                 gone.append(id_)
             tried.add(id_)

@@ -35,7 +35,7 @@ async def copy_spool(link: Link, names: Names, entries: Sequence[Entry], databas
     """Write entries with their contents into a new state file, large bodies into the new directory `folder`.
 
     Gives the bytes of these. What was delivered since the entries were read is left out. Raises `OSError`,
-    `sqlite3.Error` and redis-py's errors.
+    `StoreError`, `sqlite3.Error` and redis-py's errors.
     """
     size = 0
     for start in range(0, len(entries), _AT_ONCE):

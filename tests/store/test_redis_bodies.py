@@ -1,6 +1,7 @@
 """Large bodies on their way to the server and back: byte for byte, in flat memory, and nothing left where it fails."""
 
 import asyncio
+import errno
 import gc
 import os
 import tracemalloc
@@ -15,8 +16,9 @@ import redis
 import redis.exceptions
 
 from statusproxy.config.state_url import Place
+from statusproxy.store import redis_bodies as redis_bodies_module
 from statusproxy.store.errors import StoreError
-from statusproxy.store.redis_bodies import SMALL, download, is_large, upload
+from statusproxy.store.redis_bodies import SMALL, BodyGoneError, download, is_large, upload
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.spooled import Body
@@ -147,10 +149,10 @@ async def test_a_file_that_is_cut_on_its_way_is_told(link: Link, names: Names, f
 
 
 async def test_a_file_that_is_gone_or_a_link_is_told(link: Link, names: Names, tmp_path: Path, file: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(BodyGoneError, match=f"^cannot be opened: {tmp_path}/nowhere: No such file or directory"):
         await upload(link, names, "1", tmp_path / "nowhere")
     (tmp_path / "link").symlink_to(file)
-    with pytest.raises(OSError, match="symbolic link"):
+    with pytest.raises(StoreError, match=f"^cannot be opened: {tmp_path}/link: Too many levels of symbolic"):
         await upload(link, names, "1", tmp_path / "link")
 
 
@@ -189,12 +191,29 @@ async def test_what_goes_on_the_way_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_folder_that_is_gone_is_told(
-    link: Link, names: Names, client: "redis.Redis", tmp_path: Path
+async def test_a_folder_that_is_gone_is_told(link: Link, names: Names, client: "redis.Redis", tmp_path: Path) -> None:
+    client.set(names.body("1"), DATA)
+    with pytest.raises(BodyGoneError, match=f"^cannot be opened: {tmp_path}/nowhere: No such file or directory"):
+        await download(link, names.body("1"), tmp_path / "nowhere")
+
+
+async def test_a_disk_that_is_full_is_told_as_that(
+    link: Link, names: Names, client: "redis.Redis", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.set(names.body("1"), DATA)
-    with pytest.raises(FileNotFoundError):
-        await download(link, names.body("1"), tmp_path / "nowhere")
+    write = os.write
+
+    def full(file: int, data: Any) -> int:
+        if len(data) < 300_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    # Files only: sockets are written with other calls.
+    monkeypatch.setattr(redis_bodies_module.os, "write", full)
+    with pytest.raises(StoreError, match=rf"^disk full: {tmp_path}/out-\w+: No space left on device"):
+        await download(link, names.body("1"), tmp_path)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_kind_that_is_no_body_is_told(link: Link, names: Names, client: "redis.Redis", tmp_path: Path) -> None:
