@@ -103,11 +103,13 @@ def restore_redis(
         copy = Path(folder) / "state.db"
         try:
             copy_database(source, copy)
+            size = 0
             if spool:
-                expect_bodies(copy, source)
+                size = expect_bodies(copy, source)
             else:
                 leave_out(copy)
             holdings = checked(copy)
+            holdings = holdings._replace(size=holdings.size + size)
             records, changes = _rows(copy)
         except sqlite3.Error as error:
             raise StoreError(f"{source} is damaged ({error}); restore another backup") from error

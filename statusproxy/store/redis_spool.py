@@ -7,7 +7,6 @@ uploaded before its entry is handed in, over a connection of its own, so that it
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +26,7 @@ from statusproxy.store.redis_link import Asks, raise_first
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_spool_index import SpoolIndex
 from statusproxy.store.redis_spool_piece import encoded
-from statusproxy.store.redis_spool_read import in_order, rows
+from statusproxy.store.redis_spool_read import in_order, put_in, rows
 from statusproxy.store.redis_spool_rows import from_server
 from statusproxy.store.redis_spool_script import Missing, SpoolCommit
 from statusproxy.store.redis_time import ServerClock
@@ -96,11 +95,12 @@ class RedisSpool:
         try:
             async for some in rows(self._link, self._names, self._server.now, rejected):
                 self._index.read(some)
-                found |= {id_: entry for id_, (_, entry) in some.items()}
+                found |= {id_: from_server(entry, self._server.offset) for id_, (_, entry) in some.items()}
                 await asyncio.sleep(0)
             ordered = await in_order(found.values())
             (now,) = await self._link.ask(("GET", self._names.epoch))
             raise_first([now])
+            await put_in(ordered, meanwhile)
             if now != epoch or meanwhile is not self._meanwhile:
                 raise LostError(f"{self._place}: changed while the spool was read; it is read again")
         except (RedisError, OSError, StoreError) as error:
@@ -109,10 +109,7 @@ class RedisSpool:
             self._meanwhile = None
         self._tell_rejected(rejected)
         self._follows = True
-        if meanwhile:
-            known = {entry.id: entry for entry in ordered} | meanwhile
-            ordered = sorted((one for one in known.values() if one is not None), key=attrgetter("id"))
-        return [from_server(entry, self._server.offset) for entry in ordered]
+        return ordered
 
     async def content(self, id_: str) -> Content | None:
         """As `SpoolReader.content`."""
@@ -121,8 +118,7 @@ class RedisSpool:
             self.contents.remove(None if content is None else content.body)
             self._memory_lost()
             raise LostError(f"{self._place}: the server lost its memory")
-        if not there and not isinstance(self._on_its_way(id_), Kept):
-            self._index.forget([id_])
+        if not there and self._index.drop([id_]):
             self._tell(SpoolNews(removed=[id_]))
         return content
 
@@ -161,10 +157,10 @@ class RedisSpool:
             self._tell_entries(self._index.read(some))
             await asyncio.sleep(0)
         self._tell_rejected(rejected)
-        gone = self._index.read_all(found)
-        for start in range(0, len(gone), _AT_ONCE):
-            some_ids = gone[start : start + _AT_ONCE]
-            self._tell(SpoolNews(lost=some_ids) if self._lost else SpoolNews(removed=some_ids))
+        missing = self._index.missing(found)
+        for start in range(0, len(missing), _AT_ONCE):
+            gone = self._index.drop(missing[start : start + _AT_ONCE])
+            self._tell(SpoolNews(lost=gone) if self._lost else SpoolNews(removed=gone))
             await asyncio.sleep(0)
 
     def follow(self, told: Sequence[Entered]) -> None:
@@ -172,11 +168,12 @@ class RedisSpool:
         if not self._follows and self._meanwhile is None:
             return
         entries, removed, _ = self._index.follow(told, self._me)
+        offset = self._server.offset
+        entries = [from_server(entry, offset) for entry in entries]
         if self._meanwhile is not None:
             self._meanwhile |= {entry.id: entry for entry in entries} | dict.fromkeys(removed)
         elif entries or removed:
-            offset = self._server.offset
-            self._tell(SpoolNews([from_server(entry, offset) for entry in entries], removed))
+            self._tell(SpoolNews(entries, removed))
 
     async def write(self, keys: Keyspace, batch: Batch, piece: Callable[[Iterable[SpoolOp]], list[SpoolOp]]) -> None:
         """Write ops of a batch, as many at a time as `piece` gives, until it gives none. They leave the batch.

@@ -43,12 +43,16 @@ class SpoolIndex:
                 found.append(entry)
         return found
 
-    def read_all(self, found: Collection[str]) -> list[str]:
-        """These are all that stand there: the ids that were known besides, and are not about to be written."""
+    def missing(self, found: Collection[str]) -> list[str]:
+        """These are all that stand there: the ids that were known besides, for `drop`."""
         self._ours.clear()
         self._aside.clear()
-        gone = [id_ for id_ in self.ids.difference(found) if not isinstance(self._waiting(id_), Kept)]
-        self.forget(gone)
+        return list(self.ids.difference(found))
+
+    def drop(self, ids: Iterable[str]) -> list[str]:
+        """These do not stand there: the ids of those that are not about to be kept."""
+        gone = [id_ for id_ in ids if not isinstance(self._waiting(id_), Kept)]
+        self._forget(gone)
         return gone
 
     def follow(self, told: Sequence[Entered], me: bytes) -> SpoolNews:
@@ -67,7 +71,7 @@ class SpoolIndex:
             op = self._waiting(id_)
             if entry is None:
                 if not isinstance(op, Kept):
-                    self.forget([id_])
+                    self._forget([id_])
                     changed[id_] = None
             elif op is not None:
                 self._aside[id_] = one.position, entry
@@ -92,7 +96,7 @@ class SpoolIndex:
         for op in ops:
             aside = self._aside.pop(op.id, None)
             if isinstance(op, Removed):
-                self.forget([op.id])
+                self._forget([op.id])
             elif isinstance(op, Kept):
                 self.ids.add(op.id)
             if last > BEGINNING:
@@ -110,8 +114,7 @@ class SpoolIndex:
         else:
             self._unknown.pop(id_, None)
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """These are gone."""
+    def _forget(self, ids: Iterable[str]) -> None:
         for id_ in ids:
             self.ids.discard(id_)
             self._unknown.pop(id_, None)

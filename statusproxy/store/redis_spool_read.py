@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable
 from heapq import merge
 from operator import attrgetter
@@ -14,11 +15,14 @@ from statusproxy.store.redis_script import set_aside
 from statusproxy.store.spool_table import read_entry
 from statusproxy.store.spooled import Entry
 
-__all__ = ["in_order", "rows"]
+__all__ = ["in_order", "put_in", "rows"]
 
 # At a time: some milliseconds of the event loop, and of a server that serves others too.
 _ROWS_READ: Final = 200
 _SORTED_AT_ONCE: Final = 1000
+_PUT_AT_ONCE: Final = 100
+
+_ID: Final = attrgetter("id")
 
 
 async def rows(
@@ -49,19 +53,34 @@ async def rows(
             rejected.append(id_.decode("ascii", "replace"))
 
 
+async def put_in(entries: list[Entry], news: dict[str, Entry | None]) -> None:
+    """Put news (None: gone) into entries that are in the order of their ids, and into that order; until none is left.
+
+    More may come meanwhile.
+    """
+    done = 0
+    while news:
+        id_, entry = news.popitem()
+        place = bisect_left(entries, id_, key=_ID)
+        there = place < len(entries) and entries[place].id == id_
+        entries[place : place + there] = [] if entry is None else [entry]
+        done += 1
+        if done % _PUT_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
 async def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """Entries in the order of their ids; sorted some at a time."""
-    by_id = attrgetter("id")
     pieces: list[list[Entry]] = [[]]
     for entry in entries:
         if len(pieces[-1]) == _SORTED_AT_ONCE:
             pieces.append([])
         pieces[-1].append(entry)
     for piece in pieces:
-        piece.sort(key=by_id)
+        piece.sort(key=_ID)
         await asyncio.sleep(0)
     ordered: list[Entry] = []
-    for number, entry in enumerate(merge(*pieces, key=by_id), 1):
+    for number, entry in enumerate(merge(*pieces, key=_ID), 1):
         ordered.append(entry)
         if number % _SORTED_AT_ONCE == 0:
             await asyncio.sleep(0)

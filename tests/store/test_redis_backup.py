@@ -240,13 +240,15 @@ def test_all_or_nothing_is_restored(
     assert keys(redis_server) - {"statusproxy:owner"} == {"statusproxy:records"}
 
 
-def test_events_are_left_out_only_when_asked_for(source: Path, place: Place) -> None:
+def test_events_are_left_out_only_when_asked_for(source: Path, place: Place, redis_server: RedisServer) -> None:
     database, _ = Database.open(source, NOW)
     database.write({}, [], {"a": kept("a")})
     database.close()
-    with pytest.raises(StoreError, match=r"holds 1 event of the spool, and a state in Redis keeps none: .*--no-spool$"):
-        restore_redis(source, place)
     assert restore_redis(source, place, spool=False)[0].spooled == 0
+    assert "statusproxy:spool" not in keys(redis_server)
+    assert restore_redis(source, place, force=True)[0].spooled == 1
+    with redis_server.client(db=8) as client:
+        assert client.hkeys("statusproxy:spool") == [b"a"]
 
 
 def test_what_is_no_sound_backup_is_told_and_changes_nothing(

@@ -90,7 +90,6 @@ async def test_a_body_is_on_the_server_byte_for_byte_until_it_expires(
     assert client.get(names.upload("1")) == DATA
     assert 0 < client.ttl(names.upload("1")) <= 600
     assert counting.commands.count("APPEND") == 3, "in pieces of 256 KiB"
-    assert file.read_bytes() == DATA
 
 
 async def test_what_is_there_whole_is_not_brought_again(link: Link, names: Names, client: "redis.Redis") -> None:
@@ -133,7 +132,7 @@ async def test_a_body_that_expired_on_its_way_is_told(link: Link, names: Names, 
                 client.delete(names.upload("1"))
             return await super().ask(*commands)
 
-    with pytest.raises(StoreError, match="^the body of the spool's event 1 did not stay on the server$"):
+    with pytest.raises(StoreError, match=r"^the body of the spool's event 1 did not stay on the server$"):
         await upload(Forgetting(link), names, "1", DATA)
 
 
@@ -144,7 +143,7 @@ async def test_a_file_that_is_cut_on_its_way_is_told(link: Link, names: Names, f
                 os.truncate(file, 300_000)
             return await super().ask(*commands)
 
-    with pytest.raises(StoreError, match="^the body of the spool's event 1 changed on its way$"):
+    with pytest.raises(StoreError, match=r"^the body of the spool's event 1 changed on its way$"):
         await upload(Cutting(link), names, "1", file)
 
 
@@ -171,7 +170,7 @@ async def test_a_body_comes_back_in_a_file_for_this_user_only(
 
 async def test_what_is_not_there_makes_no_file(link: Link, names: Names, tmp_path: Path) -> None:
     assert await download(link, names.body("1"), tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_what_goes_on_the_way_leaves_no_file(
@@ -188,7 +187,7 @@ async def test_what_goes_on_the_way_leaves_no_file(
     client.set(names.body("1"), DATA)
     with pytest.raises(redis.exceptions.ConnectionError):
         await download(Counting(link, "GETRANGE"), names.body("1"), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_folder_that_is_gone_is_told(link: Link, names: Names, client: "redis.Redis", tmp_path: Path) -> None:
@@ -213,7 +212,7 @@ async def test_a_disk_that_is_full_is_told_as_that(
     with pytest.raises(StoreError, match=rf"^disk full: {tmp_path}/out-\w+: No space left on device"):
         await download(link, names.body("1"), tmp_path)
     monkeypatch.undo()
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_kind_that_is_no_body_is_told(link: Link, names: Names, client: "redis.Redis", tmp_path: Path) -> None:

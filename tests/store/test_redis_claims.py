@@ -220,7 +220,7 @@ async def test_after_the_server_lost_its_memory_only_who_held_it_has_it_for_a_le
     client.delete(names.claims)
     client.set(names.epoch, "another")
     for claims in (ours, theirs):
-        with pytest.raises(StoreError, match="the server lost its memory$"):
+        with pytest.raises(StoreError, match=r"the server lost its memory$"):
             await claims.claim(NAME)
         claims.attached(b"another")
     assert lost == ["a", "b"]

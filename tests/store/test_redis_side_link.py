@@ -15,6 +15,7 @@ from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_side_link import SideLink
 
 from .redis_server import RedisServer
+from .samples import until
 
 LIMIT = 9.0
 
@@ -105,8 +106,7 @@ async def test_what_fails_over_a_new_connection_too_is_told(side: SideLink, monk
 
 async def test_a_question_that_is_given_up_leaves_no_answer_to_the_next(side: SideLink, opened: list[Link]) -> None:
     asking = asyncio.ensure_future(side.ask(("BLPOP", "no-such-list", 0)))
-    while not opened:
-        await asyncio.sleep(0)
+    await until(lambda: bool(opened))
     while not asking.done():
         asking.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
         await asyncio.sleep(0)
@@ -116,11 +116,10 @@ async def test_a_question_that_is_given_up_leaves_no_answer_to_the_next(side: Si
 
 async def test_once_closed_it_asks_nothing(side: SideLink, opened: list[Link], client: "redis.Redis") -> None:
     asking = asyncio.ensure_future(side.ask(("PING",)))
-    while not opened:
-        await asyncio.sleep(0)
+    await until(lambda: bool(opened))
     await side.close()
     assert await asking == [b"PONG"], "what was asked before is answered"
-    with pytest.raises(NotAttachedError, match="closed$"):
+    with pytest.raises(NotAttachedError, match=r"closed$"):
         await side.ask(("PING",))
     assert len(opened) == 1
     assert not opened[0]._connection.is_connected

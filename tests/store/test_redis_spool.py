@@ -1,4 +1,4 @@
-"""The spool in Redis over real stores: what one proxy keeps all know, any can deliver, and nothing acknowledged is lost."""
+"""The spool in Redis over real stores: what one keeps all know and any can deliver; nothing acknowledged is lost."""
 
 import asyncio
 import os
@@ -279,7 +279,7 @@ async def test_a_large_body_goes_by_way_of_files_that_leave_nothing(
         await second.save(Removed("01"))
         await until(lambda: not list(first.spool.folder.iterdir()) and not list(second.spool.folder.iterdir()))
         await first.knows()
-        assert [key for key in client.scan_iter(f"{place.prefix}spool*")] == []
+        assert list(client.scan_iter(f"{place.prefix}spool*")) == []
         assert first.spool.contents.uploaded == {}
 
 
@@ -525,9 +525,7 @@ async def test_the_journal_has_the_state_and_nothing_of_the_spool(server: RedisS
         await proxy.save(kept("01"))
         server.stop()
         with pytest.raises(StoreError, match="kept in"):
-            await proxy.store.save(
-                [a_record("sales")], [], [], [kept("02"), Removed("01"), Moved(an_entry("03"))]
-            )
+            await proxy.store.save([a_record("sales")], [], [], [kept("02"), Removed("01"), Moved(an_entry("03"))])
     (journal,) = (tmp_path / "proxy0").glob("*.journal")
     assert b"sales" in journal.read_bytes()
     assert journal.read_bytes().count(b"\n") == 2
@@ -538,25 +536,23 @@ async def test_the_journal_has_the_state_and_nothing_of_the_spool(server: RedisS
             assert client.hkeys("statusproxy:records") == [b"sales"]
 
 
-async def test_a_server_that_is_away_at_the_start_is_read_when_it_is_back(
-    server: RedisServer, tmp_path: Path
-) -> None:
+async def test_a_server_that_is_away_at_the_start_is_read_when_it_is_back(server: RedisServer, tmp_path: Path) -> None:
     async with proxies(server.place, tmp_path) as (proxy,):
         await proxy.save(kept("01"))
     server.stop()
     store = redis_store(server.place, journal=tmp_path / "later")
     await store.open()
     proxy = Proxy(store)
-    with pytest.raises(NotAttachedError, match="is not open yet$"):
+    with pytest.raises(NotAttachedError, match=r"is not open yet$"):
         await proxy.begin()
     server.start()
     await until(lambda: store.healthy)
     await proxy.begin()
     assert sorted(proxy.known) == ["01"]
     await store.close()
-    with pytest.raises(StoreError, match="closed$"):
+    with pytest.raises(StoreError, match=r"closed$"):
         await proxy.spool.content("01")
-    with pytest.raises(StoreError, match="closed$"):
+    with pytest.raises(StoreError, match=r"closed$"):
         await proxy.begin()
 
 
@@ -607,9 +603,7 @@ async def test_a_row_that_cannot_be_read_is_set_aside_and_told(
 # A server that lost its memory -----------------------------------------------------------------------------
 
 
-async def test_what_a_server_lost_with_its_memory_is_told_as_lost(
-    server: RedisServer, tmp_path: Path
-) -> None:
+async def test_what_a_server_lost_with_its_memory_is_told_as_lost(server: RedisServer, tmp_path: Path) -> None:
     async with proxies(server.place, tmp_path, 2, report_every=0.05) as (first, second):
         await first.save(*(kept(f"{number:03}") for number in range(250)))
         first.known = {entry.id: entry for entry in await first.spool.entries()}
@@ -628,15 +622,13 @@ async def test_what_a_server_lost_with_its_memory_is_told_as_lost(
         await first.knows("300")
 
 
-async def test_a_memory_that_is_another_is_noticed_by_who_reads_a_content(
-    server: RedisServer, tmp_path: Path
-) -> None:
+async def test_a_memory_that_is_another_is_noticed_by_who_reads_a_content(server: RedisServer, tmp_path: Path) -> None:
     async with proxies(server.place, tmp_path, report_every=3600.0) as (proxy,):
         await proxy.save(kept("01"))
         proxy.known["01"] = an_entry("01")
         with server.client() as client:
             client.flushall()
-        with pytest.raises(StoreError, match="the server lost its memory$"):
+        with pytest.raises(StoreError, match=r"the server lost its memory$"):
             await proxy.spool.content("01")
         await proxy.knows()
         assert proxy.lost == ["01"]
@@ -656,7 +648,7 @@ async def test_a_memory_that_is_another_is_noticed_by_who_writes(
                 await proxy.save(kept("03"), kept("04", body))
                 assert sorted(client.hkeys("statusproxy:spool")) == [b"03", b"04"]
             else:
-                with pytest.raises(StoreError, match="the server lost its memory$"):
+                with pytest.raises(StoreError, match=r"the server lost its memory$"):
                     await proxy.store.backend.claims.claim("spool:gateway")
             await proxy.knows()
         assert sorted(proxy.lost) == ["01", "02"]

@@ -66,7 +66,9 @@ def test_what_stands_there_is_told_but_for_what_is_about_to_be_changed_from_here
 def test_what_does_not_stand_there_any_more_is_gone_but_for_what_is_about_to_be_kept(index: Index) -> None:
     stands(index, *(an_entry(f"0{number}") for number in range(1, 6)))
     index.on_their_way |= {"02": kept("02"), "03": Moved(an_entry("03")), "04": Removed("04")}
-    assert sorted(index.read_all({"01"})) == ["03", "04", "05"]
+    missing = index.missing({"01"})
+    assert sorted(missing) == ["02", "03", "04", "05"]
+    assert sorted(index.drop(missing)) == ["03", "04", "05"]
     assert index.ids == {"01", "02"}
 
 
@@ -119,7 +121,7 @@ def test_what_was_written_from_here_is_known(index: Index) -> None:
     assert index.newest == (5, 2)
     index.written([Removed("01")], BEGINNING)
     assert index.newest == (5, 2)
-    index.forget(["02", "09"])
+    assert index.drop(["02", "09"]) == ["02", "09"]
     assert index.ids == set()
 
 
@@ -134,7 +136,7 @@ def test_reading_all_ends_what_was_put_aside(index: Index) -> None:
     index.on_their_way["01"] = Moved(an_entry("01"))
     index.follow([entered(9, an_entry("01", attempts=9))], ME)
     index.written([Moved(an_entry("02"))], (8, 0))
-    index.read_all({"01"})
+    assert index.missing({"01"}) == []
     assert index.written([Moved(an_entry("01"))], (7, 0)) == []
     assert index.follow([entered(5, an_entry("02"))], ME) == SpoolNews([an_entry("02")], [])
 

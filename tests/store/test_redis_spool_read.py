@@ -1,5 +1,6 @@
 """All entries read from Redis: whole, in steps, and what cannot be read set aside."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import redis.exceptions
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Asks, Link
 from statusproxy.store.redis_names import Names
-from statusproxy.store.redis_spool_read import in_order, rows
+from statusproxy.store.redis_spool_read import in_order, put_in, rows
 from statusproxy.store.redis_spool_rows import write_entry
 from statusproxy.store.spooled import Entry
 
@@ -100,3 +101,21 @@ async def test_entries_are_given_in_the_order_of_their_ids(count: int) -> None:
     entries = [an_entry(f"{(number * 7919) % 10007:05}") for number in range(count)]
     ordered = await in_order(iter(entries))
     assert ordered == sorted(entries, key=lambda entry: entry.id)
+
+
+async def test_news_are_put_into_the_order_until_none_is_left() -> None:
+    entries = [an_entry(f"{number:03}") for number in range(0, 400, 2)]
+    news: dict[str, Entry | None] = {f"{number:03}": None for number in range(0, 300, 4)}
+    news |= {f"{number:03}": an_entry(f"{number:03}", attempts=1) for number in range(1, 400, 3)}
+    expected = {entry.id: entry for entry in entries} | {id_: entry for id_, entry in news.items() if entry is not None}
+    for id_, entry in news.items():
+        if entry is None:
+            expected.pop(id_, None)
+    putting = asyncio.ensure_future(put_in(entries, news))
+    await asyncio.sleep(0)
+    assert 0 < len(news) < 200, "in steps"
+    news["999"] = an_entry("999")
+    news["998"] = None
+    await putting
+    assert news == {}
+    assert entries == [*(expected[id_] for id_ in sorted(expected)), an_entry("999")]
