@@ -5,6 +5,7 @@ import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable
 from heapq import merge
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -71,13 +72,11 @@ async def put_in(entries: list[Entry], news: dict[str, Entry | None]) -> None:
 
 async def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """Entries in the order of their ids; sorted some at a time."""
-    pieces: list[list[Entry]] = [[]]
-    for entry in entries:
-        if len(pieces[-1]) == _SORTED_AT_ONCE:
-            pieces.append([])
-        pieces[-1].append(entry)
-    for piece in pieces:
+    pieces: list[list[Entry]] = []
+    left = iter(entries)
+    while piece := list(islice(left, _SORTED_AT_ONCE)):
         piece.sort(key=_ID)
+        pieces.append(piece)
         await asyncio.sleep(0)
     ordered: list[Entry] = []
     for number, entry in enumerate(merge(*pieces, key=_ID), 1):

@@ -40,8 +40,11 @@ class Reason(StrEnum):
     """It was sent, and no answer came."""
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of an entry without its content. Times are epoch seconds of the system's clock."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What is known of an entry without its content. Times are epoch seconds of the system's clock.
+
+    There may be 100 000 of them: they hold plain values only, and the garbage collector need not look at them.
+    """
 
     id: str
     """Sorts by the time of arrival."""

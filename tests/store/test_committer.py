@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from statusproxy.store.base import Backend, Reattached
 from statusproxy.store.committer import Committer
 from statusproxy.store.condition import Condition, Timing
 from statusproxy.store.errors import StoreError
+from statusproxy.store.fallback import Fallback
 
 from .samples import NOW, a_change, a_record, kept
 
@@ -119,7 +121,8 @@ class Bench:
         self.notes = Notes(self.steps)
         self.condition = Condition("plain", timing, lambda: 1000.0, cancellable=self.backend.cancellable)
         self.condition.opened()
-        self.committer = Committer(self.backend, self.backlog, self.condition, self.notes, timing, LOG)
+        notes = cast("Fallback", self.notes)
+        self.committer = Committer(self.backend, self.backlog, self.condition, notes, timing, LOG)
 
     def put(self, *sessions: str) -> "asyncio.Future[None]":
         """Hand in a record and a change of each; done once they are written."""

@@ -16,7 +16,6 @@ import redis
 import redis.exceptions
 
 from statusproxy.config.state_url import Place
-from statusproxy.store import redis_bodies as redis_bodies_module
 from statusproxy.store.errors import StoreError
 from statusproxy.store.redis_bodies import SMALL, BodyGoneError, download, is_large, upload
 from statusproxy.store.redis_link import Link
@@ -208,7 +207,7 @@ async def test_a_disk_that_is_full_is_told_as_that(
         return write(file, data)
 
     # Files only: sockets are written with other calls.
-    monkeypatch.setattr(redis_bodies_module.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(StoreError, match=rf"^disk full: {tmp_path}/out-\w+: No space left on device"):
         await download(link, names.body("1"), tmp_path)
     monkeypatch.undo()

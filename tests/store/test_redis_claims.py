@@ -42,7 +42,7 @@ def client(redis_server: RedisServer, names: Names) -> Iterator["redis.Redis"]:
 
 
 @pytest.fixture
-async def link(place: Place, client: "redis.Redis") -> AsyncIterator[SideLink]:
+async def link(place: Place, client: Any) -> AsyncIterator[SideLink]:
     side = SideLink(place, 9)
     yield side
     await side.close()
@@ -75,7 +75,7 @@ def proxy(place: Place, link: SideLink, clock: Clock) -> Any:
     return made
 
 
-def stands(client: "redis.Redis", names: Names) -> tuple[float, float, str]:
+def stands(client: Any, names: Names) -> tuple[float, float, str]:
     """Until when, for how long, and which proxy."""
     value = client.hget(names.claims, NAME)
     assert value is not None
@@ -83,8 +83,8 @@ def stands(client: "redis.Redis", names: Names) -> tuple[float, float, str]:
     return float(till), float(seconds), holder
 
 
-def now(client: "redis.Redis") -> float:
-    seconds, micros = client.time()  # type: ignore[misc]
+def now(client: Any) -> float:
+    seconds, micros = client.time()
     return float(seconds + micros / 1e6)
 
 
@@ -97,7 +97,7 @@ async def test_one_proxy_holds_it_and_the_others_are_told_so(proxy: Any, clock: 
     assert LEASE == 15.0
 
 
-async def test_of_many_that_claim_at_the_same_time_one_gets_it(place: Place, client: "redis.Redis") -> None:
+async def test_of_many_that_claim_at_the_same_time_one_gets_it(place: Place, client: Any) -> None:
     sides = [SideLink(place, 9) for _ in range(8)]
     proxies = [RedisClaims(side, place, f"p{number}", LOG) for number, side in enumerate(sides)]
     for claims in proxies:
@@ -111,7 +111,7 @@ async def test_of_many_that_claim_at_the_same_time_one_gets_it(place: Place, cli
 
 
 async def test_it_lasts_as_long_as_the_server_says_from_each_renewal(
-    proxy: Any, client: "redis.Redis", names: Names, clock: Clock
+    proxy: Any, client: Any, names: Names, clock: Clock
 ) -> None:
     ours = proxy("a", lease=60.0)
     before = now(client)
@@ -125,7 +125,7 @@ async def test_it_lasts_as_long_as_the_server_says_from_each_renewal(
 
 
 async def test_another_takes_it_over_when_the_lease_is_over_by_the_servers_clock(
-    proxy: Any, client: "redis.Redis", names: Names, clock: Clock
+    proxy: Any, client: Any, names: Names, clock: Clock
 ) -> None:
     ours, theirs = proxy("a", lease=60.0), proxy("b", lease=60.0)
     await ours.claim(NAME)
@@ -146,7 +146,7 @@ async def test_a_short_lease_really_ends(proxy: Any) -> None:
 
 
 async def test_what_is_given_up_is_anothers_at_once_and_told_in_the_stream(
-    proxy: Any, client: "redis.Redis", names: Names
+    proxy: Any, client: Any, names: Names
 ) -> None:
     ours, theirs = proxy("a"), proxy("b")
     await ours.claim(NAME)
@@ -160,7 +160,7 @@ async def test_what_is_given_up_is_anothers_at_once_and_told_in_the_stream(
 
 
 async def test_a_server_whose_clock_was_set_back_does_not_lock_it_for_long(
-    proxy: Any, client: "redis.Redis", names: Names
+    proxy: Any, client: Any, names: Names
 ) -> None:
     client.hset(names.claims, NAME, f"{now(client) + 3600:.6f} 30.0 a")
     theirs = proxy("b", lease=60.0)
@@ -173,7 +173,7 @@ async def test_a_server_whose_clock_was_set_back_does_not_lock_it_for_long(
 
 
 @pytest.mark.parametrize("value", ["", "soon", "soon 15 a", "9999999999 forever a"])
-async def test_what_is_no_claim_holds_nothing(proxy: Any, client: "redis.Redis", names: Names, value: str) -> None:
+async def test_what_is_no_claim_holds_nothing(proxy: Any, client: Any, names: Names, value: str) -> None:
     client.hset(names.claims, NAME, value)
     assert await proxy("b").claim(NAME) is not None
 
@@ -193,7 +193,7 @@ async def test_a_server_that_is_away_is_told_and_giving_up_is_quiet() -> None:
     await claims.release(NAME)
 
 
-async def test_an_error_that_the_server_answers_is_told(proxy: Any, client: "redis.Redis", names: Names) -> None:
+async def test_an_error_that_the_server_answers_is_told(proxy: Any, client: Any, names: Names) -> None:
     client.set(names.claims, "mine")
     with pytest.raises(StoreError, match=r"^cannot be written: .*wrong kind"):
         await proxy("a").claim(NAME)
@@ -211,7 +211,7 @@ async def test_giving_up_takes_a_bounded_time(place: Place, monkeypatch: pytest.
 
 
 async def test_after_the_server_lost_its_memory_only_who_held_it_has_it_for_a_lease(
-    proxy: Any, client: "redis.Redis", names: Names, clock: Clock
+    proxy: Any, client: Any, names: Names, clock: Clock
 ) -> None:
     lost: list[str] = []
     ours = proxy("a", memory_lost=lambda: lost.append("a"))
@@ -233,9 +233,7 @@ async def test_after_the_server_lost_its_memory_only_who_held_it_has_it_for_a_le
     assert await theirs.claim("alerts") is not None, "the wait is over"
 
 
-async def test_who_held_it_too_long_ago_waits_like_all(
-    proxy: Any, client: "redis.Redis", names: Names, clock: Clock
-) -> None:
+async def test_who_held_it_too_long_ago_waits_like_all(proxy: Any, client: Any, names: Names, clock: Clock) -> None:
     ours, given_up = proxy("a"), proxy("b")
     await ours.claim(NAME)
     await given_up.claim("alerts")

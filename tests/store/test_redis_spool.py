@@ -104,7 +104,8 @@ async def proxies(place: Place, folder: Path, count: int = 1, **options: Any) ->
 
 def losing(monkeypatch: pytest.MonkeyPatch, mark: str) -> list[Any]:
     """The answer to the first script that has an argument like this is lost; the list has it then."""
-    ask, lost = Link.ask, []
+    ask = Link.ask
+    lost: list[Any] = []
 
     async def asking(self: Link, *commands: Any) -> list[Any]:
         replies = await ask(self, *commands)
@@ -164,10 +165,10 @@ async def test_the_next_process_finds_all_in_the_order_of_their_ids(place: Place
 class Ahead(SameTime):
     """A server whose clock is ahead of this host's."""
 
-    offset = 300.0  # type: ignore[assignment]
+    offset = 300.0
 
 
-async def test_times_are_each_hosts_own(place: Place, tmp_path: Path, client: "redis.Redis", names: Names) -> None:
+async def test_times_are_each_hosts_own(place: Place, tmp_path: Path, client: Any, names: Names) -> None:
     async with (
         proxies(place, tmp_path / "a", server_clock=Ahead()) as (behind,),
         proxies(place, tmp_path / "b") as (even,),
@@ -187,7 +188,7 @@ async def test_times_are_each_hosts_own(place: Place, tmp_path: Path, client: "r
 
 
 async def test_of_two_changes_at_the_same_time_all_have_the_same(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path, 3) as (first, second, third):
         await first.save(kept("01"))
@@ -203,9 +204,7 @@ async def test_of_two_changes_at_the_same_time_all_have_the_same(
                 await proxy.until(lambda: write_entry(proxy.known["01"]) == stands)  # noqa: B023 - waited for here
 
 
-async def test_members_that_a_newer_version_wrote_stay(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
-) -> None:
+async def test_members_that_a_newer_version_wrote_stay(place: Place, tmp_path: Path, client: Any, names: Names) -> None:
     def newer(id_: str) -> bytes:
         return write_entry(an_entry(id_), {"priority": 3})
 
@@ -262,7 +261,7 @@ async def test_without_a_listener_and_before_all_was_read_nothing_is_told(place:
 
 
 async def test_a_large_body_goes_by_way_of_files_that_leave_nothing(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path, 2) as (first, second):
         body = a_body(first.spool.folder, DATA)
@@ -284,7 +283,7 @@ async def test_a_large_body_goes_by_way_of_files_that_leave_nothing(
 
 
 async def test_that_another_removed_it_is_told_before_its_content_is_missed(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     client.hset(names.spool, "01", write_entry(an_entry("01")))
     async with proxies(place, tmp_path) as (proxy,):
@@ -297,7 +296,7 @@ async def test_that_another_removed_it_is_told_before_its_content_is_missed(
 
 
 async def test_where_a_large_body_does_not_get_there_nothing_is_kept(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Any, names: Names
 ) -> None:
     ask = Link.ask
 
@@ -319,7 +318,7 @@ async def test_where_a_large_body_does_not_get_there_nothing_is_kept(
 
 
 async def test_an_upload_that_expired_is_brought_again(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path) as (proxy,):
         stage = proxy.spool.contents.stage
@@ -335,7 +334,7 @@ async def test_an_upload_that_expired_is_brought_again(
 
 @pytest.mark.parametrize("gone", ["the file", "what was uploaded, each time"])
 async def test_a_large_body_that_is_gone_is_told_and_all_else_is_kept(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: "redis.Redis", names: Names, gone: str
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Any, names: Names, gone: str
 ) -> None:
     async with proxies(place, tmp_path) as (proxy,):
         contents = proxy.spool.contents
@@ -362,9 +361,7 @@ async def test_a_large_body_that_is_gone_is_told_and_all_else_is_kept(
         await until(lambda: not body.exists())
 
 
-async def test_what_was_uploaded_for_nothing_expires(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
-) -> None:
+async def test_what_was_uploaded_for_nothing_expires(place: Place, tmp_path: Path, client: Any, names: Names) -> None:
     """A proxy that dies between the upload and the commit leaves nothing that stays."""
     async with proxies(place, tmp_path) as (proxy,):
         await proxy.store.backend.stage([kept("01", DATA)])
@@ -379,7 +376,7 @@ async def test_what_was_uploaded_for_nothing_expires(
 
 
 async def test_an_entry_comes_after_what_it_changed_in_the_map(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path) as (proxy,):
         await proxy.save(kept("00"))
@@ -396,7 +393,7 @@ async def test_an_entry_comes_after_what_it_changed_in_the_map(
 
 
 async def test_a_conflict_over_a_record_costs_no_entry_and_keeps_none_twice(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path, 2) as (first, second):
         for number in range(10):
@@ -430,7 +427,7 @@ async def test_a_burst_shares_few_round_trips(place: Place, tmp_path: Path, monk
 
 @pytest.mark.parametrize("body", [b"small", DATA])
 async def test_an_entry_whose_answer_was_lost_is_kept_once(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: "redis.Redis", names: Names, body: bytes
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Any, names: Names, body: bytes
 ) -> None:
     async with proxies(place, tmp_path, 2) as (first, second):
         lost = losing(monkeypatch, "put")
@@ -449,7 +446,7 @@ async def test_an_entry_whose_answer_was_lost_is_kept_once(
 
 
 async def test_a_connection_that_is_killed_in_the_middle_of_a_keep_is_noticed_by_nobody(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path, 2) as (first, second):
         for number in range(10):
@@ -485,7 +482,7 @@ async def test_what_was_kept_survives_kill_9_of_the_server(server: RedisServer, 
         server.start()
         await until(lambda: first.store.healthy and second.store.healthy)
         with server.client() as client:
-            there = {id_.decode() for id_ in client.hkeys("statusproxy:spool")}
+            there = {id_.decode() for id_ in client.hkeys("statusproxy:spool")}  # type: ignore[union-attr]
         assert acknowledged <= there
         for id_ in sorted(acknowledged):
             assert await first.spool.content(id_) is not None
@@ -556,7 +553,7 @@ async def test_a_server_that_is_away_at_the_start_is_read_when_it_is_back(server
         await proxy.begin()
 
 
-async def cut_and_changed(client: "redis.Redis", names: Names, *commands: Callable[[], Any]) -> None:
+async def cut_and_changed(client: Any, names: Names, *commands: Callable[[], Any]) -> None:
     """While all connections of proxies are cut, this happens, and the stream of changes forgets it."""
     transaction = [*commands, lambda: client.xtrim(names.changes, maxlen=0, approximate=False)]
     for command in transaction:
@@ -565,7 +562,7 @@ async def cut_and_changed(client: "redis.Redis", names: Names, *commands: Callab
 
 
 async def test_after_an_absence_that_the_stream_does_not_cover_all_is_compared(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path) as (proxy,):
         await proxy.save(*(kept(f"{number:03}") for number in range(450)))
@@ -587,9 +584,9 @@ async def test_after_an_absence_that_the_stream_does_not_cover_all_is_compared(
 
 
 async def test_a_row_that_cannot_be_read_is_set_aside_and_told(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names, caplog: pytest.LogCaptureFixture
+    place: Place, tmp_path: Path, client: Any, names: Names, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client.hset(names.spool, mapping={"01": "{", "02": write_entry(an_entry("02"))})  # type: ignore[dict-item]
+    client.hset(names.spool, mapping={"01": "{", "02": write_entry(an_entry("02"))})
     async with proxies(place, tmp_path) as (proxy,):
         assert sorted(proxy.known) == ["02"]
         told = f"state: {place}: the row of the spool's event 01 cannot be read; it was moved to the key"
@@ -655,7 +652,7 @@ async def test_a_memory_that_is_another_is_noticed_by_who_writes(
 
 
 async def test_a_server_that_went_back_has_lost_what_it_had_later(
-    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
     """A new master that lacks the last changes, or an older snapshot: the same epoch, a shorter stream."""
     async with proxies(place, tmp_path) as (proxy,):
@@ -725,7 +722,7 @@ async def test_a_memory_that_is_lost_while_all_is_read_is_told(
 
 
 async def test_a_connection_that_is_made_anew_while_all_is_read_begins_it_anew(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: "redis.Redis", names: Names
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Any, names: Names
 ) -> None:
     async with proxies(place, tmp_path) as (proxy,):
         await proxy.save(kept("01"))

@@ -158,7 +158,7 @@ def test_what_is_replaced_is_kept_under_other_names_its_large_bodies_too(
     place: Place, tmp_path: Path, client: "redis.Redis", names: Names
 ) -> None:
     source = a_file(tmp_path / "a.db", kept("01", Path("01")), kept("02", b"new"))
-    client.hset(names.spool, mapping={"01": write_entry(an_entry("01")), "09": "{"})  # type: ignore[dict-item]
+    client.hset(names.spool, mapping={"01": write_entry(an_entry("01")), "09": "{"})
     client.hset(names.spool_contents, mapping={"01:h": "old head"})
     client.hset(names.claims, "spool:gateway", "9999999999 15 killed")
     client.set(names.body("01"), "old body")

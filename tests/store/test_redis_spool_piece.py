@@ -47,7 +47,13 @@ def test_each_op_is_written_as_the_script_takes_it(offset: float) -> None:
     def row(id_: str, filed: bool = False) -> bytes:
         return write_entry(to_server(an_entry(id_, filed=filed), offset))
 
-    ops = [kept("1", b"{}"), kept("2", b"x" * 262_145), kept("3", Path("/there")), Moved(an_entry("4")), Removed("5")]
+    ops: list[SpoolOp] = [
+        kept("1", b"{}"),
+        kept("2", b"x" * 262_145),
+        kept("3", Path("/there")),
+        Moved(an_entry("4")),
+        Removed("5"),
+    ]
     assert encoded(ops, offset, lambda _: None, {"2": 262_145}) == [
         Put("1", row("1"), b"POST /1 HTTP/1.1\r\n", b"{}"),
         Put("2", row("2"), b"POST /2 HTTP/1.1\r\n", b"", 262_145),
@@ -59,7 +65,7 @@ def test_each_op_is_written_as_the_script_takes_it(offset: float) -> None:
 
 def test_members_of_a_newer_version_are_carried_on() -> None:
     unknown = {"4": {"priority": 3}}
-    ops = [Moved(an_entry("4")), kept("4"), Moved(an_entry("5"))]
+    ops: list[SpoolOp] = [Moved(an_entry("4")), kept("4"), Moved(an_entry("5"))]
     rows = encoded(ops, 0.0, unknown.get, {})
     assert [b'"priority":3' in op.row for op in rows if not isinstance(op, Gone)] == [True, True, False]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -44,17 +45,17 @@ def commit(*ops: Put | Row | Gone) -> SpoolCommit:
     return SpoolCommit(b"e", b"me", ops)
 
 
-def told(client: "redis.Redis", names: Names) -> list[dict[bytes, bytes]]:
+def told(client: Any, names: Names) -> list[dict[bytes, bytes]]:
     return [members for _, members in client.xrange(names.changes)]
 
 
-def last(client: "redis.Redis", names: Names) -> bytes:
+def last(client: Any, names: Names) -> bytes:
     id_: bytes = client.xrevrange(names.changes, count=1)[0][0]
     return id_
 
 
 async def test_entries_are_there_with_their_contents_and_told_at_one_instant(
-    link: Link, names: Names, client: "redis.Redis"
+    link: Link, names: Names, client: Any
 ) -> None:
     done, after = await run_spool(
         link, names, commit(Put("1", b"one", b"h1", b"b1"), Put("2", b"two", b"h2", b"")), ("PING",)
@@ -67,7 +68,7 @@ async def test_entries_are_there_with_their_contents_and_told_at_one_instant(
 
 
 async def test_a_large_body_is_taken_over_from_where_it_was_uploaded_and_stays(
-    link: Link, names: Names, client: "redis.Redis"
+    link: Link, names: Names, client: Any
 ) -> None:
     client.set(names.upload("1"), b"large", ex=60)
     written = commit(Put("0", b"zero", b"h0", b"b0"), Put("1", b"one", b"h1", b"", 5))
@@ -85,7 +86,7 @@ async def test_a_large_body_is_taken_over_from_where_it_was_uploaded_and_stays(
 
 @pytest.mark.parametrize("there", [None, b"larg"])
 async def test_where_a_large_body_is_not_there_or_not_whole_nothing_is_written(
-    link: Link, names: Names, client: "redis.Redis", there: bytes | None
+    link: Link, names: Names, client: Any, there: bytes | None
 ) -> None:
     if there is not None:
         client.set(names.upload("2"), there)
@@ -96,9 +97,7 @@ async def test_where_a_large_body_is_not_there_or_not_whole_nothing_is_written(
     assert not client.exists(names.spool, names.spool_contents, names.changes, names.body("1"))
 
 
-async def test_what_is_known_of_an_entry_changes_only_where_it_is(
-    link: Link, names: Names, client: "redis.Redis"
-) -> None:
+async def test_what_is_known_of_an_entry_changes_only_where_it_is(link: Link, names: Names, client: Any) -> None:
     await run_spool(link, names, commit(Put("1", b"one", b"h1", b"b1")))
     done, _ = await run_spool(link, names, commit(Row("1", b"changed")))
     assert done == last(client, names)
@@ -109,7 +108,7 @@ async def test_what_is_known_of_an_entry_changes_only_where_it_is(
     assert told(client, names)[1:] == [{b"w": b"me", b"e": b"changed"}]
 
 
-async def test_an_entry_goes_with_all_that_belongs_to_it(link: Link, names: Names, client: "redis.Redis") -> None:
+async def test_an_entry_goes_with_all_that_belongs_to_it(link: Link, names: Names, client: Any) -> None:
     client.set(names.upload("2"), b"large", ex=60)
     await run_spool(link, names, commit(Put("1", b"one", b"h1", b"b1"), Put("2", b"two", b"h2", b"", 5)))
     client.set(names.upload("3"), b"never written", ex=60)
@@ -123,7 +122,7 @@ async def test_an_entry_goes_with_all_that_belongs_to_it(link: Link, names: Name
 
 @pytest.mark.parametrize("epoch", [None, "another"])
 async def test_a_server_that_lost_its_memory_is_not_written(
-    link: Link, names: Names, client: "redis.Redis", epoch: str | None
+    link: Link, names: Names, client: Any, epoch: str | None
 ) -> None:
     client.delete(names.epoch)
     if epoch:
@@ -135,7 +134,7 @@ async def test_a_server_that_lost_its_memory_is_not_written(
 
 @pytest.mark.parametrize("broken", ["spool", "spool_contents", "changes"])
 async def test_a_key_of_another_kind_is_told_before_anything_is_written(
-    link: Link, names: Names, client: "redis.Redis", broken: str
+    link: Link, names: Names, client: Any, broken: str
 ) -> None:
     client.set(getattr(names, broken), "mine")
     client.set(names.upload("1"), b"large", ex=60)
@@ -145,7 +144,7 @@ async def test_a_key_of_another_kind_is_told_before_anything_is_written(
     assert client.exists(names.spool, names.spool_contents, names.changes) == 1
 
 
-async def test_the_stream_of_changes_is_bounded(link: Link, names: Names, client: "redis.Redis") -> None:
+async def test_the_stream_of_changes_is_bounded(link: Link, names: Names, client: Any) -> None:
     for number in range(300):
         await run_spool(link, names, SpoolCommit(b"e", b"me", [Put(f"{number}", b"", b"", b"")], stream_length=10))
     await run_spool(link, names, SpoolCommit(b"e", b"me", [Gone(f"{number}") for number in range(300)], 10))
@@ -153,7 +152,7 @@ async def test_the_stream_of_changes_is_bounded(link: Link, names: Names, client
 
 
 async def test_a_server_whose_memory_is_full_lets_entries_go(
-    link: Link, names: Names, client: "redis.Redis", redis_server: RedisServer
+    link: Link, names: Names, client: Any, redis_server: RedisServer
 ) -> None:
     await run_spool(link, names, commit(Put("1", b"one", b"h1", b"b1")))
     client.config_set("maxmemory", 1)

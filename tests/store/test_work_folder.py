@@ -3,11 +3,14 @@
 import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from statusproxy.store import work_folder as work_folder_module
+from statusproxy.store.file_lock import lock_file
 from statusproxy.store.work_folder import WorkFolder
 
 
@@ -67,10 +70,10 @@ def test_one_that_another_process_swept_before_it_was_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     made: list[str] = []
-    mkdtemp, lock_file = work_folder_module.tempfile.mkdtemp, work_folder_module.lock_file
+    mkdtemp = tempfile.mkdtemp
 
-    def making(**options: object) -> str:
-        made.append(mkdtemp(**options))  # type: ignore[call-overload]
+    def making(**options: Any) -> str:
+        made.append(mkdtemp(**options))
         if moment == "before it is opened" and len(made) == 1:
             shutil.rmtree(made[0])
         return made[-1]
@@ -80,7 +83,7 @@ def test_one_that_another_process_swept_before_it_was_locked_is_made_anew(
             shutil.rmtree(made[0])
         return lock_file(handle, wait) and not (moment == "while it is being swept" and len(made) == 1)
 
-    monkeypatch.setattr(work_folder_module.tempfile, "mkdtemp", making)
+    monkeypatch.setattr(tempfile, "mkdtemp", making)
     monkeypatch.setattr(work_folder_module, "lock_file", locking)
     folder = WorkFolder.make(tmp_path)
     assert len(made) == 2
