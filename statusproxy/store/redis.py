@@ -272,13 +272,13 @@ class RedisBackend(Backend):
         """
         keys = self._attachment.keys
         assert keys is not None
-        before = None
-        if batch.changes or time.monotonic() >= self._prune_at:
-            before = self._age.before()
-            self._prune_at = time.monotonic() + self._timing.prune_every
         try:
             await self.spool.write(keys, batch, removals)
             if batch.records or batch.changes or not batch.spooled:
+                before = None
+                if batch.changes or time.monotonic() >= self._prune_at:
+                    before = self._age.before()
+                    self._prune_at = time.monotonic() + self._timing.prune_every
                 await self._write_piece(keys, batch, before)
             while batch.records or batch.changes:
                 await self._write_piece(keys, batch, None)

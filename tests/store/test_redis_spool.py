@@ -246,6 +246,8 @@ async def test_without_a_listener_and_before_all_was_read_nothing_is_told(place:
         await other.save(kept("01"))
         await store.save([], [], [], [kept("03")])
         await other.knows("03")
+        assert await store.backend.spool.content("none") is None
+        assert heard == []
         assert [entry.id for entry in await store.backend.spool.entries()] == ["01", "03"]
         assert heard == []
         store.backend.spool.on_news = None
@@ -554,10 +556,10 @@ async def test_a_server_that_is_away_at_the_start_is_read_when_it_is_back(server
 
 
 async def cut_and_changed(client: Any, names: Names, *commands: Callable[[], Any]) -> None:
-    """While all connections of proxies are cut, this happens, and the stream of changes forgets it."""
-    transaction = [*commands, lambda: client.xtrim(names.changes, maxlen=0, approximate=False)]
-    for command in transaction:
+    """This happens, the stream of changes forgets it, and all connections of proxies are cut."""
+    for command in commands:
         command()
+    client.xtrim(names.changes, maxlen=0, approximate=False)
     client.client_kill_filter(_type="normal", skipme=True)
 
 
