@@ -36,11 +36,12 @@ from statusproxy.store.redis_claims import RedisClaims
 from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
-from statusproxy.store.redis_follow import Entered, News, Released, Told, follow, position
+from statusproxy.store.redis_follow import Follower, News, Told, position
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
-from statusproxy.store.redis_names import session_of
+from statusproxy.store.redis_names import Names, session_of
 from statusproxy.store.redis_piece import Piece, cut, learn
+from statusproxy.store.redis_read import read_all
 from statusproxy.store.redis_rows import from_server, to_server
 from statusproxy.store.redis_script import Commit, Conflict
 from statusproxy.store.redis_side_link import SideLink
@@ -102,7 +103,8 @@ class RedisBackend(Backend):
         self._epoch: bytes | None = None
         """That of the rows in the copy; None where all must be read anew."""
         self._followed = self._copy.newest
-        self._following: asyncio.Task[None] | None = None
+        stream = Names.of(place).changes
+        self._follower = Follower(stream, self._timing.answer_limit, self._take, self._give_up)
         self._untold = False
         """Whether there are rows in the copy that whoever keeps the map may not have been told of."""
         self._lacked: dict[str, Record] = {}
@@ -162,7 +164,7 @@ class RedisBackend(Backend):
             self._epoch = keys.epoch
         self.claims.attached(keys.epoch)
         self._lost = None
-        self._following = asyncio.create_task(self._follow(keys), name="statusproxy-redis-follower")
+        self._follower.start(keys.link.place, self._followed)
         await self._report(keys)
         self._untold = False
         missing = await self._take_lacked()
@@ -184,15 +186,8 @@ class RedisBackend(Backend):
         return missing
 
     async def _read_all(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> None:
-        end = await keys.end()
-        rejected: list[str] = []
-        found: dict[str, tuple[bytes, Record]] = {}
-        async for some in keys.rows(self._clock(), rejected):
-            found |= some
-            await asyncio.sleep(0)
+        end, new, missing, forgotten, rejected = await read_all(keys, self._copy, self._clock(), tell_all=self._untold)
         self._attachment.tell_rejected(rejected)
-        forgotten = await keys.forgotten()
-        new, missing = await self._copy.compare(found, forgotten, end, tell_all=self._untold)
         self._lacked |= {record.session: record for record in missing}
         self._untold = True  # until all of it is told
         self._followed = end
@@ -211,24 +206,11 @@ class RedisBackend(Backend):
         return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
 
     async def _detach(self) -> None:
-        await self._stop_following()
+        await self._follower.stop()
         await self._side.drop()
         await self._attachment.drop()
 
-    async def _stop_following(self) -> None:
-        following, self._following = self._following, None
-        while following is not None and not following.done():
-            following.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
-            await asyncio.sleep(0)
-
     # Following -----------------------------------------------------------------------------------------
-
-    async def _follow(self, keys: Keyspace) -> None:
-        """Hand on what others write until the connection is lost; then have everything connected anew."""
-        try:
-            await follow(keys.link.place, keys.names.changes, self._followed, self._timing.answer_limit, self._take)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the writer meets it, and tells
-            self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         """Have everything connected anew."""
@@ -238,17 +220,14 @@ class RedisBackend(Backend):
 
     def _memory_lost(self) -> None:
         """The server has another memory than the one that is known here."""
-        if self._lost is None:
-            self._give_up(LostError(f"{self.name}: the server lost its memory"))
+        self._give_up(LostError(f"{self.name}: the server lost its memory"))
 
     def _take(self, news: Sequence[News]) -> None:
-        me = self._me.id.encode()
         self._followed = max((one.position for one in news), default=self._followed)
-        self.spool.follow([one for one in news if isinstance(one, Entered)])
-        for one in news:
-            if isinstance(one, Released) and one.writer != me:
-                self.claims.released(one.name.decode("utf-8", "replace"))
-        records, forgotten = self._copy.follow((one for one in news if isinstance(one, Told)), me)
+        self.spool.follow(news)
+        self.claims.follow(news)
+        told = (one for one in news if isinstance(one, Told))
+        records, forgotten = self._copy.follow(told, self._me.id.encode())
         offset = self._server.offset
         self._hand_on(
             self._wanted(from_server(record, offset) for record in records),
@@ -361,7 +340,7 @@ class RedisBackend(Backend):
 
     async def close(self, left: Batch) -> None:
         """Say good-bye, and close the connections."""
-        await self._stop_following()
+        await self._follower.stop()
         await self._side.close()
         await self._attachment.leave(self._me)
         await self.spool.contents.close()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -13,6 +13,7 @@ from statusproxy.store.claims import LEASE
 from statusproxy.store.errors import NotAttachedError, StoreError
 from statusproxy.store.listening import tell
 from statusproxy.store.redis_errors import LostError, describe
+from statusproxy.store.redis_follow import News, Released
 from statusproxy.store.redis_link import Asks, raise_first
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_script import STREAM_LENGTH, evaluate
@@ -120,6 +121,9 @@ class RedisClaims:
         except (RedisError, OSError, StoreError, TimeoutError):
             pass  # it ends by itself
 
-    def released(self, name: str) -> None:
-        """Another proxy gave a claim up."""
-        tell(self.on_released, self._log, "a claim that another proxy gave up could not be taken over", name)
+    def follow(self, news: Iterable[News]) -> None:
+        """Take in what the stream of changes tells, and tell which claims other proxies gave up."""
+        for one in news:
+            if isinstance(one, Released) and one.writer != self._me.encode():
+                name = one.name.decode("utf-8", "replace")
+                tell(self.on_released, self._log, "a claim that another proxy gave up could not be taken over", name)

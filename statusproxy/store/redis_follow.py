@@ -1,12 +1,13 @@
 """Follows the stream of changes in Redis: what other proxies write is here as soon as it is there."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link, raise_first
 
-__all__ = ["BEGINNING", "Entered", "News", "Position", "Released", "Told", "follow", "position"]
+__all__ = ["BEGINNING", "Entered", "Follower", "News", "Position", "Released", "Told", "follow", "position"]
 
 #: At a time: some milliseconds of the event loop.
 _ENTRIES: Final = 100
@@ -107,3 +108,38 @@ def _told(id_: bytes, members: Sequence[bytes]) -> News | None:
         return Told(position(id_), writer, session, row or b"", None if gone is None else float(gone))
     except ValueError:
         return None
+
+
+class Follower:
+    """Follows the stream in a task of its own, until it is stopped or the connection is lost."""
+
+    def __init__(
+        self,
+        stream: str,
+        answer_limit: float,
+        take: Callable[[Sequence[News]], None],
+        lost: Callable[[Exception], None],
+    ) -> None:
+        """`answer_limit` and `take` as for `follow`; `lost` is called with what ended it."""
+        self._stream = stream
+        self._answer_limit = answer_limit
+        self._take = take
+        self._lost = lost
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, place: Place, begin: Position) -> None:
+        """Follow the stream of this server from here on. Only while it does not."""
+        self._task = asyncio.create_task(self._follow(place, begin), name="statusproxy-redis-follower")
+
+    async def stop(self) -> None:
+        """Follow no more; returns once it does not."""
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
+            await asyncio.sleep(0)
+
+    async def _follow(self, place: Place, begin: Position) -> None:
+        try:
+            await follow(place, self._stream, begin, self._answer_limit, self._take)
+        except Exception as error:  # noqa: BLE001 - whatever it is, who writes meets it, and tells
+            self._lost(error)

@@ -20,7 +20,7 @@ from statusproxy.store.listening import tell
 from statusproxy.store.redis_bodies import BodyGoneError
 from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_errors import LostError, describe
-from statusproxy.store.redis_follow import BEGINNING, Entered, Position, position
+from statusproxy.store.redis_follow import BEGINNING, Entered, News, Position, position
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Asks, raise_first
 from statusproxy.store.redis_names import Names
@@ -163,11 +163,11 @@ class RedisSpool:
             self._tell(SpoolNews(lost=gone) if self._lost else SpoolNews(removed=gone))
             await asyncio.sleep(0)
 
-    def follow(self, told: Sequence[Entered]) -> None:
-        """Take in what the stream tells, and tell what others did."""
+    def follow(self, news: Iterable[News]) -> None:
+        """Take in what the stream of changes tells, and tell what others did."""
         if not self._follows and self._meanwhile is None:
             return
-        entries, removed, _ = self._index.follow(told, self._me)
+        entries, removed, _ = self._index.follow([one for one in news if isinstance(one, Entered)], self._me)
         offset = self._server.offset
         entries = [from_server(entry, offset) for entry in entries]
         if self._meanwhile is not None:

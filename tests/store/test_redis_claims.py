@@ -15,6 +15,7 @@ from statusproxy.store import redis_claims as redis_claims_module
 from statusproxy.store.claims import LEASE
 from statusproxy.store.errors import NotAttachedError, StoreError
 from statusproxy.store.redis_claims import RedisClaims
+from statusproxy.store.redis_follow import Released, Told
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_side_link import SideLink
 
@@ -251,15 +252,19 @@ async def test_who_held_it_too_long_ago_waits_like_all(proxy: Any, client: Any, 
 
 async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog: pytest.LogCaptureFixture) -> None:
     claims = proxy("a")
-    claims.released(NAME)
+    theirs = Released((1, 1), b"b", NAME.encode())
+    claims.follow([theirs])
     heard: list[str] = []
     claims.on_released = heard.append
-    claims.released(NAME)
-    assert heard == [NAME]
+    claims.follow([
+        Released((1, 2), b"a", b"its own"), Told((1, 3), b"b", b"sales", b"{}", None), theirs,
+        Released((1, 4), b"b", b"\xff"),
+    ])  # fmt: skip
+    assert heard == [NAME, "\ufffd"]
 
     def broken(_: str) -> None:
         raise RuntimeError("a defect")
 
     claims.on_released = broken
-    claims.released(NAME)
+    claims.follow([theirs])
     assert "state: a claim that another proxy gave up could not be taken over" in caplog.text

@@ -9,7 +9,17 @@ import pytest
 import redis.exceptions
 
 from statusproxy.config.state_url import Place
-from statusproxy.store.redis_follow import BEGINNING, Entered, News, Position, Released, Told, follow, position
+from statusproxy.store.redis_follow import (
+    BEGINNING,
+    Entered,
+    Follower,
+    News,
+    Position,
+    Released,
+    Told,
+    follow,
+    position,
+)
 from statusproxy.store.redis_link import Link
 
 from .redis_server import RedisServer
@@ -118,3 +128,37 @@ async def test_silence_is_no_error_and_a_connection_that_is_cut_is(
 def test_places_are_ordered_as_numbers() -> None:
     assert position(b"10-2") == (10, 2)
     assert position(b"9-11") < position(b"10-2") < position(b"10-10")
+
+
+async def test_a_follower_tells_until_it_is_stopped(place: Place, redis_server: RedisServer) -> None:
+    told: list[News] = []
+    came = asyncio.Event()
+    lost: list[Exception] = []
+
+    def take(news: Sequence[News]) -> None:
+        told.extend(news)
+        came.set()
+
+    follower = Follower(f"{place.prefix}changes", LIMIT, take, lost.append)
+    await follower.stop()
+    with redis_server.client() as client:
+        client.xadd(f"{place.prefix}changes", {"w": "me", "x": "01"}, id="5-1")
+        client.xadd(f"{place.prefix}changes", {"w": "me", "x": "02"}, id="5-2")
+        follower.start(place, (5, 1))
+        await came.wait()
+        await follower.stop()
+        client.xadd(f"{place.prefix}changes", {"w": "me", "x": "03"}, id="5-3")
+        assert (told, lost) == ([Entered((5, 2), b"me", b"", b"02")], [])
+        came.clear()
+        follower.start(place, (5, 2))
+        await came.wait()
+        await follower.stop()
+    assert told[1:] == [Entered((5, 3), b"me", b"", b"03")]
+
+
+async def test_a_follower_tells_what_ended_it() -> None:
+    ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+    follower = Follower("changes", LIMIT, lambda _: None, ended.set_result)
+    follower.start(Place("127.0.0.1", 9), BEGINNING)
+    assert isinstance(await ended, redis.exceptions.ConnectionError)
+    await follower.stop()
