@@ -95,8 +95,9 @@ class RedisBackend(Backend):
         self._side = side = SideLink(place, self._timing.answer_limit)
         contents = RedisContents(place, side, folder, self._timing.answer_limit, log)
         self.spool: RedisSpool = RedisSpool(
-            place, side, contents, self._server, self._me.id.encode(), log, self._memory_lost
-        )
+            place, side, contents, self._server, self._me.id.encode(), log, self._memory_lost,
+            lambda id_: self._backlog.on_its_way(id_),  # noqa: PLW0108 - the backlog is another once it is opened
+        )  # fmt: skip
         self.claims: RedisClaims = RedisClaims(
             side, place, self._me.id, log, lease=self._timing.lease, memory_lost=self._memory_lost
         )
@@ -122,7 +123,7 @@ class RedisBackend(Backend):
 
     async def open(self, backlog: Backlog) -> list[Record]:
         """Connect and read all, with patience for a server that is starting; merged with what the backlog holds."""
-        self._begin(backlog)
+        self._backlog = backlog
         await self.spool.contents.open()
         keys = await self._attachment.make_at_start()
         found: list[Record] = []
@@ -137,7 +138,7 @@ class RedisBackend(Backend):
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         """Connect anew where a connection was lost, and take in what was missed."""
-        self._begin(backlog)
+        self._backlog = backlog
         if self._attachment.keys is not None and self._lost is None:
             return None
         await self._detach()
@@ -147,10 +148,6 @@ class RedisBackend(Backend):
         except BaseException:
             await self._detach()
             raise
-
-    def _begin(self, backlog: Backlog) -> None:
-        self._backlog = backlog
-        self.spool.begin(backlog)
 
     async def _attached(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
         """Be where the server is now; `take` is given what was not known. Returns what it lacks: it will be written."""

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
 from statusproxy.observe.counted import counted
-from statusproxy.store.backlog import Backlog, Batch
+from statusproxy.store.backlog import Batch
 from statusproxy.store.errors import NotAttachedError, StoreError
 from statusproxy.store.listening import tell
 from statusproxy.store.redis_bodies import BodyGoneError
@@ -50,8 +50,10 @@ class RedisSpool:
         me: bytes,
         log: logging.Logger,
         memory_lost: Callable[[], None],
+        on_its_way: Callable[[str], SpoolOp | None],
     ) -> None:
-        """`link` is for short questions; `memory_lost` is called where the server has another memory than was known."""
+        """`link` is for short questions; `memory_lost` is called where the server has another memory than was known;
+        `on_its_way` gives the op of this proxy on an entry that is not durable yet."""
         self.on_news: Callable[[SpoolNews], None] | None = None
         """As `SpoolReader.on_news`."""
         self.contents = contents
@@ -62,8 +64,7 @@ class RedisSpool:
         self._me = me
         self._log = log
         self._memory_lost = memory_lost
-        self._backlog = Backlog(lambda: 0.0)
-        self._index = SpoolIndex(self._on_its_way)
+        self._index = SpoolIndex(on_its_way)
         self._epoch: bytes | None = None
         self._follows = False
         """Whether all entries were read: until then what the stream tells is of no use."""
@@ -127,10 +128,6 @@ class RedisSpool:
         self.contents.remove(content.body)
 
     # What the backend asks
-
-    def begin(self, backlog: Backlog) -> None:
-        """Ops on their way are in this backlog."""
-        self._backlog = backlog
 
     @property
     def newest(self) -> Position:
@@ -213,9 +210,6 @@ class RedisSpool:
             del batch.spooled[op.id]
         self.contents.discard(ops)
         self._tell_entries(self._index.written(ops, last))
-
-    def _on_its_way(self, id_: str) -> SpoolOp | None:
-        return self._backlog.open.spooled.get(id_) or self._backlog.writing.spooled.get(id_)
 
     # What is told
 
