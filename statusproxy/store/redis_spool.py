@@ -114,10 +114,12 @@ class RedisSpool:
 
     async def content(self, id_: str) -> Content | None:
         """As `SpoolReader.content`."""
+        known = self._epoch
         epoch, there, content = await self.contents.find(id_)
-        if epoch != self._epoch:
+        if epoch != known:
             self.contents.remove(None if content is None else content.body)
-            self._memory_lost()
+            if known == self._epoch:  # nobody has noticed yet
+                self._memory_lost()
             raise LostError(f"{self._place}: the server lost its memory")
         if not there and self._index.drop([id_]):
             self._tell(SpoolNews(removed=[id_]))

@@ -10,7 +10,7 @@ from typing import Any
 from statusproxy.store.codec import RowError, decode_entry
 from statusproxy.store.redis_follow import BEGINNING, Entered, Position
 from statusproxy.store.redis_spool_rows import unknown_members
-from statusproxy.store.spooled import Entry, Kept, Removed, SpoolNews, SpoolOp
+from statusproxy.store.spooled import Entry, Kept, Moved, Removed, SpoolNews, SpoolOp
 
 __all__ = ["SpoolIndex"]
 
@@ -50,10 +50,10 @@ class SpoolIndex:
         return list(self.ids.difference(found))
 
     def drop(self, ids: Iterable[str]) -> list[str]:
-        """These do not stand there: the ids of those that are not about to be kept."""
-        gone = [id_ for id_ in ids if not isinstance(self._waiting(id_), Kept)]
-        self._forget(gone)
-        return gone
+        """These do not stand there: the ids of those that are not about to be kept, or removed from here."""
+        ops = {id_: self._waiting(id_) for id_ in ids}
+        self._forget(id_ for id_, op in ops.items() if not isinstance(op, Kept))
+        return [id_ for id_, op in ops.items() if op is None or isinstance(op, Moved)]
 
     def follow(self, told: Sequence[Entered], me: bytes) -> SpoolNews:
         """Take in what the stream tells; what others did."""

@@ -633,6 +633,28 @@ async def test_a_memory_that_is_another_is_noticed_by_who_reads_a_content(server
         assert proxy.lost == ["01"]
 
 
+@pytest.mark.parametrize("body", [b"small", DATA])
+async def test_a_memory_that_was_noticed_meanwhile_is_no_reason_to_connect_anew(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    async with proxies(server.place, tmp_path, report_every=3600.0) as (proxy,):
+        await proxy.save(kept("01", body))
+        find = proxy.spool.contents.find
+
+        async def finding(id_: str) -> Any:
+            with server.client() as client:
+                client.set("statusproxy:epoch", "another")
+            found = await find(id_)
+            await proxy.save(Removed("none"))
+            return found
+
+        monkeypatch.setattr(proxy.spool.contents, "find", finding)
+        with pytest.raises(StoreError, match=r"the server lost its memory$"):
+            await proxy.spool.content("01")
+        assert proxy.store.backend._lost is None
+        await until(lambda: not list(proxy.spool.folder.iterdir()))
+
+
 @pytest.mark.parametrize("noticed_by", ["a save", "a claim"])
 async def test_a_memory_that_is_another_is_noticed_by_who_writes(
     server: RedisServer, tmp_path: Path, noticed_by: str
