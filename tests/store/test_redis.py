@@ -787,3 +787,36 @@ async def test_a_batch_of_entries_alone_leaves_the_pruning_to_upkeep(place: Plac
             client.zadd(f"{place.prefix}history", {"older": NOW - 2 * DAY})
             while client.zcard(f"{place.prefix}history") > 1:
                 await store.save([], [], [], [kept("01")])
+
+
+async def test_a_backend_that_nobody_listens_to_goes_on(place: Place) -> None:
+    backend = a_backend(place)
+    await backend.open(Backlog(lambda: NOW))
+    backend.on_others = backend.on_due = None
+    async with opened(place) as (store, _):
+        await put(store, "sales")
+    await until(lambda: backend.sharing.received == 1)
+    assert backend.due_at() > 0.0
+    backend._memory_lost()
+    assert backend.due_at() == 0.0
+    await backend.close(Batch())
+
+
+async def test_what_fails_while_the_server_is_reached_again_leaves_no_connection(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = a_backend(place)
+    await backend.open(Backlog(lambda: NOW))
+    backend._memory_lost()
+
+    async def refused(*_: Any) -> None:
+        raise redis.exceptions.ConnectionError("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyspace, "announce", refused)
+        with pytest.raises(redis.exceptions.ConnectionError):
+            await backend.prepare(Backlog(lambda: NOW))
+    assert backend._attachment.keys is None
+    await backend.prepare(Backlog(lambda: NOW))
+    assert await backend.claims.claim("alerts") is not None
+    await backend.close(Batch())
