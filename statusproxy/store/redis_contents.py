@@ -26,7 +26,7 @@ from statusproxy.store.work_folder import WorkFolder
 __all__ = ["Found", "RedisContents"]
 
 #: Seconds that a large body may take on its way.
-_BODY_SECONDS: Final = 60.0
+_BODY_SECONDS: Final = 30.0
 
 
 class Found(NamedTuple):

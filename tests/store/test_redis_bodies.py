@@ -223,6 +223,7 @@ async def test_a_kind_that_is_no_body_is_told(link: Link, names: Names, client: 
         await upload(link, names, "1", DATA)
 
 
+@pytest.mark.slow
 async def test_20_mb_go_there_and_back_in_flat_memory_while_others_go_on(
     link: Link, names: Names, tmp_path: Path
 ) -> None:
